@@ -1,0 +1,151 @@
+#include <pybind11/numpy.h>
+
+#include <stdexcept>
+#include <utility>
+
+#include "bindings/bindings.hpp"
+
+namespace py = pybind11;
+
+namespace weightgauge::bindings {
+
+namespace {
+
+// The structures of DLPack (https://dmlc.github.io/dlpack/latest/), which are its binary interface.
+struct DlDevice {
+  std::int32_t type;
+  std::int32_t id;
+};
+struct DlDataType {
+  std::uint8_t code;
+  std::uint8_t bits;
+  std::uint16_t lanes;
+};
+struct DlTensor {
+  void* data;
+  DlDevice device;
+  std::int32_t ndim;
+  DlDataType dtype;
+  std::int64_t* shape;
+  std::int64_t* strides;  // in elements; null for C order
+  std::uint64_t byte_offset;
+};
+struct DlManaged {
+  DlTensor tensor;
+  void* context;
+  void (*deleter)(DlManaged*);
+};
+struct DlManagedVersioned {
+  std::uint32_t major;
+  std::uint32_t minor;
+  void* context;
+  void (*deleter)(DlManagedVersioned*);
+  std::uint64_t flags;
+  DlTensor tensor;
+};
+
+struct DlFormat {
+  DlDataType type;
+  DType dtype;
+};
+constexpr DlFormat dl_formats[] = {
+    {{2, 64, 1}, DType::f64},         {{2, 32, 1}, DType::f32},
+    {{2, 16, 1}, DType::f16},         {{4, 16, 1}, DType::bf16},
+    {{10, 8, 1}, DType::f8_e4m3},     {{11, 8, 1}, DType::f8_e4m3fnuz},
+    {{12, 8, 1}, DType::f8_e5m2},     {{13, 8, 1}, DType::f8_e5m2fnuz},
+    {{14, 8, 1}, DType::f8_e8m0},     {{17, 4, 2}, DType::f4},
+};
+
+DType dtype_of(DlDataType type) {
+  for (const DlFormat& format : dl_formats) {
+    if (format.type.code == type.code && format.type.bits == type.bits &&
+        format.type.lanes == type.lanes) {
+      return format.dtype;
+    }
+  }
+  throw py::type_error("DLPack type code " + std::to_string(type.code) + " with " +
+                       std::to_string(type.bits) + " bits and " + std::to_string(type.lanes) +
+                       " lane(s)");
+}
+
+// The view of data[0, ..., 0] at `memory`: normalising may move it to lower addresses.
+ArrayView array_view(py::object owner, const void* memory, DType dtype, std::vector<Dim> dims) {
+  ArrayView result;
+  result.owner = std::move(owner);
+  std::int64_t lowest = 0;
+  for (const Dim& dim : dims) {
+    if (dim.stride < 0 && dim.extent > 1) {
+      lowest += dim.stride * static_cast<std::int64_t>(dim.extent - 1);
+    }
+  }
+  result.memory = static_cast<const std::byte*>(memory) + lowest;
+  result.view = normalised_view(dtype, -lowest, std::move(dims));
+  return result;
+}
+
+ArrayView from_numpy(const py::array& array, const std::string& dtype_name) {
+  const DType dtype = dtype_from_name(dtype_name);
+  if (static_cast<std::size_t>(array.itemsize()) != item_bytes(dtype)) {
+    throw std::invalid_argument("the array's items do not have the size of the element format");
+  }
+  std::vector<Dim> dims;
+  for (py::ssize_t d = 0; d < array.ndim(); ++d) {
+    dims.push_back({static_cast<std::uint64_t>(array.shape(d)), array.strides(d)});
+  }
+  return array_view(array, array.data(), dtype, std::move(dims));
+}
+
+ArrayView from_tensor(py::object owner, const DlTensor& tensor) {
+  const DType dtype = dtype_of(tensor.dtype);
+  const auto item = static_cast<std::int64_t>(item_bytes(dtype));
+  std::vector<Dim> dims(static_cast<std::size_t>(tensor.ndim));
+  std::int64_t c_order = 1;
+  for (std::size_t d = dims.size(); d-- > 0;) {
+    const std::int64_t stride = tensor.strides == nullptr ? c_order : tensor.strides[d];
+    dims[d] = {static_cast<std::uint64_t>(tensor.shape[d]), stride * item};
+    c_order *= tensor.shape[d];
+  }
+  const std::byte* const memory = static_cast<const std::byte*>(tensor.data) + tensor.byte_offset;
+  return array_view(std::move(owner), memory, dtype, std::move(dims));
+}
+
+// Takes the capsule over, as the protocol asks of a consumer.
+template <class Managed>
+ArrayView consume(py::capsule capsule, const char* used_name) {
+  auto* const managed = capsule.get_pointer<Managed>();
+  const py::capsule owner(managed, [](void* pointer) {
+    auto* const tensor = static_cast<Managed*>(pointer);
+    if (tensor->deleter != nullptr) {
+      tensor->deleter(tensor);
+    }
+  });
+  capsule.set_name(used_name);
+  return from_tensor(owner, managed->tensor);
+}
+
+ArrayView from_dlpack(const py::capsule& capsule) {
+  const std::string name = capsule.name() == nullptr ? "" : capsule.name();
+  if (name == "dltensor") {
+    return consume<DlManaged>(capsule, "used_dltensor");
+  }
+  if (name == "dltensor_versioned") {
+    if (capsule.get_pointer<DlManagedVersioned>()->major != 1) {
+      throw py::type_error("DLPack of an unknown major version");
+    }
+    return consume<DlManagedVersioned>(capsule, "used_dltensor_versioned");
+  }
+  throw py::type_error("not a DLPack capsule");
+}
+
+}  // namespace
+
+void bind_array(py::module_& module) {
+  py::class_<ArrayView>(module, "ArrayView")
+      .def_static("from_numpy", &from_numpy, py::arg("array"), py::arg("dtype"))
+      .def_static("from_dlpack", &from_dlpack, py::arg("capsule"))
+      .def_property_readonly("dtype",
+                             [](const ArrayView& array) { return dtype_name(array.view.dtype); })
+      .def_property_readonly("size", [](const ArrayView& array) { return array.view.elements(); });
+}
+
+}  // namespace weightgauge::bindings

@@ -1,0 +1,71 @@
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <stdexcept>
+
+#include "bindings/bindings.hpp"
+#include "core/paper.hpp"
+
+namespace py = pybind11;
+
+namespace weightgauge::bindings {
+
+Trim trim_from_name(const std::string& name) {
+  if (name == "mid_80") {
+    return Trim::mid_80;
+  }
+  if (name == "mid_90") {
+    return Trim::mid_90;
+  }
+  if (name == "full") {
+    return Trim::full;
+  }
+  throw std::invalid_argument("unknown trim '" + name + "'");
+}
+
+const char* status_name(FitStatus status) {
+  switch (status) {
+    case FitStatus::ok:
+      return "ok";
+    case FitStatus::empty:
+      return "empty";
+    case FitStatus::too_few:
+      return "too_few";
+    case FitStatus::few_magnitudes:
+      return "few_magnitudes";
+    case FitStatus::flat_window:
+      return "flat_window";
+    case FitStatus::few_bins:
+      return "few_bins";
+  }
+  return "ok";
+}
+
+namespace {
+
+using Thresholds = py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>;
+
+std::shared_ptr<PaperBins> make_paper_bins(const Thresholds& thresholds) {
+  return std::make_shared<PaperBins>(std::vector<std::uint32_t>(
+      thresholds.data(), thresholds.data() + thresholds.size()));
+}
+
+}  // namespace
+
+void bind_fit(py::module_& module) {
+  py::class_<Fit>(module, "Fit")
+      .def_property_readonly("status", [](const Fit& fit) { return status_name(fit.status); })
+      .def_readonly("k", &Fit::k)
+      .def_readonly("lam", &Fit::lambda)
+      .def_readonly("ln_lambda", &Fit::ln_lambda)
+      .def_readonly("r2", &Fit::r2)
+      .def_readonly("ks", &Fit::ks)
+      .def_readonly("k_se", &Fit::k_se)
+      .def_readonly("ln_lambda_se", &Fit::ln_lambda_se)
+      .def_readonly("error_bound", &Fit::error_bound);
+  py::class_<PaperBins, std::shared_ptr<PaperBins>>(module, "PaperBins")
+      .def(py::init(&make_paper_bins), py::arg("thresholds"));
+}
+
+}  // namespace weightgauge::bindings

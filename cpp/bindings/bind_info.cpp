@@ -1,0 +1,48 @@
+#include <omp.h>
+
+#include "bindings/bindings.hpp"
+#include "core/parallel.hpp"
+
+namespace py = pybind11;
+
+namespace weightgauge::bindings {
+
+namespace {
+
+py::dict build_info() {
+  py::dict info;
+  info["version"] = WEIGHTGAUGE_VERSION;
+#if defined(__clang__)
+  info["compiler"] = "clang " __clang_version__;
+#elif defined(__GNUC__)
+  info["compiler"] = "gcc " __VERSION__;
+#else
+  info["compiler"] = "unknown";
+#endif
+  info["cplusplus"] = static_cast<long>(__cplusplus);
+  info["openmp"] = _OPENMP;
+#if defined(__x86_64__)
+  info["architecture"] = "x86_64";
+#elif defined(__aarch64__)
+  info["architecture"] = "aarch64";
+#else
+  info["architecture"] = "other";
+#endif
+  info["kernels"] = "portable";
+#if defined(NDEBUG)
+  info["assertions"] = false;
+#else
+  info["assertions"] = true;
+#endif
+  return info;
+}
+
+}  // namespace
+
+void bind_info(py::module_& module) {
+  module.def("build_info", &build_info, "How this extension was built.");
+  module.def("processor_budget", &processor_budget,
+             "Processors this process may use: affinity mask and cgroup quota.");
+}
+
+}  // namespace weightgauge::bindings

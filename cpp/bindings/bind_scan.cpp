@@ -1,0 +1,149 @@
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+#include <tuple>
+
+#include "bindings/bindings.hpp"
+#include "core/errors.hpp"
+#include "core/scan.hpp"
+
+namespace py = pybind11;
+
+namespace weightgauge::bindings {
+
+namespace {
+
+using Identity = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
+using FileSpec = std::tuple<std::string, Identity>;
+// file, dtype, offset in bytes, items
+using FileSlice = std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>;
+using Progress = std::optional<std::function<void(std::uint64_t)>>;
+
+constexpr std::size_t most_chunk_bytes = std::size_t{64} << 20;
+
+ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> paper, bool exact,
+                         bool fit, bool keep_histogram, std::vector<double> probabilities,
+                         int threads, std::size_t chunk_bytes) {
+  ScanOptions options;
+  options.trim = trim_from_name(trim);
+  options.paper = std::move(paper);
+  options.exact = exact;
+  options.fit = fit;
+  options.keep_histogram = keep_histogram;
+  for (const double probability : probabilities) {
+    if (!(probability >= 0 && probability <= 1)) {
+      throw std::invalid_argument("a probability lies outside [0, 1]");
+    }
+  }
+  options.probabilities = std::move(probabilities);
+  options.threads = threads;
+  options.chunk_bytes = std::min(std::max<std::size_t>(chunk_bytes, 1), most_chunk_bytes);
+  return options;
+}
+
+// Python's signals and the caller's progress function have their turn while the workers run.
+std::function<void()> watcher(const Control& control, const Progress& progress) {
+  return [&control, &progress] {
+    const py::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) {
+      throw py::error_already_set();
+    }
+    if (progress) {
+      (*progress)(control.bytes_done.load());
+    }
+  };
+}
+
+std::vector<SliceResult> scan_files(const std::vector<FileSpec>& files,
+                                    const std::vector<FileSlice>& slices, const std::string& io,
+                                    const Progress& progress, const ScanOptions& options) {
+  Control control;
+  const std::function<void()> watch = watcher(control, progress);
+  const py::gil_scoped_release release;
+  std::vector<std::unique_ptr<Source>> sources;
+  for (const auto& [path, identity] : files) {
+    const auto& [device, inode, size, mtime, ctime] = identity;
+    sources.push_back(std::make_unique<Source>(
+        path, FileIdentity{device, inode, size, mtime, ctime}, io == "pread" ? Io::pread : Io::mmap));
+  }
+  std::vector<SliceSpec> specs;
+  for (const auto& [file, dtype_word, offset, items] : slices) {
+    const DType dtype = dtype_from_name(dtype_word);
+    const std::uint64_t size = sources.at(file)->file()->size();
+    if (offset > size || items > (size - offset) / item_bytes(dtype)) {
+      throw std::invalid_argument("a slice reaches beyond the end of its file");
+    }
+    specs.push_back({file, contiguous_view(dtype, offset, items)});
+  }
+  return scan(sources, specs, options, control, watch);
+}
+
+SliceResult scan_array(const ArrayView& array, const Progress& progress,
+                       const ScanOptions& options) {
+  Control control;
+  const std::function<void()> watch = watcher(control, progress);
+  const py::gil_scoped_release release;
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<Source>(array.memory));
+  return std::move(scan(sources, {{0, array.view}}, options, control, watch).front());
+}
+
+// Exceptions with arguments, for Python to word.
+void register_exceptions(py::module_& module) {
+  static PyObject* file_changed = nullptr;
+  static PyObject* read_failed = nullptr;
+  const auto add = [&module](const char* name) {
+    const std::string full = "weightgauge._core." + std::string(name);
+    PyObject* type = PyErr_NewException(full.c_str(), nullptr, nullptr);
+    if (type == nullptr) {
+      throw py::error_already_set();
+    }
+    module.add_object(name, type);
+    return type;
+  };
+  file_changed = add("FileChanged");
+  read_failed = add("ReadFailed");
+  py::register_local_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown != nullptr) {
+        std::rethrow_exception(thrown);
+      }
+    } catch (const FileChanged& error) {
+      PyErr_SetObject(file_changed, py::make_tuple(error.path, error.what()).ptr());
+    } catch (const ReadFailed& error) {
+      PyErr_SetObject(read_failed,
+                      py::make_tuple(error.path, error.code, std::strerror(error.code)).ptr());
+    }
+  });
+}
+
+}  // namespace
+
+void bind_scan(py::module_& module) {
+  register_exceptions(module);
+  py::class_<ScanOptions>(module, "ScanOptions")
+      .def(py::init(&options_from), py::kw_only(), py::arg("trim"), py::arg("paper").none(true),
+           py::arg("exact"), py::arg("fit"), py::arg("keep_histogram"), py::arg("probabilities"),
+           py::arg("threads"), py::arg("chunk_bytes"));
+  py::class_<SliceResult>(module, "SliceResult")
+      .def_readonly("histogram", &SliceResult::histogram)
+      .def_readonly("n", &SliceResult::n)
+      .def_property_readonly("zeros", [](const SliceResult& r) { return r.histogram.zeros; })
+      .def_property_readonly("nans", [](const SliceResult& r) { return r.histogram.nans; })
+      .def_property_readonly("infs", [](const SliceResult& r) { return r.histogram.infs; })
+      .def_readonly("rms", &SliceResult::rms)
+      .def_readonly("max", &SliceResult::max)
+      .def_readonly("fit", &SliceResult::fit)
+      .def_readonly("quantiles", &SliceResult::quantiles);
+  module.def("scan_files", &scan_files, py::arg("files"), py::arg("slices"), py::kw_only(),
+             py::arg("io"), py::arg("progress").none(true), py::arg("options"));
+  module.def("scan_array", &scan_array, py::arg("array"), py::kw_only(),
+             py::arg("progress").none(true), py::arg("options"));
+}
+
+}  // namespace weightgauge::bindings

@@ -1,0 +1,31 @@
+// Each bind_<concept>.cpp adds one concept to the module: it converts, checks sizes, releases the
+// GIL and calls the core. No algorithm lives here.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "core/view.hpp"
+#include "core/weibull.hpp"
+
+namespace weightgauge::bindings {
+
+void bind_array(pybind11::module_& module);
+void bind_fit(pybind11::module_& module);
+void bind_histogram(pybind11::module_& module);
+void bind_info(pybind11::module_& module);
+void bind_scan(pybind11::module_& module);
+
+// An array's memory, kept alive by its owner.
+struct ArrayView {
+  pybind11::object owner;
+  const std::byte* memory = nullptr;
+  View view;
+};
+
+// Throws std::invalid_argument for an unknown word; Python has checked it before.
+Trim trim_from_name(const std::string& name);
+const char* status_name(FitStatus status);
+
+}  // namespace weightgauge::bindings

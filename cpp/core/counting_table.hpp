@@ -1,0 +1,54 @@
+// One thread's counts of the slice it is working on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/histogram.hpp"
+#include "core/kernels.hpp"
+#include "core/paper.hpp"
+
+namespace weightgauge {
+
+// How the elements of a slice are counted.
+enum class Method : std::uint8_t {
+  codes,         // every magnitude of a format of 16 bits or fewer
+  bins,          // F32 in bins
+  leading,       // F32 and F64 by their leading bits, to plan an exact pass
+  sorted,        // few F32 or F64 elements: no table, the elements themselves are sorted
+};
+
+class CountingTable {
+ public:
+  // `paper` may be null: then the published protocol's bins are not counted.
+  void count(Method method, DType dtype, const std::byte* items, std::size_t n,
+             const PaperBins* paper);
+  // Elements counted since the last harvest, and how many there may be at most.
+  std::uint64_t pending() const { return pending_; }
+  static std::uint64_t most(Method method);
+
+  // Everything counted since the last harvest; the table is empty afterwards. Of leading bits the
+  // histogram's keys are the leading bits, with residuals of 0.
+  Histogram harvest(Method method, DType dtype);
+  // The published protocol's counts since the last call; empty where none were taken.
+  PaperCounts harvest_paper();
+
+ private:
+  Histogram harvest_16_bit(DType dtype);
+  Histogram harvest_bytes(DType dtype);
+  Histogram harvest_wide(Method method, DType dtype);
+
+  struct FreePages {
+    void operator()(std::uint64_t* cells) const;
+  };
+  std::vector<std::uint32_t> counts_;
+  // 32 MiB of address space, of which the system provides only the pages that are touched.
+  std::unique_ptr<std::uint64_t[], FreePages> packed_;
+  WideExtremes extremes_;
+  PaperCounts paper_;
+  std::uint64_t pending_ = 0;
+};
+
+}  // namespace weightgauge

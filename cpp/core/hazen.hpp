@@ -1,0 +1,47 @@
+// Sums of the Weibull ordinate y_i = ln(-ln(1 - p_i)) over runs of ranks, p_i = (i - 1/2)/n.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/window.hpp"
+
+namespace weightgauge {
+
+// A tie group holding ranks a+1..b needs only the sum of its y: cumulative(b) - cumulative(a).
+// Euler-Maclaurin turns that sum into n [G(b/n) - G(a/n)] - [y'(b/n) - y'(a/n)]/(24 n), with an
+// error of 7 y'''(p)/(5760 n^3) at either end: below 1e-14 of the regression's sums from n = 8192
+// on. Smaller n, and the first and last 512 ranks of an untrimmed window, where y is singular, are
+// summed one by one.
+class HazenSums {
+ public:
+  HazenSums(std::uint64_t n, Trim trim);
+
+  std::uint64_t n() const { return n_; }
+  Window window() const { return window_; }
+  // Sum of y over ranks 1..rank up to a constant; rank in [window().begin, window().end].
+  double cumulative(std::uint64_t rank) const;
+  // y at one rank (1-based)
+  double y(std::uint64_t rank) const;
+  // y at the boundary between two ranks, that is at p = rank/n, kept inside the open unit interval
+  double y_at_boundary(std::uint64_t rank) const;
+  double mean() const { return mean_; }
+  // Sum over the window of (y - mean)^2: depends on n and the trim only.
+  double centred_squares() const { return centred_squares_; }
+
+ private:
+  double closed_form(std::uint64_t rank) const;
+  void sum_directly();
+  void sum_ends_directly();
+
+  std::uint64_t n_;
+  Window window_;
+  std::vector<double> head_;  // cumulative sums of ranks 1..head_.size()-1
+  std::vector<double> tail_;  // cumulative sums of the ranks after n - (tail_.size()-1)
+  double head_offset_ = 0;    // closed form -> cumulative
+  double tail_offset_ = 0;
+  double mean_ = 0;
+  double centred_squares_ = 0;
+};
+
+}  // namespace weightgauge

@@ -1,0 +1,156 @@
+#include "core/histogram.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace weightgauge {
+
+std::uint64_t Histogram::n() const {
+  std::uint64_t total = 0;
+  for (const std::uint64_t count : counts) {
+    total += count;
+  }
+  return total;
+}
+
+void Histogram::append(std::uint64_t key, std::uint64_t count, std::uint64_t residual) {
+  if (!keys.empty() && keys.back() == key) {
+    counts.back() += count;
+    if (!exact()) {
+      residuals.back() += residual;
+    }
+    return;
+  }
+  keys.push_back(key);
+  counts.push_back(count);
+  if (!exact()) {
+    residuals.push_back(residual);
+  }
+}
+
+int binned_dropped_bits(DType dtype) {
+  return (dtype == DType::f64 ? 52 : 23) - binned_mantissa_bits;
+}
+
+int residual_shift(DType dtype) { return dtype == DType::f64 ? 12 : 0; }
+
+Histogram binned(const Histogram& exact) {
+  if (!exact.exact() || !is_wide(exact.dtype)) {
+    return exact;
+  }
+  Histogram result(exact.dtype);
+  result.zeros = exact.zeros;
+  result.nans = exact.nans;
+  result.infs = exact.infs;
+  result.max_key = exact.max_key;
+  result.dropped_bits = binned_dropped_bits(exact.dtype);
+  const std::uint64_t low_bits = (1ULL << result.dropped_bits) - 1;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    const std::uint64_t key = exact.keys[i];
+    const std::uint64_t residual = (key & low_bits) >> residual_shift(exact.dtype);
+    result.append(key >> result.dropped_bits, exact.counts[i], residual * exact.counts[i]);
+  }
+  return result;
+}
+
+Histogram merged(const Histogram& a, const Histogram& b) {
+  if (a.dtype != b.dtype) {
+    throw std::invalid_argument("histograms of different element formats cannot be merged");
+  }
+  if (a.dropped_bits != b.dropped_bits) {
+    return merged(binned(a), binned(b));
+  }
+  Histogram result(a.dtype);
+  result.dropped_bits = a.dropped_bits;
+  result.zeros = a.zeros + b.zeros;
+  result.nans = a.nans + b.nans;
+  result.infs = a.infs + b.infs;
+  result.max_key = std::max(a.max_key, b.max_key);
+  result.keys.reserve(std::max(a.size(), b.size()));
+  result.counts.reserve(std::max(a.size(), b.size()));
+  std::size_t i = 0;
+  std::size_t j = 0;
+  while (i < a.size() || j < b.size()) {
+    const bool take_a = j == b.size() || (i < a.size() && a.keys[i] <= b.keys[j]);
+    const Histogram& from = take_a ? a : b;
+    const std::size_t index = take_a ? i++ : j++;
+    result.append(from.keys[index], from.counts[index],
+                  from.exact() ? 0 : from.residuals[index]);
+  }
+  return result;
+}
+
+Entry entry_at(const Histogram& histogram, std::size_t index) {
+  if (histogram.exact()) {
+    const double value = magnitude_value(histogram.dtype, histogram.keys[index]);
+    return {value, value, value};
+  }
+  const int bits = histogram.dropped_bits;
+  const std::uint64_t low_key = histogram.keys[index] << bits;
+  const std::uint64_t top_key = low_key | ((1ULL << bits) - 1);
+  const double low = magnitude_value(histogram.dtype, low_key);
+  const double top = magnitude_value(histogram.dtype, top_key);
+  // Within a bin the exponent is fixed, so a magnitude is linear in its key. The step comes from
+  // the top key, because the next bin's first key may be infinite.
+  const double keys = static_cast<double>((1ULL << bits) - 1);
+  const double step = (top - low) / keys;
+  const int shift = residual_shift(histogram.dtype);
+  // Half a unit stands for the bits that the residual leaves out.
+  const double left_out = shift == 0 ? 0.0 : 0.5 * static_cast<double>((1ULL << shift) - 1);
+  const double mean_residual = static_cast<double>(histogram.residuals[index]) /
+                                   static_cast<double>(histogram.counts[index]) *
+                                   static_cast<double>(1ULL << shift) +
+                               left_out;
+  return {low, top + step, low + mean_residual * step};
+}
+
+double root_mean_square(const Histogram& histogram) {
+  // Squares of raw values overflow at 1e200: the largest magnitude is the unit.
+  const std::uint64_t finite = histogram.n() + histogram.zeros;
+  if (histogram.size() == 0) {
+    return finite > 0 ? 0.0 : std::nan("");
+  }
+  const Entry last = entry_at(histogram, histogram.size() - 1);
+  const double unit = last.mean;
+  double sum = 0;
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    const Entry entry = entry_at(histogram, i);
+    const double mean = entry.mean / unit;
+    const double width = (entry.high - entry.low) / unit;
+    const auto count = static_cast<double>(histogram.counts[i]);
+    // Sheppard's correction: the spread of c values evenly placed in a bin of that width
+    sum += count * mean * mean + (count - 1) * width * width / 12;
+  }
+  return unit * std::sqrt(sum / static_cast<double>(finite));
+}
+
+std::vector<double> magnitudes_at(const Histogram& histogram,
+                                  const std::vector<std::uint64_t>& ascending_ranks) {
+  std::vector<double> result;
+  result.reserve(ascending_ranks.size());
+  std::size_t index = 0;
+  std::uint64_t below = 0;
+  for (const std::uint64_t rank : ascending_ranks) {
+    while (index < histogram.size() && below + histogram.counts[index] <= rank) {
+      below += histogram.counts[index++];
+    }
+    if (index == histogram.size()) {
+      throw std::out_of_range("rank beyond the histogram's count");
+    }
+    result.push_back(entry_at(histogram, index).mean);
+  }
+  return result;
+}
+
+std::uint64_t inverted_cdf_rank(double q, std::uint64_t n) {
+  // The same double arithmetic as numpy: the virtual index n q - 1, rounded up, never below 0.
+  const double index = static_cast<double>(n) * q - 1;
+  const double rounded = std::ceil(index);
+  if (!(rounded > 0)) {
+    return 0;
+  }
+  return std::min(static_cast<std::uint64_t>(rounded), n - 1);
+}
+
+}  // namespace weightgauge

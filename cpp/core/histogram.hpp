@@ -1,0 +1,66 @@
+// The magnitude histogram: what a scan leaves of a slice, and all that any later number needs.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/dtype.hpp"
+
+namespace weightgauge {
+
+// Only magnitudes that occur are kept, in ascending order. An entry is one exact magnitude
+// (dropped_bits == 0) or, for F32 and F64 with too many of them, a bin of all magnitudes that
+// share their leading bits: the key without its `dropped_bits` low bits. Then `residuals` holds
+// the sum of those low bits over the bin, so that the bin's mean is known exactly.
+struct Histogram {
+  explicit Histogram(DType type) : dtype(type) {}
+
+  DType dtype;
+  int dropped_bits = 0;
+  std::vector<std::uint64_t> keys;
+  std::vector<std::uint64_t> counts;
+  std::vector<std::uint64_t> residuals;  // empty where exact; in units of 2^residual_shift keys
+  std::uint64_t zeros = 0;
+  std::uint64_t nans = 0;
+  std::uint64_t infs = 0;
+  std::uint64_t max_key = 0;  // the largest finite magnitude's own key; 0 where there is none
+
+  bool exact() const { return dropped_bits == 0; }
+  std::size_t size() const { return keys.size(); }
+  std::uint64_t n() const;  // non-zero finite elements
+
+  void append(std::uint64_t key, std::uint64_t count, std::uint64_t residual);
+};
+
+// Bins of F32 and F64 keep 14 bits of the mantissa: relative width 2^-14.
+constexpr int binned_mantissa_bits = 14;
+int binned_dropped_bits(DType dtype);
+// F64's residuals are 38 bits wide; leaving out the lowest 12 keeps their sum inside 64 bits for
+// 2^38 elements, at a relative cost of 2^-41.
+int residual_shift(DType dtype);
+
+// The same magnitudes counted in bins; the histogram itself where it is binned already.
+Histogram binned(const Histogram& exact);
+
+// Counts add. Where one histogram is exact and the other binned, the result is binned.
+Histogram merged(const Histogram& a, const Histogram& b);
+
+// Geometry of one entry, as plain magnitudes.
+struct Entry {
+  double low;   // smallest and
+  double high;  // (excluded) upper end of the bin; both equal the magnitude where exact
+  double mean;
+};
+Entry entry_at(const Histogram& histogram, std::size_t index);
+
+// Root mean square of the stored values, zeros included, non-finite ones left out.
+double root_mean_square(const Histogram& histogram);
+
+// Magnitudes at 0-based ranks, ascending, each below n. Means of bins where not exact.
+std::vector<double> magnitudes_at(const Histogram& histogram,
+                                  const std::vector<std::uint64_t>& ascending_ranks);
+
+// numpy's "inverted_cdf": the 0-based rank of quantile q of n values.
+std::uint64_t inverted_cdf_rank(double q, std::uint64_t n);
+
+}  // namespace weightgauge

@@ -1,0 +1,80 @@
+#include "core/ks.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace weightgauge {
+
+namespace {
+
+// Between the first and the last entry of a group both distribution functions only rise, so the
+// group's ends bound every distance inside it: most groups need no look inside.
+constexpr std::size_t group_size = 16;
+
+class Distances {
+ public:
+  Distances(const Histogram& histogram, std::uint64_t n, double k, double ln_lambda)
+      : histogram_(histogram), n_(static_cast<double>(n)), k_(k), ln_lambda_(ln_lambda) {}
+
+  double largest() {
+    double best = 0;
+    std::uint64_t below = 0;
+    for (std::size_t begin = 0; begin < histogram_.size(); begin += group_size) {
+      const std::size_t end = std::min(begin + group_size, histogram_.size());
+      std::uint64_t above = below;
+      for (std::size_t i = begin; i < end; ++i) {
+        above += histogram_.counts[i];
+      }
+      const double f_low = cdf(entry_at(histogram_, begin).low);
+      const double f_high = cdf(entry_at(histogram_, end - 1).high);
+      const double most = std::max(static_cast<double>(above) / n_ - f_low,
+                                   f_high - static_cast<double>(below) / n_);
+      if (most > best) {
+        best = std::max(best, inside(begin, end, below));
+      }
+      below = above;
+    }
+    return best;
+  }
+
+ private:
+  double inside(std::size_t begin, std::size_t end, std::uint64_t below) const {
+    double best = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::uint64_t above = below + histogram_.counts[i];
+      const Entry entry = entry_at(histogram_, i);
+      const double f_low = cdf(entry.low);
+      const double f_high = entry.high > entry.low ? cdf(entry.high) : f_low;
+      best = std::max(best, std::fabs(static_cast<double>(below) / n_ - f_low));
+      best = std::max(best, std::fabs(static_cast<double>(above) / n_ - f_high));
+      below = above;
+    }
+    return best;
+  }
+
+  double cdf(double magnitude) const {
+    return magnitude > 0 ? weibull_cdf(scaled(magnitude), k_, ln_lambda_) : 0.0;
+  }
+
+  const Histogram& histogram_;
+  double n_;
+  double k_;
+  double ln_lambda_;
+};
+
+}  // namespace
+
+double weibull_cdf(Scaled magnitude, double k, double ln_lambda) {
+  return -std::expm1(-std::exp(k * (log_scaled(magnitude) - ln_lambda)));
+}
+
+double ks_distance(const Histogram& histogram, std::uint64_t n, double k, double ln_lambda) {
+  return Distances(histogram, n, k, ln_lambda).largest();
+}
+
+double ks_shortfall(double k) {
+  // The steepest point of F against ln |w| is at the scale itself: slope k/e.
+  return std::fabs(k) * std::ldexp(1.0, -binned_mantissa_bits) / 2.718281828459045;
+}
+
+}  // namespace weightgauge

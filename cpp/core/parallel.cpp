@@ -1,0 +1,185 @@
+#include "core/parallel.hpp"
+
+#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <new>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "core/errors.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+using std::chrono::milliseconds;
+constexpr milliseconds watch_interval{50};
+
+int affinity_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) {
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+  return std::max(1, CPU_COUNT(&set));
+}
+
+// "<quota> <period>" of cgroup v2, or the two files of v1. 0: no quota.
+double quota_processors() {
+  std::ifstream v2("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (v2 >> quota >> period) {
+    return quota == "max" || period <= 0 ? 0 : std::strtod(quota.c_str(), nullptr) / period;
+  }
+  std::ifstream quota_v1("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  std::ifstream period_v1("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  double microseconds = 0;
+  if (quota_v1 >> microseconds && period_v1 >> period && microseconds > 0 && period > 0) {
+    return microseconds / period;
+  }
+  return 0;
+}
+
+// Threads in use by all calls of this process.
+class Lease {
+ public:
+  Lease(int wanted, const Control& control) {
+    register_fork_handler();
+    std::unique_lock<std::mutex> lock(pool().mutex);
+    const int limit = std::max(processor_budget(), wanted);
+    while (pool().in_use >= limit) {
+      pool().released.wait_for(lock, watch_interval);
+      control.check();
+    }
+    granted_ = std::min(wanted, limit - pool().in_use);
+    pool().in_use += granted_;
+  }
+  ~Lease() {
+    const std::lock_guard<std::mutex> lock(pool().mutex);
+    pool().in_use -= granted_;
+    pool().released.notify_all();
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  int granted() const { return granted_; }
+
+ private:
+  struct Pool {
+    std::mutex mutex;
+    std::condition_variable released;
+    int in_use = 0;
+  };
+  static Pool& pool() {
+    static Pool instance;
+    return instance;
+  }
+  // A child starts with nothing in use, whatever the parent's other threads were doing.
+  static void register_fork_handler() {
+    static const int registered =
+        pthread_atfork(nullptr, nullptr, [] { new (&pool()) Pool(); });
+    (void)registered;
+  }
+  int granted_ = 0;
+};
+
+void run_region(int threads, Control& control, const std::function<void(int)>& work) {
+  std::exception_ptr failure;
+  std::mutex failure_mutex;
+#pragma omp parallel num_threads(threads)
+  {
+    // No exception may leave an OpenMP region.
+    try {
+      work(omp_get_thread_num());
+    } catch (...) {
+      {
+        // Noted before the others are told to stop: what they throw then is only an echo.
+        const std::lock_guard<std::mutex> lock(failure_mutex);
+        if (failure == nullptr) {
+          failure = std::current_exception();
+        }
+      }
+      control.cancelled.store(true);
+    }
+  }
+  if (failure != nullptr) {
+    std::rethrow_exception(failure);
+  }
+}
+
+}  // namespace
+
+int processor_budget() {
+  const int affinity = affinity_processors();
+  const double quota = quota_processors();
+  if (quota <= 0) {
+    return affinity;
+  }
+  return std::clamp(static_cast<int>(std::ceil(quota)), 1, affinity);
+}
+
+void Control::check() const {
+  if (cancelled.load(std::memory_order_relaxed)) {
+    throw Cancelled();
+  }
+}
+
+void run_parallel(int threads, Control& control, const std::function<void(int)>& work,
+                  const std::function<void()>& watch) {
+  if (threads <= 0) {  // not worth a thread
+    work(0);
+    return;
+  }
+  std::mutex mutex;
+  std::condition_variable finished;
+  bool done = false;
+  std::exception_ptr failure;
+  std::thread region([&] {
+    std::exception_ptr thrown;
+    try {
+      const Lease lease(threads, control);
+      run_region(lease.granted(), control, work);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    const std::lock_guard<std::mutex> lock(mutex);
+    failure = thrown;
+    done = true;
+    finished.notify_one();
+  });
+  std::exception_ptr interrupted;
+  {
+    std::unique_lock<std::mutex> lock(mutex);
+    while (!finished.wait_for(lock, watch_interval, [&] { return done; })) {
+      lock.unlock();
+      try {
+        if (interrupted == nullptr) {
+          watch();
+        }
+      } catch (...) {
+        interrupted = std::current_exception();
+        control.cancelled.store(true);
+      }
+      lock.lock();
+    }
+  }
+  region.join();
+  if (interrupted != nullptr) {
+    std::rethrow_exception(interrupted);
+  }
+  if (failure != nullptr) {
+    std::rethrow_exception(failure);
+  }
+}
+
+}  // namespace weightgauge

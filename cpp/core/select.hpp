@@ -1,0 +1,155 @@
+// Exact order of F32 and F64 magnitudes in bounded memory: keys of a range are gathered and sorted,
+// ranges too full for that are first split by counting.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "core/histogram.hpp"
+#include "core/parallel.hpp"
+#include "core/source.hpp"
+
+namespace weightgauge {
+
+struct KeyRange {
+  std::uint64_t first;
+  std::uint64_t last;  // included
+};
+
+// A part of the sorted order: `count` magnitudes whose keys lie in `range`, preceded by
+// `rank_before` smaller ones.
+struct Batch {
+  KeyRange range;
+  std::uint64_t count;
+  std::uint64_t rank_before;
+};
+
+// Up to this many keys are sorted at a time: 16 MiB of keys and as much of scratch space.
+constexpr std::size_t batch_bytes = std::size_t{16} << 20;
+inline std::uint64_t batch_limit(DType dtype) { return batch_bytes / item_bytes(dtype); }
+
+struct SortSpace {
+  std::vector<std::uint32_t> keys32, scratch32;
+  std::vector<std::uint64_t> keys64, scratch64;
+};
+
+void radix_sort(std::vector<std::uint32_t>& keys, std::vector<std::uint32_t>& scratch);
+void radix_sort(std::vector<std::uint64_t>& keys, std::vector<std::uint64_t>& scratch);
+
+// Consecutive bins (counts[i] keys with key >> shift == i + (range.first >> shift)) grouped into
+// batches of at most `limit` keys; a fuller bin is a batch of its own. Empty stretches are skipped.
+std::vector<Batch> plan_batches(const std::vector<std::uint64_t>& counts, KeyRange range, int shift,
+                                std::uint64_t limit, std::uint64_t rank_before);
+
+namespace detail {
+
+template <class Key>
+Key key_of(const std::byte* item) {
+  Key bits = 0;
+  std::memcpy(&bits, item, sizeof bits);
+  return bits & static_cast<Key>(~Key{0} >> 1);
+}
+
+// Every key of the slice, zero and non-finite included: visit(key).
+template <class Key, class Visit>
+void for_each_key(const Source& source, const View& view, ReadBuffer& buffer,
+                  const Control& control, Visit&& visit) {
+  // Cancellation is looked for about once a megabyte.
+  constexpr std::uint64_t step = (std::uint64_t{1} << 20) / sizeof(Key);
+  const std::uint64_t items = view.items();
+  for (std::uint64_t from = 0; from < items; from += step) {
+    control.check();
+    for_each_stretch(source, view, from, std::min(items, from + step), buffer,
+                     [&visit](const std::byte* packed, std::size_t n) {
+                       for (std::size_t i = 0; i < n; ++i) {
+                         visit(key_of<Key>(packed + i * sizeof(Key)));
+                       }
+                     });
+  }
+}
+
+// The keys inside the range, unsorted. `keys` has room for one more than there should be.
+template <class Key>
+void gather_keys(const Source& source, const View& view, KeyRange range, std::uint64_t count,
+                 ReadBuffer& buffer, const Control& control, std::vector<Key>& keys) {
+  keys.resize(count + 1);
+  std::size_t found = 0;
+  const auto first = static_cast<Key>(range.first);
+  const auto width = static_cast<Key>(range.last - range.first);
+  for_each_key<Key>(source, view, buffer, control, [&](Key key) {
+    // Written always, kept only where it belongs: no branch to mispredict. A file rewritten
+    // between two passes may hold more than were counted: the surplus stays in the last place.
+    keys[found] = key;
+    found += static_cast<std::size_t>(static_cast<Key>(key - first) <= width && found < count);
+  });
+  keys.resize(found);
+}
+
+template <class Key, class Emit>
+void emit_runs(const std::vector<Key>& sorted, Emit&& emit) {
+  for (std::size_t i = 0; i < sorted.size();) {
+    std::size_t j = i + 1;
+    while (j < sorted.size() && sorted[j] == sorted[i]) {
+      ++j;
+    }
+    emit(static_cast<std::uint64_t>(sorted[i]), static_cast<std::uint64_t>(j - i));
+    i = j;
+  }
+}
+
+template <class Key, class Emit>
+void emit_sorted(const Source& source, const View& view, const Batch& batch, ReadBuffer& buffer,
+                 std::vector<Key>& keys, std::vector<Key>& scratch, const Control& control,
+                 Emit& emit) {
+  const KeyRange range = batch.range;
+  if (range.first == range.last) {
+    emit(range.first, batch.count);
+    return;
+  }
+  if (batch.count <= batch_limit(view.dtype)) {
+    gather_keys(source, view, range, batch.count, buffer, control, keys);
+    radix_sort(keys, scratch);
+    emit_runs(keys, emit);
+    return;
+  }
+  int shift = 0;
+  while (((range.last >> shift) - (range.first >> shift)) >= (1U << 16)) {
+    ++shift;
+  }
+  const std::uint64_t base = range.first >> shift;
+  std::vector<std::uint64_t> counts((range.last >> shift) - base + 1, 0);
+  for_each_key<Key>(source, view, buffer, control, [&](Key key) {
+    if (key >= range.first && key <= range.last) {
+      ++counts[(key >> shift) - base];
+    }
+  });
+  for (const Batch& part :
+       plan_batches(counts, range, shift, batch_limit(view.dtype), batch.rank_before)) {
+    emit_sorted(source, view, part, buffer, keys, scratch, control, emit);
+  }
+}
+
+}  // namespace detail
+
+// emit(key, count) for every distinct key of the batch, ascending.
+template <class Emit>
+void for_each_sorted(const Source& source, const View& view, const Batch& batch,
+                     ReadBuffer& buffer, SortSpace& space, const Control& control, Emit&& emit) {
+  if (view.dtype == DType::f32) {
+    detail::emit_sorted<std::uint32_t>(source, view, batch, buffer, space.keys32, space.scratch32,
+                                       control, emit);
+  } else {
+    detail::emit_sorted<std::uint64_t>(source, view, batch, buffer, space.keys64, space.scratch64,
+                                       control, emit);
+  }
+}
+
+// The whole slice sorted at once, for slices of few elements.
+Histogram sorted_histogram(const Source& source, const View& view, ReadBuffer& buffer,
+                           SortSpace& space, const Control& control);
+
+}  // namespace weightgauge

@@ -1,0 +1,240 @@
+#include "core/slice_job.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/ks.hpp"
+
+namespace weightgauge {
+
+SliceJob::SliceJob(const Source& source, const View& view, const ScanOptions& options)
+    : source_(source), view_(view), options_(options), items_(view.items()), result_(view.dtype) {
+  choose_method();
+  if (method_ == Method::sorted) {
+    chunk_items_ = std::max<std::uint64_t>(items_, 1);
+  } else {
+    chunk_items_ = std::max<std::uint64_t>(options.chunk_bytes / item_bytes(view.dtype), 1);
+  }
+  parts_ = std::max<std::uint64_t>((items_ + chunk_items_ - 1) / chunk_items_, 1);
+  pending_.store(parts_);
+}
+
+void SliceJob::choose_method() {
+  if (!is_wide(view_.dtype)) {
+    method_ = Method::codes;
+  } else if (items_ <= sorted_limit) {
+    method_ = Method::sorted;
+  } else if (view_.dtype == DType::f32 && !options_.exact && options_.probabilities.empty()) {
+    method_ = Method::bins;
+  } else {
+    method_ = Method::leading;
+  }
+}
+
+void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& control) {
+  if (phase_ == Phase::batches) {
+    const Batch& batch = batches_[part];
+    if (ranks_.empty()) {
+      batch_sums_[part] = sum_batch(source_, view_, batch, *sums_, unit_, workspace.buffer,
+                                    workspace.space, control);
+    } else {
+      batch_values_[part] = batch_magnitudes(source_, view_, batch, ranks_, workspace.buffer,
+                                             workspace.space, control);
+    }
+    return;
+  }
+  const std::uint64_t first = part * chunk_items_;
+  const std::uint64_t last = std::min(items_, first + chunk_items_);
+  if (method_ == Method::sorted) {
+    counted_ =
+        sorted_histogram(source_, view_, workspace.buffer, workspace.space, control);
+  } else {
+    for_each_stretch(source_, view_, first, last, workspace.buffer,
+                     [&](const std::byte* items, std::size_t n) {
+                       workspace.table.count(method_, view_.dtype, items, n, options_.paper.get());
+                     });
+  }
+  control.bytes_done.fetch_add((last - first) * item_bytes(view_.dtype),
+                               std::memory_order_relaxed);
+}
+
+SliceJob::Progress SliceJob::flush(std::uint64_t done, Workspace& workspace,
+                                   const Control& control) {
+  if (phase_ == Phase::counting && method_ != Method::sorted) {
+    Histogram part = workspace.table.harvest(method_, view_.dtype);
+    const PaperCounts paper = workspace.table.harvest_paper();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!counted_) {
+      counted_ = std::move(part);
+    } else {
+      counted_ = merged(*counted_, part);
+    }
+    if (paper_.empty()) {
+      paper_ = paper;
+    } else if (!paper.empty()) {
+      std::transform(paper_.begin(), paper_.end(), paper.begin(), paper_.begin(), std::plus<>());
+    }
+  }
+  if (pending_.fetch_sub(done, std::memory_order_acq_rel) != done) {
+    return Progress::going_on;
+  }
+  if (phase_ == Phase::counting) {
+    return end_counting();
+  }
+  end_batches(workspace, control);
+  return Progress::finished;
+}
+
+SliceJob::Progress SliceJob::end_counting() {
+  if (method_ == Method::leading && counted_->n() > 0) {
+    start_batches();
+    return Progress::next_phase;
+  }
+  if (options_.paper != nullptr && paper_.empty()) {
+    paper_ = paper_counts(*counted_, *options_.paper);
+  }
+  note_totals();
+  take_quantiles_from_histogram();
+  if (options_.fit) {
+    result_->fit = fit_with_protocol(*counted_, options_.trim, paper_);
+    const Fit& fit = result_->fit;
+    const bool good_enough = fit.status == FitStatus::ok && fit.error_bound <= fit_tolerance &&
+                             ks_shortfall(fit.k) <= ks_tolerance;
+    if (method_ == Method::bins && !counted_->exact() && !good_enough &&
+        fit.status != FitStatus::empty) {
+      start_batches();
+      return Progress::next_phase;
+    }
+  }
+  if (options_.keep_histogram) {
+    result_->histogram = std::move(*counted_);
+  }
+  counted_.reset();
+  return Progress::finished;
+}
+
+void SliceJob::start_batches() {
+  // Bins of 14 mantissa bits serve as well as leading bits: both are ranges of keys with counts.
+  const Histogram& leading = *counted_;
+  if (options_.probabilities.empty()) {
+    batches_ = plan_exact(leading);
+    sums_.emplace(leading.n(), options_.trim);
+    unit_ = unit_of_leading(leading);
+    batch_sums_.resize(batches_.size());
+  } else {
+    ranks_ = ranks_in_order();
+    batches_ = plan_ranks(leading, ranks_);
+    batch_values_.resize(batches_.size());
+  }
+  phase_ = Phase::batches;
+  parts_ = batches_.size();
+  pending_.store(parts_);
+}
+
+void SliceJob::end_batches(Workspace& workspace, const Control& control) {
+  if (ranks_.empty()) {
+    fit_from_batches(workspace, control);
+    return;
+  }
+  note_totals();
+  std::vector<double> ascending;
+  for (const std::vector<double>& values : batch_values_) {
+    ascending.insert(ascending.end(), values.begin(), values.end());
+  }
+  set_quantiles(ascending);
+}
+
+void SliceJob::note_totals() {
+  const Histogram& histogram = *counted_;
+  SliceResult& result = *result_;
+  result.n = histogram.n();
+  result.histogram.zeros = histogram.zeros;
+  result.histogram.nans = histogram.nans;
+  result.histogram.infs = histogram.infs;
+  result.histogram.max_key = histogram.max_key;
+  const bool finite = result.n + histogram.zeros > 0;
+  result.rms = root_mean_square(histogram);
+  if (result.n > 0) {
+    result.max = magnitude_value(histogram.dtype, histogram.max_key);
+  } else {
+    result.max = finite ? 0.0 : std::numeric_limits<double>::quiet_NaN();
+  }
+}
+
+void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
+  Moments moments;
+  Histogram bins(view_.dtype);
+  bins.dropped_bits = binned_dropped_bits(view_.dtype);
+  std::uint64_t distinct = 0;
+  for (std::optional<BatchSums>& sums : batch_sums_) {
+    moments.merge(sums->moments);
+    for (std::size_t i = 0; i < sums->bins.size(); ++i) {
+      bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
+    }
+    distinct += sums->distinct;
+    sums.reset();
+  }
+  bins.zeros = counted_->zeros;
+  bins.nans = counted_->nans;
+  bins.infs = counted_->infs;
+  bins.max_key = counted_->max_key;
+  counted_ = std::move(bins);
+  note_totals();
+  if (options_.fit) {
+    Fit& fit = result_->fit;
+    if (distinct <= 2) {
+      fit = Fit();
+      fit.status = FitStatus::few_magnitudes;
+    } else {
+      fit = options_.paper != nullptr ? fit_paper(paper_, options_.trim)
+                                      : fit_of_moments(moments, *sums_, unit_);
+    }
+    if (fit.status == FitStatus::ok) {
+      add_standard_errors(*counted_, probability_plot(*counted_, *sums_), *sums_, fit);
+      fit.ks = exact_ks(source_, view_, *counted_, fit.k, fit.ln_lambda, workspace.buffer,
+                        workspace.space, control);
+    }
+  }
+  if (options_.keep_histogram) {
+    result_->histogram = std::move(*counted_);
+  }
+  counted_.reset();
+}
+
+std::vector<std::uint64_t> SliceJob::ranks_in_order() const {
+  std::vector<std::uint64_t> ranks;
+  const std::uint64_t n = counted_->n();
+  for (const double q : options_.probabilities) {
+    ranks.push_back(inverted_cdf_rank(q, n));
+  }
+  std::sort(ranks.begin(), ranks.end());
+  return ranks;
+}
+
+void SliceJob::take_quantiles_from_histogram() {
+  if (options_.probabilities.empty()) {
+    return;
+  }
+  if (result_->n == 0) {
+    result_->quantiles.assign(options_.probabilities.size(),
+                              std::numeric_limits<double>::quiet_NaN());
+    return;
+  }
+  set_quantiles(magnitudes_at(*counted_, ranks_in_order()));
+}
+
+void SliceJob::set_quantiles(const std::vector<double>& ascending) {
+  std::vector<std::size_t> order(options_.probabilities.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+    return options_.probabilities[a] < options_.probabilities[b];
+  });
+  result_->quantiles.assign(order.size(), std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t i = 0; i < order.size() && i < ascending.size(); ++i) {
+    result_->quantiles[order[i]] = ascending[i];
+  }
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,82 @@
+// What a scan knows of one slice while it is being worked on.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "core/counting_table.hpp"
+#include "core/scan.hpp"
+#include "core/wide_exact.hpp"
+
+namespace weightgauge {
+
+// One worker's own memory.
+struct Workspace {
+  ReadBuffer buffer;
+  SortSpace space;
+  CountingTable table;
+};
+
+// A job goes through one or two phases: count the slice in chunks (or sort it in one go); then,
+// where that is not enough, sort it batch by batch. Each phase has a number of parts that any
+// threads may do; whoever completes the last part of a phase ends it.
+class SliceJob {
+ public:
+  SliceJob(const Source& source, const View& view, const ScanOptions& options);
+
+  std::uint64_t parts() const { return parts_; }
+
+  // Does one part. Counts stay in the workspace's table until flush().
+  void run_part(std::uint64_t part, Workspace& workspace, Control& control);
+  enum class Progress : std::uint8_t {
+    going_on,
+    next_phase,  // the counting is over and parts() new parts are ready to run
+    finished,
+  };
+  // Hands over what the workspace has counted in `done` parts.
+  Progress flush(std::uint64_t done, Workspace& workspace, const Control& control);
+
+  SliceResult take_result() { return std::move(*result_); }
+
+ private:
+  enum class Phase : std::uint8_t { counting, batches };
+
+  void choose_method();
+  void start_batches();
+  Progress end_counting();
+  void end_batches(Workspace& workspace, const Control& control);
+  void note_totals();
+  void fit_from_batches(Workspace& workspace, const Control& control);
+  void take_quantiles_from_histogram();
+  std::vector<std::uint64_t> ranks_in_order() const;
+  void set_quantiles(const std::vector<double>& ascending);
+
+  const Source& source_;
+  const View& view_;
+  const ScanOptions& options_;
+  Method method_ = Method::codes;
+  Phase phase_ = Phase::counting;
+  std::uint64_t items_ = 0;
+  std::uint64_t chunk_items_ = 1;
+  std::uint64_t parts_ = 1;
+  std::atomic<std::uint64_t> pending_{0};
+
+  std::mutex mutex_;
+  std::optional<Histogram> counted_;
+  PaperCounts paper_;
+
+  std::vector<Batch> batches_;
+  std::optional<HazenSums> sums_;
+  Scaled unit_{};
+  std::vector<std::uint64_t> ranks_;
+  std::vector<std::optional<BatchSums>> batch_sums_;
+  std::vector<std::vector<double>> batch_values_;
+
+  std::optional<SliceResult> result_;
+};
+
+}  // namespace weightgauge

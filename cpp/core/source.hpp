@@ -1,0 +1,76 @@
+// Where a slice's bytes come from: memory, a mapping, or reads into a buffer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/mapped_file.hpp"
+#include "core/view.hpp"
+
+namespace weightgauge {
+
+enum class Io : std::uint8_t { mmap, pread };
+
+class Source {
+ public:
+  // Memory that outlives the source.
+  explicit Source(const std::byte* memory) : memory_(memory) {}
+  // A file whose header was read when it had that identity. A mapping that the system refuses
+  // (address-space limit) falls back to reads.
+  Source(const std::string& path, const FileIdentity& expected, Io io);
+
+  // Throws FileChanged where the bytes read may not be the file's.
+  void verify() const;
+  const std::byte* memory() const { return memory_; }
+  const OpenFile* file() const { return file_.get(); }
+
+ private:
+  std::unique_ptr<OpenFile> file_;
+  std::unique_ptr<MappedFile> mapping_;
+  const std::byte* memory_ = nullptr;
+};
+
+// Per thread: bytes read or gathered, aligned for any element.
+class ReadBuffer {
+ public:
+  static constexpr std::size_t bytes = 256 * 1024;
+  std::byte* data() {
+    if (storage_.empty()) {
+      storage_.resize(bytes / sizeof(std::uint64_t));
+    }
+    return reinterpret_cast<std::byte*>(storage_.data());
+  }
+
+ private:
+  std::vector<std::uint64_t> storage_;
+};
+
+namespace detail {
+// The run's items from..from+items-1, packed into the buffer.
+void gather(const Source& source, const Run& run, std::uint64_t from, std::uint64_t items,
+            std::size_t item, ReadBuffer& buffer);
+}  // namespace detail
+
+// Calls visit(const std::byte* packed, size_t items) for stretches that cover the view's items
+// first..last-1. Contiguous memory is handed over as it lies, whatever its alignment.
+template <class Visit>
+void for_each_stretch(const Source& source, const View& view, std::uint64_t first,
+                      std::uint64_t last, ReadBuffer& buffer, Visit&& visit) {
+  const std::size_t item = item_bytes(view.dtype);
+  for_each_run(view, first, last, [&](const Run& run) {
+    if (source.memory() != nullptr && (run.stride == item || run.items == 1)) {
+      visit(source.memory() + run.offset, static_cast<std::size_t>(run.items));
+      return;
+    }
+    const std::uint64_t most = ReadBuffer::bytes / item;
+    for (std::uint64_t from = 0; from < run.items; from += most) {
+      const std::uint64_t items = run.items - from < most ? run.items - from : most;
+      detail::gather(source, run, from, items, item, buffer);
+      visit(buffer.data(), static_cast<std::size_t>(items));
+    }
+  });
+}
+
+}  // namespace weightgauge

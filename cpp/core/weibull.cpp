@@ -1,0 +1,231 @@
+#include "core/weibull.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/ks.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint64_t least_order_n = 10;
+
+// What is unknown about d = (w - mean)/mean inside one bin, per element: the variance v lies in
+// [0, v_most] and the covariance of d with y, both rising with rank, in [0, cov_most]. The estimates
+// are those of evenly placed magnitudes (Sheppard's correction).
+struct Spread {
+  double v;
+  double v_slack;
+  double cov;
+  double cov_slack;
+};
+
+Spread spread_in_bin(const Entry& entry, std::uint64_t count, double y_range) {
+  if (count == 1) {  // the mean is the magnitude
+    return {0, 0, 0, 0};
+  }
+  const double width = (entry.high - entry.low) / entry.mean;
+  // Bhatia and Davis: no variable on [low, high] with that mean varies more.
+  const double v_most =
+      (entry.high - entry.mean) * (entry.mean - entry.low) / (entry.mean * entry.mean);
+  const double v = std::min(width * width / 12 * (1 - 1 / static_cast<double>(count)), v_most);
+  // Half the elements at either end of the bin is the largest covariance with a rising y.
+  const double cov = width * y_range / 12;
+  const double cov_most = width * y_range / 8;
+  return {v, std::max(v, v_most - v), cov, std::max(cov, cov_most - cov)};
+}
+
+// The part of a bin that lies inside the window: ranks from..to of its `count`, evenly placed.
+double mean_of_part(const Entry& entry, std::uint64_t count, std::uint64_t from, std::uint64_t to) {
+  const double middle = 0.5 * (static_cast<double>(from) + static_cast<double>(to));
+  const double c = static_cast<double>(count);
+  const double mean = entry.mean + (middle / c - 0.5) * (entry.high - entry.low);
+  return std::min(std::max(mean, entry.low), entry.high);
+}
+
+// A magnitude near the middle of the window, so that X = ln(|w|/unit) is small and precise.
+Scaled middle_magnitude(const Histogram& histogram, const HazenSums& sums) {
+  const std::uint64_t middle = (sums.n() - 1) / 2;
+  return scaled(magnitudes_at(histogram, {middle}).front());
+}
+
+}  // namespace
+
+Fit::Fit() : k(nan), lambda(nan), ln_lambda(nan), r2(nan), ks(nan), k_se(nan), ln_lambda_se(nan) {}
+
+FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t least_n) {
+  if (n == 0) {
+    return FitStatus::empty;
+  }
+  if (n < least_n) {
+    return FitStatus::too_few;
+  }
+  return histogram.exact() && histogram.size() <= 2 ? FitStatus::few_magnitudes : FitStatus::ok;
+}
+
+Plot probability_plot(const Histogram& histogram, const HazenSums& sums) {
+  Plot plot;
+  plot.unit = middle_magnitude(histogram, sums);
+  const Window window = sums.window();
+  const bool exact = histogram.exact();
+  std::vector<Spread> spreads;
+  std::vector<double> edge_slack;  // |error| of X of a bin cut by the window's end
+  std::uint64_t rank = 0;
+  double y_before = sums.cumulative(window.begin);
+  for (std::size_t i = 0; i < histogram.size() && rank < window.end; ++i) {
+    const std::uint64_t count = histogram.counts[i];
+    const std::uint64_t from = std::max(rank, window.begin);
+    const std::uint64_t to = std::min(rank + count, window.end);
+    const std::uint64_t first = rank;
+    rank += count;
+    if (to <= from) {
+      continue;
+    }
+    const double y_after = sums.cumulative(to);
+    const auto weight = static_cast<double>(to - from);
+    const Entry entry = entry_at(histogram, i);
+    PlotPoint point{i, weight, 0, (y_after - y_before) / weight};
+    y_before = y_after;
+    if (exact) {
+      point.x = log_ratio(scaled(entry.mean), plot.unit);
+    } else {
+      const bool cut = to - from < count;
+      const double mean = cut ? mean_of_part(entry, count, from - first, to - first) : entry.mean;
+      const double y_range = sums.y_at_boundary(to) - sums.y_at_boundary(from);
+      const Spread spread = spread_in_bin(entry, cut ? 2 : count, y_range);
+      point.x = log_ratio(scaled(mean), plot.unit) - spread.v / 2;
+      spreads.push_back(spread);
+      edge_slack.push_back(cut ? (entry.high - entry.low) / mean : 0);
+    }
+    plot.points.push_back(point);
+  }
+
+  Moments& moments = plot.moments;
+  moments.mean_y = sums.mean();
+  for (const PlotPoint& point : plot.points) {
+    moments.weight += point.weight;
+    moments.mean_x += point.weight * point.x;
+  }
+  moments.mean_x /= moments.weight;
+  for (std::size_t i = 0; i < plot.points.size(); ++i) {
+    const PlotPoint& point = plot.points[i];
+    const double x = point.x - moments.mean_x;
+    const double y = point.y - moments.mean_y;
+    moments.xx += point.weight * x * x;
+    moments.xy += point.weight * x * y;
+    if (!exact) {
+      // ln(mean (1 + d)) = ln mean + d - d^2/2: the in-bin sums that the means leave out
+      const Spread& spread = spreads[i];
+      const double edge = edge_slack[i];
+      moments.xx += point.weight * spread.v;
+      moments.xy += point.weight * spread.cov;
+      plot.x_slack += point.weight * (spread.v_slack / 2 + edge);
+      plot.xx_slack += point.weight * (spread.v_slack * std::fabs(1 - x) +
+                                       edge * (2 * std::fabs(x) + edge));
+      plot.xy_slack += point.weight * (spread.cov_slack + spread.v_slack / 2 * std::fabs(y) +
+                                       edge * std::fabs(y));
+    }
+  }
+  return plot;
+}
+
+Fit fit_of_moments(const Moments& moments, const HazenSums& sums, Scaled unit) {
+  Fit fit;
+  if (!(moments.xx > 0)) {
+    fit.status = FitStatus::flat_window;
+    return fit;
+  }
+  fit.status = FitStatus::ok;
+  fit.k = moments.xy / moments.xx;
+  fit.r2 = std::min(1.0, moments.xy / moments.xx * (moments.xy / sums.centred_squares()));
+  const double relative = moments.mean_x - moments.mean_y / fit.k;  // ln(lambda / unit)
+  fit.ln_lambda = log_scaled(unit) + relative;
+  // One rounding less than exp(ln_lambda), which loses digits where |ln lambda| is large.
+  fit.lambda = std::ldexp(unit.mantissa * std::exp(relative), unit.exponent);
+  return fit;
+}
+
+Fit fit_histogram(const Histogram& histogram, Trim trim) {
+  const std::uint64_t n = histogram.n();
+  Fit fit;
+  fit.status = fittable(histogram, n, least_order_n);
+  if (fit.status != FitStatus::ok) {
+    return fit;
+  }
+  const HazenSums sums(n, trim);
+  const Plot plot = probability_plot(histogram, sums);
+  if (plot.points.size() < 2 && histogram.exact()) {
+    fit.status = FitStatus::flat_window;
+    return fit;
+  }
+  fit = fit_of_moments(plot.moments, sums, plot.unit);
+  if (fit.status != FitStatus::ok) {
+    return fit;
+  }
+  const Moments& moments = plot.moments;
+  const double xx_error = plot.xx_slack / moments.xx;
+  const double xy_error = plot.xy_slack / moments.xy;
+  const double k_error = xx_error + xy_error;
+  const double lambda_error =
+      plot.x_slack / moments.weight + std::fabs(moments.mean_y / fit.k) * k_error;
+  fit.error_bound = std::max(std::max(k_error, lambda_error), xx_error + 2 * xy_error);
+  fit.ks = ks_distance(histogram, n, fit.k, fit.ln_lambda);
+  add_standard_errors(histogram, plot, sums, fit);
+  return fit;
+}
+
+void add_standard_errors(const Histogram& histogram, const Plot& plot, const HazenSums& sums,
+                         Fit& fit) {
+  if (plot.points.empty()) {
+    return;
+  }
+  const auto n = static_cast<double>(sums.n());
+  const Moments& moments = plot.moments;
+  const double share = moments.weight / n;           // m: the window's share of the elements
+  const double spread = moments.xx / moments.weight;  // S_xx
+  const std::size_t last = plot.points.back().index;
+  double next_x = plot.points.back().x;
+  if (last + 1 < histogram.size()) {
+    next_x = log_ratio(scaled(entry_at(histogram, last + 1).mean), plot.unit);
+  }
+  // From the top of the window down: G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window
+  // G is 0, below it G keeps its last value.
+  double g_k = 0;
+  double g_lambda = 0;
+  double sum_k = 0, sum_lambda = 0, square_k = 0, square_lambda = 0;
+  double counted = 0;
+  for (std::size_t j = plot.points.size(); j-- > 0;) {
+    const PlotPoint& point = plot.points[j];
+    const double step = next_x - point.x;
+    next_x = point.x;
+    const double slope = ((point.y - moments.mean_y) - 2 * fit.k * (point.x - moments.mean_x)) /
+                         (share * spread);
+    g_k += slope * step;
+    g_lambda += (1 / share + moments.mean_y / (fit.k * fit.k) * slope) * step;
+    const auto count = static_cast<double>(histogram.counts[point.index]);
+    counted += count;
+    sum_k += count * g_k;
+    sum_lambda += count * g_lambda;
+    square_k += count * g_k * g_k;
+    square_lambda += count * g_lambda * g_lambda;
+  }
+  double below = 0;
+  for (std::size_t i = 0; i < plot.points.front().index; ++i) {
+    below += static_cast<double>(histogram.counts[i]);
+  }
+  sum_k += below * g_k;
+  sum_lambda += below * g_lambda;
+  square_k += below * g_k * g_k;
+  square_lambda += below * g_lambda * g_lambda;
+  const auto error = [n](double sum, double square) {
+    const double mean = sum / n;
+    return std::sqrt(std::max(0.0, square / n - mean * mean) / n);
+  };
+  fit.k_se = error(sum_k, square_k);
+  fit.ln_lambda_se = error(sum_lambda, square_lambda);
+}
+
+}  // namespace weightgauge

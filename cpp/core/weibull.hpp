@@ -1,0 +1,70 @@
+// The Weibull probability-plot fit: least squares of y = ln(-ln(1 - p)) on X = ln |w|.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/hazen.hpp"
+#include "core/histogram.hpp"
+#include "core/moments.hpp"
+
+namespace weightgauge {
+
+enum class FitStatus : std::uint8_t {
+  ok,
+  empty,            // no non-zero finite magnitude
+  too_few,          // fewer than 10 (order) or 100 (paper)
+  few_magnitudes,   // two or fewer different magnitudes
+  flat_window,      // one magnitude fills the whole trimmed window
+  few_bins,         // paper protocol: fewer than five occupied bins in the window
+};
+
+struct Fit {
+  FitStatus status = FitStatus::empty;
+  double k;  // NaN unless status is ok, like all that follows
+  double lambda;
+  double ln_lambda;
+  double r2;
+  double ks;
+  double k_se;
+  double ln_lambda_se;
+  // Proven bound on the relative difference of k, lambda and R2 from the exact fit: 0 where the
+  // histogram is exact.
+  double error_bound = 0;
+  Fit();
+};
+
+// k, lambda and R2 of a line with the given moments; KS and standard errors are left NaN.
+// X is relative to `unit`: X = ln(|w| / unit).
+Fit fit_of_moments(const Moments& moments, const HazenSums& sums, Scaled unit);
+
+// The whole fit from a histogram, KS and standard errors included.
+Fit fit_histogram(const Histogram& histogram, Trim trim);
+
+// The plot's points inside the window: one per histogram entry.
+struct PlotPoint {
+  std::size_t index;  // entry of the histogram
+  double weight;      // ranks inside the window
+  double x;           // mean of ln(|w| / unit) over them
+  double y;           // mean of y over them
+};
+struct Plot {
+  Scaled unit;
+  std::vector<PlotPoint> points;
+  // What the exact fit's sums can differ by, given what a bin leaves unknown; 0 where exact.
+  double x_slack = 0;   // of the sum of X
+  double xx_slack = 0;  // of the sum of (X - mean)^2
+  double xy_slack = 0;  // of the sum of (X - mean)(y - mean)
+  Moments moments;
+};
+Plot probability_plot(const Histogram& histogram, const HazenSums& sums);
+
+// Standard errors of k and ln lambda for independent magnitudes, straight from the counts: the
+// spread of the estimator's influence function over the histogram.
+void add_standard_errors(const Histogram& histogram, const Plot& plot, const HazenSums& sums,
+                         Fit& fit);
+
+// Fewer magnitudes than any fit can use? Otherwise ok.
+FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t least_n);
+
+}  // namespace weightgauge

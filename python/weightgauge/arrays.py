@@ -1,0 +1,105 @@
+"""Array-likes as the core sees them: memory, element format, strides. Nothing is copied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weightgauge.errors import UnsupportedDtypeError, printable
+
+if TYPE_CHECKING:
+    from weightgauge import _core
+
+# NumPy dtype name (ml_dtypes registers its own) -> element format.
+_NUMPY_FORMATS = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e8m0fnu": "F8_E8M0",
+    "float4_e2m1fn": "F4_UNPACKED",  # ml_dtypes keeps one code per byte
+}
+
+_CPU_DEVICES = (1, 3)  # DLPack: plain memory, and memory pinned for a GPU
+
+
+def array_view(array: object) -> _core.ArrayView:
+    """View of an array-like's memory; the view keeps its owner alive.
+
+    Raises
+    ------
+    UnsupportedDtypeError
+        No floating-point format known here, a foreign byte order, or not in the CPU's memory.
+    """
+    if isinstance(array, np.ndarray):
+        return _numpy_view(array)
+    if hasattr(array, "__dlpack__"):
+        return _dlpack_view(array)
+    return _numpy_view(_as_numpy(array))
+
+
+def _numpy_view(array: np.ndarray[Any, Any]) -> _core.ArrayView:
+    from weightgauge import _core
+
+    dtype = array.dtype
+    if dtype.name not in _NUMPY_FORMATS:
+        raise UnsupportedDtypeError(_unsupported(f"dtype {dtype.name}"))
+    if not dtype.isnative:
+        raise UnsupportedDtypeError(
+            f"dtype {dtype.str} has a foreign byte order; convert it with "
+            ".astype(array.dtype.newbyteorder('='))"
+        )
+    return _core.ArrayView.from_numpy(array, _NUMPY_FORMATS[dtype.name])
+
+
+def _dlpack_view(array: Any) -> _core.ArrayView:
+    from weightgauge import _core
+
+    if getattr(array, "requires_grad", False):
+        array = array.detach()  # PyTorch exports no tensor that records gradients
+    device = array.__dlpack_device__()[0]
+    if int(device) not in _CPU_DEVICES:
+        raise UnsupportedDtypeError(
+            f"the {type(array).__name__} lies on a device (DLPack type {int(device)}); "
+            "move it to the CPU first"
+        )
+    try:
+        return _core.ArrayView.from_dlpack(_capsule(array))
+    except TypeError as error:
+        dtype = getattr(array, "dtype", None)
+        what = f"dtype {dtype}" if dtype is not None else str(error)
+        raise UnsupportedDtypeError(_unsupported(printable(what))) from error
+    except BufferError as error:
+        raise UnsupportedDtypeError(
+            f"the {type(array).__name__} cannot be read in place: {error}"
+        ) from error
+
+
+def _capsule(array: Any) -> object:
+    try:
+        return array.__dlpack__(max_version=(1, 1))
+    except TypeError:  # written before DLPack 1.0
+        return array.__dlpack__()
+
+
+def _as_numpy(array: object) -> np.ndarray[Any, Any]:
+    try:
+        converted = np.asarray(array)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedDtypeError(
+            f"a {type(array).__name__} is no array of numbers: {error}"
+        ) from error
+    # A bare sequence has no dtype of its own: whole numbers in it are numbers like any other.
+    if isinstance(array, (list, tuple)) and (converted.dtype.kind in "iu" or converted.size == 0):
+        return converted.astype(np.float64)
+    return converted
+
+
+def _unsupported(what: str) -> str:
+    formats = "float64, float32, float16, bfloat16, float8 or float4"
+    return f"{what} has no magnitudes to fit; the elements must be {formats}"

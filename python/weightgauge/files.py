@@ -1,0 +1,70 @@
+"""Writing files so that nothing is ever lost or half there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+
+from weightgauge.errors import OutputExistsError, printable
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
+    """Write `data` to a file beside `path`, flush it to the disk, and move it into place.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to.
+    data : bytes
+        The whole content.
+    force : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    OutputExistsError
+        The file exists and `force` is not set.
+    OSError
+        The disk is full, say. The old file is as it was.
+    """
+    target = os.fspath(path)
+    if not force and os.path.lexists(target):
+        raise OutputExistsError(f"{printable(target)} exists already; it is left as it is")
+    directory = os.path.dirname(target) or "."
+    descriptor, temporary = tempfile.mkstemp(
+        prefix=f".{os.path.basename(target)[:100]}.", dir=directory
+    )
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        if force:
+            os.replace(temporary, target)
+        else:
+            _move_without_replacing(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _move_without_replacing(temporary: str, target: str) -> None:
+    # A link fails where the target has appeared meanwhile; a rename would replace it.
+    try:
+        os.link(temporary, target)
+    except FileExistsError as error:
+        raise OutputExistsError(f"{printable(target)} exists already; it is left as it is") from error
+    except OSError:  # a file system without links
+        os.replace(temporary, target)
+    else:
+        os.unlink(temporary)
+
+
+def _umask() -> int:
+    # The mask can be read only by setting it; mkstemp has made the file private meanwhile.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
