@@ -58,7 +58,6 @@ void bind_fit(py::module_& module) {
       .def_property_readonly("status", [](const Fit& fit) { return status_name(fit.status); })
       .def_readonly("k", &Fit::k)
       .def_readonly("lam", &Fit::lambda)
-      .def_readonly("ln_lambda", &Fit::ln_lambda)
       .def_readonly("r2", &Fit::r2)
       .def_readonly("ks", &Fit::ks)
       .def_readonly("k_se", &Fit::k_se)

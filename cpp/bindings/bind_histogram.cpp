@@ -135,7 +135,7 @@ Fit fit(const Histogram& histogram, const std::string& trim, const PaperBins* pa
 }
 
 double ks(const Histogram& histogram, double k, double lambda) {
-  return ks_distance(histogram, histogram.n(), k, std::log(lambda));
+  return ks_distance(histogram, histogram.n(), k, LogScale{scaled(lambda), 0});
 }
 
 double max_magnitude(const Histogram& histogram) {

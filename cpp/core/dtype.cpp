@@ -119,10 +119,16 @@ Scaled scaled(double positive) {
 
 double log_ratio(Scaled a, Scaled b) {
   constexpr double ln2 = 0.693147180559945309417232121458;
-  return std::log(a.mantissa / b.mantissa) + ln2 * static_cast<double>(a.exponent - b.exponent);
+  const int exponents = a.exponent - b.exponent;
+  if (exponents >= -1 && exponents <= 1) {
+    // Close to each other the difference is exact and the ratio is not.
+    const double numerator = exponents == 0   ? a.mantissa
+                             : exponents == 1 ? 2 * a.mantissa
+                                              : a.mantissa / 2;
+    return std::log1p((numerator - b.mantissa) / b.mantissa);
+  }
+  return std::log(a.mantissa / b.mantissa) + ln2 * static_cast<double>(exponents);
 }
-
-double log_scaled(Scaled a) { return log_ratio(a, Scaled{0.5, 1}); }
 
 double magnitude_value(DType dtype, std::uint64_t key) {
   switch (dtype) {

@@ -59,7 +59,6 @@ struct Scaled {
 Scaled scaled(double positive);
 // ln(a / b)
 double log_ratio(Scaled a, Scaled b);
-double log_scaled(Scaled a);
 
 double magnitude_value(DType dtype, std::uint64_t key);
 

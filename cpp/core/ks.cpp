@@ -13,8 +13,8 @@ constexpr std::size_t group_size = 16;
 
 class Distances {
  public:
-  Distances(const Histogram& histogram, std::uint64_t n, double k, double ln_lambda)
-      : histogram_(histogram), n_(static_cast<double>(n)), k_(k), ln_lambda_(ln_lambda) {}
+  Distances(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda)
+      : histogram_(histogram), n_(static_cast<double>(n)), k_(k), lambda_(lambda) {}
 
   double largest() {
     double best = 0;
@@ -53,23 +53,23 @@ class Distances {
   }
 
   double cdf(double magnitude) const {
-    return magnitude > 0 ? weibull_cdf(scaled(magnitude), k_, ln_lambda_) : 0.0;
+    return magnitude > 0 ? weibull_cdf(scaled(magnitude), k_, lambda_) : 0.0;
   }
 
   const Histogram& histogram_;
   double n_;
   double k_;
-  double ln_lambda_;
+  LogScale lambda_;
 };
 
 }  // namespace
 
-double weibull_cdf(Scaled magnitude, double k, double ln_lambda) {
-  return -std::expm1(-std::exp(k * (log_scaled(magnitude) - ln_lambda)));
+double weibull_cdf(Scaled magnitude, double k, LogScale lambda) {
+  return -std::expm1(-std::exp(k * (log_ratio(magnitude, lambda.unit) - lambda.offset)));
 }
 
-double ks_distance(const Histogram& histogram, std::uint64_t n, double k, double ln_lambda) {
-  return Distances(histogram, n, k, ln_lambda).largest();
+double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda) {
+  return Distances(histogram, n, k, lambda).largest();
 }
 
 double ks_shortfall(double k) {

@@ -7,13 +7,18 @@
 
 namespace weightgauge {
 
-// ln of the Weibull's scale rather than the scale: no overflow for any k.
-double weibull_cdf(Scaled magnitude, double k, double ln_lambda);
+// The scale lambda as unit exp(offset), with the unit a magnitude of the data's own size: where
+// magnitudes differ in their last digits only, ln |w| - ln lambda would cancel.
+struct LogScale {
+  Scaled unit;
+  double offset;
+};
+double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 
 // sup |F_n - F| over all magnitudes, both sides of every jump. Exact where the histogram is;
 // otherwise taken at the edges of the bins: a lower bound that falls short by at most the largest
 // step of F across one bin (k 2^-14 / e).
-double ks_distance(const Histogram& histogram, std::uint64_t n, double k, double ln_lambda);
+double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda);
 double ks_shortfall(double k);
 
 }  // namespace weightgauge

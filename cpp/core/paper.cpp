@@ -110,8 +110,8 @@ Fit fit_paper(const PaperCounts& counts, Trim trim) {
   }
   fit.status = FitStatus::ok;
   fit.k = moments.xy / moments.xx;
-  fit.ln_lambda = moments.mean_x - moments.mean_y / fit.k;
-  fit.lambda = std::exp(fit.ln_lambda);
+  fit.log_scale = {scaled(1), moments.mean_x - moments.mean_y / fit.k};
+  fit.lambda = std::exp(fit.log_scale.offset);
   fit.r2 = std::min(1.0, moments.xy / moments.xx * (moments.xy / yy));
   return fit;
 }
@@ -129,7 +129,7 @@ Fit fit_with_protocol(const Histogram& histogram, Trim trim, const PaperCounts& 
   fit = fit_paper(paper, trim);
   if (fit.status == FitStatus::ok) {
     const HazenSums sums(n, trim);
-    fit.ks = ks_distance(histogram, n, fit.k, fit.ln_lambda);
+    fit.ks = ks_distance(histogram, n, fit.k, fit.log_scale);
     add_standard_errors(histogram, probability_plot(histogram, sums), sums, fit);
   }
   return fit;

@@ -193,7 +193,7 @@ void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
     }
     if (fit.status == FitStatus::ok) {
       add_standard_errors(*counted_, probability_plot(*counted_, *sums_), *sums_, fit);
-      fit.ks = exact_ks(source_, view_, *counted_, fit.k, fit.ln_lambda, workspace.buffer,
+      fit.ks = exact_ks(source_, view_, *counted_, fit.k, fit.log_scale, workspace.buffer,
                         workspace.space, control);
     }
   }

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/ks.hpp"
-
 namespace weightgauge {
 
 namespace {
@@ -54,7 +52,7 @@ Scaled middle_magnitude(const Histogram& histogram, const HazenSums& sums) {
 
 }  // namespace
 
-Fit::Fit() : k(nan), lambda(nan), ln_lambda(nan), r2(nan), ks(nan), k_se(nan), ln_lambda_se(nan) {}
+Fit::Fit() : k(nan), lambda(nan), log_scale{{nan, 0}, nan}, r2(nan), ks(nan), k_se(nan), ln_lambda_se(nan) {}
 
 FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t least_n) {
   if (n == 0) {
@@ -142,8 +140,7 @@ Fit fit_of_moments(const Moments& moments, const HazenSums& sums, Scaled unit) {
   fit.k = moments.xy / moments.xx;
   fit.r2 = std::min(1.0, moments.xy / moments.xx * (moments.xy / sums.centred_squares()));
   const double relative = moments.mean_x - moments.mean_y / fit.k;  // ln(lambda / unit)
-  fit.ln_lambda = log_scaled(unit) + relative;
-  // One rounding less than exp(ln_lambda), which loses digits where |ln lambda| is large.
+  fit.log_scale = {unit, relative};
   fit.lambda = std::ldexp(unit.mantissa * std::exp(relative), unit.exponent);
   return fit;
 }
@@ -172,7 +169,7 @@ Fit fit_histogram(const Histogram& histogram, Trim trim) {
   const double lambda_error =
       plot.x_slack / moments.weight + std::fabs(moments.mean_y / fit.k) * k_error;
   fit.error_bound = std::max(std::max(k_error, lambda_error), xx_error + 2 * xy_error);
-  fit.ks = ks_distance(histogram, n, fit.k, fit.ln_lambda);
+  fit.ks = ks_distance(histogram, n, fit.k, fit.log_scale);
   add_standard_errors(histogram, plot, sums, fit);
   return fit;
 }

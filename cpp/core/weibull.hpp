@@ -6,6 +6,7 @@
 
 #include "core/hazen.hpp"
 #include "core/histogram.hpp"
+#include "core/ks.hpp"
 #include "core/moments.hpp"
 
 namespace weightgauge {
@@ -23,7 +24,7 @@ struct Fit {
   FitStatus status = FitStatus::empty;
   double k;  // NaN unless status is ok, like all that follows
   double lambda;
-  double ln_lambda;
+  LogScale log_scale;  // lambda as the distances need it
   double r2;
   double ks;
   double k_se;

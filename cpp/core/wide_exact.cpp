@@ -183,10 +183,10 @@ std::vector<double> batch_magnitudes(const Source& source, const View& view, con
 }
 
 double exact_ks(const Source& source, const View& view, const Histogram& bins, double k,
-                double ln_lambda, ReadBuffer& buffer, SortSpace& space, const Control& control) {
+                LogScale lambda, ReadBuffer& buffer, SortSpace& space, const Control& control) {
   const auto n = static_cast<double>(bins.n());
   const auto cdf = [&](double magnitude) {
-    return magnitude > 0 ? weibull_cdf(scaled(magnitude), k, ln_lambda) : 0.0;
+    return magnitude > 0 ? weibull_cdf(scaled(magnitude), k, lambda) : 0.0;
   };
   // The distances at the edges of the bins are reached (F_n is flat up to the next magnitude).
   struct Candidate {
