@@ -94,14 +94,16 @@ double HazenSums::cumulative(std::uint64_t rank) const {
 
 double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, n_)); }
 
-double HazenSums::y_at_boundary(std::uint64_t rank) const {
-  if (rank == 0) {
-    return y(1);
+HazenSums::Boundary HazenSums::boundary(std::uint64_t rank) const {
+  if (rank == 0 || rank >= n_) {
+    return {cumulative(rank), y(rank == 0 ? 1 : n_)};
   }
-  if (rank >= n_) {
-    return y(n_);
-  }
-  return weibull_y_point(static_cast<double>(rank) / static_cast<double>(n_)).y;
+  const auto n = static_cast<double>(n_);
+  const YPoint point = weibull_y_point(static_cast<double>(rank) / n);
+  const bool direct = rank < head_.size() || (!tail_.empty() && rank > n_ - end_ranks);
+  const double sum =
+      direct ? cumulative(rank) : head_offset_ + n * point.integral - point.slope / (24 * n);
+  return {sum, point.y};
 }
 
 }  // namespace weightgauge

@@ -23,8 +23,13 @@ class HazenSums {
   double cumulative(std::uint64_t rank) const;
   // y at one rank (1-based)
   double y(std::uint64_t rank) const;
-  // y at the boundary between two ranks, that is at p = rank/n, kept inside the open unit interval
-  double y_at_boundary(std::uint64_t rank) const;
+  // Both sides of a rank at once: the cumulative sum, and y at p = rank/n (kept inside the open
+  // unit interval).
+  struct Boundary {
+    double cumulative;
+    double y;
+  };
+  Boundary boundary(std::uint64_t rank) const;
   double mean() const { return mean_; }
   // Sum over the window of (y - mean)^2: depends on n and the trim only.
   double centred_squares() const { return centred_squares_; }

@@ -2,22 +2,32 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace weightgauge {
 
 namespace {
 
 // Between the first and the last entry of a group both distribution functions only rise, so the
-// group's ends bound every distance inside it: most groups need no look inside.
-constexpr std::size_t group_size = 16;
+// group's ends bound every distance inside it. The distances at the ends are reached themselves:
+// once all of them are known, few groups need a look inside.
+constexpr std::size_t group_size = 64;
+
+struct Group {
+  std::size_t begin;
+  std::size_t end;
+  std::uint64_t below;
+  double most;
+};
 
 class Distances {
  public:
   Distances(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda)
       : histogram_(histogram), n_(static_cast<double>(n)), k_(k), lambda_(lambda) {}
 
-  double largest() {
+  double largest() const {
     double best = 0;
+    std::vector<Group> groups;
     std::uint64_t below = 0;
     for (std::size_t begin = 0; begin < histogram_.size(); begin += group_size) {
       const std::size_t end = std::min(begin + group_size, histogram_.size());
@@ -25,14 +35,18 @@ class Distances {
       for (std::size_t i = begin; i < end; ++i) {
         above += histogram_.counts[i];
       }
+      const double p_low = static_cast<double>(below) / n_;
+      const double p_high = static_cast<double>(above) / n_;
       const double f_low = cdf(entry_at(histogram_, begin).low);
       const double f_high = cdf(entry_at(histogram_, end - 1).high);
-      const double most = std::max(static_cast<double>(above) / n_ - f_low,
-                                   f_high - static_cast<double>(below) / n_);
-      if (most > best) {
-        best = std::max(best, inside(begin, end, below));
-      }
+      best = std::max(best, std::max(std::fabs(p_low - f_low), std::fabs(p_high - f_high)));
+      groups.push_back({begin, end, below, std::max(p_high - f_low, f_high - p_low)});
       below = above;
+    }
+    for (const Group& group : groups) {
+      if (group.most > best) {
+        best = std::max(best, inside(group.begin, group.end, group.below));
+      }
     }
     return best;
   }

@@ -36,12 +36,34 @@ Spread spread_in_bin(const Entry& entry, std::uint64_t count, double y_range) {
   return {v, std::max(v, v_most - v), cov, std::max(cov, cov_most - cov)};
 }
 
-// The part of a bin that lies inside the window: ranks from..to of its `count`, evenly placed.
-double mean_of_part(const Entry& entry, std::uint64_t count, std::uint64_t from, std::uint64_t to) {
-  const double middle = 0.5 * (static_cast<double>(from) + static_cast<double>(to));
-  const double c = static_cast<double>(count);
-  const double mean = entry.mean + (middle / c - 0.5) * (entry.high - entry.low);
-  return std::min(std::max(mean, entry.low), entry.high);
+// The mean of a bin's elements from+1..to, by rank, of `count`; and how far it can be off.
+struct PartMean {
+  double mean;
+  double slack;
+};
+
+PartMean mean_of_part(const Entry& entry, std::uint64_t count, std::uint64_t from,
+                      std::uint64_t to) {
+  if (to - from == count) {
+    return {entry.mean, 0};
+  }
+  // Evenly placed elements; and the limits that hold for any: the lower ones of a bin do not exceed
+  // its mean, and the mean of the others does not exceed the bin.
+  const auto c = static_cast<double>(count);
+  const double part = static_cast<double>(to - from);
+  double least = entry.low;
+  double most = entry.high;
+  if (from == 0) {
+    least = std::max(least, entry.high - c / part * (entry.high - entry.mean));
+    most = entry.mean;
+  } else if (to == count) {
+    least = entry.mean;
+    most = std::min(most, entry.low + c / part * (entry.mean - entry.low));
+  }
+  const double middle = 0.5 * (static_cast<double>(from) + static_cast<double>(to)) / c;
+  const double even = entry.mean + (middle - 0.5) * (entry.high - entry.low);
+  const double mean = std::min(std::max(even, least), most);
+  return {mean, std::max(most - mean, mean - least)};
 }
 
 // A magnitude near the middle of the window, so that X = ln(|w|/unit) is small and precise.
@@ -72,7 +94,7 @@ Plot probability_plot(const Histogram& histogram, const HazenSums& sums) {
   std::vector<Spread> spreads;
   std::vector<double> edge_slack;  // |error| of X of a bin cut by the window's end
   std::uint64_t rank = 0;
-  double y_before = sums.cumulative(window.begin);
+  HazenSums::Boundary before = sums.boundary(window.begin);
   for (std::size_t i = 0; i < histogram.size() && rank < window.end; ++i) {
     const std::uint64_t count = histogram.counts[i];
     const std::uint64_t from = std::max(rank, window.begin);
@@ -82,23 +104,22 @@ Plot probability_plot(const Histogram& histogram, const HazenSums& sums) {
     if (to <= from) {
       continue;
     }
-    const double y_after = sums.cumulative(to);
+    const HazenSums::Boundary after =
+        exact ? HazenSums::Boundary{sums.cumulative(to), 0} : sums.boundary(to);
     const auto weight = static_cast<double>(to - from);
     const Entry entry = entry_at(histogram, i);
-    PlotPoint point{i, weight, 0, (y_after - y_before) / weight};
-    y_before = y_after;
+    PlotPoint point{i, weight, 0, (after.cumulative - before.cumulative) / weight};
     if (exact) {
       point.x = log_ratio(scaled(entry.mean), plot.unit);
     } else {
-      const bool cut = to - from < count;
-      const double mean = cut ? mean_of_part(entry, count, from - first, to - first) : entry.mean;
-      const double y_range = sums.y_at_boundary(to) - sums.y_at_boundary(from);
-      const Spread spread = spread_in_bin(entry, cut ? 2 : count, y_range);
-      point.x = log_ratio(scaled(mean), plot.unit) - spread.v / 2;
+      const PartMean part = mean_of_part(entry, count, from - first, to - first);
+      const Spread spread = spread_in_bin(entry, count, after.y - before.y);
+      point.x = log_ratio(scaled(part.mean), plot.unit) - spread.v / 2;
       spreads.push_back(spread);
-      edge_slack.push_back(cut ? (entry.high - entry.low) / mean : 0);
+      edge_slack.push_back(part.slack / part.mean);
     }
     plot.points.push_back(point);
+    before = after;
   }
 
   Moments& moments = plot.moments;
