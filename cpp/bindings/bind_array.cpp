@@ -1,6 +1,8 @@
 #include <pybind11/numpy.h>
 
+#include <iterator>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "bindings/bindings.hpp"
@@ -63,9 +65,17 @@ DType dtype_of(DlDataType type) {
       return format.dtype;
     }
   }
-  throw py::type_error("DLPack type code " + std::to_string(type.code) + " with " +
-                       std::to_string(type.bits) + " bits and " + std::to_string(type.lanes) +
-                       " lane(s)");
+  constexpr const char* codes[] = {"int", "uint", "float", "handle", "bfloat", "complex", "bool"};
+  std::string name = type.code < std::size(codes)
+                         ? codes[type.code]
+                         : "DLPack type " + std::to_string(type.code) + " of bits ";
+  if (name != "bool") {
+    name += std::to_string(type.bits);
+  }
+  if (type.lanes != 1) {
+    name += "x" + std::to_string(type.lanes);
+  }
+  throw py::type_error(name);
 }
 
 // The view of data[0, ..., 0] at `memory`: normalising may move it to lower addresses.

@@ -93,7 +93,8 @@ Histogram CountingTable::harvest_16_bit(DType dtype) {
 }
 
 Histogram CountingTable::harvest_bytes(DType dtype) {
-  Histogram result(dtype);
+  // Packed or not, the magnitudes of F4 are the same.
+  Histogram result(dtype == DType::f4_unpacked ? DType::f4 : dtype);
   if (counts_.empty()) {
     return result;
   }

@@ -78,6 +78,19 @@ class Distances {
 
 }  // namespace
 
+double scale_value(LogScale lambda) {
+  // exp(offset) = 2^doublings exp(rest), with ln 2 in two parts so that the rest keeps its digits
+  constexpr double ln2_high = 6.93147180369123816490e-01;
+  constexpr double ln2_low = 1.90821492927058770002e-10;
+  const double doublings = std::nearbyint(lambda.offset / (ln2_high + ln2_low));
+  if (!(std::fabs(doublings) < 1e6)) {  // beyond any format, or NaN
+    return std::exp(lambda.offset);
+  }
+  const double rest = (lambda.offset - doublings * ln2_high) - doublings * ln2_low;
+  return std::ldexp(lambda.unit.mantissa * std::exp(rest),
+                    lambda.unit.exponent + static_cast<int>(doublings));
+}
+
 double weibull_cdf(Scaled magnitude, double k, LogScale lambda) {
   return -std::expm1(-std::exp(k * (log_ratio(magnitude, lambda.unit) - lambda.offset)));
 }

@@ -13,6 +13,8 @@ struct LogScale {
   Scaled unit;
   double offset;
 };
+// The scale itself: the offset alone may be beyond the range of exp.
+double scale_value(LogScale lambda);
 double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 
 // sup |F_n - F| over all magnitudes, both sides of every jump. Exact where the histogram is;

@@ -1,7 +1,25 @@
 // Weighted means and centred second moments of (X, y), mergeable without loss of precision.
 #pragma once
 
+#include <cmath>
+
 namespace weightgauge {
+
+// Neumaier's compensated sum: as if added in twice the precision.
+class CompensatedSum {
+ public:
+  void add(double term) {
+    const double next = sum_ + term;
+    correction_ +=
+        std::fabs(sum_) >= std::fabs(term) ? (sum_ - next) + term : (term - next) + sum_;
+    sum_ = next;
+  }
+  double value() const { return sum_ + correction_; }
+
+ private:
+  double sum_ = 0;
+  double correction_ = 0;
+};
 
 struct Moments {
   double weight = 0;
@@ -10,13 +28,14 @@ struct Moments {
   double xx = 0;  // sum of (X - mean_x)^2
   double xy = 0;  // sum of (X - mean_x)(y - mean_y)
 
-  // Chan, Golub and LeVeque's pairwise update: centred sums never cancel.
-  void merge(const Moments& other) {
+  // Chan, Golub and LeVeque's pairwise update: centred sums never cancel. The other's X may be
+  // counted from elsewhere: `offset` is what makes it comparable.
+  void merge(const Moments& other, double offset = 0) {
     if (other.weight == 0) {
       return;
     }
     const double total = weight + other.weight;
-    const double dx = other.mean_x - mean_x;
+    const double dx = (other.mean_x - mean_x) + offset;
     const double dy = other.mean_y - mean_y;
     const double share = weight * (other.weight / total);
     mean_x += dx * (other.weight / total);

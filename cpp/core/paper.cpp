@@ -111,7 +111,7 @@ Fit fit_paper(const PaperCounts& counts, Trim trim) {
   fit.status = FitStatus::ok;
   fit.k = moments.xy / moments.xx;
   fit.log_scale = {scaled(1), moments.mean_x - moments.mean_y / fit.k};
-  fit.lambda = std::exp(fit.log_scale.offset);
+  fit.lambda = scale_value(fit.log_scale);
   fit.r2 = std::min(1.0, moments.xy / moments.xx * (moments.xy / yy));
   return fit;
 }

@@ -37,7 +37,7 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
   if (phase_ == Phase::batches) {
     const Batch& batch = batches_[part];
     if (ranks_.empty()) {
-      batch_sums_[part] = sum_batch(source_, view_, batch, *sums_, unit_, workspace.buffer,
+      batch_sums_[part] = sum_batch(source_, view_, batch, *sums_, workspace.buffer,
                                     workspace.space, control);
     } else {
       batch_values_[part] = batch_magnitudes(source_, view_, batch, ranks_, workspace.buffer,
@@ -121,7 +121,6 @@ void SliceJob::start_batches() {
   if (options_.probabilities.empty()) {
     batches_ = plan_exact(leading);
     sums_.emplace(leading.n(), options_.trim);
-    unit_ = unit_of_leading(leading);
     batch_sums_.resize(batches_.size());
   } else {
     ranks_ = ranks_in_order();
@@ -165,11 +164,15 @@ void SliceJob::note_totals() {
 
 void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
   Moments moments;
+  Scaled unit{};
   Histogram bins(view_.dtype);
   bins.dropped_bits = binned_dropped_bits(view_.dtype);
   std::uint64_t distinct = 0;
   for (std::optional<BatchSums>& sums : batch_sums_) {
-    moments.merge(sums->moments);
+    if (sums->moments.weight > 0) {
+      unit = moments.weight == 0 ? sums->unit : unit;
+      moments.merge(sums->moments, log_ratio(sums->unit, unit));
+    }
     for (std::size_t i = 0; i < sums->bins.size(); ++i) {
       bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
     }
@@ -189,7 +192,7 @@ void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
       fit.status = FitStatus::few_magnitudes;
     } else {
       fit = options_.paper != nullptr ? fit_paper(paper_, options_.trim)
-                                      : fit_of_moments(moments, *sums_, unit_);
+                                      : fit_of_moments(moments, *sums_, unit);
     }
     if (fit.status == FitStatus::ok) {
       add_standard_errors(*counted_, probability_plot(*counted_, *sums_), *sums_, fit);

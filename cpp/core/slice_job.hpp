@@ -71,7 +71,6 @@ class SliceJob {
 
   std::vector<Batch> batches_;
   std::optional<HazenSums> sums_;
-  Scaled unit_{};
   std::vector<std::uint64_t> ranks_;
   std::vector<std::optional<BatchSums>> batch_sums_;
   std::vector<std::vector<double>> batch_values_;

@@ -124,23 +124,26 @@ Plot probability_plot(const Histogram& histogram, const HazenSums& sums) {
 
   Moments& moments = plot.moments;
   moments.mean_y = sums.mean();
+  CompensatedSum sum_x;
   for (const PlotPoint& point : plot.points) {
     moments.weight += point.weight;
-    moments.mean_x += point.weight * point.x;
+    sum_x.add(point.weight * point.x);
   }
-  moments.mean_x /= moments.weight;
+  moments.mean_x = sum_x.value() / moments.weight;
+  CompensatedSum sum_xx;
+  CompensatedSum sum_xy;
   for (std::size_t i = 0; i < plot.points.size(); ++i) {
     const PlotPoint& point = plot.points[i];
     const double x = point.x - moments.mean_x;
     const double y = point.y - moments.mean_y;
-    moments.xx += point.weight * x * x;
-    moments.xy += point.weight * x * y;
+    sum_xx.add(point.weight * x * x);
+    sum_xy.add(point.weight * x * y);
     if (!exact) {
       // ln(mean (1 + d)) = ln mean + d - d^2/2: the in-bin sums that the means leave out
       const Spread& spread = spreads[i];
       const double edge = edge_slack[i];
-      moments.xx += point.weight * spread.v;
-      moments.xy += point.weight * spread.cov;
+      sum_xx.add(point.weight * spread.v);
+      sum_xy.add(point.weight * spread.cov);
       plot.x_slack += point.weight * (spread.v_slack / 2 + edge);
       plot.xx_slack += point.weight * (spread.v_slack * std::fabs(1 - x) +
                                        edge * (2 * std::fabs(x) + edge));
@@ -148,6 +151,8 @@ Plot probability_plot(const Histogram& histogram, const HazenSums& sums) {
                                        edge * std::fabs(y));
     }
   }
+  moments.xx = sum_xx.value();
+  moments.xy = sum_xy.value();
   return plot;
 }
 
@@ -162,7 +167,7 @@ Fit fit_of_moments(const Moments& moments, const HazenSums& sums, Scaled unit) {
   fit.r2 = std::min(1.0, moments.xy / moments.xx * (moments.xy / sums.centred_squares()));
   const double relative = moments.mean_x - moments.mean_y / fit.k;  // ln(lambda / unit)
   fit.log_scale = {unit, relative};
-  fit.lambda = std::ldexp(unit.mantissa * std::exp(relative), unit.exponent);
+  fit.lambda = scale_value(fit.log_scale);
   return fit;
 }
 

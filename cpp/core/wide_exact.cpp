@@ -130,18 +130,8 @@ std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::u
   return joined;
 }
 
-Scaled unit_of_leading(const Histogram& leading) {
-  const std::uint64_t middle = (leading.n() - 1) / 2;
-  std::uint64_t below = 0;
-  std::size_t i = 0;
-  while (below + leading.counts[i] <= middle) {
-    below += leading.counts[i++];
-  }
-  return scaled(magnitude_value(leading.dtype, bin_range(leading, i).first));
-}
-
 BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
-                    const HazenSums& sums, Scaled unit, ReadBuffer& buffer, SortSpace& space,
+                    const HazenSums& sums, ReadBuffer& buffer, SortSpace& space,
                     const Control& control) {
   BatchSums result(view.dtype);
   Histogram& bins = result.bins;
@@ -159,7 +149,12 @@ BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
                     const std::uint64_t to = std::min(rank + count, window.end);
                     rank += count;
                     if (from < to) {
-                      const double x = log_ratio(scaled(magnitude_value(view.dtype, key)), unit);
+                      // Magnitudes may differ in their last digits only: X counts from one of them.
+                      const Scaled magnitude = scaled(magnitude_value(view.dtype, key));
+                      if (from == std::max(batch.rank_before, window.begin)) {
+                        result.unit = magnitude;
+                      }
+                      const double x = log_ratio(magnitude, result.unit);
                       moments.add(static_cast<double>(to - from), x, mean_ordinate(sums, from, to));
                     }
                   });

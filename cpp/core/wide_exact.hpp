@@ -14,19 +14,17 @@ namespace weightgauge {
 std::vector<Batch> plan_exact(const Histogram& leading);
 // Only the leading bins that hold one of the ranks (0-based, ascending).
 std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::uint64_t>& ranks);
-// A magnitude near the median, the unit of X = ln(|w|/unit).
-Scaled unit_of_leading(const Histogram& leading);
-
 // What the sorted order of one batch adds to the fit.
 struct BatchSums {
   explicit BatchSums(DType dtype) : bins(dtype) {}
-  Moments moments;         // of the ranks inside the window
+  Scaled unit{};           // the batch's first magnitude inside the window:
+  Moments moments;         // of X = ln(|w|/unit) and y over the ranks inside the window
   Histogram bins;          // the batch's magnitudes in bins
   std::uint64_t distinct = 0;
 };
 
 BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
-                    const HazenSums& sums, Scaled unit, ReadBuffer& buffer, SortSpace& space,
+                    const HazenSums& sums, ReadBuffer& buffer, SortSpace& space,
                     const Control& control);
 
 // Magnitudes at those of the ranks that fall into the batch.

@@ -15,16 +15,18 @@ True
 
 from __future__ import annotations
 
-from importlib.metadata import version as _version
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from weightgauge import errors
-from weightgauge.checkpoint import open_checkpoint
-from weightgauge.histogram import MagnitudeHistogram, magnitude_histogram
-from weightgauge.model_fit import KindSummary, ModelFit, SliceFit, fit
-from weightgauge.quantiles import quantiles
-from weightgauge.weibull import WeibullFit, fit_weibull
+if TYPE_CHECKING:
+    from weightgauge import errors
+    from weightgauge.checkpoint import open_checkpoint
+    from weightgauge.histogram import MagnitudeHistogram, magnitude_histogram
+    from weightgauge.model_fit import KindSummary, ModelFit, SliceFit, fit
+    from weightgauge.quantile import quantiles
+    from weightgauge.weibull import WeibullFit, fit_weibull
 
-__version__ = _version("weightgauge")
+    __version__: str
 
 __all__ = [
     "KindSummary",
@@ -40,3 +42,38 @@ __all__ = [
     "open_checkpoint",
     "quantiles",
 ]
+
+# Public names are imported when they are first used, so that `weightgauge --help` need not wait
+# for NumPy.
+_MODULES = {
+    "KindSummary": "model_fit",
+    "MagnitudeHistogram": "histogram",
+    "ModelFit": "model_fit",
+    "SliceFit": "model_fit",
+    "WeibullFit": "weibull",
+    "fit": "model_fit",
+    "fit_weibull": "weibull",
+    "magnitude_histogram": "histogram",
+    "open_checkpoint": "checkpoint",
+    "quantiles": "quantile",
+}
+
+
+def __getattr__(name: str) -> object:
+    value: object
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("weightgauge")
+    elif name == "errors":
+        value = import_module("weightgauge.errors")
+    elif name in _MODULES:
+        value = getattr(import_module(f"weightgauge.{_MODULES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -72,7 +72,7 @@ def _dlpack_view(array: Any) -> _core.ArrayView:
         return _core.ArrayView.from_dlpack(_capsule(array))
     except TypeError as error:
         dtype = getattr(array, "dtype", None)
-        what = f"dtype {dtype}" if dtype is not None else str(error)
+        what = f"dtype {error if dtype is None else dtype}"
         raise UnsupportedDtypeError(_unsupported(printable(what))) from error
     except BufferError as error:
         raise UnsupportedDtypeError(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from weightgauge.arrays import array_view
 from weightgauge.options import PROTOCOLS, TRIMS, check_choice, scan_options
-from weightgauge.quantiles import checked_probabilities
+from weightgauge.quantile import checked_probabilities
 from weightgauge.threads import resolve_threads
 from weightgauge.weibull import WeibullFit, worded_fit
 
