@@ -1,0 +1,8 @@
+"""Checkpoints: find the files, read and validate their headers, never their weights."""
+
+from __future__ import annotations
+
+from weightgauge.checkpoint.opening import open_checkpoint
+from weightgauge.checkpoint.types import Checkpoint, FileIdentity, ShardFile, TensorInfo
+
+__all__ = ["Checkpoint", "FileIdentity", "ShardFile", "TensorInfo", "open_checkpoint"]

@@ -1,0 +1,184 @@
+"""From chosen files to a `Checkpoint`: read the headers, compare them, add the configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from weightgauge.checkpoint.config import CONFIG_NAME, read_config
+from weightgauge.checkpoint.header import TensorTable
+from weightgauge.checkpoint.index import ShardIndex, check_shards, read_index, shortened
+from weightgauge.checkpoint.selection import Selection
+from weightgauge.checkpoint.shard import read_shard
+from weightgauge.checkpoint.shard_names import stays_inside
+from weightgauge.checkpoint.types import Checkpoint, ShardFile
+from weightgauge.errors import (
+    CheckpointError,
+    FileChangedError,
+    HeaderError,
+    IndexFileError,
+    NotACheckpointError,
+    printable,
+)
+
+
+def open_single_file(path: str, *, model: str) -> Checkpoint:
+    """Read one safetensors file that the caller named; a link is followed wherever it leads."""
+    shard, table = read_shard(path, name=os.path.basename(path), shown=path)
+    config, warnings = _config_beside(os.path.dirname(path), anywhere=True)
+    return _checkpoint(model, [shard], [table], config, warnings)
+
+
+def open_selection(directory: str, selection: Selection, *, model: str) -> Checkpoint:
+    """Read the files of a directory that make up a checkpoint.
+
+    Parameters
+    ----------
+    directory : str
+        Where the files are; none of them may lead out of it.
+    selection : Selection
+        The files, relative to the directory.
+    model : str
+        What the caller asked for.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is invalid or leads out of the directory, or the files do not fit together.
+    """
+    if selection.index is not None:
+        _check_inside(directory, [selection.index], shown=directory)
+        shown = os.path.join(directory, selection.index)
+        return open_index(directory, read_index(shown, shown=shown), model=model)
+    _check_inside(directory, selection.files, shown=directory)
+    shards, tables = _read_all(directory, selection.files)
+    _refuse_repeated_names(directory, shards, tables)
+    config, warnings = _config_beside(directory)
+    return _checkpoint(model, shards, tables, config, [*selection.warnings, *warnings])
+
+
+def open_index(directory: str, index: ShardIndex, *, model: str) -> Checkpoint:
+    """Read the shards that an index names.
+
+    Parameters
+    ----------
+    directory : str
+        Where the index lies; no shard may lead out of it.
+    index : ShardIndex
+        A valid index.
+    model : str
+        What the caller asked for.
+
+    Raises
+    ------
+    IndexFileError
+        If a shard leads out of the directory (nothing is opened then), or index and shards do
+        not fit: everything that is wrong is listed in the one error.
+    CheckpointError
+        If a shard is invalid.
+    """
+    _check_inside(directory, index.shards, shown=index.shown, kind=IndexFileError)
+    missing = [name for name in index.shards if not _exists(os.path.join(directory, name))]
+    gone = set(missing)
+    shards, tables = _read_all(directory, [name for name in index.shards if name not in gone])
+    by_name = {shard.name: table.tensors for shard, table in zip(shards, tables, strict=True)}
+    warnings = check_shards(index, missing, by_name)
+    config, more = _config_beside(directory)
+    return _checkpoint(model, shards, tables, config, [*warnings, *more])
+
+
+def _exists(path: str) -> bool:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        # A name too long for the system, or a file where a folder should be, is not there either.
+        return isinstance(error, PermissionError)
+    return True
+
+
+def _check_inside(
+    directory: str,
+    names: Sequence[str],
+    *,
+    shown: str,
+    kind: type[CheckpointError] = NotACheckpointError,
+) -> None:
+    outside = [name for name in names if not stays_inside(directory, os.path.join(directory, name))]
+    if outside:
+        listed = shortened([f"'{printable(name)}'" for name in outside])
+        raise kind(
+            f"has links that lead out of the checkpoint: {listed}; name the file itself to read it",
+            path=shown,
+        )
+
+
+def _read_all(directory: str, names: Sequence[str]) -> tuple[list[ShardFile], list[TensorTable]]:
+    shards: list[ShardFile] = []
+    tables: list[TensorTable] = []
+    for place, name in enumerate(names):
+        path = os.path.join(directory, name)
+        try:
+            shard, table = read_shard(path, name=name, shown=path, shard=place)
+        except FileNotFoundError as error:
+            raise FileChangedError(
+                f"{printable(path, limit=1000)}: was there a moment ago and is gone"
+            ) from error
+        shards.append(shard)
+        tables.append(table)
+    return shards, tables
+
+
+def _refuse_repeated_names(
+    directory: str, shards: Sequence[ShardFile], tables: Sequence[TensorTable]
+) -> None:
+    homes: dict[str, int] = {}
+    for place, table in enumerate(tables):
+        for tensor in table.tensors:
+            home = homes.setdefault(tensor.name, place)
+            if home != place:
+                raise HeaderError(
+                    f"is also in '{printable(shards[home].name)}', and no index says which counts; "
+                    "name one of the files",
+                    path=os.path.join(directory, shards[place].name),
+                    tensor=tensor.name,
+                    offset=tensor.offset,
+                )
+
+
+def _config_beside(
+    directory: str, *, anywhere: bool = False
+) -> tuple[dict[str, Any] | None, list[str]]:
+    path = os.path.join(directory, CONFIG_NAME)
+    if not os.path.lexists(path):
+        return None, []
+    try:
+        if not anywhere:
+            _check_inside(directory, [CONFIG_NAME], shown=directory)
+        return read_config(path, shown=path), []
+    except (CheckpointError, FileChangedError, FileNotFoundError) as error:
+        problem = error.strerror or "" if type(error) is FileNotFoundError else str(error)
+        return None, [f"the model's config.json is left out: {problem}"]
+
+
+def _checkpoint(
+    model: str,
+    shards: Sequence[ShardFile],
+    tables: Sequence[TensorTable],
+    config: dict[str, Any] | None,
+    warnings: Sequence[str],
+) -> Checkpoint:
+    metadata: dict[str, str] = {}
+    for table in reversed(tables):
+        metadata.update(table.metadata)
+    return Checkpoint(
+        model=model,
+        shards=tuple(shards),
+        tensors=tuple(chain.from_iterable(table.tensors for table in tables)),
+        config=config,
+        metadata=metadata,
+        warnings=tuple(warnings),
+    )

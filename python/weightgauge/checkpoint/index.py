@@ -1,0 +1,168 @@
+"""The shard index (`model.safetensors.index.json`): which tensor lies in which file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from weightgauge.checkpoint import strict_json
+from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.checkpoint.shard_names import name_problem
+from weightgauge.checkpoint.strict_json import JsonFault
+from weightgauge.checkpoint.types import TensorInfo
+from weightgauge.errors import IndexFileError, printable
+
+INDEX_SUFFIX = ".safetensors.index.json"
+_MAX_BYTES = 10_000_000
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ShardIndex:
+    """A valid index.
+
+    Attributes
+    ----------
+    shown : str
+        Path of the index, for messages.
+    weight_map : mapping of str to str
+        Tensor name to shard name.
+    shards : tuple of str
+        Each shard's name once, in the order of first mention; none leads out of the checkpoint.
+    """
+
+    shown: str
+    weight_map: Mapping[str, str]
+    shards: tuple[str, ...]
+
+
+def read_index(path: str, *, shown: str) -> ShardIndex:
+    """Read an index and check all it says by itself.
+
+    Parameters
+    ----------
+    path : str
+        The index file.
+    shown : str
+        Its path as messages should give it.
+
+    Raises
+    ------
+    IndexFileError
+        If it is longer than 10 MB, not strict JSON, has no ``weight_map`` of strings to strings,
+        or names shards outside its own directory: all of those are listed.
+    NotACheckpointError
+        If the path is no ordinary file.
+    FileNotFoundError
+        If nothing is there.
+    """
+    with RegularFile(path, shown) as file:
+        if file.identity.size > _MAX_BYTES:
+            raise IndexFileError(
+                f"is {file.identity.size} bytes long, above the limit of {_MAX_BYTES}", path=shown
+            )
+        raw = file.read(0, file.identity.size)
+    return parse_index(raw, shown=shown)
+
+
+def parse_index(raw: bytes, *, shown: str) -> ShardIndex:
+    """Check the text of an index; see `read_index`."""
+    try:
+        document = strict_json.loads(raw)
+    except JsonFault as fault:
+        raise IndexFileError(fault.problem, path=shown, offset=fault.offset) from None
+    if not isinstance(document, dict):
+        raise IndexFileError("does not hold a JSON object", path=shown)
+    weight_map = document.get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise IndexFileError("has no weight_map object", path=shown)
+    for tensor, shard in weight_map.items():
+        if not isinstance(shard, str):
+            raise IndexFileError(
+                f"weight_map gives {type(shard).__name__} instead of a file name",
+                path=shown,
+                tensor=tensor,
+            )
+    if not weight_map:
+        raise IndexFileError("weight_map lists no tensors", path=shown)
+    shards = tuple(dict.fromkeys(weight_map.values()))
+    problems = [(shard, name_problem(shard)) for shard in shards]
+    bad = [f"'{printable(shard)}' {problem}" for shard, problem in problems if problem]
+    if bad:
+        raise IndexFileError(f"names files it must not name: {shortened(bad)}", path=shown)
+    return ShardIndex(shown=shown, weight_map=weight_map, shards=shards)
+
+
+def check_shards(
+    index: ShardIndex, missing: Sequence[str], tables: Mapping[str, Sequence[TensorInfo]]
+) -> list[str]:
+    """Compare an index with what its shards hold.
+
+    Parameters
+    ----------
+    index : ShardIndex
+        The index.
+    missing : sequence of str
+        Shards that do not exist.
+    tables : mapping of str to sequence of TensorInfo
+        The tensors of each shard that does.
+
+    Returns
+    -------
+    list of str
+        Warnings: tensors that a shard holds and the index does not list.
+
+    Raises
+    ------
+    IndexFileError
+        If shards are missing, or tensors are absent from their shard or lie in two: lists all.
+    """
+    homes: dict[str, str] = {}
+    twice: dict[str, str] = {}
+    for shard, tensors in tables.items():
+        for tensor in tensors:
+            if tensor.name in homes:
+                twice[tensor.name] = (
+                    f"in '{printable(homes[tensor.name])}' and '{printable(shard)}'"
+                )
+            else:
+                homes[tensor.name] = shard
+    gone = set(missing)
+    absent = {
+        name: f"in '{printable(shard)}'"
+        for name, shard in index.weight_map.items()
+        if name not in twice and shard not in gone and homes.get(name) != shard
+    }
+    problems = []
+    if missing:
+        names = shortened([f"'{printable(name)}'" for name in missing])
+        problems.append(f"{len(missing)} of {len(index.shards)} shards are missing: {names}")
+    if absent:
+        problems.append(f"tensors listed but absent: {_places(absent)}")
+    if twice:
+        problems.append(f"tensors that lie in two shards: {_places(twice)}")
+    if problems:
+        first = next(iter({**absent, **twice}), None)
+        error = IndexFileError("; ".join(problems), path=index.shown)
+        error.tensor = first
+        raise error
+    unlisted = [name for name in homes if name not in index.weight_map]
+    if not unlisted:
+        return []
+    names = shortened([f"'{printable(name)}'" for name in unlisted])
+    return [
+        f"{printable(index.shown, limit=1000)}: {len(unlisted)} tensors lie in the shards but are "
+        f"not listed: {names}"
+    ]
+
+
+def shortened(items: Sequence[str]) -> str:
+    """Join the first items with commas and count the rest."""
+    text = ", ".join(items[:_SHOWN])
+    more = len(items) - _SHOWN
+    return f"{text} and {more:,} more" if more > 0 else text
+
+
+def _places(tensors: Mapping[str, str]) -> str:
+    pairs: Iterable[tuple[str, str]] = tensors.items()
+    return shortened([f"'{printable(name)}' {place}" for name, place in pairs])

@@ -1,0 +1,66 @@
+"""`open_checkpoint`: one name for every place a checkpoint can be."""
+
+from __future__ import annotations
+
+import os
+
+from weightgauge.checkpoint.hub_id import parse_hub_id
+from weightgauge.checkpoint.local import open_local
+from weightgauge.checkpoint.types import Checkpoint
+from weightgauge.errors import ModelNotFoundError, NotACheckpointError, printable
+
+
+def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = None) -> Checkpoint:
+    """Read the headers of a checkpoint, here or on the Hub; no weight is read.
+
+    Parameters
+    ----------
+    model : str or os.PathLike
+        A safetensors file, an index, a directory, or a model on the Hub as
+        ``org/name[@revision]`` or ``hf://org/name[@revision]``. What exists here as a path is
+        taken as a path.
+    revision : str, optional
+        Branch, tag or commit on the Hub.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    CheckpointError
+        If the files are invalid, or are nothing that can be read.
+    ModelNotFoundError
+        If there is neither such a path nor such a model.
+    HubError
+        If the Hub cannot be reached, or refuses.
+    ValueError
+        If a revision is asked of a local path, or two different ones are asked for.
+    """
+    asked = os.fsdecode(os.fspath(model))
+    if _exists(asked):
+        if revision is not None:
+            raise ValueError(
+                f"revision={revision!r} is for models on the Hub, and "
+                f"{printable(asked, limit=1000)} is a local path"
+            )
+        return open_local(asked)
+    hub_id = None if isinstance(model, os.PathLike) else parse_hub_id(asked, revision=revision)
+    if hub_id is None:
+        raise ModelNotFoundError(
+            f"there is no file or directory '{printable(asked, limit=1000)}'",
+            hint="A model on the Hub is written org/name, or hf://org/name.",
+        )
+    from weightgauge.checkpoint.hub import open_on_hub
+
+    return open_on_hub(hub_id, model=asked)
+
+
+def _exists(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except PermissionError as error:
+        raise NotACheckpointError(f"cannot be opened: {error.strerror}", path=path) from error
+    except (OSError, ValueError):  # ValueError: a NUL character in the path
+        return False
+    return True

@@ -1,0 +1,144 @@
+"""Opening files so that nothing a path may lead to can block or surprise.
+
+A path handed to the package may name a pipe that never answers, a device that never ends, or a
+file that another program is still writing. Only ordinary files are opened, without blocking, and
+what is read is read at explicit positions from one descriptor.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from types import TracebackType
+
+from weightgauge.checkpoint.types import FileIdentity
+from weightgauge.errors import FileChangedError, NotACheckpointError, printable
+
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe (FIFO)"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+class RegularFile:
+    """An ordinary file, open for reading.
+
+    Parameters
+    ----------
+    path : str
+        The file; links are followed.
+    shown : str
+        The path as messages should name it.
+
+    Attributes
+    ----------
+    path : str
+        The resolved path that was opened.
+    identity : FileIdentity
+        From the open descriptor.
+
+    Raises
+    ------
+    NotACheckpointError
+        If the path is not an ordinary file or cannot be opened.
+    FileNotFoundError
+        If nothing is there.
+    """
+
+    __slots__ = ("_descriptor", "identity", "path", "shown")
+
+    def __init__(self, path: str, shown: str) -> None:
+        self.shown = shown
+        self._descriptor = -1
+        try:
+            _check_kind(os.stat(path), shown)
+            self.path = os.path.realpath(path)
+            # Without O_NONBLOCK a pipe put in the file's place just now would block the open.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+            self._descriptor = os.open(self.path, flags)
+            status = os.fstat(self._descriptor)
+            _check_kind(status, shown)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            self.close()
+            raise NotACheckpointError(f"cannot be opened: {error.strerror}", path=shown) from error
+        except BaseException:
+            self.close()
+            raise
+        self.identity = FileIdentity(
+            device=status.st_dev,
+            inode=status.st_ino,
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            ctime_ns=status.st_ctime_ns,
+        )
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes from `offset`, which must lie within the file's size.
+
+        Raises
+        ------
+        FileChangedError
+            If the file ends earlier than its size said.
+        NotACheckpointError
+            If the system cannot read it.
+        """
+        parts: list[bytes] = []
+        while length > 0:
+            try:
+                part = os.pread(self._descriptor, length, offset)
+            except OSError as error:
+                raise NotACheckpointError(
+                    f"cannot be read: {error.strerror}", path=self.shown, offset=offset
+                ) from error
+            if not part:
+                raise FileChangedError(
+                    f"{printable(self.shown, limit=1000)}: ends at byte {offset}, before its size "
+                    f"of {self.identity.size} bytes: it shrank while it was read"
+                )
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """Close the descriptor; doing so twice is harmless."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __enter__(self) -> RegularFile:
+        """Return the file itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+
+def _check_kind(status: os.stat_result, shown: str) -> None:
+    if stat.S_ISREG(status.st_mode):
+        if status.st_dev == _proc_device():
+            raise NotACheckpointError("is a file of /proc, not one on a disk", path=shown)
+        return
+    for is_kind, kind in _KINDS:
+        if is_kind(status.st_mode):
+            raise NotACheckpointError(f"is {kind}, not an ordinary file", path=shown)
+    raise NotACheckpointError("is not an ordinary file", path=shown)
+
+
+def _proc_device() -> int | None:
+    # Files of /proc call themselves regular, and reading some of them blocks or never ends.
+    try:
+        return os.stat("/proc").st_dev if os.path.ismount("/proc") else None
+    except OSError:
+        return None

@@ -1,0 +1,127 @@
+"""JSON as the standard means it, for the small files beside the weights.
+
+The standard library merges repeated keys in silence, accepts NaN, turns 1e999 into infinity and
+recurses as deep as the text asks. Each of these is a way to show one reader something else than
+another, or to bring it down; here each is an error with a byte offset.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from weightgauge.errors import printable
+
+MAX_DEPTH = 100
+_MAX_DIGITS = 400
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class JsonFault(ValueError):
+    """Text that is not strict JSON.
+
+    Attributes
+    ----------
+    problem : str
+        What is wrong.
+    offset : int or None
+        Byte in the text, where known.
+    tensor : str or None
+        The tensor whose entry was being read, where there is one.
+    """
+
+    def __init__(self, problem: str, offset: int | None = None, tensor: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.offset = offset
+        self.tensor = tensor
+
+
+def loads(raw: bytes) -> Any:
+    """Parse one JSON document.
+
+    Parameters
+    ----------
+    raw : bytes
+        UTF-8 without a byte order mark; white space round the document is allowed.
+
+    Returns
+    -------
+    object
+        The value, of the types that `json.loads` gives.
+
+    Raises
+    ------
+    JsonFault
+        For anything that is not exactly one document of strict JSON, for a key that occurs twice
+        in one object, and for nesting deeper than 100.
+    """
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise JsonFault("starts with a byte order mark", 0)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise JsonFault("is not UTF-8", error.start) from None
+    _check_depth(raw)
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+            parse_float=_float,
+        )
+    except json.JSONDecodeError as error:
+        offset = len(text[: error.pos].encode("utf-8"))
+        raise JsonFault(f"is not valid JSON: {error.msg}", offset) from None
+
+
+def _check_depth(raw: bytes) -> None:
+    # Counting first spares the flat files, which are nearly all of them, the slower walk.
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(raw):
+        first = raw[match.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise JsonFault(f"is nested deeper than {MAX_DEPTH} levels", match.start())
+        elif first in b"]}":
+            depth -= 1
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    merged = dict(pairs)
+    if len(merged) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise JsonFault(f"has the key '{printable(key)}' twice in one object")
+            seen.add(key)
+    for key, value in pairs:
+        if _SURROGATE.search(key) or (isinstance(value, str) and _SURROGATE.search(value)):
+            raise JsonFault(f"has half a surrogate pair at the key '{printable(key)}'")
+    return merged
+
+
+def _refuse_constant(literal: str) -> NoReturn:
+    raise JsonFault(f"holds {literal}, which is not JSON")
+
+
+def _integer(digits: str) -> int:
+    # Python turns very long digit strings into integers in quadratic time, or refuses with an
+    # error of its own, depending on a process-wide setting.
+    if len(digits) > _MAX_DIGITS:
+        raise JsonFault(f"holds an integer of {len(digits):,} digits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise JsonFault(f"holds a number beyond the range of a double: {printable(digits)}")
+    return value
