@@ -1,0 +1,130 @@
+"""From exceptions to a line for people, a hint, and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from weightgauge import errors
+from weightgauge.tensor_choice import NothingSelectedError
+
+OK, FAILED, USAGE, PARTIAL, BUG, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 70, 130, 141
+
+_MESSAGE_LIMIT = 4000
+_WHAT_MODEL_IS = (
+    "MODEL is a safetensors file, a directory, org/name[@revision] or hf://org/name[@revision]"
+)
+
+# The first class that fits decides; an exception that brings a hint of its own keeps it.
+HINTS: tuple[tuple[type[BaseException], str], ...] = (
+    (errors.MissingExtraError, ""),
+    (errors.OutputExistsError, "--force replaces it"),
+    (errors.ModelNotFoundError, _WHAT_MODEL_IS),
+    (errors.HubError, "check the network, the name and your access to the model"),
+    (errors.FileChangedError, "something writes to the file: run again when that is done"),
+    (errors.NotACheckpointError, _WHAT_MODEL_IS),
+    (errors.IndexFileError, "index and shards must belong together: fetch the checkpoint again"),
+    (errors.ConfigError, "mend the config.json or take it away: a checkpoint works without one"),
+    (errors.CheckpointError, "the file is damaged or incomplete: fetch or save it again"),
+    (NothingSelectedError, "'weightgauge ls MODEL' lists the names; keep patterns in quotes"),
+    (errors.WeightgaugeError, ""),
+    (MemoryError, "use fewer --threads, leave out --exact, or --include fewer tensors"),
+    (OSError, ""),
+)
+
+
+class ClosedPipeError(Exception):
+    """Whoever read the output has seen enough. No OSError: those click handles in its own way."""
+
+
+@contextlib.contextmanager
+def closed_pipe_told() -> Iterator[None]:
+    """Turn BrokenPipeError into `ClosedPipeError`."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ClosedPipeError from error
+
+
+def exit_code(call: Callable[[], Any]) -> int:
+    """Run a program and return the code to exit with; whatever it raises is told on stderr.
+
+    Parameters
+    ----------
+    call : callable
+        The program. What it returns is its exit code, if it is an int.
+
+    Returns
+    -------
+    int
+        See the module's constants.
+    """
+    try:
+        result = call()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (ClosedPipeError, BrokenPipeError):
+        _drop_stdout()
+        return CLOSED_PIPE
+    except Exception as error:
+        return _explain(error)
+    return result if isinstance(result, int) else OK
+
+
+def _explain(error: Exception) -> int:
+    if os.environ.get("WEIGHTGAUGE_DEBUG", "") not in ("", "0"):
+        traceback.print_exc()
+    for kind, general_hint in HINTS:
+        if isinstance(error, kind):
+            own_hint = str(getattr(error, "hint", "") or "")
+            _say(f"error: {_message(error, own_hint)}")
+            if own_hint or general_hint:
+                _say(f"hint: {own_hint or general_hint}")
+            if isinstance(error, OSError):
+                _drop_stdout()  # what could not be written must not be tried again at exit
+            return FAILED
+    _say(f"error: {type(error).__name__}: {error} (this is a bug in weightgauge)")
+    _say("hint: WEIGHTGAUGE_DEBUG=1 shows where; please report it with the command you ran")
+    return BUG
+
+
+def _message(error: Exception, own_hint: str) -> str:
+    if isinstance(error, OSError) and not isinstance(error, errors.WeightgaugeError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return str(error).removesuffix(own_hint).rstrip(" .") if own_hint else str(error)
+
+
+def _say(line: str) -> None:
+    """Write one line to stderr, whatever it holds; nobody may be listening."""
+    # Messages have made foreign names inert, which doubles backslashes: do not do it twice.
+    line = " ".join(line.splitlines())
+    shown = "".join(c if c.isprintable() else errors.printable(c) for c in line)
+    if len(shown) > _MESSAGE_LIMIT:
+        shown = f"{shown[:_MESSAGE_LIMIT]} ..."
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(shown, err=True)
+
+
+def _drop_stdout() -> None:
+    """Send what is left in the buffer of stdout nowhere, so that the exit is silent."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)

@@ -1,0 +1,145 @@
+"""`weightgauge fit`: the main job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weightgauge.cli.failures import OK, PARTIAL
+from weightgauge.cli.options import model_argument, output_options
+from weightgauge.cli.output import Output
+
+if TYPE_CHECKING:
+    from weightgauge.model_fit import ModelFit
+
+
+@click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
+@model_argument
+@click.option(
+    "--trim",
+    type=click.Choice(["mid_80", "mid_90", "full"]),
+    default="mid_80",
+    show_default=True,
+    help="Share of the magnitudes that the line is fitted to.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["order", "paper"]),
+    default="order",
+    show_default=True,
+    help="Exact order statistics, or the 1,024 bins behind published numbers.",
+)
+@click.option("--exact", is_flag=True, help="Sort F32 instead of binning it finely; slower.")
+@click.option(
+    "--include",
+    metavar="GLOB",
+    multiple=True,
+    help="Only tensors whose name matches; may be given more than once.",
+)
+@click.option(
+    "--exclude",
+    metavar="GLOB",
+    multiple=True,
+    help="No tensors whose name matches; may be given more than once.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(["tensor"]),
+    default="tensor",
+    show_default=True,
+    help="What one fit is made of.",
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Most threads to use. Default: all that this process may use.",
+)
+@click.option(
+    "--io",
+    type=click.Choice(["mmap", "pread"]),
+    default="mmap",
+    show_default=True,
+    help="How files are read; pread suits network file systems.",
+)
+@output_options
+def command(
+    model: str,
+    output: Output,
+    *,
+    trim: str,
+    protocol: str,
+    exact: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    per: str,
+    threads: int | None,
+    io: str,
+) -> int:
+    """Fit a Weibull distribution to the magnitudes of every weight matrix of MODEL.
+
+    MODEL is a safetensors file, a directory, or a model on the Hub as org/name[@revision] or
+    hf://org/name[@revision]; an existing path wins. The result shows the shape k of every matrix
+    by block and kind, and medians by kind. JSON and CSV hold all numbers of every tensor.
+
+    \b
+    Examples:
+      weightgauge fit model.safetensors
+      weightgauge fit org/name@main --format csv -o fit.csv
+      weightgauge fit ./checkpoint --include '*.mlp.*' --exclude '*.bias'
+      weightgauge fit ./checkpoint --protocol paper --json | jq '.kinds[]'
+    """  # noqa: D301
+    output.check(model)
+
+    from weightgauge.cli.progress import scan_progress
+    from weightgauge.model_fit import fit
+
+    with scan_progress(quiet=output.quiet) as progress:
+        result = fit(
+            model,
+            trim=trim,
+            protocol=protocol,
+            exact=exact,
+            include=include,
+            exclude=exclude,
+            threads=threads,
+            io=io,
+            progress=progress,
+        )
+    output.write(_text(result, output))
+    output.warn(*result.warnings)
+    return _verdict(result)
+
+
+def _text(result: ModelFit, output: Output) -> str:
+    if output.format == "json":
+        from weightgauge.cli.data import json_text
+
+        return json_text(result.to_dict())
+    if output.format == "csv":
+        from weightgauge.cli.data import csv_text
+        from weightgauge.model_fit import SliceFit
+        from weightgauge.records import columns
+
+        return csv_text(columns(SliceFit), result.to_dicts())
+    from weightgauge.cli.fit_view import fit_page
+
+    page = output.page()
+    fit_page(page, result, notes=not output.quiet)
+    return page.text()
+
+
+def _verdict(result: ModelFit) -> int:
+    """Tell whether all went well; integers are no failure, formats without a decoder are."""
+    failed = [item for item in result.slices if item.status == "unsupported_dtype"]
+    if not failed:
+        return OK
+    dtypes = ", ".join(sorted({item.dtype for item in failed}))
+    click.echo(
+        f"error: {len(failed):,} of {len(result.slices):,} tensors could not be measured: "
+        f"there is no decoder for {dtypes}",
+        err=True,
+    )
+    click.echo("hint: --exclude them if that is as it should be", err=True)
+    return PARTIAL

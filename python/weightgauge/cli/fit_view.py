@@ -1,0 +1,268 @@
+"""The page that `weightgauge fit` shows: k by block and kind, the rest, medians by kind."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from weightgauge.cli.data import shape_text
+from weightgauge.cli.page import Column, Page, column_widths, table_width
+from weightgauge.components import KINDS, MATRIX_KINDS
+from weightgauge.errors import printable
+from weightgauge.model_fit import KindSummary, ModelFit, SliceFit
+
+GAUSSIAN_K = {"mid_80": 1.205434, "mid_90": 1.190923, "full": 1.151067}
+"""Shape k that the fit finds for normally distributed weights, by trim (infinite sample)."""
+
+POOR_R2 = 0.95
+"""Below this the probability plot is no straight line, and k and lambda describe little."""
+
+_WITHOUT_NUMBERS = {
+    "not_applicable": "no float",
+    "unsupported_dtype": "unsupported",
+    "too_few": "too few",
+}
+_MARKS = {
+    "s": "more than 10 % of the weights are zero; the fit is of the others",
+    "c": "fitted as stored: the scale beside the tensor is not applied",
+    "p": f"poor fit, R2 below {POOR_R2}: one Weibull distribution does not describe the weights",
+}
+_VECTORS = ("norm", "bias")
+_NAMES_SHOWN = 3
+
+
+def fit_page(page: Page, result: ModelFit, *, notes: bool = True) -> None:
+    """Write a fit for people to read.
+
+    Parameters
+    ----------
+    page : Page
+        Where to.
+    result : ModelFit
+        What to show.
+    notes : bool
+        Whether to explain the tables.
+    """
+    _title(page, result)
+    _blocks(page, result)
+    _outside(page, result)
+    _kinds(page, result)
+    if notes:
+        _notes(page, result)
+
+
+def _title(page: Page, result: ModelFit) -> None:
+    fitted = [item for item in result.slices if item.fitted]
+    page.heading(printable(result.model, limit=1000))
+    weights = sum(item.n for item in fitted)
+    of_all = "" if len(fitted) == len(result.slices) else f" of {len(result.slices):,}"
+    page.line(
+        f"Weibull fit of |w|, protocol {result.protocol}, trim {result.trim}: "
+        f"{len(fitted):,}{of_all} tensors, {weights:,} weights"
+    )
+
+
+def _blocks(page: Page, result: ModelFit) -> None:
+    cells: dict[tuple[str | None, int], dict[str, list[SliceFit]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for item in result.slices:
+        if item.block is not None and item.kind in MATRIX_KINDS:
+            cells[item.tower, item.block][item.kind].append(item)
+    if not cells:
+        return
+    with_tower = len({tower for tower, _ in cells}) > 1
+    places = [
+        *([Column("tower")] if with_tower else []),
+        Column("block", right=True),
+    ]
+    kinds = [kind for kind in KINDS if any(kind in row for row in cells.values())]
+    shown = [item for row in cells.values() for group in row.values() for item in group]
+    digits = _digits(shown)
+    columns = [*(Column(kind, right=True) for kind in kinds), Column("lowest R2", right=True)]
+    rows = []
+    for (tower, block), row in cells.items():
+        place = [*([tower or ""] if with_tower else []), str(block)]
+        entries = [_cell(row.get(kind, []), digits) for kind in kinds]
+        rows.append((place, [*entries, _lowest_r2(row)]))
+    page.heading("Shape k ± standard error, by block")
+    for number, chosen in enumerate(_fitting(page.width, places, columns, rows)):
+        if number:
+            page.line("")
+        page.table(
+            [*places, *(columns[i] for i in chosen)],
+            [[*place, *(entries[i] for i in chosen)] for place, entries in rows],
+        )
+
+
+def _fitting(
+    width: int | None,
+    places: Sequence[Column],
+    columns: Sequence[Column],
+    rows: Sequence[tuple[list[str], list[str]]],
+) -> Iterator[list[int]]:
+    """Share the columns out over as many tables as the page's width makes necessary."""
+    fixed = column_widths(places, [place for place, _ in rows])
+    widths = column_widths(columns, [entries for _, entries in rows])
+    chosen: list[int] = []
+    for i, column_width in enumerate(widths):
+        taken = [*fixed, *(widths[j] for j in chosen), column_width]
+        if chosen and width is not None and table_width(taken) > width:
+            yield chosen
+            chosen = []
+        chosen.append(i)
+    yield chosen
+
+
+def _cell(group: Sequence[SliceFit], digits: int) -> str:
+    fitted = [item for item in group if item.fitted]
+    if not group:
+        return ""
+    if not fitted:
+        return _WITHOUT_NUMBERS.get(group[0].status, group[0].status)
+    marks = "".join(sorted({mark for item in fitted for mark in _marks(item)}))
+    marks = f" {marks}" if marks else ""
+    if len(group) > 1:
+        return f"{_number(median(item.k for item in fitted), digits)} [{len(fitted)}]{marks}"
+    return f"{_k_and_se(fitted[0], digits)}{marks}"
+
+
+def _lowest_r2(row: dict[str, list[SliceFit]]) -> str:
+    lowest = min((item.r2 for group in row.values() for item in group if item.fitted), default=None)
+    return "" if lowest is None else f"{lowest:.4f}"
+
+
+def _outside(page: Page, result: ModelFit) -> None:
+    """Show the matrices that are in no block, tensor by tensor."""
+    items = [item for item in result.slices if item.block is None and len(item.shape) >= 2]
+    if not items:
+        return
+    digits = _digits(items)
+    in_blocks = any(item.block is not None for item in result.slices)
+    page.heading("Matrices outside the blocks" if in_blocks else "Matrices")
+    page.table(
+        [
+            Column("tensor"),
+            Column("kind"),
+            Column("shape"),
+            *(Column(title, right=True) for title in ("k ± s.e.", "lambda", "R2")),
+        ],
+        [
+            [printable(item.tensor), item.kind, shape_text(item.shape), *_numbers(item, digits)]
+            for item in items
+        ],
+    )
+
+
+def _numbers(item: SliceFit, digits: int) -> list[str]:
+    if not item.fitted:
+        return [_WITHOUT_NUMBERS.get(item.status, item.status), "", ""]
+    marks = "".join(sorted(_marks(item)))
+    k = _k_and_se(item, digits) + (f" {marks}" if marks else "")
+    return [k, f"{item.lam:#.4g}", f"{item.r2:.4f}"]
+
+
+def _kinds(page: Page, result: ModelFit) -> None:
+    anchor = GAUSSIAN_K.get(result.trim, math.nan)
+    fitted = Counter(item.kind for item in result.slices if item.fitted)
+    # k of norm weights and biases says nothing about matrices: shown only if nothing else is.
+    shown = [kind for kind in result.kinds if kind.kind not in _VECTORS] or result.kinds
+    page.heading(f"By kind (k of Gaussian weights: {anchor:.4f})")
+    page.table(
+        [
+            Column("kind"),
+            *(
+                Column(title, right=True)
+                for title in (
+                    *("slices", "k median", "k min", "k max", "from Gaussian"),
+                    *("lambda median", "R2 median"),
+                )
+            ),
+        ],
+        [_kind_row(kind, fitted[kind.kind], anchor) for kind in shown],
+    )
+
+
+def _kind_row(kind: KindSummary, fitted: int, anchor: float) -> list[str]:
+    count = f"{kind.slices:,}" if fitted == kind.slices else f"{fitted:,} of {kind.slices:,}"
+    if not fitted:
+        return [kind.kind, count, *[""] * 6]
+    return [
+        kind.kind,
+        count,
+        *(_number(k, 4) for k in (kind.k_median, kind.k_min, kind.k_max)),
+        f"{kind.k_median - anchor:+.4f}",
+        f"{kind.lambda_median:#.4g}",
+        f"{kind.r2_median:.4f}",
+    ]
+
+
+def _notes(page: Page, result: ModelFit) -> None:
+    page.line("")
+    page.prose(
+        "k below that of Gaussian weights: heavier tails, or rows and columns of unequal scale. "
+        "lambda: 63 % of the magnitudes are smaller. R2 near 1: the fit is straight. The standard "
+        "error is that of independent weights; shared scales make the true one larger."
+    )
+    if any(item.block is not None for item in result.slices):
+        vectors = sum(item.kind in _VECTORS for item in result.slices)
+        also = f", {vectors:,} norm weights and biases too" if vectors else ""
+        page.prose(f"Every slice with lambda, R2, KS and RMS{also}: --format csv or --json.")
+    shared = Counter(
+        (item.tower, item.block, item.kind)
+        for item in result.slices
+        if item.block is not None and item.kind in MATRIX_KINDS
+    )
+    if any(count > 1 for count in shared.values()):
+        page.prose("1.234 [8]: median of 8 slices in one block, such as experts.")
+    matrices = [item for item in result.slices if item.fitted and len(item.shape) >= 2]
+    used = {mark for item in matrices for mark in _marks(item)}
+    for mark, meaning in _MARKS.items():
+        if mark in used:
+            page.prose(f"{mark}: {meaning}.")
+    _note_missing(page, result)
+    unknown = [item for item in matrices if item.kind == "other"]
+    if unknown:
+        page.prose(f"Of no known kind, hence 'other': {_some(unknown)}.")
+
+
+def _note_missing(page: Page, result: ModelFit) -> None:
+    missing: dict[str, list[SliceFit]] = defaultdict(list)
+    for item in result.slices:
+        if not item.fitted:
+            missing[item.status].append(item)
+    for status, items in missing.items():
+        reasons = {item.reason for item in items}
+        reason = items[0].reason if len(reasons) == 1 else f"such as {items[0].reason}"
+        page.prose(f"Without numbers ({status}: {reason}): {_some(items)}.")
+
+
+def _some(items: Sequence[SliceFit]) -> str:
+    names = ", ".join(printable(item.tensor) for item in items[:_NAMES_SHOWN])
+    more = len(items) - _NAMES_SHOWN
+    return f"{names} and {more:,} more" if more > 0 else names
+
+
+def _marks(item: SliceFit) -> Iterator[str]:
+    if item.status == "sparse":
+        yield "s"
+    if item.status == "scale_not_applied":
+        yield "c"
+    if item.r2 < POOR_R2:
+        yield "p"
+
+
+def _digits(items: Sequence[SliceFit]) -> int:
+    """Digits after the point that show the smallest standard error: three to five."""
+    errors = [item.k_se for item in items if item.fitted and item.k_se > 0]
+    return min(5, max(3, math.ceil(-math.log10(min(errors))))) if errors else 3
+
+
+def _k_and_se(item: SliceFit, digits: int) -> str:
+    return f"{_number(item.k, digits)}±{_number(item.k_se, digits)}"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.4g}"

@@ -1,0 +1,166 @@
+"""Where results go: to stdout, or to a file that is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from dataclasses import dataclass
+
+import click
+
+from weightgauge.cli.page import Page
+from weightgauge.errors import OutputExistsError, WeightgaugeError, printable
+
+FORMATS = ("human", "json", "csv")
+
+_PLAIN_SPELLING = str.maketrans({"±": "+-"})
+_PATH_LIMIT = 1000
+
+
+class OutputError(WeightgaugeError, OSError):
+    """The result could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Form and place of a command's result.
+
+    Attributes
+    ----------
+    format : str
+        "human", "json" or "csv".
+    path : str or None
+        The file to write; None for stdout.
+    force : bool
+        Whether an existing file may be replaced.
+    quiet : bool
+        Whether everything but the result is left out.
+    """
+
+    format: str
+    path: str | None
+    force: bool
+    quiet: bool
+
+    def check(self, *inputs: str) -> None:
+        """Find out before the work what would keep the result from being written after it.
+
+        Parameters
+        ----------
+        inputs : str
+            Paths that are read, and so must not be written.
+
+        Raises
+        ------
+        OutputExistsError
+            The file exists and may not be replaced.
+        OutputError
+            The place cannot hold a result, or holds weights.
+        """
+        if self.path is None:
+            return
+        shown = printable(self.path, limit=_PATH_LIMIT)
+        directory = os.path.dirname(self.path) or "."
+        if not os.path.isdir(directory):
+            raise OutputError(f"{shown}: there is no such directory to write to")
+        if not os.path.lexists(self.path):
+            return
+        if os.path.exists(self.path) and not stat.S_ISREG(os.stat(self.path).st_mode):
+            raise OutputError(f"{shown}: is not a regular file, so it is not replaced")
+        if not self.force:
+            raise OutputExistsError(f"{shown} exists already; it is left as it is")
+        read = any(os.path.exists(i) and os.path.samefile(i, self.path) for i in inputs)
+        if read or os.path.realpath(self.path).endswith(".safetensors"):
+            raise OutputError(f"{shown}: holds weights, which are never replaced")
+
+    def page(self) -> Page:
+        """Return an empty page for the place the result goes to."""
+        terminal = self.path is None and _is_terminal(sys.stdout)
+        columns = os.environ.get("COLUMNS", "")
+        width = int(columns) if columns.isdecimal() and 0 < len(columns) < 6 else None
+        if terminal:
+            width = shutil.get_terminal_size().columns
+        return Page(width=width or None, colour=terminal and colour_allowed())
+
+    def write(self, text: str) -> None:
+        """Write the whole result.
+
+        Raises
+        ------
+        OutputExistsError, OutputError
+            See `check`; or the disk is full. What was there before is as it was.
+        """
+        if self.path is None:
+            _write_stdout(text)
+            return
+        from weightgauge.files import write_atomically
+
+        self.check()
+        # A link keeps pointing to where it does; what it points to is replaced.
+        target = os.path.realpath(self.path)
+        try:
+            write_atomically(target, text.encode("utf-8", "backslashreplace"), force=self.force)
+        except OutputExistsError:
+            raise
+        except OSError as error:
+            shown = printable(self.path, limit=_PATH_LIMIT)
+            raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
+
+    def warn(self, *messages: str) -> None:
+        """Tell people, but not programs, what is odd."""
+        if not self.quiet:
+            for message in messages:
+                click.echo(f"warning: {message}", err=True)
+
+
+def choose_format(asked: str | None, *, json: bool, path: str | None) -> str:
+    """Settle the form of the result: what was asked for, else what the file's name says.
+
+    Raises
+    ------
+    click.UsageError
+        If two different forms are asked for.
+    """
+    if json:
+        if asked not in (None, "json"):
+            raise click.UsageError(f"--json and --format {asked} contradict each other")
+        return "json"
+    if asked is not None:
+        return asked
+    ending = os.path.splitext(path or "")[1].lower()
+    return {".json": "json", ".csv": "csv"}.get(ending, "human")
+
+
+def colour_allowed() -> bool:
+    """Whether the environment lets a terminal have colours (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _is_terminal(stream: object) -> bool:
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty is not None and isatty())
+
+
+def _write_stdout(text: str) -> None:
+    stream = sys.stdout
+    if stream is None:
+        raise OutputError("standard output is closed")
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        data = text.encode(encoding)
+    except UnicodeEncodeError:
+        data = text.translate(_PLAIN_SPELLING).encode(encoding, "backslashreplace")
+    try:
+        stream.flush()
+        # An unbuffered stdout (PYTHONUNBUFFERED) may take a part of the data only, and its text
+        # layer would lose the rest without a word.
+        rest = memoryview(data)
+        while rest:
+            rest = rest[stream.buffer.write(rest) :]
+        stream.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write the result: {error.strerror or error}") from error

@@ -1,0 +1,69 @@
+"""A progress bar on stderr, for people at a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+@contextmanager
+def scan_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Give what `weightgauge.fit` calls with its progress; None where nobody would see it.
+
+    The bar appears at the first call, so that it does not stand in the way of the Hub client's
+    own bars while files are fetched; where no bar is wanted those are switched off too.
+    """
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        yield None
+        return
+    bar = _Bar()
+    try:
+        yield bar
+    finally:
+        bar.stop()
+
+
+class _Bar:
+    def __init__(self) -> None:
+        self._running: tuple[Progress, TaskID] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._running is None:
+            self._running = self._start(total)
+        progress, task = self._running
+        progress.update(task, completed=done)
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running[0].stop()
+
+    @staticmethod
+    def _start(total: int) -> tuple[Progress, TaskID]:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        progress = Progress(
+            TextColumn("scanning"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        progress.start()
+        return progress, progress.add_task("scanning", total=total)

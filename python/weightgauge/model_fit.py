@@ -1,0 +1,383 @@
+"""`fit`: a Weibull fit of every tensor of a checkpoint, and a summary for every kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.checkpoint import Checkpoint, TensorInfo, open_checkpoint
+from weightgauge.components import KINDS, Component, classify
+from weightgauge.errors import MissingExtraError, printable
+from weightgauge.options import IO_MODES, PROTOCOLS, TRIMS, check_choice
+from weightgauge.records import FITTED, as_row, columns
+from weightgauge.stored_scale import note_stored_scale
+from weightgauge.tensor_choice import choose
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+    from weightgauge.weibull import WeibullFit
+
+__all__ = ["KindSummary", "ModelFit", "SliceFit", "fit"]
+
+SCHEMA_VERSION = 1
+_TOWERS = (None, "encoder", "decoder", "vision", "audio", "text")
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SliceFit:
+    """One slice of a checkpoint and its Weibull fit.
+
+    Attributes
+    ----------
+    tensor : str
+        Name in the checkpoint, raw (see `weightgauge.errors.printable`).
+    part, head : str or None, int or None
+        Which part or attention head of the tensor the slice is; None for the whole tensor.
+    kind, block, tower, expert : str, int or None, str or None, int or None
+        What the name says: see `weightgauge.components.Component`.
+    dtype : str
+        Element format, in the spelling of safetensors.
+    shape : tuple of int
+        Shape of the slice.
+    n, zeros, nonfinite : int
+        Elements that were fitted (finite and not zero), zeros, and NaN or infinite elements.
+    status : str
+        "ok", "sparse" or "scale_not_applied" for a slice with numbers; "degenerate", "empty",
+        "too_few", "not_applicable" or "unsupported_dtype" for one without.
+    reason : str
+        Why the status is not "ok", in a sentence.
+    k, k_se : float
+        Weibull shape and its standard error for independent magnitudes.
+    lam, ln_lambda_se : float
+        Weibull scale lambda, in units of the weights, and the standard error of its logarithm.
+    r2, ks : float
+        Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
+    rms, max : float
+        Root mean square and largest magnitude.
+
+    Numbers that a slice does not have are NaN.
+    """
+
+    tensor: str
+    part: str | None
+    kind: str
+    block: int | None
+    tower: str | None
+    expert: int | None
+    head: int | None
+    dtype: str
+    shape: tuple[int, ...]
+    n: int
+    zeros: int
+    nonfinite: int
+    status: str
+    reason: str
+    k: float
+    k_se: float
+    lam: float
+    ln_lambda_se: float
+    r2: float
+    ks: float
+    rms: float
+    max: float
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the slice has k, lambda and the other numbers."""
+        return self.status in FITTED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: `lambda` for `lam`, None for what does not apply."""
+        return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show the name, what it is, and k with its standard error."""
+        found = self.status
+        if self.fitted:
+            found = f"k={self.k:.4f}±{self.k_se:.4f}, lambda={self.lam:.4g}, R2={self.r2:.4f}"
+            found += "" if self.status == "ok" else f", {self.status}"
+        return f"<SliceFit '{printable(self.tensor)}' {self.kind}: {found}>"
+
+
+@dataclass(frozen=True, slots=True)
+class KindSummary:
+    """The slices of one kind together.
+
+    Attributes
+    ----------
+    kind : str
+        One of `weightgauge.components.KINDS`.
+    slices : int
+        How many slices are of this kind, those without numbers included.
+    k_median, k_min, k_max, lambda_median, r2_median : float
+        Over the slices that have numbers; NaN where none has.
+    """
+
+    kind: str
+    slices: int
+    k_median: float
+    k_min: float
+    k_max: float
+    lambda_median: float
+    r2_median: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_row(self)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ModelFit:
+    """Every slice of a checkpoint with its fit, and a summary for every kind.
+
+    Attributes
+    ----------
+    model : str
+        What was asked for.
+    protocol, trim : str
+        How the fits were made.
+    exact : bool
+        Whether wide formats were counted without binning.
+    slices : tuple of SliceFit
+        Sorted by tower, then by block as a number (embeddings before, the rest after the blocks),
+        then by kind, expert and name.
+    kinds : tuple of KindSummary
+        One for each kind that occurs, in the order of `weightgauge.components.KINDS`.
+    warnings : tuple of str
+        What is odd about the checkpoint or the choice of tensors.
+    """
+
+    model: str
+    protocol: str
+    trim: str
+    exact: bool
+    slices: tuple[SliceFit, ...]
+    kinds: tuple[KindSummary, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document: plain values, None for what does not apply.
+
+        Returns
+        -------
+        dict
+            ``schema_version``, ``weightgauge`` (version), ``model``, ``protocol``, ``trim``,
+            ``exact``, ``slices`` and ``kinds`` (a list of dicts each).
+        """
+        from weightgauge import __version__
+
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "weightgauge": __version__,
+            "model": self.model,
+            "protocol": self.protocol,
+            "trim": self.trim,
+            "exact": self.exact,
+            "slices": self.to_dicts(),
+            "kinds": [kind.to_dict() for kind in self.kinds],
+        }
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per slice, in the order of `slices`."""
+        return [slice_fit.to_dict() for slice_fit in self.slices]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row per slice.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns named and ordered as in JSON. `block`, `expert` and `head` are nullable
+            integers; missing numbers are NaN.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("pandas", "pandas") from error
+        names = columns(SliceFit)
+        frame = pd.DataFrame(self.to_dicts(), columns=names)
+        whole = dict.fromkeys(("block", "expert", "head"), "Int64")
+        numbers = dict.fromkeys(names[names.index("k") :], "float64")
+        return frame.astype({**whole, **numbers})
+
+    def __repr__(self) -> str:
+        """Show how much was fitted and the median k of each kind of matrix."""
+        fitted = sum(slice_fit.fitted for slice_fit in self.slices)
+        medians = ", ".join(
+            f"{kind.kind} {kind.k_median:.3f}"
+            for kind in self.kinds
+            if kind.kind not in ("norm", "bias", "other") and kind.k_median == kind.k_median
+        )
+        return (
+            f"<ModelFit '{printable(self.model)}': {fitted} of {len(self.slices)} slices fitted "
+            f"({self.protocol}, {self.trim}); median k: {medians or 'none'}>"
+        )
+
+
+def fit(
+    model: str | os.PathLike[str],
+    *,
+    trim: str = "mid_80",
+    protocol: str = "order",
+    exact: bool = False,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    threads: int | None = None,
+    io: str = "mmap",
+    progress: Callable[[int, int], None] | None = None,
+) -> ModelFit:
+    """Fit a two-parameter Weibull distribution to the magnitudes of every tensor of a checkpoint.
+
+    Parameters
+    ----------
+    model : str or os.PathLike
+        A safetensors file, a directory, or a model on the Hub (``org/name[@revision]``).
+    trim : {"mid_80", "mid_90", "full"}
+        Window of plotting positions that enters the regression.
+    protocol : {"order", "paper"}
+        Exact order statistics, or the 1,024 bins with which published numbers were made.
+    exact : bool
+        Count F32 and F64 without binning.
+    include, exclude : str or sequence of str, optional
+        Globs over tensor names (``*`` also matches dots). A tensor is fitted if an include
+        pattern matches, or there is none, and no exclude pattern does.
+    threads : int, optional
+        Most threads to use; None for all that the process may use. Results do not depend on it.
+    io : {"mmap", "pread"}
+        How the files are read.
+    progress : callable, optional
+        Called with (bytes done, bytes in all) now and then.
+
+    Returns
+    -------
+    ModelFit
+
+    Raises
+    ------
+    CheckpointError, ModelNotFoundError, HubError, FileChangedError
+        If the checkpoint cannot be read. What the tensors hold never raises.
+    NothingSelectedError
+        If `include` and `exclude` leave no tensor.
+    ValueError
+        If an option is none of its choices.
+    """
+    from weightgauge.scan import scan_checkpoint
+    from weightgauge.threads import resolve_threads
+
+    # Found out before anything is fetched.
+    check_choice("trim", trim, TRIMS)
+    check_choice("protocol", protocol, PROTOCOLS)
+    check_choice("io", io, IO_MODES)
+    resolve_threads(threads)
+
+    checkpoint = open_checkpoint(model)
+    chosen, warnings = choose(checkpoint.tensors, include=include, exclude=exclude)
+    component_of = dict(
+        zip(
+            (tensor.name for tensor in checkpoint.tensors),
+            classify(checkpoint.tensors),
+            strict=True,
+        )
+    )
+    found = scan_checkpoint(
+        checkpoint,
+        chosen,
+        trim=trim,
+        protocol=protocol,
+        exact=exact,
+        threads=threads,
+        io=io,
+        progress=progress,
+    )
+    slices = [
+        _slice_fit(
+            tensor, component_of[tensor.name], note_stored_scale(tensor, weibull, component_of)
+        )
+        for tensor, weibull in zip(chosen, found, strict=True)
+    ]
+    slices.sort(key=_place)
+    return ModelFit(
+        model=checkpoint.model,
+        protocol=protocol,
+        trim=trim,
+        exact=exact,
+        slices=tuple(slices),
+        kinds=_summaries(slices),
+        warnings=(*_noted(checkpoint), *warnings),
+    )
+
+
+def _noted(checkpoint: Checkpoint) -> tuple[str, ...]:
+    empty = () if checkpoint.tensors else ("the checkpoint holds no tensors",)
+    return (*checkpoint.warnings, *empty)
+
+
+def _slice_fit(tensor: TensorInfo, place: Component, found: WeibullFit) -> SliceFit:
+    return SliceFit(
+        tensor=tensor.name,
+        part=place.part,
+        kind=place.kind,
+        block=place.block,
+        tower=place.tower,
+        expert=place.expert,
+        head=place.head,
+        dtype=tensor.dtype,
+        shape=tensor.shape,
+        n=found.n,
+        zeros=found.zeros,
+        nonfinite=found.nonfinite,
+        status=found.status,
+        reason=found.reason,
+        k=found.k,
+        k_se=found.k_se,
+        lam=found.lam,
+        ln_lambda_se=found.ln_lambda_se,
+        r2=found.r2,
+        ks=found.ks,
+        rms=found.rms,
+        max=found.max,
+    )
+
+
+def _place(item: SliceFit) -> tuple[int, int, int, int, int, str]:
+    """Sort key: tower; embeddings, blocks by number, the rest; kind; expert; name."""
+    outside = 0 if item.kind == "embed" else 2
+    return (
+        _TOWERS.index(item.tower),
+        outside if item.block is None else 1,
+        -1 if item.block is None else item.block,
+        KINDS.index(item.kind),
+        -1 if item.expert is None else item.expert,
+        item.tensor,
+    )
+
+
+def _summaries(slices: Sequence[SliceFit]) -> tuple[KindSummary, ...]:
+    return tuple(
+        _summary(kind, members)
+        for kind in KINDS
+        if (members := [item for item in slices if item.kind == kind])
+    )
+
+
+def _summary(kind: str, members: Sequence[SliceFit]) -> KindSummary:
+    fitted = [item for item in members if item.fitted]
+    return KindSummary(
+        kind=kind,
+        slices=len(members),
+        k_median=median(item.k for item in fitted) if fitted else _NAN,
+        k_min=min((item.k for item in fitted), default=_NAN),
+        k_max=max((item.k for item in fitted), default=_NAN),
+        lambda_median=median(item.lam for item in fitted) if fitted else _NAN,
+        r2_median=median(item.r2 for item in fitted) if fitted else _NAN,
+    )

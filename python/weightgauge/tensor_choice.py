@@ -1,0 +1,82 @@
+"""Which tensors of a checkpoint are fitted: include and exclude patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from weightgauge.errors import WeightgaugeError, printable
+
+if TYPE_CHECKING:
+    from weightgauge.checkpoint import TensorInfo
+
+
+class NothingSelectedError(WeightgaugeError, ValueError):
+    """The include and exclude patterns leave no tensor of the checkpoint."""
+
+
+def choose(
+    tensors: Sequence[TensorInfo],
+    *,
+    include: str | Sequence[str] | None,
+    exclude: str | Sequence[str] | None,
+) -> tuple[list[TensorInfo], list[str]]:
+    """Choose tensors by name.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        All of the checkpoint.
+    include, exclude : str or sequence of str or None
+        Globs over the whole name, upper and lower case told apart; `*` also matches dots.
+
+    Returns
+    -------
+    chosen : list of TensorInfo
+        Those that an include pattern matches (all, if there is none) and no exclude pattern.
+    warnings : list of str
+        One for each pattern that matches no tensor at all.
+
+    Raises
+    ------
+    NothingSelectedError
+        If tensors there are but none is chosen.
+    """
+    wanted, unwanted = _patterns("include", include), _patterns("exclude", exclude)
+    matches = {
+        pattern: {tensor.name for tensor in tensors if fnmatchcase(tensor.name, pattern)}
+        for pattern in (*wanted, *unwanted)
+    }
+    included = set().union(*(matches[pattern] for pattern in wanted))
+    excluded = set().union(*(matches[pattern] for pattern in unwanted))
+    chosen = [
+        tensor
+        for tensor in tensors
+        if (not wanted or tensor.name in included) and tensor.name not in excluded
+    ]
+    if tensors and not chosen:
+        raise NothingSelectedError(
+            f"none of the {len(tensors):,} tensors is left by {_told(wanted, unwanted)}"
+        )
+    return chosen, [
+        f"the pattern '{printable(pattern)}' matches no tensor"
+        for pattern, names in matches.items()
+        if not names and tensors
+    ]
+
+
+def _patterns(option: str, given: str | Sequence[str] | None) -> tuple[str, ...]:
+    patterns = (given,) if isinstance(given, str) else tuple(given or ())
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise TypeError(f"{option}={pattern!r}: a pattern is a string")
+    return patterns
+
+
+def _told(wanted: Sequence[str], unwanted: Sequence[str]) -> str:
+    options = [("include", pattern) for pattern in wanted]
+    options += [("exclude", pattern) for pattern in unwanted]
+    return " ".join(f"{option}='{printable(pattern)}'" for option, pattern in options[:5]) + (
+        f" and {len(options) - 5} more patterns" if len(options) > 5 else ""
+    )

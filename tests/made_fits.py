@@ -1,0 +1,47 @@
+"""Results of `weightgauge.fit` made by hand, and golden files to compare pages with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from weightgauge.model_fit import ModelFit, SliceFit, _summaries
+
+GOLDEN = Path(__file__).parent / "golden"
+NAN = float("nan")
+
+
+def made_slice(tensor: str, kind: str, block: int | None = None, **given: object) -> SliceFit:
+    """A slice of 4,096 weights with k = 1.2; without numbers where the status says so."""
+    fields: dict[str, object] = {
+        **{"tensor": tensor, "part": None, "kind": kind, "block": block, "tower": None},
+        **{"expert": None, "head": None, "dtype": "BF16", "shape": (64, 64), "n": 4096},
+        **{"zeros": 0, "nonfinite": 0, "status": "ok", "reason": "", "k": 1.2, "k_se": 0.0213},
+        **{"lam": 0.0177, "ln_lambda_se": 0.0135, "r2": 0.9977, "ks": 0.0251},
+        **{"rms": 0.02, "max": 0.0752},
+    }
+    if given.get("status", "ok") not in ("ok", "sparse", "scale_not_applied"):
+        fields |= dict.fromkeys(("k", "k_se", "lam", "ln_lambda_se", "r2", "ks"), NAN)
+    return SliceFit(**{**fields, **given})  # type: ignore[arg-type]
+
+
+def made_fit(*slices: SliceFit, model: str = "made/by-hand", **given: object) -> ModelFit:
+    """A model fit with these slices, in this order."""
+    fields: dict[str, object] = {"protocol": "order", "trim": "mid_80", "exact": False}
+    fields |= {"warnings": (), **given}
+    return ModelFit(
+        model=model,
+        slices=slices,
+        kinds=_summaries(slices),
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def same_as_golden(name: str, text: str) -> bool:
+    """Compare with a golden file; WEIGHTGAUGE_WRITE_GOLDEN=1 writes it, to be read and committed."""
+    path = GOLDEN / name
+    if os.environ.get("WEIGHTGAUGE_WRITE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+    return True

@@ -1,0 +1,136 @@
+"""The page of `weightgauge fit`, pinned by golden files."""
+
+from __future__ import annotations
+
+import pytest
+from made_fits import made_fit, made_slice, same_as_golden
+from weightgauge.cli.fit_view import GAUSSIAN_K, fit_page
+from weightgauge.cli.page import Page
+
+
+def shown(result, *, width=None, colour=False, notes=True):
+    page = Page(width=width, colour=colour)
+    fit_page(page, result, notes=notes)
+    return page.text()
+
+
+def decoder(blocks, kinds, *, k_se=0.0036, tower=None, prefix="model.layers"):
+    return [
+        made_slice(
+            f"{prefix}.{block}.{kind}.weight",
+            kind,
+            block,
+            tower=tower,
+            k=1.2 - 0.01 * block - 0.02 * i,
+            k_se=k_se,
+            lam=0.02 + 0.001 * i,
+            r2=0.998 - 0.001 * block,
+        )
+        for block in range(blocks)
+        for i, kind in enumerate(kinds)
+    ]
+
+
+def test_six_blocks():
+    kinds = ("q", "k", "v", "o", "ffn_in", "ffn_out")
+    result = made_fit(
+        made_slice("embeddings.word_embeddings.weight", "embed", shape=(30522, 384), k_se=0.0004),
+        *decoder(6, kinds),
+        made_slice("encoder.layer.0.output.LayerNorm.weight", "norm", 0, shape=(64,)),
+        made_slice("encoder.layer.0.output.dense.bias", "bias", 0, shape=(64,)),
+        made_slice("pooler.dense.weight", "other"),
+        made_slice(
+            "embeddings.position_ids",
+            "other",
+            dtype="I64",
+            shape=(1, 512),
+            n=0,
+            status="not_applicable",
+            reason="I64 holds no floating-point weights",
+        ),
+    )
+    assert same_as_golden("fit-six-blocks.txt", shown(result))
+
+
+def test_towers_experts_and_flags():
+    experts = [
+        made_slice(f"e.{i}.weight", "gate", 1, tower="decoder", expert=i, k=1.1 + i / 100)
+        for i in range(8)
+    ]
+    none = {"status": "degenerate", "reason": "all magnitudes are equal"}
+    result = made_fit(
+        *decoder(2, ("q",), tower="encoder"),
+        made_slice("d.0.q", "q", 0, tower="decoder", status="sparse", reason="50 % zeros"),
+        made_slice("d.0.o", "o", 0, tower="decoder", r2=0.91),
+        made_slice("d.1.q", "q", 1, tower="decoder", status="scale_not_applied", reason="s"),
+        made_slice("d.1.o", "o", 1, tower="decoder", **none),
+        *experts,
+        trim="mid_90",
+        protocol="paper",
+    )
+    assert same_as_golden("fit-towers-experts-flags.txt", shown(result))
+
+
+def test_narrow_terminal_gets_several_tables_and_no_cut():
+    result = made_fit(*decoder(3, ("q", "k", "v", "o", "gate", "up", "down"), k_se=0.0003))
+    text = shown(result, width=60)
+    assert same_as_golden("fit-narrow.txt", text)
+    tables = text.split("By kind")[0]
+    assert max(map(len, tables.splitlines()[2:])) <= 60
+
+
+def test_eighty_blocks_are_eighty_rows():
+    kinds = ("q", "k", "v", "o", "gate", "up", "down")
+    text = shown(made_fit(*decoder(80, kinds, k_se=0.00017)))
+    rows = [line for line in text.splitlines() if line.lstrip()[:1].isdigit() and "±" in line]
+    assert len(rows) == 80
+    assert all(row.count("±0.0002") == 7 for row in rows)  # errors are never shown as zero
+    assert max(map(len, text.splitlines())) < 150
+
+
+def test_nothing_is_cut_off_without_a_terminal():
+    name = "a." * 60 + "weight"
+    text = shown(made_fit(made_slice(name, "other")))
+    assert name in text
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("name", ["[red]x[/red]", "\x1b[31mx", "\u202ex", "a\nb", "\x00", ""])
+def test_names_are_inert(name):
+    text = shown(made_fit(made_slice(name, "other"), model=name, warnings=(name,)))
+    assert text.replace("\n", "").isprintable()
+    assert "\u202e" not in text
+    if name.isprintable():
+        assert name in text  # no markup is interpreted
+
+
+def test_quiet_page_has_the_tables_alone():
+    result = made_fit(*decoder(1, ("q",)))
+    loud, quiet = shown(result), shown(result, notes=False)
+    assert loud.startswith(quiet)
+    assert "independent weights" in loud
+    assert "independent weights" not in quiet
+
+
+def test_empty_fit():
+    assert "0 tensors" in shown(made_fit())
+
+
+def test_colour_only_where_allowed():
+    result = made_fit(*decoder(1, ("q",)))
+    assert "\x1b" not in shown(result)
+    assert "\x1b[1m" in shown(result, colour=True)
+
+
+def test_gaussian_k_by_trim():
+    # Population values of the half-normal distribution under the order protocol.
+    expected = {"mid_80": 1.205434319017451, "mid_90": 1.190922610384, "full": 1.15106659072}
+    assert pytest.approx(expected, abs=1e-6) == GAUSSIAN_K
+    for trim, k in expected.items():
+        assert f"{k:.4f}" in shown(made_fit(made_slice("t", "q", 0), trim=trim))
+
+
+def test_embed_line_has_k_lambda_and_r2():
+    text = shown(made_fit(made_slice("wte.weight", "embed", k=1.2345, k_se=0.01, lam=0.01234)))
+    (line,) = [line for line in text.splitlines() if line.startswith("wte.weight")]
+    assert line.split() == ["wte.weight", "embed", "64x64", "1.234±0.010", "0.01234", "0.9977"]

@@ -1,0 +1,126 @@
+"""Files that `--output` writes: whole or not at all, and never over something that matters."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+import click
+import pytest
+from weightgauge.cli.output import Output, OutputError, choose_format
+from weightgauge.errors import OutputExistsError
+
+
+def output(path, *, force=False):
+    return Output("human", str(path), force=force, quiet=False)
+
+
+def test_writes_a_file_with_ordinary_rights(tmp_path):
+    target = tmp_path / "fit.txt"
+    output(target).write("k ± se\n")
+    assert target.read_text(encoding="utf-8") == "k ± se\n"
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~mask
+    assert os.listdir(tmp_path) == ["fit.txt"]
+
+
+def test_existing_file_is_left_alone_without_force(tmp_path):
+    target = tmp_path / "fit.txt"
+    target.write_text("old")
+    for action in (output(target).check, lambda: output(target).write("new")):
+        with pytest.raises(OutputExistsError, match=r"fit\.txt"):
+            action()
+    assert target.read_text() == "old"
+    output(target, force=True).check()
+    output(target, force=True).write("new")
+    assert target.read_text() == "new"
+
+
+def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+    target = tmp_path / "fit.txt"
+    target.write_text("old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        output(target, force=True).write("new")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["fit.txt"]
+
+
+def test_link_keeps_pointing_where_it_does(tmp_path):
+    real = tmp_path / "real.txt"
+    real.write_text("old")
+    link = tmp_path / "link.txt"
+    link.symlink_to(real)
+    output(link, force=True).write("new")
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_devices_pipes_and_directories_are_never_replaced(tmp_path, force):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")
+    for target in (fifo, link, tmp_path):
+        with pytest.raises(OutputError, match="not a regular file"):
+            output(target, force=force).check()
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_weights_are_never_replaced(tmp_path):
+    shard = tmp_path / "model-00001-of-00002.safetensors"
+    shard.write_bytes(b"weights")
+    config = tmp_path / "input.bin"
+    config.write_bytes(b"weights")
+    link = tmp_path / "link.txt"
+    link.symlink_to(shard)
+    for target, inputs in [(shard, ()), (link, ()), (config, (str(config),))]:
+        with pytest.raises(OutputError, match="never replaced"):
+            output(target, force=True).check(*inputs)
+
+
+def test_place_that_is_not_there(tmp_path):
+    with pytest.raises(OutputError, match="no such directory"):
+        output(tmp_path / "none" / "fit.txt").check()
+
+
+@pytest.mark.parametrize(
+    ("asked", "json", "path", "expected"),
+    [
+        (None, False, None, "human"),
+        (None, True, None, "json"),
+        ("json", True, None, "json"),
+        ("csv", False, "a.json", "csv"),
+        (None, False, "a.JSON", "json"),
+        (None, False, "a.csv", "csv"),
+        (None, False, "a.txt", "human"),
+        ("human", False, "a.csv", "human"),
+    ],
+)
+def test_format(asked, json, path, expected):
+    assert choose_format(asked, json=json, path=path) == expected
+
+
+def test_contradicting_formats():
+    with pytest.raises(click.UsageError, match="--json"):
+        choose_format("csv", json=True, path=None)
+
+
+def test_width_comes_from_columns(monkeypatch):
+    for given, width in [
+        ("72", 72),
+        ("", None),
+        ("x", None),
+        ("0", None),
+        ("-5", None),
+        ("9" * 99, None),
+    ]:
+        monkeypatch.setenv("COLUMNS", given)
+        assert Output("human", None, force=False, quiet=False).page().width == width
