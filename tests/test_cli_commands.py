@@ -244,7 +244,9 @@ def test_minilm(minilm):
     result = run("fit", minilm)
     assert result.exit_code == 0
     blocks = [line for line in result.stdout.splitlines() if line.strip()[:1].isdigit()]
-    assert len(blocks) == 6
-    assert all(line.count("±") == 6 for line in blocks)
+    shapes, scales = blocks[:6], blocks[6:]
+    assert all(line.count("±") == 6 for line in shapes)
+    assert len(scales) == 6
+    assert all(len(line.split()) == 7 for line in scales)  # the block, and lambda of six kinds
     document = json.loads(run("fit", minilm, "--json").stdout)
     assert len(document["slices"]) == len(wg.open_checkpoint(minilm).tensors)

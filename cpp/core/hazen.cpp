@@ -1,6 +1,8 @@
 #include "core/hazen.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <deque>
 
 #include "core/special.hpp"
 
@@ -17,7 +19,7 @@ double position(std::uint64_t rank, std::uint64_t n) {
 
 }  // namespace
 
-HazenSums::HazenSums(std::uint64_t n, Trim trim) : n_(n), window_(window_of(n, trim)) {
+HazenSums::HazenSums(std::uint64_t n, Trim trim) : n_(n), trim_(trim), window_(window_of(n, trim)) {
   if (n_ == 0) {
     return;
   }
@@ -104,6 +106,21 @@ HazenSums::Boundary HazenSums::boundary(std::uint64_t rank) const {
   const double sum =
       direct ? cumulative(rank) : head_offset_ + n * point.integral - point.slope / (24 * n);
   return {sum, point.y};
+}
+
+const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim) {
+  constexpr std::size_t most_kept = 8;
+  thread_local std::deque<HazenSums> kept;  // the latest first
+  const auto found = std::find_if(kept.begin(), kept.end(), [&](const HazenSums& sums) {
+    return sums.n() == n && sums.trim() == trim;
+  });
+  if (found != kept.end()) {
+    return *found;
+  }
+  if (kept.size() == most_kept) {
+    kept.pop_back();
+  }
+  return kept.emplace_front(n, trim);
 }
 
 }  // namespace weightgauge

@@ -18,6 +18,7 @@ class HazenSums {
   HazenSums(std::uint64_t n, Trim trim);
 
   std::uint64_t n() const { return n_; }
+  Trim trim() const { return trim_; }
   Window window() const { return window_; }
   // Sum of y over ranks 1..rank up to a constant; rank in [window().begin, window().end].
   double cumulative(std::uint64_t rank) const;
@@ -40,6 +41,7 @@ class HazenSums {
   void sum_ends_directly();
 
   std::uint64_t n_;
+  Trim trim_;
   Window window_;
   std::vector<double> head_;  // cumulative sums of ranks 1..head_.size()-1
   std::vector<double> tail_;  // cumulative sums of the ranks after n - (tail_.size()-1)
@@ -48,5 +50,9 @@ class HazenSums {
   double mean_ = 0;
   double centred_squares_ = 0;
 };
+
+// The sums for n and trim, from a few that each thread keeps: slices of one size come in crowds, and
+// for small ones the ordinates cost more than the counting. Valid until the thread's next call.
+const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim);
 
 }  // namespace weightgauge

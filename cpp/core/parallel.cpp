@@ -54,13 +54,16 @@ double quota_processors() {
 // Threads in use by all calls of this process.
 class Lease {
  public:
-  Lease(int wanted, const Control& control) {
+  // Calls idle() about twenty times a second while it waits, without holding the lock.
+  Lease(int wanted, const std::function<void()>& idle) {
     register_fork_handler();
     std::unique_lock<std::mutex> lock(pool().mutex);
     const int limit = std::max(processor_budget(), wanted);
     while (pool().in_use >= limit) {
       pool().released.wait_for(lock, watch_interval);
-      control.check();
+      lock.unlock();
+      idle();
+      lock.lock();
     }
     granted_ = std::min(wanted, limit - pool().in_use);
     pool().in_use += granted_;
@@ -121,7 +124,7 @@ void run_region(int threads, Control& control, const std::function<void(int)>& w
 
 int processor_budget() {
   const int affinity = affinity_processors();
-  const double quota = quota_processors();
+  static const double quota = quota_processors();  // read once: it takes longer than a small fit
   if (quota <= 0) {
     return affinity;
   }
@@ -137,6 +140,7 @@ void Control::check() const {
 void run_parallel(int threads, Control& control, const std::function<void(int)>& work,
                   const std::function<void()>& watch) {
   if (threads <= 0) {  // not worth a thread
+    const Lease lease(1, watch);
     work(0);
     return;
   }
@@ -147,7 +151,7 @@ void run_parallel(int threads, Control& control, const std::function<void(int)>&
   std::thread region([&] {
     std::exception_ptr thrown;
     try {
-      const Lease lease(threads, control);
+      const Lease lease(threads, [&control] { control.check(); });
       run_region(lease.granted(), control, work);
     } catch (...) {
       thrown = std::current_exception();

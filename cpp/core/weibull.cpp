@@ -178,7 +178,7 @@ Fit fit_histogram(const Histogram& histogram, Trim trim) {
   if (fit.status != FitStatus::ok) {
     return fit;
   }
-  const HazenSums sums(n, trim);
+  const HazenSums& sums = kept_hazen_sums(n, trim);
   const Plot plot = probability_plot(histogram, sums);
   if (plot.points.size() < 2 && histogram.exact()) {
     fit.status = FitStatus::flat_window;

@@ -224,7 +224,6 @@ def _read_usual_entries(
             break  # one of the three fields is there twice, another not at all
         storage = raw_dtype + raw_shape
         known = remembered.get(storage)
-        begin = int(raw_begin)
         try:
             name = raw_name.decode()
             if known is None:
@@ -234,9 +233,10 @@ def _read_usual_entries(
         except ValueError:  # from decode() too
             break
         dtype, shape, nbytes = known
-        if begin + nbytes != int(raw_end) or begin + nbytes > data_size or name == _METADATA:
+        end = int(raw_end)
+        if end - int(raw_begin) != nbytes or end > data_size or name == _METADATA:
             break
-        append(TensorInfo(name, dtype, shape, shard, data_start + begin, nbytes))
+        append(TensorInfo(name, dtype, shape, shard, data_start + end - nbytes, nbytes))
         pos = found.end()
         closed = separator == b"}"
     cursor.pos = pos

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 from weightgauge.cli.data import shape_text
@@ -64,30 +64,42 @@ def _title(page: Page, result: ModelFit) -> None:
     )
 
 
+_Blocks = dict[tuple[str | None, int], dict[str, list[SliceFit]]]
+
+
 def _blocks(page: Page, result: ModelFit) -> None:
-    cells: dict[tuple[str | None, int], dict[str, list[SliceFit]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    blocks: _Blocks = defaultdict(lambda: defaultdict(list))
     for item in result.slices:
         if item.block is not None and item.kind in MATRIX_KINDS:
-            cells[item.tower, item.block][item.kind].append(item)
-    if not cells:
+            blocks[item.tower, item.block][item.kind].append(item)
+    if not blocks:
         return
-    with_tower = len({tower for tower, _ in cells}) > 1
-    places = [
-        *([Column("tower")] if with_tower else []),
-        Column("block", right=True),
-    ]
-    kinds = [kind for kind in KINDS if any(kind in row for row in cells.values())]
-    shown = [item for row in cells.values() for group in row.values() for item in group]
-    digits = _digits(shown)
-    columns = [*(Column(kind, right=True) for kind in kinds), Column("lowest R2", right=True)]
-    rows = []
-    for (tower, block), row in cells.items():
-        place = [*([tower or ""] if with_tower else []), str(block)]
-        entries = [_cell(row.get(kind, []), digits) for kind in kinds]
-        rows.append((place, [*entries, _lowest_r2(row)]))
+    digits = _digits([item for row in blocks.values() for group in row.values() for item in group])
     page.heading("Shape k ± standard error, by block")
+    _block_table(page, blocks, lambda group: _cell(group, digits), lowest_r2=True)
+    page.heading("Scale lambda, by block")
+    _block_table(page, blocks, _lambda_cell)
+
+
+def _block_table(
+    page: Page,
+    blocks: _Blocks,
+    cell: Callable[[Sequence[SliceFit]], str],
+    *,
+    lowest_r2: bool = False,
+) -> None:
+    """Add one table with a row per block and a column per kind."""
+    with_tower = len({tower for tower, _ in blocks}) > 1
+    places = [*([Column("tower")] if with_tower else []), Column("block", right=True)]
+    kinds = [kind for kind in KINDS if any(kind in row for row in blocks.values())]
+    columns = [Column(kind, right=True) for kind in kinds]
+    if lowest_r2:
+        columns.append(Column("lowest R2", right=True))
+    rows = []
+    for (tower, block), row in blocks.items():
+        place = [*([tower or ""] if with_tower else []), str(block)]
+        entries = [cell(row.get(kind, [])) for kind in kinds]
+        rows.append((place, [*entries, *([_lowest_r2(row)] if lowest_r2 else [])]))
     for number, chosen in enumerate(_fitting(page.width, places, columns, rows)):
         if number:
             page.line("")
@@ -127,6 +139,13 @@ def _cell(group: Sequence[SliceFit], digits: int) -> str:
     if len(group) > 1:
         return f"{_number(median(item.k for item in fitted), digits)} [{len(fitted)}]{marks}"
     return f"{_k_and_se(fitted[0], digits)}{marks}"
+
+
+def _lambda_cell(group: Sequence[SliceFit]) -> str:
+    fitted = [item.lam for item in group if item.fitted]
+    if not fitted:
+        return ""
+    return f"{median(fitted):#.4g}" + (f" [{len(fitted)}]" if len(group) > 1 else "")
 
 
 def _lowest_r2(row: dict[str, list[SliceFit]]) -> str:
@@ -209,7 +228,7 @@ def _notes(page: Page, result: ModelFit) -> None:
     if any(item.block is not None for item in result.slices):
         vectors = sum(item.kind in _VECTORS for item in result.slices)
         also = f", {vectors:,} norm weights and biases too" if vectors else ""
-        page.prose(f"Every slice with lambda, R2, KS and RMS{also}: --format csv or --json.")
+        page.prose(f"Every slice with R2, KS and RMS{also}: --format csv or --json.")
     shared = Counter(
         (item.tower, item.block, item.kind)
         for item in result.slices

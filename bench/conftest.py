@@ -1,0 +1,51 @@
+"""The `measure` fixture, and one table in place of pytest-benchmark's own."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import numpy as np
+import pytest
+
+import weightgauge as wg
+from interleaving import interleaved
+from summary import Record, table
+from workloads import MEGABYTES
+
+RECORDS = pytest.StashKey[list[Record]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    config.stash[RECORDS] = []
+    # --benchmark-verbose brings pytest-benchmark's table back.
+    config.option.benchmark_quiet = True
+
+
+@pytest.fixture
+def measure(benchmark, request):
+    """`interleaved` for this test's benchmark; the record joins the table."""
+    yield partial(interleaved, benchmark)
+    if benchmark.extra_info:
+        request.config.stash[RECORDS].append(dict(benchmark.extra_info))
+
+
+@pytest.fixture(params=[1, 2], ids=["1-thread", "2-threads"])
+def threads(request) -> int:
+    if request.param > len(os.sched_getaffinity(0)):
+        pytest.skip("this process may use one processor only")
+    return request.param
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    records = config.stash[RECORDS]
+    if not records:
+        return
+    terminalreporter.section("weightgauge bench")
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    terminalreporter.write_line(
+        f"weightgauge {wg.__version__}, NumPy {np.__version__}, arrays of {MEGABYTES:g} MB, "
+        f"{len(os.sched_getaffinity(0))} processors, load average {load}\n"
+    )
+    terminalreporter.write_line(table(records))

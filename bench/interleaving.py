@@ -1,0 +1,107 @@
+"""Measure one call with others in turn, so that each ratio is of neighbours in time.
+
+A shared machine changes its speed from second to second; a call and the one right before it meet
+about the same machine. So ratios are formed round by round, and their spread says how far to
+trust them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+SECONDS = 1.5  # for the rounds of one benchmark
+FEWEST, MOST = 3, 25
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A call measured before each round.
+
+    `faster` turns the ratio round: how much faster this call is than the one measured, rather
+    than which share of this call's speed the one measured reaches.
+    """
+
+    call: Callable[[], object]
+    faster: bool = False
+
+
+def interleaved(
+    benchmark: Any,
+    call: Callable[[], Any],
+    beside: dict[str, Beside],
+    *,
+    group: str,
+    what: str,
+    threads: int | None,
+    nbytes: int,
+    elements: int,
+    slices: int | None = None,
+) -> Any:
+    """Measure `call`, put the record into the benchmark's `extra_info`, return what it returned."""
+    took: dict[str, list[float]] = {name: [] for name in beside}
+
+    def before() -> None:
+        for name, other in beside.items():
+            took[name].append(_seconds(other.call))
+
+    if benchmark.disabled:
+        return benchmark.pedantic(call)
+    before()  # also the warm-up
+    once = _seconds(call) + sum(times[0] for times in took.values())
+    for times in took.values():
+        times.clear()
+    rounds = min(MOST, max(FEWEST, int(SECONDS / once)))
+    benchmark.group = group
+    result = benchmark.pedantic(call, setup=before, rounds=rounds)
+    seconds = np.array(benchmark.stats.stats.data)
+    ratios = {}
+    for name, other in beside.items():
+        share = np.array(took[name]) / seconds
+        ratios[name] = spread(1 / share if other.faster else share)
+    benchmark.extra_info.update(
+        group=group,
+        what=what,
+        threads=threads,
+        nbytes=nbytes,
+        elements=elements,
+        slices=slices,
+        rounds=rounds,
+        seconds=spread(seconds),
+        ratios=ratios,
+        ghz=gigahertz(),
+    )
+    return result
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = perf_counter()
+    call()
+    return perf_counter() - start
+
+
+def spread(values: np.ndarray) -> dict[str, float]:
+    """Smallest value, median and interquartile range."""
+    low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return {"min": float(values.min()), "median": float(median), "iqr": float(high - low)}
+
+
+def gigahertz() -> float | None:
+    """Frequency of the first processor right now, where the system or the user tells it.
+
+    A virtual machine's /proc/cpuinfo repeats the nominal frequency, so it is not asked.
+    """
+    told = os.environ.get("WEIGHTGAUGE_BENCH_GHZ")
+    if told:
+        return float(told)
+    current = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+    try:
+        return float(current.read_text()) / 1e6
+    except (OSError, ValueError):
+        return None

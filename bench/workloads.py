@@ -1,0 +1,134 @@
+"""What is measured: arrays, checkpoints, and the pure read of memory they stand beside."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+# Bytes of one array: four times a last-level cache of 32 MB. Larger caches need more.
+MEGABYTES = float(os.environ.get("WEIGHTGAUGE_BENCH_MB", "128"))
+ARRAY_BYTES = max(1 << 20, int(MEGABYTES * 1e6)) // 4096 * 4096
+
+FORMATS = {
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "F16": np.dtype(np.float16),
+    "F32": np.dtype(np.float32),
+    "F64": np.dtype(np.float64),
+    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+}
+BF16 = FORMATS["BF16"]
+
+
+def gaussian(dtype: np.dtype, nbytes: int = ARRAY_BYTES) -> np.ndarray:
+    """Gaussian weights; 8-bit formats, which come with a scale, fill more of their range."""
+    deviation = 1.0 if dtype.itemsize == 1 else 0.02
+    return _made(dtype, nbytes, lambda rng, size: deviation * rng.standard_normal(size, np.float32))
+
+
+def _made(
+    dtype: np.dtype, nbytes: int, draw: Callable[[np.random.Generator, int], np.ndarray]
+) -> np.ndarray:
+    """Array of `nbytes`, drawn and converted in pieces."""
+    rng = np.random.default_rng(20260518)
+    array = np.empty(nbytes // dtype.itemsize, dtype)
+    for begin in range(0, array.size, 1 << 20):
+        piece = array[begin : begin + (1 << 20)]
+        if dtype.itemsize == 8:  # doubles use all of their digits
+            piece[:] = 0.02 * rng.standard_normal(piece.size)
+        else:
+            piece[:] = draw(rng, piece.size).astype(dtype)
+    return array
+
+
+def _laplacian(rng: np.random.Generator, size: int) -> np.ndarray:
+    return rng.laplace(scale=0.02, size=size).astype(np.float32)
+
+
+def _half_zeros(rng: np.random.Generator, size: int) -> np.ndarray:
+    return np.float32(0.02) * rng.standard_normal(size, np.float32) * rng.integers(0, 2, size)
+
+
+# BF16 data that are hard on a histogram in one way or another.
+INPUTS: dict[str, Callable[[], np.ndarray]] = {
+    "Laplacian": lambda: _made(BF16, ARRAY_BYTES, _laplacian),
+    "half zeros": lambda: _made(BF16, ARRAY_BYTES, _half_zeros),
+    "one value": lambda: np.full(ARRAY_BYTES // 2, 0.02, BF16),
+    "sorted": lambda: np.sort(gaussian(BF16).view(np.uint16)).view(BF16),
+    "random bits": lambda: (
+        np.random.default_rng(7).integers(0, 1 << 16, ARRAY_BYTES // 2, np.uint16).view(BF16)
+    ),
+}
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2)
+
+
+def pure_read(array: np.ndarray, threads: int) -> Callable[[], object]:
+    """Call that reads every byte of `array`, a multiple of 8 bytes, once, and does little else.
+
+    The bitwise or of all 64-bit words is one instruction per vector and needs no store.
+    """
+    parts = np.array_split(array.reshape(-1).view(np.uint64), threads)
+    if threads == 1:
+        return lambda: np.bitwise_or.reduce(parts[0])
+    # NumPy gives up the interpreter's lock inside the loop.
+    return lambda: list(_pool().map(np.bitwise_or.reduce, parts))
+
+
+def write_checkpoint(path: Path, shapes: dict[str, tuple[int, ...]]) -> np.ndarray:
+    """Write a BF16 safetensors file of Gaussian weights; return all of them in file order."""
+    sizes = [math.prod(shape) for shape in shapes.values()]
+    weights = gaussian(BF16, 2 * sum(sizes))
+    table, begin = {}, 0
+    for (name, shape), size in zip(shapes.items(), sizes, strict=True):
+        end = begin + 2 * size
+        table[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [begin, end]}
+        begin = end
+    header = json.dumps(table).encode()
+    header += b" " * (-len(header) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        weights.view(np.uint8).tofile(file)
+    return weights
+
+
+def decoder_shapes(nbytes: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a small decoder of about `nbytes` in BF16, 8 blocks deep."""
+    # 8 blocks of (4 + 3 * 3) d^2 and two matrices of 8 d^2: 120 d^2 elements of 2 bytes.
+    d = max(64, round(math.sqrt(nbytes / 240) / 64) * 64)
+    return dict(_decoder(d))
+
+
+def _decoder(d: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield "model.embed_tokens.weight", (8 * d, d)
+    for block in range(8):
+        prefix = f"model.layers.{block}"
+        for name in "qkvo":
+            yield f"{prefix}.self_attn.{name}_proj.weight", (d, d)
+        yield f"{prefix}.mlp.gate_proj.weight", (3 * d, d)
+        yield f"{prefix}.mlp.up_proj.weight", (3 * d, d)
+        yield f"{prefix}.mlp.down_proj.weight", (d, 3 * d)
+        yield f"{prefix}.input_layernorm.weight", (d,)
+        yield f"{prefix}.post_attention_layernorm.weight", (d,)
+    yield "model.norm.weight", (d,)
+    yield "lm_head.weight", (8 * d, d)
+
+
+def small_shapes(count: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of `count` experts' matrices of 4,096 elements, 100 to a block."""
+    return {
+        f"model.layers.{i // 100}.mlp.experts.{i % 100}.up_proj.weight": (64, 64)
+        for i in range(count)
+    }
