@@ -18,10 +18,6 @@ int dropped_by_leading_bits(DType dtype) {
 
 void CountingTable::FreePages::operator()(std::uint64_t* cells) const { std::free(cells); }
 
-std::uint64_t CountingTable::most(Method method) {
-  return method == Method::bins ? packed_most : std::uint64_t{1} << 31;
-}
-
 void CountingTable::count(Method method, DType dtype, const std::byte* items, std::size_t n,
                           const PaperBins* paper) {
   pending_ += n;

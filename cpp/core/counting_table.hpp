@@ -25,9 +25,8 @@ class CountingTable {
   // `paper` may be null: then the published protocol's bins are not counted.
   void count(Method method, DType dtype, const std::byte* items, std::size_t n,
              const PaperBins* paper);
-  // Elements counted since the last harvest, and how many there may be at most.
+  // Items counted since the last harvest. A table has room for packed_most of them at least.
   std::uint64_t pending() const { return pending_; }
-  static std::uint64_t most(Method method);
 
   // Everything counted since the last harvest; the table is empty afterwards. Of leading bits the
   // histogram's keys are the leading bits, with residuals of 0.

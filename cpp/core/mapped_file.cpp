@@ -1,6 +1,7 @@
 #include "core/mapped_file.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <mutex>
+#include <new>
 
 #include "core/errors.hpp"
 
@@ -64,7 +66,15 @@ void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
   sigaction(SIGBUS, &previous_action, nullptr);
 }
 
+// A fork may catch another thread inside the lock; the child gets a fresh one.
+void register_fork_handler() {
+  static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { new (&install_mutex) std::mutex(); });
+  (void)registered;
+}
+
 std::size_t publish(std::uintptr_t begin, std::uintptr_t end) {
+  register_fork_handler();
   const std::lock_guard<std::mutex> lock(install_mutex);
   for (std::size_t i = 0; i < slots; ++i) {
     if (table[i].begin.load() != 0) {
