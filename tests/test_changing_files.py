@@ -72,25 +72,25 @@ CHANGES = ("to_nothing", "to_half", "by_one_byte", "append", "overwrite", "repla
 
 
 @pytest.fixture
-def one_gib(tmp_path, write_checkpoint):
-    tensors = {"w": ("BF16", (GIB // 4,), None), "v": ("F32", (GIB // 8,), None)}
+def half_a_gib(tmp_path, write_checkpoint):
+    tensors = {"w": ("BF16", (GIB // 8,), None), "v": ("F32", (GIB // 16,), None)}
     return write_checkpoint(tmp_path / "model.safetensors", tensors)
 
 
 @pytest.mark.parametrize("io", ["mmap", "pread"])
 @pytest.mark.parametrize("how", CHANGES)
-def test_a_file_that_changes_during_the_scan(run_python, one_gib, how, io):
-    result = run_python(CHANGED, one_gib, how, io)
+def test_a_file_that_changes_during_the_scan(run_python, half_a_gib, how, io):
+    result = run_python(CHANGED, half_a_gib, how, io)
     # A negative code is a signal: SIGBUS is what an unguarded mapping ends in.
     assert result.returncode == 0, result.stderr
     assert result.stdout == "changed [True]\n"
 
 
 @pytest.mark.parametrize("io", ["mmap", "pread"])
-def test_a_file_that_does_not_change(run_python, one_gib, io):
+def test_a_file_that_does_not_change(run_python, half_a_gib, io):
     # The counterpart: the same script without the change finds no fault.
-    result = run_python(CHANGED, one_gib, "nothing", io)
-    assert result.stdout == f"finished [True] {GIB // 4 + GIB // 8}\n", result.stderr
+    result = run_python(CHANGED, half_a_gib, "nothing", io)
+    assert result.stdout == f"finished [True] {GIB // 8 + GIB // 16}\n", result.stderr
 
 
 def test_a_changed_file_does_not_spoil_the_process(tmp_path, write_checkpoint, run_python):

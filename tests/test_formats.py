@@ -106,7 +106,7 @@ def test_all_formats_in_one_file_at_any_alignment(tmp_path, write_checkpoint, pa
 @pytest.mark.parametrize("io", ["mmap", "pread"])
 @pytest.mark.parametrize("pad", [8, None], ids=["aligned", "odd"])
 def test_tensors_longer_than_a_chunk(tmp_path, write_checkpoint, spelling, pad, io):
-    # Lengths about powers of two and 16 MiB: wherever a scan cuts, nothing is lost or doubled.
+    # Lengths about powers of two, up to 16 MiB: wherever a scan cuts, nothing is lost or doubled.
     sizes = [2**19 - 1, 2**20 + 1, 2**21, 3]
     base = draw("normal_1", spelling, max(sizes))
     tensors = {f"w{n}": (spelling, (n,), base[:n].tobytes()) for n in sizes}
