@@ -38,7 +38,7 @@ def made_fit(*slices: SliceFit, model: str = "made/by-hand", **given: object) ->
 
 
 def same_as_golden(name: str, text: str) -> bool:
-    """Compare with a golden file; WEIGHTGAUGE_WRITE_GOLDEN=1 writes it, to be read and committed."""
+    """Compare with a golden file; WEIGHTGAUGE_WRITE_GOLDEN=1 writes it, to be read."""
     path = GOLDEN / name
     if os.environ.get("WEIGHTGAUGE_WRITE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)

@@ -8,8 +8,9 @@ import json
 
 import numpy as np
 import pytest
-import weightgauge as wg
 from click.testing import CliRunner
+
+import weightgauge as wg
 from made_fits import same_as_golden
 from weightgauge import demo
 from weightgauge.cli import main

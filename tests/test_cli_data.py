@@ -7,6 +7,7 @@ import io
 import json
 
 import pytest
+
 from weightgauge.cli.data import csv_text, inert, json_text
 
 HOSTILE = [

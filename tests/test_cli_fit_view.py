@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from made_fits import made_fit, made_slice, same_as_golden
 from weightgauge.cli.fit_view import GAUSSIAN_K, fit_page
 from weightgauge.cli.page import Page

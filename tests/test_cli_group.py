@@ -10,8 +10,9 @@ import sys
 
 import click
 import pytest
-import weightgauge
 from click.testing import CliRunner
+
+import weightgauge
 from made_fits import same_as_golden
 from weightgauge import errors
 from weightgauge.cli import main

@@ -8,6 +8,7 @@ import stat
 
 import click
 import pytest
+
 from weightgauge.cli.output import Output, OutputError, choose_format
 from weightgauge.errors import OutputExistsError
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from weightgauge.components import KINDS, MATRIX_KINDS, Component, classify
 
 

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+
 import weightgauge as wg
 from made_fits import NAN, made_fit, made_slice
 from weightgauge.errors import MissingExtraError, ModelNotFoundError, WeightgaugeError

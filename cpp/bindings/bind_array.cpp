@@ -51,11 +51,11 @@ struct DlFormat {
   DType dtype;
 };
 constexpr DlFormat dl_formats[] = {
-    {{2, 64, 1}, DType::f64},         {{2, 32, 1}, DType::f32},
-    {{2, 16, 1}, DType::f16},         {{4, 16, 1}, DType::bf16},
-    {{10, 8, 1}, DType::f8_e4m3},     {{11, 8, 1}, DType::f8_e4m3fnuz},
-    {{12, 8, 1}, DType::f8_e5m2},     {{13, 8, 1}, DType::f8_e5m2fnuz},
-    {{14, 8, 1}, DType::f8_e8m0},     {{17, 4, 2}, DType::f4},
+    {{2, 64, 1}, DType::f64},     {{2, 32, 1}, DType::f32},
+    {{2, 16, 1}, DType::f16},     {{4, 16, 1}, DType::bf16},
+    {{10, 8, 1}, DType::f8_e4m3}, {{11, 8, 1}, DType::f8_e4m3fnuz},
+    {{12, 8, 1}, DType::f8_e5m2}, {{13, 8, 1}, DType::f8_e5m2fnuz},
+    {{14, 8, 1}, DType::f8_e8m0}, {{17, 4, 2}, DType::f4},
 };
 
 DType dtype_of(DlDataType type) {

@@ -47,8 +47,8 @@ namespace {
 using Thresholds = py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>;
 
 std::shared_ptr<PaperBins> make_paper_bins(const Thresholds& thresholds) {
-  return std::make_shared<PaperBins>(std::vector<std::uint32_t>(
-      thresholds.data(), thresholds.data() + thresholds.size()));
+  return std::make_shared<PaperBins>(
+      std::vector<std::uint32_t>(thresholds.data(), thresholds.data() + thresholds.size()));
 }
 
 }  // namespace

@@ -63,9 +63,8 @@ Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words
   }
   const std::uint64_t last = last_key(result.dtype);
   const std::uint64_t first = result.dtype == DType::f8_e8m0 || dropped_bits != 0 ? 0 : 1;
-  const std::uint64_t most = dropped_bits == 0
-                                 ? 0
-                                 : ((1ULL << dropped_bits) - 1) >> residual_shift(result.dtype);
+  const std::uint64_t most =
+      dropped_bits == 0 ? 0 : ((1ULL << dropped_bits) - 1) >> residual_shift(result.dtype);
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < size; ++i) {
     const bool ascending = i == 0 || result.keys[i] > result.keys[i - 1];
@@ -77,8 +76,8 @@ Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words
       throw std::invalid_argument("counts are not positive, or too large");
     }
     total += count;
-    if (dropped_bits != 0 &&
-        static_cast<double>(result.residuals[i]) > static_cast<double>(count) * static_cast<double>(most)) {
+    if (dropped_bits != 0 && static_cast<double>(result.residuals[i]) >
+                                 static_cast<double>(count) * static_cast<double>(most)) {
       throw std::invalid_argument("a bin's mean lies outside the bin");
     }
   }
@@ -105,7 +104,8 @@ py::array_t<double> magnitudes(const Histogram& histogram) {
   return result;
 }
 
-std::vector<double> quantiles(const Histogram& histogram, const std::vector<double>& probabilities) {
+std::vector<double> quantiles(const Histogram& histogram,
+                              const std::vector<double>& probabilities) {
   const std::uint64_t n = histogram.n();
   std::vector<double> result(probabilities.size(), std::numeric_limits<double>::quiet_NaN());
   if (n == 0) {
@@ -113,9 +113,8 @@ std::vector<double> quantiles(const Histogram& histogram, const std::vector<doub
   }
   std::vector<std::size_t> order(probabilities.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return probabilities[a] < probabilities[b];
-  });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return probabilities[a] < probabilities[b]; });
   std::vector<std::uint64_t> ranks;
   for (const std::size_t i : order) {
     ranks.push_back(inverted_cdf_rank(probabilities[i], n));

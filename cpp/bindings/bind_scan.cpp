@@ -18,7 +18,8 @@ namespace weightgauge::bindings {
 
 namespace {
 
-using Identity = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
+using Identity =
+    std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
 using FileSpec = std::tuple<std::string, Identity>;
 // file, dtype, offset in bytes, items
 using FileSlice = std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>;
@@ -68,8 +69,9 @@ std::vector<SliceResult> scan_files(const std::vector<FileSpec>& files,
   std::vector<std::unique_ptr<Source>> sources;
   for (const auto& [path, identity] : files) {
     const auto& [device, inode, size, mtime, ctime] = identity;
-    sources.push_back(std::make_unique<Source>(
-        path, FileIdentity{device, inode, size, mtime, ctime}, io == "pread" ? Io::pread : Io::mmap));
+    sources.push_back(std::make_unique<Source>(path,
+                                               FileIdentity{device, inode, size, mtime, ctime},
+                                               io == "pread" ? Io::pread : Io::mmap));
   }
   std::vector<SliceSpec> specs;
   for (const auto& [file, dtype_word, offset, items] : slices) {

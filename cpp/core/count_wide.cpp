@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t block = 1024;
 
 template <class Key>
-constexpr Key first_nonfinite = sizeof(Key) == 4 ? static_cast<Key>(0x7F800000U)
-                                                 : static_cast<Key>(0x7FF0000000000000ULL);
+constexpr Key first_nonfinite =
+    sizeof(Key) == 4 ? static_cast<Key>(0x7F800000U) : static_cast<Key>(0x7FF0000000000000ULL);
 
 template <class Key>
 Key load_key(const std::byte* item) {
@@ -76,13 +76,12 @@ void count_f32_bins(const std::byte* items, std::size_t n, std::uint64_t* packed
                     WideExtremes& extremes) {
   constexpr std::uint64_t one = 1ULL << packed_sum_bits;
   constexpr std::uint32_t low = (1U << f32_dropped_bits) - 1;
-  by_blocks<std::uint32_t>(
-      items, n, extremes, [packed](const std::byte* begin, std::size_t size) {
-        for (std::size_t i = 0; i < size; ++i) {
-          const auto key = load_key<std::uint32_t>(begin + i * sizeof(std::uint32_t));
-          packed[key >> f32_dropped_bits] += one + (key & low);
-        }
-      });
+  by_blocks<std::uint32_t>(items, n, extremes, [packed](const std::byte* begin, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) {
+      const auto key = load_key<std::uint32_t>(begin + i * sizeof(std::uint32_t));
+      packed[key >> f32_dropped_bits] += one + (key & low);
+    }
+  });
 }
 
 void count_f32_leading(const std::byte* items, std::size_t n, std::uint32_t* counts,
@@ -115,9 +114,8 @@ std::uint32_t float32_bits(double magnitude) {
   constexpr auto most = static_cast<double>(std::numeric_limits<float>::max());
   // Halfway between the largest float32 and the next power of two rounds to infinity.
   constexpr double rounds_to_infinity = most + most / 33554430.0;
-  const float value = magnitude < rounds_to_infinity
-                          ? static_cast<float>(std::min(magnitude, most))
-                          : std::numeric_limits<float>::infinity();
+  const float value = magnitude < rounds_to_infinity ? static_cast<float>(std::min(magnitude, most))
+                                                     : std::numeric_limits<float>::infinity();
   std::uint32_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
   return bits;

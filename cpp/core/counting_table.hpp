@@ -14,10 +14,10 @@ namespace weightgauge {
 
 // How the elements of a slice are counted.
 enum class Method : std::uint8_t {
-  codes,         // every magnitude of a format of 16 bits or fewer
-  bins,          // F32 in bins
-  leading,       // F32 and F64 by their leading bits, to plan an exact pass
-  sorted,        // few F32 or F64 elements: no table, the elements themselves are sorted
+  codes,    // every magnitude of a format of 16 bits or fewer
+  bins,     // F32 in bins
+  leading,  // F32 and F64 by their leading bits, to plan an exact pass
+  sorted,   // few F32 or F64 elements: no table, the elements themselves are sorted
 };
 
 class CountingTable {

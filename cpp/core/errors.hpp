@@ -18,7 +18,8 @@ class FileChanged : public std::runtime_error {
 // The operating system refused to open or read a file.
 class ReadFailed : public std::runtime_error {
  public:
-  ReadFailed(std::string file, int error) : std::runtime_error("read failed"), path(std::move(file)), code(error) {}
+  ReadFailed(std::string file, int error)
+      : std::runtime_error("read failed"), path(std::move(file)), code(error) {}
   std::string path;
   int code;  // errno
 };

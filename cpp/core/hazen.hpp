@@ -51,8 +51,8 @@ class HazenSums {
   double centred_squares_ = 0;
 };
 
-// The sums for n and trim, from a few that each thread keeps: slices of one size come in crowds, and
-// for small ones the ordinates cost more than the counting. Valid until the thread's next call.
+// The sums for n and trim, from a few that each thread keeps: slices of one size come in crowds,
+// and for small ones the ordinates cost more than the counting. Valid until the thread's next call.
 const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim);
 
 }  // namespace weightgauge

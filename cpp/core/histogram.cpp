@@ -75,8 +75,7 @@ Histogram merged(const Histogram& a, const Histogram& b) {
     const bool take_a = j == b.size() || (i < a.size() && a.keys[i] <= b.keys[j]);
     const Histogram& from = take_a ? a : b;
     const std::size_t index = take_a ? i++ : j++;
-    result.append(from.keys[index], from.counts[index],
-                  from.exact() ? 0 : from.residuals[index]);
+    result.append(from.keys[index], from.counts[index], from.exact() ? 0 : from.residuals[index]);
   }
   return result;
 }

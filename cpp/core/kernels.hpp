@@ -19,8 +19,8 @@ void count_bytes(const std::byte* items, std::size_t n, std::uint32_t* counts);
 struct WideExtremes {
   std::uint64_t zeros = 0;
   std::uint64_t infs = 0;
-  std::uint64_t nonfinite = 0;  // infs included
-  std::uint64_t largest = 0;    // key of the largest finite magnitude
+  std::uint64_t nonfinite = 0;     // infs included
+  std::uint64_t largest = 0;       // key of the largest finite magnitude
   std::uint64_t smallest = ~0ULL;  // key of the smallest non-zero magnitude, non-finite included
 };
 

@@ -116,7 +116,8 @@ bool operator==(const FileIdentity& a, const FileIdentity& b) {
 
 OpenFile::OpenFile(std::string path, const FileIdentity& expected)
     // O_NONBLOCK: a FIFO put in the file's place must not make the open wait.
-    : path_(std::move(path)), expected_(expected),
+    : path_(std::move(path)),
+      expected_(expected),
       descriptor_(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   if (descriptor_ < 0) {
     if (errno == ENOENT) {

@@ -10,8 +10,7 @@ class CompensatedSum {
  public:
   void add(double term) {
     const double next = sum_ + term;
-    correction_ +=
-        std::fabs(sum_) >= std::fabs(term) ? (sum_ - next) + term : (term - next) + sum_;
+    correction_ += std::fabs(sum_) >= std::fabs(term) ? (sum_ - next) + term : (term - next) + sum_;
     sum_ = next;
   }
   double value() const { return sum_ + correction_; }

@@ -89,8 +89,7 @@ class Lease {
   }
   // A child starts with nothing in use, whatever the parent's other threads were doing.
   static void register_fork_handler() {
-    static const int registered =
-        pthread_atfork(nullptr, nullptr, [] { new (&pool()) Pool(); });
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { new (&pool()) Pool(); });
     (void)registered;
   }
   int granted_ = 0;

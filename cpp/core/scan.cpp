@@ -142,8 +142,7 @@ std::vector<SliceResult> scan(const std::vector<std::unique_ptr<Source>>& source
   const auto useful = static_cast<int>(std::min<std::size_t>(tasks.size(), 1U << 16));
   const int threads = bytes <= inline_bytes ? 0 : std::min(std::max(options.threads, 1), useful);
   Queue queue(std::move(tasks));
-  run_parallel(
-      threads, control, [&](int) { Worker(queue, control).work(); }, watch);
+  run_parallel(threads, control, [&](int) { Worker(queue, control).work(); }, watch);
   for (const std::unique_ptr<Source>& source : sources) {
     source->verify();
   }

@@ -24,7 +24,7 @@ struct ScanOptions {
   Trim trim = Trim::mid_80;
   // Bins of the published protocol; null for the order-statistics protocol.
   std::shared_ptr<const PaperBins> paper;
-  bool exact = false;           // F32 within 1e-12 rather than 1e-8 of the exact fit
+  bool exact = false;  // F32 within 1e-12 rather than 1e-8 of the exact fit
   bool fit = true;
   bool keep_histogram = false;
   std::vector<double> probabilities;  // of quantiles wanted, each in [0, 1]
@@ -36,8 +36,8 @@ struct SliceResult {
   explicit SliceResult(DType dtype) : histogram(dtype) {}
   Histogram histogram;  // entries only where keep_histogram is set; the totals always
   std::uint64_t n = 0;
-  double rms = 0;       // of all finite elements, zeros included; NaN where there is none
-  double max = 0;       // largest finite magnitude; NaN where there is none
+  double rms = 0;  // of all finite elements, zeros included; NaN where there is none
+  double max = 0;  // largest finite magnitude; NaN where there is none
   Fit fit;
   std::vector<double> quantiles;  // in the order of the probabilities; NaN where n is 0
 };

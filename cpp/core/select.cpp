@@ -64,9 +64,8 @@ Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
     }
   });
   sort_keys(keys, scratch);
-  detail::emit_runs(keys, [&result](std::uint64_t key, std::uint64_t count) {
-    result.append(key, count, 0);
-  });
+  detail::emit_runs(
+      keys, [&result](std::uint64_t key, std::uint64_t count) { result.append(key, count, 0); });
   result.max_key = result.keys.empty() ? 0 : result.keys.back();
   return result;
 }

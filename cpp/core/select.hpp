@@ -137,8 +137,8 @@ void emit_sorted(const Source& source, const View& view, const Batch& batch, Rea
 
 // emit(key, count) for every distinct key of the batch, ascending.
 template <class Emit>
-void for_each_sorted(const Source& source, const View& view, const Batch& batch,
-                     ReadBuffer& buffer, SortSpace& space, const Control& control, Emit&& emit) {
+void for_each_sorted(const Source& source, const View& view, const Batch& batch, ReadBuffer& buffer,
+                     SortSpace& space, const Control& control, Emit&& emit) {
   if (view.dtype == DType::f32) {
     detail::emit_sorted<std::uint32_t>(source, view, batch, buffer, space.keys32, space.scratch32,
                                        control, emit);

@@ -37,8 +37,8 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
   if (phase_ == Phase::batches) {
     const Batch& batch = batches_[part];
     if (ranks_.empty()) {
-      batch_sums_[part] = sum_batch(source_, view_, batch, *sums_, workspace.buffer,
-                                    workspace.space, control);
+      batch_sums_[part] =
+          sum_batch(source_, view_, batch, *sums_, workspace.buffer, workspace.space, control);
     } else {
       batch_values_[part] = batch_magnitudes(source_, view_, batch, ranks_, workspace.buffer,
                                              workspace.space, control);
@@ -48,16 +48,14 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
   const std::uint64_t first = part * chunk_items_;
   const std::uint64_t last = std::min(items_, first + chunk_items_);
   if (method_ == Method::sorted) {
-    counted_ =
-        sorted_histogram(source_, view_, workspace.buffer, workspace.space, control);
+    counted_ = sorted_histogram(source_, view_, workspace.buffer, workspace.space, control);
   } else {
     for_each_stretch(source_, view_, first, last, workspace.buffer,
                      [&](const std::byte* items, std::size_t n) {
                        workspace.table.count(method_, view_.dtype, items, n, options_.paper.get());
                      });
   }
-  control.bytes_done.fetch_add((last - first) * item_bytes(view_.dtype),
-                               std::memory_order_relaxed);
+  control.bytes_done.fetch_add((last - first) * item_bytes(view_.dtype), std::memory_order_relaxed);
 }
 
 SliceJob::Progress SliceJob::flush(std::uint64_t done, Workspace& workspace,

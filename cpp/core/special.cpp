@@ -39,9 +39,7 @@ constexpr double table_high = 0.97;
 constexpr int table_intervals = 1024;
 constexpr double table_step = (table_high - table_low) / table_intervals;
 
-YPoint direct_point(double p) {
-  return {weibull_y_integral(p), weibull_y(p), weibull_y_slope(p)};
-}
+YPoint direct_point(double p) { return {weibull_y_integral(p), weibull_y(p), weibull_y_slope(p)}; }
 
 using Table = std::array<YPoint, table_intervals + 1>;
 

@@ -26,8 +26,9 @@ View normalised_view(DType dtype, std::int64_t offset, std::vector<Dim> dims) {
   if (empty) {
     return contiguous_view(dtype, 0, 0);
   }
-  dims.erase(std::remove_if(dims.begin(), dims.end(), [](const Dim& dim) { return dim.extent == 1; }),
-             dims.end());
+  dims.erase(
+      std::remove_if(dims.begin(), dims.end(), [](const Dim& dim) { return dim.extent == 1; }),
+      dims.end());
   for (Dim& dim : dims) {
     if (dim.stride < 0) {
       offset += dim.stride * static_cast<std::int64_t>(dim.extent - 1);

@@ -12,8 +12,8 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t least_order_n = 10;
 
 // What is unknown about d = (w - mean)/mean inside one bin, per element: the variance v lies in
-// [0, v_most] and the covariance of d with y, both rising with rank, in [0, cov_most]. The estimates
-// are those of evenly placed magnitudes (Sheppard's correction).
+// [0, v_most] and the covariance of d with y, both rising with rank, in [0, cov_most]. The
+// estimates are those of evenly placed magnitudes (Sheppard's correction).
 struct Spread {
   double v;
   double v_slack;
@@ -74,7 +74,14 @@ Scaled middle_magnitude(const Histogram& histogram, const HazenSums& sums) {
 
 }  // namespace
 
-Fit::Fit() : k(nan), lambda(nan), log_scale{{nan, 0}, nan}, r2(nan), ks(nan), k_se(nan), ln_lambda_se(nan) {}
+Fit::Fit()
+    : k(nan),
+      lambda(nan),
+      log_scale{{nan, 0}, nan},
+      r2(nan),
+      ks(nan),
+      k_se(nan),
+      ln_lambda_se(nan) {}
 
 FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t least_n) {
   if (n == 0) {
@@ -145,10 +152,10 @@ Plot probability_plot(const Histogram& histogram, const HazenSums& sums) {
       sum_xx.add(point.weight * spread.v);
       sum_xy.add(point.weight * spread.cov);
       plot.x_slack += point.weight * (spread.v_slack / 2 + edge);
-      plot.xx_slack += point.weight * (spread.v_slack * std::fabs(1 - x) +
-                                       edge * (2 * std::fabs(x) + edge));
-      plot.xy_slack += point.weight * (spread.cov_slack + spread.v_slack / 2 * std::fabs(y) +
-                                       edge * std::fabs(y));
+      plot.xx_slack +=
+          point.weight * (spread.v_slack * std::fabs(1 - x) + edge * (2 * std::fabs(x) + edge));
+      plot.xy_slack += point.weight *
+                       (spread.cov_slack + spread.v_slack / 2 * std::fabs(y) + edge * std::fabs(y));
     }
   }
   moments.xx = sum_xx.value();
@@ -207,7 +214,7 @@ void add_standard_errors(const Histogram& histogram, const Plot& plot, const Haz
   }
   const auto n = static_cast<double>(sums.n());
   const Moments& moments = plot.moments;
-  const double share = moments.weight / n;           // m: the window's share of the elements
+  const double share = moments.weight / n;            // m: the window's share of the elements
   const double spread = moments.xx / moments.weight;  // S_xx
   const std::size_t last = plot.points.back().index;
   double next_x = plot.points.back().x;
@@ -224,8 +231,8 @@ void add_standard_errors(const Histogram& histogram, const Plot& plot, const Haz
     const PlotPoint& point = plot.points[j];
     const double step = next_x - point.x;
     next_x = point.x;
-    const double slope = ((point.y - moments.mean_y) - 2 * fit.k * (point.x - moments.mean_x)) /
-                         (share * spread);
+    const double slope =
+        ((point.y - moments.mean_y) - 2 * fit.k * (point.x - moments.mean_x)) / (share * spread);
     g_k += slope * step;
     g_lambda += (1 / share + moments.mean_y / (fit.k * fit.k) * slope) * step;
     const auto count = static_cast<double>(histogram.counts[point.index]);

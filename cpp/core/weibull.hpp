@@ -13,11 +13,11 @@ namespace weightgauge {
 
 enum class FitStatus : std::uint8_t {
   ok,
-  empty,            // no non-zero finite magnitude
-  too_few,          // fewer than 10 (order) or 100 (paper)
-  few_magnitudes,   // two or fewer different magnitudes
-  flat_window,      // one magnitude fills the whole trimmed window
-  few_bins,         // paper protocol: fewer than five occupied bins in the window
+  empty,           // no non-zero finite magnitude
+  too_few,         // fewer than 10 (order) or 100 (paper)
+  few_magnitudes,  // two or fewer different magnitudes
+  flat_window,     // one magnitude fills the whole trimmed window
+  few_bins,        // paper protocol: fewer than five occupied bins in the window
 };
 
 struct Fit {

@@ -20,7 +20,8 @@ KeyRange bin_range(const Histogram& bins, std::size_t i) {
   const std::uint64_t first = bins.keys[i] << dropped;
   // Bin 0 also holds the key of zero, and the last bin may reach into the non-finite keys.
   return {std::max<std::uint64_t>(first, 1),
-          std::min<std::uint64_t>(first | ((1ULL << dropped) - 1), first_nonfinite_key(bins.dtype) - 1)};
+          std::min<std::uint64_t>(first | ((1ULL << dropped) - 1),
+                                  first_nonfinite_key(bins.dtype) - 1)};
 }
 
 // Moments of the points of a sorted run of magnitudes, centred block by block.
@@ -118,8 +119,7 @@ std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::u
   // Neighbouring bins are gathered in one pass as long as they fit.
   std::vector<Batch> joined;
   for (const Batch& batch : batches) {
-    if (!joined.empty() &&
-        joined.back().rank_before + joined.back().count == batch.rank_before &&
+    if (!joined.empty() && joined.back().rank_before + joined.back().count == batch.rank_before &&
         joined.back().count + batch.count <= batch_limit(leading.dtype)) {
       joined.back().range.last = batch.range.last;
       joined.back().count += batch.count;
@@ -141,23 +141,23 @@ BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
   const Window window = sums.window();
   MomentSum moments(result.moments);
   std::uint64_t rank = batch.rank_before;
-  for_each_sorted(source, view, batch, buffer, space, control,
-                  [&](std::uint64_t key, std::uint64_t count) {
-                    ++result.distinct;
-                    bins.append(key >> bins.dropped_bits, count, ((key & low_bits) >> shift) * count);
-                    const std::uint64_t from = std::max(rank, window.begin);
-                    const std::uint64_t to = std::min(rank + count, window.end);
-                    rank += count;
-                    if (from < to) {
-                      // Magnitudes may differ in their last digits only: X counts from one of them.
-                      const Scaled magnitude = scaled(magnitude_value(view.dtype, key));
-                      if (from == std::max(batch.rank_before, window.begin)) {
-                        result.unit = magnitude;
-                      }
-                      const double x = log_ratio(magnitude, result.unit);
-                      moments.add(static_cast<double>(to - from), x, mean_ordinate(sums, from, to));
-                    }
-                  });
+  for_each_sorted(
+      source, view, batch, buffer, space, control, [&](std::uint64_t key, std::uint64_t count) {
+        ++result.distinct;
+        bins.append(key >> bins.dropped_bits, count, ((key & low_bits) >> shift) * count);
+        const std::uint64_t from = std::max(rank, window.begin);
+        const std::uint64_t to = std::min(rank + count, window.end);
+        rank += count;
+        if (from < to) {
+          // Magnitudes may differ in their last digits only: X counts from one of them.
+          const Scaled magnitude = scaled(magnitude_value(view.dtype, key));
+          if (from == std::max(batch.rank_before, window.begin)) {
+            result.unit = magnitude;
+          }
+          const double x = log_ratio(magnitude, result.unit);
+          moments.add(static_cast<double>(to - from), x, mean_ordinate(sums, from, to));
+        }
+      });
   return result;
 }
 
@@ -211,9 +211,9 @@ double exact_ks(const Source& source, const View& view, const Histogram& bins, d
       return best;
     }
     // The bins from the most promising one on, as far as one sorting goes.
-    const auto start = std::max_element(
-        candidates.begin(), candidates.end(),
-        [](const Candidate& a, const Candidate& b) { return a.most < b.most; });
+    const auto start =
+        std::max_element(candidates.begin(), candidates.end(),
+                         [](const Candidate& a, const Candidate& b) { return a.most < b.most; });
     auto from = start;
     auto to = start;
     const auto elements = [&] { return to->below + bins.counts[to->bin] - from->below; };
@@ -225,9 +225,8 @@ double exact_ks(const Source& source, const View& view, const Histogram& bins, d
            to->below + bins.counts[to->bin] - (from - 1)->below <= least_batch) {
       --from;
     }
-    const Batch batch{{bin_range(bins, from->bin).first, bin_range(bins, to->bin).last},
-                      elements(),
-                      from->below};
+    const Batch batch{
+        {bin_range(bins, from->bin).first, bin_range(bins, to->bin).last}, elements(), from->below};
     std::uint64_t rank = batch.rank_before;
     for_each_sorted(source, view, batch, buffer, space, control,
                     [&](std::uint64_t key, std::uint64_t count) {

@@ -17,9 +17,9 @@ std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::u
 // What the sorted order of one batch adds to the fit.
 struct BatchSums {
   explicit BatchSums(DType dtype) : bins(dtype) {}
-  Scaled unit{};           // the batch's first magnitude inside the window:
-  Moments moments;         // of X = ln(|w|/unit) and y over the ranks inside the window
-  Histogram bins;          // the batch's magnitudes in bins
+  Scaled unit{};    // the batch's first magnitude inside the window:
+  Moments moments;  // of X = ln(|w|/unit) and y over the ranks inside the window
+  Histogram bins;   // the batch's magnitudes in bins
   std::uint64_t distinct = 0;
 };
 

@@ -56,7 +56,9 @@ def _move_without_replacing(temporary: str, target: str) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError as error:
-        raise OutputExistsError(f"{printable(target)} exists already; it is left as it is") from error
+        raise OutputExistsError(
+            f"{printable(target)} exists already; it is left as it is"
+        ) from error
     except OSError:  # a file system without links
         os.replace(temporary, target)
     else:

@@ -19,7 +19,9 @@ def checked_probabilities(probs: ArrayLike) -> NDArray[np.float64]:
     return values
 
 
-def quantiles(array: object, probs: ArrayLike, *, threads: int | None = None) -> NDArray[np.float64]:
+def quantiles(
+    array: object, probs: ArrayLike, *, threads: int | None = None
+) -> NDArray[np.float64]:
     """Quantiles of the finite non-zero magnitudes of an array, to the last bit.
 
     The quantile at p is the ceil(n p)-th smallest magnitude: NumPy's method ``inverted_cdf``. It is

@@ -12,7 +12,6 @@ from weightgauge.threads import resolve_threads
 from weightgauge.weibull import WeibullFit, fit_of_result, unfitted
 
 if TYPE_CHECKING:
-    from weightgauge import _core
     from weightgauge.checkpoint import Checkpoint, ShardFile, TensorInfo
 
 # Element format of safetensors -> bytes of one stored item (F4 stores two elements in a byte).
@@ -104,10 +103,14 @@ def scan_checkpoint(
         )
     except _core.FileChanged as error:
         path, what = error.args
-        raise FileChangedError(f"{_known_name(checkpoint, path)}: {what} since it was opened") from error
+        raise FileChangedError(
+            f"{_known_name(checkpoint, path)}: {what} since it was opened"
+        ) from error
     except _core.ReadFailed as error:
         path, _code, what = error.args
-        raise CheckpointError(f"cannot be read: {what}", path=_known_name(checkpoint, path)) from error
+        raise CheckpointError(
+            f"cannot be read: {what}", path=_known_name(checkpoint, path)
+        ) from error
     if progress is not None:
         progress(total, total)
     for i, result in zip(scanned, results, strict=True):
@@ -124,7 +127,7 @@ def scan_checkpoint(
 
 
 def _without_scan(tensor: TensorInfo, trim: str, protocol: str, exact: bool) -> WeibullFit | None:
-    """Result for a format that is not counted, None for one that is."""
+    """Return the result for a format that is not counted, None for one that is."""
     if tensor.dtype in ITEM_BYTES:
         return None
     if tensor.dtype in _NO_DECODER:

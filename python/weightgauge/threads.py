@@ -24,7 +24,7 @@ def thread_budget() -> int:
 
 
 def resolve_threads(threads: int | None) -> int:
-    """Number of threads for one call.
+    """Return the number of threads for one call.
 
     Parameters
     ----------

@@ -211,7 +211,7 @@ def worded_fit(
 
 
 def unfitted(status: str, reason: str, *, trim: str, protocol: str, exact: bool) -> WeibullFit:
-    """Result for a tensor that is not looked into."""
+    """Return the result for a tensor that is not looked into."""
     nan = math.nan
     return WeibullFit(
         k=nan,

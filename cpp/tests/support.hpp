@@ -1,0 +1,83 @@
+// What several tests of the core share. Nothing here calls the code under test for an expected
+// value: expectations are counted and summed in the plainest way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/mapped_file.hpp"
+#include "core/scan.hpp"
+
+namespace weightgauge::testing {
+
+// SplitMix64: the same numbers on every platform.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next();
+  double uniform();  // in [0, 1)
+  double normal();
+
+ private:
+  std::uint64_t state_;
+};
+
+template <class T>
+std::vector<std::byte> bytes_of(const std::vector<T>& values) {
+  std::vector<std::byte> bytes(values.size() * sizeof(T));
+  if (!values.empty()) {
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+  }
+  return bytes;
+}
+
+std::vector<std::byte> random_bytes(std::size_t n, std::uint64_t seed);
+std::vector<float> normal_floats(std::size_t n, std::uint64_t seed);
+std::vector<double> normal_doubles(std::size_t n, std::uint64_t seed);
+
+// The magnitudes of `bytes` read as elements of a format, one by one.
+struct Tally {
+  std::map<double, std::uint64_t> magnitudes;  // finite and not zero
+  std::uint64_t zeros = 0;
+  std::uint64_t nans = 0;
+  std::uint64_t infs = 0;
+  std::uint64_t n = 0;
+
+  void add(double value);
+};
+Tally tally(DType dtype, const std::vector<std::byte>& bytes);
+// The value of one stored item's low or only element, straight from the format's definition.
+double reference_value(DType dtype, std::uint64_t bits);
+
+// Scan of one slice that lies in memory, contiguous.
+SliceResult scan_bytes(DType dtype, const std::vector<std::byte>& bytes,
+                       const ScanOptions& options);
+
+// FNV-1a over every number of the results.
+std::uint64_t hash_of(const std::vector<SliceResult>& results);
+
+// A file of its own that is gone at the end of the test.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::vector<std::byte>& contents);
+  ~TemporaryFile();
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  FileIdentity identity() const;
+  void truncate(std::uint64_t size) const;
+  void write(const std::vector<std::byte>& contents) const;
+
+ private:
+  std::string path_;
+};
+
+inline void no_watch() {}
+
+}  // namespace weightgauge::testing

@@ -1,0 +1,183 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+#include "core/histogram.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// The exact histogram of values in a wide format, from a plain map.
+template <class T>
+Histogram exact_histogram(DType dtype, const std::vector<T>& values) {
+  Histogram histogram(dtype);
+  std::map<std::uint64_t, std::uint64_t> counts;
+  for (const T value : values) {
+    const T magnitude = std::fabs(value);
+    std::uint64_t key = 0;
+    std::memcpy(&key, &magnitude, sizeof magnitude);
+    if (key == 0) {
+      ++histogram.zeros;
+    } else {
+      ++counts[key];
+    }
+  }
+  for (const auto& [key, count] : counts) {
+    histogram.append(key, count, 0);
+    histogram.max_key = key;
+  }
+  return histogram;
+}
+
+void check_equal(const Histogram& a, const Histogram& b) {
+  CHECK(a.dtype == b.dtype);
+  CHECK(a.dropped_bits == b.dropped_bits);
+  CHECK(a.keys == b.keys);
+  CHECK(a.counts == b.counts);
+  CHECK(a.residuals == b.residuals);
+  CHECK(a.zeros == b.zeros);
+  CHECK(a.nans == b.nans);
+  CHECK(a.infs == b.infs);
+  CHECK(a.max_key == b.max_key);
+}
+
+template <class T>
+void check_bins(DType dtype, const std::vector<T>& values, double mean_tolerance) {
+  const Histogram bins = binned(exact_histogram(dtype, values));
+  CHECK_FALSE(bins.exact());
+  std::vector<double> magnitudes;
+  for (const T value : values) {
+    if (value != 0) {
+      magnitudes.push_back(std::fabs(static_cast<double>(value)));
+    }
+  }
+  std::sort(magnitudes.begin(), magnitudes.end());
+  REQUIRE(bins.n() == magnitudes.size());
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < bins.size(); ++i) {
+    const Entry entry = entry_at(bins, i);
+    long double sum = 0;
+    for (std::uint64_t c = 0; c < bins.counts[i]; ++c, ++at) {
+      REQUIRE(magnitudes[at] >= entry.low);
+      REQUIRE(magnitudes[at] < entry.high);
+      sum += static_cast<long double>(magnitudes[at]);
+    }
+    const auto mean = static_cast<double>(sum / static_cast<long double>(bins.counts[i]));
+    REQUIRE(std::fabs(entry.mean - mean) <= mean_tolerance * mean);
+    // Bins are 2^-14 of their power of two wide, at least of normal magnitudes.
+    REQUIRE((entry.high - entry.low) / entry.low <= std::ldexp(1.0, -binned_mantissa_bits));
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("histogram") {
+  TEST_CASE("merging is counting both") {
+    const std::vector<float> first = testing::normal_floats(3000, 1);
+    std::vector<float> second = testing::normal_floats(5000, 2);
+    second.insert(second.end(), first.begin(), first.begin() + 500);  // some in both
+    second.push_back(0.0F);
+    std::vector<float> both = first;
+    both.insert(both.end(), second.begin(), second.end());
+    const Histogram a = exact_histogram(DType::f32, first);
+    const Histogram b = exact_histogram(DType::f32, second);
+    const Histogram whole = exact_histogram(DType::f32, both);
+    check_equal(merged(a, b), whole);
+    check_equal(merged(b, a), whole);
+    check_equal(merged(a, Histogram(DType::f32)), a);
+    // Binning and merging may come in either order, and one binned side makes the result binned.
+    check_equal(merged(binned(a), binned(b)), binned(whole));
+    check_equal(merged(a, binned(b)), binned(whole));
+  }
+
+  TEST_CASE("special values add up") {
+    Histogram a(DType::bf16);
+    a.zeros = 1;
+    a.nans = 2;
+    a.infs = 3;
+    const Histogram sum = merged(a, a);
+    CHECK(sum.zeros == 2);
+    CHECK(sum.nans == 4);
+    CHECK(sum.infs == 6);
+    CHECK(sum.n() == 0);
+  }
+
+  TEST_CASE("histograms of different formats do not mix") {
+    CHECK_THROWS_AS(merged(Histogram(DType::f32), Histogram(DType::bf16)), std::invalid_argument);
+  }
+
+  TEST_CASE("binning is a no-op for narrow and for binned histograms") {
+    Histogram narrow(DType::bf16);
+    narrow.append(7, 3, 0);
+    check_equal(binned(narrow), narrow);
+    const Histogram bins = binned(exact_histogram(DType::f32, testing::normal_floats(1000, 3)));
+    check_equal(binned(bins), bins);
+  }
+
+  TEST_CASE("bins hold their magnitudes and know their mean") {
+    // F32's residuals are complete: only rounding. F64's leave out 12 of 52 bits, half a unit of
+    // which stands in for them: at most 2^-41 of a magnitude.
+    check_bins(DType::f32, testing::normal_floats(20'000, 4), 1e-15);
+    check_bins(DType::f64, testing::normal_doubles(20'000, 5), std::ldexp(1.0, -41) * 1.001);
+  }
+
+  TEST_CASE("the topmost bin ends at infinity's key without becoming infinite") {
+    const Histogram bins =
+        binned(exact_histogram(DType::f64, std::vector<double>{std::nextafter(INFINITY, 0), 1.0}));
+    const Entry entry = entry_at(bins, 1);
+    CHECK(std::isfinite(entry.low));
+    CHECK(std::isfinite(entry.mean));
+  }
+
+  TEST_CASE("root mean square, zeros included, at both ends of the range") {
+    const auto rms = [](const std::vector<double>& values) {
+      return root_mean_square(exact_histogram(DType::f64, values));
+    };
+    CHECK(rms({3, -4}) == doctest::Approx(std::sqrt(12.5)).epsilon(1e-15));
+    CHECK(rms({3, -4, 0, 0}) == doctest::Approx(2.5).epsilon(1e-15));
+    CHECK(rms({3e200, 4e200}) == doctest::Approx(std::sqrt(12.5) * 1e200).epsilon(1e-15));
+    CHECK(rms({3e-200, 4e-200}) == doctest::Approx(std::sqrt(12.5) * 1e-200).epsilon(1e-15));
+    CHECK(rms({0}) == 0);
+    CHECK(std::isnan(rms({})));
+  }
+
+  TEST_CASE("magnitudes at ranks are those of the sorted values") {
+    std::vector<float> values = testing::normal_floats(2000, 6);
+    const Histogram histogram = exact_histogram(DType::f32, values);
+    std::vector<double> sorted;
+    for (const float value : values) {
+      sorted.push_back(std::fabs(static_cast<double>(value)));
+    }
+    std::sort(sorted.begin(), sorted.end());
+    std::vector<std::uint64_t> ranks(sorted.size());
+    std::iota(ranks.begin(), ranks.end(), std::uint64_t{0});
+    CHECK(magnitudes_at(histogram, ranks) == sorted);
+    CHECK(magnitudes_at(histogram, {0, 0, 1999, 1999}) ==
+          std::vector<double>{sorted[0], sorted[0], sorted[1999], sorted[1999]});
+    CHECK_THROWS_AS(magnitudes_at(histogram, {2000}), std::out_of_range);
+  }
+
+  TEST_CASE("the inverted distribution function takes the smallest rank that reaches q") {
+    // Of 16 values, so that every q = j/32 and n q are exact: F at 0-based rank r is (r + 1)/16.
+    for (std::uint64_t j = 0; j <= 32; ++j) {
+      std::uint64_t expected = 0;
+      while (2 * (expected + 1) < j) {
+        ++expected;
+      }
+      CAPTURE(j);
+      CHECK(inverted_cdf_rank(static_cast<double>(j) / 32, 16) == expected);
+    }
+    CHECK(inverted_cdf_rank(0, 1) == 0);
+    CHECK(inverted_cdf_rank(1, 1) == 0);
+    CHECK(inverted_cdf_rank(1, 1'000'000'000) == 999'999'999);
+    CHECK(inverted_cdf_rank(1e-300, 1'000'000'000) == 0);
+    CHECK(inverted_cdf_rank(std::nextafter(1.0, 0.0), 1000) == 999);
+  }
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,136 @@
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <initializer_list>
+
+#include "core/errors.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::size_t file_bytes = std::size_t{4} << 20;
+
+SliceResult scan_source(std::unique_ptr<Source> source, std::uint64_t bytes) {
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::move(source));
+  ScanOptions options;
+  options.threads = 2;
+  Control control;
+  return scan(sources, {{0, contiguous_view(DType::bf16, 0, bytes / 2)}}, options, control,
+              testing::no_watch)
+      .front();
+}
+
+// What a file that has gone wrong under a source is reported as, or "" where nothing was noticed.
+template <class Harm>
+std::string noticed(Io io, Harm&& harm) {
+  const testing::TemporaryFile file(testing::random_bytes(file_bytes, 1));
+  auto source = std::make_unique<Source>(file.path(), file.identity(), io);
+  harm(file);
+  try {
+    scan_source(std::move(source), file_bytes);
+  } catch (const FileChanged& change) {
+    CHECK(change.path == file.path());
+    return change.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_SUITE("mapped_file") {
+  TEST_CASE("both ways of reading a file give what is in it") {
+    const std::vector<std::byte> bytes = testing::random_bytes(file_bytes, 2);
+    const testing::TemporaryFile file(bytes);
+    const std::uint64_t expected = testing::hash_of({testing::scan_bytes(DType::bf16, bytes, {})});
+    for (const Io io : {Io::mmap, Io::pread}) {
+      auto source = std::make_unique<Source>(file.path(), file.identity(), io);
+      CHECK(testing::hash_of({scan_source(std::move(source), file_bytes)}) == expected);
+    }
+  }
+
+  TEST_CASE("a file that shrinks is an error, not the end of the process") {
+    for (const Io io : {Io::mmap, Io::pread}) {
+      CHECK(noticed(io, [](const testing::TemporaryFile& file) { file.truncate(8192); }) ==
+            "the file has shrunk");
+      CHECK(noticed(io, [](const testing::TemporaryFile& file) { file.truncate(0); }) ==
+            "the file has shrunk");
+      CHECK(noticed(io, [](const testing::TemporaryFile& file) { file.truncate(4097); }) ==
+            "the file has shrunk");
+    }
+  }
+
+  TEST_CASE("shrunk and grown again: the pages missed meanwhile are not taken for data") {
+    for (const Io io : {Io::mmap, Io::pread}) {
+      CHECK(noticed(io, [](const testing::TemporaryFile& file) {
+              file.truncate(8192);
+              file.truncate(file_bytes);
+            }) == "the file has been rewritten");
+    }
+  }
+
+  TEST_CASE("rewritten, replaced and removed files are noticed") {
+    for (const Io io : {Io::mmap, Io::pread}) {
+      CHECK(noticed(io, [](const testing::TemporaryFile& file) {
+              file.write(testing::random_bytes(file_bytes + 2, 3));
+            }) == "the file has been rewritten");
+      CHECK(noticed(io, [](const testing::TemporaryFile& file) {
+              const testing::TemporaryFile other(testing::random_bytes(file_bytes, 4));
+              std::filesystem::rename(other.path(), file.path());
+            }) != "");
+      CHECK(noticed(io, [](const testing::TemporaryFile& file) {
+              std::filesystem::remove(file.path());
+            }) != "");
+    }
+  }
+
+  TEST_CASE("a file that is not the expected one is not opened") {
+    const testing::TemporaryFile file(testing::random_bytes(64, 5));
+    FileIdentity other = file.identity();
+    ++other.mtime_ns;
+    CHECK_THROWS_AS(OpenFile(file.path(), other), FileChanged);
+    const FileIdentity identity = file.identity();
+    CHECK_THROWS_AS(OpenFile(file.path() + "/below", identity), ReadFailed);
+    std::filesystem::remove(file.path());
+    CHECK_THROWS_AS(OpenFile(file.path(), identity), FileChanged);
+  }
+
+  TEST_CASE("an empty file has nothing to map") {
+    const testing::TemporaryFile file({});
+    const OpenFile open_file(file.path(), file.identity());
+    const MappedFile mapping(open_file);
+    CHECK(mapping.data() == nullptr);
+    CHECK_FALSE(mapping.faulted());
+  }
+
+  TEST_CASE("reading stops at the end of the file") {
+    const testing::TemporaryFile file(testing::random_bytes(64, 6));
+    const OpenFile open_file(file.path(), file.identity());
+    std::byte into[64];
+    open_file.read(into, 64, 0);
+    CHECK_THROWS_AS(open_file.read(into, 64, 1), FileChanged);
+  }
+
+  TEST_CASE("the earlier handler of bus errors is back once no mapping is left") {
+    struct sigaction before = {};
+    struct sigaction during = {};
+    struct sigaction after = {};
+    sigaction(SIGBUS, nullptr, &before);
+    {
+      const testing::TemporaryFile file(testing::random_bytes(64, 7));
+      const OpenFile open_file(file.path(), file.identity());
+      const MappedFile first(open_file);
+      const MappedFile second(open_file);
+      sigaction(SIGBUS, nullptr, &during);
+    }
+    sigaction(SIGBUS, nullptr, &after);
+    CHECK((during.sa_sigaction != before.sa_sigaction));
+    CHECK((after.sa_sigaction == before.sa_sigaction));
+  }
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,173 @@
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <initializer_list>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+#include "core/errors.hpp"
+#include "core/parallel.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Stop : std::runtime_error {
+  Stop() : std::runtime_error("stop") {}
+};
+
+// Runs until it is told to stop.
+void work_for_ever(const Control& control) {
+  for (;;) {
+    control.check();
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+}
+
+std::uint64_t hash_of_scan(const std::vector<std::byte>& bytes, int threads) {
+  ScanOptions options;
+  options.threads = threads;
+  options.chunk_bytes = 1 << 14;
+  return testing::hash_of({testing::scan_bytes(DType::bf16, bytes, options)});
+}
+
+}  // namespace
+
+TEST_SUITE("parallel") {
+  TEST_CASE("every granted thread works once, under an index of its own") {
+    for (const int threads : {0, 1, 2, 5}) {
+      Control control;
+      std::mutex mutex;
+      std::vector<int> indices;
+      run_parallel(
+          threads, control,
+          [&](int index) {
+            const std::lock_guard<std::mutex> lock(mutex);
+            indices.push_back(index);
+          },
+          testing::no_watch);
+      std::sort(indices.begin(), indices.end());
+      REQUIRE_FALSE(indices.empty());
+      CHECK(static_cast<int>(indices.size()) <= std::max(threads, 1));
+      for (std::size_t i = 0; i < indices.size(); ++i) {
+        CHECK(indices[i] == static_cast<int>(i));
+      }
+    }
+  }
+
+  TEST_CASE("what the watcher throws stops the work and comes out") {
+    for (const int threads : {1, 3}) {
+      Control control;
+      CHECK_THROWS_AS(
+          run_parallel(
+              threads, control, [&](int) { work_for_ever(control); }, [] { throw Stop(); }),
+          Stop);
+      CHECK(control.cancelled.load());
+    }
+  }
+
+  TEST_CASE("what a worker throws stops the others and comes out") {
+    for (const int threads : {0, 1, 3}) {
+      Control control;
+      CHECK_THROWS_AS(run_parallel(
+                          threads, control,
+                          [&](int index) {
+                            if (index == 0) {
+                              throw Stop();
+                            }
+                            work_for_ever(control);
+                          },
+                          testing::no_watch),
+                      Stop);
+    }
+  }
+
+  TEST_CASE("a scan stops when its caller asks for it") {
+    const std::vector<std::byte> bytes(std::size_t{8} << 20);
+    std::vector<std::unique_ptr<Source>> sources;
+    sources.push_back(std::make_unique<Source>(bytes.data()));
+    ScanOptions options;
+    options.threads = 2;
+    Control control;
+    control.cancelled.store(true);
+    CHECK_THROWS_AS(scan(sources, {{0, contiguous_view(DType::bf16, 0, bytes.size() / 2)}}, options,
+                         control, testing::no_watch),
+                    Cancelled);
+  }
+
+  TEST_CASE("calls from several threads at once all finish") {
+    const std::vector<std::byte> bytes = testing::random_bytes(std::size_t{1} << 20, 1);
+    const std::uint64_t expected = hash_of_scan(bytes, 1);
+    std::vector<std::uint64_t> hashes(8, 0);
+    std::vector<std::thread> callers;
+    for (std::uint64_t& hash : hashes) {
+      callers.emplace_back([&bytes, &hash] { hash = hash_of_scan(bytes, 4); });
+    }
+    for (std::thread& caller : callers) {
+      caller.join();
+    }
+    CHECK(hashes == std::vector<std::uint64_t>(hashes.size(), expected));
+  }
+
+  TEST_CASE("a child forked after a parallel scan can scan in parallel") {
+    const std::vector<std::byte> bytes = testing::random_bytes(std::size_t{1} << 20, 2);
+    const std::uint64_t expected = hash_of_scan(bytes, 2);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      alarm(60);  // a hang becomes a failure
+      _exit(hash_of_scan(bytes, 2) == expected ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK(hash_of_scan(bytes, 2) == expected);  // and so can the parent
+  }
+
+  TEST_CASE("a child forked in the middle of a parallel scan can scan in parallel") {
+    const std::vector<std::byte> bytes = testing::random_bytes(std::size_t{1} << 20, 3);
+    const std::uint64_t expected = hash_of_scan(bytes, 2);
+    std::atomic<bool> working{false};
+    std::atomic<bool> enough{false};
+    std::thread other([&] {
+      Control control;
+      run_parallel(
+          processor_budget(), control,
+          [&](int) {
+            working.store(true);
+            while (!enough.load()) {
+              std::this_thread::sleep_for(milliseconds(1));
+            }
+          },
+          testing::no_watch);
+    });
+    while (!working.load()) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      _exit(hash_of_scan(bytes, 1) == expected ? 0 : 1);
+    }
+    int status = -1;
+    const bool reaped = child > 0 && waitpid(child, &status, 0) == child;
+    enough.store(true);
+    other.join();
+    REQUIRE(reaped);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+  }
+
+  TEST_CASE("the processor budget is at least one") { CHECK(processor_budget() >= 1); }
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,289 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+
+#include "core/scan.hpp"
+#include "core/window.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr DType all_formats[] = {
+    DType::f64,     DType::f32,     DType::f16,         DType::bf16,
+    DType::f8_e4m3, DType::f8_e5m2, DType::f8_e4m3fnuz, DType::f8_e5m2fnuz,
+    DType::f8_e8m0, DType::f4,      DType::f4_unpacked,
+};
+
+ScanOptions keeping(int threads, std::size_t chunk_bytes) {
+  ScanOptions options;
+  options.keep_histogram = true;
+  options.threads = threads;
+  options.chunk_bytes = chunk_bytes;
+  return options;
+}
+
+// Least squares of ln(-ln(1 - p)) on ln |w| over every order statistic in the window, in extended
+// precision.
+struct Line {
+  double k;
+  double lambda;
+  double r2;
+};
+Line direct_fit(std::vector<double> magnitudes, Trim trim) {
+  std::sort(magnitudes.begin(), magnitudes.end());
+  const std::uint64_t n = magnitudes.size();
+  const Window window = window_of(n, trim);
+  std::vector<long double> xs, ys;
+  for (std::uint64_t i = window.begin + 1; i <= window.end; ++i) {
+    const long double p = (static_cast<long double>(i) - 0.5L) / static_cast<long double>(n);
+    xs.push_back(std::log(static_cast<long double>(magnitudes[i - 1])));
+    ys.push_back(std::log(-std::log1p(-p)));
+  }
+  const auto size = static_cast<long double>(xs.size());
+  long double x_mean = 0, y_mean = 0, xx = 0, xy = 0, yy = 0;
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    x_mean += xs[i] / size;
+    y_mean += ys[i] / size;
+  }
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    xx += (xs[i] - x_mean) * (xs[i] - x_mean);
+    xy += (xs[i] - x_mean) * (ys[i] - y_mean);
+    yy += (ys[i] - y_mean) * (ys[i] - y_mean);
+  }
+  const long double k = xy / xx;
+  return {static_cast<double>(k), static_cast<double>(std::exp(x_mean - y_mean / k)),
+          static_cast<double>(xy * xy / (xx * yy))};
+}
+
+template <class T>
+void check_fit(DType dtype, const std::vector<T>& values, bool exact, double tolerance) {
+  std::vector<double> magnitudes;
+  for (const T value : values) {
+    magnitudes.push_back(std::fabs(static_cast<double>(value)));
+  }
+  for (const Trim trim : {Trim::mid_80, Trim::mid_90, Trim::full}) {
+    CAPTURE(static_cast<int>(trim));
+    ScanOptions options;
+    options.trim = trim;
+    options.exact = exact;
+    const SliceResult result = testing::scan_bytes(dtype, testing::bytes_of(values), options);
+    const Line line = direct_fit(magnitudes, trim);
+    REQUIRE(result.fit.status == FitStatus::ok);
+    CHECK(std::fabs(result.fit.k / line.k - 1) < tolerance);
+    CHECK(std::fabs(result.fit.lambda / line.lambda - 1) < tolerance);
+    CHECK(std::fabs(result.fit.r2 / line.r2 - 1) < tolerance);
+  }
+}
+
+void check_counts(DType dtype, const std::vector<std::byte>& bytes) {
+  CAPTURE(dtype_name(dtype));
+  const testing::Tally expected = testing::tally(dtype, bytes);
+  const SliceResult result = testing::scan_bytes(dtype, bytes, keeping(2, 4096));
+  const Histogram& histogram = result.histogram;
+  CHECK(histogram.zeros == expected.zeros);
+  CHECK(histogram.nans == expected.nans);
+  CHECK(histogram.infs == expected.infs);
+  CHECK(result.n == expected.n);
+  REQUIRE(histogram.exact());
+  REQUIRE(histogram.size() == expected.magnitudes.size());
+  std::size_t i = 0;
+  for (const auto& [magnitude, count] : expected.magnitudes) {
+    REQUIRE(entry_at(histogram, i).mean == magnitude);
+    REQUIRE(histogram.counts[i] == count);
+    ++i;
+  }
+  if (!expected.magnitudes.empty()) {
+    CHECK(result.max == expected.magnitudes.rbegin()->first);
+  }
+}
+
+// A small model with every way of counting in it: codes, sorted, bins, and batches.
+struct Model {
+  Model() {
+    add(DType::bf16, testing::random_bytes(600'001 * 2, 1));
+    add(DType::f4, testing::random_bytes(70'003, 2));
+    add(DType::f8_e4m3, testing::random_bytes(300'007, 3));
+    add(DType::f32, testing::bytes_of(testing::normal_floats(1000, 4)));
+    add(DType::f32, testing::bytes_of(testing::normal_floats(sorted_limit + 70'001, 5)));
+    add(DType::f32, testing::random_bytes((sorted_limit + 20'001) * 4, 6));
+    add(DType::f64, testing::bytes_of(testing::normal_doubles(sorted_limit + 9'001, 7)));
+    add(DType::f16, {});
+    std::vector<float> upcast = testing::normal_floats(sorted_limit + 5, 8);
+    for (float& value : upcast) {
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, &value, sizeof bits);
+      bits &= 0xFFFF0000;
+      std::memcpy(&value, &bits, sizeof bits);
+    }
+    add(DType::f32, testing::bytes_of(upcast));
+    for (const std::vector<std::byte>& tensor : tensors) {
+      sources.push_back(std::make_unique<Source>(tensor.data()));
+    }
+  }
+
+  void add(DType dtype, std::vector<std::byte> bytes) {
+    slices.push_back({tensors.size(), contiguous_view(dtype, 0, bytes.size() / item_bytes(dtype))});
+    tensors.push_back(std::move(bytes));
+  }
+
+  std::uint64_t hash(ScanOptions options, int threads, std::size_t chunk_bytes) const {
+    options.threads = threads;
+    options.chunk_bytes = chunk_bytes;
+    Control control;
+    return testing::hash_of(scan(sources, slices, options, control, testing::no_watch));
+  }
+
+  std::vector<std::vector<std::byte>> tensors;
+  std::vector<std::unique_ptr<Source>> sources;
+  std::vector<SliceSpec> slices;
+};
+
+void check_one_hash(const Model& model, const ScanOptions& options) {
+  const std::uint64_t expected = model.hash(options, 1, std::size_t{1} << 20);
+  for (const int threads : {1, 2, 3, 7}) {
+    for (const std::size_t chunk_bytes :
+         {std::size_t{1} << 20, std::size_t{65'536}, std::size_t{1'021}}) {
+      CAPTURE(threads);
+      CAPTURE(chunk_bytes);
+      CHECK(model.hash(options, threads, chunk_bytes) == expected);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("scan") {
+  TEST_CASE("random bytes of every format are counted one by one") {
+    for (const DType dtype : all_formats) {
+      check_counts(dtype, testing::random_bytes(40'000, 9));
+      check_counts(dtype, testing::random_bytes(8, 10));
+      check_counts(dtype, {});
+    }
+  }
+
+  TEST_CASE("all patterns of the 16-bit formats are counted one by one") {
+    std::vector<std::uint16_t> patterns(65'536);
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      patterns[i] = static_cast<std::uint16_t>(i);
+    }
+    check_counts(DType::f16, testing::bytes_of(patterns));
+    check_counts(DType::bf16, testing::bytes_of(patterns));
+  }
+
+  TEST_CASE("bins add up to the exact counts of a large F32 slice") {
+    std::vector<float> values = testing::normal_floats(sorted_limit + 1000, 11);
+    values[0] = 0.0F;
+    values[1] = -0.0F;
+    values[2] = std::numeric_limits<float>::infinity();
+    values[3] = -std::numeric_limits<float>::quiet_NaN();
+    values[4] = std::numeric_limits<float>::denorm_min();
+    values[5] = -std::numeric_limits<float>::max();
+    const std::vector<std::byte> bytes = testing::bytes_of(values);
+    const testing::Tally expected = testing::tally(DType::f32, bytes);
+    const SliceResult result = testing::scan_bytes(DType::f32, bytes, keeping(2, 1 << 16));
+    CHECK(result.histogram.zeros == 2);
+    CHECK(result.histogram.infs == 1);
+    CHECK(result.histogram.nans == 1);
+    CHECK(result.n == values.size() - 4);
+    CHECK(result.max == static_cast<double>(std::numeric_limits<float>::max()));
+    std::vector<std::uint64_t> counts;
+    for (std::size_t i = 0; i < result.histogram.size(); ++i) {
+      const Entry entry = entry_at(result.histogram, i);
+      std::uint64_t inside = 0;
+      for (auto it = expected.magnitudes.lower_bound(entry.low);
+           it != expected.magnitudes.end() && it->first < entry.high; ++it) {
+        inside += it->second;
+      }
+      counts.push_back(inside);
+    }
+    CHECK(counts == result.histogram.counts);
+  }
+
+  TEST_CASE("fits agree with least squares over all order statistics") {
+    // The exact paths owe 1e-9 and are held to what double arithmetic leaves of it; the binned one
+    // to the tolerance it promises.
+    check_fit(DType::f32, testing::normal_floats(5'000, 12), false, 1e-12);
+    check_fit(DType::f64, testing::normal_doubles(sorted_limit + 7, 13), false, 1e-12);
+    check_fit(DType::f32, testing::normal_floats(sorted_limit + 7, 14), true, 1e-12);
+    check_fit(DType::f32, testing::normal_floats(sorted_limit + 7, 14), false, fit_tolerance);
+  }
+
+  TEST_CASE("quantiles are order statistics, bit for bit") {
+    const std::vector<double> probabilities = {0.5, 0, 1, 0.001, 0.25, 0.999, 0.5};
+    for (const std::size_t n : {1'000U, 200'000U}) {
+      const std::vector<double> values = testing::normal_doubles(n, 15);
+      std::vector<double> sorted;
+      for (const double value : values) {
+        sorted.push_back(std::fabs(value));
+      }
+      std::sort(sorted.begin(), sorted.end());
+      ScanOptions options;
+      options.fit = false;
+      options.probabilities = probabilities;
+      options.threads = 2;
+      const SliceResult result =
+          testing::scan_bytes(DType::f64, testing::bytes_of(values), options);
+      REQUIRE(result.quantiles.size() == probabilities.size());
+      for (std::size_t i = 0; i < probabilities.size(); ++i) {
+        // The smallest order statistic whose share of the values reaches the probability.
+        std::size_t rank = 0;
+        while (static_cast<double>(rank + 1) < static_cast<double>(n) * probabilities[i]) {
+          ++rank;
+        }
+        CHECK(result.quantiles[i] == sorted[rank]);
+      }
+    }
+  }
+
+  TEST_CASE("quantiles of nothing are NaN") {
+    ScanOptions options;
+    options.probabilities = {0.5};
+    const SliceResult result = testing::scan_bytes(DType::f32, std::vector<std::byte>(64), options);
+    REQUIRE(result.quantiles.size() == 1);
+    CHECK(std::isnan(result.quantiles[0]));
+    CHECK(result.fit.status == FitStatus::empty);
+  }
+
+  TEST_CASE("neither threads nor chunks change a bit of the fits and histograms") {
+    const Model model;
+    ScanOptions options;
+    options.keep_histogram = true;
+    check_one_hash(model, options);
+    options.trim = Trim::full;
+    options.exact = true;
+    check_one_hash(model, options);
+  }
+
+  TEST_CASE("nor of the quantiles") {
+    const Model model;
+    ScanOptions options;
+    options.fit = false;
+    options.probabilities = {0, 0.1, 0.5, 0.9, 1};
+    check_one_hash(model, options);
+  }
+
+  TEST_CASE("transposed, reversed and unaligned views count the same") {
+    const std::vector<std::byte> bytes = testing::bytes_of(testing::normal_floats(300 * 500, 16));
+    std::vector<std::byte> shifted(bytes.size() + 1);
+    std::copy(bytes.begin(), bytes.end(), shifted.begin() + 1);
+    const auto hash = [](const std::vector<std::byte>& memory, const View& view) {
+      std::vector<std::unique_ptr<Source>> sources;
+      sources.push_back(std::make_unique<Source>(memory.data()));
+      Control control;
+      return testing::hash_of(
+          scan(sources, {{0, view}}, keeping(2, 1 << 14), control, testing::no_watch));
+    };
+    const std::uint64_t expected = hash(bytes, contiguous_view(DType::f32, 0, 300 * 500));
+    CHECK(hash(bytes, normalised_view(DType::f32, 0, {{500, 4}, {300, 2000}})) == expected);
+    CHECK(hash(bytes, normalised_view(DType::f32, 299 * 2000, {{300, -2000}, {500, 4}})) ==
+          expected);
+    CHECK(hash(shifted, contiguous_view(DType::f32, 1, 300 * 500)) == expected);
+  }
+}
+
+}  // namespace weightgauge
