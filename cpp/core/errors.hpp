@@ -24,6 +24,12 @@ class ReadFailed : public std::runtime_error {
   int code;  // errno
 };
 
+// Two passes over the same elements did not see the same ones.
+class DataChanged : public std::runtime_error {
+ public:
+  DataChanged() : std::runtime_error("the weights changed while they were read") {}
+};
+
 // The caller asked to stop.
 class Cancelled : public std::runtime_error {
  public:

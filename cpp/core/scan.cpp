@@ -6,6 +6,7 @@
 #include <deque>
 #include <mutex>
 
+#include "core/errors.hpp"
 #include "core/slice_job.hpp"
 
 namespace weightgauge {
@@ -124,6 +125,12 @@ class Worker {
   std::uint64_t parts_done_ = 0;
 };
 
+void verify_all(const std::vector<std::unique_ptr<Source>>& sources) {
+  for (const std::unique_ptr<Source>& source : sources) {
+    source->verify();
+  }
+}
+
 }  // namespace
 
 std::vector<SliceResult> scan(const std::vector<std::unique_ptr<Source>>& sources,
@@ -142,10 +149,13 @@ std::vector<SliceResult> scan(const std::vector<std::unique_ptr<Source>>& source
   const auto useful = static_cast<int>(std::min<std::size_t>(tasks.size(), 1U << 16));
   const int threads = bytes <= inline_bytes ? 0 : std::min(std::max(options.threads, 1), useful);
   Queue queue(std::move(tasks));
-  run_parallel(threads, control, [&](int) { Worker(queue, control).work(); }, watch);
-  for (const std::unique_ptr<Source>& source : sources) {
-    source->verify();
+  try {
+    run_parallel(threads, control, [&](int) { Worker(queue, control).work(); }, watch);
+  } catch (const DataChanged&) {
+    verify_all(sources);  // says which file it was
+    throw;
   }
+  verify_all(sources);
   std::vector<SliceResult> results;
   results.reserve(jobs.size());
   for (SliceJob& job : jobs) {

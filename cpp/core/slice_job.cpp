@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/errors.hpp"
 #include "core/ks.hpp"
 
 namespace weightgauge {
@@ -161,15 +162,19 @@ void SliceJob::note_totals() {
 }
 
 void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
-  Moments moments;
-  Scaled unit{};
+  Plot plot;
   Histogram bins(view_.dtype);
   bins.dropped_bits = binned_dropped_bits(view_.dtype);
   std::uint64_t distinct = 0;
   for (std::optional<BatchSums>& sums : batch_sums_) {
     if (sums->moments.weight > 0) {
-      unit = moments.weight == 0 ? sums->unit : unit;
-      moments.merge(sums->moments, log_ratio(sums->unit, unit));
+      plot.unit = plot.points.empty() ? sums->unit : plot.unit;
+      const double offset = log_ratio(sums->unit, plot.unit);
+      plot.moments.merge(sums->moments, offset);
+      for (PlotPoint& point : sums->points) {
+        point.x += offset;
+        plot.points.push_back(point);
+      }
     }
     for (std::size_t i = 0; i < sums->bins.size(); ++i) {
       bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
@@ -181,6 +186,9 @@ void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
   bins.nans = counted_->nans;
   bins.infs = counted_->infs;
   bins.max_key = counted_->max_key;
+  if (bins.n() != sums_->n()) {
+    throw DataChanged();
+  }
   counted_ = std::move(bins);
   note_totals();
   if (options_.fit) {
@@ -190,10 +198,12 @@ void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
       fit.status = FitStatus::few_magnitudes;
     } else {
       fit = options_.paper != nullptr ? fit_paper(paper_, options_.trim)
-                                      : fit_of_moments(moments, *sums_, unit);
+                                      : fit_of_moments(plot.moments, *sums_, plot.unit);
     }
     if (fit.status == FitStatus::ok) {
-      add_standard_errors(*counted_, probability_plot(*counted_, *sums_), *sums_, fit);
+      plot.below = static_cast<double>(sums_->window().begin);
+      plot.next_x = plot.points.back().x;
+      add_standard_errors(plot, sums_->n(), fit);
       fit.ks = exact_ks(source_, view_, *counted_, fit.k, fit.log_scale, workspace.buffer,
                         workspace.space, control);
     }
@@ -232,8 +242,11 @@ void SliceJob::set_quantiles(const std::vector<double>& ascending) {
   std::sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
     return options_.probabilities[a] < options_.probabilities[b];
   });
-  result_->quantiles.assign(order.size(), std::numeric_limits<double>::quiet_NaN());
-  for (std::size_t i = 0; i < order.size() && i < ascending.size(); ++i) {
+  if (ascending.size() != order.size()) {
+    throw DataChanged();
+  }
+  result_->quantiles.resize(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
     result_->quantiles[order[i]] = ascending[i];
   }
 }

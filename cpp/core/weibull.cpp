@@ -72,6 +72,87 @@ Scaled middle_magnitude(const Histogram& histogram, const HazenSums& sums) {
   return scaled(magnitudes_at(histogram, {middle}).front());
 }
 
+// What a plot's point leaves unknown, where the histogram is binned.
+struct Unknown {
+  Spread spread;
+  double edge;  // |error| of X of a bin cut by the window's end
+};
+
+// Fills plot.points; the unknowns, one a point, only where the histogram is not exact.
+std::vector<Unknown> collect_points(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
+  const Window window = sums.window();
+  const bool exact = histogram.exact();
+  std::vector<Unknown> unknowns;
+  std::uint64_t rank = 0;
+  HazenSums::Boundary before = sums.boundary(window.begin);
+  for (std::size_t i = 0; i < histogram.size() && rank < window.end; ++i) {
+    const std::uint64_t count = histogram.counts[i];
+    const std::uint64_t first = rank;
+    const std::uint64_t from = std::max(rank, window.begin);
+    const std::uint64_t to = std::min(rank + count, window.end);
+    rank += count;
+    if (to <= from) {
+      continue;
+    }
+    const HazenSums::Boundary after =
+        exact ? HazenSums::Boundary{sums.cumulative(to), 0} : sums.boundary(to);
+    const auto weight = static_cast<double>(to - from);
+    const Entry entry = entry_at(histogram, i);
+    PlotPoint point{weight, 0, (after.cumulative - before.cumulative) / weight,
+                    static_cast<double>(count)};
+    if (exact) {
+      point.x = log_ratio(scaled(entry.mean), plot.unit);
+    } else {
+      const PartMean part = mean_of_part(entry, count, from - first, to - first);
+      const Spread spread = spread_in_bin(entry, count, after.y - before.y);
+      point.x = log_ratio(scaled(part.mean), plot.unit) - spread.v / 2;
+      unknowns.push_back({spread, part.slack / part.mean});
+    }
+    if (plot.points.empty()) {
+      plot.below = static_cast<double>(first);
+    }
+    plot.points.push_back(point);
+    plot.next_x = i + 1 < histogram.size() && rank >= window.end
+                      ? log_ratio(scaled(entry_at(histogram, i + 1).mean), plot.unit)
+                      : point.x;
+    before = after;
+  }
+  return unknowns;
+}
+
+void sum_moments(const std::vector<Unknown>& unknowns, double mean_y, Plot& plot) {
+  Moments& moments = plot.moments;
+  moments.mean_y = mean_y;
+  CompensatedSum sum_x;
+  for (const PlotPoint& point : plot.points) {
+    moments.weight += point.weight;
+    sum_x.add(point.weight * point.x);
+  }
+  moments.mean_x = sum_x.value() / moments.weight;
+  CompensatedSum sum_xx;
+  CompensatedSum sum_xy;
+  for (std::size_t i = 0; i < plot.points.size(); ++i) {
+    const double weight = plot.points[i].weight;
+    const double x = plot.points[i].x - moments.mean_x;
+    const double y = plot.points[i].y - mean_y;
+    sum_xx.add(weight * x * x);
+    sum_xy.add(weight * x * y);
+    if (unknowns.empty()) {
+      continue;
+    }
+    // ln(mean (1 + d)) = ln mean + d - d^2/2: the in-bin sums that the means leave out
+    const auto& [spread, edge] = unknowns[i];
+    sum_xx.add(weight * spread.v);
+    sum_xy.add(weight * spread.cov);
+    plot.x_slack += weight * (spread.v_slack / 2 + edge);
+    plot.xx_slack +=
+        weight * (spread.v_slack * std::fabs(1 - x) + edge * (2 * std::fabs(x) + edge));
+    plot.xy_slack += weight * (spread.cov_slack + (spread.v_slack / 2 + edge) * std::fabs(y));
+  }
+  moments.xx = sum_xx.value();
+  moments.xy = sum_xy.value();
+}
+
 }  // namespace
 
 Fit::Fit()
@@ -96,70 +177,8 @@ FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t le
 Plot probability_plot(const Histogram& histogram, const HazenSums& sums) {
   Plot plot;
   plot.unit = middle_magnitude(histogram, sums);
-  const Window window = sums.window();
-  const bool exact = histogram.exact();
-  std::vector<Spread> spreads;
-  std::vector<double> edge_slack;  // |error| of X of a bin cut by the window's end
-  std::uint64_t rank = 0;
-  HazenSums::Boundary before = sums.boundary(window.begin);
-  for (std::size_t i = 0; i < histogram.size() && rank < window.end; ++i) {
-    const std::uint64_t count = histogram.counts[i];
-    const std::uint64_t from = std::max(rank, window.begin);
-    const std::uint64_t to = std::min(rank + count, window.end);
-    const std::uint64_t first = rank;
-    rank += count;
-    if (to <= from) {
-      continue;
-    }
-    const HazenSums::Boundary after =
-        exact ? HazenSums::Boundary{sums.cumulative(to), 0} : sums.boundary(to);
-    const auto weight = static_cast<double>(to - from);
-    const Entry entry = entry_at(histogram, i);
-    PlotPoint point{i, weight, 0, (after.cumulative - before.cumulative) / weight};
-    if (exact) {
-      point.x = log_ratio(scaled(entry.mean), plot.unit);
-    } else {
-      const PartMean part = mean_of_part(entry, count, from - first, to - first);
-      const Spread spread = spread_in_bin(entry, count, after.y - before.y);
-      point.x = log_ratio(scaled(part.mean), plot.unit) - spread.v / 2;
-      spreads.push_back(spread);
-      edge_slack.push_back(part.slack / part.mean);
-    }
-    plot.points.push_back(point);
-    before = after;
-  }
-
-  Moments& moments = plot.moments;
-  moments.mean_y = sums.mean();
-  CompensatedSum sum_x;
-  for (const PlotPoint& point : plot.points) {
-    moments.weight += point.weight;
-    sum_x.add(point.weight * point.x);
-  }
-  moments.mean_x = sum_x.value() / moments.weight;
-  CompensatedSum sum_xx;
-  CompensatedSum sum_xy;
-  for (std::size_t i = 0; i < plot.points.size(); ++i) {
-    const PlotPoint& point = plot.points[i];
-    const double x = point.x - moments.mean_x;
-    const double y = point.y - moments.mean_y;
-    sum_xx.add(point.weight * x * x);
-    sum_xy.add(point.weight * x * y);
-    if (!exact) {
-      // ln(mean (1 + d)) = ln mean + d - d^2/2: the in-bin sums that the means leave out
-      const Spread& spread = spreads[i];
-      const double edge = edge_slack[i];
-      sum_xx.add(point.weight * spread.v);
-      sum_xy.add(point.weight * spread.cov);
-      plot.x_slack += point.weight * (spread.v_slack / 2 + edge);
-      plot.xx_slack +=
-          point.weight * (spread.v_slack * std::fabs(1 - x) + edge * (2 * std::fabs(x) + edge));
-      plot.xy_slack += point.weight *
-                       (spread.cov_slack + spread.v_slack / 2 * std::fabs(y) + edge * std::fabs(y));
-    }
-  }
-  moments.xx = sum_xx.value();
-  moments.xy = sum_xy.value();
+  const std::vector<Unknown> unknowns = collect_points(histogram, sums, plot);
+  sum_moments(unknowns, sums.mean(), plot);
   return plot;
 }
 
@@ -203,30 +222,27 @@ Fit fit_histogram(const Histogram& histogram, Trim trim) {
       plot.x_slack / moments.weight + std::fabs(moments.mean_y / fit.k) * k_error;
   fit.error_bound = std::max(std::max(k_error, lambda_error), xx_error + 2 * xy_error);
   fit.ks = ks_distance(histogram, n, fit.k, fit.log_scale);
-  add_standard_errors(histogram, plot, sums, fit);
+  add_standard_errors(plot, n, fit);
   return fit;
 }
 
-void add_standard_errors(const Histogram& histogram, const Plot& plot, const HazenSums& sums,
-                         Fit& fit) {
-  if (plot.points.empty()) {
-    return;
-  }
-  const auto n = static_cast<double>(sums.n());
+void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit) {
+  const auto n = static_cast<double>(elements);
   const Moments& moments = plot.moments;
   const double share = moments.weight / n;            // m: the window's share of the elements
   const double spread = moments.xx / moments.weight;  // S_xx
-  const std::size_t last = plot.points.back().index;
-  double next_x = plot.points.back().x;
-  if (last + 1 < histogram.size()) {
-    next_x = log_ratio(scaled(entry_at(histogram, last + 1).mean), plot.unit);
-  }
   // From the top of the window down: G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window
   // G is 0, below it G keeps its last value.
+  double next_x = plot.next_x;
   double g_k = 0;
   double g_lambda = 0;
   double sum_k = 0, sum_lambda = 0, square_k = 0, square_lambda = 0;
-  double counted = 0;
+  const auto count_in = [&](double count) {
+    sum_k += count * g_k;
+    sum_lambda += count * g_lambda;
+    square_k += count * g_k * g_k;
+    square_lambda += count * g_lambda * g_lambda;
+  };
   for (std::size_t j = plot.points.size(); j-- > 0;) {
     const PlotPoint& point = plot.points[j];
     const double step = next_x - point.x;
@@ -235,21 +251,9 @@ void add_standard_errors(const Histogram& histogram, const Plot& plot, const Haz
         ((point.y - moments.mean_y) - 2 * fit.k * (point.x - moments.mean_x)) / (share * spread);
     g_k += slope * step;
     g_lambda += (1 / share + moments.mean_y / (fit.k * fit.k) * slope) * step;
-    const auto count = static_cast<double>(histogram.counts[point.index]);
-    counted += count;
-    sum_k += count * g_k;
-    sum_lambda += count * g_lambda;
-    square_k += count * g_k * g_k;
-    square_lambda += count * g_lambda * g_lambda;
+    count_in(point.count);
   }
-  double below = 0;
-  for (std::size_t i = 0; i < plot.points.front().index; ++i) {
-    below += static_cast<double>(histogram.counts[i]);
-  }
-  sum_k += below * g_k;
-  sum_lambda += below * g_lambda;
-  square_k += below * g_k * g_k;
-  square_lambda += below * g_lambda * g_lambda;
+  count_in(plot.below);
   const auto error = [n](double sum, double square) {
     const double mean = sum / n;
     return std::sqrt(std::max(0.0, square / n - mean * mean) / n);

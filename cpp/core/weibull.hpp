@@ -42,16 +42,19 @@ Fit fit_of_moments(const Moments& moments, const HazenSums& sums, Scaled unit);
 // The whole fit from a histogram, KS and standard errors included.
 Fit fit_histogram(const Histogram& histogram, Trim trim);
 
-// The plot's points inside the window: one per histogram entry.
+// The plot's points inside the window: one per histogram entry, or per stretch of ranks.
 struct PlotPoint {
-  std::size_t index;  // entry of the histogram
-  double weight;      // ranks inside the window
-  double x;           // mean of ln(|w| / unit) over them
-  double y;           // mean of y over them
+  double weight;  // ranks inside the window
+  double x;       // mean of ln(|w| / unit) over them
+  double y;       // mean of y over them
+  double count;   // elements of the entry, inside the window or not
 };
 struct Plot {
-  Scaled unit;
+  Scaled unit{};
   std::vector<PlotPoint> points;
+  double below = 0;  // elements below the first point's
+  double next_x =
+      0;  // X of the entry above the last point; the last point's own where there is none
   // What the exact fit's sums can differ by, given what a bin leaves unknown; 0 where exact.
   double x_slack = 0;   // of the sum of X
   double xx_slack = 0;  // of the sum of (X - mean)^2
@@ -61,9 +64,8 @@ struct Plot {
 Plot probability_plot(const Histogram& histogram, const HazenSums& sums);
 
 // Standard errors of k and ln lambda for independent magnitudes, straight from the counts: the
-// spread of the estimator's influence function over the histogram.
-void add_standard_errors(const Histogram& histogram, const Plot& plot, const HazenSums& sums,
-                         Fit& fit);
+// spread of the estimator's influence function over all n elements.
+void add_standard_errors(const Plot& plot, std::uint64_t n, Fit& fit);
 
 // Fewer magnitudes than any fit can use? Otherwise ok.
 FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t least_n);

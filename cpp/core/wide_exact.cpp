@@ -14,6 +14,8 @@ constexpr std::uint64_t wanted_batches = 64;
 constexpr std::uint64_t least_batch = std::uint64_t{1} << 18;
 // Runs of equal magnitudes up to this length have their ordinates summed one by one.
 constexpr std::uint64_t short_run = 3;
+// Points of a plot that is not made from bins.
+constexpr std::uint64_t wanted_points = 16384;
 
 KeyRange bin_range(const Histogram& bins, std::size_t i) {
   const int dropped = bins.dropped_bits;
@@ -69,6 +71,28 @@ class MomentSum {
   double weight_[block];
   double x_[block];
   double y_[block];
+};
+
+// Joins points until they stand for enough ranks.
+class Stretches {
+ public:
+  Stretches(double least_weight, std::vector<PlotPoint>& points)
+      : least_weight_(least_weight), points_(points) {}
+
+  void add(double weight, double x, double y) {
+    if (points_.empty() || points_.back().weight >= least_weight_) {
+      points_.push_back({0, 0, 0, 0});
+    }
+    PlotPoint& point = points_.back();
+    point.weight += weight;
+    point.count = point.weight;
+    point.x += (x - point.x) * (weight / point.weight);
+    point.y += (y - point.y) * (weight / point.weight);
+  }
+
+ private:
+  double least_weight_;
+  std::vector<PlotPoint>& points_;
 };
 
 double mean_ordinate(const HazenSums& sums, std::uint64_t from, std::uint64_t to) {
@@ -140,6 +164,7 @@ BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
   const int shift = residual_shift(view.dtype);
   const Window window = sums.window();
   MomentSum moments(result.moments);
+  Stretches stretches(static_cast<double>(sums.n() / wanted_points), result.points);
   std::uint64_t rank = batch.rank_before;
   for_each_sorted(
       source, view, batch, buffer, space, control, [&](std::uint64_t key, std::uint64_t count) {
@@ -155,7 +180,9 @@ BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
             result.unit = magnitude;
           }
           const double x = log_ratio(magnitude, result.unit);
-          moments.add(static_cast<double>(to - from), x, mean_ordinate(sums, from, to));
+          const double y = mean_ordinate(sums, from, to);
+          moments.add(static_cast<double>(to - from), x, y);
+          stretches.add(static_cast<double>(to - from), x, y);
         }
       });
   return result;

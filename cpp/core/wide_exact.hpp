@@ -19,7 +19,10 @@ struct BatchSums {
   explicit BatchSums(DType dtype) : bins(dtype) {}
   Scaled unit{};    // the batch's first magnitude inside the window:
   Moments moments;  // of X = ln(|w|/unit) and y over the ranks inside the window
-  Histogram bins;   // the batch's magnitudes in bins
+  // The same in stretches of ranks of about 1/16,384 of all elements: for the standard errors, for
+  // which bins are too coarse where magnitudes differ in their last digits only.
+  std::vector<PlotPoint> points;
+  Histogram bins;  // the batch's magnitudes in bins
   std::uint64_t distinct = 0;
 };
 
