@@ -31,6 +31,8 @@ def scan_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]
 
 
 class _Bar:
+    """A progress bar that starts when there is something to show."""
+
     def __init__(self) -> None:
         self._running: tuple[Progress, TaskID] | None = None
 
@@ -41,6 +43,7 @@ class _Bar:
         progress.update(task, completed=done)
 
     def stop(self) -> None:
+        """Take the bar off the terminal."""
         if self._running is not None:
             self._running[0].stop()
 

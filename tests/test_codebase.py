@@ -1,0 +1,107 @@
+"""The rules that the code base sets itself, where a machine can see them kept."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from weightgauge import _core
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = sorted((ROOT / "python" / "weightgauge").rglob("*.py"))
+CORE = sorted((ROOT / "cpp" / "core").glob("*.?pp"))
+BINDINGS = sorted((ROOT / "cpp" / "bindings").glob("*.?pp"))
+BUILD_FILES = [ROOT / "pyproject.toml", *sorted(ROOT.glob("cpp/*/CMakeLists.txt")), ROOT / "CMakeLists.txt"]
+    ROOT / "pyproject.toml",
+    *ROOT.rglob("cpp/**/CMakeLists.txt"),
+    ROOT / "CMakeLists.txt",
+]
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_files_are_found():
+    assert len(PACKAGE) > 20 and len(CORE) > 20 and len(BINDINGS) > 5
+
+
+@pytest.mark.parametrize("path", [*PACKAGE, *CORE, *BINDINGS], ids=name)
+def test_files_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=name)
+def test_functions_are_short_and_public_ones_documented(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        documented = ast.get_docstring(node)
+        first = node.body[1] if documented and len(node.body) > 1 else node.body[0]
+        assert (node.end_lineno or 0) - first.lineno < LONGEST_FUNCTION, node.name
+        assert documented or node.name.startswith("_") or _is_nested(path, node), node.name
+
+
+def _is_nested(path: Path, function: ast.AST) -> bool:
+    """Tell whether a function lies in another, where nobody can call it from outside."""
+    place = (function.lineno, function.end_lineno)
+    return any(
+        node.lineno < place[0] and (node.end_lineno or 0) >= place[1]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    )
+
+
+@pytest.mark.parametrize("path", CORE, ids=name)
+def test_the_core_knows_nothing_of_python(path):
+    assert not re.search(r"#include\s*[<\"](pybind11|Python\.h|bindings)", path.read_text("utf-8"))
+
+
+def test_no_flag_changes_arithmetic_or_ties_the_build_to_one_machine():
+    flags = re.compile(r"-ffast-math|-Ofast|-march=native|-funsafe")
+    assert [name(path) for path in BUILD_FILES if flags.search(path.read_text("utf-8"))] == []
+
+
+def test_the_stub_names_what_the_extension_has():
+    stub = ast.parse((ROOT / "python" / "weightgauge" / "_core.pyi").read_text("utf-8"))
+    classes = {node.name: node for node in stub.body if isinstance(node, ast.ClassDef)}
+    functions = {node.name for node in stub.body if isinstance(node, ast.FunctionDef)}
+    present = {entry for entry in dir(_core) if not entry.startswith("_")}
+    assert present == classes.keys() | functions
+    for title, node in classes.items():
+        if issubclass(getattr(_core, title), Exception):
+            continue
+        stubbed = {member.name for member in node.body if isinstance(member, ast.FunctionDef)}
+        members = {entry for entry in vars(getattr(_core, title)) if not entry.startswith("_")}
+        assert members == {entry for entry in stubbed if not entry.startswith("_")}, title
+
+
+def test_the_oracle_shares_nothing_with_the_package():
+    assert "weightgauge" not in (ROOT / "tests" / "oracle.py").read_text("utf-8")
+
+
+def test_importing_the_package_imports_little():
+    heavy = "numpy scipy huggingface_hub rich click safetensors pandas torch"
+    code = (
+        "import sys, weightgauge\n"
+        f"print(*(name for name in {heavy.split()} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_fitting_an_array_imports_no_more_than_numpy():
+    heavy = "scipy huggingface_hub rich click safetensors pandas torch"
+    code = (
+        "import sys, numpy, weightgauge\n"
+        "weightgauge.fit_weibull(numpy.arange(1.0, 100.0))\n"
+        f"print(*(name for name in {heavy.split()} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
