@@ -374,3 +374,13 @@ def test_strided_fit_agrees_with_the_oracle():
     fit, expected = wg.fit_weibull(view), order_fit(magnitudes(view))
     # 15,000 elements: counted apart, hence exact.
     assert (fit.k, fit.lam, fit.r2) == relative((expected.k, expected.lam, expected.r2), rel=1e-12)
+
+
+def test_masked_array_is_refused():
+    with pytest.raises(UnsupportedDtypeError, match="mask"):
+        wg.fit_weibull(np.ma.masked_array([1.0, 2.0], mask=[True, False]))
+
+
+def test_array_larger_than_any_memory_is_refused():
+    with pytest.raises(ValueError, match="2\\^42"):
+        wg.fit_weibull(np.broadcast_to(np.float32(1), (2**60,)))

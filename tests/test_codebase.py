@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = sorted((ROOT / "python" / "weightgauge").rglob("*.py"))
 CORE = sorted((ROOT / "cpp" / "core").glob("*.?pp"))
 BINDINGS = sorted((ROOT / "cpp" / "bindings").glob("*.?pp"))
-BUILD_FILES = [ROOT / "pyproject.toml", *sorted(ROOT.glob("cpp/*/CMakeLists.txt")), ROOT / "CMakeLists.txt"]
+BUILD_FILES = [
     ROOT / "pyproject.toml",
-    *ROOT.rglob("cpp/**/CMakeLists.txt"),
     ROOT / "CMakeLists.txt",
+    *sorted(ROOT.glob("cpp/*/CMakeLists.txt")),
 ]
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 

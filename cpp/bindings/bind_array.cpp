@@ -78,8 +78,21 @@ DType dtype_of(DlDataType type) {
   throw py::type_error(name);
 }
 
+// More elements than any memory holds: a broadcast array, which would be counted one by one.
+void check_size(const std::vector<Dim>& dims) {
+  constexpr std::uint64_t most = std::uint64_t{1} << 42;
+  std::uint64_t size = 1;
+  for (const Dim& dim : dims) {
+    if (dim.extent != 0 && size > most / dim.extent) {
+      throw std::invalid_argument("the array has more than 2^42 elements");
+    }
+    size *= dim.extent;
+  }
+}
+
 // The view of data[0, ..., 0] at `memory`: normalising may move it to lower addresses.
 ArrayView array_view(py::object owner, const void* memory, DType dtype, std::vector<Dim> dims) {
+  check_size(dims);
   ArrayView result;
   result.owner = std::move(owner);
   std::int64_t lowest = 0;
@@ -105,8 +118,33 @@ ArrayView from_numpy(const py::array& array, const std::string& dtype_name) {
   return array_view(array, array.data(), dtype, std::move(dims));
 }
 
+// An exporter is foreign code: what it says is checked before memory is touched.
+void check_shape(const DlTensor& tensor) {
+  constexpr std::int32_t most_dimensions = 64;
+  if (tensor.ndim < 0 || tensor.ndim > most_dimensions ||
+      (tensor.ndim > 0 && tensor.shape == nullptr)) {
+    throw py::buffer_error("the tensor's shape is damaged");
+  }
+  bool empty = false;
+  for (std::int32_t d = 0; d < tensor.ndim; ++d) {
+    if (tensor.shape[d] < 0) {
+      throw py::buffer_error("the tensor has a negative dimension");
+    }
+    empty = empty || tensor.shape[d] == 0;
+  }
+  if (!empty && tensor.data == nullptr) {
+    throw py::buffer_error("the tensor has no memory");
+  }
+}
+
 ArrayView from_tensor(py::object owner, const DlTensor& tensor) {
+  constexpr std::int32_t cpu = 1;
+  constexpr std::int32_t pinned = 3;
+  if (tensor.device.type != cpu && tensor.device.type != pinned) {
+    throw py::buffer_error("the tensor does not lie in the CPU's memory");
+  }
   const DType dtype = dtype_of(tensor.dtype);
+  check_shape(tensor);
   const auto item = static_cast<std::int64_t>(item_bytes(dtype));
   std::vector<Dim> dims(static_cast<std::size_t>(tensor.ndim));
   std::int64_t c_order = 1;

@@ -81,6 +81,11 @@ Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words
       throw std::invalid_argument("a bin's mean lies outside the bin");
     }
   }
+  constexpr std::uint64_t most_apart = 1ULL << 62;
+  if (result.dtype == DType::f4_unpacked || zeros > most_apart || nans > most_apart ||
+      infs > most_apart || (size == 0 && max_key != 0)) {
+    throw std::invalid_argument("the totals are not those of a histogram");
+  }
   if (size > 0 && (max_key > last || (max_key >> dropped_bits) != result.keys.back())) {
     throw std::invalid_argument("the largest magnitude does not lie in the last bin");
   }
@@ -137,6 +142,14 @@ double ks(const Histogram& histogram, double k, double lambda) {
   return ks_distance(histogram, histogram.n(), k, LogScale{scaled(lambda), 0});
 }
 
+Histogram merge(const Histogram& a, const Histogram& b) {
+  constexpr std::uint64_t most = 1ULL << 62;
+  if (a.n() + b.n() > most || a.zeros + b.zeros > most) {
+    throw std::overflow_error("more elements than a histogram counts");
+  }
+  return merged(a, b);
+}
+
 double max_magnitude(const Histogram& histogram) {
   if (histogram.size() > 0) {
     return magnitude_value(histogram.dtype, histogram.max_key);
@@ -172,7 +185,7 @@ void bind_histogram(py::module_& module) {
       .def("quantiles", &quantiles, py::arg("probabilities"))
       .def("fit", &fit, py::arg("trim"), py::arg("paper").none(true))
       .def("ks", &ks, py::arg("k"), py::arg("lam"))
-      .def("merge", &merged, py::arg("other"));
+      .def("merge", &merge, py::arg("other"));
 }
 
 }  // namespace weightgauge::bindings

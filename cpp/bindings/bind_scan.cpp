@@ -116,10 +116,11 @@ void register_exceptions(py::module_& module) {
         std::rethrow_exception(thrown);
       }
     } catch (const FileChanged& error) {
-      PyErr_SetObject(file_changed, py::make_tuple(error.path, error.what()).ptr());
+      PyErr_SetObject(file_changed, py::make_tuple(py::bytes(error.path), error.what()).ptr());
     } catch (const ReadFailed& error) {
-      PyErr_SetObject(read_failed,
-                      py::make_tuple(error.path, error.code, std::strerror(error.code)).ptr());
+      PyErr_SetObject(
+          read_failed,
+          py::make_tuple(py::bytes(error.path), error.code, std::strerror(error.code)).ptr());
     }
   });
 }

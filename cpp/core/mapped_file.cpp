@@ -50,6 +50,10 @@ void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
     if (begin == 0 || address < begin || address >= end) {
       continue;
     }
+    // The slot may have passed to another mapping between the two loads.
+    if (slot.begin.load(std::memory_order_acquire) != begin) {
+      continue;
+    }
     const int saved = errno;
     // Zero pages from the fault to the end of the mapping: at most one fault a thread follows.
     const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));

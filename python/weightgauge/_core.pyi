@@ -5,10 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 class FileChanged(Exception):
-    """args: path, what happened."""
+    """args: path (bytes), what happened."""
 
 class ReadFailed(Exception):
-    """args: path, errno, message of the operating system."""
+    """args: path (bytes), errno, message of the operating system."""
 
 class Fit:
     @property
@@ -120,7 +120,7 @@ class SliceResult:
     def quantiles(self) -> list[float]: ...
 
 def scan_files(
-    files: Sequence[tuple[str, tuple[int, int, int, int, int]]],
+    files: Sequence[tuple[bytes, tuple[int, int, int, int, int]]],
     slices: Sequence[tuple[int, str, int, int]],
     *,
     io: str,

@@ -46,6 +46,10 @@ def array_view(array: object) -> _core.ArrayView:
 def _numpy_view(array: np.ndarray[Any, Any]) -> _core.ArrayView:
     from weightgauge import _core
 
+    if np.ma.is_masked(array):
+        raise UnsupportedDtypeError(
+            "a masked array's mask would be overlooked; pass array.compressed()"
+        )
     dtype = array.dtype
     if dtype.name not in _NUMPY_FORMATS:
         raise UnsupportedDtypeError(_unsupported(f"dtype {dtype.name}"))

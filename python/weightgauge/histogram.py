@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from weightgauge.weibull import WeibullFit, worded_fit
 
 if TYPE_CHECKING:
     from weightgauge import _core
+
+# A fit from bins whose proven relative error exceeds this is not given.
+_COARSE = 1e-6
 
 
 class MagnitudeHistogram:
@@ -93,6 +97,9 @@ class MagnitudeHistogram:
     def fit(self, *, trim: str = "mid_80", protocol: str = "order") -> WeibullFit:
         """Fit a Weibull distribution; the same numbers as `fit_weibull` on the elements.
 
+        Where the histogram is not `exact` and the magnitudes lie too close together for its bins,
+        the status is ``degenerate``: only the elements themselves tell more.
+
         Parameters
         ----------
         trim : {"mid_80", "mid_90", "full"}
@@ -110,8 +117,8 @@ class MagnitudeHistogram:
         check_choice("trim", trim, TRIMS)
         check_choice("protocol", protocol, PROTOCOLS)
         core = self._core
-        return worded_fit(
-            core.fit(trim, paper_bins() if protocol == "paper" else None),
+        fit = worded_fit(
+            found := core.fit(trim, paper_bins() if protocol == "paper" else None),
             n=core.n,
             zeros=core.zeros,
             nonfinite=self.nonfinite,
@@ -121,6 +128,20 @@ class MagnitudeHistogram:
             protocol=protocol,
             exact=self.exact,
         )
+        if found.error_bound > _COARSE:
+            nan = float("nan")
+            return dataclasses.replace(
+                fit,
+                status="degenerate",
+                reason="the magnitudes are too close together for the bins; fit the elements",
+                k=nan,
+                k_se=nan,
+                lam=nan,
+                ln_lambda_se=nan,
+                r2=nan,
+                ks=nan,
+            )
+        return fit
 
     def quantiles(self, probs: ArrayLike) -> NDArray[np.float64]:
         """Quantiles of the finite non-zero magnitudes, NumPy's method ``inverted_cdf``.

@@ -52,11 +52,11 @@ def read_histogram(path: str | os.PathLike[str]) -> _core.Histogram:
     """Read one histogram; see `MagnitudeHistogram.load`."""
     from safetensors import SafetensorError, safe_open
 
-    name = printable(os.fspath(path))
+    name = printable(os.fsdecode(path))
     try:
         if not os.path.isfile(path):  # a FIFO or a device would keep the reader waiting
             raise FileNotFoundError(f"{name} is no file")
-        with safe_open(path, framework="np") as file:
+        with safe_open(os.fsdecode(path), framework="np") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != _FORMAT:
                 raise HistogramFileError(f"{name}: not a histogram written by weightgauge")
@@ -66,7 +66,10 @@ def read_histogram(path: str | os.PathLike[str]) -> _core.Histogram:
             if set(file.keys()) != set(_TENSORS):
                 raise HistogramFileError(f"{name}: tensors are missing, or there are others")
             keys, counts, residuals, totals = (file.get_tensor(part) for part in _TENSORS)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, AttributeError, TypeError, ValueError) as error:
+        # The library meets element formats that NumPy lacks with errors of all kinds.
+        if isinstance(error, HistogramFileError):
+            raise
         raise HistogramFileError(f"{name}: cannot be read: {printable(str(error))}") from error
     return _checked(name, metadata.get("dtype", ""), keys, counts, residuals, totals)
 

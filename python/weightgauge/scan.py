@@ -137,10 +137,10 @@ def _without_scan(tensor: TensorInfo, trim: str, protocol: str, exact: bool) -> 
     return unfitted(status, reason, trim=trim, protocol=protocol, exact=exact)
 
 
-def _file_spec(shard: ShardFile) -> tuple[str, tuple[int, int, int, int, int]]:
+def _file_spec(shard: ShardFile) -> tuple[bytes, tuple[int, int, int, int, int]]:
     identity = shard.identity
     return (
-        os.fspath(shard.path),
+        os.fsencode(shard.path),  # a name on disk need not be UTF-8
         (
             identity.device,
             identity.inode,
@@ -151,7 +151,8 @@ def _file_spec(shard: ShardFile) -> tuple[str, tuple[int, int, int, int, int]]:
     )
 
 
-def _known_name(checkpoint: Checkpoint, path: str) -> str:
+def _known_name(checkpoint: Checkpoint, raw: bytes) -> str:
+    path = os.fsdecode(raw)
     for shard in checkpoint.shards:
         if shard.path == path:
             return printable(shard.name)

@@ -251,8 +251,9 @@ def _status_and_reason(
             return "empty", f"all {total:,} elements are zero"
         return "empty", f"none of the {total:,} elements is finite and non-zero"
     if core_status == "too_few":
-        least = 100 if protocol == "paper" else 10
-        return "too_few", f"{n:,} finite non-zero elements; at least {least} are needed"
+        if protocol == "paper":
+            return "too_few", "fewer than 100 elements lie inside the published range"
+        return "too_few", f"{n:,} finite non-zero elements; at least 10 are needed"
     reasons = {
         "few_magnitudes": "two or fewer different magnitudes",
         "flat_window": "one magnitude fills the whole window",
