@@ -164,7 +164,8 @@ BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
   const int shift = residual_shift(view.dtype);
   const Window window = sums.window();
   MomentSum moments(result.moments);
-  Stretches stretches(static_cast<double>(sums.n() / wanted_points), result.points);
+  const std::uint64_t least_ranks = sums.n() / wanted_points;
+  Stretches stretches(static_cast<double>(least_ranks), result.points);
   std::uint64_t rank = batch.rank_before;
   for_each_sorted(
       source, view, batch, buffer, space, control, [&](std::uint64_t key, std::uint64_t count) {
