@@ -141,7 +141,7 @@ def fit_weibull(
     --------
     >>> import numpy as np
     >>> import weightgauge as wg
-    >>> fit = wg.fit_weibull(np.arange(1, 1001) / 1000)
+    >>> fit = wg.fit_weibull((np.arange(1000) + 0.5) / 1000)  # evenly spread
     >>> print(f"{fit.k:.4f}")
     1.3751
     """
