@@ -3,7 +3,7 @@
 #include <cstring>
 #include <limits>
 
-#include "core/kernels.hpp"
+#include "core/wide_kernels.hpp"
 
 namespace weightgauge {
 
@@ -71,18 +71,6 @@ void count_leading(const std::byte* items, std::size_t n, std::uint32_t* counts,
 }
 
 }  // namespace
-
-void count_f32_bins(const std::byte* items, std::size_t n, std::uint64_t* packed,
-                    WideExtremes& extremes) {
-  constexpr std::uint64_t one = 1ULL << packed_sum_bits;
-  constexpr std::uint32_t low = (1U << f32_dropped_bits) - 1;
-  by_blocks<std::uint32_t>(items, n, extremes, [packed](const std::byte* begin, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i) {
-      const auto key = load_key<std::uint32_t>(begin + i * sizeof(std::uint32_t));
-      packed[key >> f32_dropped_bits] += one + (key & low);
-    }
-  });
-}
 
 void count_f32_leading(const std::byte* items, std::size_t n, std::uint32_t* counts,
                        WideExtremes& extremes) {

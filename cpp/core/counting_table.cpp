@@ -4,6 +4,9 @@
 #include <cstdlib>
 #include <new>
 
+#include "core/kernels/kernels.hpp"
+#include "core/wide_kernels.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -18,27 +21,46 @@ int dropped_by_leading_bits(DType dtype) {
 
 void CountingTable::FreePages::operator()(std::uint64_t* cells) const { std::free(cells); }
 
+CountingTable::Cells CountingTable::new_cells() {
+  Cells cells(static_cast<std::uint64_t*>(std::calloc(all_cells, sizeof(std::uint64_t))));
+  if (cells == nullptr) {
+    throw std::bad_alloc();
+  }
+  return cells;
+}
+
+void CountingTable::make_cells() {
+  cells_ = new_cells();
+  bins_.cells = cells_.get();
+  bins_.owner = this;
+  bins_.make_more_cells = [](void* owner) {
+    auto& table = *static_cast<CountingTable*>(owner);
+    table.more_cells_ = new_cells();
+    table.bins_.more_cells = table.more_cells_.get();
+  };
+  bins_.make_codes = [](void* owner) {
+    auto& table = *static_cast<CountingTable*>(owner);
+    table.upper_codes_.resize(upper_codes);
+    table.bins_.codes = table.upper_codes_.data();
+  };
+}
+
 void CountingTable::count(Method method, DType dtype, const std::byte* items, std::size_t n,
                           const PaperBins* paper) {
   pending_ += n;
   if (method == Method::bins) {
-    if (packed_ == nullptr) {
-      packed_.reset(static_cast<std::uint64_t*>(std::calloc(f32_bins, sizeof(std::uint64_t))));
-      if (packed_ == nullptr) {
-        throw std::bad_alloc();
-      }
+    if (cells_ == nullptr) {
+      make_cells();
     }
-    count_f32_bins(items, n, packed_.get(), extremes_);
+    kernels().count_f32_bins(items, n, bins_);
+  } else if (!is_wide(dtype)) {
+    codes_.count(dtype, items, n);
   } else {
-    counts_.resize(table_size);
-    if (is_16_bit(dtype)) {
-      count_16_bit(items, n, counts_.data());
-    } else if (dtype == DType::f32) {
-      count_f32_leading(items, n, counts_.data(), extremes_);
-    } else if (dtype == DType::f64) {
-      count_f64_leading(items, n, counts_.data(), extremes_);
+    leading_.resize(table_size);
+    if (dtype == DType::f32) {
+      count_f32_leading(items, n, leading_.data(), leading_extremes_);
     } else {
-      count_bytes(items, n, counts_.data());
+      count_f64_leading(items, n, leading_.data(), leading_extremes_);
     }
   }
   if (paper != nullptr && is_wide(dtype)) {
@@ -61,133 +83,99 @@ PaperCounts CountingTable::harvest_paper() {
 
 Histogram CountingTable::harvest(Method method, DType dtype) {
   pending_ = 0;
-  if (is_wide(dtype)) {
-    return harvest_wide(method, dtype);
+  if (!is_wide(dtype)) {
+    return codes_.harvest(dtype);
   }
-  return is_16_bit(dtype) ? harvest_16_bit(dtype) : harvest_bytes(dtype);
+  return method == Method::bins ? harvest_bins(dtype) : harvest_leading(dtype);
 }
 
-Histogram CountingTable::harvest_16_bit(DType dtype) {
+Histogram CountingTable::harvest_bins(DType dtype) {
   Histogram result(dtype);
-  if (counts_.empty()) {
+  result.dropped_bits = f32_dropped_bits;
+  const WideExtremes extremes = bins_.extremes;
+  bins_.extremes = WideExtremes();
+  result.infs = extremes.infs;
+  result.nans = extremes.nonfinite - extremes.infs;
+  result.max_key = extremes.largest;
+  if (cells_ == nullptr) {
     return result;
   }
-  const std::uint64_t limit = first_nonfinite_key(dtype);
-  result.zeros = counts_[0];
-  for (std::uint64_t key = 1; key < limit; ++key) {
-    if (counts_[key] != 0) {
-      result.append(key, counts_[key], 0);
+  // A cell with its twin and the upper halves that fall into its bin; all three are emptied.
+  constexpr int halves_shift = 16 - f32_dropped_bits;
+  const auto take = [this](std::uint64_t cell) {
+    std::uint64_t value = cells_[cell];
+    cells_[cell] = 0;
+    if (more_cells_ != nullptr) {
+      value += more_cells_[cell];
+      more_cells_[cell] = 0;
     }
-  }
-  result.infs = counts_[limit];
-  for (std::uint64_t key = limit + 1; key < 0x8000; ++key) {
-    result.nans += counts_[key];
-  }
-  std::fill_n(counts_.begin(), 0x8000, 0U);
-  result.max_key = result.keys.empty() ? 0 : result.keys.back();
-  return result;
-}
-
-Histogram CountingTable::harvest_bytes(DType dtype) {
-  // Packed or not, the magnitudes of F4 are the same.
-  Histogram result(dtype == DType::f4_unpacked ? DType::f4 : dtype);
-  if (counts_.empty()) {
-    return result;
-  }
-  const CodeTable& codes = code_table(dtype);
-  std::uint64_t by_key[256] = {};
-  const auto add = [&](unsigned raw, std::uint64_t count) {
-    const CodeMeaning meaning = codes.meaning[raw];
-    switch (meaning.magnitude) {
-      case Magnitude::finite:
-        by_key[meaning.key] += count;
-        break;
-      case Magnitude::zero:
-        result.zeros += count;
-        break;
-      case Magnitude::nan:
-        result.nans += count;
-        break;
-      case Magnitude::inf:
-        result.infs += count;
-        break;
+    if (!upper_codes_.empty() && cell < f32_bins && cell % (1U << halves_shift) == 0) {
+      std::uint32_t& halves = upper_codes_[cell >> halves_shift];
+      value += std::uint64_t{halves} << packed_sum_bits;
+      halves = 0;
     }
+    return value;
   };
-  for (unsigned raw = 0; raw < 256; ++raw) {
-    std::uint64_t count = 0;
-    for (std::size_t table = 0; table < byte_tables; ++table) {
-      count += counts_[table * 256 + raw];
-    }
-    add(dtype == DType::f4 ? raw & 0x0F : raw, count);
-    if (dtype == DType::f4) {
-      add(raw >> 4, count);
-    }
+  constexpr std::uint64_t sum_mask = (1ULL << packed_sum_bits) - 1;
+  const std::uint64_t shared = take(0);
+  result.zeros = (shared >> packed_sum_bits) - extremes.strays;
+  for (std::size_t i = 0; i < zero_cells; ++i) {
+    result.zeros += take(f32_bins + i) >> packed_sum_bits;
   }
-  for (unsigned key = 0; key < 256; ++key) {
-    if (by_key[key] != 0) {
-      result.append(key, by_key[key], 0);
-    }
-  }
-  std::fill_n(counts_.begin(), byte_tables * 256, 0U);
-  result.max_key = result.keys.empty() ? 0 : result.keys.back();
-  return result;
-}
-
-Histogram CountingTable::harvest_wide(Method method, DType dtype) {
-  Histogram result(dtype);
-  const bool bins = method == Method::bins;
-  result.dropped_bits = bins ? binned_dropped_bits(dtype) : dropped_by_leading_bits(dtype);
-  result.zeros = extremes_.zeros;
-  result.infs = extremes_.infs;
-  result.nans = extremes_.nonfinite - extremes_.infs;
-  result.max_key = extremes_.largest;
-  if (bins ? packed_ == nullptr : counts_.empty()) {
-    return result;
-  }
-  const auto empty_cell = [&](std::uint64_t bin) {
-    if (bins) {
-      packed_[bin] = 0;
-    } else {
-      counts_[bin] = 0;
-    }
-  };
-  const int dropped = result.dropped_bits;
-  const std::uint64_t beyond = first_nonfinite_key(dtype) >> dropped;
   std::uint64_t varying = 0;  // low bits seen anywhere: none, and the bins hold one magnitude each
-  if (extremes_.largest != 0) {
-    constexpr std::uint64_t sum_mask = (1ULL << packed_sum_bits) - 1;
-    const std::uint64_t last = extremes_.largest >> dropped;
-    for (std::uint64_t bin = extremes_.smallest >> dropped; bin <= last; ++bin) {
-      const std::uint64_t cell = bins ? packed_[bin] : counts_[bin];
-      std::uint64_t count = bins ? cell >> packed_sum_bits : cell;
-      if (bin == 0) {
-        count -= extremes_.zeros;
+  if (extremes.strays != 0) {
+    varying |= shared & sum_mask;
+    result.append(0, extremes.strays, shared & sum_mask);
+  }
+  if (extremes.largest != 0) {
+    const std::uint64_t last = extremes.largest >> f32_dropped_bits;
+    const std::uint64_t first = extremes.smallest >> f32_dropped_bits;
+    for (std::uint64_t bin = std::max<std::uint64_t>(first, 1); bin <= last; ++bin) {
+      const std::uint64_t cell = take(bin);
+      if (cell != 0) {
+        varying |= cell & sum_mask;
+        result.append(bin, cell >> packed_sum_bits, cell & sum_mask);
       }
-      if (count == 0) {
-        continue;
-      }
-      const std::uint64_t residual = bins ? cell & sum_mask : 0;
-      varying |= residual;
-      result.append(bin, count, residual);
-      empty_cell(bin);
     }
   }
-  empty_cell(0);
-  if (extremes_.nonfinite != 0) {
-    const std::uint64_t total = bins ? f32_bins : table_size;
-    for (std::uint64_t bin = beyond; bin < total; ++bin) {
-      empty_cell(bin);
+  if (extremes.nonfinite != 0) {
+    for (std::uint64_t bin = first_nonfinite_key(dtype) >> f32_dropped_bits; bin < f32_bins;
+         ++bin) {
+      take(bin);
     }
   }
-  extremes_ = WideExtremes();
-  if (bins && varying == 0) {
+  if (varying == 0) {
     // Upcast from 16 bits, say: each bin holds a single magnitude, so nothing has been left out.
     for (std::uint64_t& key : result.keys) {
-      key <<= dropped;
+      key <<= f32_dropped_bits;
     }
     result.residuals.clear();
     result.dropped_bits = 0;
   }
+  return result;
+}
+
+Histogram CountingTable::harvest_leading(DType dtype) {
+  Histogram result(dtype);
+  const WideExtremes extremes = leading_extremes_;
+  leading_extremes_ = WideExtremes();
+  const int dropped = dropped_by_leading_bits(dtype);
+  result.dropped_bits = dropped;
+  result.zeros = extremes.zeros;
+  result.infs = extremes.infs;
+  result.nans = extremes.nonfinite - extremes.infs;
+  result.max_key = extremes.largest;
+  if (leading_.empty()) {
+    return result;
+  }
+  leading_[0] -= static_cast<std::uint32_t>(extremes.zeros);
+  const std::uint64_t last = extremes.largest >> dropped;
+  for (std::uint64_t bin = 0; extremes.largest != 0 && bin <= last; ++bin) {
+    if (leading_[bin] != 0) {
+      result.append(bin, leading_[bin], 0);
+    }
+  }
+  std::fill(leading_.begin(), leading_.end(), 0U);
   return result;
 }
 

@@ -6,8 +6,9 @@
 #include <memory>
 #include <vector>
 
+#include "core/code_counter.hpp"
 #include "core/histogram.hpp"
-#include "core/kernels.hpp"
+#include "core/kernels/bin_cells.hpp"
 #include "core/paper.hpp"
 
 namespace weightgauge {
@@ -22,6 +23,11 @@ enum class Method : std::uint8_t {
 
 class CountingTable {
  public:
+  CountingTable() = default;
+  // The kernels hold on to where it is.
+  CountingTable(const CountingTable&) = delete;
+  CountingTable& operator=(const CountingTable&) = delete;
+
   // `paper` may be null: then the published protocol's bins are not counted.
   void count(Method method, DType dtype, const std::byte* items, std::size_t n,
              const PaperBins* paper);
@@ -35,17 +41,24 @@ class CountingTable {
   PaperCounts harvest_paper();
 
  private:
-  Histogram harvest_16_bit(DType dtype);
-  Histogram harvest_bytes(DType dtype);
-  Histogram harvest_wide(Method method, DType dtype);
+  Histogram harvest_bins(DType dtype);
+  Histogram harvest_leading(DType dtype);
+  void make_cells();
 
   struct FreePages {
     void operator()(std::uint64_t* cells) const;
   };
-  std::vector<std::uint32_t> counts_;
   // 32 MiB of address space, of which the system provides only the pages that are touched.
-  std::unique_ptr<std::uint64_t[], FreePages> packed_;
-  WideExtremes extremes_;
+  using Cells = std::unique_ptr<std::uint64_t[], FreePages>;
+  static Cells new_cells();
+
+  CodeCounter codes_;
+  std::vector<std::uint32_t> leading_;
+  WideExtremes leading_extremes_;
+  Cells cells_;
+  Cells more_cells_;
+  std::vector<std::uint32_t> upper_codes_;
+  BinCells bins_;
   PaperCounts paper_;
   std::uint64_t pending_ = 0;
 };

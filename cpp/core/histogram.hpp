@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/dtype.hpp"
+#include "core/kernels/bin_cells.hpp"
 
 namespace weightgauge {
 
@@ -33,7 +34,6 @@ struct Histogram {
 };
 
 // Bins of F32 and F64 keep 14 bits of the mantissa: relative width 2^-14.
-constexpr int binned_mantissa_bits = 14;
 int binned_dropped_bits(DType dtype);
 // F64's residuals are 38 bits wide; leaving out the lowest 12 keeps their sum inside 64 bits for
 // 2^38 elements, at a relative cost of 2^-41.

@@ -4,7 +4,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "core/kernels.hpp"
+#include "core/wide_kernels.hpp"
 #include "core/ks.hpp"
 
 namespace weightgauge {

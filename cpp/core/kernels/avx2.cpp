@@ -1,0 +1,9 @@
+#include "core/kernels/levels.hpp"
+
+namespace weightgauge::avx2 {
+#include "core/kernels/loops.inc"
+}  // namespace weightgauge::avx2
+
+namespace weightgauge {
+const Kernels avx2_kernels = avx2::made_here("avx2");
+}  // namespace weightgauge

@@ -1,0 +1,9 @@
+#include "core/kernels/levels.hpp"
+
+namespace weightgauge::avx512 {
+#include "core/kernels/loops.inc"
+}  // namespace weightgauge::avx512
+
+namespace weightgauge {
+const Kernels avx512_kernels = avx512::made_here("avx512");
+}  // namespace weightgauge

@@ -1,0 +1,49 @@
+// The loops that touch every weight, once for each instruction set. Input need not be aligned.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/kernels/bin_cells.hpp"
+
+namespace weightgauge {
+
+// Sub-tables of the counters for crowded data, and the cells from one sub-table to the next: the
+// same code falls into another set of the first-level cache in each of them.
+constexpr std::size_t sub_tables = 8;
+constexpr std::size_t item_codes = std::size_t{1} << 16;
+constexpr std::size_t sub_table_stride = item_codes + 128;
+
+struct Kernels {
+  const char* level;
+
+  // 16-bit items: ++counts[item & mask]. One table, one store an item. `counts` has item_codes
+  // cells, none of which may reach 2^32.
+  void (*count_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
+                      std::uint32_t* counts);
+  // The same into sub_tables tables in turn. Where neighbours often share a code, an increment
+  // would wait for the one before it.
+  void (*count_crowded_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
+                              std::uint32_t* tables);
+  // Whether neighbours often share a code, by a sample.
+  bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
+
+  // Bytes: counts[sub_tables][256] by raw code; the sum over the sub-tables is the count.
+  void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
+  std::uint64_t (*count_equal_bytes)(const std::byte* items, std::size_t n, std::uint8_t code);
+
+  // F32 in bins: see bin_cells.hpp.
+  void (*count_f32_bins)(const std::byte* items, std::size_t n, BinCells& cells);
+};
+
+// What runs on this processor, from the plainest to the widest.
+std::vector<const Kernels*> available_kernels();
+// The widest, unless the environment variable WEIGHTGAUGE_KERNELS names a level or use_kernels()
+// has been called. Throws std::invalid_argument where the variable names none that runs here.
+const Kernels& kernels();
+// `level` as in the environment variable. Results never depend on it.
+void use_kernels(const std::string& level);
+
+}  // namespace weightgauge

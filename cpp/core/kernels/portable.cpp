@@ -1,0 +1,9 @@
+#include "core/kernels/levels.hpp"
+
+namespace weightgauge::portable {
+#include "core/kernels/loops.inc"
+}  // namespace weightgauge::portable
+
+namespace weightgauge {
+const Kernels portable_kernels = portable::made_here("portable");
+}  // namespace weightgauge
