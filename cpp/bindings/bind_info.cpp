@@ -1,6 +1,9 @@
 #include <omp.h>
 
+#include <string>
+
 #include "bindings/bindings.hpp"
+#include "core/kernels/kernels.hpp"
 #include "core/parallel.hpp"
 
 namespace py = pybind11;
@@ -28,7 +31,12 @@ py::dict build_info() {
 #else
   info["architecture"] = "other";
 #endif
-  info["kernels"] = "portable";
+  std::string levels;
+  for (const Kernels* candidate : available_kernels()) {
+    levels += (levels.empty() ? "" : ", ") + std::string(candidate->level);
+  }
+  info["kernels"] = kernels().level;
+  info["kernels_available"] = levels;
 #if defined(NDEBUG)
   info["assertions"] = false;
 #else
@@ -41,6 +49,8 @@ py::dict build_info() {
 
 void bind_info(py::module_& module) {
   module.def("build_info", &build_info, "How this extension was built.");
+  module.def("use_kernels", &use_kernels, py::arg("level"),
+             "Count with the kernels of one instruction set from now on; results never differ.");
   module.def("processor_budget", &processor_budget,
              "Processors this process may use: affinity mask and cgroup quota.");
 }

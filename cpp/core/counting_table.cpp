@@ -89,6 +89,45 @@ Histogram CountingTable::harvest(Method method, DType dtype) {
   return method == Method::bins ? harvest_bins(dtype) : harvest_leading(dtype);
 }
 
+std::uint64_t CountingTable::take_cell(std::uint64_t cell) {
+  constexpr int halves_shift = 16 - f32_dropped_bits;
+  std::uint64_t value = cells_[cell];
+  cells_[cell] = 0;
+  if (more_cells_ != nullptr) {
+    value += more_cells_[cell];
+    more_cells_[cell] = 0;
+  }
+  if (!upper_codes_.empty() && cell < f32_bins && cell % (1U << halves_shift) == 0) {
+    std::uint32_t& halves = upper_codes_[cell >> halves_shift];
+    value += std::uint64_t{halves} << packed_sum_bits;
+    halves = 0;
+  }
+  return value;
+}
+
+void CountingTable::take_bins(const WideExtremes& extremes, Histogram& result) {
+  constexpr std::uint64_t sum_mask = (1ULL << packed_sum_bits) - 1;
+  const std::uint64_t shared = take_cell(0);
+  result.zeros = (shared >> packed_sum_bits) - extremes.strays;
+  for (std::size_t i = 0; i < zero_cells; ++i) {
+    result.zeros += take_cell(f32_bins + i) >> packed_sum_bits;
+  }
+  if (extremes.strays != 0) {
+    result.append(0, extremes.strays, shared & sum_mask);
+  }
+  if (extremes.largest == 0) {
+    return;
+  }
+  const std::uint64_t last = extremes.largest >> f32_dropped_bits;
+  const std::uint64_t first = extremes.smallest >> f32_dropped_bits;
+  for (std::uint64_t bin = std::max<std::uint64_t>(first, 1); bin <= last; ++bin) {
+    const std::uint64_t cell = take_cell(bin);
+    if (cell != 0) {
+      result.append(bin, cell >> packed_sum_bits, cell & sum_mask);
+    }
+  }
+}
+
 Histogram CountingTable::harvest_bins(DType dtype) {
   Histogram result(dtype);
   result.dropped_bits = f32_dropped_bits;
@@ -100,51 +139,16 @@ Histogram CountingTable::harvest_bins(DType dtype) {
   if (cells_ == nullptr) {
     return result;
   }
-  // A cell with its twin and the upper halves that fall into its bin; all three are emptied.
-  constexpr int halves_shift = 16 - f32_dropped_bits;
-  const auto take = [this](std::uint64_t cell) {
-    std::uint64_t value = cells_[cell];
-    cells_[cell] = 0;
-    if (more_cells_ != nullptr) {
-      value += more_cells_[cell];
-      more_cells_[cell] = 0;
-    }
-    if (!upper_codes_.empty() && cell < f32_bins && cell % (1U << halves_shift) == 0) {
-      std::uint32_t& halves = upper_codes_[cell >> halves_shift];
-      value += std::uint64_t{halves} << packed_sum_bits;
-      halves = 0;
-    }
-    return value;
-  };
-  constexpr std::uint64_t sum_mask = (1ULL << packed_sum_bits) - 1;
-  const std::uint64_t shared = take(0);
-  result.zeros = (shared >> packed_sum_bits) - extremes.strays;
-  for (std::size_t i = 0; i < zero_cells; ++i) {
-    result.zeros += take(f32_bins + i) >> packed_sum_bits;
-  }
-  std::uint64_t varying = 0;  // low bits seen anywhere: none, and the bins hold one magnitude each
-  if (extremes.strays != 0) {
-    varying |= shared & sum_mask;
-    result.append(0, extremes.strays, shared & sum_mask);
-  }
-  if (extremes.largest != 0) {
-    const std::uint64_t last = extremes.largest >> f32_dropped_bits;
-    const std::uint64_t first = extremes.smallest >> f32_dropped_bits;
-    for (std::uint64_t bin = std::max<std::uint64_t>(first, 1); bin <= last; ++bin) {
-      const std::uint64_t cell = take(bin);
-      if (cell != 0) {
-        varying |= cell & sum_mask;
-        result.append(bin, cell >> packed_sum_bits, cell & sum_mask);
-      }
-    }
-  }
+  take_bins(extremes, result);
   if (extremes.nonfinite != 0) {
     for (std::uint64_t bin = first_nonfinite_key(dtype) >> f32_dropped_bits; bin < f32_bins;
          ++bin) {
-      take(bin);
+      take_cell(bin);
     }
   }
-  if (varying == 0) {
+  const bool varying = std::any_of(result.residuals.begin(), result.residuals.end(),
+                                   [](std::uint64_t residual) { return residual != 0; });
+  if (!varying) {
     // Upcast from 16 bits, say: each bin holds a single magnitude, so nothing has been left out.
     for (std::uint64_t& key : result.keys) {
       key <<= f32_dropped_bits;

@@ -27,6 +27,7 @@ class CountingTable {
   // The kernels hold on to where it is.
   CountingTable(const CountingTable&) = delete;
   CountingTable& operator=(const CountingTable&) = delete;
+  ~CountingTable() = default;
 
   // `paper` may be null: then the published protocol's bins are not counted.
   void count(Method method, DType dtype, const std::byte* items, std::size_t n,
@@ -44,6 +45,9 @@ class CountingTable {
   Histogram harvest_bins(DType dtype);
   Histogram harvest_leading(DType dtype);
   void make_cells();
+  // A cell with its twin and the upper halves that fall into its bin; all three are emptied.
+  std::uint64_t take_cell(std::uint64_t cell);
+  void take_bins(const WideExtremes& extremes, Histogram& result);
 
   struct FreePages {
     void operator()(std::uint64_t* cells) const;

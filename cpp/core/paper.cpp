@@ -4,8 +4,8 @@
 #include <limits>
 #include <stdexcept>
 
-#include "core/wide_kernels.hpp"
 #include "core/ks.hpp"
+#include "core/wide_kernels.hpp"
 
 namespace weightgauge {
 

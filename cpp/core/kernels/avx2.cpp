@@ -5,5 +5,5 @@ namespace weightgauge::avx2 {
 }  // namespace weightgauge::avx2
 
 namespace weightgauge {
-const Kernels avx2_kernels = avx2::made_here("avx2");
+constexpr Kernels avx2_kernels = avx2::made_here("avx2");
 }  // namespace weightgauge

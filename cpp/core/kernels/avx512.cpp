@@ -5,5 +5,5 @@ namespace weightgauge::avx512 {
 }  // namespace weightgauge::avx512
 
 namespace weightgauge {
-const Kernels avx512_kernels = avx512::made_here("avx512");
+constexpr Kernels avx512_kernels = avx512::made_here("avx512");
 }  // namespace weightgauge

@@ -46,6 +46,7 @@ std::vector<const Kernels*> available_kernels() {
 const Kernels& kernels() {
   const Kernels* found = chosen.load(std::memory_order_acquire);
   if (found == nullptr) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here ever changes the environment
     const char* wish = std::getenv("WEIGHTGAUGE_KERNELS");
     found = &named(wish == nullptr ? "" : wish);
     chosen.store(found, std::memory_order_release);

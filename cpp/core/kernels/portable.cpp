@@ -5,5 +5,5 @@ namespace weightgauge::portable {
 }  // namespace weightgauge::portable
 
 namespace weightgauge {
-const Kernels portable_kernels = portable::made_here("portable");
+constexpr Kernels portable_kernels = portable::made_here("portable");
 }  // namespace weightgauge

@@ -1,0 +1,154 @@
+"""The counting loops: every instruction set, thread count and chunk size gives the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import weightgauge as wg
+from samples import FORMATS, NARROW
+from weightgauge import _core
+from weightgauge.arrays import array_view
+
+LEVELS = str(_core.build_info()["kernels_available"]).split(", ")
+# Two stretches of pairs of bytes and then some; odd, so that every loop has a tail.
+N = 150_001
+PATTERNS = ("uniform", "normal", "half_zeros", "one", "sixteen", "sorted", "alternating")
+
+
+@pytest.fixture(autouse=True)
+def _usual_kernels_afterwards():
+    yield
+    _core.use_kernels("auto")
+
+
+def drawn(spelling: str, pattern: str) -> np.ndarray:
+    """Return N codes of a format, as raw unsigned integers."""
+    rng = np.random.default_rng(5)
+    dtype = FORMATS[spelling]
+    raw = np.dtype(f"u{dtype.itemsize}")
+    if pattern == "uniform":  # every code there is, NaN and infinities among them
+        return np.frombuffer(rng.bytes(N * raw.itemsize), raw)
+    normal = rng.normal(0, 0.5, N).astype(dtype).view(raw)
+    if pattern == "half_zeros":
+        return np.where(rng.random(N) < 0.5, raw.type(0), normal)
+    if pattern == "one":
+        return np.full(N, normal[0])
+    if pattern == "sixteen":
+        return rng.choice(normal[:16], N)
+    if pattern == "sorted":
+        return np.sort(normal)
+    if pattern == "alternating":
+        return np.where(np.arange(N) % 2 == 0, normal[0], normal[1])
+    return normal
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("spelling", NARROW)
+def test_counts_are_those_of_numpy(spelling, pattern, level):
+    _core.use_kernels(level)
+    raw = drawn(spelling, pattern)
+    histogram = wg.magnitude_histogram(raw.view(FORMATS[spelling]))
+    with np.errstate(invalid="ignore"):
+        if spelling == "F4":  # one code in the low half of a byte; the rest does not count
+            values = np.abs((raw & 0x0F).view(FORMATS[spelling]).astype(np.float64))
+        else:
+            values = np.abs(raw.view(FORMATS[spelling]).astype(np.float64))
+    finite = values[np.isfinite(values)]
+    magnitudes, counts = np.unique(finite[finite != 0], return_counts=True)
+    np.testing.assert_array_equal(histogram.magnitudes, magnitudes)
+    np.testing.assert_array_equal(histogram.counts, counts)
+    assert histogram.zeros == np.count_nonzero(values == 0)
+    assert histogram.nan == np.count_nonzero(np.isnan(values))
+    assert histogram.inf == np.count_nonzero(np.isinf(values))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_f32_bins_hold_every_element(pattern, level):
+    _core.use_kernels(level)
+    values = drawn("F32", pattern).view(np.float32)
+    histogram = wg.magnitude_histogram(values)
+    finite = np.abs(values[np.isfinite(values)].astype(np.float64))
+    assert histogram.n == np.count_nonzero(finite)
+    assert histogram.zeros == np.count_nonzero(finite == 0)
+    assert histogram.nan == np.count_nonzero(np.isnan(values))
+    assert histogram.inf == np.count_nonzero(np.isinf(values))
+    assert histogram.max == finite.max()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_f32_that_was_bf16_is_counted_exactly(level):
+    _core.use_kernels(level)
+    values = drawn("BF16", "normal").view(ml_dtypes.bfloat16)
+    upcast = wg.magnitude_histogram(values.astype(np.float32))
+    stored = wg.magnitude_histogram(values)
+    assert upcast.exact
+    np.testing.assert_array_equal(upcast.magnitudes, stored.magnitudes)
+    np.testing.assert_array_equal(upcast.counts, stored.counts)
+
+
+def test_a_block_of_bf16_inside_f32_is_not_lost():
+    values = drawn("F32", "normal").view(np.float32).copy()
+    values[:5000] = values[:5000].astype(ml_dtypes.bfloat16).astype(np.float32)
+    tiny = np.float32(1e-44)  # subnormal: shares its bin with zero
+    values[5000:5003] = [0, tiny, -tiny]
+    histogram = wg.magnitude_histogram(values)
+    assert (histogram.n, histogram.zeros, histogram.exact) == (N - 1, 1, False)
+    assert histogram.magnitudes[0] == pytest.approx(float(tiny), rel=1e-6)  # mean of the bin
+
+
+def digest(values: np.ndarray, *, threads: int, chunk_bytes: int) -> str:
+    options = _core.ScanOptions(
+        trim="mid_80",
+        paper=None,
+        exact=False,
+        fit=True,
+        keep_histogram=True,
+        probabilities=[],
+        threads=threads,
+        chunk_bytes=chunk_bytes,
+    )
+    found = _core.scan_array(array_view(values), progress=None, options=options)
+    histogram, fit = found.histogram, found.fit
+    numbers = [fit.k, fit.lam, fit.r2, fit.ks, fit.k_se, fit.ln_lambda_se, found.rms, found.max]
+    numbers += [found.zeros, found.nans, found.infs]
+    parts = [np.asarray(histogram.keys), np.asarray(histogram.counts), histogram.residuals]
+    data = b"".join(np.ascontiguousarray(part).tobytes() for part in (*parts, np.array(numbers)))
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("spelling", FORMATS)
+def test_neither_instruction_set_nor_threads_nor_chunks_change_a_bit(spelling):
+    values = drawn(spelling, "half_zeros").view(FORMATS[spelling])
+    found = set()
+    for level in LEVELS:
+        _core.use_kernels(level)
+        for threads in (1, 2, 3, 7):
+            for chunk_bytes in (4096, 100_001, 1 << 20):
+                found.add(digest(values, threads=threads, chunk_bytes=chunk_bytes))
+    assert len(found) == 1
+
+
+def test_the_environment_names_a_level():
+    script = "from weightgauge import _core; print(_core.build_info()['kernels'])"
+    for wish, expected in [("portable", "portable"), ("auto", LEVELS[-1]), ("", LEVELS[-1])]:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={"WEIGHTGAUGE_KERNELS": wish},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == expected
+
+
+def test_an_unknown_level_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"WEIGHTGAUGE_KERNELS='sse9'.*auto, portable"):
+        _core.use_kernels("sse9")
