@@ -157,6 +157,9 @@ def test_hostile_names_are_inert_everywhere(command, form, tmp_path, write_check
         assert "[bold]x[/bold]" in result.stdout
 
 
+FOUND = ["architecture", "tensors", "totals"]
+
+
 def test_ls_human(small):
     result = run("ls", small)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -167,7 +170,9 @@ def test_ls_human(small):
 
 def test_ls_json_and_csv(small):
     document = json.loads(run("ls", small, "--json").stdout)
-    assert list(document) == ["schema_version", "weightgauge", "model", "tensors", "totals"]
+    assert list(document) == ["schema_version", "weightgauge", "model", *FOUND]
+    (tower,) = document["architecture"]["towers"]
+    assert (tower["tower"], tower["hidden"], tower["blocks"], tower["heads"]) == (None, 32, 2, None)
     assert document["totals"] == {"tensors": 7, "elements": 7424, "bytes": 29696, "files": 1}
     assert document["tensors"][1] == {
         "tensor": "model.layers.0.self_attn.q_proj.weight",

@@ -23,7 +23,8 @@ SLICE_FIELDS = [
 ]
 KIND_FIELDS = ["kind", "slices", "k_median", "k_min", "k_max", "lambda_median", "r2_median"]
 DOCUMENT_FIELDS = [
-    *("schema_version", "weightgauge", "model", "protocol", "trim", "exact", "slices", "kinds"),
+    *("schema_version", "weightgauge", "model", "protocol", "trim", "exact"),
+    *("architecture", "slices", "kinds"),
 ]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.architecture import Architecture, architecture_of
 from weightgauge.checkpoint import Checkpoint, TensorInfo, open_checkpoint
-from weightgauge.components import KINDS, Component, classify
+from weightgauge.components import KINDS, TOWERS, Component, classify
 from weightgauge.errors import MissingExtraError, printable
 from weightgauge.options import IO_MODES, PROTOCOLS, TRIMS, check_choice
 from weightgauge.records import FITTED, as_row, columns
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["KindSummary", "ModelFit", "SliceFit", "fit"]
 
 SCHEMA_VERSION = 1
-_TOWERS = (None, "encoder", "decoder", "vision", "audio", "text")
 _NAN = float("nan")
 
 
@@ -149,7 +149,9 @@ class ModelFit:
     kinds : tuple of KindSummary
         One for each kind that occurs, in the order of `weightgauge.components.KINDS`.
     warnings : tuple of str
-        What is odd about the checkpoint or the choice of tensors.
+        What is odd about the checkpoint, its configuration or the choice of tensors.
+    architecture : Architecture
+        Heads, experts and other facts about each tower of the checkpoint.
     """
 
     model: str
@@ -159,6 +161,7 @@ class ModelFit:
     slices: tuple[SliceFit, ...]
     kinds: tuple[KindSummary, ...]
     warnings: tuple[str, ...]
+    architecture: Architecture = field(default_factory=Architecture)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document: plain values, None for what does not apply.
@@ -167,7 +170,7 @@ class ModelFit:
         -------
         dict
             ``schema_version``, ``weightgauge`` (version), ``model``, ``protocol``, ``trim``,
-            ``exact``, ``slices`` and ``kinds`` (a list of dicts each).
+            ``exact``, ``architecture``, and ``slices`` and ``kinds`` (a list of dicts each).
         """
         from weightgauge import __version__
 
@@ -178,6 +181,7 @@ class ModelFit:
             "protocol": self.protocol,
             "trim": self.trim,
             "exact": self.exact,
+            "architecture": self.architecture.to_dict(),
             "slices": self.to_dicts(),
             "kinds": [kind.to_dict() for kind in self.kinds],
         }
@@ -282,13 +286,10 @@ def fit(
 
     checkpoint = open_checkpoint(model)
     chosen, warnings = choose(checkpoint.tensors, include=include, exclude=exclude)
-    component_of = dict(
-        zip(
-            (tensor.name for tensor in checkpoint.tensors),
-            classify(checkpoint.tensors),
-            strict=True,
-        )
-    )
+    components = classify(checkpoint.tensors)
+    names = (tensor.name for tensor in checkpoint.tensors)
+    component_of = dict(zip(names, components, strict=True))
+    architecture = architecture_of(checkpoint.tensors, components, checkpoint.config)
     found = scan_checkpoint(
         checkpoint,
         chosen,
@@ -313,7 +314,8 @@ def fit(
         exact=exact,
         slices=tuple(slices),
         kinds=_summaries(slices),
-        warnings=(*_noted(checkpoint), *warnings),
+        warnings=(*_noted(checkpoint), *architecture.warnings, *warnings),
+        architecture=architecture,
     )
 
 
@@ -353,7 +355,7 @@ def _place(item: SliceFit) -> tuple[int, int, int, int, int, str]:
     """Sort key: tower; embeddings, blocks by number, the rest; kind; expert; name."""
     outside = 0 if item.kind == "embed" else 2
     return (
-        _TOWERS.index(item.tower),
+        TOWERS.index(item.tower),
         outside if item.block is None else 1,
         -1 if item.block is None else item.block,
         KINDS.index(item.kind),

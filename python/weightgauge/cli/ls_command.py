@@ -10,9 +10,11 @@ from weightgauge.cli.options import model_argument, output_options
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from weightgauge.architecture import Architecture
     from weightgauge.checkpoint import Checkpoint
+    from weightgauge.components import Component
 
 _FIELDS = ("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "bytes")
 
@@ -23,8 +25,9 @@ _FIELDS = ("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "byte
 def command(model: str, output: Output) -> None:
     """List the tensors of MODEL with their kind, block, dtype, shape and size.
 
-    Only headers are read. A matrix whose name is in no table of known models is of the kind
-    'other'; it is fitted like all, but never counted into another kind.
+    Below, a line for each tower tells heads, experts and how q, k and v are stored, as far as
+    config.json and shapes say. Only headers are read. A matrix whose name is in no table of known
+    models is of the kind 'other'; it is fitted like all, but never counted into another kind.
 
     \b
     Examples:
@@ -34,25 +37,27 @@ def command(model: str, output: Output) -> None:
     """  # noqa: D301
     output.check(model)
 
+    from weightgauge.architecture import architecture_of
     from weightgauge.checkpoint import open_checkpoint
     from weightgauge.cli.progress import scan_progress
+    from weightgauge.components import classify
 
     with scan_progress(quiet=output.quiet):
         checkpoint = open_checkpoint(model)
-    rows = _rows(checkpoint)
+    components = classify(checkpoint.tensors)
+    architecture = architecture_of(checkpoint.tensors, components, checkpoint.config)
+    rows = _rows(checkpoint, components)
     totals = {
         "tensors": len(rows),
         "elements": sum(tensor.size for tensor in checkpoint.tensors),
         "bytes": sum(tensor.nbytes for tensor in checkpoint.tensors),
         "files": len(checkpoint.shards),
     }
-    output.write(_text(checkpoint.model, rows, totals, output))
-    output.warn(*checkpoint.warnings)
+    output.write(_text(checkpoint.model, rows, totals, architecture, output))
+    output.warn(*checkpoint.warnings, *architecture.warnings)
 
 
-def _rows(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    from weightgauge.components import classify
-
+def _rows(checkpoint: Checkpoint, components: Sequence[Component]) -> list[dict[str, Any]]:
     return [
         {
             "tensor": tensor.name,
@@ -64,11 +69,17 @@ def _rows(checkpoint: Checkpoint) -> list[dict[str, Any]]:
             "shape": list(tensor.shape),
             "bytes": tensor.nbytes,
         }
-        for tensor, place in zip(checkpoint.tensors, classify(checkpoint.tensors), strict=True)
+        for tensor, place in zip(checkpoint.tensors, components, strict=True)
     ]
 
 
-def _text(model: str, rows: list[dict[str, Any]], totals: dict[str, int], output: Output) -> str:
+def _text(
+    model: str,
+    rows: list[dict[str, Any]],
+    totals: dict[str, int],
+    architecture: Architecture,
+    output: Output,
+) -> str:
     from weightgauge.cli.data import csv_text, json_text
 
     if output.format == "csv":
@@ -77,11 +88,19 @@ def _text(model: str, rows: list[dict[str, Any]], totals: dict[str, int], output
         from weightgauge import __version__
 
         head = {"schema_version": 1, "weightgauge": __version__, "model": model}
-        return json_text({**head, "tensors": rows, "totals": totals})
-    return _human(model, rows, totals, output)
+        facts = {"architecture": architecture.to_dict()}
+        return json_text({**head, **facts, "tensors": rows, "totals": totals})
+    return _human(model, rows, totals, architecture, output)
 
 
-def _human(model: str, rows: list[dict[str, Any]], totals: dict[str, int], output: Output) -> str:
+def _human(
+    model: str,
+    rows: list[dict[str, Any]],
+    totals: dict[str, int],
+    architecture: Architecture,
+    output: Output,
+) -> str:
+    from weightgauge.cli.architecture_view import architecture_lines
     from weightgauge.cli.data import shape_text
     from weightgauge.cli.page import Column
     from weightgauge.errors import printable
@@ -109,6 +128,8 @@ def _human(model: str, rows: list[dict[str, Any]], totals: dict[str, int], outpu
         [[cell(row, field) for field in fields] for row in rows],
     )
     page.line("")
+    for line in architecture_lines(architecture):
+        page.prose(line)
     files = "1 file" if totals["files"] == 1 else f"{totals['files']:,} files"
     page.line(
         f"{totals['tensors']:,} tensors, {totals['elements']:,} elements, "

@@ -3,5 +3,6 @@
 from weightgauge.components.classify import Component, classify
 from weightgauge.components.siblings import TensorLike
 from weightgauge.components.table import KINDS, MATRIX_KINDS
+from weightgauge.components.vocabulary import TOWERS
 
-__all__ = ["KINDS", "MATRIX_KINDS", "Component", "TensorLike", "classify"]
+__all__ = ["KINDS", "MATRIX_KINDS", "TOWERS", "Component", "TensorLike", "classify"]

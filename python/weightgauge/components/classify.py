@@ -5,23 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weightgauge.components.names import (
-    ends_with,
-    leaf,
-    place_of,
-    stem,
-    template,
-    without,
-)
+from weightgauge.components.names import ends_with, leaf, stem, without
+from weightgauge.components.places import places_of
 from weightgauge.components.siblings import FAMILIES_BY_LEAF, NAMED_BY_LEAF, Siblings, TensorLike
-from weightgauge.components.table import (
-    BIAS,
-    HEAD_LIKE_EMBED,
-    NORM,
-    NORM_WEIGHT,
-    O_BESIDE_QKV,
-    ROOT,
-)
+from weightgauge.components.table import HEAD_LIKE_EMBED
+from weightgauge.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,42 +64,44 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
     >>> classify([weight])[0].kind, classify([weight])[0].block
     ('q', 11)
     """
-    templates = [template(tensor.name) for tensor in tensors]
-    siblings = Siblings(tensors, templates)
+    places = places_of([tensor.name for tensor in tensors])
+    siblings = Siblings(
+        dict.fromkeys(
+            (template, tensor.shape)
+            for tensor, (template, _, _, _) in zip(tensors, places, strict=True)
+        )
+    )
     # A checkpoint has few templates and many tensors; nothing else of a name decides its kind.
     known: dict[tuple[str, int, str], str] = {}
     components = []
-    for tensor, blanked in zip(tensors, templates, strict=True):
-        key = (blanked, len(tensor.shape), tensor.dtype)
-        if key not in known:
-            known[key] = _kind(blanked, tensor, siblings)
-        block, tower, expert = place_of(tensor.name)
-        components.append(Component(known[key], block, tower, expert))
+    for tensor, (template, block, tower, expert) in zip(tensors, places, strict=True):
+        key = (template, len(tensor.shape), tensor.dtype)
+        kind = known.get(key)
+        if kind is None:
+            kind = known[key] = _kind(template, tensor, siblings)
+        components.append(Component(kind, block, tower, expert))
     return components
 
 
-def _kind(blanked: str, tensor: TensorLike, siblings: Siblings) -> str:
-    path = stem(blanked)
+def _kind(template: str, tensor: TensorLike, siblings: Siblings) -> str:
+    path = stem(template)
     matrix = None
     if path is not None and len(tensor.shape) >= 2:
         matrix = (
-            _named_kind(path, siblings)
-            or _ffn_kind(path, siblings)
+            _named_kind(path)
+            or _family_kind(path, siblings)
             or _head_kind(path, tensor.shape, siblings)
         )
     return matrix or _vector_kind(tensor)
 
 
-def _named_kind(path: str, siblings: Siblings) -> str | None:
-    for tail, kind in NAMED_BY_LEAF.get(leaf(path), ()):
-        if ends_with(path, tail):
-            return kind
-    tail, fused = O_BESIDE_QKV
-    prefix = without(path, tail)
-    return "o" if prefix is not None and siblings.has(prefix, fused) else None
+def _named_kind(path: str) -> str | None:
+    return next(
+        (kind for tail, kind in NAMED_BY_LEAF.get(leaf(path), ()) if ends_with(path, tail)), None
+    )
 
 
-def _ffn_kind(path: str, siblings: Siblings) -> str | None:
+def _family_kind(path: str, siblings: Siblings) -> str | None:
     for family in FAMILIES_BY_LEAF.get(leaf(path), ()):
         for tail, kind in family.kinds.items():
             prefix = without(path, tail)

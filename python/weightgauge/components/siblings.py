@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from weightgauge.components.names import ends_with, join, leaf, stem, template, without
-from weightgauge.components.table import EXPERT_TEMPLATE, FFN_FAMILIES, NAMED, Family
+from weightgauge.components.names import ends_with, join, leaf, stem, without
+from weightgauge.components.table import FAMILIES, NAMED, Family
+from weightgauge.components.vocabulary import EXPERT_TEMPLATE
+
+_Shape = tuple[int, ...]
 
 
 class TensorLike(Protocol):
@@ -33,47 +36,37 @@ class Siblings:
     parameter names without the numbers of blocks and experts.
     """
 
-    def __init__(self, tensors: Sequence[TensorLike], templates: Sequence[str]) -> None:
-        self._paths: set[str] = set()
-        self._embed_shapes: set[tuple[int, ...]] = set()
-        self._related: set[tuple[str, Family]] = set()
-        related: dict[str, tuple[int, ...]] = {}
-        leaves: dict[str, str] = {}
-        for tensor, blanked in zip(tensors, templates, strict=True):
-            last = leaves.get(blanked)
-            if last is None:
-                last = leaves[blanked] = self._note(blanked)
-            if last in _RELATED_LEAVES:
-                related[stem(tensor.name) or ""] = tensor.shape
-            elif last in _EMBED_TAILS and any(
-                ends_with(stem(blanked) or "", tail) for tail in _EMBED_TAILS[last]
-            ):
-                self._embed_shapes.add(tensor.shape)
-        self._relate(related)
+    def __init__(self, weights: Iterable[tuple[str, _Shape]]) -> None:
+        self._shapes: dict[str, list[_Shape]] = {}
+        for template, shape in weights:
+            path = stem(template)
+            if path is not None:
+                self._shapes.setdefault(path, []).append(shape)
+        self._related = set(self._relations())
+        self._embed_shapes = {
+            shape
+            for path, shapes in self._shapes.items()
+            if any(ends_with(path, tail) for tail in _EMBED_TAILS.get(leaf(path), ()))
+            for shape in shapes
+        }
 
-    def _note(self, blanked: str) -> str:
-        """Note a template seen for the first time; return the last component of its path."""
-        path = stem(blanked)
-        if path is None:
-            return ""
-        self._paths.add(path)
-        return leaf(path)
-
-    def _relate(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        """Note under which prefixes the shapes are as a family wants them."""
-        for path, first in shapes.items():
+    def _relations(self) -> Iterator[tuple[str, Family]]:
+        """Tell under which prefixes the shapes are as a family wants them."""
+        for path, shapes in self._shapes.items():
             for family in FAMILIES_BY_LEAF.get(leaf(path), ()):
-                relation, first_name, second_name = family.relation
-                prefix = without(path, first_name) if relation else None
+                relation, first, second = family.relation
+                prefix = without(path, first) if relation else None
                 if prefix is None:
                     continue
-                second = shapes.get(join(prefix, second_name))
-                if second is not None and _RELATIONS[relation](first, second):
-                    self._related.add((template(prefix), family))
+                others = self._shapes.get(join(prefix, second), ())
+                related = _RELATIONS[relation]
+                # Blocks differ in few shapes; a hostile file could have any number.
+                if any(related(a, b) for a in shapes[:_MOST] for b in others[:_MOST]):
+                    yield prefix, family
 
     def has(self, prefix: str, tail: str) -> bool:
         """Whether `prefix.tail` is a weight, in any block."""
-        return join(prefix, tail) in self._paths
+        return join(prefix, tail) in self._shapes
 
     def fit(self, family: Family, prefix: str) -> bool:
         """Whether the weights under `prefix` are named after a family."""
@@ -84,7 +77,7 @@ class Siblings:
             return False
         return all(self.has(prefix, name) for name in family.neighbours)
 
-    def is_head(self, name: str, shape: tuple[int, ...]) -> bool:
+    def is_head(self, name: str, shape: _Shape) -> bool:
         """Whether a matrix at the end of a model has the shape of an embedding table.
 
         Where there is no embedding to compare with, `proj_out` (the head of Whisper) must at least
@@ -95,17 +88,27 @@ class Siblings:
         return len(shape) == 2 and shape[0] > shape[1]
 
 
-def _twice(wide: tuple[int, ...], narrow: tuple[int, ...]) -> bool:
-    """Whether a first projection has two rows for every column of the second: two in one."""
-    return len(wide) >= 2 and len(narrow) >= 2 and wide[0] == 2 * narrow[1] > 0
+def _twice(wide: _Shape, narrow: _Shape) -> bool:
+    """Whether a first projection has two outputs for every input of the second: two in one.
+
+    The second leads back to the inputs of the first. Where the sizes of blocks differ, that keeps
+    one block from being taken for a part of another. Stacked experts may be stored either way.
+    """
+    if len(wide) != len(narrow) or len(wide) not in (2, 3) or wide[:-2] != narrow[:-2]:
+        return False
+    (rows, columns), (outputs, inputs) = wide[-2:], narrow[-2:]
+    plain = (rows, columns) == (2 * inputs, outputs)
+    turned = len(wide) == 3 and (rows, columns) == (inputs, 2 * outputs)
+    return rows * columns > 0 and (plain or turned)
 
 
-def _turned(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+def _turned(first: _Shape, second: _Shape) -> bool:
     """Whether one shape is the other transposed; square matrices do not tell."""
     return len(first) == 2 and first[0] != first[1] and second == first[::-1]
 
 
 _RELATIONS = {"twice": _twice, "turned": _turned}
+_MOST = 64
 
 NAMED_BY_LEAF: dict[str, list[tuple[str, str]]] = {}
 for _kind, _tails in NAMED:
@@ -113,11 +116,10 @@ for _kind, _tails in NAMED:
         NAMED_BY_LEAF.setdefault(leaf(_tail), []).append((_tail, _kind))
 
 FAMILIES_BY_LEAF: dict[str, list[Family]] = {}
-for _family in FFN_FAMILIES:
+for _family in FAMILIES:
     for _leaf in dict.fromkeys(map(leaf, _family.kinds)):
         FAMILIES_BY_LEAF.setdefault(_leaf, []).append(_family)
 
-_RELATED_LEAVES = frozenset(leaf(n) for f in FFN_FAMILIES for n in f.relation[1:] if n)
 _EMBED_TAILS = {
     last: [tail for tail, kind in rows if kind == "embed"]
     for last, rows in NAMED_BY_LEAF.items()

@@ -1,22 +1,25 @@
 """All that is known about parameter names, as two tables.
 
-`NAMED` lists weights that their own name identifies. `FFN_FAMILIES` lists feed-forward weights,
-whose meaning depends on what lies beside them: `up_proj` is half of a gated pair next to
-`gate_proj` and a plain input projection without it; `w2` is a down, an up or a gate projection,
-depending on the family. A name that is in neither table stays `other`.
+`NAMED` lists weights that their own name identifies. `FAMILIES` lists weights whose meaning depends
+on what lies beside them: `up_proj` is half of a gated pair next to `gate_proj` and a plain input
+projection without it; `w2` is a down, an up or a gate projection, depending on the family. A name
+that is in neither table stays `other`.
+
+A new family of models needs lines here and nothing else, unless its blocks or towers have names of
+their own: those are in `vocabulary`.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
 MATRIX_KINDS = (
     "embed",
-    *("q", "k", "v", "qkv", "o"),
-    *("gate", "up", "gate_up", "down", "ffn_in", "ffn_out"),
-    *("router", "head"),
+    *("q_a", "q_b", "q", "kv_a", "kv_b", "k", "v", "kv", "qkv", "o", "ssm"),
+    *("router", "gate", "up", "gate_up", "down", "ffn_in", "ffn_out"),
+    "head",
+    *("lora_a", "lora_b"),
 )
 """Kinds of weight matrices, in the order in which data flows through a block."""
 
@@ -24,34 +27,38 @@ KINDS = (*MATRIX_KINDS, "norm", "bias", "other")
 """Every kind there is, in the order of tables."""
 
 # Names are written as the last components of a parameter's path without `.weight`. `@attn` stands
-# for one component out of ATTENTION, `@root` for the top of the model.
-ATTENTION = frozenset(
-    (
-        *("attn", "self_attn", "cross_attn", "encoder_attn", "linear_attn", "attn1", "attn2"),
-        *("attention", "self_attention", "cross_attention", "crossattention"),
-        *("SelfAttention", "EncDecAttention"),
-    )
-)
-ROOT = frozenset(("", "model", "transformer", "language_model"))
-
+# for the name of any attention module, `@root` for the top of the model.
 NAMED: tuple[tuple[str, str], ...] = (
-    # Fused projections come first.
-    ("qkv", "query_key_value qkv_proj Wqkv wqkv W_pack linear_qkv in_proj_weight"),
-    ("qkv", "to_qkv to_added_qkv in_proj_qkvz @attn.qkv attn.c_attn"),
+    # Low-rank adapters, whatever weight they adapt.
+    ("lora_a", "lora_A lora_A.default lora_a lora_down lora.down lora_embedding_A"),
+    ("lora_b", "lora_B lora_B.default lora_b lora_up lora.up lora_embedding_B"),
+    # Fused projections.
+    ("qkv", "query_key_value qkv_proj Wqkv wqkv W_pack linear_qkv in_proj_weight att_proj"),
+    ("qkv", "to_qkv to_added_qkv in_proj_qkv in_proj_qkvz @attn.qkv attn.c_attn"),
+    ("qkv", "attention.self.in_proj"),
+    ("kv", "crossattention.c_attn"),
     ("gate_up", "gate_up_proj mlp.Wi"),
+    # Multi-head latent attention.
+    ("q_a", "q_a_proj @attn.wq_a"),
+    ("q_b", "q_b_proj @attn.wq_b"),
+    ("kv_a", "kv_a_proj_with_mqa @attn.wkv_a"),
+    ("kv_b", "kv_b_proj @attn.wkv_b"),
     # Attention.
-    ("q", "q_proj query_proj q_lin to_q add_q_proj q_proj_weight attention.wq"),
-    ("q", "@attn.query @attn.self.query SelfAttention.q EncDecAttention.q"),
-    ("k", "k_proj key_proj k_lin to_k add_k_proj k_proj_weight attention.wk"),
-    ("k", "@attn.key @attn.self.key SelfAttention.k EncDecAttention.k"),
-    ("v", "v_proj value_proj v_lin to_v add_v_proj v_proj_weight attention.wv"),
-    ("v", "@attn.value @attn.self.value SelfAttention.v EncDecAttention.v"),
-    ("o", "@attn.o_proj @attn.out_proj @attn.dense @attn.output.dense @attn.c_proj @attn.Wo"),
-    ("o", "@attn.linear_proj attention.wo SelfAttention.o EncDecAttention.o"),
-    ("o", "out_lin to_out.0 to_add_out"),
+    ("q", "q_proj query_proj q_lin to_q add_q_proj q_proj_weight @attn.wq @attn.q @attn.linear_q"),
+    ("q", "@attn.query @attn.self.query @attn.q_head @attn.Wq crossattention.q_attn"),
+    ("k", "k_proj key_proj k_lin to_k add_k_proj k_proj_weight @attn.wk @attn.k @attn.linear_k"),
+    ("k", "@attn.key @attn.self.key @attn.k_head @attn.Wk"),
+    ("v", "v_proj value_proj v_lin to_v add_v_proj v_proj_weight @attn.wv @attn.v @attn.linear_v"),
+    ("v", "@attn.value @attn.self.value @attn.v_head @attn.Wv"),
+    ("o", "o_proj @attn.out_proj @attn.dense @attn.output.dense @attn.c_proj @attn.Wo @attn.wo"),
+    ("o", "@attn.linear_proj @attn.linear_out @attn.projection_layer @attn.o attn_out out_lin"),
+    ("o", "to_out.0 to_add_out"),
     # Routers of experts.
-    ("router", "mlp.gate block_sparse_moe.gate mlp.router feed_forward.router"),
-    ("router", "router.layer router.classifier shared_expert_gate"),
+    (
+        "router",
+        "mlp.gate mlp.gate.wg mlp.router.gate block_sparse_moe.gate block_sparse_moe.router",
+    ),
+    ("router", "mlp.router feed_forward.router router.layer router.classifier shared_expert_gate"),
     # Feed-forward weights that need no neighbour to be told.
     ("gate", "gate_proj wi_0"),
     ("up", "wi_1"),
@@ -59,14 +66,15 @@ NAMED: tuple[tuple[str, str], ...] = (
     # Both ends.
     ("embed", "embed_tokens wte wpe word_embeddings tok_embeddings embed_in @root.shared"),
     ("embed", "token_embedding position_embedding position_embeddings token_type_embeddings"),
-    ("embed", "embed_positions"),
-    ("head", "lm_head lm_head.decoder cls.predictions.decoder embed_out vocab_projector"),
+    ("embed", "embed_positions embed_tokens_per_layer @root.embeddings @root.embed"),
+    ("head", "lm_head lm_head.decoder lm_head.out_proj predictions.decoder embed_out"),
+    ("head", "vocab_projector generator_lm_head lm_loss"),
 )
 
 
 @dataclass(frozen=True)
 class Family:
-    """One way in which feed-forward weights are named.
+    """One way in which weights are named that lie in one layer.
 
     Attributes
     ----------
@@ -75,8 +83,8 @@ class Family:
     beside : str
         Names that must lie in the same layer; without them the name is enough.
     shape : str
-        `twice a b`: rows of a = 2 x columns of b. `turned a b`: b has the shape of a transposed.
-        It is enough to see it in one block.
+        `twice a b`: a has two rows for every column of b. `turned a b`: b has the shape of a
+        transposed. It is enough to see it in one block.
     lone_expert : bool
         The family holds for a weight under `experts.N.` without any of its siblings.
     """
@@ -103,8 +111,39 @@ class Family:
         return name, first, second
 
 
+def _two_layers(first: str, second: str, beside: str = "") -> tuple[Family, Family]:
+    """Two layers of which the first holds gate and up in one if it has twice the rows."""
+    return (
+        Family(f"{first}=gate_up {second}=down", beside, shape=f"twice {first} {second}"),
+        Family(f"{first}=ffn_in {second}=ffn_out", beside),
+    )
+
+
 # The first family that fits decides.
-FFN_FAMILIES = (
+FAMILIES = (
+    # Output projections whose name says nothing without the inputs beside them.
+    Family("attn.proj=o", "attn.qkv"),
+    Family("attn.proj=o", "attn.q"),
+    Family("img_attn.proj=o", "img_attn.qkv"),
+    Family("txt_attn.proj=o", "txt_attn.qkv"),
+    Family("attention.proj=o", "attention.qkv"),
+    Family("attention.output=o", "attention.query"),
+    Family("attention.post_proj=o", "attention.q_head"),
+    Family("window_attn.proj=o", "window_attn.qkv"),
+    Family("channel_attn.proj=o", "channel_attn.qkv"),
+    Family("attn.out=o", "attn.query"),
+    Family("cross_attn.out=o", "cross_attn.query"),
+    Family("self_attn.projection=o", "self_attn.qkv"),
+    Family("mixer.out_proj=o", "mixer.Wqkv"),
+    Family("wo=o", "wqkv"),
+    # State space layers.
+    Family(
+        "mixer.in_proj=ssm mixer.x_proj=ssm mixer.dt_proj=ssm mixer.out_proj=ssm", "mixer.in_proj"
+    ),
+    Family(
+        "mamba.in_proj=ssm mamba.x_proj=ssm mamba.dt_proj=ssm mamba.out_proj=ssm", "mamba.in_proj"
+    ),
+    # Feed-forward layers.
     Family("up_proj=up down_proj=down", "gate_proj"),
     Family("down_proj=down", "gate_up_proj"),
     Family("up_proj=ffn_in down_proj=ffn_out"),
@@ -120,53 +159,51 @@ FFN_FAMILIES = (
     Family("fc1_g=gate fc1_x=up fc2=down", "fc1_g fc1_x"),
     Family("fc11=up fc12=gate fc2=down", "fc11 fc12"),
     Family("fc0=ffn_in fc1=ffn_out", "fc0 fc1"),
-    Family("fc1=gate_up fc2=down", shape="twice fc1 fc2"),
-    Family("fc1=ffn_in fc2=ffn_out"),
+    *_two_layers("fc1", "fc2"),
+    Family("mlp.dense1=ffn_in mlp.dense2=ffn_out", "mlp.dense1 mlp.dense2"),
     Family("fc_in=ffn_in fc_out=ffn_out"),
     Family("mlp.c_fc=ffn_in mlp.c_proj=ffn_out"),
     Family("lin1=ffn_in lin2=ffn_out"),
+    *_two_layers("dense_h_to_4h", "dense_4h_to_h"),
+    *_two_layers("linear_fc1", "linear_fc2", "linear_fc1 linear_fc2"),
+    *_two_layers("ff_proj", "ff_out", "ff_proj ff_out"),
+    *_two_layers("ff.linear_in", "ff.linear_out", "ff.linear_in ff.linear_out"),
     Family(
-        "dense_h_to_4h=gate_up dense_4h_to_h=down",
-        shape="twice dense_h_to_4h dense_4h_to_h",
+        "ff.linear_1=gate ff.linear_2=up ff.out_projection=down",
+        "ff.linear_1 ff.linear_2 ff.out_projection",
     ),
-    Family("dense_h_to_4h=ffn_in dense_4h_to_h=ffn_out"),
-    Family("linear_fc1=gate_up linear_fc2=down", shape="twice linear_fc1 linear_fc2"),
-    Family("linear_fc1=ffn_in linear_fc2=ffn_out", "linear_fc1 linear_fc2"),
-    Family("ff.net.0.proj=gate_up ff.net.2=down", shape="twice ff.net.0.proj ff.net.2"),
-    Family("ff.net.0.proj=ffn_in ff.net.2=ffn_out"),
     Family(
-        "ff_context.net.0.proj=gate_up ff_context.net.2=down",
-        shape="twice ff_context.net.0.proj ff_context.net.2",
+        "feed_forward.linear_1=gate feed_forward.linear_3=up feed_forward.linear_2=down",
+        "feed_forward.linear_1 feed_forward.linear_2 feed_forward.linear_3",
     ),
-    Family("ff_context.net.0.proj=ffn_in ff_context.net.2=ffn_out"),
+    *_two_layers("ff.net.0.proj", "ff.net.2"),
+    *_two_layers("ffn.net.0.proj", "ffn.net.2"),
+    *_two_layers("ff_context.net.0.proj", "ff_context.net.2"),
+    *_two_layers("img_mlp.net.0.proj", "img_mlp.net.2"),
+    *_two_layers("txt_mlp.net.0.proj", "txt_mlp.net.2"),
+    *_two_layers("img_mlp.0", "img_mlp.2", "img_attn.qkv"),
+    *_two_layers("txt_mlp.0", "txt_mlp.2", "txt_attn.qkv"),
+    Family("proj_mlp=ffn_in", "attn.to_q proj_mlp proj_out"),
+    Family("ffn.0=ffn_in ffn.2=ffn_out", "ffn.0 ffn.2 self_attn.q"),
+    Family("ffn.0=ffn_in ffn.2=ffn_out", "ffn.0 ffn.2 multi_head_attention.Wq"),
+    Family("ffn.linear_1=ffn_in ffn.linear_2=ffn_out", "ffn.linear_1 ffn.linear_2"),
+    Family("proj_up_gate=gate proj_up=up proj_down=down", "proj_up_gate proj_up proj_down"),
+    Family("mlp.0=ffn_in mlp.2=ffn_out", "mlp.0 mlp.2 attn.query"),
     Family("intermediate.dense=ffn_in output.dense=ffn_out"),
+    Family("intermediate_query.dense=ffn_in output_query.dense=ffn_out"),
     Family("intermediate_dense=ffn_in output_dense=ffn_out", "intermediate_dense output_dense"),
     Family("ffn=ffn_in ffn_output=ffn_out", "ffn ffn_output"),
     Family("linear1=ffn_in linear2=ffn_out", "linear1 linear2 self_attn.out_proj"),
+    *_two_layers("input_linear", "output_linear", "input_linear output_linear"),
+    # Routers whose name is that of a gate elsewhere.
+    Family("feed_forward.gate=router", "feed_forward.experts.#.w1"),
+    Family("feed_forward.gate=router", "feed_forward.experts.gate_up_proj"),
+    Family("ffn.gate=router", "ffn.experts.#.w1"),
+    Family("mixer.gate=router", "mixer.experts.#.up_proj"),
+    Family("mixer.gate=router", "mixer.experts.up_proj"),
 )
 
-# `attn.proj` says nothing alone, but is the output projection beside a fused `attn.qkv`.
-O_BESIDE_QKV = ("attn.proj", "attn.qkv")
 # A head of these names is one only if it has the shape of an embedding table.
-HEAD_LIKE_EMBED = frozenset(["proj_out", "output", "output_layer", "decoder"])
-
-_BLOCK_WORDS = r"(?:layers?|h|blocks?|transformer_blocks|single_transformer_blocks|resblocks)"
-# Nine digits are more than any model needs and keep a hostile name from becoming a huge number.
-BLOCK = re.compile(rf"(?:^|\.){_BLOCK_WORDS}\.([0-9]{{1,9}})\.")
-EXPERT = re.compile(r"(?:^|\.)(?:local_)?experts\.(?:expert_)?([0-9]{1,9})\.")
-EXPERT_TEMPLATE = re.compile(r"(?:^|\.)(?:local_)?experts\.(?:expert_)?#$")
-NUMBERED = re.compile(
-    rf"((?:^|\.)(?:{_BLOCK_WORDS}|(?:local_)?experts)\.(?:expert_)?)[0-9]+(?=\.|$)"
+HEAD_LIKE_EMBED = frozenset(
+    ["proj_out", "output", "output_layer", "decoder", "head", "ff_out", "output_projection"]
 )
-
-TOWERS = {
-    "vision": "vision_model vision_tower vision_encoder vision image_encoder visual",
-    "text": "text_model text_tower text_encoder text_decoder language_model",
-    "audio": "audio_model audio_tower audio_encoder",
-    "encoder": "encoder",
-    "decoder": "decoder",
-}
-
-NORM = re.compile(r"norm|^ln(?:_|[0-9]|$)|_ln$", re.IGNORECASE)
-NORM_WEIGHT = frozenset(["weight", "gamma", "scale"])
-BIAS = re.compile(r"(?:^|_)bias$|^bias_[a-z0-9_]+$|^beta$|^b_(?:[QKVOU]|in|out)$")

@@ -1,0 +1,147 @@
+"""Numbers out of `config.json`, which may hold anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from weightgauge.architecture.spellings import KEYS, SECTIONS, TOWER_KEYS
+from weightgauge.errors import printable
+
+LARGEST = 10**7
+"""No model has more heads, blocks, experts or channels than this."""
+
+_VALUE_SHOWN = 60
+_LONGEST_SHOWN = 10**40
+
+
+class Settings:
+    """One section of a configuration.
+
+    Parameters
+    ----------
+    section : mapping
+        Names and values; empty if there is no configuration.
+    where : str
+        Path of the section in the file, such as "text_config"; empty for the top.
+    tower : str or None
+        The tower that is described.
+    warnings : list of str
+        Grows by what is wrong in the section.
+    """
+
+    def __init__(
+        self, section: Mapping[str, Any], where: str, tower: str | None, warnings: list[str]
+    ) -> None:
+        self.section = section
+        self.where = where
+        self._tower = tower
+        self._warnings = warnings
+
+    def number(self, fact: str, *, least: int = 1) -> tuple[str, int] | None:
+        """Read one fact.
+
+        Parameters
+        ----------
+        fact : str
+            A key of `KEYS`.
+        least : int
+            The smallest value that makes sense.
+
+        Returns
+        -------
+        tuple of str and int, or None
+            Key and value. None if there is none, if it differs from block to block, or, with a
+            warning, if it is no sensible number.
+        """
+        return next(self.numbers(fact, least=least), None)
+
+    def numbers(self, fact: str, *, least: int = 1) -> Iterator[tuple[str, int]]:
+        """Read a fact under each of its spellings; see `number`."""
+        own = TOWER_KEYS.get(self._tower or "", {}).get(fact, "")
+        for key in (*own.split(), *KEYS[fact].split()):
+            value = self._look_up(key)
+            if value is None or isinstance(value, (list, dict)):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                self.warn(key, value, "is no whole number")
+            elif not (least <= value <= LARGEST):
+                self.warn(key, value, "is no sensible number")
+            else:
+                yield key, value
+
+    def flag(self, *keys: str) -> bool | None:
+        """Return the first of these keys that is true or false."""
+        return next((v for key in keys if isinstance(v := self._look_up(key), bool)), None)
+
+    def text(self, key: str) -> str | None:
+        """Return a value that is text."""
+        value = self._look_up(key)
+        return value if isinstance(value, str) else None
+
+    def warn(self, key: str, value: object, problem: str) -> None:
+        """Note that a value is not used, and why."""
+        path = f"{self.where}.{key}" if self.where else key
+        self._warnings.append(
+            f"config.json: {path} = {_shown(value)} {problem}; it is left out of account"
+        )
+
+    def _look_up(self, key: str) -> Any:
+        value: Any = self.section
+        for step in key.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        return value
+
+
+def section_of(
+    config: Mapping[str, Any], tower: str | None, towers: frozenset[str | None]
+) -> tuple[str, Mapping[str, Any]]:
+    """Find the section of a configuration that describes a tower.
+
+    Parameters
+    ----------
+    config : mapping
+        The whole of it.
+    tower : str or None
+        Which tower.
+    towers : frozenset
+        All towers of the checkpoint that have blocks.
+
+    Returns
+    -------
+    str
+        Where the section lies: its key, empty for the top level.
+    mapping
+        Its contents; empty if nothing describes the tower.
+    """
+    wanted = [tower] if tower else [] if "text" in towers else ["text"]
+    for name in wanted:
+        for key in SECTIONS[name].split():
+            section = config.get(key)
+            if isinstance(section, Mapping):
+                return key, section
+    return "", config if _is_about(config, tower, towers) else {}
+
+
+def _is_about(config: Mapping[str, Any], tower: str | None, towers: frozenset[str | None]) -> bool:
+    """Whether the top level of a configuration describes a tower.
+
+    That of a model with several towers describes its language model.
+    """
+    if len(towers) == 1 or tower == "text":
+        return True
+    if tower is None:
+        return "text" not in towers
+    if tower in ("vision", "audio"):
+        return False
+    return config.get("is_encoder_decoder") is True or not towers & {None, "text"}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) > _LONGEST_SHOWN:
+        # Python refuses to print very long ones.
+        return f"a number of {value.bit_length():,} bits"
+    if isinstance(value, str):
+        value = value[:_VALUE_SHOWN]
+    return printable(json.dumps(value), limit=_VALUE_SHOWN)

@@ -1,0 +1,71 @@
+"""Words that parameter names are made of: modules, blocks, stages, experts, towers, norms."""
+
+from __future__ import annotations
+
+import re
+
+ATTENTION = frozenset(
+    (
+        *("attn", "self_attn", "cross_attn", "encoder_attn", "linear_attn", "attn1", "attn2"),
+        *("attention", "self_attention", "cross_attention", "crossattention"),
+        *("encoder_decoder_attention", "multi_head_attention"),
+        *("cross_attn_token_to_image", "cross_attn_image_to_token", "final_attn_token_to_image"),
+        *("SelfAttention", "EncDecAttention", "LocalSelfAttention", "TransientGlobalSelfAttention"),
+        *("img_attn", "txt_attn", "window_attn", "channel_attn", "multihead_attn", "x_attn"),
+    )
+)
+"""Names of attention modules."""
+
+ROOT = frozenset(
+    (
+        *("", "model", "transformer", "backbone", "rwkv", "language_model"),
+        *("model.transformer", "model.language_model", "language_model.model"),
+    )
+)
+"""Paths of the top of a model."""
+
+BLOCK_WORDS = frozenset(
+    (
+        *("layer", "layers", "h", "block", "blocks", "resblocks", "transformer_blocks"),
+        *("single_transformer_blocks", "joint_blocks", "double_blocks", "single_blocks"),
+        *("noise_refiner", "context_refiner", "encoders"),
+    )
+)
+"""Lists of blocks: the number after such a word is that of a block. The outermost one counts."""
+
+STAGED_BLOCKS = frozenset(
+    (
+        ("layers", "blocks"),
+        ("stages", "blocks"),
+        ("stages", "layers"),
+        ("block", ""),
+        ("blocks", ""),
+    )
+)
+"""Lists of stages with the lists of blocks in each; the latter may have no name of their own."""
+
+EXPERT_WORDS = frozenset(("experts", "local_experts"))
+"""Lists of experts."""
+
+EXPERT_NAME = re.compile(r"(?:^|\.)(?:local_)?experts\.expert_([0-9]{1,9})\.")
+"""An expert whose number is part of its name."""
+
+EXPERT_TEMPLATE = re.compile(r"(?:^|\.)(?:local_)?experts\.#$")
+
+LONE_ADAPTERS = frozenset(("lora_a", "lora_b", "lora_embedding_A", "lora_embedding_B"))
+"""Low-rank adapters that are parameters themselves."""
+
+TOWERS = (None, "encoder", "decoder", "vision", "audio", "text")
+"""Every tower, in the order of tables; None where names do not say."""
+
+TOWER_WORDS = {
+    "vision": "vision_model vision_tower vision_encoder vision image_encoder visual image_embed",
+    "text": "text_model text_tower text_encoder text_decoder language_model",
+    "audio": "audio_model audio_tower audio_encoder audio_embed speech_encoder",
+    "encoder": "encoder",
+    "decoder": "decoder",
+}
+
+NORM = re.compile(r"norm|^ln(?:_|[0-9]|$)|_ln$", re.IGNORECASE)
+NORM_WEIGHT = frozenset(["weight", "gamma", "scale"])
+BIAS = re.compile(r"(?:^|_)bias$|^bias_[a-z0-9_]+$|^beta$|^b_(?:[QKVOU]|in|out)$")

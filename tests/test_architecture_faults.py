@@ -1,0 +1,151 @@
+"""Configurations that contradict the shapes or themselves: a warning each, and the fact unknown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import weightgauge as wg
+from towers import LATENT_CONFIG, described, latent, llama
+
+Q, K, OUT = (f"model.layers.0.self_attn.{name}_proj.weight" for name in "qko")
+RIGHT = {
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "hidden_size": 96,
+    "num_hidden_layers": 2,
+}
+
+
+def test_the_right_configuration() -> None:
+    found = described(llama(), RIGHT)
+    facts = found.of(None)
+    assert found.warnings == ()
+    assert (facts.heads, facts.kv_heads, facts.head_dim) == (8, 2, 16)
+    assert (facts.hidden, facts.blocks) == (96, 2)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "tensor", "unknown"),
+    [
+        ("num_attention_heads", 7, OUT, ["heads"]),
+        ("num_attention_heads", 16, OUT, ["heads", "head_dim"]),
+        ("head_dim", 24, OUT, ["heads", "head_dim"]),
+        ("num_key_value_heads", 3, "", ["kv_heads"]),
+        ("num_key_value_heads", 4, K, ["kv_heads"]),
+        ("hidden_size", 100, Q, ["hidden"]),
+        ("num_hidden_layers", 1, "model.layers.1.", ["blocks"]),
+    ],
+)
+def test_contradictions(key, value, tensor, unknown) -> None:
+    found = described(llama(), {**RIGHT, key: value})
+    (warning,) = found.warnings
+    assert tensor in warning
+    assert str(value) in warning or str(RIGHT["head_dim"]) in warning
+    assert "config.json: " in warning
+    facts = found.of(None).to_dict()
+    assert [facts[name] for name in unknown] == [None] * len(unknown)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**30, 10**5000, -8, 0, True, "8", 8.5, float("inf"), "x" * 10_000_000],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("key", RIGHT)
+def test_senseless_values(key, value) -> None:
+    found = described(llama(), {**RIGHT, key: value})
+    (warning,) = found.warnings
+    assert f"config.json: {key} = " in warning
+    assert len(warning) < 300
+    # What shapes alone tell is still told; nothing else takes the place of the value.
+    facts = found.of(None)
+    assert facts.heads in (None, 8)
+    assert facts.kv_heads in (None, 2)
+
+
+def test_no_experts_are_no_fault() -> None:
+    found = described(llama(), {**RIGHT, "num_experts": 0})
+    assert (found.warnings, found.of(None).experts) == ((), None)
+
+
+@pytest.mark.parametrize("value", [None, {}, [], {"a": 1}, [1, 2]])
+@pytest.mark.parametrize("key", [*RIGHT, *LATENT_CONFIG, "num_experts", "model_type"])
+def test_values_that_say_nothing(key, value) -> None:
+    for shapes in (llama(), latent()):
+        assert described(shapes, {key: value}).warnings == ()
+
+
+def test_a_wrong_number_is_not_replaced_by_a_guess() -> None:
+    # 16 heads would divide the width too, into heads of 8, of which no number makes up the keys.
+    found = described(llama(8, 1, 24), {"num_attention_heads": 16, "num_key_value_heads": 1})
+    facts = found.of(None)
+    assert len(found.warnings) == 1
+    assert (facts.heads, facts.head_dim, facts.attention) == (None, None, None)
+
+
+def test_heads_that_norms_refute() -> None:
+    found = described(llama(norms=(16, 16)), {"num_attention_heads": 4})
+    (warning,) = found.warnings
+    assert "num_attention_heads = 4" in warning
+    assert (found.of(None).heads, found.of(None).head_dim) == (None, 16)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "tensor"),
+    [
+        ("num_attention_heads", 8, "q_b_proj"),
+        ("kv_lora_rank", 20, "kv_a_proj_with_mqa"),
+        ("qk_rope_head_dim", 4, "kv_a_proj_with_mqa"),
+        ("v_head_dim", 12, "kv_b_proj"),
+        ("q_lora_rank", 32, "q_a_proj"),
+        ("qk_nope_head_dim", 10, "q_b_proj"),
+    ],
+)
+def test_contradictions_of_latent_attention(key, value, tensor) -> None:
+    found = described(latent(), {**LATENT_CONFIG, key: value})
+    (warning,) = found.warnings
+    assert f"{tensor}.weight" in warning
+    facts = found.of(None)
+    assert (facts.attention, facts.mla, facts.heads) == ("MLA", None, None)
+
+
+def test_experts_that_are_not_as_many() -> None:
+    stacked = {"model.layers.0.mlp.experts.gate_up_proj": (4, 128, 96)}
+    single = {f"model.layers.0.mlp.experts.{e}.up_proj.weight": (64, 96) for e in range(4)}
+    for shapes in (stacked, single):
+        found = described(shapes, {"num_experts": 3})
+        (warning,) = found.warnings
+        assert "num_experts = 3" in warning
+        assert "model.layers.0.mlp.experts." in warning
+        assert found.of(None).experts is None
+
+
+def test_names_are_made_harmless_in_warnings() -> None:
+    found = described(
+        {"\x1b[2J.layers.0.self_attn.o_proj.weight": (96, 128)}, {"num_attention_heads": 7}
+    )
+    (warning,) = found.warnings
+    assert "\x1b" not in warning
+
+
+def test_a_section_is_named(tmp_path) -> None:
+    shapes = llama(prefix="language_model.") | llama(prefix="vision_tower.")
+    found = described(shapes, {"text_config": {"num_attention_heads": -1}})
+    (warning,) = found.warnings
+    assert "text_config.num_attention_heads = -1" in warning
+
+
+def test_a_fit_comes_out_beside_a_configuration_that_is_wrong(tmp_path, write_checkpoint) -> None:
+    tensors = {Q: ("F32", (16, 8), bytes(range(128)) * 4), OUT: ("F32", (8, 16), bytes(512))}
+    path = write_checkpoint(tmp_path / "model.safetensors", tensors)
+    config = {"num_attention_heads": 3, "hidden_size": "wide", "filler": ["x" * 1000] * 9000}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    result = wg.fit(path)
+    assert len(result.slices) == 2
+    assert any("num_attention_heads = 3" in warning for warning in result.warnings)
+    assert any("hidden_size" in warning for warning in result.warnings)
+    assert result.architecture.of(None).heads is None
+    assert result.to_dict()["architecture"] == result.architecture.to_dict()

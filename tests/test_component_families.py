@@ -1,0 +1,44 @@
+"""Names of real model families, and what each weight in them is."""
+
+from __future__ import annotations
+
+import pytest
+
+from names import FAMILIES, Tensor
+from weightgauge.components import KINDS, MATRIX_KINDS, classify
+
+NAMES = [row.tensor.name for rows in FAMILIES.values() for row in rows]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family(family: str) -> None:
+    rows = FAMILIES[family]
+    found = classify([row.tensor for row in rows])
+    for row, component in zip(rows, found, strict=True):
+        assert component == row.component, row.tensor.name
+
+
+def test_order_of_the_tensors_does_not_matter() -> None:
+    for rows in FAMILIES.values():
+        tensors = [row.tensor for row in rows]
+        assert classify(tensors[::-1]) == classify(tensors)[::-1]
+
+
+def test_there_are_enough_families_and_no_unknown_kind() -> None:
+    assert len(FAMILIES) >= 70
+    assert {row.component.kind for rows in FAMILIES.values() for row in rows} == set(KINDS)
+    assert set(MATRIX_KINDS) < set(KINDS)
+    assert len(set(KINDS)) == len(KINDS)
+
+
+def test_a_vector_is_never_a_matrix_kind() -> None:
+    for shape in [(), (64,)]:
+        for component in classify([Tensor(name, shape) for name in NAMES]):
+            assert component.kind not in MATRIX_KINDS
+
+
+def test_a_matrix_of_any_format_has_the_same_kind() -> None:
+    for rows in FAMILIES.values():
+        plain = classify([row.tensor for row in rows])
+        coded = classify([row.tensor._replace(dtype="F8_E4M3") for row in rows])
+        assert plain == coded

@@ -1,0 +1,91 @@
+"""What lies beside a weight decides what it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from names import Tensor
+from weightgauge.components import classify
+
+HH, FH, HF = (64, 64), (256, 64), (64, 256)
+
+
+def kinds(shapes: dict[str, tuple[int, ...]]) -> list[str]:
+    return [found.kind for found in classify([Tensor(*item) for item in shapes.items()])]
+
+
+def test_shard_cut_inside_a_block_keeps_gated_names() -> None:
+    # The gate of block 4 lies in the shard before this one.
+    tensors = [
+        Tensor("model.layers.4.mlp.up_proj.weight", FH),
+        Tensor("model.layers.4.mlp.down_proj.weight", HF),
+        Tensor("model.layers.5.mlp.gate_proj.weight", FH),
+        Tensor("model.layers.5.mlp.up_proj.weight", FH),
+    ]
+    assert [c.kind for c in classify(tensors)] == ["up", "down", "gate", "up"]
+
+
+def test_a_gate_in_one_tower_does_not_gate_the_other() -> None:
+    tensors = [
+        Tensor("language_model.model.layers.0.mlp.gate_proj.weight", FH),
+        Tensor("language_model.model.layers.0.mlp.up_proj.weight", FH),
+        Tensor("vision_tower.layers.0.mlp.up_proj.weight", FH),
+    ]
+    assert [c.kind for c in classify(tensors)] == ["gate", "up", "ffn_in"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("w1", "gate"), ("w2", "down"), ("w3", "up")],
+)
+def test_lone_weight_of_a_numbered_expert(name: str, kind: str) -> None:
+    tensor = Tensor(f"model.layers.0.block_sparse_moe.experts.0.{name}.weight", FH)
+    assert classify([tensor])[0].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((512, 64), (64, 256), ["gate_up", "down"]),
+        ((256, 64), (64, 256), ["ffn_in", "ffn_out"]),
+        # Stacked experts, outputs first and inputs first.
+        ((8, 512, 64), (8, 64, 256), ["gate_up", "down"]),
+        ((8, 64, 512), (8, 256, 64), ["gate_up", "down"]),
+        ((8, 256, 64), (8, 64, 256), ["ffn_in", "ffn_out"]),
+        # Twice as wide as another model's second layer, but not leading back to its own input.
+        ((512, 96), (64, 256), ["ffn_in", "ffn_out"]),
+    ],
+)
+def test_two_in_one_are_told_by_their_shape(first, second, expected) -> None:
+    assert kinds({"layers.0.fc1.weight": first, "layers.0.fc2.weight": second}) == expected
+
+
+def test_stages_of_different_width_are_not_taken_for_gated() -> None:
+    shapes = {}
+    for stage, width in enumerate((96, 192, 384)):
+        shapes[f"layers.{stage}.blocks.0.mlp.fc1.weight"] = (4 * width, width)
+        shapes[f"layers.{stage}.blocks.0.mlp.fc2.weight"] = (width, 4 * width)
+    assert kinds(shapes) == ["ffn_in", "ffn_out"] * 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "h.0.attn.proj.weight",
+        "layers.0.feed_forward.gate.weight",
+        "layers.0.mixer.out_proj.weight",
+        "blocks.0.mlp.0.weight",
+        "layers.0.wo.weight",
+        "layers.0.attention.output.weight",
+        "proj_mlp.weight",
+    ],
+)
+def test_a_name_that_says_nothing_alone_is_not_guessed(name: str) -> None:
+    assert kinds({name: HH}) == ["other"]
+
+
+def test_very_many_shapes_under_one_name_take_no_longer() -> None:
+    # Each pair of them would be ten billion.
+    shapes = {f"layers.{i}.fc1.weight": (i, 3) for i in range(100_000)}
+    shapes |= {f"layers.{i}.fc2.weight": (5, i + 1) for i in range(100_000)}
+    assert set(kinds(shapes)) == {"ffn_in", "ffn_out"}
