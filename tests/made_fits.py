@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from weightgauge.model_fit import ModelFit, SliceFit, _summaries
+from weightgauge.kind_summary import summaries
+from weightgauge.model_fit import ModelFit, SliceFit
 
 GOLDEN = Path(__file__).parent / "golden"
 NAN = float("nan")
@@ -32,7 +33,7 @@ def made_fit(*slices: SliceFit, model: str = "made/by-hand", **given: object) ->
     return ModelFit(
         model=model,
         slices=slices,
-        kinds=_summaries(slices),
+        kinds=summaries(slices),
         **fields,  # type: ignore[arg-type]
     )
 

@@ -7,6 +7,8 @@
 #include <optional>
 #include <stdexcept>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "bindings/bindings.hpp"
 #include "core/errors.hpp"
@@ -21,8 +23,9 @@ namespace {
 using Identity =
     std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
 using FileSpec = std::tuple<std::string, Identity>;
-// file, dtype, offset in bytes, items
-using FileSlice = std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>;
+// file, dtype, offset in bytes, (extent, stride in bytes) of each dimension
+using FileSlice = std::tuple<std::size_t, std::string, std::uint64_t,
+                             std::vector<std::pair<std::uint64_t, std::int64_t>>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 constexpr std::size_t most_chunk_bytes = std::size_t{64} << 20;
@@ -74,13 +77,15 @@ std::vector<SliceResult> scan_files(const std::vector<FileSpec>& files,
                                                io == "pread" ? Io::pread : Io::mmap));
   }
   std::vector<SliceSpec> specs;
-  for (const auto& [file, dtype_word, offset, items] : slices) {
-    const DType dtype = dtype_from_name(dtype_word);
-    const std::uint64_t size = sources.at(file)->file()->size();
-    if (offset > size || items > (size - offset) / item_bytes(dtype)) {
-      throw std::invalid_argument("a slice reaches beyond the end of its file");
+  specs.reserve(slices.size());
+  std::vector<Dim> dims;
+  for (const auto& [file, dtype_word, offset, pairs] : slices) {
+    dims.clear();
+    for (const auto& [extent, stride] : pairs) {
+      dims.push_back({extent, stride});
     }
-    specs.push_back({file, contiguous_view(dtype, offset, items)});
+    const std::uint64_t size = sources.at(file)->file()->size();
+    specs.push_back({file, checked_view(dtype_from_name(dtype_word), offset, dims, size)});
   }
   return scan(sources, specs, options, control, watch);
 }

@@ -1,6 +1,7 @@
 #include "core/view.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace weightgauge {
 
@@ -49,6 +50,43 @@ View normalised_view(DType dtype, std::int64_t offset, std::vector<Dim> dims) {
     }
   }
   return view;
+}
+
+View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dims,
+                  std::uint64_t size) {
+  std::vector<Dim> ascending;
+  for (const Dim& dim : dims) {
+    if (dim.extent == 0) {
+      return contiguous_view(dtype, 0, 0);
+    }
+    if (dim.stride < 0) {
+      throw std::invalid_argument("a slice of a file has a negative stride");
+    }
+    if (dim.extent > 1) {
+      ascending.push_back(dim);
+    }
+  }
+  std::sort(ascending.begin(), ascending.end(),
+            [](const Dim& a, const Dim& b) { return a.stride < b.stride; });
+  const char* const beyond = "a slice reaches beyond the end of its file";
+  std::uint64_t span =
+      item_bytes(dtype);  // from the first byte of the inner dimensions to the last
+  if (offset > size || span > size - offset) {
+    throw std::invalid_argument(beyond);
+  }
+  const std::uint64_t room = size - offset;
+  for (const Dim& dim : ascending) {
+    const auto stride = static_cast<std::uint64_t>(dim.stride);
+    if (stride < span) {
+      throw std::invalid_argument("a slice of a file counts a byte twice");
+    }
+    // The span never exceeds the room, so that nothing here overflows.
+    if (dim.extent - 1 > (room - span) / stride) {
+      throw std::invalid_argument(beyond);
+    }
+    span += (dim.extent - 1) * stride;
+  }
+  return normalised_view(dtype, static_cast<std::int64_t>(offset), dims);
 }
 
 }  // namespace weightgauge

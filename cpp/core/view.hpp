@@ -28,6 +28,10 @@ struct View {
 View contiguous_view(DType dtype, std::uint64_t offset, std::uint64_t items);
 // `offset` moves where strides are negative: the caller passes the offset of element [0, ..., 0].
 View normalised_view(DType dtype, std::int64_t offset, std::vector<Dim> dims);
+// A view into a file of `size` bytes; the numbers may be any. Throws std::invalid_argument where an
+// item would lie beyond the end, two items would share a byte, or a stride is negative.
+View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dims,
+                  std::uint64_t size);
 
 // A stretch of equally spaced items.
 struct Run {
@@ -36,25 +40,63 @@ struct Run {
   std::uint64_t stride;  // bytes
 };
 
+// Walks the runs of a view that starts at some item, an odometer over all but the innermost
+// dimension: runs may be as short as a few items, and a division for each would show.
+class RunCursor {
+ public:
+  RunCursor(const View& view, std::uint64_t first)
+      : outer_(view.dims.data()), index_(view.dims.size() - 1), offset_(view.offset) {
+    const Dim& inner = view.dims.back();
+    within_ = first % inner.extent;
+    std::uint64_t rest = first / inner.extent;
+    for (std::size_t d = index_.size(); d-- > 0;) {
+      index_[d] = rest % outer_[d].extent;
+      offset_ += index_[d] * static_cast<std::uint64_t>(outer_[d].stride);
+      rest /= outer_[d].extent;
+    }
+  }
+  // Of the first item of the current run of the innermost dimension.
+  std::uint64_t offset() const { return offset_; }
+  // Items of the current run that lie before the one asked for.
+  std::uint64_t within() const { return within_; }
+  void advance() {
+    within_ = 0;
+    for (std::size_t d = index_.size(); d-- > 0;) {
+      const auto stride = static_cast<std::uint64_t>(outer_[d].stride);
+      if (++index_[d] < outer_[d].extent) {
+        offset_ += stride;
+        return;
+      }
+      offset_ -= (outer_[d].extent - 1) * stride;
+      index_[d] = 0;
+    }
+  }
+
+ private:
+  const Dim* outer_;
+  std::vector<std::uint64_t> index_;
+  std::uint64_t offset_;
+  std::uint64_t within_ = 0;
+};
+
 // Calls visit(Run) for the items first..last-1 of the view, in the view's own order.
 template <class Visit>
 void for_each_run(const View& view, std::uint64_t first, std::uint64_t last, Visit&& visit) {
-  const bool scalar = view.dims.empty();
-  const std::uint64_t inner = scalar ? 1 : view.dims.back().extent;
-  const auto stride = static_cast<std::uint64_t>(
-      scalar ? static_cast<std::int64_t>(item_bytes(view.dtype)) : view.dims.back().stride);
-  while (first < last) {
-    std::uint64_t rest = first / inner;
-    const std::uint64_t within = first % inner;
-    std::uint64_t offset = view.offset + within * stride;
-    for (std::size_t d = scalar ? 0 : view.dims.size() - 1; d-- > 0;) {
-      const Dim& dim = view.dims[d];
-      offset += (rest % dim.extent) * static_cast<std::uint64_t>(dim.stride);
-      rest /= dim.extent;
-    }
-    const std::uint64_t left = inner - within;
+  if (first >= last) {
+    return;
+  }
+  const std::uint64_t stride = view.dims.empty()
+                                   ? item_bytes(view.dtype)
+                                   : static_cast<std::uint64_t>(view.dims.back().stride);
+  if (view.dims.size() < 2) {
+    visit(Run{view.offset + first * stride, last - first, stride});
+    return;
+  }
+  const std::uint64_t inner = view.dims.back().extent;
+  for (RunCursor cursor(view, first); first < last; cursor.advance()) {
+    const std::uint64_t left = inner - cursor.within();
     const std::uint64_t items = last - first < left ? last - first : left;
-    visit(Run{offset, items, stride});
+    visit(Run{cursor.offset() + cursor.within() * stride, items, stride});
     first += items;
   }
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
+#include <stdexcept>
 #include <utility>
 
 #include "core/source.hpp"
@@ -101,6 +103,38 @@ TEST_SUITE("view") {
     const View view = normalised_view(DType::f32, 8, {{3, 4}, {0, 12}});
     CHECK(view.items() == 0);
     CHECK(runs_of(view) == 0);
+  }
+
+  TEST_CASE("a view of a file may be as long as the file and no longer") {
+    // Two rows of three at a distance of 40 bytes: the last item ends at 10 + 40 + 8 + 4.
+    const std::vector<Dim> dims = {{2, 40}, {3, 4}};
+    CHECK(checked_view(DType::f32, 10, dims, 62).items() == 6);
+    CHECK_THROWS_AS(checked_view(DType::f32, 10, dims, 61), std::invalid_argument);
+    CHECK_THROWS_AS(checked_view(DType::f32, 11, dims, 62), std::invalid_argument);
+    CHECK_THROWS_AS(checked_view(DType::f32, 63, {}, 62), std::invalid_argument);
+    CHECK(checked_view(DType::f32, 58, {}, 62).items() == 1);
+    CHECK(checked_view(DType::f32, 999, {{5, 4}, {0, -3}}, 62).items() == 0);
+  }
+
+  TEST_CASE("no number of a view of a file overflows") {
+    const std::uint64_t huge = std::uint64_t{1} << 63;
+    const std::int64_t wide = std::numeric_limits<std::int64_t>::max();
+    for (const auto& dims :
+         {std::vector<Dim>{{huge, 2}}, std::vector<Dim>{{~0ULL, wide}},
+          std::vector<Dim>{{huge, 4}, {2, 2}}, std::vector<Dim>{{2, wide}, {2, wide - 1}},
+          std::vector<Dim>{{std::uint64_t{1} << 32, 2}, {std::uint64_t{1} << 32, wide}}}) {
+      CHECK_THROWS_AS(checked_view(DType::bf16, 0, dims, 1000), std::invalid_argument);
+    }
+    CHECK_THROWS_AS(checked_view(DType::bf16, ~0ULL, {{2, 2}}, 1000), std::invalid_argument);
+  }
+
+  TEST_CASE("a view of a file counts no byte twice and runs forward") {
+    for (const auto& dims :
+         {std::vector<Dim>{{3, 0}, {4, 4}}, std::vector<Dim>{{4, 4}, {3, 4}},
+          std::vector<Dim>{{2, 12}, {4, 4}}, std::vector<Dim>{{5, 3}}, std::vector<Dim>{{4, -4}}}) {
+      CHECK_THROWS_AS(checked_view(DType::f32, 100, dims, 1000), std::invalid_argument);
+    }
+    CHECK(checked_view(DType::f32, 0, {{4, 4}, {1, 0}}, 16).items() == 4);
   }
 
   TEST_CASE("parts of a view join to the whole") {

@@ -121,7 +121,7 @@ class SliceResult:
 
 def scan_files(
     files: Sequence[tuple[bytes, tuple[int, int, int, int, int]]],
-    slices: Sequence[tuple[int, str, int, int]],
+    slices: Sequence[tuple[int, str, int, Sequence[tuple[int, int]]]],
     *,
     io: str,
     progress: Callable[[int], object] | None,

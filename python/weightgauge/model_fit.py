@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.architecture import Architecture, architecture_of
-from weightgauge.checkpoint import Checkpoint, TensorInfo, open_checkpoint
-from weightgauge.components import KINDS, TOWERS, Component, classify
+from weightgauge.checkpoint import Checkpoint, open_checkpoint
+from weightgauge.components import KINDS, TOWERS, classify
 from weightgauge.errors import MissingExtraError, printable
-from weightgauge.options import IO_MODES, PROTOCOLS, TRIMS, check_choice
+from weightgauge.kind_summary import KindSummary, summaries
+from weightgauge.options import IO_MODES, PER, PROTOCOLS, TRIMS, check_choice
 from weightgauge.records import FITTED, as_row, columns
 from weightgauge.stored_scale import note_stored_scale
 from weightgauge.tensor_choice import choose
@@ -20,12 +20,12 @@ from weightgauge.tensor_choice import choose
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
+    from weightgauge.layouts import Slice
     from weightgauge.weibull import WeibullFit
 
 __all__ = ["KindSummary", "ModelFit", "SliceFit", "fit"]
 
 SCHEMA_VERSION = 1
-_NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,10 +36,14 @@ class SliceFit:
     ----------
     tensor : str
         Name in the checkpoint, raw (see `weightgauge.errors.printable`).
-    part, head : str or None, int or None
-        Which part or attention head of the tensor the slice is; None for the whole tensor.
-    kind, block, tower, expert : str, int or None, str or None, int or None
+    part : str or None
+        Which matrix of a fused tensor the slice is, such as "q", "k", "v", "gate" or "up"; None
+        for the whole tensor and for tensors of one matrix.
+    kind, block, tower : str, int or None, str or None
         What the name says: see `weightgauge.components.Component`.
+    expert, head : int or None
+        Number of the expert, from the name or the place in a stack, and of the attention head, for
+        a slice that is one.
     dtype : str
         Element format, in the spelling of safetensors.
     shape : tuple of int
@@ -50,7 +54,8 @@ class SliceFit:
         "ok", "sparse" or "scale_not_applied" for a slice with numbers; "degenerate", "empty",
         "too_few", "not_applicable" or "unsupported_dtype" for one without.
     reason : str
-        Why the status is not "ok", in a sentence.
+        Why the status is not "ok", in a sentence; "not split: ..." for a fused tensor whose parts
+        cannot be told.
     k, k_se : float
         Weibull shape and its standard error for independent magnitudes.
     lam, ln_lambda_se : float
@@ -104,33 +109,6 @@ class SliceFit:
         return f"<SliceFit '{printable(self.tensor)}' {self.kind}: {found}>"
 
 
-@dataclass(frozen=True, slots=True)
-class KindSummary:
-    """The slices of one kind together.
-
-    Attributes
-    ----------
-    kind : str
-        One of `weightgauge.components.KINDS`.
-    slices : int
-        How many slices are of this kind, those without numbers included.
-    k_median, k_min, k_max, lambda_median, r2_median : float
-        Over the slices that have numbers; NaN where none has.
-    """
-
-    kind: str
-    slices: int
-    k_median: float
-    k_min: float
-    k_max: float
-    lambda_median: float
-    r2_median: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, None in place of NaN."""
-        return as_row(self)
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class ModelFit:
     """Every slice of a checkpoint with its fit, and a summary for every kind.
@@ -145,7 +123,7 @@ class ModelFit:
         Whether wide formats were counted without binning.
     slices : tuple of SliceFit
         Sorted by tower, then by block as a number (embeddings before, the rest after the blocks),
-        then by kind, expert and name.
+        then by kind, expert, name, part and head.
     kinds : tuple of KindSummary
         One for each kind that occurs, in the order of `weightgauge.components.KINDS`.
     warnings : tuple of str
@@ -236,6 +214,7 @@ def fit(
     exact: bool = False,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
+    per: str = "tensor",
     threads: int | None = None,
     io: str = "mmap",
     progress: Callable[[int, int], None] | None = None,
@@ -255,6 +234,11 @@ def fit(
     include, exclude : str or sequence of str, optional
         Globs over tensor names (``*`` also matches dots). A tensor is fitted if an include
         pattern matches, or there is none, and no exclude pattern does.
+    per : {"tensor", "head", "expert"}
+        What one fit is made of. "tensor": every tensor; where one holds several matrices (fused q,
+        k and v, gate and up, stacked experts), the whole and each of them. "head": q, k, v and o
+        by attention head in place of the whole, o by the columns that the head feeds. "expert":
+        stacked experts one by one, without the stack as a whole.
     threads : int, optional
         Most threads to use; None for all that the process may use. Results do not depend on it.
     io : {"mmap", "pread"}
@@ -275,24 +259,34 @@ def fit(
     ValueError
         If an option is none of its choices.
     """
+    from weightgauge.layouts import slices_of
     from weightgauge.scan import scan_checkpoint
     from weightgauge.threads import resolve_threads
 
     # Found out before anything is fetched.
     check_choice("trim", trim, TRIMS)
     check_choice("protocol", protocol, PROTOCOLS)
+    check_choice("per", per, PER)
     check_choice("io", io, IO_MODES)
     resolve_threads(threads)
 
     checkpoint = open_checkpoint(model)
     chosen, warnings = choose(checkpoint.tensors, include=include, exclude=exclude)
     components = classify(checkpoint.tensors)
-    names = (tensor.name for tensor in checkpoint.tensors)
-    component_of = dict(zip(names, components, strict=True))
     architecture = architecture_of(checkpoint.tensors, components, checkpoint.config)
+    names = [tensor.name for tensor in checkpoint.tensors]
+    places = dict(zip(names, components, strict=True))
+    wanted, unsplit = slices_of(
+        chosen,
+        shapes={tensor.name: tensor.shape for tensor in checkpoint.tensors},
+        places=places,
+        architecture=architecture,
+        per=per,
+    )
     found = scan_checkpoint(
         checkpoint,
-        chosen,
+        [item.tensor for item in wanted],
+        cuts=[item.cut for item in wanted],
         trim=trim,
         protocol=protocol,
         exact=exact,
@@ -301,10 +295,8 @@ def fit(
         progress=progress,
     )
     slices = [
-        _slice_fit(
-            tensor, component_of[tensor.name], note_stored_scale(tensor, weibull, component_of)
-        )
-        for tensor, weibull in zip(chosen, found, strict=True)
+        _slice_fit(item, note_stored_scale(item.tensor, weibull, places))
+        for item, weibull in zip(wanted, found, strict=True)
     ]
     slices.sort(key=_place)
     return ModelFit(
@@ -313,8 +305,8 @@ def fit(
         trim=trim,
         exact=exact,
         slices=tuple(slices),
-        kinds=_summaries(slices),
-        warnings=(*_noted(checkpoint), *architecture.warnings, *warnings),
+        kinds=summaries(slices),
+        warnings=(*_noted(checkpoint), *architecture.warnings, *unsplit, *warnings),
         architecture=architecture,
     )
 
@@ -324,22 +316,23 @@ def _noted(checkpoint: Checkpoint) -> tuple[str, ...]:
     return (*checkpoint.warnings, *empty)
 
 
-def _slice_fit(tensor: TensorInfo, place: Component, found: WeibullFit) -> SliceFit:
+def _slice_fit(item: Slice, found: WeibullFit) -> SliceFit:
+    place = item.place
     return SliceFit(
-        tensor=tensor.name,
+        tensor=item.tensor.name,
         part=place.part,
         kind=place.kind,
         block=place.block,
         tower=place.tower,
         expert=place.expert,
         head=place.head,
-        dtype=tensor.dtype,
-        shape=tensor.shape,
+        dtype=item.tensor.dtype,
+        shape=item.shape,
         n=found.n,
         zeros=found.zeros,
         nonfinite=found.nonfinite,
         status=found.status,
-        reason=found.reason,
+        reason="; ".join(filter(None, (found.reason, item.note))),
         k=found.k,
         k_se=found.k_se,
         lam=found.lam,
@@ -351,8 +344,8 @@ def _slice_fit(tensor: TensorInfo, place: Component, found: WeibullFit) -> Slice
     )
 
 
-def _place(item: SliceFit) -> tuple[int, int, int, int, int, str]:
-    """Sort key: tower; embeddings, blocks by number, the rest; kind; expert; name."""
+def _place(item: SliceFit) -> tuple[int, int, int, int, int, str, str, int]:
+    """Sort key: tower; embeddings, blocks by number, the rest; kind; expert; name; part; head."""
     outside = 0 if item.kind == "embed" else 2
     return (
         TOWERS.index(item.tower),
@@ -361,25 +354,6 @@ def _place(item: SliceFit) -> tuple[int, int, int, int, int, str]:
         KINDS.index(item.kind),
         -1 if item.expert is None else item.expert,
         item.tensor,
-    )
-
-
-def _summaries(slices: Sequence[SliceFit]) -> tuple[KindSummary, ...]:
-    return tuple(
-        _summary(kind, members)
-        for kind in KINDS
-        if (members := [item for item in slices if item.kind == kind])
-    )
-
-
-def _summary(kind: str, members: Sequence[SliceFit]) -> KindSummary:
-    fitted = [item for item in members if item.fitted]
-    return KindSummary(
-        kind=kind,
-        slices=len(members),
-        k_median=median(item.k for item in fitted) if fitted else _NAN,
-        k_min=min((item.k for item in fitted), default=_NAN),
-        k_max=max((item.k for item in fitted), default=_NAN),
-        lambda_median=median(item.lam for item in fitted) if fitted else _NAN,
-        r2_median=median(item.r2 for item in fitted) if fitted else _NAN,
+        item.part or "",
+        -1 if item.head is None else item.head,
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 TRIMS = ("mid_80", "mid_90", "full")
 PROTOCOLS = ("order", "paper")
 IO_MODES = ("mmap", "pread")
+PER = ("tensor", "head", "expert")
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

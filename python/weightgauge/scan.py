@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from weightgauge.weibull import WeibullFit, fit_of_result, unfitted
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint, ShardFile, TensorInfo
+    from weightgauge.layouts import Cut
 
 # Element format of safetensors -> bytes of one stored item (F4 stores two elements in a byte).
 ITEM_BYTES = {
@@ -37,6 +39,7 @@ def scan_checkpoint(
     checkpoint: Checkpoint,
     tensors: Sequence[TensorInfo],
     *,
+    cuts: Sequence[Cut | None] | None = None,
     trim: str = "mid_80",
     protocol: str = "order",
     exact: bool = False,
@@ -44,14 +47,16 @@ def scan_checkpoint(
     io: str = "mmap",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[WeibullFit]:
-    """Fit every tensor, all in one parallel pass over the files.
+    """Fit every tensor, or piece of one, all in one parallel pass over the files.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         From `open_checkpoint`.
     tensors : sequence of TensorInfo
-        Tensors of that checkpoint, in any order, of any dtype.
+        Tensors of that checkpoint, in any order, of any dtype. One may occur several times.
+    cuts : sequence of Cut or None, optional
+        The piece of each of these tensors that is fitted, None for all of it.
     trim, protocol, exact, threads
         As for `fit_weibull`.
     io : {"mmap", "pread"}
@@ -64,7 +69,7 @@ def scan_checkpoint(
     Returns
     -------
     list of WeibullFit
-        One per tensor. Integers get the status ``not_applicable``.
+        One per tensor or piece. Integers get the status ``not_applicable``.
 
     Raises
     ------
@@ -83,16 +88,9 @@ def scan_checkpoint(
     scanned = [i for i, fit in enumerate(fits) if fit is None]
     shards = sorted({tensors[i].shard for i in scanned})
     position = {shard: index for index, shard in enumerate(shards)}
-    slices = [
-        (
-            position[tensor.shard],
-            tensor.dtype,
-            tensor.offset,
-            tensor.nbytes // ITEM_BYTES[tensor.dtype],
-        )
-        for tensor in (tensors[i] for i in scanned)
-    ]
-    total = sum(tensors[i].nbytes for i in scanned)
+    pieces = cuts if cuts is not None else [None] * len(tensors)
+    slices = [(position[tensors[i].shard], *_view(tensors[i], pieces[i])) for i in scanned]
+    total = sum(_bytes_of(tensors[i], pieces[i]) for i in scanned)
     try:
         results = _core.scan_files(
             [_file_spec(checkpoint.shards[shard]) for shard in shards],
@@ -114,16 +112,38 @@ def scan_checkpoint(
     if progress is not None:
         progress(total, total)
     for i, result in zip(scanned, results, strict=True):
-        tensor = tensors[i]
+        tensor, piece = tensors[i], pieces[i]
         fits[i] = fit_of_result(
             result,
             dtype=tensor.dtype,
-            size=tensor.size,
+            size=tensor.size if piece is None else math.prod(piece.shape),
             trim=trim,
             protocol=protocol,
             exact=exact,
         )
     return [fit for fit in fits if fit is not None]
+
+
+_View = tuple[str, int, Sequence[tuple[int, int]]]
+
+
+def _view(tensor: TensorInfo, piece: Cut | None) -> _View:
+    """Element format, first byte, and extent and stride in bytes of each dimension."""
+    item = ITEM_BYTES[tensor.dtype]
+    if piece is None:
+        return tensor.dtype, tensor.offset, ((tensor.nbytes // item, item),)
+    first, dims = piece.first, piece.dims
+    if tensor.dtype == "F4":  # cut between bytes: the elements of the last dimension are adjacent
+        *outer, (extent, _) = dims
+        first, dims = first // 2, (*((n, stride // 2) for n, stride in outer), (extent // 2, 1))
+    views = [(extent, stride * item) for extent, stride in dims]
+    return tensor.dtype, tensor.offset + first * item, views
+
+
+def _bytes_of(tensor: TensorInfo, piece: Cut | None) -> int:
+    if piece is None:
+        return tensor.nbytes
+    return math.prod(piece.shape) * tensor.nbytes // tensor.size
 
 
 def _without_scan(tensor: TensorInfo, trim: str, protocol: str, exact: bool) -> WeibullFit | None:

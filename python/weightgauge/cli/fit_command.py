@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--per",
-    type=click.Choice(["tensor"]),
+    type=click.Choice(["tensor", "head", "expert"]),
     default="tensor",
     show_default=True,
-    help="What one fit is made of.",
+    help="What one fit is made of; head: q, k, v and o by attention head.",
 )
 @click.option(
     "--threads",
@@ -81,7 +81,10 @@ def command(
 
     MODEL is a safetensors file, a directory, or a model on the Hub as org/name[@revision] or
     hf://org/name[@revision]; an existing path wins. The result shows the shape k of every matrix
-    by block and kind, and medians by kind. JSON and CSV hold all numbers of every tensor.
+    by block and kind, and medians by kind. JSON and CSV hold all numbers of every tensor. Where a
+    tensor holds several matrices (fused q, k, v; gate and up; stacked experts) the whole and each
+    matrix are fitted. With --per head or --per expert, heads or experts are compared with each
+    other, in standard errors.
 
     \b
     Examples:
@@ -89,6 +92,7 @@ def command(
       weightgauge fit org/name@main --format csv -o fit.csv
       weightgauge fit ./checkpoint --include '*.mlp.*' --exclude '*.bias'
       weightgauge fit ./checkpoint --protocol paper --json | jq '.kinds[]'
+      weightgauge fit ./checkpoint --per head --format csv -o heads.csv
     """  # noqa: D301
     output.check(model)
 
@@ -103,16 +107,17 @@ def command(
             exact=exact,
             include=include,
             exclude=exclude,
+            per=per,
             threads=threads,
             io=io,
             progress=progress,
         )
-    output.write(_text(result, output))
+    output.write(_text(result, output, per))
     output.warn(*result.warnings)
     return _verdict(result)
 
 
-def _text(result: ModelFit, output: Output) -> str:
+def _text(result: ModelFit, output: Output, per: str) -> str:
     if output.format == "json":
         from weightgauge.cli.data import json_text
 
@@ -126,7 +131,7 @@ def _text(result: ModelFit, output: Output) -> str:
     from weightgauge.cli.fit_view import fit_page
 
     page = output.page()
-    fit_page(page, result, notes=not output.quiet)
+    fit_page(page, result, per=per, notes=not output.quiet)
     return page.text()
 
 
@@ -136,8 +141,9 @@ def _verdict(result: ModelFit) -> int:
     if not failed:
         return OK
     dtypes = ", ".join(sorted({item.dtype for item in failed}))
+    tensors = len({item.tensor for item in result.slices})
     click.echo(
-        f"error: {len(failed):,} of {len(result.slices):,} tensors could not be measured: "
+        f"error: {len(failed):,} of {tensors:,} tensors could not be measured: "
         f"there is no decoder for {dtypes}",
         err=True,
     )

@@ -9,8 +9,10 @@ from statistics import median
 
 from weightgauge.cli.data import shape_text
 from weightgauge.cli.page import Column, Page, column_widths, table_width
+from weightgauge.cli.spread_view import spread
 from weightgauge.components import KINDS, MATRIX_KINDS
 from weightgauge.errors import printable
+from weightgauge.kind_summary import counted, wholes
 from weightgauge.model_fit import KindSummary, ModelFit, SliceFit
 
 GAUSSIAN_K = {"mid_80": 1.205434, "mid_90": 1.190923, "full": 1.151067}
@@ -33,7 +35,7 @@ _VECTORS = ("norm", "bias")
 _NAMES_SHOWN = 3
 
 
-def fit_page(page: Page, result: ModelFit, *, notes: bool = True) -> None:
+def fit_page(page: Page, result: ModelFit, *, per: str = "tensor", notes: bool = True) -> None:
     """Write a fit for people to read.
 
     Parameters
@@ -42,12 +44,17 @@ def fit_page(page: Page, result: ModelFit, *, notes: bool = True) -> None:
         Where to.
     result : ModelFit
         What to show.
+    per : {"tensor", "head", "expert"}
+        What the fits were asked to be made of: heads and experts are also compared.
     notes : bool
         Whether to explain the tables.
     """
+    slices = counted(result.slices)
     _title(page, result)
-    _blocks(page, result)
-    _outside(page, result)
+    _blocks(page, slices)
+    _outside(page, slices)
+    if per != "tensor":
+        spread(page, slices, per)
     _kinds(page, result)
     if notes:
         _notes(page, result)
@@ -56,20 +63,23 @@ def fit_page(page: Page, result: ModelFit, *, notes: bool = True) -> None:
 def _title(page: Page, result: ModelFit) -> None:
     fitted = [item for item in result.slices if item.fitted]
     page.heading(printable(result.model, limit=1000))
-    weights = sum(item.n for item in fitted)
-    of_all = "" if len(fitted) == len(result.slices) else f" of {len(result.slices):,}"
+    whole = wholes(result.slices)
+    # Pieces of a tensor that is given whole too hold no further weights.
+    weights = sum(item.n for item in fitted if whole.get(item.tensor, item) is item)
+    tensors, of_all = (len({item.tensor for item in each}) for each in (fitted, result.slices))
     page.line(
         f"Weibull fit of |w|, protocol {result.protocol}, trim {result.trim}: "
-        f"{len(fitted):,}{of_all} tensors, {weights:,} weights"
+        f"{tensors:,}{f' of {of_all:,}' if of_all != tensors else ''} tensors, {weights:,} weights"
+        f"{f' in {len(fitted):,} slices' if len(fitted) != tensors else ''}"
     )
 
 
 _Blocks = dict[tuple[str | None, int], dict[str, list[SliceFit]]]
 
 
-def _blocks(page: Page, result: ModelFit) -> None:
+def _blocks(page: Page, slices: Sequence[SliceFit]) -> None:
     blocks: _Blocks = defaultdict(lambda: defaultdict(list))
-    for item in result.slices:
+    for item in slices:
         if item.block is not None and item.kind in MATRIX_KINDS:
             blocks[item.tower, item.block][item.kind].append(item)
     if not blocks:
@@ -153,13 +163,16 @@ def _lowest_r2(row: dict[str, list[SliceFit]]) -> str:
     return "" if lowest is None else f"{lowest:.4f}"
 
 
-def _outside(page: Page, result: ModelFit) -> None:
+def _outside(page: Page, slices: Sequence[SliceFit]) -> None:
     """Show the matrices that are in no block, tensor by tensor."""
-    items = [item for item in result.slices if item.block is None and len(item.shape) >= 2]
-    if not items:
+    groups: dict[tuple[str, str], list[SliceFit]] = defaultdict(list)
+    for item in slices:
+        if item.block is None and len(item.shape) >= 2:
+            groups[item.tensor, item.part or ""].append(item)
+    if not groups:
         return
-    digits = _digits(items)
-    in_blocks = any(item.block is not None for item in result.slices)
+    digits = _digits([item for group in groups.values() for item in group])
+    in_blocks = any(item.block is not None for item in slices)
     page.heading("Matrices outside the blocks" if in_blocks else "Matrices")
     page.table(
         [
@@ -169,18 +182,17 @@ def _outside(page: Page, result: ModelFit) -> None:
             *(Column(title, right=True) for title in ("k ± s.e.", "lambda", "R2")),
         ],
         [
-            [printable(item.tensor), item.kind, shape_text(item.shape), *_numbers(item, digits)]
-            for item in items
+            [
+                f"{printable(tensor)} ({part})" if part else printable(tensor),
+                group[0].kind,
+                shape_text(group[0].shape),
+                _cell(group, digits),
+                _lambda_cell(group),
+                _lowest_r2({"": group}),
+            ]
+            for (tensor, part), group in groups.items()
         ],
     )
-
-
-def _numbers(item: SliceFit, digits: int) -> list[str]:
-    if not item.fitted:
-        return [_WITHOUT_NUMBERS.get(item.status, item.status), "", ""]
-    marks = "".join(sorted(_marks(item)))
-    k = _k_and_se(item, digits) + (f" {marks}" if marks else "")
-    return [k, f"{item.lam:#.4g}", f"{item.r2:.4f}"]
 
 
 def _kinds(page: Page, result: ModelFit) -> None:
@@ -231,18 +243,18 @@ def _notes(page: Page, result: ModelFit) -> None:
         page.prose(f"Every slice with R2, KS and RMS{also}: --format csv or --json.")
     shared = Counter(
         (item.tower, item.block, item.kind)
-        for item in result.slices
+        for item in counted(result.slices)
         if item.block is not None and item.kind in MATRIX_KINDS
     )
     if any(count > 1 for count in shared.values()):
-        page.prose("1.234 [8]: median of 8 slices in one block, such as experts.")
+        page.prose("1.234 [8]: median of 8 slices in one block, such as experts or heads.")
     matrices = [item for item in result.slices if item.fitted and len(item.shape) >= 2]
     used = {mark for item in matrices for mark in _marks(item)}
     for mark, meaning in _MARKS.items():
         if mark in used:
             page.prose(f"{mark}: {meaning}.")
     _note_missing(page, result)
-    unknown = [item for item in matrices if item.kind == "other"]
+    unknown = [item for item in matrices if item.kind == "other" and item.part is None]
     if unknown:
         page.prose(f"Of no known kind, hence 'other': {_some(unknown)}.")
 
@@ -259,9 +271,20 @@ def _note_missing(page: Page, result: ModelFit) -> None:
 
 
 def _some(items: Sequence[SliceFit]) -> str:
-    names = ", ".join(printable(item.tensor) for item in items[:_NAMES_SHOWN])
+    names = ", ".join(_label(item) for item in items[:_NAMES_SHOWN])
     more = len(items) - _NAMES_SHOWN
     return f"{names} and {more:,} more" if more > 0 else names
+
+
+def _label(item: SliceFit) -> str:
+    """Name a slice: its tensor, and which piece of it."""
+    of_stack = item.expert is not None and f".{item.expert}." not in item.tensor
+    pieces = (
+        *([f"expert {item.expert}"] if of_stack else []),
+        *([item.part] if item.part else []),
+        *([f"head {item.head}"] if item.head is not None else []),
+    )
+    return printable(item.tensor) + (f" ({', '.join(pieces)})" if pieces else "")
 
 
 def _marks(item: SliceFit) -> Iterator[str]:

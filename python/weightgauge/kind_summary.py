@@ -1,0 +1,100 @@
+"""The slices of one kind together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.components import KINDS
+from weightgauge.records import as_row
+
+if TYPE_CHECKING:
+    from weightgauge.model_fit import SliceFit
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class KindSummary:
+    """The slices of one kind together.
+
+    A tensor that is also given in pieces of its own kind, such as stacked experts, counts by its
+    pieces only.
+
+    Attributes
+    ----------
+    kind : str
+        One of `weightgauge.components.KINDS`.
+    slices : int
+        How many slices are of this kind, those without numbers included.
+    k_median, k_min, k_max, lambda_median, r2_median : float
+        Over the slices that have numbers; NaN where none has.
+    """
+
+    kind: str
+    slices: int
+    k_median: float
+    k_min: float
+    k_max: float
+    lambda_median: float
+    r2_median: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_row(self)
+
+
+def summaries(slices: Sequence[SliceFit]) -> tuple[KindSummary, ...]:
+    """Summarise every kind that occurs, in the order of `weightgauge.components.KINDS`."""
+    members: dict[str, list[SliceFit]] = defaultdict(list)
+    for item in counted(slices):
+        members[item.kind].append(item)
+    return tuple(_summary(kind, members[kind]) for kind in KINDS if kind in members)
+
+
+def counted(slices: Sequence[SliceFit]) -> list[SliceFit]:
+    """Leave out whole tensors that are also given in pieces of their own kind."""
+    whole = wholes(slices)
+    pieces = {
+        (item.tensor, item.kind) for item in slices if whole.get(item.tensor, item) is not item
+    }
+    return [
+        item
+        for item in slices
+        if whole.get(item.tensor) is not item or (item.tensor, item.kind) not in pieces
+    ]
+
+
+def wholes(slices: Sequence[SliceFit]) -> dict[str, SliceFit]:
+    """Find the tensors that are given whole and in pieces: their whole slices by name."""
+    groups: dict[str, list[SliceFit]] = defaultdict(list)
+    for item in slices:
+        groups[item.tensor].append(item)
+    found = {}
+    for name, group in groups.items():
+        if len(group) > 1:
+            first, second = sorted(group, key=_depth)[:2]
+            if first.part is None and first.head is None and _depth(first) < _depth(second):
+                found[name] = first
+    return found
+
+
+def _depth(item: SliceFit) -> int:
+    """How often the tensor was divided to come to a slice."""
+    return sum(level is not None for level in (item.expert, item.part, item.head))
+
+
+def _summary(kind: str, members: Sequence[SliceFit]) -> KindSummary:
+    fitted = [item for item in members if item.fitted]
+    return KindSummary(
+        kind=kind,
+        slices=len(members),
+        k_median=median(item.k for item in fitted) if fitted else _NAN,
+        k_min=min((item.k for item in fitted), default=_NAN),
+        k_max=max((item.k for item in fitted), default=_NAN),
+        lambda_median=median(item.lam for item in fitted) if fitted else _NAN,
+        r2_median=median(item.r2 for item in fitted) if fitted else _NAN,
+    )
