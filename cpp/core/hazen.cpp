@@ -4,14 +4,30 @@
 #include <cmath>
 #include <deque>
 
-#include "core/special.hpp"
-
 namespace weightgauge {
 
 namespace {
 
-constexpr std::uint64_t direct_limit = 8192;  // up to this n every rank is summed
-constexpr std::uint64_t end_ranks = 512;      // of an untrimmed window, at either end
+constexpr std::uint64_t direct_limit = 1024;        // up to this n every rank is summed
+constexpr std::uint64_t end_ranks = 512;            // of an untrimmed window, at either end
+constexpr std::uint64_t third_order_to = 1U << 15;  // from there on that term is below rounding
+constexpr std::uint64_t table_limit = 1U << 14;
+
+// y'' and y''' at p, with a = 1/(-ln(1 - p)): y' is a/(1 - p), and so on.
+struct HigherSlopes {
+  double second;
+  double third;
+};
+HigherSlopes higher_slopes(double p, double slope) {
+  const double rest = 1 - p;
+  const double a = slope * rest;
+  return {a * (1 - a) / (rest * rest), a * (2 + a * (2 * a - 3)) / (rest * rest * rest)};
+}
+
+// What the midpoint sum falls short of n times the integral by, up to one end of the sum.
+double midpoint_terms(double first, double third, double n) {
+  return (first - 7 * third / (240 * n * n)) / (24 * n);
+}
 
 double position(std::uint64_t rank, std::uint64_t n) {
   return (static_cast<double>(rank) - 0.5) / static_cast<double>(n);
@@ -69,43 +85,63 @@ void HazenSums::sum_ends_directly() {
   const auto n = static_cast<double>(n_);
   const double p_begin = static_cast<double>(begin) / n;
   const double p_end = static_cast<double>(end) / n;
-  // (y^2)' = 2 y y' in the Euler-Maclaurin term
-  const double ends = 2 * (weibull_y(p_end) * weibull_y_slope(p_end) -
-                           weibull_y(p_begin) * weibull_y_slope(p_begin));
-  squares += n * weibull_y_square_integral(p_begin, p_end) - ends / (24 * n);
+  const auto end_terms = [n](double p) {
+    // (y^2)' = 2 y y' and (y^2)''' = 6 y' y'' + 2 y y'''
+    const double y = weibull_y(p);
+    const double slope = weibull_y_slope(p);
+    const auto [second, third] = higher_slopes(p, slope);
+    return midpoint_terms(2 * y * slope, 6 * slope * second + 2 * y * third, n);
+  };
+  squares +=
+      n * weibull_y_square_integral(p_begin, p_end) - (end_terms(p_end) - end_terms(p_begin));
   const auto size = static_cast<double>(window_.size());
   mean_ = (cumulative(window_.end) - cumulative(window_.begin)) / size;
   centred_squares_ = squares - size * mean_ * mean_;
 }
 
-double HazenSums::closed_form(std::uint64_t rank) const {
+double HazenSums::sum_before(std::uint64_t rank, const YPoint& point) const {
   const auto n = static_cast<double>(n_);
-  const YPoint point = weibull_y_point(static_cast<double>(rank) / n);
-  return n * point.integral - point.slope / (24 * n);
+  if (n_ > third_order_to) {
+    return n * point.integral - point.slope / (24 * n);
+  }
+  const double p = static_cast<double>(rank) / n;
+  return n * point.integral - midpoint_terms(point.slope, higher_slopes(p, point.slope).third, n);
 }
 
-double HazenSums::cumulative(std::uint64_t rank) const {
-  if (rank < head_.size()) {
-    return head_[rank];
-  }
+double HazenSums::closed_form(std::uint64_t rank) const {
+  return sum_before(rank, weibull_y_point(static_cast<double>(rank) / static_cast<double>(n_)));
+}
+
+double HazenSums::beyond_head(std::uint64_t rank) const {
   if (!tail_.empty() && rank > n_ - end_ranks) {
     return tail_offset_ + tail_[rank - (n_ - end_ranks)];
   }
   return head_offset_ + closed_form(rank);
 }
 
+void HazenSums::tabulate() {
+  if (n_ > table_limit || head_.size() > n_) {
+    return;
+  }
+  std::vector<double> table(n_ + 1, 0.0);
+  for (std::uint64_t rank = window_.begin; rank <= window_.end; ++rank) {
+    table[rank] = cumulative(rank);
+  }
+  head_.swap(table);
+}
+
 double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, n_)); }
 
 HazenSums::Boundary HazenSums::boundary(std::uint64_t rank) const {
   if (rank == 0 || rank >= n_) {
-    return {cumulative(rank), y(rank == 0 ? 1 : n_)};
+    const std::uint64_t nearest = rank == 0 ? 1 : n_;
+    return {cumulative(rank), y(nearest), weibull_y_slope(position(nearest, n_))};
   }
   const auto n = static_cast<double>(n_);
   const YPoint point = weibull_y_point(static_cast<double>(rank) / n);
   const bool direct = rank < head_.size() || (!tail_.empty() && rank > n_ - end_ranks);
-  const double sum =
-      direct ? cumulative(rank) : head_offset_ + n * point.integral - point.slope / (24 * n);
-  return {sum, point.y};
+  const double sum = direct ? cumulative(rank) : head_offset_ + sum_before(rank, point);
+  return {sum, point.y, point.slope};
 }
 
 const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim) {
@@ -115,6 +151,7 @@ const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim) {
     return sums.n() == n && sums.trim() == trim;
   });
   if (found != kept.end()) {
+    found->tabulate();
     return *found;
   }
   if (kept.size() == most_kept) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/histogram.hpp"
 
@@ -21,6 +22,9 @@ double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 // otherwise taken at the edges of the bins: a lower bound that falls short by at most the largest
 // step of F across one bin (k 2^-14 / e).
 double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda);
+// The same with X = ln(|w| / lambda.unit) of every entry of an exact histogram at hand.
+double ks_distance(const Histogram& histogram, const std::vector<double>& entry_x, std::uint64_t n,
+                   double k, LogScale lambda);
 double ks_shortfall(double k);
 
 }  // namespace weightgauge

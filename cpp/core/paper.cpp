@@ -130,7 +130,9 @@ Fit fit_with_protocol(const Histogram& histogram, Trim trim, const PaperCounts& 
   if (fit.status == FitStatus::ok) {
     const HazenSums& sums = kept_hazen_sums(n, trim);
     fit.ks = ks_distance(histogram, n, fit.k, fit.log_scale);
-    add_standard_errors(probability_plot(histogram, sums), n, fit);
+    Plot& plot = kept_plot();
+    probability_plot(histogram, sums, plot);
+    add_standard_errors(plot, n, fit);
   }
   return fit;
 }

@@ -168,12 +168,14 @@ void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
   std::uint64_t distinct = 0;
   for (std::optional<BatchSums>& sums : batch_sums_) {
     if (sums->moments.weight > 0) {
-      plot.unit = plot.points.empty() ? sums->unit : plot.unit;
+      plot.unit = plot.x.empty() ? sums->unit : plot.unit;
       const double offset = log_ratio(sums->unit, plot.unit);
       plot.moments.merge(sums->moments, offset);
-      for (PlotPoint& point : sums->points) {
-        point.x += offset;
-        plot.points.push_back(point);
+      for (const PlotPoint& point : sums->points) {
+        plot.weight.push_back(point.weight);
+        plot.count.push_back(point.weight);
+        plot.x.push_back(point.x + offset);
+        plot.y.push_back(point.y);
       }
     }
     for (std::size_t i = 0; i < sums->bins.size(); ++i) {
@@ -198,11 +200,11 @@ void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
       fit.status = FitStatus::few_magnitudes;
     } else {
       fit = options_.paper != nullptr ? fit_paper(paper_, options_.trim)
-                                      : fit_of_moments(plot.moments, *sums_, plot.unit);
+                                      : fit_of_moments(plot, *sums_);
     }
     if (fit.status == FitStatus::ok) {
       plot.below = static_cast<double>(sums_->window().begin);
-      plot.next_x = plot.points.back().x;
+      plot.next_x = plot.x.back();
       add_standard_errors(plot, sums_->n(), fit);
       fit.ks = exact_ks(source_, view_, *counted_, fit.k, fit.log_scale, workspace.buffer,
                         workspace.space, control);

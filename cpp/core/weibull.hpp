@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "core/hazen.hpp"
 #include "core/histogram.hpp"
 #include "core/ks.hpp"
-#include "core/moments.hpp"
+#include "core/plot.hpp"
 
 namespace weightgauge {
 
@@ -35,33 +34,15 @@ struct Fit {
   Fit();
 };
 
-// k, lambda and R2 of a line with the given moments; KS and standard errors are left NaN.
-// X is relative to `unit`: X = ln(|w| / unit).
-Fit fit_of_moments(const Moments& moments, const HazenSums& sums, Scaled unit);
+// k, lambda and R2 of the line through the plot's points, by its moments; KS and standard errors
+// are left NaN.
+Fit fit_of_moments(const Plot& plot, const HazenSums& sums);
 
 // The whole fit from a histogram, KS and standard errors included.
 Fit fit_histogram(const Histogram& histogram, Trim trim);
 
-// The plot's points inside the window: one per histogram entry, or per stretch of ranks.
-struct PlotPoint {
-  double weight;  // ranks inside the window
-  double x;       // mean of ln(|w| / unit) over them
-  double y;       // mean of y over them
-  double count;   // elements of the entry, inside the window or not
-};
-struct Plot {
-  Scaled unit{};
-  std::vector<PlotPoint> points;
-  double below = 0;  // elements below the first point's
-  double next_x =
-      0;  // X of the entry above the last point; the last point's own where there is none
-  // What the exact fit's sums can differ by, given what a bin leaves unknown; 0 where exact.
-  double x_slack = 0;   // of the sum of X
-  double xx_slack = 0;  // of the sum of (X - mean)^2
-  double xy_slack = 0;  // of the sum of (X - mean)(y - mean)
-  Moments moments;
-};
-Plot probability_plot(const Histogram& histogram, const HazenSums& sums);
+// This thread's plot, for its memory.
+Plot& kept_plot();
 
 // Standard errors of k and ln lambda for independent magnitudes, straight from the counts: the
 // spread of the estimator's influence function over all n elements.

@@ -81,11 +81,10 @@ class Stretches {
 
   void add(double weight, double x, double y) {
     if (points_.empty() || points_.back().weight >= least_weight_) {
-      points_.push_back({0, 0, 0, 0});
+      points_.push_back({0, 0, 0});
     }
     PlotPoint& point = points_.back();
     point.weight += weight;
-    point.count = point.weight;
     point.x += (x - point.x) * (weight / point.weight);
     point.y += (y - point.y) * (weight / point.weight);
   }

@@ -14,6 +14,12 @@ namespace weightgauge {
 std::vector<Batch> plan_exact(const Histogram& leading);
 // Only the leading bins that hold one of the ranks (0-based, ascending).
 std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::uint64_t>& ranks);
+// A stretch of ranks: their number, and the means of X and y over them.
+struct PlotPoint {
+  double weight;
+  double x;
+  double y;
+};
 // What the sorted order of one batch adds to the fit.
 struct BatchSums {
   explicit BatchSums(DType dtype) : bins(dtype) {}

@@ -1,0 +1,239 @@
+#include "core/plot.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/log_magnitude.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// Where X is spread so little that the error of a quick logarithm would show in the fit: relative
+// to that spread it is the error of k.
+constexpr double least_quick_spread = 0.01;
+
+// Memory of the steps below, kept from one slice to the next.
+struct Scratch {
+  std::vector<double> values;
+  std::vector<std::uint64_t> ranks;
+  std::vector<std::uint64_t> keys;
+  std::vector<double> top_values;
+};
+
+Scratch& scratch() {
+  thread_local Scratch memory;
+  return memory;
+}
+
+// The entries that reach into the window, by the ranks at which entries end.
+struct Reach {
+  std::size_t first;
+  std::size_t last;  // included
+  std::size_t middle;
+};
+
+Reach reach_of(const std::vector<std::uint64_t>& ranks, const HazenSums& sums) {
+  const Window window = sums.window();
+  const auto after = [&ranks](std::uint64_t rank) {  // the entry of the rank-th element, from 0
+    return static_cast<std::size_t>(std::upper_bound(ranks.begin(), ranks.end(), rank) -
+                                    ranks.begin());
+  };
+  return {after(window.begin), after(window.end - 1), after((sums.n() - 1) / 2)};
+}
+
+void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks) {
+  ranks.resize(histogram.size());
+  std::uint64_t rank = 0;
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    rank += histogram.counts[i];
+    ranks[i] = rank;
+  }
+}
+
+void sum_moments(double mean_y, Plot& plot) {
+  const std::size_t n = plot.x.size();
+  const double* const x = plot.x.data();
+  const double* const y = plot.y.data();
+  const double* const weight = plot.weight.data();
+  double total = 0;
+  double sum = 0;
+#pragma omp simd reduction(+ : total, sum)
+  for (std::size_t i = 0; i < n; ++i) {
+    total += weight[i];
+    sum += weight[i] * x[i];
+  }
+  const double mean_x = sum / total;
+  double xx = 0;
+  double xy = 0;
+#pragma omp simd reduction(+ : xx, xy)
+  for (std::size_t i = 0; i < n; ++i) {
+    const double off = x[i] - mean_x;
+    xx += weight[i] * off * off;
+    xy += weight[i] * off * (y[i] - mean_y);
+  }
+  plot.moments = {total, mean_x, mean_y, xx, xy};
+}
+
+// The window's first and last point are parts of their entries, as the case may be.
+void set_weights(const Histogram& histogram, const Reach& reach, const Window& window,
+                 const std::vector<std::uint64_t>& ranks, Plot& plot) {
+  const std::size_t size = reach.last - reach.first + 1;
+  plot.weight.resize(size);
+  plot.count.resize(size);
+  for (std::size_t j = 0; j < size; ++j) {
+    plot.count[j] = static_cast<double>(histogram.counts[reach.first + j]);
+    plot.weight[j] = plot.count[j];
+  }
+  const std::uint64_t before = ranks[reach.first] - histogram.counts[reach.first];
+  plot.below = static_cast<double>(before);
+  plot.weight.front() -= static_cast<double>(window.begin - before);
+  plot.weight.back() -= static_cast<double>(ranks[reach.last] - window.end);
+}
+
+void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
+  auto& [values, ranks, keys, top_values] = scratch();
+  const Window window = sums.window();
+  const std::size_t entries = histogram.size();
+  note_ranks(histogram, ranks);
+  values.resize(entries);
+  magnitude_values(histogram.dtype, histogram.keys.data(), entries, values.data());
+  const Reach reach = reach_of(ranks, sums);
+  set_weights(histogram, reach, window, ranks, plot);
+  const std::size_t size = plot.weight.size();
+  plot.y.resize(size);
+  double before = sums.cumulative(window.begin);
+  for (std::size_t j = 0; j < size; ++j) {
+    const double after = sums.cumulative(std::min(ranks[reach.first + j], window.end));
+    plot.y[j] = after - before;
+    before = after;
+  }
+  for (std::size_t j = 0; j < size; ++j) {
+    plot.y[j] /= plot.weight[j];
+  }
+  const double unit = values[reach.middle];
+  plot.unit = scaled(unit);
+  plot.entry_x.resize(entries);
+  plot.x.resize(size);
+  const auto first = plot.entry_x.begin() + static_cast<std::ptrdiff_t>(reach.first);
+  log_ratios(values.data(), entries, unit, plot.entry_x.data());
+  std::copy_n(first, size, plot.x.begin());
+  sum_moments(sums.mean(), plot);
+  const Moments& moments = plot.moments;
+  if (moments.xx < least_quick_spread * least_quick_spread * moments.weight) {
+    close_log_ratios(values.data(), entries, unit, plot.entry_x.data());
+    std::copy_n(first, size, plot.x.begin());
+    sum_moments(sums.mean(), plot);
+  }
+  plot.next_x = reach.last + 1 < entries ? plot.entry_x[reach.last + 1] : plot.x.back();
+}
+
+// The mean of a bin's elements from+1..to, by rank, of `count`; and how far it can be off.
+struct PartMean {
+  double mean;
+  double slack;
+};
+
+PartMean mean_of_part(const Entry& entry, std::uint64_t count, std::uint64_t from,
+                      std::uint64_t to) {
+  // Evenly placed elements; and the limits that hold for any: the lower ones of a bin do not exceed
+  // its mean, and the mean of the others does not exceed the bin.
+  const auto c = static_cast<double>(count);
+  const double part = static_cast<double>(to - from);
+  double least = entry.low;
+  double most = entry.high;
+  if (from == 0) {
+    least = std::max(least, entry.high - c / part * (entry.high - entry.mean));
+    most = entry.mean;
+  } else if (to == count) {
+    least = entry.mean;
+    most = std::min(most, entry.low + c / part * (entry.mean - entry.low));
+  }
+  const double middle = 0.5 * (static_cast<double>(from) + static_cast<double>(to)) / c;
+  const double even = entry.mean + (middle - 0.5) * (entry.high - entry.low);
+  const double mean = std::min(std::max(even, least), most);
+  return {mean, std::max(most - mean, mean - least)};
+}
+
+// Evenly placed elements: the mean square of d, and of d times y.
+BinUnknowns unknowns_of(const Entry& entry, double count, const HazenSums::Boundary& before,
+                        const HazenSums::Boundary& after, double n) {
+  if (count == 1) {  // the mean is the magnitude
+    return {0, 0, 0, 0, 0, 0, 0};
+  }
+  const double width = (entry.high - entry.low) / entry.mean;
+  const double most =
+      (entry.high - entry.mean) * (entry.mean - entry.low) / (entry.mean * entry.mean);
+  const double variance = std::min(width * width / 12 * (1 - 1 / count), most);
+  const double rise = after.y - before.y;
+  // A curve departs from its chord by at most a quarter of its slope's change times the way, if the
+  // slope only rises or only falls; half covers the one bin in which y' turns.
+  const double bend = std::fabs(after.slope - before.slope) * (count / n) / 2;
+  return {width, variance, most, width * rise / 12, rise, bend, 0};
+}
+
+void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
+  auto& [values, ranks, keys, top_values] = scratch();
+  const Window window = sums.window();
+  note_ranks(histogram, ranks);
+  const Reach reach = reach_of(ranks, sums);
+  set_weights(histogram, reach, window, ranks, plot);
+  const std::size_t size = plot.weight.size();
+  const double unit = entry_at(histogram, reach.middle).mean;
+  plot.unit = scaled(unit);
+  plot.y.resize(size);
+  plot.unknowns.resize(size);
+  values.resize(size);
+  HazenSums::Boundary before = sums.boundary(window.begin);
+  for (std::size_t j = 0; j < size; ++j) {
+    const std::size_t i = reach.first + j;
+    const HazenSums::Boundary after = sums.boundary(std::min(ranks[i], window.end));
+    const Entry entry = entry_at(histogram, i);
+    plot.y[j] = (after.cumulative - before.cumulative) / plot.weight[j];
+    plot.unknowns[j] =
+        unknowns_of(entry, plot.count[j], before, after, static_cast<double>(sums.n()));
+    values[j] = entry.mean;
+    before = after;
+  }
+  for (const std::size_t j : {std::size_t{0}, size - 1}) {
+    if (plot.weight[j] < plot.count[j]) {
+      const std::uint64_t end = ranks[reach.first + j];
+      const std::uint64_t count = histogram.counts[reach.first + j];
+      const std::uint64_t begin = end - count;
+      const PartMean part =
+          mean_of_part(entry_at(histogram, reach.first + j), count,
+                       std::max(begin, window.begin) - begin, std::min(end, window.end) - begin);
+      plot.unknowns[j].edge = part.slack / part.mean;
+      values[j] = part.mean;
+    }
+  }
+  plot.x.resize(size);
+  log_ratios(values.data(), size, unit, plot.x.data());
+  for (std::size_t j = 0; j < size; ++j) {
+    plot.x[j] -= plot.unknowns[j].variance / 2;  // ln(1 + d) = d - d^2/2
+  }
+  sum_moments(sums.mean(), plot);
+  for (std::size_t j = 0; j < size; ++j) {
+    plot.moments.xx += plot.weight[j] * plot.unknowns[j].variance;
+    plot.moments.xy += plot.weight[j] * plot.unknowns[j].covariance;
+  }
+  plot.next_x = plot.x.back();
+  if (reach.last + 1 < histogram.size()) {
+    const double next = entry_at(histogram, reach.last + 1).mean;
+    log_ratios(&next, 1, unit, &plot.next_x);
+  }
+}
+
+}  // namespace
+
+void probability_plot(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
+  plot.entry_x.clear();
+  plot.unknowns.clear();
+  if (histogram.exact()) {
+    plot_exact(histogram, sums, plot);
+  } else {
+    plot_bins(histogram, sums, plot);
+  }
+}
+
+}  // namespace weightgauge
