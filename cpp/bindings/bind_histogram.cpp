@@ -173,7 +173,7 @@ void bind_histogram(py::module_& module) {
       .def_readonly("infs", &Histogram::infs)
       .def_readonly("max_key", &Histogram::max_key)
       .def_property_readonly("max", &max_magnitude)
-      .def_property_readonly("rms", &root_mean_square)
+      .def_property_readonly("rms", [](const Histogram& h) { return root_mean_square(h, h.n()); })
       .def_property_readonly(
           "keys", [](const Self& self) { return view_of(self, self.cast<Histogram&>().keys); })
       .def_property_readonly(

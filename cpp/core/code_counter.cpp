@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/kernels/kernels.hpp"
-
 namespace weightgauge {
 
 namespace {
@@ -14,6 +12,8 @@ constexpr std::size_t pairs_from = std::size_t{1} << 16;
 // Items for which the choice of a loop holds.
 constexpr std::size_t sampled_items = 32768;
 constexpr std::uint8_t negative_zero = 0x80;
+// Up to this many items a look at their range costs less than going through the whole table.
+constexpr std::size_t ranged_items = 65536;
 
 bool is_fnuz(DType dtype) { return dtype == DType::f8_e4m3fnuz || dtype == DType::f8_e5m2fnuz; }
 
@@ -39,12 +39,15 @@ std::uint16_t pair_mask(DType dtype) {
 
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
   if (is_16_bit(dtype)) {
+    note_range(items, n, 0x7FFF);
     count_items(items, n, 0x7FFF);
     return;
   }
   if (n >= pairs_from) {
     // Two bytes with one store: the table of pairs says how often each of them occurred.
     const std::size_t pairs = n / 2;
+    least_ = 0;
+    largest_ = item_codes - 1;
     count_items(items, pairs, pair_mask(dtype));
     pairs_used_ = true;
     if (is_fnuz(dtype)) {
@@ -73,23 +76,38 @@ void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16
   }
 }
 
-void CodeCounter::join_tables() {
+void CodeCounter::note_range(const std::byte* items, std::size_t n, std::uint16_t mask) {
+  if (n > ranged_items) {
+    least_ = 0;
+    largest_ = mask;
+  } else if (largest_ < mask || least_ > 1) {
+    const CodeRange range = kernels().range_of_items(items, n, mask);
+    least_ = std::min<std::size_t>(least_, range.least);
+    largest_ = std::max<std::size_t>(largest_, range.largest);
+  }
+}
+
+void CodeCounter::join_tables(std::size_t first, std::size_t last) {
   if (!crowded_used_) {
     return;
   }
   for (std::size_t table = 0; table < sub_tables; ++table) {
     std::uint32_t* from = crowded_.data() + table * sub_table_stride;
-    for (std::size_t code = 0; code < item_codes; ++code) {
+    for (std::size_t code = first; code <= last; ++code) {
       items_[code] += from[code];
       from[code] = 0;
     }
   }
-  crowded_used_ = false;
 }
 
 Histogram CodeCounter::harvest(DType dtype) {
-  join_tables();
-  return is_16_bit(dtype) ? harvest_16_bit(dtype) : harvest_bytes(dtype);
+  join_tables(0, 0);
+  join_tables(std::max<std::size_t>(least_, 1), largest_);
+  crowded_used_ = false;
+  Histogram result = is_16_bit(dtype) ? harvest_16_bit(dtype) : harvest_bytes(dtype);
+  least_ = item_codes - 1;
+  largest_ = 0;
+  return result;
 }
 
 Histogram CodeCounter::harvest_16_bit(DType dtype) {
@@ -97,19 +115,32 @@ Histogram CodeCounter::harvest_16_bit(DType dtype) {
   if (items_.empty()) {
     return result;
   }
-  const std::uint64_t limit = first_nonfinite_key(dtype);
+  const std::size_t limit = first_nonfinite_key(dtype);
   result.zeros = items_[0];
-  for (std::uint64_t key = 1; key < limit; ++key) {
-    if (items_[key] != 0) {
-      result.append(key, items_[key], 0);
+  items_[0] = 0;
+  const std::size_t first = std::max<std::size_t>(least_, 1);
+  const std::size_t end = std::min(largest_ + 1, limit);
+  if (first < end) {
+    // Written always, kept only where there is something: no branch to mispredict.
+    found_keys_.resize(std::max(found_keys_.size(), end - first));
+    found_counts_.resize(found_keys_.size());
+    std::size_t found = 0;
+    for (std::size_t key = first; key < end; ++key) {
+      const std::uint32_t count = items_[key];
+      found_keys_[found] = key;
+      found_counts_[found] = count;
+      found += count != 0 ? 1 : 0;
     }
+    std::fill(items_.data() + first, items_.data() + end, 0U);
+    const auto size = static_cast<std::ptrdiff_t>(found);
+    result.keys.assign(found_keys_.begin(), found_keys_.begin() + size);
+    result.counts.assign(found_counts_.begin(), found_counts_.begin() + size);
+    result.max_key = found == 0 ? 0 : result.keys.back();
   }
-  result.infs = items_[limit];
-  for (std::uint64_t key = limit + 1; key < 0x8000; ++key) {
-    result.nans += items_[key];
+  for (std::size_t key = std::max(first, limit); key <= largest_; ++key) {
+    (key == limit ? result.infs : result.nans) += items_[key];
+    items_[key] = 0;
   }
-  std::fill_n(items_.begin(), 0x8000, 0U);
-  result.max_key = result.keys.empty() ? 0 : result.keys.back();
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/histogram.hpp"
+#include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
 
@@ -17,15 +18,22 @@ class CodeCounter {
 
  private:
   void count_items(const std::byte* items, std::size_t n, std::uint16_t mask);
-  void join_tables();
+  void join_tables(std::size_t first, std::size_t last);
   void add_pairs(DType dtype, std::uint64_t* by_raw);
+  void note_range(const std::byte* items, std::size_t n, std::uint16_t mask);
   Histogram harvest_16_bit(DType dtype);
   Histogram harvest_bytes(DType dtype);
 
   std::vector<std::uint32_t> items_;    // by 16-bit item: an element, or a pair of bytes
   std::vector<std::uint32_t> crowded_;  // the same in sub-tables
   std::vector<std::uint32_t> bytes_;    // single bytes in sub-tables
-  std::uint64_t negative_zeros_ = 0;    // FNUZ formats, pairs only: those codes are NaN
+  // Codes counted since the last harvest lie in this range, or are 0.
+  std::size_t least_ = item_codes - 1;
+  std::size_t largest_ = 0;
+  // What a harvest has found, before it is known how much that is.
+  std::vector<std::uint64_t> found_keys_;
+  std::vector<std::uint64_t> found_counts_;
+  std::uint64_t negative_zeros_ = 0;  // FNUZ formats, pairs only: those codes are NaN
   bool crowded_used_ = false;
   bool pairs_used_ = false;
 };

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
+
+#include "core/log_magnitude.hpp"
 
 namespace weightgauge {
 
@@ -34,6 +37,45 @@ int binned_dropped_bits(DType dtype) {
 }
 
 int residual_shift(DType dtype) { return dtype == DType::f64 ? 12 : 0; }
+
+namespace {
+
+// Sums of (|w| / 2^exponent)^2.
+double exact_squares(const Histogram& histogram, int exponent) {
+  constexpr std::size_t block = 512;
+  double values[block];
+  double sum = 0;
+  // In two steps: the inverse of the smallest subnormal is beyond the range.
+  const double half = std::ldexp(1.0, -exponent / 2);
+  const double other_half = std::ldexp(1.0, -exponent - -exponent / 2);
+  for (std::size_t from = 0; from < histogram.size(); from += block) {
+    const std::size_t size = std::min(block, histogram.size() - from);
+    magnitude_values(histogram.dtype, histogram.keys.data() + from, size, values);
+    const std::uint64_t* const counts = histogram.counts.data() + from;
+#pragma omp simd reduction(+ : sum)
+    for (std::size_t i = 0; i < size; ++i) {
+      const double value = values[i] * half * other_half;
+      sum += to_double(counts[i]) * (value * value);
+    }
+  }
+  return sum;
+}
+
+double binned_squares(const Histogram& histogram, int exponent) {
+  const double unit = std::ldexp(1.0, exponent);
+  double sum = 0;
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    const Entry entry = entry_at(histogram, i);
+    const double mean = entry.mean / unit;
+    const double width = (entry.high - entry.low) / unit;
+    const auto count = static_cast<double>(histogram.counts[i]);
+    // Sheppard's correction: the spread of c values evenly placed in a bin of that width
+    sum += count * mean * mean + (count - 1) * width * width / 12;
+  }
+  return sum;
+}
+
+}  // namespace
 
 Histogram binned(const Histogram& exact) {
   if (!exact.exact() || !is_wide(exact.dtype)) {
@@ -104,24 +146,21 @@ Entry entry_at(const Histogram& histogram, std::size_t index) {
   return {low, top + step, low + mean_residual * step};
 }
 
-double root_mean_square(const Histogram& histogram) {
-  // Squares of raw values overflow at 1e200: the largest magnitude is the unit.
-  const std::uint64_t finite = histogram.n() + histogram.zeros;
+void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks) {
+  ranks.resize(histogram.size());
+  std::partial_sum(histogram.counts.begin(), histogram.counts.end(), ranks.begin());
+}
+
+double root_mean_square(const Histogram& histogram, std::uint64_t n) {
+  const std::uint64_t finite = n + histogram.zeros;
   if (histogram.size() == 0) {
     return finite > 0 ? 0.0 : std::nan("");
   }
-  const Entry last = entry_at(histogram, histogram.size() - 1);
-  const double unit = last.mean;
-  double sum = 0;
-  for (std::size_t i = 0; i < histogram.size(); ++i) {
-    const Entry entry = entry_at(histogram, i);
-    const double mean = entry.mean / unit;
-    const double width = (entry.high - entry.low) / unit;
-    const auto count = static_cast<double>(histogram.counts[i]);
-    // Sheppard's correction: the spread of c values evenly placed in a bin of that width
-    sum += count * mean * mean + (count - 1) * width * width / 12;
-  }
-  return unit * std::sqrt(sum / static_cast<double>(finite));
+  // Squares of raw values overflow at 1e200: a power of two near the largest magnitude is the unit.
+  const int exponent = scaled(entry_at(histogram, histogram.size() - 1).mean).exponent;
+  const double sum =
+      histogram.exact() ? exact_squares(histogram, exponent) : binned_squares(histogram, exponent);
+  return std::ldexp(std::sqrt(sum / static_cast<double>(finite)), exponent);
 }
 
 std::vector<double> magnitudes_at(const Histogram& histogram,

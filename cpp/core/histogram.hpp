@@ -33,6 +33,11 @@ struct Histogram {
   void append(std::uint64_t key, std::uint64_t count, std::uint64_t residual);
 };
 
+// Counts are below 2^63, for which processors have an instruction.
+inline double to_double(std::uint64_t count) {
+  return static_cast<double>(static_cast<std::int64_t>(count));
+}
+
 // Bins of F32 and F64 keep 14 bits of the mantissa: relative width 2^-14.
 int binned_dropped_bits(DType dtype);
 // F64's residuals are 38 bits wide; leaving out the lowest 12 keeps their sum inside 64 bits for
@@ -53,8 +58,12 @@ struct Entry {
 };
 Entry entry_at(const Histogram& histogram, std::size_t index);
 
+// The number of elements up to each entry, its own included.
+void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks);
+
 // Root mean square of the stored values, zeros included, non-finite ones left out.
-double root_mean_square(const Histogram& histogram);
+// `n` is histogram.n().
+double root_mean_square(const Histogram& histogram, std::uint64_t n);
 
 // Magnitudes at 0-based ranks, ascending, each below n. Means of bins where not exact.
 std::vector<double> magnitudes_at(const Histogram& histogram,

@@ -24,10 +24,15 @@ class TabulatedCdf {
   // is below 7e-6 or above 1 - 1e-23.
   static constexpr double error = 1e-5;
 
-  double operator()(double z) const {
-    const double place = std::min(std::max(z - lowest, 0.0), highest - lowest) * steps_per_unit;
-    const auto i = static_cast<std::size_t>(static_cast<std::int32_t>(place));
-    return value_[i] + (place - static_cast<double>(i)) * (value_[i + 1] - value_[i]);
+  // In steps of the table, for at().
+  static double place(double z) {
+    const double above = z - lowest > 0 ? z - lowest : 0.0;
+    return (above < highest - lowest ? above : highest - lowest) * steps_per_unit;
+  }
+  double at(double place) const {
+    const auto i = static_cast<std::int32_t>(place);
+    const double* const value = value_.data() + i;
+    return value[0] + (place - i) * (value[1] - value[0]);
   }
 
  private:
@@ -40,35 +45,43 @@ class TabulatedCdf {
 
 // sup |F_n - F| by a table first; whatever comes near the largest of these distances is then
 // computed in full.
-double exact_distance(const Histogram& histogram, const std::vector<double>& x, std::uint64_t n,
-                      double k, LogScale lambda) {
+double exact_distance(const Histogram& histogram, const EntryPlaces& places, double k,
+                      LogScale lambda) {
   static const TabulatedCdf tabulated;
-  thread_local std::vector<double> distances;
+  thread_local std::vector<double> memory;
   const std::size_t entries = histogram.size();
-  distances.resize(entries);
-  const double each = 1 / static_cast<double>(n);
-  double p_low = 0;
-  double largest = 0;
+  memory.resize(std::max(memory.size(), entries));
+  double* const distances = memory.data();
+  const double* const x = places.x.data();
+  const std::uint64_t* const ranks = places.ranks.data();
+  const double offset = lambda.offset;
   for (std::size_t i = 0; i < entries; ++i) {
-    const double p_high = p_low + static_cast<double>(histogram.counts[i]) * each;
-    const double f = tabulated(k * (x[i] - lambda.offset));
-    distances[i] = std::max(f - p_low, p_high - f);
-    largest = std::max(largest, distances[i]);
-    p_low = p_high;
+    distances[i] = TabulatedCdf::place(k * (x[i] - offset));
+  }
+  for (std::size_t i = 0; i < entries; ++i) {
+    distances[i] = tabulated.at(distances[i]);
+  }
+  const double n = to_double(ranks[entries - 1]);
+  const double each = 1 / n;
+  double largest = std::max(distances[0], to_double(ranks[0]) * each - distances[0]);
+  distances[0] = largest;
+#pragma omp simd reduction(max : largest)
+  for (std::size_t i = 1; i < entries; ++i) {
+    const double above = to_double(ranks[i]) * each - distances[i];
+    const double below = distances[i] - to_double(ranks[i - 1]) * each;
+    distances[i] = above > below ? above : below;
+    largest = distances[i] > largest ? distances[i] : largest;
   }
   // Roundings of p and z count as well: where k is huge, so are those of z.
-  const double near = 2 * (TabulatedCdf::error + 1e-9 + k * log_ratio_error);
+  const double near = largest - 2 * (TabulatedCdf::error + 1e-9 + k * log_ratio_error);
   double best = 0;
-  std::uint64_t below = 0;
   for (std::size_t i = 0; i < entries; ++i) {
-    const std::uint64_t above = below + histogram.counts[i];
-    if (distances[i] >= largest - near) {
+    if (distances[i] >= near) {
       const double value = magnitude_value(histogram.dtype, histogram.keys[i]);
       const double f = weibull_cdf(scaled(value), k, lambda);
-      best = std::max(best, std::max(f - static_cast<double>(below) / static_cast<double>(n),
-                                     static_cast<double>(above) / static_cast<double>(n) - f));
+      const double p_low = i == 0 ? 0.0 : to_double(ranks[i - 1]) / n;
+      best = std::max(best, std::max(f - p_low, to_double(ranks[i]) / n - f));
     }
-    below = above;
   }
   return best;
 }
@@ -164,17 +177,19 @@ double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogSca
   if (!histogram.exact()) {
     return Distances(histogram, n, k, lambda).largest();
   }
-  std::vector<double> x(histogram.size());
+  EntryPlaces places;
+  note_ranks(histogram, places.ranks);
+  places.x.resize(histogram.size());
   std::vector<double> values(histogram.size());
   magnitude_values(histogram.dtype, histogram.keys.data(), histogram.size(), values.data());
-  log_ratios(values.data(), values.size(), std::ldexp(lambda.unit.mantissa, lambda.unit.exponent),
-             x.data());
-  return exact_distance(histogram, x, n, k, lambda);
+  const double unit = std::ldexp(lambda.unit.mantissa, lambda.unit.exponent);
+  log_ratios(DType::f64, values.data(), values.size(), unit, places.x.data());
+  return exact_distance(histogram, places, k, lambda);
 }
 
-double ks_distance(const Histogram& histogram, const std::vector<double>& entry_x, std::uint64_t n,
-                   double k, LogScale lambda) {
-  return histogram.exact() ? exact_distance(histogram, entry_x, n, k, lambda)
+double ks_distance(const Histogram& histogram, const EntryPlaces& places, std::uint64_t n, double k,
+                   LogScale lambda) {
+  return histogram.exact() ? exact_distance(histogram, places, k, lambda)
                            : Distances(histogram, n, k, lambda).largest();
 }
 

@@ -8,6 +8,13 @@
 
 namespace weightgauge {
 
+// Of every entry of an exact histogram: X = ln(|w| / unit), and the elements up to it, its own
+// included.
+struct EntryPlaces {
+  std::vector<double> x;
+  std::vector<std::uint64_t> ranks;
+};
+
 // The scale lambda as unit exp(offset), with the unit a magnitude of the data's own size: where
 // magnitudes differ in their last digits only, ln |w| - ln lambda would cancel.
 struct LogScale {
@@ -22,9 +29,9 @@ double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 // otherwise taken at the edges of the bins: a lower bound that falls short by at most the largest
 // step of F across one bin (k 2^-14 / e).
 double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda);
-// The same with X = ln(|w| / lambda.unit) of every entry of an exact histogram at hand.
-double ks_distance(const Histogram& histogram, const std::vector<double>& entry_x, std::uint64_t n,
-                   double k, LogScale lambda);
+// The same with the places of an exact histogram's entries at hand, X relative to lambda.unit.
+double ks_distance(const Histogram& histogram, const EntryPlaces& places, std::uint64_t n, double k,
+                   LogScale lambda);
 double ks_shortfall(double k);
 
 }  // namespace weightgauge

@@ -23,23 +23,18 @@ std::uint64_t to_bits(double value) {
   return bits;
 }
 
-// A narrow format's key with that many mantissa bits, widened to F64. Subnormal keys are integers
+// A shorter format's keys with that many mantissa bits, widened to F64. Subnormal keys are integers
 // that count the smallest magnitude.
 template <int MantissaBits, int Bias>
-double widened(std::uint64_t key) {
+void widen(const std::uint64_t* keys, std::size_t n, double* values) {
   constexpr std::uint64_t rebias = (f64_exponent_bias - Bias) << f64_mantissa_bits;
   constexpr std::uint64_t smallest = (f64_exponent_bias + 1 - Bias - MantissaBits)
                                      << f64_mantissa_bits;
-  if (key >> MantissaBits == 0) {
-    return static_cast<double>(key) * from_bits(smallest);
-  }
-  return from_bits((key << (f64_mantissa_bits - MantissaBits)) + rebias);
-}
-
-template <int MantissaBits, int Bias>
-void widen(const std::uint64_t* keys, std::size_t n, double* values) {
   for (std::size_t i = 0; i < n; ++i) {
-    values[i] = widened<MantissaBits, Bias>(keys[i]);
+    values[i] = from_bits((keys[i] << (f64_mantissa_bits - MantissaBits)) + rebias);
+  }
+  for (std::size_t i = 0; i < n && keys[i] >> MantissaBits == 0; ++i) {  // they come first
+    values[i] = static_cast<double>(keys[i]) * from_bits(smallest);
   }
 }
 
@@ -61,20 +56,27 @@ LogTable make_log_table() {
   return table;
 }
 
-struct Decomposed {
-  double exponent;
-  double log_lead;  // of the mantissa's leading bits
-  double rest;      // what the mantissa exceeds them by, as a share: in [0, 2^-10)
-};
+const LogTable& log_table() {
+  static const LogTable table = make_log_table();
+  return table;
+}
 
-Decomposed decompose(const LogTable& table, double value) {
-  constexpr std::uint64_t mantissa_mask = (1ULL << f64_mantissa_bits) - 1;
+// An integer below 2^52 as a double, in a way that vectors have instructions for.
+double small_to_double(std::uint64_t integer) {
+  constexpr std::uint64_t two_to_52 = (f64_exponent_bias + 52) << f64_mantissa_bits;
+  return from_bits(integer | two_to_52) - 0x1p52;
+}
+
+double exponent_of(double value) { return small_to_double(to_bits(value) >> f64_mantissa_bits); }
+
+std::size_t lead_of(double value) {
+  return (to_bits(value) >> (f64_mantissa_bits - table_bits)) & (table_size - 1);
+}
+
+// What the mantissa exceeds its leading bits by, as a share of them: in [0, 2^-10).
+double rest_of(const LogTable& table, double value) {
   constexpr std::uint64_t rest_mask = (1ULL << (f64_mantissa_bits - table_bits)) - 1;
-  const std::uint64_t bits = to_bits(value);
-  const std::uint64_t lead = (bits & mantissa_mask) >> (f64_mantissa_bits - table_bits);
-  const auto rest = static_cast<double>(static_cast<std::int64_t>(bits & rest_mask));
-  return {static_cast<double>(static_cast<std::int64_t>(bits >> f64_mantissa_bits)),
-          table.log[lead], rest * 0x1p-52 * table.inverse[lead]};
+  return small_to_double(to_bits(value) & rest_mask) * 0x1p-52 * table.inverse[lead_of(value)];
 }
 
 // ln(1 + r) for r in [0, 2^-10): what is left out is below r^6/6 < 2e-19.
@@ -104,21 +106,25 @@ void magnitude_values(DType dtype, const std::uint64_t* keys, std::size_t n, dou
   }
 }
 
-void log_ratios(const double* values, std::size_t n, double unit, double* x) {
-  static const LogTable table = make_log_table();
+void log_ratios(DType dtype, const double* values, std::size_t n, double unit, double* x) {
   constexpr double ln2 = 0.693147180559945309417232121458;
   if (subnormal(unit)) {
     close_log_ratios(values, n, unit, x);
     return;
   }
-  const Decomposed one = decompose(table, unit);
-  const double log_unit = one.log_lead + log1p_small(one.rest);
+  const LogTable& table = log_table();
+  const double exponent = exponent_of(unit);
+  const double log_unit = table.log[lead_of(unit)] + log1p_small(rest_of(table, unit));
   for (std::size_t i = 0; i < n; ++i) {
-    const Decomposed value = decompose(table, values[i]);
-    x[i] = (value.exponent - one.exponent) * ln2 +
-           ((value.log_lead - log_unit) + log1p_small(value.rest));
+    x[i] = (exponent_of(values[i]) - exponent) * ln2 + (table.log[lead_of(values[i])] - log_unit);
   }
-  for (std::size_t i = 0; i < n && subnormal(values[i]); ++i) {  // they come first, if at all
+  if (!is_wide(dtype)) {
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    x[i] += log1p_small(rest_of(table, values[i]));
+  }
+  for (std::size_t i = 0; i < n && subnormal(values[i]); ++i) {
     close_log_ratios(values + i, 1, unit, x + i);
   }
 }

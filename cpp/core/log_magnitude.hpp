@@ -8,10 +8,12 @@
 
 namespace weightgauge {
 
+// Keys ascend and are finite.
 void magnitude_values(DType dtype, const std::uint64_t* keys, std::size_t n, double* values);
 
-// x[i] = ln(values[i] / unit) for positive finite values, within log_ratio_error.
-void log_ratios(const double* values, std::size_t n, double unit, double* x);
+// x[i] = ln(values[i] / unit) for positive, finite, ascending values, within log_ratio_error.
+// `dtype` is their format; narrow ones take less time.
+void log_ratios(DType dtype, const double* values, std::size_t n, double unit, double* x);
 constexpr double log_ratio_error = 2e-15;  // absolute, for ratios within a format's range
 
 // The same to the last digit even where a value is so close to the unit that its logarithm is

@@ -14,16 +14,9 @@ namespace {
 constexpr double least_quick_spread = 0.01;
 
 // Memory of the steps below, kept from one slice to the next.
-struct Scratch {
-  std::vector<double> values;
-  std::vector<std::uint64_t> ranks;
-  std::vector<std::uint64_t> keys;
-  std::vector<double> top_values;
-};
-
-Scratch& scratch() {
-  thread_local Scratch memory;
-  return memory;
+std::vector<double>& kept_values() {
+  thread_local std::vector<double> values;
+  return values;
 }
 
 // The entries that reach into the window, by the ranks at which entries end.
@@ -40,15 +33,6 @@ Reach reach_of(const std::vector<std::uint64_t>& ranks, const HazenSums& sums) {
                                     ranks.begin());
   };
   return {after(window.begin), after(window.end - 1), after((sums.n() - 1) / 2)};
-}
-
-void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks) {
-  ranks.resize(histogram.size());
-  std::uint64_t rank = 0;
-  for (std::size_t i = 0; i < ranks.size(); ++i) {
-    rank += histogram.counts[i];
-    ranks[i] = rank;
-  }
 }
 
 void sum_moments(double mean_y, Plot& plot) {
@@ -81,10 +65,9 @@ void set_weights(const Histogram& histogram, const Reach& reach, const Window& w
   const std::size_t size = reach.last - reach.first + 1;
   plot.weight.resize(size);
   plot.count.resize(size);
-  for (std::size_t j = 0; j < size; ++j) {
-    plot.count[j] = static_cast<double>(histogram.counts[reach.first + j]);
-    plot.weight[j] = plot.count[j];
-  }
+  const std::uint64_t* const counts = histogram.counts.data() + reach.first;
+  std::transform(counts, counts + size, plot.count.begin(), to_double);
+  std::copy(plot.count.begin(), plot.count.end(), plot.weight.begin());
   const std::uint64_t before = ranks[reach.first] - histogram.counts[reach.first];
   plot.below = static_cast<double>(before);
   plot.weight.front() -= static_cast<double>(window.begin - before);
@@ -92,7 +75,8 @@ void set_weights(const Histogram& histogram, const Reach& reach, const Window& w
 }
 
 void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
-  auto& [values, ranks, keys, top_values] = scratch();
+  std::vector<double>& values = kept_values();
+  std::vector<std::uint64_t>& ranks = plot.entries.ranks;
   const Window window = sums.window();
   const std::size_t entries = histogram.size();
   note_ranks(histogram, ranks);
@@ -102,30 +86,33 @@ void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
   set_weights(histogram, reach, window, ranks, plot);
   const std::size_t size = plot.weight.size();
   plot.y.resize(size);
+  double* const y = plot.y.data();
+  const double* const weight = plot.weight.data();
+  const std::uint64_t* const ends = ranks.data() + reach.first;
   double before = sums.cumulative(window.begin);
   for (std::size_t j = 0; j < size; ++j) {
-    const double after = sums.cumulative(std::min(ranks[reach.first + j], window.end));
-    plot.y[j] = after - before;
+    const double after = sums.cumulative(std::min(ends[j], window.end));
+    y[j] = after - before;
     before = after;
   }
   for (std::size_t j = 0; j < size; ++j) {
-    plot.y[j] /= plot.weight[j];
+    y[j] /= weight[j];
   }
   const double unit = values[reach.middle];
   plot.unit = scaled(unit);
-  plot.entry_x.resize(entries);
+  plot.entries.x.resize(entries);
   plot.x.resize(size);
-  const auto first = plot.entry_x.begin() + static_cast<std::ptrdiff_t>(reach.first);
-  log_ratios(values.data(), entries, unit, plot.entry_x.data());
+  const auto first = plot.entries.x.begin() + static_cast<std::ptrdiff_t>(reach.first);
+  log_ratios(histogram.dtype, values.data(), entries, unit, plot.entries.x.data());
   std::copy_n(first, size, plot.x.begin());
   sum_moments(sums.mean(), plot);
   const Moments& moments = plot.moments;
   if (moments.xx < least_quick_spread * least_quick_spread * moments.weight) {
-    close_log_ratios(values.data(), entries, unit, plot.entry_x.data());
+    close_log_ratios(values.data(), entries, unit, plot.entries.x.data());
     std::copy_n(first, size, plot.x.begin());
     sum_moments(sums.mean(), plot);
   }
-  plot.next_x = reach.last + 1 < entries ? plot.entry_x[reach.last + 1] : plot.x.back();
+  plot.next_x = reach.last + 1 < entries ? plot.entries.x[reach.last + 1] : plot.x.back();
 }
 
 // The mean of a bin's elements from+1..to, by rank, of `count`; and how far it can be off.
@@ -173,7 +160,8 @@ BinUnknowns unknowns_of(const Entry& entry, double count, const HazenSums::Bound
 }
 
 void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
-  auto& [values, ranks, keys, top_values] = scratch();
+  std::vector<double>& values = kept_values();
+  std::vector<std::uint64_t>& ranks = plot.entries.ranks;
   const Window window = sums.window();
   note_ranks(histogram, ranks);
   const Reach reach = reach_of(ranks, sums);
@@ -208,7 +196,7 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
     }
   }
   plot.x.resize(size);
-  log_ratios(values.data(), size, unit, plot.x.data());
+  log_ratios(histogram.dtype, values.data(), size, unit, plot.x.data());
   for (std::size_t j = 0; j < size; ++j) {
     plot.x[j] -= plot.unknowns[j].variance / 2;  // ln(1 + d) = d - d^2/2
   }
@@ -220,14 +208,14 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
   plot.next_x = plot.x.back();
   if (reach.last + 1 < histogram.size()) {
     const double next = entry_at(histogram, reach.last + 1).mean;
-    log_ratios(&next, 1, unit, &plot.next_x);
+    log_ratios(histogram.dtype, &next, 1, unit, &plot.next_x);
   }
 }
 
 }  // namespace
 
 void probability_plot(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
-  plot.entry_x.clear();
+  plot.entries.x.clear();
   plot.unknowns.clear();
   if (histogram.exact()) {
     plot_exact(histogram, sums, plot);

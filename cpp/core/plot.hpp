@@ -6,6 +6,7 @@
 
 #include "core/hazen.hpp"
 #include "core/histogram.hpp"
+#include "core/ks.hpp"
 #include "core/moments.hpp"
 
 namespace weightgauge {
@@ -34,8 +35,8 @@ struct Plot {
 
   Moments moments;
 
-  // Of an exact histogram: X of every entry, inside the window or not. Otherwise empty.
-  std::vector<double> entry_x;
+  // Of every entry, inside the window or not: X (of exact histograms only) and ranks.
+  EntryPlaces entries;
 
   // Of a histogram of bins: one for each point. Otherwise empty.
   std::vector<BinUnknowns> unknowns;

@@ -153,7 +153,7 @@ void SliceJob::note_totals() {
   result.histogram.infs = histogram.infs;
   result.histogram.max_key = histogram.max_key;
   const bool finite = result.n + histogram.zeros > 0;
-  result.rms = root_mean_square(histogram);
+  result.rms = root_mean_square(histogram, result.n);
   if (result.n > 0) {
     result.max = magnitude_value(histogram.dtype, histogram.max_key);
   } else {

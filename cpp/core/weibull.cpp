@@ -131,7 +131,7 @@ Fit fit_histogram(const Histogram& histogram, Trim trim) {
     const Errors errors = errors_of(plot, fit.k);
     fit.error_bound = std::max(std::max(errors.k, errors.lambda), errors.r2);
   }
-  fit.ks = ks_distance(histogram, plot.entry_x, n, fit.k, fit.log_scale);
+  fit.ks = ks_distance(histogram, plot.entries, n, fit.k, fit.log_scale);
   add_standard_errors(plot, n, fit);
   return fit;
 }
@@ -141,6 +141,9 @@ void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit) {
   const Moments& moments = plot.moments;
   const double share = moments.weight / n;            // m: the window's share of the elements
   const double spread = moments.xx / moments.weight;  // S_xx
+  const double each = 1 / (share * spread);
+  const double per_step = 1 / share;
+  const double per_slope = moments.mean_y / (fit.k * fit.k);
   // From the top of the window down: G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window
   // G is 0, below it G keeps its last value.
   double next_x = plot.next_x;
@@ -153,14 +156,16 @@ void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit) {
     square_k += count * g_k * g_k;
     square_lambda += count * g_lambda * g_lambda;
   };
+  const double* const x = plot.x.data();
+  const double* const y = plot.y.data();
+  const double* const count = plot.count.data();
   for (std::size_t j = plot.x.size(); j-- > 0;) {
-    const double step = next_x - plot.x[j];
-    next_x = plot.x[j];
-    const double slope = ((plot.y[j] - moments.mean_y) - 2 * fit.k * (plot.x[j] - moments.mean_x)) /
-                         (share * spread);
+    const double step = next_x - x[j];
+    next_x = x[j];
+    const double slope = ((y[j] - moments.mean_y) - 2 * fit.k * (x[j] - moments.mean_x)) * each;
     g_k += slope * step;
-    g_lambda += (1 / share + moments.mean_y / (fit.k * fit.k) * slope) * step;
-    count_in(plot.count[j]);
+    g_lambda += (per_step + per_slope * slope) * step;
+    count_in(count[j]);
   }
   count_in(plot.below);
   const auto error = [n](double sum, double square) {

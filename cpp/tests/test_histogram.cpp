@@ -136,7 +136,8 @@ TEST_SUITE("histogram") {
 
   TEST_CASE("root mean square, zeros included, at both ends of the range") {
     const auto rms = [](const std::vector<double>& values) {
-      return root_mean_square(exact_histogram(DType::f64, values));
+      const Histogram histogram = exact_histogram(DType::f64, values);
+      return root_mean_square(histogram, histogram.n());
     };
     CHECK(rms({3, -4}) == doctest::Approx(std::sqrt(12.5)).epsilon(1e-15));
     CHECK(rms({3, -4, 0, 0}) == doctest::Approx(2.5).epsilon(1e-15));

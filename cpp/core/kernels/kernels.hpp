@@ -16,6 +16,13 @@ constexpr std::size_t sub_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 128;
 
+// Of 16-bit codes: the smallest that is not 0 (the largest code of all where there is none), and
+// the largest.
+struct CodeRange {
+  std::uint16_t least;
+  std::uint16_t largest;
+};
+
 struct Kernels {
   const char* level;
 
@@ -29,6 +36,7 @@ struct Kernels {
                               std::uint32_t* tables);
   // Whether neighbours often share a code, by a sample.
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
+  CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
 
   // Bytes: counts[sub_tables][256] by raw code; the sum over the sub-tables is the count.
   void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
