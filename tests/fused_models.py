@@ -2,62 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
-# Small, all different, and no divisors of each other where a family allows it.
-HIDDEN, HEADS, KV, DIM, FFN, EXPERTS = 24, 6, 2, 4, 20, 3
-
-Array = np.ndarray[Any, Any]
-Piece = tuple[str, str | None, int | None, int | None]  # tensor, part, expert, head
-
-
-@dataclass
-class Model:
-    """Tensors, configuration, and the pieces that they were made of."""
-
-    tensors: dict[str, Array] = field(default_factory=dict)
-    config: dict[str, Any] | None = None
-    pieces: dict[Piece, tuple[str, Array]] = field(default_factory=dict)  # -> kind, values
-
-    def fuse(self, name: str, tensor: Array, parts: Mapping[str, Array], **kinds: str) -> None:
-        """Add a tensor that is made of parts, whose kinds are their names unless given."""
-        self.tensors[name] = tensor
-        for part, values in parts.items():
-            self.pieces[name, part, None, None] = (kinds.get(part, part), values)
-
-    def save(self, directory: Path, dtype: Any = np.float32) -> Path:
-        """Write the checkpoint; pieces become what they are in the file's format."""
-        directory.mkdir(parents=True, exist_ok=True)
-        self.tensors = {n: np.ascontiguousarray(t.astype(dtype)) for n, t in self.tensors.items()}
-        self.pieces = {p: (kind, v.astype(dtype)) for p, (kind, v) in self.pieces.items()}
-        save_file(self.tensors, directory / "model.safetensors")
-        if self.config is not None:
-            (directory / "config.json").write_text(json.dumps(self.config), encoding="utf-8")
-        return directory
-
-
-class Draw:
-    """Normal weights; every draw has a standard deviation of its own."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._sigma = 0.01
-
-    def __call__(self, *shape: int) -> Array:
-        self._sigma *= 1.3
-        return self._rng.normal(0, self._sigma, shape).astype(np.float32)
-
-
-def rows(*parts: Array) -> Array:
-    """Concatenate along the rows."""
-    return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
+from fused_ffn import dbrx, expert_stack, halves
+from fused_parts import DIM, HEADS, HIDDEN, KV, Array, Draw, Model, rows
 
 
 def attention(heads: int = HEADS, kv: int = KV, dim: int = DIM) -> tuple[Array, Array, Array]:
@@ -120,11 +71,16 @@ def gpt2() -> Model:
 
 
 def gpt2_cross() -> Model:
-    """Cross-attention of GPT-2: k and v only."""
-    _, k, v = attention(kv=HEADS)
-    name = "transformer.h.0.crossattention.c_attn.weight"
-    model = Model({}, {"model_type": "gpt2", "n_head": HEADS, "n_embd": HIDDEN})
+    """Cross-attention of GPT-2: k and v in one, q alone, all of them as [in, out]."""
+    q, k, v = attention(kv=HEADS)
+    prefix = "transformer.h.0.crossattention."
+    name, query = prefix + "c_attn.weight", prefix + "q_attn.weight"
+    model = Model({query: rows(q).T}, {"model_type": "gpt2", "n_head": HEADS, "n_embd": HIDDEN})
     model.fuse(name, rows(k, v).T, {"k": rows(k).T, "v": rows(v).T})
+    for head in range(HEADS):
+        model.pieces[name, "k", None, head] = ("k", k[head].T)
+        model.pieces[name, "v", None, head] = ("v", v[head].T)
+        model.pieces[query, None, None, head] = ("q", q[head].T)
     return model
 
 
@@ -208,55 +164,28 @@ def latent() -> Model:
     return model
 
 
-def halves(name: str, order: str, down: str, model_type: str = "any") -> Model:
-    """Two halves of the rows, in the order given."""
-    draw = Draw()
-    parts = {part: draw(FFN, HIDDEN) for part in order.split()}
-    model = Model({}, {"model_type": model_type})
-    model.fuse(name, rows(*parts.values()), parts)
-    model.tensors[down] = draw(HIDDEN, FFN)
+def minimax() -> Model:
+    """MiniMax's linear attention, which has an output gate."""
+    model = heads_apart("model.layers.0.self_attn.qkv_proj.weight", "minimax", head_dim=DIM)
+    model.tensors["model.layers.0.self_attn.output_gate.weight"] = Draw(1)(HEADS * DIM, HIDDEN)
     return model
 
 
-def expert_stack(storage: str, prefix: str = "model.layers.0.mlp.experts.") -> Model:
-    """Stacked experts in one of three storage orders: rows, columns or interleaved columns."""
-    first, second = "gate_up_proj", "down_proj"
-    if storage == "granite":
-        storage, first, second = "rows", "input_linear.weight", "output_linear.weight"
-    draw = Draw()
-    gate, up = draw(EXPERTS, FFN, HIDDEN), draw(EXPERTS, FFN, HIDDEN)
-    down = draw(EXPERTS, HIDDEN, FFN)
-    if storage == "rows":
-        fused = np.concatenate([gate, up], axis=1)
-    else:
-        gate, up, down = (each.transpose(0, 2, 1) for each in (gate, up, down))
-        both = np.concatenate if storage == "columns" else np.stack
-        fused = both([gate, up], axis=2 if storage == "columns" else 3)
-        fused = fused.reshape(EXPERTS, HIDDEN, 2 * FFN)
-    families = {"rows": "mixtral", "columns": "llama4_text", "interleaved": "gpt_oss"}
-    model = Model({}, {"model_type": families[storage], "num_local_experts": EXPERTS})
-    model.tensors = {prefix + first: fused, prefix + second: down}
-    if storage == "interleaved":
-        model.tensors[prefix + "gate_up_proj_bias"] = draw(EXPERTS, 2 * FFN)
-    for expert in range(EXPERTS):
-        model.pieces[prefix + first, "gate", expert, None] = ("gate", gate[expert])
-        model.pieces[prefix + first, "up", expert, None] = ("up", up[expert])
-        model.pieces[prefix + second, None, expert, None] = ("down", down[expert])
+def grouped_images() -> Model:
+    """An image tower with fewer keys than queries under a name that mostly means thirds."""
+    model = concatenated("blocks.0.attn.qkv.weight", "any", num_key_value_heads=KV)
+    o = model.tensors["blocks.0.attn.proj.weight"] = Draw(1)(HIDDEN, HEADS * DIM)
+    for head in range(HEADS):
+        own = o[:, head * DIM : (head + 1) * DIM]
+        model.pieces["blocks.0.attn.proj.weight", None, None, head] = ("o", own)
     return model
 
 
-def dbrx() -> Model:
-    """Stacked experts flattened to two dimensions."""
-    draw = Draw()
-    prefix = "transformer.blocks.0.ffn."
-    model = Model({}, {"model_type": "dbrx", "ffn_config": {"moe_num_experts": EXPERTS}})
-    for name, kind in (("w1", "gate"), ("v1", "up"), ("w2", "down")):
-        experts = draw(EXPERTS, FFN, HIDDEN)
-        tensor = prefix + f"experts.mlp.{name}"
-        model.tensors[tensor] = rows(experts)
-        for expert in range(EXPERTS):
-            model.pieces[tensor, None, expert, None] = (kind, experts[expert])
-    model.tensors[prefix + "router.layer.weight"] = draw(EXPERTS, HIDDEN)
+def keys_and_values() -> Model:
+    """Keys, then values, of an attention whose queries come from elsewhere."""
+    _, k, v = attention()
+    model = _qkv("layers.0.attn.to_kv.weight", rows(k, v), {"k": k, "v": v})
+    model.config = {"num_attention_heads": HEADS, "num_key_value_heads": KV, "head_dim": DIM}
     return model
 
 
@@ -336,6 +265,12 @@ FUSED: dict[str, Callable[[], Model]] = {
     "ModernBERT FFN": lambda: halves(
         "model.layers.0.mlp.Wi.weight", "gate up", "model.layers.0.mlp.Wo.weight"
     ),
+    "DINOv2 FFN": lambda: halves(
+        "encoder.layer.0.mlp.weights_in.weight", "gate up", "encoder.layer.0.mlp.weights_out.weight"
+    ),
+    "DINOv2 FFN as first published": lambda: halves(
+        "blocks.0.mlp.w12.weight", "gate up", "blocks.0.mlp.w3.weight"
+    ),
     "GLM FFN": lambda: halves(
         "encoder.layers.0.mlp.dense_h_to_4h.weight",
         "gate up",
@@ -346,6 +281,20 @@ FUSED: dict[str, Callable[[], Model]] = {
         "up gate",
         "transformer_blocks.0.ff.net.2.weight",
     ),
+    "Phi-4's sound": lambda: halves(
+        "encoder.layers.0.feed_forward_in.gate_up_proj.weight",
+        "up gate",
+        "encoder.layers.0.feed_forward_in.down_proj.weight",
+    ),
+    "Moshi": lambda: halves(
+        "layers.0.mlp.fc1.weight", "gate up", "layers.0.mlp.fc2.weight", "moshi"
+    ),
+    "Moonshine": lambda: halves(
+        "layers.0.mlp.fc1.weight", "up gate", "layers.0.mlp.fc2.weight", "moonshine"
+    ),
+    "MiniMax": minimax,
+    "EXAONE's images": grouped_images,
+    "key and value of cross-attention": keys_and_values,
     "stacked experts": lambda: expert_stack("rows"),
     "Llama 4": lambda: expert_stack("columns", "model.layers.0.feed_forward.experts."),
     "gpt-oss": lambda: expert_stack("interleaved"),

@@ -196,6 +196,16 @@ def test_several_stacks_are_counted_together() -> None:
     assert (found.warnings, found.of(None).blocks) == ((), 57)
 
 
+@pytest.mark.parametrize("groups", ["", "albert_layer_groups.0.albert_layers.0."])
+def test_blocks_that_share_their_weights(groups) -> None:
+    path = f"albert.encoder.{groups}attention"
+    shapes = {f"{path}.{name}.weight": (96, 96) for name in ("query", "key", "value", "dense")}
+    found = described(shapes, {"num_attention_heads": 8, "num_hidden_layers": 12})
+    assert found.warnings == ()
+    assert heads(found.of("encoder")) == ("MHA", 8, 8, 12)
+    assert found.of("encoder").blocks == 12
+
+
 def test_stages_of_different_width() -> None:
     shapes = {}
     for stage, width in enumerate((32, 64)):

@@ -129,6 +129,39 @@ FAMILIES = {
     up      3 -       - 256x64 layer.3.mlp.up_proj.weight
     gate    3 -       - 256x64 layer.3.mlp.gate_proj.weight
     """,
+    "conformer": """
+    ffn_in  0 encoder - 256x64 model.encoder.layers.0.feed_forward1.linear1.weight
+    ffn_out 0 encoder - 64x256 model.encoder.layers.0.feed_forward1.linear2.weight
+    ffn_in  0 encoder - 256x64 model.encoder.layers.0.feed_forward2.linear1.weight
+    ffn_out 0 encoder - 64x256 model.encoder.layers.0.feed_forward2.linear2.weight
+    other   0 encoder - 64x64  model.encoder.layers.0.self_attn.relative_k_proj.weight
+    """,
+    "granite speech": """
+    q  0 encoder - 64x64  model.encoder.layers.0.attn.to_q.weight
+    kv 0 encoder - 128x64 model.encoder.layers.0.attn.to_kv.weight
+    o  0 encoder - 64x64  model.encoder.layers.0.attn.to_out.weight
+    """,
+    "xlnet, bark, prophetnet": """
+    ffn_in  0 -       - 256x64 transformer.layer.0.ff.layer_1.weight
+    ffn_out 0 -       - 64x256 transformer.layer.0.ff.layer_2.weight
+    ffn_in  0 -       - 256x64 semantic.layers.0.mlp.in_proj.weight
+    ffn_out 0 -       - 64x256 semantic.layers.0.mlp.out_proj.weight
+    ffn_in  0 decoder - 256x64 prophetnet.decoder.layers.0.feed_forward.intermediate.weight
+    ffn_out 0 decoder - 64x256 prophetnet.decoder.layers.0.feed_forward.output.weight
+    """,
+    "kimi's images, sam 2": """
+    q       0 vision - 64x64  model.vision_tower.layers.0.attn.q_proj.weight
+    o       0 vision - 64x64  model.vision_tower.layers.0.attn.proj.weight
+    qkv     0 vision - 192x64 vision_encoder.backbone.blocks.0.attn.qkv.weight
+    ffn_in  0 vision - 256x64 vision_encoder.backbone.blocks.0.mlp.proj_in.weight
+    ffn_out 0 vision - 64x256 vision_encoder.backbone.blocks.0.mlp.proj_out.weight
+    """,
+    "dino v2 giant": """
+    gate_up 0 encoder - 352x64 dinov2.encoder.layer.0.mlp.weights_in.weight
+    down    0 encoder - 64x176 dinov2.encoder.layer.0.mlp.weights_out.weight
+    gate_up 1 -       - 352x64 blocks.1.mlp.w12.weight
+    down    1 -       - 64x176 blocks.1.mlp.w3.weight
+    """,
     "swin": """
     q       0 encoder - 96x96   swin.encoder.layers.0.blocks.0.attention.self.query.weight
     ffn_in  0 encoder - 384x96  swin.encoder.layers.0.blocks.0.intermediate.dense.weight

@@ -18,6 +18,31 @@ FAMILIES = {
     up   0 - - 256x64 blocks.0.mlp.w2.weight
     down 0 - - 64x256 blocks.0.mlp.w3.weight
     """,
+    "gates and projections that are no feed-forward": """
+    q      0 - - 64x64   model.layers.0.self_attn.q_proj.weight
+    other  0 - - 64x64   model.layers.0.self_attn.gate_proj.weight
+    other  0 - - 64x64   model.layers.0.self_attn.compressor.gate_proj.weight
+    other  0 - - 64x64   model.layers.0.self_attn.compressor.indexer.gate_proj.weight
+    other  0 - - 256x64  model.layers.0.self_attn.compressor.indexer.q_b_proj.weight
+    gate   0 - - 256x64  model.layers.0.mlp.gate_proj.weight
+    up     0 - - 256x64  model.layers.0.mlp.up_proj.weight
+    other  0 - - 64x64   model.layers.0.mlp.gate.router_mlp.fc1.weight
+    router 0 - - 4x64    model.layers.0.mlp.text_moe.gate.weight
+    router 0 - - 4x64    model.layers.0.mlp.vision_moe.gate.weight
+    """,
+    "experts of attention": """
+    other   0 - - 8x64x64  model.layers.0.self_attention.experts.input_linear.weight
+    other   0 - - 8x64x64  model.layers.0.self_attention.experts.output_linear.weight
+    kv      0 - - 128x64   model.layers.0.self_attention.kv_proj.weight
+    gate_up 0 - - 8x512x64 model.layers.0.mlp.input_linear.weight
+    down    0 - - 8x64x256 model.layers.0.mlp.output_linear.weight
+    """,
+    "modules around a layer": """
+    q 0 - - 64x64 model.layers.0.self_attn.q_proj.linear.weight
+    o 0 - - 64x64 model.layers.0.self_attn.o_proj.linear.weight
+    gate 0 - - 256x64 model.layers.0.mlp.gate_proj.linear.weight
+    up 0 - - 256x64 model.layers.0.mlp.up_proj.linear.weight
+    """,
     "quantised, unknown": """
     other 0 - - 8x64   model.layers.0.self_attn.q_proj.qweight
     other 0 - - 4x64   model.layers.0.self_attn.q_proj.scales

@@ -77,6 +77,9 @@ def gather(
 ) -> dict[str | None, Evidence]:
     """Look at every tensor of a checkpoint that lies in a block.
 
+    Where no block has a number, as in models whose blocks share their weights, attention weights
+    are looked at wherever they lie.
+
     Parameters
     ----------
     tensors : sequence of TensorInfo
@@ -90,8 +93,11 @@ def gather(
         The evidence for each tower.
     """
     found: dict[str | None, Evidence] = {}
+    numbered = any(place.block is not None for place in components)
     for tensor, place in zip(tensors, components, strict=True):
         if place.block is None:
+            if not numbered and place.kind in _SHAPED:
+                _note(found.setdefault(place.tower, Evidence()), tensor, place.kind)
             continue
         tower = found.get(place.tower)
         if tower is None:

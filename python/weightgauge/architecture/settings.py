@@ -88,10 +88,15 @@ class Settings:
         )
 
     def _look_up(self, key: str) -> Any:
-        value: Any = self.section
-        for step in key.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
-        return value
+        return value_at(self.section, key)
+
+
+def value_at(section: Mapping[str, Any], key: str) -> Any:
+    """Look up a key, in which a dot leads into an object; None where there is nothing."""
+    value: Any = section
+    for step in key.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
 
 
 def section_of(

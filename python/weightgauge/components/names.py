@@ -13,7 +13,9 @@ def stem(name: str) -> str | None:
     """
     path, _, last = name.rpartition(".")
     if last == "weight":
-        return path.removesuffix(".base_layer")
+        path = path.removesuffix(".base_layer")
+        # Some projections are modules around the layer that has the weight.
+        return path.removesuffix(".linear") if path.endswith("_proj.linear") else path
     if last.endswith("_proj_weight") or last in LONE_ADAPTERS or ".experts." in f".{path}.":
         return name
     return None

@@ -29,6 +29,11 @@ KINDS = (*MATRIX_KINDS, "norm", "bias", "other")
 # Names are written as the last components of a parameter's path without `.weight`. `@attn` stands
 # for the name of any attention module, `@root` for the top of the model.
 NAMED: tuple[tuple[str, str], ...] = (
+    # Names that mean something else than they usually do: gates of an attention's output or of its
+    # compressed keys, projections that choose among keys, queries and outputs that are experts.
+    ("other", "@attn.gate_proj output_projection.gate_proj compressor.gate_proj indexer.gate_proj"),
+    ("other", "indexer.q_b_proj router_mlp.fc1 router_mlp.fc2"),
+    ("other", "self_attention.experts.input_linear self_attention.experts.output_linear"),
     # Low-rank adapters, whatever weight they adapt.
     ("lora_a", "lora_A lora_A.default lora_a lora_down lora.down lora_embedding_A"),
     ("lora_b", "lora_B lora_B.default lora_b lora_up lora.up lora_embedding_B"),
@@ -36,7 +41,7 @@ NAMED: tuple[tuple[str, str], ...] = (
     ("qkv", "query_key_value qkv_proj Wqkv wqkv W_pack linear_qkv in_proj_weight att_proj"),
     ("qkv", "to_qkv to_added_qkv in_proj_qkv in_proj_qkvz @attn.qkv attn.c_attn"),
     ("qkv", "attention.self.in_proj"),
-    ("kv", "crossattention.c_attn"),
+    ("kv", "crossattention.c_attn @attn.to_kv self_attention.kv_proj"),
     ("gate_up", "gate_up_proj mlp.Wi"),
     # Multi-head latent attention.
     ("q_a", "q_a_proj @attn.wq_a"),
@@ -58,6 +63,7 @@ NAMED: tuple[tuple[str, str], ...] = (
         "router",
         "mlp.gate mlp.gate.wg mlp.router.gate block_sparse_moe.gate block_sparse_moe.router",
     ),
+    ("router", "text_moe.gate vision_moe.gate"),
     ("router", "mlp.router feed_forward.router router.layer router.classifier shared_expert_gate"),
     # Feed-forward weights that need no neighbour to be told.
     ("gate", "gate_proj wi_0"),
@@ -124,6 +130,8 @@ FAMILIES = (
     # Output projections whose name says nothing without the inputs beside them.
     Family("attn.proj=o", "attn.qkv"),
     Family("attn.proj=o", "attn.q"),
+    Family("attn.proj=o", "attn.q_proj"),
+    Family("attn.to_out=o", "attn.to_q"),
     Family("img_attn.proj=o", "img_attn.qkv"),
     Family("txt_attn.proj=o", "txt_attn.qkv"),
     Family("attention.proj=o", "attention.qkv"),
@@ -160,6 +168,17 @@ FAMILIES = (
     Family("fc11=up fc12=gate fc2=down", "fc11 fc12"),
     Family("fc0=ffn_in fc1=ffn_out", "fc0 fc1"),
     *_two_layers("fc1", "fc2"),
+    Family("mlp.weights_in=gate_up mlp.weights_out=down", "mlp.weights_in mlp.weights_out"),
+    Family("mlp.w12=gate_up mlp.w3=down", "mlp.w12 mlp.w3"),
+    Family("mlp.proj_in=ffn_in mlp.proj_out=ffn_out", shape="turned mlp.proj_in mlp.proj_out"),
+    Family("mlp.in_proj=ffn_in mlp.out_proj=ffn_out", shape="turned mlp.in_proj mlp.out_proj"),
+    Family("ff.layer_1=ffn_in ff.layer_2=ffn_out", "ff.layer_1 ff.layer_2"),
+    Family(
+        "feed_forward.intermediate=ffn_in feed_forward.output=ffn_out",
+        "feed_forward.intermediate feed_forward.output",
+    ),
+    Family("feed_forward1.linear1=ffn_in feed_forward1.linear2=ffn_out", "feed_forward1.linear1"),
+    Family("feed_forward2.linear1=ffn_in feed_forward2.linear2=ffn_out", "feed_forward2.linear1"),
     Family("mlp.dense1=ffn_in mlp.dense2=ffn_out", "mlp.dense1 mlp.dense2"),
     Family("fc_in=ffn_in fc_out=ffn_out"),
     Family("mlp.c_fc=ffn_in mlp.c_proj=ffn_out"),

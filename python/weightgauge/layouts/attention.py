@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from weightgauge.layouts.heads import exactly, grouped_sizes
+from weightgauge.layouts.heads import exactly, grouped_sizes, inputs_of_output
 from weightgauge.layouts.layout import Field, Layout, NotCut
 from weightgauge.layouts.subject import Subject
 
-_OUTPUTS = ("o_proj", "out_proj", "Wo", "wo", "dense", "proj", "c_proj", "to_out.0", "attn_out")
 _SEVERAL = "families store q, k and v under this name in different ways"
 
 
@@ -27,6 +26,13 @@ def per_head(subject: Subject) -> Layout:
     return Layout(subject.shape, 0, fields, groups=heads)
 
 
+def lightning(subject: Subject) -> Layout:
+    """[heads, 3, head_dim] in MiniMax's linear attention, which an output gate gives away."""
+    if subject.beside("output_gate") is None:
+        raise LookupError
+    return per_head(subject)
+
+
 def grouped(subject: Subject) -> Layout:
     """[kv_heads, heads / kv_heads + 2, head_dim]: the queries of a group, then its k and v."""
     heads, kv_heads, dim = grouped_sizes(subject, subject.shape[0], None)
@@ -43,15 +49,18 @@ def multi_query(subject: Subject) -> Layout:
 def contiguous(subject: Subject) -> Layout:
     """All of q, then all of k, then all of v, which may be fewer.
 
-    Without heads the output projection tells: its columns are the rows of q. Thirds are the last
-    resort.
+    Without heads the output projection tells: its columns are the rows of q. Without that, thirds
+    are taken only where each of them is square.
     """
     if subject.facts.heads is not None and subject.facts.kv_heads is not None:
         return _concatenated(subject, None)
-    rows = subject.shape[0]
-    output = subject.beside(*_OUTPUTS)
-    q_rows = output[1] if output is not None and len(output) > 1 else rows // 3
+    rows, columns = subject.shape
+    q_rows = inputs_of_output(subject) or columns
     kv_rows = (rows - q_rows) // 2
+    if not 0 < kv_rows <= q_rows:
+        raise NotCut(f"its {rows:,} rows are not those of {q_rows:,} of q, and fewer of k and v")
+    if inputs_of_output(subject) is None and kv_rows != q_rows:
+        raise NotCut("no output projection beside it tells the rows of q")
     heads, kv_heads, headless = _heads_in(subject, q_rows, kv_rows)
     fields = (
         Field("q", "q", q_rows, heads),
@@ -62,8 +71,21 @@ def contiguous(subject: Subject) -> Layout:
 
 
 def thirds(subject: Subject) -> Layout:
-    """Three equal parts q, k and v, whatever the heads are."""
+    """Three equal parts q, k and v, unless the output projection tells of fewer keys."""
+    q_rows = inputs_of_output(subject)
+    if q_rows is not None and 3 * q_rows != subject.shape[0]:
+        return contiguous(subject)
     return _equal_parts(subject, 0, "qkv")
+
+
+def keys_then_values(subject: Subject) -> Layout:
+    """Two equal parts k and v."""
+    heads = subject.facts.kv_heads
+    length = subject.shape[0] // 2
+    known = heads is not None and length % heads == 0
+    fields = tuple(Field(part, part, length, heads if known else None) for part in "kv")
+    headless = "" if known else "the number of key and value heads is not known"
+    return Layout(subject.shape, 0, fields, headless=headless)
 
 
 def conv1d(subject: Subject) -> Layout:

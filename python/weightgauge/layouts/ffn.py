@@ -57,10 +57,14 @@ def gate_up_of_experts(subject: Subject) -> Layout:
     """Tell stacked experts of two storage orders from a single gate and up."""
     if len(subject.shape) == 2:
         return gate_then_up(subject)
-    interleaved = subject.shapes.get(f"{subject.name}_bias") is not None
-    if subject.facts.model_type == "gpt_oss" or (subject.facts.model_type is None and interleaved):
+    model_type = subject.facts.model_type
+    if model_type == "gpt_oss":
         return interleaved_gate_up(subject)
-    return expert_gate_up(subject)
+    if subject.shapes.get(f"{subject.name}_bias") is None:
+        return expert_gate_up(subject)
+    if model_type == "openai_privacy_filter":
+        return expert_gate_up(subject)
+    raise NotCut("with biases, some families store gate and up in turn and some in halves")
 
 
 def stacked_experts(subject: Subject) -> Layout:

@@ -10,16 +10,17 @@ _LINEAR_ATTENTION = ".linear_attn."
 
 
 def queries(subject: Subject) -> Layout:
-    """[heads * head_dim, hidden]."""
-    mla, rows = subject.facts.mla, subject.shape[0]
+    """[heads * head_dim, hidden], or the other way round in column-wise storage."""
+    axis = 1 if _turned(subject) else 0
+    mla, length = subject.facts.mla, subject.shape[axis]
     heads = subject.heads()
     if mla is not None:
         dim = mla.qk_nope_head_dim + mla.qk_rope_head_dim
-        if dim * heads != rows:
-            raise NotCut(f"{heads:,} heads of {dim:,} do not fill its {rows:,} rows")
+        if dim * heads != length:
+            raise NotCut(f"{heads:,} heads of {dim:,} do not fill its {length:,} rows")
     else:
-        head_dim_of(subject, rows, heads)
-    return _one_matrix(subject, 0, heads)
+        head_dim_of(subject, length, heads)
+    return _one_matrix(subject, axis, heads)
 
 
 def keys_or_values(subject: Subject) -> Layout:
@@ -32,14 +33,9 @@ def keys_or_values(subject: Subject) -> Layout:
 
 
 def outputs(subject: Subject) -> Layout:
-    """[hidden, heads * head_dim]: the columns of a head are what it contributes.
-
-    Column-wise storage, recognised by the fused projection beside it, has them in rows.
-    """
+    """[hidden, heads * head_dim]: the columns of a head are what it contributes."""
     heads = subject.heads()
-    fused = subject.beside("c_attn")
-    turned = fused is not None and len(fused) == 2 and fused[1] in (2 * fused[0], 3 * fused[0])
-    axis = 0 if turned else 1
+    axis = 0 if _turned(subject) else 1
     length = subject.shape[axis]
     mla = subject.facts.mla
     if _LINEAR_ATTENTION in subject.name:
@@ -52,6 +48,12 @@ def outputs(subject: Subject) -> Layout:
     if dim * heads != length:
         raise NotCut(f"{heads:,} heads of {dim:,} do not fill its {length:,} columns")
     return _one_matrix(subject, axis, heads)
+
+
+def _turned(subject: Subject) -> bool:
+    """Whether weights are stored [in, out], which the fused projection beside them tells."""
+    fused = subject.beside("c_attn")
+    return fused is not None and len(fused) == 2 and fused[1] in (2 * fused[0], 3 * fused[0])
 
 
 def _one_matrix(subject: Subject, axis: int, heads: int) -> Layout:

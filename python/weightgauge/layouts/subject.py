@@ -48,9 +48,9 @@ class Subject:
             owner = owner.rpartition(".")[0]
         for tail in tails:
             path = f"{owner}.{tail}" if owner else tail
-            for name in (f"{path}.weight", path, f"{path}.base_layer.weight"):
-                if name in self.shapes:
-                    return self.shapes[name]
+            for ending in (".weight", "", ".base_layer.weight", ".linear.weight"):
+                if path + ending in self.shapes:
+                    return self.shapes[path + ending]
         return None
 
     def heads(self) -> int:
@@ -76,5 +76,5 @@ class Subject:
         return value
 
     def without_config(self) -> str:
-        """Say that there is no configuration, where a missing fact needs explaining."""
-        return "" if self.facts.config else ", there being no config.json"
+        """Say that no configuration tells of the tower, where a missing fact needs explaining."""
+        return "" if self.facts.config else ", there being no config.json that tells"

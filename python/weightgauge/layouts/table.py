@@ -75,6 +75,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("linear_qkv", attention.grouped),
         Rule("wqkv", attention.grouped, "internlm2 internlm2_vl internlm_xcomposer2"),
         Rule("qkv_proj", attention.codegen, "codegen"),
+        Rule("self_attn.qkv_proj", attention.lightning),
         Rule("self_attn.qkv_proj", attention.contiguous),
         Rule(
             "qkv_proj",
@@ -88,12 +89,19 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("in_proj_qkv", latent.linear_qkv),
         Rule("query_key_value qkv_proj wqkv", attention.undecided),
     ),
-    "kv": (Rule("c_attn", attention.conv1d),),
+    "kv": (
+        Rule("c_attn", attention.conv1d),
+        Rule("to_kv kv_proj", attention.keys_then_values),
+    ),
     "gate_up": (
+        Rule("feed_forward_in.gate_up_proj feed_forward_out.gate_up_proj", ffn.up_then_gate),
         Rule("gate_up_proj", ffn.gate_up_of_experts, ranks=(2, 3)),
         Rule("fc1 input_linear", ffn.expert_gate_up, ranks=(3,)),
+        Rule("mlp.weights_in mlp.w12", ffn.gate_then_up),
         Rule("mlp.Wi dense_h_to_4h linear_fc1 input_linear ff.linear_in", ffn.gate_then_up),
         Rule("net.0.proj ff_proj", ffn.up_then_gate),
+        Rule("fc1", ffn.gate_then_up, "moshi moshi_depth kyutai_speech_to_text"),
+        Rule("fc1", ffn.up_then_gate, "moonshine moonshine_streaming"),
         Rule("fc1", ffn.unknown_order),
     ),
     "kv_a": (Rule("kv_a_proj_with_mqa wkv_a", latent.kv_a),),
