@@ -33,7 +33,8 @@ double joint_slack(double a, double b, double assumed, double v_most) {
 // k = xy/xx is off by the sum of weight [dC - kappa dV]/xy with kappa = k (1 - x) + y/2 (x, y from
 // the means: the means of X depend on V as well), and R2 = xy^2/(xx yy) by that of
 // weight [2 dC - (k (1 - x) + y) dV]/xy. Taking C and V together matters: evenly spread elements,
-// few elements and all of them at one place change both alike.
+// few elements and all of them at one place change both alike. An error e of X itself, where the
+// window's end cuts a bin, changes xy by weight e y and xx by weight e (2 x + e).
 Errors errors_of(const Plot& plot, double k) {
   const Moments& moments = plot.moments;
   double k_slack = 0;
@@ -50,8 +51,8 @@ Errors errors_of(const Plot& plot, double k) {
     const double bent = bin.width * bin.bend / 2;
     const double kappa = k * (1 - x) + y / 2;
     const double kappa_r2 = k * (1 - x) + y;
-    const double edge_k = bin.edge * (std::fabs(y) + k * (2 * std::fabs(x) + bin.edge));
-    const double edge_r2 = bin.edge * (2 * std::fabs(y) + k * (2 * std::fabs(x) + bin.edge));
+    const double edge_k = bin.edge * (std::fabs(y - 2 * k * x) + k * bin.edge);
+    const double edge_r2 = bin.edge * (2 * std::fabs(y - k * x) + k * bin.edge);
     k_slack +=
         weight * (joint_slack(product, kappa * scale, bin.covariance - kappa * bin.variance, most) +
                   bent + edge_k);

@@ -1,4 +1,4 @@
-// F32 counted in bins that share their exponent and 14 bits of the mantissa: of every bin the count
+// F32 counted in bins that share their exponent and 13 bits of the mantissa: of every bin the count
 // and the sum of the low bits, so that its mean is known too.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace weightgauge {
 
-constexpr int binned_mantissa_bits = 14;
+constexpr int binned_mantissa_bits = 13;
 constexpr int f32_dropped_bits = 23 - binned_mantissa_bits;
 constexpr std::size_t f32_bins = std::size_t{1} << (31 - f32_dropped_bits);
 
