@@ -135,13 +135,16 @@ double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, 
 HazenSums::Boundary HazenSums::boundary(std::uint64_t rank) const {
   if (rank == 0 || rank >= n_) {
     const std::uint64_t nearest = rank == 0 ? 1 : n_;
-    return {cumulative(rank), y(nearest), weibull_y_slope(position(nearest, n_))};
+    const double p = position(nearest, n_);
+    const double slope = weibull_y_slope(p);
+    return {cumulative(rank), y(nearest), slope, higher_slopes(p, slope).second};
   }
   const auto n = static_cast<double>(n_);
-  const YPoint point = weibull_y_point(static_cast<double>(rank) / n);
+  const double p = static_cast<double>(rank) / n;
+  const YPoint point = weibull_y_point(p);
   const bool direct = rank < head_.size() || (!tail_.empty() && rank > n_ - end_ranks);
   const double sum = direct ? cumulative(rank) : head_offset_ + sum_before(rank, point);
-  return {sum, point.y, point.slope};
+  return {sum, point.y, point.slope, higher_slopes(p, point.slope).second};
 }
 
 const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim) {

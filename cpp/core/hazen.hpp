@@ -27,12 +27,13 @@ class HazenSums {
   }
   // y at one rank (1-based)
   double y(std::uint64_t rank) const;
-  // Both sides of a rank at once: the cumulative sum, and y and its slope at p = rank/n (kept
-  // inside the open unit interval).
+  // Both sides of a rank at once: the cumulative sum, and y, y' and y'' at p = rank/n (kept inside
+  // the open unit interval).
   struct Boundary {
     double cumulative;
     double y;
     double slope;
+    double bend;
   };
   Boundary boundary(std::uint64_t rank) const;
   double mean() const { return mean_; }

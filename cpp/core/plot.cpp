@@ -9,10 +9,6 @@ namespace weightgauge {
 
 namespace {
 
-// Where X is spread so little that the error of a quick logarithm would show in the fit: relative
-// to that spread it is the error of k.
-constexpr double least_quick_spread = 0.01;
-
 // Memory of the steps below, kept from one slice to the next.
 std::vector<double>& kept_values() {
   thread_local std::vector<double> values;

@@ -9,7 +9,9 @@
 #include <limits>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "core/histogram.hpp"
+#include "core/kernels/kernels.hpp"
 #include "core/parallel.hpp"
 #include "core/source.hpp"
 
@@ -72,20 +74,43 @@ void for_each_key(const Source& source, const View& view, ReadBuffer& buffer,
   }
 }
 
-// The keys inside the range, unsorted. `keys` has room for one more than there should be.
+inline std::size_t gather_from(const std::byte* items, std::size_t n, std::uint32_t first,
+                               std::uint32_t width, std::uint32_t* to) {
+  return kernels().gather_f32(items, n, first, width, to);
+}
+inline std::size_t gather_from(const std::byte* items, std::size_t n, std::uint64_t first,
+                               std::uint64_t width, std::uint64_t* to) {
+  return kernels().gather_f64(items, n, first, width, to);
+}
+
+// The keys inside the range, unsorted. Throws DataChanged where they are not `count`: a file
+// rewritten between two passes may hold any number.
 template <class Key>
 void gather_keys(const Source& source, const View& view, KeyRange range, std::uint64_t count,
                  ReadBuffer& buffer, const Control& control, std::vector<Key>& keys) {
-  keys.resize(count + 1);
+  constexpr std::size_t block = 4096;
+  constexpr std::uint64_t step = (std::uint64_t{1} << 20) / sizeof(Key);
+  keys.resize(count + block + gather_slack);
   std::size_t found = 0;
   const auto first = static_cast<Key>(range.first);
   const auto width = static_cast<Key>(range.last - range.first);
-  for_each_key<Key>(source, view, buffer, control, [&](Key key) {
-    // Written always, kept only where it belongs: no branch to mispredict. A file rewritten
-    // between two passes may hold more than were counted: the surplus stays in the last place.
-    keys[found] = key;
-    found += static_cast<std::size_t>(static_cast<Key>(key - first) <= width && found < count);
-  });
+  const std::uint64_t items = view.items();
+  for (std::uint64_t from = 0; from < items; from += step) {
+    control.check();
+    for_each_stretch(source, view, from, std::min(items, from + step), buffer,
+                     [&](const std::byte* packed, std::size_t n) {
+                       for (std::size_t i = 0; i < n; i += block) {
+                         if (found > count) {
+                           throw DataChanged();
+                         }
+                         found += gather_from(packed + i * sizeof(Key), std::min(block, n - i),
+                                              first, width, keys.data() + found);
+                       }
+                     });
+  }
+  if (found != count) {
+    throw DataChanged();
+  }
   keys.resize(found);
 }
 

@@ -7,8 +7,16 @@
 
 #include "core/errors.hpp"
 #include "core/ks.hpp"
+#include "core/log_magnitude.hpp"
 
 namespace weightgauge {
+
+namespace {
+
+// Where sums made bin by bin are at most this far from exact ones, relatively, they are taken.
+constexpr double quick_tolerance = 5e-13;
+
+}  // namespace
 
 SliceJob::SliceJob(const Source& source, const View& view, const ScanOptions& options)
     : source_(source), view_(view), options_(options), items_(view.items()), result_(view.dtype) {
@@ -27,7 +35,7 @@ void SliceJob::choose_method() {
     method_ = Method::codes;
   } else if (items_ <= sorted_limit) {
     method_ = Method::sorted;
-  } else if (view_.dtype == DType::f32 && !options_.exact && options_.probabilities.empty()) {
+  } else if (view_.dtype == DType::f32) {
     method_ = Method::bins;
   } else {
     method_ = Method::leading;
@@ -38,8 +46,8 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
   if (phase_ == Phase::batches) {
     const Batch& batch = batches_[part];
     if (ranks_.empty()) {
-      batch_sums_[part] =
-          sum_batch(source_, view_, batch, *sums_, workspace.buffer, workspace.space, control);
+      batch_sums_[part] = sum_batch(source_, view_, batch, *sums_, quick_, workspace.buffer,
+                                    workspace.space, control);
     } else {
       batch_values_[part] = batch_magnitudes(source_, view_, batch, ranks_, workspace.buffer,
                                              workspace.space, control);
@@ -82,12 +90,12 @@ SliceJob::Progress SliceJob::flush(std::uint64_t done, Workspace& workspace,
   if (phase_ == Phase::counting) {
     return end_counting();
   }
-  end_batches(workspace, control);
-  return Progress::finished;
+  return end_batches(workspace, control);
 }
 
 SliceJob::Progress SliceJob::end_counting() {
-  if (method_ == Method::leading && counted_->n() > 0) {
+  const bool wide = !counted_->exact() && counted_->n() > 0;
+  if (wide && (method_ == Method::leading || !options_.probabilities.empty())) {
     start_batches();
     return Progress::next_phase;
   }
@@ -97,12 +105,15 @@ SliceJob::Progress SliceJob::end_counting() {
   note_totals();
   take_quantiles_from_histogram();
   if (options_.fit) {
+    if (wide && options_.exact) {
+      start_batches();
+      return Progress::next_phase;
+    }
     result_->fit = fit_with_protocol(*counted_, options_.trim, paper_);
     const Fit& fit = result_->fit;
     const bool good_enough = fit.status == FitStatus::ok && fit.error_bound <= fit_tolerance &&
                              ks_shortfall(fit.k) <= ks_tolerance;
-    if (method_ == Method::bins && !counted_->exact() && !good_enough &&
-        fit.status != FitStatus::empty) {
+    if (wide && !good_enough) {
       start_batches();
       return Progress::next_phase;
     }
@@ -115,7 +126,7 @@ SliceJob::Progress SliceJob::end_counting() {
 }
 
 void SliceJob::start_batches() {
-  // Bins of 14 mantissa bits serve as well as leading bits: both are ranges of keys with counts.
+  // Bins serve as well as leading bits: both are ranges of keys with counts.
   const Histogram& leading = *counted_;
   if (options_.probabilities.empty()) {
     batches_ = plan_exact(leading);
@@ -131,10 +142,9 @@ void SliceJob::start_batches() {
   pending_.store(parts_);
 }
 
-void SliceJob::end_batches(Workspace& workspace, const Control& control) {
+SliceJob::Progress SliceJob::end_batches(Workspace& workspace, const Control& control) {
   if (ranks_.empty()) {
-    fit_from_batches(workspace, control);
-    return;
+    return fit_from_batches(workspace, control);
   }
   note_totals();
   std::vector<double> ascending;
@@ -142,6 +152,7 @@ void SliceJob::end_batches(Workspace& workspace, const Control& control) {
     ascending.insert(ascending.end(), values.begin(), values.end());
   }
   set_quantiles(ascending);
+  return Progress::finished;
 }
 
 void SliceJob::note_totals() {
@@ -161,12 +172,28 @@ void SliceJob::note_totals() {
   }
 }
 
-void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
+// Whether sums made bin by bin are as good as those of magnitude by magnitude: what the expansion
+// around the bins' means leaves out, and what the quick logarithms and y's own curve can do.
+bool SliceJob::quick_sums_suffice(const Plot& plot) const {
+  double widest = 0, inner_xx = 0, inner_xy = 0, bend = 0;
+  for (const std::optional<BatchSums>& sums : batch_sums_) {
+    widest = std::max(widest, sums->widest);
+    inner_xx += sums->inner_xx;
+    inner_xy += sums->inner_xy;
+    bend += sums->bend;
+  }
+  const Moments& moments = plot.moments;
+  const double bound = widest * (inner_xx / moments.xx + inner_xy / moments.xy) + bend / moments.xy;
+  const double spread = std::sqrt(moments.xx / moments.weight);
+  return bound <= quick_tolerance && spread >= least_quick_spread;
+}
+
+SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
   Plot plot;
   Histogram bins(view_.dtype);
   bins.dropped_bits = binned_dropped_bits(view_.dtype);
   std::uint64_t distinct = 0;
-  for (std::optional<BatchSums>& sums : batch_sums_) {
+  for (const std::optional<BatchSums>& sums : batch_sums_) {
     if (sums->moments.weight > 0) {
       plot.unit = plot.x.empty() ? sums->unit : plot.unit;
       const double offset = log_ratio(sums->unit, plot.unit);
@@ -182,15 +209,21 @@ void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
       bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
     }
     distinct += sums->distinct;
-    sums.reset();
   }
+  if (bins.n() != sums_->n()) {
+    throw DataChanged();
+  }
+  if (quick_ && options_.fit && distinct > 2 && !quick_sums_suffice(plot)) {
+    quick_ = false;
+    batch_sums_.assign(batches_.size(), std::nullopt);
+    pending_.store(parts_);
+    return Progress::next_phase;
+  }
+  batch_sums_.clear();
   bins.zeros = counted_->zeros;
   bins.nans = counted_->nans;
   bins.infs = counted_->infs;
   bins.max_key = counted_->max_key;
-  if (bins.n() != sums_->n()) {
-    throw DataChanged();
-  }
   counted_ = std::move(bins);
   note_totals();
   if (options_.fit) {
@@ -214,6 +247,7 @@ void SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
     result_->histogram = std::move(*counted_);
   }
   counted_.reset();
+  return Progress::finished;
 }
 
 std::vector<std::uint64_t> SliceJob::ranks_in_order() const {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/batch_sums.hpp"
 #include "core/counting_table.hpp"
 #include "core/scan.hpp"
 #include "core/wide_exact.hpp"
@@ -21,9 +22,10 @@ struct Workspace {
   CountingTable table;
 };
 
-// A job goes through one or two phases: count the slice in chunks (or sort it in one go); then,
-// where that is not enough, sort it batch by batch. Each phase has a number of parts that any
-// threads may do; whoever completes the last part of a phase ends it.
+// A job goes through up to three phases: count the slice in chunks (or sort it in one go); then,
+// where that is not enough, sort it batch by batch; and once more with greater care where
+// magnitudes lie so close together that the first batches were not exact. Each phase has a number
+// of parts that any threads may do; whoever completes the last part of a phase ends it.
 class SliceJob {
  public:
   SliceJob(const Source& source, const View& view, const ScanOptions& options);
@@ -48,9 +50,10 @@ class SliceJob {
   void choose_method();
   void start_batches();
   Progress end_counting();
-  void end_batches(Workspace& workspace, const Control& control);
+  Progress end_batches(Workspace& workspace, const Control& control);
   void note_totals();
-  void fit_from_batches(Workspace& workspace, const Control& control);
+  Progress fit_from_batches(Workspace& workspace, const Control& control);
+  bool quick_sums_suffice(const Plot& plot) const;
   void take_quantiles_from_histogram();
   std::vector<std::uint64_t> ranks_in_order() const;
   void set_quantiles(const std::vector<double>& ascending);
@@ -69,6 +72,7 @@ class SliceJob {
   std::optional<Histogram> counted_;
   PaperCounts paper_;
 
+  bool quick_ = true;
   std::vector<Batch> batches_;
   std::optional<HazenSums> sums_;
   std::vector<std::uint64_t> ranks_;

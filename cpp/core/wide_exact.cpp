@@ -9,14 +9,10 @@ namespace weightgauge {
 
 namespace {
 
-// Aimed at by plan_exact where there are elements enough.
-constexpr std::uint64_t wanted_batches = 64;
+// Aimed at by plan_exact where there are elements enough: each batch is a pass over all of them,
+// and work for one thread.
+constexpr std::uint64_t wanted_batches = 16;
 constexpr std::uint64_t least_batch = std::uint64_t{1} << 18;
-// Runs of equal magnitudes up to this length have their ordinates summed one by one.
-constexpr std::uint64_t short_run = 3;
-// Points of a plot that is not made from bins.
-constexpr std::uint64_t wanted_points = 16384;
-
 KeyRange bin_range(const Histogram& bins, std::size_t i) {
   const int dropped = bins.dropped_bits;
   const std::uint64_t first = bins.keys[i] << dropped;
@@ -24,85 +20,6 @@ KeyRange bin_range(const Histogram& bins, std::size_t i) {
   return {std::max<std::uint64_t>(first, 1),
           std::min<std::uint64_t>(first | ((1ULL << dropped) - 1),
                                   first_nonfinite_key(bins.dtype) - 1)};
-}
-
-// Moments of the points of a sorted run of magnitudes, centred block by block.
-class MomentSum {
- public:
-  explicit MomentSum(Moments& total) : total_(total) {}
-  ~MomentSum() { flush(); }
-  MomentSum(const MomentSum&) = delete;
-  MomentSum& operator=(const MomentSum&) = delete;
-
-  void add(double weight, double x, double y) {
-    weight_[used_] = weight;
-    x_[used_] = x;
-    y_[used_] = y;
-    if (++used_ == block) {
-      flush();
-    }
-  }
-
- private:
-  static constexpr std::size_t block = 512;
-
-  void flush() {
-    Moments moments;
-    for (std::size_t i = 0; i < used_; ++i) {
-      moments.weight += weight_[i];
-      moments.mean_x += weight_[i] * x_[i];
-      moments.mean_y += weight_[i] * y_[i];
-    }
-    if (moments.weight > 0) {
-      moments.mean_x /= moments.weight;
-      moments.mean_y /= moments.weight;
-    }
-    for (std::size_t i = 0; i < used_; ++i) {
-      const double x = x_[i] - moments.mean_x;
-      moments.xx += weight_[i] * x * x;
-      moments.xy += weight_[i] * x * (y_[i] - moments.mean_y);
-    }
-    used_ = 0;
-    total_.merge(moments);
-  }
-
-  Moments& total_;
-  std::size_t used_ = 0;
-  double weight_[block];
-  double x_[block];
-  double y_[block];
-};
-
-// Joins points until they stand for enough ranks.
-class Stretches {
- public:
-  Stretches(double least_weight, std::vector<PlotPoint>& points)
-      : least_weight_(least_weight), points_(points) {}
-
-  void add(double weight, double x, double y) {
-    if (points_.empty() || points_.back().weight >= least_weight_) {
-      points_.push_back({0, 0, 0});
-    }
-    PlotPoint& point = points_.back();
-    point.weight += weight;
-    point.x += (x - point.x) * (weight / point.weight);
-    point.y += (y - point.y) * (weight / point.weight);
-  }
-
- private:
-  double least_weight_;
-  std::vector<PlotPoint>& points_;
-};
-
-double mean_ordinate(const HazenSums& sums, std::uint64_t from, std::uint64_t to) {
-  if (to - from > short_run) {
-    return (sums.cumulative(to) - sums.cumulative(from)) / static_cast<double>(to - from);
-  }
-  double sum = 0;
-  for (std::uint64_t rank = from + 1; rank <= to; ++rank) {
-    sum += sums.y(rank);
-  }
-  return sum / static_cast<double>(to - from);
 }
 
 }  // namespace
@@ -151,41 +68,6 @@ std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::u
     }
   }
   return joined;
-}
-
-BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
-                    const HazenSums& sums, ReadBuffer& buffer, SortSpace& space,
-                    const Control& control) {
-  BatchSums result(view.dtype);
-  Histogram& bins = result.bins;
-  bins.dropped_bits = binned_dropped_bits(view.dtype);
-  const std::uint64_t low_bits = (1ULL << bins.dropped_bits) - 1;
-  const int shift = residual_shift(view.dtype);
-  const Window window = sums.window();
-  MomentSum moments(result.moments);
-  const std::uint64_t least_ranks = sums.n() / wanted_points;
-  Stretches stretches(static_cast<double>(least_ranks), result.points);
-  std::uint64_t rank = batch.rank_before;
-  for_each_sorted(
-      source, view, batch, buffer, space, control, [&](std::uint64_t key, std::uint64_t count) {
-        ++result.distinct;
-        bins.append(key >> bins.dropped_bits, count, ((key & low_bits) >> shift) * count);
-        const std::uint64_t from = std::max(rank, window.begin);
-        const std::uint64_t to = std::min(rank + count, window.end);
-        rank += count;
-        if (from < to) {
-          // Magnitudes may differ in their last digits only: X counts from one of them.
-          const Scaled magnitude = scaled(magnitude_value(view.dtype, key));
-          if (from == std::max(batch.rank_before, window.begin)) {
-            result.unit = magnitude;
-          }
-          const double x = log_ratio(magnitude, result.unit);
-          const double y = mean_ordinate(sums, from, to);
-          moments.add(static_cast<double>(to - from), x, y);
-          stretches.add(static_cast<double>(to - from), x, y);
-        }
-      });
-  return result;
 }
 
 std::vector<double> batch_magnitudes(const Source& source, const View& view, const Batch& batch,

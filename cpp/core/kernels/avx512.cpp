@@ -1,6 +1,62 @@
+#include <immintrin.h>
+
 #include "core/kernels/levels.hpp"
 
+#define WEIGHTGAUGE_OWN_GATHER
+
 namespace weightgauge::avx512 {
+
+namespace {
+
+// Sixteen (or eight) keys at a time, those in range moved together and stored as a whole vector.
+std::size_t gather_f32(const std::byte* items, std::size_t n, std::uint32_t first,
+                       std::uint32_t width, std::uint32_t* to) {
+  const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
+  const __m512i firsts = _mm512_set1_epi32(static_cast<int>(first));
+  const __m512i widths = _mm512_set1_epi32(static_cast<int>(width));
+  std::size_t found = 0;
+  std::size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const __m512i keys = _mm512_and_si512(_mm512_loadu_si512(items + 4 * i), magnitude);
+    const __mmask16 wanted = _mm512_cmple_epu32_mask(_mm512_sub_epi32(keys, firsts), widths);
+    _mm512_storeu_si512(to + found, _mm512_maskz_compress_epi32(wanted, keys));
+    found += static_cast<std::size_t>(__builtin_popcount(wanted));
+  }
+  for (; i < n; ++i) {
+    std::uint32_t key = 0;
+    __builtin_memcpy(&key, items + 4 * i, sizeof key);
+    key &= 0x7FFFFFFFU;
+    to[found] = key;
+    found += key - first <= width ? 1 : 0;
+  }
+  return found;
+}
+
+std::size_t gather_f64(const std::byte* items, std::size_t n, std::uint64_t first,
+                       std::uint64_t width, std::uint64_t* to) {
+  const __m512i magnitude = _mm512_set1_epi64(0x7FFFFFFFFFFFFFFFLL);
+  const __m512i firsts = _mm512_set1_epi64(static_cast<long long>(first));
+  const __m512i widths = _mm512_set1_epi64(static_cast<long long>(width));
+  std::size_t found = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m512i keys = _mm512_and_si512(_mm512_loadu_si512(items + 8 * i), magnitude);
+    const __mmask8 wanted = _mm512_cmple_epu64_mask(_mm512_sub_epi64(keys, firsts), widths);
+    _mm512_storeu_si512(to + found, _mm512_maskz_compress_epi64(wanted, keys));
+    found += static_cast<std::size_t>(__builtin_popcount(wanted));
+  }
+  for (; i < n; ++i) {
+    std::uint64_t key = 0;
+    __builtin_memcpy(&key, items + 8 * i, sizeof key);
+    key &= 0x7FFFFFFFFFFFFFFFULL;
+    to[found] = key;
+    found += key - first <= width ? 1 : 0;
+  }
+  return found;
+}
+
+}  // namespace
+
 #include "core/kernels/loops.inc"
 }  // namespace weightgauge::avx512
 

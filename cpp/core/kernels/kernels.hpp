@@ -16,6 +16,9 @@ constexpr std::size_t sub_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 128;
 
+// A vector of keys is stored whole, whatever part of it was wanted.
+constexpr std::size_t gather_slack = 16;
+
 // Of 16-bit codes: the smallest that is not 0 (the largest code of all where there is none), and
 // the largest.
 struct CodeRange {
@@ -44,6 +47,13 @@ struct Kernels {
 
   // F32 in bins: see bin_cells.hpp.
   void (*count_f32_bins)(const std::byte* items, std::size_t n, BinCells& cells);
+
+  // Writes the magnitude keys from `first` to `first` + `width` of F32 or F64 items to `to` and
+  // returns how many they are. `to` has room for n keys and gather_slack more.
+  std::size_t (*gather_f32)(const std::byte* items, std::size_t n, std::uint32_t first,
+                            std::uint32_t width, std::uint32_t* to);
+  std::size_t (*gather_f64)(const std::byte* items, std::size_t n, std::uint64_t first,
+                            std::uint64_t width, std::uint64_t* to);
 };
 
 // What runs on this processor, from the plainest to the widest.
