@@ -56,16 +56,22 @@ std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::u
     }
     rank += count;
   }
-  // Neighbouring bins are gathered in one pass as long as they fit.
+  // What lies between two bins is gathered and sorted along with them where that costs less than
+  // one more pass over everything, and fits.
+  const std::uint64_t most_between = leading.n() / 16;
   std::vector<Batch> joined;
   for (const Batch& batch : batches) {
-    if (!joined.empty() && joined.back().rank_before + joined.back().count == batch.rank_before &&
-        joined.back().count + batch.count <= batch_limit(leading.dtype)) {
-      joined.back().range.last = batch.range.last;
-      joined.back().count += batch.count;
-    } else {
-      joined.push_back(batch);
+    if (!joined.empty()) {
+      Batch& last = joined.back();
+      const std::uint64_t between = batch.rank_before - (last.rank_before + last.count);
+      const std::uint64_t together = batch.rank_before + batch.count - last.rank_before;
+      if (between <= most_between && together <= batch_limit(leading.dtype)) {
+        last.range.last = batch.range.last;
+        last.count = together;
+        continue;
+      }
     }
+    joined.push_back(batch);
   }
   return joined;
 }
