@@ -133,7 +133,7 @@ class Worker {
 
   void run(const Task& task) {
     control_.check();
-    if (task.job != job_ || workspace_.table.pending() > table_room) {
+    if (job_ == nullptr || task.job != job_ || workspace_.table.pending() > table_room) {
       hand_over();
       job_ = task.job;
     }
