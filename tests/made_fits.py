@@ -17,7 +17,8 @@ def made_slice(tensor: str, kind: str, block: int | None = None, **given: object
     fields: dict[str, object] = {
         **{"tensor": tensor, "part": None, "kind": kind, "block": block, "tower": None},
         **{"expert": None, "head": None, "dtype": "BF16", "shape": (64, 64), "n": 4096},
-        **{"zeros": 0, "nonfinite": 0, "status": "ok", "reason": "", "k": 1.2, "k_se": 0.0213},
+        **{"zeros": 0, "nonfinite": 0, "status": "ok", "reason": "", "decoded": ""},
+        **{"k": 1.2, "k_se": 0.0213},
         **{"lam": 0.0177, "ln_lambda_se": 0.0135, "r2": 0.9977, "ks": 0.0251},
         **{"rms": 0.02, "max": 0.0752},
     }

@@ -30,7 +30,7 @@ def scan(tmp_path):
     def scan(*slices, io="mmap"):
         return _core.scan_files(
             [(os.fsencode(path), identity)],
-            slices,
+            [(*view, None) for view in slices],
             io=io,
             progress=None,
             options=scan_options(threads=2),
@@ -131,3 +131,52 @@ def test_unknown_files_and_formats_are_refused(scan, wrong):
 def test_numbers_that_do_not_fit_are_refused(scan, wrong):
     with pytest.raises(TypeError):
         scan(wrong)
+
+
+def test_decodings_that_leave_the_file_are_refused(tmp_path):
+    path = tmp_path / "weights"
+    path.write_bytes(bytes(64))
+    status = os.stat(path)
+    identity = (
+        *(status.st_dev, status.st_ino, status.st_size),
+        *(status.st_mtime_ns, status.st_ctime_ns),
+    )
+
+    def scan(dtype, offset, dims, decoding):
+        return _core.scan_files(
+            [(os.fsencode(path), identity)],
+            [(0, dtype, offset, dims, decoding)],
+            io="mmap",
+            progress=None,
+            options=scan_options(threads=1),
+        )
+
+    def scaled(**changed):
+        block = {"origin": 0, "matrices": 1, "rows": 4, "columns": 8, "block_rows": 4}
+        return _core.BlockScale(
+            **{**block, "block_columns": 4, "scales": (0, "F32", 32, 2), **changed}
+        )
+
+    def product(**changed):
+        factors = {"rows": 2, "rank": 3, "columns": 4, "left": (0, "F32", 0, 6)}
+        return _core.LowRank(**{**factors, "right": (0, "BF16", 24, 12), "factor": 1.0, **changed})
+
+    good = ("F8_E4M3", 0, [(32, 1)], scaled())
+    assert scan(*good)[0].zeros == 32
+    assert scan("F32", 0, [(8, 1)], product())[0].zeros == 8
+    bad = [
+        ("F8_E4M3", 0, [(33, 1)], scaled()),
+        ("F8_E4M3", 0, [(32, 1)], scaled(origin=8)),
+        ("F8_E4M3", 0, [(32, 1)], scaled(scales=(0, "F32", 60, 2))),
+        ("F8_E4M3", 0, [(32, 1)], scaled(scales=(0, "F32", HUGE, 2))),
+        ("F8_E4M3", 0, [(32, 1)], scaled(scales=(0, "F64", 32, 2))),
+        ("F8_E4M3", 0, [(32, 1)], scaled(rows=HUGE, columns=HUGE)),
+        ("F8_E4M3", 0, [(32, 1)], scaled(block_rows=0)),
+        ("BF16", 0, [(16, 2)], scaled()),
+        ("F32", 0, [(9, 1)], product()),
+        ("F32", 0, [(8, 1)], product(rank=HUGE)),
+        ("F32", 0, [(8, 1)], product(right=(0, "BF16", 44, 12))),
+    ]
+    for arguments in bad:
+        with pytest.raises(ValueError):
+            scan(*arguments)

@@ -199,7 +199,7 @@ def test_largest_magnitude_of_each_format(spelling, largest):
     assert wg.magnitude_histogram(codes.view(dtype)).magnitudes[-1] == largest
 
 
-def test_scale_beside_an_8_bit_weight_is_noticed(tmp_path, write_checkpoint):
+def test_scale_beside_an_8_bit_weight_is_applied(tmp_path, write_checkpoint):
     values = draw("normal_1", "F8_E4M3", 4096)
     stem = "model.layers.0.self_attn.q_proj"
     alone = "model.layers.0.self_attn.k_proj.weight"
@@ -212,8 +212,11 @@ def test_scale_beside_an_8_bit_weight_is_noticed(tmp_path, write_checkpoint):
         },
     )
     found = slices(path)
-    assert found[f"{stem}.weight"].status == "scale_not_applied"
-    assert "scale" in found[f"{stem}.weight"].reason
-    assert_slice(found[f"{stem}.weight"], values)
+    assert found[f"{stem}.weight"].status == "ok"
+    scaled, plain = found[f"{stem}.weight"], found[alone]
+    assert_slice(plain, values)
+    # One scale for all multiplies lambda and leaves the shape as it is.
+    assert (scaled.k, scaled.r2, scaled.ks) == (plain.k, plain.r2, plain.ks)
+    assert scaled.lam == plain.lam * float(np.float32(0.01))
     assert found[alone].status == "ok"
     assert found[alone].reason == ""

@@ -55,6 +55,7 @@ for model, revision in json.loads(sys.argv[1]):
             "shards": [shard.name for shard in checkpoint.shards],
             "paths": [shard.path for shard in checkpoint.shards],
             "config": checkpoint.config,
+            "adapter_config": checkpoint.adapter_config,
             "warnings": list(checkpoint.warnings),
         })
 print(json.dumps(answers))
@@ -140,6 +141,15 @@ def test_single_file(hub: Hub, client: Client) -> None:
     assert not [request for request in hub.requests if ".bin" in request or ".ckpt" in request]
     # not a terminal: no progress bars
     assert client.stderr == ""
+
+
+def test_adapter_with_its_configuration(hub: Hub, client: Client) -> None:
+    weights = safetensors_bytes({"w": TWO_FLOATS})
+    settings = {"adapter_model.safetensors": weights, "adapter_config.json": b'{"r": 8}'}
+    hub.add("org/adapter", {**settings, "adapter_model.bin": b"\x80\x02pickle"})
+    answer = client.open("org/adapter")
+    assert (answer["config"], answer["adapter_config"]) == (None, {"r": 8})
+    assert hub.asked_for() == sorted(settings)
 
 
 def test_sharded_without_unrelated_files(hub: Hub, client: Client) -> None:

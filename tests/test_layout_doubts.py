@@ -285,7 +285,7 @@ def test_interleaved_four_bit_weights_stay_whole(tmp_path):
     assert "two elements share a byte" in item.reason
 
 
-def test_a_scale_beside_a_fused_tensor_is_noted_on_every_part(tmp_path):
+def test_a_scale_beside_a_fused_tensor_is_applied_to_every_part(tmp_path):
     values = Draw()(72, 24).astype(ml_dtypes.float8_e4m3fn)
     path = write_safetensors(
         tmp_path / "model.safetensors",
@@ -295,7 +295,14 @@ def test_a_scale_beside_a_fused_tensor_is_noted_on_every_part(tmp_path):
         },
     )
     slices = [item for item in wg.fit(path).slices if item.tensor.endswith(".weight")]
-    assert [item.status for item in slices] == ["scale_not_applied"] * 4
+    found = {item.part: item for item in slices}
+    parts = {None: values} | dict(zip("qkv", np.split(values, 3), strict=True))
+    assert found.keys() == parts.keys()
+    for part, matrix in parts.items():
+        alone = wg.fit_weibull(matrix)
+        item = found[part]
+        assert (item.status, item.decoded) == ("ok", "F8_E4M3 x weight_scale_inv per tensor")
+        assert (item.k, item.lam) == (alone.k, alone.lam / 2)
 
 
 def test_kv_heads_of_a_layer_may_differ_from_the_model(tmp_path):

@@ -18,7 +18,7 @@ from weightgauge.tensor_choice import NothingSelectedError
 
 SLICE_FIELDS = [
     *("tensor", "part", "kind", "block", "tower", "expert", "head", "dtype", "shape"),
-    *("n", "zeros", "nonfinite", "status", "reason"),
+    *("n", "zeros", "nonfinite", "status", "reason", "decoded"),
     *("k", "k_se", "lambda", "ln_lambda_se", "r2", "ks", "rms", "max"),
 ]
 KIND_FIELDS = ["kind", "slices", "k_median", "k_min", "k_max", "lambda_median", "r2_median"]
@@ -228,9 +228,8 @@ def test_scale_beside_8_bit_codes(checkpoint, weight, scale):
     path = checkpoint({weight: ("F8_E4M3", (4, 119), E4M3), scale: normal((1, 1))})
     result = wg.fit(path, include=weight)
     (item,) = result.slices
-    assert item.status == "scale_not_applied"
-    assert scale in item.reason
-    assert item.fitted
+    assert item.status == "ok"
+    assert item.decoded == f"F8_E4M3 x {scale.rpartition('.')[2]} per tensor"
     assert result.kinds[0].k_median == item.k > 0
 
 
@@ -253,7 +252,7 @@ def test_reasons_of_scale_and_zeros_are_both_told(checkpoint):
     path = checkpoint(
         {
             "h.0.attn.q_proj.weight": ("F8_E4M3", (2, 476), E4M3 + bytes(476)),
-            "h.0.attn.q_proj.weight_scale": normal((1, 1)),
+            "h.0.attn.q_proj.weight_scale": normal((3, 1)),
         }
     )
     (item,) = wg.fit(path, include="*.weight").slices

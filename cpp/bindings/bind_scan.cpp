@@ -8,10 +8,13 @@
 #include <stdexcept>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "core/block_scale.hpp"
 #include "core/errors.hpp"
+#include "core/low_rank.hpp"
 #include "core/scan.hpp"
 
 namespace py = pybind11;
@@ -23,9 +26,25 @@ namespace {
 using Identity =
     std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
 using FileSpec = std::tuple<std::string, Identity>;
-// file, dtype, offset in bytes, (extent, stride in bytes) of each dimension
+// file, dtype, offset in bytes, items
+using FileNumbers = std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>;
+struct BlockScaleSpec {
+  BlockGrid grid;
+  FileNumbers scales;
+};
+struct LowRankSpec {
+  std::uint64_t rows;
+  std::uint64_t rank;
+  std::uint64_t columns;
+  FileNumbers left;
+  FileNumbers right;
+  float factor;
+};
+using DecodingSpec = std::optional<std::variant<BlockScaleSpec, LowRankSpec>>;
+// file, dtype, offset in bytes, (extent, stride in bytes) of each dimension, decoding
 using FileSlice = std::tuple<std::size_t, std::string, std::uint64_t,
-                             std::vector<std::pair<std::uint64_t, std::int64_t>>>;
+                             std::vector<std::pair<std::uint64_t, std::int64_t>>, DecodingSpec>;
+using Sources = std::vector<std::unique_ptr<Source>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 constexpr std::size_t most_chunk_bytes = std::size_t{64} << 20;
@@ -63,13 +82,49 @@ std::function<void()> watcher(const Control& control, const Progress& progress) 
   };
 }
 
+FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
+  const auto& [file, dtype_word, offset, items] = spec;
+  const Source& source = *sources.at(file);
+  const DType dtype = dtype_from_name(dtype_word);
+  const auto item = static_cast<std::int64_t>(item_bytes(dtype));
+  checked_view(dtype, offset, {{items, item}}, source.file()->size());
+  return {source, dtype, offset, items};
+}
+
+View view_from(const FileSlice& slice, const Sources& sources) {
+  const auto& [file, dtype_word, offset, pairs, spec] = slice;
+  std::vector<Dim> dims;
+  for (const auto& [extent, stride] : pairs) {
+    dims.push_back({extent, stride});
+  }
+  const DType dtype = dtype_from_name(dtype_word);
+  const std::uint64_t size = sources.at(file)->file()->size();
+  if (!spec) {
+    return checked_view(dtype, offset, dims, size);
+  }
+  if (const auto* scaled = std::get_if<BlockScaleSpec>(&*spec)) {
+    auto decoding = std::make_shared<BlockScale>(dtype, scaled->grid, size,
+                                                 numbers_from(scaled->scales, sources));
+    if (offset < scaled->grid.origin) {
+      throw std::invalid_argument("a slice begins before its matrix of codes");
+    }
+    return decoded_view(checked_view(dtype, offset, dims, decoding->end()), decoding);
+  }
+  const auto& product = std::get<LowRankSpec>(*spec);
+  auto decoding = std::make_shared<LowRank>(product.rows, product.rank, product.columns,
+                                            numbers_from(product.left, sources),
+                                            numbers_from(product.right, sources), product.factor);
+  // The items of a product are numbers, as far apart as bytes.
+  return decoded_view(checked_view(DType::f8_e8m0, offset, dims, decoding->items()), decoding);
+}
+
 std::vector<SliceResult> scan_files(const std::vector<FileSpec>& files,
                                     const std::vector<FileSlice>& slices, const std::string& io,
                                     const Progress& progress, const ScanOptions& options) {
   Control control;
   const std::function<void()> watch = watcher(control, progress);
   const py::gil_scoped_release release;
-  std::vector<std::unique_ptr<Source>> sources;
+  Sources sources;
   for (const auto& [path, identity] : files) {
     const auto& [device, inode, size, mtime, ctime] = identity;
     sources.push_back(std::make_unique<Source>(path,
@@ -78,14 +133,8 @@ std::vector<SliceResult> scan_files(const std::vector<FileSpec>& files,
   }
   std::vector<SliceSpec> specs;
   specs.reserve(slices.size());
-  std::vector<Dim> dims;
-  for (const auto& [file, dtype_word, offset, pairs] : slices) {
-    dims.clear();
-    for (const auto& [extent, stride] : pairs) {
-      dims.push_back({extent, stride});
-    }
-    const std::uint64_t size = sources.at(file)->file()->size();
-    specs.push_back({file, checked_view(dtype_from_name(dtype_word), offset, dims, size)});
+  for (const FileSlice& slice : slices) {
+    specs.push_back({std::get<0>(slice), view_from(slice, sources)});
   }
   return scan(sources, specs, options, control, watch);
 }
@@ -148,6 +197,22 @@ void bind_scan(py::module_& module) {
       .def_readonly("max", &SliceResult::max)
       .def_readonly("fit", &SliceResult::fit)
       .def_readonly("quantiles", &SliceResult::quantiles);
+  py::class_<BlockScaleSpec>(module, "BlockScale")
+      .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,
+                       std::uint64_t columns, std::uint64_t block_rows, std::uint64_t block_columns,
+                       const FileNumbers& scales) {
+             return BlockScaleSpec{{origin, matrices, rows, columns, block_rows, block_columns},
+                                   scales};
+           }),
+           py::kw_only(), py::arg("origin"), py::arg("matrices"), py::arg("rows"),
+           py::arg("columns"), py::arg("block_rows"), py::arg("block_columns"), py::arg("scales"));
+  py::class_<LowRankSpec>(module, "LowRank")
+      .def(py::init([](std::uint64_t rows, std::uint64_t rank, std::uint64_t columns,
+                       const FileNumbers& left, const FileNumbers& right, float factor) {
+             return LowRankSpec{rows, rank, columns, left, right, factor};
+           }),
+           py::kw_only(), py::arg("rows"), py::arg("rank"), py::arg("columns"), py::arg("left"),
+           py::arg("right"), py::arg("factor"));
   module.def("scan_files", &scan_files, py::arg("files"), py::arg("slices"), py::kw_only(),
              py::arg("io"), py::arg("progress").none(true), py::arg("options"));
   module.def("scan_array", &scan_array, py::arg("array"), py::kw_only(),

@@ -25,6 +25,9 @@ SliceJob::SliceJob(const Source& source, const View& view, const ScanOptions& op
     chunk_items_ = std::max<std::uint64_t>(items_, 1);
   } else {
     chunk_items_ = std::max<std::uint64_t>(options.chunk_bytes / item_bytes(view.dtype), 1);
+    if (view.decoding != nullptr) {  // chunks begin and end between stored items
+      chunk_items_ += chunk_items_ % view.decoding->values_per_item();
+    }
   }
   parts_ = std::max<std::uint64_t>((items_ + chunk_items_ - 1) / chunk_items_, 1);
   pending_.store(parts_);
@@ -64,7 +67,7 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
                        workspace.table.count(method_, view_.dtype, items, n, options_.paper.get());
                      });
   }
-  control.bytes_done.fetch_add((last - first) * item_bytes(view_.dtype), std::memory_order_relaxed);
+  control.bytes_done.fetch_add(view_.stored_bytes(last - first), std::memory_order_relaxed);
 }
 
 SliceJob::Progress SliceJob::flush(std::uint64_t done, Workspace& workspace,

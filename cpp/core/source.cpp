@@ -27,9 +27,8 @@ void Source::verify() const {
 namespace detail {
 
 void gather(const Source& source, const Run& run, std::uint64_t from, std::uint64_t items,
-            std::size_t item, ReadBuffer& buffer) {
+            std::size_t item, std::byte* to) {
   const std::uint64_t offset = run.offset + from * run.stride;
-  std::byte* to = buffer.data();
   if (source.memory() == nullptr && run.stride == item) {
     source.file()->read(to, static_cast<std::size_t>(items) * item, offset);
     return;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/decoding.hpp"
 #include "core/mapped_file.hpp"
 #include "core/view.hpp"
 
@@ -42,22 +43,32 @@ class ReadBuffer {
     }
     return reinterpret_cast<std::byte*>(storage_.data());
   }
+  DecodingSpace& decoding_space() { return decoding_space_; }
 
  private:
   std::vector<std::uint64_t> storage_;
+  DecodingSpace decoding_space_;
 };
 
 namespace detail {
-// The run's items from..from+items-1, packed into the buffer.
+// The run's items from..from+items-1, packed.
 void gather(const Source& source, const Run& run, std::uint64_t from, std::uint64_t items,
-            std::size_t item, ReadBuffer& buffer);
+            std::size_t item, std::byte* to);
 }  // namespace detail
 
 // Calls visit(const std::byte* packed, size_t items) for stretches that cover the view's items
-// first..last-1. Contiguous memory is handed over as it lies, whatever its alignment.
+// first..last-1. Contiguous memory is handed over as it lies, whatever its alignment. What is
+// decoded must begin and end between stored items.
 template <class Visit>
 void for_each_stretch(const Source& source, const View& view, std::uint64_t first,
                       std::uint64_t last, ReadBuffer& buffer, Visit&& visit) {
+  if (view.decoding != nullptr) {
+    const TakeValues take = [&visit](const std::byte* packed, std::size_t n) { visit(packed, n); };
+    const std::uint64_t per_item = view.decoding->values_per_item();
+    for_each_run(view, first / per_item, last / per_item,
+                 [&](const Run& run) { view.decoding->decode(source, run, buffer, take); });
+    return;
+  }
   const std::size_t item = item_bytes(view.dtype);
   for_each_run(view, first, last, [&](const Run& run) {
     if (source.memory() != nullptr && (run.stride == item || run.items == 1)) {
@@ -67,7 +78,7 @@ void for_each_stretch(const Source& source, const View& view, std::uint64_t firs
     const std::uint64_t most = ReadBuffer::bytes / item;
     for (std::uint64_t from = 0; from < run.items; from += most) {
       const std::uint64_t items = run.items - from < most ? run.items - from : most;
-      detail::gather(source, run, from, items, item, buffer);
+      detail::gather(source, run, from, items, item, buffer.data());
       visit(buffer.data(), static_cast<std::size_t>(items));
     }
   });

@@ -2,15 +2,22 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
+
+#include "core/decoding.hpp"
 
 namespace weightgauge {
 
 std::uint64_t View::items() const {
-  std::uint64_t product = 1;
+  std::uint64_t product = decoding == nullptr ? 1 : decoding->values_per_item();
   for (const Dim& dim : dims) {
     product *= dim.extent;
   }
   return product;
+}
+
+std::uint64_t View::stored_bytes(std::uint64_t items) const {
+  return decoding == nullptr ? items * item_bytes(dtype) : items / decoding->values_per_item();
 }
 
 View contiguous_view(DType dtype, std::uint64_t offset, std::uint64_t items) {
@@ -87,6 +94,12 @@ View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dim
     span += (dim.extent - 1) * stride;
   }
   return normalised_view(dtype, static_cast<std::int64_t>(offset), dims);
+}
+
+View decoded_view(View stored, std::shared_ptr<const Decoding> decoding) {
+  stored.dtype = decoding->values();
+  stored.decoding = std::move(decoding);
+  return stored;
 }
 
 }  // namespace weightgauge

@@ -3,11 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/dtype.hpp"
 
 namespace weightgauge {
+
+class Decoding;
 
 struct Dim {
   std::uint64_t extent;
@@ -20,8 +23,13 @@ struct View {
   DType dtype = DType::f32;
   std::uint64_t offset = 0;  // bytes from the start of the source
   std::vector<Dim> dims;     // outermost first; empty for a single item
+  // Makes the items from what is stored, if they are not stored themselves: offset and dims are
+  // then those of the stored items, dtype is that of the values, and items() counts values.
+  std::shared_ptr<const Decoding> decoding;
 
   std::uint64_t items() const;
+  // Stored bytes of so many items.
+  std::uint64_t stored_bytes(std::uint64_t items) const;
   std::uint64_t elements() const { return items() * elements_per_item(dtype); }
 };
 
@@ -32,6 +40,8 @@ View normalised_view(DType dtype, std::int64_t offset, std::vector<Dim> dims);
 // item would lie beyond the end, two items would share a byte, or a stride is negative.
 View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dims,
                   std::uint64_t size);
+// The values that a decoding makes of a view's items.
+View decoded_view(View stored, std::shared_ptr<const Decoding> decoding);
 
 // A stretch of equally spaced items.
 struct Run {

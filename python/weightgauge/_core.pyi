@@ -119,9 +119,34 @@ class SliceResult:
     @property
     def quantiles(self) -> list[float]: ...
 
+class BlockScale:
+    def __init__(
+        self,
+        *,
+        origin: int,
+        matrices: int,
+        rows: int,
+        columns: int,
+        block_rows: int,
+        block_columns: int,
+        scales: tuple[int, str, int, int],
+    ) -> None: ...
+
+class LowRank:
+    def __init__(
+        self,
+        *,
+        rows: int,
+        rank: int,
+        columns: int,
+        left: tuple[int, str, int, int],
+        right: tuple[int, str, int, int],
+        factor: float,
+    ) -> None: ...
+
 def scan_files(
     files: Sequence[tuple[bytes, tuple[int, int, int, int, int]]],
-    slices: Sequence[tuple[int, str, int, Sequence[tuple[int, int]]]],
+    slices: Sequence[tuple[int, str, int, Sequence[tuple[int, int]], BlockScale | LowRank | None]],
     *,
     io: str,
     progress: Callable[[int], object] | None,

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.architecture import Architecture, architecture_of
+from weightgauge.architecture import Architecture
 from weightgauge.checkpoint import Checkpoint, open_checkpoint
-from weightgauge.components import KINDS, TOWERS, classify
+from weightgauge.components import KINDS, TOWERS
 from weightgauge.errors import MissingExtraError, printable
 from weightgauge.kind_summary import KindSummary, summaries
 from weightgauge.options import IO_MODES, PER, PROTOCOLS, TRIMS, check_choice
 from weightgauge.records import FITTED, as_row, columns
-from weightgauge.stored_scale import note_stored_scale
+from weightgauge.survey import products, survey, unknown_factor
 from weightgauge.tensor_choice import choose
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
     from weightgauge.layouts import Slice
+    from weightgauge.storage import Storage
     from weightgauge.weibull import WeibullFit
 
 __all__ = ["KindSummary", "ModelFit", "SliceFit", "fit"]
@@ -35,10 +36,11 @@ class SliceFit:
     Attributes
     ----------
     tensor : str
-        Name in the checkpoint, raw (see `weightgauge.errors.printable`).
+        Name in the checkpoint, raw (see `weightgauge.errors.printable`); for the product of the
+        factors of a low-rank adapter, the path of the module that it adapts.
     part : str or None
-        Which matrix of a fused tensor the slice is, such as "q", "k", "v", "gate" or "up"; None
-        for the whole tensor and for tensors of one matrix.
+        Which matrix of a fused tensor the slice is, such as "q", "k", "v", "gate" or "up"; "ba" for
+        a product B A; None for the whole tensor and for tensors of one matrix.
     kind, block, tower : str, int or None, str or None
         What the name says: see `weightgauge.components.Component`.
     expert, head : int or None
@@ -56,6 +58,9 @@ class SliceFit:
     reason : str
         Why the status is not "ok", in a sentence; "not split: ..." for a fused tensor whose parts
         cannot be told.
+    decoded : str
+        How the values that were fitted come from what is stored, such as "F8_E4M3 x
+        weight_scale_inv per 128 x 128 block"; "" where they are stored as they are.
     k, k_se : float
         Weibull shape and its standard error for independent magnitudes.
     lam, ln_lambda_se : float
@@ -65,7 +70,8 @@ class SliceFit:
     rms, max : float
         Root mean square and largest magnitude.
 
-    Numbers that a slice does not have are NaN.
+    Numbers that a slice does not have are NaN. The standard errors of a product are those of as
+    many independent weights, which it does not have.
     """
 
     tensor: str
@@ -82,6 +88,7 @@ class SliceFit:
     nonfinite: int
     status: str
     reason: str
+    decoded: str
     k: float
     k_se: float
     lam: float
@@ -95,6 +102,11 @@ class SliceFit:
     def fitted(self) -> bool:
         """Whether the slice has k, lambda and the other numbers."""
         return self.status in FITTED
+
+    @property
+    def is_product(self) -> bool:
+        """Whether the slice is, or is cut from, the product of two stored tensors."""
+        return self.decoded.startswith("B A ")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: `lambda` for `lam`, None for what does not apply."""
@@ -221,6 +233,11 @@ def fit(
 ) -> ModelFit:
     """Fit a two-parameter Weibull distribution to the magnitudes of every tensor of a checkpoint.
 
+    Where a tensor holds codes (the F8 formats and F4 with scales beside them, MXFP4), its values
+    are made while they are counted. The same holds for the products B A of low-rank adapters, which
+    are slices of their own. What GPTQ, AWQ, bitsandbytes and other quantisers pack into integers is
+    named and not fitted.
+
     Parameters
     ----------
     model : str or os.PathLike
@@ -259,9 +276,10 @@ def fit(
     ValueError
         If an option is none of its choices.
     """
-    from weightgauge.layouts import slices_of
+    from weightgauge.layouts import Slice, slices_of
     from weightgauge.scan import scan_checkpoint
     from weightgauge.threads import resolve_threads
+    from weightgauge.weibull import unfitted
 
     # Found out before anything is fetched.
     check_choice("trim", trim, TRIMS)
@@ -272,21 +290,21 @@ def fit(
 
     checkpoint = open_checkpoint(model)
     chosen, warnings = choose(checkpoint.tensors, include=include, exclude=exclude)
-    components = classify(checkpoint.tensors)
-    architecture = architecture_of(checkpoint.tensors, components, checkpoint.config)
-    names = [tensor.name for tensor in checkpoint.tensors]
-    places = dict(zip(names, components, strict=True))
+    known = survey(checkpoint)
     wanted, unsplit = slices_of(
-        chosen,
-        shapes={tensor.name: tensor.shape for tensor in checkpoint.tensors},
-        places=places,
-        architecture=architecture,
+        [tensor for tensor in chosen if tensor.name not in known.storage.roles],
+        shapes=known.shapes,
+        places=known.places,
+        architecture=known.architecture,
         per=per,
+        stored=known.storage.matrices,
     )
+    wanted += products(known, chosen, per)
     found = scan_checkpoint(
         checkpoint,
         [item.tensor for item in wanted],
         cuts=[item.cut for item in wanted],
+        stored=[item.stored for item in wanted],
         trim=trim,
         protocol=protocol,
         exact=exact,
@@ -295,9 +313,15 @@ def fit(
         progress=progress,
     )
     slices = [
-        _slice_fit(item, note_stored_scale(item.tensor, weibull, places))
+        _slice_fit(item, _marked(item, weibull, known.storage))
         for item, weibull in zip(wanted, found, strict=True)
     ]
+    for tensor in chosen:
+        if role := known.storage.roles.get(tensor.name):
+            absent = unfitted("not_applicable", role, trim=trim, protocol=protocol, exact=exact)
+            slices.append(
+                _slice_fit(Slice(tensor, known.places[tensor.name], tensor.shape), absent)
+            )
     slices.sort(key=_place)
     return ModelFit(
         model=checkpoint.model,
@@ -306,14 +330,23 @@ def fit(
         exact=exact,
         slices=tuple(slices),
         kinds=summaries(slices),
-        warnings=(*_noted(checkpoint), *architecture.warnings, *unsplit, *warnings),
-        architecture=architecture,
+        warnings=(*_noted(checkpoint), *known.warnings, *unsplit, *warnings),
+        architecture=known.architecture,
     )
 
 
 def _noted(checkpoint: Checkpoint) -> tuple[str, ...]:
     empty = () if checkpoint.tensors else ("the checkpoint holds no tensors",)
     return (*checkpoint.warnings, *empty)
+
+
+def _marked(item: Slice, found: WeibullFit, storage: Storage) -> WeibullFit:
+    """Mark the fit of values whose scale is known to exist, and was not applied."""
+    missing = storage.unscaled.get(item.tensor.name) or unknown_factor(item)
+    if not missing or found.status not in ("ok", "sparse"):
+        return found
+    reason = "; ".join(filter(None, (missing, found.reason)))
+    return replace(found, status="scale_not_applied", reason=reason)
 
 
 def _slice_fit(item: Slice, found: WeibullFit) -> SliceFit:
@@ -333,6 +366,7 @@ def _slice_fit(item: Slice, found: WeibullFit) -> SliceFit:
         nonfinite=found.nonfinite,
         status=found.status,
         reason="; ".join(filter(None, (found.reason, item.note))),
+        decoded=item.stored.text if item.stored is not None else "",
         k=found.k,
         k_se=found.k_se,
         lam=found.lam,

@@ -13,7 +13,7 @@ FITTED = frozenset(("ok", "sparse", "scale_not_applied"))
 """Statuses of slices that have k, lambda and the other numbers."""
 
 _SPELLING = {"lam": "lambda"}  # `lambda` is a word of the language
-_NULL_WHEN_EMPTY = frozenset(("reason",))
+_NULL_WHEN_EMPTY = frozenset(("reason", "decoded"))
 
 
 def columns(record: type[DataclassInstance]) -> list[str]:

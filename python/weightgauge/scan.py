@@ -9,26 +9,16 @@ from typing import TYPE_CHECKING
 
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.options import IO_MODES, check_choice, scan_options
+from weightgauge.scan_plan import ITEM_BYTES, ScanPlan
 from weightgauge.threads import resolve_threads
-from weightgauge.weibull import WeibullFit, fit_of_result, unfitted
+from weightgauge.weibull import WeibullFit, fit_of_result, rescaled, unfitted
 
 if TYPE_CHECKING:
+    from weightgauge import _core
     from weightgauge.checkpoint import Checkpoint, ShardFile, TensorInfo
     from weightgauge.layouts import Cut
+    from weightgauge.storage import Stored
 
-# Element format of safetensors -> bytes of one stored item (F4 stores two elements in a byte).
-ITEM_BYTES = {
-    "F64": 8,
-    "F32": 4,
-    "F16": 2,
-    "BF16": 2,
-    "F8_E4M3": 1,
-    "F8_E5M2": 1,
-    "F8_E4M3FNUZ": 1,
-    "F8_E5M2FNUZ": 1,
-    "F8_E8M0": 1,
-    "F4": 1,
-}
 _NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
 
 # Up to this many elements F32 is sorted, and so exact without being asked.
@@ -40,6 +30,7 @@ def scan_checkpoint(
     tensors: Sequence[TensorInfo],
     *,
     cuts: Sequence[Cut | None] | None = None,
+    stored: Sequence[Stored | None] | None = None,
     trim: str = "mid_80",
     protocol: str = "order",
     exact: bool = False,
@@ -57,6 +48,8 @@ def scan_checkpoint(
         Tensors of that checkpoint, in any order, of any dtype. One may occur several times.
     cuts : sequence of Cut or None, optional
         The piece of each of these tensors that is fitted, None for all of it.
+    stored : sequence of Stored or None, optional
+        How the values of each of these tensors are made, None where they are what is stored.
     trim, protocol, exact, threads
         As for `fit_weibull`.
     io : {"mmap", "pread"}
@@ -78,23 +71,51 @@ def scan_checkpoint(
     CheckpointError
         The operating system could not read a file.
     """
-    from weightgauge import _core
-
     check_choice("io", io, IO_MODES)
     options = scan_options(
         trim=trim, protocol=protocol, exact=exact, threads=resolve_threads(threads)
     )
-    fits = [_without_scan(tensor, trim, protocol, exact) for tensor in tensors]
-    scanned = [i for i, fit in enumerate(fits) if fit is None]
-    shards = sorted({tensors[i].shard for i in scanned})
-    position = {shard: index for index, shard in enumerate(shards)}
     pieces = cuts if cuts is not None else [None] * len(tensors)
-    slices = [(position[tensors[i].shard], *_view(tensors[i], pieces[i])) for i in scanned]
-    total = sum(_bytes_of(tensors[i], pieces[i]) for i in scanned)
+    sources = stored if stored is not None else [None] * len(tensors)
+    plan = ScanPlan(checkpoint, scales_apart=protocol == "order")
+    fits: list[WeibullFit | None] = []
+    places = []
+    for tensor, piece, source in zip(tensors, pieces, sources, strict=True):
+        fit = _without_scan(tensor, trim, protocol, exact) if source is None else None
+        fits.append(fit)
+        places.append(None if fit is not None else plan.add(tensor, piece, source))
+    results = _scanned(checkpoint, plan, io, progress, options)
+    for i, place in enumerate(places):
+        if place is None:
+            continue
+        tensor, piece, source = tensors[i], pieces[i], sources[i]
+        shape = piece.shape if piece is not None else source.shape if source else tensor.shape
+        fit = fit_of_result(
+            results[place.result],
+            dtype=place.dtype,
+            size=math.prod(shape),
+            trim=trim,
+            protocol=protocol,
+            exact=exact,
+        )
+        fits[i] = fit if place.scale is None else rescaled(fit, results[place.scale])
+    return [fit for fit in fits if fit is not None]
+
+
+def _scanned(
+    checkpoint: Checkpoint,
+    plan: ScanPlan,
+    io: str,
+    progress: Callable[[int, int], None] | None,
+    options: _core.ScanOptions,
+) -> list[_core.SliceResult]:
+    from weightgauge import _core
+
+    total = plan.nbytes
     try:
         results = _core.scan_files(
-            [_file_spec(checkpoint.shards[shard]) for shard in shards],
-            slices,
+            [_file_spec(checkpoint.shards[shard]) for shard in plan.shards],
+            plan.slices,
             io=io,
             progress=None if progress is None else (lambda done: progress(done, total)),
             options=options,
@@ -111,39 +132,7 @@ def scan_checkpoint(
         ) from error
     if progress is not None:
         progress(total, total)
-    for i, result in zip(scanned, results, strict=True):
-        tensor, piece = tensors[i], pieces[i]
-        fits[i] = fit_of_result(
-            result,
-            dtype=tensor.dtype,
-            size=tensor.size if piece is None else math.prod(piece.shape),
-            trim=trim,
-            protocol=protocol,
-            exact=exact,
-        )
-    return [fit for fit in fits if fit is not None]
-
-
-_View = tuple[str, int, Sequence[tuple[int, int]]]
-
-
-def _view(tensor: TensorInfo, piece: Cut | None) -> _View:
-    """Element format, first byte, and extent and stride in bytes of each dimension."""
-    item = ITEM_BYTES[tensor.dtype]
-    if piece is None:
-        return tensor.dtype, tensor.offset, ((tensor.nbytes // item, item),)
-    first, dims = piece.first, piece.dims
-    if tensor.dtype == "F4":  # cut between bytes: the elements of the last dimension are adjacent
-        *outer, (extent, _) = dims
-        first, dims = first // 2, (*((n, stride // 2) for n, stride in outer), (extent // 2, 1))
-    views = [(extent, stride * item) for extent, stride in dims]
-    return tensor.dtype, tensor.offset + first * item, views
-
-
-def _bytes_of(tensor: TensorInfo, piece: Cut | None) -> int:
-    if piece is None:
-        return tensor.nbytes
-    return math.prod(piece.shape) * tensor.nbytes // tensor.size
+    return results
 
 
 def _without_scan(tensor: TensorInfo, trim: str, protocol: str, exact: bool) -> WeibullFit | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from weightgauge.checkpoint.config import CONFIG_NAME, read_config
+from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME, read_config
 from weightgauge.checkpoint.header import TensorTable
 from weightgauge.checkpoint.index import ShardIndex, check_shards, read_index, shortened
 from weightgauge.checkpoint.selection import Selection
@@ -27,8 +27,8 @@ from weightgauge.errors import (
 def open_single_file(path: str, *, model: str) -> Checkpoint:
     """Read one safetensors file that the caller named; a link is followed wherever it leads."""
     shard, table = read_shard(path, name=os.path.basename(path), shown=path)
-    config, warnings = _config_beside(os.path.dirname(path), anywhere=True)
-    return _checkpoint(model, [shard], [table], config, warnings)
+    configs, warnings = _configs_beside(os.path.dirname(path), anywhere=True)
+    return _checkpoint(model, [shard], [table], configs, warnings)
 
 
 def open_selection(directory: str, selection: Selection, *, model: str) -> Checkpoint:
@@ -55,8 +55,8 @@ def open_selection(directory: str, selection: Selection, *, model: str) -> Check
     _check_inside(directory, selection.files, shown=directory)
     shards, tables = _read_all(directory, selection.files)
     _refuse_repeated_names(directory, shards, tables)
-    config, warnings = _config_beside(directory)
-    return _checkpoint(model, shards, tables, config, [*selection.warnings, *warnings])
+    configs, warnings = _configs_beside(directory)
+    return _checkpoint(model, shards, tables, configs, [*selection.warnings, *warnings])
 
 
 def open_index(directory: str, index: ShardIndex, *, model: str) -> Checkpoint:
@@ -85,8 +85,8 @@ def open_index(directory: str, index: ShardIndex, *, model: str) -> Checkpoint:
     shards, tables = _read_all(directory, [name for name in index.shards if name not in gone])
     by_name = {shard.name: table.tensors for shard, table in zip(shards, tables, strict=True)}
     warnings = check_shards(index, missing, by_name)
-    config, more = _config_beside(directory)
-    return _checkpoint(model, shards, tables, config, [*warnings, *more])
+    configs, more = _configs_beside(directory)
+    return _checkpoint(model, shards, tables, configs, [*warnings, *more])
 
 
 def _exists(path: str) -> bool:
@@ -149,26 +149,36 @@ def _refuse_repeated_names(
                 )
 
 
+_Configs = tuple[dict[str, Any] | None, dict[str, Any] | None]
+
+
+def _configs_beside(directory: str, *, anywhere: bool = False) -> tuple[_Configs, list[str]]:
+    """Read the configurations of the model and of an adapter, where they are."""
+    model, warnings = _config_beside(directory, CONFIG_NAME, anywhere)
+    adapter, more = _config_beside(directory, ADAPTER_CONFIG_NAME, anywhere)
+    return (model, adapter), [*warnings, *more]
+
+
 def _config_beside(
-    directory: str, *, anywhere: bool = False
+    directory: str, name: str, anywhere: bool
 ) -> tuple[dict[str, Any] | None, list[str]]:
-    path = os.path.join(directory, CONFIG_NAME)
+    path = os.path.join(directory, name)
     if not os.path.lexists(path):
         return None, []
     try:
         if not anywhere:
-            _check_inside(directory, [CONFIG_NAME], shown=directory)
+            _check_inside(directory, [name], shown=directory)
         return read_config(path, shown=path), []
     except (CheckpointError, FileChangedError, FileNotFoundError) as error:
         problem = error.strerror or "" if type(error) is FileNotFoundError else str(error)
-        return None, [f"the model's config.json is left out: {problem}"]
+        return None, [f"the model's {name} is left out: {problem}"]
 
 
 def _checkpoint(
     model: str,
     shards: Sequence[ShardFile],
     tables: Sequence[TensorTable],
-    config: dict[str, Any] | None,
+    configs: _Configs,
     warnings: Sequence[str],
 ) -> Checkpoint:
     metadata: dict[str, str] = {}
@@ -178,7 +188,8 @@ def _checkpoint(
         model=model,
         shards=tuple(shards),
         tensors=tuple(chain.from_iterable(table.tensors for table in tables)),
-        config=config,
+        config=configs[0],
         metadata=metadata,
         warnings=tuple(warnings),
+        adapter_config=configs[1],
     )

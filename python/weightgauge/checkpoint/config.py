@@ -1,4 +1,4 @@
-"""`config.json`, the description of the architecture that lies beside the weights."""
+"""`config.json` and `adapter_config.json`, the descriptions that lie beside the weights."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.errors import ConfigError
 
 CONFIG_NAME = "config.json"
+ADAPTER_CONFIG_NAME = "adapter_config.json"
 _MAX_BYTES = 10_000_000
 
 
 def read_config(path: str, *, shown: str) -> dict[str, Any]:
-    """Read a `config.json`.
+    """Read a `config.json`, or an `adapter_config.json`.
 
     Parameters
     ----------

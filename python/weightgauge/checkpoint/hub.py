@@ -1,7 +1,7 @@
 """Checkpoints on the Hub, through the cache that huggingface_hub keeps.
 
 The files are chosen from the list of what the model has before anything large is fetched, and only
-safetensors files, their index and `config.json` are ever asked for.
+safetensors files, their index, `config.json` and `adapter_config.json` are ever asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from weightgauge.checkpoint.assemble import open_selection
-from weightgauge.checkpoint.config import CONFIG_NAME
+from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME
 from weightgauge.checkpoint.hub_errors import is_unreachable, translated
 from weightgauge.checkpoint.hub_id import HubId
 from weightgauge.checkpoint.index import read_index, shortened
@@ -95,8 +95,7 @@ def _fetch(hub_id: HubId, names: Sequence[str]) -> tuple[str, Selection]:
                 path=index.shown,
             )
         wanted = [selection.index, *index.shards]
-    if CONFIG_NAME in names:
-        wanted.append(CONFIG_NAME)
+    wanted += [name for name in (CONFIG_NAME, ADAPTER_CONFIG_NAME) if name in names]
     return _download(hub_id, wanted), selection
 
 

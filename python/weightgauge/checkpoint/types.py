@@ -109,6 +109,8 @@ class Checkpoint:
         The ``__metadata__`` of all shards; where they disagree, the first shard's value.
     warnings : tuple of str
         What is odd but no reason to stop.
+    adapter_config : mapping or None
+        The `adapter_config.json` of a low-rank adapter, if there is a readable one.
     """
 
     model: str
@@ -117,6 +119,7 @@ class Checkpoint:
     config: Mapping[str, Any] | None
     metadata: Mapping[str, str]
     warnings: tuple[str, ...]
+    adapter_config: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         """Show the sizes, not the contents, which may be very long."""

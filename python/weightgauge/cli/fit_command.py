@@ -83,8 +83,9 @@ def command(
     hf://org/name[@revision]; an existing path wins. The result shows the shape k of every matrix
     by block and kind, and medians by kind. JSON and CSV hold all numbers of every tensor. Where a
     tensor holds several matrices (fused q, k, v; gate and up; stacked experts) the whole and each
-    matrix are fitted. With --per head or --per expert, heads or experts are compared with each
-    other, in standard errors.
+    matrix are fitted. FP8 and MXFP4 codes are multiplied by their scales on the way; of a LoRA
+    adapter the products B A are fitted too. With --per head or --per expert, heads or experts are
+    compared with each other, in standard errors.
 
     \b
     Examples:

@@ -22,13 +22,13 @@ POOR_R2 = 0.95
 """Below this the probability plot is no straight line, and k and lambda describe little."""
 
 _WITHOUT_NUMBERS = {
-    "not_applicable": "no float",
+    "not_applicable": "no weights",
     "unsupported_dtype": "unsupported",
     "too_few": "too few",
 }
 _MARKS = {
     "s": "more than 10 % of the weights are zero; the fit is of the others",
-    "c": "fitted as stored: the scale beside the tensor is not applied",
+    "c": "fitted without the scale that belongs to the tensor",
     "p": f"poor fit, R2 below {POOR_R2}: one Weibull distribution does not describe the weights",
 }
 _VECTORS = ("norm", "bias")
@@ -65,12 +65,16 @@ def _title(page: Page, result: ModelFit) -> None:
     page.heading(printable(result.model, limit=1000))
     whole = wholes(result.slices)
     # Pieces of a tensor that is given whole too hold no further weights.
-    weights = sum(item.n for item in fitted if whole.get(item.tensor, item) is item)
-    tensors, of_all = (len({item.tensor for item in each}) for each in (fitted, result.slices))
+    stored = [item for item in fitted if not item.is_product]
+    weights = sum(item.n for item in stored if whole.get(item.tensor, item) is item)
+    products = len({item.tensor for item in fitted if item.is_product})
+    tensors = len({item.tensor for item in stored})
+    of_all = len({item.tensor for item in result.slices if not item.is_product})
     page.line(
         f"Weibull fit of |w|, protocol {result.protocol}, trim {result.trim}: "
         f"{tensors:,}{f' of {of_all:,}' if of_all != tensors else ''} tensors, {weights:,} weights"
-        f"{f' in {len(fitted):,} slices' if len(fitted) != tensors else ''}"
+        f"{f' and {products:,} products B A' if products else ''}"
+        f"{f' in {len(fitted):,} slices' if len(fitted) != tensors + products else ''}"
     )
 
 
@@ -253,10 +257,28 @@ def _notes(page: Page, result: ModelFit) -> None:
     for mark, meaning in _MARKS.items():
         if mark in used:
             page.prose(f"{mark}: {meaning}.")
+    _note_decoded(page, result)
     _note_missing(page, result)
     unknown = [item for item in matrices if item.kind == "other" and item.part is None]
     if unknown:
         page.prose(f"Of no known kind, hence 'other': {_some(unknown)}.")
+
+
+def _note_decoded(page: Page, result: ModelFit) -> None:
+    decoded: dict[str, list[SliceFit]] = defaultdict(list)
+    for item in result.slices:
+        if item.decoded and (item.fitted or item.n or item.zeros or item.nonfinite):
+            decoded[item.decoded].append(item)
+    shown = sorted(decoded.items(), key=lambda entry: -len(entry[1]))
+    for text, items in shown[:_NAMES_SHOWN]:
+        page.prose(f"Values are {text}: {_some(items)}.")
+    if any(item.is_product for item in result.slices):
+        page.prose(
+            "B A: what an adapter adds to the matrix. Its elements depend on each other: the true "
+            "standard error is larger than the one shown."
+        )
+    if len(shown) > _NAMES_SHOWN:
+        page.prose(f"{len(shown) - _NAMES_SHOWN:,} more ways to make values: --json tells them.")
 
 
 def _note_missing(page: Page, result: ModelFit) -> None:

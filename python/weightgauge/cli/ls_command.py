@@ -10,13 +10,13 @@ from weightgauge.cli.options import model_argument, output_options
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from weightgauge.architecture import Architecture
     from weightgauge.checkpoint import Checkpoint
-    from weightgauge.components import Component
+    from weightgauge.survey import Survey
 
-_FIELDS = ("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "bytes")
+_FIELDS = ("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "bytes", "storage")
 
 
 @click.command("ls", short_help="List the tensors of a checkpoint and what they are.")
@@ -37,27 +37,25 @@ def command(model: str, output: Output) -> None:
     """  # noqa: D301
     output.check(model)
 
-    from weightgauge.architecture import architecture_of
     from weightgauge.checkpoint import open_checkpoint
     from weightgauge.cli.progress import scan_progress
-    from weightgauge.components import classify
+    from weightgauge.survey import survey
 
     with scan_progress(quiet=output.quiet):
         checkpoint = open_checkpoint(model)
-    components = classify(checkpoint.tensors)
-    architecture = architecture_of(checkpoint.tensors, components, checkpoint.config)
-    rows = _rows(checkpoint, components)
+    known = survey(checkpoint)
+    rows = _rows(checkpoint, known)
     totals = {
         "tensors": len(rows),
         "elements": sum(tensor.size for tensor in checkpoint.tensors),
         "bytes": sum(tensor.nbytes for tensor in checkpoint.tensors),
         "files": len(checkpoint.shards),
     }
-    output.write(_text(checkpoint.model, rows, totals, architecture, output))
-    output.warn(*checkpoint.warnings, *architecture.warnings)
+    output.write(_text(checkpoint.model, rows, totals, known.architecture, output))
+    output.warn(*checkpoint.warnings, *known.warnings)
 
 
-def _rows(checkpoint: Checkpoint, components: Sequence[Component]) -> list[dict[str, Any]]:
+def _rows(checkpoint: Checkpoint, known: Survey) -> list[dict[str, Any]]:
     return [
         {
             "tensor": tensor.name,
@@ -68,8 +66,10 @@ def _rows(checkpoint: Checkpoint, components: Sequence[Component]) -> list[dict[
             "dtype": tensor.dtype,
             "shape": list(tensor.shape),
             "bytes": tensor.nbytes,
+            "storage": known.storage.note(tensor.name) or None,
         }
-        for tensor, place in zip(checkpoint.tensors, components, strict=True)
+        for tensor in checkpoint.tensors
+        for place in [known.places[tensor.name]]
     ]
 
 
@@ -105,11 +105,12 @@ def _human(
     from weightgauge.cli.page import Column
     from weightgauge.errors import printable
 
-    # Towers and experts are shown where there are any.
+    # Towers, experts and odd storage are shown where there are any.
+    optional = ("tower", "expert", "storage")
     fields = [
         field
         for field in _FIELDS
-        if field not in ("tower", "expert") or any(row[field] is not None for row in rows)
+        if field not in optional or any(row[field] is not None for row in rows)
     ]
     spelled: dict[str, Callable[[Any], str]] = {
         "tensor": printable,

@@ -43,14 +43,20 @@ def expert_gate_up(subject: Subject) -> Layout:
 
 
 def interleaved_gate_up(subject: Subject) -> Layout:
-    """[experts, hidden, 2 ffn]: even columns are the gate, odd ones up."""
+    """[experts, hidden, 2 ffn], or [experts, 2 ffn, hidden] where blocks share scales.
+
+    Even columns, or rows, are the gate, odd ones up.
+    """
     _check_experts(subject, subject.shape[0])
     down = subject.beside("down_proj")
-    if down is not None and subject.shape[1:] != (down[-1], 2 * down[-2]):
+    axis = 1 if subject.transposed else 2
+    ffn = _half(subject.shape[axis])
+    if down is not None and subject.shape[3 - axis] != down[axis]:
         raise NotCut(f"its shape does not fit that of the down projection, {list(down)}")
-    ffn = _half(subject.shape[2])
+    if down is not None and ffn != down[3 - axis]:
+        raise NotCut(f"its shape does not fit that of the down projection, {list(down)}")
     fields = (Field("gate", "gate", 1), Field("up", "up", 1))
-    return Layout(subject.shape, 2, fields, groups=ffn, stacked=True)
+    return Layout(subject.shape, axis, fields, groups=ffn, stacked=True)
 
 
 def gate_up_of_experts(subject: Subject) -> Layout:

@@ -10,11 +10,12 @@ from weightgauge.errors import printable
 from weightgauge.layouts.layout import Cut, Layout, NotCut, cuts
 from weightgauge.layouts.subject import Subject
 from weightgauge.layouts.table import HEAD_RULES, layout_of, may_be_fused
-from weightgauge.scan import ITEM_BYTES
+from weightgauge.scan_plan import ITEM_BYTES
 
 if TYPE_CHECKING:
     from weightgauge.architecture import Architecture
     from weightgauge.checkpoint import TensorInfo
+    from weightgauge.storage import Stored
 
 
 class Slice(NamedTuple):
@@ -32,6 +33,8 @@ class Slice(NamedTuple):
         Which piece of the tensor it is; None for all of it.
     note : str
         Why a tensor that may hold several matrices is not cut; "" for everything else.
+    stored : Stored or None
+        How its values are made from what the tensor holds; None where they are that.
     """
 
     tensor: TensorInfo
@@ -39,6 +42,7 @@ class Slice(NamedTuple):
     shape: tuple[int, ...]
     cut: Cut | None = None
     note: str = ""
+    stored: Stored | None = None
 
 
 def slices_of(
@@ -48,6 +52,7 @@ def slices_of(
     places: Mapping[str, Component],
     architecture: Architecture,
     per: str,
+    stored: Mapping[str, Stored] | None = None,
 ) -> tuple[list[Slice], list[str]]:
     """Cut tensors into the slices that are fitted.
 
@@ -56,13 +61,15 @@ def slices_of(
     tensors : sequence of TensorInfo
         Those that are fitted.
     shapes, places : mapping
-        Shape and component of every tensor of the checkpoint by name.
+        Shape of every matrix of the checkpoint, and component of every tensor, by name.
     architecture : Architecture
         What is known of the towers.
     per : {"tensor", "head", "expert"}
         "tensor": whole tensors and, for those that hold several matrices, each of these as well.
         "head": q, k, v and o by head in place of the whole. "expert": stacked experts one by one
         in place of the stack.
+    stored : mapping of str to Stored, optional
+        Tensors that are decoded: they are cut like the matrices that come out.
 
     Returns
     -------
@@ -76,11 +83,14 @@ def slices_of(
     by_head = per == "head"
     for tensor in tensors:
         place = places[tensor.name]
-        fused = may_be_fused(tensor.name, place.kind)
-        if (fused or (by_head and place.kind in HEAD_RULES)) and tensor.dtype in ITEM_BYTES:
-            slices.extend(cutter.cut(tensor, place))
+        source = (stored or {}).get(tensor.name)
+        name = tensor.name if source is None else source.name
+        readable = source is not None or tensor.dtype in ITEM_BYTES
+        if readable and (may_be_fused(name, place.kind) or (by_head and place.kind in HEAD_RULES)):
+            slices.extend(cutter.cut(tensor, place, source))
         else:
-            slices.append(Slice(tensor, place, tensor.shape))
+            shape = tensor.shape if source is None else source.shape
+            slices.append(Slice(tensor, place, shape, stored=source))
     return slices, cutter.warnings()
 
 
@@ -95,15 +105,19 @@ class _Cutter:
         self._cuts: dict[tuple[Layout, bool], tuple[Cut, ...]] = {}
         self._whole: dict[tuple[str, str], list[str]] = {}
 
-    def cut(self, tensor: TensorInfo, place: Component) -> Iterator[Slice]:
+    def cut(
+        self, tensor: TensorInfo, place: Component, stored: Stored | None = None
+    ) -> Iterator[Slice]:
         """Slices of one tensor: whole, parts or heads."""
         note, layout = "", None
+        shape = tensor.shape if stored is None else stored.shape
         subject = Subject(
-            tensor.name,
-            tensor.shape,
+            tensor.name if stored is None else stored.name,
+            shape,
             place.kind,
             self._architecture.of(place.tower),
             self._shapes,
+            transposed=stored is not None and tensor.name.endswith("_blocks"),
         )
         if tensor.size > 0:
             try:
@@ -115,13 +129,13 @@ class _Cutter:
         if self._per == "head" and not note and tensor.size > 0:
             layout, by_head = self._by_head(subject, layout, tensor)
         pieces = self._pieces(layout, by_head) if layout is not None else ()
-        if pieces and not _addressable(tensor, pieces):
+        if pieces and not _addressable(tensor, stored, pieces):
             note, pieces, by_head = "not split: two elements share a byte", (), False
         replaced = pieces and (by_head or (self._per == "expert" and layout and layout.stacked))
         if not replaced:
-            yield Slice(tensor, place, tensor.shape, None, note)
+            yield Slice(tensor, place, shape, None, note, stored)
         for piece in pieces:
-            yield Slice(tensor, _placed(place, piece), piece.shape, piece)
+            yield Slice(tensor, _placed(place, piece), piece.shape, piece, stored=stored)
 
     def _by_head(
         self, subject: Subject, layout: Layout | None, tensor: TensorInfo
@@ -164,9 +178,9 @@ def _placed(place: Component, piece: Cut) -> Component:
     return Component(piece.kind, place.block, place.tower, expert, piece.head, piece.part)
 
 
-def _addressable(tensor: TensorInfo, pieces: Iterable[Cut]) -> bool:
+def _addressable(tensor: TensorInfo, stored: Stored | None, pieces: Iterable[Cut]) -> bool:
     """Whether every piece starts and ends between bytes; F4 has two elements in each."""
-    if tensor.dtype != "F4":
+    if not (tensor.dtype == "F4" or (stored is not None and stored.two_in_a_byte)):
         return True
     return all(
         piece.first % 2 == 0

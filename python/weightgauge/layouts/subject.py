@@ -28,6 +28,8 @@ class Subject:
         Of its tower.
     shapes : mapping of str to tuple of int
         Shapes of all tensors of the checkpoint by name.
+    transposed : bool
+        Whether its storage is one for which the family turns the matrix round.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Subject:
     kind: str
     facts: TowerFacts
     shapes: Mapping[str, tuple[int, ...]]
+    transposed: bool = False
 
     @property
     def path(self) -> str:

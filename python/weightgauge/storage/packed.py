@@ -1,0 +1,146 @@
+"""Quantisers whose packed integers are recognised, and not taken for weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weightgauge.checkpoint import TensorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiser:
+    """How a quantiser names what it stores for one matrix.
+
+    Attributes
+    ----------
+    title : str
+        What people call it.
+    packed : str
+        Last part of the name of the packed tensor.
+    dtypes : str
+        Formats that the packed tensor may have; empty for any.
+    marks : str
+        Names beside it of which one must be there.
+    others : str
+        Further names that may be beside it. A trailing ``*`` stands for anything.
+    """
+
+    title: str
+    packed: str
+    dtypes: str
+    marks: str
+    others: str = ""
+
+
+# The first that fits decides. bitsandbytes hangs its names on that of the weight itself.
+QUANTISERS = (
+    Quantiser("GPTQ", "qweight", "I32", "g_idx", "qzeros scales"),
+    Quantiser("AWQ or GPTQ", "qweight", "I32", "qzeros scales"),
+    Quantiser(
+        *("bitsandbytes", "weight", ""),
+        "weight.absmax weight.quant_map weight.quant_state.bitsandbytes__*",
+        "weight.nested_absmax weight.nested_quant_map",
+    ),
+    Quantiser("bitsandbytes LLM.int8", "weight", "I8", "SCB", "weight_format"),
+    Quantiser(
+        *("NVFP4", "weight_packed", "U8", "weight_global_scale"),
+        "weight_scale input_global_scale",
+    ),
+    Quantiser("NVFP4", "weight", "U8", "weight_scale_2", "weight_scale input_scale"),
+    Quantiser(
+        *("compressed-tensors", "weight_packed", ""),
+        "weight_scale weight_shape",
+        "weight_zero_point weight_g_idx input_scale",
+    ),
+    Quantiser(
+        *("an int8 quantiser", "weight", "I8 U8", "weight_scale weight_scale_inv weight_scales"),
+        "weight_zero_point input_scale input_zero_point",
+    ),
+    Quantiser("MLX", "weight", "U32", "scales", "biases"),
+    Quantiser("HQQ", "W_q", "", "scale zero", "W_q_* meta shape"),
+    Quantiser("quanto", "weight._data", "", "weight._scale", "weight._shift"),
+    Quantiser("AQLM", "codes", "", "codebooks", "scales"),
+)
+
+_BY_LEAF: dict[str, list[Quantiser]] = {}
+for _quantiser in QUANTISERS:
+    _BY_LEAF.setdefault(_quantiser.packed.rpartition(".")[2], []).append(_quantiser)
+
+
+def packed_by(
+    tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Find the packed tensors of a checkpoint.
+
+    Parameters
+    ----------
+    tensors : mapping of str to TensorInfo
+        All of them by name.
+    config : mapping or None
+        The configuration; it tells AWQ from GPTQ.
+
+    Yields
+    ------
+    tuple of (str, str, list of str)
+        Name of a packed tensor, the quantiser, and names of what else is stored for the matrix.
+    """
+    beneath = _beneath(tensors)
+    for name, tensor in tensors.items():
+        for quantiser in _BY_LEAF.get(name.rpartition(".")[2], ()):
+            owner = name.removesuffix(f".{quantiser.packed}")
+            if owner == name or (quantiser.dtypes and tensor.dtype not in quantiser.dtypes.split()):
+                continue
+            marks = _present(owner, quantiser.marks, tensors, beneath)
+            if marks:
+                others = _present(owner, quantiser.others, tensors, beneath)
+                yield name, _title(quantiser, tensor, owner, tensors, config), [*marks, *others]
+                break
+
+
+def _beneath(tensors: Mapping[str, TensorInfo]) -> dict[str, list[str]]:
+    """Names of tensors by what stands before the last two dots, for patterns with a star."""
+    found: dict[str, list[str]] = {}
+    for name in tensors:
+        if ".quant_state." in name or ".W_q_" in name:
+            found.setdefault(name.partition(".weight.quant_state.")[0], []).append(name)
+            found.setdefault(name.rpartition(".")[0], []).append(name)
+    return found
+
+
+def _present(
+    owner: str,
+    leaves: str,
+    tensors: Mapping[str, TensorInfo],
+    beneath: Mapping[str, list[str]],
+) -> list[str]:
+    names = []
+    for leaf in leaves.split():
+        wanted = f"{owner}.{leaf}"
+        if leaf.endswith("*"):
+            names += [name for name in beneath.get(owner, ()) if name.startswith(wanted[:-1])]
+        elif wanted in tensors:
+            names.append(wanted)
+    return names
+
+
+def _title(
+    quantiser: Quantiser,
+    tensor: TensorInfo,
+    owner: str,
+    tensors: Mapping[str, TensorInfo],
+    config: Mapping[str, Any] | None,
+) -> str:
+    """Tell AWQ, which packs along the outputs, from GPTQ, which packs along the inputs."""
+    if quantiser.packed != "qweight":
+        return quantiser.title
+    quantisation = (config or {}).get("quantization_config")
+    method = quantisation.get("quant_method") if isinstance(quantisation, Mapping) else None
+    if method in ("gptq", "awq"):
+        return str(method).upper()
+    scales = tensors.get(f"{owner}.scales")
+    if quantiser.title != "GPTQ" and scales is not None and len(tensor.shape) == 2:
+        return "GPTQ" if scales.shape[-1:] == tensor.shape[-1:] else "AWQ"
+    return quantiser.title

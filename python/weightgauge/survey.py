@@ -1,0 +1,149 @@
+"""What a checkpoint holds, before a weight is read: matrices, storage, places, architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from weightgauge.architecture import Architecture, architecture_of
+from weightgauge.checkpoint.types import TensorInfo
+from weightgauge.components import Component, classify
+from weightgauge.lora import Adapted, adapted_matrices
+from weightgauge.lora.adapters import PART
+from weightgauge.storage import Product, Storage, storage_of
+
+if TYPE_CHECKING:
+    from weightgauge.checkpoint import Checkpoint
+    from weightgauge.layouts import Slice
+
+
+class _Named(NamedTuple):
+    """A matrix as classification sees it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that headers and configuration say.
+
+    Attributes
+    ----------
+    storage : Storage
+        What is stored in place of weights.
+    places : dict of str to Component
+        Component of every tensor by name.
+    shapes : dict of str to tuple of int
+        Shapes of the matrices by name, under which decoded ones are also found by the name that
+        they would have if they were stored as they are.
+    architecture : Architecture
+        What is known of the towers.
+    adapted : tuple of (Adapted, Component)
+        Matrices that low-rank factors adapt.
+    warnings : tuple of str
+        What is odd about storage, factors or configuration.
+    """
+
+    storage: Storage
+    places: dict[str, Component]
+    shapes: dict[str, tuple[int, ...]]
+    architecture: Architecture
+    adapted: tuple[tuple[Adapted, Component], ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+def survey(checkpoint: Checkpoint) -> Survey:
+    """Tell what every tensor of a checkpoint is.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        From `open_checkpoint`.
+
+    Returns
+    -------
+    Survey
+    """
+    tensors, config = checkpoint.tensors, checkpoint.config
+    storage = storage_of(tensors, config)
+    adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config)
+    matrices = [_matrix(tensor, storage) for tensor in tensors]
+    updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
+    components = classify([*matrices, *updates])
+    kinds = [
+        replace(place, kind="other") if tensor.name in storage.roles else place
+        for tensor, place in zip(tensors, components[: len(tensors)], strict=True)
+    ]
+    names = [tensor.name for tensor in tensors]
+    architecture = architecture_of(matrices, kinds, config)
+    shapes = {tensor.name: tensor.shape for tensor in tensors}
+    shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
+    return Survey(
+        storage=storage,
+        places=dict(zip(names, kinds, strict=True)),
+        shapes=shapes,
+        architecture=architecture,
+        adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
+        warnings=(*architecture.warnings, *storage.warnings, *unpaired),
+    )
+
+
+def products(found: Survey, chosen: Sequence[TensorInfo], per: str) -> list[Slice]:
+    """Slices for the products of the low-rank factors that are among the chosen tensors.
+
+    Parameters
+    ----------
+    found : Survey
+        What the checkpoint holds.
+    chosen : sequence of TensorInfo
+        Tensors that are fitted; a product is if both of its factors are.
+    per : {"tensor", "head", "expert"}
+        As for `weightgauge.layouts.slices_of`: an update is cut like the matrix that it is for.
+
+    Returns
+    -------
+    list of Slice
+    """
+    from weightgauge.layouts import Slice, slices_of
+
+    wanted = {tensor.name for tensor in chosen}
+    slices = []
+    for each, component in found.adapted:
+        if not all(factor.name in wanted for factor in each.factors):
+            continue
+        left = each.factors[1]
+        virtual = TensorInfo(each.module, "F32", each.stored.shape, left.shard, 0, 0)
+        place = replace(component, part=PART)
+        if each.transposed:
+            slices.append(Slice(virtual, place, each.stored.shape, stored=each.stored))
+            continue
+        pieces, _ = slices_of(
+            [virtual],
+            shapes=found.shapes,
+            places={virtual.name: place},
+            architecture=found.architecture,
+            per=per,
+            stored={virtual.name: each.stored},
+        )
+        for piece in pieces:
+            part = piece.place.part or PART
+            slices.append(piece._replace(place=replace(piece.place, part=part)))
+    return slices
+
+
+def unknown_factor(item: Slice) -> str:
+    """Say why a product is not multiplied with its factor; "" where it is, or is none."""
+    source = item.stored.source if item.stored is not None else None
+    if not isinstance(source, Product) or not source.factor.unknown:
+        return ""
+    return f"the factor lora_alpha/r is not applied: {source.factor.unknown}"
+
+
+def _matrix(tensor: TensorInfo, storage: Storage) -> _Named:
+    stored = storage.matrices.get(tensor.name)
+    if stored is None:
+        return _Named(tensor.name, tensor.shape, tensor.dtype)
+    return _Named(stored.name, stored.shape, "F32")
