@@ -174,6 +174,13 @@ def test_usable_in_a_pool_of_forked_workers(run_python):
 
 # -- interruption ------------------------------------------------------------------------------
 
+# Programs started in the background of a shell ignore Ctrl-C, and so would what they start.
+LISTEN = """
+import signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+
 # A minute and more of work in rows of one million weights that share their memory.
 LONG_ARRAY = """
 import sys
@@ -220,7 +227,9 @@ else:
 def interrupt(script, *arguments):
     """Run a script, send SIGINT 0.3 s after it says "started", and return its last line."""
     with subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", LISTEN + script, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         watchdog = threading.Timer(LIMIT_S, process.kill)
         watchdog.start()

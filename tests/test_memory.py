@@ -1,0 +1,130 @@
+"""Memory a scan needs: a bounded amount per thread, whatever the size of the model.
+
+The files are sparse, so that gigabytes cost no disk; one tensor of real numbers in each makes the
+tables and batches of every format fill up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+MEGABYTE = 1 << 20
+GIGABYTE = 1 << 30
+THREADS = 2
+PER_THREAD = 64 * MEGABYTE
+
+# Prints by how much the anonymous memory of a process grew during fits, looking every millisecond.
+# `RssAnon` leaves out the pages of mapped files, which the kernel takes back when it wants them.
+GROWTH = """
+import re, sys, threading, time
+import weightgauge as wg
+
+def anonymous():
+    with open("/proc/self/status") as file:
+        return int(re.search(r"RssAnon:\\s*(\\d+) kB", file.read())[1]) * 1024
+
+path, warm, io, exact, threads = sys.argv[1:]
+arguments = dict(io=io, exact=exact == "exact", threads=int(threads))
+wg.fit(warm, **arguments)  # what is imported late
+before = anonymous()
+peak = before
+done = threading.Event()
+
+def watch():
+    global peak
+    while not done.is_set():
+        peak = max(peak, anonymous())
+        time.sleep(0.001)
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+model = wg.fit(path, **arguments)
+done.set()
+watcher.join()
+assert any(item.fitted for item in model.slices)
+print(peak - before)
+"""
+
+
+def write_sparse(path: Path, nbytes: int, real: dict[str, np.ndarray], matrices: int = 16) -> Path:
+    """Write matrices of zeros of `nbytes` in all, and real ones after them."""
+    rows = nbytes // matrices // 2 // 4096
+    table, end = {}, 0
+    for i in range(matrices):
+        begin, end = end, end + 2 * rows * 4096
+        name = f"model.layers.{i}.mlp.up_proj.weight"
+        table[name] = {"dtype": "BF16", "shape": [rows, 4096], "data_offsets": [begin, end]}
+    hole = end
+    for name, values in real.items():
+        begin, end = end, end + values.nbytes
+        spelling = {2: "F16", 4: "F32", 8: "F64"}[values.itemsize]
+        shape = list(values.shape)
+        table[name] = {"dtype": spelling, "shape": shape, "data_offsets": [begin, end]}
+    header = json.dumps(table).encode()
+    header += b" " * (-len(header) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.seek(hole, os.SEEK_CUR)
+        for values in real.values():
+            values.tofile(file)
+    return path
+
+
+def gaussian(dtype: str, rows: int) -> np.ndarray:
+    return np.random.default_rng(5).normal(0, 0.02, (rows, 1024)).astype(dtype)
+
+
+def run_python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("io", "exact"), [("mmap", ""), ("pread", ""), ("mmap", "exact")])
+def test_memory_of_a_scan_is_bounded_per_thread(tmp_path: Path, io: str, exact: str) -> None:
+    """3 GB of BF16, and F16, F32 and F64 matrices larger than what a thread may hold."""
+    real = {
+        "f32.weight": gaussian("f4", 24 * 1024),  # 96 MB
+        "f64.weight": gaussian("f8", 12 * 1024),
+        "f16.weight": gaussian("f2", 4 * 1024),
+    }
+    path = write_sparse(tmp_path / "model.safetensors", 3 * GIGABYTE, real)
+    small = {"f32.weight": gaussian("f4", 4)}
+    warm = write_sparse(tmp_path / "warm.safetensors", MEGABYTE, small)
+    grown = int(run_python(GROWTH, str(path), str(warm), io, exact, str(THREADS)))
+    assert grown < THREADS * PER_THREAD
+
+
+LIMITED = """
+import resource, sys
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+import weightgauge as wg
+model = wg.fit(sys.argv[1], io="pread", threads=2)
+print(len(model.slices), sum(item.n + item.zeros for item in model.slices))
+"""
+
+
+def test_file_larger_than_the_address_space_is_read_by_pread(tmp_path: Path) -> None:
+    """16 GB of weights in 1.5 GB of address space, the interpreter and its libraries included."""
+    real = {"f32.weight": gaussian("f4", 1024)}
+    path = write_sparse(tmp_path / "model.safetensors", 16 * GIGABYTE, real)
+    slices, elements = map(int, run_python(LIMITED, str(path), str(1536 * MEGABYTE)).split())
+    assert slices == 17
+    assert elements == 8 * GIGABYTE + 1024 * 1024
