@@ -47,7 +47,7 @@ using FileSlice = std::tuple<std::size_t, std::string, std::uint64_t,
 using Sources = std::vector<std::unique_ptr<Source>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
-constexpr std::size_t most_chunk_bytes = std::size_t{64} << 20;
+constexpr std::size_t most_chunk_bytes = std::size_t{16} << 20;
 
 ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> paper, bool exact,
                          bool fit, bool keep_histogram, std::vector<double> probabilities,

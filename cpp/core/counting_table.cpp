@@ -52,16 +52,16 @@ void CountingTable::count(Method method, DType dtype, const std::byte* items, st
     if (cells_ == nullptr) {
       make_cells();
     }
-    kernels().count_f32_bins(items, n, bins_);
+    if (dtype == DType::f32) {
+      kernels().count_f32_bins(items, n, bins_);
+    } else {
+      kernels().count_f64_bins(items, n, bins_);
+    }
   } else if (!is_wide(dtype)) {
     codes_.count(dtype, items, n);
   } else {
     leading_.resize(table_size);
-    if (dtype == DType::f32) {
-      count_f32_leading(items, n, leading_.data(), leading_extremes_);
-    } else {
-      count_f64_leading(items, n, leading_.data(), leading_extremes_);
-    }
+    count_f64_leading(items, n, leading_.data(), leading_extremes_);
   }
   if (paper != nullptr && is_wide(dtype)) {
     if (paper_.empty()) {
@@ -89,48 +89,58 @@ Histogram CountingTable::harvest(Method method, DType dtype) {
   return method == Method::bins ? harvest_bins(dtype) : harvest_leading(dtype);
 }
 
+std::uint64_t CountingTable::room(DType dtype) {
+  return (dtype == DType::f64 ? F64Layout::most_items : F32Layout::most_items) / 2;
+}
+
+std::uint64_t CountingTable::out_of_reach() const { return bins_.extremes.beyond; }
+
+template <class Layout>
 std::uint64_t CountingTable::take_cell(std::uint64_t cell) {
-  constexpr int halves_shift = 16 - f32_dropped_bits;
+  constexpr int halves_shift = 16 - F32Layout::dropped_bits;
   std::uint64_t value = cells_[cell];
   cells_[cell] = 0;
   if (more_cells_ != nullptr) {
     value += more_cells_[cell];
     more_cells_[cell] = 0;
   }
-  if (!upper_codes_.empty() && cell < f32_bins && cell % (1U << halves_shift) == 0) {
+  if (!upper_codes_.empty() && cell < bin_cells && cell % (1U << halves_shift) == 0) {
     std::uint32_t& halves = upper_codes_[cell >> halves_shift];
-    value += std::uint64_t{halves} << packed_sum_bits;
+    value += halves * Layout::one;
     halves = 0;
   }
   return value;
 }
 
+template <class Layout>
 void CountingTable::take_bins(const WideExtremes& extremes, Histogram& result) {
-  constexpr std::uint64_t sum_mask = (1ULL << packed_sum_bits) - 1;
-  const std::uint64_t shared = take_cell(0);
-  result.zeros = (shared >> packed_sum_bits) - extremes.strays;
+  constexpr std::uint64_t sum_mask = Layout::one - 1;
+  const std::uint64_t shared = take_cell<Layout>(Layout::shared_cell);
+  result.zeros = (shared >> Layout::sum_bits) - extremes.strays;
   for (std::size_t i = 0; i < zero_cells; ++i) {
-    result.zeros += take_cell(f32_bins + i) >> packed_sum_bits;
+    result.zeros += take_cell<Layout>(zero_cell + i) >> Layout::sum_bits;
   }
-  if (extremes.strays != 0) {
+  if (Layout::shared_cell == 0 && extremes.strays != 0) {
     result.append(0, extremes.strays, shared & sum_mask);
   }
   if (extremes.largest == 0) {
     return;
   }
-  const std::uint64_t last = extremes.largest >> f32_dropped_bits;
-  const std::uint64_t first = extremes.smallest >> f32_dropped_bits;
-  for (std::uint64_t bin = std::max<std::uint64_t>(first, 1); bin <= last; ++bin) {
-    const std::uint64_t cell = take_cell(bin);
+  constexpr std::uint64_t lowest = Layout::shared_cell == 0 ? 1 : Layout::first_bin;
+  const std::uint64_t first = std::max(extremes.smallest >> Layout::dropped_bits, lowest);
+  const std::uint64_t last =
+      std::min(extremes.largest >> Layout::dropped_bits, Layout::first_bin + bin_cells - 1);
+  for (std::uint64_t bin = first; bin <= last; ++bin) {
+    const std::uint64_t cell = take_cell<Layout>(bin - Layout::first_bin);
     if (cell != 0) {
-      result.append(bin, cell >> packed_sum_bits, cell & sum_mask);
+      result.append(bin, cell >> Layout::sum_bits, cell & sum_mask);
     }
   }
 }
 
 Histogram CountingTable::harvest_bins(DType dtype) {
   Histogram result(dtype);
-  result.dropped_bits = f32_dropped_bits;
+  result.dropped_bits = binned_dropped_bits(dtype);
   const WideExtremes extremes = bins_.extremes;
   bins_.extremes = WideExtremes();
   result.infs = extremes.infs;
@@ -139,19 +149,22 @@ Histogram CountingTable::harvest_bins(DType dtype) {
   if (cells_ == nullptr) {
     return result;
   }
-  take_bins(extremes, result);
-  if (extremes.nonfinite != 0) {
-    for (std::uint64_t bin = first_nonfinite_key(dtype) >> f32_dropped_bits; bin < f32_bins;
-         ++bin) {
-      take_cell(bin);
+  if (dtype == DType::f64) {
+    take_bins<F64Layout>(extremes, result);
+  } else {
+    take_bins<F32Layout>(extremes, result);
+    if (extremes.nonfinite != 0) {
+      for (std::uint64_t bin = first_nonfinite_key(dtype) >> F32Layout::dropped_bits;
+           bin < bin_cells; ++bin) {
+        take_cell<F32Layout>(bin);
+      }
     }
   }
-  const bool varying = std::any_of(result.residuals.begin(), result.residuals.end(),
-                                   [](std::uint64_t residual) { return residual != 0; });
-  if (!varying) {
+  const std::uint64_t low_bits = (std::uint64_t{1} << result.dropped_bits) - 1;
+  if ((extremes.bits & low_bits) == 0) {
     // Upcast from 16 bits, say: each bin holds a single magnitude, so nothing has been left out.
     for (std::uint64_t& key : result.keys) {
-      key <<= f32_dropped_bits;
+      key <<= result.dropped_bits;
     }
     result.residuals.clear();
     result.dropped_bits = 0;

@@ -16,8 +16,8 @@ namespace weightgauge {
 // How the elements of a slice are counted.
 enum class Method : std::uint8_t {
   codes,    // every magnitude of a format of 16 bits or fewer
-  bins,     // F32 in bins
-  leading,  // F32 and F64 by their leading bits, to plan an exact pass
+  bins,     // F32 and F64 in bins
+  leading,  // F64 that the bins do not reach, by its leading bits, to plan an exact pass
   sorted,   // few F32 or F64 elements: no table, the elements themselves are sorted
 };
 
@@ -32,8 +32,12 @@ class CountingTable {
   // `paper` may be null: then the published protocol's bins are not counted.
   void count(Method method, DType dtype, const std::byte* items, std::size_t n,
              const PaperBins* paper);
-  // Items counted since the last harvest. A table has room for packed_most of them at least.
+  // Items counted since the last harvest.
   std::uint64_t pending() const { return pending_; }
+  // While no more than these are pending, the table takes as many again.
+  static std::uint64_t room(DType dtype);
+  // F64 only: magnitudes counted into bins since the last harvest that no bin is for.
+  std::uint64_t out_of_reach() const;
 
   // Everything counted since the last harvest; the table is empty afterwards. Of leading bits the
   // histogram's keys are the leading bits, with residuals of 0.
@@ -46,7 +50,9 @@ class CountingTable {
   Histogram harvest_leading(DType dtype);
   void make_cells();
   // A cell with its twin and the upper halves that fall into its bin; all three are emptied.
+  template <class Layout>
   std::uint64_t take_cell(std::uint64_t cell);
+  template <class Layout>
   void take_bins(const WideExtremes& extremes, Histogram& result);
 
   struct FreePages {

@@ -33,10 +33,16 @@ void Histogram::append(std::uint64_t key, std::uint64_t count, std::uint64_t res
 }
 
 int binned_dropped_bits(DType dtype) {
-  return (dtype == DType::f64 ? 52 : 23) - binned_mantissa_bits;
+  return dtype == DType::f64 ? F64Layout::dropped_bits : F32Layout::dropped_bits;
 }
 
-int residual_shift(DType dtype) { return dtype == DType::f64 ? 12 : 0; }
+int residual_shift(DType dtype) {
+  return dtype == DType::f64 ? F64Layout::lost_bits : F32Layout::lost_bits;
+}
+
+double residual_slack(DType dtype) {
+  return dtype == DType::f64 ? std::ldexp(1.0, F64Layout::lost_bits - 1 - 52) : 0.0;
+}
 
 namespace {
 

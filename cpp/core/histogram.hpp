@@ -38,11 +38,13 @@ inline double to_double(std::uint64_t count) {
   return static_cast<double>(static_cast<std::int64_t>(count));
 }
 
-// Bins of F32 and F64 keep 14 bits of the mantissa: relative width 2^-14.
+// Bins of F32 and F64 keep 13 bits of the mantissa: relative width 2^-13.
 int binned_dropped_bits(DType dtype);
-// F64's residuals are 38 bits wide; leaving out the lowest 12 keeps their sum inside 64 bits for
-// 2^38 elements, at a relative cost of 2^-41.
+// F64's residuals leave out the lowest 22 of their 39 bits, so that a count and a sum fit into 64
+// bits; half a unit stands for what is left out.
 int residual_shift(DType dtype);
+// By how much, relatively, a bin's mean can be off for that.
+double residual_slack(DType dtype);
 
 // The same magnitudes counted in bins; the histogram itself where it is binned already.
 Histogram binned(const Histogram& exact);

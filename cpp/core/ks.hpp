@@ -27,7 +27,7 @@ double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 
 // sup |F_n - F| over all magnitudes, both sides of every jump. Exact where the histogram is;
 // otherwise taken at the edges of the bins: a lower bound that falls short by at most the largest
-// step of F across one bin (k 2^-14 / e).
+// step of F across one bin (k 2^-13 / e).
 double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda);
 // The same with the places of an exact histogram's entries at hand, X relative to lambda.unit.
 double ks_distance(const Histogram& histogram, const EntryPlaces& places, std::uint64_t n, double k,

@@ -140,9 +140,9 @@ PartMean mean_of_part(const Entry& entry, std::uint64_t count, std::uint64_t fro
 
 // Evenly placed elements: the mean square of d, and of d times y.
 BinUnknowns unknowns_of(const Entry& entry, double count, const HazenSums::Boundary& before,
-                        const HazenSums::Boundary& after, double n) {
+                        const HazenSums::Boundary& after, double n, double slack) {
   if (count == 1) {  // the mean is the magnitude
-    return {0, 0, 0, 0, 0, 0, 0};
+    return {0, 0, 0, 0, 0, 0, slack};
   }
   const double width = (entry.high - entry.low) / entry.mean;
   const double most =
@@ -152,7 +152,7 @@ BinUnknowns unknowns_of(const Entry& entry, double count, const HazenSums::Bound
   // A curve departs from its chord by at most a quarter of its slope's change times the way, if the
   // slope only rises or only falls; half covers the one bin in which y' turns.
   const double bend = std::fabs(after.slope - before.slope) * (count / n) / 2;
-  return {width, variance, most, width * rise / 12, rise, bend, 0};
+  return {width, variance, most, width * rise / 12, rise, bend, slack};
 }
 
 void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
@@ -168,6 +168,7 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
   plot.y.resize(size);
   plot.unknowns.resize(size);
   values.resize(size);
+  const double slack = residual_slack(histogram.dtype);
   HazenSums::Boundary before = sums.boundary(window.begin);
   for (std::size_t j = 0; j < size; ++j) {
     const std::size_t i = reach.first + j;
@@ -175,7 +176,7 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
     const Entry entry = entry_at(histogram, i);
     plot.y[j] = (after.cumulative - before.cumulative) / plot.weight[j];
     plot.unknowns[j] =
-        unknowns_of(entry, plot.count[j], before, after, static_cast<double>(sums.n()));
+        unknowns_of(entry, plot.count[j], before, after, static_cast<double>(sums.n()), slack);
     values[j] = entry.mean;
     before = after;
   }
@@ -187,7 +188,7 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
       const PartMean part =
           mean_of_part(entry_at(histogram, reach.first + j), count,
                        std::max(begin, window.begin) - begin, std::min(end, window.end) - begin);
-      plot.unknowns[j].edge = part.slack / part.mean;
+      plot.unknowns[j].edge = slack + part.slack / part.mean;
       values[j] = part.mean;
     }
   }

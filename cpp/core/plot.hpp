@@ -19,7 +19,7 @@ struct BinUnknowns {
   double covariance;  // of d and y: as assumed
   double rise;        // of y across the bin
   double bend;        // most that y departs from a straight line between the bin's ends
-  double edge;        // |error| of X at most, for a bin that the window's end cuts
+  double edge;        // |error| of X at most: where the window's end cuts a bin, and F64's means
 };
 
 struct Plot {

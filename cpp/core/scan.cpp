@@ -128,12 +128,10 @@ class Worker {
   }
 
  private:
-  // Leaves room for one more chunk below the smallest capacity of a table.
-  static constexpr std::uint64_t table_room = packed_most / 2;
-
   void run(const Task& task) {
     control_.check();
-    if (job_ == nullptr || task.job != job_ || workspace_.table.pending() > table_room) {
+    if (job_ == nullptr || task.job != job_ ||
+        workspace_.table.pending() > CountingTable::room(job_->dtype())) {
       hand_over();
       job_ = task.job;
     }

@@ -38,10 +38,8 @@ void SliceJob::choose_method() {
     method_ = Method::codes;
   } else if (items_ <= sorted_limit) {
     method_ = Method::sorted;
-  } else if (view_.dtype == DType::f32) {
-    method_ = Method::bins;
   } else {
-    method_ = Method::leading;
+    method_ = Method::bins;
   }
 }
 
@@ -67,15 +65,19 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
                        workspace.table.count(method_, view_.dtype, items, n, options_.paper.get());
                      });
   }
-  control.bytes_done.fetch_add(view_.stored_bytes(last - first), std::memory_order_relaxed);
+  if (first_pass_) {
+    control.bytes_done.fetch_add(view_.stored_bytes(last - first), std::memory_order_relaxed);
+  }
 }
 
 SliceJob::Progress SliceJob::flush(std::uint64_t done, Workspace& workspace,
                                    const Control& control) {
   if (phase_ == Phase::counting && method_ != Method::sorted) {
+    const std::uint64_t out_of_reach = workspace.table.out_of_reach();
     Histogram part = workspace.table.harvest(method_, view_.dtype);
     const PaperCounts paper = workspace.table.harvest_paper();
     const std::lock_guard<std::mutex> lock(mutex_);
+    out_of_reach_ += out_of_reach;
     if (!counted_) {
       counted_ = std::move(part);
     } else {
@@ -96,7 +98,20 @@ SliceJob::Progress SliceJob::flush(std::uint64_t done, Workspace& workspace,
   return end_batches(workspace, control);
 }
 
+void SliceJob::start_again_by_leading_bits() {
+  method_ = Method::leading;
+  first_pass_ = false;
+  out_of_reach_ = 0;
+  counted_.reset();
+  paper_.clear();
+  pending_.store(parts_);
+}
+
 SliceJob::Progress SliceJob::end_counting() {
+  if (out_of_reach_ > 0) {
+    start_again_by_leading_bits();
+    return Progress::next_phase;
+  }
   const bool wide = !counted_->exact() && counted_->n() > 0;
   if (wide && (method_ == Method::leading || !options_.probabilities.empty())) {
     start_batches();

@@ -22,15 +22,17 @@ struct Workspace {
   CountingTable table;
 };
 
-// A job goes through up to three phases: count the slice in chunks (or sort it in one go); then,
-// where that is not enough, sort it batch by batch; and once more with greater care where
-// magnitudes lie so close together that the first batches were not exact. Each phase has a number
+// A job goes through up to four phases: count the slice in chunks (or sort it in one go); once more
+// by leading bits where magnitudes lie beyond the bins of F64; then, where that is not enough, sort
+// it batch by batch; and once more with greater care where magnitudes lie so close together that
+// the first batches were not exact. Each phase has a number
 // of parts that any threads may do; whoever completes the last part of a phase ends it.
 class SliceJob {
  public:
   SliceJob(const Source& source, const View& view, const ScanOptions& options);
 
   std::uint64_t parts() const { return parts_; }
+  DType dtype() const { return view_.dtype; }
 
   // Does one part. Counts stay in the workspace's table until flush().
   void run_part(std::uint64_t part, Workspace& workspace, Control& control);
@@ -48,6 +50,7 @@ class SliceJob {
   enum class Phase : std::uint8_t { counting, batches };
 
   void choose_method();
+  void start_again_by_leading_bits();
   void start_batches();
   Progress end_counting();
   Progress end_batches(Workspace& workspace, const Control& control);
@@ -63,6 +66,7 @@ class SliceJob {
   const ScanOptions& options_;
   Method method_ = Method::codes;
   Phase phase_ = Phase::counting;
+  bool first_pass_ = true;
   std::uint64_t items_ = 0;
   std::uint64_t chunk_items_ = 1;
   std::uint64_t parts_ = 1;
@@ -71,6 +75,7 @@ class SliceJob {
   std::mutex mutex_;
   std::optional<Histogram> counted_;
   PaperCounts paper_;
+  std::uint64_t out_of_reach_ = 0;
 
   bool quick_ = true;
   std::vector<Batch> batches_;

@@ -9,10 +9,8 @@
 
 namespace weightgauge {
 
-// F32 and F64 by the 16 leading bits of the magnitude key: counts[65536].
+// F64 by the 16 leading bits of the magnitude key: counts[65536].
 constexpr int leading_bits = 16;
-void count_f32_leading(const std::byte* items, std::size_t n, std::uint32_t* counts,
-                       WideExtremes& extremes);
 void count_f64_leading(const std::byte* items, std::size_t n, std::uint32_t* counts,
                        WideExtremes& extremes);
 

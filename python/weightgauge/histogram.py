@@ -27,7 +27,7 @@ class MagnitudeHistogram:
 
     For formats of 16 bits and fewer, and for F32 and F64 slices of up to 131,072 elements, there is
     one entry for every distinct magnitude: nothing about the distribution is lost. Larger F32 and
-    F64 slices are counted in bins of relative width 2^-14 of which the count and the mean are known
+    F64 slices are counted in bins of relative width 2^-13 of which the count and the mean are known
     (`exact` is False); fits from them are within 1e-8 wherever magnitudes spread over more than a
     few per cent.
 
@@ -154,7 +154,7 @@ class MagnitudeHistogram:
         Returns
         -------
         ndarray of float64
-            Shape of `probs`. Exact where the histogram is, else within a relative 2^-14. NaN where
+            Shape of `probs`. Exact where the histogram is, else within a relative 2^-13. NaN where
             n is 0.
         """
         values = checked_probabilities(probs)

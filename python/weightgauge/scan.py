@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
 
-# Up to this many elements F32 is sorted, and so exact without being asked.
+# Up to this many elements F32 and F64 are sorted, and so exact without being asked.
 SORTED_LIMIT = 131_072
 
 

@@ -120,7 +120,7 @@ def fit_weibull(
         Every order statistic, or the paper's 1,024 bins of log10 |w| (arXiv:2605.18898), for
         comparison with published numbers.
     exact : bool
-        F32 arrays of more than 131,072 elements are fitted from fine bins, with k, lambda and R2
+        F32 and F64 of more than 131,072 elements are fitted from fine bins, with k, lambda and R2
         proven to be within 1e-8 of the exact fit and KS within 2e-4. With `exact` they are sorted:
         1e-12, exact KS, several times slower. All other formats are always exact.
     threads : int, optional
@@ -172,7 +172,7 @@ def fit_of_result(
         largest=result.max,
         trim=trim,
         protocol=protocol,
-        exact=exact or dtype != "F32" or size <= SORTED_LIMIT,
+        exact=exact or dtype not in ("F32", "F64") or size <= SORTED_LIMIT,
     )
 
 

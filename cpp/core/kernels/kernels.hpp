@@ -45,8 +45,9 @@ struct Kernels {
   void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
   std::uint64_t (*count_equal_bytes)(const std::byte* items, std::size_t n, std::uint8_t code);
 
-  // F32 in bins: see bin_cells.hpp.
+  // F32 and F64 in bins: see bin_cells.hpp.
   void (*count_f32_bins)(const std::byte* items, std::size_t n, BinCells& cells);
+  void (*count_f64_bins)(const std::byte* items, std::size_t n, BinCells& cells);
 
   // Writes the magnitude keys from `first` to `first` + `width` of F32 or F64 items to `to` and
   // returns how many they are. `to` has room for n keys and gather_slack more.
