@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import weightgauge as wg
-from samples import FORMATS, NARROW
+from samples import FORMATS, NARROW, WIDE
 from weightgauge import _core
 from weightgauge.arrays import array_view
 
@@ -71,9 +71,10 @@ def test_counts_are_those_of_numpy(spelling, pattern, level):
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_f32_bins_hold_every_element(pattern, level):
+@pytest.mark.parametrize("spelling", WIDE)
+def test_bins_hold_every_element(spelling, pattern, level):
     _core.use_kernels(level)
-    values = drawn("F32", pattern).view(np.float32)
+    values = drawn(spelling, pattern).view(WIDE[spelling])
     histogram = wg.magnitude_histogram(values)
     finite = np.abs(values[np.isfinite(values)].astype(np.float64))
     assert histogram.n == np.count_nonzero(finite)
@@ -84,12 +85,16 @@ def test_f32_bins_hold_every_element(pattern, level):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_f32_that_was_bf16_is_counted_exactly(level):
+@pytest.mark.parametrize("wide", WIDE.values(), ids=WIDE)
+@pytest.mark.parametrize("narrow", [ml_dtypes.bfloat16, np.float16], ids=["BF16", "F16"])
+def test_what_was_16_bits_once_is_counted_exactly(level, wide, narrow):
     _core.use_kernels(level)
-    values = drawn("BF16", "normal").view(ml_dtypes.bfloat16)
-    upcast = wg.magnitude_histogram(values.astype(np.float32))
+    values = drawn("F32", "normal").view(np.float32).astype(narrow)
+    values[:3] = [0, np.nan, np.inf]
+    upcast = wg.magnitude_histogram(values.astype(wide))
     stored = wg.magnitude_histogram(values)
     assert upcast.exact
+    assert wg.fit_weibull(values.astype(wide)).exact
     np.testing.assert_array_equal(upcast.magnitudes, stored.magnitudes)
     np.testing.assert_array_equal(upcast.counts, stored.counts)
 

@@ -196,6 +196,7 @@ void bind_scan(py::module_& module) {
       .def_readonly("rms", &SliceResult::rms)
       .def_readonly("max", &SliceResult::max)
       .def_readonly("fit", &SliceResult::fit)
+      .def_readonly("exact", &SliceResult::exact)
       .def_readonly("quantiles", &SliceResult::quantiles);
   py::class_<BlockScaleSpec>(module, "BlockScale")
       .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,

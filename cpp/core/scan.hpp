@@ -24,7 +24,7 @@ struct ScanOptions {
   Trim trim = Trim::mid_80;
   // Bins of the published protocol; null for the order-statistics protocol.
   std::shared_ptr<const PaperBins> paper;
-  bool exact = false;  // F32 within 1e-12 rather than 1e-8 of the exact fit
+  bool exact = false;  // F32 and F64 within 1e-12 rather than 1e-8 of the exact fit
   bool fit = true;
   bool keep_histogram = false;
   std::vector<double> probabilities;  // of quantiles wanted, each in [0, 1]
@@ -39,13 +39,14 @@ struct SliceResult {
   double rms = 0;  // of all finite elements, zeros included; NaN where there is none
   double max = 0;  // largest finite magnitude; NaN where there is none
   Fit fit;
+  bool exact = true;  // the fit is that of the sorted magnitudes, nothing having been binned
   std::vector<double> quantiles;  // in the order of the probabilities; NaN where n is 0
 };
 
-// F64 is always exact, as is F32 with up to this many elements: they are sorted.
+// F32 and F64 of up to this many elements are sorted, and so always exact.
 constexpr std::uint64_t sorted_limit = std::uint64_t{1} << 17;
 
-// F32's default keeps k, lambda and R2 within this relative distance of the exact fit, by a bound
+// The default on F32 and F64 keeps k, lambda and R2 within this relative distance of the exact fit, by a bound
 // proven from the bins; a slice whose bound is larger is fitted exactly. KS likewise.
 constexpr double fit_tolerance = 1e-8;
 constexpr double ks_tolerance = 2e-4;

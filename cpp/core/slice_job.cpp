@@ -128,6 +128,7 @@ SliceJob::Progress SliceJob::end_counting() {
       return Progress::next_phase;
     }
     result_->fit = fit_with_protocol(*counted_, options_.trim, paper_);
+    result_->exact = !wide;
     const Fit& fit = result_->fit;
     const bool good_enough = fit.status == FitStatus::ok && fit.error_bound <= fit_tolerance &&
                              ks_shortfall(fit.k) <= ks_tolerance;
@@ -237,6 +238,7 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
     pending_.store(parts_);
     return Progress::next_phase;
   }
+  result_->exact = true;
   batch_sums_.clear();
   bins.zeros = counted_->zeros;
   bins.nans = counted_->nans;

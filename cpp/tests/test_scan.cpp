@@ -208,9 +208,38 @@ TEST_SUITE("scan") {
     // The exact paths owe 1e-9 and are held to what double arithmetic leaves of it; the binned one
     // to the tolerance it promises.
     check_fit(DType::f32, testing::normal_floats(5'000, 12), false, 1e-12);
-    check_fit(DType::f64, testing::normal_doubles(sorted_limit + 7, 13), false, 1e-12);
     check_fit(DType::f32, testing::normal_floats(sorted_limit + 7, 14), true, 1e-12);
+    check_fit(DType::f64, testing::normal_doubles(sorted_limit + 7, 13), true, 1e-12);
     check_fit(DType::f32, testing::normal_floats(sorted_limit + 7, 14), false, fit_tolerance);
+    check_fit(DType::f64, testing::normal_doubles(sorted_limit + 7, 13), false, fit_tolerance);
+  }
+
+  TEST_CASE("F64 beyond the bins is counted again, and exactly") {
+    for (const double unit : {1e-100, 1e-310, 1e100}) {
+      CAPTURE(unit);
+      std::vector<double> values = testing::normal_doubles(sorted_limit + 7, 16);
+      for (double& value : values) {
+        value *= unit;
+      }
+      const SliceResult result =
+          testing::scan_bytes(DType::f64, testing::bytes_of(values), ScanOptions());
+      CHECK(result.exact);
+      CHECK(result.n == values.size());
+      if (unit == 1e-310) {
+        check_fit(DType::f64, values, false, 1e-12);
+      }
+    }
+    // One element beyond them is enough.
+    std::vector<double> values = testing::normal_doubles(sorted_limit + 7, 17);
+    values[1000] = 1e-99;
+    values[2000] = 0;
+    values[3000] = std::nan("");
+    const SliceResult result =
+        testing::scan_bytes(DType::f64, testing::bytes_of(values), ScanOptions());
+    CHECK(result.exact);
+    CHECK(result.n == values.size() - 2);
+    CHECK(result.histogram.zeros == 1);
+    CHECK(result.histogram.nans == 1);
   }
 
   TEST_CASE("quantiles are order statistics, bit for bit") {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from weightgauge.storage import Stored
 
 _NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
-
-# Up to this many elements F32 and F64 are sorted, and so exact without being asked.
-SORTED_LIMIT = 131_072
 
 
 def scan_checkpoint(
@@ -88,16 +84,7 @@ def scan_checkpoint(
     for i, place in enumerate(places):
         if place is None:
             continue
-        tensor, piece, source = tensors[i], pieces[i], sources[i]
-        shape = piece.shape if piece is not None else source.shape if source else tensor.shape
-        fit = fit_of_result(
-            results[place.result],
-            dtype=place.dtype,
-            size=math.prod(shape),
-            trim=trim,
-            protocol=protocol,
-            exact=exact,
-        )
+        fit = fit_of_result(results[place.result], trim=trim, protocol=protocol)
         fits[i] = fit if place.scale is None else rescaled(fit, results[place.scale])
     return [fit for fit in fits if fit is not None]
 

@@ -53,7 +53,7 @@ class WeibullFit:
     protocol, trim : str
         As asked for.
     exact : bool
-        Whether k, lambda and R2 are those of the exact fit to 1e-12; else within 1e-8.
+        Whether k, lambda and R2 are those of the sorted magnitudes to 1e-12; else within 1e-8.
     """
 
     k: float
@@ -152,17 +152,11 @@ def fit_weibull(
     )
     view = array_view(array)
     result = _core.scan_array(view, progress=None, options=options)
-    return fit_of_result(
-        result, dtype=view.dtype, size=view.size, trim=trim, protocol=protocol, exact=exact
-    )
+    return fit_of_result(result, trim=trim, protocol=protocol)
 
 
-def fit_of_result(
-    result: _core.SliceResult, *, dtype: str, size: int, trim: str, protocol: str, exact: bool
-) -> WeibullFit:
-    """Word the core's result for one slice of `size` elements."""
-    from weightgauge.scan import SORTED_LIMIT
-
+def fit_of_result(result: _core.SliceResult, *, trim: str, protocol: str) -> WeibullFit:
+    """Word the core's result for one slice."""
     return worded_fit(
         result.fit,
         n=result.n,
@@ -172,7 +166,7 @@ def fit_of_result(
         largest=result.max,
         trim=trim,
         protocol=protocol,
-        exact=exact or dtype not in ("F32", "F64") or size <= SORTED_LIMIT,
+        exact=result.exact,
     )
 
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Exact order statistics, or the 1,024 bins behind published numbers.",
 )
-@click.option("--exact", is_flag=True, help="Sort F32 and F64 instead of binning them finely; slower.")
+@click.option(
+    "--exact", is_flag=True, help="Sort F32 and F64 instead of binning them finely; slower."
+)
 @click.option(
     "--include",
     metavar="GLOB",
