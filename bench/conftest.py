@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import weightgauge as wg
-from interleaving import interleaved
+from interleaving import gigahertz, interleaved
 from summary import Record, table
-from workloads import MEGABYTES
+from workloads import MEGABYTES, THREADS
 
 RECORDS = pytest.StashKey[list[Record]]()
 
@@ -31,10 +31,8 @@ def measure(benchmark, request):
         request.config.stash[RECORDS].append(dict(benchmark.extra_info))
 
 
-@pytest.fixture(params=[1, 2], ids=["1-thread", "2-threads"])
+@pytest.fixture(params=THREADS, ids=lambda n: f"{n}-thread{'s' if n > 1 else ''}")
 def threads(request) -> int:
-    if request.param > len(os.sched_getaffinity(0)):
-        pytest.skip("this process may use one processor only")
     return request.param
 
 
@@ -46,6 +44,6 @@ def pytest_terminal_summary(terminalreporter, config):
     load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
     terminalreporter.write_line(
         f"weightgauge {wg.__version__}, NumPy {np.__version__}, arrays of {MEGABYTES:g} MB, "
-        f"{len(os.sched_getaffinity(0))} processors, load average {load}\n"
+        f"{len(os.sched_getaffinity(0))} processors at {gigahertz():.2f} GHz, load average {load}\n"
     )
     terminalreporter.write_line(table(records))

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
+
+from weightgauge import _core
 
 SECONDS = 1.5  # for the rounds of one benchmark
 FEWEST, MOST = 3, 25
@@ -46,6 +47,13 @@ def interleaved(
 ) -> Any:
     """Measure `call`, put the record into the benchmark's `extra_info`, return what it returned."""
     took: dict[str, list[float]] = {name: [] for name in beside}
+    processor: list[float] = []
+
+    def timed() -> Any:
+        start = process_time()
+        result = call()
+        processor.append(process_time() - start)
+        return result
 
     def before() -> None:
         for name, other in beside.items():
@@ -59,8 +67,9 @@ def interleaved(
         times.clear()
     rounds = min(MOST, max(FEWEST, int(SECONDS / once)))
     benchmark.group = group
-    result = benchmark.pedantic(call, setup=before, rounds=rounds)
+    result = benchmark.pedantic(timed, setup=before, rounds=rounds)
     seconds = np.array(benchmark.stats.stats.data)
+    busy = np.array(processor[-rounds:]) / seconds / (threads or 1)
     ratios = {}
     for name, other in beside.items():
         share = np.array(took[name]) / seconds
@@ -74,6 +83,7 @@ def interleaved(
         slices=slices,
         rounds=rounds,
         seconds=spread(seconds),
+        busy=spread(busy),
         ratios=ratios,
         ghz=gigahertz(),
     )
@@ -92,16 +102,6 @@ def spread(values: np.ndarray) -> dict[str, float]:
     return {"min": float(values.min()), "median": float(median), "iqr": float(high - low)}
 
 
-def gigahertz() -> float | None:
-    """Frequency of the first processor right now, where the system or the user tells it.
-
-    A virtual machine's /proc/cpuinfo repeats the nominal frequency, so it is not asked.
-    """
-    told = os.environ.get("WEIGHTGAUGE_BENCH_GHZ")
-    if told:
-        return float(told)
-    current = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
-    try:
-        return float(current.read_text()) / 1e6
-    except (OSError, ValueError):
-        return None
+def gigahertz() -> float:
+    """Clock of the processor right now: what the user says, or as many dependent steps a second."""
+    return float(os.environ.get("WEIGHTGAUGE_BENCH_GHZ") or _core.measure_clock() / 1e9)

@@ -73,3 +73,17 @@ def _window(n: int) -> tuple[int, int]:
     guess = np.arange(int(WINDOW[1] * n) - 3, min(n, int(WINDOW[1] * n) + 3))
     last = int(guess[(guess + 0.5) / n <= WINDOW[1]][-1])
     return first, last + 1
+
+
+def sorted_regression(magnitudes):
+    """Shape and scale as one would compute them: sort, plotting positions, a line through them."""
+    x = np.sort(magnitudes)
+    x = x[np.searchsorted(x, 0.0, side="right") :]
+    p = (np.arange(x.size) + 0.5) / x.size
+    inside = (p >= 0.1) & (p <= 0.9)
+    log_x = np.log(x[inside].astype(np.float64))
+    y = np.log(-np.log1p(-p[inside]))
+    x_mean, y_mean = log_x.mean(), y.mean()
+    log_x -= x_mean
+    k = (log_x @ (y - y_mean)) / (log_x @ log_x)
+    return k, math.exp(x_mean - y_mean / k)

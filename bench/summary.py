@@ -13,11 +13,12 @@ from typing import Any
 Record = dict[str, Any]
 READ = "pure read"
 
-HEADINGS = ("", "thr", "ms", "GB/s", "ns/el", "cyc/el", "of pure read", "beside", "rounds")
+HEADINGS = ("", "thr", "ms", "GB/s", "ns/el", "cyc/el", "busy", "of pure read", "beside", "rounds")
 LEGEND = (
     "Ratios: median (smallest; interquartile range) over rounds, each of neighbours in time.",
     "of pure read: share of the speed at which as many threads read the same bytes from memory.",
     "GB/s: stored bytes of the weights over the median time, for peers too.",
+    "busy: processor time over time x threads; what is missing was spent idle, or given to others.",
 )
 
 
@@ -42,7 +43,7 @@ def _row(record: Record) -> tuple[str, ...]:
     seconds, elements = record["seconds"]["median"], record["elements"]
     per_element = 1e9 * seconds / elements
     # Cycles of one core: with more threads, time alone does not tell how many were spent.
-    cycles = record["ghz"] is not None and record["threads"] == 1
+    cycles = record["threads"] == 1
     beside = [f"{_spread(r)} {name}" for name, r in record["ratios"].items() if name != READ]
     if record["slices"]:
         beside.insert(0, f"{1e6 * seconds / record['slices']:.2f} us a slice")
@@ -53,6 +54,7 @@ def _row(record: Record) -> tuple[str, ...]:
         f"{record['nbytes'] / seconds / 1e9:.2f}",
         f"{per_element:.3f}",
         f"{per_element * record['ghz']:.2f}" if cycles else "",
+        f"{record['busy']['median']:.0%}" if record["threads"] is not None else "",
         _spread(record["ratios"][READ]) if READ in record["ratios"] else "",
         ", ".join(beside),
         str(record["rounds"]),

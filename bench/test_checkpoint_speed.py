@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+import safetensors
 
 import weightgauge as wg
 from interleaving import Beside
 from reference import expected_fit
-from weightgauge.scan import scan_checkpoint
+from weightgauge import _core
+from weightgauge.options import scan_options
+from weightgauge.scan import _file_spec, scan_checkpoint
+from weightgauge.scan_plan import ScanPlan
 from workloads import (
     ARRAY_BYTES,
     MEGABYTES,
     decoder_shapes,
+    mixed_shapes,
     pure_read,
     small_shapes,
     write_checkpoint,
+    write_f4,
 )
 
 # Sums of doubles over a few million ranks, in the reference as in the package.
@@ -53,6 +60,17 @@ def _expected(shapes, weights, names):
     return found
 
 
+def counting(path, io, threads):
+    """A call that counts a checkpoint and fits nothing."""
+    checkpoint = wg.open_checkpoint(path)
+    plan = ScanPlan(checkpoint, scales_apart=True)
+    for tensor in checkpoint.tensors:
+        plan.add(tensor, None, None)
+    files = [_file_spec(checkpoint.shards[shard]) for shard in plan.shards]
+    options = scan_options(threads=threads, fit=False)
+    return lambda: _core.scan_files(files, plan.slices, io=io, progress=None, options=options)
+
+
 @pytest.mark.parametrize("io", ["mmap", "pread"])
 def test_whole_checkpoint(measure, decoder, io, threads):
     path, weights, expected = decoder
@@ -61,6 +79,7 @@ def test_whole_checkpoint(measure, decoder, io, threads):
         {
             "pure read": Beside(pure_read(weights, threads)),
             "of the speed in memory": Beside(lambda: wg.fit_weibull(weights, threads=threads)),
+            "of counting alone": Beside(counting(path, io, threads)),
         },
         group="fit, page-cached BF16 checkpoint",
         what=f"{len(expected)} tensors, {io}",
@@ -104,6 +123,64 @@ def test_scan_of_small_slices(measure, experts, threads):
     )
     names = (tensor.name for tensor in checkpoint.tensors)
     assert_slices(dict(zip(names, fits, strict=True)), expected)
+
+
+def test_large_and_tiny_tensors(measure, tmp_path, threads):
+    """Do all threads find work to the end? What `busy` lacks of 100 % was spent waiting."""
+    path = tmp_path / "model.safetensors"
+    shapes = mixed_shapes(ARRAY_BYTES)
+    weights = write_checkpoint(path, shapes)
+    model = measure(
+        lambda: wg.fit(path, threads=threads),
+        {"pure read": Beside(pure_read(weights, threads))},
+        group="fit, page-cached BF16 checkpoint",
+        what=f"{len(shapes):,} tensors, large and tiny",
+        threads=threads,
+        nbytes=weights.nbytes,
+        elements=weights.size,
+    )
+    assert sum(item.n + item.zeros for item in model.slices) == weights.size
+    path.unlink()
+
+
+def test_packed_f4(measure, tmp_path, threads):
+    path = tmp_path / "model.safetensors"
+    codes = write_f4(path, ARRAY_BYTES // 2048)
+    model = measure(
+        lambda: wg.fit(path, threads=threads),
+        {"pure read": Beside(pure_read(codes, threads))},
+        group="fit, page-cached F4 checkpoint",
+        what="F4, random codes",
+        threads=threads,
+        nbytes=codes.nbytes,
+        elements=2 * codes.size,
+    )
+    low, high = np.bincount(codes & 7, minlength=8), np.bincount(codes >> 4 & 7, minlength=8)
+    (item,) = model.slices
+    assert (item.zeros, item.n) == (low[0] + high[0], low[1:].sum() + high[1:].sum())
+    path.unlink()
+
+
+def test_opening(measure, tmp_path):
+    """Header and names alone: 10,000 tensors, each of one element."""
+    path = tmp_path / "model.safetensors"
+    shapes = {f"model.layers.{i // 100}.mlp.experts.{i % 100}.up_proj": (1, 1) for i in range(9900)}
+    weights = write_checkpoint(path, shapes | {f"norm.{i}.weight": (1,) for i in range(100)})
+
+    def names():
+        with safetensors.safe_open(path, "np") as file:
+            return list(file.keys())
+
+    checkpoint = measure(
+        lambda: wg.open_checkpoint(path),
+        {"x as fast as safetensors": Beside(names)},
+        group="Opening a checkpoint",
+        what="10,000 tensors",
+        threads=1,
+        nbytes=weights.nbytes,
+        elements=weights.size,
+    )
+    assert len(checkpoint.tensors) == 10_000
 
 
 def assert_slices(fits, expected):

@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 
 import weightgauge as wg
 from interleaving import Beside
-from reference import Expected, distinct, expected_fit
-from workloads import BF16, FORMATS, INPUTS, gaussian, pure_read
+from reference import Expected, distinct, expected_fit, sorted_regression
+from workloads import ARRAY_BYTES, FORMATS, INPUTS, gaussian, pure_read
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,11 @@ def workload(request):
     return Workload(request.param, array, expected_fit(array))
 
 
-@pytest.fixture(scope="module", params=list(INPUTS))
+@pytest.fixture(scope="module", params=list(INPUTS), ids=", ".join)
 def awkward(request):
-    return request.param, INPUTS[request.param]()
-
-
-@pytest.fixture(scope="module")
-def plain():
-    return gaussian(BF16)
+    """Name, the data, and Gaussian data of the same format."""
+    dtype = FORMATS[request.param[0]]
+    return ", ".join(request.param), INPUTS[request.param](dtype), gaussian(dtype)
 
 
 def test_fit(measure, workload, threads):
@@ -53,18 +50,27 @@ def test_fit(measure, workload, threads):
     assert_fit(fit, workload.expected, 1e-8)
 
 
-@pytest.mark.parametrize("workload", ["F32"], indirect=True)
-def test_exact_fit(measure, workload, threads):
+@pytest.mark.parametrize("spelling", ["F32", "F64"])
+def test_exact_fit(measure, spelling, threads):
+    # A quarter: sorting and regression take minutes otherwise.
+    array = gaussian(FORMATS[spelling], ARRAY_BYTES // 4)
     fit = measure(
-        lambda: wg.fit_weibull(workload.array, exact=True, threads=threads),
-        {"pure read": Beside(pure_read(workload.array, threads))},
+        lambda: wg.fit_weibull(array, exact=True, threads=threads),
+        {
+            "pure read": Beside(pure_read(array, threads)),
+            "x as fast as np.sort and regression": Beside(
+                lambda: sorted_regression(np.abs(array)), faster=False
+            ),
+        },
         group="fit_weibull(exact=True), Gaussian weights",
-        what=workload.name,
+        what=spelling,
         threads=threads,
-        **workload.size(),
+        nbytes=array.nbytes,
+        elements=array.size,
     )
     # The package promises 1e-12; the reference itself is good to about that.
-    assert_fit(fit, workload.expected, 1e-11)
+    assert fit.exact
+    assert_fit(fit, expected_fit(array), 1e-11)
 
 
 def assert_fit(fit, expected, tolerance):
@@ -85,8 +91,8 @@ def test_histogram(measure, workload, threads):
     assert_counts(histogram, workload.array)
 
 
-def test_awkward_data(measure, awkward, plain, threads):
-    name, array = awkward
+def test_awkward_data(measure, awkward, threads):
+    name, array, plain = awkward
     histogram = measure(
         lambda: wg.magnitude_histogram(array, threads=threads),
         {
@@ -95,7 +101,7 @@ def test_awkward_data(measure, awkward, plain, threads):
                 lambda: wg.magnitude_histogram(plain, threads=threads)
             ),
         },
-        group="magnitude_histogram, awkward BF16",
+        group="magnitude_histogram, awkward data",
         what=name,
         threads=threads,
         nbytes=array.nbytes,

@@ -5,20 +5,16 @@ Every peer gets its input in the form it likes best, prepared before the clock s
 
 from __future__ import annotations
 
-import math
-import os
-
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 import weightgauge as wg
 from interleaving import Beside
-from reference import distinct, expected_fit
-from workloads import ARRAY_BYTES, BF16, gaussian, pure_read
+from reference import distinct, expected_fit, sorted_regression
+from workloads import ARRAY_BYTES, BF16, THREADS, gaussian, pure_read
 
 GROUP = "Peers, BF16 weights: how much faster weightgauge is"
-PROBS = np.linspace(0.1, 0.9, 801)
 
 
 class Data:
@@ -46,12 +42,14 @@ def data():
 
 @pytest.fixture
 def measure_peer(measure, data):
-    """Measure a peer beside weightgauge's `ours(threads)`, by default the fit."""
-    counts = [n for n in (1, 2) if n <= len(os.sched_getaffinity(0))]
+    """Measure a peer beside weightgauge's fit."""
 
-    def measured(what, call, ours=lambda threads: wg.fit_weibull(data.weights, threads=threads)):
+    def measured(what, call):
         beside = {
-            f"x with {n} thr": Beside(lambda n=n: ours(threads=n), faster=True) for n in counts
+            f"x with {n} thr": Beside(
+                lambda n=n: wg.fit_weibull(data.weights, threads=n), faster=True
+            )
+            for n in THREADS
         }
         return measure(
             call,
@@ -113,29 +111,3 @@ def test_torch_histc(measure_peer, data):
 def test_sort_and_regression(measure_peer, data):
     found = measure_peer("np.sort(float32), regression", lambda: sorted_regression(data.magnitudes))
     assert found == pytest.approx((data.expected.k, data.expected.lam), rel=1e-9)
-
-
-def sorted_regression(magnitudes):
-    """The fit as one would write it: sort, plotting positions, the line through the middle."""
-    x = np.sort(magnitudes)
-    x = x[np.searchsorted(x, 0.0, side="right") :]
-    p = (np.arange(x.size) + 0.5) / x.size
-    inside = (p >= 0.1) & (p <= 0.9)
-    log_x = np.log(x[inside].astype(np.float64))
-    y = np.log(-np.log1p(-p[inside]))
-    x_mean, y_mean = log_x.mean(), y.mean()
-    log_x -= x_mean
-    k = (log_x @ (y - y_mean)) / (log_x @ log_x)
-    return k, math.exp(x_mean - y_mean / k)
-
-
-def test_numpy_quantile(measure_peer, data):
-    found = measure_peer(
-        "np.quantile(float32), 801 probs",
-        lambda: np.quantile(data.magnitudes, PROBS, method="inverted_cdf"),
-        lambda threads: wg.quantiles(data.weights, PROBS, threads=threads),
-    )
-    # A handful of weights round to zero at most: they move no quantile between 0.1 and 0.9 by
-    # more than one rank, and BF16 magnitudes repeat thousands of times.
-    assert np.count_nonzero(data.magnitudes == 0) < 10
-    assert_array_equal(found, wg.quantiles(data.weights, PROBS))

@@ -18,6 +18,10 @@ import numpy as np
 MEGABYTES = float(os.environ.get("WEIGHTGAUGE_BENCH_MB", "128"))
 ARRAY_BYTES = max(1 << 20, int(MEGABYTES * 1e6)) // 4096 * 4096
 
+# 1, 2, 4, ... and all that the process may use.
+PROCESSORS = len(os.sched_getaffinity(0))
+THREADS = [*(1 << i for i in range(20) if 1 << i < PROCESSORS), PROCESSORS]
+
 FORMATS = {
     "BF16": np.dtype(ml_dtypes.bfloat16),
     "F16": np.dtype(np.float16),
@@ -58,21 +62,53 @@ def _half_zeros(rng: np.random.Generator, size: int) -> np.ndarray:
     return np.float32(0.02) * rng.standard_normal(size, np.float32) * rng.integers(0, 2, size)
 
 
-# BF16 data that are hard on a histogram in one way or another.
-INPUTS: dict[str, Callable[[], np.ndarray]] = {
-    "Laplacian": lambda: _made(BF16, ARRAY_BYTES, _laplacian),
-    "half zeros": lambda: _made(BF16, ARRAY_BYTES, _half_zeros),
-    "one value": lambda: np.full(ARRAY_BYTES // 2, 0.02, BF16),
-    "sorted": lambda: np.sort(gaussian(BF16).view(np.uint16)).view(BF16),
-    "random bits": lambda: (
-        np.random.default_rng(7).integers(0, 1 << 16, ARRAY_BYTES // 2, np.uint16).view(BF16)
-    ),
+def _sixteen(rng: np.random.Generator, size: int) -> np.ndarray:
+    return np.float32(0.001) * rng.integers(1, 17, size).astype(np.float32)
+
+
+def _alternating(rng: np.random.Generator, size: int) -> np.ndarray:
+    return np.resize(np.array([0.02, 0.01], np.float32), size)
+
+
+def _constant(rng: np.random.Generator, size: int) -> np.ndarray:
+    return np.full(size, 0.02, np.float32)
+
+
+def _rounded(rng: np.random.Generator, size: int) -> np.ndarray:
+    return (0.02 * rng.standard_normal(size, np.float32)).astype(BF16)
+
+
+def _random_bits(dtype: np.dtype) -> np.ndarray:
+    rng = np.random.default_rng(7)
+    return rng.integers(0, 256, ARRAY_BYTES, np.uint8).view(dtype)
+
+
+def _sorted(dtype: np.dtype) -> np.ndarray:
+    raw = np.dtype(f"u{dtype.itemsize}")
+    return np.sort(gaussian(dtype).view(raw)).view(dtype)
+
+
+# Data that are hard on a histogram in one way or another, by format and name.
+INPUTS: dict[tuple[str, str], Callable[[np.dtype], np.ndarray]] = {
+    (spelling, name): make
+    for spelling in ("BF16", "F16", "F32")
+    for name, make in {
+        "Laplacian": lambda dtype: _made(dtype, ARRAY_BYTES, _laplacian),
+        "half zeros": lambda dtype: _made(dtype, ARRAY_BYTES, _half_zeros),
+        "one value": lambda dtype: _made(dtype, ARRAY_BYTES, _constant),
+        "sixteen values": lambda dtype: _made(dtype, ARRAY_BYTES, _sixteen),
+        "alternating": lambda dtype: _made(dtype, ARRAY_BYTES, _alternating),
+        "sorted": _sorted,
+        "random bits": _random_bits,
+        "was BF16": lambda dtype: _made(dtype, ARRAY_BYTES, _rounded),
+    }.items()
+    if (spelling, name) != ("BF16", "was BF16")
 }
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(2)
+    return ThreadPoolExecutor(PROCESSORS)
 
 
 def pure_read(array: np.ndarray, threads: int) -> Callable[[], object]:
@@ -102,6 +138,28 @@ def write_checkpoint(path: Path, shapes: dict[str, tuple[int, ...]]) -> np.ndarr
         file.write(struct.pack("<Q", len(header)) + header)
         weights.view(np.uint8).tofile(file)
     return weights
+
+
+def write_f4(path: Path, rows: int) -> np.ndarray:
+    """Write one tensor of random F4 codes, rows of 4,096, two to a byte; return the bytes."""
+    codes = np.random.default_rng(11).integers(0, 256, rows * 2048, np.uint8)
+    entry = {"dtype": "F4", "shape": [rows, 4096], "data_offsets": [0, codes.nbytes]}
+    header = json.dumps({"model.layers.0.mlp.up_proj.weight": entry}).encode()
+    header += b" " * (-len(header) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        codes.tofile(file)
+    return codes
+
+
+def mixed_shapes(nbytes: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a decoder of about `nbytes` with a thousand tiny experts in each block.
+
+    The largest matrices come last, when there is least left to share out.
+    """
+    large = decoder_shapes(nbytes)
+    tiny = small_shapes(8_000)
+    return dict(sorted((tiny | large).items(), key=lambda item: math.prod(item[1])))
 
 
 def decoder_shapes(nbytes: int) -> dict[str, tuple[int, ...]]:

@@ -41,14 +41,11 @@ class Place(NamedTuple):
     ----------
     result : int
         Index among the results.
-    dtype : str
-        Format of the values that are counted.
     scale : int or None
         Index of the result for the one scale of all of the slice, where it was not applied yet.
     """
 
     result: int
-    dtype: str
     scale: int | None = None
 
 
@@ -98,9 +95,7 @@ class ScanPlan:
             place = self._add(tensor.shard, view, None)
             return place._replace(scale=self._add_scale(source.scales))
         decoding = self._block_scale(tensor, source)
-        exact_in_bf16 = source.codes == "F4" and source.scales.dtype in ("F8_E8M0", "F8_E4M3")
-        place = self._add(tensor.shard, view, decoding)
-        return place._replace(dtype="BF16" if exact_in_bf16 else "F32")
+        return self._add(tensor.shard, view, decoding)
 
     def _add(
         self,
@@ -112,7 +107,7 @@ class ScanPlan:
         self.slices.append((self._position(shard), dtype, offset, dims, decoding))
         item = 1 if decoding is not None else ITEM_BYTES[dtype]
         self.nbytes += item * math.prod(extent for extent, _ in dims)
-        return Place(len(self.slices) - 1, dtype)
+        return Place(len(self.slices) - 1)
 
     def _add_scale(self, scale: Numbers) -> int:
         index = self._scales.get(scale.tensor.name)
