@@ -1,5 +1,3 @@
-#include <omp.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -26,7 +24,6 @@ py::dict build_info() {
   info["compiler"] = "unknown";
 #endif
   info["cplusplus"] = static_cast<long>(__cplusplus);
-  info["openmp"] = _OPENMP;
 #if defined(__x86_64__)
   info["architecture"] = "x86_64";
 #elif defined(__aarch64__)

@@ -1,6 +1,5 @@
 #include "core/parallel.hpp"
 
-#include <omp.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -13,8 +12,10 @@
 #include <mutex>
 #include <new>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/errors.hpp"
 
@@ -95,29 +96,62 @@ class Lease {
   int granted_ = 0;
 };
 
-void run_region(int threads, Control& control, const std::function<void(int)>& work) {
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
-#pragma omp parallel num_threads(threads)
-  {
-    // No exception may leave an OpenMP region.
-    try {
-      work(omp_get_thread_num());
-    } catch (...) {
-      {
-        // Noted before the others are told to stop: what they throw then is only an echo.
-        const std::lock_guard<std::mutex> lock(failure_mutex);
-        if (failure == nullptr) {
-          failure = std::current_exception();
-        }
+// Threads that run work(0), work(1), ... The library's own, not an OpenMP region: there the first
+// thread spins until the others have started, on the very processor that they may be waiting for.
+class Team {
+ public:
+  Team(int threads, Control& control, const std::function<void(int)>& work) : unfinished_(threads) {
+    for (int index = 0; index < threads; ++index) {
+      const auto run = [this, index, &control, &work] { run_one(index, control, work); };
+      try {
+        threads_.emplace_back(run);
+      } catch (const std::system_error&) {  // no more threads to be had: the caller will do
+        run();
       }
-      control.cancelled.store(true);
     }
   }
-  if (failure != nullptr) {
-    std::rethrow_exception(failure);
+  ~Team() { join(); }
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  // Whether all are done, after waiting for it a little.
+  bool wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return finished_.wait_for(lock, watch_interval, [this] { return unfinished_ == 0; });
   }
-}
+  void join() {
+    for (std::thread& thread : threads_) {
+      thread.join();
+    }
+    threads_.clear();
+  }
+  std::exception_ptr failure() const { return failure_; }
+
+ private:
+  void run_one(int index, Control& control, const std::function<void(int)>& work) {
+    std::exception_ptr thrown;
+    try {
+      work(index);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (thrown != nullptr && failure_ == nullptr) {
+      // Noted before the others are told to stop: what they throw then is only an echo.
+      failure_ = thrown;
+      control.cancelled.store(true);
+    }
+    if (--unfinished_ == 0) {
+      finished_.notify_one();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable finished_;
+  int unfinished_;
+  std::exception_ptr failure_;
+  std::vector<std::thread> threads_;
+};
 
 }  // namespace
 
@@ -138,50 +172,29 @@ void Control::check() const {
 
 void run_parallel(int threads, Control& control, const std::function<void(int)>& work,
                   const std::function<void()>& watch) {
+  const Lease lease(std::max(threads, 1), watch);
   if (threads <= 0) {  // not worth a thread
-    const Lease lease(1, watch);
     work(0);
     return;
   }
-  std::mutex mutex;
-  std::condition_variable finished;
-  bool done = false;
-  std::exception_ptr failure;
-  std::thread region([&] {
-    std::exception_ptr thrown;
-    try {
-      const Lease lease(threads, [&control] { control.check(); });
-      run_region(lease.granted(), control, work);
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-    const std::lock_guard<std::mutex> lock(mutex);
-    failure = thrown;
-    done = true;
-    finished.notify_one();
-  });
+  Team team(lease.granted(), control, work);
   std::exception_ptr interrupted;
-  {
-    std::unique_lock<std::mutex> lock(mutex);
-    while (!finished.wait_for(lock, watch_interval, [&] { return done; })) {
-      lock.unlock();
-      try {
-        if (interrupted == nullptr) {
-          watch();
-        }
-      } catch (...) {
-        interrupted = std::current_exception();
-        control.cancelled.store(true);
+  while (!team.wait()) {
+    try {
+      if (interrupted == nullptr) {
+        watch();
       }
-      lock.lock();
+    } catch (...) {
+      interrupted = std::current_exception();
+      control.cancelled.store(true);
     }
   }
-  region.join();
+  team.join();
   if (interrupted != nullptr) {
     std::rethrow_exception(interrupted);
   }
-  if (failure != nullptr) {
-    std::rethrow_exception(failure);
+  if (team.failure() != nullptr) {
+    std::rethrow_exception(team.failure());
   }
 }
 

@@ -19,14 +19,12 @@ struct Control {
   void check() const;
 };
 
-// Runs work(thread_index) on up to `threads` OpenMP threads and returns when all are done. With
-// threads = 0 the calling thread does the work itself: for what takes less than a thread's start.
+// Runs work(thread_index) on up to `threads` threads and returns when all are done. With threads =
+// 0 the calling thread does the work itself: for what takes less than a thread's start.
 //
-// The parallel region runs on a short-lived thread of its own: libgomp keeps its pool with the
-// thread that opened it, and a child forked later from a thread that has a pool hangs in its first
-// region. Meanwhile the calling thread calls watch() about twenty times a second; whatever
-// watch() throws cancels the work and is thrown here once the workers have stopped, as is the
-// first exception of a worker.
+// Meanwhile the calling thread calls watch() about twenty times a second; whatever watch() throws
+// cancels the work and is thrown here once the workers have stopped, as is the first exception of a
+// worker.
 //
 // All concurrent calls together keep to max(processor_budget(), threads asked for): a call waits
 // for a free thread and then takes what is free, so results must not depend on the number.

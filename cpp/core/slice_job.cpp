@@ -156,6 +156,7 @@ void SliceJob::start_batches() {
     batches_ = plan_ranks(leading, ranks_);
     batch_values_.resize(batches_.size());
   }
+  result_->exact = true;
   phase_ = Phase::batches;
   parts_ = batches_.size();
   pending_.store(parts_);
@@ -238,7 +239,6 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
     pending_.store(parts_);
     return Progress::next_phase;
   }
-  result_->exact = true;
   batch_sums_.clear();
   bins.zeros = counted_->zeros;
   bins.nans = counted_->nans;
