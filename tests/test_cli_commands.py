@@ -219,7 +219,7 @@ def test_ls_shows_towers_and_experts_where_there_are_any(tmp_path, write_checkpo
 
 def test_info():
     text = run("info").stdout
-    for part in ("weightgauge", wg.__version__, "core.compiler", "core.kernels", "threads", "numpy"):
+    for part in ("weightgauge", wg.__version__, "core.compiler", "core.kernels", "threads"):
         assert part in text
     document = json.loads(run("info", "--json").stdout)
     assert document["weightgauge"] == wg.__version__
