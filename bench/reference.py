@@ -85,5 +85,6 @@ def sorted_regression(magnitudes):
     y = np.log(-np.log1p(-p[inside]))
     x_mean, y_mean = log_x.mean(), y.mean()
     log_x -= x_mean
-    k = (log_x @ (y - y_mean)) / (log_x @ log_x)
+    # Not by @: the threads of BLAS go on spinning, on processors that others are measured on.
+    k = float((log_x * (y - y_mean)).sum() / (log_x * log_x).sum())
     return k, math.exp(x_mean - y_mean / k)
