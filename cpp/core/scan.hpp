@@ -46,8 +46,8 @@ struct SliceResult {
 // F32 and F64 of up to this many elements are sorted, and so always exact.
 constexpr std::uint64_t sorted_limit = std::uint64_t{1} << 17;
 
-// The default on F32 and F64 keeps k, lambda and R2 within this relative distance of the exact fit, by a bound
-// proven from the bins; a slice whose bound is larger is fitted exactly. KS likewise.
+// The default on F32 and F64 keeps k, lambda and R2 within this relative distance of the exact fit,
+// by a bound proven from the bins; a slice whose bound is larger is fitted exactly. KS likewise.
 constexpr double fit_tolerance = 1e-8;
 constexpr double ks_tolerance = 2e-4;
 
