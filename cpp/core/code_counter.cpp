@@ -35,12 +35,16 @@ std::uint16_t pair_mask(DType dtype) {
   return static_cast<std::uint16_t>(byte_mask(dtype) * 0x0101);
 }
 
+// Three digits of fraction spread weights over so many codes that their pairs need every set of the
+// first-level cache; with fewer digits they fit as they are, and turning the rows only costs time.
+bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e4m3fnuz; }
+
 }  // namespace
 
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
   if (is_16_bit(dtype)) {
     note_range(items, n, 0x7FFF);
-    count_items(items, n, 0x7FFF);
+    count_items(items, n, 0x7FFF, kernels().count_items, kernels().count_crowded_items);
     return;
   }
   if (n >= pairs_from) {
@@ -48,7 +52,13 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
     const std::size_t pairs = n / 2;
     least_ = 0;
     largest_ = item_codes - 1;
-    count_items(items, pairs, pair_mask(dtype));
+    if (has_wide_rows(dtype)) {
+      count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
+                  kernels().count_crowded_turned_pairs);
+    } else {
+      count_items(items, pairs, pair_mask(dtype), kernels().count_items,
+                  kernels().count_crowded_items);
+    }
     pairs_used_ = true;
     if (is_fnuz(dtype)) {
       negative_zeros_ += kernels().count_equal_bytes(items, 2 * pairs, negative_zero);
@@ -60,18 +70,18 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
   kernels().count_bytes(items, n, bytes_.data());
 }
 
-void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask) {
-  const Kernels& loops = kernels();
+void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
+                              Loop crowded) {
   items_.resize(item_codes);
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
     const std::byte* begin = items + 2 * from;
-    if (loops.items_are_crowded(begin, size, mask)) {
+    if (kernels().items_are_crowded(begin, size, mask)) {
       crowded_.resize(sub_tables * sub_table_stride);
       crowded_used_ = true;
-      loops.count_crowded_items(begin, size, mask, crowded_.data());
+      crowded(begin, size, mask, crowded_.data());
     } else {
-      loops.count_items(begin, size, mask, items_.data());
+      plain(begin, size, mask, items_.data());
     }
   }
 }
@@ -149,12 +159,14 @@ void CodeCounter::add_pairs(DType dtype, std::uint64_t* by_raw) {
     return;
   }
   const unsigned mask = byte_mask(dtype);
+  const bool turned = has_wide_rows(dtype);
   for (unsigned high = 0; high < 256; ++high) {
     if ((high & ~mask) != 0) {
       continue;
     }
     for (unsigned low = 0; low <= mask; ++low) {
-      std::uint32_t& count = items_[high << 8 | low];
+      const unsigned pair = high << 8 | low;
+      std::uint32_t& count = items_[turned ? turned_cell(pair) : pair];
       by_raw[low] += count;
       by_raw[high] += count;
       count = 0;

@@ -17,7 +17,10 @@ class CodeCounter {
   Histogram harvest(DType dtype);
 
  private:
-  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask);
+  using Loop = decltype(Kernels::count_items);
+  // With the second of the loops where neighbours often share a code.
+  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
+                   Loop crowded);
   void join_tables(std::size_t first, std::size_t last);
   void add_pairs(DType dtype, std::uint64_t* by_raw);
   void note_range(const std::byte* items, std::size_t n, std::uint16_t mask);

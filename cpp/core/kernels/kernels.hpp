@@ -26,6 +26,11 @@ struct CodeRange {
   std::uint16_t largest;
 };
 
+// Another cell for each pair of bytes, the second in the upper eight bits. Pairs that occur lie in
+// rows of 256 cells, and rows whose common part is narrow fall into few sets of the first-level
+// cache; so each row is turned by its own number.
+constexpr std::size_t turned_cell(unsigned pair) { return pair ^ ((pair >> 4) & 0x00F0U); }
+
 struct Kernels {
   const char* level;
 
@@ -37,6 +42,11 @@ struct Kernels {
   // would wait for the one before it.
   void (*count_crowded_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
                               std::uint32_t* tables);
+  // Both with ++counts[turned_cell(item & mask)].
+  void (*count_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
+                             std::uint32_t* counts);
+  void (*count_crowded_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
+                                     std::uint32_t* tables);
   // Whether neighbours often share a code, by a sample.
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
