@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "core/dtype.hpp"
@@ -33,9 +34,18 @@ struct Histogram {
   void append(std::uint64_t key, std::uint64_t count, std::uint64_t residual);
 };
 
-// Counts are below 2^63, for which processors have an instruction.
+// A count as the nearest double. Its halves below the leading bits of 2^84 and 2^52 are a number
+// each: vectors have instructions for that which they lack for a conversion.
 inline double to_double(std::uint64_t count) {
-  return static_cast<double>(static_cast<std::int64_t>(count));
+  constexpr std::uint64_t two_to_84 = std::uint64_t{1023 + 84} << 52;
+  constexpr std::uint64_t two_to_52 = std::uint64_t{1023 + 52} << 52;
+  const std::uint64_t high_bits = two_to_84 | count >> 32;
+  const std::uint64_t low_bits = two_to_52 | (count & 0xFFFFFFFFU);
+  double high = 0;
+  double low = 0;
+  std::memcpy(&high, &high_bits, sizeof high);
+  std::memcpy(&low, &low_bits, sizeof low);
+  return (high - (0x1p84 + 0x1p52)) + low;
 }
 
 // Bins of F32 and F64 keep 13 bits of the mantissa: relative width 2^-13.

@@ -55,6 +55,7 @@ double exact_distance(const Histogram& histogram, const EntryPlaces& places, dou
   const double* const x = places.x.data();
   const std::uint64_t* const ranks = places.ranks.data();
   const double offset = lambda.offset;
+#pragma omp simd
   for (std::size_t i = 0; i < entries; ++i) {
     distances[i] = TabulatedCdf::place(k * (x[i] - offset));
   }

@@ -77,6 +77,22 @@ void check_bins(DType dtype, const std::vector<T>& values, double mean_tolerance
 }  // namespace
 
 TEST_SUITE("histogram") {
+  TEST_CASE("counts of any size become the nearest double") {
+    const std::uint64_t least[] = {0,
+                                   1,
+                                   0xFFFFFFFF,
+                                   0x100000000,
+                                   (1ULL << 52) - 1,
+                                   1ULL << 53,
+                                   0xFFFFFFFFFFFFFC00,
+                                   0xFFFFFFFFFFFFFFFF - 3};
+    for (const std::uint64_t first : least) {
+      for (std::uint64_t count = first; count < first + 4 && count >= first; ++count) {
+        CHECK(to_double(count) == static_cast<double>(count));
+      }
+    }
+  }
+
   TEST_CASE("merging is counting both") {
     const std::vector<float> first = testing::normal_floats(3000, 1);
     std::vector<float> second = testing::normal_floats(5000, 2);

@@ -86,10 +86,11 @@ def slices_of(
         source = (stored or {}).get(tensor.name)
         name = tensor.name if source is None else source.name
         readable = source is not None or tensor.dtype in ITEM_BYTES
-        if readable and (may_be_fused(name, place.kind) or (by_head and place.kind in HEAD_RULES)):
+        shape = tensor.shape if source is None else source.shape
+        headed = by_head and place.kind in HEAD_RULES
+        if readable and (headed or may_be_fused(name, place.kind, len(shape))):
             slices.extend(cutter.cut(tensor, place, source))
         else:
-            shape = tensor.shape if source is None else source.shape
             slices.append(Slice(tensor, place, shape, stored=source))
     return slices, cutter.warnings()
 

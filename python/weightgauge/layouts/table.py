@@ -130,18 +130,22 @@ HEAD_RULES: dict[str, Tell] = {
 }
 """How single matrices fall into heads."""
 
-_LEAVES = {
-    kind: frozenset(leaf(tail) for rule in rules for tail in rule.tails)
+_FUSED = ("qkv", "kv", "gate_up")  # whatever they are called
+
+_MAY_HOLD_SEVERAL = {
+    (kind, leaf(tail), rank)
     for kind, rules in RULES.items()
+    for rule in rules
+    for tail in rule.tails
+    for rank in rule.ranks
 }
 
 
-def may_be_fused(name: str, kind: str) -> bool:
+def may_be_fused(name: str, kind: str, rank: int) -> bool:
     """Whether a tensor needs a closer look: quick, for checkpoints of very many tensors."""
-    leaves = _LEAVES.get(kind)
-    if leaves is None:
-        return False
-    return kind in ("qkv", "kv", "gate_up") or leaf(stem(name) or name) in leaves
+    if kind in _FUSED:
+        return True
+    return kind in RULES and (kind, leaf(stem(name) or name), rank) in _MAY_HOLD_SEVERAL
 
 
 def layout_of(subject: Subject) -> Layout | None:
@@ -169,6 +173,6 @@ def layout_of(subject: Subject) -> Layout | None:
                 return rule.layout(subject)
             except LookupError:
                 continue
-    if subject.kind in ("qkv", "kv", "gate_up"):
+    if subject.kind in _FUSED:
         raise NotCut("how a tensor of this name is laid out is not known")
     return None

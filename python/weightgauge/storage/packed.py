@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,10 +66,6 @@ QUANTISERS = (
     Quantiser("AQLM", "codes", "", "codebooks", "scales"),
 )
 
-_BY_LEAF: dict[str, list[Quantiser]] = {}
-for _quantiser in QUANTISERS:
-    _BY_LEAF.setdefault(_quantiser.packed.rpartition(".")[2], []).append(_quantiser)
-
 
 def packed_by(
     tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
@@ -88,8 +85,9 @@ def packed_by(
         Name of a packed tensor, the quantiser, and names of what else is stored for the matrix.
     """
     beneath = _beneath(tensors)
+    quantisers = _possible({name.rpartition(".")[2] for name in tensors})
     for name, tensor in tensors.items():
-        for quantiser in _BY_LEAF.get(name.rpartition(".")[2], ()):
+        for quantiser in quantisers.get(name.rpartition(".")[2], ()):
             owner = name.removesuffix(f".{quantiser.packed}")
             if owner == name or (quantiser.dtypes and tensor.dtype not in quantiser.dtypes.split()):
                 continue
@@ -98,6 +96,16 @@ def packed_by(
                 others = _present(owner, quantiser.others, tensors, beneath)
                 yield name, _title(quantiser, tensor, owner, tensors, config), [*marks, *others]
                 break
+
+
+def _possible(leaves: set[str]) -> dict[str, list[Quantiser]]:
+    """Quantisers of whose marks at least one occurs, by the last part of the packed name."""
+    found: dict[str, list[Quantiser]] = {}
+    for quantiser in QUANTISERS:
+        marks = [mark.rpartition(".")[2] for mark in quantiser.marks.split()]
+        if any(fnmatchcase(leaf, mark) for mark in marks for leaf in leaves):
+            found.setdefault(quantiser.packed.rpartition(".")[2], []).append(quantiser)
+    return found
 
 
 def _beneath(tensors: Mapping[str, TensorInfo]) -> dict[str, list[str]]:
