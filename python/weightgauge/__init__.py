@@ -19,16 +19,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weightgauge import errors
+    from weightgauge import errors, reference
     from weightgauge.checkpoint import open_checkpoint
     from weightgauge.histogram import MagnitudeHistogram, magnitude_histogram
     from weightgauge.model_fit import KindSummary, ModelFit, SliceFit, fit
     from weightgauge.quantile import quantiles
+    from weightgauge.reproduction import Claim, reproduce
     from weightgauge.weibull import WeibullFit, fit_weibull
 
     __version__: str
 
 __all__ = [
+    "Claim",
     "KindSummary",
     "MagnitudeHistogram",
     "ModelFit",
@@ -41,11 +43,14 @@ __all__ = [
     "magnitude_histogram",
     "open_checkpoint",
     "quantiles",
+    "reference",
+    "reproduce",
 ]
 
 # Public names are imported when they are first used, so that `weightgauge --help` need not wait
 # for NumPy.
 _MODULES = {
+    "Claim": "reproduction",
     "KindSummary": "model_fit",
     "MagnitudeHistogram": "histogram",
     "ModelFit": "model_fit",
@@ -56,6 +61,7 @@ _MODULES = {
     "magnitude_histogram": "histogram",
     "open_checkpoint": "checkpoint",
     "quantiles": "quantile",
+    "reproduce": "reproduction",
 }
 
 
@@ -65,8 +71,8 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         value = version("weightgauge")
-    elif name == "errors":
-        value = import_module("weightgauge.errors")
+    elif name in ("errors", "reference"):
+        value = import_module(f"weightgauge.{name}")
     elif name in _MODULES:
         value = getattr(import_module(f"weightgauge.{_MODULES[name]}"), name)
     else:

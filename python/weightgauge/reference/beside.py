@@ -1,0 +1,98 @@
+"""A model's own medians beside those of a published one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.records import as_row
+from weightgauge.reference.entries import models
+from weightgauge.reference.nearest import nearest
+
+if TYPE_CHECKING:
+    from weightgauge.kind_summary import KindSummary
+
+
+@dataclass(frozen=True, slots=True)
+class KindBeside:
+    """A kind of matrix, as fitted here and as published.
+
+    Attributes
+    ----------
+    kind : str
+        One of `weightgauge.components.KINDS`.
+    k, k_published, lam, lam_published : float
+        Medians over blocks; NaN where only the other side has the kind.
+    """
+
+    kind: str
+    k: float
+    k_published: float
+    lam: float
+    lam_published: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        row = as_row(self)
+        row["lambda_published"] = row.pop("lam_published")
+        return row
+
+
+def entry_for(model: str, k_by_kind: Mapping[str, float]) -> str | None:
+    """Find the published entry for a model.
+
+    Parameters
+    ----------
+    model : str
+        As the user gave it: a path, or an id on the Hub. Where its last part is that of an entry,
+        such as "pythia-70m", that is the entry.
+    k_by_kind : mapping of str to float
+        Its median shapes, by which the nearest entry is taken otherwise.
+
+    Returns
+    -------
+    str or None
+        An id of `weightgauge.reference.models`; None where no kind is in common.
+    """
+    name = re.split("[/\\\\]", model.partition("@")[0].rstrip("/\\"))[-1].lower()
+    if name in models():
+        return name
+    ranked = nearest(k_by_kind)
+    return ranked[0][0] if ranked else None
+
+
+def beside_published(kinds: Sequence[KindSummary], entry: str) -> tuple[KindBeside, ...]:
+    """Set the medians of a model beside published ones.
+
+    Parameters
+    ----------
+    kinds : sequence of KindSummary
+        Of a fit by the paper's protocol.
+    entry : str
+        Id of the published model.
+
+    Returns
+    -------
+    tuple of KindBeside
+        The kinds of the published model.
+
+    Raises
+    ------
+    KeyError
+        If there is no such entry.
+    """
+    found = {kind.kind: kind for kind in kinds}
+    nan = math.nan
+    return tuple(
+        KindBeside(
+            kind=kind,
+            k=found[kind].k_median if kind in found else nan,
+            k_published=published.k,
+            lam=found[kind].lambda_median if kind in found else nan,
+            lam_published=published.lam,
+        )
+        for kind, published in models()[entry].kinds.items()
+    )

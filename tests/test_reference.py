@@ -1,0 +1,83 @@
+"""The published medians, and the nearest of them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import weightgauge as wg
+from weightgauge.components import KINDS
+from weightgauge.reference.nearest import MISSING
+
+IDS = (
+    *("pythia-70m", "pythia-160m", "pythia-410m", "pythia-1b", "pythia-6.9b"),
+    *("olmo-1-7b", "olmo-2-7b", "llama-3-8b", "mistral-7b"),
+    *("qwen2.5-7b", "qwen2.5-14b", "qwen3-8b"),
+)
+ENTRIES = wg.reference.models()
+
+
+def shapes(name):
+    return {kind: medians.k for kind, medians in ENTRIES[name].kinds.items()}
+
+
+def test_twelve_models_and_eleven_qwen_models():
+    assert tuple(ENTRIES) == IDS
+    assert len(wg.reference.qwen_cohort()) == 11
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_entries_are_in_the_units_and_ranges_that_are_stated(name):
+    entry = ENTRIES[name]
+    assert entry.id == name
+    assert entry.kinds.keys() <= set(KINDS)
+    assert entry.storage == ("merged" if "qkv" in entry.kinds else "separate")
+    for medians in entry.kinds.values():
+        assert 0.7 < medians.k < 1.3
+        assert 0 < medians.lam < 0.1
+        assert 0.9 < medians.r2 <= 1
+    assert entry.training.confidence in ("explicit", "inferred", "estimated")
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [("pythia-70m", 1.43), ("olmo-1-7b", 14.31), ("llama-3-8b", 30.0), ("qwen3-8b", 110.0)],
+)
+def test_steps_per_tau_are_the_published_ones(name, published):
+    assert ENTRIES[name].training.steps_per_tau == pytest.approx(published, rel=1e-3)
+
+
+def test_the_tables_cannot_be_changed():
+    with pytest.raises(TypeError):
+        ENTRIES["pythia-70m"] = None
+    with pytest.raises(TypeError):
+        ENTRIES["pythia-70m"].kinds["q"] = None
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_each_model_is_its_own_nearest(name):
+    ranked = wg.reference.nearest(shapes(name))
+    assert ranked[0] == (name, 0.0)
+    assert ranked[1][1] > 0
+    assert sorted(each for each, _ in ranked) == sorted(IDS)
+    assert [distance for _, distance in ranked] == sorted(distance for _, distance in ranked)
+
+
+def test_the_distance_is_the_root_mean_square_over_the_kinds_of_either():
+    mine = {"o": 1.2, "gate": 1.1, "head": 0.5}  # no published model has a head
+    theirs = shapes("llama-3-8b")
+    squares = [(1.2 - theirs["o"]) ** 2, (1.1 - theirs["gate"]) ** 2, *[MISSING**2] * 5]
+    expected = math.sqrt(sum(squares) / 7)
+    assert dict(wg.reference.nearest(mine))["llama-3-8b"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_ffn_kinds_count():
+    base = shapes("mistral-7b")
+    moved = base | {kind: base[kind] - 0.3 for kind in ("gate", "up", "down")}
+    assert dict(wg.reference.nearest(moved))["mistral-7b"] > 0.1
+
+
+@pytest.mark.parametrize("mine", [{}, {"head": 1.2, "conv": 1.0}, {"q": math.nan}])
+def test_nothing_in_common_is_like_no_model(mine):
+    assert wg.reference.nearest(mine) == []
