@@ -1,0 +1,30 @@
+"""What the fits of a model mean: regimes, drift, training progress, and what stands out."""
+
+from weightgauge.diagnosis.anchors import INITS, Anchor, init_anchor
+from weightgauge.diagnosis.drift import Drift, SigmaGrowth, drift, sigma_growth
+from weightgauge.diagnosis.expected import expected_range
+from weightgauge.diagnosis.regime import Regime, regime, verdict
+from weightgauge.diagnosis.training import (
+    SCHEDULES,
+    TrainingProgress,
+    training_progress,
+    training_state,
+)
+
+__all__ = [
+    "INITS",
+    "SCHEDULES",
+    "Anchor",
+    "Drift",
+    "Regime",
+    "SigmaGrowth",
+    "TrainingProgress",
+    "drift",
+    "expected_range",
+    "init_anchor",
+    "regime",
+    "sigma_growth",
+    "training_progress",
+    "training_state",
+    "verdict",
+]

@@ -1,0 +1,140 @@
+"""How far training has taken a matrix from its start."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from weightgauge.distributions.weibull_forms import std_over_lambda
+
+INVARIANT, MILD = 0.01, 0.30
+"""Relative changes of k up to which drift is called invariant (not included) and mild."""
+
+
+class Drift(NamedTuple):
+    """Change of the shape since initialisation.
+
+    Attributes
+    ----------
+    relative : float
+        (k - k_init) / k_init.
+    relative_se : float
+        Its standard error; NaN where it is not known.
+    severity : str
+        "invariant" below 1 %, "mild" up to 30 %, "strong" above.
+    """
+
+    relative: float
+    relative_se: float
+    severity: str
+
+
+def drift(k: float, k_init: float, *, k_se: float = math.nan, k_init_se: float = 0.0) -> Drift:
+    """Grade the change of a shape since initialisation (arXiv:2605.18898).
+
+    Parameters
+    ----------
+    k, k_init : float
+        Shape now; and at step 0, measured or from `init_anchor`. Positive.
+    k_se, k_init_se : float
+        Standard errors; an anchor has none.
+
+    Returns
+    -------
+    Drift
+        The standard error takes the two as independent, which weights that moved little are not:
+        it is too large then.
+
+    Raises
+    ------
+    ValueError
+        A shape that is not positive and finite.
+
+    Examples
+    --------
+    >>> from weightgauge.diagnosis import drift, init_anchor
+    >>> drift(1.2, init_anchor("normal").k).severity, drift(1.2, init_anchor("uniform").k).severity
+    ('invariant', 'mild')
+    """
+    if not (0 < k < math.inf and 0 < k_init < math.inf):
+        raise ValueError(f"shapes are positive and finite, not {k!r} and {k_init!r}")
+    relative = (k - k_init) / k_init
+    size = round(abs(relative), 12)  # so that 0.7 and 1.3 times lie on the edge, as they should
+    severity = "invariant" if size < INVARIANT else "mild" if size <= MILD else "strong"
+    error = math.hypot(k_se / k_init, k * k_init_se / k_init**2)
+    return Drift(relative, error, severity)
+
+
+class SigmaGrowth(NamedTuple):
+    """Growth of sigma = lambda C(k), the standard deviation of the magnitudes, in its factors.
+
+    Attributes
+    ----------
+    ln_sigma : float
+        ln(sigma_after / sigma_before), the sum of the next two.
+    from_lambda, from_k : float
+        ln of the quotient of the lambdas, and of the C(k).
+    lambda_share : float
+        |from_lambda| / (|from_lambda| + |from_k|); NaN where nothing changed.
+    ln_rms : float
+        The same logarithm for the measured root mean squares; NaN where they are not given.
+    """
+
+    ln_sigma: float
+    from_lambda: float
+    from_k: float
+    lambda_share: float
+    ln_rms: float
+
+
+def sigma_growth(
+    k_before: float,
+    lam_before: float,
+    k_after: float,
+    lam_after: float,
+    *,
+    rms_before: float = math.nan,
+    rms_after: float = math.nan,
+) -> SigmaGrowth:
+    """Attribute the growth of the weights to scale and shape (arXiv:2605.18898).
+
+    C(k) = sqrt(Gamma(1 + 2/k) - Gamma(1 + 1/k)^2). Sigma is that of the fitted distribution, which
+    weights follow only roughly; the measured root mean square can even move the other way. Give
+    both, to see.
+
+    Parameters
+    ----------
+    k_before, lam_before, k_after, lam_after : float
+        Shapes and scales of the two fits, positive; scales in the unit of the weights.
+    rms_before, rms_after : float
+        Measured root mean squares of the weights.
+
+    Returns
+    -------
+    SigmaGrowth
+
+    Raises
+    ------
+    ValueError
+        A shape or scale that is not positive and finite.
+
+    Examples
+    --------
+    >>> from weightgauge.diagnosis import sigma_growth
+    >>> sigma_growth(1.2, 0.02, 1.2, 0.04).lambda_share
+    1.0
+    """
+    for value in (k_before, lam_before, k_after, lam_after):
+        if not 0 < value < math.inf:
+            raise ValueError(f"shapes and scales are positive and finite, not {value!r}")
+    from_lambda = math.log(lam_after / lam_before)
+    from_k = math.log(std_over_lambda(k_after) / std_over_lambda(k_before))
+    moved = abs(from_lambda) + abs(from_k)
+    measured = rms_before > 0 and rms_after > 0
+    return SigmaGrowth(
+        ln_sigma=from_lambda + from_k,
+        from_lambda=from_lambda,
+        from_k=from_k,
+        lambda_share=abs(from_lambda) / moved if moved > 0 else math.nan,
+        ln_rms=math.log(rms_after / rms_before) if measured else math.nan,
+    )

@@ -1,0 +1,103 @@
+"""What a shape k says about a matrix, and how sure one can be."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+TRANSMISSION = (1.18, 1.21)
+"""Shapes of the paper's Transmission Class, both ends included."""
+
+STRAIGHT_R2 = 0.95
+"""Below this the probability plot is no straight line."""
+
+STRONG_SELECTION_K = 0.95
+"""Below this the paper speaks of strong selection."""
+
+_TWO_SIDED_95 = 1.959963984540054
+
+
+class Regime(NamedTuple):
+    """Class of a matrix by its shape.
+
+    Attributes
+    ----------
+    name : str
+        "transmission", "transmission, poor fit", "mild selection", "strong selection" or
+        "light-tailed".
+    verdict : str
+        Where k lies with respect to the Transmission Class, see `verdict`.
+    """
+
+    name: str
+    verdict: str
+
+
+def regime(k: float, r2: float = 1.0, k_se: float = math.nan) -> Regime:
+    """Classify a shape.
+
+    Transmission: 1.18 <= k <= 1.21 with R2 >= 0.95, with a lower R2 "transmission, poor fit"; mild
+    selection: 0.95 <= k < 1.18; strong selection: k < 0.95 (arXiv:2605.18898). The paper has no
+    upper bound; k > 1.21 is called light-tailed here.
+
+    Parameters
+    ----------
+    k : float
+        Weibull shape, positive, by the trim `mid_80`.
+    r2 : float
+        Squared correlation of the probability plot.
+    k_se : float
+        Standard error of `k`; NaN where it is not known.
+
+    Returns
+    -------
+    Regime
+
+    Raises
+    ------
+    ValueError
+        If `k` is not positive and finite, or `r2` lies outside [0, 1].
+
+    Examples
+    --------
+    >>> from weightgauge.diagnosis import regime
+    >>> regime(1.2054, 0.9977, k_se=0.001)
+    Regime(name='transmission', verdict='inside')
+    >>> regime(1.2054, 0.9977, k_se=0.011)  # 16,384 weights
+    Regime(name='transmission', verdict='undecided')
+    """
+    if not 0 < k < math.inf:
+        raise ValueError(f"a shape is positive and finite, not {k!r}")
+    if not 0 <= r2 <= 1:
+        raise ValueError(f"R2 lies in [0, 1], not {r2!r}")
+    low, high = TRANSMISSION
+    if k > high:
+        name = "light-tailed"
+    elif k >= low:
+        name = "transmission" if r2 >= STRAIGHT_R2 else "transmission, poor fit"
+    else:
+        name = "mild selection" if k >= STRONG_SELECTION_K else "strong selection"
+    return Regime(name, verdict(k, k_se, TRANSMISSION))
+
+
+def verdict(k: float, k_se: float, band: tuple[float, float]) -> str:
+    """Tell whether a shape lies in a band, at 95 % confidence.
+
+    Parameters
+    ----------
+    k, k_se : float
+        Shape and its standard error; the interval is k +- 1.96 standard errors.
+    band : tuple of float
+        Lowest and highest shape.
+
+    Returns
+    -------
+    str
+        "inside" if the whole interval lies in the band, "outside" if none of it does, "undecided"
+        if only some does, or the standard error is not known.
+    """
+    reach = _TWO_SIDED_95 * k_se
+    low, high = band
+    if low <= k - reach and k + reach <= high:
+        return "inside"
+    return "outside" if k + reach < low or k - reach > high else "undecided"

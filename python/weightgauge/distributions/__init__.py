@@ -1,0 +1,21 @@
+"""Distributions of magnitudes: closed forms, tails, alternatives to Weibull, standard errors."""
+
+from weightgauge.distributions.alternatives import DistributionFit, compare_distributions
+from weightgauge.distributions.bootstrap import Bootstrap, row_bootstrap
+from weightgauge.distributions.cross_checks import Estimate, regression_x_on_y, weibull_mle
+from weightgauge.distributions.heaviness import Heaviness, heaviness
+from weightgauge.distributions.weibull_forms import Weibull, std_over_lambda
+
+__all__ = [
+    "Bootstrap",
+    "DistributionFit",
+    "Estimate",
+    "Heaviness",
+    "Weibull",
+    "compare_distributions",
+    "heaviness",
+    "regression_x_on_y",
+    "row_bootstrap",
+    "std_over_lambda",
+    "weibull_mle",
+]

@@ -1,0 +1,128 @@
+"""What a Weibull distribution says of the magnitudes that follow it: closed forms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Weibull:
+    """The two-parameter Weibull distribution, P(|w| <= x) = 1 - exp(-(x / lam)^k).
+
+    Every number is that of the distribution, not of any weights: a fitted distribution is an
+    approximation, and its RMS can be some per cent off the measured one (8 % for Gaussian weights
+    at their `mid_80` fit).
+
+    Parameters
+    ----------
+    k : float
+        Shape, positive and finite.
+    lam : float
+        Scale lambda, positive and finite, in the unit of the weights. All lengths here have that
+        unit.
+
+    Raises
+    ------
+    ValueError
+        A parameter that is not positive and finite.
+
+    Examples
+    --------
+    >>> from weightgauge.distributions import Weibull
+    >>> exponential = Weibull(k=1.0, lam=2.0)
+    >>> exponential.mean, exponential.std, exponential.cv
+    (2.0, 2.0, 1.0)
+    """
+
+    k: float
+    lam: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.k < math.inf and 0 < self.lam < math.inf):
+            raise ValueError(
+                f"shape and scale must be positive and finite, not {self.k!r} and {self.lam!r}"
+            )
+
+    @property
+    def mean(self) -> float:
+        """Mean magnitude: lam Gamma(1 + 1/k)."""
+        return self.lam * _moment(self.k, 1)
+
+    @property
+    def median(self) -> float:
+        """Median magnitude: lam (ln 2)^(1/k)."""
+        return self.quantile(0.5)
+
+    @property
+    def rms(self) -> float:
+        """Root mean square: lam sqrt(Gamma(1 + 2/k)); the std of weights with mean 0."""
+        return self.lam * math.sqrt(_moment(self.k, 2))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the magnitudes: lam C(k), see `std_over_lambda`."""
+        return self.lam * self._std_over_lambda
+
+    @property
+    def cv(self) -> float:
+        """Coefficient of variation of the magnitudes, std / mean; a function of k alone."""
+        return self._std_over_lambda / _moment(self.k, 1)
+
+    def quantile(self, p: float) -> float:
+        """Magnitude below which the share `p` lies: lam (-ln(1 - p))^(1/k).
+
+        Raises
+        ------
+        ValueError
+            `p` outside [0, 1].
+        """
+        if not 0 <= p <= 1:
+            raise ValueError(f"a probability lies in [0, 1], not {p!r}")
+        if p == 1:
+            return math.inf
+        return self.lam * math.pow(-math.log1p(-p), 1 / self.k)
+
+    def cdf(self, x: float) -> float:
+        """Share of the magnitudes up to `x`: 1 - exp(-(x / lam)^k)."""
+        if x <= 0:
+            return 0.0
+        try:
+            return -math.expm1(-((x / self.lam) ** self.k))
+        except OverflowError:
+            return 1.0
+
+    @cached_property
+    def _std_over_lambda(self) -> float:
+        return std_over_lambda(self.k)
+
+
+def std_over_lambda(k: float) -> float:
+    """C(k) = sqrt(Gamma(1 + 2/k) - Gamma(1 + 1/k)^2): std of the magnitudes in units of lambda.
+
+    Parameters
+    ----------
+    k : float
+        Weibull shape, positive.
+
+    Returns
+    -------
+    float
+        Falls from infinity at k near 0 over 1 at k = 1 towards 0.
+
+    Notes
+    -----
+    The paper (arXiv:2605.18898) attributes growth of sigma = lambda C(k) to its two factors.
+    """
+    first = math.lgamma(1 + 1 / k)
+    excess = math.expm1(math.lgamma(1 + 2 / k) - 2 * first) if k > 0.01 else math.inf
+    return math.exp(first) * math.sqrt(excess) if math.isfinite(excess) else math.inf
+
+
+def _moment(k: float, order: int) -> float:
+    """Gamma(1 + order/k); infinite where that is beyond what a float holds."""
+    try:
+        return math.gamma(1 + order / k)
+    except OverflowError:
+        return math.inf
