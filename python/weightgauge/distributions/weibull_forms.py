@@ -115,7 +115,9 @@ def std_over_lambda(k: float) -> float:
     -----
     The paper (arXiv:2605.18898) attributes growth of sigma = lambda C(k) to its two factors.
     """
-    first = math.lgamma(1 + 1 / k)
+    if 0.1 < k < 2:
+        return math.sqrt(math.gamma(1 + 2 / k) - math.gamma(1 + 1 / k) ** 2)
+    first = math.lgamma(1 + 1 / k)  # here the powers overflow, or the difference loses digits
     excess = math.expm1(math.lgamma(1 + 2 / k) - 2 * first) if k > 0.01 else math.inf
     return math.exp(first) * math.sqrt(excess) if math.isfinite(excess) else math.inf
 
