@@ -12,9 +12,12 @@ import weightgauge as wg
 from interleaving import Beside
 from reference import expected_fit
 from weightgauge import _core
+from weightgauge.components import Component
+from weightgauge.layouts import Slice
 from weightgauge.options import scan_options
-from weightgauge.scan import _file_spec, scan_checkpoint
-from weightgauge.scan_plan import ScanPlan
+from weightgauge.scanning import FitOptions
+from weightgauge.scanning.core_scan import _file_spec, scan_slices
+from weightgauge.scanning.plan import ScanPlan
 from workloads import (
     ARRAY_BYTES,
     MEGABYTES,
@@ -111,8 +114,10 @@ def test_scan_of_small_slices(measure, experts, threads):
     """The scan alone: no header to read, no names to classify, no table to build."""
     path, weights, expected = experts
     checkpoint = wg.open_checkpoint(path)
-    fits = measure(
-        lambda: scan_checkpoint(checkpoint, checkpoint.tensors, threads=threads),
+    slices = [Slice(tensor, Component("other"), tensor.shape) for tensor in checkpoint.tensors]
+    options = FitOptions(threads=threads)
+    found = measure(
+        lambda: scan_slices(checkpoint, slices, options),
         {"pure read": Beside(pure_read(weights, threads))},
         group="slices of 4,096 BF16, page-cached",
         what=f"scan, {weights.size // 4096:,} slices",
@@ -122,6 +127,7 @@ def test_scan_of_small_slices(measure, experts, threads):
         slices=weights.size // 4096,
     )
     names = (tensor.name for tensor in checkpoint.tensors)
+    fits = (counted.fit for counted in found)
     assert_slices(dict(zip(names, fits, strict=True)), expected)
 
 

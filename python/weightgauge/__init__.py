@@ -19,12 +19,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weightgauge import errors, reference
+    from weightgauge import diagnosis, distributions, errors, reference
     from weightgauge.checkpoint import open_checkpoint
     from weightgauge.histogram import MagnitudeHistogram, magnitude_histogram
     from weightgauge.model_fit import KindSummary, ModelFit, SliceFit, fit
     from weightgauge.quantile import quantiles
     from weightgauge.reproduction import Claim, reproduce
+    from weightgauge.scanning import ModelHistograms, scan
     from weightgauge.weibull import WeibullFit, fit_weibull
 
     __version__: str
@@ -34,9 +35,12 @@ __all__ = [
     "KindSummary",
     "MagnitudeHistogram",
     "ModelFit",
+    "ModelHistograms",
     "SliceFit",
     "WeibullFit",
     "__version__",
+    "diagnosis",
+    "distributions",
     "errors",
     "fit",
     "fit_weibull",
@@ -45,6 +49,7 @@ __all__ = [
     "quantiles",
     "reference",
     "reproduce",
+    "scan",
 ]
 
 # Public names are imported when they are first used, so that `weightgauge --help` need not wait
@@ -54,6 +59,7 @@ _MODULES = {
     "KindSummary": "model_fit",
     "MagnitudeHistogram": "histogram",
     "ModelFit": "model_fit",
+    "ModelHistograms": "scanning",
     "SliceFit": "model_fit",
     "WeibullFit": "weibull",
     "fit": "model_fit",
@@ -62,6 +68,7 @@ _MODULES = {
     "open_checkpoint": "checkpoint",
     "quantiles": "quantile",
     "reproduce": "reproduction",
+    "scan": "scanning",
 }
 
 
@@ -71,7 +78,7 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         value = version("weightgauge")
-    elif name in ("errors", "reference"):
+    elif name in ("diagnosis", "distributions", "errors", "reference"):
         value = import_module(f"weightgauge.{name}")
     elif name in _MODULES:
         value = getattr(import_module(f"weightgauge.{_MODULES[name]}"), name)

@@ -159,6 +159,10 @@ class HistogramFileError(WeightgaugeError, ValueError):
     """A saved histogram that cannot be read."""
 
 
+class NeedsWeightsError(WeightgaugeError, ValueError):
+    """Saved histograms were asked for what only the weights themselves can tell."""
+
+
 class OutputExistsError(WeightgaugeError, FileExistsError):
     """The output file exists and overwriting it was not asked for."""
 

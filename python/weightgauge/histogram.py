@@ -194,6 +194,51 @@ class MagnitudeHistogram:
             )
         return MagnitudeHistogram(self._core.merge(other._core))
 
+    def scaled(self, by: float) -> MagnitudeHistogram:
+        """Histogram of all elements times one number, rounded to F32 as float32 arithmetic does.
+
+        Parameters
+        ----------
+        by : float
+            The number; where it is zero or not finite, so is what comes out.
+
+        Returns
+        -------
+        MagnitudeHistogram
+
+        Raises
+        ------
+        ValueError
+            This histogram is not `exact`, or of F64.
+        """
+        if not self.exact or self.dtype == "F64":
+            raise ValueError("only counts of single magnitudes that float32 holds can be scaled")
+        from weightgauge import _core
+
+        with np.errstate(over="ignore", invalid="ignore"):
+            products = (self.magnitudes * abs(float(np.float32(by)))).astype(np.float32)
+        counts = self.counts
+        zero, nan, inf = products == 0, np.isnan(products), np.isinf(products)
+        keys = products[~(zero | nan | inf)].view(np.uint32)
+        distinct, place = np.unique(keys, return_inverse=True)
+        merged = np.zeros(len(distinct), np.uint64)
+        np.add.at(merged, place, counts[~(zero | nan | inf)])
+        zeros_gone = 0 if np.isfinite(by) else self.zeros  # 0 times infinity is no number
+        infs_gone = self.inf if by == 0 or np.isnan(by) else 0
+        return MagnitudeHistogram(
+            _core.Histogram(
+                dtype="F32",
+                dropped_bits=0,
+                keys=distinct.astype(np.uint64),
+                counts=merged,
+                residuals=np.empty(0, np.uint64),
+                zeros=self.zeros - zeros_gone + int(counts[zero].sum()),
+                nans=self.nan + zeros_gone + infs_gone + int(counts[nan].sum()),
+                infs=self.inf - infs_gone + int(counts[inf].sum()),
+                max_key=int(distinct[-1]) if len(distinct) else 0,
+            )
+        )
+
     def __add__(self, other: object) -> MagnitudeHistogram:
         """Merge two histograms."""
         if not isinstance(other, MagnitudeHistogram):

@@ -12,7 +12,7 @@ from weightgauge.components import KINDS
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
-    from weightgauge.model_fit import SliceFit
+    from weightgauge.slice_fit import SliceFit
 
 _NAN = float("nan")
 

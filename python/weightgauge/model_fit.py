@@ -4,121 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.architecture import Architecture
-from weightgauge.checkpoint import Checkpoint, open_checkpoint
-from weightgauge.components import KINDS, TOWERS
 from weightgauge.errors import MissingExtraError, printable
 from weightgauge.kind_summary import KindSummary, summaries
-from weightgauge.options import IO_MODES, PER, PROTOCOLS, TRIMS, check_choice
-from weightgauge.records import FITTED, as_row, columns
-from weightgauge.survey import products, survey, unknown_factor
-from weightgauge.tensor_choice import choose
+from weightgauge.records import columns
+from weightgauge.slice_fit import SliceFit, table_order
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
-    from weightgauge.layouts import Slice
-    from weightgauge.storage import Storage
-    from weightgauge.weibull import WeibullFit
+    from weightgauge.scanning import ModelHistograms
 
 __all__ = ["KindSummary", "ModelFit", "SliceFit", "fit"]
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SliceFit:
-    """One slice of a checkpoint and its Weibull fit.
-
-    Attributes
-    ----------
-    tensor : str
-        Name in the checkpoint, raw (see `weightgauge.errors.printable`); for the product of the
-        factors of a low-rank adapter, the path of the module that it adapts.
-    part : str or None
-        Which matrix of a fused tensor the slice is, such as "q", "k", "v", "gate" or "up"; "ba" for
-        a product B A; None for the whole tensor and for tensors of one matrix.
-    kind, block, tower : str, int or None, str or None
-        What the name says: see `weightgauge.components.Component`.
-    expert, head : int or None
-        Number of the expert, from the name or the place in a stack, and of the attention head, for
-        a slice that is one.
-    dtype : str
-        Element format, in the spelling of safetensors.
-    shape : tuple of int
-        Shape of the slice.
-    n, zeros, nonfinite : int
-        Elements that were fitted (finite and not zero), zeros, and NaN or infinite elements.
-    status : str
-        "ok", "sparse" or "scale_not_applied" for a slice with numbers; "degenerate", "empty",
-        "too_few", "not_applicable" or "unsupported_dtype" for one without.
-    reason : str
-        Why the status is not "ok", in a sentence; "not split: ..." for a fused tensor whose parts
-        cannot be told.
-    decoded : str
-        How the values that were fitted come from what is stored, such as "F8_E4M3 x
-        weight_scale_inv per 128 x 128 block"; "" where they are stored as they are.
-    k, k_se : float
-        Weibull shape and its standard error for independent magnitudes.
-    lam, ln_lambda_se : float
-        Weibull scale lambda, in units of the weights, and the standard error of its logarithm.
-    r2, ks : float
-        Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
-    rms, max : float
-        Root mean square and largest magnitude.
-
-    Numbers that a slice does not have are NaN. The standard errors of a product are those of as
-    many independent weights, which it does not have.
-    """
-
-    tensor: str
-    part: str | None
-    kind: str
-    block: int | None
-    tower: str | None
-    expert: int | None
-    head: int | None
-    dtype: str
-    shape: tuple[int, ...]
-    n: int
-    zeros: int
-    nonfinite: int
-    status: str
-    reason: str
-    decoded: str
-    k: float
-    k_se: float
-    lam: float
-    ln_lambda_se: float
-    r2: float
-    ks: float
-    rms: float
-    max: float
-
-    @property
-    def fitted(self) -> bool:
-        """Whether the slice has k, lambda and the other numbers."""
-        return self.status in FITTED
-
-    @property
-    def is_product(self) -> bool:
-        """Whether the slice is, or is cut from, the product of two stored tensors."""
-        return self.decoded.startswith("B A ")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON: `lambda` for `lam`, None for what does not apply."""
-        return as_row(self)
-
-    def __repr__(self) -> str:
-        """Show the name, what it is, and k with its standard error."""
-        found = self.status
-        if self.fitted:
-            found = f"k={self.k:.4f}±{self.k_se:.4f}, lambda={self.lam:.4g}, R2={self.r2:.4f}"
-            found += "" if self.status == "ok" else f", {self.status}"
-        return f"<SliceFit '{printable(self.tensor)}' {self.kind}: {found}>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -219,7 +121,7 @@ class ModelFit:
 
 
 def fit(
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] | ModelHistograms,
     *,
     trim: str = "mid_80",
     protocol: str = "order",
@@ -240,8 +142,9 @@ def fit(
 
     Parameters
     ----------
-    model : str or os.PathLike
-        A safetensors file, a directory, or a model on the Hub (``org/name[@revision]``).
+    model : str, os.PathLike or ModelHistograms
+        A safetensors file, a directory, a model on the Hub (``org/name[@revision]``), or a file
+        of histograms (``.wghist``) that `scan` saved.
     trim : {"mid_80", "mid_90", "full"}
         Window of plotting positions that enters the regression.
     protocol : {"order", "paper"}
@@ -271,123 +174,26 @@ def fit(
     ------
     CheckpointError, ModelNotFoundError, HubError, FileChangedError
         If the checkpoint cannot be read. What the tensors hold never raises.
+    NeedsWeightsError
+        If a file of histograms is asked for what only weights tell.
     NothingSelectedError
         If `include` and `exclude` leave no tensor.
     ValueError
         If an option is none of its choices.
     """
-    from weightgauge.layouts import Slice, slices_of
-    from weightgauge.scan import scan_checkpoint
-    from weightgauge.threads import resolve_threads
-    from weightgauge.weibull import unfitted
+    from weightgauge.scanning import FitOptions, open_slices
 
-    # Found out before anything is fetched.
-    check_choice("trim", trim, TRIMS)
-    check_choice("protocol", protocol, PROTOCOLS)
-    check_choice("per", per, PER)
-    check_choice("io", io, IO_MODES)
-    resolve_threads(threads)
-
-    checkpoint = open_checkpoint(model)
-    chosen, warnings = choose(checkpoint.tensors, include=include, exclude=exclude)
-    known = survey(checkpoint)
-    wanted, unsplit = slices_of(
-        [tensor for tensor in chosen if tensor.name not in known.storage.roles],
-        shapes=known.shapes,
-        places=known.places,
-        architecture=known.architecture,
-        per=per,
-        stored=known.storage.matrices,
-    )
-    wanted += products(known, chosen, per)
-    found = scan_checkpoint(
-        checkpoint,
-        [item.tensor for item in wanted],
-        cuts=[item.cut for item in wanted],
-        stored=[item.stored for item in wanted],
-        trim=trim,
-        protocol=protocol,
-        exact=exact,
-        threads=threads,
-        io=io,
-        progress=progress,
-    )
-    slices = [
-        _slice_fit(item, _marked(item, weibull, known.storage))
-        for item, weibull in zip(wanted, found, strict=True)
-    ]
-    for tensor in chosen:
-        if role := known.storage.roles.get(tensor.name):
-            absent = unfitted("not_applicable", role, trim=trim, protocol=protocol, exact=exact)
-            slices.append(
-                _slice_fit(Slice(tensor, known.places[tensor.name], tensor.shape), absent)
-            )
-    slices.sort(key=_place)
+    options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads, io=io)
+    subject = open_slices(model, include=include, exclude=exclude, per=per)
+    slices = [each.fit for each in subject.measure(options, progress=progress)]
+    slices.sort(key=table_order)
     return ModelFit(
-        model=checkpoint.model,
+        model=subject.model,
         protocol=protocol,
         trim=trim,
         exact=exact,
         slices=tuple(slices),
         kinds=summaries(slices),
-        warnings=(*_noted(checkpoint), *known.warnings, *unsplit, *warnings),
-        architecture=known.architecture,
-    )
-
-
-def _noted(checkpoint: Checkpoint) -> tuple[str, ...]:
-    empty = () if checkpoint.tensors else ("the checkpoint holds no tensors",)
-    return (*checkpoint.warnings, *empty)
-
-
-def _marked(item: Slice, found: WeibullFit, storage: Storage) -> WeibullFit:
-    """Mark the fit of values whose scale is known to exist, and was not applied."""
-    missing = storage.unscaled.get(item.tensor.name) or unknown_factor(item)
-    if not missing or found.status not in ("ok", "sparse"):
-        return found
-    reason = "; ".join(filter(None, (missing, found.reason)))
-    return replace(found, status="scale_not_applied", reason=reason)
-
-
-def _slice_fit(item: Slice, found: WeibullFit) -> SliceFit:
-    place = item.place
-    return SliceFit(
-        tensor=item.tensor.name,
-        part=place.part,
-        kind=place.kind,
-        block=place.block,
-        tower=place.tower,
-        expert=place.expert,
-        head=place.head,
-        dtype=item.tensor.dtype,
-        shape=item.shape,
-        n=found.n,
-        zeros=found.zeros,
-        nonfinite=found.nonfinite,
-        status=found.status,
-        reason="; ".join(filter(None, (found.reason, item.note))),
-        decoded=item.stored.text if item.stored is not None else "",
-        k=found.k,
-        k_se=found.k_se,
-        lam=found.lam,
-        ln_lambda_se=found.ln_lambda_se,
-        r2=found.r2,
-        ks=found.ks,
-        rms=found.rms,
-        max=found.max,
-    )
-
-
-def _place(item: SliceFit) -> tuple[int, int, int, int, int, str, str, int]:
-    """Sort key: tower; embeddings, blocks by number, the rest; kind; expert; name; part; head."""
-    outside = 0 if item.kind == "embed" else 2
-    return (
-        TOWERS.index(item.tower),
-        outside if item.block is None else 1,
-        -1 if item.block is None else item.block,
-        KINDS.index(item.kind),
-        -1 if item.expert is None else item.expert,
-        item.tensor,
-        item.part or "",
-        -1 if item.head is None else item.head,
+        warnings=subject.warnings,
+        architecture=subject.architecture,
     )

@@ -4,36 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 from weightgauge.errors import WeightgaugeError, printable
-
-if TYPE_CHECKING:
-    from weightgauge.checkpoint import TensorInfo
 
 
 class NothingSelectedError(WeightgaugeError, ValueError):
     """The include and exclude patterns leave no tensor of the checkpoint."""
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str:
+        """What the patterns are compared with."""
+
+
+_Tensor = TypeVar("_Tensor", bound=_Named)
+
+
 def choose(
-    tensors: Sequence[TensorInfo],
+    tensors: Sequence[_Tensor],
     *,
     include: str | Sequence[str] | None,
     exclude: str | Sequence[str] | None,
-) -> tuple[list[TensorInfo], list[str]]:
+) -> tuple[list[_Tensor], list[str]]:
     """Choose tensors by name.
 
     Parameters
     ----------
-    tensors : sequence of TensorInfo
+    tensors : sequence of TensorInfo, or of anything with a name
         All of the checkpoint.
     include, exclude : str or sequence of str or None
         Globs over the whole name, upper and lower case told apart; `*` also matches dots.
 
     Returns
     -------
-    chosen : list of TensorInfo
+    chosen : list
         Those that an include pattern matches (all, if there is none) and no exclude pattern.
     warnings : list of str
         One for each pattern that matches no tensor at all.

@@ -170,27 +170,26 @@ def fit_of_result(result: _core.SliceResult, *, trim: str, protocol: str) -> Wei
     )
 
 
-def rescaled(fit: WeibullFit, scale: _core.SliceResult) -> WeibullFit:
+def rescaled(fit: WeibullFit, by: float) -> WeibullFit:
     """Return the fit of weights that are all multiplied by one number.
 
     Parameters
     ----------
     fit : WeibullFit
         Before that.
-    scale : _core.SliceResult
-        The count of that number alone.
+    by : float
+        Magnitude of that number.
 
     Returns
     -------
     WeibullFit
-        The scale lambda, RMS and maximum are multiplied by the number's magnitude; nothing else
-        changes, unless the number is zero, infinite or NaN.
+        The scale lambda, RMS and maximum are multiplied; nothing else changes, unless the number is
+        zero, infinite or NaN.
     """
-    if scale.n == 1:
-        by = scale.max
+    if 0 < by < math.inf:
         return dataclasses.replace(fit, lam=fit.lam * by, rms=fit.rms * by, max=fit.max * by)
     finite = fit.n + fit.zeros
-    zeros, nonfinite = (finite, fit.nonfinite) if scale.zeros else (0, finite + fit.nonfinite)
+    zeros, nonfinite = (finite, fit.nonfinite) if by == 0 else (0, finite + fit.nonfinite)
     status, reason = _status_and_reason("empty", 0, zeros, nonfinite, fit.protocol)
     plain = unfitted(status, reason, trim=fit.trim, protocol=fit.protocol, exact=fit.exact)
     size = 0.0 if zeros else math.nan

@@ -18,7 +18,8 @@ OK, FAILED, USAGE, PARTIAL, BUG, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 70, 130,
 
 _MESSAGE_LIMIT = 4000
 _WHAT_MODEL_IS = (
-    "MODEL is a safetensors file, a directory, org/name[@revision] or hf://org/name[@revision]"
+    "MODEL is a safetensors file, a directory, org/name[@revision], hf://org/name[@revision] or "
+    "a .wghist file"
 )
 
 # The first class that fits decides; an exception that brings a hint of its own keeps it.
@@ -31,6 +32,8 @@ HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (errors.NotACheckpointError, _WHAT_MODEL_IS),
     (errors.IndexFileError, "index and shards must belong together: fetch the checkpoint again"),
     (errors.ConfigError, "mend the config.json or take it away: a checkpoint works without one"),
+    (errors.HistogramFileError, "'weightgauge scan MODEL -o FILE.wghist' writes such a file"),
+    (errors.NeedsWeightsError, "give the checkpoint in place of the .wghist file"),
     (errors.CheckpointError, "the file is damaged or incomplete: fetch or save it again"),
     (NothingSelectedError, "'weightgauge ls MODEL' lists the names; keep patterns in quotes"),
     (errors.WeightgaugeError, ""),

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from weightgauge.cli.failures import OK, PARTIAL
-from weightgauge.cli.options import model_argument, output_options
+from weightgauge.cli.options import (
+    model_argument,
+    output_options,
+    per_option,
+    reading_options,
+    selection_options,
+)
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
@@ -33,38 +39,9 @@ if TYPE_CHECKING:
 @click.option(
     "--exact", is_flag=True, help="Sort F32 and F64 instead of binning them finely; slower."
 )
-@click.option(
-    "--include",
-    metavar="GLOB",
-    multiple=True,
-    help="Only tensors whose name matches; may be given more than once.",
-)
-@click.option(
-    "--exclude",
-    metavar="GLOB",
-    multiple=True,
-    help="No tensors whose name matches; may be given more than once.",
-)
-@click.option(
-    "--per",
-    type=click.Choice(["tensor", "head", "expert"]),
-    default="tensor",
-    show_default=True,
-    help="What one fit is made of; head: q, k, v and o by attention head.",
-)
-@click.option(
-    "--threads",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Most threads to use. Default: all that this process may use.",
-)
-@click.option(
-    "--io",
-    type=click.Choice(["mmap", "pread"]),
-    default="mmap",
-    show_default=True,
-    help="How files are read; pread suits network file systems.",
-)
+@selection_options
+@per_option
+@reading_options
 @output_options
 def command(
     model: str,
@@ -81,13 +58,13 @@ def command(
 ) -> int:
     """Fit a Weibull distribution to the magnitudes of every weight matrix of MODEL.
 
-    MODEL is a safetensors file, a directory, or a model on the Hub as org/name[@revision] or
-    hf://org/name[@revision]; an existing path wins. The result shows the shape k of every matrix
-    by block and kind, and medians by kind. JSON and CSV hold all numbers of every tensor. Where a
-    tensor holds several matrices (fused q, k, v; gate and up; stacked experts) the whole and each
-    matrix are fitted. FP8 and MXFP4 codes are multiplied by their scales on the way; of a LoRA
-    adapter the products B A are fitted too. With --per head or --per expert, heads or experts are
-    compared with each other, in standard errors.
+    MODEL is a safetensors file, a directory, a model on the Hub as org/name[@revision] or
+    hf://org/name[@revision], or a .wghist file from 'weightgauge scan'; an existing path wins.
+    The result shows the shape k of every matrix by block and kind, and medians by kind. JSON and
+    CSV hold all numbers of every tensor. Where a tensor holds several matrices (fused q, k, v; gate
+    and up; stacked experts) the whole and each matrix are fitted. FP8 and MXFP4 codes are
+    multiplied by their scales on the way; of a LoRA adapter the products B A are fitted too. With
+    --per head or --per expert, heads or experts are compared with each other, in standard errors.
 
     \b
     Examples:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,10 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weightgauge.architecture import Architecture
-    from weightgauge.checkpoint import Checkpoint
-    from weightgauge.survey import Survey
-
-_FIELDS = ("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "bytes", "storage")
 
 
 @click.command("ls", short_help="List the tensors of a checkpoint and what they are.")
@@ -37,79 +35,84 @@ def command(model: str, output: Output) -> None:
     """  # noqa: D301
     output.check(model)
 
-    from weightgauge.checkpoint import open_checkpoint
     from weightgauge.cli.progress import scan_progress
-    from weightgauge.survey import survey
 
     with scan_progress(quiet=output.quiet):
-        checkpoint = open_checkpoint(model)
-    known = survey(checkpoint)
-    rows = _rows(checkpoint, known)
-    totals = {
-        "tensors": len(rows),
-        "elements": sum(tensor.size for tensor in checkpoint.tensors),
-        "bytes": sum(tensor.nbytes for tensor in checkpoint.tensors),
-        "files": len(checkpoint.shards),
-    }
-    output.write(_text(checkpoint.model, rows, totals, known.architecture, output))
-    output.warn(*checkpoint.warnings, *known.warnings)
+        content = _content(model)
+    output.write(_text(content, output))
+    output.warn(*content.warnings)
 
 
-def _rows(checkpoint: Checkpoint, known: Survey) -> list[dict[str, Any]]:
-    return [
-        {
-            "tensor": tensor.name,
-            "kind": place.kind,
-            "block": place.block,
-            "tower": place.tower,
-            "expert": place.expert,
-            "dtype": tensor.dtype,
-            "shape": list(tensor.shape),
-            "bytes": tensor.nbytes,
-            "storage": known.storage.note(tensor.name) or None,
+class _Content(NamedTuple):
+    """What there is to show."""
+
+    model: str
+    rows: Sequence[dict[str, Any]]
+    files: int
+    architecture: Architecture
+    warnings: tuple[str, ...]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Sums over all tensors."""
+        return {
+            "tensors": len(self.rows),
+            "elements": sum(math.prod(row["shape"]) for row in self.rows),
+            "bytes": sum(row["bytes"] for row in self.rows),
+            "files": self.files,
         }
-        for tensor in checkpoint.tensors
-        for place in [known.places[tensor.name]]
-    ]
 
 
-def _text(
-    model: str,
-    rows: list[dict[str, Any]],
-    totals: dict[str, int],
-    architecture: Architecture,
-    output: Output,
-) -> str:
+def _content(model: str) -> _Content:
+    from weightgauge.scanning import ModelHistograms, is_histograms
+
+    if is_histograms(model):
+        kept = ModelHistograms.load(model)
+        return _Content(kept.model, kept.tensors, kept.files, kept.architecture, kept.warnings)
+    from weightgauge.checkpoint import open_checkpoint
+    from weightgauge.scanning.inventory import inventory
+    from weightgauge.survey import survey
+
+    checkpoint = open_checkpoint(model)
+    known = survey(checkpoint)
+    return _Content(
+        checkpoint.model,
+        inventory(checkpoint, known),
+        len(checkpoint.shards),
+        known.architecture,
+        (*checkpoint.warnings, *known.warnings),
+    )
+
+
+def _text(content: _Content, output: Output) -> str:
     from weightgauge.cli.data import csv_text, json_text
+    from weightgauge.scanning.inventory import FIELDS
 
     if output.format == "csv":
-        return csv_text(_FIELDS, rows)
+        return csv_text(FIELDS, content.rows)
     if output.format == "json":
         from weightgauge import __version__
 
-        head = {"schema_version": 1, "weightgauge": __version__, "model": model}
-        facts = {"architecture": architecture.to_dict()}
-        return json_text({**head, **facts, "tensors": rows, "totals": totals})
-    return _human(model, rows, totals, architecture, output)
+        head = {"schema_version": 1, "weightgauge": __version__, "model": content.model}
+        facts = {"architecture": content.architecture.to_dict()}
+        tables = {"tensors": list(content.rows), "totals": content.totals}
+        return json_text({**head, **facts, **tables})
+    return _human(content, output)
 
 
-def _human(
-    model: str,
-    rows: list[dict[str, Any]],
-    totals: dict[str, int],
-    architecture: Architecture,
-    output: Output,
-) -> str:
+def _human(content: _Content, output: Output) -> str:
     from weightgauge.cli.architecture_view import architecture_lines
     from weightgauge.cli.data import shape_text
     from weightgauge.cli.page import Column
     from weightgauge.errors import printable
+    from weightgauge.scanning.inventory import FIELDS
 
+    rows, totals = content.rows, content.totals
     # Towers, experts and odd storage are shown where there are any.
     optional = ("tower", "expert", "storage")
     fields = [
         field
-        for field in _FIELDS
+        for field in FIELDS
         if field not in optional or any(row[field] is not None for row in rows)
     ]
     spelled: dict[str, Callable[[Any], str]] = {
@@ -123,13 +126,13 @@ def _human(
         return "" if value is None else spelled.get(field, str)(value)
 
     page = output.page()
-    page.heading(printable(model, limit=1000))
+    page.heading(printable(content.model, limit=1000))
     page.table(
         [Column(field, right=field in ("block", "expert", "bytes")) for field in fields],
         [[cell(row, field) for field in fields] for row in rows],
     )
     page.line("")
-    for line in architecture_lines(architecture):
+    for line in architecture_lines(content.architecture):
         page.prose(line)
     files = "1 file" if totals["files"] == 1 else f"{totals['files']:,} files"
     page.line(

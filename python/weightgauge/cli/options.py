@@ -13,6 +13,58 @@ from weightgauge.cli.output import FORMATS, Output, choose_format
 model_argument = click.argument("model", metavar="MODEL")
 
 
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose tensors: `include` and `exclude`, tuples of patterns."""
+    for option in (
+        click.option(
+            "--exclude",
+            metavar="GLOB",
+            multiple=True,
+            help="No tensors whose name matches; may be given more than once.",
+        ),
+        click.option(
+            "--include",
+            metavar="GLOB",
+            multiple=True,
+            help="Only tensors whose name matches; may be given more than once.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of how weights are read: `threads` and `io`."""
+    for option in (
+        click.option(
+            "--io",
+            type=click.Choice(["mmap", "pread"]),
+            default="mmap",
+            show_default=True,
+            help="How files are read; pread suits network file systems.",
+        ),
+        click.option(
+            "--threads",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="Most threads to use. Default: all that this process may use.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option of what a slice is: `per`."""
+    return click.option(
+        "--per",
+        type=click.Choice(["tensor", "head", "expert"]),
+        default="tensor",
+        show_default=True,
+        help="What one fit is made of; head: q, k, v and o by attention head.",
+    )(command)
+
+
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the result's form and place; the command gets one `output`."""
 

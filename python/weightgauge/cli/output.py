@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
@@ -97,11 +98,27 @@ class Output:
             return
         from weightgauge.files import write_atomically
 
+        data = text.encode("utf-8", "backslashreplace")
+        self.save(lambda target: write_atomically(target, data, force=self.force))
+
+    def save(self, writer: Callable[[str], None]) -> None:
+        """Let a function write the file; a link keeps pointing to where it does.
+
+        Parameters
+        ----------
+        writer : callable
+            Gets the path to write to.
+
+        Raises
+        ------
+        OutputExistsError, OutputError
+            See `check`; or the disk is full. What was there before is as it was.
+        """
+        if self.path is None:
+            raise ValueError("there is no file to write")
         self.check()
-        # A link keeps pointing to where it does; what it points to is replaced.
-        target = os.path.realpath(self.path)
         try:
-            write_atomically(target, text.encode("utf-8", "backslashreplace"), force=self.force)
+            writer(os.path.realpath(self.path))
         except OutputExistsError:
             raise
         except OSError as error:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.components import Component
 from weightgauge.errors import printable
+from weightgauge.formats import ITEM_BYTES
 from weightgauge.layouts.layout import Cut, Layout, NotCut, cuts
 from weightgauge.layouts.subject import Subject
 from weightgauge.layouts.table import HEAD_RULES, layout_of, may_be_fused
-from weightgauge.scan_plan import ITEM_BYTES
 
 if TYPE_CHECKING:
     from weightgauge.architecture import Architecture

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from weightgauge.formats import ITEM_BYTES
 from weightgauge.storage.stored import Numbers, Product, ScaledCodes
 
 if TYPE_CHECKING:
@@ -13,21 +14,6 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint, TensorInfo
     from weightgauge.layouts import Cut
     from weightgauge.storage import Stored
-
-# Element format of safetensors -> bytes of one stored item (F4 stores two elements in a byte).
-ITEM_BYTES = {
-    "F64": 8,
-    "F32": 4,
-    "F16": 2,
-    "BF16": 2,
-    "F8_E4M3": 1,
-    "F8_E5M2": 1,
-    "F8_E4M3FNUZ": 1,
-    "F8_E5M2FNUZ": 1,
-    "F8_E8M0": 1,
-    "F4": 1,
-}
-
 
 _CoreSlice = tuple[
     int, str, int, Sequence[tuple[int, int]], "_core.BlockScale | _core.LowRank | None"

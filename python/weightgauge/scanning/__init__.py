@@ -1,0 +1,19 @@
+"""From models to measured slices: weights are counted here, or counts that were saved are read."""
+
+from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured, slices_of_checkpoint
+from weightgauge.scanning.fit_options import FitOptions
+from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice
+from weightgauge.scanning.opening import Subject, is_histograms, open_slices, scan
+
+__all__ = [
+    "CheckpointSlices",
+    "FitOptions",
+    "Measured",
+    "ModelHistograms",
+    "SavedSlice",
+    "Subject",
+    "is_histograms",
+    "open_slices",
+    "scan",
+    "slices_of_checkpoint",
+]

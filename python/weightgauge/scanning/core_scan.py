@@ -1,0 +1,194 @@
+"""Slices of a checkpoint to the core, and what it found back to fits."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from weightgauge.errors import CheckpointError, FileChangedError, printable
+from weightgauge.formats import ITEM_BYTES
+from weightgauge.histogram import MagnitudeHistogram
+from weightgauge.options import scan_options
+from weightgauge.scanning.plan import ScanPlan
+from weightgauge.threads import resolve_threads
+from weightgauge.weibull import WeibullFit, fit_of_result, rescaled, unfitted
+
+if TYPE_CHECKING:
+    from weightgauge import _core
+    from weightgauge.checkpoint import Checkpoint, ShardFile, TensorInfo
+    from weightgauge.layouts import Cut, Slice
+    from weightgauge.scanning.fit_options import FitOptions
+    from weightgauge.storage import Stored
+
+_NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
+
+
+class Counted(NamedTuple):
+    """What a scan found of one slice.
+
+    Attributes
+    ----------
+    fit : WeibullFit
+        Its fit; one without numbers for a format that is not counted.
+    histogram : MagnitudeHistogram or None
+        Its counts, where they were asked for and there are any.
+    scale : float
+        What the histogram's magnitudes are still to be multiplied with.
+    """
+
+    fit: WeibullFit
+    histogram: MagnitudeHistogram | None = None
+    scale: float = 1.0
+
+
+def scan_slices(
+    checkpoint: Checkpoint,
+    slices: Sequence[Slice],
+    options: FitOptions,
+    *,
+    keep_histograms: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Counted]:
+    """Count and fit slices, all in one parallel pass over the files.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        From `open_checkpoint`.
+    slices : sequence of Slice
+        Tensors of that checkpoint, or pieces of them, in any order, of any dtype.
+    options : FitOptions
+        How to fit and read.
+    keep_histograms : bool
+        Whether to return the counts as well.
+    progress : callable, optional
+        Called as progress(bytes_done, bytes_total), about twenty times a second and once at the
+        end, by the calling thread. An exception that it raises ends the scan.
+
+    Returns
+    -------
+    list of Counted
+        One per slice. Integers get the status ``not_applicable``.
+
+    Raises
+    ------
+    FileChangedError
+        A file is not, or no longer, the one whose header was read.
+    CheckpointError
+        The operating system could not read a file.
+    """
+    plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
+    places = [None if _unread(item) else plan.add(*_addressed(item)) for item in slices]
+    results = _scanned(checkpoint, plan, options, keep_histograms, progress)
+    found = []
+    for item, place in zip(slices, places, strict=True):
+        if place is None:
+            found.append(Counted(_without_scan(item, options)))
+            continue
+        result = results[place.result]
+        fit = fit_of_result(result, trim=options.trim, protocol=options.protocol)
+        scale = 1.0 if place.scale is None else _single(results[place.scale])
+        if scale != 1.0:
+            fit = rescaled(fit, scale)
+        counts = MagnitudeHistogram(result.histogram) if keep_histograms else None
+        found.append(Counted(fit, counts, scale))
+    return found
+
+
+def stored_bytes(slices: Sequence[Slice], checkpoint: Checkpoint) -> int:
+    """Bytes that a scan of these slices reads."""
+    plan = ScanPlan(checkpoint, scales_apart=True)
+    for item in slices:
+        if not _unread(item):
+            plan.add(*_addressed(item))
+    return plan.nbytes
+
+
+def _addressed(item: Slice) -> tuple[TensorInfo, Cut | None, Stored | None]:
+    return item.tensor, item.cut, item.stored
+
+
+def _single(result: _core.SliceResult) -> float:
+    """Magnitude of the one number that was counted."""
+    if result.n == 1:
+        return result.max
+    return 0.0 if result.zeros else math.nan
+
+
+def _scanned(
+    checkpoint: Checkpoint,
+    plan: ScanPlan,
+    options: FitOptions,
+    keep_histograms: bool,
+    progress: Callable[[int, int], None] | None,
+) -> list[_core.SliceResult]:
+    from weightgauge import _core
+
+    total = plan.nbytes
+    try:
+        results = _core.scan_files(
+            [_file_spec(checkpoint.shards[shard]) for shard in plan.shards],
+            plan.slices,
+            io=options.io,
+            progress=None if progress is None else (lambda done: progress(done, total)),
+            options=scan_options(
+                trim=options.trim,
+                protocol=options.protocol,
+                exact=options.exact,
+                keep_histogram=keep_histograms,
+                threads=resolve_threads(options.threads),
+            ),
+        )
+    except _core.FileChanged as error:
+        path, what = error.args
+        raise FileChangedError(
+            f"{_known_name(checkpoint, path)}: {what} since it was opened"
+        ) from error
+    except _core.ReadFailed as error:
+        path, _code, what = error.args
+        raise CheckpointError(
+            f"cannot be read: {what}", path=_known_name(checkpoint, path)
+        ) from error
+    if progress is not None:
+        progress(total, total)
+    return results
+
+
+def _unread(item: Slice) -> bool:
+    """Whether a slice has a format that is not counted."""
+    return item.stored is None and item.tensor.dtype not in ITEM_BYTES
+
+
+def _without_scan(item: Slice, options: FitOptions) -> WeibullFit:
+    dtype = item.tensor.dtype
+    if dtype in _NO_DECODER:
+        status, reason = "unsupported_dtype", f"{dtype} has no decoder here"
+    else:
+        status, reason = "not_applicable", f"{dtype} holds no floating-point weights"
+    return unfitted(
+        status, reason, trim=options.trim, protocol=options.protocol, exact=options.exact
+    )
+
+
+def _file_spec(shard: ShardFile) -> tuple[bytes, tuple[int, int, int, int, int]]:
+    identity = shard.identity
+    return (
+        os.fsencode(shard.path),  # a name on disk need not be UTF-8
+        (
+            identity.device,
+            identity.inode,
+            identity.size,
+            identity.mtime_ns,
+            identity.ctime_ns,
+        ),
+    )
+
+
+def _known_name(checkpoint: Checkpoint, raw: bytes) -> str:
+    path = os.fsdecode(raw)
+    for shard in checkpoint.shards:
+        if shard.path == path:
+            return printable(shard.name)
+    return printable(path)

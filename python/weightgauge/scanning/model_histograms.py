@@ -1,0 +1,225 @@
+"""The histograms of a whole model: everything about its distributions, without its weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from weightgauge.architecture import Architecture
+from weightgauge.errors import NeedsWeightsError, printable
+from weightgauge.histogram import MagnitudeHistogram
+from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured
+from weightgauge.scanning.fit_options import FitOptions
+from weightgauge.scanning.packed_histogram import PackedHistogram, pack, unpack
+from weightgauge.slice_fit import SliceFit, refitted
+from weightgauge.tensor_choice import choose
+from weightgauge.weibull import WeibullFit, rescaled
+
+_STANDARD = FitOptions()
+
+
+class SavedSlice(NamedTuple):
+    """One slice without its weights.
+
+    Attributes
+    ----------
+    identity : SliceFit
+        What it is, and its fit with the standard options.
+    note, missing : str
+        As in `weightgauge.scanning.Measured`.
+    packed : PackedHistogram or None
+        Its counts; None for what is not counted.
+    scale : float
+        What the histogram's magnitudes are still to be multiplied with.
+    """
+
+    identity: SliceFit
+    note: str
+    missing: str
+    packed: PackedHistogram | None
+    scale: float
+
+
+@dataclass(frozen=True, repr=False)
+class ModelHistograms:
+    """The magnitude histogram of every slice of a model.
+
+    Made by `weightgauge.scan` or `ModelHistograms.load`. Whatever takes a model takes this in its
+    place.
+
+    Attributes
+    ----------
+    model : str
+        What was scanned.
+    per : {"tensor", "head", "expert"}
+        What one slice is.
+    slices : tuple of SavedSlice
+        In the order in which they were stored.
+    tensors : tuple of dict
+        What `weightgauge ls` tells of each tensor.
+    files : int
+        How many files the weights lie in.
+    architecture : Architecture
+        Heads, experts and other facts about each tower.
+    warnings : tuple of str
+        What was odd about the checkpoint.
+    """
+
+    model: str
+    per: str
+    slices: tuple[SavedSlice, ...]
+    tensors: tuple[dict[str, Any], ...]
+    files: int = 1
+    architecture: Architecture = field(default_factory=Architecture)
+    warnings: tuple[str, ...] = ()
+
+    def measure(
+        self,
+        options: FitOptions,
+        *,
+        histograms: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[Measured]:
+        """Fit all slices from their counts; see `CheckpointSlices.measure`.
+
+        Raises
+        ------
+        NeedsWeightsError
+            If exact fits of binned histograms are asked for.
+        """
+        del progress  # it takes no time worth showing
+        if options.exact and any(self._binned(item) for item in self.slices):
+            raise NeedsWeightsError(
+                f"{printable(self.model)}: large F32 and F64 tensors were counted in fine bins; "
+                "exact fits need the weights"
+            )
+        for item in self.slices:
+            counts = None if item.packed is None else MagnitudeHistogram(unpack(item.packed))
+            found = _fitted(item, counts, options)
+            fit = item.identity
+            if found is not None:
+                fit = refitted(fit, found, missing=item.missing, note=item.note)
+            yield Measured(fit, counts if histograms else None, item.scale, item.note, item.missing)
+
+    def only(
+        self, *, include: str | Sequence[str] | None, exclude: str | Sequence[str] | None, per: str
+    ) -> ModelHistograms:
+        """Return a part of it, as `weightgauge.fit` would choose.
+
+        Raises
+        ------
+        NeedsWeightsError
+            If slices of another size are asked for than were counted.
+        NothingSelectedError
+            If `include` and `exclude` leave no tensor.
+        """
+        if per != self.per:
+            raise NeedsWeightsError(
+                f"{printable(self.model)}: the histograms are those per {self.per}; "
+                f"those per {per} need the weights"
+            )
+        named = [
+            _Named(name) for name in dict.fromkeys(each.identity.tensor for each in self.slices)
+        ]
+        chosen, unmatched = choose(named, include=include, exclude=exclude)
+        names = {each.name for each in chosen}
+        return replace(
+            self,
+            slices=tuple(item for item in self.slices if item.identity.tensor in names),
+            tensors=tuple(row for row in self.tensors if row["tensor"] in names),
+            warnings=(*self.warnings, *unmatched),
+        )
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write everything to one file, by custom named ``.wghist``.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to. An existing file is replaced only with `force`, and never half-written.
+
+        Raises
+        ------
+        OutputExistsError
+            The file exists and `force` was not given.
+        """
+        from weightgauge.scanning.histograms_file import write_histograms
+
+        write_histograms(self, path, force=force)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ModelHistograms:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        HistogramFileError
+            The file is something else, or damaged.
+        """
+        from weightgauge.scanning.histograms_file import read_histograms
+
+        return read_histograms(path)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the counts take."""
+        return sum(item.packed.nbytes for item in self.slices if item.packed is not None)
+
+    def __repr__(self) -> str:
+        """Show how much was counted."""
+        return (
+            f"<ModelHistograms '{printable(self.model)}': {len(self.slices):,} slices per "
+            f"{self.per}, {self.nbytes:,} bytes>"
+        )
+
+    @staticmethod
+    def _binned(item: SavedSlice) -> bool:
+        return item.packed is not None and item.packed.dropped_bits > 0
+
+
+class _Named(NamedTuple):
+    name: str
+
+
+def kept_histograms(
+    subject: CheckpointSlices,
+    tensors: Sequence[dict[str, Any]],
+    *,
+    threads: int | None,
+    io: str,
+    progress: Callable[[int, int], None] | None,
+) -> ModelHistograms:
+    """Count a checkpoint and keep the counts."""
+    options = FitOptions(threads=threads, io=io)
+    slices = []
+    for each in subject.measure(options, histograms=True, progress=progress):
+        packed = None if each.histogram is None else pack(each.histogram._core)
+        slices.append(SavedSlice(each.fit, each.note, each.missing, packed, each.scale))
+    return ModelHistograms(
+        model=subject.model,
+        per=subject.per,
+        slices=tuple(slices),
+        tensors=tuple(tensors),
+        files=len(subject.checkpoint.shards),
+        architecture=subject.architecture,
+        warnings=subject.warnings,
+    )
+
+
+def _fitted(
+    item: SavedSlice, counts: MagnitudeHistogram | None, options: FitOptions
+) -> WeibullFit | None:
+    """Fit the counts; None where the fit that was saved is the one that is asked for."""
+    if counts is None:
+        return None
+    standard = (options.trim, options.protocol) == (_STANDARD.trim, _STANDARD.protocol)
+    if standard and not counts.exact:
+        return None  # the scan may have looked into bins that are too coarse
+    fit = counts.fit(trim=options.trim, protocol=options.protocol)
+    if item.scale == 1.0:
+        return fit
+    if options.protocol == "paper":  # its bins are those of the scaled values
+        return counts.scaled(item.scale).fit(trim=options.trim, protocol="paper")
+    return rescaled(fit, item.scale)

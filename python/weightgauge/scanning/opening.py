@@ -1,0 +1,119 @@
+"""From what a user calls a model to what there is to measure of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from weightgauge.checkpoint import open_checkpoint
+from weightgauge.options import IO_MODES, PER, check_choice
+from weightgauge.scanning.checkpoint_slices import CheckpointSlices, slices_of_checkpoint
+from weightgauge.scanning.histograms_file import ENDING
+from weightgauge.scanning.inventory import inventory
+from weightgauge.scanning.model_histograms import ModelHistograms, kept_histograms
+from weightgauge.threads import resolve_threads
+
+Subject = CheckpointSlices | ModelHistograms
+"""Something whose slices can be measured."""
+
+
+def open_slices(
+    model: str | os.PathLike[str] | ModelHistograms,
+    *,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    per: str = "tensor",
+) -> Subject:
+    """Find out what there is to measure; no weight is read yet.
+
+    Parameters
+    ----------
+    model : str, os.PathLike or ModelHistograms
+        A safetensors file, a directory, a model on the Hub, a file of histograms (by its ending,
+        ``.wghist``), or histograms.
+    include, exclude, per
+        As for `weightgauge.fit`.
+
+    Returns
+    -------
+    CheckpointSlices or ModelHistograms
+
+    Raises
+    ------
+    CheckpointError, ModelNotFoundError, HubError, HistogramFileError
+        If it cannot be read.
+    NeedsWeightsError
+        If a file of histograms has others than `per` asks for.
+    NothingSelectedError
+        If `include` and `exclude` leave no tensor.
+    ValueError
+        If `per` is none of its choices.
+    """
+    check_choice("per", per, PER)
+    if not isinstance(model, ModelHistograms) and is_histograms(model):
+        model = ModelHistograms.load(model)
+    if isinstance(model, ModelHistograms):
+        return model.only(include=include, exclude=exclude, per=per)
+    return slices_of_checkpoint(open_checkpoint(model), include=include, exclude=exclude, per=per)
+
+
+def is_histograms(model: str | os.PathLike[str]) -> bool:
+    """Whether a model is a file of histograms, by the ending of its name."""
+    return os.fspath(model).lower().endswith(ENDING) and not os.path.isdir(model)
+
+
+def scan(
+    model: str | os.PathLike[str] | ModelHistograms,
+    *,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    per: str = "tensor",
+    threads: int | None = None,
+    io: str = "mmap",
+    progress: Callable[[int, int], None] | None = None,
+) -> ModelHistograms:
+    """Count the magnitudes of every tensor of a model, and keep the counts.
+
+    What comes out takes the place of the model everywhere: fits, diagnoses and comparisons give the
+    same numbers without the weights. 16-bit weights shrink to about a thousandth, large F32
+    matrices to a few per cent.
+
+    Parameters
+    ----------
+    model : str or os.PathLike
+        As for `weightgauge.fit`.
+    include, exclude, per, threads, io, progress
+        As for `weightgauge.fit`.
+
+    Returns
+    -------
+    ModelHistograms
+        To use in place of the model, or to `save`.
+
+    Raises
+    ------
+    CheckpointError, ModelNotFoundError, HubError, FileChangedError
+        As for `weightgauge.fit`.
+    NothingSelectedError, ValueError
+        As for `weightgauge.fit`.
+
+    Examples
+    --------
+    >>> import weightgauge as wg
+    >>> from weightgauge import demo
+    >>> kept = wg.scan(demo.paths()["step-0"])
+    >>> wg.fit(kept).to_dicts() == wg.fit(demo.paths()["step-0"]).to_dicts()
+    True
+    """
+    check_choice("io", io, IO_MODES)
+    resolve_threads(threads)
+    subject = open_slices(model, include=include, exclude=exclude, per=per)
+    if isinstance(subject, ModelHistograms):
+        return subject
+    return kept_histograms(
+        subject,
+        inventory(subject.checkpoint, subject.survey, subject.chosen),
+        threads=threads,
+        io=io,
+        progress=progress,
+    )

@@ -1,0 +1,365 @@
+"""Saved counts of a model in place of its weights: the same numbers, or clear errors."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+import weightgauge as wg
+from samples import FORMATS
+from weightgauge import demo
+from weightgauge.cli import main
+from weightgauge.errors import HistogramFileError, NeedsWeightsError, OutputExistsError
+from weightgauge.tensor_choice import NothingSelectedError
+
+LARGE = (400, 400)  # beyond what is counted magnitude by magnitude
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)), prog_name="weightgauge")
+
+
+def stored(shape, spelling, seed=0, scale=0.02):
+    values = np.random.default_rng(seed).normal(0.0, scale, shape).astype(FORMATS[spelling])
+    return spelling, shape, values.tobytes()
+
+
+@pytest.fixture(scope="module")
+def mixture(tmp_path_factory, write_checkpoint):
+    """One checkpoint with all that a slice can be."""
+    directory = tmp_path_factory.mktemp("mixture")
+    layer = "model.layers.{}.{}.weight".format
+    tensors = {
+        layer(0, "self_attn.qkv_proj"): stored((96, 32), "BF16", 1),
+        layer(0, "self_attn.o_proj"): stored((32, 32), "F16", 2),
+        layer(0, "mlp.up_proj"): stored(LARGE, "F32", 3),
+        layer(0, "mlp.down_proj"): stored(LARGE, "F64", 4),
+        layer(1, "self_attn.q_proj"): stored((64, 64), "F8_E4M3", 5, 1.0),
+        layer(1, "self_attn.q_proj") + "_scale": ("F32", (), np.float32(0.013).tobytes()),
+        layer(1, "self_attn.k_proj"): stored((64, 64), "F8_E4M3", 6, 1.0),
+        layer(1, "self_attn.k_proj") + "_scale": ("F32", (), np.float32(math.inf).tobytes()),
+        layer(1, "mlp.up_proj"): stored((256, 256), "F8_E4M3", 7, 1.0),
+        layer(1, "mlp.up_proj") + "_scale_inv": stored((2, 2), "F32", 8, 1.0),
+        "model.norm.weight": ("F32", (64,), np.ones(64, np.float32).tobytes()),
+        "model.zeros.weight": ("BF16", (64, 64), bytes(2 * 64 * 64)),
+        "model.nothing.weight": ("F32", (0, 4), b""),
+        "model.ids": ("I64", (5,), bytes(40)),
+        "model.packed": ("F6_E2M3", (8, 4), bytes(24)),
+        # So close together that bins are not enough: the scan looks at the weights themselves.
+        "model.narrow.weight": (
+            "F32",
+            LARGE,
+            (1 + np.random.default_rng(9).normal(0, 1e-5, LARGE)).astype(np.float32).tobytes(),
+        ),
+    }
+    path = write_checkpoint(directory / "model.safetensors", tensors)
+    config = {"model_type": "phi3", "num_attention_heads": 4, "hidden_size": 32}
+    (directory / "config.json").write_text(json.dumps(config))
+    return path.parent
+
+
+def same(one, other):
+    """Compare everything but what the model is called, NaN being NaN."""
+    return json.dumps({**one.to_dict(), "model": ""}) == json.dumps(
+        {**other.to_dict(), "model": ""}
+    )
+
+
+@pytest.mark.parametrize("trim", ["mid_80", "mid_90", "full"])
+def test_fits_are_the_same(mixture, tmp_path, trim):
+    wg.scan(mixture).save(tmp_path / "kept.wghist")
+    from_counts = wg.fit(tmp_path / "kept.wghist", trim=trim)
+    from_weights = wg.fit(mixture, trim=trim)
+    if trim == "mid_80":
+        assert same(from_counts, from_weights)
+    for kept, fresh in zip(from_counts.slices, from_weights.slices, strict=True):
+        if trim != "mid_80" and kept.tensor == "model.narrow.weight":
+            assert kept.status == "degenerate" and "too close together" in kept.reason
+        else:
+            assert kept.to_dict() == fresh.to_dict()
+
+
+def test_fits_by_the_published_protocol_are_the_same(mixture):
+    from_counts = wg.fit(wg.scan(mixture), protocol="paper")
+    for kept, fresh in zip(
+        from_counts.slices, wg.fit(mixture, protocol="paper").slices, strict=True
+    ):
+        if kept.dtype in ("F32", "F64") and kept.shape == LARGE:
+            if kept.tensor != "model.narrow.weight":
+                # One element in 500 lies in another of the 1,024 bins than its fine bin's mean.
+                assert kept.k == pytest.approx(fresh.k, rel=1e-3)
+        elif fresh.fitted and fresh.decoded:
+            assert (kept.k, kept.lam) == pytest.approx((fresh.k, fresh.lam), rel=1e-6)
+        else:
+            assert kept.to_dict() == fresh.to_dict()
+
+
+@pytest.mark.parametrize("per", ["head", "expert"])
+def test_heads_and_experts_are_kept_as_asked_for(mixture, tmp_path, per):
+    kept = wg.scan(mixture, per=per)
+    assert same(wg.fit(kept, per=per), wg.fit(mixture, per=per))
+    with pytest.raises(NeedsWeightsError, match=f"those per {per}"):
+        wg.fit(kept)
+
+
+def test_what_is_known_of_the_model_is_kept(mixture, tmp_path):
+    path = tmp_path / "kept.wghist"
+    wg.scan(mixture).save(path)
+    kept = wg.ModelHistograms.load(path)
+    fresh = wg.fit(mixture)
+    assert kept.architecture.to_dict() == fresh.architecture.to_dict()
+    assert kept.warnings == fresh.warnings
+    assert kept.model == str(mixture) and "16 slices" not in repr(kept)
+    by_ls = [json.loads(run("ls", source, "--json").stdout) for source in (path, mixture)]
+    assert by_ls[0] == by_ls[1]
+
+
+def test_patterns_choose_among_what_was_kept(mixture):
+    kept = wg.scan(mixture)
+    assert same(wg.fit(kept, include="*mlp*"), wg.fit(mixture, include="*mlp*"))
+    assert wg.fit(kept, exclude="*nosuch*").warnings[-1].endswith("matches no tensor")
+    with pytest.raises(NothingSelectedError):
+        wg.fit(kept, include="*nosuch*")
+
+
+def test_counts_chosen_at_the_scan_are_all_there_is(mixture):
+    kept = wg.scan(mixture, include="*self_attn*")
+    assert {item.tensor for item in wg.fit(kept).slices} == {
+        item.tensor for item in wg.fit(mixture, include="*self_attn*").slices
+    }
+
+
+def test_exact_fits_of_bins_need_the_weights(mixture):
+    with pytest.raises(NeedsWeightsError, match="exact fits need the weights"):
+        wg.fit(wg.scan(mixture), exact=True)
+    sixteen_bits = wg.scan(demo.paths()["step-last"])
+    assert wg.fit(sixteen_bits, exact=True).slices == wg.fit(demo.paths()["step-last"]).slices
+
+
+def test_16_bit_weights_shrink(tmp_path, write_checkpoint):
+    weights = stored((2048, 2048), "BF16")
+    model = write_checkpoint(tmp_path / "m.safetensors", {"h.0.mlp.c_fc.weight": weights})
+    wg.scan(model).save(tmp_path / "m.wghist")
+    # About 2,500 magnitudes at three bytes each, beside 8 MB.
+    assert (tmp_path / "m.wghist").stat().st_size < 20_000
+
+
+def test_a_scan_of_a_scan_is_itself(mixture, tmp_path):
+    kept = wg.scan(mixture)
+    kept.save(tmp_path / "a.wghist")
+    again = wg.scan(tmp_path / "a.wghist")
+    assert same(wg.fit(again), wg.fit(kept)) and again.nbytes == kept.nbytes
+
+
+def test_progress_is_told_in_bytes_of_weights(mixture):
+    calls = []
+    wg.scan(mixture, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1][0] == calls[-1][1] > 2_500_000
+    assert calls == sorted(calls)
+
+
+def test_small_batches_give_the_same(mixture, monkeypatch):
+    whole = wg.scan(mixture)
+    monkeypatch.setattr("weightgauge.scanning.checkpoint_slices._BATCH_BYTES", 1)
+    calls = []
+    parts = wg.scan(mixture, progress=lambda done, total: calls.append((done, total)))
+    assert same(wg.fit(parts), wg.fit(whole))
+    assert calls[-1][0] == calls[-1][1] and calls == sorted(calls)
+
+
+# -- files
+
+
+def test_existing_files_are_left_alone(mixture, tmp_path):
+    path = tmp_path / "kept.wghist"
+    path.write_bytes(b"precious")
+    with pytest.raises(OutputExistsError):
+        wg.scan(mixture).save(path)
+    assert path.read_bytes() == b"precious"
+    wg.scan(mixture).save(path, force=True)
+    assert len(wg.ModelHistograms.load(path).slices) > 10
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        (b"", "cannot be read"),
+        (b"\x00" * 100, "cannot be read"),
+        (b"PK\x03\x04" * 50, "cannot be read"),
+    ],
+)
+def test_what_is_no_such_file(tmp_path, content, message):
+    path = tmp_path / "a.wghist"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(HistogramFileError, match=message):
+        wg.fit(path)
+    result = run("fit", path)
+    assert result.exit_code == 1 and "hint: 'weightgauge scan" in result.stderr
+
+
+def test_weights_are_not_taken_for_counts(tmp_path):
+    path = tmp_path / "a.wghist"
+    save_file({"w": np.ones((3, 3), np.float32)}, path)
+    with pytest.raises(HistogramFileError, match="no histograms of a model"):
+        wg.fit(path)
+
+
+def test_a_single_histogram_is_not_taken_for_those_of_a_model(tmp_path):
+    path = tmp_path / "a.wghist"
+    wg.magnitude_histogram([1.0, 2.0]).save(path)
+    with pytest.raises(HistogramFileError, match="no histograms of a model"):
+        wg.fit(path)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory, write_checkpoint):
+    """Tensors and metadata of a small file of histograms."""
+    directory = tmp_path_factory.mktemp("parts")
+    tensors = {
+        "model.layers.0.self_attn.q_proj.weight": stored((8, 8), "BF16"),
+        "model.ids": ("I64", (5,), bytes(40)),
+    }
+    wg.scan(write_checkpoint(directory / "m.safetensors", tensors)).save(directory / "m.wghist")
+    with safe_open(directory / "m.wghist", "np") as file:
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return directory, arrays, dict(file.metadata())
+
+
+def assert_refused(parts, *, arrays=None, description=None, **metadata):
+    directory, good, told = parts
+    told = {**told, **metadata}
+    if description is not None:
+        told["description"] = description
+    save_file({**good, **(arrays or {})}, directory / "bad.wghist", metadata=told)
+    with pytest.raises(HistogramFileError) as caught:
+        wg.ModelHistograms.load(directory / "bad.wghist")
+    assert "bad.wghist" in str(caught.value) and len(str(caught.value)) < 2_000
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"0.steps": np.zeros(3, np.uint8)},
+        {"0.steps": np.ones(3, np.float32)},
+        {"0.steps": np.full(64, 2**63, np.uint64)},
+        {"0.counts": np.ones(1, np.uint8)},
+        {"0.counts": np.ones((2, 2), np.uint8)},
+        {"totals": np.zeros((2, 4), np.uint64)},
+        {"totals": np.zeros((1, 5), np.uint64)},
+        {"totals": np.zeros((3, 5), np.uint64)},
+        {"totals": np.full((2, 5), 2**64 - 1, np.uint64)},
+        {"totals": np.zeros((2, 5), np.int32)},
+    ],
+)
+def test_damaged_counts(parts, arrays):
+    assert_refused(parts, arrays=arrays)
+
+
+def test_other_versions(parts):
+    assert_refused(parts, version="2")
+    assert_refused(parts, format="weightgauge.histogram")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "null", "{", "[" * 100_000, '{"slices": 3}', '{"a": 1, "a": 2}', '{"per": NaN}'],
+)
+def test_damaged_descriptions(parts, text):
+    assert_refused(parts, description=text)
+
+
+def places(value, path=()):
+    """Every place of a JSON document."""
+    yield path
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*path, key))
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.sampled_from([-1, 3, 10**30, 1.5, -0.25, 1e300]),
+    st.text(max_size=5),
+    st.just([]),
+    st.just({}),
+    st.just([None]),
+)
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_any_other_value_is_refused_or_harmless(parts, data):
+    """One value of the description replaced: a clear error, or histograms that can be fitted."""
+    directory, arrays, metadata = parts
+    document = json.loads(metadata["description"])
+    path = data.draw(st.sampled_from(list(places(document))[1:]))
+    holder = document
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = data.draw(ODD)
+    told = {**metadata, "description": json.dumps(document)}
+    save_file(arrays, directory / "odd.wghist", metadata=told)
+    try:
+        kept = wg.ModelHistograms.load(directory / "odd.wghist")
+    except HistogramFileError as error:
+        assert "odd.wghist" in str(error)
+        return
+    if kept.per == "tensor":
+        json.dumps(wg.fit(kept).to_dict(), allow_nan=False)
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_any_damage_to_the_file_is_refused_or_harmless(parts, data):
+    directory = parts[0]
+    raw = bytearray((directory / "m.wghist").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    del raw[data.draw(st.integers(len(raw) // 2, len(raw))) :]
+    (directory / "broken.wghist").write_bytes(raw)
+    try:
+        kept = wg.ModelHistograms.load(directory / "broken.wghist")
+    except HistogramFileError:
+        return
+    if kept.per == "tensor" and kept.slices:
+        json.dumps(wg.fit(kept).to_dict(), allow_nan=False)
+
+
+# -- the command
+
+
+def test_the_command_keeps_counts(mixture, tmp_path):
+    path = tmp_path / "kept.wghist"
+    result = run("scan", mixture, "-o", path)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{path}: {path.stat().st_size:,} bytes for ")
+    assert run("fit", path, "--json").stdout == run("fit", mixture, "--json").stdout
+    assert run("scan", mixture, "-o", path).exit_code == 1
+    assert run("scan", mixture, "-o", path, "--force", "-q").output == ""
+
+
+@pytest.mark.parametrize("arguments", [["m"], ["m", "-o", "kept.json"], ["m", "-o", "-"]])
+def test_the_command_needs_a_file_of_that_name(arguments):
+    result = run("scan", *arguments)
+    assert result.exit_code == 2 and "--output" in result.stderr
+
+
+def test_published_medians_beside_saved_counts(tmp_path):
+    kept = tmp_path / "kept.wghist"
+    wg.scan(demo.paths()["step-last"]).save(kept)
+    first, second = (
+        json.loads(run("reproduce", "--model", source, "--json").stdout)["live"]
+        for source in (kept, demo.paths()["step-last"])
+    )
+    assert first == second
