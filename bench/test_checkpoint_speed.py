@@ -16,7 +16,7 @@ from weightgauge.components import Component
 from weightgauge.layouts import Slice
 from weightgauge.options import scan_options
 from weightgauge.scanning import FitOptions
-from weightgauge.scanning.core_scan import _file_spec, scan_slices
+from weightgauge.scanning.core_scan import file_specs, scan_slices
 from weightgauge.scanning.plan import ScanPlan
 from workloads import (
     ARRAY_BYTES,
@@ -69,7 +69,7 @@ def counting(path, io, threads):
     plan = ScanPlan(checkpoint, scales_apart=True)
     for tensor in checkpoint.tensors:
         plan.add(tensor, None, None)
-    files = [_file_spec(checkpoint.shards[shard]) for shard in plan.shards]
+    files = file_specs(checkpoint, plan)
     options = scan_options(threads=threads, fit=False)
     return lambda: _core.scan_files(files, plan.slices, io=io, progress=None, options=options)
 

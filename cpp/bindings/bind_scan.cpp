@@ -12,9 +12,8 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
-#include "core/block_scale.hpp"
+#include "bindings/file_slices.hpp"
 #include "core/errors.hpp"
-#include "core/low_rank.hpp"
 #include "core/scan.hpp"
 
 namespace py = pybind11;
@@ -22,30 +21,6 @@ namespace py = pybind11;
 namespace weightgauge::bindings {
 
 namespace {
-
-using Identity =
-    std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
-using FileSpec = std::tuple<std::string, Identity>;
-// file, dtype, offset in bytes, items
-using FileNumbers = std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>;
-struct BlockScaleSpec {
-  BlockGrid grid;
-  FileNumbers scales;
-};
-struct LowRankSpec {
-  std::uint64_t rows;
-  std::uint64_t rank;
-  std::uint64_t columns;
-  FileNumbers left;
-  FileNumbers right;
-  float factor;
-};
-using DecodingSpec = std::optional<std::variant<BlockScaleSpec, LowRankSpec>>;
-// file, dtype, offset in bytes, (extent, stride in bytes) of each dimension, decoding
-using FileSlice = std::tuple<std::size_t, std::string, std::uint64_t,
-                             std::vector<std::pair<std::uint64_t, std::int64_t>>, DecodingSpec>;
-using Sources = std::vector<std::unique_ptr<Source>>;
-using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 constexpr std::size_t most_chunk_bytes = std::size_t{16} << 20;
 
@@ -69,68 +44,13 @@ ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> pap
   return options;
 }
 
-// Python's signals and the caller's progress function have their turn while the workers run.
-std::function<void()> watcher(const Control& control, const Progress& progress) {
-  return [&control, &progress] {
-    const py::gil_scoped_acquire acquire;
-    if (PyErr_CheckSignals() != 0) {
-      throw py::error_already_set();
-    }
-    if (progress) {
-      (*progress)(control.bytes_done.load());
-    }
-  };
-}
-
-FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
-  const auto& [file, dtype_word, offset, items] = spec;
-  const Source& source = *sources.at(file);
-  const DType dtype = dtype_from_name(dtype_word);
-  const auto item = static_cast<std::int64_t>(item_bytes(dtype));
-  checked_view(dtype, offset, {{items, item}}, source.file()->size());
-  return {source, dtype, offset, items};
-}
-
-View view_from(const FileSlice& slice, const Sources& sources) {
-  const auto& [file, dtype_word, offset, pairs, spec] = slice;
-  std::vector<Dim> dims;
-  for (const auto& [extent, stride] : pairs) {
-    dims.push_back({extent, stride});
-  }
-  const DType dtype = dtype_from_name(dtype_word);
-  const std::uint64_t size = sources.at(file)->file()->size();
-  if (!spec) {
-    return checked_view(dtype, offset, dims, size);
-  }
-  if (const auto* scaled = std::get_if<BlockScaleSpec>(&*spec)) {
-    auto decoding = std::make_shared<BlockScale>(dtype, scaled->grid, size,
-                                                 numbers_from(scaled->scales, sources));
-    if (offset < scaled->grid.origin) {
-      throw std::invalid_argument("a slice begins before its matrix of codes");
-    }
-    return decoded_view(checked_view(dtype, offset, dims, decoding->end()), decoding);
-  }
-  const auto& product = std::get<LowRankSpec>(*spec);
-  auto decoding = std::make_shared<LowRank>(product.rows, product.rank, product.columns,
-                                            numbers_from(product.left, sources),
-                                            numbers_from(product.right, sources), product.factor);
-  // The items of a product are numbers, as far apart as bytes.
-  return decoded_view(checked_view(DType::f8_e8m0, offset, dims, decoding->items()), decoding);
-}
-
 std::vector<SliceResult> scan_files(const std::vector<FileSpec>& files,
                                     const std::vector<FileSlice>& slices, const std::string& io,
                                     const Progress& progress, const ScanOptions& options) {
   Control control;
   const std::function<void()> watch = watcher(control, progress);
   const py::gil_scoped_release release;
-  Sources sources;
-  for (const auto& [path, identity] : files) {
-    const auto& [device, inode, size, mtime, ctime] = identity;
-    sources.push_back(std::make_unique<Source>(path,
-                                               FileIdentity{device, inode, size, mtime, ctime},
-                                               io == "pread" ? Io::pread : Io::mmap));
-  }
+  const Sources sources = open_sources(files, io);
   std::vector<SliceSpec> specs;
   specs.reserve(slices.size());
   for (const FileSlice& slice : slices) {

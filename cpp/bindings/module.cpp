@@ -7,5 +7,6 @@ PYBIND11_MODULE(_core, module) {
   bind_histogram(module);
   bind_array(module);
   bind_scan(module);
+  bind_derived(module);
   bind_info(module);
 }

@@ -28,6 +28,9 @@ struct DecodingSpace {
   std::vector<float> row;
   std::vector<std::byte> kept_bytes;
   std::vector<std::byte> codes;
+  std::vector<double> left;  // numbers that are being combined
+  std::vector<double> right;
+  std::vector<double> whole;
 
   std::byte* value_storage() {
     values.resize(value_bytes / sizeof(std::uint64_t));

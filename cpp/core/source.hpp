@@ -44,8 +44,19 @@ class ReadBuffer {
     return reinterpret_cast<std::byte*>(storage_.data());
   }
   DecodingSpace& decoding_space() { return decoding_space_; }
+  // For what a decoding reads through another one, which uses the space above itself.
+  ReadBuffer& inner(std::size_t which) {
+    if (inner_.size() <= which) {
+      inner_.resize(which + 1);
+    }
+    if (inner_[which] == nullptr) {
+      inner_[which] = std::make_unique<ReadBuffer>();
+    }
+    return *inner_[which];
+  }
 
  private:
+  std::vector<std::unique_ptr<ReadBuffer>> inner_;
   std::vector<std::uint64_t> storage_;
   DecodingSpace decoding_space_;
 };

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from weightgauge import diagnosis, distributions, errors, reference
     from weightgauge.checkpoint import open_checkpoint
+    from weightgauge.diagnosis.model_diagnosis import Diagnosis, diagnose
     from weightgauge.histogram import MagnitudeHistogram, magnitude_histogram
     from weightgauge.model_fit import KindSummary, ModelFit, SliceFit, fit
     from weightgauge.quantile import quantiles
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Claim",
+    "Diagnosis",
     "KindSummary",
     "MagnitudeHistogram",
     "ModelFit",
@@ -39,6 +41,7 @@ __all__ = [
     "SliceFit",
     "WeibullFit",
     "__version__",
+    "diagnose",
     "diagnosis",
     "distributions",
     "errors",
@@ -56,12 +59,14 @@ __all__ = [
 # for NumPy.
 _MODULES = {
     "Claim": "reproduction",
+    "Diagnosis": "diagnosis.model_diagnosis",
     "KindSummary": "model_fit",
     "MagnitudeHistogram": "histogram",
     "ModelFit": "model_fit",
     "ModelHistograms": "scanning",
     "SliceFit": "model_fit",
     "WeibullFit": "weibull",
+    "diagnose": "diagnosis.model_diagnosis",
     "fit": "model_fit",
     "fit_weibull": "weibull",
     "magnitude_histogram": "histogram",

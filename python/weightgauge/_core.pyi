@@ -146,9 +146,29 @@ class LowRank:
         factor: float,
     ) -> None: ...
 
+FileSpec = tuple[bytes, tuple[int, int, int, int, int]]
+FileSlice = tuple[int, str, int, Sequence[tuple[int, int]], BlockScale | LowRank | None]
+
 def scan_files(
-    files: Sequence[tuple[bytes, tuple[int, int, int, int, int]]],
-    slices: Sequence[tuple[int, str, int, Sequence[tuple[int, int]], BlockScale | LowRank | None]],
+    files: Sequence[FileSpec],
+    slices: Sequence[FileSlice],
+    *,
+    io: str,
+    progress: Callable[[int], object] | None,
+    options: ScanOptions,
+) -> list[SliceResult]: ...
+def scan_differences(
+    files: Sequence[FileSpec],
+    pairs: Sequence[tuple[FileSlice, FileSlice]],
+    *,
+    io: str,
+    progress: Callable[[int], object] | None,
+    options: ScanOptions,
+) -> list[SliceResult]: ...
+def scan_balanced(
+    files: Sequence[FileSpec],
+    slices: Sequence[FileSlice],
+    columns: Sequence[int],
     *,
     io: str,
     progress: Callable[[int], object] | None,

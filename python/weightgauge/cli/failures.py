@@ -6,13 +6,16 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from weightgauge import errors
 from weightgauge.tensor_choice import NothingSelectedError
+
+if TYPE_CHECKING:
+    from weightgauge.slice_fit import SliceFit
 
 OK, FAILED, USAGE, PARTIAL, BUG, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 70, 130, 141
 
@@ -84,6 +87,33 @@ def exit_code(call: Callable[[], Any]) -> int:
     except Exception as error:
         return _explain(error)
     return result if isinstance(result, int) else OK
+
+
+def unmeasured_told(slices: Iterable[SliceFit]) -> int:
+    """Say on stderr which tensors have a format without a decoder; integers are no failure.
+
+    Parameters
+    ----------
+    slices : iterable of SliceFit
+        All that were to be measured.
+
+    Returns
+    -------
+    int
+        What to exit with.
+    """
+    slices = tuple(slices)
+    failed = [item for item in slices if item.status == "unsupported_dtype"]
+    if not failed:
+        return OK
+    dtypes = ", ".join(sorted({item.dtype for item in failed}))
+    tensors = len({item.tensor for item in slices})
+    _say(
+        f"error: {len(failed):,} of {tensors:,} tensors could not be measured: "
+        f"there is no decoder for {dtypes}"
+    )
+    _say("hint: --exclude them if that is as it should be")
+    return PARTIAL
 
 
 def _explain(error: Exception) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weightgauge.cli.failures import OK, PARTIAL
+from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     model_argument,
     output_options,
@@ -94,7 +94,7 @@ def command(
         )
     output.write(_text(result, output, per))
     output.warn(*result.warnings)
-    return _verdict(result)
+    return unmeasured_told(result.slices)
 
 
 def _text(result: ModelFit, output: Output, per: str) -> str:
@@ -113,19 +113,3 @@ def _text(result: ModelFit, output: Output, per: str) -> str:
     page = output.page()
     fit_page(page, result, per=per, notes=not output.quiet)
     return page.text()
-
-
-def _verdict(result: ModelFit) -> int:
-    """Tell whether all went well; integers are no failure, formats without a decoder are."""
-    failed = [item for item in result.slices if item.status == "unsupported_dtype"]
-    if not failed:
-        return OK
-    dtypes = ", ".join(sorted({item.dtype for item in failed}))
-    tensors = len({item.tensor for item in result.slices})
-    click.echo(
-        f"error: {len(failed):,} of {tensors:,} tensors could not be measured: "
-        f"there is no decoder for {dtypes}",
-        err=True,
-    )
-    click.echo("hint: --exclude them if that is as it should be", err=True)
-    return PARTIAL

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.errors import CheckpointError, FileChangedError, printable
@@ -127,33 +128,58 @@ def _scanned(
     from weightgauge import _core
 
     total = plan.nbytes
-    try:
+    with read_errors_told(checkpoint):
         results = _core.scan_files(
-            [_file_spec(checkpoint.shards[shard]) for shard in plan.shards],
+            file_specs(checkpoint, plan),
             plan.slices,
             io=options.io,
             progress=None if progress is None else (lambda done: progress(done, total)),
-            options=scan_options(
-                trim=options.trim,
-                protocol=options.protocol,
-                exact=options.exact,
-                keep_histogram=keep_histograms,
-                threads=resolve_threads(options.threads),
-            ),
+            options=core_options(options, keep_histograms=keep_histograms),
         )
+    if progress is not None:
+        progress(total, total)
+    return results
+
+
+def core_options(options: FitOptions, *, keep_histograms: bool = False) -> _core.ScanOptions:
+    """Options as the core takes them."""
+    return scan_options(
+        trim=options.trim,
+        protocol=options.protocol,
+        exact=options.exact,
+        keep_histogram=keep_histograms,
+        threads=resolve_threads(options.threads),
+    )
+
+
+def file_specs(checkpoint: Checkpoint, plan: ScanPlan) -> list[_core.FileSpec]:
+    """Files of a plan as the core takes them."""
+    return [_file_spec(checkpoint.shards[shard]) for shard in plan.shards]
+
+
+@contextmanager
+def read_errors_told(*checkpoints: Checkpoint) -> Iterator[None]:
+    """Turn what the core says of files into errors that name them.
+
+    Raises
+    ------
+    FileChangedError, CheckpointError
+        In place of the core's.
+    """
+    from weightgauge import _core
+
+    try:
+        yield
     except _core.FileChanged as error:
         path, what = error.args
         raise FileChangedError(
-            f"{_known_name(checkpoint, path)}: {what} since it was opened"
+            f"{_known_name(checkpoints, path)}: {what} since it was opened"
         ) from error
     except _core.ReadFailed as error:
         path, _code, what = error.args
         raise CheckpointError(
-            f"cannot be read: {what}", path=_known_name(checkpoint, path)
+            f"cannot be read: {what}", path=_known_name(checkpoints, path)
         ) from error
-    if progress is not None:
-        progress(total, total)
-    return results
 
 
 def _unread(item: Slice) -> bool:
@@ -186,9 +212,10 @@ def _file_spec(shard: ShardFile) -> tuple[bytes, tuple[int, int, int, int, int]]
     )
 
 
-def _known_name(checkpoint: Checkpoint, raw: bytes) -> str:
+def _known_name(checkpoints: Sequence[Checkpoint], raw: bytes) -> str:
     path = os.fsdecode(raw)
-    for shard in checkpoint.shards:
-        if shard.path == path:
-            return printable(shard.name)
+    for checkpoint in checkpoints:
+        for shard in checkpoint.shards:
+            if shard.path == path:
+                return printable(shard.name)
     return printable(path)

@@ -45,6 +45,8 @@ class ScanPlan:
     scales_apart : bool
         Whether codes with one scale for all are counted as they are, and the scale on its own:
         their histogram is exact, and a scale common to all changes no shape.
+    first_file : int
+        Number of the first file, where those of another plan come before.
 
     Attributes
     ----------
@@ -56,9 +58,10 @@ class ScanPlan:
         Stored bytes of all slices.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, scales_apart: bool) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, scales_apart: bool, first_file: int = 0) -> None:
         self._checkpoint = checkpoint
         self._scales_apart = scales_apart
+        self._first_file = first_file
         self._positions: dict[int, int] = {}
         self._scales: dict[str, int] = {}
         self.slices: list[_CoreSlice] = []
@@ -136,7 +139,7 @@ class ScanPlan:
         return self._position(tensor.shard), numbers.dtype, tensor.offset, tensor.size
 
     def _position(self, shard: int) -> int:
-        return self._positions.setdefault(shard, len(self._positions))
+        return self._positions.setdefault(shard, self._first_file + len(self._positions))
 
 
 def _view(

@@ -1,0 +1,83 @@
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "bindings/bindings.hpp"
+#include "bindings/file_slices.hpp"
+#include "core/balance.hpp"
+#include "core/difference.hpp"
+#include "core/scan.hpp"
+
+namespace py = pybind11;
+
+namespace weightgauge::bindings {
+
+namespace {
+
+ValueReader reader_from(const FileSlice& slice, const Sources& sources) {
+  return {*sources.at(std::get<0>(slice)), view_from(slice, sources)};
+}
+
+std::vector<SliceResult> scan_differences(const std::vector<FileSpec>& files,
+                                          const std::vector<std::pair<FileSlice, FileSlice>>& pairs,
+                                          const std::string& io, const Progress& progress,
+                                          const ScanOptions& options) {
+  Control control;
+  const std::function<void()> watch = watcher(control, progress);
+  const py::gil_scoped_release release;
+  const Sources sources = open_sources(files, io);
+  std::vector<SliceSpec> specs;
+  specs.reserve(pairs.size());
+  for (const auto& [a, b] : pairs) {
+    auto difference =
+        std::make_shared<Difference>(reader_from(a, sources), reader_from(b, sources));
+    const std::uint64_t items = difference->items();
+    specs.push_back({std::get<0>(a), made_view(items, std::move(difference))});
+  }
+  return scan(sources, specs, options, control, watch);
+}
+
+std::vector<SliceResult> scan_balanced(const std::vector<FileSpec>& files,
+                                       const std::vector<FileSlice>& slices,
+                                       const std::vector<std::uint64_t>& columns,
+                                       const std::string& io, const Progress& progress,
+                                       const ScanOptions& options) {
+  if (columns.size() != slices.size()) {
+    throw std::invalid_argument("every matrix has a number of columns");
+  }
+  Control control;
+  const std::function<void()> watch = watcher(control, progress);
+  const py::gil_scoped_release release;
+  const Sources sources = open_sources(files, io);
+  std::vector<ValueReader> matrices;
+  matrices.reserve(slices.size());
+  for (const FileSlice& slice : slices) {
+    matrices.push_back(reader_from(slice, sources));
+  }
+  std::vector<BalanceFactors> factors =
+      balance_factors(matrices, columns, options.threads, control, watch);
+  std::vector<SliceSpec> specs;
+  specs.reserve(slices.size());
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    auto balanced = std::make_shared<Balanced>(matrices[i], std::move(factors[i]));
+    const std::uint64_t items = balanced->items();
+    specs.push_back({std::get<0>(slices[i]), made_view(items, std::move(balanced))});
+  }
+  return scan(sources, specs, options, control, watch);
+}
+
+}  // namespace
+
+void bind_derived(py::module_& module) {
+  module.def("scan_differences", &scan_differences, py::arg("files"), py::arg("pairs"),
+             py::kw_only(), py::arg("io"), py::arg("progress").none(true), py::arg("options"));
+  module.def("scan_balanced", &scan_balanced, py::arg("files"), py::arg("slices"),
+             py::arg("columns"), py::kw_only(), py::arg("io"), py::arg("progress").none(true),
+             py::arg("options"));
+}
+
+}  // namespace weightgauge::bindings

@@ -1,0 +1,66 @@
+"""The anomaly that the paper found in the first blocks of some Qwen models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weightgauge.records import as_row
+from weightgauge.reproduction import qwen_regime
+from weightgauge.slice_fit import SliceFit
+
+SHALLOW_BLOCKS = 6
+_KINDS = ("gate", "up", "down")
+_TOWERS = (None, "decoder", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class ShallowFFN:
+    """Shapes of gate, up and down in blocks 0 to 5.
+
+    Attributes
+    ----------
+    min_k : float
+        The smallest of them.
+    tensor : str
+        Where it is.
+    regime : str or None
+        "A" from 1.0 on, "B", the anomaly, up to 0.7 (arXiv:2605.18898); None between.
+    """
+
+    min_k: float
+    tensor: str
+    regime: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return as_row(self)
+
+
+def shallow_ffn(slices: Sequence[SliceFit]) -> ShallowFFN | None:
+    """Apply the paper's rule to a model with gated FFNs.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        Of the model.
+
+    Returns
+    -------
+    ShallowFFN or None
+        None for a model without gate, up and down in its first blocks.
+    """
+    shallow = [
+        item
+        for item in slices
+        if item.kind in _KINDS
+        and item.fitted
+        and item.block is not None
+        and item.block < SHALLOW_BLOCKS
+        and item.tower in _TOWERS
+    ]
+    if {item.kind for item in shallow} != set(_KINDS):
+        return None
+    least = min(shallow, key=lambda item: item.k)
+    return ShallowFFN(least.k, least.tensor, qwen_regime(least.k))

@@ -1,0 +1,62 @@
+"""The matrices of one kind in one tower: what medians and outliers are taken over."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weightgauge.components import KINDS, MATRIX_KINDS, TOWERS
+from weightgauge.kind_summary import counted
+from weightgauge.slice_fit import SliceFit
+
+
+@dataclass(frozen=True, slots=True)
+class SliceGroup:
+    """Fitted matrices of one kind in one tower; kinds are never pooled.
+
+    Attributes
+    ----------
+    kind : str
+        One of `weightgauge.components.MATRIX_KINDS`.
+    tower : str or None
+        As in `weightgauge.components.Component`.
+    merged : bool
+        Whether they are parts of a tensor that holds q, k and v.
+    slices : tuple of SliceFit
+        Those with numbers, in the order of tables.
+    """
+
+    kind: str
+    tower: str | None
+    merged: bool
+    slices: tuple[SliceFit, ...]
+
+
+def slice_groups(slices: Sequence[SliceFit]) -> list[SliceGroup]:
+    """Group fitted matrices by tower and kind.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        Of one model, in the order of tables. Norms, biases and what is of no known kind are left
+        out, and wholes that are also given in pieces of their own kind.
+
+    Returns
+    -------
+    list of SliceGroup
+        By tower, then by kind in the order of tables.
+    """
+    members: dict[tuple[str | None, str], list[SliceFit]] = defaultdict(list)
+    for item in counted(slices):
+        if item.fitted and item.kind in MATRIX_KINDS:
+            members[item.tower, item.kind].append(item)
+    order = sorted(members, key=lambda key: (TOWERS.index(key[0]), KINDS.index(key[1])))
+    return [
+        SliceGroup(kind, tower, _merged(members[tower, kind]), tuple(members[tower, kind]))
+        for tower, kind in order
+    ]
+
+
+def _merged(members: Sequence[SliceFit]) -> bool:
+    return any(item.part is not None and item.kind in ("q", "k", "v") for item in members)

@@ -1,0 +1,151 @@
+"""Numbers made of weights on the way: differences of two slices, and balanced matrices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from weightgauge.formats import ITEM_BYTES
+from weightgauge.scanning.core_scan import core_options, file_specs, read_errors_told
+from weightgauge.scanning.plan import ScanPlan
+from weightgauge.weibull import WeibullFit, fit_of_result
+
+if TYPE_CHECKING:
+    from weightgauge import _core
+    from weightgauge.checkpoint import Checkpoint
+    from weightgauge.layouts import Slice
+    from weightgauge.scanning.fit_options import FitOptions
+
+
+class Difference(NamedTuple):
+    """How two slices of the same shape differ, element by element.
+
+    Attributes
+    ----------
+    changed : float
+        Share of the elements whose values differ; NaN where there are none.
+    fit : WeibullFit
+        Of the magnitudes of the differences that are not zero.
+    """
+
+    changed: float
+    fit: WeibullFit
+
+
+def can_be_read(item: Slice) -> bool:
+    """Whether the values of a slice can be made one by one."""
+    return item.stored is not None or item.tensor.dtype in ITEM_BYTES
+
+
+def scan_differences(
+    a: Checkpoint,
+    b: Checkpoint,
+    pairs: Sequence[tuple[Slice, Slice]],
+    options: FitOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Difference]:
+    """Subtract slices from each other, and fit the differences; nothing is written anywhere.
+
+    Parameters
+    ----------
+    a, b : Checkpoint
+        Where the two sides of the pairs are.
+    pairs : sequence of (Slice, Slice)
+        Slices of the same shape that `can_be_read`.
+    options : FitOptions
+        How to fit and read.
+    progress : callable, optional
+        As for `scan_slices`, in elements.
+
+    Returns
+    -------
+    list of Difference
+        One per pair.
+
+    Raises
+    ------
+    FileChangedError, CheckpointError
+        A file changed, or could not be read.
+    """
+    from weightgauge import _core
+
+    plan_a = ScanPlan(a, scales_apart=False)
+    for item, _ in pairs:
+        plan_a.add(item.tensor, item.cut, item.stored)
+    plan_b = ScanPlan(b, scales_apart=False, first_file=len(plan_a.shards))
+    for _, item in pairs:
+        plan_b.add(item.tensor, item.cut, item.stored)
+    with read_errors_told(a, b):
+        results = _core.scan_differences(
+            [*file_specs(a, plan_a), *file_specs(b, plan_b)],
+            list(zip(plan_a.slices, plan_b.slices, strict=True)),
+            io=options.io,
+            progress=_told(progress, sum(math.prod(item.shape) for item, _ in pairs)),
+            options=core_options(options),
+        )
+    return [_difference(result, options) for result in results]
+
+
+def scan_balanced(
+    checkpoint: Checkpoint,
+    matrices: Sequence[Slice],
+    options: FitOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[WeibullFit]:
+    """Fit matrices whose rows and columns are brought to equal scale.
+
+    Element (i, j) is multiplied by RMS / (RMS of row i x RMS of column j), all of the matrix as it
+    is. Where weights are Gaussian with a scale for each row and each column, that leaves Gaussian
+    ones. Reads the weights twice; memory grows with rows and columns only.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Where they are.
+    matrices : sequence of Slice
+        Slices of two or more dimensions that `can_be_read`; the first dimension has the rows.
+    options : FitOptions
+        How to fit and read.
+    progress : callable, optional
+        As for `scan_slices`, in elements read.
+
+    Returns
+    -------
+    list of WeibullFit
+        One per matrix.
+
+    Raises
+    ------
+    FileChangedError, CheckpointError
+        A file changed, or could not be read.
+    """
+    from weightgauge import _core
+
+    plan = ScanPlan(checkpoint, scales_apart=False)
+    for item in matrices:
+        plan.add(item.tensor, item.cut, item.stored)
+    with read_errors_told(checkpoint):
+        results = _core.scan_balanced(
+            file_specs(checkpoint, plan),
+            plan.slices,
+            [math.prod(item.shape[1:]) for item in matrices],
+            io=options.io,
+            progress=_told(progress, 2 * sum(math.prod(item.shape) for item in matrices)),
+            options=core_options(options),
+        )
+    return [
+        fit_of_result(result, trim=options.trim, protocol=options.protocol) for result in results
+    ]
+
+
+def _told(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None] | None:
+    return None if progress is None else (lambda done: progress(min(done, total), total))
+
+
+def _difference(result: _core.SliceResult, options: FitOptions) -> Difference:
+    total = result.n + result.zeros + result.nans + result.infs
+    changed = (total - result.zeros) / total if total else math.nan
+    return Difference(changed, fit_of_result(result, trim=options.trim, protocol=options.protocol))
