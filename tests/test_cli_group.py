@@ -19,7 +19,7 @@ from weightgauge.cli import main
 from weightgauge.cli.failures import HINTS, exit_code
 from weightgauge.options import IO_MODES, PROTOCOLS, TRIMS
 
-COMMANDS = ("fit", "diagnose", "scan", "ls", "reproduce", "info", "demo")
+COMMANDS = ("fit", "diagnose", "compare", "scan", "ls", "reproduce", "info", "demo")
 
 
 def run(*arguments):

@@ -19,8 +19,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weightgauge import diagnosis, distributions, errors, reference
+    from weightgauge import comparison, diagnosis, distributions, errors, reference
     from weightgauge.checkpoint import open_checkpoint
+    from weightgauge.comparison.model_comparison import Comparison, compare
     from weightgauge.diagnosis.model_diagnosis import Diagnosis, diagnose
     from weightgauge.histogram import MagnitudeHistogram, magnitude_histogram
     from weightgauge.model_fit import KindSummary, ModelFit, SliceFit, fit
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Claim",
+    "Comparison",
     "Diagnosis",
     "KindSummary",
     "MagnitudeHistogram",
@@ -41,6 +43,8 @@ __all__ = [
     "SliceFit",
     "WeibullFit",
     "__version__",
+    "compare",
+    "comparison",
     "diagnose",
     "diagnosis",
     "distributions",
@@ -59,6 +63,7 @@ __all__ = [
 # for NumPy.
 _MODULES = {
     "Claim": "reproduction",
+    "Comparison": "comparison.model_comparison",
     "Diagnosis": "diagnosis.model_diagnosis",
     "KindSummary": "model_fit",
     "MagnitudeHistogram": "histogram",
@@ -66,6 +71,7 @@ _MODULES = {
     "ModelHistograms": "scanning",
     "SliceFit": "model_fit",
     "WeibullFit": "weibull",
+    "compare": "comparison.model_comparison",
     "diagnose": "diagnosis.model_diagnosis",
     "fit": "model_fit",
     "fit_weibull": "weibull",
@@ -83,7 +89,7 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         value = version("weightgauge")
-    elif name in ("diagnosis", "distributions", "errors", "reference"):
+    elif name in ("comparison", "diagnosis", "distributions", "errors", "reference"):
         value = import_module(f"weightgauge.{name}")
     elif name in _MODULES:
         value = getattr(import_module(f"weightgauge.{_MODULES[name]}"), name)

@@ -18,6 +18,7 @@ from weightgauge.cli.failures import closed_pipe_told, exit_code
 _COMMANDS = {
     "fit": "weightgauge.cli.fit_command",
     "diagnose": "weightgauge.cli.diagnose_command",
+    "compare": "weightgauge.cli.compare_command",
     "scan": "weightgauge.cli.scan_command",
     "ls": "weightgauge.cli.ls_command",
     "reproduce": "weightgauge.cli.reproduce_command",

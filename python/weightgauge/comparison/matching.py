@@ -1,0 +1,97 @@
+"""Which slice of one model is which of another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from weightgauge.comparison.kept_slice import KeptSlice
+from weightgauge.components import MATRIX_KINDS
+
+_Place = tuple[str | None, str, int | None, int | None, int | None]
+
+
+class Match(NamedTuple):
+    """Two slices that are the same part of two models.
+
+    Attributes
+    ----------
+    a, b : KeptSlice
+        The two.
+    by_name : bool
+        Whether tensor and part have the same names; else the two were matched by what they are.
+    """
+
+    a: KeptSlice
+    b: KeptSlice
+    by_name: bool
+
+
+class Matches(NamedTuple):
+    """The slices of two models, paired.
+
+    Attributes
+    ----------
+    pairs : list of Match
+        In the order of the first model's tables.
+    only_a, only_b : list of str
+        Tensors of which no slice has a counterpart.
+    """
+
+    pairs: list[Match]
+    only_a: list[str]
+    only_b: list[str]
+
+
+def matched(a: Sequence[KeptSlice], b: Sequence[KeptSlice]) -> Matches:
+    """Pair the slices of two models.
+
+    First by the names of tensor and part. What is left over of the matrices then by tower, kind,
+    block, expert and head, where that leaves no choice: so q of one fused tensor meets a q that is
+    a tensor of its own. Products of low-rank factors are matched by name only: an update is not the
+    weight that it is for.
+
+    Parameters
+    ----------
+    a, b : sequence of KeptSlice
+        All slices of the two models.
+
+    Returns
+    -------
+    Matches
+    """
+    of_b = {each.key: each for each in b}
+    by_name = {each.key: of_b[each.key] for each in a if each.key in of_b}
+    left_a = _by_place(each for each in a if each.key not in by_name)
+    left_b = _by_place(each for each in b if each.key not in by_name)
+    pairs = []
+    for each in a:
+        if each.key in by_name:
+            pairs.append(Match(each, by_name[each.key], True))
+            continue
+        candidates = left_b.get(_place(each), [])
+        if len(candidates) == 1 and left_a.get(_place(each), []) == [each]:
+            pairs.append(Match(each, candidates[0], False))
+    return Matches(
+        pairs,
+        _unpaired(a, {pair.a.fit.tensor for pair in pairs}),
+        _unpaired(b, {pair.b.fit.tensor for pair in pairs}),
+    )
+
+
+def _by_place(slices: Iterable[KeptSlice]) -> dict[_Place, list[KeptSlice]]:
+    places: dict[_Place, list[KeptSlice]] = defaultdict(list)
+    for each in slices:
+        if each.fit.kind in MATRIX_KINDS and not each.fit.is_product:
+            places[_place(each)].append(each)
+    return places
+
+
+def _place(each: KeptSlice) -> _Place:
+    fit = each.fit
+    return fit.tower, fit.kind, fit.block, fit.expert, fit.head
+
+
+def _unpaired(slices: Sequence[KeptSlice], paired: set[str]) -> list[str]:
+    return list(dict.fromkeys(each.fit.tensor for each in slices if each.fit.tensor not in paired))

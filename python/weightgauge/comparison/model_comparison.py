@@ -1,0 +1,195 @@
+"""`compare`: what moved between two models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.comparison.kept_slice import SliceKey, kept_slices
+from weightgauge.comparison.matching import Match, matched
+from weightgauge.comparison.pair import Pair, pair_of
+from weightgauge.errors import printable
+
+if TYPE_CHECKING:
+    from weightgauge.layouts import Slice
+    from weightgauge.scanning import FitOptions, ModelHistograms, Subject
+    from weightgauge.scanning.derived_scan import Difference
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison:
+    """Two models, slice by slice.
+
+    Attributes
+    ----------
+    a, b : str
+        What was asked for.
+    pairs : tuple of Pair
+        What moved most comes first: by the larger of the |z| of k and ln lambda.
+    only_a, only_b : tuple of str
+        Tensors without a counterpart.
+    warnings : tuple of str
+        What is odd about the models or their match.
+    """
+
+    a: str
+    b: str
+    pairs: tuple[Pair, ...]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document: plain values, None for what is missing."""
+        from weightgauge import __version__
+
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "weightgauge": __version__,
+            "a": self.a,
+            "b": self.b,
+            "pairs": [pair.to_dict() for pair in self.pairs],
+            "only_a": list(self.only_a),
+            "only_b": list(self.only_b),
+        }
+
+    def __repr__(self) -> str:
+        """Show how much was compared, and what moved most."""
+        first = f"; first: {printable(self.pairs[0].tensor)}" if self.pairs else ""
+        return (
+            f"<Comparison of '{printable(self.a)}' and '{printable(self.b)}': "
+            f"{len(self.pairs):,} pairs{first}>"
+        )
+
+
+def compare(
+    a: str | os.PathLike[str] | ModelHistograms,
+    b: str | os.PathLike[str] | ModelHistograms,
+    *,
+    elements: bool = True,
+    per: str = "tensor",
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    threads: int | None = None,
+    io: str = "mmap",
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Compare two models: a base and its fine-tune, merge, quantised form or next step.
+
+    Parameters
+    ----------
+    a, b : str, os.PathLike or ModelHistograms
+        As for `weightgauge.fit`. Slices are matched by name, and across layouts by kind and block.
+    elements : bool
+        Also subtract slices of the same name and shape from each other, element by element, which
+        reads both models once more. Not possible with saved counts.
+    per, include, exclude, threads, io, progress
+        As for `weightgauge.fit`; patterns are for the names in both models.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    CheckpointError, ModelNotFoundError, HubError, FileChangedError, HistogramFileError
+        If a model cannot be read. What tensors hold never raises.
+    NothingSelectedError
+        If `include` and `exclude` leave no tensor of one of them.
+    ValueError
+        If an option is none of its choices.
+
+    Examples
+    --------
+    >>> import weightgauge as wg
+    >>> from weightgauge import demo
+    >>> found = wg.compare(demo.paths()["step-0"], demo.paths()["step-last"])
+    >>> found.pairs[0].kind, f"{found.pairs[0].dln_lambda:+.2f}"
+    ('head', '+2.42')
+    """
+    from weightgauge.scanning import FitOptions, open_slices
+
+    options = FitOptions(threads=threads, io=io)
+    first = open_slices(a, include=include, exclude=exclude, per=per)
+    second = open_slices(b, include=include, exclude=exclude, per=per)
+    matches = matched(kept_slices(first, options, progress), kept_slices(second, options, progress))
+    differences, unknown = _differences(first, second, matches.pairs, options, elements, progress)
+    pairs = [
+        pair_of(match, differences.get(match.a.key), _why_not(match, differences, unknown))
+        for match in matches.pairs
+    ]
+    pairs.sort(key=lambda pair: pair.moved, reverse=True)
+    return Comparison(
+        a=first.model,
+        b=second.model,
+        pairs=tuple(pairs),
+        only_a=tuple(matches.only_a),
+        only_b=tuple(matches.only_b),
+        warnings=(
+            *(f"a: {warning}" for warning in first.warnings),
+            *(f"b: {warning}" for warning in second.warnings),
+            *(
+                []
+                if pairs
+                else ["no slice of a has a counterpart in b, by name or by kind and block"]
+            ),
+        ),
+    )
+
+
+def _differences(
+    first: Subject,
+    second: Subject,
+    pairs: Sequence[Match],
+    options: FitOptions,
+    elements: bool,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[dict[SliceKey, Difference], str]:
+    """Differences of slices of the same name and shape by key, and why there are none at all."""
+    from weightgauge.scanning import CheckpointSlices
+    from weightgauge.scanning.derived_scan import can_be_read, scan_differences
+
+    if not elements:
+        return {}, "elements were not compared"
+    if not isinstance(first, CheckpointSlices) or not isinstance(second, CheckpointSlices):
+        return {}, "elements of saved counts cannot be compared"
+    of_a, of_b = _by_key(first.slices), _by_key(second.slices)
+    wanted = [
+        (of_a[match.a.key], of_b[match.b.key])
+        for match in pairs
+        if match.by_name
+        and match.a.key in of_a
+        and match.b.key in of_b
+        and of_a[match.a.key].shape == of_b[match.b.key].shape
+        and can_be_read(of_a[match.a.key])
+        and can_be_read(of_b[match.b.key])
+    ]
+    found = scan_differences(
+        first.checkpoint, second.checkpoint, wanted, options, progress=progress
+    )
+    return {_key(a): each for (a, _), each in zip(wanted, found, strict=True)}, ""
+
+
+def _why_not(match: Match, differences: dict[SliceKey, Difference], unknown: str) -> str:
+    if match.a.key in differences:
+        return ""
+    if unknown:
+        return unknown
+    if not match.by_name:
+        return "elements of different layouts are not compared"
+    if match.a.fit.shape != match.b.fit.shape:
+        return f"elements are not compared: shapes {match.a.fit.shape} and {match.b.fit.shape}"
+    return ""
+
+
+def _by_key(slices: Sequence[Slice]) -> dict[SliceKey, Slice]:
+    return {_key(item): item for item in slices}
+
+
+def _key(item: Slice) -> SliceKey:
+    place = item.place
+    return SliceKey(item.tensor.name, place.part, place.expert, place.head)

@@ -1,0 +1,153 @@
+"""What moved between two slices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.comparison.two_samples import two_sample_ks
+from weightgauge.records import as_row
+
+if TYPE_CHECKING:
+    from weightgauge.comparison.matching import Match
+    from weightgauge.scanning.derived_scan import Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two slices that are the same part of two models, a and b.
+
+    Attributes
+    ----------
+    tensor, tensor_b : str
+        Name in a, and in b.
+    part, kind, block, tower, expert, head
+        Which slice of a it is; see `weightgauge.SliceFit`.
+    k_a, k_b : float
+        Weibull shapes.
+    dk, dk_se : float
+        k_b - k_a, and the root of the sum of the squared standard errors.
+    z : float
+        dk / dk_se.
+    lambda_a, lambda_b : float
+        Weibull scales, in the unit of the weights.
+    dln_lambda, dln_lambda_se, dln_lambda_z : float
+        ln(lambda_b / lambda_a), its standard error, and their quotient.
+    changed : float
+        Share of the elements whose values differ.
+    ks : float
+        Kolmogorov-Smirnov distance between the magnitudes, zeros included.
+    difference_rms : float
+        Root mean square of b - a over that of a.
+    difference_k, difference_lambda : float
+        Weibull fit of the magnitudes of b - a that are not zero.
+    note : str
+        Why numbers are missing; "" where none are.
+
+    Standard errors are those of independent weights, and of a and b independent of each other. A
+    fine-tuned model is not independent of its base: its z are too small. Numbers that a pair does
+    not have are NaN.
+    """
+
+    tensor: str
+    tensor_b: str
+    part: str | None
+    kind: str
+    block: int | None
+    tower: str | None
+    expert: int | None
+    head: int | None
+    k_a: float
+    k_b: float
+    dk: float
+    dk_se: float
+    z: float
+    lambda_a: float
+    lambda_b: float
+    dln_lambda: float
+    dln_lambda_se: float
+    dln_lambda_z: float
+    changed: float
+    ks: float
+    difference_rms: float
+    difference_k: float
+    difference_lambda: float
+    note: str
+
+    @property
+    def moved(self) -> tuple[float, float]:
+        """How far it moved, to sort by: the larger of the two |z|, then the distance `ks`."""
+        known = [abs(z) for z in (self.z, self.dln_lambda_z) if not math.isnan(z)]
+        return max(known, default=-1.0), -1.0 if math.isnan(self.ks) else self.ks
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None for what is missing."""
+        row = as_row(self)
+        row["note"] = self.note or None
+        return row
+
+
+def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
+    """Compare two slices.
+
+    Parameters
+    ----------
+    match : Match
+        The two.
+    difference : Difference or None
+        How they differ element by element, where that is known.
+    note : str
+        Why it is not; "" where it is.
+
+    Returns
+    -------
+    Pair
+    """
+    a, b = match.a.fit, match.b.fit
+    dk, dk_se, z = _change(a.k, a.k_se, b.k, b.k_se)
+    ln_a, ln_b = _log(a.lam), _log(b.lam)
+    dln, dln_se, dln_z = _change(ln_a, a.ln_lambda_se, ln_b, b.ln_lambda_se)
+    counts = match.a.histogram(), match.b.histogram()
+    missing = [
+        f"{side}: {fit.reason or fit.status}"
+        for side, fit in (("a", a), ("b", b))
+        if not fit.fitted
+    ]
+    nan = math.nan
+    return Pair(
+        tensor=a.tensor,
+        tensor_b=b.tensor,
+        part=a.part,
+        kind=a.kind,
+        block=a.block,
+        tower=a.tower,
+        expert=a.expert,
+        head=a.head,
+        k_a=a.k,
+        k_b=b.k,
+        dk=dk,
+        dk_se=dk_se,
+        z=z,
+        lambda_a=a.lam,
+        lambda_b=b.lam,
+        dln_lambda=dln,
+        dln_lambda_se=dln_se,
+        dln_lambda_z=dln_z,
+        changed=nan if difference is None else difference.changed,
+        ks=nan if counts[0] is None or counts[1] is None else two_sample_ks(counts[0], counts[1]),
+        difference_rms=nan if difference is None or not a.rms > 0 else difference.fit.rms / a.rms,
+        difference_k=nan if difference is None else difference.fit.k,
+        difference_lambda=nan if difference is None else difference.fit.lam,
+        note="; ".join([*missing, *([note] if note else [])]),
+    )
+
+
+def _change(a: float, a_se: float, b: float, b_se: float) -> tuple[float, float, float]:
+    """Difference, its standard error, and their quotient."""
+    change, error = b - a, math.hypot(a_se, b_se)
+    return change, error, change / error if error > 0 else math.nan
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else math.nan

@@ -1,0 +1,337 @@
+"""`compare` on pairs of models whose differences are known."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import ml_dtypes
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import oracle
+import weightgauge as wg
+from samples import FORMATS
+from weightgauge import demo
+from weightgauge.cli import main
+from weightgauge.comparison import two_sample_ks
+
+Q = "model.layers.{}.self_attn.q_proj.weight"
+DOWN = "model.layers.{}.mlp.down_proj.weight"
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)), prog_name="weightgauge")
+
+
+def normal(shape, seed=0, scale=0.02):
+    return np.random.default_rng(seed).normal(0.0, scale, shape)
+
+
+@pytest.fixture
+def made(tmp_path, write_checkpoint):
+    """Write a model of these arrays, or of (spelling, array); return its directory."""
+
+    def make(name, tensors, config=None):
+        directory = tmp_path / name
+        directory.mkdir()
+        rows = {}
+        for tensor, value in tensors.items():
+            spelling, array = value if isinstance(value, tuple) else ("F32", value)
+            array = np.asarray(array).astype(FORMATS.get(spelling, np.int64))
+            rows[tensor] = (spelling, array.shape, array.tobytes())
+        write_checkpoint(directory / "model.safetensors", rows)
+        if config is not None:
+            (directory / "config.json").write_text(json.dumps(config))
+        return directory
+
+    return make
+
+
+def by_tensor(found):
+    return {(pair.tensor, pair.part): pair for pair in found.pairs}
+
+
+# -- pairs
+
+
+@pytest.mark.parametrize("spelling", ["BF16", "F16", "F32", "F64"])
+@pytest.mark.parametrize("shape", [(64, 64), (400, 400)])
+def test_numbers_of_a_pair(made, spelling, shape):
+    base = normal(shape).astype(FORMATS[spelling])
+    tuned = base.astype(np.float64).copy()
+    tuned[: shape[0] // 4] += normal((shape[0] // 4, shape[1]), 1, 0.01)
+    tuned = tuned.astype(FORMATS[spelling])
+    a, b = made("a", {Q.format(0): (spelling, base)}), made("b", {Q.format(0): (spelling, tuned)})
+    (pair,) = wg.compare(a, b).pairs
+    fit_a, fit_b = wg.fit(a).slices[0], wg.fit(b).slices[0]
+    assert (pair.k_a, pair.k_b, pair.lambda_a, pair.lambda_b) == (
+        *(fit_a.k, fit_b.k),
+        *(fit_a.lam, fit_b.lam),
+    )
+    assert pair.dk == fit_b.k - fit_a.k
+    assert pair.dk_se == pytest.approx(math.sqrt(fit_a.k_se**2 + fit_b.k_se**2))
+    assert pair.z == pytest.approx(pair.dk / pair.dk_se)
+    assert pair.dln_lambda == pytest.approx(math.log(fit_b.lam / fit_a.lam), abs=1e-14)
+    assert pair.dln_lambda_se == pytest.approx(
+        math.sqrt(fit_a.ln_lambda_se**2 + fit_b.ln_lambda_se**2)
+    )
+    w_a, w_b = base.astype(np.float64), tuned.astype(np.float64)
+    assert pair.changed == np.mean(w_a != w_b)
+    assert pair.ks == pytest.approx(
+        stats.ks_2samp(np.abs(w_a).ravel(), np.abs(w_b).ravel()).statistic, abs=2e-4
+    )
+    difference = w_b - w_a
+    if spelling != "F64":
+        difference = difference.astype(np.float32)
+    wanted = oracle.order_fit(oracle.magnitudes(difference))
+    assert (pair.difference_k, pair.difference_lambda) == pytest.approx(
+        (wanted.k, wanted.lam), rel=1e-7
+    )
+    rms = math.sqrt(np.mean(difference.astype(np.float64) ** 2) / np.mean(w_a**2))
+    assert pair.difference_rms == pytest.approx(rms, rel=1e-7)
+    assert pair.note == ""
+
+
+def test_a_model_and_itself(made):
+    path = demo.paths()["step-last"]
+    found = wg.compare(path, path)
+    assert {pair.changed for pair in found.pairs} == {0.0}
+    assert {pair.dk for pair in found.pairs if pair.kind != "norm"} == {0.0}
+    assert {pair.ks for pair in found.pairs} == {0.0}
+    assert found.only_a == found.only_b == ()
+
+
+def test_what_moved_most_comes_first(made):
+    base = {DOWN.format(i): normal((96, 96), i) for i in range(6)}
+    other = dict(base)
+    other[DOWN.format(4)] = np.random.default_rng(9).laplace(0, 0.0125, (96, 96))
+    other[DOWN.format(2)] = base[DOWN.format(2)] * 1.5
+    found = wg.compare(made("a", base), made("b", other))
+    first = [pair.block for pair in found.pairs[:2]]
+    assert sorted(first) == [2, 4]
+    moved = [max(abs(pair.z), abs(pair.dln_lambda_z)) for pair in found.pairs]
+    assert moved == sorted(moved, reverse=True)
+    assert [pair.changed for pair in found.pairs[2:]] == [0.0] * 4
+
+
+def test_chance_moves_within_its_standard_error(made):
+    models = [
+        made(name, {DOWN.format(i): normal((128, 128), 50 * n + i) for i in range(20)})
+        for n, name in enumerate("ab")
+    ]
+    z = [pair.z for pair in wg.compare(*models).pairs]
+    # Twenty standard normal numbers: their mean square is 1 with a standard deviation of 0.32.
+    assert 0.3 < np.mean(np.square(z)) < 2.2
+
+
+def test_values_that_are_not_finite(made):
+    a, b = normal((40, 40)), normal((40, 40))
+    a[0, :4] = (np.nan, np.inf, -np.inf, np.inf)
+    b[0, :4] = (np.nan, np.inf, np.inf, 1.0)
+    (pair,) = wg.compare(made("a", {Q.format(0): a}), made("b", {Q.format(0): b})).pairs
+    assert pair.changed == pytest.approx(2 / 1600)
+
+
+def test_formats_may_differ(made):
+    weights = normal((256, 256))
+    half = weights.astype(ml_dtypes.bfloat16)
+    a, b = made("a", {Q.format(0): weights}), made("b", {Q.format(0): ("BF16", half)})
+    (pair,) = wg.compare(a, b).pairs
+    w = weights.astype(np.float32)
+    assert pair.changed == np.mean(w != half.astype(np.float32))
+    assert 0.001 < pair.difference_rms < 0.003  # half a step of eight bits of mantissa
+    assert abs(pair.z) < 1
+
+
+def test_a_quantised_model_is_compared_by_its_values(made):
+    weights = normal((256, 256), scale=1.0)
+    codes = weights.astype(ml_dtypes.float8_e4m3fn)
+    scales = np.array([[0.5, 2.0], [1.0, 0.25]], np.float32)
+    values = codes.astype(np.float32) * np.kron(scales, np.ones((128, 128), np.float32))
+    tensors = {Q.format(0): ("F8_E4M3", codes), Q.format(0) + "_scale_inv": scales}
+    pairs = by_tensor(wg.compare(made("a", {Q.format(0): values}), made("b", tensors)))
+    assert pairs[Q.format(0), None].changed == 0.0
+    assert pairs[Q.format(0), None].ks == 0.0
+    one = {Q.format(0): ("F8_E4M3", codes), Q.format(0) + "_scale": np.float32(3.0)}
+    third = codes.astype(np.float32) * np.float32(3.0)
+    pairs = by_tensor(wg.compare(made("c", {Q.format(0): third}), made("d", one)))
+    assert pairs[Q.format(0), None].changed == pairs[Q.format(0), None].ks == 0.0
+
+
+# -- matching
+
+
+def neox(prefix, fused, heads):
+    config = {"model_type": "gpt_neox", "num_attention_heads": heads, "hidden_size": fused.shape[1]}
+    return {f"{prefix}.layers.0.attention.query_key_value.weight": fused}, config
+
+
+def test_parts_of_a_fused_tensor_meet_separate_ones(made):
+    heads, dim = 4, 24
+    parts = {part: normal((heads * dim, heads * dim), i) for i, part in enumerate("qkv")}
+    fused = np.stack([parts[p].reshape(heads, dim, -1) for p in "qkv"], axis=1)
+    tensors, config = neox("gpt_neox", fused.reshape(3 * heads * dim, -1), heads)
+    separate = {
+        f"model.layers.0.self_attn.{part}_proj.weight": array for part, array in parts.items()
+    }
+    found = wg.compare(made("a", tensors, config), made("b", separate))
+    assert [(pair.kind, pair.part) for pair in sorted(found.pairs, key=lambda pair: pair.kind)] == [
+        ("k", "k"),
+        ("q", "q"),
+        ("v", "v"),
+    ]
+    for pair in found.pairs:
+        assert pair.tensor_b == f"model.layers.0.self_attn.{pair.kind}_proj.weight"
+        assert (pair.dk, pair.ks) == (0.0, 0.0)
+        assert math.isnan(pair.changed) and "different layouts" in pair.note
+    assert found.only_a == found.only_b == ()
+
+
+def test_names_with_another_prefix_meet(made):
+    weights = {DOWN.format(i): normal((64, 64), i) for i in range(12)}
+    short = {name.removeprefix("model."): array for name, array in weights.items()}
+    found = wg.compare(made("a", weights), made("b", short))
+    assert len(found.pairs) == 12
+    assert all(pair.tensor_b == pair.tensor.removeprefix("model.") for pair in found.pairs)
+
+
+def test_what_has_no_counterpart(made):
+    a = made(
+        "a",
+        {Q.format(0): normal((64, 64)), "a.extra": normal((8, 8)), Q.format(1): normal((64, 64))},
+    )
+    b = made("b", {Q.format(0): normal((64, 64)), "b.extra": normal((8, 8))})
+    found = wg.compare(a, b)
+    assert [pair.tensor for pair in found.pairs] == [Q.format(0)]
+    assert found.only_a == (Q.format(1), "a.extra") and found.only_b == ("b.extra",)
+
+
+def test_different_architectures_are_told(made):
+    a, b = made("a", {"x.weight": normal((8, 8))}), made("b", {"y.weight": normal((8, 8))})
+    found = wg.compare(a, b)
+    assert found.pairs == () and "no slice of a has a counterpart" in found.warnings[-1]
+    result = run("compare", a, b)
+    assert result.exit_code == 0 and "warning: no slice of a" in result.stderr
+
+
+def test_shapes_that_differ_are_compared_by_distribution(made):
+    a, b = made("a", {Q.format(0): normal((64, 64))}), made("b", {Q.format(0): normal((65, 64), 1)})
+    (pair,) = wg.compare(a, b).pairs
+    assert math.isnan(pair.changed) and "shapes (64, 64) and (65, 64)" in pair.note
+    assert abs(pair.z) < 4
+
+
+def test_an_update_is_not_taken_for_the_weight(made):
+    prefix = "base_model.model.model.layers.0.self_attn.q_proj"
+    adapter = made(
+        "a",
+        {f"{prefix}.lora_A.weight": normal((4, 64)), f"{prefix}.lora_B.weight": normal((64, 4))},
+    )
+    found = wg.compare(adapter, made("b", {Q.format(0): normal((64, 64))}))
+    assert found.pairs == ()
+
+
+def test_tensors_without_numbers(made):
+    a = made(
+        "a", {Q.format(0): np.zeros((20, 20)), "ids": ("I64", np.arange(5)), "s": normal((3,))}
+    )
+    b = made("b", {Q.format(0): normal((20, 20)), "ids": ("I64", np.arange(5)), "s": normal((3,))})
+    pairs = {pair.tensor: pair for pair in wg.compare(a, b).pairs}
+    assert math.isnan(pairs[Q.format(0)].z) and pairs[Q.format(0)].changed == 1.0
+    assert pairs[Q.format(0)].ks == 1.0
+    assert "a: all 400 elements are zero" in pairs[Q.format(0)].note
+    assert "no floating-point weights" in pairs["ids"].note
+    json.dumps([pair.to_dict() for pair in pairs.values()], allow_nan=False)
+
+
+# -- saved counts, options, documents
+
+
+def test_saved_counts_take_the_place_of_models(made, tmp_path):
+    a = made("a", {DOWN.format(i): normal((96, 96), i) for i in range(3)})
+    b = made("b", {DOWN.format(i): normal((96, 96), 10 + i, 0.03) for i in range(3)})
+    wg.scan(a).save(tmp_path / "a.wghist")
+    kept, fresh = wg.compare(tmp_path / "a.wghist", b), wg.compare(a, b, elements=False)
+    assert "saved counts" in kept.pairs[0].note and "not compared" in fresh.pairs[0].note
+    for one, other in zip(kept.pairs, fresh.pairs, strict=True):
+        assert {**one.to_dict(), "note": ""} == {**other.to_dict(), "note": ""}
+    whole = {pair.tensor: pair for pair in wg.compare(a, b).pairs}
+    assert {pair.tensor: (pair.z, pair.ks) for pair in kept.pairs} == {
+        tensor: (pair.z, pair.ks) for tensor, pair in whole.items()
+    }
+
+
+def test_threads_and_io_change_nothing(made):
+    a = made("a", {DOWN.format(i): normal((400, 400), i) for i in range(2)})
+    b = made("b", {DOWN.format(i): normal((400, 400), 5 + i) for i in range(2)})
+    documents = [
+        json.dumps(wg.compare(a, b, threads=threads, io=io).to_dict())
+        for threads, io in ((1, "mmap"), (4, "mmap"), (2, "pread"))
+    ]
+    assert len(set(documents)) == 1
+
+
+def test_patterns_and_heads(made):
+    config = {"model_type": "llama", "num_attention_heads": 4, "hidden_size": 64}
+    tensors = {Q.format(0): normal((64, 64)), DOWN.format(0): normal((64, 64))}
+    a, b = made("a", tensors, config), made("b", tensors, config)
+    found = wg.compare(a, b, include="*q_proj*", per="head")
+    assert sorted(pair.head for pair in found.pairs) == [0, 1, 2, 3]
+    assert {pair.changed for pair in found.pairs} == {0.0}
+
+
+def test_the_document(made):
+    a, b = made("a", {Q.format(0): normal((64, 64))}), made("b", {Q.format(0): normal((64, 64), 1)})
+    document = wg.compare(a, b).to_dict()
+    assert document["schema_version"] == 1
+    assert (document["a"], document["b"]) == (str(a), str(b))
+    wanted = {"tensor", "part", "kind", "block", "k_a", "k_b", "dk", "dk_se", "z", "dln_lambda"}
+    assert wanted | {"changed", "ks"} <= document["pairs"][0].keys()
+    assert document["only_a"] == document["only_b"] == []
+    assert json.loads(run("compare", a, b, "--json").stdout) == document
+    rows = run("compare", a, b, "--format", "csv").stdout.splitlines()
+    assert rows[0].startswith("tensor,tensor_b,part,kind,block") and len(rows) == 2
+
+
+def test_the_page(made):
+    tensors = {DOWN.format(i): normal((64, 64), i) for i in range(25)}
+    other = {**tensors, DOWN.format(7): normal((64, 64), 99, 0.2), "only.here": normal((4, 4))}
+    text = run("compare", made("a", tensors), made("b", other)).stdout
+    lines = text.splitlines()
+    assert lines[2] == "25 pairs of slices; 24 of 25 that were compared by element are the same"
+    assert lines[lines.index("What moved most") + 3].startswith(DOWN.format(7))
+    assert "... and 5 more: --json or --format csv" in lines and "Only in b: only.here." in lines
+
+
+def test_a_result_does_not_replace_weights(made, tmp_path):
+    a = made("a", {Q.format(0): normal((8, 8))})
+    result = run("compare", a, a, "-o", a / "model.safetensors", "--force")
+    assert result.exit_code == 1 and "weights" in result.stderr
+
+
+# -- two samples
+
+SAMPLE = st.lists(
+    st.one_of(st.sampled_from([0.0, 1.0, -2.0, 0.5]), st.floats(-100, 100, width=16)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(a=SAMPLE, b=SAMPLE)
+def test_the_distance_of_two_samples_is_that_of_scipy(a, b):
+    found = two_sample_ks(
+        wg.magnitude_histogram(np.array(a, np.float16)), wg.magnitude_histogram(np.array(b))
+    )
+    wanted = stats.ks_2samp(np.abs(a), np.abs(b), method="exact").statistic
+    assert found == pytest.approx(wanted, abs=1e-12)
+
+
+def test_the_distance_from_nothing():
+    nothing = wg.magnitude_histogram(np.array([np.nan], np.float32))
+    assert math.isnan(two_sample_ks(nothing, wg.magnitude_histogram([1.0])))
