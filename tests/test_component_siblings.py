@@ -78,10 +78,61 @@ def test_stages_of_different_width_are_not_taken_for_gated() -> None:
         "layers.0.wo.weight",
         "layers.0.attention.output.weight",
         "proj_mlp.weight",
+        # Feed-forward layers end like this, but so do these.
+        "layers.0.crossmixer.output.dense.weight",
+        "value_head.output.dense.weight",
+        "layers.0.mlp.gate.down_proj.weight",
+        "layers.0.adapter.down_proj.weight",
+        "adapter.up_proj.weight",
+        "model.aligner.fc1.weight",
+        "layers.0.scorer.fc2.weight",
+        "fc1.weight",
     ],
 )
 def test_a_name_that_says_nothing_alone_is_not_guessed(name: str) -> None:
     assert kinds({name: HH}) == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "first", "second"),
+    [
+        ("", "fc1", "fc2"),
+        ("reward_head", "fc1", "fc2"),
+        ("model.timestep_proj", "fc1", "fc2"),
+        ("layers.0.adapter", "up_proj", "down_proj"),
+        ("projector", "up_proj", "down_proj"),
+    ],
+)
+def test_two_layers_outside_a_feed_forward_module_are_not_taken_for_one(owner, first, second):
+    prefix = f"{owner}." if owner else ""
+    shapes = {f"{prefix}{first}.weight": FH, f"{prefix}{second}.weight": HF}
+    assert kinds(shapes) == ["other", "other"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "first", "second"),
+    [
+        ("layers.0", "fc1", "fc2"),
+        ("layers.0.mlp", "fc1", "fc2"),
+        ("layers.0.deformable_layer", "fc1", "fc2"),
+        ("layers.0.ffn.experts.expert_3", "fc1", "fc2"),
+        ("vision_model.head.mlp", "fc1", "fc2"),
+        ("layers.0.mixer", "up_proj", "down_proj"),
+        ("layers.0.ff1", "up_proj", "down_proj"),
+        ("layers.0.mixer.experts.3", "up_proj", "down_proj"),
+        ("decoder_layers.0", "intermediate.dense", "output.dense"),
+        ("layer.0.feed_forward", "intermediate.dense", "output.dense"),
+    ],
+)
+def test_two_layers_of_a_feed_forward_module(owner, first, second):
+    shapes = {f"{owner}.{first}.weight": FH, f"{owner}.{second}.weight": HF}
+    assert kinds(shapes) == ["ffn_in", "ffn_out"]
+
+
+@pytest.mark.parametrize("owner", ["encoder.layer.0", "layers.1.blocks.0", "block.0.feed_forward"])
+def test_the_second_half_of_a_block_alone(owner):
+    # A shard may end between the two.
+    assert kinds({f"{owner}.output.dense.weight": HF}) == ["ffn_out"]
 
 
 def test_very_many_shapes_under_one_name_take_no_longer() -> None:

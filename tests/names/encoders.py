@@ -231,4 +231,27 @@ FAMILIES = {
     ffn_out 0 encoder - 64x256 wav2vec2.encoder.layers.0.feed_forward.output_dense.weight
     other   - -       - 64x64  wav2vec2.feature_projection.projection.weight
     """,
+    "timesformer": """
+    qkv     0 encoder - 192x64 timesformer.encoder.layer.0.attention.attention.qkv.weight
+    o       0 encoder - 64x64  timesformer.encoder.layer.0.attention.output.dense.weight
+    qkv     0 encoder - 192x64 timesformer.encoder.layer.0.temporal_attention.attention.qkv.weight
+    o       0 encoder - 64x64  timesformer.encoder.layer.0.temporal_attention.output.dense.weight
+    other   0 encoder - 64x64  timesformer.encoder.layer.0.temporal_dense.weight
+    ffn_in  0 encoder - 256x64 timesformer.encoder.layer.0.intermediate.dense.weight
+    ffn_out 0 encoder - 64x256 timesformer.encoder.layer.0.output.dense.weight
+    """,
+    "lxmert": """
+    q       0 encoder - 64x64  lxmert.encoder.layer.0.attention.self.query.weight
+    ffn_in  0 encoder - 256x64 lxmert.encoder.layer.0.intermediate.dense.weight
+    ffn_out 0 encoder - 64x256 lxmert.encoder.layer.0.output.dense.weight
+    q       - encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.query.weight
+    k       - encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.key.weight
+    v       - encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.value.weight
+    o       - encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.output.dense.weight
+    q       - encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.self.query.weight
+    k       - encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.self.key.weight
+    o       - encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.output.dense.weight
+    v       - encoder - 64x64  lxmert.encoder.x_layers.0.visn_self_att.self.value.weight
+    o       - encoder - 64x64  lxmert.encoder.x_layers.0.visn_self_att.output.dense.weight
+    """,
 }

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from weightgauge.components.names import ends_with, join, leaf, stem, without
 from weightgauge.components.table import FAMILIES, NAMED, Family
-from weightgauge.components.vocabulary import EXPERT_TEMPLATE
+from weightgauge.components.vocabulary import ADAPTER, EXPERT_TEMPLATE, FEED_FORWARD
 
 _Shape = tuple[int, ...]
 
@@ -75,6 +75,8 @@ class Siblings:
             return alone and EXPERT_TEMPLATE.search(prefix) is not None
         if family.relation[0] and (prefix, family) not in self._related:
             return False
+        if family.places and not any(_WITHIN[place](prefix) for place in family.places):
+            return False
         return all(self.has(prefix, name) for name in family.neighbours)
 
     def is_head(self, name: str, shape: _Shape) -> bool:
@@ -107,6 +109,20 @@ def _turned(first: _Shape, second: _Shape) -> bool:
     return len(first) == 2 and first[0] != first[1] and second == first[::-1]
 
 
+def _is_block(prefix: str) -> bool:
+    """Whether a module is a block or an expert: only their numbers are blanked."""
+    return leaf(prefix) == "#"
+
+
+def _is_feed_forward(prefix: str) -> bool:
+    return FEED_FORWARD.search(leaf(prefix)) is not None
+
+
+def _is_inside(prefix: str) -> bool:
+    return "#" in prefix.split(".") and ADAPTER.search(leaf(prefix)) is None
+
+
+_WITHIN = {"block": _is_block, "ffn": _is_feed_forward, "inside": _is_inside}
 _RELATIONS = {"twice": _twice, "turned": _turned}
 _MOST = 64
 

@@ -51,10 +51,11 @@ NAMED: tuple[tuple[str, str], ...] = (
     # Attention.
     ("q", "q_proj query_proj q_lin to_q add_q_proj q_proj_weight @attn.wq @attn.q @attn.linear_q"),
     ("q", "@attn.query @attn.self.query @attn.q_head @attn.Wq crossattention.q_attn"),
+    ("q", "visual_attention.att.query"),
     ("k", "k_proj key_proj k_lin to_k add_k_proj k_proj_weight @attn.wk @attn.k @attn.linear_k"),
-    ("k", "@attn.key @attn.self.key @attn.k_head @attn.Wk"),
+    ("k", "@attn.key @attn.self.key @attn.k_head @attn.Wk visual_attention.att.key"),
     ("v", "v_proj value_proj v_lin to_v add_v_proj v_proj_weight @attn.wv @attn.v @attn.linear_v"),
-    ("v", "@attn.value @attn.self.value @attn.v_head @attn.Wv"),
+    ("v", "@attn.value @attn.self.value @attn.v_head @attn.Wv visual_attention.att.value"),
     ("o", "o_proj @attn.out_proj @attn.dense @attn.output.dense @attn.c_proj @attn.Wo @attn.wo"),
     ("o", "@attn.linear_proj @attn.linear_out @attn.projection_layer @attn.o attn_out out_lin"),
     ("o", "to_out.0 to_add_out"),
@@ -93,12 +94,17 @@ class Family:
         transposed. It is enough to see it in one block.
     lone_expert : bool
         The family holds for a weight under `experts.N.` without any of its siblings.
+    within : str
+        What the module must be that has the weights, any of: `block` for a block or an expert
+        itself, `ffn` for a module with the name of a feed-forward one, `inside` for any in a block
+        that is not called an adapter. Names that other modules use too need this.
     """
 
     members: str
     beside: str = ""
     shape: str = ""
     lone_expert: bool = False
+    within: str = ""
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -111,17 +117,25 @@ class Family:
         return tuple(self.beside.split())
 
     @cached_property
+    def places(self) -> frozenset[str]:
+        """Words of `within`."""
+        return frozenset(self.within.split())
+
+    @cached_property
     def relation(self) -> tuple[str, str, str]:
         """Relation of `shape` and the two members it is about; three empty strings for none."""
         name, first, second = self.shape.split() if self.shape else ("", "", "")
         return name, first, second
 
 
-def _two_layers(first: str, second: str, beside: str = "") -> tuple[Family, Family]:
+def _two_layers(
+    first: str, second: str, beside: str = "", within: str = ""
+) -> tuple[Family, Family]:
     """Two layers of which the first holds gate and up in one if it has twice the rows."""
+    twice = f"twice {first} {second}"
     return (
-        Family(f"{first}=gate_up {second}=down", beside, shape=f"twice {first} {second}"),
-        Family(f"{first}=ffn_in {second}=ffn_out", beside),
+        Family(f"{first}=gate_up {second}=down", beside, shape=twice, within=within),
+        Family(f"{first}=ffn_in {second}=ffn_out", beside, within=within),
     )
 
 
@@ -154,7 +168,9 @@ FAMILIES = (
     # Feed-forward layers.
     Family("up_proj=up down_proj=down", "gate_proj"),
     Family("down_proj=down", "gate_up_proj"),
-    Family("up_proj=ffn_in down_proj=ffn_out"),
+    # Routers and adapters have projections down, and up, as well.
+    Family("up_proj=ffn_in down_proj=ffn_out", within="block ffn"),
+    Family("up_proj=ffn_in down_proj=ffn_out", "up_proj down_proj", within="inside"),
     Family("wo=down", "wi_0"),
     Family("wo=down", "wi_1"),
     Family("wi=ffn_in wo=ffn_out", "wi"),
@@ -167,7 +183,9 @@ FAMILIES = (
     Family("fc1_g=gate fc1_x=up fc2=down", "fc1_g fc1_x"),
     Family("fc11=up fc12=gate fc2=down", "fc11 fc12"),
     Family("fc0=ffn_in fc1=ffn_out", "fc0 fc1"),
-    *_two_layers("fc1", "fc2"),
+    # Heads and projectors number their layers like this too.
+    *_two_layers("fc1", "fc2", within="block ffn"),
+    *_two_layers("fc1", "fc2", "fc1 fc2", within="inside"),
     Family("mlp.weights_in=gate_up mlp.weights_out=down", "mlp.weights_in mlp.weights_out"),
     Family("mlp.w12=gate_up mlp.w3=down", "mlp.w12 mlp.w3"),
     Family("mlp.proj_in=ffn_in mlp.proj_out=ffn_out", shape="turned mlp.proj_in mlp.proj_out"),
@@ -208,7 +226,10 @@ FAMILIES = (
     Family("ffn.linear_1=ffn_in ffn.linear_2=ffn_out", "ffn.linear_1 ffn.linear_2"),
     Family("proj_up_gate=gate proj_up=up proj_down=down", "proj_up_gate proj_up proj_down"),
     Family("mlp.0=ffn_in mlp.2=ffn_out", "mlp.0 mlp.2 attn.query"),
-    Family("intermediate.dense=ffn_in output.dense=ffn_out"),
+    # Attention and heads end in `output.dense` as well.
+    Family("intermediate.dense=ffn_in"),
+    Family("output.dense=ffn_out", "intermediate.dense"),
+    Family("output.dense=ffn_out", within="block ffn"),
     Family("intermediate_query.dense=ffn_in output_query.dense=ffn_out"),
     Family("intermediate_dense=ffn_in output_dense=ffn_out", "intermediate_dense output_dense"),
     Family("ffn=ffn_in ffn_output=ffn_out", "ffn ffn_output"),

@@ -12,9 +12,16 @@ ATTENTION = frozenset(
         *("cross_attn_token_to_image", "cross_attn_image_to_token", "final_attn_token_to_image"),
         *("SelfAttention", "EncDecAttention", "LocalSelfAttention", "TransientGlobalSelfAttention"),
         *("img_attn", "txt_attn", "window_attn", "channel_attn", "multihead_attn", "x_attn"),
+        *("temporal_attention", "visual_attention", "lang_self_att", "visn_self_att"),
     )
 )
 """Names of attention modules."""
+
+FEED_FORWARD = re.compile(r"mlp|ffn|feed_?forward|^ff[0-9]?$|^fc$", re.IGNORECASE)
+"""Names of feed-forward modules."""
+
+ADAPTER = re.compile(r"adapter|adaptor", re.IGNORECASE)
+"""Names of bottlenecks beside a layer, whose `down_proj` comes first."""
 
 ROOT = frozenset(
     (
