@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from made_fits import made_fit, made_slice, same_as_golden
@@ -135,3 +137,64 @@ def test_embed_line_has_k_lambda_and_r2():
     text = shown(made_fit(made_slice("wte.weight", "embed", k=1.2345, k_se=0.01, lam=0.01234)))
     (line,) = [line for line in text.splitlines() if line.startswith("wte.weight")]
     assert line.split() == ["wte.weight", "embed", "64x64", "1.234±0.010", "0.01234", "0.9977"]
+
+
+def kind_line(text, kind):
+    lines = text.split("By kind")[1].splitlines()
+    return next(line.split() for line in lines if line.startswith(f"{kind} "))
+
+
+def test_slices_by_kind_count_the_same_above_and_below_the_line():
+    """A stack that is given whole and in pieces has as many slices as pieces."""
+    name = "model.layers.0.mlp.experts.down_proj"
+    stack = [
+        made_slice(name, "down", 0, shape=(4, 64, 64)),
+        *(made_slice(name, "down", 0, expert=i) for i in range(4)),
+    ]
+    assert kind_line(shown(made_fit(*stack)), "down")[1] == "4"
+    stack[2] = made_slice(name, "down", 0, expert=1, n=0, status="empty")
+    assert kind_line(shown(made_fit(*stack)), "down")[1:4] == ["3", "of", "4"]
+
+
+def product(name, kind, block, **given):
+    decoded = "B A of rank 8, times lora_alpha/r = 2"
+    return made_slice(name, kind, block, part="ba", decoded=decoded, **given)
+
+
+def test_what_is_added_to_a_matrix_is_not_mixed_with_it():
+    """The tables show the stored q; v is stored nowhere, so that its products are shown."""
+    result = made_fit(
+        made_slice("layers.0.self_attn.q_proj.base_layer.weight", "q", 0, k=1.2),
+        product("layers.0.self_attn.q_proj", "q", 0, k=0.8),
+        product("layers.0.self_attn.v_proj", "v", 0, k=0.9),
+    )
+    assert [(each.kind, each.slices, each.k_median) for each in result.kinds] == [
+        ("q", 1, 1.2),
+        ("v", 1, 0.9),
+    ]
+    text = shown(result)
+    assert "[2]" not in text and "0.8000" not in text and "1.2000" in text
+    assert kind_line(text, "q")[1:3] == ["1", "1.2000"]
+    assert "In no table by block or kind: 1 product B A," in " ".join(text.split())
+
+
+def test_products_outside_the_blocks_have_rows_of_their_own():
+    result = made_fit(
+        made_slice("lm_head.base_layer.weight", "head", k=1.2),
+        product("lm_head", "head", None, k=0.8),
+    )
+    lines = shown(result).splitlines()
+    assert sum(line.startswith("lm_head") for line in lines) == 2
+
+
+@pytest.mark.parametrize(("number", "text"), [(1, "1 product B A"), (2, "2 products B A")])
+def test_the_number_of_products(number, text):
+    products = [product(f"layers.{i}.self_attn.q_proj", "q", i) for i in range(number)]
+    assert f"0 weights and {text}" in shown(made_fit(*products)).replace("\n", " ")
+
+
+def test_a_divided_product_counts_once():
+    """The whole product of a latent projection, and its two parts of the same kind."""
+    whole = product("layers.0.self_attn.kv_a_proj_with_mqa", "kv_a", 0, k=5.0)
+    parts = [replace(whole, part=part, k=1.0) for part in ("latent", "rope")]
+    assert [(each.slices, each.k_max) for each in made_fit(whole, *parts).kinds] == [(2, 1.0)]

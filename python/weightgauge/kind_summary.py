@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.components import KINDS
 from weightgauge.records import as_row
+from weightgauge.storage.stored import PRODUCT
 
 if TYPE_CHECKING:
     from weightgauge.slice_fit import SliceFit
@@ -22,7 +23,9 @@ class KindSummary:
     """The slices of one kind together.
 
     A tensor that is also given in pieces of its own kind, such as stacked experts, counts by its
-    pieces only.
+    pieces only. What an adapter adds is another quantity than the matrix that it is added to, so
+    that the two are never in one median: products B A count where no stored matrix of their kind
+    has a slice, as in the file of an adapter alone, and nowhere else.
 
     Attributes
     ----------
@@ -56,6 +59,13 @@ def summaries(slices: Sequence[SliceFit]) -> tuple[KindSummary, ...]:
 
 
 def counted(slices: Sequence[SliceFit]) -> list[SliceFit]:
+    """Leave out what would be counted twice, and products of kinds that are stored as well."""
+    once = divided(slices)
+    stored = {item.kind for item in once if not item.is_product}
+    return [item for item in once if not item.is_product or item.kind not in stored]
+
+
+def divided(slices: Sequence[SliceFit]) -> list[SliceFit]:
     """Leave out whole tensors that are also given in pieces of their own kind."""
     whole = wholes(slices)
     pieces = {
@@ -77,14 +87,19 @@ def wholes(slices: Sequence[SliceFit]) -> dict[str, SliceFit]:
     for name, group in groups.items():
         if len(group) > 1:
             first, second = sorted(group, key=_depth)[:2]
-            if first.part is None and first.head is None and _depth(first) < _depth(second):
+            if not _is_part(first) and first.head is None and _depth(first) < _depth(second):
                 found[name] = first
     return found
 
 
 def _depth(item: SliceFit) -> int:
     """How often the tensor was divided to come to a slice."""
-    return sum(level is not None for level in (item.expert, item.part, item.head))
+    return (item.expert is not None) + _is_part(item) + (item.head is not None)
+
+
+def _is_part(item: SliceFit) -> bool:
+    """Whether a slice is one matrix of several; a whole product is marked as a part too."""
+    return item.part not in (None, PRODUCT)
 
 
 def _summary(kind: str, members: Sequence[SliceFit]) -> KindSummary:

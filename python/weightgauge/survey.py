@@ -10,8 +10,8 @@ from weightgauge.architecture import Architecture, architecture_of
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.components import Component, classify
 from weightgauge.lora import Adapted, adapted_matrices
-from weightgauge.lora.adapters import PART
 from weightgauge.storage import Product, Storage, storage_of
+from weightgauge.storage.stored import PRODUCT
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint
@@ -116,7 +116,7 @@ def products(found: Survey, chosen: Sequence[TensorInfo], per: str) -> list[Slic
             continue
         left = each.factors[1]
         virtual = TensorInfo(each.module, "F32", each.stored.shape, left.shard, 0, 0)
-        place = replace(component, part=PART)
+        place = replace(component, part=PRODUCT)
         if each.transposed:
             slices.append(Slice(virtual, place, each.stored.shape, stored=each.stored))
             continue
@@ -129,7 +129,7 @@ def products(found: Survey, chosen: Sequence[TensorInfo], per: str) -> list[Slic
             stored={virtual.name: each.stored},
         )
         for piece in pieces:
-            part = piece.place.part or PART
+            part = piece.place.part or PRODUCT
             slices.append(piece._replace(place=replace(piece.place, part=part)))
     return slices
 

@@ -12,7 +12,7 @@ from weightgauge.cli.page import Column, Page, column_widths, table_width
 from weightgauge.cli.spread_view import spread
 from weightgauge.components import KINDS, MATRIX_KINDS
 from weightgauge.errors import printable
-from weightgauge.kind_summary import counted, wholes
+from weightgauge.kind_summary import counted, divided, wholes
 from weightgauge.model_fit import KindSummary, ModelFit, SliceFit
 
 GAUSSIAN_K = {"mid_80": 1.205434, "mid_90": 1.190923, "full": 1.151067}
@@ -52,7 +52,7 @@ def fit_page(page: Page, result: ModelFit, *, per: str = "tensor", notes: bool =
     slices = counted(result.slices)
     _title(page, result)
     _blocks(page, slices)
-    _outside(page, slices)
+    _outside(page, divided(result.slices))
     if per != "tensor":
         spread(page, slices, per)
     _kinds(page, result)
@@ -73,9 +73,13 @@ def _title(page: Page, result: ModelFit) -> None:
     page.line(
         f"Weibull fit of |w|, protocol {result.protocol}, trim {result.trim}: "
         f"{tensors:,}{f' of {of_all:,}' if of_all != tensors else ''} tensors, {weights:,} weights"
-        f"{f' and {products:,} products B A' if products else ''}"
+        f"{f' and {_products(products)}' if products else ''}"
         f"{f' in {len(fitted):,} slices' if len(fitted) != tensors + products else ''}"
     )
+
+
+def _products(number: int) -> str:
+    return f"{number:,} product{'' if number == 1 else 's'} B A"
 
 
 _Blocks = dict[tuple[str | None, int], dict[str, list[SliceFit]]]
@@ -201,7 +205,7 @@ def _outside(page: Page, slices: Sequence[SliceFit]) -> None:
 
 def _kinds(page: Page, result: ModelFit) -> None:
     anchor = GAUSSIAN_K.get(result.trim, math.nan)
-    fitted = Counter(item.kind for item in result.slices if item.fitted)
+    fitted = Counter(item.kind for item in counted(result.slices) if item.fitted)
     # k of norm weights and biases says nothing about matrices: shown only if nothing else is.
     shown = [kind for kind in result.kinds if kind.kind not in _VECTORS] or result.kinds
     page.heading(f"By kind (k of Gaussian weights: {anchor:.4f})")
@@ -272,13 +276,25 @@ def _note_decoded(page: Page, result: ModelFit) -> None:
     shown = sorted(decoded.items(), key=lambda entry: -len(entry[1]))
     for text, items in shown[:_NAMES_SHOWN]:
         page.prose(f"Values are {text}: {_some(items)}.")
-    if any(item.is_product for item in result.slices):
-        page.prose(
-            "B A: what an adapter adds to the matrix. Its elements depend on each other: the true "
-            "standard error is larger than the one shown."
-        )
+    _note_products(page, result)
     if len(shown) > _NAMES_SHOWN:
         page.prose(f"{len(shown) - _NAMES_SHOWN:,} more ways to make values: --json tells them.")
+
+
+def _note_products(page: Page, result: ModelFit) -> None:
+    products = {item.tensor for item in result.slices if item.is_product}
+    if not products:
+        return
+    page.prose(
+        "B A: what an adapter adds to the matrix. Its elements depend on each other: the true "
+        "standard error is larger than the one shown."
+    )
+    apart = products - {item.tensor for item in counted(result.slices)}
+    if apart:
+        page.prose(
+            f"In no table by block or kind: {_products(len(apart))}, because matrices of the same "
+            "kind are stored too and are not mixed with what is added to them. --json has all."
+        )
 
 
 def _note_missing(page: Page, result: ModelFit) -> None:

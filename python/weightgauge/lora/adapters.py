@@ -14,9 +14,6 @@ from weightgauge.storage import Numbers, Product, Stored
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
-PART = "ba"
-"""Part of the slices that are products."""
-
 # First factor (applied to the input), second factor, and whether the product is transposed to be
 # added to the weight.
 _PAIRS = (

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
+PRODUCT = "ba"
+"""Part of the slices that are whole products."""
+
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
