@@ -190,7 +190,7 @@ def test_any_io_and_threads_give_the_same(adapter):
         ((8,), (40, 8), "is no product"),
         ((8, 30), (40, 8, 3, 3), "is no product"),
         ((8, 0), (40, 8), "empty"),
-        ((8, 30), None, "_B.weight' beside it"),
+        ((8, 30), None, "there is no 'lora_B.weight' beside it"),
     ],
 )
 def test_factors_that_do_not_fit(adapter, a, b, reason):

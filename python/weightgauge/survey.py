@@ -10,7 +10,7 @@ from weightgauge.architecture import Architecture, architecture_of
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.components import Component, classify
 from weightgauge.lora import Adapted, adapted_matrices
-from weightgauge.storage import Product, Storage, storage_of
+from weightgauge.storage import Product, Storage, Stored, storage_of
 from weightgauge.storage.stored import PRODUCT
 
 if TYPE_CHECKING:
@@ -91,7 +91,12 @@ def survey(checkpoint: Checkpoint) -> Survey:
     )
 
 
-def products(found: Survey, chosen: Sequence[TensorInfo], per: str) -> list[Slice]:
+def products(
+    found: Survey,
+    chosen: Sequence[TensorInfo],
+    per: str,
+    warnings: list[str] | None = None,
+) -> list[Slice]:
     """Slices for the products of the low-rank factors that are among the chosen tensors.
 
     Parameters
@@ -102,36 +107,41 @@ def products(found: Survey, chosen: Sequence[TensorInfo], per: str) -> list[Slic
         Tensors that are fitted; a product is if both of its factors are.
     per : {"tensor", "head", "expert"}
         As for `weightgauge.layouts.slices_of`: an update is cut like the matrix that it is for.
+    warnings : list of str, optional
+        Grows by a line for each reason why products stay whole though they hold several matrices,
+        or heads that were asked for.
 
     Returns
     -------
     list of Slice
     """
-    from weightgauge.layouts import Slice, slices_of
+    from weightgauge.layouts import slices_of
 
     wanted = {tensor.name for tensor in chosen}
-    slices = []
+    virtual: list[TensorInfo] = []
+    places: dict[str, Component] = {}
+    stored: dict[str, Stored] = {}
     for each, component in found.adapted:
-        if not all(factor.name in wanted for factor in each.factors):
-            continue
-        left = each.factors[1]
-        virtual = TensorInfo(each.module, "F32", each.stored.shape, left.shard, 0, 0)
-        place = replace(component, part=PRODUCT)
-        if each.transposed:
-            slices.append(Slice(virtual, place, each.stored.shape, stored=each.stored))
-            continue
-        pieces, _ = slices_of(
-            [virtual],
-            shapes=found.shapes,
-            places={virtual.name: place},
-            architecture=found.architecture,
-            per=per,
-            stored={virtual.name: each.stored},
-        )
-        for piece in pieces:
-            part = piece.place.part or PRODUCT
-            slices.append(piece._replace(place=replace(piece.place, part=part)))
-    return slices
+        if all(factor.name in wanted for factor in each.factors):
+            # Two ways to write the names of factors can lead to one name.
+            name = each.name if each.name not in places else each.factors[0].name
+            left = each.factors[1]
+            virtual.append(TensorInfo(name, "F32", each.stored.shape, left.shard, 0, 0))
+            places[name] = replace(component, part=PRODUCT)
+            stored[name] = each.stored
+    slices, whole = slices_of(
+        virtual,
+        shapes=found.shapes,
+        places=places,
+        architecture=found.architecture,
+        per=per,
+        stored=stored,
+    )
+    if warnings is not None:
+        warnings += whole
+    return [
+        item._replace(place=replace(item.place, part=item.place.part or PRODUCT)) for item in slices
+    ]
 
 
 def unknown_factor(item: Slice) -> str:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from weightgauge.components.vocabulary import ATTENTION, LONE_ADAPTERS, ROOT
+from weightgauge.components.vocabulary import ATTENTION, FACTORS, LONE_ADAPTERS, ROOT
 
 
 def stem(name: str) -> str | None:
     """Path of the module that owns a weight; None for what is no weight.
 
     Most weights are called `<path>.weight`. Experts stacked into one tensor, some adapters and the
-    projections of torch.nn.MultiheadAttention are parameters themselves.
+    projections of torch.nn.MultiheadAttention are parameters themselves. Where a factor belongs to
+    one adapter of several, `lora_A.<adapter>`, the adapter's name is left out.
     """
     path, _, last = name.rpartition(".")
     if last == "weight":
         path = path.removesuffix(".base_layer")
+        owner = path.rpartition(".")[0]
+        if leaf(owner) in FACTORS:
+            return owner
         # Some projections are modules around the layer that has the weight.
         return path.removesuffix(".linear") if path.endswith("_proj.linear") else path
+    if leaf(path) in LONE_ADAPTERS:
+        return path
     if last.endswith("_proj_weight") or last in LONE_ADAPTERS or ".experts." in f".{path}.":
         return name
     return None

@@ -35,8 +35,8 @@ NAMED: tuple[tuple[str, str], ...] = (
     ("other", "indexer.q_b_proj router_mlp.fc1 router_mlp.fc2"),
     ("other", "self_attention.experts.input_linear self_attention.experts.output_linear"),
     # Low-rank adapters, whatever weight they adapt.
-    ("lora_a", "lora_A lora_A.default lora_a lora_down lora.down lora_embedding_A"),
-    ("lora_b", "lora_B lora_B.default lora_b lora_up lora.up lora_embedding_B"),
+    ("lora_a", "lora_A lora_a lora_down lora.down lora_embedding_A"),
+    ("lora_b", "lora_B lora_b lora_up lora.up lora_embedding_B"),
     # Fused projections.
     ("qkv", "query_key_value qkv_proj Wqkv wqkv W_pack linear_qkv in_proj_weight att_proj"),
     ("qkv", "to_qkv to_added_qkv in_proj_qkv in_proj_qkvz @attn.qkv attn.c_attn"),

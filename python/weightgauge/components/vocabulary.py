@@ -59,6 +59,14 @@ EXPERT_NAME = re.compile(r"(?:^|\.)(?:local_)?experts\.expert_([0-9]{1,9})\.")
 
 EXPERT_TEMPLATE = re.compile(r"(?:^|\.)(?:local_)?experts\.#$")
 
+FACTORS = frozenset(
+    (
+        *("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B"),
+        *("lora_a", "lora_b", "lora_down", "lora_up"),
+    )
+)
+"""Low-rank factors, under which the name of the adapter may follow."""
+
 LONE_ADAPTERS = frozenset(("lora_a", "lora_b", "lora_embedding_A", "lora_embedding_B"))
 """Low-rank adapters that are parameters themselves."""
 

@@ -9,7 +9,7 @@ stacked along the first dimension. Nothing is copied: a piece is a first element
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import NamedTuple
 
@@ -98,6 +98,10 @@ class Layout:
         pieces = experts * sum(self.groups * (field.heads or 0) or 1 for field in self.fields)
         if pieces > MOST_PIECES:
             raise NotCut(f"it would fall into {pieces:,} pieces")
+
+    def turned(self) -> Layout:
+        """Return the same division of the transposed matrix."""
+        return replace(self, shape=self.shape[::-1], axis=1 - self.axis)
 
 
 class Cut(NamedTuple):

@@ -24,12 +24,13 @@ def queries(subject: Subject) -> Layout:
 
 
 def keys_or_values(subject: Subject) -> Layout:
-    """[kv_heads * head_dim, hidden]."""
+    """[kv_heads * head_dim, hidden], or the other way round in column-wise storage."""
+    axis = 1 if subject.inputs_first else 0
     heads = subject.facts.kv_heads
     if heads is None:
         raise NotCut(f"the number of key and value heads is not known{subject.without_config()}")
-    head_dim_of(subject, subject.shape[0], heads)
-    return _one_matrix(subject, 0, heads)
+    head_dim_of(subject, subject.shape[axis], heads)
+    return _one_matrix(subject, axis, heads)
 
 
 def outputs(subject: Subject) -> Layout:
@@ -52,6 +53,8 @@ def outputs(subject: Subject) -> Layout:
 
 def _turned(subject: Subject) -> bool:
     """Whether weights are stored [in, out], which the fused projection beside them tells."""
+    if subject.inputs_first:
+        return True
     fused = subject.beside("c_attn")
     return fused is not None and len(fused) == 2 and fused[1] in (2 * fused[0], 3 * fused[0])
 

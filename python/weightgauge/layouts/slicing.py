@@ -103,7 +103,7 @@ class _Cutter:
         self._shapes = shapes
         self._per = per
         # Blocks are built alike: their tensors share the cuts.
-        self._cuts: dict[tuple[Layout, bool], tuple[Cut, ...]] = {}
+        self._cuts: dict[tuple[Layout, bool, bool], tuple[Cut, ...]] = {}
         self._whole: dict[tuple[str, str], list[str]] = {}
 
     def cut(
@@ -119,6 +119,7 @@ class _Cutter:
             self._architecture.of(place.tower),
             self._shapes,
             transposed=stored is not None and tensor.name.endswith("_blocks"),
+            inputs_first=stored is not None and stored.turned,
         )
         if tensor.size > 0:
             try:
@@ -129,7 +130,9 @@ class _Cutter:
         by_head = False
         if self._per == "head" and not note and tensor.size > 0:
             layout, by_head = self._by_head(subject, layout, tensor)
-        pieces = self._pieces(layout, by_head) if layout is not None else ()
+        pieces: tuple[Cut, ...] = ()
+        if layout is not None:
+            pieces = self._pieces(layout, by_head, turned=subject.inputs_first)
         if pieces and not _addressable(tensor, stored, pieces):
             note, pieces, by_head = "not split: two elements share a byte", (), False
         replaced = pieces and (by_head or (self._per == "expert" and layout and layout.stacked))
@@ -154,11 +157,15 @@ class _Cutter:
         heads = layout is not None and any(field.heads for field in layout.fields)
         return layout, heads
 
-    def _pieces(self, layout: Layout, by_head: bool) -> tuple[Cut, ...]:
-        key = (layout, by_head)
+    def _pieces(self, layout: Layout, by_head: bool, *, turned: bool) -> tuple[Cut, ...]:
+        """Pieces of a layout; `turned` for values that come in the order of the transposed one."""
+        key = (layout, by_head, turned)
         found = self._cuts.get(key)
         if found is None:
-            found = self._cuts[key] = cuts(layout, by_head=by_head)
+            found = cuts(layout.turned() if turned else layout, by_head=by_head)
+            if turned:
+                found = tuple(piece._replace(shape=piece.shape[::-1]) for piece in found)
+            self._cuts[key] = found
         return found
 
     def _note(self, what: str, reason: str, tensor: TensorInfo) -> None:

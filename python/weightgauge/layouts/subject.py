@@ -30,6 +30,8 @@ class Subject:
         Shapes of all tensors of the checkpoint by name.
     transposed : bool
         Whether its storage is one for which the family turns the matrix round.
+    inputs_first : bool
+        Whether its shape is known to be [in, out].
     """
 
     name: str
@@ -38,6 +40,7 @@ class Subject:
     facts: TowerFacts
     shapes: Mapping[str, tuple[int, ...]]
     transposed: bool = False
+    inputs_first: bool = False
 
     @property
     def path(self) -> str:

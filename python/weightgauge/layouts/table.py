@@ -170,9 +170,12 @@ def layout_of(subject: Subject) -> Layout | None:
     for rule in RULES.get(subject.kind, ()):
         if rule.is_about(path, rank, subject.facts.model_type):
             try:
-                return rule.layout(subject)
+                layout = rule.layout(subject)
             except LookupError:
                 continue
+            if subject.inputs_first and (layout.axis == 0 or layout.stacked):
+                raise NotCut("fan_in_fan_out turns it round, which its family does not")
+            return layout
     if subject.kind in _FUSED:
         raise NotCut("how a tensor of this name is laid out is not known")
     return None

@@ -27,6 +27,8 @@ _FORMATS = ("F32", "BF16", "F16")
 _MOST_RANK = 1 << 16
 _MOST = 1 << 31
 _BASE = "base_model.model."
+_UNNAMED = "default"
+"""What PEFT calls an adapter that was given no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +39,23 @@ class Adapted:
     ----------
     module : str
         Path of the adapted module, as the factors' names give it.
+    adapter : str
+        Name of the adapter, where the factors' names give one; else empty.
     factors : tuple of (TensorInfo, TensorInfo)
         A and B.
     stored : Stored
         How the update comes from them.
-    transposed : bool
-        Whether `stored.shape` is that of the transposed product.
     """
 
     module: str
+    adapter: str
     factors: tuple[TensorInfo, TensorInfo]
     stored: Stored
-    transposed: bool
+
+    @property
+    def name(self) -> str:
+        """Path of the module, and name of the adapter unless it is the one that has no name."""
+        return f"{self.module}.{self.adapter}" if self.adapter else self.module
 
     @property
     def weight(self) -> str:
@@ -78,7 +85,7 @@ def adapted_matrices(
     by_name = {tensor.name: tensor for tensor in tensors}
     adapted: list[Adapted] = []
     faults: dict[str, list[str]] = {}
-    for module, first, second_name, transposed in _firsts(by_name):
+    for module, adapter, first, second_name, transposed in _firsts(by_name):
         second = by_name.get(second_name)
         reason = _fault(first, second, second_name)
         if not reason and adapts_stack(module.removeprefix(_BASE), first.shape[0], config):
@@ -86,7 +93,7 @@ def adapted_matrices(
         if second is None or reason:
             faults.setdefault(f"has no product B A: {reason}", []).append(first.name)
             continue
-        found = _adapted(module, first, second, transposed, by_name, config)
+        found = _adapted(module, adapter, (first, second), transposed, by_name, config)
         source = found.stored.source
         if isinstance(source, Product) and source.factor.unknown:
             reason = f"is multiplied out without lora_alpha/r: {source.factor.unknown}"
@@ -101,21 +108,25 @@ def adapted_matrices(
 
 def _firsts(
     tensors: Mapping[str, TensorInfo],
-) -> Iterator[tuple[str, TensorInfo, str, bool]]:
-    """Find every A: module, tensor, name of its B, and whether the product is transposed."""
+) -> Iterator[tuple[str, str, TensorInfo, str, bool]]:
+    """Find every A: module, adapter, tensor, name of its B, whether the product is transposed."""
     for name, tensor in tensors.items():
         if "lora" not in name:  # quick, for checkpoints of very many tensors
             continue
         for first, second, transposed in _PAIRS:
             module, found, tail = name.rpartition(f".{first}")
             if found and (not tail or tail.startswith(".")) and tail.count(".") <= 2:
-                yield module, tensor, f"{module}.{second}{tail}", transposed
+                adapter = tail.removesuffix(".weight").removeprefix(".")
+                adapter = "" if adapter == _UNNAMED else adapter
+                yield module, adapter, tensor, f"{module}.{second}{tail}", transposed
                 break
 
 
 def _fault(first: TensorInfo, second: TensorInfo | None, second_name: str) -> str:
     if second is None:
-        return f"there is no '{printable(second_name.rpartition('.lora')[2])}' beside it"
+        return (
+            f"there is no '{printable(second_name[second_name.rindex('.lora') + 1 :])}' beside it"
+        )
     a, b = first.shape, second.shape
     if any(tensor.dtype not in _FORMATS for tensor in (first, second)):
         return f"products of {first.dtype} and {second.dtype} are not formed"
@@ -128,12 +139,13 @@ def _fault(first: TensorInfo, second: TensorInfo | None, second_name: str) -> st
 
 def _adapted(
     module: str,
-    first: TensorInfo,
-    second: TensorInfo,
+    adapter: str,
+    factors: tuple[TensorInfo, TensorInfo],
     transposed: bool,
     tensors: Mapping[str, TensorInfo],
     config: Mapping[str, Any] | None,
 ) -> Adapted:
+    first, second = factors
     rank, rows, columns = first.shape[0], second.shape[0], prod(first.shape[1:])
     alpha = next((n for n in (f"{module}.alpha", f"{module}.lora_alpha") if n in tensors), None)
     factor = factor_of(module.removeprefix(_BASE), rank, config)
@@ -144,11 +156,12 @@ def _adapted(
         Numbers(second, second.dtype), Numbers(first, first.dtype), rows, rank, columns, factor
     )
     shape = (rows, *first.shape[1:])
-    if transposed and len(shape) == 2:
+    turned = transposed and len(shape) == 2
+    if turned:
         shape = shape[::-1]
     text = f"B A of rank {rank:,}, {f'times {factor.text}' if factor.text else 'unscaled'}"
     weight = f"{module.removeprefix(_BASE)}.weight"
-    return Adapted(module, (first, second), Stored(weight, shape, product, text), transposed)
+    return Adapted(module, adapter, factors, Stored(weight, shape, product, text, turned))
 
 
 def _line(names: Sequence[str], reason: str) -> str:

@@ -118,12 +118,16 @@ class Stored:
         What it is made from.
     text : str
         The same in words.
+    turned : bool
+        Whether the values come in the order of the transposed matrix, which has two dimensions and
+        its inputs first.
     """
 
     name: str
     shape: tuple[int, ...]
     source: ScaledCodes | Product
     text: str
+    turned: bool = False
 
     @property
     def two_in_a_byte(self) -> bool:
