@@ -112,6 +112,24 @@ def test_contradictions_of_latent_attention(key, value, tensor) -> None:
     assert (facts.attention, facts.mla, facts.heads) == ("MLA", None, None)
 
 
+def test_a_wrong_number_of_latent_heads_is_blamed() -> None:
+    found = described(latent(), {**LATENT_CONFIG, "num_attention_heads": 8})
+    (warning,) = found.warnings
+    assert "config.json: num_attention_heads = 8 " in warning
+
+
+@pytest.mark.parametrize("key", ["v_head_dim", "qk_nope_head_dim", "kv_lora_rank"])
+def test_the_size_that_is_wrong_is_blamed(key) -> None:
+    """The queries tell that qk_nope_head_dim is right, or else the values that v_head_dim is."""
+    for without in ("", "q_b_proj"):
+        shapes = {
+            name: shape for name, shape in latent().items() if not without or without not in name
+        }
+        found = described(shapes, {**LATENT_CONFIG, key: LATENT_CONFIG[key] + 4})
+        (warning,) = found.warnings
+        assert f"config.json: {key} = " in warning
+
+
 def test_experts_that_are_not_as_many() -> None:
     stacked = {"model.layers.0.mlp.experts.gate_up_proj": (4, 128, 96)}
     single = {f"model.layers.0.mlp.experts.{e}.up_proj.weight": (64, 96) for e in range(4)}

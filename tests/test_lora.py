@@ -237,6 +237,8 @@ def test_bad_configuration_of_the_adapter(adapter, tmp_path, text):
     (tmp_path / "adapter_config.json").write_text(text)
     result = wg.fit(path)
     assert any("adapter_config.json is left out" in line for line in result.warnings)
+    # It is there, so that nothing may say that it is not.
+    assert not any("there is no adapter_config.json" in line for line in result.warnings)
     assert product_of(result).status == "scale_not_applied"
 
 

@@ -72,7 +72,10 @@ def _consistent(
     sizes: dict[str, int],
     stated: dict[str, str],
 ) -> bool:
-    """Check every shape that the sizes foretell; warn about the first that is another."""
+    """Check every shape that the sizes foretell; warn about the first that is another.
+
+    A size that agrees with one shape is not to blame for another.
+    """
     rank, nope, rope, v = (sizes[fact] for fact in _NEEDED)
     rows = {
         "q_a": (("q_lora_rank",), sizes.get("q_lora_rank")),
@@ -80,16 +83,27 @@ def _consistent(
         "q_b": (("qk_nope_head_dim", "qk_rope_head_dim"), heads and heads * (nope + rope)),
         "kv_b": (("qk_nope_head_dim", "v_head_dim"), heads and heads * (nope + v)),
     }
+    # The output projection tells of v alone: whether that or the rest of kv_b is wrong.
+    inputs = {shape[1] for shape in seen.of("o")}
+    confirmed = set()
+    if heads and inputs:
+        confirmed.add("v_head_dim" if heads * v in inputs else "qk_nope_head_dim")
     for kind, (facts, expected) in rows.items():
         shapes = seen.of(kind)
-        if not shapes or expected is None or any(shape[0] == expected for shape in shapes):
+        if not shapes or expected is None:
             continue
-        keys = [fact for fact in facts if fact in stated]
-        if keys:
+        if any(shape[0] == expected for shape in shapes):
+            confirmed.update(facts)
+            continue
+        blamed = [
+            (stated[fact], sizes[fact]) for fact in facts if fact in stated.keys() - confirmed
+        ]
+        # Where every size is right, their number is wrong.
+        given = settings.number("heads") if confirmed.issuperset(facts) else None
+        if blamed or given:
             shape, name = next(iter(shapes.items()))
             settings.warn(
-                stated[keys[0]],
-                sizes[keys[0]],
+                *(given or blamed[0]),
                 f"makes {expected:,} rows, not the {shape[0]:,} of '{printable(name)}'",
             )
         return False

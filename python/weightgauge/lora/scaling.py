@@ -32,7 +32,7 @@ def factor_of(module: str, rank: int, config: Mapping[str, Any] | None) -> Facto
         1 with a reason, where the configuration is missing or does not fit the factors.
     """
     if config is None:
-        return Factor(1.0, "", "there is no adapter_config.json")
+        return Factor(1.0, "", "no adapter_config.json can be read")
     try:
         stated = _of_module(module, config, "r", "rank_pattern")
         alpha = _of_module(module, config, "lora_alpha", "alpha_pattern")
