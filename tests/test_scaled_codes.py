@@ -111,6 +111,83 @@ def test_shapes_of_scales(fit_scaled, shape, grid, block, config):
     assert_fit_of(item, multiplied(values, factors, block))
 
 
+BLOCKS_128 = {"quantization_config": {"weight_block_size": [128, 128]}}
+
+
+@pytest.mark.parametrize(
+    "stated", [[0, 0], [-1, 128], "x", [128], [128, 128, 128], [10**30, 128], [1.5, 2], {}, True]
+)
+def test_a_block_size_that_is_none_is_told(fit_scaled, stated):
+    values, factors = codes_and_scales((256, 384), (2, 3))
+    config = {"quantization_config": {"weight_block_size": stated}}
+    item, result = fit_scaled(values, factors, config=config)
+    assert_fit_of(item, multiplied(values, factors, (128, 128)))
+    (warning,) = result.warnings
+    assert warning.startswith("config.json: quantization_config.weight_block_size = ")
+    assert len(warning) < 200
+
+
+@pytest.mark.parametrize("stated", ["x", 3, [], True])
+def test_a_quantisation_that_is_no_object_is_told(fit_scaled, stated):
+    values, factors = codes_and_scales((256, 384), (2, 3))
+    item, result = fit_scaled(values, factors, config={"quantization_config": stated})
+    assert_fit_of(item, multiplied(values, factors, (128, 128)))
+    (warning,) = result.warnings
+    assert warning.startswith("config.json: quantization_config = ")
+
+
+@pytest.mark.parametrize(
+    ("shape", "grid", "block", "text"),
+    [
+        ((256, 256), (4, 4), (64, 64), "blocks of 64 x 64,"),
+        ((256, 256), (256, 1), (1, 256), "blocks of 1 x 256,"),
+        ((256, 256), (1, 1), (256, 256), "one scale for all of it,"),
+    ],
+)
+def test_scales_that_contradict_the_stated_size_are_told(fit_scaled, shape, grid, block, text):
+    values, factors = codes_and_scales(shape, grid)
+    item, result = fit_scaled(values, factors, config=BLOCKS_128)
+    if grid != (1, 1):
+        assert_fit_of(item, multiplied(values, factors, block))
+    (warning,) = result.warnings
+    assert warning.startswith(f"'{WEIGHT}' ")
+    assert text in warning and "128 x 128 as config.json says" in warning
+
+
+@pytest.mark.parametrize(
+    ("shape", "grid"), [((256, 256), (2, 2)), ((300, 200), (3, 2)), ((100, 60), (1, 1))]
+)
+def test_scales_as_stated_are_no_matter_of_doubt(fit_scaled, shape, grid):
+    assert fit_scaled(*codes_and_scales(shape, grid), config=BLOCKS_128)[1].warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("shape", "grid", "block"),
+    [
+        ((100, 96), (2, 3), (64, 32)),  # two blocks of 50 are less likely than 64 and a rest
+        ((100, 64), (4, 2), (32, 32)),
+        ((96, 96), (3, 2), (32, 48)),  # or 64 and a rest
+        ((90, 64), (9, 64), (10, 1)),  # no power of two fits
+    ],
+)
+def test_a_size_that_is_inferred_is_told(fit_scaled, shape, grid, block):
+    values, factors = codes_and_scales(shape, grid)
+    item, result = fit_scaled(values, factors)
+    assert_fit_of(item, multiplied(values, factors, block))
+    assert item.decoded.endswith(f"per {block[0]} x {block[1]} block (inferred)")
+    (warning,) = result.warnings
+    assert f"'{WEIGHT}' is decoded by blocks of {block[0]} x {block[1]}: " in warning
+
+
+@pytest.mark.parametrize(
+    ("shape", "grid"),
+    [((128, 96), (2, 3)), ((97, 64), (97, 1)), ((97, 61), (1, 61)), ((96, 64), (96, 2))],
+)
+def test_a_size_that_only_one_fits_is_no_matter_of_doubt(fit_scaled, shape, grid):
+    item, result = fit_scaled(*codes_and_scales(shape, grid))
+    assert result.warnings == () and "inferred" not in item.decoded
+
+
 def test_one_dimension_of_scales_is_by_row(fit_scaled):
     values, factors = codes_and_scales((64, 40), (64, 1))
     item, _ = fit_scaled(values, factors[:, 0], tail="_scale")

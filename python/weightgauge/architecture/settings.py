@@ -83,9 +83,7 @@ class Settings:
     def warn(self, key: str, value: object, problem: str) -> None:
         """Note that a value is not used, and why."""
         path = f"{self.where}.{key}" if self.where else key
-        self._warnings.append(
-            f"config.json: {path} = {_shown(value)} {problem}; it is left out of account"
-        )
+        self._warnings.append(left_out(path, value, problem))
 
     def _look_up(self, key: str) -> Any:
         return value_at(self.section, key)
@@ -143,10 +141,28 @@ def _is_about(config: Mapping[str, Any], tower: str | None, towers: frozenset[st
     return config.get("is_encoder_decoder") is True or not towers & {None, "text"}
 
 
+def left_out(path: str, value: object, problem: str) -> str:
+    """Say in a line that a value of `config.json` is not used, and why.
+
+    Parameters
+    ----------
+    path : str
+        Where it stands, with a dot for each step into an object.
+    value : object
+        What stands there.
+    problem : str
+        What is wrong with it, in words that follow the value.
+    """
+    return f"config.json: {path} = {_shown(value)} {problem}; it is left out of account"
+
+
 def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) > _LONGEST_SHOWN:
         # Python refuses to print very long ones.
         return f"a number of {value.bit_length():,} bits"
     if isinstance(value, str):
         value = value[:_VALUE_SHOWN]
-    return printable(json.dumps(value), limit=_VALUE_SHOWN)
+    try:
+        return printable(json.dumps(value), limit=_VALUE_SHOWN)
+    except ValueError:  # such a number, somewhere inside
+        return "a list" if isinstance(value, list) else "an object"

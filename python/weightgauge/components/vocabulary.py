@@ -17,8 +17,8 @@ ATTENTION = frozenset(
 )
 """Names of attention modules."""
 
-FEED_FORWARD = re.compile(r"mlp|ffn|feed_?forward|^ff[0-9]?$|^fc$", re.IGNORECASE)
-"""Names of feed-forward modules."""
+FEED_FORWARD = re.compile(r"mlp|ffn|feed_?forward|^ff[0-9]?$|experts?$", re.IGNORECASE)
+"""Names of feed-forward modules, and of stacks of experts."""
 
 ADAPTER = re.compile(r"adapter|adaptor", re.IGNORECASE)
 """Names of bottlenecks beside a layer, whose `down_proj` comes first."""

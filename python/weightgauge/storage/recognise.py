@@ -110,18 +110,17 @@ def _find_packed(
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
     for title, names in counts.items():
-        more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
-        found.warnings.append(
-            f"'{printable(names[0])}'{more} is packed by {title} and not measured"
-        )
+        found.warnings.append(f"{_some(names)} is packed by {title} and not measured")
 
 
 def _find_scaled(
     tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None, found: Storage
 ) -> None:
-    blocks = stated_blocks(config)
+    blocks, wrong = stated_blocks(config)
+    found.warnings += [wrong] if wrong else []
     quantised = isinstance((config or {}).get("quantization_config"), Mapping)
     reasons: dict[str, list[str]] = {}
+    doubts: dict[str, list[str]] = {}
     for name, tensor in tensors.items():
         if tensor.dtype not in (*F8, "F4") or name in found.roles:
             continue
@@ -142,18 +141,26 @@ def _find_scaled(
             if second is not None:
                 found.roles[second] = _scale_role(name)
                 raise NotScaled(f"there is a second scale in '{printable(second)}'")
-            codes = scaled_codes(tensor, scale, blocks=blocks)
+            decoding = scaled_codes(tensor, scale, blocks=blocks)
         except NotScaled as error:
             found.unscaled[name] = f"fitted as stored, its scale is not applied: {error}"
             reasons.setdefault(str(error), []).append(name)
         else:
-            text = _told(tensor, scale, codes)
-            found.matrices[name] = Stored(name, tensor.shape, codes, text)
-    for reason, names in reasons.items():
-        more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
-        found.warnings.append(
-            f"'{printable(names[0])}'{more} is fitted as stored, without its scale: {reason}"
-        )
+            text = _told(tensor, scale, decoding.codes)
+            text += "" if decoding.stated else " (inferred)"
+            found.matrices[name] = Stored(name, tensor.shape, decoding.codes, text)
+            if decoding.doubt:
+                doubts.setdefault(decoding.doubt, []).append(name)
+    found.warnings += [f"{_some(names)} {doubt}" for doubt, names in doubts.items()]
+    found.warnings += [
+        f"{_some(names)} is fitted as stored, without its scale: {reason}"
+        for reason, names in reasons.items()
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
+    return f"'{printable(names[0])}'{more}"
 
 
 def _scale_role(name: str) -> str:
