@@ -57,6 +57,25 @@ def test_norms_of_all_heads_at_once_tell_nothing_of_one() -> None:
     assert facts.qk_norm is True
 
 
+@pytest.mark.parametrize("lone", ["", "k_norm"])
+def test_a_norm_of_queries_tells_of_a_single_key_head(lone: str) -> None:
+    """A norm of all queries at once would be as long as their projection is wide."""
+    shapes = llama(heads=8, kv_heads=1, head_dim=16, hidden=64, norms=(16, 16))
+    shapes = {name: shape for name, shape in shapes.items() if not lone or lone not in name}
+    facts = described(shapes).of(None)
+    assert (facts.heads, facts.kv_heads, facts.head_dim) == (8, 1, 16)
+    assert facts.attention == "MQA"
+
+
+def test_a_norm_of_keys_alone_tells_of_several_key_heads_only() -> None:
+    for kv_heads, expected in ((2, (8, 2, 16)), (1, (None, None, None))):
+        shapes = llama(heads=8, kv_heads=kv_heads, head_dim=16, hidden=64, norms=(16, 16))
+        shapes = {name: shape for name, shape in shapes.items() if "q_norm" not in name}
+        facts = described(shapes).of(None)
+        # As long as the projection is wide, it may be that of several heads at once.
+        assert (facts.heads, facts.kv_heads, facts.head_dim) == expected
+
+
 def test_norms_with_a_row_per_head() -> None:
     shapes = llama() | {
         "model.layers.0.self_attn.q_norm.weight": (8, 16),

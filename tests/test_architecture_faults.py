@@ -7,7 +7,10 @@ import json
 import pytest
 
 import weightgauge as wg
+from names import Tensor
 from towers import LATENT_CONFIG, described, latent, llama
+from weightgauge.architecture import architecture_of
+from weightgauge.components import classify
 
 Q, K, OUT = (f"model.layers.0.self_attn.{name}_proj.weight" for name in "qko")
 RIGHT = {
@@ -71,11 +74,70 @@ def test_no_experts_are_no_fault() -> None:
     assert (found.warnings, found.of(None).experts) == ((), None)
 
 
-@pytest.mark.parametrize("value", [None, {}, [], {"a": 1}, [1, 2]])
-@pytest.mark.parametrize("key", [*RIGHT, *LATENT_CONFIG, "num_experts", "model_type"])
+NUMBERS = [*RIGHT, "num_experts"]
+
+
+@pytest.mark.parametrize("value", [None, [1, 2], {"language": 9, "vision": 5}])
+@pytest.mark.parametrize("key", [*NUMBERS, *LATENT_CONFIG])
 def test_values_that_say_nothing(key, value) -> None:
+    """Blocks or stacks may differ in a number."""
     for shapes in (llama(), latent()):
         assert described(shapes, {key: value}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "value", [{}, [], {"a": 1}, [4], ["a", "b"], [[1], [2]], {"a": {}, "b": 1}]
+)
+@pytest.mark.parametrize("key", NUMBERS)
+def test_values_that_are_no_numbers(key, value) -> None:
+    (warning,) = described(llama(), {key: value}).warnings
+    assert warning.startswith(f"config.json: {key} = ") and "no whole number" in warning
+
+
+@pytest.mark.parametrize("value", [3, True, [], {}, ["llama"]])
+def test_a_model_type_that_is_no_text(value) -> None:
+    found = described(llama(), {"model_type": value})
+    (warning,) = found.warnings
+    assert warning.startswith("config.json: model_type = ")
+    assert found.of(None).model_type is None
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "num_experts"])
+def test_more_than_the_whole_model_has(key) -> None:
+    shapes = llama() | {
+        f"model.layers.{block}.mlp.experts.{expert}.up_proj.weight": (64, 96)
+        for block in range(2)
+        for expert in range(2)
+    }
+    tensors = [Tensor(*item) for item in shapes.items()]
+    for number in (3, 40, 1_000_000):
+        config = {**RIGHT, key: number}
+        whole = architecture_of(tensors, classify(tensors), config, complete=True)
+        (warning,) = whole.warnings
+        assert f"{key} = {number} is more than the 2 " in warning
+        assert (whole.of(None).blocks, whole.of(None).experts) == (2, 2)
+        # A lone file of several may hold less than the model has.
+        assert described(shapes, config).warnings == ()
+
+
+def test_experts_of_a_whole_model_without_any() -> None:
+    tensors = [Tensor(*item) for item in llama().items()]
+    found = architecture_of(
+        tensors, classify(tensors), {**RIGHT, "num_experts": 10**6}, complete=True
+    )
+    (warning,) = found.warnings
+    assert "num_experts = 1000000" in warning
+    assert found.of(None).experts is None
+
+
+def test_a_length_of_heads_that_norms_refute() -> None:
+    """Four heads of 32 fill the 128 channels, but queries are normalised by sixteen."""
+    config = {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 32}
+    found = described(llama(norms=(16, 16)), config)
+    (warning,) = found.warnings
+    assert "head_dim = 32" in warning and "16" in warning
+    facts = found.of(None)
+    assert (facts.heads, facts.kv_heads, facts.head_dim) == (None, None, None)
 
 
 def test_a_wrong_number_is_not_replaced_by_a_guess() -> None:
@@ -167,3 +229,26 @@ def test_a_fit_comes_out_beside_a_configuration_that_is_wrong(tmp_path, write_ch
     assert any("hidden_size" in warning for warning in result.warnings)
     assert result.architecture.of(None).heads is None
     assert result.to_dict()["architecture"] == result.architecture.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [("model.safetensors", True), ("model-00001-of-00002.safetensors", False)],
+)
+def test_only_a_whole_checkpoint_has_too_few_blocks(tmp_path, write_checkpoint, file, told) -> None:
+    path = write_checkpoint(tmp_path / file, {Q: ("F32", (16, 8), bytes(512))})
+    (tmp_path / "config.json").write_text('{"num_hidden_layers": 40}')
+    result = wg.fit(path)
+    assert any("num_hidden_layers = 40" in line for line in result.warnings) is told
+    assert result.architecture.of(None).blocks == (1 if told else 40)
+
+
+def test_an_adapter_need_not_adapt_every_block(tmp_path, write_checkpoint) -> None:
+    module = "base_model.model.model.layers.0.self_attn.q_proj"
+    tensors = {
+        f"{module}.lora_A.weight": ("F32", (2, 8), bytes(64)),
+        f"{module}.lora_B.weight": ("F32", (16, 2), bytes(128)),
+    }
+    path = write_checkpoint(tmp_path / "adapter_model.safetensors", tensors)
+    (tmp_path / "config.json").write_text('{"num_hidden_layers": 40}')
+    assert not any("num_hidden_layers" in line for line in wg.fit(path).warnings)

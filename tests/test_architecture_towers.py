@@ -70,7 +70,15 @@ def test_an_encoder_beside_a_language_model_is_not_described_at_the_top() -> Non
     assert (found.of(None).heads, found.of("encoder").heads) == (8, None)
 
 
-@pytest.mark.parametrize("section", [None, 3, [], "x", {}])
-def test_sections_that_are_none(section) -> None:
+@pytest.mark.parametrize("section", [None, {}])
+def test_sections_that_are_empty(section) -> None:
     found = described(EYES, {"vision_config": section})
     assert (found.warnings, found.of("vision").heads) == ((), None)
+
+
+@pytest.mark.parametrize("section", [3, [], "x", False])
+def test_sections_that_are_none(section) -> None:
+    found = described(EYES, {"vision_config": section})
+    (warning,) = found.warnings
+    assert warning.startswith("config.json: vision_config = ") and "no object" in warning
+    assert found.of("vision").heads is None

@@ -220,6 +220,22 @@ def test_parts_are_given_where_only_the_heads_are_not_known(tmp_path):
     assert "not divided into heads" in warning
 
 
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"model_type": None}, "config.json gives no model_type"),
+        ({"model_type": ["gpt_neox"]}, "config.json gives no model_type"),
+        ({"model_type": "new_family"}, "model_type 'new_family'"),
+    ],
+)
+def test_a_family_that_is_not_named_is_missed_by_its_key(change, word, tmp_path):
+    model = FUSED["GPT-NeoX"]()
+    model.config = {**model.config, **change}
+    result = wg.fit(model.save(tmp_path / "model"))
+    name = next(name for name in model.tensors if "query_key_value" in name)
+    assert_whole(result, name, word)
+
+
 def test_many_blocks_make_one_warning(tmp_path):
     draw = Draw()
     tensors = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,9 @@ from weightgauge.storage.stored import PRODUCT
 if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint
     from weightgauge.layouts import Slice
+
+_OF_SEVERAL = re.compile(r"-of-([0-9]{1,9})\.[^.]*$")
+"""How many files there are, in the name of one."""
 
 
 class _Named(NamedTuple):
@@ -78,7 +82,10 @@ def survey(checkpoint: Checkpoint) -> Survey:
         for tensor, place in zip(tensors, components[: len(tensors)], strict=True)
     ]
     names = [tensor.name for tensor in tensors]
-    architecture = architecture_of(matrices, kinds, config)
+    # An adapter need not adapt every block.
+    is_adapter = bool(adapted) or checkpoint.adapter_config is not None
+    complete = not is_adapter and not _is_a_part(checkpoint)
+    architecture = architecture_of(matrices, kinds, config, complete=complete)
     shapes = {tensor.name: tensor.shape for tensor in tensors}
     shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
     return Survey(
@@ -150,6 +157,12 @@ def unknown_factor(item: Slice) -> str:
     if not isinstance(source, Product) or not source.factor.unknown:
         return ""
     return f"the factor lora_alpha/r is not applied: {source.factor.unknown}"
+
+
+def _is_a_part(checkpoint: Checkpoint) -> bool:
+    """Whether the files of a checkpoint are not all that their names say there are."""
+    totals = [_OF_SEVERAL.search(shard.name) for shard in checkpoint.shards]
+    return any(found is not None and int(found[1]) > len(totals) for found in totals)
 
 
 def _matrix(tensor: TensorInfo, storage: Storage) -> _Named:

@@ -91,6 +91,10 @@ def heads_of(settings: Settings, seen: Evidence, widths: Widths) -> Heads:
     """
     found = Heads(head_dim=_length_of_norms(seen, widths))
     _settle_heads(settings, found, seen, widths)
+    contradiction = _normed_otherwise(settings, found, seen, widths)
+    if contradiction is not None:
+        settings.warn(*contradiction)
+        return Heads()
     _settle_head_dim(settings, found, widths)
     if found.heads is None and settings.number("heads") is None:
         found.heads = _quotient(widths.query, found.head_dim)
@@ -104,8 +108,10 @@ def _length_of_norms(seen: Evidence, widths: Widths) -> int | None:
     length = _only(shape[-1] for shape in shapes)
     if not length or any(width % length for width in widths.query):
         return None
-    # A norm over all heads at once has the width of the projection.
-    whole = length in widths.query or length in widths.key or not widths.query
+    # A norm over all heads at once has the width of the projection. That of the queries also tells
+    # the length of a head where there is one key head, which is as wide as its projection.
+    all_keys = length in widths.key and not seen.query_norms
+    whole = length in widths.query or all_keys or not widths.query
     return None if whole and not any(len(shape) == 2 for shape in shapes) else length
 
 
@@ -122,16 +128,29 @@ def _settle_heads(settings: Settings, found: Heads, seen: Evidence, widths: Widt
     settings.warn(key, heads, f"does not divide the {width:,} channels of {_tensor(name)}")
 
 
+def _normed_otherwise(
+    settings: Settings, found: Heads, seen: Evidence, widths: Widths
+) -> tuple[str, int, str] | None:
+    """Return key, value and problem of a length of heads that fits, but not the norms of heads."""
+    normed = found.head_dim
+    stated = settings.numbers("head_dim")
+    fitting = [each for each in stated if _fills(found.heads, each[1], widths.query)]
+    if normed is None or not fitting or any(length == normed for _, length in fitting):
+        return None
+    name = next(iter((seen.query_norms | seen.key_norms).values()))
+    return *fitting[0], f"is not the length {normed:,} of {_tensor(name)}"
+
+
 def _settle_head_dim(settings: Settings, found: Heads, widths: Widths) -> None:
     """Take the stated length of heads if it fits, else what shapes say."""
     normed, found.head_dim = found.head_dim, None
     lengths = list(settings.numbers("head_dim"))
     if lengths:
         # Some configurations give the usual length besides the one that is used.
-        for _, length in lengths:
-            if _fills(found.heads, length, widths.query):
-                found.head_dim = length
-                return
+        fitting = [each for each in lengths if _fills(found.heads, each[1], widths.query)]
+        if fitting:
+            found.head_dim = normed or fitting[0][1]
+            return
         key, length = lengths[0]
         settings.warn(key, length, _misfit(found.heads, "heads", widths.query))
         # Either number may be the wrong one, unless a norm tells.

@@ -9,7 +9,7 @@ from weightgauge.architecture.attention import Heads, Widths, heads_of, widths_o
 from weightgauge.architecture.evidence import Evidence, gather
 from weightgauge.architecture.facts import Architecture, TowerFacts
 from weightgauge.architecture.latent import latent_attention
-from weightgauge.architecture.settings import Settings, section_of
+from weightgauge.architecture.settings import Settings, bad_sections, section_of
 from weightgauge.architecture.spellings import QK_NORM
 from weightgauge.components import TOWERS, Component, TensorLike
 from weightgauge.errors import printable
@@ -21,6 +21,8 @@ def architecture_of(
     tensors: Sequence[TensorLike],
     components: Sequence[Component],
     config: Mapping[str, Any] | None,
+    *,
+    complete: bool = False,
 ) -> Architecture:
     """Describe every tower of a checkpoint.
 
@@ -33,6 +35,9 @@ def architecture_of(
     config : mapping or None
         What `config.json` holds, if there is one. Nothing in it raises: what makes no sense, or
         contradicts the shapes, becomes a warning, and the fact stays unknown.
+    complete : bool
+        Whether these are all weights of the model, so that blocks and experts that are not among
+        them do not exist.
 
     Returns
     -------
@@ -55,16 +60,16 @@ def architecture_of(
     evidence = gather(tensors, components)
     if not evidence and config:
         evidence = {None: Evidence()}
-    warnings: list[str] = []
+    warnings = bad_sections(config or {})
     towers = []
     for tower in sorted(evidence, key=TOWERS.index):
         where, section = section_of(config or {}, tower, frozenset(evidence))
         settings = Settings(section, where, tower, warnings)
-        towers.append(_describe(tower, settings, evidence[tower]))
+        towers.append(_describe(tower, settings, evidence[tower], complete))
     return Architecture(tuple(towers), tuple(dict.fromkeys(warnings)))
 
 
-def _describe(tower: str | None, settings: Settings, seen: Evidence) -> TowerFacts:
+def _describe(tower: str | None, settings: Settings, seen: Evidence, complete: bool) -> TowerFacts:
     hidden = _hidden(settings, seen)
     latent = any(kind in seen.shapes for kind in _LATENT)
     widths = widths_of(seen, hidden)
@@ -77,11 +82,11 @@ def _describe(tower: str | None, settings: Settings, seen: Evidence) -> TowerFac
         tower=tower,
         model_type=settings.text("model_type"),
         hidden=hidden,
-        blocks=_blocks(settings, seen),
+        blocks=_blocks(settings, seen, complete),
         heads=found.heads,
         kv_heads=found.kv_heads,
         head_dim=found.head_dim,
-        experts=_experts(settings, seen),
+        experts=_experts(settings, seen, complete),
         attention="MLA" if latent else _attention(found, widths),
         storage=_storage(seen),
         qk_norm=_qk_norm(settings, seen),
@@ -115,14 +120,15 @@ def _common_input(seen: Evidence) -> int | None:
     return inputs.pop() if len(inputs) == 1 and inputs == outputs else None
 
 
-def _blocks(settings: Settings, seen: Evidence) -> int | None:
+def _blocks(settings: Settings, seen: Evidence, complete: bool) -> int | None:
     if seen.stacks:
         return seen.stacks
     last = max(seen.blocks, default=-1)
+    # A part of a model shows only some of its blocks.
+    counted = len(seen.blocks) if 0 < len(seen.blocks) == last + 1 else None
     stated = None if "depths" in settings.section else settings.number("blocks")
     if stated is None:
-        # A part of a model shows only some of its blocks.
-        return len(seen.blocks) if 0 < len(seen.blocks) == last + 1 else None
+        return counted
     key, blocks = stated
     # Blocks that draft further tokens are numbered after the others and not counted among them.
     drafts = settings.number("drafts", least=0) or ("", 0)
@@ -131,10 +137,15 @@ def _blocks(settings: Settings, seen: Evidence) -> int | None:
             key, blocks, f"does not reach block {last} of '{printable(seen.blocks[last])}'"
         )
         return None
+    # The section may be that of another stack where nothing names the tower.
+    own = settings.tower is not None or not settings.where
+    if complete and own and counted is not None and counted < blocks:
+        settings.warn(key, blocks, f"is more than the {counted:,} blocks that there are")
+        return counted
     return blocks
 
 
-def _experts(settings: Settings, seen: Evidence) -> int | None:
+def _experts(settings: Settings, seen: Evidence, complete: bool) -> int | None:
     last = max(seen.expert_numbers, default=-1)
     stated = settings.number("experts", least=0)
     if stated is None:
@@ -145,6 +156,12 @@ def _experts(settings: Settings, seen: Evidence) -> int | None:
         name = seen.expert_numbers[last]
     elif seen.stacked_experts and experts not in seen.stacked_experts:
         name = next(iter(seen.stacked_experts.values()))
+    elif complete and 0 < len(seen.expert_numbers) == last + 1 < experts:
+        settings.warn(key, experts, f"is more than the {last + 1:,} experts that there are")
+        return last + 1
+    elif complete and experts and not seen.mixture:
+        settings.warn(key, experts, "is told of a model without experts")
+        return None
     else:
         return experts or None
     settings.warn(key, experts, f"is not the number of experts of '{printable(name)}'")

@@ -23,6 +23,7 @@ _QK_NORM = re.compile(
 _OTHER_ATTENTION = re.compile(r"(?:^|\.)(?:linear_attn|mixer|mamba|ssm|indexer)\.")
 # Blocks that draft further tokens are counted neither by the name nor by the configuration.
 _DRAFT = re.compile(r"(?:^|\.)mtp\.")
+_MIXTURE = re.compile(r"expert|moe|router|mixture", re.IGNORECASE)
 _PER_HEAD = re.compile(r"\.(?:sinks|relative_attention_bias\.weight)$")
 
 
@@ -46,6 +47,8 @@ class Evidence:
         How many blocks there are if several stacks count from zero; 0 if there is only one.
     expert_numbers, stacked_experts : Seen
         Numbers of experts that are tensors of their own, and sizes of those in one tensor.
+    mixture : bool
+        Whether any tensor is named after experts or what chooses among them.
     """
 
     shapes: dict[str, dict[tuple[int, ...], str]] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Evidence:
     stacks: int = 0
     expert_numbers: Seen = field(default_factory=dict)
     stacked_experts: Seen = field(default_factory=dict)
+    mixture: bool = False
 
     def of(self, *kinds: str) -> dict[tuple[int, ...], str]:
         """Return the shapes of some kinds together."""
@@ -104,11 +108,13 @@ def gather(
             tower = found[place.tower] = Evidence()
         if place.expert is not None:
             # Experts are the bulk of a large model and show nothing but their number.
+            tower.mixture = True
             tower.expert_numbers.setdefault(place.expert, tensor.name)
             tower.blocks.setdefault(place.block, tensor.name)
             continue
         tower.blocks.setdefault(place.block, tensor.name)
         _note(tower, tensor, place.kind)
+        tower.mixture = tower.mixture or _MIXTURE.search(tensor.name) is not None
     _count_stacks(found, tensors, components)
     return found
 

@@ -36,7 +36,7 @@ class Settings:
     ) -> None:
         self.section = section
         self.where = where
-        self._tower = tower
+        self.tower = tower
         self._warnings = warnings
 
     def number(self, fact: str, *, least: int = 1) -> tuple[str, int] | None:
@@ -52,17 +52,17 @@ class Settings:
         Returns
         -------
         tuple of str and int, or None
-            Key and value. None if there is none, if it differs from block to block, or, with a
-            warning, if it is no sensible number.
+            Key and value. None if there is none, if blocks or stacks differ in it, as several
+            numbers say, or, with a warning, if it is no sensible number.
         """
         return next(self.numbers(fact, least=least), None)
 
     def numbers(self, fact: str, *, least: int = 1) -> Iterator[tuple[str, int]]:
         """Read a fact under each of its spellings; see `number`."""
-        own = TOWER_KEYS.get(self._tower or "", {}).get(fact, "")
+        own = TOWER_KEYS.get(self.tower or "", {}).get(fact, "")
         for key in (*own.split(), *KEYS[fact].split()):
             value = self._look_up(key)
-            if value is None or isinstance(value, (list, dict)):
+            if value is None or _differs(value):
                 continue
             if isinstance(value, bool) or not isinstance(value, int):
                 self.warn(key, value, "is no whole number")
@@ -76,9 +76,12 @@ class Settings:
         return next((v for key in keys if isinstance(v := self._look_up(key), bool)), None)
 
     def text(self, key: str) -> str | None:
-        """Return a value that is text."""
+        """Return a value that is text; None, with a warning, if it is something else."""
         value = self._look_up(key)
-        return value if isinstance(value, str) else None
+        if value is None or isinstance(value, str):
+            return value
+        self.warn(key, value, "is no text")
+        return None
 
     def warn(self, key: str, value: object, problem: str) -> None:
         """Note that a value is not used, and why."""
@@ -89,12 +92,28 @@ class Settings:
         return value_at(self.section, key)
 
 
+def _differs(value: object) -> bool:
+    """Whether a value is one number for each of several blocks, stages or stacks."""
+    each = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return len(each) > 1 and all(type(number) is int for number in each)
+
+
 def value_at(section: Mapping[str, Any], key: str) -> Any:
     """Look up a key, in which a dot leads into an object; None where there is nothing."""
     value: Any = section
     for step in key.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
     return value
+
+
+def bad_sections(config: Mapping[str, Any]) -> list[str]:
+    """Return a line for each section of a tower that is no object."""
+    keys = [key for names in SECTIONS.values() for key in names.split() if key.endswith("_config")]
+    return [
+        left_out(key, config[key], "is no object")
+        for key in keys
+        if config.get(key) is not None and not isinstance(config[key], Mapping)
+    ]
 
 
 def section_of(

@@ -11,8 +11,7 @@ _SEVERAL = "families store q, k and v under this name in different ways"
 
 def undecided(subject: Subject) -> Layout:
     """Refuse a name that families use for different layouts."""
-    known = subject.facts.model_type is None
-    raise NotCut(_SEVERAL + (subject.without_config() if known else ", and this one is not known"))
+    raise NotCut(_SEVERAL + subject.without_family())
 
 
 def per_head(subject: Subject) -> Layout:

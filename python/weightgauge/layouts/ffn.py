@@ -22,7 +22,7 @@ def up_then_gate(subject: Subject) -> Layout:
 
 def unknown_order(subject: Subject) -> Layout:
     """Refuse a name whose first half is the gate in some families and not in others."""
-    raise NotCut("families disagree which half is the gate")
+    raise NotCut(f"families disagree which half is the gate{subject.without_family()}")
 
 
 def expert_gate_up(subject: Subject) -> Layout:
@@ -70,7 +70,8 @@ def gate_up_of_experts(subject: Subject) -> Layout:
         return expert_gate_up(subject)
     if model_type == "openai_privacy_filter":
         return expert_gate_up(subject)
-    raise NotCut("with biases, some families store gate and up in turn and some in halves")
+    several = "with biases, some families store gate and up in turn and some in halves"
+    raise NotCut(several + subject.without_family())
 
 
 def stacked_experts(subject: Subject) -> Layout:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightgauge.components.names import stem
+from weightgauge.errors import printable
 from weightgauge.layouts.layout import NotCut
 
 if TYPE_CHECKING:
@@ -80,6 +81,15 @@ class Subject:
         if not isinstance(value, bool):
             raise NotCut(f"{key} in config.json is neither true nor false")
         return value
+
+    def without_family(self) -> str:
+        """Say why the name of the family does not tell the layout."""
+        model_type = self.facts.model_type
+        if model_type is not None:
+            return f", and this one (model_type '{printable(model_type, limit=40)}') is not known"
+        if self.facts.config:
+            return ", and config.json gives no model_type that tells"
+        return self.without_config()
 
     def without_config(self) -> str:
         """Say that no configuration tells of the tower, where a missing fact needs explaining."""
