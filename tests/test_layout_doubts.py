@@ -208,6 +208,46 @@ def test_heads_that_are_not_known_leave_the_matrix_whole(tmp_path):
     assert "and 1 more" in warning and "no config.json" in warning
 
 
+def staged(heads, **config):
+    """Queries of a model of two stages, eight and sixteen channels wide."""
+    model = Model(config={"model_type": "swin", "depths": [1, 1], "num_heads": heads, **config})
+    for stage, width in enumerate((8, 16)):
+        name = f"encoder.layers.{stage}.blocks.0.attention.self.query.weight"
+        model.tensors[name] = Draw()(width, width)
+    return model
+
+
+def test_stages_have_heads_of_their_own(tmp_path):
+    result = wg.fit(staged([2, 4]).save(tmp_path / "model"), per="head")
+    heads = [(item.block, item.head, item.shape) for item in result.slices]
+    assert heads == [
+        *((0, head, (4, 8)) for head in range(2)),
+        *((1, head, (4, 16)) for head in range(4)),
+    ]
+    assert result.warnings == ()
+    assert result.architecture.of("encoder").heads is None
+
+
+@pytest.mark.parametrize(
+    "heads", [[3, 3], [0, 0], [-2, -4], [True, True], [2.0, 4.0], [10**30] * 2, [[2], [4]]]
+)
+def test_heads_of_stages_that_make_no_sense(heads, tmp_path):
+    result = wg.fit(staged(heads).save(tmp_path / "model"), per="head")
+    assert [item.head for item in result.slices] == [None, None]
+    assert any("is not divided into heads" in line for line in result.warnings)
+
+
+def test_a_stage_for_which_no_number_is_given(tmp_path):
+    result = wg.fit(staged([2]).save(tmp_path / "model"), per="head")
+    assert {item.head for item in result.slices if item.block == 1} == {None}
+
+
+def test_key_heads_that_are_shared_in_stages_are_not_guessed(tmp_path):
+    model = staged([2, 4], num_key_value_heads=1)
+    result = wg.fit(model.save(tmp_path / "model"), per="head")
+    assert [item.head for item in result.slices] == [None, None]
+
+
 def test_parts_are_given_where_only_the_heads_are_not_known(tmp_path):
     model = FUSED["timm"]()
     model.config = None

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from weightgauge.architecture.settings import LARGEST
+from weightgauge.architecture.spellings import KEYS
+from weightgauge.components.places import stage_of
+
+_HEADS, _KV_HEADS = KEYS["heads"].split(), KEYS["kv_heads"].split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,26 @@ class TowerFacts:
     qk_norm: bool | None = None
     mla: MLA | None = None
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def of_stage(self, name: str) -> TowerFacts:
+        """Return the facts for one tensor, where every stage has a number of heads of its own.
+
+        Parameters
+        ----------
+        name : str
+            Name of the tensor, which tells the stage.
+        """
+        heads = next((self.config[key] for key in _HEADS if self.config.get(key) is not None), None)
+        shared = any(self.config.get(key) is not None for key in _KV_HEADS)
+        if not isinstance(heads, list) or self.heads is not None or shared:
+            return self
+        stage = stage_of(name)
+        if stage is None or stage >= len(heads):
+            return self
+        number = heads[stage]
+        if type(number) is not int or not 0 < number <= LARGEST:
+            return self
+        return replace(self, heads=number, kv_heads=number, head_dim=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; the configuration itself is left out."""

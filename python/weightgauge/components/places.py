@@ -136,6 +136,13 @@ def block_path(name: str) -> str:
     return _joined(parts[: _skeleton(tuple(parts[::2])).block + 1])
 
 
+def stage_of(name: str) -> int | None:
+    """Return the number of the stage that a block belongs to; None where there are no stages."""
+    parts = _NUMBER.split(name)
+    stage = _skeleton(tuple(parts[::2])).stage
+    return int(parts[stage]) if stage >= 0 else None
+
+
 def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
     block = stage = expert = -1
     kept: list[int] = []

@@ -112,11 +112,12 @@ class _Cutter:
         """Slices of one tensor: whole, parts or heads."""
         note, layout = "", None
         shape = tensor.shape if stored is None else stored.shape
+        name = tensor.name if stored is None else stored.name
         subject = Subject(
-            tensor.name if stored is None else stored.name,
+            name,
             shape,
             place.kind,
-            self._architecture.of(place.tower),
+            self._architecture.of(place.tower).of_stage(name),
             self._shapes,
             transposed=stored is not None and tensor.name.endswith("_blocks"),
             inputs_first=stored is not None and stored.turned,
