@@ -174,7 +174,7 @@ void BlockScale::decode(const Source& stored, const Run& run, ReadBuffer& buffer
     } else {
       // Scales are read through the same buffer: the codes need a place of their own.
       std::byte* const codes = buffer.decoding_space().code_storage();
-      detail::gather(stored, run, from, n, 1, codes);
+      detail::gather(stored, run, from, n, 1, buffer, codes);
       decode_piece(codes, offset, run.stride, n, buffer, to);
     }
     take(to, n * values_per_item());

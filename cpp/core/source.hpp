@@ -1,6 +1,7 @@
 // Where a slice's bytes come from: memory, a mapping, or reads into a buffer.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,6 +45,12 @@ class ReadBuffer {
     return reinterpret_cast<std::byte*>(storage_.data());
   }
   DecodingSpace& decoding_space() { return decoding_space_; }
+  // Bytes of a file from which only some items are wanted.
+  static constexpr std::size_t span_bytes = 64 * 1024;
+  std::byte* span() {
+    span_.resize(span_bytes);
+    return span_.data();
+  }
   // For what a decoding reads through another one, which uses the space above itself.
   ReadBuffer& inner(std::size_t which) {
     if (inner_.size() <= which) {
@@ -57,6 +64,7 @@ class ReadBuffer {
 
  private:
   std::vector<std::unique_ptr<ReadBuffer>> inner_;
+  std::vector<std::byte> span_;
   std::vector<std::uint64_t> storage_;
   DecodingSpace decoding_space_;
 };
@@ -64,8 +72,20 @@ class ReadBuffer {
 namespace detail {
 // The run's items from..from+items-1, packed.
 void gather(const Source& source, const Run& run, std::uint64_t from, std::uint64_t items,
-            std::size_t item, std::byte* to);
+            std::size_t item, ReadBuffer& buffer, std::byte* to);
+
+// Asks for bytes that will be read soon; where there are none, nothing happens.
+inline void prefetch(const std::byte* at, std::uint64_t bytes) {
+  constexpr std::uint64_t line = 64;
+  for (std::uint64_t i = 0; i < bytes; i += line) {
+    __builtin_prefetch(at + i);
+  }
+}
 }  // namespace detail
+
+// Adjacent items of at least so many bytes are handed over as they lie; what is shorter is packed
+// first, because a call for each of many short stretches takes longer than copying them.
+constexpr std::uint64_t short_stretch_bytes = 4096;
 
 // Calls visit(const std::byte* packed, size_t items) for stretches that cover the view's items
 // first..last-1. Contiguous memory is handed over as it lies, whatever its alignment. What is
@@ -81,18 +101,43 @@ void for_each_stretch(const Source& source, const View& view, std::uint64_t firs
     return;
   }
   const std::size_t item = item_bytes(view.dtype);
+  const std::uint64_t room = ReadBuffer::bytes / item;
+  // Stretches that are far apart are asked for early: each is in another page, where no processor
+  // expects it.
+  constexpr std::uint64_t stretches_ahead = 24;
+  const std::uint64_t ahead =
+      view.dims.size() < 2
+          ? 0
+          : stretches_ahead * static_cast<std::uint64_t>(view.dims[view.dims.size() - 2].stride);
+  std::uint64_t packed = 0;
+  const auto hand_over = [&] {
+    if (packed > 0) {
+      visit(buffer.data(), static_cast<std::size_t>(packed));
+    }
+    packed = 0;
+  };
   for_each_run(view, first, last, [&](const Run& run) {
-    if (source.memory() != nullptr && (run.stride == item || run.items == 1)) {
+    const bool adjacent = run.stride == item || run.items == 1;
+    if (source.memory() != nullptr && adjacent &&
+        (run.items * item >= short_stretch_bytes || run.items == last - first)) {
+      hand_over();
       visit(source.memory() + run.offset, static_cast<std::size_t>(run.items));
       return;
     }
-    const std::uint64_t most = ReadBuffer::bytes / item;
-    for (std::uint64_t from = 0; from < run.items; from += most) {
-      const std::uint64_t items = run.items - from < most ? run.items - from : most;
-      detail::gather(source, run, from, items, item, buffer.data());
-      visit(buffer.data(), static_cast<std::size_t>(items));
+    if (source.memory() != nullptr && adjacent) {
+      detail::prefetch(source.memory() + run.offset + ahead, run.items * item);
+    }
+    for (std::uint64_t from = 0; from < run.items;) {
+      if (packed == room) {
+        hand_over();
+      }
+      const std::uint64_t items = std::min(run.items - from, room - packed);
+      detail::gather(source, run, from, items, item, buffer, buffer.data() + packed * item);
+      packed += items;
+      from += items;
     }
   });
+  hand_over();
 }
 
 }  // namespace weightgauge
