@@ -139,6 +139,23 @@ def test_a_merged_tensor_is_judged_as_the_published_ones_were(tmp_path, write_ch
     assert found.nearest == tuple(wg.reference.nearest({"qkv": kinds["qkv"].k_median}))
 
 
+def test_an_update_of_q_is_no_part_of_a_merged_tensor(tmp_path, write_checkpoint):
+    prefix = "base_model.model.model.layers.0.self_attn.{}_proj.lora_{}.weight"
+    tensors = {}
+    for kind in "qkv":
+        tensors[prefix.format(kind, "A")] = stored(weibull(GAUSSIAN, (8, 128), seed=1))
+        tensors[prefix.format(kind, "B")] = stored(weibull(GAUSSIAN, (128, 8), seed=2))
+    kinds = by_kind(
+        found := wg.diagnose(write_checkpoint(tmp_path / "adapter_model.safetensors", tensors))
+    )
+    assert {"q", "k", "v", "lora_a", "lora_b"} == set(kinds)
+    # A product of two Gaussian matrices has heavier tails than either.
+    assert kinds["q"].k_median < 1.15 < kinds["lora_a"].k_median
+    assert found.nearest == tuple(
+        wg.reference.nearest({kind: kinds[kind].k_median for kind in "qkv"})
+    )
+
+
 def test_a_block_that_stands_out(made):
     odd = LAYER.format(3, NAMES["o"])
     found = wg.diagnose(

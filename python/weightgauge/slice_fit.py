@@ -22,7 +22,8 @@ class SliceFit:
     ----------
     tensor : str
         Name in the checkpoint, raw (see `weightgauge.errors.printable`); for the product of the
-        factors of a low-rank adapter, the path of the module that it adapts.
+        factors of a low-rank adapter, the path of the module that it adapts, followed by the
+        adapter's name unless that is "default".
     part : str or None
         Which matrix of a fused tensor the slice is, such as "q", "k", "v", "gate" or "up"; "ba" for
         a product B A; None for the whole tensor and for tensors of one matrix.

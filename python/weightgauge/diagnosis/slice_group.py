@@ -59,4 +59,4 @@ def slice_groups(slices: Sequence[SliceFit]) -> list[SliceGroup]:
 
 
 def _merged(members: Sequence[SliceFit]) -> bool:
-    return any(item.part is not None and item.kind in ("q", "k", "v") for item in members)
+    return any(item.kind in ("q", "k", "v") and item.part == item.kind for item in members)

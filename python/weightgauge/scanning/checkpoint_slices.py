@@ -182,7 +182,7 @@ def slices_of_checkpoint(
         per=per,
         stored=known.storage.matrices,
     )
-    wanted += products(known, chosen, per)
+    wanted += products(known, chosen, per, unsplit)
     empty = () if checkpoint.tensors else ("the checkpoint holds no tensors",)
     return CheckpointSlices(
         model=checkpoint.model,
