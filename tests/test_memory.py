@@ -34,9 +34,15 @@ def anonymous():
     with open("/proc/self/status") as file:
         return int(re.search(r"RssAnon:\\s*(\\d+) kB", file.read())[1]) * 1024
 
-path, warm, io, exact, threads = sys.argv[1:]
-arguments = dict(io=io, exact=exact == "exact", threads=int(threads))
-wg.fit(warm, **arguments)  # what is imported late
+path, warm, io, what, threads = sys.argv[1:]
+arguments = dict(io=io, threads=int(threads))
+call = wg.fit
+if what == "exact":
+    arguments["exact"] = True
+if what == "balanced":
+    call = wg.diagnose
+    arguments["balanced"] = True
+call(warm, **arguments)  # what is imported late
 before = anonymous()
 peak = before
 done = threading.Event()
@@ -49,7 +55,7 @@ def watch():
 
 watcher = threading.Thread(target=watch)
 watcher.start()
-model = wg.fit(path, **arguments)
+model = call(path, **arguments)
 done.set()
 watcher.join()
 assert any(item.fitted for item in model.slices)
@@ -96,8 +102,8 @@ def run_python(code: str, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("io", "exact"), [("mmap", ""), ("pread", ""), ("mmap", "exact")])
-def test_memory_of_a_scan_is_bounded_per_thread(tmp_path: Path, io: str, exact: str) -> None:
+@pytest.mark.parametrize(("io", "what"), [("mmap", ""), ("pread", ""), ("mmap", "exact")])
+def test_memory_of_a_scan_is_bounded_per_thread(tmp_path: Path, io: str, what: str) -> None:
     """3 GB of BF16, and F16, F32 and F64 matrices larger than what a thread may hold."""
     real = {
         "f32.weight": gaussian("f4", 24 * 1024),  # 96 MB
@@ -107,7 +113,20 @@ def test_memory_of_a_scan_is_bounded_per_thread(tmp_path: Path, io: str, exact: 
     path = write_sparse(tmp_path / "model.safetensors", 3 * GIGABYTE, real)
     small = {"f32.weight": gaussian("f4", 4)}
     warm = write_sparse(tmp_path / "warm.safetensors", MEGABYTE, small)
-    grown = int(run_python(GROWTH, str(path), str(warm), io, exact, str(THREADS)))
+    grown = int(run_python(GROWTH, str(path), str(warm), io, what, str(THREADS)))
+    assert grown < THREADS * PER_THREAD
+
+
+def test_memory_of_balanced_fits_grows_with_rows_and_columns_only(tmp_path: Path) -> None:
+    """1 GB of BF16 in 16 matrices, and F32 and F64 matrices larger than what a thread may hold."""
+    real = {
+        "model.layers.0.self_attn.q_proj.weight": gaussian("f4", 24 * 1024),
+        "model.layers.0.self_attn.k_proj.weight": gaussian("f8", 12 * 1024),
+    }
+    path = write_sparse(tmp_path / "model.safetensors", GIGABYTE, real)
+    small = {"model.layers.0.self_attn.q_proj.weight": gaussian("f4", 4)}
+    warm = write_sparse(tmp_path / "warm.safetensors", MEGABYTE, small)
+    grown = int(run_python(GROWTH, str(path), str(warm), "mmap", "balanced", str(THREADS)))
     assert grown < THREADS * PER_THREAD
 
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <deque>
 #include <stdexcept>
 #include <utility>
 
@@ -22,14 +23,16 @@ class Energies {
   Energies(const ValueReader& matrix, std::uint64_t columns)
       : matrix_(matrix), columns_(columns), rows_(matrix.values() / columns), of_rows_(rows_) {
     const std::uint64_t wanted = matrix.values() / least_values + 1;
-    strips_.resize(std::min({wanted, most_strips, std::max<std::uint64_t>(rows_, 1)}));
+    count_ = std::min({wanted, most_strips, std::max<std::uint64_t>(rows_, 1)});
+    strips_.resize(count_);
+    unfinished_.store(count_);
   }
 
-  std::uint64_t strips() const { return strips_.size(); }
+  std::uint64_t strips() const { return count_; }
 
   void sum_strip(std::uint64_t strip, ReadBuffer& buffer, Control& control) {
-    const std::uint64_t first = rows_ * strip / strips_.size();
-    const std::uint64_t last = rows_ * (strip + 1) / strips_.size();
+    const std::uint64_t first = rows_ * strip / count_;
+    const std::uint64_t last = rows_ * (strip + 1) / count_;
     std::vector<double>& of_columns = strips_[strip];
     of_columns.assign(columns_, 0.0);
     std::vector<double> values(std::min(values_at_a_time, columns_));
@@ -44,14 +47,12 @@ class Energies {
       of_rows_[row] = of_row;
       control.bytes_done.fetch_add(columns_, std::memory_order_relaxed);
     }
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      add_strips();
+    }
   }
 
   BalanceFactors factors() const {
-    std::vector<double> of_columns(columns_);
-    for (const std::vector<double>& strip : strips_) {
-      std::transform(strip.begin(), strip.end(), of_columns.begin(), of_columns.begin(),
-                     std::plus<>());
-    }
     double total = 0;
     for (const double of_row : of_rows_) {
       total += of_row;
@@ -64,13 +65,23 @@ class Energies {
     for (const double energy : of_rows_) {
       found.rows.push_back(inverse(energy, columns_) * rms);
     }
-    for (const double energy : of_columns) {
+    for (const double energy : of_columns_) {
       found.columns.push_back(inverse(energy, rows_));
     }
     return found;
   }
 
  private:
+  // By whoever did the last one: the strips of all matrices together would take much memory.
+  void add_strips() {
+    of_columns_.assign(columns_, 0.0);
+    for (const std::vector<double>& strip : strips_) {
+      std::transform(strip.begin(), strip.end(), of_columns_.begin(), of_columns_.begin(),
+                     std::plus<>());
+    }
+    strips_ = {};
+  }
+
   static double add_squares(const double* values, std::uint64_t n, double* of_columns) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -86,8 +97,11 @@ class Energies {
   const ValueReader& matrix_;
   std::uint64_t columns_;
   std::uint64_t rows_;
+  std::uint64_t count_ = 1;
   std::vector<double> of_rows_;
+  std::vector<double> of_columns_;
   std::vector<std::vector<double>> strips_;  // sums of columns
+  std::atomic<std::uint64_t> unfinished_{0};
 };
 
 }  // namespace
@@ -95,7 +109,7 @@ class Energies {
 std::vector<BalanceFactors> balance_factors(const std::vector<ValueReader>& matrices,
                                             const std::vector<std::uint64_t>& columns, int threads,
                                             Control& control, const std::function<void()>& watch) {
-  std::vector<Energies> energies;
+  std::deque<Energies> energies;  // which cannot be moved
   std::vector<std::pair<std::size_t, std::uint64_t>> parts;
   for (std::size_t i = 0; i < matrices.size(); ++i) {
     if (columns.at(i) == 0 || matrices[i].values() % columns[i] != 0) {

@@ -40,7 +40,8 @@ class _Bar:
         if self._running is None:
             self._running = self._start(total)
         progress, task = self._running
-        progress.update(task, completed=done)
+        # A command may read the weights more than once, each time with a total of its own.
+        progress.update(task, completed=done, total=total)
 
     def stop(self) -> None:
         """Take the bar off the terminal."""
