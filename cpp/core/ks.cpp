@@ -43,53 +43,116 @@ class TabulatedCdf {
   std::array<double, steps + 2> value_{};
 };
 
-// sup |F_n - F| by a table first; whatever comes near the largest of these distances is then
-// computed in full.
-double exact_distance(const Histogram& histogram, const EntryPlaces& places, double k,
-                      LogScale lambda) {
-  static const TabulatedCdf tabulated;
-  thread_local std::vector<double> memory;
-  const std::size_t entries = histogram.size();
-  memory.resize(std::max(memory.size(), entries));
-  double* const distances = memory.data();
-  const double* const x = places.x.data();
-  const std::uint64_t* const ranks = places.ranks.data();
-  const double offset = lambda.offset;
-#pragma omp simd
-  for (std::size_t i = 0; i < entries; ++i) {
-    distances[i] = TabulatedCdf::place(k * (x[i] - offset));
-  }
-  for (std::size_t i = 0; i < entries; ++i) {
-    distances[i] = tabulated.at(distances[i]);
-  }
-  const double n = to_double(ranks[entries - 1]);
-  const double each = 1 / n;
-  double largest = std::max(distances[0], to_double(ranks[0]) * each - distances[0]);
-  distances[0] = largest;
-#pragma omp simd reduction(max : largest)
-  for (std::size_t i = 1; i < entries; ++i) {
-    const double above = to_double(ranks[i]) * each - distances[i];
-    const double below = distances[i] - to_double(ranks[i - 1]) * each;
-    distances[i] = above > below ? above : below;
-    largest = distances[i] > largest ? distances[i] : largest;
-  }
-  // Roundings of p and z count as well: where k is huge, so are those of z.
-  const double near = largest - 2 * (TabulatedCdf::error + 1e-9 + k * log_ratio_error);
-  double best = 0;
-  for (std::size_t i = 0; i < entries; ++i) {
-    if (distances[i] >= near) {
-      const double value = magnitude_value(histogram.dtype, histogram.keys[i]);
-      const double f = weibull_cdf(scaled(value), k, lambda);
-      const double p_low = i == 0 ? 0.0 : to_double(ranks[i - 1]) / n;
-      best = std::max(best, std::max(f - p_low, to_double(ranks[i]) / n - f));
-    }
-  }
-  return best;
-}
+// Both distribution functions only rise: what they are at the ends of a group of entries bounds
+// every distance inside it. Most groups cannot hold the largest one, and are not looked into.
+constexpr std::size_t exact_group = 8;
 
-// Between the first and the last bin of a group both distribution functions only rise, so the
-// group's ends bound every distance inside it. The distances at the ends are reached themselves:
-// once all of them are known, few groups need a look inside.
+class ExactDistance {
+ public:
+  ExactDistance(const Histogram& histogram, const EntryPlaces& places, double k, LogScale lambda)
+      : histogram_(histogram),
+        x_(places.x.data()),
+        ranks_(places.ranks.data()),
+        entries_(histogram.size()),
+        n_(to_double(ranks_[entries_ - 1])),
+        each_(1 / n_),
+        k_(k),
+        lambda_(lambda) {}
+
+  // sup |F_n - F| by a table first; whatever comes near the largest of these distances is then
+  // computed in full.
+  double largest() {
+    const std::size_t groups = (entries_ + exact_group - 1) / exact_group;
+    thread_local std::vector<double> memory;
+    memory.resize(std::max(memory.size(), 2 * groups + entries_));
+    double* const f = memory.data();
+    double* const most = f + groups;
+    double* const distances = most + groups;
+    double best = bound_groups(groups, f, most);
+    // Roundings of p and z count as well: where k is huge, so are those of z.
+    const double error = 2 * (TabulatedCdf::error + 1e-9 + k_ * log_ratio_error);
+    for (std::size_t g = 0; g < groups; ++g) {
+      if (most[g] >= best - error) {
+        best = std::max(best, look_inside(g, distances));
+      }
+    }
+    const double near = best - error;
+    double exact = 0;
+    for (std::size_t g = 0; g < groups; ++g) {
+      if (most[g] >= near) {
+        for (std::size_t i = begin_of(g); i < end_of(g); ++i) {
+          if (distances[i] >= near) {
+            exact = std::max(exact, exact_at(i));
+          }
+        }
+      }
+    }
+    return exact;
+  }
+
+ private:
+  static const TabulatedCdf& table() {
+    static const TabulatedCdf tabulated;
+    return tabulated;
+  }
+  std::size_t begin_of(std::size_t group) const { return group * exact_group; }
+  std::size_t end_of(std::size_t group) const {
+    return std::min(begin_of(group) + exact_group, entries_);
+  }
+  double share(std::size_t entries) const {
+    return entries == 0 ? 0 : to_double(ranks_[entries - 1]) / n_;
+  }
+
+  // F at the end of each group, the most that a distance inside it can be, and the largest distance
+  // at an end.
+  double bound_groups(std::size_t groups, double* f, double* most) const {
+    double best = 0, f_before = 0, share_before = 0;
+    for (std::size_t g = 0; g < groups; ++g) {
+      f[g] = TabulatedCdf::place(k_ * (x_[end_of(g) - 1] - lambda_.offset));
+    }
+    for (std::size_t g = 0; g < groups; ++g) {
+      const double f_end = table().at(f[g]);
+      const double share_end = to_double(ranks_[end_of(g) - 1]) * each_;
+      most[g] = std::max(share_end - f_before, f_end - share_before);
+      best = std::max(best, std::fabs(share_end - f_end));
+      f_before = f_end;
+      share_before = share_end;
+    }
+    return best;
+  }
+
+  double look_inside(std::size_t group, double* distances) const {
+    const std::size_t begin = begin_of(group);
+    const std::size_t end = end_of(group);
+    double below = begin == 0 ? 0 : to_double(ranks_[begin - 1]) * each_;
+    double best = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      const double f = table().at(TabulatedCdf::place(k_ * (x_[i] - lambda_.offset)));
+      const double above = to_double(ranks_[i]) * each_;
+      distances[i] = std::max(above - f, f - below);
+      best = std::max(best, distances[i]);
+      below = above;
+    }
+    return best;
+  }
+
+  double exact_at(std::size_t i) const {
+    const double value = magnitude_value(histogram_.dtype, histogram_.keys[i]);
+    const double f = weibull_cdf(scaled(value), k_, lambda_);
+    return std::max(f - share(i), share(i + 1) - f);
+  }
+
+  const Histogram& histogram_;
+  const double* x_;
+  const std::uint64_t* ranks_;
+  std::size_t entries_;
+  double n_;
+  double each_;
+  double k_;
+  LogScale lambda_;
+};
+
+// The same for bins, of which only the edges are known.
 constexpr std::size_t group_size = 64;
 
 struct Group {
@@ -185,12 +248,12 @@ double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogSca
   magnitude_values(histogram.dtype, histogram.keys.data(), histogram.size(), values.data());
   const double unit = std::ldexp(lambda.unit.mantissa, lambda.unit.exponent);
   log_ratios(DType::f64, values.data(), values.size(), unit, places.x.data());
-  return exact_distance(histogram, places, k, lambda);
+  return ExactDistance(histogram, places, k, lambda).largest();
 }
 
 double ks_distance(const Histogram& histogram, const EntryPlaces& places, std::uint64_t n, double k,
                    LogScale lambda) {
-  return histogram.exact() ? exact_distance(histogram, places, k, lambda)
+  return histogram.exact() ? ExactDistance(histogram, places, k, lambda).largest()
                            : Distances(histogram, n, k, lambda).largest();
 }
 
