@@ -10,6 +10,7 @@ from scipy import integrate, special, stats
 
 import weightgauge as wg
 from weightgauge.diagnosis import (
+    attention_type,
     drift,
     expected_range,
     init_anchor,
@@ -112,6 +113,19 @@ def test_nothing_is_expected_of_what_was_not_published(kind):
 )
 def test_nothing_is_expected_of_other_queries(attention, storage):
     assert expected_range("q", attention=attention, storage=storage) is None
+
+
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "name"), [(12, 12, "MHA"), (32, 8, "GQA"), (8, 1, "MQA"), (1, 1, "MHA")]
+)
+def test_attention_is_named_by_its_heads(heads, kv_heads, name):
+    assert attention_type(heads, kv_heads) == name
+
+
+@pytest.mark.parametrize(("heads", "kv_heads"), [(0, 1), (4, 0), (8, 3), (-4, -4), (2, 4)])
+def test_heads_that_do_not_divide_have_no_name(heads, kv_heads):
+    with pytest.raises(ValueError, match="do not divide"):
+        attention_type(heads, kv_heads)
 
 
 # -- anchors

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weightgauge.architecture.attention import Heads, Widths, heads_of, widths_of
+from weightgauge.architecture.attention_type import attention_type
 from weightgauge.architecture.evidence import Evidence, gather
 from weightgauge.architecture.facts import Architecture, TowerFacts
 from weightgauge.architecture.latent import latent_attention
@@ -172,9 +173,9 @@ def _attention(found: Heads, widths: Widths) -> str | None:
     if found.heads is None or found.kv_heads is None:
         same = len(widths.query) == 1 and widths.query.keys() == widths.key.keys()
         return "MHA" if same else None
-    if found.heads == found.kv_heads:
-        return "MHA"
-    return "MQA" if found.kv_heads == 1 else "GQA"
+    if found.heads % found.kv_heads:
+        return None
+    return attention_type(found.heads, found.kv_heads)
 
 
 def _storage(seen: Evidence) -> str | None:

@@ -1,5 +1,6 @@
 """What the fits of a model mean: regimes, drift, training progress, and what stands out."""
 
+from weightgauge.architecture.attention_type import attention_type
 from weightgauge.diagnosis.anchors import INITS, Anchor, init_anchor
 from weightgauge.diagnosis.drift import Drift, SigmaGrowth, drift, sigma_growth
 from weightgauge.diagnosis.expected import expected_range
@@ -19,6 +20,7 @@ __all__ = [
     "Regime",
     "SigmaGrowth",
     "TrainingProgress",
+    "attention_type",
     "drift",
     "expected_range",
     "init_anchor",
