@@ -49,6 +49,19 @@ def test_the_published_library_calls_two_of_them_mild_selection():
     assert regime(1.2, 0.90).name == "transmission, poor fit"
 
 
+def test_a_model_at_step_0_has_the_init_baseline():
+    assert regime(1.2099, step=0).name == "init baseline"
+    assert regime(1.2155, step=0).name == "light-tailed"
+    assert regime(1.2099, step=1).name == "transmission"
+    assert regime(1.375, step=0, k_init=init_anchor("uniform").k).name == "init baseline"
+
+
+@pytest.mark.parametrize(("k_se", "band"), [(-0.1, (1.18, 1.21)), (0.1, (1.21, 1.18))])
+def test_there_is_no_verdict_of_nonsense(k_se, band):
+    with pytest.raises(ValueError, match="no verdict"):
+        verdict(1.2, k_se, band)
+
+
 @pytest.mark.parametrize(
     ("k", "se", "wanted"),
     [
@@ -96,6 +109,8 @@ def test_published_models_lie_in_the_ranges_made_from_them(name):
         elif kind in ("q", "k", "qkv"):
             # Medians were rounded to two decimals to make the ranges.
             assert wanted[0] - 0.005 <= medians.k <= wanted[1] + 0.005, kind
+        elif kind != "o":
+            assert 1.175 <= medians.k <= 1.215, kind
 
 
 def test_grouped_queries_are_not_wanted_in_the_transmission_class():
@@ -190,10 +205,17 @@ def test_the_anchor_follows_the_initialisation():
 
 @pytest.mark.parametrize(
     "given",
-    [{"init": "xavier"}, {"trim": "all"}, {"cut": 0.0}, {"init": "orthogonal", "size": 1}],
+    [
+        {"init": "xavier"},
+        {"trim": "all"},
+        {"cut": 0.0},
+        {"cut": math.inf},
+        {"cut": math.nan},
+        {"init": "orthogonal", "size": 1},
+    ],
 )
 def test_unknown_starts_have_no_anchor(given):
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match="must"):
         init_anchor(**{"init": "normal", **given})
 
 
@@ -229,6 +251,12 @@ def test_the_error_of_drift_is_that_of_a_quotient():
 def test_there_is_no_drift_of_nothing(k, k_init):
     with pytest.raises(ValueError, match="positive and finite"):
         drift(k, k_init)
+
+
+@pytest.mark.parametrize("errors", [{"k_se": -1.0}, {"k_init_se": -1.0}])
+def test_errors_of_drift_are_not_negative(errors):
+    with pytest.raises(ValueError, match="not negative"):
+        drift(1.1, 1.2, **errors)
 
 
 def test_growth_is_attributed_to_its_factors():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from samples import FORMATS
 from weightgauge import demo
 from weightgauge.cli import main
 from weightgauge.errors import HistogramFileError, NeedsWeightsError, OutputExistsError
+from weightgauge.scanning.histograms_file import digest_of
 from weightgauge.tensor_choice import NothingSelectedError
 
 LARGE = (400, 400)  # beyond what is counted magnitude by magnitude
@@ -117,7 +119,9 @@ def test_what_is_known_of_the_model_is_kept(mixture, tmp_path):
     fresh = wg.fit(mixture)
     assert kept.architecture.to_dict() == fresh.architecture.to_dict()
     assert kept.warnings == fresh.warnings
-    assert kept.model == str(mixture) and "16 slices" not in repr(kept)
+    assert kept.model == str(mixture)
+    size = f"{len(fresh.slices)} slices per tensor, {kept.nbytes:,} bytes"
+    assert repr(kept) == f"<ModelHistograms '{mixture}': {size}>"
     by_ls = [json.loads(run("ls", source, "--json").stdout) for source in (path, mixture)]
     assert by_ls[0] == by_ls[1]
 
@@ -240,7 +244,9 @@ def assert_refused(parts, *, arrays=None, description=None, **metadata):
     told = {**told, **metadata}
     if description is not None:
         told["description"] = description
-    save_file({**good, **(arrays or {})}, directory / "bad.wghist", metadata=told)
+    content = {**good, **(arrays or {})}
+    told["sha256"] = digest_of(told["description"], content)  # so that more is looked at
+    save_file(content, directory / "bad.wghist", metadata=told)
     with pytest.raises(HistogramFileError) as caught:
         wg.ModelHistograms.load(directory / "bad.wghist")
     assert "bad.wghist" in str(caught.value) and len(str(caught.value)) < 2_000
@@ -308,7 +314,8 @@ def test_any_other_value_is_refused_or_harmless(parts, data):
     for key in path[:-1]:
         holder = holder[key]
     holder[path[-1]] = data.draw(ODD)
-    told = {**metadata, "description": json.dumps(document)}
+    text = json.dumps(document)
+    told = {**metadata, "description": text, "sha256": digest_of(text, arrays)}
     save_file(arrays, directory / "odd.wghist", metadata=told)
     try:
         kept = wg.ModelHistograms.load(directory / "odd.wghist")
@@ -319,21 +326,49 @@ def test_any_other_value_is_refused_or_harmless(parts, data):
         json.dumps(wg.fit(kept).to_dict(), allow_nan=False)
 
 
-@settings(max_examples=200)
+@settings(max_examples=300)
 @given(data=st.data())
-def test_any_damage_to_the_file_is_refused_or_harmless(parts, data):
+def test_any_damage_to_the_file_is_found(parts, data):
+    """Bytes changed or cut off: the file is refused, or says what it said before."""
     directory = parts[0]
-    raw = bytearray((directory / "m.wghist").read_bytes())
+    good = (directory / "m.wghist").read_bytes()
+    raw = bytearray(good)
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    del raw[data.draw(st.integers(len(raw) // 2, len(raw))) :]
+    if data.draw(st.booleans()):
+        del raw[data.draw(st.integers(len(raw) // 2, len(raw))) :]
     (directory / "broken.wghist").write_bytes(raw)
     try:
         kept = wg.ModelHistograms.load(directory / "broken.wghist")
     except HistogramFileError:
+        assert raw != good
         return
-    if kept.per == "tensor" and kept.slices:
-        json.dumps(wg.fit(kept).to_dict(), allow_nan=False)
+    assert same(wg.fit(kept), wg.fit(directory / "m.wghist"))
+
+
+def test_every_single_bit_of_the_counts_is_guarded(parts):
+    directory = parts[0]
+    good = (directory / "m.wghist").read_bytes()
+    begin = 8 + int.from_bytes(good[:8], "little")
+    for bit in range(8 * begin, 8 * len(good), 5):
+        raw = bytearray(good)
+        raw[bit // 8] ^= 1 << bit % 8
+        (directory / "flipped.wghist").write_bytes(raw)
+        with pytest.raises(HistogramFileError, match="digest"):
+            wg.ModelHistograms.load(directory / "flipped.wghist")
+
+
+def test_counts_are_known_by_what_they_are_too(parts, tmp_path):
+    path = tmp_path / "renamed.safetensors"
+    path.write_bytes((parts[0] / "m.wghist").read_bytes())
+    assert same(wg.fit(path), wg.fit(parts[0] / "m.wghist"))
+    assert run("ls", path, "--json").stdout == run("ls", parts[0] / "m.wghist", "--json").stdout
+
+
+def test_what_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wghist")
+    with pytest.raises(HistogramFileError, match="no regular file"):
+        wg.fit(tmp_path / "pipe.wghist")
 
 
 # -- the command

@@ -43,10 +43,10 @@ std::vector<SliceResult> scan_differences(const std::vector<FileSpec>& files,
 
 std::vector<SliceResult> scan_balanced(const std::vector<FileSpec>& files,
                                        const std::vector<FileSlice>& slices,
-                                       const std::vector<std::uint64_t>& columns,
+                                       const std::vector<std::pair<std::uint64_t, int>>& forms,
                                        const std::string& io, const Progress& progress,
                                        const ScanOptions& options) {
-  if (columns.size() != slices.size()) {
+  if (forms.size() != slices.size()) {
     throw std::invalid_argument("every matrix has a number of columns");
   }
   Control control;
@@ -54,12 +54,14 @@ std::vector<SliceResult> scan_balanced(const std::vector<FileSpec>& files,
   const py::gil_scoped_release release;
   const Sources sources = open_sources(files, io);
   std::vector<ValueReader> matrices;
+  std::vector<MatrixForm> known;
   matrices.reserve(slices.size());
-  for (const FileSlice& slice : slices) {
-    matrices.push_back(reader_from(slice, sources));
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    matrices.push_back(reader_from(slices[i], sources));
+    known.push_back({forms[i].first, forms[i].second});
   }
   std::vector<BalanceFactors> factors =
-      balance_factors(matrices, columns, options.threads, control, watch);
+      balance_factors(matrices, known, options.threads, control, watch);
   std::vector<SliceSpec> specs;
   specs.reserve(slices.size());
   for (std::size_t i = 0; i < slices.size(); ++i) {
@@ -75,9 +77,8 @@ std::vector<SliceResult> scan_balanced(const std::vector<FileSpec>& files,
 void bind_derived(py::module_& module) {
   module.def("scan_differences", &scan_differences, py::arg("files"), py::arg("pairs"),
              py::kw_only(), py::arg("io"), py::arg("progress").none(true), py::arg("options"));
-  module.def("scan_balanced", &scan_balanced, py::arg("files"), py::arg("slices"),
-             py::arg("columns"), py::kw_only(), py::arg("io"), py::arg("progress").none(true),
-             py::arg("options"));
+  module.def("scan_balanced", &scan_balanced, py::arg("files"), py::arg("slices"), py::arg("forms"),
+             py::kw_only(), py::arg("io"), py::arg("progress").none(true), py::arg("options"));
 }
 
 }  // namespace weightgauge::bindings

@@ -13,6 +13,18 @@ namespace {
 
 constexpr std::uint64_t values_at_a_time = DecodingSpace::value_bytes / sizeof(double);
 
+// Multiplies by 2^-exponent, in two steps: the factor alone may be beyond the range of doubles.
+void scale_down(double* values, std::uint64_t n, int exponent) {
+  if (exponent == 0) {
+    return;
+  }
+  const double first = std::ldexp(1.0, -exponent / 2);
+  const double second = std::ldexp(1.0, -exponent - (-exponent / 2));
+  for (std::uint64_t i = 0; i < n; ++i) {
+    values[i] = values[i] * first * second;
+  }
+}
+
 // Sums of squares in strips of rows, which any threads may do; the strips do not depend on their
 // number, and are added in order.
 class Energies {
@@ -20,8 +32,12 @@ class Energies {
   static constexpr std::uint64_t most_strips = 16;
   static constexpr std::uint64_t least_values = std::uint64_t{1} << 16;
 
-  Energies(const ValueReader& matrix, std::uint64_t columns)
-      : matrix_(matrix), columns_(columns), rows_(matrix.values() / columns), of_rows_(rows_) {
+  Energies(const ValueReader& matrix, const MatrixForm& form)
+      : matrix_(matrix),
+        exponent_(form.exponent),
+        columns_(form.columns),
+        rows_(matrix.values() / form.columns),
+        of_rows_(rows_) {
     const std::uint64_t wanted = matrix.values() / least_values + 1;
     count_ = std::min({wanted, most_strips, std::max<std::uint64_t>(rows_, 1)});
     strips_.resize(count_);
@@ -42,6 +58,7 @@ class Energies {
       for (std::uint64_t column = 0; column < columns_; column += values.size()) {
         const std::uint64_t n = std::min<std::uint64_t>(values.size(), columns_ - column);
         matrix_.read(row * columns_ + column, n, buffer, values.data());
+        scale_down(values.data(), n, exponent_);
         of_row += add_squares(values.data(), n, of_columns.data() + column);
       }
       of_rows_[row] = of_row;
@@ -62,6 +79,7 @@ class Energies {
       return energy > 0 ? 1 / std::sqrt(energy / static_cast<double>(length)) : 0.0;
     };
     BalanceFactors found;
+    found.exponent = exponent_;
     for (const double energy : of_rows_) {
       found.rows.push_back(inverse(energy, columns_) * rms);
     }
@@ -95,6 +113,7 @@ class Energies {
   }
 
   const ValueReader& matrix_;
+  int exponent_;
   std::uint64_t columns_;
   std::uint64_t rows_;
   std::uint64_t count_ = 1;
@@ -107,15 +126,15 @@ class Energies {
 }  // namespace
 
 std::vector<BalanceFactors> balance_factors(const std::vector<ValueReader>& matrices,
-                                            const std::vector<std::uint64_t>& columns, int threads,
+                                            const std::vector<MatrixForm>& forms, int threads,
                                             Control& control, const std::function<void()>& watch) {
   std::deque<Energies> energies;  // which cannot be moved
   std::vector<std::pair<std::size_t, std::uint64_t>> parts;
   for (std::size_t i = 0; i < matrices.size(); ++i) {
-    if (columns.at(i) == 0 || matrices[i].values() % columns[i] != 0) {
+    if (forms.at(i).columns == 0 || matrices[i].values() % forms[i].columns != 0) {
       throw std::invalid_argument("the columns of a matrix do not divide its values");
     }
-    energies.emplace_back(matrices[i], columns[i]);
+    energies.emplace_back(matrices[i], forms[i]);
     for (std::uint64_t strip = 0; strip < energies.back().strips(); ++strip) {
       parts.emplace_back(i, strip);
     }
@@ -156,6 +175,7 @@ void Balanced::decode(const Source& /*stored*/, const Run& run, ReadBuffer& buff
     // Whole rows one after the other, as many as there is room for, or a piece of one.
     const std::uint64_t n = std::min(values_at_a_time, end - first);
     matrix_.read(first, n, buffer.inner(0), space.left.data());
+    scale_down(space.left.data(), n, factors_.exponent);
     for (std::uint64_t done = 0; done < n;) {
       const std::uint64_t row = (first + done) / columns;
       const std::uint64_t column = (first + done) % columns;

@@ -15,14 +15,21 @@ namespace weightgauge {
 // What the values of a matrix are multiplied with: the inverse root mean square of their row and of
 // their column, times that of the whole. 0 for a row or column of zeros.
 struct BalanceFactors {
+  int exponent = 0;  // values are multiplied by 2^-exponent first, so that no square overflows
   std::vector<double> rows;
   std::vector<double> columns;
 };
 
-// Factors of matrices with so many columns each, which divide their values. What is not finite
-// counts as zero. Does not depend on the number of threads. Memory grows with rows and columns.
+// What there is to know of a matrix beside its values.
+struct MatrixForm {
+  std::uint64_t columns = 1;  // which divide the values
+  int exponent = 0;           // of the largest magnitude; 0 will do for all but F64
+};
+
+// Factors of matrices. What is not finite counts as zero. Does not depend on the number of threads.
+// Memory grows with rows and columns.
 std::vector<BalanceFactors> balance_factors(const std::vector<ValueReader>& matrices,
-                                            const std::vector<std::uint64_t>& columns, int threads,
+                                            const std::vector<MatrixForm>& forms, int threads,
                                             Control& control, const std::function<void()>& watch);
 
 // Value (i, j) of a matrix times its two factors, rounded to float32.

@@ -155,9 +155,9 @@ TEST_SUITE("derived") {
     const ValueReader matrix(source, contiguous_view(DType::f32, 0, floats.size()));
     Control control;
     const std::vector<BalanceFactors> one =
-        balance_factors({matrix, matrix}, {columns, columns}, 0, control, no_watch);
+        balance_factors({matrix, matrix}, {{columns, 0}, {columns, 0}}, 0, control, no_watch);
     const std::vector<BalanceFactors> many =
-        balance_factors({matrix, matrix}, {columns, columns}, 5, control, no_watch);
+        balance_factors({matrix, matrix}, {{columns, 0}, {columns, 0}}, 5, control, no_watch);
     CHECK(one[0].rows == many[0].rows);
     CHECK(one[1].columns == many[1].columns);
     CHECK(control.bytes_done == 4 * floats.size());
@@ -183,11 +183,33 @@ TEST_SUITE("derived") {
     const Source source(zeros.data());
     const ValueReader matrix(source, contiguous_view(DType::f32, 0, 120));
     Control control;
-    std::vector<BalanceFactors> factors = balance_factors({matrix}, {12}, 2, control, no_watch);
+    std::vector<BalanceFactors> factors =
+        balance_factors({matrix}, {{12, 0}}, 2, control, no_watch);
     auto balanced = std::make_shared<Balanced>(matrix, std::move(factors[0]));
     const Totals totals = totals_of(source, made_view(120, balanced));
     CHECK(totals.zeros == 120);
     CHECK(totals.sum == 0);
+  }
+
+  TEST_CASE("squares that a double cannot hold are balanced all the same") {
+    for (const double size : {3e307, 1.0, 1e-307, 4e-320}) {
+      std::vector<double> values(600);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = (i % 2 == 0 ? 0.6 : 1.0) * size;
+      }
+      const std::vector<std::byte> bytes = bytes_of(values);
+      const Source source(bytes.data());
+      const ValueReader matrix(source, contiguous_view(DType::f64, 0, values.size()));
+      const int exponent = scaled(size).exponent;
+      Control control;
+      std::vector<BalanceFactors> factors =
+          balance_factors({matrix}, {{20, exponent}}, 0, control, no_watch);
+      auto balanced = std::make_shared<Balanced>(matrix, std::move(factors[0]));
+      // Columns are constant: every value becomes RMS / (RMS of its row) = 1.
+      const Totals totals = totals_of(source, made_view(values.size(), balanced));
+      CHECK(totals.zeros == 0);
+      CHECK(totals.sum == doctest::Approx(600).epsilon(1e-4));
+    }
   }
 
   TEST_CASE("columns must divide the values") {
@@ -195,9 +217,11 @@ TEST_SUITE("derived") {
     const Source source(bytes.data());
     const ValueReader matrix(source, contiguous_view(DType::f32, 0, 16));
     Control control;
-    CHECK_THROWS_AS(balance_factors({matrix}, {5}, 0, control, no_watch), std::invalid_argument);
-    CHECK_THROWS_AS(balance_factors({matrix}, {0}, 0, control, no_watch), std::invalid_argument);
-    CHECK_THROWS_AS(Balanced(matrix, {{1.0}, {1.0}}), std::invalid_argument);
+    CHECK_THROWS_AS(balance_factors({matrix}, {{5, 0}}, 0, control, no_watch),
+                    std::invalid_argument);
+    CHECK_THROWS_AS(balance_factors({matrix}, {{0, 0}}, 0, control, no_watch),
+                    std::invalid_argument);
+    CHECK_THROWS_AS(Balanced(matrix, {0, {1.0}, {1.0}}), std::invalid_argument);
   }
 }
 

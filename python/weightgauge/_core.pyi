@@ -168,7 +168,7 @@ def scan_differences(
 def scan_balanced(
     files: Sequence[FileSpec],
     slices: Sequence[FileSlice],
-    columns: Sequence[int],
+    forms: Sequence[tuple[int, int]],
     *,
     io: str,
     progress: Callable[[int], object] | None,

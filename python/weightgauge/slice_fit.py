@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weightgauge.components.ordering import order_key
 from weightgauge.errors import printable
@@ -105,6 +106,47 @@ class SliceFit:
             found = f"k={self.k:.4f}±{self.k_se:.4f}, lambda={self.lam:.4g}, R2={self.r2:.4f}"
             found += "" if self.status == "ok" else f", {self.status}"
         return f"<SliceFit '{printable(self.tensor)}' {self.kind}: {found}>"
+
+
+class _Named(Protocol):
+    """What a slice, or a record about one, has to be told from others."""
+
+    @property
+    def tensor(self) -> str:
+        """Name in the checkpoint."""
+
+    @property
+    def part(self) -> str | None:
+        """Which matrix of a fused tensor."""
+
+    @property
+    def expert(self) -> int | None:
+        """Number of the expert."""
+
+    @property
+    def head(self) -> int | None:
+        """Number of the head."""
+
+
+def slice_name(item: _Named) -> str:
+    """Return what to call a slice: its tensor, and which part, expert and head of it.
+
+    Parameters
+    ----------
+    item : SliceFit, or a record about one
+        Has `tensor`, `part`, `expert` and `head`.
+
+    Returns
+    -------
+    str
+        Safe to show. An expert whose number is in the tensor's name is not named again.
+    """
+    marks = [] if item.part is None else [item.part]
+    if item.expert is not None and str(item.expert) not in re.split(r"\D+", item.tensor):
+        marks.append(f"expert {item.expert}")
+    if item.head is not None:
+        marks.append(f"head {item.head}")
+    return printable(item.tensor) + (f" ({', '.join(marks)})" if marks else "")
 
 
 def slice_fit(item: Slice, found: WeibullFit, missing: str = "") -> SliceFit:

@@ -12,6 +12,7 @@ from weightgauge.comparison.model_comparison import Comparison
 from weightgauge.comparison.pair import Pair
 from weightgauge.components import KINDS
 from weightgauge.errors import printable
+from weightgauge.slice_fit import slice_name
 
 _SHOWN = 20
 _NAMES_SHOWN = 5
@@ -63,8 +64,13 @@ def _standing(page: Page, found: Comparison) -> None:
 
 def _kinds(page: Page, pairs: Sequence[Pair]) -> None:
     members: dict[str, list[Pair]] = defaultdict(list)
+    depths: dict[tuple[str, str], int] = defaultdict(int)
     for pair in pairs:
-        members[pair.kind].append(pair)
+        depths[pair.tensor, pair.kind] = max(depths[pair.tensor, pair.kind], _depth(pair))
+    for pair in pairs:
+        # A stack that is also given in pieces of its own kind counts by these.
+        if _depth(pair) == depths[pair.tensor, pair.kind]:
+            members[pair.kind].append(pair)
     page.heading("Medians by kind")
     page.table(
         [Column("kind"), *(Column(name, right=True) for name in _MEDIANS)],
@@ -103,7 +109,7 @@ def _most_moved(page: Page, pairs: Sequence[Pair]) -> None:
         ],
         [
             [
-                printable(pair.tensor) + (f" ({pair.part})" if pair.part else ""),
+                slice_name(pair),
                 pair.kind,
                 "" if pair.block is None else str(pair.block),
                 f"{_number(pair.dk, '+.4f')}±{_number(pair.dk_se, '.4f')}".strip("±"),
@@ -119,6 +125,10 @@ def _most_moved(page: Page, pairs: Sequence[Pair]) -> None:
     )
     if len(pairs) > _SHOWN:
         page.line(f"... and {len(pairs) - _SHOWN:,} more: --json or --format csv")
+
+
+def _depth(pair: Pair) -> int:
+    return sum(level is not None for level in (pair.part, pair.expert, pair.head))
 
 
 def _median(pairs: Sequence[Pair], field: str, form: str) -> str:

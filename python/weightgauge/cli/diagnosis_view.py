@@ -11,6 +11,8 @@ from weightgauge.diagnosis.alerts import Alert
 from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
 from weightgauge.diagnosis.model_diagnosis import Diagnosis
 from weightgauge.errors import printable
+from weightgauge.reference.nearest import MISSING
+from weightgauge.slice_fit import slice_name
 
 _SHOWN = 12
 
@@ -55,7 +57,7 @@ def _kinds(page: Page, found: Diagnosis) -> None:
         (Column("in class"), lambda kind: kind.verdict),
         (Column("usual", right=True), _range),
         (Column("is usual"), lambda kind: kind.expected_verdict or ""),
-        (Column("drift", right=True), lambda kind: f"{kind.drift:+.1%}"),
+        (Column("drift", right=True), lambda kind: _number(kind.drift, "+.1%")),
         (Column("kurtosis", right=True), lambda kind: _number(kind.kurtosis_median, ".1f")),
     ]
     if any(kind.tower for kind in kinds):
@@ -66,8 +68,10 @@ def _kinds(page: Page, found: Diagnosis) -> None:
             (Column("by lambda", right=True), lambda kind: _number(kind.lambda_share, ".0%")),
         ]
     if any(math.isfinite(kind.k_core_median) for kind in kinds):
-        balanced: _Cell = lambda kind: _number(kind.k_core_median, ".3f")  # noqa: E731
-        columns.append((Column("k balanced", right=True), balanced))
+        columns += [
+            (Column("k balanced", right=True), lambda kind: _number(kind.k_core_median, ".3f")),
+            (Column("Gaussian", right=True), lambda kind: _number(kind.k_core_gaussian, ".3f")),
+        ]
     page.heading("By kind")
     page.table(
         [column for column, _ in columns], [[cell(kind) for _, cell in columns] for kind in kinds]
@@ -90,7 +94,7 @@ def _outliers(page: Page, found: Diagnosis) -> None:
         ],
         [
             [
-                printable(each.tensor),
+                slice_name(each),
                 each.kind,
                 "" if each.block is None else str(each.block),
                 each.quantity,
@@ -122,7 +126,10 @@ def _nearest(page: Page, found: Diagnosis) -> None:
     if not found.nearest:
         return
     page.heading("Nearest published models")
-    page.line(", ".join(f"{name} {distance:.3f}" for name, distance in found.nearest[:3]))
+    page.line(
+        ", ".join(f"{name} {distance:.3f}" for name, distance in found.nearest[:3])
+        + f" (distance in k over {', '.join(found.nearest_kinds)})"
+    )
 
 
 def _alerts(page: Page, alerts: Sequence[Alert]) -> None:
@@ -139,10 +146,12 @@ def _notes(page: Page, found: Diagnosis) -> None:
     page.prose(
         "In class: whether k lies in the Transmission Class, 1.18 to 1.21, at 95 % confidence for "
         "independent weights; shared row and column scales make the true error larger. Usual: the "
-        "range of published models with such attention (arXiv:2605.18898), a dozen language "
-        f"models. Drift: since initialisation ({found.start}). Kurtosis: 3 for Gaussian weights. "
+        "range of a dozen published language models with such attention (arXiv:2605.18898), the "
+        f"class itself for FFN and o. Drift: since initialisation ({found.start}). Kurtosis: 3 for "
+        "Gaussian weights. "
         "z: distance from the median of the kind in robust standard deviations, from 3.5 on; kinds "
-        "of fewer than five matrices have none. --json has every slice with its tails."
+        "of fewer than five matrices have none. Nearest: kinds that only one of two models has "
+        f"count {MISSING} each. --json has every slice with its tails."
     )
 
 

@@ -64,23 +64,22 @@ class _Content(NamedTuple):
 
 
 def _content(model: str) -> _Content:
-    from weightgauge.scanning import ModelHistograms, is_histograms
-
-    if is_histograms(model):
-        kept = ModelHistograms.load(model)
-        return _Content(kept.model, kept.tensors, kept.files, kept.architecture, kept.warnings)
-    from weightgauge.checkpoint import open_checkpoint
+    from weightgauge.scanning import ModelHistograms, open_any
     from weightgauge.scanning.inventory import inventory
     from weightgauge.survey import survey
 
-    checkpoint = open_checkpoint(model)
-    known = survey(checkpoint)
+    opened = open_any(model)
+    if isinstance(opened, ModelHistograms):
+        return _Content(
+            opened.model, opened.tensors, opened.files, opened.architecture, opened.warnings
+        )
+    known = survey(opened)
     return _Content(
-        checkpoint.model,
-        inventory(checkpoint, known),
-        len(checkpoint.shards),
+        opened.model,
+        inventory(opened, known),
+        len(opened.shards),
         known.architecture,
-        (*checkpoint.warnings, *known.warnings),
+        (*opened.warnings, *known.warnings),
     )
 
 

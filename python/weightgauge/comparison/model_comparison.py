@@ -29,7 +29,8 @@ class Comparison:
     a, b : str
         What was asked for.
     pairs : tuple of Pair
-        What moved most comes first: by the larger of the |z| of k and ln lambda.
+        What moved most comes first: what has lost or won its fit, then by the larger of the |z| of
+        k and ln lambda; see `Pair.moved`.
     only_a, only_b : tuple of str
         Tensors without a counterpart.
     warnings : tuple of str
@@ -55,6 +56,7 @@ class Comparison:
             "pairs": [pair.to_dict() for pair in self.pairs],
             "only_a": list(self.only_a),
             "only_b": list(self.only_b),
+            "warnings": list(self.warnings),
         }
 
     def __repr__(self) -> str:
@@ -108,8 +110,8 @@ def compare(
     >>> import weightgauge as wg
     >>> from weightgauge import demo
     >>> found = wg.compare(demo.paths()["step-0"], demo.paths()["step-last"])
-    >>> found.pairs[0].kind, f"{found.pairs[0].dln_lambda:+.2f}"
-    ('head', '+2.42')
+    >>> {pair.kind: f"{pair.dln_lambda:+.2f}" for pair in found.pairs}["head"]
+    '+2.42'
     """
     from weightgauge.scanning import FitOptions, open_slices
 

@@ -42,6 +42,9 @@ class Pair:
         Root mean square of b - a over that of a.
     difference_k, difference_lambda : float
         Weibull fit of the magnitudes of b - a that are not zero.
+    ks_weight : float
+        sqrt(n_a n_b / (n_a + n_b)) of the finite elements: `ks` times this is of order 1 for two
+        samples of one distribution.
     note : str
         Why numbers are missing; "" where none are.
 
@@ -73,13 +76,22 @@ class Pair:
     difference_rms: float
     difference_k: float
     difference_lambda: float
+    ks_weight: float
     note: str
 
     @property
-    def moved(self) -> tuple[float, float]:
-        """How far it moved, to sort by: the larger of the two |z|, then the distance `ks`."""
+    def moved(self) -> tuple[float, ...]:
+        """How far it moved, to sort by.
+
+        Whether only one of the two has a fit; then the larger of the two |z|, or without a fit
+        on either side the distance `ks` times sqrt(n_a n_b / (n_a + n_b)), which grows likewise;
+        then `ks`, the size of the difference, and the share of changed elements.
+        """
+        lost = math.isnan(self.k_a) != math.isnan(self.k_b)
         known = [abs(z) for z in (self.z, self.dln_lambda_z) if not math.isnan(z)]
-        return max(known, default=-1.0), -1.0 if math.isnan(self.ks) else self.ks
+        distance = max(known) if known else self.ks * self.ks_weight
+        ranks = (distance, self.ks, self.difference_rms, self.changed)
+        return float(lost), *(-1.0 if math.isnan(rank) else rank for rank in ranks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None for what is missing."""
@@ -139,6 +151,7 @@ def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
         difference_rms=nan if difference is None or not a.rms > 0 else difference.fit.rms / a.rms,
         difference_k=nan if difference is None else difference.fit.k,
         difference_lambda=nan if difference is None else difference.fit.lam,
+        ks_weight=_ks_weight(a.n + a.zeros, b.n + b.zeros),
         note="; ".join([*missing, *([note] if note else [])]),
     )
 
@@ -147,6 +160,10 @@ def _change(a: float, a_se: float, b: float, b_se: float) -> tuple[float, float,
     """Difference, its standard error, and their quotient."""
     change, error = b - a, math.hypot(a_se, b_se)
     return change, error, change / error if error > 0 else math.nan
+
+
+def _ks_weight(n_a: int, n_b: int) -> float:
+    return math.sqrt(n_a * n_b / (n_a + n_b)) if n_a and n_b else math.nan
 
 
 def _log(value: float) -> float:

@@ -17,7 +17,7 @@ def two_sample_ks(a: MagnitudeHistogram, b: MagnitudeHistogram) -> float:
     """Kolmogorov-Smirnov distance between the magnitudes of two slices.
 
     sup |F_a - F_b| over the empirical distribution functions of all finite magnitudes, zeros
-    included.
+    included (Smirnov 1939).
 
     Parameters
     ----------

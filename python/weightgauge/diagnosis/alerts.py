@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.components import MATRIX_KINDS
 from weightgauge.diagnosis.kind_diagnosis import namer
-from weightgauge.diagnosis.regime import STRAIGHT_R2
-from weightgauge.errors import printable
+from weightgauge.diagnosis.regime import STRAIGHT_R2, TRANSMISSION
+from weightgauge.kind_summary import wholes
 from weightgauge.records import as_row
+from weightgauge.slice_fit import slice_name
 from weightgauge.weibull import SPARSE_SHARE
 
 if TYPE_CHECKING:
@@ -33,17 +34,22 @@ class Alert:
     alert : str
         "outside_expected", "poor_fit", "shallow_ffn", "heavy_tails", "non_finite", "zero_heavy",
         "all_zero", "scale_not_applied" or "not_measured".
-    tensor : str or None
-        The tensor; None for what is about a kind.
-    kind : str
-        The kind of matrix.
+    tensor, part : str or None
+        The slice; None for what is about a kind.
+    kind, block, tower, expert, head
+        What it is; see `weightgauge.SliceFit`.
     message : str
         The same in a sentence, with the number.
     """
 
     alert: str
     tensor: str | None
+    part: str | None
     kind: str
+    block: int | None
+    tower: str | None
+    expert: int | None
+    head: int | None
     message: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,43 +84,52 @@ def alerts(
     """
     named = namer(kinds)
     found = [alert for kind in kinds for alert in _of_kind(kind, named(kind))]
-    if shallow is not None and shallow.regime != "A":
-        found.append(
-            Alert(
-                "shallow_ffn",
-                shallow.tensor,
-                "ffn",
-                f"the smallest k of gate, up and down in blocks 0 to 5 is {shallow.min_k:.3f} "
-                f"({printable(shallow.tensor)}); regime A has at least 1.0, regime B at most 0.7",
-            )
-        )
+    whole = wholes(slices)
     for item in slices:
-        found += _of_slice(item, tails.get(id(item)))
+        # A tensor that is also given in parts is told of by these.
+        if whole.get(item.tensor) is not item:
+            low = shallow if shallow is not None and shallow.slice is item else None
+            found += _of_slice(item, tails.get(id(item)), low)
     return tuple(found)
 
 
-def _of_kind(kind: KindDiagnosis, where: str) -> list[Alert]:
+def _of_kind(kind: KindDiagnosis, name: str) -> list[Alert]:
     if kind.expected_verdict != "outside" or kind.expected is None:
         return []
     low, high = kind.expected
-    return [
-        Alert(
-            "outside_expected",
-            None,
-            kind.kind,
-            f"{where}: median k {kind.k_median:.3f} lies outside {low:.2f} to {high:.2f}, where "
-            "published models of this kind lie",
-        )
-    ]
+    where = (
+        "the Transmission Class"
+        if kind.expected == TRANSMISSION
+        else "the range of published models with such attention"
+    )
+    message = f"{name}: median k {kind.k_median:.3f} lies outside {low:.2f} to {high:.2f}, {where}"
+    return [Alert("outside_expected", None, None, kind.kind, None, kind.tower, None, None, message)]
 
 
-def _of_slice(item: SliceFit, tails: Heaviness | None) -> list[Alert]:
-    name = printable(item.tensor) + (f" ({item.part})" if item.part else "")
+def _of_slice(item: SliceFit, tails: Heaviness | None, low: ShallowFFN | None) -> list[Alert]:
     found = []
 
     def add(alert: str, what: str) -> None:
-        found.append(Alert(alert, item.tensor, item.kind, f"{name}: {what}"))
+        found.append(
+            Alert(
+                alert=alert,
+                tensor=item.tensor,
+                part=item.part,
+                kind=item.kind,
+                block=item.block,
+                tower=item.tower,
+                expert=item.expert,
+                head=item.head,
+                message=f"{slice_name(item)}: {what}",
+            )
+        )
 
+    if low is not None and low.regime != "A":
+        add(
+            "shallow_ffn",
+            f"k {low.min_k:.3f} is the smallest of gate, up and down in blocks 0 to 5; regime A "
+            "has at least 1.0, regime B at most 0.7",
+        )
     total = item.n + item.zeros + item.nonfinite
     if item.nonfinite:
         add("non_finite", f"{item.nonfinite:,} of {total:,} elements are NaN or infinite")

@@ -37,7 +37,7 @@ class Anchor(NamedTuple):
 
 
 def init_anchor(
-    init: str, *, trim: str = "mid_80", cut: float = 2.0, size: int | None = None
+    init: str, *, trim: str = "mid_80", cut: float = 2.0, size: float | None = None
 ) -> Anchor:
     """Return the fit that an initialisation starts from.
 
@@ -49,8 +49,9 @@ def init_anchor(
     trim : {"mid_80", "mid_90", "full"}
         Window of the fit.
     cut : float
-        Where the normal distribution is cut off, in its standard deviations: 2 in PyTorch and JAX.
-    size : int, optional
+        Where the normal distribution is cut off, in its standard deviations, 0.01 to 30: 2 in
+        PyTorch and JAX.
+    size : float, optional
         The longer side of an orthogonal matrix, at least 2. An element squared then has the
         distribution Beta(1/2, (size - 1)/2); without it, the limit, which is normal.
 
@@ -58,12 +59,13 @@ def init_anchor(
     -------
     Anchor
         By quadrature over plotting positions p: k = cov(ln Q, y) / var(ln Q) with the quantile
-        function Q of the magnitudes and y = ln(-ln(1 - p)), to 1e-10.
+        function Q of the magnitudes and y = ln(-ln(1 - p)), to 1e-10. The paper
+        (arXiv:2605.18898) has the anchor of normal weights only.
 
     Raises
     ------
     ValueError
-        Unknown `init` or `trim`, `cut` not positive, or `size` below 2.
+        Unknown `init` or `trim`, `cut` outside its range, or `size` below 2.
 
     Examples
     --------
@@ -73,15 +75,15 @@ def init_anchor(
     """
     check_choice("init", init, INITS)
     check_choice("trim", trim, TRIMS)
-    if not cut > 0:
-        raise ValueError(f"cut must be positive, not {cut!r}")
+    if not 0.01 <= cut <= 30:
+        raise ValueError(f"cut must lie between 0.01 and 30, not {cut!r}")
     if size is not None and size < 2:
         raise ValueError(f"size must be at least 2, not {size!r}")
     return _anchor(init, trim, float(cut), size)
 
 
 @cache
-def _anchor(init: str, trim: str, cut: float, size: int | None) -> Anchor:
+def _anchor(init: str, trim: str, cut: float, size: float | None) -> Anchor:
     p, above, weight = _positions(*WINDOWS[trim])
     x, rms = _quantiles(init, p, above, cut, size)
     log_above = np.where(p < 0.5, np.log1p(-np.minimum(p, 0.5)), np.log(above))
@@ -108,7 +110,7 @@ def _positions(
 
 
 def _quantiles(
-    init: str, p: NDArray[np.float64], above: NDArray[np.float64], cut: float, size: int | None
+    init: str, p: NDArray[np.float64], above: NDArray[np.float64], cut: float, size: float | None
 ) -> tuple[NDArray[np.float64], float]:
     """Quantiles of the magnitudes, and their root mean square."""
     from scipy import special  # type: ignore[import-untyped]

@@ -48,7 +48,7 @@ def drift(k: float, k_init: float, *, k_se: float = math.nan, k_init_se: float =
     Raises
     ------
     ValueError
-        A shape that is not positive and finite.
+        A shape that is not positive and finite, or a negative standard error.
 
     Examples
     --------
@@ -56,6 +56,8 @@ def drift(k: float, k_init: float, *, k_se: float = math.nan, k_init_se: float =
     >>> drift(1.2, init_anchor("normal").k).severity, drift(1.2, init_anchor("uniform").k).severity
     ('invariant', 'mild')
     """
+    if k_se < 0 or k_init_se < 0:
+        raise ValueError(f"standard errors are not negative: {k_se!r}, {k_init_se!r}")
     if not (0 < k < math.inf and 0 < k_init < math.inf):
         raise ValueError(f"shapes are positive and finite, not {k!r} and {k_init!r}")
     relative = (k - k_init) / k_init

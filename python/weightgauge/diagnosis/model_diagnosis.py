@@ -6,22 +6,31 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.architecture import Architecture
 from weightgauge.components import MATRIX_KINDS
 from weightgauge.diagnosis.alerts import Alert, alerts
 from weightgauge.diagnosis.anchors import INITS, init_anchor
-from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis, Start, kind_diagnosis
+from weightgauge.diagnosis.balanced import cores, key_of
+from weightgauge.diagnosis.kind_diagnosis import (
+    Core,
+    KindDiagnosis,
+    Start,
+    kind_diagnosis,
+    median_error,
+    namer,
+)
 from weightgauge.diagnosis.outliers import Outlier, outliers
 from weightgauge.diagnosis.shallow_ffn import ShallowFFN, shallow_ffn
 from weightgauge.diagnosis.slice_group import SliceGroup, slice_groups
 from weightgauge.diagnosis.summary import summary
 from weightgauge.diagnosis.training import TrainingProgress, training_progress
 from weightgauge.distributions import Heaviness, heaviness
-from weightgauge.errors import NeedsWeightsError, printable
+from weightgauge.errors import printable
 from weightgauge.options import check_choice
-from weightgauge.reference import nearest
+from weightgauge.reference import models, nearest
 from weightgauge.slice_fit import SliceFit, table_order
 
 if TYPE_CHECKING:
@@ -52,14 +61,16 @@ class Diagnosis:
         Length of training, where it was given.
     nearest : tuple of (str, float)
         Published models and their distance in k, nearest first; empty where no kind is in common.
+    nearest_kinds : tuple of str
+        Kinds of this model that were compared with them, all of one tower.
     alerts : tuple of Alert
         What to look at.
     slices : tuple of SliceFit
         All fits, in the order of tables.
     tails : tuple of Heaviness or None
         For each of `slices`; None for what has no counts and for norms and biases.
-    cores : tuple of float
-        For each of `slices` the shape of its balanced fit; NaN where there is none.
+    cores : tuple of Core or None
+        For each of `slices` its balanced fit; None where there is none.
     warnings : tuple of str
         What is odd about the checkpoint.
     summary : tuple of str
@@ -74,10 +85,11 @@ class Diagnosis:
     shallow_ffn: ShallowFFN | None
     training: TrainingProgress | None
     nearest: tuple[tuple[str, float], ...]
+    nearest_kinds: tuple[str, ...]
     alerts: tuple[Alert, ...]
     slices: tuple[SliceFit, ...]
     tails: tuple[Heaviness | None, ...]
-    cores: tuple[float, ...]
+    cores: tuple[Core | None, ...]
     warnings: tuple[str, ...]
     summary: tuple[str, ...] = field(default=())
 
@@ -96,12 +108,16 @@ class Diagnosis:
             "shallow_ffn": None if self.shallow_ffn is None else self.shallow_ffn.to_dict(),
             "training": None if self.training is None else self.training.to_dict(),
             "nearest": [{"id": name, "distance": distance} for name, distance in self.nearest],
+            "nearest_kinds": list(self.nearest_kinds),
             "alerts": [each.to_dict() for each in self.alerts],
             "summary": list(self.summary),
+            "warnings": list(self.warnings),
             "slices": [
                 {
                     **item.to_dict(),
-                    "k_core": core if math.isfinite(core) else None,
+                    "k_core": None if core is None else core.k,
+                    "k_core_se": None if core is None else core.k_se,
+                    "k_core_gaussian": None if core is None else core.k_gaussian,
                     "tails": None if tails is None else tails.to_dict(),
                 }
                 for item, tails, core in zip(self.slices, self.tails, self.cores, strict=True)
@@ -139,7 +155,7 @@ def diagnose(
     init : {"normal", "uniform", "truncated normal", "orthogonal"}
         How the model was initialised; drift is measured from the anchor.
     baseline : str, os.PathLike or ModelHistograms, optional
-        The model at step 0: drift is measured from its medians instead.
+        The model at step 0: drift is measured from its medians instead, for the kinds that it has.
     lr, weight_decay, steps : float, float, int, optional
         Peak learning rate, decoupled weight decay and optimiser steps; all three or none.
     schedule, warmup
@@ -178,36 +194,43 @@ def diagnose(
     training = _training(lr, weight_decay, steps, schedule, warmup)
     options = FitOptions(threads=threads, io=io)
     subject = open_slices(model, include=include, exclude=exclude)
-    start, starts = _starts(init, baseline, options)
+    first = None if baseline is None else open_slices(baseline, include=include, exclude=exclude)
+    starts = {} if first is None else _starts(first, options)
     slices, tails = _measured(subject, options, progress)
-    cores = _cores(subject, options, progress) if balanced else {}
+    found_cores = cores(subject, slices, options, progress) if balanced else {}
     groups = slice_groups(slices)
-    anchor = Start(init_anchor(init).k)
+    anchor = Start(init_anchor(init).k, math.nan, 0.0, init)
     kinds = tuple(
         kind_diagnosis(
             group,
             architecture=subject.architecture,
             start=starts.get((group.tower, group.kind), anchor),
             tails=tails,
-            cores={id(item): cores[key] for item in slices if (key := _key(item)) in cores},
+            cores={
+                id(item): found_cores[key_of(item)]
+                for item in group.slices
+                if key_of(item) in found_cores
+            },
         )
         for group in groups
     )
     shallow = shallow_ffn(slices)
+    ranked, compared = _nearest(groups, kinds)
     found = Diagnosis(
         model=subject.model,
         architecture=subject.architecture,
-        start=start,
+        start=_start_told(kinds, anchor, first),
         kinds=kinds,
         outliers=outliers(groups),
         shallow_ffn=shallow,
         training=training,
-        nearest=_nearest(groups, kinds),
+        nearest=tuple(ranked),
+        nearest_kinds=compared,
         alerts=alerts(kinds, slices, tails=tails, shallow=shallow),
         slices=tuple(slices),
         tails=tuple(tails.get(id(item)) for item in slices),
-        cores=tuple(cores.get(_key(item), math.nan) for item in slices),
-        warnings=subject.warnings,
+        cores=tuple(found_cores.get(key_of(item)) for item in slices),
+        warnings=(*subject.warnings, *([] if first is None else _baseline_doubts(kinds, init))),
     )
     return replace(found, summary=summary(found))
 
@@ -229,27 +252,40 @@ def _training(
     return training_progress(lr, weight_decay, steps, schedule=schedule, warmup=warmup)
 
 
-def _starts(
-    init: str,
-    baseline: str | os.PathLike[str] | ModelHistograms | None,
-    options: FitOptions,
-) -> tuple[str, dict[tuple[str | None, str], Start]]:
-    """Say what drift is measured from, and where each kind started as far as it was measured."""
-    if baseline is None:
-        return f"{init}, k {init_anchor(init).k:.4f}", {}
-    from statistics import median
-
-    from weightgauge.scanning import open_slices
-
-    subject = open_slices(baseline)
+def _starts(subject: Subject, options: FitOptions) -> dict[tuple[str | None, str], Start]:
+    """Where each kind of the model at step 0 stands."""
     slices = sorted((each.fit for each in subject.measure(options)), key=table_order)
-    starts = {
+    return {
         (group.tower, group.kind): Start(
-            median(item.k for item in group.slices), median(item.lam for item in group.slices)
+            median(item.k for item in group.slices),
+            median(item.lam for item in group.slices),
+            median_error([item.k for item in group.slices], [item.k_se for item in group.slices]),
+            "measured",
         )
         for group in slice_groups(slices)
     }
-    return f"measured: {printable(subject.model)}", starts
+
+
+def _start_told(kinds: Sequence[KindDiagnosis], anchor: Start, baseline: Subject | None) -> str:
+    """Say what drift is measured from."""
+    by_anchor = f"{anchor.source}, k {anchor.k:.4f}"
+    if baseline is None or not any(kind.start == "measured" for kind in kinds):
+        return by_anchor
+    named = namer(kinds)
+    others = [named(kind) for kind in kinds if kind.start == anchor.source]
+    measured = f"measured: {printable(baseline.model)}"
+    return measured + (f"; {by_anchor} for {', '.join(others)}" if others else "")
+
+
+def _baseline_doubts(kinds: Sequence[KindDiagnosis], init: str) -> tuple[str, ...]:
+    named = namer(kinds)
+    missing = [named(kind) for kind in kinds if kind.start not in (None, "measured")]
+    if not missing:
+        return ()
+    return (
+        f"the baseline has no {', '.join(missing)}: their drift is from the anchor of a {init} "
+        "initialisation",
+    )
 
 
 def _measured(
@@ -261,58 +297,31 @@ def _measured(
         slices.append(each.fit)
         matrix = each.fit.kind in MATRIX_KINDS or each.fit.kind == "other"
         if matrix and each.histogram is not None:
-            tails[id(each.fit)] = heaviness(each.histogram)
+            found = heaviness(each.histogram)
+            if each.histogram.dtype != each.fit.dtype:  # values were made of codes
+                found = replace(found, code_entropy=math.nan)
+            tails[id(each.fit)] = found
     slices.sort(key=table_order)
     return slices, tails
 
 
 def _nearest(
     groups: Sequence[SliceGroup], kinds: Sequence[KindDiagnosis]
-) -> tuple[tuple[str, float], ...]:
-    """Rank published models by the tower that has most kinds in common with them.
+) -> tuple[list[tuple[str, float]], tuple[str, ...]]:
+    """Rank published models for the tower that has most kinds in common with any of them.
 
-    The parts of a merged tensor are left out: such models are published by the whole.
+    The parts of a merged tensor are left out, since such models are published by the whole, and
+    what adapters add.
     """
     shapes: dict[str | None, dict[str, float]] = {}
     for group, kind in zip(groups, kinds, strict=True):
-        if not (group.merged and group.kind in ("q", "k", "v")):
+        if not (group.updates or (group.merged and group.kind in ("q", "k", "v"))):
             shapes.setdefault(group.tower, {})[group.kind] = kind.k_median
-    best: list[tuple[str, float]] = []
-    for each in shapes.values():
-        ranked = nearest(each)
-        if ranked and (not best or ranked[0][1] < best[0][1]):
-            best = ranked
-    return tuple(best)
-
-
-_Key = tuple[str, str | None, int | None, int | None]
-
-
-def _key(item: SliceFit) -> _Key:
-    return item.tensor, item.part, item.expert, item.head
-
-
-def _cores(
-    subject: Subject, options: FitOptions, progress: Callable[[int, int], None] | None
-) -> dict[_Key, float]:
-    """Shapes of balanced fits, of all matrices of known kinds."""
-    from weightgauge.scanning import CheckpointSlices
-    from weightgauge.scanning.derived_scan import can_be_read, scan_balanced
-
-    if not isinstance(subject, CheckpointSlices):
-        raise NeedsWeightsError(
-            f"{printable(subject.model)}: balanced fits need the weights, row by row"
-        )
-    matrices = [
-        item
-        for item in subject.slices
-        if item.place.kind in MATRIX_KINDS
-        and len(item.shape) >= 2
-        and math.prod(item.shape) > 0
-        and can_be_read(item)
-    ]
-    found = scan_balanced(subject.checkpoint, matrices, options, progress=progress)
-    return {
-        (item.tensor.name, item.place.part, item.place.expert, item.place.head): fit.k
-        for item, fit in zip(matrices, found, strict=True)
-    }
+    published = [set(model.kinds) for model in models().values()]
+    best: dict[str, float] = max(
+        shapes.values(),
+        key=lambda each: max(len(kinds & each.keys()) for kinds in published),
+        default={},
+    )
+    known = set().union(*published)
+    return nearest(best), tuple(kind for kind in best if kind in known)

@@ -29,7 +29,7 @@ class Outlier:
 
     Attributes
     ----------
-    tensor, part, kind, block, tower, expert
+    tensor, part, kind, block, tower, expert, head
         Which it is; see `weightgauge.SliceFit`.
     quantity : str
         "k" or "ln lambda".
@@ -47,6 +47,7 @@ class Outlier:
     block: int | None
     tower: str | None
     expert: int | None
+    head: int | None
     quantity: str
     value: float
     se: float
@@ -100,6 +101,7 @@ def _outliers(
                 block=item.block,
                 tower=item.tower,
                 expert=item.expert,
+                head=item.head,
                 quantity=quantity,
                 value=value,
                 se=se,

@@ -14,6 +14,10 @@ STRAIGHT_R2 = 0.95
 STRONG_SELECTION_K = 0.95
 """Below this the paper speaks of strong selection."""
 
+GAUSSIAN_K = 1.205434319017451
+"""Shape of normal weights by the trim `mid_80`."""
+
+_BASELINE = 0.01
 _TWO_SIDED_95 = 1.959963984540054
 
 
@@ -23,8 +27,8 @@ class Regime(NamedTuple):
     Attributes
     ----------
     name : str
-        "transmission", "transmission, poor fit", "mild selection", "strong selection" or
-        "light-tailed".
+        "transmission", "transmission, poor fit", "mild selection", "strong selection",
+        "light-tailed", or "init baseline" for a model at step 0.
     verdict : str
         Where k lies with respect to the Transmission Class, see `verdict`.
     """
@@ -33,12 +37,20 @@ class Regime(NamedTuple):
     verdict: str
 
 
-def regime(k: float, r2: float = 1.0, k_se: float = math.nan) -> Regime:
+def regime(
+    k: float,
+    r2: float = 1.0,
+    k_se: float = math.nan,
+    *,
+    step: int | None = None,
+    k_init: float = GAUSSIAN_K,
+) -> Regime:
     """Classify a shape.
 
     Transmission: 1.18 <= k <= 1.21 with R2 >= 0.95, with a lower R2 "transmission, poor fit"; mild
     selection: 0.95 <= k < 1.18; strong selection: k < 0.95 (arXiv:2605.18898). The paper has no
-    upper bound; k > 1.21 is called light-tailed here.
+    upper bound; k > 1.21 is called light-tailed here. At step 0, |k - k_init| < 0.01 is the init
+    baseline.
 
     Parameters
     ----------
@@ -47,7 +59,11 @@ def regime(k: float, r2: float = 1.0, k_se: float = math.nan) -> Regime:
     r2 : float
         Squared correlation of the probability plot.
     k_se : float
-        Standard error of `k`; NaN where it is not known.
+        Standard error of `k`, not negative; NaN where it is not known.
+    step : int, optional
+        Optimiser steps so far.
+    k_init : float
+        Shape that the initialisation has, see `init_anchor`; that of normal weights by default.
 
     Returns
     -------
@@ -71,7 +87,9 @@ def regime(k: float, r2: float = 1.0, k_se: float = math.nan) -> Regime:
     if not 0 <= r2 <= 1:
         raise ValueError(f"R2 lies in [0, 1], not {r2!r}")
     low, high = TRANSMISSION
-    if k > high:
+    if step == 0 and abs(k - k_init) < _BASELINE:
+        name = "init baseline"
+    elif k > high:
         name = "light-tailed"
     elif k >= low:
         name = "transmission" if r2 >= STRAIGHT_R2 else "transmission, poor fit"
@@ -95,9 +113,16 @@ def verdict(k: float, k_se: float, band: tuple[float, float]) -> str:
     str
         "inside" if the whole interval lies in the band, "outside" if none of it does, "undecided"
         if only some does, or the standard error is not known.
+
+    Raises
+    ------
+    ValueError
+        A negative standard error, or a band whose ends are the wrong way round.
     """
-    reach = _TWO_SIDED_95 * k_se
     low, high = band
+    if k_se < 0 or not low <= high:
+        raise ValueError(f"there is no verdict with the error {k_se!r} and the band {band!r}")
+    reach = _TWO_SIDED_95 * k_se
     if low <= k - reach and k + reach <= high:
         return "inside"
     return "outside" if k + reach < low or k - reach > high else "undecided"

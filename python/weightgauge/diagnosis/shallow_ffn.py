@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from weightgauge.records import as_row
 from weightgauge.reproduction import qwen_regime
 from weightgauge.slice_fit import SliceFit
 
@@ -23,19 +22,20 @@ class ShallowFFN:
     ----------
     min_k : float
         The smallest of them.
-    tensor : str
+    slice : SliceFit
         Where it is.
     regime : str or None
         "A" from 1.0 on, "B", the anomaly, up to 0.7 (arXiv:2605.18898); None between.
     """
 
     min_k: float
-    tensor: str
+    slice: SliceFit
     regime: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return as_row(self)
+        place = {name: getattr(self.slice, name) for name in ("tensor", "part", "block", "expert")}
+        return {"min_k": self.min_k, **place, "regime": self.regime}
 
 
 def shallow_ffn(slices: Sequence[SliceFit]) -> ShallowFFN | None:
@@ -63,4 +63,4 @@ def shallow_ffn(slices: Sequence[SliceFit]) -> ShallowFFN | None:
     if {item.kind for item in shallow} != set(_KINDS):
         return None
     least = min(shallow, key=lambda item: item.k)
-    return ShallowFFN(least.k, least.tensor, qwen_regime(least.k))
+    return ShallowFFN(least.k, least, qwen_regime(least.k))

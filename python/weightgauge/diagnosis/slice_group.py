@@ -23,6 +23,8 @@ class SliceGroup:
         As in `weightgauge.components.Component`.
     merged : bool
         Whether they are parts of a tensor that holds q, k and v.
+    updates : bool
+        Whether they are what a low-rank adapter adds, or its factors, rather than weights.
     slices : tuple of SliceFit
         Those with numbers, in the order of tables.
     """
@@ -30,6 +32,7 @@ class SliceGroup:
     kind: str
     tower: str | None
     merged: bool
+    updates: bool
     slices: tuple[SliceFit, ...]
 
 
@@ -53,7 +56,13 @@ def slice_groups(slices: Sequence[SliceFit]) -> list[SliceGroup]:
             members[item.tower, item.kind].append(item)
     order = sorted(members, key=lambda key: (TOWERS.index(key[0]), KINDS.index(key[1])))
     return [
-        SliceGroup(kind, tower, _merged(members[tower, kind]), tuple(members[tower, kind]))
+        SliceGroup(
+            kind,
+            tower,
+            merged=_merged(members[tower, kind]),
+            updates=kind in ("lora_a", "lora_b") or members[tower, kind][0].is_product,
+            slices=tuple(members[tower, kind]),
+        )
         for tower, kind in order
     ]
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from weightgauge.diagnosis.alerts import HEAVY_KURTOSIS
 from weightgauge.diagnosis.kind_diagnosis import namer
+from weightgauge.diagnosis.regime import GAUSSIAN_K, TRANSMISSION
+from weightgauge.reference import models
+from weightgauge.reference.nearest import MISSING
+from weightgauge.slice_fit import slice_name
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
     from weightgauge.diagnosis.model_diagnosis import Diagnosis
+    from weightgauge.diagnosis.training import TrainingProgress
 
 _REGIMES = {
     "transmission": "In the Transmission Class (k 1.18 to 1.21, as Gaussian weights)",
@@ -18,7 +24,8 @@ _REGIMES = {
     "strong selection": "In strong selection (k below 0.95)",
     "light-tailed": "Light-tailed (k above 1.21)",
 }
-_CORE_RETURNS = 0.03
+CORE_MARGIN = 0.03
+"""Differences in k between balanced, unbalanced and Gaussian matrices that are worth a sentence."""
 
 
 def summary(found: Diagnosis) -> tuple[str, ...]:
@@ -55,19 +62,9 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
     yield from _about_drift(found)
     yield from _about_cores(found.kinds)
     yield from _about_outliers(found)
-    yield from _about_tails(found)
-    if found.training is not None:
-        run = found.training
-        scheduled = (
-            f"; with the {run.schedule} schedule {run.scheduled_steps_per_tau:.2f}, "
-            f"{run.scheduled_state}"
-            if run.scheduled_state is not None
-            else ""
-        )
-        yield f"Training lasted {run.steps_per_tau:.2f} tau: {run.state}{scheduled}."
-    if found.nearest:
-        name, distance = found.nearest[0]
-        yield f"The nearest published model is {name}, at a distance of {distance:.3f} in k."
+    yield from _about_alerts(found)
+    yield from _about_training(found.training)
+    yield from _about_nearest(found)
 
 
 def _about_expectations(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
@@ -76,73 +73,117 @@ def _about_expectations(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
         ("inside", "As in published models with such attention"),
         ("outside", "Unlike published models with such attention"),
     ):
-        listed = ", ".join(
+        listed = [
             f"{named(kind)} ({kind.expected[0]:.2f} to {kind.expected[1]:.2f})"
             for kind in kinds
-            if kind.expected_verdict == verdict and kind.expected is not None
-        )
+            if kind.expected_verdict == verdict and kind.expected not in (None, TRANSMISSION)
+            if kind.expected is not None
+        ]
         if listed:
-            yield f"{words}: {listed}."
+            yield f"{words}: {', '.join(listed)}."
+    left = [
+        named(kind)
+        for kind in kinds
+        if kind.expected == TRANSMISSION and kind.expected_verdict == "outside"
+    ]
+    if left:
+        yield f"Outside the Transmission Class, to which they usually belong: {', '.join(left)}."
 
 
 def _about_drift(found: Diagnosis) -> Iterator[str]:
-    if not found.kinds:
-        return
     named = namer(found.kinds)
-    parts = []
-    for severity, words in (
-        ("invariant", "by less than 1 %"),
-        ("mild", "by up to 30 %"),
-        ("strong", "by more than 30 %"),
-    ):
-        members = [named(kind) for kind in found.kinds if kind.drift_severity == severity]
-        if members:
-            parts.append(f"{words} in {', '.join(members)}")
-    yield f"Since initialisation ({found.start}) k has moved {'; '.join(parts)}."
+    moved = [
+        f"{named(kind)} {100 * kind.drift:+.1f}±{100 * kind.drift_se:.1f} % ({kind.drift_severity})"
+        for kind in found.kinds
+        if kind.drift_severity is not None
+    ]
+    if moved:
+        yield f"Drift of k since initialisation ({found.start}): {', '.join(moved)}."
 
 
 def _about_cores(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
     named = namer(kinds)
-    returned = [
-        f"{named(kind)} {kind.k_median:.3f} to {kind.k_core_median:.3f}"
-        for kind in kinds
-        if kind.k_core_median - kind.k_median > _CORE_RETURNS
-    ]
+    returned, heavy = [], []
+    for kind in kinds:
+        lift = kind.k_core_gaussian - GAUSSIAN_K  # what balancing does to Gaussian weights
+        words = (
+            f"{named(kind)} from {kind.k_median:.3f} to {kind.k_core_median:.3f} "
+            f"(Gaussian {kind.k_core_gaussian:.3f})"
+        )
+        if kind.k_core_median - kind.k_median - lift > CORE_MARGIN:
+            returned.append(words)
+        if kind.k_core_gaussian - kind.k_core_median > CORE_MARGIN:
+            heavy.append(words)
     if returned:
         yield (
-            "With rows and columns brought to equal scale, k rises: "
-            f"{', '.join(returned)}; that much of the tails is unequal scale."
+            "With rows and columns brought to equal scale k rises, so that much of the tails is "
+            f"unequal scale: {', '.join(returned)}."
+        )
+    if heavy:
+        yield (
+            "Heavier than Gaussian even with rows and columns brought to equal scale: "
+            f"{', '.join(heavy)}."
         )
 
 
 def _about_outliers(found: Diagnosis) -> Iterator[str]:
     if not found.outliers:
         return
-    tensors = {(each.tensor, each.part) for each in found.outliers}
+    number = len({(each.tensor, each.part, each.expert) for each in found.outliers})
     first = found.outliers[0]
-    where = "" if first.block is None else f" of block {first.block}"
     yield (
-        f"{len(tensors):,} {'matrix stands' if len(tensors) == 1 else 'matrices stand'} out among "
-        f"those of their kind, most of all {first.kind}{where} ({first.quantity} "
-        f"{first.value:.3f}, median {first.median:.3f}, z {first.z:+.1f})."
+        f"{number:,} {'matrix stands' if number == 1 else 'matrices stand'} out among those of "
+        f"their kind, most of all {slice_name(first)} ({first.quantity} {first.value:.3f}, median "
+        f"{first.median:.3f}, z {first.z:+.1f})."
     )
 
 
-def _about_tails(found: Diagnosis) -> Iterator[str]:
-    counts: dict[str, int] = {}
-    for alert in found.alerts:
-        counts[alert.alert] = counts.get(alert.alert, 0) + 1
+def _about_alerts(found: Diagnosis) -> Iterator[str]:
     for name, words in (
-        ("heavy_tails", "heavy tails (kurtosis above 20)"),
+        ("heavy_tails", f"heavy tails (kurtosis above {HEAVY_KURTOSIS:.0f})"),
         ("non_finite", "NaN or infinite elements"),
         ("zero_heavy", "more than 10 % zeros"),
         ("all_zero", "nothing but zeros"),
         ("poor_fit", "R2 below 0.95"),
     ):
-        if number := counts.get(name, 0):
-            yield f"{number:,} {'tensor has' if number == 1 else 'tensors have'} {words}."
+        number = len({alert.tensor for alert in found.alerts if alert.alert == name})
+        if number:
+            one = number == 1
+            what = "tensor, or a part of it, has" if one else "tensors, or parts of them, have"
+            yield f"{number:,} {what} {words}."
     if found.shallow_ffn is not None and found.shallow_ffn.regime == "B":
         yield (
             "The first blocks have the shallow FFN anomaly known from some Qwen models: smallest k "
             f"of gate, up and down in blocks 0 to 5 {found.shallow_ffn.min_k:.3f}, at most 0.7."
         )
+
+
+def _about_training(run: TrainingProgress | None) -> Iterator[str]:
+    if run is None:
+        return
+    scheduled = (
+        f"; with the {run.schedule} schedule {run.scheduled_steps_per_tau:.2f}, "
+        f"{run.scheduled_state}"
+        if run.scheduled_state is not None
+        else ""
+    )
+    yield f"Training lasted {run.steps_per_tau:.2f} tau: {run.state}{scheduled}."
+
+
+def _about_nearest(found: Diagnosis) -> Iterator[str]:
+    if not found.nearest:
+        return
+    name, distance = found.nearest[0]
+    theirs = models()[name].kinds.keys()
+    common = [kind for kind in found.nearest_kinds if kind in theirs]
+    alone = len(theirs ^ set(found.nearest_kinds))
+    penalty = (
+        f"; {alone} {'kind' if alone == 1 else 'kinds'} that only one of the two has count "
+        f"{MISSING} each"
+        if alone
+        else ""
+    )
+    yield (
+        f"The nearest published model is {name}: {distance:.3f} in k, over {', '.join(common)}"
+        f"{penalty}."
+    )

@@ -144,7 +144,8 @@ def training_state(steps_per_tau: float) -> str:
     -------
     str
         "saturated" from 1.2 on, "near-saturated" from 0.8, "approaching" from 0.4, "partial" from
-        0.25, else "transition": the states of the paper's table.
+        0.25, else "transition": the five states of the data published with arXiv:2605.18898
+        (DATABASE_v9_1). Its library has three, at 1.0 and 0.2.
 
     Raises
     ------

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _BINS = 512
 _FEWEST = 10
+_MOST_DECADES = 100
 
 _Tails = Callable[["NDArray[np.float64]", Sequence[float]], "tuple[Any, Any]"]
 
@@ -39,7 +40,8 @@ class DistributionFit:
         Akaike's information criterion, 2 (number of parameters) - 2 log_likelihood: lower is
         better. It counts elements as independent.
     ks : float
-        Kolmogorov-Smirnov distance to all magnitudes, unbinned, on both sides of every jump.
+        Kolmogorov-Smirnov distance to all magnitudes on both sides of every jump: exact where the
+        histogram is, else to the means of its bins.
     """
 
     distribution: str
@@ -85,7 +87,8 @@ def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFi
     Returns
     -------
     tuple of DistributionFit
-        The lowest AIC first; empty where fewer than 10 different magnitudes occur.
+        The lowest AIC first; empty where fewer than 10 different magnitudes occur, or where they
+        span more than 100 powers of ten.
 
     Examples
     --------
@@ -99,7 +102,7 @@ def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFi
     True
     """
     x = histogram.magnitudes
-    if len(x) < _FEWEST:
+    if len(x) < _FEWEST or math.log10(x[-1]) - math.log10(x[0]) > _MOST_DECADES:
         return ()
     unit = float(histogram.quantiles([0.5])[0])
     scaled = x / unit  # of order 1, whatever the unit of the weights
@@ -110,12 +113,7 @@ def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFi
     mean_log = float(np.sum(counts * logs)) / n
     spread = math.sqrt(float(np.sum(counts * (logs - mean_log) ** 2)) / n)
     rms = math.sqrt(float(np.sum(counts * scaled**2)) / n)
-    starts: dict[str, list[tuple[float, ...]]] = {
-        "weibull": [(math.pi / (math.sqrt(6) * spread), 1.4)],
-        "half-normal": [(rms,)],
-        "lognormal": [(mean_log, spread)],
-        "gamma": [(1.0, 1.4)],
-    }
+    starts = _starts(mean_log, spread, rms)
     found: dict[str, tuple[tuple[float, ...], float]] = {}
     for family in _FAMILIES:
         guesses = starts.get(family.name) or _nested_starts(found)
@@ -126,6 +124,24 @@ def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFi
         found[family.name] = best
     fits = [_worded(family, *found[family.name], scaled, counts, unit) for family in _FAMILIES]
     return tuple(sorted(fits, key=lambda fit: fit.aic))
+
+
+def _starts(mean_log: float, spread: float, rms: float) -> dict[str, list[tuple[float, ...]]]:
+    """Where the moments of ln x would put each distribution: far off, a likelihood is flat."""
+    from scipy.optimize import brentq  # type: ignore[import-untyped]
+    from scipy.special import digamma, polygamma  # type: ignore[import-untyped]
+
+    k = math.pi / (math.sqrt(6) * spread)
+    # The variance of ln x is trigamma(shape) for a gamma distribution, its mean digamma(shape).
+    shape = math.exp(
+        brentq(lambda s: math.log(float(polygamma(1, math.exp(s))) / spread**2), -40.0, 40.0)
+    )
+    return {
+        "weibull": [(k, math.exp(mean_log + np.euler_gamma / k))],
+        "half-normal": [(rms,)],
+        "lognormal": [(mean_log, spread)],
+        "gamma": [(shape, math.exp(mean_log - float(digamma(shape))))],
+    }
 
 
 def _bins(
@@ -147,7 +163,7 @@ def _most_likely(
     counts: NDArray[np.float64],
 ) -> tuple[tuple[float, ...], float]:
     """Parameters and log-likelihood at the maximum that a climb from `start` reaches."""
-    from scipy.optimize import minimize  # type: ignore[import-untyped]
+    from scipy.optimize import minimize
 
     n = float(np.sum(counts))
 
@@ -228,7 +244,7 @@ def _weibull(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[Any, 
 
 
 def _half_normal(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[Any, Any]:
-    from scipy.special import erf, erfc  # type: ignore[import-untyped]
+    from scipy.special import erf, erfc
 
     z = x / (parameters[0] * math.sqrt(2))
     return erf(z), erfc(z)

@@ -43,7 +43,8 @@ def weibull_mle(histogram: MagnitudeHistogram) -> Estimate:
     k solves sum x^k ln x / sum x^k - 1/k = mean of ln x, and lambda = (mean of x^k)^(1/k). Where
     weights are no Weibull sample, as Gaussian ones are not, this and the fit on the probability
     plot differ: likelihood weighs the tails, the plot's window cuts them off. Gaussian weights have
-    k = 1.2628 by likelihood.
+    k = 1.2628 by likelihood. (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions,
+    vol. 1, 1994, ch. 21.)
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def weibull_mle(histogram: MagnitudeHistogram) -> Estimate:
         return Estimate(math.nan, math.nan)
     unit = histogram.max
     counts = histogram.counts.astype(np.float64)
-    logs = np.log(histogram.magnitudes / unit)  # at most 0: no power below overflows
+    logs = np.log(histogram.magnitudes) - math.log(unit)  # at most 0: no power overflows
     n = float(np.sum(counts))
     mean_log = float(np.sum(counts * logs)) / n
 
@@ -90,7 +91,7 @@ def weibull_mle(histogram: MagnitudeHistogram) -> Estimate:
     log_mean_power = math.log(float(np.sum(counts * np.exp(k * logs))) / n)
     return Estimate(
         k,
-        unit * math.exp(log_mean_power / k),
+        math.exp(math.log(unit) + log_mean_power / k),
         _K_ERROR * k / math.sqrt(n),
         _LAMBDA_ERROR / (k * math.sqrt(n)),
     )
@@ -101,7 +102,8 @@ def regression_x_on_y(fit: WeibullFit) -> Estimate:
 
     Least squares of ln x on ln(-ln(1 - p)) instead of the reverse: its slope is 1/k, so k becomes
     k / R2, and the line goes through the same centre. The two agree where the plot is straight.
-    Gaussian weights have k = 1.2082 and lambda = 0.88673 standard deviations.
+    Gaussian weights have k = 1.2082 and lambda = 0.88673 standard deviations. (Ordinary least
+    squares; which of the two lines is called the Weibull plot's differs between textbooks.)
 
     Parameters
     ----------

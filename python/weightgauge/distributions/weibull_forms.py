@@ -104,17 +104,24 @@ def std_over_lambda(k: float) -> float:
     Parameters
     ----------
     k : float
-        Weibull shape, positive.
+        Weibull shape, positive and finite.
 
     Returns
     -------
     float
         Falls from infinity at k near 0 over 1 at k = 1 towards 0.
 
+    Raises
+    ------
+    ValueError
+        A shape that is not.
+
     Notes
     -----
     The paper (arXiv:2605.18898) attributes growth of sigma = lambda C(k) to its two factors.
     """
+    if not 0 < k < math.inf:
+        raise ValueError(f"a shape is positive and finite, not {k!r}")
     if 0.1 < k < 2:
         return math.sqrt(math.gamma(1 + 2 / k) - math.gamma(1 + 1 / k) ** 2)
     first = math.lgamma(1 + 1 / k)  # here the powers overflow, or the difference loses digits

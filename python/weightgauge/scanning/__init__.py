@@ -3,7 +3,7 @@
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured, slices_of_checkpoint
 from weightgauge.scanning.fit_options import FitOptions
 from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice
-from weightgauge.scanning.opening import Subject, is_histograms, open_slices, scan
+from weightgauge.scanning.opening import Subject, open_any, open_slices, scan
 
 __all__ = [
     "CheckpointSlices",
@@ -12,7 +12,7 @@ __all__ = [
     "ModelHistograms",
     "SavedSlice",
     "Subject",
-    "is_histograms",
+    "open_any",
     "open_slices",
     "scan",
     "slices_of_checkpoint",

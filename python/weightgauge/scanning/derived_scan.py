@@ -77,20 +77,24 @@ def scan_differences(
     plan_b = ScanPlan(b, scales_apart=False, first_file=len(plan_a.shards))
     for _, item in pairs:
         plan_b.add(item.tensor, item.cut, item.stored)
+    total = sum(math.prod(item.shape) for item, _ in pairs)
     with read_errors_told(a, b):
         results = _core.scan_differences(
             [*file_specs(a, plan_a), *file_specs(b, plan_b)],
             list(zip(plan_a.slices, plan_b.slices, strict=True)),
             io=options.io,
-            progress=_told(progress, sum(math.prod(item.shape) for item, _ in pairs)),
+            progress=_told(progress, total),
             options=core_options(options),
         )
+    if progress is not None:
+        progress(total, total)
     return [_difference(result, options) for result in results]
 
 
 def scan_balanced(
     checkpoint: Checkpoint,
     matrices: Sequence[Slice],
+    largest: Sequence[float],
     options: FitOptions,
     *,
     progress: Callable[[int, int], None] | None = None,
@@ -106,7 +110,9 @@ def scan_balanced(
     checkpoint : Checkpoint
         Where they are.
     matrices : sequence of Slice
-        Slices of two or more dimensions that `can_be_read`; the first dimension has the rows.
+        Slices of two dimensions that `can_be_read`.
+    largest : sequence of float
+        Largest magnitude of each, by which F64 is scaled before it is squared.
     options : FitOptions
         How to fit and read.
     progress : callable, optional
@@ -127,15 +133,21 @@ def scan_balanced(
     plan = ScanPlan(checkpoint, scales_apart=False)
     for item in matrices:
         plan.add(item.tensor, item.cut, item.stored)
+    total = 2 * sum(math.prod(item.shape) for item in matrices)
     with read_errors_told(checkpoint):
         results = _core.scan_balanced(
             file_specs(checkpoint, plan),
             plan.slices,
-            [math.prod(item.shape[1:]) for item in matrices],
+            [
+                (item.shape[1], math.frexp(size)[1] if item.tensor.dtype == "F64" else 0)
+                for item, size in zip(matrices, largest, strict=True)
+            ],
             io=options.io,
-            progress=_told(progress, 2 * sum(math.prod(item.shape) for item in matrices)),
+            progress=_told(progress, total),
             options=core_options(options),
         )
+    if progress is not None:
+        progress(total, total)
     return [
         fit_of_result(result, trim=options.trim, protocol=options.protocol) for result in results
     ]

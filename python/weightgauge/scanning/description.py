@@ -108,8 +108,12 @@ def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram
     if fields["kind"] not in KINDS or fields["tower"] not in TOWERS:
         raise DescriptionError("a slice has an unknown kind or tower")
     counted = _optional(given, "counted", str)
+    shape = _shape(given)
+    elements = sum(fields[name] for name in _COUNTS)
+    if counted is not None and elements != math.prod(shape):
+        raise DescriptionError("a slice has more or fewer elements than its shape")
     return SavedSlice(
-        identity=SliceFit(shape=_shape(given), **fields),
+        identity=SliceFit(shape=shape, **fields),
         note=_text(given, "note"),
         missing=_text(given, "missing"),
         packed=None if counted is None else packed(number, counted),

@@ -3,7 +3,9 @@
 For slice number i the tensors ``i.steps`` and ``i.counts`` and, where it was counted in bins,
 ``i.residuals``: see `PackedHistogram`. The tensor ``totals`` (U64, a row per slice) has low bits
 left out of a key, zeros, NaNs, Infs and the key of the largest magnitude. The metadata name the
-format and its version; their entry ``description`` is a JSON document with everything else.
+format and its version; their entry ``description`` is a JSON document with everything else, and
+``sha256`` the digest of that document followed by every tensor in the order of its name, each as
+its name and its bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from weightgauge.scanning.model_histograms import ModelHistograms
 
 ENDING = ".wghist"
-_FORMAT = "weightgauge.histograms"
+FORMAT = "weightgauge.histograms"
 _VERSION = "1"
 _ARRAYS = ("steps", "counts", "residuals")
 
@@ -55,7 +58,8 @@ def write_histograms(
                 tensors[f"{i}.{name}"] = array
     tensors["totals"] = totals
     description = json.dumps(described(histograms), allow_nan=False)
-    metadata = {"format": _FORMAT, "version": _VERSION, "description": description}
+    metadata = {"format": FORMAT, "version": _VERSION, "description": description}
+    metadata["sha256"] = digest_of(description, tensors)
     write_atomically(path, save(tensors, metadata), force=force)
 
 
@@ -65,16 +69,19 @@ def read_histograms(path: str | os.PathLike[str]) -> ModelHistograms:
 
     name = printable(os.fsdecode(path))
     if not os.path.isfile(path):  # a FIFO or a device would keep the reader waiting
-        raise HistogramFileError(f"{name}: there is no such file")
+        what = "is no regular file" if os.path.exists(path) else "there is no such file"
+        raise HistogramFileError(f"{name}: {what}")
     try:
         with safe_open(os.fsdecode(path), framework="np") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
+            if metadata.get("format") != FORMAT:
                 raise HistogramFileError(f"{name}: no histograms of a model by weightgauge")
             if metadata.get("version") != _VERSION:
                 found = printable(str(metadata.get("version")))
                 raise HistogramFileError(f"{name}: unknown version {found} of the file format")
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if metadata.get("sha256") != digest_of(metadata.get("description", ""), arrays):
+            raise HistogramFileError(f"{name}: the file is damaged: its digest is another")
         document = loads(metadata.get("description", "").encode())
         return told(document, _Arrays(arrays))
     except HistogramFileError:
@@ -84,6 +91,15 @@ def read_histograms(path: str | os.PathLike[str]) -> ModelHistograms:
     except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         # The library meets element formats that NumPy lacks with errors of all kinds.
         raise HistogramFileError(f"{name}: cannot be read: {printable(str(error))}") from error
+
+
+def digest_of(description: str, tensors: Mapping[str, Any]) -> str:
+    """Return the digest that a file with this content has, in hexadecimal."""
+    digest = sha256(description.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
 
 
 class _Arrays:

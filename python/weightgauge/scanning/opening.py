@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from weightgauge.checkpoint import open_checkpoint
+from weightgauge.checkpoint import Checkpoint, open_checkpoint
 from weightgauge.options import IO_MODES, PER, check_choice
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, slices_of_checkpoint
-from weightgauge.scanning.histograms_file import ENDING
+from weightgauge.scanning.histograms_file import ENDING, FORMAT
 from weightgauge.scanning.inventory import inventory
 from weightgauge.scanning.model_histograms import ModelHistograms, kept_histograms
 from weightgauge.threads import resolve_threads
@@ -50,16 +50,36 @@ def open_slices(
         If `per` is none of its choices.
     """
     check_choice("per", per, PER)
-    if not isinstance(model, ModelHistograms) and is_histograms(model):
-        model = ModelHistograms.load(model)
-    if isinstance(model, ModelHistograms):
-        return model.only(include=include, exclude=exclude, per=per)
-    return slices_of_checkpoint(open_checkpoint(model), include=include, exclude=exclude, per=per)
+    opened = model if isinstance(model, ModelHistograms) else open_any(model)
+    if isinstance(opened, ModelHistograms):
+        return opened.only(include=include, exclude=exclude, per=per)
+    return slices_of_checkpoint(opened, include=include, exclude=exclude, per=per)
 
 
-def is_histograms(model: str | os.PathLike[str]) -> bool:
-    """Whether a model is a file of histograms, by the ending of its name."""
-    return os.fspath(model).lower().endswith(ENDING) and not os.path.isdir(model)
+def open_any(model: str | os.PathLike[str]) -> Checkpoint | ModelHistograms:
+    """Open a checkpoint, or a file of histograms.
+
+    Parameters
+    ----------
+    model : str or os.PathLike
+        As for `weightgauge.fit`. A file of histograms is known by the ending of its name, and a
+        safetensors file that holds histograms by what it says of itself.
+
+    Returns
+    -------
+    Checkpoint or ModelHistograms
+
+    Raises
+    ------
+    CheckpointError, ModelNotFoundError, HubError, HistogramFileError
+        If it cannot be read.
+    """
+    if os.fspath(model).lower().endswith(ENDING) and not os.path.isdir(model):
+        return ModelHistograms.load(model)
+    checkpoint = open_checkpoint(model)
+    if checkpoint.metadata.get("format") == FORMAT and len(checkpoint.shards) == 1:
+        return ModelHistograms.load(checkpoint.shards[0].path)
+    return checkpoint
 
 
 def scan(
