@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import ml_dtypes
 import numpy as np
@@ -20,6 +21,7 @@ from weightgauge.diagnosis.balanced import balanced_gaussian_k
 from weightgauge.diagnosis.kind_diagnosis import median_error
 from weightgauge.diagnosis.outliers import outliers
 from weightgauge.diagnosis.slice_group import slice_groups
+from weightgauge.diagnosis.summary import summary
 from weightgauge.errors import NeedsWeightsError
 
 LAYER = "model.layers.{}.{}.weight"
@@ -487,6 +489,27 @@ def test_balanced_gaussian_weights_are_not_told_to_have_unequal_scale(made):
     found = wg.diagnose(made({"q": GAUSSIAN, "o": GAUSSIAN}, blocks=3), balanced=True)
     assert "equal scale" not in joined(found)
     assert by_kind(found)["q"].k_core_gaussian == balanced_gaussian_k(128, 128)
+
+
+@pytest.mark.parametrize(
+    ("k", "core", "returned", "heavy"),
+    [
+        (1.100, 1.135, True, True),  # both: some of the tails is unequal scale, the rest is not
+        (1.170, 1.199, False, False),
+        (1.170, 1.203, True, False),
+        (1.175, 1.178, False, False),
+        (1.174, 1.174, False, True),
+        (1.2054, 1.206, False, False),
+    ],
+)
+def test_balanced_fits_are_worth_a_sentence_from_a_difference_of_003_on(
+    made, k, core, returned, heavy
+):
+    found = wg.diagnose(made({"o": GAUSSIAN}, blocks=1))
+    kind = replace(found.kinds[0], k_median=k, k_core_median=core, k_core_gaussian=1.206)
+    text = " ".join(summary(replace(found, kinds=(kind,))))
+    assert (f"so that much of the tails is unequal scale: o from {k:.3f}" in text) is returned
+    assert ("Heavier than Gaussian even with rows and columns" in text) is heavy
 
 
 def test_short_sides_and_stacks_are_not_balanced(tmp_path, write_checkpoint):
