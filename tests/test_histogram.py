@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -310,3 +312,29 @@ def test_arrays_of_a_histogram_cannot_be_changed_from_outside():
         except ValueError:
             assert not array.flags.writeable
     assert histogram == copy
+
+
+@pytest.mark.parametrize("spelling", ["BF16", "F8_E4M3", "F32", "F64"])
+def test_histograms_travel_to_other_processes(spelling):
+    values = np.random.default_rng(1).normal(size=(400, 400)).astype(FORMATS[spelling])
+    histogram = wg.magnitude_histogram(values)
+    assert pickle.loads(pickle.dumps(histogram)) == histogram
+    assert copy.deepcopy(histogram) == histogram
+
+
+@pytest.mark.parametrize("by", [0.37, -3.0, 0.0, math.inf, math.nan, 1e-44, 3e38])
+@pytest.mark.parametrize("spelling", ["BF16", "F16", "F8_E4M3", "F8_E5M2", "F4", "F32"])
+def test_scaled_counts_are_those_of_scaled_values(spelling, by):
+    values = np.random.default_rng(2).normal(size=3_000).astype(FORMATS[spelling])
+    values[:5] = 0
+    if spelling in ("BF16", "F16", "F32", "F8_E5M2"):
+        values[5:8] = (np.inf, -np.inf, np.nan)
+    with np.errstate(all="ignore"):
+        wanted = values.astype(np.float32) * np.float32(by)
+    assert wg.magnitude_histogram(values).scaled(by) == wg.magnitude_histogram(wanted)
+
+
+def test_bins_and_doubles_are_not_scaled():
+    for values in (np.random.default_rng(3).normal(size=(400, 400)).astype(np.float32), [1.0, 2.0]):
+        with pytest.raises(ValueError, match="can be scaled"):
+            wg.magnitude_histogram(values).scaled(2.0)

@@ -213,8 +213,6 @@ class MagnitudeHistogram:
         """
         if not self.exact or self.dtype == "F64":
             raise ValueError("only counts of single magnitudes that float32 holds can be scaled")
-        from weightgauge import _core
-
         with np.errstate(over="ignore", invalid="ignore"):
             products = (self.magnitudes * abs(float(np.float32(by)))).astype(np.float32)
         counts = self.counts
@@ -225,18 +223,16 @@ class MagnitudeHistogram:
         np.add.at(merged, place, counts[~(zero | nan | inf)])
         zeros_gone = 0 if np.isfinite(by) else self.zeros  # 0 times infinity is no number
         infs_gone = self.inf if by == 0 or np.isnan(by) else 0
-        return MagnitudeHistogram(
-            _core.Histogram(
-                dtype="F32",
-                dropped_bits=0,
-                keys=distinct.astype(np.uint64),
-                counts=merged,
-                residuals=np.empty(0, np.uint64),
-                zeros=self.zeros - zeros_gone + int(counts[zero].sum()),
-                nans=self.nan + zeros_gone + infs_gone + int(counts[nan].sum()),
-                infs=self.inf - infs_gone + int(counts[inf].sum()),
-                max_key=int(distinct[-1]) if len(distinct) else 0,
-            )
+        return _made(
+            "F32",
+            0,
+            self.zeros - zeros_gone + int(counts[zero].sum()),
+            self.nan + zeros_gone + infs_gone + int(counts[nan].sum()),
+            self.inf - infs_gone + int(counts[inf].sum()),
+            int(distinct[-1]) if len(distinct) else 0,
+            distinct.astype(np.uint64),
+            merged,
+            np.empty(0, np.uint64),
         )
 
     def __add__(self, other: object) -> MagnitudeHistogram:
@@ -255,6 +251,11 @@ class MagnitudeHistogram:
         )
 
     __hash__ = None  # type: ignore[assignment]  # compared by content, like an array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Give what it takes to make the same histogram in another process."""
+        totals = self._scalars()
+        return _made, (*totals, *self._arrays())
 
     def __repr__(self) -> str:
         """Show what was counted."""
@@ -301,6 +302,35 @@ class MagnitudeHistogram:
 
     def _arrays(self) -> tuple[NDArray[np.uint64], ...]:
         return (self._core.keys, self._core.counts, self._core.residuals)
+
+
+def _made(
+    dtype: str,
+    dropped_bits: int,
+    zeros: int,
+    nans: int,
+    infs: int,
+    max_key: int,
+    keys: NDArray[np.uint64],
+    counts: NDArray[np.uint64],
+    residuals: NDArray[np.uint64],
+) -> MagnitudeHistogram:
+    """Make a histogram of what `MagnitudeHistogram.__reduce__` gave."""
+    from weightgauge import _core
+
+    return MagnitudeHistogram(
+        _core.Histogram(
+            dtype=dtype,
+            dropped_bits=dropped_bits,
+            keys=keys,
+            counts=counts,
+            residuals=residuals,
+            zeros=zeros,
+            nans=nans,
+            infs=infs,
+            max_key=max_key,
+        )
+    )
 
 
 def magnitude_histogram(array: object, *, threads: int | None = None) -> MagnitudeHistogram:
