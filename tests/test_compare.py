@@ -18,7 +18,7 @@ import weightgauge as wg
 from samples import FORMATS
 from weightgauge import demo
 from weightgauge.cli import main
-from weightgauge.comparison import two_sample_ks
+from weightgauge.comparison import least_difference, two_sample_ks
 
 Q = "model.layers.{}.self_attn.q_proj.weight"
 DOWN = "model.layers.{}.mlp.down_proj.weight"
@@ -114,8 +114,9 @@ def test_what_moved_most_comes_first(made):
     found = wg.compare(made("a", base), made("b", other))
     first = [pair.block for pair in found.pairs[:2]]
     assert sorted(first) == [2, 4]
-    moved = [max(abs(pair.z), abs(pair.dln_lambda_z)) for pair in found.pairs]
+    moved = [pair.moved for pair in found.pairs]
     assert moved == sorted(moved, reverse=True)
+    assert moved == [pair.difference_rms for pair in found.pairs]
     assert [pair.changed for pair in found.pairs[2:]] == [0.0] * 4
 
 
@@ -126,10 +127,30 @@ def test_what_no_z_tells_comes_before_what_is_the_same(made):
     other[DOWN.format(3)] = base[DOWN.format(3)][::-1]  # in other places
     other[DOWN.format(5)] = np.zeros((64, 64))
     other[DOWN.format(6)] = np.full((64, 64), 0.5)
+    other[DOWN.format(7)] = np.where(np.arange(64) == 9, np.nan, base[DOWN.format(7)])
+    found = wg.compare(made("c", base), made("d", other)).pairs
+    assert [pair.block for pair in found[:5]] == [7, 6, 1, 3, 5]
+    # NaN; constant; twice, sqrt(2) times and once the weights.
+    assert [pair.moved for pair in found[2:5]] == pytest.approx([2, math.sqrt(2), 1], rel=0.03)
+    assert {pair.changed for pair in found[5:]} == {0.0}
+
+
+def test_a_flip_stands_out_among_small_changes(made):
+    base = {DOWN.format(i): normal((64, 64), i) for i in range(12)}
+    other = {name: w + normal(w.shape, 77, 2e-5) for name, w in base.items()}
+    other[DOWN.format(8)] *= -1
     found = wg.compare(made("a", base), made("b", other)).pairs
-    assert {pair.block for pair in found[:2]} == {5, 6}
-    assert [pair.block for pair in found[2:4]] == [1, 3]  # 2 and sqrt(2) times the weights
-    assert {pair.changed for pair in found[4:]} == {0.0}
+    assert found[0].block == 8 and max(pair.moved for pair in found[1:]) < 0.01
+
+
+@pytest.mark.parametrize("by", [1.0, 1.2])
+def test_without_elements_the_least_difference_ranks(made, by):
+    w = normal((64, 64))
+    a, b = made("a", {DOWN.format(0): w}), made("b", {DOWN.format(0): -w[::-1] * by})
+    (pair,) = wg.compare(a, b, elements=False).pairs
+    x, y = np.sort(np.abs(w), None), np.sort(np.abs(w * by), None)
+    wanted = math.sqrt(np.mean((x - y) ** 2) / np.mean(w**2))
+    assert pair.moved == pytest.approx(wanted, rel=1e-5, abs=1e-7)
 
 
 def test_constant_tensors_are_ranked_by_their_distributions(made):
@@ -137,7 +158,7 @@ def test_constant_tensors_are_ranked_by_their_distributions(made):
     b = {**a, "h.1.ln_1.weight": np.full(64, 1.5)}
     first = wg.compare(made("a", a), made("b", b)).pairs[0]
     assert (first.tensor, first.ks, first.changed) == ("h.1.ln_1.weight", 1.0, 1.0)
-    assert first.ks_weight == pytest.approx(math.sqrt(32))
+    assert first.moved == 0.5
 
 
 def test_towers_do_not_meet(made):
@@ -377,3 +398,21 @@ def test_the_distance_of_two_samples_is_that_of_their_steps(a, b):
 def test_the_distance_from_nothing():
     nothing = wg.magnitude_histogram(np.array([np.nan], np.float32))
     assert math.isnan(two_sample_ks(nothing, wg.magnitude_histogram([1.0])))
+
+
+@given(a=SAMPLE, b=SAMPLE)
+def test_the_least_difference_is_that_of_sorted_samples(a, b):
+    found = least_difference(
+        wg.magnitude_histogram(np.array(a, np.float16)), wg.magnitude_histogram(np.array(b))
+    )
+    # As many copies of each as the other has elements: samples of one length, sorted.
+    x = np.repeat(np.sort(np.abs(a)), len(b))
+    y = np.repeat(np.sort(np.abs(b)), len(a))
+    assert found == pytest.approx(math.sqrt(np.mean((x - y) ** 2)), rel=1e-6, abs=1e-5)
+
+
+def test_no_difference_from_nothing():
+    nothing = wg.magnitude_histogram(np.array([np.nan], np.float32))
+    assert math.isnan(least_difference(nothing, wg.magnitude_histogram([1.0])))
+    zeros = wg.magnitude_histogram([0.0, 0.0])
+    assert least_difference(zeros, zeros) == 0.0

@@ -327,19 +327,33 @@ def test_parts_are_told_of_and_their_wholes_are_not(tmp_path, write_checkpoint):
     ("centres", "errors"),
     [
         ([1.2], [0.01]),
-        ([1.2, 1.2], [0.01, 0.02]),
-        ([1.2, 1.2, 1.2], [0.0042, 0.0042, 0.048]),
+        ([1.2] * 3, [0.01] * 3),
         ([1.2] * 6, [0.01] * 6),
+        ([1.2] * 30, [0.01] * 30),
         ([1.0, 1.1, 1.2, 1.3, 1.4], [0.01] * 5),
-        ([1.2] * 700, [0.01] * 350 + [0.1] * 350),
+        ([1.2] * 700, [0.01] * 700),
     ],
 )
 def test_the_error_of_a_median_is_that_of_simulation(centres, errors):
+    """What is claimed of estimates, on average, against how much their medians scatter."""
     rng = np.random.default_rng(12)
-    drawn = np.array(centres) + np.array(errors) * rng.standard_normal((6_000, len(centres)))
+    drawn = np.array(centres) + np.array(errors) * rng.standard_normal((4_000, len(centres)))
     wanted = np.std(np.median(drawn, axis=1))
-    # 6,000 and 4,000 drawings: 0.9 % and 1.1 %, three of both together.
-    assert median_error(centres, errors) == pytest.approx(wanted, rel=0.045)
+    claimed = np.mean([median_error(each, errors) for each in drawn[:150]])
+    # 1.1 % of the medians, and about 3 % of 150 claims; the scatter itself is not known well.
+    assert claimed == pytest.approx(wanted, rel=0.1)
+
+
+def test_estimates_of_unequal_error():
+    # The two precise ones make the median: it lies between them, or at one of them.
+    rng = np.random.default_rng(3)
+    errors = np.array([0.0042, 0.0042, 0.048])
+    drawn = 1.2 + errors * rng.standard_normal((4_000, 3))
+    claimed = np.mean([median_error(each, errors) for each in drawn[:200]])
+    assert claimed == pytest.approx(np.std(np.median(drawn, axis=1)), rel=0.3)
+    assert math.isnan(median_error([], [])) and math.isnan(
+        median_error([1.0, 1.1], [0.1, math.nan])
+    )
 
 
 # -- drift
@@ -387,6 +401,20 @@ def test_kinds_that_the_baseline_lacks_drift_from_the_anchor(made):
     assert "the baseline has no q" in found.warnings[-1]
     nothing = wg.diagnose(made({"v": 1.1}, name="c"), baseline=before)
     assert nothing.start == "normal, k 1.2054" and "no v" in nothing.to_dict()["warnings"][-1]
+
+
+def test_the_class_has_one_verdict():
+    from weightgauge.diagnosis.kind_diagnosis import _usual
+
+    for k in (1.176, 1.179, 1.1805, 1.2095, 1.2105, 1.214):
+        assert _usual(k, 5e-4, (1.18, 1.21)) == wg.diagnosis.regime(k, 1.0, 5e-4).verdict
+    assert _usual(1.1638, 1e-4, (1.10, 1.16)) == "inside"  # published as 1.16
+
+
+def test_patterns_that_leave_nothing_of_the_baseline(made):
+    before, after = made({"o": 1.1}, name="a"), made({"o": 1.1, "q": 1.1}, name="b")
+    found = wg.diagnose(after, baseline=before, include="*q_proj*")
+    assert found.start == "normal, k 1.2054" and "the baseline has no q" in found.warnings[-1]
 
 
 def test_patterns_choose_in_the_baseline_too(made):
@@ -485,10 +513,33 @@ def test_balanced_gaussian_matrices_have_their_own_anchor(shape):
     assert balanced_gaussian_k(*shape) > 1.207
 
 
-def test_balanced_gaussian_weights_are_not_told_to_have_unequal_scale(made):
-    found = wg.diagnose(made({"q": GAUSSIAN, "o": GAUSSIAN}, blocks=3), balanced=True)
+@pytest.mark.parametrize("side", [16, 32, 128])
+def test_balanced_gaussian_weights_are_not_told_to_have_unequal_scale(
+    tmp_path, write_checkpoint, side
+):
+    tensors = {
+        LAYER.format(block, NAMES[kind]): stored(
+            weibull(GAUSSIAN, (side, side), seed=9 * block + i)
+        )
+        for block in range(2)
+        for i, kind in enumerate(NAMES)
+    }
+    path = write_checkpoint(tmp_path / "m.safetensors", tensors)
+    found = wg.diagnose(path, balanced=True)
     assert "equal scale" not in joined(found)
-    assert by_kind(found)["q"].k_core_gaussian == balanced_gaussian_k(128, 128)
+    assert by_kind(found)["q"].k_core_gaussian == balanced_gaussian_k(side, side)
+
+
+def test_only_what_was_balanced_is_compared(tmp_path, write_checkpoint):
+    """Wide Gaussian matrices and short Laplacian ones: nothing has unequal scale."""
+    rng = np.random.default_rng(5)
+    tensors = {
+        LAYER.format(i, NAMES["q"]): stored(rng.normal(size=(128, 128))) for i in range(3)
+    } | {LAYER.format(i, NAMES["q"]): stored(rng.laplace(size=(12, 128))) for i in range(3, 9)}
+    found = wg.diagnose(write_checkpoint(tmp_path / "m.safetensors", tensors), balanced=True)
+    kind = by_kind(found)["q"]
+    assert kind.k_median < 1.05 and kind.k_core_before == pytest.approx(1.205, abs=0.03)
+    assert "equal scale" not in joined(found)
 
 
 @pytest.mark.parametrize(
@@ -506,7 +557,15 @@ def test_balanced_fits_are_worth_a_sentence_from_a_difference_of_003_on(
     made, k, core, returned, heavy
 ):
     found = wg.diagnose(made({"o": GAUSSIAN}, blocks=1))
-    kind = replace(found.kinds[0], k_median=k, k_core_median=core, k_core_gaussian=1.206)
+    kind = replace(
+        found.kinds[0],
+        k_core_before=k,
+        k_core_median=core,
+        k_core_se=0.001,
+        k_core_gaussian=1.206,
+    )
+    uncertain = replace(kind, k_core_se=0.1)
+    assert "equal scale" not in " ".join(summary(replace(found, kinds=(uncertain,))))
     text = " ".join(summary(replace(found, kinds=(kind,))))
     assert (f"so that much of the tails is unequal scale: o from {k:.3f}" in text) is returned
     assert ("Heavier than Gaussian even with rows and columns" in text) is heavy
@@ -697,7 +756,8 @@ def test_published_models_are_told_to_be_usual_but_for_two_outputs(name):
     for kind, medians in model.kinds.items():
         wanted = wg.diagnosis.expected_range(kind, attention=model.attention, storage=model.storage)
         if wanted is not None:
-            band = (wanted[0] - ROUNDING, wanted[1] + ROUNDING)
+            margin = 0 if wanted == (1.18, 1.21) else ROUNDING
+            band = (wanted[0] - margin, wanted[1] + margin)
             if wg.diagnosis.verdict(medians.k, 1e-6, band) == "outside":
                 outside.add(kind)
     assert outside == ({"o"} if name in ("olmo-1-7b", "qwen2.5-7b") else set())

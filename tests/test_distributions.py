@@ -352,6 +352,7 @@ def test_magnitudes_that_no_double_can_compare():
 
 def test_too_few_magnitudes_are_compared_with_nothing():
     assert compare_distributions(of([1.0, 2.0, 3.0])) == ()
+    assert compare_distributions(of(1 + 1e-10 * np.arange(50))) == ()
 
 
 # -- bootstrap

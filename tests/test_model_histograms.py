@@ -91,6 +91,7 @@ def test_fits_are_the_same(mixture, tmp_path, trim):
 
 def test_fits_by_the_published_protocol_are_the_same(mixture):
     from_counts = wg.fit(wg.scan(mixture), protocol="paper")
+    assert "3 large F32 and F64 slices were counted in fine bins" in from_counts.warnings[-1]
     for kept, fresh in zip(
         from_counts.slices, wg.fit(mixture, protocol="paper").slices, strict=True
     ):
@@ -141,9 +142,12 @@ def test_counts_chosen_at_the_scan_are_all_there_is(mixture):
     }
 
 
-def test_exact_fits_of_bins_need_the_weights(mixture):
+def test_exact_fits_of_bins_need_the_weights(mixture, tmp_path):
     with pytest.raises(NeedsWeightsError, match="exact fits need the weights"):
         wg.fit(wg.scan(mixture), exact=True)
+    wg.scan(mixture).save(tmp_path / "kept.wghist")
+    with pytest.raises(NeedsWeightsError, match=r"kept\.wghist: large F32"):
+        wg.fit(tmp_path / "kept.wghist", exact=True)
     sixteen_bits = wg.scan(demo.paths()["step-last"])
     assert wg.fit(sixteen_bits, exact=True).slices == wg.fit(demo.paths()["step-last"]).slices
 

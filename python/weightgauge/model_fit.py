@@ -194,6 +194,6 @@ def fit(
         exact=exact,
         slices=tuple(slices),
         kinds=summaries(slices),
-        warnings=subject.warnings,
+        warnings=(*subject.warnings, *subject.doubts(options)),
         architecture=subject.architecture,
     )

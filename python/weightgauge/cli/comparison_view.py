@@ -48,7 +48,8 @@ def comparison_page(page: Page, found: Comparison, *, notes: bool = True) -> Non
             "dk = k of b - k of a; z = dk over its standard error for independent weights, a and b "
             "independent of each other: for a fine-tune and its base the true z are larger. KS: "
             "distance between the two distributions of |w|. Changed: share of the elements whose "
-            "values differ. |b-a|/|a|: root mean squares. --json and --format csv have every pair "
+            "values differ. |b-a|/|a|: root mean squares, by which pairs are sorted; without "
+            "elements by the least that it can be. --json and --format csv have every pair "
             "with a fit of the differences."
         )
 

@@ -128,7 +128,7 @@ def _nearest(page: Page, found: Diagnosis) -> None:
     page.heading("Nearest published models")
     page.line(
         ", ".join(f"{name} {distance:.3f}" for name, distance in found.nearest[:3])
-        + f" (distance in k over {', '.join(found.nearest_kinds)})"
+        + " (distance in k)"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,8 +30,7 @@ class Comparison:
     a, b : str
         What was asked for.
     pairs : tuple of Pair
-        What moved most comes first: what has lost or won its fit, then by the larger of the |z| of
-        k and ln lambda; see `Pair.moved`.
+        What moved most comes first, in units of itself: see `Pair.moved`.
     only_a, only_b : tuple of str
         Tensors without a counterpart.
     warnings : tuple of str
@@ -124,7 +124,7 @@ def compare(
         pair_of(match, differences.get(match.a.key), _why_not(match, differences, unknown))
         for match in matches.pairs
     ]
-    pairs.sort(key=lambda pair: pair.moved, reverse=True)
+    pairs.sort(key=lambda pair: -1.0 if math.isnan(pair.moved) else pair.moved, reverse=True)
     return Comparison(
         a=first.model,
         b=second.model,

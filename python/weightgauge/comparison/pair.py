@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.comparison.two_samples import two_sample_ks
+from weightgauge.comparison.two_samples import least_difference, two_sample_ks
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
     from weightgauge.comparison.matching import Match
+    from weightgauge.histogram import MagnitudeHistogram
     from weightgauge.scanning.derived_scan import Difference
 
 
@@ -42,9 +43,10 @@ class Pair:
         Root mean square of b - a over that of a.
     difference_k, difference_lambda : float
         Weibull fit of the magnitudes of b - a that are not zero.
-    ks_weight : float
-        sqrt(n_a n_b / (n_a + n_b)) of the finite elements: `ks` times this is of order 1 for two
-        samples of one distribution.
+    moved : float
+        What pairs are sorted by: `difference_rms`, or where elements were not compared
+        `least_difference` of the two over the root mean square of a, which `difference_rms` cannot
+        be below. Infinite where a is all zeros and b is not, or elements became NaN or infinite.
     note : str
         Why numbers are missing; "" where none are.
 
@@ -76,22 +78,8 @@ class Pair:
     difference_rms: float
     difference_k: float
     difference_lambda: float
-    ks_weight: float
+    moved: float
     note: str
-
-    @property
-    def moved(self) -> tuple[float, ...]:
-        """How far it moved, to sort by.
-
-        Whether only one of the two has a fit; then the larger of the two |z|, or without a fit
-        on either side the distance `ks` times sqrt(n_a n_b / (n_a + n_b)), which grows likewise;
-        then `ks`, the size of the difference, and the share of changed elements.
-        """
-        lost = math.isnan(self.k_a) != math.isnan(self.k_b)
-        known = [abs(z) for z in (self.z, self.dln_lambda_z) if not math.isnan(z)]
-        distance = max(known) if known else self.ks * self.ks_weight
-        ranks = (distance, self.ks, self.difference_rms, self.changed)
-        return float(lost), *(-1.0 if math.isnan(rank) else rank for rank in ranks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None for what is missing."""
@@ -151,7 +139,7 @@ def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
         difference_rms=nan if difference is None or not a.rms > 0 else difference.fit.rms / a.rms,
         difference_k=nan if difference is None else difference.fit.k,
         difference_lambda=nan if difference is None else difference.fit.lam,
-        ks_weight=_ks_weight(a.n + a.zeros, b.n + b.zeros),
+        moved=_moved(match, difference, counts),
         note="; ".join([*missing, *([note] if note else [])]),
     )
 
@@ -162,8 +150,21 @@ def _change(a: float, a_se: float, b: float, b_se: float) -> tuple[float, float,
     return change, error, change / error if error > 0 else math.nan
 
 
-def _ks_weight(n_a: int, n_b: int) -> float:
-    return math.sqrt(n_a * n_b / (n_a + n_b)) if n_a and n_b else math.nan
+def _moved(
+    match: Match,
+    difference: Difference | None,
+    counts: tuple[MagnitudeHistogram | None, MagnitudeHistogram | None],
+) -> float:
+    if difference is not None:
+        size = math.inf if difference.fit.nonfinite else difference.fit.rms
+    elif counts[0] is not None and counts[1] is not None:
+        size = least_difference(counts[0], counts[1])
+    else:
+        return math.nan
+    of_a = match.a.fit.rms
+    if of_a > 0:
+        return size / of_a
+    return math.inf if size > 0 else 0.0
 
 
 def _log(value: float) -> float:

@@ -87,9 +87,8 @@ def cores(
     from weightgauge.scanning.derived_scan import can_be_read, scan_balanced
 
     if not isinstance(subject, CheckpointSlices):
-        raise NeedsWeightsError(
-            f"{printable(subject.model)}: balanced fits need the weights, row by row"
-        )
+        name = printable(subject.file or subject.model)
+        raise NeedsWeightsError(f"{name}: balanced fits need the weights, row by row")
     largest = {key_of(item): item.max for item in slices if item.fitted}
     matrices = {}
     for item in subject.slices:

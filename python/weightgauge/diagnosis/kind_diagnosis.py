@@ -12,7 +12,7 @@ import numpy as np
 
 from weightgauge.diagnosis.drift import drift, sigma_growth
 from weightgauge.diagnosis.expected import ROUNDING, expected_range
-from weightgauge.diagnosis.regime import regime, verdict
+from weightgauge.diagnosis.regime import TRANSMISSION, regime, verdict
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class KindDiagnosis:
     expected : tuple of float or None
         Range of published models with such attention, see `expected_range`.
     expected_verdict : str or None
-        The same verdict for that range, whose ends are rounded to two decimals; None where nothing
-        is expected.
+        The same verdict for that range; None where nothing is expected. The ends of published
+        ranges are rounded to two decimals, which is allowed for.
     k_init : float
         Shape at initialisation; NaN for what an adapter adds, which does not start as weights do.
     start : str or None
@@ -58,11 +58,13 @@ class KindDiagnosis:
         it that lambda has: see `sigma_growth`. NaN without one.
     kurtosis_median, q99_q50_median : float
         Tails: see `weightgauge.distributions.Heaviness`.
-    k_core_median : float
-        Median shape after dividing rows and columns by their root mean square; NaN where that was
-        not asked for, or no matrix has 16 rows and columns.
+    k_core_median, k_core_se : float
+        Median shape after dividing rows and columns by their root mean square, and its standard
+        error; NaN where that was not asked for, or no matrix has 16 rows and columns.
+    k_core_before : float
+        Median shape of the same matrices before that.
     k_core_gaussian : float
-        What that is for Gaussian matrices of the same sizes.
+        What `k_core_median` is for Gaussian matrices of the same sizes.
     """
 
     kind: str
@@ -88,6 +90,8 @@ class KindDiagnosis:
     kurtosis_median: float
     q99_q50_median: float
     k_core_median: float
+    k_core_se: float
+    k_core_before: float
     k_core_gaussian: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -173,7 +177,8 @@ def kind_diagnosis(
     growth = None
     if moved is not None and math.isfinite(start.lam):
         growth = sigma_growth(start.k, start.lam, k, lam)
-    balanced = [cores[id(item)] for item in items if id(item) in cores]
+    cored = [item for item in items if id(item) in cores]
+    balanced = [cores[id(item)] for item in cored]
     measured = [tails[id(item)] for item in items if id(item) in tails]
     return KindDiagnosis(
         kind=group.kind,
@@ -199,6 +204,8 @@ def kind_diagnosis(
         kurtosis_median=_median([each.kurtosis for each in measured]),
         q99_q50_median=_median([each.q99_q50 for each in measured]),
         k_core_median=_median([core.k for core in balanced]),
+        k_core_se=median_error([core.k for core in balanced], [core.k_se for core in balanced]),
+        k_core_before=_median([item.k for item in cored]),
         k_core_gaussian=_median([core.k_gaussian for core in balanced]),
     )
 
@@ -213,38 +220,44 @@ def namer(kinds: Sequence[KindDiagnosis]) -> Callable[[KindDiagnosis], str]:
 def median_error(values: Sequence[float], errors: Sequence[float]) -> float:
     """Return the standard error of the median of estimates with these standard errors.
 
-    Up to 500 estimates are drawn anew from normal distributions round what they are, some thousand
-    times with a fixed seed (a parametric bootstrap), which is good to 2 %. For more, the variance
-    of a median of independent estimates is sum p_i (1 - p_i) / (sum f_i)^2, with p_i and f_i the
-    distribution functions and densities of the estimates at the median. That matrices also differ
-    is not in it: they are all there are, not a sample.
+    What is estimated is first drawn towards its median, by as much of its scatter as the errors
+    explain: else their share of the scatter would count twice. Up to 500 estimates are then drawn
+    anew round it, some thousand times with a fixed seed (a parametric bootstrap). For more, the
+    variance of a median of independent estimates is sum p_i (1 - p_i) / (sum f_i)^2, with p_i and
+    f_i the distribution functions and densities of the estimates at the median. That matrices also
+    differ is not in it: they are all there are, not a sample.
 
     Parameters
     ----------
     values, errors : sequence of float
-        Estimates and their standard errors; at least one.
+        Estimates and their standard errors.
 
     Returns
     -------
     float
-        NaN where an error is not known.
+        NaN where an error is not known, or there is nothing.
     """
-    centre, error = np.asarray(values), np.asarray(errors)
-    if len(centre) == 1 or not np.all(error > 0):
-        return float(error[0]) if len(centre) == 1 else math.nan
+    found, error = np.asarray(values), np.asarray(errors)
+    if len(found) == 1 or not len(found) or not np.all(error > 0):
+        return float(error[0]) if len(found) == 1 else math.nan
+    scatter, noise = float(np.var(found, ddof=1)), float(np.mean(error**2))
+    real = math.sqrt(max(0.0, 1 - noise / scatter)) if scatter > 0 else 0.0
+    middle = float(np.median(found))
+    centre = middle + real * (found - middle)
     if len(centre) <= _DRAWN:
-        noise = np.random.default_rng(0).standard_normal((_DRAWINGS, len(centre)))
-        return float(np.std(np.median(centre + error * noise, axis=1), ddof=1))
+        drawn = np.random.default_rng(0).standard_normal((_DRAWINGS, len(centre)))
+        return float(np.std(np.median(centre + error * drawn, axis=1), ddof=1))
     from scipy.special import ndtr  # type: ignore[import-untyped]
 
-    z = (np.median(centre) - centre) / error
+    z = (middle - centre) / error
     below = ndtr(z)
     density = np.exp(-(z**2) / 2) / (error * math.sqrt(2 * math.pi))
     return float(math.sqrt(np.sum(below * (1 - below))) / np.sum(density))
 
 
 def _usual(k: float, k_se: float, expected: tuple[float, float]) -> str:
-    return verdict(k, k_se, (expected[0] - ROUNDING, expected[1] + ROUNDING))
+    margin = 0.0 if expected == TRANSMISSION else ROUNDING  # the class is defined by its ends
+    return verdict(k, k_se, (expected[0] - margin, expected[1] + margin))
 
 
 def _median(values: Sequence[float]) -> float:

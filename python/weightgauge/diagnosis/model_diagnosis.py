@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from weightgauge.errors import printable
 from weightgauge.options import check_choice
 from weightgauge.reference import models, nearest
 from weightgauge.slice_fit import SliceFit, table_order
+from weightgauge.tensor_choice import NothingSelectedError
 
 if TYPE_CHECKING:
     from weightgauge.scanning import FitOptions, ModelHistograms, Subject
@@ -194,8 +196,11 @@ def diagnose(
     training = _training(lr, weight_decay, steps, schedule, warmup)
     options = FitOptions(threads=threads, io=io)
     subject = open_slices(model, include=include, exclude=exclude)
-    first = None if baseline is None else open_slices(baseline, include=include, exclude=exclude)
-    starts = {} if first is None else _starts(first, options)
+    starts = {}
+    if baseline is not None:
+        # Patterns that leave nothing of it leave no kind: drift is from the anchor then.
+        with suppress(NothingSelectedError):
+            starts = _starts(open_slices(baseline, include=include, exclude=exclude), options)
     slices, tails = _measured(subject, options, progress)
     found_cores = cores(subject, slices, options, progress) if balanced else {}
     groups = slice_groups(slices)
@@ -219,7 +224,7 @@ def diagnose(
     found = Diagnosis(
         model=subject.model,
         architecture=subject.architecture,
-        start=_start_told(kinds, anchor, first),
+        start=_start_told(kinds, anchor, baseline),
         kinds=kinds,
         outliers=outliers(groups),
         shallow_ffn=shallow,
@@ -230,7 +235,7 @@ def diagnose(
         slices=tuple(slices),
         tails=tuple(tails.get(id(item)) for item in slices),
         cores=tuple(found_cores.get(key_of(item)) for item in slices),
-        warnings=(*subject.warnings, *([] if first is None else _baseline_doubts(kinds, init))),
+        warnings=(*subject.warnings, *([] if baseline is None else _baseline_doubts(kinds, init))),
     )
     return replace(found, summary=summary(found))
 
@@ -266,14 +271,19 @@ def _starts(subject: Subject, options: FitOptions) -> dict[tuple[str | None, str
     }
 
 
-def _start_told(kinds: Sequence[KindDiagnosis], anchor: Start, baseline: Subject | None) -> str:
+def _start_told(
+    kinds: Sequence[KindDiagnosis],
+    anchor: Start,
+    baseline: str | os.PathLike[str] | ModelHistograms | None,
+) -> str:
     """Say what drift is measured from."""
     by_anchor = f"{anchor.source}, k {anchor.k:.4f}"
     if baseline is None or not any(kind.start == "measured" for kind in kinds):
         return by_anchor
+    name = os.fspath(baseline) if isinstance(baseline, str | os.PathLike) else baseline.model
     named = namer(kinds)
     others = [named(kind) for kind in kinds if kind.start == anchor.source]
-    measured = f"measured: {printable(baseline.model)}"
+    measured = f"measured: {printable(name)}"
     return measured + (f"; {by_anchor} for {', '.join(others)}" if others else "")
 
 

@@ -25,7 +25,8 @@ _REGIMES = {
     "light-tailed": "Light-tailed (k above 1.21)",
 }
 CORE_MARGIN = 0.03
-"""Differences in k between balanced, unbalanced and Gaussian matrices that are worth a sentence."""
+"""Least difference in k between balanced, unbalanced and Gaussian matrices that is worth a
+sentence; it must also be three standard errors, since there are many kinds."""
 
 
 def summary(found: Diagnosis) -> tuple[str, ...]:
@@ -107,12 +108,13 @@ def _about_cores(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
     for kind in kinds:
         lift = kind.k_core_gaussian - GAUSSIAN_K  # what balancing does to Gaussian weights
         words = (
-            f"{named(kind)} from {kind.k_median:.3f} to {kind.k_core_median:.3f} "
+            f"{named(kind)} from {kind.k_core_before:.3f} to {kind.k_core_median:.3f} "
             f"(Gaussian {kind.k_core_gaussian:.3f})"
         )
-        if kind.k_core_median - kind.k_median - lift > CORE_MARGIN:
+        least = max(CORE_MARGIN, 3 * kind.k_core_se)
+        if kind.k_core_median - kind.k_core_before - lift > least:
             returned.append(words)
-        if kind.k_core_gaussian - kind.k_core_median > CORE_MARGIN:
+        if kind.k_core_gaussian - kind.k_core_median > least:
             heavy.append(words)
     if returned:
         yield (

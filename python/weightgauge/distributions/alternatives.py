@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _BINS = 512
 _FEWEST = 10
 _MOST_DECADES = 100
+_LEAST_SPREAD = 1e-8
 
 _Tails = Callable[["NDArray[np.float64]", Sequence[float]], "tuple[Any, Any]"]
 
@@ -88,7 +89,7 @@ def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFi
     -------
     tuple of DistributionFit
         The lowest AIC first; empty where fewer than 10 different magnitudes occur, or where they
-        span more than 100 powers of ten.
+        span more than 100 powers of ten, or their logarithms spread by less than 1e-8.
 
     Examples
     --------
@@ -113,6 +114,8 @@ def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFi
     mean_log = float(np.sum(counts * logs)) / n
     spread = math.sqrt(float(np.sum(counts * (logs - mean_log) ** 2)) / n)
     rms = math.sqrt(float(np.sum(counts * scaled**2)) / n)
+    if spread < _LEAST_SPREAD:
+        return ()
     starts = _starts(mean_log, spread, rms)
     found: dict[str, tuple[tuple[float, ...], float]] = {}
     for family in _FAMILIES:

@@ -84,6 +84,11 @@ class CheckpointSlices:
         """What is known of the towers."""
         return self.survey.architecture
 
+    def doubts(self, options: FitOptions) -> tuple[str, ...]:
+        """Say what fits are not as exact as they might be; fits of weights are."""
+        del options
+        return ()
+
     def measure(
         self,
         options: FitOptions,

@@ -65,6 +65,8 @@ class ModelHistograms:
         Heads, experts and other facts about each tower.
     warnings : tuple of str
         What was odd about the checkpoint.
+    file : str or None
+        Where they were loaded from.
     """
 
     model: str
@@ -74,6 +76,7 @@ class ModelHistograms:
     files: int = 1
     architecture: Architecture = field(default_factory=Architecture)
     warnings: tuple[str, ...] = ()
+    file: str | None = None
 
     def measure(
         self,
@@ -92,8 +95,8 @@ class ModelHistograms:
         del progress  # it takes no time worth showing
         if options.exact and any(self._binned(item) for item in self.slices):
             raise NeedsWeightsError(
-                f"{printable(self.model)}: large F32 and F64 tensors were counted in fine bins; "
-                "exact fits need the weights"
+                f"{printable(self.file or self.model)}: large F32 and F64 tensors were counted in "
+                "fine bins; exact fits need the weights"
             )
         for item in self.slices:
             counts = None if item.packed is None else MagnitudeHistogram(unpack(item.packed))
@@ -102,6 +105,16 @@ class ModelHistograms:
             if found is not None:
                 fit = refitted(fit, found, missing=item.missing, note=item.note)
             yield Measured(fit, counts if histograms else None, item.scale, item.note, item.missing)
+
+    def doubts(self, options: FitOptions) -> tuple[str, ...]:
+        """Say what fits from these counts are not as exact as fits of the weights would be."""
+        binned = sum(self._binned(item) for item in self.slices)
+        if options.protocol != "paper" or not binned:
+            return ()
+        return (
+            f"{binned:,} large F32 and F64 slices were counted in fine bins, from which the "
+            "published bins are filled: k and lambda to about 1e-4 of those of the weights",
+        )
 
     def only(
         self, *, include: str | Sequence[str] | None, exclude: str | Sequence[str] | None, per: str
@@ -117,7 +130,7 @@ class ModelHistograms:
         """
         if per != self.per:
             raise NeedsWeightsError(
-                f"{printable(self.model)}: the histograms are those per {self.per}; "
+                f"{printable(self.file or self.model)}: the histograms are those per {self.per}; "
                 f"those per {per} need the weights"
             )
         named = [
@@ -160,7 +173,7 @@ class ModelHistograms:
         """
         from weightgauge.scanning.histograms_file import read_histograms
 
-        return read_histograms(path)
+        return replace(read_histograms(path), file=os.fsdecode(path))
 
     @property
     def nbytes(self) -> int:

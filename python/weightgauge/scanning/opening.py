@@ -96,7 +96,8 @@ def scan(
 
     What comes out takes the place of the model everywhere: fits, diagnoses and comparisons give the
     same numbers without the weights. 16-bit weights shrink to about a thousandth, large F32
-    matrices to a few per cent.
+    matrices to a few per cent. Fits of large F32 and F64 matrices by the published protocol are
+    only close to those of the weights: to about 1e-4.
 
     Parameters
     ----------
