@@ -311,6 +311,20 @@ def test_stacked_experts_with_scales(tmp_path, write_checkpoint):
         assert_fit_of(item, whole[item.expert])
 
 
+@pytest.mark.parametrize("grid", [(3,), (3, 1, 1)])
+def test_a_scale_for_each_expert(tmp_path, write_checkpoint, grid):
+    name = "model.layers.0.mlp.experts.down_proj"
+    values, factors = codes_and_scales((3, 200, 150), grid)
+    path = write_checkpoint(
+        tmp_path / "model.safetensors",
+        {name: stored(values, "F8_E4M3"), f"{name}_scale": stored(factors, "F32")},
+    )
+    found = wg.fit(path, per="expert", include="*_proj").slices
+    assert {item.decoded for item in found} == {"F8_E4M3 x down_proj_scale per matrix"}
+    for item in found:
+        assert_fit_of(item, values[item.expert].astype(np.float32) * factors.ravel()[item.expert])
+
+
 def test_a_scale_that_should_be_there(tmp_path, write_checkpoint):
     values, _ = codes_and_scales((64, 40), (1, 1))
     path = write_checkpoint(tmp_path / "model.safetensors", {WEIGHT: stored(values, "F8_E4M3")})

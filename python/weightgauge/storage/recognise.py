@@ -171,7 +171,8 @@ def _told(tensor: TensorInfo, scale: TensorInfo, codes: ScaledCodes) -> str:
     if codes.single:
         per = "per tensor"
     elif (codes.block_rows, codes.block_columns) == (1, codes.columns):
-        per = "per row"
+        # Of a stack, the rows that have a scale each may be whole matrices.
+        per = "per row" if codes.columns == tensor.shape[-1] else "per matrix"
     elif (codes.block_rows, codes.block_columns) == (codes.rows, 1):
         per = "per column"
     else:
