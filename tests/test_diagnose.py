@@ -344,6 +344,13 @@ def test_the_error_of_a_median_is_that_of_simulation(centres, errors):
     assert claimed == pytest.approx(wanted, rel=0.1)
 
 
+def test_one_estimate_that_is_not_precise_between_two_that_are():
+    """The median is the one in the middle wherever it falls, and the nearer end beyond them."""
+    values, errors = [1.197, 1.178, 1.159], [0.003, 0.045, 0.0004]
+    drawn = np.array(values) + np.array(errors) * np.random.default_rng(1).normal(size=(4_000, 3))
+    assert median_error(values, errors) == pytest.approx(np.std(np.median(drawn, axis=1)), rel=0.1)
+
+
 def test_estimates_of_unequal_error():
     # The two precise ones make the median: it lies between them, or at one of them.
     rng = np.random.default_rng(3)

@@ -16,6 +16,8 @@ from weightgauge.diagnosis.regime import TRANSMISSION, regime, verdict
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from weightgauge.architecture import Architecture
     from weightgauge.diagnosis.slice_group import SliceGroup
     from weightgauge.distributions import Heaviness
@@ -220,9 +222,10 @@ def namer(kinds: Sequence[KindDiagnosis]) -> Callable[[KindDiagnosis], str]:
 def median_error(values: Sequence[float], errors: Sequence[float]) -> float:
     """Return the standard error of the median of estimates with these standard errors.
 
-    What is estimated is first drawn towards its median, by as much of its scatter as the errors
-    explain: else their share of the scatter would count twice. Up to 500 estimates are then drawn
-    anew round it, some thousand times with a fixed seed (a parametric bootstrap). For more, the
+    Estimates are first moved towards their median, by as much of the scatter as their errors
+    explain (DerSimonian and Laird, Controlled Clinical Trials 7, 1986): else the errors would count
+    twice. Up to 500 are then drawn anew round that, some thousand times with a fixed seed (a
+    parametric bootstrap). For more, the
     variance of a median of independent estimates is sum p_i (1 - p_i) / (sum f_i)^2, with p_i and
     f_i the distribution functions and densities of the estimates at the median. That matrices also
     differ is not in it: they are all there are, not a sample.
@@ -240,10 +243,9 @@ def median_error(values: Sequence[float], errors: Sequence[float]) -> float:
     found, error = np.asarray(values), np.asarray(errors)
     if len(found) == 1 or not len(found) or not np.all(error > 0):
         return float(error[0]) if len(found) == 1 else math.nan
-    scatter, noise = float(np.var(found, ddof=1)), float(np.mean(error**2))
-    real = math.sqrt(max(0.0, 1 - noise / scatter)) if scatter > 0 else 0.0
     middle = float(np.median(found))
-    centre = middle + real * (found - middle)
+    real = _real_variance(found, error)
+    centre = middle + np.sqrt(real / (real + error**2)) * (found - middle)
     if len(centre) <= _DRAWN:
         drawn = np.random.default_rng(0).standard_normal((_DRAWINGS, len(centre)))
         return float(np.std(np.median(centre + error * drawn, axis=1), ddof=1))
@@ -253,6 +255,16 @@ def median_error(values: Sequence[float], errors: Sequence[float]) -> float:
     below = ndtr(z)
     density = np.exp(-(z**2) / 2) / (error * math.sqrt(2 * math.pi))
     return float(math.sqrt(np.sum(below * (1 - below))) / np.sum(density))
+
+
+def _real_variance(values: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
+    """Variance of what is estimated, by how much more the estimates scatter than their errors."""
+    weight = (np.min(errors) / errors) ** 2
+    mean = float(np.sum(weight * values) / np.sum(weight))
+    scatter = float(np.sum(weight * (values - mean) ** 2)) / float(np.min(errors)) ** 2
+    excess = scatter - (len(values) - 1)
+    freedom = float(np.sum(weight) - np.sum(weight**2) / np.sum(weight))
+    return max(0.0, excess / freedom) * float(np.min(errors)) ** 2 if freedom > 0 else 0.0
 
 
 def _usual(k: float, k_se: float, expected: tuple[float, float]) -> str:
