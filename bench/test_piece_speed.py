@@ -1,0 +1,145 @@
+"""Pieces of tensors and numbers made on the way, beside whole tensors in the page cache."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import weightgauge as wg
+from interleaving import Beside
+from reference import expected_fit
+from weightgauge.scanning import FitOptions, open_slices
+from weightgauge.scanning.derived_scan import scan_balanced, scan_differences
+from workloads import ARRAY_BYTES, write_checkpoint
+
+# Sums of doubles over a few million ranks, in the reference as in the package.
+TOLERANCE = 1e-10
+HEADS = 32
+GROUP = "pieces of page-cached BF16 tensors"
+
+
+@pytest.fixture(scope="module")
+def square(tmp_path_factory):
+    """Directory with one attention output, and its weights."""
+    side = math.isqrt(ARRAY_BYTES // 2) // 64 * 64
+    directory = tmp_path_factory.mktemp("square")
+    name = "model.layers.0.self_attn.o_proj.weight"
+    weights = write_checkpoint(directory / "model.safetensors", {name: (side, side)})
+    config = {"model_type": "llama", "num_attention_heads": HEADS, "hidden_size": side}
+    (directory / "config.json").write_text(json.dumps(config))
+    yield directory, weights.reshape(side, side)
+    (directory / "model.safetensors").unlink()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """Directory with experts whose gate and up alternate in every row, and their weights."""
+    rows = max(64, ARRAY_BYTES // 2 // 8 // 2048)
+    directory = tmp_path_factory.mktemp("stack")
+    name = "model.layers.0.mlp.experts.gate_up_proj"
+    weights = write_checkpoint(directory / "model.safetensors", {name: (8, rows, 2048)})
+    config = {"model_type": "gpt_oss", "num_local_experts": 8}
+    (directory / "config.json").write_text(json.dumps(config))
+    yield directory, weights.reshape(8, rows, 2048)
+    (directory / "model.safetensors").unlink()
+
+
+def whole(path, threads):
+    """A call that counts and fits the tensor as a whole."""
+    item = open_slices(path).slices[0]._replace(cut=None)
+    checkpoint = open_slices(path).checkpoint
+
+    def call():
+        from weightgauge.scanning.core_scan import scan_slices
+
+        return scan_slices(checkpoint, [item], FitOptions(threads=threads))
+
+    return call
+
+
+def measured(measure, call, path, weights, threads, what):
+    return measure(
+        call,
+        {"of the whole tensor's speed": Beside(whole(path, threads))},
+        group=GROUP,
+        what=what,
+        threads=threads,
+        nbytes=weights.nbytes,
+        elements=weights.size,
+    )
+
+
+def assert_like(fit, values):
+    expected = expected_fit(np.ascontiguousarray(values).ravel())
+    assert (fit.k, fit.lam) == pytest.approx((expected.k, expected.lam), rel=TOLERANCE)
+
+
+def test_columns_of_heads(measure, square, threads):
+    path, weights = square
+    model = measured(
+        measure,
+        lambda: wg.fit(path, per="head", threads=threads),
+        path,
+        weights,
+        threads,
+        f"o by {HEADS} heads, columns",
+    )
+    width = weights.shape[1] // HEADS
+    by_head = {item.head: item for item in model.slices}
+    for head in (0, HEADS - 1):
+        assert_like(by_head[head], weights[:, head * width : (head + 1) * width])
+
+
+def test_interleaved_experts(measure, stack, threads):
+    path, weights = stack
+    model = measured(
+        measure,
+        lambda: wg.fit(path, per="expert", threads=threads),
+        path,
+        weights,
+        threads,
+        "gate and up of 8 experts, interleaved",
+    )
+    pieces = {(item.part, item.expert): item for item in model.slices}
+    for i, part in enumerate(("gate", "up")):
+        assert_like(pieces[part, 7], weights[7, :, i::2])
+
+
+def test_balanced(measure, square, threads):
+    path, weights = square
+    subject = open_slices(path)
+    (fit,) = measured(
+        measure,
+        lambda: scan_balanced(
+            subject.checkpoint, subject.slices, [0.1], FitOptions(threads=threads)
+        ),
+        path,
+        weights,
+        threads,
+        "rows and columns brought to equal scale, two passes",
+    )
+    w = weights.astype(np.float64)
+    rows, columns = np.sqrt((w**2).mean(axis=1)), np.sqrt((w**2).mean(axis=0))
+    balanced = w / rows[:, None] / columns * math.sqrt((w**2).mean())
+    expected = expected_fit(balanced.astype(np.float32).ravel())
+    assert fit.k == pytest.approx(expected.k, rel=1e-7)
+
+
+def test_difference(measure, square, threads):
+    path, weights = square
+    subject = open_slices(path)
+    pair = (subject.slices[0], subject.slices[0])
+    (found,) = measured(
+        measure,
+        lambda: scan_differences(
+            subject.checkpoint, subject.checkpoint, [pair], FitOptions(threads=threads)
+        ),
+        path,
+        weights,
+        threads,
+        "difference of a tensor and itself",
+    )
+    assert found.changed == 0
