@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weightgauge.components.ordering import order_key
 from weightgauge.errors import printable
 from weightgauge.records import FITTED, as_row
+from weightgauge.slice_key import SliceKey
 
 if TYPE_CHECKING:
     from weightgauge.layouts import Slice
@@ -94,6 +95,11 @@ class SliceFit:
     def is_product(self) -> bool:
         """Whether the slice is, or is cut from, the product of two stored tensors."""
         return self.decoded.startswith("B A ")
+
+    @property
+    def key(self) -> SliceKey:
+        """What tells the slice from all others of its model."""
+        return SliceKey(self.tensor, self.part, self.expert, self.head)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: `lambda` for `lam`, None for what does not apply."""

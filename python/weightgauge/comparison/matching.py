@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from weightgauge.comparison.kept_slice import KeptSlice
 from weightgauge.components import MATRIX_KINDS
+from weightgauge.scanning import SavedSlice
 
 _Place = tuple[str | None, str, int | None, int | None, int | None]
 
@@ -17,14 +17,14 @@ class Match(NamedTuple):
 
     Attributes
     ----------
-    a, b : KeptSlice
+    a, b : SavedSlice
         The two.
     by_name : bool
         Whether tensor and part have the same names; else the two were matched by what they are.
     """
 
-    a: KeptSlice
-    b: KeptSlice
+    a: SavedSlice
+    b: SavedSlice
     by_name: bool
 
 
@@ -44,7 +44,7 @@ class Matches(NamedTuple):
     only_b: list[str]
 
 
-def matched(a: Sequence[KeptSlice], b: Sequence[KeptSlice]) -> Matches:
+def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
     """Pair the slices of two models.
 
     First by the names of tensor and part. What is left over of the matrices then by tower, kind,
@@ -54,21 +54,21 @@ def matched(a: Sequence[KeptSlice], b: Sequence[KeptSlice]) -> Matches:
 
     Parameters
     ----------
-    a, b : sequence of KeptSlice
+    a, b : sequence of SavedSlice
         All slices of the two models.
 
     Returns
     -------
     Matches
     """
-    of_b = {each.key: each for each in b}
-    by_name = {each.key: of_b[each.key] for each in a if each.key in of_b}
-    left_a = _by_place(each for each in a if each.key not in by_name)
-    left_b = _by_place(each for each in b if each.key not in by_name)
+    of_b = {each.fit.key: each for each in b}
+    by_name = {each.fit.key: of_b[each.fit.key] for each in a if each.fit.key in of_b}
+    left_a = _by_place(each for each in a if each.fit.key not in by_name)
+    left_b = _by_place(each for each in b if each.fit.key not in by_name)
     pairs = []
     for each in a:
-        if each.key in by_name:
-            pairs.append(Match(each, by_name[each.key], True))
+        if each.fit.key in by_name:
+            pairs.append(Match(each, by_name[each.fit.key], True))
             continue
         candidates = left_b.get(_place(each), [])
         if len(candidates) == 1 and left_a.get(_place(each), []) == [each]:
@@ -80,18 +80,18 @@ def matched(a: Sequence[KeptSlice], b: Sequence[KeptSlice]) -> Matches:
     )
 
 
-def _by_place(slices: Iterable[KeptSlice]) -> dict[_Place, list[KeptSlice]]:
-    places: dict[_Place, list[KeptSlice]] = defaultdict(list)
+def _by_place(slices: Iterable[SavedSlice]) -> dict[_Place, list[SavedSlice]]:
+    places: dict[_Place, list[SavedSlice]] = defaultdict(list)
     for each in slices:
         if each.fit.kind in MATRIX_KINDS and not each.fit.is_product:
             places[_place(each)].append(each)
     return places
 
 
-def _place(each: KeptSlice) -> _Place:
+def _place(each: SavedSlice) -> _Place:
     fit = each.fit
     return fit.tower, fit.kind, fit.block, fit.expert, fit.head
 
 
-def _unpaired(slices: Sequence[KeptSlice], paired: set[str]) -> list[str]:
+def _unpaired(slices: Sequence[SavedSlice], paired: set[str]) -> list[str]:
     return list(dict.fromkeys(each.fit.tensor for each in slices if each.fit.tensor not in paired))

@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.comparison.kept_slice import SliceKey, kept_slices
 from weightgauge.comparison.matching import Match, matched
 from weightgauge.comparison.pair import Pair, pair_of
 from weightgauge.errors import printable
+from weightgauge.slice_fit import table_order
 
 if TYPE_CHECKING:
-    from weightgauge.layouts import Slice
-    from weightgauge.scanning import FitOptions, ModelHistograms, Subject
+    from weightgauge.scanning import FitOptions, ModelHistograms, SavedSlice, Subject
     from weightgauge.scanning.derived_scan import Difference
+    from weightgauge.slice_key import SliceKey
 
 SCHEMA_VERSION = 1
 
@@ -118,10 +118,10 @@ def compare(
     options = FitOptions(threads=threads, io=io)
     first = open_slices(a, include=include, exclude=exclude, per=per)
     second = open_slices(b, include=include, exclude=exclude, per=per)
-    matches = matched(kept_slices(first, options, progress), kept_slices(second, options, progress))
+    matches = matched(_counted(first, options, progress), _counted(second, options, progress))
     differences, unknown = _differences(first, second, matches.pairs, options, elements, progress)
     pairs = [
-        pair_of(match, differences.get(match.a.key), _why_not(match, differences, unknown))
+        pair_of(match, differences.get(match.a.fit.key), _why_not(match, differences, unknown))
         for match in matches.pairs
     ]
     pairs.sort(key=lambda pair: -1.0 if math.isnan(pair.moved) else pair.moved, reverse=True)
@@ -143,6 +143,19 @@ def compare(
     )
 
 
+def _counted(
+    subject: Subject, options: FitOptions, progress: Callable[[int, int], None] | None
+) -> list[SavedSlice]:
+    """Slices with their counts, in the order of tables."""
+    from weightgauge.scanning import CheckpointSlices, kept_histograms
+
+    if isinstance(subject, CheckpointSlices):
+        subject = kept_histograms(
+            subject, threads=options.threads, io=options.io, progress=progress
+        )
+    return sorted(subject.slices, key=lambda each: table_order(each.fit))
+
+
 def _differences(
     first: Subject,
     second: Subject,
@@ -159,25 +172,26 @@ def _differences(
         return {}, "elements were not compared"
     if not isinstance(first, CheckpointSlices) or not isinstance(second, CheckpointSlices):
         return {}, "elements of saved counts cannot be compared"
-    of_a, of_b = _by_key(first.slices), _by_key(second.slices)
+    of_a = {item.key: item for item in first.slices}
+    of_b = {item.key: item for item in second.slices}
     wanted = [
-        (of_a[match.a.key], of_b[match.b.key])
+        (of_a[match.a.fit.key], of_b[match.b.fit.key])
         for match in pairs
         if match.by_name
-        and match.a.key in of_a
-        and match.b.key in of_b
-        and of_a[match.a.key].shape == of_b[match.b.key].shape
-        and can_be_read(of_a[match.a.key])
-        and can_be_read(of_b[match.b.key])
+        and match.a.fit.key in of_a
+        and match.b.fit.key in of_b
+        and of_a[match.a.fit.key].shape == of_b[match.b.fit.key].shape
+        and can_be_read(of_a[match.a.fit.key])
+        and can_be_read(of_b[match.b.fit.key])
     ]
     found = scan_differences(
         first.checkpoint, second.checkpoint, wanted, options, progress=progress
     )
-    return {_key(a): each for (a, _), each in zip(wanted, found, strict=True)}, ""
+    return {a.key: each for (a, _), each in zip(wanted, found, strict=True)}, ""
 
 
 def _why_not(match: Match, differences: dict[SliceKey, Difference], unknown: str) -> str:
-    if match.a.key in differences:
+    if match.a.fit.key in differences:
         return ""
     if unknown:
         return unknown
@@ -186,12 +200,3 @@ def _why_not(match: Match, differences: dict[SliceKey, Difference], unknown: str
     if match.a.fit.shape != match.b.fit.shape:
         return f"elements are not compared: shapes {match.a.fit.shape} and {match.b.fit.shape}"
     return ""
-
-
-def _by_key(slices: Sequence[Slice]) -> dict[SliceKey, Slice]:
-    return {_key(item): item for item in slices}
-
-
-def _key(item: Slice) -> SliceKey:
-    place = item.place
-    return SliceKey(item.tensor.name, place.part, place.expert, place.head)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from weightgauge.components import MATRIX_KINDS
 from weightgauge.diagnosis.anchors import init_anchor
@@ -12,25 +12,12 @@ from weightgauge.diagnosis.kind_diagnosis import Core
 from weightgauge.errors import NeedsWeightsError, printable
 
 if TYPE_CHECKING:
-    from weightgauge.scanning import FitOptions, Subject
+    from weightgauge.scanning import CheckpointSlices, FitOptions, Subject
     from weightgauge.slice_fit import SliceFit
+    from weightgauge.slice_key import SliceKey
 
 SHORTEST_SIDE = 16
 """Rows and columns that a matrix needs; the scale of fewer elements is not known well."""
-
-
-class Key(NamedTuple):
-    """What tells a slice from all others of a model."""
-
-    tensor: str
-    part: str | None
-    expert: int | None
-    head: int | None
-
-
-def key_of(item: SliceFit) -> Key:
-    """Return what tells a slice from all others."""
-    return Key(item.tensor, item.part, item.expert, item.head)
 
 
 def balanced_gaussian_k(rows: int, columns: int) -> float:
@@ -53,18 +40,34 @@ def balanced_gaussian_k(rows: int, columns: int) -> float:
     return init_anchor("orthogonal", size=rows * columns / (rows + columns)).k
 
 
+def with_weights(subject: Subject) -> CheckpointSlices:
+    """Return a model whose weights can be read.
+
+    Raises
+    ------
+    NeedsWeightsError
+        If there are only saved counts.
+    """
+    from weightgauge.scanning import CheckpointSlices
+
+    if isinstance(subject, CheckpointSlices):
+        return subject
+    name = printable(subject.file or subject.model)
+    raise NeedsWeightsError(f"{name}: balanced fits need the weights, row by row")
+
+
 def cores(
-    subject: Subject,
+    subject: CheckpointSlices,
     slices: Sequence[SliceFit],
     options: FitOptions,
     progress: Callable[[int, int], None] | None,
-) -> dict[Key, Core]:
+) -> dict[SliceKey, Core]:
     """Fit all matrices of known kinds with their rows and columns brought to equal scale.
 
     Parameters
     ----------
-    subject : Subject
-        The model; its weights are needed.
+    subject : CheckpointSlices
+        The model.
     slices : sequence of SliceFit
         Its fits.
     options : FitOptions
@@ -74,29 +77,18 @@ def cores(
 
     Returns
     -------
-    dict of Key to Core
+    dict of SliceKey to Core
         Stacks of matrices, and matrices with a side shorter than `SHORTEST_SIDE`, are left out, and
         so is what has no fit.
-
-    Raises
-    ------
-    NeedsWeightsError
-        If there are only saved counts.
     """
-    from weightgauge.scanning import CheckpointSlices
     from weightgauge.scanning.derived_scan import can_be_read, scan_balanced
 
-    if not isinstance(subject, CheckpointSlices):
-        name = printable(subject.file or subject.model)
-        raise NeedsWeightsError(f"{name}: balanced fits need the weights, row by row")
-    largest = {key_of(item): item.max for item in slices if item.fitted}
+    largest = {item.key: item.max for item in slices if item.fitted}
     matrices = {}
     for item in subject.slices:
-        place = item.place
-        key = Key(item.tensor.name, place.part, place.expert, place.head)
-        square = len(item.shape) == 2 and min(item.shape) >= SHORTEST_SIDE
-        if square and place.kind in MATRIX_KINDS and key in largest and can_be_read(item):
-            matrices[key] = item
+        wide = len(item.shape) == 2 and min(item.shape) >= SHORTEST_SIDE
+        if wide and item.place.kind in MATRIX_KINDS and item.key in largest and can_be_read(item):
+            matrices[item.key] = item
     found = scan_balanced(
         subject.checkpoint,
         list(matrices.values()),

@@ -14,7 +14,7 @@ from weightgauge.architecture import Architecture
 from weightgauge.components import MATRIX_KINDS
 from weightgauge.diagnosis.alerts import Alert, alerts
 from weightgauge.diagnosis.anchors import INITS, init_anchor
-from weightgauge.diagnosis.balanced import cores, key_of
+from weightgauge.diagnosis.balanced import cores, with_weights
 from weightgauge.diagnosis.kind_diagnosis import (
     Core,
     KindDiagnosis,
@@ -196,13 +196,14 @@ def diagnose(
     training = _training(lr, weight_decay, steps, schedule, warmup)
     options = FitOptions(threads=threads, io=io)
     subject = open_slices(model, include=include, exclude=exclude)
+    weights = with_weights(subject) if balanced else None
     starts = {}
     if baseline is not None:
         # Patterns that leave nothing of it leave no kind: drift is from the anchor then.
         with suppress(NothingSelectedError):
             starts = _starts(open_slices(baseline, include=include, exclude=exclude), options)
     slices, tails = _measured(subject, options, progress)
-    found_cores = cores(subject, slices, options, progress) if balanced else {}
+    found_cores = {} if weights is None else cores(weights, slices, options, progress)
     groups = slice_groups(slices)
     anchor = Start(init_anchor(init).k, math.nan, 0.0, init)
     kinds = tuple(
@@ -212,9 +213,7 @@ def diagnose(
             start=starts.get((group.tower, group.kind), anchor),
             tails=tails,
             cores={
-                id(item): found_cores[key_of(item)]
-                for item in group.slices
-                if key_of(item) in found_cores
+                id(item): found_cores[item.key] for item in group.slices if item.key in found_cores
             },
         )
         for group in groups
@@ -234,7 +233,7 @@ def diagnose(
         alerts=alerts(kinds, slices, tails=tails, shallow=shallow),
         slices=tuple(slices),
         tails=tuple(tails.get(id(item)) for item in slices),
-        cores=tuple(found_cores.get(key_of(item)) for item in slices),
+        cores=tuple(found_cores.get(item.key) for item in slices),
         warnings=(*subject.warnings, *([] if baseline is None else _baseline_doubts(kinds, init))),
     )
     return replace(found, summary=summary(found))

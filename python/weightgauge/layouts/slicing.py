@@ -11,6 +11,7 @@ from weightgauge.formats import ITEM_BYTES
 from weightgauge.layouts.layout import Cut, Layout, NotCut, cuts
 from weightgauge.layouts.subject import Subject
 from weightgauge.layouts.table import HEAD_RULES, layout_of, may_be_fused
+from weightgauge.slice_key import SliceKey
 
 if TYPE_CHECKING:
     from weightgauge.architecture import Architecture
@@ -43,6 +44,12 @@ class Slice(NamedTuple):
     cut: Cut | None = None
     note: str = ""
     stored: Stored | None = None
+
+    @property
+    def key(self) -> SliceKey:
+        """What tells the slice from all others of its model."""
+        place = self.place
+        return SliceKey(self.tensor.name, place.part, place.expert, place.head)
 
 
 def slices_of(

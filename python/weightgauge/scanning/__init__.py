@@ -2,7 +2,7 @@
 
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured, slices_of_checkpoint
 from weightgauge.scanning.fit_options import FitOptions
-from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice
+from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice, kept_histograms
 from weightgauge.scanning.opening import Subject, open_any, open_slices, scan
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "ModelHistograms",
     "SavedSlice",
     "Subject",
+    "kept_histograms",
     "open_any",
     "open_slices",
     "scan",

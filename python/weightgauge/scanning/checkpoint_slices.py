@@ -144,12 +144,13 @@ class CheckpointSlices:
         if not histograms:
             yield self.slices, progress
             return
-        total = stored_bytes(self.slices, self.checkpoint) if progress is not None else 0
-        before = 0
-        for batch in _of_limited_size(self.slices):
-            yield batch, _shifted(progress, before, total)
-            if progress is not None:
-                before += stored_bytes(batch, self.checkpoint)
+        batches = list(_of_limited_size(self.slices))
+        if progress is None:
+            yield from ((batch, None) for batch in batches)
+            return
+        sizes = [stored_bytes(batch, self.checkpoint) for batch in batches]
+        for i, batch in enumerate(batches):
+            yield batch, _shifted(progress, sum(sizes[:i]), sum(sizes))
 
 
 def slices_of_checkpoint(
@@ -223,8 +224,6 @@ def _of_limited_size(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
 
 
 def _shifted(
-    progress: Callable[[int, int], None] | None, before: int, total: int
-) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
+    progress: Callable[[int, int], None], before: int, total: int
+) -> Callable[[int, int], None]:
     return lambda done, _: progress(before + done, total)

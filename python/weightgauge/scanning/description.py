@@ -82,8 +82,7 @@ def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> ModelH
 
 def _slice_described(item: SavedSlice) -> dict[str, Any]:
     fields = {
-        field.name: _plain(getattr(item.identity, field.name))
-        for field in dataclasses.fields(item.identity)
+        field.name: _plain(getattr(item.fit, field.name)) for field in dataclasses.fields(item.fit)
     }
     counted = None if item.packed is None else item.packed.dtype
     scale = item.scale if math.isfinite(item.scale) else str(item.scale)
@@ -113,7 +112,7 @@ def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram
     if counted is not None and elements != math.prod(shape):
         raise DescriptionError("a slice has more or fewer elements than its shape")
     return SavedSlice(
-        identity=SliceFit(shape=shape, **fields),
+        fit=SliceFit(shape=shape, **fields),
         note=_text(given, "note"),
         missing=_text(given, "missing"),
         packed=None if counted is None else packed(number, counted),

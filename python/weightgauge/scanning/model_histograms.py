@@ -25,7 +25,7 @@ class SavedSlice(NamedTuple):
 
     Attributes
     ----------
-    identity : SliceFit
+    fit : SliceFit
         What it is, and its fit with the standard options.
     note, missing : str
         As in `weightgauge.scanning.Measured`.
@@ -35,11 +35,18 @@ class SavedSlice(NamedTuple):
         What the histogram's magnitudes are still to be multiplied with.
     """
 
-    identity: SliceFit
+    fit: SliceFit
     note: str
     missing: str
     packed: PackedHistogram | None
     scale: float
+
+    def histogram(self) -> MagnitudeHistogram | None:
+        """Return the counts of the slice's own values."""
+        if self.packed is None:
+            return None
+        counts = MagnitudeHistogram(unpack(self.packed))
+        return counts if self.scale == 1.0 else counts.scaled(self.scale)
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,7 +108,7 @@ class ModelHistograms:
         for item in self.slices:
             counts = None if item.packed is None else MagnitudeHistogram(unpack(item.packed))
             found = _fitted(item, counts, options)
-            fit = item.identity
+            fit = item.fit
             if found is not None:
                 fit = refitted(fit, found, missing=item.missing, note=item.note)
             yield Measured(fit, counts if histograms else None, item.scale, item.note, item.missing)
@@ -133,14 +140,12 @@ class ModelHistograms:
                 f"{printable(self.file or self.model)}: the histograms are those per {self.per}; "
                 f"those per {per} need the weights"
             )
-        named = [
-            _Named(name) for name in dict.fromkeys(each.identity.tensor for each in self.slices)
-        ]
+        named = [_Named(name) for name in dict.fromkeys(each.fit.tensor for each in self.slices)]
         chosen, unmatched = choose(named, include=include, exclude=exclude)
         names = {each.name for each in chosen}
         return replace(
             self,
-            slices=tuple(item for item in self.slices if item.identity.tensor in names),
+            slices=tuple(item for item in self.slices if item.fit.tensor in names),
             tensors=tuple(row for row in self.tensors if row["tensor"] in names),
             warnings=(*self.warnings, *unmatched),
         )
@@ -198,7 +203,7 @@ class _Named(NamedTuple):
 
 def kept_histograms(
     subject: CheckpointSlices,
-    tensors: Sequence[dict[str, Any]],
+    tensors: Sequence[dict[str, Any]] = (),
     *,
     threads: int | None,
     io: str,
