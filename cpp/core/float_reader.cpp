@@ -40,41 +40,29 @@ CodeValues make_code_values(DType dtype) {
   return values;
 }
 
-float half_value(std::uint16_t bits) {
-  const std::uint64_t key = bits & 0x7FFFU;
-  const std::uint64_t limit = first_nonfinite_key(DType::f16);
-  float magnitude = std::numeric_limits<float>::infinity();
-  if (key < limit) {
-    magnitude = static_cast<float>(magnitude_value(DType::f16, key));
-  } else if (key > limit) {
-    magnitude = std::numeric_limits<float>::quiet_NaN();
-  }
-  return (bits & 0x8000U) != 0 ? -magnitude : magnitude;
+template <class Bits>
+Bits bits_at(const std::byte* from, std::size_t i) {
+  Bits bits;
+  std::memcpy(&bits, from + i * sizeof bits, sizeof bits);
+  return bits;
 }
 
-float bits_value(std::uint32_t bits) {
-  float value = 0;
+template <class To, class From>
+To as(From bits) {
+  static_assert(sizeof(To) == sizeof(From));
+  To value;
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
 
-void convert(DType dtype, const std::byte* from, std::size_t items, float* to) {
-  if (dtype == DType::f32) {
-    std::memcpy(to, from, items * sizeof(float));
-    return;
-  }
-  if (!is_16_bit(dtype)) {
-    const float* const values = code_values(dtype);
-    for (std::size_t i = 0; i < items; ++i) {
-      to[i] = values[std::to_integer<unsigned>(from[i])];
-    }
-    return;
-  }
-  for (std::size_t i = 0; i < items; ++i) {
-    std::uint16_t bits = 0;
-    std::memcpy(&bits, from + i * sizeof bits, sizeof bits);
-    to[i] = dtype == DType::f16 ? half_value(bits) : bits_value(std::uint32_t{bits} << 16);
-  }
+// Exponent and mantissa moved to their places in a float and the bias mended: subnormal numbers
+// come out right, and what has the largest exponent is infinite or no number.
+float half(std::uint16_t bits) {
+  const std::uint32_t magnitude = std::uint32_t{bits & 0x7FFFU} << 13;
+  const std::uint32_t sign = std::uint32_t{bits & 0x8000U} << 16;
+  const auto scaled = as<std::uint32_t>(as<float>(magnitude) * 0x1p112F);
+  const std::uint32_t finite = (bits & 0x7C00U) == 0x7C00U ? 0x7F800000U | magnitude : scaled;
+  return as<float>(finite | sign);
 }
 
 }  // namespace
@@ -109,6 +97,50 @@ const float* code_values(DType dtype) {
   }
 }
 
+template <class To>
+void convert_values(DType dtype, const std::byte* from, std::size_t items, To* to) {
+  switch (dtype) {
+    case DType::f64:
+      for (std::size_t i = 0; i < items; ++i) {
+        to[i] = static_cast<To>(as<double>(bits_at<std::uint64_t>(from, i)));
+      }
+      return;
+    case DType::f32:
+      for (std::size_t i = 0; i < items; ++i) {
+        to[i] = as<float>(bits_at<std::uint32_t>(from, i));
+      }
+      return;
+    case DType::bf16:
+      for (std::size_t i = 0; i < items; ++i) {
+        to[i] = as<float>(std::uint32_t{bits_at<std::uint16_t>(from, i)} << 16);
+      }
+      return;
+    case DType::f16:
+      for (std::size_t i = 0; i < items; ++i) {
+        to[i] = half(bits_at<std::uint16_t>(from, i));
+      }
+      return;
+    case DType::f4: {
+      const float* const values = code_values(dtype);
+      for (std::size_t i = 0; i < items; ++i) {
+        const auto pair = std::to_integer<unsigned>(from[i]);
+        to[2 * i] = values[pair & 0x0FU];
+        to[2 * i + 1] = values[pair >> 4];
+      }
+      return;
+    }
+    default: {
+      const float* const values = code_values(dtype);
+      for (std::size_t i = 0; i < items; ++i) {
+        to[i] = values[std::to_integer<unsigned>(from[i])];
+      }
+    }
+  }
+}
+
+template void convert_values(DType, const std::byte*, std::size_t, float*);
+template void convert_values(DType, const std::byte*, std::size_t, double*);
+
 FloatReader::FloatReader(const Source& source, DType dtype, std::uint64_t offset,
                          std::uint64_t items)
     : source_(&source), dtype_(dtype), offset_(offset), items_(items) {
@@ -136,10 +168,10 @@ void FloatReader::read(std::uint64_t first, std::uint64_t items, ReadBuffer& buf
     const auto n = static_cast<std::size_t>(std::min(most, items - done));
     const std::uint64_t at = offset_ + (first + done) * item;
     if (source_->memory() != nullptr) {
-      convert(dtype_, source_->memory() + at, n, to + done);
+      convert_values(dtype_, source_->memory() + at, n, to + done);
     } else {
       source_->file()->read(buffer.data(), n * item, at);
-      convert(dtype_, buffer.data(), n, to + done);
+      convert_values(dtype_, buffer.data(), n, to + done);
     }
   }
 }

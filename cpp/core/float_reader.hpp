@@ -15,6 +15,12 @@ bool fits_float(DType dtype);
 // The values of the 256 codes of a format of eight bits, or of the 16 of F4.
 const float* code_values(DType dtype);
 
+// Values of `items` packed items, of F4 two for each. To is float, for formats that fit, or double.
+template <class To>
+void convert_values(DType dtype, const std::byte* from, std::size_t items, To* to);
+extern template void convert_values(DType, const std::byte*, std::size_t, float*);
+extern template void convert_values(DType, const std::byte*, std::size_t, double*);
+
 // A contiguous tensor of `items` numbers. The source outlives the reader.
 class FloatReader {
  public:
