@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from diagnosed import write_model
 from samples import BITS
 
 # Machines differ in speed: no test fails for being slow, and none draws differently each time.
@@ -76,3 +77,13 @@ def run_python(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def made_model(tmp_path, write_checkpoint):
+    """Write a model whose kinds have these shapes; see `diagnosed.write_model`."""
+
+    def make(shapes, *, name="made", **given):
+        return write_model(tmp_path / name, write_checkpoint, shapes, **given)
+
+    return make

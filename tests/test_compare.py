@@ -9,8 +9,6 @@ import ml_dtypes
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 import oracle
@@ -18,7 +16,6 @@ import weightgauge as wg
 from samples import FORMATS
 from weightgauge import demo
 from weightgauge.cli import main
-from weightgauge.comparison import least_difference, two_sample_ks
 
 Q = "model.layers.{}.self_attn.q_proj.weight"
 DOWN = "model.layers.{}.mlp.down_proj.weight"
@@ -373,46 +370,3 @@ def test_a_result_does_not_replace_weights(made, tmp_path):
     a = made("a", {Q.format(0): normal((8, 8))})
     result = run("compare", a, a, "-o", a / "model.safetensors", "--force")
     assert result.exit_code == 1 and "weights" in result.stderr
-
-
-# -- two samples
-
-SAMPLE = st.lists(
-    st.one_of(st.sampled_from([0.0, 1.0, -2.0, 0.5]), st.floats(-100, 100, width=16)),
-    min_size=1,
-    max_size=40,
-)
-
-
-@given(a=SAMPLE, b=SAMPLE)
-def test_the_distance_of_two_samples_is_that_of_their_steps(a, b):
-    found = two_sample_ks(
-        wg.magnitude_histogram(np.array(a, np.float16)), wg.magnitude_histogram(np.array(b))
-    )
-    places = np.abs(np.concatenate((a, b)))
-    shares = [(np.abs(side)[:, None] <= places).mean(axis=0) for side in (a, b)]
-    wanted = np.abs(shares[0] - shares[1]).max()
-    assert found == pytest.approx(wanted, abs=1e-12)
-
-
-def test_the_distance_from_nothing():
-    nothing = wg.magnitude_histogram(np.array([np.nan], np.float32))
-    assert math.isnan(two_sample_ks(nothing, wg.magnitude_histogram([1.0])))
-
-
-@given(a=SAMPLE, b=SAMPLE)
-def test_the_least_difference_is_that_of_sorted_samples(a, b):
-    found = least_difference(
-        wg.magnitude_histogram(np.array(a, np.float16)), wg.magnitude_histogram(np.array(b))
-    )
-    # As many copies of each as the other has elements: samples of one length, sorted.
-    x = np.repeat(np.sort(np.abs(a)), len(b))
-    y = np.repeat(np.sort(np.abs(b)), len(a))
-    assert found == pytest.approx(math.sqrt(np.mean((x - y) ** 2)), rel=1e-6, abs=1e-5)
-
-
-def test_no_difference_from_nothing():
-    nothing = wg.magnitude_histogram(np.array([np.nan], np.float32))
-    assert math.isnan(least_difference(nothing, wg.magnitude_histogram([1.0])))
-    zeros = wg.magnitude_histogram([0.0, 0.0])
-    assert least_difference(zeros, zeros) == 0.0
