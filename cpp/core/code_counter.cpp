@@ -6,14 +6,25 @@ namespace weightgauge {
 
 namespace {
 
-// Bytes of a stretch from which on two at a time are counted: what they save must be worth a look
-// through the table of pairs.
+// Bytes from which on two at a time are counted: what they save must be worth a look through the
+// table of pairs.
 constexpr std::size_t pairs_from = std::size_t{1} << 16;
 // Items for which the choice of a loop holds.
 constexpr std::size_t sampled_items = 32768;
 constexpr std::uint8_t negative_zero = 0x80;
 // Up to this many items a look at their range costs less than going through the whole table.
 constexpr std::size_t ranged_items = 65536;
+
+// Codes looked at together for whether any of them occurred.
+constexpr std::size_t skipped = 32;
+
+bool nothing_in(const std::uint32_t* counts) {
+  std::uint32_t any = 0;
+  for (std::size_t i = 0; i < skipped; ++i) {
+    any |= counts[i];
+  }
+  return any == 0;
+}
 
 bool is_fnuz(DType dtype) { return dtype == DType::f8_e4m3fnuz || dtype == DType::f8_e5m2fnuz; }
 
@@ -35,28 +46,35 @@ std::uint16_t pair_mask(DType dtype) {
   return static_cast<std::uint16_t>(byte_mask(dtype) * 0x0101);
 }
 
+// Codes that are left of an item, turned or not.
+constexpr std::size_t codes_under(std::uint16_t mask) {
+  return mask > 0x7FFF ? item_codes : item_codes / 2;
+}
+
 // Three digits of fraction spread weights over so many codes that their pairs need every set of the
 // first-level cache; with fewer digits they fit as they are, and turning the rows only costs time.
 bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e4m3fnuz; }
 
 }  // namespace
 
-void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
+void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n,
+                        const std::byte* const* lines) {
+  bytes_counted_ += n * item_bytes(dtype);
   if (is_16_bit(dtype)) {
     note_range(items, n, 0x7FFF);
-    count_items(items, n, 0x7FFF, kernels().count_items, kernels().count_crowded_items);
+    count_items(items, n, 0x7FFF, lines, kernels().count_items, kernels().count_crowded_items);
     return;
   }
-  if (n >= pairs_from) {
+  if (bytes_counted_ >= pairs_from) {
     // Two bytes with one store: the table of pairs says how often each of them occurred.
     const std::size_t pairs = n / 2;
     least_ = 0;
-    largest_ = item_codes - 1;
+    largest_ = codes_under(pair_mask(dtype)) - 1;
     if (has_wide_rows(dtype)) {
-      count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
+      count_items(items, pairs, pair_mask(dtype), lines, kernels().count_turned_pairs,
                   kernels().count_crowded_turned_pairs);
     } else {
-      count_items(items, pairs, pair_mask(dtype), kernels().count_items,
+      count_items(items, pairs, pair_mask(dtype), lines, kernels().count_items,
                   kernels().count_crowded_items);
     }
     pairs_used_ = true;
@@ -70,24 +88,25 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
   kernels().count_bytes(items, n, bytes_.data());
 }
 
-void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
-                              Loop crowded) {
-  items_.resize(item_codes);
+void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask,
+                              const std::byte* const* lines, Loop plain, Loop crowded) {
+  items_.resize(std::max(items_.size(), codes_under(mask)));
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
-    const std::byte* begin = items + 2 * from;
+    const std::byte* const begin = items + 2 * from;
+    const std::byte* const* const soon = lines == nullptr ? nullptr : lines + from / items_per_line;
     if (kernels().items_are_crowded(begin, size, mask)) {
       crowded_.resize(sub_tables * sub_table_stride);
       crowded_used_ = true;
-      crowded(begin, size, mask, crowded_.data());
+      crowded(begin, size, mask, soon, crowded_.data());
     } else {
-      plain(begin, size, mask, items_.data());
+      plain(begin, size, mask, soon, items_.data());
     }
   }
 }
 
 void CodeCounter::note_range(const std::byte* items, std::size_t n, std::uint16_t mask) {
-  if (n > ranged_items) {
+  if (bytes_counted_ > 2 * ranged_items) {
     least_ = 0;
     largest_ = mask;
   } else if (largest_ < mask || least_ > 1) {
@@ -117,6 +136,7 @@ Histogram CodeCounter::harvest(DType dtype) {
   Histogram result = is_16_bit(dtype) ? harvest_16_bit(dtype) : harvest_bytes(dtype);
   least_ = item_codes - 1;
   largest_ = 0;
+  bytes_counted_ = 0;
   return result;
 }
 
@@ -135,11 +155,17 @@ Histogram CodeCounter::harvest_16_bit(DType dtype) {
     found_keys_.resize(std::max(found_keys_.size(), end - first));
     found_counts_.resize(found_keys_.size());
     std::size_t found = 0;
-    for (std::size_t key = first; key < end; ++key) {
-      const std::uint32_t count = items_[key];
-      found_keys_[found] = key;
-      found_counts_[found] = count;
-      found += count != 0 ? 1 : 0;
+    for (std::size_t from = first; from < end; from += skipped) {
+      const std::size_t size = std::min(skipped, end - from);
+      if (size == skipped && nothing_in(items_.data() + from)) {
+        continue;
+      }
+      for (std::size_t key = from; key < from + size; ++key) {
+        const std::uint32_t count = items_[key];
+        found_keys_[found] = key;
+        found_counts_[found] = count;
+        found += count != 0 ? 1 : 0;
+      }
     }
     std::fill(items_.data() + first, items_.data() + end, 0U);
     const auto size = static_cast<std::ptrdiff_t>(found);

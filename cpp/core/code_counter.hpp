@@ -12,15 +12,16 @@ namespace weightgauge {
 
 class CodeCounter {
  public:
-  void count(DType dtype, const std::byte* items, std::size_t n);
+  // `lines` as for the kernels: addresses that will be read soon, or null.
+  void count(DType dtype, const std::byte* items, std::size_t n, const std::byte* const* lines);
   // Everything counted since the last harvest; the counter is empty afterwards.
   Histogram harvest(DType dtype);
 
  private:
   using Loop = decltype(Kernels::count_items);
   // With the second of the loops where neighbours often share a code.
-  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
-                   Loop crowded);
+  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask,
+                   const std::byte* const* lines, Loop plain, Loop crowded);
   void join_tables(std::size_t first, std::size_t last);
   void add_pairs(DType dtype, std::uint64_t* by_raw);
   void note_range(const std::byte* items, std::size_t n, std::uint16_t mask);
@@ -36,6 +37,7 @@ class CodeCounter {
   // What a harvest has found, before it is known how much that is.
   std::vector<std::uint64_t> found_keys_;
   std::vector<std::uint64_t> found_counts_;
+  std::uint64_t bytes_counted_ = 0;   // since the last harvest
   std::uint64_t negative_zeros_ = 0;  // FNUZ formats, pairs only: those codes are NaN
   bool crowded_used_ = false;
   bool pairs_used_ = false;

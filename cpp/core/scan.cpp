@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "core/errors.hpp"
+#include "core/interleaved.hpp"
 #include "core/slice_job.hpp"
 
 namespace weightgauge {
@@ -22,8 +23,9 @@ constexpr std::uint64_t inline_bytes = std::uint64_t{1} << 18;
 constexpr std::uint64_t group_bytes = std::uint64_t{1} << 18;
 
 struct Task {
-  SliceJob* job;
+  SliceJob* job;  // the first one, where several are read together
   std::uint64_t part;
+  const Interleaved* together = nullptr;
 };
 
 // One flat queue over the whole model: chunks of all slices in file order, joined by the parts of
@@ -33,14 +35,14 @@ class Queue {
   explicit Queue(std::size_t jobs) : unfinished_jobs_(jobs) {}
 
   // Before the threads start.
-  void append(SliceJob& job, std::uint64_t bytes) {
+  void append(SliceJob& job, std::uint64_t bytes, const Interleaved* together) {
     const std::uint64_t each = bytes / job.parts();
     for (std::uint64_t part = 0; part < job.parts(); ++part) {
       if (bytes_in_last_ == 0 || bytes_in_last_ + each > group_bytes) {
         group_ends_.push_back(tasks_.size());
         bytes_in_last_ = 0;
       }
-      tasks_.push_back({&job, part});
+      tasks_.push_back({&job, part, together});
       group_ends_.back() = tasks_.size();
       bytes_in_last_ += std::max<std::uint64_t>(each, 1);
     }
@@ -109,8 +111,8 @@ class Queue {
   std::condition_variable changed_;
 };
 
-// A worker keeps counting one slice in its own table for as long as its tasks are of that slice,
-// and hands the counts over when it turns to another.
+// A worker keeps counting one slice (or those read with it) in its own tables for as long as its
+// tasks are of that slice, and hands the counts over when it turns to another.
 class Worker {
  public:
   Worker(Queue& queue, Control& control) : queue_(queue), control_(control) {}
@@ -131,11 +133,16 @@ class Worker {
   void run(const Task& task) {
     control_.check();
     if (job_ == nullptr || task.job != job_ ||
-        workspace_.table.pending() > CountingTable::room(job_->dtype())) {
+        workspace_.table(0).pending() > CountingTable::room(job_->view().dtype)) {
       hand_over();
       job_ = task.job;
+      together_ = task.together;
     }
-    task.job->run_part(task.part, workspace_, control_);
+    if (together_ != nullptr) {
+      together_->run_part(task.part, workspace_, control_);
+    } else {
+      job_->run_part(task.part, workspace_, control_);
+    }
     ++parts_done_;
   }
 
@@ -143,25 +150,114 @@ class Worker {
     if (job_ == nullptr) {
       return;
     }
-    switch (job_->flush(parts_done_, workspace_, control_)) {
+    if (together_ == nullptr) {
+      hand_over(*job_, 0);
+    } else {
+      for (std::size_t i = 0; i < together_->jobs().size(); ++i) {
+        hand_over(*together_->jobs()[i], i);
+      }
+    }
+    job_ = nullptr;
+    together_ = nullptr;
+    parts_done_ = 0;
+  }
+
+  void hand_over(SliceJob& job, std::size_t table) {
+    switch (job.flush(parts_done_, workspace_.table(table), workspace_, control_)) {
       case SliceJob::Progress::going_on:
         break;
       case SliceJob::Progress::next_phase:
-        queue_.add_parts(*job_);
+        queue_.add_parts(job);
         break;
       case SliceJob::Progress::finished:
         queue_.finish_job();
         break;
     }
-    job_ = nullptr;
-    parts_done_ = 0;
   }
 
   Queue& queue_;
   Control& control_;
   Workspace workspace_;
   SliceJob* job_ = nullptr;
+  const Interleaved* together_ = nullptr;
   std::uint64_t parts_done_ = 0;
+};
+
+// The jobs of a scan, one for each slice, and which of them are done together.
+class Jobs {
+ public:
+  Jobs(const std::vector<std::unique_ptr<Source>>& sources, const std::vector<SliceSpec>& slices,
+       const ScanOptions& options) {
+    const std::vector<std::vector<std::size_t>> sets = interleaved_slices(slices);
+    for (const SliceSpec& slice : slices) {
+      bytes_ += bytes_of(slice.view);
+    }
+    set_of_.resize(sets.empty() ? 0 : slices.size());
+    for (std::size_t set = 0; set < sets.size(); ++set) {
+      for (const std::size_t index : sets[set]) {
+        set_of_[index] = set + 1;
+      }
+    }
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      const std::size_t set = set_at(i);
+      const std::uint64_t chunk_bytes =
+          set == 0 ? options.chunk_bytes : shared_chunk_bytes(options, sets[set - 1].size());
+      jobs_.emplace_back(*sources.at(slices[i].source), slices[i].view, options, chunk_bytes);
+    }
+    for (const std::vector<std::size_t>& set : sets) {
+      std::vector<SliceJob*> together;
+      for (const std::size_t index : set) {
+        together.push_back(&jobs_[index]);
+      }
+      interleaved_.emplace_back(std::move(together));
+    }
+  }
+
+  std::uint64_t bytes() const { return bytes_; }
+
+  // In the order of the slices, those that are read together where the first of them stands.
+  void enter_into(Queue& queue) {
+    std::vector<bool> entered(interleaved_.size());
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      const std::size_t set = set_at(i);
+      if (set == 0) {
+        queue.append(jobs_[i], bytes_of(jobs_[i].view()), nullptr);
+      } else if (!entered[set - 1]) {
+        entered[set - 1] = true;
+        const Interleaved& together = interleaved_[set - 1];
+        queue.append(*together.jobs().front(), bytes_of(jobs_[i].view()) * together.jobs().size(),
+                     &together);
+      }
+    }
+  }
+
+  std::vector<SliceResult> take_results() {
+    std::vector<SliceResult> results;
+    results.reserve(jobs_.size());
+    for (SliceJob& job : jobs_) {
+      results.push_back(job.take_result());
+    }
+    return results;
+  }
+
+ private:
+  static std::uint64_t bytes_of(const View& view) { return view.items() * item_bytes(view.dtype); }
+  // Every thread that does parts of a set harvests a table for each of its slices: parts are as
+  // large as they may be while all threads have some to do.
+  std::uint64_t shared_chunk_bytes(const ScanOptions& options, std::uint64_t slices) const {
+    constexpr std::uint64_t parts_per_thread = 16;
+    const auto threads = static_cast<std::uint64_t>(std::max(options.threads, 1));
+    const std::uint64_t fair = bytes_ / (parts_per_thread * threads);
+    const std::uint64_t chunk = options.chunk_bytes;
+    return std::min(chunk * slices, std::max(chunk, fair)) / slices;
+  }
+  // The number of the slice's set, from 1; 0 where it is read alone.
+  std::size_t set_at(std::size_t index) const { return set_of_.empty() ? 0 : set_of_[index]; }
+
+  std::deque<SliceJob> jobs_;
+  std::deque<Interleaved> interleaved_;
+  std::vector<std::size_t> set_of_;
+  std::uint64_t bytes_ = 0;
 };
 
 void verify_all(const std::vector<std::unique_ptr<Source>>& sources) {
@@ -175,16 +271,12 @@ void verify_all(const std::vector<std::unique_ptr<Source>>& sources) {
 std::vector<SliceResult> scan(const std::vector<std::unique_ptr<Source>>& sources,
                               const std::vector<SliceSpec>& slices, const ScanOptions& options,
                               Control& control, const std::function<void()>& watch) {
-  std::deque<SliceJob> jobs;
+  Jobs jobs(sources, slices, options);
   Queue queue(slices.size());
-  std::uint64_t bytes = 0;
-  for (const SliceSpec& slice : slices) {
-    const std::uint64_t slice_bytes = slice.view.items() * item_bytes(slice.view.dtype);
-    queue.append(jobs.emplace_back(*sources.at(slice.source), slice.view, options), slice_bytes);
-    bytes += slice_bytes;
-  }
+  jobs.enter_into(queue);
   const auto useful = static_cast<int>(std::min<std::size_t>(queue.groups(), 1U << 16));
-  const int threads = bytes <= inline_bytes ? 0 : std::min(std::max(options.threads, 1), useful);
+  const int threads =
+      jobs.bytes() <= inline_bytes ? 0 : std::min(std::max(options.threads, 1), useful);
   try {
     run_parallel(threads, control, [&](int) { Worker(queue, control).work(); }, watch);
   } catch (const DataChanged&) {
@@ -192,12 +284,7 @@ std::vector<SliceResult> scan(const std::vector<std::unique_ptr<Source>>& source
     throw;
   }
   verify_all(sources);
-  std::vector<SliceResult> results;
-  results.reserve(jobs.size());
-  for (SliceJob& job : jobs) {
-    results.push_back(job.take_result());
-  }
-  return results;
+  return jobs.take_results();
 }
 
 }  // namespace weightgauge

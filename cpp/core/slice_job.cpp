@@ -18,13 +18,14 @@ constexpr double quick_tolerance = 5e-13;
 
 }  // namespace
 
-SliceJob::SliceJob(const Source& source, const View& view, const ScanOptions& options)
+SliceJob::SliceJob(const Source& source, const View& view, const ScanOptions& options,
+                   std::uint64_t chunk_bytes)
     : source_(source), view_(view), options_(options), items_(view.items()), result_(view.dtype) {
   choose_method();
   if (method_ == Method::sorted) {
     chunk_items_ = std::max<std::uint64_t>(items_, 1);
   } else {
-    chunk_items_ = std::max<std::uint64_t>(options.chunk_bytes / item_bytes(view.dtype), 1);
+    chunk_items_ = std::max<std::uint64_t>(chunk_bytes / item_bytes(view.dtype), 1);
     if (view.decoding != nullptr) {  // chunks begin and end between stored items
       chunk_items_ += chunk_items_ % view.decoding->values_per_item();
     }
@@ -43,6 +44,22 @@ void SliceJob::choose_method() {
   }
 }
 
+std::pair<std::uint64_t, std::uint64_t> SliceJob::items_of(std::uint64_t part) const {
+  const std::uint64_t first = part * chunk_items_;
+  return {first, std::min(items_, first + chunk_items_)};
+}
+
+void SliceJob::count_packed(const std::byte* items, std::size_t n, CountingTable& table,
+                            const std::byte* const* lines) const {
+  table.count(method_, view_.dtype, items, n, options_.paper.get(), lines);
+}
+
+void SliceJob::note_progress(std::uint64_t items, Control& control) const {
+  if (first_pass_) {
+    control.bytes_done.fetch_add(view_.stored_bytes(items), std::memory_order_relaxed);
+  }
+}
+
 void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& control) {
   if (phase_ == Phase::batches) {
     const Batch& batch = batches_[part];
@@ -55,27 +72,23 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
     }
     return;
   }
-  const std::uint64_t first = part * chunk_items_;
-  const std::uint64_t last = std::min(items_, first + chunk_items_);
+  const auto [first, last] = items_of(part);
   if (method_ == Method::sorted) {
     counted_ = sorted_histogram(source_, view_, workspace.buffer, workspace.space, control);
   } else {
+    CountingTable& table = workspace.table(0);
     for_each_stretch(source_, view_, first, last, workspace.buffer,
-                     [&](const std::byte* items, std::size_t n) {
-                       workspace.table.count(method_, view_.dtype, items, n, options_.paper.get());
-                     });
+                     [&](const std::byte* items, std::size_t n) { count_packed(items, n, table); });
   }
-  if (first_pass_) {
-    control.bytes_done.fetch_add(view_.stored_bytes(last - first), std::memory_order_relaxed);
-  }
+  note_progress(last - first, control);
 }
 
-SliceJob::Progress SliceJob::flush(std::uint64_t done, Workspace& workspace,
+SliceJob::Progress SliceJob::flush(std::uint64_t done, CountingTable& table, Workspace& workspace,
                                    const Control& control) {
   if (phase_ == Phase::counting && method_ != Method::sorted) {
-    const std::uint64_t out_of_reach = workspace.table.out_of_reach();
-    Histogram part = workspace.table.harvest(method_, view_.dtype);
-    const PaperCounts paper = workspace.table.harvest_paper();
+    const std::uint64_t out_of_reach = table.out_of_reach();
+    Histogram part = table.harvest(method_, view_.dtype);
+    const PaperCounts paper = table.harvest_paper();
     const std::lock_guard<std::mutex> lock(mutex_);
     out_of_reach_ += out_of_reach;
     if (!counted_) {

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/batch_sums.hpp"
@@ -16,10 +18,20 @@
 namespace weightgauge {
 
 // One worker's own memory.
-struct Workspace {
+class Workspace {
+ public:
   ReadBuffer buffer;
   SortSpace space;
-  CountingTable table;
+  // One for each slice that is being counted: more than one only where slices are interleaved.
+  CountingTable& table(std::size_t index) {
+    while (tables_.size() <= index) {
+      tables_.emplace_back();
+    }
+    return tables_[index];
+  }
+
+ private:
+  std::deque<CountingTable> tables_;
 };
 
 // A job goes through up to four phases: count the slice in chunks (or sort it in one go); once more
@@ -29,20 +41,31 @@ struct Workspace {
 // of parts that any threads may do; whoever completes the last part of a phase ends it.
 class SliceJob {
  public:
-  SliceJob(const Source& source, const View& view, const ScanOptions& options);
+  SliceJob(const Source& source, const View& view, const ScanOptions& options,
+           std::uint64_t chunk_bytes);
 
+  const Source& source() const { return source_; }
+  const View& view() const { return view_; }
   std::uint64_t parts() const { return parts_; }
-  DType dtype() const { return view_.dtype; }
 
-  // Does one part. Counts stay in the workspace's table until flush().
+  // Items that a part of the counting phase covers: from the first up to the second.
+  std::pair<std::uint64_t, std::uint64_t> items_of(std::uint64_t part) const;
+
+  // Does one part. Counts stay in the workspace's first table until flush().
   void run_part(std::uint64_t part, Workspace& workspace, Control& control);
+  // The same in steps, for whoever reads several slices at once: any packed items of a part (and
+  // lines that are read next), then, once for the part, their number.
+  void count_packed(const std::byte* items, std::size_t n, CountingTable& table,
+                    const std::byte* const* lines = nullptr) const;
+  void note_progress(std::uint64_t items, Control& control) const;
   enum class Progress : std::uint8_t {
     going_on,
     next_phase,  // the counting is over and parts() new parts are ready to run
     finished,
   };
-  // Hands over what the workspace has counted in `done` parts.
-  Progress flush(std::uint64_t done, Workspace& workspace, const Control& control);
+  // Hands over what the table has counted in `done` parts.
+  Progress flush(std::uint64_t done, CountingTable& table, Workspace& workspace,
+                 const Control& control);
 
   SliceResult take_result() { return std::move(*result_); }
 

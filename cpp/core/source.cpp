@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/errors.hpp"
+#include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
 
@@ -25,44 +26,14 @@ void Source::verify() const {
   file_->verify();
 }
 
-namespace {
-
-template <std::size_t item>
-void pick(const std::byte* from, std::uint64_t stride, std::uint64_t items, std::byte* to) {
-  for (std::uint64_t i = 0; i < items; ++i) {
-    std::memcpy(to + i * item, from + i * stride, item);
+const std::byte* Source::bytes_at(std::uint64_t offset, std::uint64_t bytes,
+                                  ReadBuffer& buffer) const {
+  if (memory_ != nullptr) {
+    return memory_ + offset;
   }
+  file_->read(buffer.span(), static_cast<std::size_t>(bytes), offset);
+  return buffer.span();
 }
-
-// Items `stride` bytes apart, packed. Every other item is what interleaved matrices have.
-template <std::size_t item>
-void pick_any(const std::byte* from, std::uint64_t stride, std::uint64_t items, std::byte* to) {
-  if (stride == 2 * item) {
-    pick<item>(from, 2 * item, items, to);
-  } else {
-    pick<item>(from, stride, items, to);
-  }
-}
-
-void pick(const std::byte* from, std::uint64_t stride, std::uint64_t items, std::size_t item,
-          std::byte* to) {
-  if (stride == item) {
-    std::memcpy(to, from, static_cast<std::size_t>(items) * item);
-    return;
-  }
-  switch (item) {
-    case 1:
-      return pick_any<1>(from, stride, items, to);
-    case 2:
-      return pick_any<2>(from, stride, items, to);
-    case 4:
-      return pick_any<4>(from, stride, items, to);
-    default:
-      return pick_any<8>(from, stride, items, to);
-  }
-}
-
-}  // namespace
 
 namespace detail {
 
@@ -70,7 +41,7 @@ void gather(const Source& source, const Run& run, std::uint64_t from, std::uint6
             std::size_t item, ReadBuffer& buffer, std::byte* to) {
   const std::uint64_t offset = run.offset + from * run.stride;
   if (source.memory() != nullptr) {
-    pick(source.memory() + offset, run.stride, items, item, to);
+    kernels().pack(source.memory() + offset, run.stride, items, item, to);
     return;
   }
   if (run.stride == item) {
@@ -84,7 +55,7 @@ void gather(const Source& source, const Run& run, std::uint64_t from, std::uint6
     std::byte* const span = buffer.span();
     source.file()->read(span, static_cast<std::size_t>((n - 1) * run.stride) + item,
                         offset + i * run.stride);
-    pick(span, run.stride, n, item, to + i * item);
+    kernels().pack(span, run.stride, n, item, to + i * item);
   }
 }
 

@@ -15,25 +15,6 @@ namespace weightgauge {
 
 enum class Io : std::uint8_t { mmap, pread };
 
-class Source {
- public:
-  // Memory that outlives the source.
-  explicit Source(const std::byte* memory) : memory_(memory) {}
-  // A file whose header was read when it had that identity. A mapping that the system refuses
-  // (address-space limit) falls back to reads.
-  Source(const std::string& path, const FileIdentity& expected, Io io);
-
-  // Throws FileChanged where the bytes read may not be the file's.
-  void verify() const;
-  const std::byte* memory() const { return memory_; }
-  const OpenFile* file() const { return file_.get(); }
-
- private:
-  std::unique_ptr<OpenFile> file_;
-  std::unique_ptr<MappedFile> mapping_;
-  const std::byte* memory_ = nullptr;
-};
-
 // Per thread: bytes read or gathered, aligned for any element.
 class ReadBuffer {
  public:
@@ -67,6 +48,27 @@ class ReadBuffer {
   std::vector<std::byte> span_;
   std::vector<std::uint64_t> storage_;
   DecodingSpace decoding_space_;
+};
+
+class Source {
+ public:
+  // Memory that outlives the source.
+  explicit Source(const std::byte* memory) : memory_(memory) {}
+  // A file whose header was read when it had that identity. A mapping that the system refuses
+  // (address-space limit) falls back to reads.
+  Source(const std::string& path, const FileIdentity& expected, Io io);
+
+  // Throws FileChanged where the bytes read may not be the file's.
+  void verify() const;
+  const std::byte* memory() const { return memory_; }
+  const OpenFile* file() const { return file_.get(); }
+  // Where those bytes lie: in place, or read into the buffer's span, which must have room for them.
+  const std::byte* bytes_at(std::uint64_t offset, std::uint64_t bytes, ReadBuffer& buffer) const;
+
+ private:
+  std::unique_ptr<OpenFile> file_;
+  std::unique_ptr<MappedFile> mapping_;
+  const std::byte* memory_ = nullptr;
 };
 
 namespace detail {

@@ -16,6 +16,8 @@ constexpr std::size_t sub_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 128;
 
+constexpr std::size_t items_per_line = 32;
+
 // A vector of keys is stored whole, whatever part of it was wanted.
 constexpr std::size_t gather_slack = 16;
 
@@ -35,18 +37,20 @@ struct Kernels {
   const char* level;
 
   // 16-bit items: ++counts[item & mask]. One table, one store an item. `counts` has item_codes
-  // cells, none of which may reach 2^32.
+  // cells, none of which may reach 2^32. While they are counted, memory that will be read soon is
+  // fetched into the cache: from `lines`, an address for every items_per_line items, or, where
+  // that is null, from what follows on the items.
   void (*count_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                      std::uint32_t* counts);
+                      const std::byte* const* lines, std::uint32_t* counts);
   // The same into sub_tables tables in turn. Where neighbours often share a code, an increment
   // would wait for the one before it.
   void (*count_crowded_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                              std::uint32_t* tables);
+                              const std::byte* const* lines, std::uint32_t* tables);
   // Both with ++counts[turned_cell(item & mask)].
   void (*count_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                             std::uint32_t* counts);
+                             const std::byte* const* lines, std::uint32_t* counts);
   void (*count_crowded_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                                     std::uint32_t* tables);
+                                     const std::byte* const* lines, std::uint32_t* tables);
   // Whether neighbours often share a code, by a sample.
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
@@ -65,6 +69,10 @@ struct Kernels {
                             std::uint32_t width, std::uint32_t* to);
   std::size_t (*gather_f64)(const std::byte* items, std::size_t n, std::uint64_t first,
                             std::uint64_t width, std::uint64_t* to);
+
+  // Items `stride` bytes apart, side by side.
+  void (*pack)(const std::byte* from, std::uint64_t stride, std::size_t n, std::size_t item,
+               std::byte* to);
 };
 
 // What runs on this processor, from the plainest to the widest.

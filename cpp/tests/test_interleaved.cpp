@@ -1,0 +1,185 @@
+#include <doctest/doctest.h>
+
+#include "core/interleaved.hpp"
+#include "core/kernels/kernels.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// `slices` matrices side by side in rows of `row` bytes, each `width` items wide, `stride` bytes
+// from item to item and `apart` bytes from matrix to matrix.
+struct Layout {
+  const char* name;
+  DType dtype;
+  std::uint64_t rows;
+  std::int64_t row;
+  std::uint64_t width;
+  std::int64_t stride;
+  std::uint64_t slices;
+  std::uint64_t apart;
+};
+
+constexpr std::uint64_t start = 6;  // of the first slice: no alignment
+
+constexpr Layout layouts[] = {
+    {"heads of 64 columns", DType::bf16, 300, 24 * 128, 64, 2, 24, 128},
+    {"heads of 37 columns and a gap", DType::f16, 301, 5 * 74 + 6, 37, 2, 5, 74},
+    {"every other item", DType::bf16, 1, 1, 90'001, 4, 2, 2},
+    {"every third item of rows", DType::f16, 77, 3 * 2 * 501, 501, 6, 3, 2},
+    {"columns of bytes", DType::f8_e4m3, 500, 4 * 400, 400, 1, 4, 400},
+    {"every other byte", DType::f8_e5m2fnuz, 1, 1, 200'003, 2, 2, 1},
+    {"pairs of columns of F32", DType::f32, 400, 2 * 4 * 500, 500, 4, 2, 2000},
+};
+
+std::vector<SliceSpec> slices_of(const Layout& layout) {
+  std::vector<SliceSpec> slices;
+  for (std::uint64_t i = 0; i < layout.slices; ++i) {
+    slices.push_back(
+        {0, normalised_view(layout.dtype, static_cast<std::int64_t>(start + i * layout.apart),
+                            {{layout.rows, layout.row}, {layout.width, layout.stride}})});
+  }
+  return slices;
+}
+
+std::size_t size_of(const Layout& layout) {
+  return static_cast<std::size_t>(start +
+                                  (layout.rows - 1) * static_cast<std::uint64_t>(layout.row) +
+                                  (layout.width - 1) * static_cast<std::uint64_t>(layout.stride) +
+                                  (layout.slices - 1) * layout.apart + item_bytes(layout.dtype));
+}
+
+std::vector<std::byte> items_of(const Layout& layout, std::uint64_t slice,
+                                const std::vector<std::byte>& memory) {
+  std::vector<std::byte> items;
+  for (std::uint64_t row = 0; row < layout.rows; ++row) {
+    for (std::uint64_t column = 0; column < layout.width; ++column) {
+      const auto at = memory.begin() + static_cast<std::ptrdiff_t>(start + slice * layout.apart) +
+                      static_cast<std::ptrdiff_t>(row) * layout.row +
+                      static_cast<std::ptrdiff_t>(column) * layout.stride;
+      items.insert(items.end(), at, at + static_cast<std::ptrdiff_t>(item_bytes(layout.dtype)));
+    }
+  }
+  return items;
+}
+
+ScanOptions keeping(int threads, std::size_t chunk_bytes) {
+  ScanOptions options;
+  options.keep_histogram = true;
+  options.threads = threads;
+  options.chunk_bytes = chunk_bytes;
+  return options;
+}
+
+using Sources = std::vector<std::unique_ptr<Source>>;
+
+// The slices one at a time, from memory in which each lies by itself.
+std::uint64_t expected_hash(const Layout& layout, const std::vector<std::byte>& memory) {
+  std::vector<SliceResult> results;
+  for (std::uint64_t i = 0; i < layout.slices; ++i) {
+    results.push_back(
+        testing::scan_bytes(layout.dtype, items_of(layout, i, memory), keeping(1, 1 << 20)));
+  }
+  return testing::hash_of(results);
+}
+
+std::uint64_t hash_together(const Layout& layout, const Sources& sources, int threads,
+                            std::size_t chunk_bytes) {
+  Control control;
+  const std::vector<SliceSpec> slices = slices_of(layout);
+  const std::uint64_t hash = testing::hash_of(
+      scan(sources, slices, keeping(threads, chunk_bytes), control, testing::no_watch));
+  CHECK(control.bytes_done ==
+        layout.slices * layout.rows * layout.width * item_bytes(layout.dtype));
+  return hash;
+}
+
+}  // namespace
+
+TEST_SUITE("interleaved") {
+  TEST_CASE("count as they do one by one, for all threads, chunks and instruction sets") {
+    for (const Layout& layout : layouts) {
+      CAPTURE(layout.name);
+      const std::vector<std::byte> memory = testing::random_bytes(size_of(layout), 31);
+      Sources sources;
+      sources.push_back(std::make_unique<Source>(memory.data()));
+      const std::uint64_t expected = expected_hash(layout, memory);
+      for (const Kernels* const level : available_kernels()) {
+        CAPTURE(level->level);
+        use_kernels(level->level);
+        for (const int threads : {1, 2, 7}) {
+          for (const std::size_t chunk_bytes : {std::size_t{1} << 20, std::size_t{3'001}}) {
+            CHECK(hash_together(layout, sources, threads, chunk_bytes) == expected);
+          }
+        }
+      }
+      use_kernels("auto");
+    }
+  }
+
+  TEST_CASE("count the same where most neighbours are equal") {
+    const Layout& layout = layouts[0];
+    std::vector<std::byte> memory = testing::random_bytes(size_of(layout), 32);
+    std::fill(memory.begin(), memory.begin() + static_cast<std::ptrdiff_t>(memory.size() / 2),
+              std::byte{0});
+    Sources sources;
+    sources.push_back(std::make_unique<Source>(memory.data()));
+    CHECK(hash_together(layout, sources, 2, 1 << 20) == expected_hash(layout, memory));
+  }
+
+  TEST_CASE("count the same from a file, mapped or read") {
+    for (const Layout& layout : layouts) {
+      CAPTURE(layout.name);
+      const std::vector<std::byte> memory = testing::random_bytes(size_of(layout), 33);
+      const testing::TemporaryFile file(memory);
+      const std::uint64_t expected = expected_hash(layout, memory);
+      for (const Io io : {Io::mmap, Io::pread}) {
+        Sources sources;
+        sources.push_back(std::make_unique<Source>(file.path(), file.identity(), io));
+        CHECK(hash_together(layout, sources, 2, 1 << 16) == expected);
+      }
+    }
+  }
+
+  TEST_CASE("are those that share rows or cache lines") {
+    for (const Layout& layout : layouts) {
+      CAPTURE(layout.name);
+      std::vector<std::size_t> together;
+      for (const std::vector<std::size_t>& set : interleaved_slices(slices_of(layout))) {
+        CHECK(set.size() <= Interleaved::most_slices);
+        together.insert(together.end(), set.begin(), set.end());
+      }
+      CHECK(together.size() == (is_wide(layout.dtype) ? 0 : layout.slices));
+    }
+    // One after the other: nothing is between them.
+    const View first = contiguous_view(DType::bf16, 0, 5000);
+    const View second = contiguous_view(DType::bf16, 10'000, 5000);
+    CHECK(interleaved_slices({{0, first}, {0, second}}).empty());
+    // In the same place of two files.
+    const View columns = normalised_view(DType::bf16, 0, {{100, 800}, {200, 2}});
+    CHECK(interleaved_slices({{0, columns}, {1, columns}}).empty());
+    // Of other widths.
+    const View others = normalised_view(DType::bf16, 400, {{100, 800}, {100, 2}});
+    CHECK(interleaved_slices({{0, columns}, {0, others}}).empty());
+    // In rows as long as a stretch that needs no packing.
+    const View long_rows = normalised_view(DType::bf16, 0, {{10, 8192}, {2048, 2}});
+    const View long_too = normalised_view(DType::bf16, 4096, {{10, 8192}, {2048, 2}});
+    CHECK(interleaved_slices({{0, long_rows}, {0, long_too}}).empty());
+  }
+
+  TEST_CASE("are listed by their offsets, whatever their order") {
+    const auto column = [](std::int64_t offset) {
+      return normalised_view(DType::bf16, offset, {{100, 600}, {100, 2}});
+    };
+    const std::vector<SliceSpec> slices = {{0, column(400)},
+                                           {0, contiguous_view(DType::bf16, 0, 9)},
+                                           {0, column(0)},
+                                           {0, column(200)}};
+    const std::vector<std::vector<std::size_t>> sets = interleaved_slices(slices);
+    REQUIRE(sets.size() == 1);
+    CHECK(sets[0] == std::vector<std::size_t>{2, 3, 0});
+  }
+}
+
+}  // namespace weightgauge
