@@ -134,7 +134,7 @@ std::vector<double> quantiles(const Histogram& histogram,
 Fit fit(const Histogram& histogram, const std::string& trim, const PaperBins* paper) {
   const Trim window = trim_from_name(trim);
   const py::gil_scoped_release release;
-  return fit_with_protocol(histogram, window,
+  return fit_with_protocol(histogram, histogram.n(), window,
                            paper == nullptr ? PaperCounts() : paper_counts(histogram, *paper));
 }
 

@@ -15,17 +15,6 @@ constexpr std::uint8_t negative_zero = 0x80;
 // Up to this many items a look at their range costs less than going through the whole table.
 constexpr std::size_t ranged_items = 65536;
 
-// Codes looked at together for whether any of them occurred.
-constexpr std::size_t skipped = 32;
-
-bool nothing_in(const std::uint32_t* counts) {
-  std::uint32_t any = 0;
-  for (std::size_t i = 0; i < skipped; ++i) {
-    any |= counts[i];
-  }
-  return any == 0;
-}
-
 bool is_fnuz(DType dtype) { return dtype == DType::f8_e4m3fnuz || dtype == DType::f8_e5m2fnuz; }
 
 // The bits of a byte that tell magnitudes apart.
@@ -151,22 +140,10 @@ Histogram CodeCounter::harvest_16_bit(DType dtype) {
   const std::size_t first = std::max<std::size_t>(least_, 1);
   const std::size_t end = std::min(largest_ + 1, limit);
   if (first < end) {
-    // Written always, kept only where there is something: no branch to mispredict.
-    found_keys_.resize(std::max(found_keys_.size(), end - first));
+    found_keys_.resize(std::max(found_keys_.size(), end - first + gather_slack));
     found_counts_.resize(found_keys_.size());
-    std::size_t found = 0;
-    for (std::size_t from = first; from < end; from += skipped) {
-      const std::size_t size = std::min(skipped, end - from);
-      if (size == skipped && nothing_in(items_.data() + from)) {
-        continue;
-      }
-      for (std::size_t key = from; key < from + size; ++key) {
-        const std::uint32_t count = items_[key];
-        found_keys_[found] = key;
-        found_counts_[found] = count;
-        found += count != 0 ? 1 : 0;
-      }
-    }
+    const std::size_t found = kernels().entries.take_counts(
+        items_.data(), first, end, found_keys_.data(), found_counts_.data());
     std::fill(items_.data() + first, items_.data() + end, 0U);
     const auto size = static_cast<std::ptrdiff_t>(found);
     result.keys.assign(found_keys_.begin(), found_keys_.begin() + size);

@@ -130,6 +130,20 @@ void HazenSums::tabulate() {
   head_.swap(table);
 }
 
+void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums) const {
+  sums[0] = cumulative(window_.begin);
+  if (head_.size() > n_) {
+    const double* const tabulated = head_.data();
+    for (std::size_t i = 0; i < n; ++i) {
+      sums[i + 1] = tabulated[std::min(ranks[i], window_.end)];
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    sums[i + 1] = cumulative(std::min(ranks[i], window_.end));
+  }
+}
+
 double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, n_)); }
 
 HazenSums::Boundary HazenSums::boundary(std::uint64_t rank) const {

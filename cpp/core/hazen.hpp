@@ -1,6 +1,7 @@
 // Sums of the Weibull ordinate y_i = ln(-ln(1 - p_i)) over runs of ranks, p_i = (i - 1/2)/n.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -25,6 +26,9 @@ class HazenSums {
   double cumulative(std::uint64_t rank) const {
     return rank < head_.size() ? head_[rank] : beyond_head(rank);
   }
+  // The same before the window's first rank and after each of n ascending ones, none of which
+  // counts as beyond the window's last: n + 1 numbers.
+  void cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums) const;
   // y at one rank (1-based)
   double y(std::uint64_t rank) const;
   // Both sides of a rank at once: the cumulative sum, and y, y' and y'' at p = rank/n (kept inside

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "core/kernels/kernels.hpp"
 #include "core/log_magnitude.hpp"
 
 namespace weightgauge {
@@ -68,12 +69,8 @@ double exact_squares(const Histogram& histogram, int exponent) {
   for (std::size_t from = 0; from < histogram.size(); from += block) {
     const std::size_t size = std::min(block, histogram.size() - from);
     magnitude_values(histogram.dtype, histogram.keys.data() + from, size, values);
-    const std::uint64_t* const counts = histogram.counts.data() + from;
-#pragma omp simd reduction(+ : sum)
-    for (std::size_t i = 0; i < size; ++i) {
-      const double value = values[i] * half * other_half;
-      sum += to_double(counts[i]) * (value * value);
-    }
+    sum += kernels().entries.sum_squares(values, histogram.counts.data() + from, size, half,
+                                         other_half);
   }
   return sum;
 }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/kernels/kernels.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -30,9 +32,7 @@ void widen(const std::uint64_t* keys, std::size_t n, double* values) {
   constexpr std::uint64_t rebias = (f64_exponent_bias - Bias) << f64_mantissa_bits;
   constexpr std::uint64_t smallest = (f64_exponent_bias + 1 - Bias - MantissaBits)
                                      << f64_mantissa_bits;
-  for (std::size_t i = 0; i < n; ++i) {
-    values[i] = from_bits((keys[i] << (f64_mantissa_bits - MantissaBits)) + rebias);
-  }
+  kernels().entries.widen_keys(keys, n, f64_mantissa_bits - MantissaBits, rebias, values);
   for (std::size_t i = 0; i < n && keys[i] >> MantissaBits == 0; ++i) {  // they come first
     values[i] = static_cast<double>(keys[i]) * from_bits(smallest);
   }
@@ -107,7 +107,6 @@ void magnitude_values(DType dtype, const std::uint64_t* keys, std::size_t n, dou
 }
 
 void log_ratios(DType dtype, const double* values, std::size_t n, double unit, double* x) {
-  constexpr double ln2 = 0.693147180559945309417232121458;
   if (subnormal(unit)) {
     close_log_ratios(values, n, unit, x);
     return;
@@ -115,9 +114,7 @@ void log_ratios(DType dtype, const double* values, std::size_t n, double unit, d
   const LogTable& table = log_table();
   const double exponent = exponent_of(unit);
   const double log_unit = table.log[lead_of(unit)] + log1p_small(rest_of(table, unit));
-  for (std::size_t i = 0; i < n; ++i) {
-    x[i] = (exponent_of(values[i]) - exponent) * ln2 + (table.log[lead_of(values[i])] - log_unit);
-  }
+  kernels().entries.short_logs(values, n, table.log.data(), exponent, log_unit, x);
   if (!is_wide(dtype)) {
     return;
   }

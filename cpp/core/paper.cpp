@@ -116,11 +116,11 @@ Fit fit_paper(const PaperCounts& counts, Trim trim) {
   return fit;
 }
 
-Fit fit_with_protocol(const Histogram& histogram, Trim trim, const PaperCounts& paper) {
+Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
+                      const PaperCounts& paper) {
   if (paper.empty()) {
-    return fit_histogram(histogram, trim);
+    return fit_histogram(histogram, n, trim);
   }
-  const std::uint64_t n = histogram.n();
   Fit fit;
   fit.status = fittable(histogram, n, 0);
   if (fit.status != FitStatus::ok) {

@@ -46,7 +46,8 @@ Fit fit_paper(const PaperCounts& counts, Trim trim);
 
 // The whole fit from a histogram, by the published protocol where there are counts for it, else by
 // order statistics. KS and standard errors are those of the magnitudes counted, whatever the
-// protocol: the published KS compares an upper edge with a bin's centre.
-Fit fit_with_protocol(const Histogram& histogram, Trim trim, const PaperCounts& paper);
+// protocol: the published KS compares an upper edge with a bin's centre. `n` is histogram.n().
+Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
+                      const PaperCounts& paper);
 
 }  // namespace weightgauge

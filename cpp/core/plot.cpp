@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/kernels/kernels.hpp"
 #include "core/log_magnitude.hpp"
 
 namespace weightgauge {
@@ -32,27 +33,9 @@ Reach reach_of(const std::vector<std::uint64_t>& ranks, const HazenSums& sums) {
 }
 
 void sum_moments(double mean_y, Plot& plot) {
-  const std::size_t n = plot.x.size();
-  const double* const x = plot.x.data();
-  const double* const y = plot.y.data();
-  const double* const weight = plot.weight.data();
-  double total = 0;
-  double sum = 0;
-#pragma omp simd reduction(+ : total, sum)
-  for (std::size_t i = 0; i < n; ++i) {
-    total += weight[i];
-    sum += weight[i] * x[i];
-  }
-  const double mean_x = sum / total;
-  double xx = 0;
-  double xy = 0;
-#pragma omp simd reduction(+ : xx, xy)
-  for (std::size_t i = 0; i < n; ++i) {
-    const double off = x[i] - mean_x;
-    xx += weight[i] * off * off;
-    xy += weight[i] * off * (y[i] - mean_y);
-  }
-  plot.moments = {total, mean_x, mean_y, xx, xy};
+  const LineSums sums = kernels().entries.sum_line(plot.weight.data(), plot.x.data(), plot.y.data(),
+                                                   plot.x.size(), mean_y);
+  plot.moments = {sums.weight, sums.mean_x, mean_y, sums.xx, sums.xy};
 }
 
 // The window's first and last point are parts of their entries, as the case may be.
@@ -82,18 +65,9 @@ void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
   set_weights(histogram, reach, window, ranks, plot);
   const std::size_t size = plot.weight.size();
   plot.y.resize(size);
-  double* const y = plot.y.data();
-  const double* const weight = plot.weight.data();
-  const std::uint64_t* const ends = ranks.data() + reach.first;
-  double before = sums.cumulative(window.begin);
-  for (std::size_t j = 0; j < size; ++j) {
-    const double after = sums.cumulative(std::min(ends[j], window.end));
-    y[j] = after - before;
-    before = after;
-  }
-  for (std::size_t j = 0; j < size; ++j) {
-    y[j] /= weight[j];
-  }
+  plot.sums.resize(size + 1);
+  sums.cumulative_after(ranks.data() + reach.first, size, plot.sums.data());
+  kernels().entries.divide_differences(plot.sums.data(), plot.weight.data(), size, plot.y.data());
   const double unit = values[reach.middle];
   plot.unit = scaled(unit);
   plot.entries.x.resize(entries);

@@ -35,6 +35,8 @@ struct Plot {
 
   Moments moments;
 
+  // Of an exact histogram: cumulative sums of y at the points' ends, and before the first.
+  std::vector<double> sums;
   // Of every entry, inside the window or not: X (of exact histograms only) and ranks.
   EntryPlaces entries;
 

@@ -140,7 +140,7 @@ SliceJob::Progress SliceJob::end_counting() {
       start_batches();
       return Progress::next_phase;
     }
-    result_->fit = fit_with_protocol(*counted_, options_.trim, paper_);
+    result_->fit = fit_with_protocol(*counted_, result_->n, options_.trim, paper_);
     result_->exact = !wide;
     const Fit& fit = result_->fit;
     const bool good_enough = fit.status == FitStatus::ok && fit.error_bound <= fit_tolerance &&

@@ -41,31 +41,42 @@ constexpr double table_step = (table_high - table_low) / table_intervals;
 
 YPoint direct_point(double p) { return {weibull_y_integral(p), weibull_y(p), weibull_y_slope(p)}; }
 
-using Table = std::array<YPoint, table_intervals + 1>;
+// Over one interval, t in [0, 1]: the quintic that has value, first and second derivative of G at
+// both ends.
+struct Quintic {
+  std::array<double, 6> c;  // of t^0 .. t^5
 
-Table make_table() {
-  Table table{};
-  for (int i = 0; i <= table_intervals; ++i) {
-    table[static_cast<std::size_t>(i)] = direct_point(table_low + i * table_step);
+  YPoint at(double t) const {
+    constexpr double per_step = 1 / table_step;
+    const double value = c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5]))));
+    const double first = c[1] + t * (2 * c[2] + t * (3 * c[3] + t * (4 * c[4] + t * 5 * c[5])));
+    const double second = 2 * c[2] + t * (6 * c[3] + t * (12 * c[4] + t * 20 * c[5]));
+    return {value, first * per_step, second * (per_step * per_step)};
   }
-  return table;
-}
+};
 
-// Quintic through value, first and second derivative of G at both ends of an interval.
-YPoint interpolate(const YPoint& left, const YPoint& right, double t) {
+Quintic quintic_between(const YPoint& left, const YPoint& right) {
   const double h = table_step;
   const double rise = right.integral - left.integral;
   const double d0 = h * left.y;
   const double d1 = h * right.y;
   const double s0 = 0.5 * h * h * left.slope;
   const double s1 = 0.5 * h * h * right.slope;
-  const double c3 = 10 * rise - 6 * d0 - 4 * d1 - 3 * s0 + s1;
-  const double c4 = -15 * rise + 8 * d0 + 7 * d1 + 3 * s0 - 2 * s1;
-  const double c5 = 6 * rise - 3 * (d0 + d1) - s0 + s1;
-  const double value = left.integral + t * (d0 + t * (s0 + t * (c3 + t * (c4 + t * c5))));
-  const double first = d0 + t * (2 * s0 + t * (3 * c3 + t * (4 * c4 + t * 5 * c5)));
-  const double second = 2 * s0 + t * (6 * c3 + t * (12 * c4 + t * 20 * c5));
-  return {value, first / h, second / (h * h)};
+  return {{left.integral, d0, s0, 10 * rise - 6 * d0 - 4 * d1 - 3 * s0 + s1,
+           -15 * rise + 8 * d0 + 7 * d1 + 3 * s0 - 2 * s1, 6 * rise - 3 * (d0 + d1) - s0 + s1}};
+}
+
+using Table = std::array<Quintic, table_intervals>;
+
+Table make_table() {
+  Table table{};
+  YPoint left = direct_point(table_low);
+  for (int i = 0; i < table_intervals; ++i) {
+    const YPoint right = direct_point(table_low + (i + 1) * table_step);
+    table[static_cast<std::size_t>(i)] = quintic_between(left, right);
+    left = right;
+  }
+  return table;
 }
 
 constexpr int gauss_points = 16;
@@ -126,12 +137,12 @@ YPoint weibull_y_point(double p) {
   if (!(p >= table_low && p < table_high)) {
     return direct_point(p);
   }
-  const double position = (p - table_low) / table_step;
-  auto index = static_cast<std::size_t>(position);
+  constexpr double per_step = 1 / table_step;
+  auto index = static_cast<int>((p - table_low) * per_step);
   index = index < table_intervals ? index : table_intervals - 1;
   // The offset is taken from the node itself: p - node is exact, position - index is not.
-  const double t = (p - (table_low + static_cast<double>(index) * table_step)) / table_step;
-  return interpolate(table[index], table[index + 1], t);
+  const double t = (p - (table_low + index * table_step)) * per_step;
+  return table[static_cast<std::size_t>(index)].at(t);
 }
 
 double weibull_y_square_integral(double p_low, double p_high) {

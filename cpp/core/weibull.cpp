@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/kernels/kernels.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -110,8 +112,7 @@ Fit fit_of_moments(const Plot& plot, const HazenSums& sums) {
   return fit;
 }
 
-Fit fit_histogram(const Histogram& histogram, Trim trim) {
-  const std::uint64_t n = histogram.n();
+Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim) {
   Fit fit;
   fit.status = fittable(histogram, n, least_order_n);
   if (fit.status != FitStatus::ok) {
@@ -142,39 +143,25 @@ void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit) {
   const Moments& moments = plot.moments;
   const double share = moments.weight / n;            // m: the window's share of the elements
   const double spread = moments.xx / moments.weight;  // S_xx
-  const double each = 1 / (share * spread);
-  const double per_step = 1 / share;
-  const double per_slope = moments.mean_y / (fit.k * fit.k);
   // From the top of the window down: G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window
   // G is 0, below it G keeps its last value.
-  double next_x = plot.next_x;
-  double g_k = 0;
-  double g_lambda = 0;
-  double sum_k = 0, sum_lambda = 0, square_k = 0, square_lambda = 0;
-  const auto count_in = [&](double count) {
-    sum_k += count * g_k;
-    sum_lambda += count * g_lambda;
-    square_k += count * g_k * g_k;
-    square_lambda += count * g_lambda * g_lambda;
-  };
-  const double* const x = plot.x.data();
-  const double* const y = plot.y.data();
-  const double* const count = plot.count.data();
-  for (std::size_t j = plot.x.size(); j-- > 0;) {
-    const double step = next_x - x[j];
-    next_x = x[j];
-    const double slope = ((y[j] - moments.mean_y) - 2 * fit.k * (x[j] - moments.mean_x)) * each;
-    g_k += slope * step;
-    g_lambda += (per_step + per_slope * slope) * step;
-    count_in(count[j]);
-  }
-  count_in(plot.below);
+  thread_local std::vector<double> memory;
+  memory.resize(std::max(memory.size(), 2 * plot.x.size()));
+  InfluenceSums sums = kernels().entries.sum_influences(
+      {plot.x.data(), plot.y.data(), plot.count.data(), plot.x.size(), plot.next_x, fit.k,
+       moments.mean_x, moments.mean_y, 1 / (share * spread), 1 / share,
+       moments.mean_y / (fit.k * fit.k)},
+      memory.data());
+  sums.sum_k += plot.below * sums.g_k;
+  sums.sum_lambda += plot.below * sums.g_lambda;
+  sums.square_k += plot.below * sums.g_k * sums.g_k;
+  sums.square_lambda += plot.below * sums.g_lambda * sums.g_lambda;
   const auto error = [n](double sum, double square) {
     const double mean = sum / n;
     return std::sqrt(std::max(0.0, square / n - mean * mean) / n);
   };
-  fit.k_se = error(sum_k, square_k);
-  fit.ln_lambda_se = error(sum_lambda, square_lambda);
+  fit.k_se = error(sums.sum_k, sums.square_k);
+  fit.ln_lambda_se = error(sums.sum_lambda, sums.square_lambda);
 }
 
 }  // namespace weightgauge

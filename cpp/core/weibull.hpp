@@ -38,8 +38,8 @@ struct Fit {
 // are left NaN.
 Fit fit_of_moments(const Plot& plot, const HazenSums& sums);
 
-// The whole fit from a histogram, KS and standard errors included.
-Fit fit_histogram(const Histogram& histogram, Trim trim);
+// The whole fit from a histogram, KS and standard errors included. `n` is histogram.n().
+Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim);
 
 // This thread's plot, for its memory.
 Plot& kept_plot();

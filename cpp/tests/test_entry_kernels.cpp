@@ -1,0 +1,198 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/kernels/kernels.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// Below, at and above the number of lanes, and many.
+constexpr std::size_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 999, 4096};
+
+std::vector<double> normals(std::size_t n, std::uint64_t seed) {
+  return testing::normal_doubles(n, seed);
+}
+
+std::vector<std::uint64_t> counts_of(std::size_t n, std::uint64_t seed) {
+  testing::Random random(seed);
+  std::vector<std::uint64_t> counts(n);
+  for (std::uint64_t& count : counts) {
+    count = 1 + random.next() % 100'000;
+  }
+  return counts;
+}
+
+std::vector<double> as_doubles(const std::vector<std::uint64_t>& counts) {
+  return std::vector<double>(counts.begin(), counts.end());
+}
+
+// Calls check(level's loops, whether these are the plainest ones).
+template <class Check>
+void for_each_level(Check&& check) {
+  for (const Kernels* const level : available_kernels()) {
+    CAPTURE(level->level);
+    check(level->entries);
+  }
+}
+
+const EntryKernels& plainest() { return available_kernels().front()->entries; }
+
+bool same(double a, double b) { return a == b; }
+bool close(double a, long double b, long double scale) {
+  return std::fabs(static_cast<long double>(a) - b) <= 1e-14L * scale;
+}
+
+}  // namespace
+
+TEST_SUITE("entry_kernels") {
+  TEST_CASE("codes that occurred are found, in order") {
+    testing::Random random(1);
+    for (const std::size_t size : {1U, 5U, 8U, 40U, 1000U, 32768U}) {
+      for (const std::uint64_t rarity : {1U, 2U, 50U, 100'000U}) {
+        std::vector<std::uint32_t> counts(size);
+        for (std::uint32_t& count : counts) {
+          count = random.next() % rarity == 0 ? static_cast<std::uint32_t>(random.next()) : 0;
+        }
+        const std::size_t first = size / 3;
+        std::vector<std::uint64_t> expected_codes, expected_counts;
+        for (std::size_t code = first; code < size; ++code) {
+          if (counts[code] != 0) {
+            expected_codes.push_back(code);
+            expected_counts.push_back(counts[code]);
+          }
+        }
+        for_each_level([&](const EntryKernels& loops) {
+          std::vector<std::uint64_t> codes(size - first + gather_slack);
+          std::vector<std::uint64_t> found(codes.size());
+          const std::size_t n =
+              loops.take_counts(counts.data(), first, size, codes.data(), found.data());
+          codes.resize(n);
+          found.resize(n);
+          CHECK(codes == expected_codes);
+          CHECK(found == expected_counts);
+        });
+      }
+    }
+  }
+
+  TEST_CASE("squares add up") {
+    for (const std::size_t n : sizes) {
+      const std::vector<double> values = normals(n, 2);
+      const std::vector<std::uint64_t> counts = counts_of(n, 3);
+      long double expected = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        const long double value = static_cast<long double>(values[i]) * 0.25L * 8;
+        expected += static_cast<long double>(counts[i]) * value * value;
+      }
+      for_each_level([&](const EntryKernels& loops) {
+        const double sum = loops.sum_squares(values.data(), counts.data(), n, 0.25, 8);
+        CHECK(close(sum, expected, expected));
+        CHECK(same(sum, plainest().sum_squares(values.data(), counts.data(), n, 0.25, 8)));
+      });
+    }
+  }
+
+  TEST_CASE("the line's sums are those of the definition") {
+    for (const std::size_t n : sizes) {
+      const std::vector<double> weight = as_doubles(counts_of(n, 4));
+      const std::vector<double> x = normals(n, 5);
+      const std::vector<double> y = normals(n, 6);
+      long double total = 0, mean_x = 0, xx = 0, xy = 0, scale = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        total += weight[i];
+        mean_x += static_cast<long double>(weight[i]) * x[i];
+      }
+      mean_x /= total;
+      for (std::size_t i = 0; i < n; ++i) {
+        const long double off = x[i] - mean_x;
+        xx += weight[i] * off * off;
+        xy += weight[i] * off * (y[i] - 0.5L);
+        scale += weight[i] * std::fabs(off * (y[i] - 0.5L));
+      }
+      const LineSums plain = plainest().sum_line(weight.data(), x.data(), y.data(), n, 0.5);
+      for_each_level([&](const EntryKernels& loops) {
+        const LineSums sums = loops.sum_line(weight.data(), x.data(), y.data(), n, 0.5);
+        CHECK(close(sums.weight, total, total));
+        CHECK(close(sums.mean_x, mean_x, 10));
+        CHECK(close(sums.xx, xx, total));
+        CHECK(close(sums.xy, xy, total + scale));
+        CHECK(same(sums.weight, plain.weight));
+        CHECK(same(sums.mean_x, plain.mean_x));
+        CHECK(same(sums.xx, plain.xx));
+        CHECK(same(sums.xy, plain.xy));
+      });
+    }
+  }
+
+  TEST_CASE("influences add up from the top of the window down") {
+    for (const std::size_t n : sizes) {
+      std::vector<double> x = normals(n, 7);
+      std::vector<double> y = normals(n, 8);
+      std::sort(x.begin(), x.end());
+      std::sort(y.begin(), y.end());
+      const std::vector<double> count = as_doubles(counts_of(n, 9));
+      const InfluenceInput input = {x.data(), y.data(), count.data(), n,   x.back() + 0.5, 1.2, 0.1,
+                                    -0.5,     1.25,     1.5,          -0.3};
+      // G_j = sum over i >= j of J_i (x_{i+1} - x_i)
+      long double g_k = 0, g_lambda = 0, sum_k = 0, sum_lambda = 0, square_k = 0, square_lambda = 0;
+      long double size_k = 0, size_lambda = 0;
+      for (std::size_t j = n; j-- > 0;) {
+        const long double step =
+            (j + 1 < n ? x[j + 1] : input.next_x) - static_cast<long double>(x[j]);
+        const long double slope =
+            ((y[j] + 0.5L) - 2 * static_cast<long double>(input.k) *
+                                 (x[j] - static_cast<long double>(input.mean_x))) *
+            1.25L;
+        g_k += slope * step;
+        g_lambda += (1.5L + static_cast<long double>(input.per_slope) * slope) * step;
+        sum_k += count[j] * g_k;
+        sum_lambda += count[j] * g_lambda;
+        square_k += count[j] * g_k * g_k;
+        square_lambda += count[j] * g_lambda * g_lambda;
+        size_k += count[j] * std::fabs(g_k);
+        size_lambda += count[j] * std::fabs(g_lambda);
+      }
+      std::vector<double> memory(2 * n);
+      const InfluenceSums plain = plainest().sum_influences(input, memory.data());
+      for_each_level([&](const EntryKernels& loops) {
+        const InfluenceSums sums = loops.sum_influences(input, memory.data());
+        // A sum of n numbers of size 10, itself summed: n roundings.
+        const long double slack = 10 * static_cast<long double>(n);
+        CHECK(close(sums.g_k, g_k, slack));
+        CHECK(close(sums.g_lambda, g_lambda, slack));
+        CHECK(close(sums.sum_k, sum_k, slack * size_k));
+        CHECK(close(sums.sum_lambda, sum_lambda, slack * size_lambda));
+        CHECK(close(sums.square_k, square_k, slack * square_k));
+        CHECK(close(sums.square_lambda, square_lambda, slack * square_lambda));
+        CHECK(same(sums.g_k, plain.g_k));
+        CHECK(same(sums.g_lambda, plain.g_lambda));
+        CHECK(same(sums.sum_k, plain.sum_k));
+        CHECK(same(sums.sum_lambda, plain.sum_lambda));
+        CHECK(same(sums.square_k, plain.square_k));
+        CHECK(same(sums.square_lambda, plain.square_lambda));
+      });
+    }
+    for_each_level([](const EntryKernels& loops) {
+      CHECK(loops.sum_influences(InfluenceInput(), nullptr).sum_k == 0);
+    });
+  }
+
+  TEST_CASE("differences are divided") {
+    const std::vector<double> sums = normals(1000, 10);
+    const std::vector<double> weight = as_doubles(counts_of(999, 11));
+    for_each_level([&](const EntryKernels& loops) {
+      std::vector<double> y(999);
+      loops.divide_differences(sums.data(), weight.data(), y.size(), y.data());
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        REQUIRE(y[i] == (sums[i + 1] - sums[i]) / weight[i]);
+      }
+    });
+  }
+}
+
+}  // namespace weightgauge
