@@ -57,25 +57,25 @@ std::size_t gather_f64(const std::byte* items, std::size_t n, std::uint64_t firs
 }
 
 std::size_t take_counts(const std::uint32_t* counts, std::size_t first, std::size_t end,
-                        std::uint64_t* codes, std::uint64_t* found) {
-  const __m512i next = _mm512_set1_epi64(8);
-  __m512i code = _mm512_add_epi64(_mm512_set1_epi64(static_cast<long long>(first)),
-                                  _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+                        std::uint32_t* codes, std::uint32_t* found) {
+  const __m512i sixteen = _mm512_set1_epi32(16);
+  __m512i code =
+      _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
+                       _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
   std::size_t size = 0;
   std::size_t i = first;
-  for (; i + 8 <= end; i += 8, code = _mm512_add_epi64(code, next)) {
-    const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(counts + i));
-    const __mmask8 there = _mm256_test_epi32_mask(eight, eight);
+  for (; i + 16 <= end; i += 16, code = _mm512_add_epi32(code, sixteen)) {
+    const __m512i here = _mm512_loadu_si512(counts + i);
+    const __mmask16 there = _mm512_test_epi32_mask(here, here);
     if (there == 0) {
       continue;
     }
-    _mm512_storeu_si512(codes + size, _mm512_maskz_compress_epi64(there, code));
-    _mm512_storeu_si512(found + size, _mm512_maskz_compress_epi64(
-                                          there, _mm512_maskz_cvtepu32_epi64(there, eight)));
+    _mm512_storeu_si512(codes + size, _mm512_maskz_compress_epi32(there, code));
+    _mm512_storeu_si512(found + size, _mm512_maskz_compress_epi32(there, here));
     size += static_cast<std::size_t>(__builtin_popcount(there));
   }
   for (; i < end; ++i) {
-    codes[size] = i;
+    codes[size] = static_cast<std::uint32_t>(i);
     found[size] = counts[i];
     size += counts[i] != 0 ? 1 : 0;
   }

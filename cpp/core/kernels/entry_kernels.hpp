@@ -68,7 +68,7 @@ struct EntryKernels {
   // Those of counts[first..end) that are not zero: codes and counts, in ascending order. Returns
   // how many. `codes` and `found` have room for end - first numbers and gather_slack more.
   std::size_t (*take_counts)(const std::uint32_t* counts, std::size_t first, std::size_t end,
-                             std::uint64_t* codes, std::uint64_t* found);
+                             std::uint32_t* codes, std::uint32_t* found);
   // Doubles whose bits are keys << shift, plus `rebias`.
   void (*widen_keys)(const std::uint64_t* keys, std::size_t n, int shift, std::uint64_t rebias,
                      double* values);
