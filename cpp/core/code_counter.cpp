@@ -44,6 +44,17 @@ constexpr std::size_t codes_under(std::uint16_t mask) {
 // first-level cache; with fewer digits they fit as they are, and turning the rows only costs time.
 bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e4m3fnuz; }
 
+// What a harvest has found, before it is known how much that is: memory kept for the next one.
+struct Found {
+  std::vector<std::uint32_t> codes;
+  std::vector<std::uint32_t> counts;
+};
+
+Found& kept_found() {
+  thread_local Found found;
+  return found;
+}
+
 }  // namespace
 
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n,
@@ -140,14 +151,16 @@ Histogram CodeCounter::harvest_16_bit(DType dtype) {
   const std::size_t first = std::max<std::size_t>(least_, 1);
   const std::size_t end = std::min(largest_ + 1, limit);
   if (first < end) {
-    found_keys_.resize(std::max(found_keys_.size(), end - first + gather_slack));
-    found_counts_.resize(found_keys_.size());
-    const std::size_t found = kernels().entries.take_counts(
-        items_.data(), first, end, found_keys_.data(), found_counts_.data());
+    Found& all = kept_found();
+    const std::size_t room = end - first + gather_slack;
+    all.codes.resize(std::max(all.codes.size(), room));
+    all.counts.resize(all.codes.size());
+    const std::size_t found = kernels().entries.take_counts(items_.data(), first, end,
+                                                            all.codes.data(), all.counts.data());
     std::fill(items_.data() + first, items_.data() + end, 0U);
     const auto size = static_cast<std::ptrdiff_t>(found);
-    result.keys.assign(found_keys_.begin(), found_keys_.begin() + size);
-    result.counts.assign(found_counts_.begin(), found_counts_.begin() + size);
+    result.keys.assign(all.codes.begin(), all.codes.begin() + size);
+    result.counts.assign(all.counts.begin(), all.counts.begin() + size);
     result.max_key = found == 0 ? 0 : result.keys.back();
   }
   for (std::size_t key = std::max(first, limit); key <= largest_; ++key) {

@@ -34,9 +34,6 @@ class CodeCounter {
   // Codes counted since the last harvest lie in this range, or are 0.
   std::size_t least_ = item_codes - 1;
   std::size_t largest_ = 0;
-  // What a harvest has found, before it is known how much that is.
-  std::vector<std::uint32_t> found_keys_;
-  std::vector<std::uint32_t> found_counts_;
   std::uint64_t bytes_counted_ = 0;   // since the last harvest
   std::uint64_t negative_zeros_ = 0;  // FNUZ formats, pairs only: those codes are NaN
   bool crowded_used_ = false;

@@ -245,7 +245,7 @@ class Jobs {
   // Every thread that does parts of a set harvests a table for each of its slices: parts are as
   // large as they may be while all threads have some to do.
   std::uint64_t shared_chunk_bytes(const ScanOptions& options, std::uint64_t slices) const {
-    constexpr std::uint64_t parts_per_thread = 16;
+    constexpr std::uint64_t parts_per_thread = 8;
     const auto threads = static_cast<std::uint64_t>(std::max(options.threads, 1));
     const std::uint64_t fair = bytes_ / (parts_per_thread * threads);
     const std::uint64_t chunk = options.chunk_bytes;
