@@ -57,12 +57,11 @@ Found& kept_found() {
 
 }  // namespace
 
-void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n,
-                        const std::byte* const* lines) {
+void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
   bytes_counted_ += n * item_bytes(dtype);
   if (is_16_bit(dtype)) {
     note_range(items, n, 0x7FFF);
-    count_items(items, n, 0x7FFF, lines, kernels().count_items, kernels().count_crowded_items);
+    count_items(items, n, 0x7FFF, kernels().count_items, kernels().count_crowded_items);
     return;
   }
   if (bytes_counted_ >= pairs_from) {
@@ -71,10 +70,10 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n,
     least_ = 0;
     largest_ = codes_under(pair_mask(dtype)) - 1;
     if (has_wide_rows(dtype)) {
-      count_items(items, pairs, pair_mask(dtype), lines, kernels().count_turned_pairs,
+      count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
                   kernels().count_crowded_turned_pairs);
     } else {
-      count_items(items, pairs, pair_mask(dtype), lines, kernels().count_items,
+      count_items(items, pairs, pair_mask(dtype), kernels().count_items,
                   kernels().count_crowded_items);
     }
     pairs_used_ = true;
@@ -88,19 +87,18 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n,
   kernels().count_bytes(items, n, bytes_.data());
 }
 
-void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask,
-                              const std::byte* const* lines, Loop plain, Loop crowded) {
+void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
+                              Loop crowded) {
   items_.resize(std::max(items_.size(), codes_under(mask)));
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
     const std::byte* const begin = items + 2 * from;
-    const std::byte* const* const soon = lines == nullptr ? nullptr : lines + from / items_per_line;
     if (kernels().items_are_crowded(begin, size, mask)) {
       crowded_.resize(sub_tables * sub_table_stride);
       crowded_used_ = true;
-      crowded(begin, size, mask, soon, crowded_.data());
+      crowded(begin, size, mask, crowded_.data());
     } else {
-      plain(begin, size, mask, soon, items_.data());
+      plain(begin, size, mask, items_.data());
     }
   }
 }
@@ -114,6 +112,13 @@ void CodeCounter::note_range(const std::byte* items, std::size_t n, std::uint16_
     least_ = std::min<std::size_t>(least_, range.least);
     largest_ = std::max<std::size_t>(largest_, range.largest);
   }
+}
+
+void CodeCounter::take(std::uint16_t* counts) {
+  items_.resize(std::max(items_.size(), short_codes));
+  kernels().take_short_counts(counts, short_codes, items_.data());
+  least_ = 0;
+  largest_ = short_codes - 1;
 }
 
 void CodeCounter::join_tables(std::size_t first, std::size_t last) {

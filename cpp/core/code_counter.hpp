@@ -12,16 +12,18 @@ namespace weightgauge {
 
 class CodeCounter {
  public:
-  // `lines` as for the kernels: addresses that will be read soon, or null.
-  void count(DType dtype, const std::byte* items, std::size_t n, const std::byte* const* lines);
+  void count(DType dtype, const std::byte* items, std::size_t n);
+  // Adds short_codes counts of 16-bit items, by magnitude, and empties them.
+  void take(std::uint16_t* counts);
+  static constexpr std::size_t short_codes = item_codes / 2;
   // Everything counted since the last harvest; the counter is empty afterwards.
   Histogram harvest(DType dtype);
 
  private:
   using Loop = decltype(Kernels::count_items);
   // With the second of the loops where neighbours often share a code.
-  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask,
-                   const std::byte* const* lines, Loop plain, Loop crowded);
+  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
+                   Loop crowded);
   void join_tables(std::size_t first, std::size_t last);
   void add_pairs(DType dtype, std::uint64_t* by_raw);
   void note_range(const std::byte* items, std::size_t n, std::uint16_t mask);

@@ -46,7 +46,7 @@ void CountingTable::make_cells() {
 }
 
 void CountingTable::count(Method method, DType dtype, const std::byte* items, std::size_t n,
-                          const PaperBins* paper, const std::byte* const* lines) {
+                          const PaperBins* paper) {
   pending_ += n;
   if (method == Method::bins) {
     if (cells_ == nullptr) {
@@ -58,7 +58,7 @@ void CountingTable::count(Method method, DType dtype, const std::byte* items, st
       kernels().count_f64_bins(items, n, bins_);
     }
   } else if (!is_wide(dtype)) {
-    codes_.count(dtype, items, n, lines);
+    codes_.count(dtype, items, n);
   } else {
     leading_.resize(table_size);
     count_f64_leading(items, n, leading_.data(), leading_extremes_);
@@ -73,6 +73,11 @@ void CountingTable::count(Method method, DType dtype, const std::byte* items, st
       count_f64_paper(items, n, *paper, paper_);
     }
   }
+}
+
+void CountingTable::take(std::uint16_t* counts, std::size_t n) {
+  pending_ += n;
+  codes_.take(counts);
 }
 
 PaperCounts CountingTable::harvest_paper() {

@@ -29,10 +29,11 @@ class CountingTable {
   CountingTable& operator=(const CountingTable&) = delete;
   ~CountingTable() = default;
 
-  // `paper` may be null: then the published protocol's bins are not counted. `lines` as for the
-  // kernels: addresses that will be read soon, or null.
+  // `paper` may be null: then the published protocol's bins are not counted.
   void count(Method method, DType dtype, const std::byte* items, std::size_t n,
-             const PaperBins* paper, const std::byte* const* lines);
+             const PaperBins* paper);
+  // The counts of so many 16-bit items, see CodeCounter::take().
+  void take(std::uint16_t* counts, std::size_t n);
   // Items counted since the last harvest.
   std::uint64_t pending() const { return pending_; }
   // While no more than these are pending, the table takes as many again.

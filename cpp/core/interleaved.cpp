@@ -10,24 +10,26 @@ namespace weightgauge {
 
 namespace {
 
-constexpr std::uint64_t step_bytes = 8192;  // of a long run, taken at a time
-// Slices whose first items are farther apart are not read together: one read of a file must bring
-// the items of all.
-constexpr std::uint64_t farthest = ReadBuffer::span_bytes - step_bytes;
+constexpr std::size_t item = 2;  // bytes: only formats of 16 bits are counted together
+constexpr std::uint16_t magnitude_mask = 0x7FFF;
+
+// Slices whose first items are farther apart are not read together: one read of a file must bring a
+// row of all of them.
+constexpr std::uint64_t farthest = ReadBuffer::span_bytes - short_stretch_bytes;
+
+bool alternates(const View& view) { return view.dims.back().stride == 2 * item; }
 
 // Views of one shape whose offsets differ by less than this share cache lines or pages; 0 where
 // nothing is gained by reading them together.
 std::uint64_t reach_of(const View& view) {
-  if (view.decoding != nullptr || is_wide(view.dtype) || view.dims.empty()) {
+  if (view.decoding != nullptr || !is_16_bit(view.dtype) || view.dims.empty()) {
     return 0;
   }
-  const std::size_t item = item_bytes(view.dtype);
-  const Dim& inner = view.dims.back();
-  const auto stride = static_cast<std::uint64_t>(inner.stride);
-  if (stride != item) {
-    return std::min(stride, farthest);
+  if (alternates(view)) {
+    return 2 * item;
   }
-  if (view.dims.size() < 2 || inner.extent * item >= short_stretch_bytes) {
+  const Dim& inner = view.dims.back();
+  if (view.dims.size() < 2 || inner.stride != item || inner.extent * item >= short_stretch_bytes) {
     return 0;
   }
   return std::min(static_cast<std::uint64_t>(view.dims[view.dims.size() - 2].stride), farthest);
@@ -78,7 +80,9 @@ std::vector<std::vector<std::size_t>> interleaved_slices(const std::vector<Slice
            slices[candidates[i]].view.offset - first.view.offset < reach) {
       together.push_back(candidates[i++]);
     }
-    if (together.size() > 1) {
+    const bool one_after_the_other =
+        together.size() == 2 && slices[together[1]].view.offset == first.view.offset + item;
+    if (together.size() > 1 && (!alternates(first.view) || one_after_the_other)) {
       sets.push_back(std::move(together));
     }
   }
@@ -87,186 +91,163 @@ std::vector<std::vector<std::size_t>> interleaved_slices(const std::vector<Slice
 
 namespace {
 
-constexpr std::uint64_t line_bytes = 64;
-// Packed items of one slice: with its counts they fit into the first-level cache.
-constexpr std::size_t packed_bytes = 16384;
-static_assert(Interleaved::most_slices * packed_bytes <= ReadBuffer::bytes);
-
-// A stretch of memory with items of every slice.
-struct Step {
-  std::uint64_t offset;  // of the first slice's first item
-  std::uint64_t items;   // of each slice
-};
-
-// Steps that stay in the first-level cache until every slice has taken its items.
-struct Block {
-  std::vector<Step> steps;
-  std::uint64_t items = 0;
-};
-
-// The blocks of a part, one after the other.
-class Blocks {
- public:
-  Blocks(const View& view, std::uint64_t first, std::uint64_t last, std::uint64_t room)
-      : cursor_(view, first),
-        extent_(view.dims.back().extent),
-        stride_(static_cast<std::uint64_t>(view.dims.back().stride)),
-        left_(last - first),
-        room_(room) {}
-
-  void next(Block& block) {
-    block.steps.clear();
-    block.items = 0;
-    while (left_ > 0 && block.items < room_) {
-      const std::uint64_t at = cursor_.within() + taken_;
-      const std::uint64_t items = std::min({extent_ - at, left_, room_ - block.items,
-                                            std::max<std::uint64_t>(step_bytes / stride_, 1)});
-      block.steps.push_back({cursor_.offset() + at * stride_, items});
-      block.items += items;
-      left_ -= items;
-      taken_ += items;
-      if (at + items == extent_) {
-        cursor_.advance();
-        taken_ = 0;
-      }
-    }
-  }
-
- private:
-  RunCursor cursor_;
-  std::uint64_t extent_;
-  std::uint64_t stride_;
-  std::uint64_t left_;
-  std::uint64_t room_;
-  std::uint64_t taken_ = 0;  // of the cursor's run
-};
-
-// One part of all jobs. Items are packed job by job; whenever one job's room is full, its items are
-// counted. Each job begins with another share of its room, so that their turns come one by one, a
-// block apart; and while one job is counted, the next block comes from memory into the cache.
+// One part of all jobs, in blocks for whose counts 16 bits are enough.
 class Pass {
  public:
   Pass(const std::vector<SliceJob*>& jobs, Workspace& workspace)
-      : jobs_(jobs),
-        workspace_(workspace),
+      : workspace_(workspace),
         source_(jobs.front()->source()),
-        first_(jobs.front()->view().offset),
-        apart_(jobs.back()->view().offset - first_),
-        item_(item_bytes(jobs.front()->view().dtype)),
-        stride_(static_cast<std::uint64_t>(jobs.front()->view().dims.back().stride)),
-        block_items_(packed_bytes / jobs.size() / item_),
-        room_(block_items_ * jobs.size()) {
+        dtype_(jobs.front()->view().dtype),
+        apart_(jobs.back()->view().offset - jobs.front()->view().offset) {
+    // The tables' busiest cells shall not all fall into the same sets of the cache.
+    constexpr std::size_t stride = CodeCounter::short_codes + 128;
+    workspace.short_counts.resize(std::max(workspace.short_counts.size(), jobs.size() * stride));
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-      packed_.push_back({jobs[i]->view().offset - first_,
-                         workspace.buffer.data() + i * room_ * item_, 0, (i + 1) * block_items_});
+      columns_.push_back(
+          {static_cast<std::ptrdiff_t>(jobs[i]->view().offset - jobs.front()->view().offset),
+           workspace.short_counts.data() + i * stride});
     }
   }
 
-  void count(std::uint64_t first, std::uint64_t last) {
-    Blocks blocks(jobs_.front()->view(), first, last, block_items_);
-    Block now, later;
-    for (blocks.next(now); now.items > 0; std::swap(now, later)) {
-      pack(now);
-      blocks.next(later);
-      list_lines(later);
-      for (std::size_t i = 0; i < jobs_.size(); ++i) {
-        if (packed_[i].items + block_items_ > packed_[i].limit) {
-          count_job(i);
-        }
-      }
+  // Items side by side, the same number of each slice.
+  void count_row(const Run& run) {
+    if (run.items != width_) {
+      count_rows();
+      width_ = static_cast<std::size_t>(run.items);
     }
-    for (std::size_t i = 0; i < jobs_.size(); ++i) {
-      count_job(i);
+    const std::size_t bytes = static_cast<std::size_t>(apart_) + width_ * item;
+    if ((rows_.size() + 1) * width_ > most_short_items ||
+        (source_.memory() == nullptr && (rows_.size() + 1) * bytes > ReadBuffer::bytes)) {
+      count_rows();
     }
+    if (source_.memory() != nullptr) {
+      rows_.push_back(source_.memory() + run.offset);
+    } else {
+      std::byte* const row = workspace_.buffer.data() + rows_.size() * bytes;
+      source_.file()->read(row, bytes, run.offset);
+      rows_.push_back(row);
+    }
+  }
+
+  // Items of two slices in turn.
+  void count_run(const Run& run) {
+    const std::uint64_t most =
+        source_.memory() != nullptr ? most_short_items : ReadBuffer::span_bytes / (2 * item);
+    for (std::uint64_t from = 0; from < run.items;) {
+      const std::uint64_t pairs = std::min(run.items - from, most);
+      const std::byte* const items =
+          source_.bytes_at(run.offset + from * 2 * item, pairs * 2 * item, workspace_.buffer);
+      count_pairs(items, static_cast<std::size_t>(pairs));
+      from += pairs;
+    }
+  }
+
+  // Hands the counts over to the tables.
+  void finish() {
+    count_rows();
+    take();
   }
 
  private:
-  struct Packed {
-    std::uint64_t offset;  // of the slice, from the first one
-    std::byte* begin;
-    std::uint64_t items;
-    std::uint64_t limit;
-  };
-  // What one fault brings into the address space, as a rule: 64 KiB.
-  static constexpr int fault_shift = 16;
-
-  // From the first slice's first item to the last one's last.
-  std::uint64_t bytes_of(const Step& step) const {
-    return (step.items - 1) * stride_ + apart_ + item_;
-  }
-
-  void pack(const Block& block) {
-    const auto put = kernels().pack;
-    std::uint64_t filled = 0;
-    for (const Step& step : block.steps) {
-      const std::byte* const bytes =
-          source_.bytes_at(step.offset, bytes_of(step), workspace_.buffer);
-      for (std::size_t i = 0; i < jobs_.size(); ++i) {
-        put(bytes + packed_[i].offset, stride_, step.items, item_,
-            packed_[i].begin + (packed_[i].items + filled) * item_);
-      }
-      filled += step.items;
-    }
-    for (Packed& packed : packed_) {
-      packed.items += block.items;
-    }
-  }
-
-  void count_job(std::size_t i) {
-    Packed& packed = packed_[i];
-    const auto items = static_cast<std::size_t>(packed.items);
-    lines_.resize(std::max(lines_.size(), items / items_per_line), packed.begin);
-    jobs_[i]->count_packed(packed.begin, items, workspace_.table(i), lines_.data());
-    packed.items = 0;
-    packed.limit = room_;
-    listed_ = 0;
-  }
-
-  void list_lines(const Block& block) {
-    if (source_.memory() == nullptr) {
+  void count_rows() {
+    if (rows_.empty()) {
       return;
     }
-    for (const Step& step : block.steps) {
-      const std::byte* const begin = source_.memory() + step.offset;
-      bring_in(begin);
-      const std::uint64_t bytes = bytes_of(step);
-      lines_.resize(std::max<std::size_t>(lines_.size(), listed_ + bytes / line_bytes + 1));
-      for (std::uint64_t at = 0; at < bytes; at += line_bytes) {
-        lines_[listed_++] = begin + at;
+    if (rows_are_crowded()) {
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        std::byte* const packed = packed_items();
+        for (std::size_t row = 0; row < rows_.size(); ++row) {
+          kernels().pack(rows_[row] + columns_[i].offset, item, width_, item,
+                         packed + row * width_ * item);
+        }
+        count_packed(i, packed, rows_.size() * width_);
+      }
+    } else {
+      make_room(rows_.size() * width_);
+      kernels().count_columns(rows_.data(), rows_.size(), width_, magnitude_mask, columns_.data(),
+                              columns_.size());
+    }
+    rows_.clear();
+  }
+
+  void count_pairs(const std::byte* items, std::size_t pairs) {
+    if (kernels().items_are_crowded(items, 2 * pairs, magnitude_mask)) {
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        std::byte* const packed = packed_items();
+        kernels().pack(items + columns_[i].offset, 2 * item, pairs, item, packed);
+        count_packed(i, packed, pairs);
+      }
+    } else {
+      make_room(pairs);
+      kernels().count_alternating(items, pairs, magnitude_mask, columns_[0].counts,
+                                  columns_[1].counts);
+    }
+  }
+
+  // Where neighbours are often equal, each slice is counted by itself, in the way made for that.
+  void count_packed(std::size_t slice, const std::byte* items, std::size_t n) {
+    workspace_.table(slice).count(Method::codes, dtype_, items, n, nullptr);
+  }
+  std::byte* packed_items() {
+    static_assert(most_short_items * item <= ReadBuffer::bytes);
+    return workspace_.buffer.inner(0).data();
+  }
+
+  // By a sample of items from all over the block.
+  bool rows_are_crowded() {
+    constexpr std::size_t wanted = 1024;
+    constexpr std::size_t each = 64;
+    const std::size_t taken = std::min(width_, each);
+    const std::size_t step = std::max<std::size_t>(rows_.size() * taken / wanted, 1);
+    std::byte* const sample = packed_items();
+    std::size_t size = 0;
+    for (std::size_t row = 0; row < rows_.size() && size < wanted; row += step) {
+      kernels().pack(rows_[row] + columns_[row / step % columns_.size()].offset, item, taken, item,
+                     sample + size * item);
+      size += taken;
+    }
+    return kernels().items_are_crowded(sample, size, magnitude_mask);
+  }
+
+  void make_room(std::size_t items) {
+    if (counted_ + items > most_short_items) {
+      take();
+    }
+    counted_ += items;
+  }
+  void take() {
+    if (counted_ > 0) {
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        workspace_.table(i).take(columns_[i].counts, counted_);
       }
     }
+    counted_ = 0;
   }
 
-  // The processor fetches nothing in advance from pages that are not in the address space yet.
-  void bring_in(const std::byte* at) {
-    const std::uintptr_t window = reinterpret_cast<std::uintptr_t>(at) >> fault_shift;
-    if (window != present_) {
-      static_cast<void>(*reinterpret_cast<const volatile std::byte*>(at));
-      present_ = window;
-    }
-  }
-
-  const std::vector<SliceJob*>& jobs_;
   Workspace& workspace_;
   const Source& source_;
-  std::uint64_t first_;
-  std::uint64_t apart_;
-  std::size_t item_;
-  std::uint64_t stride_;
-  std::uint64_t block_items_;
-  std::uint64_t room_;  // items of each slice
-  std::vector<Packed> packed_;
-  // Addresses that are read next; what stands after `listed_` of them has been read before.
-  std::vector<const std::byte*> lines_;
-  std::size_t listed_ = 0;
-  std::uintptr_t present_ = 0;  // the latest window that has been touched
+  DType dtype_;
+  std::uint64_t apart_;  // bytes from the first slice to the last
+  std::vector<Column> columns_;
+  std::vector<const std::byte*> rows_;
+  std::size_t width_ = 0;    // items of each slice in a row
+  std::size_t counted_ = 0;  // items of each slice in the short counts
 };
 
 }  // namespace
 
 void Interleaved::run_part(std::uint64_t part, Workspace& workspace, Control& control) const {
+  const View& view = jobs_.front()->view();
   const auto [first, last] = jobs_.front()->items_of(part);
-  Pass(jobs_, workspace).count(first, last);
+  Pass pass(jobs_, workspace);
+  for_each_run(view, first, last, [&](const Run& run) {
+    if (alternates(view)) {
+      pass.count_run(run);
+    } else {
+      pass.count_row(run);
+    }
+  });
+  pass.finish();
   for (SliceJob* const job : jobs_) {
     job->note_progress(last - first, control);
   }

@@ -12,12 +12,12 @@
 namespace weightgauge {
 
 // Read one after the other, such slices would each fetch the cache lines, or touch the pages, of
-// all of them. Together every stretch of memory is read once, its items are packed slice by slice,
-// and each slice has a counting table of its own.
+// all of them. Together every stretch of memory is read once, and each slice has a counting table
+// of its own, with cells so short that the tables of several share the first-level cache.
 class Interleaved {
  public:
-  // A worker holds so many tables at most: they share the second-level cache with the items.
-  static constexpr std::size_t most_slices = 16;
+  // More tables would push each other out of the first-level cache.
+  static constexpr std::size_t most_slices = 8;
 
   // Jobs whose views differ in their offsets only, ascending.
   explicit Interleaved(std::vector<SliceJob*> jobs) : jobs_(std::move(jobs)) {}

@@ -49,11 +49,6 @@ std::pair<std::uint64_t, std::uint64_t> SliceJob::items_of(std::uint64_t part) c
   return {first, std::min(items_, first + chunk_items_)};
 }
 
-void SliceJob::count_packed(const std::byte* items, std::size_t n, CountingTable& table,
-                            const std::byte* const* lines) const {
-  table.count(method_, view_.dtype, items, n, options_.paper.get(), lines);
-}
-
 void SliceJob::note_progress(std::uint64_t items, Control& control) const {
   if (first_pass_) {
     control.bytes_done.fetch_add(view_.stored_bytes(items), std::memory_order_relaxed);
@@ -78,7 +73,9 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
   } else {
     CountingTable& table = workspace.table(0);
     for_each_stretch(source_, view_, first, last, workspace.buffer,
-                     [&](const std::byte* items, std::size_t n) { count_packed(items, n, table); });
+                     [&](const std::byte* items, std::size_t n) {
+                       table.count(method_, view_.dtype, items, n, options_.paper.get());
+                     });
   }
   note_progress(last - first, control);
 }

@@ -29,6 +29,8 @@ class Workspace {
     }
     return tables_[index];
   }
+  // Memory for short counts of several slices, all zero between parts.
+  std::vector<std::uint16_t> short_counts;
 
  private:
   std::deque<CountingTable> tables_;
@@ -53,10 +55,7 @@ class SliceJob {
 
   // Does one part. Counts stay in the workspace's first table until flush().
   void run_part(std::uint64_t part, Workspace& workspace, Control& control);
-  // The same in steps, for whoever reads several slices at once: any packed items of a part (and
-  // lines that are read next), then, once for the part, their number.
-  void count_packed(const std::byte* items, std::size_t n, CountingTable& table,
-                    const std::byte* const* lines = nullptr) const;
+  // For whoever does a part of several jobs at once: adds its items to the progress.
   void note_progress(std::uint64_t items, Control& control) const;
   enum class Progress : std::uint8_t {
     going_on,

@@ -32,7 +32,7 @@ class ReadBuffer {
     span_.resize(span_bytes);
     return span_.data();
   }
-  // For what a decoding reads through another one, which uses the space above itself.
+  // The same once more, for whoever needs it while the space above is in use.
   ReadBuffer& inner(std::size_t which) {
     if (inner_.size() <= which) {
       inner_.resize(which + 1);

@@ -17,7 +17,13 @@ constexpr std::size_t sub_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 128;
 
-constexpr std::size_t items_per_line = 32;
+constexpr std::size_t most_short_items = 65535;
+
+// The items of one slice within the rows of several.
+struct Column {
+  std::ptrdiff_t offset;  // of its first item, from the row's
+  std::uint16_t* counts;
+};
 
 // A vector of keys is stored whole, whatever part of it was wanted.
 constexpr std::size_t gather_slack = 16;
@@ -39,23 +45,32 @@ struct Kernels {
   EntryKernels entries;
 
   // 16-bit items: ++counts[item & mask]. One table, one store an item. `counts` has item_codes
-  // cells, none of which may reach 2^32. While they are counted, memory that will be read soon is
-  // fetched into the cache: from `lines`, an address for every items_per_line items, or, where
-  // that is null, from what follows on the items.
+  // cells, none of which may reach 2^32.
   void (*count_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                      const std::byte* const* lines, std::uint32_t* counts);
+                      std::uint32_t* counts);
   // The same into sub_tables tables in turn. Where neighbours often share a code, an increment
   // would wait for the one before it.
   void (*count_crowded_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                              const std::byte* const* lines, std::uint32_t* tables);
+                              std::uint32_t* tables);
   // Both with ++counts[turned_cell(item & mask)].
   void (*count_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                             const std::byte* const* lines, std::uint32_t* counts);
+                             std::uint32_t* counts);
   void (*count_crowded_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                                     const std::byte* const* lines, std::uint32_t* tables);
+                                     std::uint32_t* tables);
   // Whether neighbours often share a code, by a sample.
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
+
+  // 16-bit items of several slices at once: `n` rows with `width` items side by side of each slice;
+  // and `pairs` of items that belong to two slices in turn. ++counts[item & mask], in cells so
+  // short that the tables of many slices stay in the first-level cache: no slice may have more than
+  // most_short_items until they are taken.
+  void (*count_columns)(const std::byte* const* rows, std::size_t n, std::size_t width,
+                        std::uint16_t mask, const Column* columns, std::size_t size);
+  void (*count_alternating)(const std::byte* items, std::size_t pairs, std::uint16_t mask,
+                            std::uint16_t* even, std::uint16_t* odd);
+  // Adds counts to longer ones and empties them. `n` is a multiple of 32.
+  void (*take_short_counts)(std::uint16_t* from, std::size_t n, std::uint32_t* to);
 
   // Bytes: counts[sub_tables][256] by raw code; the sum over the sub-tables is the count.
   void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
