@@ -85,10 +85,8 @@ std::size_t take_counts(const std::uint32_t* counts, std::size_t first, std::siz
 }  // namespace
 
 #include "core/kernels/loops.inc"
-//
-#include "core/kernels/entries.inc"
 }  // namespace weightgauge::avx512
 
 namespace weightgauge {
-constexpr Kernels avx512_kernels = avx512::made_here("avx512", avx512::entries_here);
+constexpr Kernels avx512_kernels = avx512::made_here("avx512");
 }  // namespace weightgauge

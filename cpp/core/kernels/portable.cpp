@@ -2,10 +2,8 @@
 
 namespace weightgauge::portable {
 #include "core/kernels/loops.inc"
-//
-#include "core/kernels/entries.inc"
 }  // namespace weightgauge::portable
 
 namespace weightgauge {
-constexpr Kernels portable_kernels = portable::made_here("portable", portable::entries_here);
+constexpr Kernels portable_kernels = portable::made_here("portable");
 }  // namespace weightgauge
