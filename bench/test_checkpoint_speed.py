@@ -33,11 +33,14 @@ from workloads import (
 TOLERANCE = 1e-10
 
 
-@pytest.fixture(scope="module")
-def decoder(tmp_path_factory):
-    """File, its weights in memory, and the expected fit of each tensor."""
+@pytest.fixture(scope="module", params=[1.5, 6.0])
+def decoder(request, tmp_path_factory):
+    """File, its weights in memory, and the expected fit of each tensor.
+
+    In two sizes: opening, naming and the table's objects take a few milliseconds whatever the size.
+    """
     path = tmp_path_factory.mktemp("decoder") / "model.safetensors"
-    shapes = decoder_shapes(ARRAY_BYTES * 3 // 2)
+    shapes = decoder_shapes(int(ARRAY_BYTES * request.param))
     weights = write_checkpoint(path, shapes)
     yield path, weights, _expected(shapes, weights, list(shapes))
     path.unlink()
@@ -85,7 +88,7 @@ def test_whole_checkpoint(measure, decoder, io, threads):
             "of counting alone": Beside(counting(path, io, threads)),
         },
         group="fit, page-cached BF16 checkpoint",
-        what=f"{len(expected)} tensors, {io}",
+        what=f"{len(expected)} tensors, {weights.nbytes / 1e6:.0f} MB, {io}",
         threads=threads,
         nbytes=weights.nbytes,
         elements=weights.size,
