@@ -14,7 +14,9 @@ from weightgauge import _core
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = sorted((ROOT / "python" / "weightgauge").rglob("*.py"))
-CORE = sorted((ROOT / "cpp" / "core").glob("*.?pp"))
+CORE = sorted(
+    path for path in (ROOT / "cpp" / "core").rglob("*") if path.suffix in (".cpp", ".hpp", ".inc")
+)
 BINDINGS = sorted((ROOT / "cpp" / "bindings").glob("*.?pp"))
 BUILD_FILES = [
     ROOT / "pyproject.toml",

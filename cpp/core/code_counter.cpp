@@ -117,6 +117,7 @@ void CodeCounter::note_range(const std::byte* items, std::size_t n, std::uint16_
 void CodeCounter::take(std::uint16_t* counts) {
   items_.resize(std::max(items_.size(), short_codes));
   kernels().take_short_counts(counts, short_codes, items_.data());
+  // Nobody has looked at their range.
   least_ = 0;
   largest_ = short_codes - 1;
 }

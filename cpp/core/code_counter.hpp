@@ -36,7 +36,7 @@ class CodeCounter {
   // Codes counted since the last harvest lie in this range, or are 0.
   std::size_t least_ = item_codes - 1;
   std::size_t largest_ = 0;
-  std::uint64_t bytes_counted_ = 0;   // since the last harvest
+  std::uint64_t bytes_counted_ = 0;   // by count(), since the last harvest
   std::uint64_t negative_zeros_ = 0;  // FNUZ formats, pairs only: those codes are NaN
   bool crowded_used_ = false;
   bool pairs_used_ = false;

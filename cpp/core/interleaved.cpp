@@ -17,12 +17,19 @@ constexpr std::uint16_t magnitude_mask = 0x7FFF;
 // row of all of them.
 constexpr std::uint64_t farthest = ReadBuffer::span_bytes - short_stretch_bytes;
 
+// Below this many items a slice is counted sooner than the short counts of a table are gone
+// through.
+constexpr std::uint64_t least_items = std::uint64_t{1} << 15;
+// What lies between two slices is read in vain, from a file at least.
+constexpr std::uint64_t widest_gap = 4096;
+
 bool alternates(const View& view) { return view.dims.back().stride == 2 * item; }
 
 // Views of one shape whose offsets differ by less than this share cache lines or pages; 0 where
 // nothing is gained by reading them together.
 std::uint64_t reach_of(const View& view) {
-  if (view.decoding != nullptr || !is_16_bit(view.dtype) || view.dims.empty()) {
+  if (view.decoding != nullptr || !is_16_bit(view.dtype) || view.dims.empty() ||
+      view.items() < least_items) {
     return 0;
   }
   if (alternates(view)) {
@@ -75,9 +82,14 @@ std::vector<std::vector<std::size_t>> interleaved_slices(const std::vector<Slice
     const SliceSpec& first = slices[candidates[i]];
     const std::uint64_t reach = reach_of(first.view);
     std::vector<std::size_t> together;
-    while (i < candidates.size() && together.size() < Interleaved::most_slices &&
-           same_shape(slices[candidates[i]], first) &&
-           slices[candidates[i]].view.offset - first.view.offset < reach) {
+    std::uint64_t end = first.view.offset;  // of a row of the slices so far
+    while (i < candidates.size() && together.size() < Interleaved::most_slices) {
+      const SliceSpec& next = slices[candidates[i]];
+      if (!same_shape(next, first) || next.view.offset - first.view.offset >= reach ||
+          next.view.offset > end + widest_gap) {
+        break;
+      }
+      end = next.view.offset + (alternates(next.view) ? 1 : next.view.dims.back().extent) * item;
       together.push_back(candidates[i++]);
     }
     const bool one_after_the_other =

@@ -50,7 +50,7 @@ double exact_distance(const Histogram& histogram, const EntryPlaces& places, dou
   const double n = to_double(places.ranks.back());
   double exact = 0;
   for (std::size_t g = 0; g < groups; ++g) {
-    if (most[g] < near) {
+    if (!(most[g] >= near)) {
       continue;
     }
     const std::size_t end = std::min(g * cdf_group + cdf_group, entries);

@@ -163,7 +163,7 @@ class Worker {
   }
 
   void hand_over(SliceJob& job, std::size_t table) {
-    switch (job.flush(parts_done_, workspace_.table(table), workspace_, control_)) {
+    switch (job.flush(parts_done_, table, workspace_, control_)) {
       case SliceJob::Progress::going_on:
         break;
       case SliceJob::Progress::next_phase:

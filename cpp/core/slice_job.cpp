@@ -80,12 +80,13 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
   note_progress(last - first, control);
 }
 
-SliceJob::Progress SliceJob::flush(std::uint64_t done, CountingTable& table, Workspace& workspace,
+SliceJob::Progress SliceJob::flush(std::uint64_t done, std::size_t table, Workspace& workspace,
                                    const Control& control) {
   if (phase_ == Phase::counting && method_ != Method::sorted) {
-    const std::uint64_t out_of_reach = table.out_of_reach();
-    Histogram part = table.harvest(method_, view_.dtype);
-    const PaperCounts paper = table.harvest_paper();
+    CountingTable& counts = workspace.table(table);
+    const std::uint64_t out_of_reach = counts.out_of_reach();
+    Histogram part = counts.harvest(method_, view_.dtype);
+    const PaperCounts paper = counts.harvest_paper();
     const std::lock_guard<std::mutex> lock(mutex_);
     out_of_reach_ += out_of_reach;
     if (!counted_) {

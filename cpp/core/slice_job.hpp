@@ -62,8 +62,8 @@ class SliceJob {
     next_phase,  // the counting is over and parts() new parts are ready to run
     finished,
   };
-  // Hands over what the table has counted in `done` parts.
-  Progress flush(std::uint64_t done, CountingTable& table, Workspace& workspace,
+  // Hands over what one of the workspace's tables has counted in `done` parts.
+  Progress flush(std::uint64_t done, std::size_t table, Workspace& workspace,
                  const Control& control);
 
   SliceResult take_result() { return std::move(*result_); }

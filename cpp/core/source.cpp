@@ -1,7 +1,6 @@
 #include "core/source.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/errors.hpp"
 #include "core/kernels/kernels.hpp"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "core/kernels/kernels.hpp"
@@ -180,6 +181,60 @@ TEST_SUITE("entry_kernels") {
     for_each_level([](const EntryKernels& loops) {
       CHECK(loops.sum_influences(InfluenceInput(), nullptr).sum_k == 0);
     });
+  }
+
+  TEST_CASE("logarithms are those of the values") {
+    std::vector<double> table(1024);
+    for (std::size_t i = 0; i < table.size(); ++i) {
+      table[i] = std::log(1 + static_cast<double>(i) / 1024);
+    }
+    std::vector<std::uint64_t> keys;  // of BF16, normal
+    for (std::uint64_t key = 0x0080; key < 0x7F80; key += 7) {
+      keys.push_back(key);
+    }
+    const std::size_t n = keys.size();
+    for_each_level([&](const EntryKernels& loops) {
+      std::vector<double> values(n), x(n);
+      loops.widen_keys(keys.data(), n, 45, std::uint64_t{1023 - 127} << 52, values.data());
+      loops.short_logs(values.data(), n, table.data(), 1023, std::log(1.5), x.data());
+      for (std::size_t i = 0; i < n; ++i) {
+        REQUIRE(values[i] == testing::reference_value(DType::bf16, keys[i]));
+        REQUIRE(std::fabs(x[i] - std::log(values[i] / 1.5)) < 1e-13);
+      }
+    });
+  }
+
+  TEST_CASE("no distance is larger than its bound, and the largest is found") {
+    CdfTable table{};
+    for (std::size_t i = 0; i < CdfTable::values; ++i) {
+      const double z = CdfTable::lowest + static_cast<double>(i) / CdfTable::steps_per_unit;
+      table.value[i] = -std::expm1(-std::exp(z));
+    }
+    for (const std::size_t n : sizes) {
+      std::vector<double> x = normals(n, 12);
+      std::sort(x.begin(), x.end());
+      std::vector<std::uint64_t> ranks = counts_of(n, 13);
+      std::partial_sum(ranks.begin(), ranks.end(), ranks.begin());
+      const CdfInput input = {x.data(), ranks.data(), n, 1.2, 0.3, &table};
+      const auto total = static_cast<double>(ranks.back());
+      std::vector<double> expected(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        const double f = -std::expm1(-std::exp(1.2 * (x[i] - 0.3)));
+        const double below = i == 0 ? 0 : static_cast<double>(ranks[i - 1]) / total;
+        expected[i] = std::max(static_cast<double>(ranks[i]) / total - f, f - below);
+      }
+      const double largest = *std::max_element(expected.begin(), expected.end());
+      for_each_level([&](const EntryKernels& loops) {
+        std::vector<double> most(n), found(n);
+        const double at_ends = loops.bound_distances(input, most.data());
+        CHECK(at_ends <= largest + 2e-5);
+        for (std::size_t i = 0; i < n; ++i) {
+          REQUIRE(expected[i] <= most[i / cdf_group] + 2e-5);
+        }
+        const double best = loops.distances(input, most.data(), at_ends, 4e-5, found.data());
+        CHECK(std::fabs(best - largest) < 2e-5);
+      });
+    }
   }
 
   TEST_CASE("differences are divided") {

@@ -26,7 +26,7 @@ constexpr std::uint64_t start = 6;  // of the first slice: no alignment
 
 constexpr Layout layouts[] = {
     {"heads of 64 columns", true, DType::bf16, 3000, 24 * 128, 64, 2, 24, 128},
-    {"heads of 37 columns and a gap", true, DType::f16, 301, 5 * 74 + 6, 37, 2, 5, 74},
+    {"heads of 37 columns and a gap", true, DType::f16, 1001, 5 * 74 + 6, 37, 2, 5, 74},
     {"heads of 3 columns", true, DType::bf16, 40'000, 12, 3, 2, 2, 6},
     {"every other item", true, DType::bf16, 1, 1, 190'001, 4, 2, 2},
     {"every other item of rows", true, DType::f16, 77, 4 * 501 + 10, 501, 4, 2, 2},
@@ -133,6 +133,40 @@ TEST_SUITE("interleaved") {
     }
   }
 
+  TEST_CASE("count more of one code than 16 bits hold") {
+    // One value but for random ones where samples are taken, so that nothing looks crowded.
+    const std::size_t random_items = 64;
+    const Layout columns = {"wide heads", true, DType::bf16, 1000, 4 * 600, 300, 2, 4, 600};
+    std::vector<std::byte> memory(size_of(columns), std::byte{0x11});
+    const std::vector<std::byte> random = testing::random_bytes(memory.size(), 34);
+    for (std::size_t row = 0; row < columns.rows; ++row) {
+      for (std::size_t slice = 0; slice < columns.slices; ++slice) {
+        const auto at = static_cast<std::ptrdiff_t>(
+            start + row * static_cast<std::size_t>(columns.row) + slice * columns.apart);
+        std::copy_n(random.begin() + at, 2 * random_items, memory.begin() + at);
+      }
+    }
+    const Layout pairs = {"pairs", true, DType::f16, 1, 1, 3 * most_short_items, 4, 2, 2};
+    std::vector<std::byte> alternating(size_of(pairs), std::byte{0x11});
+    const std::size_t block = 4 * most_short_items;
+    for (std::size_t i = 0; i < 16; ++i) {
+      for (std::size_t from = start; from + block <= alternating.size(); from += block) {
+        const std::size_t at = from + 2 * ((2 * most_short_items - 36) / 15 * i);
+        std::copy_n(random.begin() + static_cast<std::ptrdiff_t>(at), 80,
+                    alternating.begin() + static_cast<std::ptrdiff_t>(at));
+      }
+    }
+    for (const auto& [layout, bytes] :
+         {std::pair(columns, memory), std::pair(pairs, alternating)}) {
+      CAPTURE(layout.name);
+      Sources sources;
+      sources.push_back(std::make_unique<Source>(bytes.data()));
+      // Parts of 16 MiB, so that nothing but the counts themselves ends a block.
+      CHECK(hash_together(layout, sources, 1, std::size_t{16} << 20) ==
+            expected_hash(layout, bytes));
+    }
+  }
+
   TEST_CASE("count the same from a file, mapped or read") {
     for (const Layout& layout : layouts) {
       CAPTURE(layout.name);
@@ -162,23 +196,31 @@ TEST_SUITE("interleaved") {
     const View second = contiguous_view(DType::bf16, 10'000, 5000);
     CHECK(interleaved_slices({{0, first}, {0, second}}).empty());
     // In the same place of two files.
-    const View columns = normalised_view(DType::bf16, 0, {{100, 800}, {200, 2}});
+    const View columns = normalised_view(DType::bf16, 0, {{1000, 800}, {200, 2}});
     CHECK(interleaved_slices({{0, columns}, {1, columns}}).empty());
+    // So small that a pass of their own costs less.
+    const View small = normalised_view(DType::bf16, 0, {{100, 800}, {200, 2}});
+    const View small_too = normalised_view(DType::bf16, 400, {{100, 800}, {200, 2}});
+    CHECK(interleaved_slices({{0, small}, {0, small_too}}).empty());
+    // With much between them that nobody asked for.
+    const View far = normalised_view(DType::bf16, 0, {{1000, 20'000}, {200, 2}});
+    const View far_too = normalised_view(DType::bf16, 10'000, {{1000, 20'000}, {200, 2}});
+    CHECK(interleaved_slices({{0, far}, {0, far_too}}).empty());
     // Of other widths.
-    const View others = normalised_view(DType::bf16, 400, {{100, 800}, {100, 2}});
+    const View others = normalised_view(DType::bf16, 400, {{1000, 800}, {100, 2}});
     CHECK(interleaved_slices({{0, columns}, {0, others}}).empty());
     // Every other item, but not of one another.
-    const View even = normalised_view(DType::bf16, 0, {{100, 4}});
+    const View even = normalised_view(DType::bf16, 0, {{100'000, 4}});
     CHECK(interleaved_slices({{0, even}, {0, even}}).empty());
     // In rows as long as a stretch that needs no packing.
-    const View long_rows = normalised_view(DType::bf16, 0, {{10, 8192}, {2048, 2}});
-    const View long_too = normalised_view(DType::bf16, 4096, {{10, 8192}, {2048, 2}});
+    const View long_rows = normalised_view(DType::bf16, 0, {{100, 8192}, {2048, 2}});
+    const View long_too = normalised_view(DType::bf16, 4096, {{100, 8192}, {2048, 2}});
     CHECK(interleaved_slices({{0, long_rows}, {0, long_too}}).empty());
   }
 
   TEST_CASE("are listed by their offsets, whatever their order") {
     const auto column = [](std::int64_t offset) {
-      return normalised_view(DType::bf16, offset, {{100, 600}, {100, 2}});
+      return normalised_view(DType::bf16, offset, {{1000, 600}, {100, 2}});
     };
     const std::vector<SliceSpec> slices = {{0, column(400)},
                                            {0, contiguous_view(DType::bf16, 0, 9)},

@@ -72,8 +72,8 @@ struct EntryKernels {
   // Doubles whose bits are keys << shift, plus `rebias`.
   void (*widen_keys)(const std::uint64_t* keys, std::size_t n, int shift, std::uint64_t rebias,
                      double* values);
-  // x = ln(value) - (exponent ln 2 + log_unit), for normal values with ten bits of mantissa whose
-  // logarithms are in the table.
+  // x = ln(value / unit), for normal values with ten bits of mantissa whose logarithms are in the
+  // table. The unit: its exponent, biased as in the bits of a double, and its mantissa's logarithm.
   void (*short_logs)(const double* values, std::size_t n, const double* table, double exponent,
                      double log_unit, double* x);
   // Sum of count (value factor factor2)^2.

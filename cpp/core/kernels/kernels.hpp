@@ -17,6 +17,7 @@ constexpr std::size_t sub_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 128;
 
+// What a count of 16 bits can hold.
 constexpr std::size_t most_short_items = 65535;
 
 // The items of one slice within the rows of several.
