@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
-import weightgauge as wg
 from interleaving import Beside
 from reference import expected_fit
 from weightgauge.scanning import FitOptions, open_slices
+from weightgauge.scanning.core_scan import scan_slices
 from weightgauge.scanning.derived_scan import scan_balanced, scan_differences
 from workloads import ARRAY_BYTES, write_checkpoint
 
@@ -49,15 +49,16 @@ def stack(tmp_path_factory):
 
 def whole(path, threads):
     """A call that counts and fits the tensor as a whole."""
-    item = open_slices(path).slices[0]._replace(cut=None)
-    checkpoint = open_slices(path).checkpoint
+    subject = open_slices(path)
+    item = subject.slices[0]._replace(cut=None)
+    return lambda: scan_slices(subject.checkpoint, [item], FitOptions(threads=threads))
 
-    def call():
-        from weightgauge.scanning.core_scan import scan_slices
 
-        return scan_slices(checkpoint, [item], FitOptions(threads=threads))
-
-    return call
+def pieces(path, per, threads):
+    """The pieces of a tensor, and a call that counts and fits all of them in one pass."""
+    subject = open_slices(path, per=per)
+    options = FitOptions(threads=threads)
+    return subject.slices, lambda: scan_slices(subject.checkpoint, subject.slices, options)
 
 
 def measured(measure, call, path, weights, threads, what):
@@ -79,33 +80,37 @@ def assert_like(fit, values):
 
 def test_columns_of_heads(measure, square, threads):
     path, weights = square
-    model = measured(
+    items, call = pieces(path, "head", threads)
+    found = measured(
         measure,
-        lambda: wg.fit(path, per="head", threads=threads),
+        call,
         path,
         weights,
         threads,
         f"o by {HEADS} heads, columns",
     )
     width = weights.shape[1] // HEADS
-    by_head = {item.head: item for item in model.slices}
+    by_head = {item.place.head: at.fit for item, at in zip(items, found, strict=True)}
     for head in (0, HEADS - 1):
         assert_like(by_head[head], weights[:, head * width : (head + 1) * width])
 
 
 def test_interleaved_experts(measure, stack, threads):
     path, weights = stack
-    model = measured(
+    items, call = pieces(path, "expert", threads)
+    found = measured(
         measure,
-        lambda: wg.fit(path, per="expert", threads=threads),
+        call,
         path,
         weights,
         threads,
         "gate and up of 8 experts, interleaved",
     )
-    pieces = {(item.part, item.expert): item for item in model.slices}
+    by_part = {
+        (item.place.part, item.place.expert): at.fit for item, at in zip(items, found, strict=True)
+    }
     for i, part in enumerate(("gate", "up")):
-        assert_like(pieces[part, 7], weights[7, :, i::2])
+        assert_like(by_part[part, 7], weights[7, :, i::2])
 
 
 def test_balanced(measure, square, threads):
