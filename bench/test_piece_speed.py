@@ -54,13 +54,6 @@ def whole(path, threads):
     return lambda: scan_slices(subject.checkpoint, [item], FitOptions(threads=threads))
 
 
-def pieces(path, per, threads):
-    """The pieces of a tensor, and a call that counts and fits all of them in one pass."""
-    subject = open_slices(path, per=per)
-    options = FitOptions(threads=threads)
-    return subject.slices, lambda: scan_slices(subject.checkpoint, subject.slices, options)
-
-
 def measured(measure, call, path, weights, threads, what):
     return measure(
         call,
@@ -73,6 +66,21 @@ def measured(measure, call, path, weights, threads, what):
     )
 
 
+def measured_pieces(measure, path, weights, threads, per, what):
+    """Fit of every piece of a tensor by its place, all of them counted in one pass."""
+    subject = open_slices(path, per=per)
+    options = FitOptions(threads=threads)
+    found = measured(
+        measure,
+        lambda: scan_slices(subject.checkpoint, subject.slices, options),
+        path,
+        weights,
+        threads,
+        what,
+    )
+    return {item.place: at.fit for item, at in zip(subject.slices, found, strict=True)}
+
+
 def assert_like(fit, values):
     expected = expected_fit(np.ascontiguousarray(values).ravel())
     assert (fit.k, fit.lam) == pytest.approx((expected.k, expected.lam), rel=TOLERANCE)
@@ -80,35 +88,19 @@ def assert_like(fit, values):
 
 def test_columns_of_heads(measure, square, threads):
     path, weights = square
-    items, call = pieces(path, "head", threads)
-    found = measured(
-        measure,
-        call,
-        path,
-        weights,
-        threads,
-        f"o by {HEADS} heads, columns",
-    )
+    what = f"o by {HEADS} heads, columns"
+    fits = measured_pieces(measure, path, weights, threads, "head", what)
+    by_head = {place.head: fit for place, fit in fits.items()}
     width = weights.shape[1] // HEADS
-    by_head = {item.place.head: at.fit for item, at in zip(items, found, strict=True)}
     for head in (0, HEADS - 1):
         assert_like(by_head[head], weights[:, head * width : (head + 1) * width])
 
 
 def test_interleaved_experts(measure, stack, threads):
     path, weights = stack
-    items, call = pieces(path, "expert", threads)
-    found = measured(
-        measure,
-        call,
-        path,
-        weights,
-        threads,
-        "gate and up of 8 experts, interleaved",
-    )
-    by_part = {
-        (item.place.part, item.place.expert): at.fit for item, at in zip(items, found, strict=True)
-    }
+    what = "gate and up of 8 experts, interleaved"
+    fits = measured_pieces(measure, path, weights, threads, "expert", what)
+    by_part = {(place.part, place.expert): fit for place, fit in fits.items()}
     for i, part in enumerate(("gate", "up")):
         assert_like(by_part[part, 7], weights[7, :, i::2])
 

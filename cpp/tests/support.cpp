@@ -149,6 +149,14 @@ Tally tally(DType dtype, const std::vector<std::byte>& bytes) {
   return result;
 }
 
+ScanOptions keeping(int threads, std::size_t chunk_bytes) {
+  ScanOptions options;
+  options.keep_histogram = true;
+  options.threads = threads;
+  options.chunk_bytes = chunk_bytes;
+  return options;
+}
+
 SliceResult scan_bytes(DType dtype, const std::vector<std::byte>& bytes,
                        const ScanOptions& options) {
   std::vector<std::unique_ptr<Source>> sources;

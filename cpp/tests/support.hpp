@@ -54,6 +54,9 @@ Tally tally(DType dtype, const std::vector<std::byte>& bytes);
 // The value of one stored item's low or only element, straight from the format's definition.
 double reference_value(DType dtype, std::uint64_t bits);
 
+// Options of a scan that returns the counts.
+ScanOptions keeping(int threads, std::size_t chunk_bytes);
+
 // Scan of one slice that lies in memory, contiguous.
 SliceResult scan_bytes(DType dtype, const std::vector<std::byte>& bytes,
                        const ScanOptions& options);

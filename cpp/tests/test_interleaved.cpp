@@ -67,22 +67,14 @@ std::vector<std::byte> items_of(const Layout& layout, std::uint64_t slice,
   return items;
 }
 
-ScanOptions keeping(int threads, std::size_t chunk_bytes) {
-  ScanOptions options;
-  options.keep_histogram = true;
-  options.threads = threads;
-  options.chunk_bytes = chunk_bytes;
-  return options;
-}
-
 using Sources = std::vector<std::unique_ptr<Source>>;
 
 // The slices one at a time, from memory in which each lies by itself.
 std::uint64_t expected_hash(const Layout& layout, const std::vector<std::byte>& memory) {
   std::vector<SliceResult> results;
   for (std::uint64_t i = 0; i < layout.slices; ++i) {
-    results.push_back(
-        testing::scan_bytes(layout.dtype, items_of(layout, i, memory), keeping(1, 1 << 20)));
+    results.push_back(testing::scan_bytes(layout.dtype, items_of(layout, i, memory),
+                                          testing::keeping(1, 1 << 20)));
   }
   return testing::hash_of(results);
 }
@@ -92,7 +84,7 @@ std::uint64_t hash_together(const Layout& layout, const Sources& sources, int th
   Control control;
   const std::vector<SliceSpec> slices = slices_of(layout);
   const std::uint64_t hash = testing::hash_of(
-      scan(sources, slices, keeping(threads, chunk_bytes), control, testing::no_watch));
+      scan(sources, slices, testing::keeping(threads, chunk_bytes), control, testing::no_watch));
   CHECK(control.bytes_done ==
         layout.slices * layout.rows * layout.width * item_bytes(layout.dtype));
   return hash;

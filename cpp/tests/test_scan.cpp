@@ -19,14 +19,6 @@ constexpr DType all_formats[] = {
     DType::f8_e8m0, DType::f4,      DType::f4_unpacked,
 };
 
-ScanOptions keeping(int threads, std::size_t chunk_bytes) {
-  ScanOptions options;
-  options.keep_histogram = true;
-  options.threads = threads;
-  options.chunk_bytes = chunk_bytes;
-  return options;
-}
-
 // Least squares of ln(-ln(1 - p)) on ln |w| over every order statistic in the window, in extended
 // precision.
 struct Line {
@@ -83,7 +75,7 @@ void check_fit(DType dtype, const std::vector<T>& values, bool exact, double tol
 void check_counts(DType dtype, const std::vector<std::byte>& bytes) {
   CAPTURE(dtype_name(dtype));
   const testing::Tally expected = testing::tally(dtype, bytes);
-  const SliceResult result = testing::scan_bytes(dtype, bytes, keeping(2, 4096));
+  const SliceResult result = testing::scan_bytes(dtype, bytes, testing::keeping(2, 4096));
   const Histogram& histogram = result.histogram;
   CHECK(histogram.zeros == expected.zeros);
   CHECK(histogram.nans == expected.nans);
@@ -185,7 +177,7 @@ TEST_SUITE("scan") {
     values[5] = -std::numeric_limits<float>::max();
     const std::vector<std::byte> bytes = testing::bytes_of(values);
     const testing::Tally expected = testing::tally(DType::f32, bytes);
-    const SliceResult result = testing::scan_bytes(DType::f32, bytes, keeping(2, 1 << 16));
+    const SliceResult result = testing::scan_bytes(DType::f32, bytes, testing::keeping(2, 1 << 16));
     CHECK(result.histogram.zeros == 2);
     CHECK(result.histogram.infs == 1);
     CHECK(result.histogram.nans == 1);
@@ -305,7 +297,7 @@ TEST_SUITE("scan") {
       sources.push_back(std::make_unique<Source>(memory.data()));
       Control control;
       return testing::hash_of(
-          scan(sources, {{0, view}}, keeping(2, 1 << 14), control, testing::no_watch));
+          scan(sources, {{0, view}}, testing::keeping(2, 1 << 14), control, testing::no_watch));
     };
     const std::uint64_t expected = hash(bytes, contiguous_view(DType::f32, 0, 300 * 500));
     CHECK(hash(bytes, normalised_view(DType::f32, 0, {{500, 4}, {300, 2000}})) == expected);
