@@ -1,6 +1,9 @@
 #include "core/code_counter.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
 
 namespace weightgauge {
 
@@ -9,6 +12,8 @@ namespace {
 // Bytes from which on two at a time are counted: what they save must be worth a look through the
 // table of pairs.
 constexpr std::size_t pairs_from = std::size_t{1} << 16;
+// What tells magnitudes of 16 bits apart.
+constexpr std::uint16_t magnitude_mask = 0x7FFF;
 // Items for which the choice of a loop holds.
 constexpr std::size_t sampled_items = 32768;
 constexpr std::uint8_t negative_zero = 0x80;
@@ -44,6 +49,40 @@ constexpr std::size_t codes_under(std::uint16_t mask) {
 // first-level cache; with fewer digits they fit as they are, and turning the rows only costs time.
 bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e4m3fnuz; }
 
+void make_room(ZeroedCells<std::uint32_t>& cells, std::size_t size) {
+  if (cells.size() < size) {
+    cells = ZeroedCells<std::uint32_t>(size);  // a table that is too small has not been used yet
+  }
+}
+
+// The codes, from the first up to the second, among which `total` counts lie, and those are all.
+// Of a table far larger than what weights use only the part around `code` is looked at, as long as
+// something is missing: first where most was found last.
+std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& counts,
+                                             std::uint64_t total, std::size_t code) {
+  constexpr std::size_t step = 512;
+  constexpr std::size_t codes = codes_under(magnitude_mask);
+  const auto sum_from = [&counts](std::size_t first) {
+    return std::accumulate(counts.data() + first, counts.data() + first + step, 0U);
+  };
+  std::size_t first = code / step * step;
+  std::size_t end = first + step;
+  std::uint64_t below = sum_from(first);
+  std::uint64_t above = below;
+  for (std::uint64_t found = below; found < total && end - first < codes;) {
+    if (first > 0 && (below >= above || end == codes)) {
+      first -= step;
+      below = sum_from(first);
+      found += below;
+    } else {
+      above = sum_from(end);
+      found += above;
+      end += step;
+    }
+  }
+  return {first, end};
+}
+
 // What a harvest has found, before it is known how much that is: memory kept for the next one.
 struct Found {
   std::vector<std::uint32_t> codes;
@@ -58,17 +97,18 @@ Found& kept_found() {
 }  // namespace
 
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
+  if (n == 0) {
+    return;
+  }
   bytes_counted_ += n * item_bytes(dtype);
   if (is_16_bit(dtype)) {
-    note_range(items, n, 0x7FFF);
-    count_items(items, n, 0x7FFF, kernels().count_items, kernels().count_crowded_items);
+    note_items(items, n);
+    count_items(items, n, magnitude_mask, kernels().count_items, kernels().count_crowded_items);
     return;
   }
   if (bytes_counted_ >= pairs_from) {
     // Two bytes with one store: the table of pairs says how often each of them occurred.
     const std::size_t pairs = n / 2;
-    least_ = 0;
-    largest_ = codes_under(pair_mask(dtype)) - 1;
     if (has_wide_rows(dtype)) {
       count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
                   kernels().count_crowded_turned_pairs);
@@ -89,13 +129,14 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
 
 void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
                               Loop crowded) {
-  items_.resize(std::max(items_.size(), codes_under(mask)));
+  make_room(items_, codes_under(mask));
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
     const std::byte* const begin = items + 2 * from;
     if (kernels().items_are_crowded(begin, size, mask)) {
-      crowded_.resize(sub_tables * sub_table_stride);
+      make_room(crowded_, sub_tables * sub_table_stride);
       crowded_used_ = true;
+      note_crowded_range(begin, size, mask);
       crowded(begin, size, mask, crowded_.data());
     } else {
       plain(begin, size, mask, items_.data());
@@ -103,59 +144,67 @@ void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16
   }
 }
 
-void CodeCounter::note_range(const std::byte* items, std::size_t n, std::uint16_t mask) {
-  if (bytes_counted_ > 2 * ranged_items) {
-    least_ = 0;
-    largest_ = mask;
-  } else if (largest_ < mask || least_ > 1) {
+void CodeCounter::note_items(const std::byte* item, std::size_t n) {
+  elements_ += n;
+  std::memcpy(&one_of_them_, item, sizeof one_of_them_);
+  one_of_them_ &= magnitude_mask;
+}
+
+// Eight tables are to be gone through: for few items a look at their range costs less.
+void CodeCounter::note_crowded_range(const std::byte* items, std::size_t n, std::uint16_t mask) {
+  if (mask != magnitude_mask || bytes_counted_ > 2 * ranged_items) {
+    crowded_range_ = {0, static_cast<std::uint16_t>(codes_under(mask) - 1)};
+  } else {
     const CodeRange range = kernels().range_of_items(items, n, mask);
-    least_ = std::min<std::size_t>(least_, range.least);
-    largest_ = std::max<std::size_t>(largest_, range.largest);
+    crowded_range_ = {std::min(crowded_range_.least, range.least),
+                      std::max(crowded_range_.largest, range.largest)};
   }
 }
 
-void CodeCounter::take(std::uint16_t* counts) {
-  items_.resize(std::max(items_.size(), short_codes));
-  kernels().take_short_counts(counts, short_codes, items_.data());
-  // Nobody has looked at their range.
-  least_ = 0;
-  largest_ = short_codes - 1;
+std::uint32_t* CodeCounter::open_table(const std::byte* item, std::size_t n) {
+  make_room(items_, codes_under(magnitude_mask));
+  note_items(item, n);
+  return items_.data();
 }
 
-void CodeCounter::join_tables(std::size_t first, std::size_t last) {
+void CodeCounter::join_tables() {
   if (!crowded_used_) {
     return;
   }
-  for (std::size_t table = 0; table < sub_tables; ++table) {
-    std::uint32_t* from = crowded_.data() + table * sub_table_stride;
-    for (std::size_t code = first; code <= last; ++code) {
-      items_[code] += from[code];
-      from[code] = 0;
+  const auto join = [this](std::size_t first, std::size_t end) {
+    for (std::size_t table = 0; table < sub_tables; ++table) {
+      std::uint32_t* const from = crowded_.data() + table * sub_table_stride;
+      for (std::size_t code = first; code < end; ++code) {
+        items_[code] += from[code];
+        from[code] = 0;
+      }
     }
-  }
+  };
+  join(0, 1);
+  join(std::max<std::size_t>(crowded_range_.least, 1), crowded_range_.largest + std::size_t{1});
+  crowded_used_ = false;
+  crowded_range_ = none_crowded;
 }
 
 Histogram CodeCounter::harvest(DType dtype) {
-  join_tables(0, 0);
-  join_tables(std::max<std::size_t>(least_, 1), largest_);
-  crowded_used_ = false;
+  join_tables();
   Histogram result = is_16_bit(dtype) ? harvest_16_bit(dtype) : harvest_bytes(dtype);
-  least_ = item_codes - 1;
-  largest_ = 0;
+  elements_ = 0;
   bytes_counted_ = 0;
   return result;
 }
 
 Histogram CodeCounter::harvest_16_bit(DType dtype) {
   Histogram result(dtype);
-  if (items_.empty()) {
+  if (elements_ == 0) {
     return result;
   }
   const std::size_t limit = first_nonfinite_key(dtype);
   result.zeros = items_[0];
   items_[0] = 0;
-  const std::size_t first = std::max<std::size_t>(least_, 1);
-  const std::size_t end = std::min(largest_ + 1, limit);
+  const auto [least, beyond] = occupied(items_, elements_ - result.zeros, one_of_them_);
+  const std::size_t first = std::max<std::size_t>(least, 1);
+  const std::size_t end = std::min(beyond, limit);
   if (first < end) {
     Found& all = kept_found();
     const std::size_t room = end - first + gather_slack;
@@ -169,7 +218,7 @@ Histogram CodeCounter::harvest_16_bit(DType dtype) {
     result.counts.assign(all.counts.begin(), all.counts.begin() + size);
     result.max_key = found == 0 ? 0 : result.keys.back();
   }
-  for (std::size_t key = std::max(first, limit); key <= largest_; ++key) {
+  for (std::size_t key = std::max(first, limit); key < beyond; ++key) {
     (key == limit ? result.infs : result.nans) += items_[key];
     items_[key] = 0;
   }

@@ -7,15 +7,16 @@
 
 #include "core/histogram.hpp"
 #include "core/kernels/kernels.hpp"
+#include "core/zeroed_cells.hpp"
 
 namespace weightgauge {
 
 class CodeCounter {
  public:
   void count(DType dtype, const std::byte* items, std::size_t n);
-  // Adds short_codes counts of 16-bit items, by magnitude, and empties them.
-  void take(std::uint16_t* counts);
-  static constexpr std::size_t short_codes = item_codes / 2;
+  // The table of 16-bit items by magnitude, for whoever counts `n` of them there in place of
+  // count(); `item` is one of them.
+  std::uint32_t* open_table(const std::byte* item, std::size_t n);
   // Everything counted since the last harvest; the counter is empty afterwards.
   Histogram harvest(DType dtype);
 
@@ -24,22 +25,26 @@ class CodeCounter {
   // With the second of the loops where neighbours often share a code.
   void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
                    Loop crowded);
-  void join_tables(std::size_t first, std::size_t last);
+  void join_tables();
   void add_pairs(DType dtype, std::uint64_t* by_raw);
-  void note_range(const std::byte* items, std::size_t n, std::uint16_t mask);
+  void note_items(const std::byte* item, std::size_t n);
+  void note_crowded_range(const std::byte* items, std::size_t n, std::uint16_t mask);
   Histogram harvest_16_bit(DType dtype);
   Histogram harvest_bytes(DType dtype);
 
-  std::vector<std::uint32_t> items_;    // by 16-bit item: an element, or a pair of bytes
-  std::vector<std::uint32_t> crowded_;  // the same in sub-tables
+  ZeroedCells<std::uint32_t> items_;    // by 16-bit item: an element, or a pair of bytes
+  ZeroedCells<std::uint32_t> crowded_;  // the same in sub-tables
   std::vector<std::uint32_t> bytes_;    // single bytes in sub-tables
-  // Codes counted since the last harvest lie in this range, or are 0.
-  std::size_t least_ = item_codes - 1;
-  std::size_t largest_ = 0;
-  std::uint64_t bytes_counted_ = 0;   // by count(), since the last harvest
-  std::uint64_t negative_zeros_ = 0;  // FNUZ formats, pairs only: those codes are NaN
+  // Since the last harvest:
+  std::uint64_t elements_ = 0;  // of 16 bits
+  std::uint16_t one_of_them_ = 0;
+  CodeRange crowded_range_ = none_crowded;  // holds all codes in the sub-tables, but for 0
+  std::uint64_t bytes_counted_ = 0;         // by count()
+  std::uint64_t negative_zeros_ = 0;        // FNUZ formats, pairs only: those codes are NaN
   bool crowded_used_ = false;
   bool pairs_used_ = false;
+
+  static constexpr CodeRange none_crowded = {0xFFFF, 0};
 };
 
 }  // namespace weightgauge

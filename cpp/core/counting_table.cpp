@@ -1,8 +1,6 @@
 #include "core/counting_table.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 
 #include "core/kernels/kernels.hpp"
 #include "core/wide_kernels.hpp"
@@ -19,24 +17,14 @@ int dropped_by_leading_bits(DType dtype) {
 
 }  // namespace
 
-void CountingTable::FreePages::operator()(std::uint64_t* cells) const { std::free(cells); }
-
-CountingTable::Cells CountingTable::new_cells() {
-  Cells cells(static_cast<std::uint64_t*>(std::calloc(all_cells, sizeof(std::uint64_t))));
-  if (cells == nullptr) {
-    throw std::bad_alloc();
-  }
-  return cells;
-}
-
 void CountingTable::make_cells() {
-  cells_ = new_cells();
-  bins_.cells = cells_.get();
+  cells_ = ZeroedCells<std::uint64_t>(all_cells);
+  bins_.cells = cells_.data();
   bins_.owner = this;
   bins_.make_more_cells = [](void* owner) {
     auto& table = *static_cast<CountingTable*>(owner);
-    table.more_cells_ = new_cells();
-    table.bins_.more_cells = table.more_cells_.get();
+    table.more_cells_ = ZeroedCells<std::uint64_t>(all_cells);
+    table.bins_.more_cells = table.more_cells_.data();
   };
   bins_.make_codes = [](void* owner) {
     auto& table = *static_cast<CountingTable*>(owner);
@@ -49,7 +37,7 @@ void CountingTable::count(Method method, DType dtype, const std::byte* items, st
                           const PaperBins* paper) {
   pending_ += n;
   if (method == Method::bins) {
-    if (cells_ == nullptr) {
+    if (cells_.size() == 0) {
       make_cells();
     }
     if (dtype == DType::f32) {
@@ -75,9 +63,9 @@ void CountingTable::count(Method method, DType dtype, const std::byte* items, st
   }
 }
 
-void CountingTable::take(std::uint16_t* counts, std::size_t n) {
+std::uint32_t* CountingTable::open_table(const std::byte* item, std::size_t n) {
   pending_ += n;
-  codes_.take(counts);
+  return codes_.open_table(item, n);
 }
 
 PaperCounts CountingTable::harvest_paper() {
@@ -105,7 +93,7 @@ std::uint64_t CountingTable::take_cell(std::uint64_t cell) {
   constexpr int halves_shift = 16 - F32Layout::dropped_bits;
   std::uint64_t value = cells_[cell];
   cells_[cell] = 0;
-  if (more_cells_ != nullptr) {
+  if (more_cells_.size() != 0) {
     value += more_cells_[cell];
     more_cells_[cell] = 0;
   }
@@ -151,7 +139,7 @@ Histogram CountingTable::harvest_bins(DType dtype) {
   result.infs = extremes.infs;
   result.nans = extremes.nonfinite - extremes.infs;
   result.max_key = extremes.largest;
-  if (cells_ == nullptr) {
+  if (cells_.size() == 0) {
     return result;
   }
   if (dtype == DType::f64) {

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "core/code_counter.hpp"
 #include "core/histogram.hpp"
 #include "core/kernels/bin_cells.hpp"
 #include "core/paper.hpp"
+#include "core/zeroed_cells.hpp"
 
 namespace weightgauge {
 
@@ -32,8 +32,8 @@ class CountingTable {
   // `paper` may be null: then the published protocol's bins are not counted.
   void count(Method method, DType dtype, const std::byte* items, std::size_t n,
              const PaperBins* paper);
-  // The counts of so many 16-bit items, see CodeCounter::take().
-  void take(std::uint16_t* counts, std::size_t n);
+  // As CodeCounter::open_table().
+  std::uint32_t* open_table(const std::byte* item, std::size_t n);
   // Items counted since the last harvest.
   std::uint64_t pending() const { return pending_; }
   // While no more than these are pending, the table takes as many again.
@@ -57,18 +57,11 @@ class CountingTable {
   template <class Layout>
   void take_bins(const WideExtremes& extremes, Histogram& result);
 
-  struct FreePages {
-    void operator()(std::uint64_t* cells) const;
-  };
-  // 32 MiB of address space, of which the system provides only the pages that are touched.
-  using Cells = std::unique_ptr<std::uint64_t[], FreePages>;
-  static Cells new_cells();
-
   CodeCounter codes_;
   std::vector<std::uint32_t> leading_;
   WideExtremes leading_extremes_;
-  Cells cells_;
-  Cells more_cells_;
+  ZeroedCells<std::uint64_t> cells_;  // up to 16 MiB
+  ZeroedCells<std::uint64_t> more_cells_;
   std::vector<std::uint32_t> upper_codes_;
   BinCells bins_;
   PaperCounts paper_;

@@ -17,11 +17,17 @@ constexpr std::uint16_t magnitude_mask = 0x7FFF;
 // row of all of them.
 constexpr std::uint64_t farthest = ReadBuffer::span_bytes - short_stretch_bytes;
 
-// Below this many items a slice is counted sooner than the short counts of a table are gone
-// through.
+// Below this many items a slice is counted sooner than a whole table is gone through.
 constexpr std::uint64_t least_items = std::uint64_t{1} << 15;
 // What lies between two slices is read in vain, from a file at least.
 constexpr std::uint64_t widest_gap = 4096;
+
+// Rows that are counted slice by slice before the next ones are turned to: with the tables and the
+// block that follows, what a second-level cache of a megabyte has room for.
+constexpr std::size_t block_bytes = 128 * 1024;
+static_assert(block_bytes <= ReadBuffer::bytes);
+// Rows whose places are listed at a time.
+constexpr std::size_t most_rows = std::size_t{1} << 16;
 
 bool alternates(const View& view) { return view.dims.back().stride == 2 * item; }
 
@@ -103,147 +109,158 @@ std::vector<std::vector<std::size_t>> interleaved_slices(const std::vector<Slice
 
 namespace {
 
-// One part of all jobs, in blocks for whose counts 16 bits are enough.
+// One part of all jobs.
 class Pass {
  public:
   Pass(const std::vector<SliceJob*>& jobs, Workspace& workspace)
-      : workspace_(workspace),
-        source_(jobs.front()->source()),
-        dtype_(jobs.front()->view().dtype),
-        apart_(jobs.back()->view().offset - jobs.front()->view().offset) {
-    // The tables' busiest cells shall not all fall into the same sets of the cache.
-    constexpr std::size_t stride = CodeCounter::short_codes + 128;
-    workspace.short_counts.resize(std::max(workspace.short_counts.size(), jobs.size() * stride));
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      columns_.push_back(
-          {static_cast<std::ptrdiff_t>(jobs[i]->view().offset - jobs.front()->view().offset),
-           workspace.short_counts.data() + i * stride});
+      : workspace_(workspace), source_(jobs.front()->source()), dtype_(jobs.front()->view().dtype) {
+    for (const SliceJob* const job : jobs) {
+      offsets_.push_back(
+          static_cast<std::ptrdiff_t>(job->view().offset - jobs.front()->view().offset));
     }
   }
 
   // Items side by side, the same number of each slice.
-  void count_row(const Run& run) {
-    if (run.items != width_) {
+  void add_row(const Run& run) {
+    if (run.items != width_ || rows_.size() == most_rows) {
       count_rows();
       width_ = static_cast<std::size_t>(run.items);
     }
-    const std::size_t bytes = static_cast<std::size_t>(apart_) + width_ * item;
-    if ((rows_.size() + 1) * width_ > most_short_items ||
-        (source_.memory() == nullptr && (rows_.size() + 1) * bytes > ReadBuffer::bytes)) {
-      count_rows();
-    }
-    if (source_.memory() != nullptr) {
-      rows_.push_back(source_.memory() + run.offset);
-    } else {
-      std::byte* const row = workspace_.buffer.data() + rows_.size() * bytes;
-      source_.file()->read(row, bytes, run.offset);
-      rows_.push_back(row);
-    }
+    rows_.push_back(run.offset);
   }
 
-  // Items of two slices in turn.
-  void count_run(const Run& run) {
-    const std::uint64_t most =
-        source_.memory() != nullptr ? most_short_items : ReadBuffer::span_bytes / (2 * item);
-    for (std::uint64_t from = 0; from < run.items;) {
-      const std::uint64_t pairs = std::min(run.items - from, most);
-      const std::byte* const items =
-          source_.bytes_at(run.offset + from * 2 * item, pairs * 2 * item, workspace_.buffer);
-      count_pairs(items, static_cast<std::size_t>(pairs));
-      from += pairs;
-    }
-  }
-
-  // Hands the counts over to the tables.
-  void finish() {
-    count_rows();
-    take();
-  }
-
- private:
+  // All rows since the last call.
   void count_rows() {
     if (rows_.empty()) {
       return;
     }
-    if (rows_are_crowded()) {
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        std::byte* const packed = packed_items();
-        for (std::size_t row = 0; row < rows_.size(); ++row) {
-          kernels().pack(rows_[row] + columns_[i].offset, item, width_, item,
-                         packed + row * width_ * item);
-        }
-        count_packed(i, packed, rows_.size() * width_);
+    const std::size_t most = std::max<std::size_t>(block_bytes / row_bytes(), 1);
+    if (source_.memory() != nullptr) {
+      places_.resize(rows_.size());
+      std::transform(rows_.begin(), rows_.end(), places_.begin(),
+                     [this](std::uint64_t row) { return source_.memory() + row; });
+    }
+    for (std::size_t from = 0; from < rows_.size(); from += most) {
+      const std::size_t n = std::min(most, rows_.size() - from);
+      if (source_.memory() != nullptr) {
+        const std::byte* const* const rows = places_.data() + from;
+        count_block(rows, n, upcoming_rows(rows + n, std::min(most, rows_.size() - from - n)));
+      } else {
+        read_rows(from, n);
+        count_block(places_.data(), n, {});
       }
-    } else {
-      make_room(rows_.size() * width_);
-      kernels().count_columns(rows_.data(), rows_.size(), width_, magnitude_mask, columns_.data(),
-                              columns_.size());
     }
     rows_.clear();
   }
 
+  // Items of two slices in turn.
+  void count_run(const Run& run) {
+    constexpr std::uint64_t most = ReadBuffer::span_bytes / (2 * item);
+    for (std::uint64_t from = 0; from < run.items; from += most) {
+      const auto pairs = static_cast<std::size_t>(std::min(run.items - from, most));
+      count_pairs(
+          source_.bytes_at(run.offset + from * 2 * item, pairs * 2 * item, workspace_.buffer),
+          pairs);
+    }
+  }
+
+ private:
+  // From the first item of the first slice to the last one of the last, in one row.
+  std::size_t row_bytes() const {
+    return static_cast<std::size_t>(offsets_.back()) + width_ * item;
+  }
+
+  UpcomingRows upcoming_rows(const std::byte* const* rows, std::size_t n) const {
+    // Lines come early only from pages that the system has mapped already.
+    constexpr std::size_t page = 4096;
+    for (std::size_t row = 0; row < n; ++row) {
+      for (std::size_t at = 0; at < row_bytes(); at += page) {
+        static_cast<void>(*static_cast<const volatile std::byte*>(rows[row] + at));
+      }
+      static_cast<void>(*static_cast<const volatile std::byte*>(rows[row] + row_bytes() - 1));
+    }
+    return {rows, n, row_bytes()};
+  }
+
+  void read_rows(std::size_t from, std::size_t n) {
+    std::byte* const buffer = workspace_.buffer.data();
+    const std::uint64_t first = rows_[from];
+    const std::uint64_t span = rows_[from + n - 1] - first + row_bytes();
+    // In one go where the file holds little else in between.
+    const bool at_once = span <= std::min<std::uint64_t>(2 * n * row_bytes(), ReadBuffer::bytes);
+    if (at_once) {
+      source_.file()->read(buffer, static_cast<std::size_t>(span), first);
+    }
+    places_.resize(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      std::byte* const place = buffer + (at_once ? rows_[from + i] - first : i * row_bytes());
+      if (!at_once) {
+        source_.file()->read(place, row_bytes(), rows_[from + i]);
+      }
+      places_[i] = place;
+    }
+  }
+
+  void count_block(const std::byte* const* rows, std::size_t n, UpcomingRows upcoming) {
+    const bool crowded = are_crowded(rows, n);
+    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+      if (crowded) {
+        for (std::size_t row = 0; row < n; ++row) {
+          kernels().pack(rows[row] + offsets_[i], item, width_, item,
+                         packed_items() + row * width_ * item);
+        }
+        count_packed(i, n * width_);
+      } else {
+        kernels().count_rows(rows, n, offsets_[i], width_, magnitude_mask,
+                             table(i, rows[0], n * width_), upcoming);
+      }
+    }
+  }
+
   void count_pairs(const std::byte* items, std::size_t pairs) {
     if (kernels().items_are_crowded(items, 2 * pairs, magnitude_mask)) {
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        std::byte* const packed = packed_items();
-        kernels().pack(items + columns_[i].offset, 2 * item, pairs, item, packed);
-        count_packed(i, packed, pairs);
+      for (std::size_t i = 0; i < offsets_.size(); ++i) {
+        kernels().pack(items + offsets_[i], 2 * item, pairs, item, packed_items());
+        count_packed(i, pairs);
       }
     } else {
-      make_room(pairs);
-      kernels().count_alternating(items, pairs, magnitude_mask, columns_[0].counts,
-                                  columns_[1].counts);
+      kernels().count_alternating(items, pairs, magnitude_mask, table(0, items, pairs),
+                                  table(1, items, pairs));
     }
+  }
+
+  std::uint32_t* table(std::size_t slice, const std::byte* items, std::size_t n) {
+    return workspace_.table(slice).open_table(items + offsets_[slice], n);
   }
 
   // Where neighbours are often equal, each slice is counted by itself, in the way made for that.
-  void count_packed(std::size_t slice, const std::byte* items, std::size_t n) {
-    workspace_.table(slice).count(Method::codes, dtype_, items, n, nullptr);
+  void count_packed(std::size_t slice, std::size_t n) {
+    workspace_.table(slice).count(Method::codes, dtype_, packed_items(), n, nullptr);
   }
-  std::byte* packed_items() {
-    static_assert(most_short_items * item <= ReadBuffer::bytes);
-    return workspace_.buffer.inner(0).data();
-  }
+  std::byte* packed_items() { return workspace_.buffer.inner(0).data(); }
 
   // By a sample of items from all over the block.
-  bool rows_are_crowded() {
+  bool are_crowded(const std::byte* const* rows, std::size_t n) {
     constexpr std::size_t wanted = 1024;
     constexpr std::size_t each = 64;
     const std::size_t taken = std::min(width_, each);
-    const std::size_t step = std::max<std::size_t>(rows_.size() * taken / wanted, 1);
-    std::byte* const sample = packed_items();
+    const std::size_t step = std::max<std::size_t>(n * taken / wanted, 1);
     std::size_t size = 0;
-    for (std::size_t row = 0; row < rows_.size() && size < wanted; row += step) {
-      kernels().pack(rows_[row] + columns_[row / step % columns_.size()].offset, item, taken, item,
-                     sample + size * item);
+    for (std::size_t row = 0; row < n && size < wanted; row += step) {
+      const std::ptrdiff_t offset = offsets_[row / step % offsets_.size()];
+      kernels().pack(rows[row] + offset, item, taken, item, packed_items() + size * item);
       size += taken;
     }
-    return kernels().items_are_crowded(sample, size, magnitude_mask);
-  }
-
-  void make_room(std::size_t items) {
-    if (counted_ + items > most_short_items) {
-      take();
-    }
-    counted_ += items;
-  }
-  void take() {
-    if (counted_ > 0) {
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        workspace_.table(i).take(columns_[i].counts, counted_);
-      }
-    }
-    counted_ = 0;
+    return kernels().items_are_crowded(packed_items(), size, magnitude_mask);
   }
 
   Workspace& workspace_;
   const Source& source_;
   DType dtype_;
-  std::uint64_t apart_;  // bytes from the first slice to the last
-  std::vector<Column> columns_;
-  std::vector<const std::byte*> rows_;
-  std::size_t width_ = 0;    // items of each slice in a row
-  std::size_t counted_ = 0;  // items of each slice in the short counts
+  std::vector<std::ptrdiff_t> offsets_;   // bytes from the first slice to each
+  std::vector<std::uint64_t> rows_;       // where they begin in the source
+  std::vector<const std::byte*> places_;  // and in memory
+  std::size_t width_ = 0;                 // items of each slice in a row
 };
 
 }  // namespace
@@ -256,10 +273,10 @@ void Interleaved::run_part(std::uint64_t part, Workspace& workspace, Control& co
     if (alternates(view)) {
       pass.count_run(run);
     } else {
-      pass.count_row(run);
+      pass.add_row(run);
     }
   });
-  pass.finish();
+  pass.count_rows();
   for (SliceJob* const job : jobs_) {
     job->note_progress(last - first, control);
   }

@@ -13,12 +13,13 @@
 namespace weightgauge {
 
 // Read one after the other, such slices would each fetch the cache lines, or touch the pages, of
-// all of them. Together every stretch of memory is read once, and each slice has a counting table
-// of its own, with cells so short that the tables of several share the first-level cache.
+// all of them. Together every stretch of memory is read once: rows by the block, which stays in the
+// second-level cache while the slices are counted one after the other, each in a table of its own;
+// alternating items in two tables at once.
 class Interleaved {
  public:
-  // More tables would push each other out of the first-level cache.
-  static constexpr std::size_t most_slices = 8;
+  // Their tables share the second-level cache with the rows.
+  static constexpr std::size_t most_slices = 32;
 
   // Jobs whose views differ in their offsets only, ascending.
   explicit Interleaved(std::vector<SliceJob*> jobs) : jobs_(std::move(jobs)) {}

@@ -29,8 +29,6 @@ class Workspace {
     }
     return tables_[index];
   }
-  // Memory for short counts of several slices, all zero between parts.
-  std::vector<std::uint16_t> short_counts;
 
  private:
   std::deque<CountingTable> tables_;

@@ -125,40 +125,6 @@ TEST_SUITE("interleaved") {
     }
   }
 
-  TEST_CASE("count more of one code than 16 bits hold") {
-    // One value but for random ones where samples are taken, so that nothing looks crowded.
-    const std::size_t random_items = 64;
-    const Layout columns = {"wide heads", true, DType::bf16, 1000, 4 * 600, 300, 2, 4, 600};
-    std::vector<std::byte> memory(size_of(columns), std::byte{0x11});
-    const std::vector<std::byte> random = testing::random_bytes(memory.size(), 34);
-    for (std::size_t row = 0; row < columns.rows; ++row) {
-      for (std::size_t slice = 0; slice < columns.slices; ++slice) {
-        const auto at = static_cast<std::ptrdiff_t>(
-            start + row * static_cast<std::size_t>(columns.row) + slice * columns.apart);
-        std::copy_n(random.begin() + at, 2 * random_items, memory.begin() + at);
-      }
-    }
-    const Layout pairs = {"pairs", true, DType::f16, 1, 1, 3 * most_short_items, 4, 2, 2};
-    std::vector<std::byte> alternating(size_of(pairs), std::byte{0x11});
-    const std::size_t block = 4 * most_short_items;
-    for (std::size_t i = 0; i < 16; ++i) {
-      for (std::size_t from = start; from + block <= alternating.size(); from += block) {
-        const std::size_t at = from + 2 * ((2 * most_short_items - 36) / 15 * i);
-        std::copy_n(random.begin() + static_cast<std::ptrdiff_t>(at), 80,
-                    alternating.begin() + static_cast<std::ptrdiff_t>(at));
-      }
-    }
-    for (const auto& [layout, bytes] :
-         {std::pair(columns, memory), std::pair(pairs, alternating)}) {
-      CAPTURE(layout.name);
-      Sources sources;
-      sources.push_back(std::make_unique<Source>(bytes.data()));
-      // Parts of 16 MiB, so that nothing but the counts themselves ends a block.
-      CHECK(hash_together(layout, sources, 1, std::size_t{16} << 20) ==
-            expected_hash(layout, bytes));
-    }
-  }
-
   TEST_CASE("count the same from a file, mapped or read") {
     for (const Layout& layout : layouts) {
       CAPTURE(layout.name);

@@ -17,13 +17,13 @@ constexpr std::size_t sub_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 128;
 
-// What a count of 16 bits can hold.
-constexpr std::size_t most_short_items = 65535;
-
-// The items of one slice within the rows of several.
-struct Column {
-  std::ptrdiff_t offset;  // of its first item, from the row's
-  std::uint16_t* counts;
+// Rows that will be counted later. Loops over other rows ask for them line by line, in their order.
+struct UpcomingRows {
+  const std::byte* const* rows = nullptr;
+  std::size_t n = 0;
+  std::size_t bytes = 0;  // of each
+  std::size_t row = 0;    // the line that is asked for next
+  std::size_t at = 0;
 };
 
 // A vector of keys is stored whole, whatever part of it was wanted.
@@ -62,16 +62,14 @@ struct Kernels {
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
 
-  // 16-bit items of several slices at once: `n` rows with `width` items side by side of each slice;
-  // and `pairs` of items that belong to two slices in turn. ++counts[item & mask], in cells so
-  // short that the tables of many slices stay in the first-level cache: no slice may have more than
-  // most_short_items until they are taken.
-  void (*count_columns)(const std::byte* const* rows, std::size_t n, std::size_t width,
-                        std::uint16_t mask, const Column* columns, std::size_t size);
+  // The same for one slice of several that share rows: `width` items from `offset` bytes after the
+  // start of each of `n` rows.
+  void (*count_rows)(const std::byte* const* rows, std::size_t n, std::ptrdiff_t offset,
+                     std::size_t width, std::uint16_t mask, std::uint32_t* counts,
+                     UpcomingRows& upcoming);
+  // Pairs of items that belong to two slices in turn.
   void (*count_alternating)(const std::byte* items, std::size_t pairs, std::uint16_t mask,
-                            std::uint16_t* even, std::uint16_t* odd);
-  // Adds counts to longer ones and empties them. `n` is a multiple of 32.
-  void (*take_short_counts)(std::uint16_t* from, std::size_t n, std::uint32_t* to);
+                            std::uint32_t* even, std::uint32_t* odd);
 
   // Bytes: counts[sub_tables][256] by raw code; the sum over the sub-tables is the count.
   void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
