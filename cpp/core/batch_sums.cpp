@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/bin_order.hpp"
 #include "core/log_magnitude.hpp"
 #include "core/special.hpp"
 
@@ -171,7 +172,7 @@ RunMoments run_moments(const Key* keys, std::size_t n) {
   return {mean, uu, uuu, ut, utt};
 }
 
-// Sums over a batch's sorted keys, all of them finite and not zero.
+// Sums over a batch's keys in the order of their bins, all of them finite and not zero.
 template <class Key>
 class BinSums {
  public:
@@ -182,7 +183,8 @@ class BinSums {
     before_ = sums.boundary(std::clamp(rank_, window_.begin, window_.end));
   }
 
-  void add_all(const std::vector<Key>& keys) {
+  // `scratch` is as large.
+  void add_all(std::vector<Key>& keys, std::vector<Key>& scratch) {
     const int dropped = result_.bins.dropped_bits;
     for (std::size_t i = 0; i < keys.size();) {
       const Key bin = keys[i] >> dropped;
@@ -195,14 +197,15 @@ class BinSums {
           keys.begin() + static_cast<std::ptrdiff_t>(std::min(i + reach, keys.size()));
       const auto end =
           std::partition_point(begin, limit, [&](Key key) { return key >> dropped == bin; });
-      add_bin(bin, keys.data() + i, static_cast<std::size_t>(end - begin));
+      add_bin(bin, keys.data() + i, scratch.data() + i, static_cast<std::size_t>(end - begin));
       i += static_cast<std::size_t>(end - begin);
     }
     finish();
   }
 
  private:
-  void add_bin(Key bin, const Key* keys, std::size_t n) {
+  void add_bin(Key bin, Key* keys, Key* scratch, std::size_t n) {
+    sort_bin(keys, scratch, n, result_.bins.dropped_bits);
     const Key low_bits = static_cast<Key>((Key{1} << result_.bins.dropped_bits) - 1);
     const int shift = residual_shift(dtype_);
     std::uint64_t residual = 0;
@@ -289,8 +292,11 @@ void sum_by_bins(const Source& source, const View& view, const Batch& batch, con
                  ReadBuffer& buffer, std::vector<Key>& keys, std::vector<Key>& scratch,
                  const Control& control, BatchSums& result) {
   detail::gather_keys(source, view, batch.range, batch.count, buffer, control, keys);
-  radix_sort(keys, scratch);
-  BinSums<Key>(view.dtype, batch, sums, result).add_all(keys);
+  if (!group_by_bins(keys, scratch, static_cast<Key>(batch.range.first),
+                     static_cast<Key>(batch.range.last), binned_dropped_bits(view.dtype))) {
+    radix_sort(keys, scratch);
+  }
+  BinSums<Key>(view.dtype, batch, sums, result).add_all(keys, scratch);
 }
 
 }  // namespace

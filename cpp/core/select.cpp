@@ -1,49 +1,8 @@
 #include "core/select.hpp"
 
-#include <array>
-
 namespace weightgauge {
 
 namespace {
-
-constexpr int digit_bits = 11;
-constexpr std::size_t digits = std::size_t{1} << digit_bits;
-constexpr std::size_t comparison_sort_limit = 512;
-
-template <class Key>
-void sort_keys(std::vector<Key>& keys, std::vector<Key>& scratch) {
-  if (keys.size() <= comparison_sort_limit) {
-    std::sort(keys.begin(), keys.end());
-    return;
-  }
-  Key all_or = 0;
-  Key all_and = static_cast<Key>(~Key{0});
-  for (const Key key : keys) {
-    all_or |= key;
-    all_and &= key;
-  }
-  const Key varying = all_or ^ all_and;
-  scratch.resize(keys.size());
-  for (int shift = 0; shift < static_cast<int>(8 * sizeof(Key)); shift += digit_bits) {
-    if (((varying >> shift) & (digits - 1)) == 0) {
-      continue;  // all keys share this digit
-    }
-    std::array<std::size_t, digits> place{};
-    for (const Key key : keys) {
-      ++place[(key >> shift) & (digits - 1)];
-    }
-    std::size_t sum = 0;
-    for (std::size_t& entry : place) {
-      const std::size_t count = entry;
-      entry = sum;
-      sum += count;
-    }
-    for (const Key key : keys) {
-      scratch[place[(key >> shift) & (digits - 1)]++] = key;
-    }
-    keys.swap(scratch);
-  }
-}
 
 template <class Key>
 Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
@@ -63,7 +22,7 @@ Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
       ++result.nans;
     }
   });
-  sort_keys(keys, scratch);
+  radix_sort(keys, scratch);
   detail::emit_runs(
       keys, [&result](std::uint64_t key, std::uint64_t count) { result.append(key, count, 0); });
   result.max_key = result.keys.empty() ? 0 : result.keys.back();
@@ -71,14 +30,6 @@ Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
 }
 
 }  // namespace
-
-void radix_sort(std::vector<std::uint32_t>& keys, std::vector<std::uint32_t>& scratch) {
-  sort_keys(keys, scratch);
-}
-
-void radix_sort(std::vector<std::uint64_t>& keys, std::vector<std::uint64_t>& scratch) {
-  sort_keys(keys, scratch);
-}
 
 std::vector<Batch> plan_batches(const std::vector<std::uint64_t>& counts, KeyRange range, int shift,
                                 std::uint64_t limit, std::uint64_t rank_before) {

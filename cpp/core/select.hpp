@@ -13,6 +13,7 @@
 #include "core/histogram.hpp"
 #include "core/kernels/kernels.hpp"
 #include "core/parallel.hpp"
+#include "core/radix_sort.hpp"
 #include "core/source.hpp"
 
 namespace weightgauge {
@@ -38,9 +39,6 @@ struct SortSpace {
   std::vector<std::uint32_t> keys32, scratch32;
   std::vector<std::uint64_t> keys64, scratch64;
 };
-
-void radix_sort(std::vector<std::uint32_t>& keys, std::vector<std::uint32_t>& scratch);
-void radix_sort(std::vector<std::uint64_t>& keys, std::vector<std::uint64_t>& scratch);
 
 // Consecutive bins (counts[i] keys with key >> shift == i + (range.first >> shift)) grouped into
 // batches of at most `limit` keys; a fuller bin is a batch of its own. Empty stretches are skipped.

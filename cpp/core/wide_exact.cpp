@@ -11,7 +11,7 @@ namespace {
 
 // Aimed at by plan_exact where there are elements enough: each batch is a pass over all of them,
 // and work for one thread.
-constexpr std::uint64_t wanted_batches = 16;
+constexpr std::uint64_t wanted_batches = 8;
 constexpr std::uint64_t least_batch = std::uint64_t{1} << 18;
 KeyRange bin_range(const Histogram& bins, std::size_t i) {
   const int dropped = bins.dropped_bits;

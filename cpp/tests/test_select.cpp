@@ -36,6 +36,11 @@ void check_sorts_all_kinds() {
     fill(0x7, static_cast<Key>(Key{0x3F} << 24));                // a single varying digit
     fill(static_cast<Key>(Key{0xFF} << 20), 0x11);               // only a middle digit varies
     fill(static_cast<Key>(Key{1} << (8 * sizeof(Key) - 1)), 0);  // only the top bit
+    fill(0xFFFFF, static_cast<Key>(Key{0x7} << 25));             // close together but for one
+    if (n > 0) {
+      keys[n / 2] = 1;
+      check_sorts(keys);
+    }
     std::sort(keys.rbegin(), keys.rend());
     check_sorts(keys);
   }
