@@ -289,14 +289,14 @@ class BinSums {
 
 template <class Key>
 void sum_by_bins(const Source& source, const View& view, const Batch& batch, const HazenSums& sums,
-                 ReadBuffer& buffer, std::vector<Key>& keys, std::vector<Key>& scratch,
-                 const Control& control, BatchSums& result) {
-  detail::gather_keys(source, view, batch.range, batch.count, buffer, control, keys);
-  if (!group_by_bins(keys, scratch, static_cast<Key>(batch.range.first),
+                 ReadBuffer& buffer, KeySpace<Key>& space, const Control& control,
+                 BatchSums& result) {
+  detail::gather_keys(source, view, batch.range, batch.count, buffer, control, space.keys);
+  if (!group_by_bins(space.keys, space.scratch, static_cast<Key>(batch.range.first),
                      static_cast<Key>(batch.range.last), binned_dropped_bits(view.dtype))) {
-    radix_sort(keys, scratch);
+    radix_sort(space.keys, space.scratch);
   }
-  BinSums<Key>(view.dtype, batch, sums, result).add_all(keys, scratch);
+  BinSums<Key>(view.dtype, batch, sums, result).add_all(space.keys, space.scratch);
 }
 
 }  // namespace
@@ -309,9 +309,9 @@ BatchSums sum_batch(const Source& source, const View& view, const Batch& batch,
   }
   BatchSums result(view.dtype);
   if (view.dtype == DType::f32) {
-    sum_by_bins(source, view, batch, sums, buffer, space.keys32, space.scratch32, control, result);
+    sum_by_bins(source, view, batch, sums, buffer, space.of<std::uint32_t>(), control, result);
   } else {
-    sum_by_bins(source, view, batch, sums, buffer, space.keys64, space.scratch64, control, result);
+    sum_by_bins(source, view, batch, sums, buffer, space.of<std::uint64_t>(), control, result);
   }
   return result;
 }

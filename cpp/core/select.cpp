@@ -6,8 +6,9 @@ namespace {
 
 template <class Key>
 Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
-                     std::vector<Key>& keys, std::vector<Key>& scratch, const Control& control) {
+                     KeySpace<Key>& space, const Control& control) {
   Histogram result(view.dtype);
+  std::vector<Key>& keys = space.keys;
   keys.clear();
   keys.reserve(view.items());
   const auto limit = static_cast<Key>(first_nonfinite_key(view.dtype));
@@ -22,7 +23,7 @@ Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
       ++result.nans;
     }
   });
-  radix_sort(keys, scratch);
+  radix_sort(keys, space.scratch);
   detail::emit_runs(
       keys, [&result](std::uint64_t key, std::uint64_t count) { result.append(key, count, 0); });
   result.max_key = result.keys.empty() ? 0 : result.keys.back();
@@ -55,9 +56,9 @@ std::vector<Batch> plan_batches(const std::vector<std::uint64_t>& counts, KeyRan
 Histogram sorted_histogram(const Source& source, const View& view, ReadBuffer& buffer,
                            SortSpace& space, const Control& control) {
   if (view.dtype == DType::f32) {
-    return sort_whole(source, view, buffer, space.keys32, space.scratch32, control);
+    return sort_whole(source, view, buffer, space.of<std::uint32_t>(), control);
   }
-  return sort_whole(source, view, buffer, space.keys64, space.scratch64, control);
+  return sort_whole(source, view, buffer, space.of<std::uint64_t>(), control);
 }
 
 }  // namespace weightgauge

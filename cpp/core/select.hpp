@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <variant>
 #include <vector>
 
 #include "core/errors.hpp"
@@ -35,9 +36,25 @@ struct Batch {
 constexpr std::size_t batch_bytes = std::size_t{16} << 20;
 inline std::uint64_t batch_limit(DType dtype) { return batch_bytes / item_bytes(dtype); }
 
-struct SortSpace {
-  std::vector<std::uint32_t> keys32, scratch32;
-  std::vector<std::uint64_t> keys64, scratch64;
+template <class Key>
+struct KeySpace {
+  std::vector<Key> keys;
+  std::vector<Key> scratch;
+};
+
+// Memory to sort in, for keys of one width at a time.
+class SortSpace {
+ public:
+  template <class Key>
+  KeySpace<Key>& of() {
+    if (!std::holds_alternative<KeySpace<Key>>(space_)) {
+      space_.emplace<KeySpace<Key>>();
+    }
+    return std::get<KeySpace<Key>>(space_);
+  }
+
+ private:
+  std::variant<KeySpace<std::uint32_t>, KeySpace<std::uint64_t>> space_;
 };
 
 // Consecutive bins (counts[i] keys with key >> shift == i + (range.first >> shift)) grouped into
@@ -126,17 +143,16 @@ void emit_runs(const std::vector<Key>& sorted, Emit&& emit) {
 
 template <class Key, class Emit>
 void emit_sorted(const Source& source, const View& view, const Batch& batch, ReadBuffer& buffer,
-                 std::vector<Key>& keys, std::vector<Key>& scratch, const Control& control,
-                 Emit& emit) {
+                 KeySpace<Key>& space, const Control& control, Emit& emit) {
   const KeyRange range = batch.range;
   if (range.first == range.last) {
     emit(range.first, batch.count);
     return;
   }
   if (batch.count <= batch_limit(view.dtype)) {
-    gather_keys(source, view, range, batch.count, buffer, control, keys);
-    radix_sort(keys, scratch);
-    emit_runs(keys, emit);
+    gather_keys(source, view, range, batch.count, buffer, control, space.keys);
+    radix_sort(space.keys, space.scratch);
+    emit_runs(space.keys, emit);
     return;
   }
   int shift = 0;
@@ -152,7 +168,7 @@ void emit_sorted(const Source& source, const View& view, const Batch& batch, Rea
   });
   for (const Batch& part :
        plan_batches(counts, range, shift, batch_limit(view.dtype), batch.rank_before)) {
-    emit_sorted(source, view, part, buffer, keys, scratch, control, emit);
+    emit_sorted(source, view, part, buffer, space, control, emit);
   }
 }
 
@@ -163,10 +179,10 @@ template <class Emit>
 void for_each_sorted(const Source& source, const View& view, const Batch& batch, ReadBuffer& buffer,
                      SortSpace& space, const Control& control, Emit&& emit) {
   if (view.dtype == DType::f32) {
-    detail::emit_sorted<std::uint32_t>(source, view, batch, buffer, space.keys32, space.scratch32,
+    detail::emit_sorted<std::uint32_t>(source, view, batch, buffer, space.of<std::uint32_t>(),
                                        control, emit);
   } else {
-    detail::emit_sorted<std::uint64_t>(source, view, batch, buffer, space.keys64, space.scratch64,
+    detail::emit_sorted<std::uint64_t>(source, view, batch, buffer, space.of<std::uint64_t>(),
                                        control, emit);
   }
 }
