@@ -139,7 +139,7 @@ Fit fit(const Histogram& histogram, const std::string& trim, const PaperBins* pa
 }
 
 double ks(const Histogram& histogram, double k, double lambda) {
-  return ks_distance(histogram, histogram.n(), k, LogScale{scaled(lambda), 0});
+  return ks_distance(histogram, k, LogScale{scaled(lambda), 0});
 }
 
 Histogram merge(const Histogram& a, const Histogram& b) {

@@ -11,6 +11,11 @@ namespace {
 
 constexpr std::size_t table_size = std::size_t{1} << leading_bits;  // the largest of the tables
 
+// Cells that share the upper half of F32.
+constexpr std::uint64_t cells_of_half = 1U << (16 - F32Layout::dropped_bits);
+// Cells gone through at a time.
+constexpr std::uint64_t cells_block = 1024;
+
 int dropped_by_leading_bits(DType dtype) {
   return static_cast<int>(8 * item_bytes(dtype)) - 1 - leading_bits;
 }
@@ -75,11 +80,11 @@ PaperCounts CountingTable::harvest_paper() {
 }
 
 Histogram CountingTable::harvest(Method method, DType dtype) {
+  Histogram result = !is_wide(dtype)          ? codes_.harvest(dtype)
+                     : method == Method::bins ? harvest_bins(dtype)
+                                              : harvest_leading(dtype);
   pending_ = 0;
-  if (!is_wide(dtype)) {
-    return codes_.harvest(dtype);
-  }
-  return method == Method::bins ? harvest_bins(dtype) : harvest_leading(dtype);
+  return result;
 }
 
 std::uint64_t CountingTable::room(DType dtype) {
@@ -90,19 +95,35 @@ std::uint64_t CountingTable::out_of_reach() const { return bins_.extremes.beyond
 
 template <class Layout>
 std::uint64_t CountingTable::take_cell(std::uint64_t cell) {
-  constexpr int halves_shift = 16 - F32Layout::dropped_bits;
   std::uint64_t value = cells_[cell];
   cells_[cell] = 0;
   if (more_cells_.size() != 0) {
     value += more_cells_[cell];
     more_cells_[cell] = 0;
   }
-  if (!upper_codes_.empty() && cell < bin_cells && cell % (1U << halves_shift) == 0) {
-    std::uint32_t& halves = upper_codes_[cell >> halves_shift];
+  if (!upper_codes_.empty() && cell < bin_cells && cell % cells_of_half == 0) {
+    std::uint32_t& halves = upper_codes_[cell / cells_of_half];
     value += halves * Layout::one;
     halves = 0;
   }
   return value;
+}
+
+template <class Layout>
+void CountingTable::join_cells(std::uint64_t first, std::size_t n) {
+  if (more_cells_.size() != 0) {
+    for (std::uint64_t cell = first; cell < first + n; ++cell) {
+      cells_[cell] += more_cells_[cell];
+      more_cells_[cell] = 0;
+    }
+  }
+  if (!upper_codes_.empty()) {
+    for (std::uint64_t half = (first + cells_of_half - 1) / cells_of_half;
+         half * cells_of_half < first + n; ++half) {
+      cells_[half * cells_of_half] += upper_codes_[half] * Layout::one;
+      upper_codes_[half] = 0;
+    }
+  }
 }
 
 template <class Layout>
@@ -123,11 +144,22 @@ void CountingTable::take_bins(const WideExtremes& extremes, Histogram& result) {
   const std::uint64_t first = std::max(extremes.smallest >> Layout::dropped_bits, lowest);
   const std::uint64_t last =
       std::min(extremes.largest >> Layout::dropped_bits, Layout::first_bin + bin_cells - 1);
-  for (std::uint64_t bin = first; bin <= last; ++bin) {
-    const std::uint64_t cell = take_cell<Layout>(bin - Layout::first_bin);
-    if (cell != 0) {
-      result.append(bin, cell >> Layout::sum_bits, cell & sum_mask);
-    }
+  const auto most = static_cast<std::size_t>(std::min(last - first + 1, pending_));
+  result.keys.reserve(most);
+  result.counts.reserve(most);
+  result.residuals.reserve(most);
+  std::uint64_t bins[cells_block + gather_slack];
+  std::uint64_t counts[cells_block + gather_slack];
+  std::uint64_t residuals[cells_block + gather_slack];
+  for (std::uint64_t bin = first; bin <= last; bin += cells_block) {
+    const std::uint64_t cell = bin - Layout::first_bin;
+    const auto n = static_cast<std::size_t>(std::min(cells_block, last - bin + 1));
+    join_cells<Layout>(cell, n);
+    const std::size_t found = kernels().bins.take_cells(cells_.data() + cell, n, bin,
+                                                        Layout::sum_bits, bins, counts, residuals);
+    result.keys.insert(result.keys.end(), bins, bins + found);
+    result.counts.insert(result.counts.end(), counts, counts + found);
+    result.residuals.insert(result.residuals.end(), residuals, residuals + found);
   }
 }
 

@@ -54,6 +54,9 @@ class CountingTable {
   // A cell with its twin and the upper halves that fall into its bin; all three are emptied.
   template <class Layout>
   std::uint64_t take_cell(std::uint64_t cell);
+  // The same for cells that are to be taken together: afterwards all that belongs to them is there.
+  template <class Layout>
+  void join_cells(std::uint64_t first, std::size_t n);
   template <class Layout>
   void take_bins(const WideExtremes& extremes, Histogram& result);
 

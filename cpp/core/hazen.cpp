@@ -4,6 +4,9 @@
 #include <cmath>
 #include <deque>
 
+#include "core/histogram.hpp"
+#include "core/kernels/kernels.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -159,6 +162,32 @@ HazenSums::Boundary HazenSums::boundary(std::uint64_t rank) const {
   const bool direct = rank < head_.size() || (!tail_.empty() && rank > n_ - end_ranks);
   const double sum = direct ? cumulative(rank) : head_offset_ + sum_before(rank, point);
   return {sum, point.y, point.slope, higher_slopes(p, point.slope).second};
+}
+
+void HazenSums::boundaries_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
+                                 double* slopes) const {
+  const auto all = static_cast<double>(n_);
+  const double p_begin = static_cast<double>(window_.begin) / all;
+  const double p_end = static_cast<double>(window_.end) / all;
+  if (!head_.empty() || n_ <= third_order_to || !weibull_y_tabulated(p_begin) ||
+      !weibull_y_tabulated(p_end)) {
+    for (std::size_t i = 0; i <= n; ++i) {
+      const Boundary at = boundary(i == 0 ? window_.begin : std::min(ranks[i - 1], window_.end));
+      sums[i] = at.cumulative;
+      y[i] = at.y;
+      slopes[i] = at.slope;
+    }
+    return;
+  }
+  double* const p = sums;  // which the integrals take the place of
+  p[0] = p_begin;
+  for (std::size_t i = 0; i < n; ++i) {
+    p[i + 1] = to_double(std::min(ranks[i], window_.end)) / all;
+  }
+  kernels().bins.y_points(weibull_y_table(), p, n + 1, sums, y, slopes);
+  for (std::size_t i = 0; i <= n; ++i) {
+    sums[i] = all * sums[i] - slopes[i] / (24 * all);
+  }
 }
 
 const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim) {

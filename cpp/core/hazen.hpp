@@ -40,6 +40,10 @@ class HazenSums {
     double bend;
   };
   Boundary boundary(std::uint64_t rank) const;
+  // The first three of them before the window's first rank and after each of n ascending ones, as
+  // cumulative_after() has it: n + 1 of each.
+  void boundaries_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
+                        double* slopes) const;
   double mean() const { return mean_; }
   // Sum over the window of (y - mean)^2: depends on n and the trim only.
   double centred_squares() const { return centred_squares_; }

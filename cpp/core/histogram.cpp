@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 #include <stdexcept>
 
+#include "core/bin_shapes.hpp"
 #include "core/kernels/kernels.hpp"
 #include "core/log_magnitude.hpp"
 
@@ -42,21 +42,15 @@ int residual_shift(DType dtype) {
   return dtype == DType::f64 ? F64Layout::lost_bits : F32Layout::lost_bits;
 }
 
+double residual_unit(DType dtype) { return std::ldexp(1.0, residual_shift(dtype)); }
+
+double residual_left_out(DType dtype) { return 0.5 * (residual_unit(dtype) - 1); }
+
 double residual_slack(DType dtype) {
   return dtype == DType::f64 ? std::ldexp(1.0, F64Layout::lost_bits - 1 - 52) : 0.0;
 }
 
 namespace {
-
-constexpr std::uint64_t first_normal_f32 = std::uint64_t{1} << 23;
-constexpr int f32_to_f64 = 52 - 23;
-constexpr std::uint64_t f32_bias = std::uint64_t{1023 - 127} << 52;
-
-double from_bits(std::uint64_t bits) {
-  double value = 0;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 // Sums of (|w| / 2^exponent)^2.
 double exact_squares(const Histogram& histogram, int exponent) {
@@ -75,17 +69,20 @@ double exact_squares(const Histogram& histogram, int exponent) {
   return sum;
 }
 
+// Sheppard's correction: the spread of c values evenly placed in a bin.
 double binned_squares(const Histogram& histogram, int exponent) {
+  constexpr std::size_t block = 512;
+  double low[block];
+  double width[block];
+  double mean[block];
   const double half = std::ldexp(1.0, -exponent / 2);
   const double other_half = std::ldexp(1.0, -exponent - -exponent / 2);
   double sum = 0;
-  for (std::size_t i = 0; i < histogram.size(); ++i) {
-    const Entry entry = entry_at(histogram, i);
-    const double mean = entry.mean * half * other_half;
-    const double width = (entry.high - entry.low) * half * other_half;
-    const auto count = static_cast<double>(histogram.counts[i]);
-    // Sheppard's correction: the spread of c values evenly placed in a bin of that width
-    sum += count * mean * mean + (count - 1) * width * width / 12;
+  for (std::size_t from = 0; from < histogram.size(); from += block) {
+    const std::size_t size = std::min(block, histogram.size() - from);
+    shape_bins(histogram, from, size, low, width, mean);
+    sum += kernels().bins.sum_bin_squares(mean, width, histogram.counts.data() + from, size, half,
+                                          other_half);
   }
   return sum;
 }
@@ -144,20 +141,10 @@ Entry entry_at(const Histogram& histogram, std::size_t index) {
   }
   const int bits = histogram.dropped_bits;
   const std::uint64_t low_key = histogram.keys[index] << bits;
-  const int shift = residual_shift(histogram.dtype);
-  // Half a unit stands for the bits that the residual leaves out.
-  const double left_out = shift == 0 ? 0.0 : 0.5 * static_cast<double>((1ULL << shift) - 1);
   const double mean_residual = to_double(histogram.residuals[index]) /
                                    to_double(histogram.counts[index]) *
-                                   static_cast<double>(1ULL << shift) +
-                               left_out;
-  if (histogram.dtype == DType::f32 && low_key >= first_normal_f32 &&
-      bits == F32Layout::dropped_bits) {
-    // The same by the bits of doubles.
-    const double low = from_bits((low_key << f32_to_f64) + f32_bias);
-    const double step = from_bits(((low_key >> 23) << 52) + f32_bias - (std::uint64_t{23} << 52));
-    return {low, low + step * (1 << F32Layout::dropped_bits), low + mean_residual * step};
-  }
+                                   residual_unit(histogram.dtype) +
+                               residual_left_out(histogram.dtype);
   const std::uint64_t top_key = low_key | ((1ULL << bits) - 1);
   const double low = magnitude_value(histogram.dtype, low_key);
   const double top = magnitude_value(histogram.dtype, top_key);

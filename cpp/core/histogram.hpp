@@ -53,6 +53,9 @@ int binned_dropped_bits(DType dtype);
 // F64's residuals leave out the lowest 22 of their 39 bits, so that a count and a sum fit into 64
 // bits; half a unit stands for what is left out.
 int residual_shift(DType dtype);
+// The same as a number of keys, and what is added to each element's residual for what is left out.
+double residual_unit(DType dtype);
+double residual_left_out(DType dtype);
 // By how much, relatively, a bin's mean can be off for that.
 double residual_slack(DType dtype);
 

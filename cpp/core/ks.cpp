@@ -66,60 +66,48 @@ double exact_distance(const Histogram& histogram, const EntryPlaces& places, dou
   return exact;
 }
 
-// The same for bins, of which only the edges are known.
-constexpr std::size_t group_size = 64;
-
-struct Group {
-  std::size_t begin;
-  std::size_t end;
-  std::uint64_t below;
-  double most;
-};
-
+// The same for bins, of which only the edges are known. Of a group of them F is computed at its
+// lower end alone: at its upper end it is not above that of the next. Groups that may hold the
+// largest distance are looked at in parts, and those in turn.
 class Distances {
  public:
-  Distances(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda)
-      : histogram_(histogram), n_(static_cast<double>(n)), k_(k), lambda_(lambda) {}
+  Distances(const Histogram& histogram, const std::vector<std::uint64_t>& ranks, double k,
+            LogScale lambda)
+      : histogram_(histogram), ranks_(ranks), n_(to_double(ranks.back())), k_(k), lambda_(lambda) {}
 
-  double largest() const {
-    double best = 0;
-    std::vector<Group> groups;
-    std::uint64_t below = 0;
-    for (std::size_t begin = 0; begin < histogram_.size(); begin += group_size) {
-      const std::size_t end = std::min(begin + group_size, histogram_.size());
-      std::uint64_t above = below;
-      for (std::size_t i = begin; i < end; ++i) {
-        above += histogram_.counts[i];
-      }
-      const double p_low = static_cast<double>(below) / n_;
-      const double p_high = static_cast<double>(above) / n_;
-      const double f_low = cdf(entry_at(histogram_, begin).low);
-      const double f_high = cdf(entry_at(histogram_, end - 1).high);
-      best = std::max(best, std::max(std::fabs(p_low - f_low), std::fabs(p_high - f_high)));
-      groups.push_back({begin, end, below, std::max(p_high - f_low, f_high - p_low)});
-      below = above;
-    }
-    for (const Group& group : groups) {
-      if (group.most > best) {
-        best = std::max(best, inside(group.begin, group.end, group.below));
-      }
-    }
-    return best;
+  double largest() {
+    look_at_parts(0, histogram_.size(), group_size, 1.0);
+    return best_;
   }
 
  private:
-  double inside(std::size_t begin, std::size_t end, std::uint64_t below) const {
-    double best = 0;
-    for (std::size_t i = begin; i < end; ++i) {
-      const std::uint64_t above = below + histogram_.counts[i];
-      const Entry entry = entry_at(histogram_, i);
-      const double f_low = cdf(entry.low);
-      const double f_high = cdf(entry.high);
-      best = std::max(best, std::fabs(static_cast<double>(below) / n_ - f_low));
-      best = std::max(best, std::fabs(static_cast<double>(above) / n_ - f_high));
-      below = above;
+  static constexpr std::size_t group_size = 64;
+  static constexpr std::size_t part_size = 8;
+
+  // Entries begin..end-1, the entry `end` having F at its lower end.
+  void look_at_parts(std::size_t begin, std::size_t end, std::size_t size, double f_end) {
+    const std::size_t parts = (end - begin + size - 1) / size;
+    std::vector<double> f(parts + 1, f_end);
+    for (std::size_t part = 0; part < parts; ++part) {
+      const std::size_t from = begin + part * size;
+      f[part] = cdf(entry_at(histogram_, from).low);
+      best_ = std::max(best_, std::fabs(share_before(from) - f[part]));
     }
-    return best;
+    for (std::size_t part = 0; part < parts; ++part) {
+      const std::size_t from = begin + part * size;
+      const std::size_t to = std::min(from + size, end);
+      const double most = std::max(share_before(to) - f[part], f[part + 1] - share_before(from));
+      if (most > best_ && size > 1) {
+        look_at_parts(from, to, size > part_size ? part_size : 1, f[part + 1]);
+      } else if (most > best_) {
+        const double f_high = cdf(entry_at(histogram_, from).high);
+        best_ = std::max(best_, std::fabs(share_before(to) - f_high));
+      }
+    }
+  }
+
+  double share_before(std::size_t entry) const {
+    return entry == 0 ? 0.0 : to_double(ranks_[entry - 1]) / n_;
   }
 
   double cdf(double magnitude) const {
@@ -127,9 +115,11 @@ class Distances {
   }
 
   const Histogram& histogram_;
+  const std::vector<std::uint64_t>& ranks_;
   double n_;
   double k_;
   LogScale lambda_;
+  double best_ = 0;
 };
 
 }  // namespace
@@ -151,24 +141,23 @@ double weibull_cdf(Scaled magnitude, double k, LogScale lambda) {
   return -std::expm1(-std::exp(k * (log_ratio(magnitude, lambda.unit) - lambda.offset)));
 }
 
-double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda) {
-  if (!histogram.exact()) {
-    return Distances(histogram, n, k, lambda).largest();
-  }
+double ks_distance(const Histogram& histogram, double k, LogScale lambda) {
   EntryPlaces places;
   note_ranks(histogram, places.ranks);
-  places.x.resize(histogram.size());
-  std::vector<double> values(histogram.size());
-  magnitude_values(histogram.dtype, histogram.keys.data(), histogram.size(), values.data());
-  const double unit = std::ldexp(lambda.unit.mantissa, lambda.unit.exponent);
-  log_ratios(DType::f64, values.data(), values.size(), unit, places.x.data());
-  return exact_distance(histogram, places, k, lambda);
+  if (histogram.exact()) {
+    places.x.resize(histogram.size());
+    std::vector<double> values(histogram.size());
+    magnitude_values(histogram.dtype, histogram.keys.data(), histogram.size(), values.data());
+    const double unit = std::ldexp(lambda.unit.mantissa, lambda.unit.exponent);
+    log_ratios(DType::f64, values.data(), values.size(), unit, places.x.data());
+  }
+  return ks_distance(histogram, places, k, lambda);
 }
 
-double ks_distance(const Histogram& histogram, const EntryPlaces& places, std::uint64_t n, double k,
+double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k,
                    LogScale lambda) {
   return histogram.exact() ? exact_distance(histogram, places, k, lambda)
-                           : Distances(histogram, n, k, lambda).largest();
+                           : Distances(histogram, places.ranks, k, lambda).largest();
 }
 
 double ks_shortfall(double k) {

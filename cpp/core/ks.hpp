@@ -8,8 +8,8 @@
 
 namespace weightgauge {
 
-// Of every entry of an exact histogram: X = ln(|w| / unit), and the elements up to it, its own
-// included.
+// Of every entry of a histogram: X = ln(|w| / unit), of exact histograms only, and the elements up
+// to it, its own included.
 struct EntryPlaces {
   std::vector<double> x;
   std::vector<std::uint64_t> ranks;
@@ -28,9 +28,9 @@ double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 // sup |F_n - F| over all magnitudes, both sides of every jump. Exact where the histogram is;
 // otherwise taken at the edges of the bins: a lower bound that falls short by at most the largest
 // step of F across one bin (k 2^-13 / e).
-double ks_distance(const Histogram& histogram, std::uint64_t n, double k, LogScale lambda);
-// The same with the places of an exact histogram's entries at hand, X relative to lambda.unit.
-double ks_distance(const Histogram& histogram, const EntryPlaces& places, std::uint64_t n, double k,
+double ks_distance(const Histogram& histogram, double k, LogScale lambda);
+// The same with the places of the entries at hand, X relative to lambda.unit.
+double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k,
                    LogScale lambda);
 double ks_shortfall(double k);
 

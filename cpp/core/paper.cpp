@@ -129,7 +129,7 @@ Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
   fit = fit_paper(paper, trim);
   if (fit.status == FitStatus::ok) {
     const HazenSums& sums = kept_hazen_sums(n, trim);
-    fit.ks = ks_distance(histogram, n, fit.k, fit.log_scale);
+    fit.ks = ks_distance(histogram, fit.k, fit.log_scale);
     Plot& plot = kept_plot();
     probability_plot(histogram, sums, plot);
     add_standard_errors(plot, n, fit);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/bin_shapes.hpp"
 #include "core/kernels/kernels.hpp"
 #include "core/log_magnitude.hpp"
 
@@ -112,25 +113,55 @@ PartMean mean_of_part(const Entry& entry, std::uint64_t count, std::uint64_t fro
   return {mean, std::max(most - mean, mean - least)};
 }
 
-// Evenly placed elements: the mean square of d, and of d times y.
-BinUnknowns unknowns_of(const Entry& entry, double count, const HazenSums::Boundary& before,
-                        const HazenSums::Boundary& after, double n, double slack) {
-  if (count == 1) {  // the mean is the magnitude
-    return {0, 0, 0, 0, 0, 0, slack};
+// Means of the bins, which take the place of X for now, means of y, and what is unknown of the
+// bins.
+void note_bins(const Histogram& histogram, const HazenSums& sums, std::size_t first, Plot& plot) {
+  constexpr std::size_t block = 512;
+  double low[block];
+  double width[block];
+  double y[block + 1];
+  double slope[block + 1];
+  double cumulative[block + 1];
+  const std::uint64_t* const ranks = plot.entries.ranks.data() + first;
+  double before[3] = {};  // the last of a block are the first of the next
+  const std::size_t size = plot.weight.size();
+  for (std::size_t from = 0; from < size; from += block) {
+    const std::size_t n = std::min(block, size - from);
+    double* const mean = plot.x.data() + from;
+    shape_bins(histogram, first + from, n, low, width, mean);
+    sums.boundaries_after(ranks + from, n, cumulative, y, slope);
+    if (from > 0) {
+      cumulative[0] = before[0];
+      y[0] = before[1];
+      slope[0] = before[2];
+    }
+    before[0] = cumulative[n];
+    before[1] = y[n];
+    before[2] = slope[n];
+    kernels().entries.divide_differences(cumulative, plot.weight.data() + from, n,
+                                         plot.y.data() + from);
+    kernels().bins.bin_unknowns(low, width, mean, plot.count.data() + from, y, slope, n,
+                                static_cast<double>(sums.n()), plot.unknowns.at(from));
   }
-  const double width = (entry.high - entry.low) / entry.mean;
-  const double most =
-      (entry.high - entry.mean) * (entry.mean - entry.low) / (entry.mean * entry.mean);
-  const double variance = std::min(width * width / 12 * (1 - 1 / count), most);
-  const double rise = after.y - before.y;
-  // A curve departs from its chord by at most a quarter of its slope's change times the way, if the
-  // slope only rises or only falls; half covers the one bin in which y' turns.
-  const double bend = std::fabs(after.slope - before.slope) * (count / n) / 2;
-  return {width, variance, most, width * rise / 12, rise, bend, slack};
+}
+
+// Where the window's end cuts a bin: the mean of the elements inside. Returns how far X can be off.
+double cut_bin(const Histogram& histogram, const Window& window, std::size_t first, std::size_t bin,
+               Plot& plot) {
+  if (plot.weight[bin] == plot.count[bin]) {
+    return plot.unknowns.edge;
+  }
+  const std::uint64_t end = plot.entries.ranks[first + bin];
+  const std::uint64_t count = histogram.counts[first + bin];
+  const std::uint64_t begin = end - count;
+  const PartMean part =
+      mean_of_part(entry_at(histogram, first + bin), count, std::max(begin, window.begin) - begin,
+                   std::min(end, window.end) - begin);
+  plot.x[bin] = part.mean;
+  return plot.unknowns.edge + part.slack / part.mean;
 }
 
 void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
-  std::vector<double>& values = kept_values();
   std::vector<std::uint64_t>& ranks = plot.entries.ranks;
   const Window window = sums.window();
   note_ranks(histogram, ranks);
@@ -139,42 +170,24 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
   const std::size_t size = plot.weight.size();
   const double unit = entry_at(histogram, reach.middle).mean;
   plot.unit = scaled(unit);
+  plot.x.resize(size);
   plot.y.resize(size);
   plot.unknowns.resize(size);
-  values.resize(size);
-  const double slack = residual_slack(histogram.dtype);
-  HazenSums::Boundary before = sums.boundary(window.begin);
+  plot.unknowns.edge = residual_slack(histogram.dtype);
+  note_bins(histogram, sums, reach.first, plot);
+  plot.unknowns.first_edge = cut_bin(histogram, window, reach.first, 0, plot);
+  plot.unknowns.last_edge = cut_bin(histogram, window, reach.first, size - 1, plot);
+  std::vector<double>& means = kept_values();
+  means.assign(plot.x.begin(), plot.x.end());
+  log_ratios(histogram.dtype, means.data(), size, unit, plot.x.data());
+  const BinUnknowns unknowns = plot.unknowns.at(0);
   for (std::size_t j = 0; j < size; ++j) {
-    const std::size_t i = reach.first + j;
-    const HazenSums::Boundary after = sums.boundary(std::min(ranks[i], window.end));
-    const Entry entry = entry_at(histogram, i);
-    plot.y[j] = (after.cumulative - before.cumulative) / plot.weight[j];
-    plot.unknowns[j] =
-        unknowns_of(entry, plot.count[j], before, after, static_cast<double>(sums.n()), slack);
-    values[j] = entry.mean;
-    before = after;
-  }
-  for (const std::size_t j : {std::size_t{0}, size - 1}) {
-    if (plot.weight[j] < plot.count[j]) {
-      const std::uint64_t end = ranks[reach.first + j];
-      const std::uint64_t count = histogram.counts[reach.first + j];
-      const std::uint64_t begin = end - count;
-      const PartMean part =
-          mean_of_part(entry_at(histogram, reach.first + j), count,
-                       std::max(begin, window.begin) - begin, std::min(end, window.end) - begin);
-      plot.unknowns[j].edge = slack + part.slack / part.mean;
-      values[j] = part.mean;
-    }
-  }
-  plot.x.resize(size);
-  log_ratios(histogram.dtype, values.data(), size, unit, plot.x.data());
-  for (std::size_t j = 0; j < size; ++j) {
-    plot.x[j] -= plot.unknowns[j].variance / 2;  // ln(1 + d) = d - d^2/2
+    plot.x[j] -= unknowns.variance[j] / 2;  // ln(1 + d) = d - d^2/2
   }
   sum_moments(sums.mean(), plot);
   for (std::size_t j = 0; j < size; ++j) {
-    plot.moments.xx += plot.weight[j] * plot.unknowns[j].variance;
-    plot.moments.xy += plot.weight[j] * plot.unknowns[j].covariance;
+    plot.moments.xx += plot.weight[j] * unknowns.variance[j];
+    plot.moments.xy += plot.weight[j] * unknowns.covariance[j];
   }
   plot.next_x = plot.x.back();
   if (reach.last + 1 < histogram.size()) {
@@ -187,7 +200,7 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
 
 void probability_plot(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
   plot.entries.x.clear();
-  plot.unknowns.clear();
+  plot.unknowns.resize(0);
   if (histogram.exact()) {
     plot_exact(histogram, sums, plot);
   } else {

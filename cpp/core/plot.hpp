@@ -1,25 +1,35 @@
 // The Weibull probability plot of one slice: y = ln(-ln(1 - p)) against X = ln |w|, in the window.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "core/hazen.hpp"
 #include "core/histogram.hpp"
+#include "core/kernels/bin_kernels.hpp"
 #include "core/ks.hpp"
 #include "core/moments.hpp"
 
 namespace weightgauge {
 
-// What is unknown about the elements of one bin, with d = (|w| - mean)/mean for each of them.
-struct BinUnknowns {
-  double width;       // of the bin, relative to its mean
-  double variance;    // of d: as assumed (evenly placed elements, Sheppard's correction)
-  double most;        //       and the largest it can be (Bhatia and Davis)
-  double covariance;  // of d and y: as assumed
-  double rise;        // of y across the bin
-  double bend;        // most that y departs from a straight line between the bin's ends
-  double edge;        // |error| of X at most: where the window's end cuts a bin, and F64's means
+// What is unknown about the elements of the bins inside the window.
+struct PlotUnknowns {
+  std::vector<double> numbers;  // of all bins, as BinUnknowns has them
+  std::size_t bins = 0;
+  double edge = 0;  // |error| of every X at most: F64's means
+  // And that of the first and the last, where the window's end cuts a bin.
+  double first_edge = 0;
+  double last_edge = 0;
+
+  void resize(std::size_t size) {
+    bins = size;
+    numbers.resize(std::max(numbers.size(), 6 * size));
+  }
+  BinUnknowns at(std::size_t bin) {
+    double* const from = numbers.data() + bin;
+    return {from, from + bins, from + 2 * bins, from + 3 * bins, from + 4 * bins, from + 5 * bins};
+  }
 };
 
 struct Plot {
@@ -40,8 +50,8 @@ struct Plot {
   // Of every entry, inside the window or not: X (of exact histograms only) and ranks.
   EntryPlaces entries;
 
-  // Of a histogram of bins: one for each point. Otherwise empty.
-  std::vector<BinUnknowns> unknowns;
+  // Of a histogram of bins: one for each point. Otherwise none.
+  PlotUnknowns unknowns;
 };
 
 // Fills `plot`, whose memory is used again.

@@ -67,6 +67,7 @@ Quintic quintic_between(const YPoint& left, const YPoint& right) {
 }
 
 using Table = std::array<Quintic, table_intervals>;
+static_assert(sizeof(Quintic) == (YTable::degree + 1) * sizeof(double));
 
 Table make_table() {
   Table table{};
@@ -76,6 +77,11 @@ Table make_table() {
     table[static_cast<std::size_t>(i)] = quintic_between(left, right);
     left = right;
   }
+  return table;
+}
+
+const Table& tabulated_quintics() {
+  static const Table table = make_table();
   return table;
 }
 
@@ -132,9 +138,16 @@ double weibull_y_integral(double p) {
   return -(1 - p) * std::log(u) - expint_e1(u) - euler_gamma;
 }
 
+bool weibull_y_tabulated(double p) { return p >= table_low && p < table_high; }
+
+const YTable& weibull_y_table() {
+  static const YTable table = {table_low, table_step, table_intervals,
+                               tabulated_quintics()[0].c.data()};
+  return table;
+}
+
 YPoint weibull_y_point(double p) {
-  static const Table table = make_table();
-  if (!(p >= table_low && p < table_high)) {
+  if (!weibull_y_tabulated(p)) {
     return direct_point(p);
   }
   constexpr double per_step = 1 / table_step;
@@ -142,7 +155,7 @@ YPoint weibull_y_point(double p) {
   index = index < table_intervals ? index : table_intervals - 1;
   // The offset is taken from the node itself: p - node is exact, position - index is not.
   const double t = (p - (table_low + index * table_step)) * per_step;
-  return table[static_cast<std::size_t>(index)].at(t);
+  return tabulated_quintics()[static_cast<std::size_t>(index)].at(t);
 }
 
 double weibull_y_square_integral(double p_low, double p_high) {

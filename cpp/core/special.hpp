@@ -1,6 +1,8 @@
 // The special functions behind the plotting positions of the Weibull probability plot.
 #pragma once
 
+#include "core/kernels/bin_kernels.hpp"
+
 namespace weightgauge {
 
 // Exponential integral E1(u) = integral of exp(-t)/t from u to infinity, u > 0.
@@ -23,6 +25,9 @@ struct YPoint {
   double slope;
 };
 YPoint weibull_y_point(double p);
+// The table itself, and whether it reaches.
+const YTable& weibull_y_table();
+bool weibull_y_tabulated(double p);
 
 // Integral of y(p)^2 over [p_low, p_high] inside (0, 1), by Gauss-Legendre panels in y.
 double weibull_y_square_integral(double p_low, double p_high);

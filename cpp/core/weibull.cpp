@@ -20,53 +20,30 @@ struct Errors {
   double r2 = 0;
 };
 
-// Largest |a C - b V - (a c - b v)| for the covariance C and variance V of some increasing function
-// q of a uniform u, 0 <= q <= 1, where c and v are what has been assumed and v_most bounds V.
-// q - E q = t (u - 1/2) + rest shows a C - b V <= a^2/(48 b); C <= 1/8; and because q is a mixture
-// of steps, V <= 2 C.
-double joint_slack(double a, double b, double assumed, double v_most) {
-  const double top = b > 0 ? std::min(a / 8, a * a / (48 * b)) : a / 8 - b * v_most;
-  const double bottom = std::min(0.0, (a / 2 - b) * v_most);
-  return std::max(top - assumed, assumed - bottom);
+// By more than `edge` an X can be off where the window's end cuts a bin: with an error e, xy
+// changes by weight e y and xx by weight e (2 x + e).
+void add_edge(const Plot& plot, std::size_t point, double error, double k, BinSlacks& slacks) {
+  const double x = plot.x[point] - plot.moments.mean_x;
+  const double y = plot.y[point] - plot.moments.mean_y;
+  const double weight = plot.weight[point];
+  const double edge = plot.unknowns.edge;
+  const double more_squared = k * (error * error - edge * edge);
+  slacks.k += weight * ((error - edge) * std::fabs(y - 2 * k * x) + more_squared);
+  slacks.r2 += weight * ((error - edge) * 2 * std::fabs(y - k * x) + more_squared);
+  slacks.x += weight * (error - edge);
 }
 
-// Sums of squares and products differ from the exact fit's by what bins do not tell: with the
-// variance V and the covariance C of each bin's d = (|w| - mean)/mean, as assumed and as they are,
-// k = xy/xx is off by the sum of weight [dC - kappa dV]/xy with kappa = k (1 - x) + y/2 (x, y from
-// the means: the means of X depend on V as well), and R2 = xy^2/(xx yy) by that of
-// weight [2 dC - (k (1 - x) + y) dV]/xy. Taking C and V together matters: evenly spread elements,
-// few elements and all of them at one place change both alike. An error e of X itself, where the
-// window's end cuts a bin, changes xy by weight e y and xx by weight e (2 x + e).
-Errors errors_of(const Plot& plot, double k) {
+Errors errors_of(Plot& plot, double k) {
   const Moments& moments = plot.moments;
-  double k_slack = 0;
-  double r2_slack = 0;
-  double x_slack = 0;
-  for (std::size_t i = 0; i < plot.unknowns.size(); ++i) {
-    const BinUnknowns& bin = plot.unknowns[i];
-    const double weight = plot.weight[i];
-    const double x = plot.x[i] - moments.mean_x;
-    const double y = plot.y[i] - moments.mean_y;
-    const double scale = bin.width * bin.width;
-    const double most = scale > 0 ? bin.most / scale : 0;  // V for a bin of width 1
-    const double product = bin.width * bin.rise;
-    const double bent = bin.width * bin.bend / 2;
-    const double kappa = k * (1 - x) + y / 2;
-    const double kappa_r2 = k * (1 - x) + y;
-    const double edge_k = bin.edge * (std::fabs(y - 2 * k * x) + k * bin.edge);
-    const double edge_r2 = bin.edge * (2 * std::fabs(y - k * x) + k * bin.edge);
-    k_slack +=
-        weight * (joint_slack(product, kappa * scale, bin.covariance - kappa * bin.variance, most) +
-                  bent + edge_k);
-    r2_slack += weight * (joint_slack(2 * product, kappa_r2 * scale,
-                                      2 * bin.covariance - kappa_r2 * bin.variance, most) +
-                          2 * bent + edge_r2);
-    x_slack += weight * (std::max(bin.variance, bin.most - bin.variance) / 2 + bin.edge);
-  }
+  BinSlacks slacks = kernels().bins.sum_slacks(
+      plot.unknowns.at(0), plot.weight.data(), plot.x.data(), plot.y.data(), plot.unknowns.bins,
+      moments.mean_x, moments.mean_y, k, plot.unknowns.edge);
+  add_edge(plot, 0, plot.unknowns.first_edge, k, slacks);
+  add_edge(plot, plot.x.size() - 1, plot.unknowns.last_edge, k, slacks);
   Errors errors;
-  errors.k = k_slack / moments.xy;
-  errors.r2 = r2_slack / moments.xy;
-  errors.lambda = x_slack / moments.weight + std::fabs(moments.mean_y / k) * errors.k;
+  errors.k = slacks.k / moments.xy;
+  errors.r2 = slacks.r2 / moments.xy;
+  errors.lambda = slacks.x / moments.weight + std::fabs(moments.mean_y / k) * errors.k;
   return errors;
 }
 
@@ -133,7 +110,7 @@ Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim) {
     const Errors errors = errors_of(plot, fit.k);
     fit.error_bound = std::max(std::max(errors.k, errors.lambda), errors.r2);
   }
-  fit.ks = ks_distance(histogram, plot.entries, n, fit.k, fit.log_scale);
+  fit.ks = ks_distance(histogram, plot.entries, fit.k, fit.log_scale);
   add_standard_errors(plot, n, fit);
   return fit;
 }

@@ -4,6 +4,7 @@
 
 #define WEIGHTGAUGE_OWN_GATHER
 #define WEIGHTGAUGE_OWN_TAKE_COUNTS
+#define WEIGHTGAUGE_OWN_TAKE_CELLS
 
 namespace weightgauge::avx512 {
 
@@ -78,6 +79,39 @@ std::size_t take_counts(const std::uint32_t* counts, std::size_t first, std::siz
     codes[size] = static_cast<std::uint32_t>(i);
     found[size] = counts[i];
     size += counts[i] != 0 ? 1 : 0;
+  }
+  return size;
+}
+
+std::size_t take_cells(std::uint64_t* cells, std::size_t n, std::uint64_t first, int sum_bits,
+                       std::uint64_t* bins, std::uint64_t* counts, std::uint64_t* residuals) {
+  const __m512i eight = _mm512_set1_epi64(8);
+  const __m512i none = _mm512_setzero_si512();
+  const __m512i low_bits = _mm512_set1_epi64((1LL << sum_bits) - 1);
+  const __m128i shift = _mm_cvtsi32_si128(sum_bits);
+  __m512i bin = _mm512_add_epi64(_mm512_set1_epi64(static_cast<long long>(first)),
+                                 _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+  std::size_t size = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8, bin = _mm512_add_epi64(bin, eight)) {
+    const __m512i here = _mm512_loadu_si512(cells + i);
+    const __mmask8 there = _mm512_test_epi64_mask(here, here);
+    if (there == 0) {
+      continue;
+    }
+    const __m512i packed = _mm512_maskz_compress_epi64(there, here);
+    _mm512_storeu_si512(bins + size, _mm512_maskz_compress_epi64(there, bin));
+    _mm512_storeu_si512(counts + size, _mm512_maskz_srl_epi64(0xFF, packed, shift));
+    _mm512_storeu_si512(residuals + size, _mm512_and_si512(packed, low_bits));
+    _mm512_storeu_si512(cells + i, none);
+    size += static_cast<std::size_t>(__builtin_popcount(there));
+  }
+  for (; i < n; ++i) {
+    bins[size] = first + i;
+    counts[size] = cells[i] >> sum_bits;
+    residuals[size] = cells[i] & ((std::uint64_t{1} << sum_bits) - 1);
+    size += cells[i] != 0 ? 1 : 0;
+    cells[i] = 0;
   }
   return size;
 }

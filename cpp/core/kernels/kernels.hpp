@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/kernels/bin_cells.hpp"
+#include "core/kernels/bin_kernels.hpp"
 #include "core/kernels/entry_kernels.hpp"
 
 namespace weightgauge {
@@ -44,6 +45,7 @@ constexpr std::size_t turned_cell(unsigned pair) { return pair ^ ((pair >> 4) & 
 struct Kernels {
   const char* level;
   EntryKernels entries;
+  BinKernels bins;
 
   // 16-bit items: ++counts[item & mask]. One table, one store an item. `counts` has item_codes
   // cells, none of which may reach 2^32.
