@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 import weightgauge as wg
 from interleaving import Beside
 from reference import Expected, distinct, expected_fit, sorted_regression
-from workloads import ARRAY_BYTES, FORMATS, INPUTS, gaussian, pure_read
+from workloads import ARRAY_BYTES, FORMATS, INPUTS, gaussian, increments, pure_read
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,14 @@ def awkward(request):
 
 
 def test_fit(measure, workload, threads):
+    beside = {"pure read": Beside(pure_read(workload.array, threads))}
+    itemsize = workload.array.itemsize
+    if itemsize <= 2:  # two bytes are counted with one store
+        stores = workload.array.size * itemsize // 2
+        beside["of the speed of its increments alone"] = Beside(increments(stores, threads))
     fit = measure(
         lambda: wg.fit_weibull(workload.array, threads=threads),
-        {"pure read": Beside(pure_read(workload.array, threads))},
+        beside,
         group="fit_weibull, Gaussian weights",
         what=workload.name,
         threads=threads,

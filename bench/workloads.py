@@ -14,6 +14,8 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
+from weightgauge import _core
+
 # Bytes of one array: four times a last-level cache of 32 MB. Larger caches need more.
 MEGABYTES = float(os.environ.get("WEIGHTGAUGE_BENCH_MB", "128"))
 ARRAY_BYTES = max(1 << 20, int(MEGABYTES * 1e6)) // 4096 * 4096
@@ -121,6 +123,17 @@ def pure_read(array: np.ndarray, threads: int) -> Callable[[], object]:
         return lambda: np.bitwise_or.reduce(parts[0])
     # NumPy gives up the interpreter's lock inside the loop.
     return lambda: list(_pool().map(np.bitwise_or.reduce, parts))
+
+
+def increments(stores: int, threads: int) -> Callable[[], object]:
+    """Call that increments so many cells in the first-level cache and does nothing else.
+
+    No table of counts that takes a store for each can be faster.
+    """
+    parts = [stores // threads] * threads
+    if threads == 1:
+        return lambda: _core.increment_cells(stores)
+    return lambda: list(_pool().map(_core.increment_cells, parts))
 
 
 def write_checkpoint(path: Path, shapes: dict[str, tuple[int, ...]]) -> np.ndarray:

@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
 #include <string>
 
 #include "bindings/bindings.hpp"
@@ -45,29 +42,6 @@ py::dict build_info() {
   return info;
 }
 
-// Cycles per second, from a chain of operations that each wait one cycle for the one before. A few
-// milliseconds at most; the fastest of several tries, for what else the machine does.
-double measure_clock() {
-  constexpr int links = 16;
-  constexpr int rounds = 1 << 15;
-  double fastest = 0;
-  for (int trial = 0; trial < 8; ++trial) {
-    std::uint64_t value = 1;
-    std::uint64_t other = 2;
-    const auto begin = std::chrono::steady_clock::now();
-    for (int round = 0; round < rounds; ++round) {
-#pragma GCC unroll 16
-      for (int link = 0; link < links; ++link) {
-        value ^= other;
-        __asm__ volatile("" : "+r"(value), "+r"(other));  // nothing is known of either any more
-      }
-    }
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    fastest = std::max(fastest, links * static_cast<double>(rounds) / took.count());
-  }
-  return fastest;
-}
-
 }  // namespace
 
 void bind_info(py::module_& module) {
@@ -76,7 +50,6 @@ void bind_info(py::module_& module) {
              "Count with the kernels of one instruction set from now on; results never differ.");
   module.def("processor_budget", &processor_budget,
              "Processors this process may use: affinity mask and cgroup quota.");
-  module.def("measure_clock", &measure_clock, "Clock of this processor in Hz, as measured now.");
 }
 
 }  // namespace weightgauge::bindings

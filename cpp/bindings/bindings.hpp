@@ -16,6 +16,7 @@ void bind_derived(pybind11::module_& module);
 void bind_fit(pybind11::module_& module);
 void bind_histogram(pybind11::module_& module);
 void bind_info(pybind11::module_& module);
+void bind_machine(pybind11::module_& module);
 void bind_scan(pybind11::module_& module);
 
 // An array's memory, kept alive by its owner.

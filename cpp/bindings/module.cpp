@@ -9,4 +9,5 @@ PYBIND11_MODULE(_core, module) {
   bind_scan(module);
   bind_derived(module);
   bind_info(module);
+  bind_machine(module);
 }
