@@ -24,7 +24,7 @@ constexpr std::uint64_t widest_gap = 4096;
 
 // Rows that are counted slice by slice before the next ones are turned to: with the tables and the
 // block that follows, what a second-level cache of a megabyte has room for.
-constexpr std::size_t block_bytes = 128 * 1024;
+constexpr std::size_t block_bytes = 256 * 1024;
 static_assert(block_bytes <= ReadBuffer::bytes);
 // Rows whose places are listed at a time.
 constexpr std::size_t most_rows = std::size_t{1} << 16;
@@ -179,7 +179,7 @@ class Pass {
       }
       static_cast<void>(*static_cast<const volatile std::byte*>(rows[row] + row_bytes() - 1));
     }
-    return {rows, n, row_bytes()};
+    return {rows, n, row_bytes(), n == 0 ? nullptr : rows[0]};
   }
 
   void read_rows(std::size_t from, std::size_t n) {

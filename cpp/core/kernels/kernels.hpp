@@ -20,13 +20,13 @@ constexpr std::size_t sub_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 144;
 
-// Rows that will be counted later. Loops over other rows ask for them line by line, in their order.
+// Rows of so many bytes that will be counted later. Loops over other rows ask for them line by
+// line, in their order: up to now, for the first row's up to `line`.
 struct UpcomingRows {
   const std::byte* const* rows = nullptr;
   std::size_t n = 0;
-  std::size_t bytes = 0;  // of each
-  std::size_t row = 0;    // the line that is asked for next
-  std::size_t at = 0;
+  std::size_t bytes = 0;
+  const std::byte* line = nullptr;
 };
 
 // A vector of keys is stored whole, whatever part of it was wanted.
