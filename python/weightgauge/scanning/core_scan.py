@@ -50,7 +50,7 @@ def scan_slices(
     *,
     keep_histograms: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Counted]:
+) -> Iterator[Counted]:
     """Count and fit slices, all in one parallel pass over the files.
 
     Parameters
@@ -67,10 +67,11 @@ def scan_slices(
         Called as progress(bytes_done, bytes_total), about twenty times a second and once at the
         end, by the calling thread. An exception that it raises ends the scan.
 
-    Returns
-    -------
-    list of Counted
-        One per slice. Integers get the status ``not_applicable``.
+    Yields
+    ------
+    Counted
+        One per slice, in their order, once all are counted. Integers get the status
+        ``not_applicable``.
 
     Raises
     ------
@@ -84,10 +85,9 @@ def scan_slices(
         None if _unread(item) else plan.add(item.tensor, item.cut, item.stored) for item in slices
     ]
     results = _scanned(checkpoint, plan, options, keep_histograms, progress)
-    found = []
     for item, index in zip(slices, indices, strict=True):
         if index is None:
-            found.append(Counted(_without_scan(item, options)))
+            yield Counted(_without_scan(item, options))
             continue
         result = results[index]
         fit = fit_of_result(result, trim=options.trim, protocol=options.protocol)
@@ -96,8 +96,7 @@ def scan_slices(
         if scale != 1.0:
             fit = rescaled(fit, scale)
         counts = MagnitudeHistogram(result.histogram) if keep_histograms else None
-        found.append(Counted(fit, counts, scale))
-    return found
+        yield Counted(fit, counts, scale)
 
 
 def stored_bytes(slices: Sequence[Slice], checkpoint: Checkpoint) -> int:

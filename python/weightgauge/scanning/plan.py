@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from weightgauge.formats import ITEM_BYTES
@@ -135,13 +136,19 @@ class ScanPlan:
         return self._positions.setdefault(shard, self._first_file + len(self._positions))
 
 
+@lru_cache
+def _adjacent(items: int, item: int) -> tuple[tuple[int, int]]:
+    """Extent and stride of what lies side by side; tensors of one size share it."""
+    return ((items, item),)
+
+
 def _view(
     dtype: str, tensor: TensorInfo, piece: Cut | None
 ) -> tuple[str, int, Sequence[tuple[int, int]]]:
     """Element format, first byte, and extent and stride in bytes of each dimension."""
     item = ITEM_BYTES[dtype]
     if piece is None:
-        return dtype, tensor.offset, ((tensor.nbytes // item, item),)
+        return dtype, tensor.offset, _adjacent(tensor.nbytes // item, item)
     first, dims = piece.first, piece.dims
     if dtype == "F4":  # cut between bytes: the elements of the last dimension are adjacent
         *outer, (extent, _) = dims
