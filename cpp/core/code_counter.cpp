@@ -60,8 +60,8 @@ Found& kept_found() {
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
   bytes_counted_ += n * item_bytes(dtype);
   if (is_16_bit(dtype)) {
-    note_range(items, n, 0x7FFF);
     count_items(items, n, 0x7FFF, kernels().count_items, kernels().count_crowded_items);
+    note_range(items, n, 0x7FFF);  // afterwards: counting asks for data early, this finds them there
     return;
   }
   if (bytes_counted_ >= pairs_from) {
