@@ -1,6 +1,7 @@
 #include "core/code_counter.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weightgauge {
 
@@ -46,8 +47,8 @@ bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DTy
 
 // What a harvest has found, before it is known how much that is: memory kept for the next one.
 struct Found {
-  std::vector<std::uint32_t> codes;
-  std::vector<std::uint32_t> counts;
+  std::vector<std::uint64_t> codes;
+  std::vector<std::uint64_t> counts;
 };
 
 Found& kept_found() {
@@ -146,8 +147,17 @@ Histogram CodeCounter::harvest(DType dtype) {
   return result;
 }
 
+void CodeCounter::recycle(Histogram&& histogram) {
+  spare_keys_ = std::move(histogram.keys);
+  spare_counts_ = std::move(histogram.counts);
+  spare_keys_.clear();
+  spare_counts_.clear();
+}
+
 Histogram CodeCounter::harvest_16_bit(DType dtype) {
   Histogram result(dtype);
+  result.keys.swap(spare_keys_);
+  result.counts.swap(spare_counts_);
   if (items_.empty()) {
     return result;
   }

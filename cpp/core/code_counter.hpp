@@ -18,6 +18,8 @@ class CodeCounter {
   static constexpr std::size_t short_codes = item_codes / 2;
   // Everything counted since the last harvest; the counter is empty afterwards.
   Histogram harvest(DType dtype);
+  // Takes a harvest back that is not needed any more: the next one has its memory.
+  void recycle(Histogram&& histogram);
 
  private:
   using Loop = decltype(Kernels::count_items);
@@ -38,6 +40,8 @@ class CodeCounter {
   std::size_t largest_ = 0;
   std::uint64_t bytes_counted_ = 0;   // by count(), since the last harvest
   std::uint64_t negative_zeros_ = 0;  // FNUZ formats, pairs only: those codes are NaN
+  std::vector<std::uint64_t> spare_keys_;
+  std::vector<std::uint64_t> spare_counts_;
   bool crowded_used_ = false;
   bool pairs_used_ = false;
 };

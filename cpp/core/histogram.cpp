@@ -12,11 +12,7 @@
 namespace weightgauge {
 
 std::uint64_t Histogram::n() const {
-  std::uint64_t total = 0;
-  for (const std::uint64_t count : counts) {
-    total += count;
-  }
-  return total;
+  return kernels().entries.sum_counts(counts.data(), counts.size());
 }
 
 void Histogram::append(std::uint64_t key, std::uint64_t count, std::uint64_t residual) {

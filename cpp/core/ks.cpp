@@ -37,9 +37,10 @@ double exact_distance(const Histogram& histogram, const EntryPlaces& places, dou
   const std::size_t entries = histogram.size();
   const std::size_t groups = (entries + cdf_group - 1) / cdf_group;
   thread_local std::vector<double> memory;
-  memory.resize(std::max(memory.size(), groups + entries));
+  const std::size_t room = 3 * groups + 2;  // of bound_distances()
+  memory.resize(std::max(memory.size(), room + entries));
   double* const most = memory.data();
-  double* const found = most + groups;
+  double* const found = most + room;
   const CdfInput input = {places.x.data(), places.ranks.data(), entries, k,
                           lambda.offset,   &cdf_table()};
   // Roundings of p and z count as well: where k is huge, so are those of z.

@@ -104,7 +104,7 @@ SliceJob::Progress SliceJob::flush(std::uint64_t done, std::size_t table, Worksp
     return Progress::going_on;
   }
   if (phase_ == Phase::counting) {
-    return end_counting();
+    return end_counting(workspace);
   }
   return end_batches(workspace, control);
 }
@@ -118,7 +118,7 @@ void SliceJob::start_again_by_leading_bits() {
   pending_.store(parts_);
 }
 
-SliceJob::Progress SliceJob::end_counting() {
+SliceJob::Progress SliceJob::end_counting(Workspace& workspace) {
   if (out_of_reach_ > 0) {
     start_again_by_leading_bits();
     return Progress::next_phase;
@@ -150,6 +150,8 @@ SliceJob::Progress SliceJob::end_counting() {
   }
   if (options_.keep_histogram) {
     result_->histogram = std::move(*counted_);
+  } else if (method_ == Method::codes) {
+    workspace.table(0).recycle(std::move(*counted_));
   }
   counted_.reset();
   return Progress::finished;

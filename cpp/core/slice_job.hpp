@@ -74,7 +74,7 @@ class SliceJob {
   void choose_method();
   void start_again_by_leading_bits();
   void start_batches();
-  Progress end_counting();
+  Progress end_counting(Workspace& workspace);
   Progress end_batches(Workspace& workspace, const Control& control);
   void note_totals();
   Progress fit_from_batches(Workspace& workspace, const Control& control);

@@ -60,16 +60,16 @@ TEST_SUITE("entry_kernels") {
           count = random.next() % rarity == 0 ? static_cast<std::uint32_t>(random.next()) : 0;
         }
         const std::size_t first = size / 3;
-        std::vector<std::uint32_t> expected_codes, expected_counts;
+        std::vector<std::uint64_t> expected_codes, expected_counts;
         for (std::size_t code = first; code < size; ++code) {
           if (counts[code] != 0) {
-            expected_codes.push_back(static_cast<std::uint32_t>(code));
+            expected_codes.push_back(code);
             expected_counts.push_back(counts[code]);
           }
         }
         for_each_level([&](const EntryKernels& loops) {
-          std::vector<std::uint32_t> codes(size - first + gather_slack);
-          std::vector<std::uint32_t> found(codes.size());
+          std::vector<std::uint64_t> codes(size - first + gather_slack);
+          std::vector<std::uint64_t> found(codes.size());
           const std::size_t n =
               loops.take_counts(counts.data(), first, size, codes.data(), found.data());
           codes.resize(n);
@@ -225,7 +225,7 @@ TEST_SUITE("entry_kernels") {
       }
       const double largest = *std::max_element(expected.begin(), expected.end());
       for_each_level([&](const EntryKernels& loops) {
-        std::vector<double> most(n), found(n);
+        std::vector<double> most(3 * n + 2), found(n);
         const double at_ends = loops.bound_distances(input, most.data());
         CHECK(at_ends <= largest + 2e-5);
         for (std::size_t i = 0; i < n; ++i) {

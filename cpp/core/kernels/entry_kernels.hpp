@@ -68,7 +68,10 @@ struct EntryKernels {
   // Those of counts[first..end) that are not zero: codes and counts, in ascending order. Returns
   // how many. `codes` and `found` have room for end - first numbers and gather_slack more.
   std::size_t (*take_counts)(const std::uint32_t* counts, std::size_t first, std::size_t end,
-                             std::uint32_t* codes, std::uint32_t* found);
+                             std::uint64_t* codes, std::uint64_t* found);
+  std::uint64_t (*sum_counts)(const std::uint64_t* counts, std::size_t n);
+  // Counts as the nearest doubles.
+  void (*to_doubles)(const std::uint64_t* counts, std::size_t n, double* numbers);
   // Doubles whose bits are keys << shift, plus `rebias`.
   void (*widen_keys)(const std::uint64_t* keys, std::size_t n, int shift, std::uint64_t rebias,
                      double* values);
@@ -86,7 +89,8 @@ struct EntryKernels {
   void (*divide_differences)(const double* sums, const double* weight, std::size_t n, double* y);
   // `g` has room for two numbers a point.
   InfluenceSums (*sum_influences)(const InfluenceInput& input, double* g);
-  // For each group the most that a distance inside it can be; returns the largest at an end.
+  // For each group the most that a distance inside it can be; returns the largest at an end. `most`
+  // has room for three numbers a group and two more.
   double (*bound_distances)(const CdfInput& input, double* most);
   // Distances of the entries in groups that may hold one as large as `best` - `error`; returns the
   // largest found, or `best`.
