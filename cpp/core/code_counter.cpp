@@ -47,8 +47,8 @@ bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DTy
 
 // What a harvest has found, before it is known how much that is: memory kept for the next one.
 struct Found {
-  std::vector<std::uint64_t> codes;
-  std::vector<std::uint64_t> counts;
+  std::vector<std::uint32_t> codes;
+  std::vector<std::uint32_t> counts;
 };
 
 Found& kept_found() {
@@ -62,7 +62,8 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
   bytes_counted_ += n * item_bytes(dtype);
   if (is_16_bit(dtype)) {
     count_items(items, n, 0x7FFF, kernels().count_items, kernels().count_crowded_items);
-    note_range(items, n, 0x7FFF);  // afterwards: counting asks for data early, this finds them there
+    note_range(items, n,
+               0x7FFF);  // afterwards: counting asks for data early, this finds them there
     return;
   }
   if (bytes_counted_ >= pairs_from) {
@@ -150,14 +151,10 @@ Histogram CodeCounter::harvest(DType dtype) {
 void CodeCounter::recycle(Histogram&& histogram) {
   spare_keys_ = std::move(histogram.keys);
   spare_counts_ = std::move(histogram.counts);
-  spare_keys_.clear();
-  spare_counts_.clear();
 }
 
 Histogram CodeCounter::harvest_16_bit(DType dtype) {
   Histogram result(dtype);
-  result.keys.swap(spare_keys_);
-  result.counts.swap(spare_counts_);
   if (items_.empty()) {
     return result;
   }
@@ -174,9 +171,12 @@ Histogram CodeCounter::harvest_16_bit(DType dtype) {
     const std::size_t found = kernels().entries.take_counts(items_.data(), first, end,
                                                             all.codes.data(), all.counts.data());
     std::fill(items_.data() + first, items_.data() + end, 0U);
-    const auto size = static_cast<std::ptrdiff_t>(found);
-    result.keys.assign(all.codes.begin(), all.codes.begin() + size);
-    result.counts.assign(all.counts.begin(), all.counts.begin() + size);
+    result.keys.swap(spare_keys_);
+    result.counts.swap(spare_counts_);
+    result.keys.resize(found);
+    result.counts.resize(found);
+    kernels().entries.lengthen(all.codes.data(), found, result.keys.data());
+    kernels().entries.lengthen(all.counts.data(), found, result.counts.data());
     result.max_key = found == 0 ? 0 : result.keys.back();
   }
   for (std::size_t key = std::max(first, limit); key <= largest_; ++key) {

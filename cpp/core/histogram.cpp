@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 #include <stdexcept>
 
 #include "core/kernels/kernels.hpp"
@@ -166,7 +165,7 @@ Entry entry_at(const Histogram& histogram, std::size_t index) {
 
 void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks) {
   ranks.resize(histogram.size());
-  std::partial_sum(histogram.counts.begin(), histogram.counts.end(), ranks.begin());
+  kernels().entries.running_sums(histogram.counts.data(), histogram.size(), ranks.data());
 }
 
 double root_mean_square(const Histogram& histogram, std::uint64_t n) {

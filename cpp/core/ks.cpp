@@ -37,10 +37,9 @@ double exact_distance(const Histogram& histogram, const EntryPlaces& places, dou
   const std::size_t entries = histogram.size();
   const std::size_t groups = (entries + cdf_group - 1) / cdf_group;
   thread_local std::vector<double> memory;
-  const std::size_t room = 3 * groups + 2;  // of bound_distances()
-  memory.resize(std::max(memory.size(), room + entries));
+  memory.resize(std::max(memory.size(), groups + entries));
   double* const most = memory.data();
-  double* const found = most + room;
+  double* const found = most + groups;
   const CdfInput input = {places.x.data(), places.ranks.data(), entries, k,
                           lambda.offset,   &cdf_table()};
   // Roundings of p and z count as well: where k is huge, so are those of z.

@@ -43,8 +43,9 @@ class Workspace {
 // of parts that any threads may do; whoever completes the last part of a phase ends it.
 class SliceJob {
  public:
+  // What is found goes into `result`.
   SliceJob(const Source& source, const View& view, const ScanOptions& options,
-           std::uint64_t chunk_bytes);
+           std::uint64_t chunk_bytes, SliceResult& result);
 
   const Source& source() const { return source_; }
   const View& view() const { return view_; }
@@ -65,8 +66,6 @@ class SliceJob {
   // Hands over what one of the workspace's tables has counted in `done` parts.
   Progress flush(std::uint64_t done, std::size_t table, Workspace& workspace,
                  const Control& control);
-
-  SliceResult take_result() { return std::move(*result_); }
 
  private:
   enum class Phase : std::uint8_t { counting, batches };
@@ -106,7 +105,7 @@ class SliceJob {
   std::vector<std::optional<BatchSums>> batch_sums_;
   std::vector<std::vector<double>> batch_values_;
 
-  std::optional<SliceResult> result_;
+  SliceResult& result_;
 };
 
 }  // namespace weightgauge

@@ -4,6 +4,7 @@
 
 #define WEIGHTGAUGE_OWN_GATHER
 #define WEIGHTGAUGE_OWN_TAKE_COUNTS
+#define WEIGHTGAUGE_OWN_RUNNING_SUMS
 
 namespace weightgauge::avx512 {
 
@@ -56,16 +57,8 @@ std::size_t gather_f64(const std::byte* items, std::size_t n, std::uint64_t firs
   return found;
 }
 
-// The lower and the upper eight of sixteen numbers, as longer ones.
-inline void store_longer(std::uint64_t* to, __m512i numbers) {
-  const __m256i low = _mm512_maskz_extracti64x4_epi64(0x0F, numbers, 0);
-  const __m256i high = _mm512_maskz_extracti64x4_epi64(0x0F, numbers, 1);
-  _mm512_storeu_si512(to, _mm512_maskz_cvtepu32_epi64(0xFF, low));
-  _mm512_storeu_si512(to + 8, _mm512_maskz_cvtepu32_epi64(0xFF, high));
-}
-
 std::size_t take_counts(const std::uint32_t* counts, std::size_t first, std::size_t end,
-                        std::uint64_t* codes, std::uint64_t* found) {
+                        std::uint32_t* codes, std::uint32_t* found) {
   // Where nothing has occurred for long, nothing is written; elsewhere it is written always, for
   // no branch to be mispredicted.
   constexpr std::size_t skipped = 64;
@@ -85,17 +78,38 @@ std::size_t take_counts(const std::uint32_t* counts, std::size_t first, std::siz
     for (std::size_t j = 0; j < skipped; j += 16, code = _mm512_add_epi32(code, sixteen)) {
       const __m512i here = _mm512_loadu_si512(counts + i + j);
       const __mmask16 there = _mm512_test_epi32_mask(here, here);
-      store_longer(codes + size, _mm512_maskz_compress_epi32(there, code));
-      store_longer(found + size, _mm512_maskz_compress_epi32(there, here));
+      _mm512_storeu_si512(codes + size, _mm512_maskz_compress_epi32(there, code));
+      _mm512_storeu_si512(found + size, _mm512_maskz_compress_epi32(there, here));
       size += static_cast<std::size_t>(__builtin_popcount(there));
     }
   }
   for (; i < end; ++i) {
-    codes[size] = i;
+    codes[size] = static_cast<std::uint32_t>(i);
     found[size] = counts[i];
     size += counts[i] != 0 ? 1 : 0;
   }
   return size;
+}
+
+// Sums of one, two, four and eight neighbours, by which a register full of them waits for the one
+// before it only once.
+void running_sums(const std::uint64_t* counts, std::size_t n, std::uint64_t* sums) {
+  const __m512i none = _mm512_setzero_si512();
+  const __m512i last = _mm512_set1_epi64(7);
+  __m512i before = none;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    __m512i sum = _mm512_loadu_si512(counts + i);
+    sum = _mm512_add_epi64(sum, _mm512_maskz_alignr_epi64(0xFF, sum, none, 7));
+    sum = _mm512_add_epi64(sum, _mm512_maskz_alignr_epi64(0xFF, sum, none, 6));
+    sum = _mm512_add_epi64(sum, _mm512_maskz_alignr_epi64(0xFF, sum, none, 4));
+    sum = _mm512_add_epi64(sum, before);
+    _mm512_storeu_si512(sums + i, sum);
+    before = _mm512_maskz_permutexvar_epi64(0xFF, last, sum);
+  }
+  for (; i < n; ++i) {
+    sums[i] = counts[i] + (i == 0 ? 0 : sums[i - 1]);
+  }
 }
 
 }  // namespace
