@@ -80,8 +80,8 @@ struct EntryKernels {
   void (*widen_keys)(const std::uint64_t* keys, std::size_t n, int shift, std::uint64_t rebias,
                      double* values);
   // x = ln(value / unit), for normal values with so many bits of mantissa as the table of their
-  // logarithms is for. The unit: its exponent, biased as in the bits of a double, and its mantissa's
-  // logarithm.
+  // logarithms is for. The unit: its exponent, biased as in the bits of a double, and its
+  // mantissa's logarithm.
   void (*short_logs)(const double* values, std::size_t n, const double* table, int table_bits,
                      double exponent, double log_unit, double* x);
   // Sum of count (value factor factor2)^2.

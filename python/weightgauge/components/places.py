@@ -78,7 +78,7 @@ def places_of(names: Sequence[str]) -> list[Place]:
         skeleton = skeletons.get(texts)
         if skeleton is None:
             skeleton = skeletons[texts] = _skeleton(texts)
-        kept = tuple([parts[i] for i in skeleton.kept])
+        kept = tuple([parts[i] for i in skeleton.kept]) if skeleton.kept else ()
         template = skeleton.templates.get(kept)
         if template is None:
             template = skeleton.templates[kept] = _blanked(parts, skeleton)
