@@ -120,7 +120,7 @@ def test_scan_of_small_slices(measure, experts, threads):
     slices = [Slice(tensor, Component("other"), tensor.shape) for tensor in checkpoint.tensors]
     options = FitOptions(threads=threads)
     found = measure(
-        lambda: scan_slices(checkpoint, slices, options),
+        lambda: list(scan_slices(checkpoint, slices, options)),
         {"pure read": Beside(pure_read(weights, threads))},
         group="slices of 4,096 BF16, page-cached",
         what=f"scan, {weights.size // 4096:,} slices",

@@ -51,7 +51,7 @@ def whole(path, threads):
     """A call that counts and fits the tensor as a whole."""
     subject = open_slices(path)
     item = subject.slices[0]._replace(cut=None)
-    return lambda: scan_slices(subject.checkpoint, [item], FitOptions(threads=threads))
+    return lambda: list(scan_slices(subject.checkpoint, [item], FitOptions(threads=threads)))
 
 
 def measured(measure, call, path, weights, threads, what):
@@ -72,7 +72,7 @@ def measured_pieces(measure, path, weights, threads, per, what):
     options = FitOptions(threads=threads)
     found = measured(
         measure,
-        lambda: scan_slices(subject.checkpoint, subject.slices, options),
+        lambda: list(scan_slices(subject.checkpoint, subject.slices, options)),
         path,
         weights,
         threads,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import weightgauge as wg
+from builders import write_safetensors
 from closeness import relative
 from oracle import magnitudes, order_fit
 from samples import FORMATS, TRIMS, as_float64, draw
@@ -49,6 +50,26 @@ def test_nothing_but_zeros_of_both_signs(spelling, n, exact):
     fit = wg.fit_weibull(values, exact=exact)
     assert_no_fit(fit, "empty")
     assert (fit.n, fit.zeros, fit.nonfinite) == (0, n, 0)
+
+
+def test_slices_leave_nothing_to_each_other(tmp_path):
+    normal, other = draw("normal_0.02", "BF16", 3000), draw("t3", "BF16", 5000)
+    slices = {
+        "0": normal,
+        "1": np.zeros_like(normal),
+        "2": np.full_like(normal, np.nan),
+        "3": other,
+        "4": np.zeros_like(other),
+        "5": normal,
+    }
+    tensors = {name: ("BF16", [a.size], a.tobytes()) for name, a in slices.items()}
+    path = write_safetensors(tmp_path / "model.safetensors", tensors)
+    for item in wg.fit(path, threads=1).slices:
+        alone = wg.fit_weibull(slices[item.tensor]).to_dict()
+        assert {name: item.to_dict()[name] for name in ("n", "zeros", "max", "status")} == {
+            name: alone[name] for name in ("n", "zeros", "max", "status")
+        }
+        assert item.to_dict()["k"] == alone["k"]
 
 
 @pytest.mark.parametrize("n", [20, 200_000])

@@ -69,6 +69,16 @@ SliceResult scan_array(const ArrayView& array, const Progress& progress,
   return std::move(scan(sources, {{0, array.view}}, options, control, watch).front());
 }
 
+// All that a fit is made of, at once: reading one number after the other takes longer than a small
+// slice takes to be counted.
+py::tuple numbers_of(const SliceResult& result) {
+  const Histogram& totals = result.histogram;
+  const Fit& fit = result.fit;
+  return py::make_tuple(status_name(fit.status), fit.k, fit.k_se, fit.lambda, fit.ln_lambda_se,
+                        fit.r2, fit.ks, result.n, totals.zeros, totals.nans + totals.infs,
+                        result.rms, result.max, result.exact);
+}
+
 // Exceptions with arguments, for Python to word.
 void register_exceptions(py::module_& module) {
   static PyObject* file_changed = nullptr;
@@ -117,7 +127,8 @@ void bind_scan(py::module_& module) {
       .def_readonly("max", &SliceResult::max)
       .def_readonly("fit", &SliceResult::fit)
       .def_readonly("exact", &SliceResult::exact)
-      .def_readonly("quantiles", &SliceResult::quantiles);
+      .def_readonly("quantiles", &SliceResult::quantiles)
+      .def_property_readonly("numbers", &numbers_of);
   py::class_<BlockScaleSpec>(module, "BlockScale")
       .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,
                        std::uint64_t columns, std::uint64_t block_rows, std::uint64_t block_columns,

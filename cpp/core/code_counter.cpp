@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
 namespace weightgauge {
@@ -63,7 +62,7 @@ std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& c
   constexpr std::size_t step = 512;
   constexpr std::size_t codes = codes_under(magnitude_mask);
   const auto sum_from = [&counts](std::size_t first) {
-    return std::accumulate(counts.data() + first, counts.data() + first + step, 0U);
+    return kernels().entries.sum_short_counts(counts.data() + first, step);
   };
   std::size_t first = code / step * step;
   std::size_t end = first + step;
@@ -194,6 +193,11 @@ Histogram CodeCounter::harvest(DType dtype) {
   return result;
 }
 
+void CodeCounter::recycle(Histogram&& histogram) {
+  spare_keys_ = std::move(histogram.keys);
+  spare_counts_ = std::move(histogram.counts);
+}
+
 Histogram CodeCounter::harvest_16_bit(DType dtype) {
   Histogram result(dtype);
   if (elements_ == 0) {
@@ -213,9 +217,12 @@ Histogram CodeCounter::harvest_16_bit(DType dtype) {
     const std::size_t found = kernels().entries.take_counts(items_.data(), first, end,
                                                             all.codes.data(), all.counts.data());
     std::fill(items_.data() + first, items_.data() + end, 0U);
-    const auto size = static_cast<std::ptrdiff_t>(found);
-    result.keys.assign(all.codes.begin(), all.codes.begin() + size);
-    result.counts.assign(all.counts.begin(), all.counts.begin() + size);
+    result.keys.swap(spare_keys_);
+    result.counts.swap(spare_counts_);
+    result.keys.resize(found);
+    result.counts.resize(found);
+    kernels().entries.lengthen(all.codes.data(), found, result.keys.data());
+    kernels().entries.lengthen(all.counts.data(), found, result.counts.data());
     result.max_key = found == 0 ? 0 : result.keys.back();
   }
   for (std::size_t key = std::max(first, limit); key < beyond; ++key) {

@@ -19,6 +19,8 @@ class CodeCounter {
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
   // Everything counted since the last harvest; the counter is empty afterwards.
   Histogram harvest(DType dtype);
+  // Takes a harvest back that is not needed any more: the next one has its memory.
+  void recycle(Histogram&& histogram);
 
  private:
   using Loop = decltype(Kernels::count_items);
@@ -41,6 +43,8 @@ class CodeCounter {
   CodeRange crowded_range_ = none_crowded;  // holds all codes in the sub-tables, but for 0
   std::uint64_t bytes_counted_ = 0;         // by count()
   std::uint64_t negative_zeros_ = 0;        // FNUZ formats, pairs only: those codes are NaN
+  std::vector<std::uint64_t> spare_keys_;
+  std::vector<std::uint64_t> spare_counts_;
   bool crowded_used_ = false;
   bool pairs_used_ = false;
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/code_counter.hpp"
@@ -44,6 +45,8 @@ class CountingTable {
   // Everything counted since the last harvest; the table is empty afterwards. Of leading bits the
   // histogram's keys are the leading bits, with residuals of 0.
   Histogram harvest(Method method, DType dtype);
+  // See CodeCounter::recycle().
+  void recycle(Histogram&& histogram) { codes_.recycle(std::move(histogram)); }
   // The published protocol's counts since the last call; empty where none were taken.
   PaperCounts harvest_paper();
 

@@ -137,14 +137,15 @@ void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, doub
   sums[0] = cumulative(window_.begin);
   if (head_.size() > n_) {
     const double* const tabulated = head_.data();
-    for (std::size_t i = 0; i < n; ++i) {
-      sums[i + 1] = tabulated[std::min(ranks[i], window_.end)];
+    for (std::size_t i = 0; i + 1 < n; ++i) {
+      sums[i + 1] = tabulated[ranks[i]];
     }
-    return;
+  } else {
+    for (std::size_t i = 0; i + 1 < n; ++i) {
+      sums[i + 1] = cumulative(ranks[i]);
+    }
   }
-  for (std::size_t i = 0; i < n; ++i) {
-    sums[i + 1] = cumulative(std::min(ranks[i], window_.end));
-  }
+  sums[n] = cumulative(std::min(ranks[n - 1], window_.end));
 }
 
 double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, n_)); }

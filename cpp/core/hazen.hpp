@@ -26,8 +26,8 @@ class HazenSums {
   double cumulative(std::uint64_t rank) const {
     return rank < head_.size() ? head_[rank] : beyond_head(rank);
   }
-  // The same before the window's first rank and after each of n ascending ones, none of which
-  // counts as beyond the window's last: n + 1 numbers.
+  // The same before the window's first rank and after each of n ascending ones, of which only the
+  // last may lie beyond the window's last and then counts as that: n + 1 numbers.
   void cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums) const;
   // y at one rank (1-based)
   double y(std::uint64_t rank) const;

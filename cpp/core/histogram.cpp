@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <stdexcept>
 
 #include "core/bin_shapes.hpp"
@@ -12,11 +11,7 @@
 namespace weightgauge {
 
 std::uint64_t Histogram::n() const {
-  std::uint64_t total = 0;
-  for (const std::uint64_t count : counts) {
-    total += count;
-  }
-  return total;
+  return kernels().entries.sum_counts(counts.data(), counts.size());
 }
 
 void Histogram::append(std::uint64_t key, std::uint64_t count, std::uint64_t residual) {
@@ -157,7 +152,7 @@ Entry entry_at(const Histogram& histogram, std::size_t index) {
 
 void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks) {
   ranks.resize(histogram.size());
-  std::partial_sum(histogram.counts.begin(), histogram.counts.end(), ranks.begin());
+  kernels().entries.running_sums(histogram.counts.data(), histogram.size(), ranks.data());
 }
 
 double root_mean_square(const Histogram& histogram, std::uint64_t n) {

@@ -45,8 +45,7 @@ void set_weights(const Histogram& histogram, const Reach& reach, const Window& w
   const std::size_t size = reach.last - reach.first + 1;
   plot.weight.resize(size);
   plot.count.resize(size);
-  const std::uint64_t* const counts = histogram.counts.data() + reach.first;
-  std::transform(counts, counts + size, plot.count.begin(), to_double);
+  kernels().entries.to_doubles(histogram.counts.data() + reach.first, size, plot.count.data());
   std::copy(plot.count.begin(), plot.count.end(), plot.weight.begin());
   const std::uint64_t before = ranks[reach.first] - histogram.counts[reach.first];
   plot.below = static_cast<double>(before);

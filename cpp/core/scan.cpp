@@ -198,11 +198,14 @@ class Jobs {
         set_of_[index] = set + 1;
       }
     }
+    results_.reserve(slices.size());
     for (std::size_t i = 0; i < slices.size(); ++i) {
       const std::size_t set = set_at(i);
       const std::uint64_t chunk_bytes =
           set == 0 ? options.chunk_bytes : shared_chunk_bytes(options, sets[set - 1].size());
-      jobs_.emplace_back(*sources.at(slices[i].source), slices[i].view, options, chunk_bytes);
+      SliceResult& result = results_.emplace_back(slices[i].view.dtype);
+      jobs_.emplace_back(*sources.at(slices[i].source), slices[i].view, options, chunk_bytes,
+                         result);
     }
     for (const std::vector<std::size_t>& set : sets) {
       std::vector<SliceJob*> together;
@@ -231,14 +234,8 @@ class Jobs {
     }
   }
 
-  std::vector<SliceResult> take_results() {
-    std::vector<SliceResult> results;
-    results.reserve(jobs_.size());
-    for (SliceJob& job : jobs_) {
-      results.push_back(job.take_result());
-    }
-    return results;
-  }
+  // Once all are done.
+  std::vector<SliceResult> take_results() { return std::move(results_); }
 
  private:
   static std::uint64_t bytes_of(const View& view) { return view.items() * item_bytes(view.dtype); }
@@ -254,6 +251,7 @@ class Jobs {
   // The number of the slice's set, from 1; 0 where it is read alone.
   std::size_t set_at(std::size_t index) const { return set_of_.empty() ? 0 : set_of_[index]; }
 
+  std::vector<SliceResult> results_;
   std::deque<SliceJob> jobs_;
   std::deque<Interleaved> interleaved_;
   std::vector<std::size_t> set_of_;

@@ -19,8 +19,8 @@ constexpr double quick_tolerance = 5e-13;
 }  // namespace
 
 SliceJob::SliceJob(const Source& source, const View& view, const ScanOptions& options,
-                   std::uint64_t chunk_bytes)
-    : source_(source), view_(view), options_(options), items_(view.items()), result_(view.dtype) {
+                   std::uint64_t chunk_bytes, SliceResult& result)
+    : source_(source), view_(view), options_(options), items_(view.items()), result_(result) {
   choose_method();
   if (method_ == Method::sorted) {
     chunk_items_ = std::max<std::uint64_t>(items_, 1);
@@ -104,7 +104,7 @@ SliceJob::Progress SliceJob::flush(std::uint64_t done, std::size_t table, Worksp
     return Progress::going_on;
   }
   if (phase_ == Phase::counting) {
-    return end_counting();
+    return end_counting(workspace);
   }
   return end_batches(workspace, control);
 }
@@ -118,7 +118,7 @@ void SliceJob::start_again_by_leading_bits() {
   pending_.store(parts_);
 }
 
-SliceJob::Progress SliceJob::end_counting() {
+SliceJob::Progress SliceJob::end_counting(Workspace& workspace) {
   if (out_of_reach_ > 0) {
     start_again_by_leading_bits();
     return Progress::next_phase;
@@ -138,9 +138,9 @@ SliceJob::Progress SliceJob::end_counting() {
       start_batches();
       return Progress::next_phase;
     }
-    result_->fit = fit_with_protocol(*counted_, result_->n, options_.trim, paper_);
-    result_->exact = !wide;
-    const Fit& fit = result_->fit;
+    result_.fit = fit_with_protocol(*counted_, result_.n, options_.trim, paper_);
+    result_.exact = !wide;
+    const Fit& fit = result_.fit;
     const bool good_enough = fit.status == FitStatus::ok && fit.error_bound <= fit_tolerance &&
                              ks_shortfall(fit.k) <= ks_tolerance;
     if (wide && !good_enough) {
@@ -149,7 +149,9 @@ SliceJob::Progress SliceJob::end_counting() {
     }
   }
   if (options_.keep_histogram) {
-    result_->histogram = std::move(*counted_);
+    result_.histogram = std::move(*counted_);
+  } else if (method_ == Method::codes) {
+    workspace.table(0).recycle(std::move(*counted_));
   }
   counted_.reset();
   return Progress::finished;
@@ -167,7 +169,7 @@ void SliceJob::start_batches() {
     batches_ = plan_ranks(leading, ranks_);
     batch_values_.resize(batches_.size());
   }
-  result_->exact = true;
+  result_.exact = true;
   phase_ = Phase::batches;
   parts_ = batches_.size();
   pending_.store(parts_);
@@ -188,7 +190,7 @@ SliceJob::Progress SliceJob::end_batches(Workspace& workspace, const Control& co
 
 void SliceJob::note_totals() {
   const Histogram& histogram = *counted_;
-  SliceResult& result = *result_;
+  SliceResult& result = result_;
   result.n = histogram.n();
   result.histogram.zeros = histogram.zeros;
   result.histogram.nans = histogram.nans;
@@ -258,7 +260,7 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
   counted_ = std::move(bins);
   note_totals();
   if (options_.fit) {
-    Fit& fit = result_->fit;
+    Fit& fit = result_.fit;
     if (distinct <= 2) {
       fit = Fit();
       fit.status = FitStatus::few_magnitudes;
@@ -275,7 +277,7 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
     }
   }
   if (options_.keep_histogram) {
-    result_->histogram = std::move(*counted_);
+    result_.histogram = std::move(*counted_);
   }
   counted_.reset();
   return Progress::finished;
@@ -295,9 +297,9 @@ void SliceJob::take_quantiles_from_histogram() {
   if (options_.probabilities.empty()) {
     return;
   }
-  if (result_->n == 0) {
-    result_->quantiles.assign(options_.probabilities.size(),
-                              std::numeric_limits<double>::quiet_NaN());
+  if (result_.n == 0) {
+    result_.quantiles.assign(options_.probabilities.size(),
+                             std::numeric_limits<double>::quiet_NaN());
     return;
   }
   set_quantiles(magnitudes_at(*counted_, ranks_in_order()));
@@ -312,9 +314,9 @@ void SliceJob::set_quantiles(const std::vector<double>& ascending) {
   if (ascending.size() != order.size()) {
     throw DataChanged();
   }
-  result_->quantiles.resize(order.size());
+  result_.quantiles.resize(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
-    result_->quantiles[order[i]] = ascending[i];
+    result_.quantiles[order[i]] = ascending[i];
   }
 }
 

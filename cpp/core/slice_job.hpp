@@ -41,8 +41,9 @@ class Workspace {
 // of parts that any threads may do; whoever completes the last part of a phase ends it.
 class SliceJob {
  public:
+  // What is found goes into `result`.
   SliceJob(const Source& source, const View& view, const ScanOptions& options,
-           std::uint64_t chunk_bytes);
+           std::uint64_t chunk_bytes, SliceResult& result);
 
   const Source& source() const { return source_; }
   const View& view() const { return view_; }
@@ -64,15 +65,13 @@ class SliceJob {
   Progress flush(std::uint64_t done, std::size_t table, Workspace& workspace,
                  const Control& control);
 
-  SliceResult take_result() { return std::move(*result_); }
-
  private:
   enum class Phase : std::uint8_t { counting, batches };
 
   void choose_method();
   void start_again_by_leading_bits();
   void start_batches();
-  Progress end_counting();
+  Progress end_counting(Workspace& workspace);
   Progress end_batches(Workspace& workspace, const Control& control);
   void note_totals();
   Progress fit_from_batches(Workspace& workspace, const Control& control);
@@ -104,7 +103,7 @@ class SliceJob {
   std::vector<std::optional<BatchSums>> batch_sums_;
   std::vector<std::vector<double>> batch_values_;
 
-  std::optional<SliceResult> result_;
+  SliceResult& result_;
 };
 
 }  // namespace weightgauge

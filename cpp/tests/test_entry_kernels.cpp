@@ -196,7 +196,7 @@ TEST_SUITE("entry_kernels") {
     for_each_level([&](const EntryKernels& loops) {
       std::vector<double> values(n), x(n);
       loops.widen_keys(keys.data(), n, 45, std::uint64_t{1023 - 127} << 52, values.data());
-      loops.short_logs(values.data(), n, table.data(), 1023, std::log(1.5), x.data());
+      loops.short_logs(values.data(), n, table.data(), 10, 1023, std::log(1.5), x.data());
       for (std::size_t i = 0; i < n; ++i) {
         REQUIRE(values[i] == testing::reference_value(DType::bf16, keys[i]));
         REQUIRE(std::fabs(x[i] - std::log(values[i] / 1.5)) < 1e-13);
@@ -233,6 +233,26 @@ TEST_SUITE("entry_kernels") {
         }
         const double best = loops.distances(input, most.data(), at_ends, 4e-5, found.data());
         CHECK(std::fabs(best - largest) < 2e-5);
+      });
+    }
+  }
+
+  TEST_CASE("counts are added up, lengthened and made doubles") {
+    for (const std::size_t n : sizes) {
+      const std::vector<std::uint64_t> counts = counts_of(n, 14);
+      std::vector<std::uint64_t> expected(n);
+      std::partial_sum(counts.begin(), counts.end(), expected.begin());
+      const std::vector<std::uint32_t> narrow(counts.begin(), counts.end());
+      for_each_level([&](const EntryKernels& loops) {
+        std::vector<std::uint64_t> sums(n), longer(n);
+        std::vector<double> numbers(n);
+        loops.running_sums(counts.data(), n, sums.data());
+        loops.lengthen(narrow.data(), n, longer.data());
+        loops.to_doubles(counts.data(), n, numbers.data());
+        CHECK(sums == expected);
+        CHECK(longer == counts);
+        CHECK(numbers == as_doubles(counts));
+        CHECK(loops.sum_counts(counts.data(), n) == expected.back());
       });
     }
   }

@@ -120,6 +120,11 @@ class SliceResult:
     def exact(self) -> bool: ...
     @property
     def quantiles(self) -> list[float]: ...
+    @property
+    def numbers(
+        self,
+    ) -> tuple[str, float, float, float, float, float, float, int, int, int, float, float, bool]:
+        """status, k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, max, exact."""
 
 class BlockScale:
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -61,6 +61,8 @@ def summaries(slices: Sequence[SliceFit]) -> tuple[KindSummary, ...]:
 def counted(slices: Sequence[SliceFit]) -> list[SliceFit]:
     """Leave out what would be counted twice, and products of kinds that are stored as well."""
     once = divided(slices)
+    if not any(item.is_product for item in once):
+        return once
     stored = {item.kind for item in once if not item.is_product}
     return [item for item in once if not item.is_product or item.kind not in stored]
 
@@ -68,6 +70,8 @@ def counted(slices: Sequence[SliceFit]) -> list[SliceFit]:
 def divided(slices: Sequence[SliceFit]) -> list[SliceFit]:
     """Leave out whole tensors that are also given in pieces of their own kind."""
     whole = wholes(slices)
+    if not whole:
+        return list(slices)
     pieces = {
         (item.tensor, item.kind) for item in slices if whole.get(item.tensor, item) is not item
     }
@@ -81,14 +85,15 @@ def divided(slices: Sequence[SliceFit]) -> list[SliceFit]:
 def wholes(slices: Sequence[SliceFit]) -> dict[str, SliceFit]:
     """Find the tensors that are given whole and in pieces: their whole slices by name."""
     groups: dict[str, list[SliceFit]] = defaultdict(list)
+    numbers = Counter([item.tensor for item in slices])
     for item in slices:
-        groups[item.tensor].append(item)
+        if numbers[item.tensor] > 1:
+            groups[item.tensor].append(item)
     found = {}
     for name, group in groups.items():
-        if len(group) > 1:
-            first, second = sorted(group, key=_depth)[:2]
-            if not _is_part(first) and first.head is None and _depth(first) < _depth(second):
-                found[name] = first
+        first, second = sorted(group, key=_depth)[:2]
+        if not _is_part(first) and first.head is None and _depth(first) < _depth(second):
+            found[name] = first
     return found
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import fields, make_dataclass
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -14,6 +15,34 @@ FITTED = frozenset(("ok", "sparse", "scale_not_applied"))
 
 _SPELLING = {"lam": "lambda"}  # `lambda` is a word of the language
 _NULL_WHEN_EMPTY = frozenset(("reason", "decoded"))
+
+_Fields = ParamSpec("_Fields")
+_Record = TypeVar("_Record")
+
+
+def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
+    """Return what makes frozen records in a fraction of the time, for where they come in crowds.
+
+    A frozen dataclass sets each of its fields by a call, past its own guard: with twenty of them
+    that takes longer than counting and fitting a small matrix. The maker is the same class without
+    the guard; what it has made becomes a record once all fields are set.
+
+    Parameters
+    ----------
+    record : type
+        A frozen dataclass with slots.
+
+    Returns
+    -------
+    callable
+        Takes what the class takes, quickest without keywords, and returns the same.
+    """
+
+    def freeze(made: Any) -> None:
+        made.__class__ = record
+
+    members = [(field.name, field.type, field) for field in fields(record)]  # type: ignore[arg-type]
+    return make_dataclass(record.__name__, members, slots=True, namespace={"__post_init__": freeze})
 
 
 def columns(record: type[DataclassInstance]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from weightgauge.components.ordering import order_key
 from weightgauge.errors import printable
-from weightgauge.records import FITTED, as_row
+from weightgauge.records import FITTED, as_row, maker
 from weightgauge.slice_key import SliceKey
 
 if TYPE_CHECKING:
@@ -114,6 +114,9 @@ class SliceFit:
         return f"<SliceFit '{printable(self.tensor)}' {self.kind}: {found}>"
 
 
+_slice_fit = maker(SliceFit)
+
+
 class _Named(Protocol):
     """What a slice, or a record about one, has to be told from others."""
 
@@ -173,30 +176,30 @@ def slice_fit(item: Slice, found: WeibullFit, missing: str = "") -> SliceFit:
     """
     place = item.place
     status, reason = _told(found, missing, item.note)
-    return SliceFit(
-        tensor=item.tensor.name,
-        part=place.part,
-        kind=place.kind,
-        block=place.block,
-        tower=place.tower,
-        expert=place.expert,
-        head=place.head,
-        dtype=item.tensor.dtype,
-        shape=item.shape,
-        n=found.n,
-        zeros=found.zeros,
-        nonfinite=found.nonfinite,
-        status=status,
-        reason=reason,
-        decoded=item.stored.text if item.stored is not None else "",
-        k=found.k,
-        k_se=found.k_se,
-        lam=found.lam,
-        ln_lambda_se=found.ln_lambda_se,
-        r2=found.r2,
-        ks=found.ks,
-        rms=found.rms,
-        max=found.max,
+    return _slice_fit(
+        item.tensor.name,
+        place.part,
+        place.kind,
+        place.block,
+        place.tower,
+        place.expert,
+        place.head,
+        item.tensor.dtype,
+        item.shape,
+        found.n,
+        found.zeros,
+        found.nonfinite,
+        status,
+        reason,
+        item.stored.text if item.stored is not None else "",
+        found.k,
+        found.k_se,
+        found.lam,
+        found.ln_lambda_se,
+        found.r2,
+        found.ks,
+        found.rms,
+        found.max,
     )
 
 
@@ -249,6 +252,8 @@ def table_order(item: SliceFit) -> tuple[tuple[int, ...], str, str, int]:
 
 def _told(found: WeibullFit, missing: str, note: str) -> tuple[str, str]:
     """Status and reason: a fit of values without their scale is marked."""
+    if not (missing or found.reason or note):
+        return found.status, ""
     marked = bool(missing) and found.status in ("ok", "sparse")
     status = "scale_not_applied" if marked else found.status
     return status, "; ".join(filter(None, (missing if marked else "", found.reason, note)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.architecture import Architecture, architecture_of
 from weightgauge.checkpoint.types import TensorInfo
-from weightgauge.components import Component, classify
+from weightgauge.components import Component, TensorLike, classify
 from weightgauge.lora import Adapted, adapted_matrices
 from weightgauge.storage import Product, Storage, Stored, storage_of
 from weightgauge.storage.stored import PRODUCT
@@ -74,7 +74,10 @@ def survey(checkpoint: Checkpoint) -> Survey:
     tensors, config = checkpoint.tensors, checkpoint.config
     storage = storage_of(tensors, config)
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config)
-    matrices = [_matrix(tensor, storage) for tensor in tensors]
+    matrices: list[TensorLike] = list(tensors)
+    for i, tensor in enumerate(tensors):
+        if (stored := storage.matrices.get(tensor.name)) is not None:
+            matrices[i] = _Named(stored.name, stored.shape, "F32")
     updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
     components = classify([*matrices, *updates])
     kinds = [
@@ -163,10 +166,3 @@ def _is_a_part(checkpoint: Checkpoint) -> bool:
     """Whether the files of a checkpoint are not all that their names say there are."""
     totals = [_OF_SEVERAL.search(shard.name) for shard in checkpoint.shards]
     return any(found is not None and int(found[1]) > len(totals) for found in totals)
-
-
-def _matrix(tensor: TensorInfo, storage: Storage) -> _Named:
-    stored = storage.matrices.get(tensor.name)
-    if stored is None:
-        return _Named(tensor.name, tensor.shape, tensor.dtype)
-    return _Named(stored.name, stored.shape, "F32")

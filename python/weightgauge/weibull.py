@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.arrays import array_view
 from weightgauge.options import scan_options
+from weightgauge.records import maker
 from weightgauge.threads import resolve_threads
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ class WeibullFit:
         )
 
 
+_weibull_fit = maker(WeibullFit)
+
+
 def fit_weibull(
     array: object,
     *,
@@ -157,16 +161,13 @@ def fit_weibull(
 
 def fit_of_result(result: _core.SliceResult, *, trim: str, protocol: str) -> WeibullFit:
     """Word the core's result for one slice."""
-    return worded_fit(
-        result.fit,
-        n=result.n,
-        zeros=result.zeros,
-        nonfinite=result.nans + result.infs,
-        rms=result.rms,
-        largest=result.max,
-        trim=trim,
-        protocol=protocol,
-        exact=result.exact,
+    core_status, k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest, exact = (
+        result.numbers
+    )
+    status, reason = _status_and_reason(core_status, n, zeros, nonfinite, protocol)
+    return _weibull_fit(
+        *(k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest),
+        *(status, reason, protocol, trim, exact),
     )
 
 

@@ -5,6 +5,7 @@
 #define WEIGHTGAUGE_OWN_GATHER
 #define WEIGHTGAUGE_OWN_TAKE_COUNTS
 #define WEIGHTGAUGE_OWN_TAKE_CELLS
+#define WEIGHTGAUGE_OWN_RUNNING_SUMS
 
 namespace weightgauge::avx512 {
 
@@ -59,21 +60,29 @@ std::size_t gather_f64(const std::byte* items, std::size_t n, std::uint64_t firs
 
 std::size_t take_counts(const std::uint32_t* counts, std::size_t first, std::size_t end,
                         std::uint32_t* codes, std::uint32_t* found) {
+  // Where nothing has occurred for long, nothing is written; elsewhere it is written always, for
+  // no branch to be mispredicted.
+  constexpr std::size_t skipped = 64;
   const __m512i sixteen = _mm512_set1_epi32(16);
-  __m512i code =
-      _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
-                       _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   std::size_t size = 0;
   std::size_t i = first;
-  for (; i + 16 <= end; i += 16, code = _mm512_add_epi32(code, sixteen)) {
-    const __m512i here = _mm512_loadu_si512(counts + i);
-    const __mmask16 there = _mm512_test_epi32_mask(here, here);
-    if (there == 0) {
+  for (; i + skipped <= end; i += skipped) {
+    __m512i any = _mm512_loadu_si512(counts + i);
+    for (std::size_t j = 16; j < skipped; j += 16) {
+      any = _mm512_or_si512(any, _mm512_loadu_si512(counts + i + j));
+    }
+    if (_mm512_test_epi32_mask(any, any) == 0) {
       continue;
     }
-    _mm512_storeu_si512(codes + size, _mm512_maskz_compress_epi32(there, code));
-    _mm512_storeu_si512(found + size, _mm512_maskz_compress_epi32(there, here));
-    size += static_cast<std::size_t>(__builtin_popcount(there));
+    __m512i code = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(i)), steps);
+    for (std::size_t j = 0; j < skipped; j += 16, code = _mm512_add_epi32(code, sixteen)) {
+      const __m512i here = _mm512_loadu_si512(counts + i + j);
+      const __mmask16 there = _mm512_test_epi32_mask(here, here);
+      _mm512_storeu_si512(codes + size, _mm512_maskz_compress_epi32(there, code));
+      _mm512_storeu_si512(found + size, _mm512_maskz_compress_epi32(there, here));
+      size += static_cast<std::size_t>(__builtin_popcount(there));
+    }
   }
   for (; i < end; ++i) {
     codes[size] = static_cast<std::uint32_t>(i);
@@ -114,6 +123,27 @@ std::size_t take_cells(std::uint64_t* cells, std::size_t n, std::uint64_t first,
     cells[i] = 0;
   }
   return size;
+}
+
+// Sums of one, two, four and eight neighbours, by which a register full of them waits for the one
+// before it only once.
+void running_sums(const std::uint64_t* counts, std::size_t n, std::uint64_t* sums) {
+  const __m512i none = _mm512_setzero_si512();
+  const __m512i last = _mm512_set1_epi64(7);
+  __m512i before = none;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    __m512i sum = _mm512_loadu_si512(counts + i);
+    sum = _mm512_add_epi64(sum, _mm512_maskz_alignr_epi64(0xFF, sum, none, 7));
+    sum = _mm512_add_epi64(sum, _mm512_maskz_alignr_epi64(0xFF, sum, none, 6));
+    sum = _mm512_add_epi64(sum, _mm512_maskz_alignr_epi64(0xFF, sum, none, 4));
+    sum = _mm512_add_epi64(sum, before);
+    _mm512_storeu_si512(sums + i, sum);
+    before = _mm512_maskz_permutexvar_epi64(0xFF, last, sum);
+  }
+  for (; i < n; ++i) {
+    sums[i] = counts[i] + (i == 0 ? 0 : sums[i - 1]);
+  }
 }
 
 }  // namespace

@@ -69,13 +69,23 @@ struct EntryKernels {
   // how many. `codes` and `found` have room for end - first numbers and gather_slack more.
   std::size_t (*take_counts)(const std::uint32_t* counts, std::size_t first, std::size_t end,
                              std::uint32_t* codes, std::uint32_t* found);
+  // Their sum, which must be below 2^32.
+  std::uint32_t (*sum_short_counts)(const std::uint32_t* counts, std::size_t n);
+  // The same numbers in 64 bits.
+  void (*lengthen)(const std::uint32_t* numbers, std::size_t n, std::uint64_t* longer);
+  // The sum of each number and all before it.
+  void (*running_sums)(const std::uint64_t* counts, std::size_t n, std::uint64_t* sums);
+  std::uint64_t (*sum_counts)(const std::uint64_t* counts, std::size_t n);
+  // Counts as the nearest doubles.
+  void (*to_doubles)(const std::uint64_t* counts, std::size_t n, double* numbers);
   // Doubles whose bits are keys << shift, plus `rebias`.
   void (*widen_keys)(const std::uint64_t* keys, std::size_t n, int shift, std::uint64_t rebias,
                      double* values);
-  // x = ln(value / unit), for normal values with ten bits of mantissa whose logarithms are in the
-  // table. The unit: its exponent, biased as in the bits of a double, and its mantissa's logarithm.
-  void (*short_logs)(const double* values, std::size_t n, const double* table, double exponent,
-                     double log_unit, double* x);
+  // x = ln(value / unit), for normal values with so many bits of mantissa as the table of their
+  // logarithms is for. The unit: its exponent, biased as in the bits of a double, and its
+  // mantissa's logarithm.
+  void (*short_logs)(const double* values, std::size_t n, const double* table, int table_bits,
+                     double exponent, double log_unit, double* x);
   // Sum of count (value factor factor2)^2.
   double (*sum_squares)(const double* values, const std::uint64_t* counts, std::size_t n,
                         double factor, double factor2);

@@ -25,6 +25,7 @@ from weightgauge.checkpoint.json_cursor import JsonCursor
 from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.errors import HeaderError, printable
+from weightgauge.records import maker
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
@@ -50,6 +51,8 @@ _ENTRY = re.compile(
 )
 _SHAPE = re.compile(rb"\[(?: *+(?:0|[1-9][0-9]{0,18}) *+(?:,(?! *+\])|(?=\])))*+\]")
 _REMEMBERED = 4096
+
+_tensor_info = maker(TensorInfo)
 
 
 class TensorTable(NamedTuple):
@@ -236,7 +239,7 @@ def _read_usual_entries(
         end = int(raw_end)
         if end - int(raw_begin) != nbytes or end > data_size or name == _METADATA:
             break
-        append(TensorInfo(name, dtype, shape, shard, data_start + end - nbytes, nbytes))
+        append(_tensor_info(name, dtype, shape, shard, data_start + end - nbytes, nbytes))
         pos = found.end()
         closed = separator == b"}"
     cursor.pos = pos

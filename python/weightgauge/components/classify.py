@@ -10,6 +10,7 @@ from weightgauge.components.places import places_of
 from weightgauge.components.siblings import FAMILIES_BY_LEAF, NAMED_BY_LEAF, Siblings, TensorLike
 from weightgauge.components.table import HEAD_LIKE_EMBED
 from weightgauge.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
+from weightgauge.records import maker
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class Component:
     part: str | None = None
 
 
+_component = maker(Component)
+
+
 def classify(tensors: Sequence[TensorLike]) -> list[Component]:
     """Tell the component of every tensor of a checkpoint.
 
@@ -65,12 +69,9 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
     ('q', 11)
     """
     places = places_of([tensor.name for tensor in tensors])
-    siblings = Siblings(
-        dict.fromkeys(
-            (template, tensor.shape)
-            for tensor, (template, _, _, _) in zip(tensors, places, strict=True)
-        )
-    )
+    templates = [template for template, _, _, _ in places]
+    shapes = [tensor.shape for tensor in tensors]
+    siblings = Siblings(dict.fromkeys(zip(templates, shapes, strict=True)))
     # A checkpoint has few templates and many tensors; nothing else of a name decides its kind.
     known: dict[tuple[str, int, str], str] = {}
     components = []
@@ -79,7 +80,7 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
         kind = known.get(key)
         if kind is None:
             kind = known[key] = _kind(template, tensor, siblings)
-        components.append(Component(kind, block, tower, expert))
+        components.append(_component(kind, block, tower, expert))
     return components
 
 

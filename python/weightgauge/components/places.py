@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from weightgauge.components.vocabulary import (
     BLOCK_WORDS,
@@ -41,6 +41,8 @@ class _Skeleton:
         Number of the expert where it is part of a word.
     tower : str or None
         The tower.
+    templates : dict
+        Templates of the names so far, by the numbers that they keep.
     """
 
     kept: tuple[int, ...]
@@ -49,6 +51,7 @@ class _Skeleton:
     expert: int
     named_expert: int | None
     tower: str | None
+    templates: dict[tuple[str, ...], str] = field(default_factory=dict)
 
 
 def places_of(names: Sequence[str]) -> list[Place]:
@@ -67,7 +70,6 @@ def places_of(names: Sequence[str]) -> list[Place]:
     # Names are taken apart at their numbers. Large models have tens of thousands of names but few
     # skeletons, and only skeletons are looked at closely.
     skeletons: dict[tuple[str, ...], _Skeleton] = {}
-    templates: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
     stages = _Stages()
     found: list[Place] = []
     for name in names:
@@ -76,10 +78,10 @@ def places_of(names: Sequence[str]) -> list[Place]:
         skeleton = skeletons.get(texts)
         if skeleton is None:
             skeleton = skeletons[texts] = _skeleton(texts)
-        kept = tuple([parts[i] for i in skeleton.kept])
-        template = templates.get((texts, kept))
+        kept = tuple([parts[i] for i in skeleton.kept]) if skeleton.kept else ()
+        template = skeleton.templates.get(kept)
         if template is None:
-            template = templates[texts, kept] = _blanked(parts, skeleton)
+            template = skeleton.templates[kept] = _blanked(parts, skeleton)
         block = int(parts[skeleton.block]) if skeleton.block >= 0 else None
         expert = int(parts[skeleton.expert]) if skeleton.expert >= 0 else skeleton.named_expert
         found.append((template, block, skeleton.tower, expert))

@@ -88,9 +88,10 @@ def slices_of(
     cutter = _Cutter(architecture, shapes, per)
     slices: list[Slice] = []
     by_head = per == "head"
+    sources = stored or {}
     for tensor in tensors:
         place = places[tensor.name]
-        source = (stored or {}).get(tensor.name)
+        source = sources.get(tensor.name)
         name = tensor.name if source is None else source.name
         readable = source is not None or tensor.dtype in ITEM_BYTES
         shape = tensor.shape if source is None else source.shape
@@ -98,7 +99,7 @@ def slices_of(
         if readable and (headed or may_be_fused(name, place.kind, len(shape))):
             slices.extend(cutter.cut(tensor, place, source))
         else:
-            slices.append(Slice(tensor, place, shape, stored=source))
+            slices.append(Slice(tensor, place, shape, None, "", source))
     return slices, cutter.warnings()
 
 

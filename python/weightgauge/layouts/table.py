@@ -132,20 +132,25 @@ HEAD_RULES: dict[str, Tell] = {
 
 _FUSED = ("qkv", "kv", "gate_up")  # whatever they are called
 
-_MAY_HOLD_SEVERAL = {
-    (kind, leaf(tail), rank)
-    for kind, rules in RULES.items()
-    for rule in rules
-    for tail in rule.tails
-    for rank in rule.ranks
-}
+_LEAVES: dict[tuple[str, int], set[str]] = {}
+"""Last parts of the names that may hold several matrices, by kind and number of dimensions."""
+for _kind, _rules in RULES.items():
+    for _rule in _rules:
+        for _rank in _rule.ranks:
+            _LEAVES.setdefault((_kind, _rank), set()).update(map(leaf, _rule.tails))
 
 
 def may_be_fused(name: str, kind: str, rank: int) -> bool:
     """Whether a tensor needs a closer look: quick, for checkpoints of very many tensors."""
     if kind in _FUSED:
         return True
-    return kind in RULES and (kind, leaf(stem(name) or name), rank) in _MAY_HOLD_SEVERAL
+    leaves = _LEAVES.get((kind, rank))
+    if leaves is None:
+        return False
+    for part in leaves:
+        if part in name:
+            return leaf(stem(name) or name) in leaves
+    return False
 
 
 def layout_of(subject: Subject) -> Layout | None:

@@ -18,10 +18,9 @@ from weightgauge.weibull import WeibullFit, fit_of_result, rescaled, unfitted
 
 if TYPE_CHECKING:
     from weightgauge import _core
-    from weightgauge.checkpoint import Checkpoint, ShardFile, TensorInfo
-    from weightgauge.layouts import Cut, Slice
+    from weightgauge.checkpoint import Checkpoint, ShardFile
+    from weightgauge.layouts import Slice
     from weightgauge.scanning.fit_options import FitOptions
-    from weightgauge.storage import Stored
 
 _NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
 
@@ -51,7 +50,7 @@ def scan_slices(
     *,
     keep_histograms: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Counted]:
+) -> Iterator[Counted]:
     """Count and fit slices, all in one parallel pass over the files.
 
     Parameters
@@ -68,10 +67,11 @@ def scan_slices(
         Called as progress(bytes_done, bytes_total), about twenty times a second and once at the
         end, by the calling thread. An exception that it raises ends the scan.
 
-    Returns
-    -------
-    list of Counted
-        One per slice. Integers get the status ``not_applicable``.
+    Yields
+    ------
+    Counted
+        One per slice, in their order, once all are counted. Integers get the status
+        ``not_applicable``.
 
     Raises
     ------
@@ -81,21 +81,22 @@ def scan_slices(
         The operating system could not read a file.
     """
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
-    places = [None if _unread(item) else plan.add(*_addressed(item)) for item in slices]
+    indices = [
+        None if _unread(item) else plan.add(item.tensor, item.cut, item.stored) for item in slices
+    ]
     results = _scanned(checkpoint, plan, options, keep_histograms, progress)
-    found = []
-    for item, place in zip(slices, places, strict=True):
-        if place is None:
-            found.append(Counted(_without_scan(item, options)))
+    for item, index in zip(slices, indices, strict=True):
+        if index is None:
+            yield Counted(_without_scan(item, options))
             continue
-        result = results[place.result]
+        result = results[index]
         fit = fit_of_result(result, trim=options.trim, protocol=options.protocol)
-        scale = 1.0 if place.scale is None else _single(results[place.scale])
+        scale_index = plan.scale_of.get(index)
+        scale = 1.0 if scale_index is None else _single(results[scale_index])
         if scale != 1.0:
             fit = rescaled(fit, scale)
         counts = MagnitudeHistogram(result.histogram) if keep_histograms else None
-        found.append(Counted(fit, counts, scale))
-    return found
+        yield Counted(fit, counts, scale)
 
 
 def stored_bytes(slices: Sequence[Slice], checkpoint: Checkpoint) -> int:
@@ -103,12 +104,8 @@ def stored_bytes(slices: Sequence[Slice], checkpoint: Checkpoint) -> int:
     plan = ScanPlan(checkpoint, scales_apart=True)
     for item in slices:
         if not _unread(item):
-            plan.add(*_addressed(item))
+            plan.add(item.tensor, item.cut, item.stored)
     return plan.nbytes
-
-
-def _addressed(item: Slice) -> tuple[TensorInfo, Cut | None, Stored | None]:
-    return item.tensor, item.cut, item.stored
 
 
 def _single(result: _core.SliceResult) -> float:
@@ -127,7 +124,7 @@ def _scanned(
 ) -> list[_core.SliceResult]:
     from weightgauge import _core
 
-    total = plan.nbytes
+    total = 0 if progress is None else plan.nbytes
     with read_errors_told(checkpoint):
         results = _core.scan_files(
             file_specs(checkpoint, plan),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from weightgauge.formats import ITEM_BYTES
 from weightgauge.storage.stored import Numbers, Product, ScaledCodes
@@ -18,21 +19,6 @@ if TYPE_CHECKING:
 _CoreSlice = tuple[
     int, str, int, Sequence[tuple[int, int]], "_core.BlockScale | _core.LowRank | None"
 ]
-
-
-class Place(NamedTuple):
-    """Where the result of a slice will be.
-
-    Attributes
-    ----------
-    result : int
-        Index among the results.
-    scale : int or None
-        Index of the result for the one scale of all of the slice, where it was not applied yet.
-    """
-
-    result: int
-    scale: int | None = None
 
 
 class ScanPlan:
@@ -54,8 +40,9 @@ class ScanPlan:
         Files that take part, in the order in which the slices number them.
     slices : list of tuple
         As `_core.scan_files` wants them.
-    nbytes : int
-        Stored bytes of all slices.
+    scale_of : dict of int to int
+        Where a slice has one scale for all of it that is not applied yet: index of the scale's
+        result, by that of the slice.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, scales_apart: bool, first_file: int = 0) -> None:
@@ -65,24 +52,33 @@ class ScanPlan:
         self._positions: dict[int, int] = {}
         self._scales: dict[str, int] = {}
         self.slices: list[_CoreSlice] = []
-        self.nbytes = 0
+        self.scale_of: dict[int, int] = {}
 
     @property
     def shards(self) -> list[int]:
         """Files that take part."""
         return list(self._positions)
 
-    def add(self, tensor: TensorInfo, piece: Cut | None, stored: Stored | None) -> Place:
-        """Add one slice; tell where its result will be."""
+    @property
+    def nbytes(self) -> int:
+        """Stored bytes of all slices."""
+        return sum(
+            (1 if decoding is not None else ITEM_BYTES[dtype]) * math.prod(n for n, _ in dims)
+            for _, dtype, _, dims, decoding in self.slices
+        )
+
+    def add(self, tensor: TensorInfo, piece: Cut | None, stored: Stored | None) -> int:
+        """Add one slice; return the index that its result will have."""
         if stored is None:
-            return self._add(tensor.shard, _view(tensor.dtype, tensor, piece, tensor.size), None)
+            return self._add(tensor.shard, _view(tensor.dtype, tensor, piece), None)
         source = stored.source
         if isinstance(source, Product):
             return self._add_product(source, piece)
-        view = _view(source.codes, tensor, piece, math.prod(stored.shape))
+        view = _view(source.codes, tensor, piece)
         if source.single and self._scales_apart:
-            place = self._add(tensor.shard, view, None)
-            return place._replace(scale=self._add_scale(source.scales))
+            index = self._add(tensor.shard, view, None)
+            self.scale_of[index] = self._add_scale(source.scales)
+            return index
         decoding = self._block_scale(tensor, source)
         return self._add(tensor.shard, view, decoding)
 
@@ -91,22 +87,20 @@ class ScanPlan:
         shard: int,
         view: tuple[str, int, Sequence[tuple[int, int]]],
         decoding: _core.BlockScale | _core.LowRank | None,
-    ) -> Place:
+    ) -> int:
         dtype, offset, dims = view
         self.slices.append((self._position(shard), dtype, offset, dims, decoding))
-        item = 1 if decoding is not None else ITEM_BYTES[dtype]
-        self.nbytes += item * math.prod(extent for extent, _ in dims)
-        return Place(len(self.slices) - 1)
+        return len(self.slices) - 1
 
     def _add_scale(self, scale: Numbers) -> int:
         index = self._scales.get(scale.tensor.name)
         if index is None:
             view = (scale.dtype, scale.tensor.offset, ((1, ITEM_BYTES[scale.dtype]),))
-            index = self._add(scale.tensor.shard, view, None).result
+            index = self._add(scale.tensor.shard, view, None)
             self._scales[scale.tensor.name] = index
         return index
 
-    def _add_product(self, product: Product, piece: Cut | None) -> Place:
+    def _add_product(self, product: Product, piece: Cut | None) -> int:
         from weightgauge import _core
 
         decoding = _core.LowRank(
@@ -142,14 +136,19 @@ class ScanPlan:
         return self._positions.setdefault(shard, self._first_file + len(self._positions))
 
 
+@lru_cache
+def _adjacent(items: int, item: int) -> tuple[tuple[int, int]]:
+    """Extent and stride of what lies side by side; tensors of one size share it."""
+    return ((items, item),)
+
+
 def _view(
-    dtype: str, tensor: TensorInfo, piece: Cut | None, size: int
+    dtype: str, tensor: TensorInfo, piece: Cut | None
 ) -> tuple[str, int, Sequence[tuple[int, int]]]:
     """Element format, first byte, and extent and stride in bytes of each dimension."""
     item = ITEM_BYTES[dtype]
     if piece is None:
-        items = size // 2 if dtype == "F4" else size
-        return dtype, tensor.offset, ((items, item),)
+        return dtype, tensor.offset, _adjacent(tensor.nbytes // item, item)
     first, dims = piece.first, piece.dims
     if dtype == "F4":  # cut between bytes: the elements of the last dimension are adjacent
         *outer, (extent, _) = dims

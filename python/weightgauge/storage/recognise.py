@@ -22,6 +22,7 @@ from weightgauge.storage.stored import ScaledCodes, Stored
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
+_CODES = frozenset((*F8, "F4"))
 _OF_ACTIVATIONS = ("input_scale", "input_scale_inv", "activation_scale", "output_scale")
 
 
@@ -122,7 +123,7 @@ def _find_scaled(
     reasons: dict[str, list[str]] = {}
     doubts: dict[str, list[str]] = {}
     for name, tensor in tensors.items():
-        if tensor.dtype not in (*F8, "F4") or name in found.roles:
+        if tensor.dtype not in _CODES or name in found.roles:
             continue
         scale = next((tensors[other] for other in scale_names(name) if other in tensors), None)
         if scale is None:

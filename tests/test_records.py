@@ -1,0 +1,37 @@
+"""Records that are made in crowds are like those that are made one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import pickle
+
+import pytest
+
+from weightgauge.checkpoint.types import TensorInfo
+from weightgauge.components import Component
+from weightgauge.records import maker
+from weightgauge.slice_fit import SliceFit
+from weightgauge.weibull import WeibullFit
+
+
+@pytest.mark.parametrize("record", [Component, SliceFit, TensorInfo, WeibullFit])
+def test_what_a_maker_makes_is_a_record(record):
+    values = [f"value {i}" for i, _ in enumerate(dataclasses.fields(record))]
+    made, expected = maker(record)(*values), record(*values)
+    assert type(made) is record
+    assert made == expected
+    assert hash(made) == hash(expected)
+    assert repr(dataclasses.astuple(made)) == repr(dataclasses.astuple(expected))
+    assert pickle.loads(pickle.dumps(made)) == expected
+    assert dataclasses.replace(made, **{dataclasses.fields(record)[0].name: 1}) != expected
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(made, dataclasses.fields(record)[0].name, 1)
+
+
+def test_a_maker_takes_what_the_class_takes():
+    assert maker(Component)("q", block=3) == Component("q", 3)
+    parameters = [list(inspect.signature(f).parameters) for f in (maker(SliceFit), SliceFit)]
+    assert parameters[0] == parameters[1]
+    with pytest.raises(TypeError):
+        maker(Component)()
