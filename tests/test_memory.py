@@ -39,6 +39,8 @@ arguments = dict(io=io, threads=int(threads))
 call = wg.fit
 if what == "exact":
     arguments["exact"] = True
+if what == "heads":
+    arguments["per"] = "head"
 if what == "balanced":
     call = wg.diagnose
     arguments["balanced"] = True
@@ -91,6 +93,17 @@ def gaussian(dtype: str, rows: int) -> np.ndarray:
     return np.random.default_rng(5).normal(0, 0.02, (rows, 1024)).astype(dtype)
 
 
+def crowded(values: np.ndarray) -> np.ndarray:
+    """Two in five become one and the same: data of that kind are counted in tables of their own."""
+    values[np.random.default_rng(6).random(values.shape) < 0.4] = 0.02
+    return values
+
+
+def any_bits(rows: int) -> np.ndarray:
+    """F16 of all its 32,768 magnitudes."""
+    return np.random.default_rng(7).integers(0, 1 << 16, (rows, 2048), np.uint16).view("f2")
+
+
 def run_python(code: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *arguments],
@@ -127,6 +140,26 @@ def test_memory_of_balanced_fits_grows_with_rows_and_columns_only(tmp_path: Path
     small = {"model.layers.0.self_attn.q_proj.weight": gaussian("f4", 4)}
     warm = write_sparse(tmp_path / "warm.safetensors", MEGABYTE, small)
     grown = int(run_python(GROWTH, str(path), str(warm), "mmap", "balanced", str(THREADS)))
+    assert grown < THREADS * PER_THREAD
+
+
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+def test_memory_of_heads_side_by_side_is_bounded_whatever_the_data(tmp_path: Path, io: str) -> None:
+    """32 heads that are counted together, crowded and not, and such F32 and F64 as well."""
+    real = {
+        "model.layers.0.self_attn.o_proj.weight": crowded(any_bits(2048)),
+        "model.layers.1.self_attn.o_proj.weight": any_bits(2048),
+        "f32.weight": crowded(gaussian("f4", 4096)),
+        "f64.weight": crowded(gaussian("f8", 2048)),
+        "model.layers.2.self_attn.o_proj.weight": crowded(any_bits(2048)),
+    }
+    write_sparse(tmp_path / "model.safetensors", MEGABYTE, real)
+    config = {"model_type": "llama", "num_attention_heads": 32, "hidden_size": 2048}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    small = {"f32.weight": gaussian("f4", 4)}
+    (tmp_path / "warm").mkdir()
+    warm = write_sparse(tmp_path / "warm" / "model.safetensors", MEGABYTE, small)
+    grown = int(run_python(GROWTH, str(tmp_path), str(warm), io, "heads", str(THREADS)))
     assert grown < THREADS * PER_THREAD
 
 

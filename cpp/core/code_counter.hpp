@@ -19,6 +19,8 @@ class CodeCounter {
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
   // Everything counted since the last harvest; the counter is empty afterwards.
   Histogram harvest(DType dtype);
+  // Between harvests: gives up the memory that only crowded data need.
+  void release() { crowded_ = {}; }
   // Takes a harvest back that is not needed any more: the next one has its memory.
   void recycle(Histogram&& histogram);
 

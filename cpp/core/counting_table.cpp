@@ -73,6 +73,14 @@ std::uint32_t* CountingTable::open_table(const std::byte* item, std::size_t n) {
   return codes_.open_table(item, n);
 }
 
+void CountingTable::release() {
+  codes_.release();
+  bins_ = {};
+  cells_ = {};
+  more_cells_ = {};
+  upper_codes_ = {};
+}
+
 PaperCounts CountingTable::harvest_paper() {
   PaperCounts counts;
   counts.swap(paper_);
@@ -144,6 +152,9 @@ void CountingTable::take_bins(const WideExtremes& extremes, Histogram& result) {
   const std::uint64_t first = std::max(extremes.smallest >> Layout::dropped_bits, lowest);
   const std::uint64_t last =
       std::min(extremes.largest >> Layout::dropped_bits, Layout::first_bin + bin_cells - 1);
+  if (first > last) {
+    return;  // all of them lie beyond the bins
+  }
   const auto most = static_cast<std::size_t>(std::min(last - first + 1, pending_));
   result.keys.reserve(most);
   result.counts.reserve(most);

@@ -47,6 +47,8 @@ class CountingTable {
   Histogram harvest(Method method, DType dtype);
   // See CodeCounter::recycle().
   void recycle(Histogram&& histogram) { codes_.recycle(std::move(histogram)); }
+  // Between harvests: gives up the memory that not all formats and data need.
+  void release();
   // The published protocol's counts since the last call; empty where none were taken.
   PaperCounts harvest_paper();
 

@@ -18,14 +18,14 @@ namespace weightgauge {
 // alternating items in two tables at once.
 class Interleaved {
  public:
-  // Their tables share the second-level cache with the rows.
-  static constexpr std::size_t most_slices = 32;
+  // What is used of their tables shares the second-level cache with the rows; and where data are
+  // crowded each takes a megabyte more.
+  static constexpr std::size_t most_slices = 16;
 
   // Jobs whose views differ in their offsets only, ascending.
   explicit Interleaved(std::vector<SliceJob*> jobs) : jobs_(std::move(jobs)) {}
 
   const std::vector<SliceJob*>& jobs() const { return jobs_; }
-  std::uint64_t parts() const { return jobs_.front()->parts(); }
   // Does the same part of every job, each into its own table of the workspace.
   void run_part(std::uint64_t part, Workspace& workspace, Control& control) const;
 

@@ -137,6 +137,9 @@ class Worker {
       hand_over();
       job_ = task.job;
       together_ = task.together;
+      if (together_ != nullptr) {
+        workspace_.release();
+      }
     }
     if (together_ != nullptr) {
       together_->run_part(task.part, workspace_, control_);
@@ -156,6 +159,7 @@ class Worker {
       for (std::size_t i = 0; i < together_->jobs().size(); ++i) {
         hand_over(*together_->jobs()[i], i);
       }
+      workspace_.release();  // what one table may keep is too much for many
     }
     job_ = nullptr;
     together_ = nullptr;

@@ -29,6 +29,12 @@ class Workspace {
     }
     return tables_[index];
   }
+  // See CountingTable::release().
+  void release() {
+    for (CountingTable& table : tables_) {
+      table.release();
+    }
+  }
 
  private:
   std::deque<CountingTable> tables_;

@@ -39,7 +39,9 @@ Errors errors_of(Plot& plot, double k) {
       plot.unknowns.at(0), plot.weight.data(), plot.x.data(), plot.y.data(), plot.unknowns.bins,
       moments.mean_x, moments.mean_y, k, plot.unknowns.edge);
   add_edge(plot, 0, plot.unknowns.first_edge, k, slacks);
-  add_edge(plot, plot.x.size() - 1, plot.unknowns.last_edge, k, slacks);
+  if (plot.x.size() > 1) {
+    add_edge(plot, plot.x.size() - 1, plot.unknowns.last_edge, k, slacks);
+  }
   Errors errors;
   errors.k = slacks.k / moments.xy;
   errors.r2 = slacks.r2 / moments.xy;

@@ -2,34 +2,34 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 namespace weightgauge {
 
-// Zeros for which the system provides memory only where they are touched.
+namespace detail {
+// Zeros straight from the system, which provides memory only for the pages that are touched, and
+// gets it back at once. Throws std::bad_alloc.
+void* map_zeros(std::size_t bytes);
+void unmap_zeros(void* begin, std::size_t bytes) noexcept;
+}  // namespace detail
+
 template <class Cell>
 class ZeroedCells {
  public:
   ZeroedCells() = default;
   explicit ZeroedCells(std::size_t size)
-      : cells_(static_cast<Cell*>(std::calloc(size, sizeof(Cell)))), size_(size) {
-    if (cells_ == nullptr) {
-      throw std::bad_alloc();
-    }
-  }
+      : cells_(static_cast<Cell*>(detail::map_zeros(size * sizeof(Cell))), Unmap{size}) {}
 
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return cells_.get_deleter().size; }
   Cell* data() const { return cells_.get(); }
   Cell& operator[](std::size_t index) const { return cells_[index]; }
 
  private:
-  struct Free {
-    void operator()(Cell* cells) const { std::free(cells); }
+  struct Unmap {
+    std::size_t size = 0;
+    void operator()(Cell* cells) const noexcept { detail::unmap_zeros(cells, size * sizeof(Cell)); }
   };
-  std::unique_ptr<Cell[], Free> cells_;
-  std::size_t size_ = 0;
+  std::unique_ptr<Cell[], Unmap> cells_;
 };
 
 }  // namespace weightgauge

@@ -59,6 +59,56 @@ struct Unknowns {
   std::vector<double> numbers;
 };
 
+// Where the elements of a bin of width 1 lie, in ascending order: in all the ways that are extreme,
+// and some that are not.
+std::vector<std::vector<double>> placements() {
+  constexpr std::size_t n = 400;
+  std::vector<std::vector<double>> all;
+  for (const double at : {0.0, 0.3, 1.0}) {
+    all.emplace_back(n, at);
+  }
+  for (const double share : {0.01, 0.1, 0.3, 0.5, 0.8, 0.99}) {  // at the ends
+    all.emplace_back(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      all.back()[i] = static_cast<double>(i) < share * static_cast<double>(n) ? 0.0 : 1.0;
+    }
+  }
+  for (const double power : {0.2, 0.5, 1.0, 2.0, 7.0}) {
+    all.emplace_back(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      all.back()[i] = std::pow((static_cast<double>(i) + 0.5) / static_cast<double>(n), power);
+    }
+  }
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    std::vector<double> steps = uniforms(1 + seed % 7, 0, 1, seed);
+    all.emplace_back(n);
+    testing::Random random(seed);
+    for (double& place : all.back()) {
+      place = steps[random.next() % steps.size()];
+    }
+    std::sort(all.back().begin(), all.back().end());
+  }
+  return all;
+}
+
+struct PlacedMoments {
+  double mean;
+  double variance;
+  double covariance;  // with the share of the elements below
+};
+
+PlacedMoments moments_of(const std::vector<double>& places) {
+  const auto n = static_cast<double>(places.size());
+  const double mean = std::accumulate(places.begin(), places.end(), 0.0) / n;
+  PlacedMoments result{mean, 0, 0};
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const double off = places[i] - mean;
+    result.variance += off * off / n;
+    result.covariance += off * ((static_cast<double>(i) + 0.5) / n - 0.5) / n;
+  }
+  return result;
+}
+
 }  // namespace
 
 TEST_SUITE("bin_kernels") {
@@ -208,6 +258,65 @@ TEST_SUITE("bin_kernels") {
         CHECK(here.x == slacks.x);
       });
     }
+  }
+
+  TEST_CASE("no placement inside a bin changes the sums by more than the slack") {
+    constexpr double width = 1e-3;
+    double nearest = 0;  // to what is allowed
+    for (const double rise : {1e-5, 1e-4, 1e-3, 1e-2}) {
+      for (const double x : {-3.0, -0.2, 0.9, 1.1, 4.0}) {
+        for (const double y : {-1.5, 0.0, 0.7}) {
+          constexpr double k = 1.2;
+          for (const std::vector<double>& places : placements()) {
+            const PlacedMoments found = moments_of(places);
+            double most = found.mean * (1 - found.mean) * width * width;
+            double variance = std::min(width * width / 12, most);
+            double covariance = width * rise / 12;
+            double relative_width = width;
+            double slope_rise = rise;
+            double bend = 0;
+            const BinUnknowns bin = {&relative_width, &variance,   &most,
+                                     &covariance,     &slope_rise, &bend};
+            const double weight = 1;
+            const double at_x = x;
+            const double at_y = y;
+            const BinSlacks slacks =
+                plainest().sum_slacks(bin, &weight, &at_x, &at_y, 1, 0, 0, k, 0);
+            const double more_xy = width * rise * found.covariance - covariance;
+            const double more_xx = width * width * found.variance - variance;
+            const double off_k = std::fabs(more_xy - (k * (1 - x) + y / 2) * more_xx);
+            const double off_r2 = std::fabs(2 * more_xy - (k * (1 - x) + y) * more_xx);
+            const double rounding = 1e-14 * width * (rise + width);
+            CHECK(off_k <= slacks.k + rounding);
+            CHECK(off_r2 <= slacks.r2 + rounding);
+            CHECK(std::fabs(more_xx) / 2 <= slacks.x + rounding);
+            if (slacks.k > 0) {
+              nearest = std::max(nearest, off_k / slacks.k);
+            }
+          }
+        }
+      }
+    }
+    CHECK(nearest > 0.9);  // and some reach it
+  }
+
+  TEST_CASE("bins of the smallest magnitudes are as finite as others") {
+    // Of subnormal doubles, one with a single element: the inverse of its mean is not finite.
+    const double low[] = {4e-320, 1e-310, 3e-308};
+    const double width[] = {5e-324, 1e-314, 4e-312};
+    const double mean[] = {4e-320, 1.00005e-310, 3.0002e-308};
+    const double count[] = {1, 5, 9};
+    const double y[] = {-2, -1, 0, 0.3};
+    const double slope[] = {3, 2, 1.5, 1};
+    for_each_level([&](const BinKernels& loops) {
+      Unknowns unknowns(3);
+      loops.bin_unknowns(low, width, mean, count, y, slope, 3, 15, unknowns.at());
+      for (const double number : unknowns.numbers) {
+        CHECK(std::isfinite(number));
+      }
+      CHECK(unknowns.at().width[0] == 0);
+      CHECK(unknowns.at().width[1] == doctest::Approx(1e-4));
+    });
   }
 
   TEST_CASE("the largest distance at the edges of bins is found, wherever it is") {

@@ -253,6 +253,8 @@ TEST_SUITE("entry_kernels") {
         CHECK(longer == counts);
         CHECK(numbers == as_doubles(counts));
         CHECK(loops.sum_counts(counts.data(), n) == expected.back());
+        const auto sum = std::accumulate(narrow.begin(), narrow.end(), 0U);
+        CHECK(loops.sum_short_counts(narrow.data(), n) == sum);
       });
     }
   }

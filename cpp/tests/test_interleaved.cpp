@@ -27,6 +27,7 @@ constexpr std::uint64_t start = 6;  // of the first slice: no alignment
 constexpr Layout layouts[] = {
     {"heads of 64 columns", true, DType::bf16, 3000, 24 * 128, 64, 2, 24, 128},
     {"heads of 37 columns and a gap", true, DType::f16, 1001, 5 * 74 + 6, 37, 2, 5, 74},
+    {"more heads than are read together", true, DType::bf16, 2100, 70 * 32, 16, 2, 70, 32},
     {"heads of 3 columns", true, DType::bf16, 40'000, 12, 3, 2, 2, 6},
     {"every other item", true, DType::bf16, 1, 1, 190'001, 4, 2, 2},
     {"every other item of rows", true, DType::f16, 77, 4 * 501 + 10, 501, 4, 2, 2},
@@ -121,7 +122,14 @@ TEST_SUITE("interleaved") {
                 std::byte{0x11});
       Sources sources;
       sources.push_back(std::make_unique<Source>(memory.data()));
-      CHECK(hash_together(layout, sources, 2, 1 << 20) == expected_hash(layout, memory));
+      const std::uint64_t expected = expected_hash(layout, memory);
+      for (const Kernels* const level : available_kernels()) {
+        use_kernels(level->level);
+        for (const int threads : {1, 2, 7}) {
+          CHECK(hash_together(layout, sources, threads, 1 << 20) == expected);
+        }
+      }
+      use_kernels("auto");
     }
   }
 
@@ -143,10 +151,13 @@ TEST_SUITE("interleaved") {
     for (const Layout& layout : layouts) {
       CAPTURE(layout.name);
       std::vector<std::size_t> together;
+      std::size_t sets = 0;
       for (const std::vector<std::size_t>& set : interleaved_slices(slices_of(layout))) {
         CHECK(set.size() <= Interleaved::most_slices);
         together.insert(together.end(), set.begin(), set.end());
+        ++sets;
       }
+      CHECK((sets > 1) == (together.size() > Interleaved::most_slices));
       CHECK(together.size() == (layout.together ? layout.slices : 0));
     }
     // One after the other: nothing is between them.

@@ -128,7 +128,7 @@ class MagnitudeHistogram:
             protocol=protocol,
             exact=self.exact,
         )
-        if found.error_bound > _COARSE:
+        if not found.error_bound <= _COARSE:  # it may be NaN
             nan = float("nan")
             return dataclasses.replace(
                 fit,

@@ -62,8 +62,9 @@ struct BinKernels {
   // G, y and y' at each p, which the table reaches.
   void (*y_points)(const YTable& table, const double* p, std::size_t n, double* integral, double* y,
                    double* slope);
-  // `y` and `slope` are those of y at the bins' ends: one more than there are bins. `count` is that
-  // of all elements of each bin, `n` the number of all elements.
+  // Means may be as small as doubles get. `y` and `slope` are those of y at the bins' ends: one
+  // more than there are bins. `count` is that of all elements of each bin, `n` the number of all
+  // elements.
   void (*bin_unknowns)(const double* low, const double* width, const double* mean,
                        const double* count, const double* y, const double* slope, std::size_t bins,
                        double n, const BinUnknowns& unknowns);
