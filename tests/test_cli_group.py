@@ -208,7 +208,7 @@ def test_pipe_closed_by_the_reader(tmp_path, write_checkpoint, unbuffered):
     tensors = {f"t{i}.{'x' * 80}": ("U8", (1,), b"0") for i in range(5000)}
     path = write_checkpoint(tmp_path / "m.safetensors", tensors)
     with subprocess.Popen(
-        [sys.executable, "-m", "weightgauge.cli", "ls", str(path)],
+        [sys.executable, "-m", "weightgauge", "ls", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
@@ -226,7 +226,7 @@ def test_pipe_closed_from_the_start(arguments):
     os.close(read)
     try:
         result = subprocess.run(
-            [sys.executable, "-m", "weightgauge.cli", *arguments],
+            [sys.executable, "-m", "weightgauge", *arguments],
             stdout=write,
             stderr=subprocess.PIPE,
             timeout=120,
@@ -240,7 +240,7 @@ def test_pipe_closed_from_the_start(arguments):
 def test_full_device_is_an_error_not_a_crash(minilm):
     with open("/dev/full", "wb") as full:
         result = subprocess.run(
-            [sys.executable, "-m", "weightgauge.cli", "ls", str(minilm)],
+            [sys.executable, "-m", "weightgauge", "ls", str(minilm)],
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=120,

@@ -1,5 +1,0 @@
-"""`python -m weightgauge.cli`, the same as `weightgauge`."""
-
-from weightgauge.cli.group import main
-
-main(prog_name="weightgauge")
