@@ -59,7 +59,7 @@ struct BinKernels {
   // Sum of count (mean factor factor2)^2 + (count - 1) (width factor factor2)^2 / 12.
   double (*sum_bin_squares)(const double* mean, const double* width, const std::uint64_t* counts,
                             std::size_t n, double factor, double factor2);
-  // G, y and y' at each p, which the table reaches.
+  // G, y and y' at each p, which the table reaches. The integrals may take the place of p.
   void (*y_points)(const YTable& table, const double* p, std::size_t n, double* integral, double* y,
                    double* slope);
   // Means may be as small as doubles get. `y` and `slope` are those of y at the bins' ends: one
