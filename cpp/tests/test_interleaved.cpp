@@ -125,9 +125,7 @@ TEST_SUITE("interleaved") {
       const std::uint64_t expected = expected_hash(layout, memory);
       for (const Kernels* const level : available_kernels()) {
         use_kernels(level->level);
-        for (const int threads : {1, 2, 7}) {
-          CHECK(hash_together(layout, sources, threads, 1 << 20) == expected);
-        }
+        CHECK(hash_together(layout, sources, 2, 1 << 20) == expected);
       }
       use_kernels("auto");
     }
