@@ -68,7 +68,7 @@ struct BinKernels {
   void (*bin_unknowns)(const double* low, const double* width, const double* mean,
                        const double* count, const double* y, const double* slope, std::size_t bins,
                        double n, const BinUnknowns& unknowns);
-  // `x` and `y` are those of the plot's points, less their means.
+  // `x` and `y` are those of the plot's points, `edge` is how far any X can be off.
   BinSlacks (*sum_slacks)(const BinUnknowns& unknowns, const double* weight, const double* x,
                           const double* y, std::size_t bins, double mean_x, double mean_y, double k,
                           double edge);
