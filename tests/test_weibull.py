@@ -137,6 +137,17 @@ def test_2_million_wide_elements(spelling, distribution):
         assert_matches(wg.fit_weibull(values, trim=trim, exact=True), x, trim, rel=EXACT)
 
 
+@pytest.mark.parametrize("spelling", ["F32", "F64"])
+def test_many_magnitudes_beyond_the_window_do_not_make_it_less_flat(spelling):
+    # One magnitude fills the window; the others are all in one bin.
+    values = np.ones(200_000, "f4" if spelling == "F32" else "f8")
+    values[:10_000] += 3 + 1e-5 * np.random.default_rng(1).random(10_000)
+    for exact in (False, True):
+        fit = wg.fit_weibull(values, exact=exact)
+        assert (fit.status, fit.n, math.isnan(fit.k)) == ("degenerate", 200_000, True)
+        assert "window" in fit.reason
+
+
 def test_outliers_do_not_disturb_the_window():
     # One value decides max and the width of any adaptive binning, but no rank in the window.
     values = draw("normal_0.02", "F32", 200_000)

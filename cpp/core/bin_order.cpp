@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "core/counting_sort.hpp"
+#include "core/errors.hpp"
+#include "core/radix_sort.hpp"
 
 namespace weightgauge {
 
 namespace {
 
-constexpr std::uint64_t most_bins = std::uint64_t{1} << 18;
+constexpr std::uint64_t most_bins = std::uint64_t{1} << 19;
 // Up to so many keys, and so many pairs for each key, each key is put into its place one by one.
 constexpr std::size_t inserted_keys = 16;
 constexpr std::uint64_t most_pairs_per_key = 8;
@@ -18,26 +21,36 @@ constexpr int most_digit_bits = 12;
 }  // namespace
 
 template <class Key>
-bool group_by_bins(std::vector<Key>& keys, std::vector<Key>& scratch, Key first, Key last,
-                   int bin_bits) {
-  const Key first_bin = first >> bin_bits;
-  const std::uint64_t bins = std::uint64_t{last >> bin_bits} - first_bin + 1;
-  if (bins > most_bins) {
-    return false;
+Key* order_by_bins(Key* keys, Key* scratch, std::size_t n, const BinCounts& known, int bin_bits) {
+  if (known.size == 0 || known.bins[known.size - 1] - known.bins[0] >= most_bins) {
+    radix_sort(keys, scratch, n);
+    return keys;
   }
+  const std::uint64_t first = known.bins[0];
+  const std::uint64_t bins = known.bins[known.size - 1] - first + 1;
+  // Bins without keys are left as they are: whatever stands there, no key goes beyond the end.
   thread_local std::vector<std::uint32_t> places;
-  places.assign(static_cast<std::size_t>(bins), 0);
-  for (const Key key : keys) {
-    ++places[(key >> bin_bits) - first_bin];
+  places.resize(std::max<std::size_t>(places.size(), bins));
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < known.size; ++i) {
+    places[known.bins[i] - first] = sum;
+    sum += static_cast<std::uint32_t>(known.counts[i]);
   }
-  counts_to_places(places.data(), places.size());
-  scratch.resize(std::max(scratch.size(), keys.size()));
-  for (const Key key : keys) {
-    scratch[places[(key >> bin_bits) - first_bin]++] = key;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint64_t bin = (keys[i] >> bin_bits) - first;
+    if (bin >= bins || places[bin] >= n) {
+      throw DataChanged();
+    }
+    scratch[places[bin]++] = keys[i];
   }
-  scratch.resize(keys.size());
-  keys.swap(scratch);
-  return true;
+  sum = 0;
+  for (std::size_t i = 0; i < known.size; ++i) {
+    sum += static_cast<std::uint32_t>(known.counts[i]);
+    if (places[known.bins[i] - first] != sum) {
+      throw DataChanged();
+    }
+  }
+  return scratch;
 }
 
 template <class Key>
@@ -75,10 +88,10 @@ void sort_bin(Key* keys, Key* scratch, std::size_t n, int bin_bits) {
   }
 }
 
-template bool group_by_bins(std::vector<std::uint32_t>&, std::vector<std::uint32_t>&, std::uint32_t,
-                            std::uint32_t, int);
-template bool group_by_bins(std::vector<std::uint64_t>&, std::vector<std::uint64_t>&, std::uint64_t,
-                            std::uint64_t, int);
+template std::uint32_t* order_by_bins(std::uint32_t*, std::uint32_t*, std::size_t, const BinCounts&,
+                                      int);
+template std::uint64_t* order_by_bins(std::uint64_t*, std::uint64_t*, std::size_t, const BinCounts&,
+                                      int);
 template void sort_bin(std::uint32_t*, std::uint32_t*, std::size_t, int);
 template void sort_bin(std::uint64_t*, std::uint64_t*, std::size_t, int);
 

@@ -3,17 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace weightgauge {
 
-// Puts keys of first..last into the order of their bins, which are the keys without their low
-// `bin_bits`. Within a bin the order is whatever it was. Returns false, and leaves the keys as they
-// are, where so many bins are possible that sorting costs less. `scratch` becomes as large as
-// `keys`; what it holds before and after is of no meaning.
+// Bins that hold keys, ascending, and how many each holds.
+struct BinCounts {
+  const std::uint64_t* bins;  // keys without their low `bin_bits`
+  const std::uint64_t* counts;
+  std::size_t size;
+};
+
+// Puts n keys into the order of their bins; within a bin the order is whatever it was. Returns
+// where they are then: in `keys` or in `scratch`, which is as large; the other is of no meaning
+// then. Throws DataChanged where bins hold other numbers of keys than they should.
 template <class Key>
-bool group_by_bins(std::vector<Key>& keys, std::vector<Key>& scratch, Key first, Key last,
-                   int bin_bits);
+Key* order_by_bins(Key* keys, Key* scratch, std::size_t n, const BinCounts& known, int bin_bits);
 
 // Sorts keys of one bin, which differ in their low `bin_bits` only; `scratch` has room for as many.
 template <class Key>

@@ -48,12 +48,6 @@ constexpr std::size_t codes_under(std::uint16_t mask) {
 // first-level cache; with fewer digits they fit as they are, and turning the rows only costs time.
 bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e4m3fnuz; }
 
-void make_room(ZeroedCells<std::uint32_t>& cells, std::size_t size) {
-  if (cells.size() < size) {
-    cells = ZeroedCells<std::uint32_t>(size);  // a table that is too small has not been used yet
-  }
-}
-
 // The codes, from the first up to the second, among which `total` counts lie, and those are all.
 // Of a table far larger than what weights use only the part around `code` is looked at, as long as
 // something is missing: first where most was found last.
@@ -128,12 +122,12 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
 
 void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
                               Loop crowded) {
-  make_room(items_, codes_under(mask));
+  items_.make_room(codes_under(mask));  // one that is too small has not been used yet
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
     const std::byte* const begin = items + 2 * from;
     if (kernels().items_are_crowded(begin, size, mask)) {
-      make_room(crowded_, sub_tables * sub_table_stride);
+      crowded_.make_room(sub_tables * sub_table_stride);
       crowded_used_ = true;
       note_crowded_range(begin, size, mask);
       crowded(begin, size, mask, crowded_.data());
@@ -161,7 +155,7 @@ void CodeCounter::note_crowded_range(const std::byte* items, std::size_t n, std:
 }
 
 std::uint32_t* CodeCounter::open_table(const std::byte* item, std::size_t n) {
-  make_room(items_, codes_under(magnitude_mask));
+  items_.make_room(codes_under(magnitude_mask));
   note_items(item, n);
   return items_.data();
 }

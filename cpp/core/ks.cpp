@@ -75,9 +75,12 @@ class Distances {
             LogScale lambda)
       : histogram_(histogram), ranks_(ranks), n_(to_double(ranks.back())), k_(k), lambda_(lambda) {}
 
-  double largest() {
+  EdgeDistances at_edges() {
     look_at_parts(0, histogram_.size(), group_size, 1.0);
-    return best_;
+    const auto hopeless = [this](const Contender& one) { return one.most <= found_.largest; };
+    std::vector<Contender>& all = found_.contenders;
+    all.erase(std::remove_if(all.begin(), all.end(), hopeless), all.end());
+    return std::move(found_);
   }
 
  private:
@@ -87,21 +90,24 @@ class Distances {
   // Entries begin..end-1, the entry `end` having F at its lower end.
   void look_at_parts(std::size_t begin, std::size_t end, std::size_t size, double f_end) {
     const std::size_t parts = (end - begin + size - 1) / size;
+    double& largest = found_.largest;
     std::vector<double> f(parts + 1, f_end);
     for (std::size_t part = 0; part < parts; ++part) {
       const std::size_t from = begin + part * size;
       f[part] = cdf(entry_at(histogram_, from).low);
-      best_ = std::max(best_, std::fabs(share_before(from) - f[part]));
+      largest = std::max(largest, std::fabs(share_before(from) - f[part]));
     }
     for (std::size_t part = 0; part < parts; ++part) {
       const std::size_t from = begin + part * size;
       const std::size_t to = std::min(from + size, end);
       const double most = std::max(share_before(to) - f[part], f[part + 1] - share_before(from));
-      if (most > best_ && size > 1) {
+      if (most > largest && size > 1) {
         look_at_parts(from, to, size > part_size ? part_size : 1, f[part + 1]);
-      } else if (most > best_) {
+      } else if (most > largest) {
         const double f_high = cdf(entry_at(histogram_, from).high);
-        best_ = std::max(best_, std::fabs(share_before(to) - f_high));
+        largest = std::max(largest, std::fabs(share_before(to) - f_high));
+        found_.contenders.push_back(
+            {from, std::max(share_before(to) - f[part], f_high - share_before(from))});
       }
     }
   }
@@ -119,7 +125,7 @@ class Distances {
   double n_;
   double k_;
   LogScale lambda_;
-  double best_ = 0;
+  EdgeDistances found_;
 };
 
 }  // namespace
@@ -157,7 +163,12 @@ double ks_distance(const Histogram& histogram, double k, LogScale lambda) {
 double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k,
                    LogScale lambda) {
   return histogram.exact() ? exact_distance(histogram, places, k, lambda)
-                           : Distances(histogram, places.ranks, k, lambda).largest();
+                           : edge_distances(histogram, places.ranks, k, lambda).largest;
+}
+
+EdgeDistances edge_distances(const Histogram& bins, const std::vector<std::uint64_t>& ranks,
+                             double k, LogScale lambda) {
+  return Distances(bins, ranks, k, lambda).at_edges();
 }
 
 double ks_shortfall(double k) {

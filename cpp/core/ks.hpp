@@ -1,6 +1,7 @@
 // Kolmogorov-Smirnov distance between the magnitudes counted and a Weibull distribution.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -33,5 +34,18 @@ double ks_distance(const Histogram& histogram, double k, LogScale lambda);
 double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k,
                    LogScale lambda);
 double ks_shortfall(double k);
+
+// Of bins: the largest distance at their edges, and the bins inside which there may be a larger
+// one, ascending.
+struct Contender {
+  std::size_t bin;
+  double most;  // no distance inside is larger
+};
+struct EdgeDistances {
+  double largest = 0;
+  std::vector<Contender> contenders;
+};
+EdgeDistances edge_distances(const Histogram& bins, const std::vector<std::uint64_t>& ranks,
+                             double k, LogScale lambda);
 
 }  // namespace weightgauge

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
 
 #include "core/counting_sort.hpp"
 
@@ -105,20 +104,14 @@ void sort_keys(Key* keys, Key* scratch, std::size_t n) {
   }
 }
 
-template <class Key>
-void sort_all(std::vector<Key>& keys, std::vector<Key>& scratch) {
-  scratch.resize(std::max(scratch.size(), keys.size()));
-  sort_keys(keys.data(), scratch.data(), keys.size());
-}
-
 }  // namespace
 
-void radix_sort(std::vector<std::uint32_t>& keys, std::vector<std::uint32_t>& scratch) {
-  sort_all(keys, scratch);
+void radix_sort(std::uint32_t* keys, std::uint32_t* scratch, std::size_t n) {
+  sort_keys(keys, scratch, n);
 }
 
-void radix_sort(std::vector<std::uint64_t>& keys, std::vector<std::uint64_t>& scratch) {
-  sort_all(keys, scratch);
+void radix_sort(std::uint64_t* keys, std::uint64_t* scratch, std::size_t n) {
+  sort_keys(keys, scratch, n);
 }
 
 }  // namespace weightgauge

@@ -1,13 +1,13 @@
 // Magnitude keys in ascending order.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace weightgauge {
 
-// Sorts `keys`; what `scratch` holds before and after is of no meaning.
-void radix_sort(std::vector<std::uint32_t>& keys, std::vector<std::uint32_t>& scratch);
-void radix_sort(std::vector<std::uint64_t>& keys, std::vector<std::uint64_t>& scratch);
+// Sorts n keys; `scratch` has room for as many.
+void radix_sort(std::uint32_t* keys, std::uint32_t* scratch, std::size_t n);
+void radix_sort(std::uint64_t* keys, std::uint64_t* scratch, std::size_t n);
 
 }  // namespace weightgauge

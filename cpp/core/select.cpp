@@ -8,24 +8,25 @@ template <class Key>
 Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
                      KeySpace<Key>& space, const Control& control) {
   Histogram result(view.dtype);
-  std::vector<Key>& keys = space.keys;
-  keys.clear();
-  keys.reserve(view.items());
+  space.keys.make_room(view.items());
+  space.scratch.make_room(view.items());
+  Key* const keys = space.keys.data();
+  std::size_t n = 0;
   const auto limit = static_cast<Key>(first_nonfinite_key(view.dtype));
   detail::for_each_key<Key>(source, view, buffer, control, [&](Key key) {
     if (key == 0) {
       ++result.zeros;
     } else if (key < limit) {
-      keys.push_back(key);
+      keys[n++] = key;
     } else if (key == limit) {
       ++result.infs;
     } else {
       ++result.nans;
     }
   });
-  radix_sort(keys, space.scratch);
+  radix_sort(keys, space.scratch.data(), n);
   detail::emit_runs(
-      keys, [&result](std::uint64_t key, std::uint64_t count) { result.append(key, count, 0); });
+      keys, n, [&result](std::uint64_t key, std::uint64_t count) { result.append(key, count, 0); });
   result.max_key = result.keys.empty() ? 0 : result.keys.back();
   return result;
 }

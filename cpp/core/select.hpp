@@ -16,6 +16,7 @@
 #include "core/parallel.hpp"
 #include "core/radix_sort.hpp"
 #include "core/source.hpp"
+#include "core/zeroed_cells.hpp"
 
 namespace weightgauge {
 
@@ -38,8 +39,8 @@ inline std::uint64_t batch_limit(DType dtype) { return batch_bytes / item_bytes(
 
 template <class Key>
 struct KeySpace {
-  std::vector<Key> keys;
-  std::vector<Key> scratch;
+  ZeroedCells<Key> keys;
+  ZeroedCells<Key> scratch;
 };
 
 // Memory to sort in, for keys of one width at a time.
@@ -98,42 +99,59 @@ inline std::size_t gather_from(const std::byte* items, std::size_t n, std::uint6
   return kernels().gather_f64(items, n, first, width, to);
 }
 
-// The keys inside the range, unsorted. Throws DataChanged where they are not `count`: a file
-// rewritten between two passes may hold any number.
+// The keys of several batches, unsorted, found in one pass; returns where those of each begin.
+// Throws DataChanged where a batch has not as many as it says: a file rewritten between two passes
+// may hold any number.
 template <class Key>
-void gather_keys(const Source& source, const View& view, KeyRange range, std::uint64_t count,
-                 ReadBuffer& buffer, const Control& control, std::vector<Key>& keys) {
-  constexpr std::size_t block = 4096;
+std::vector<Key*> gather_keys(const Source& source, const View& view, const Batch* batches,
+                              std::size_t n_batches, ReadBuffer& buffer, const Control& control,
+                              ZeroedCells<Key>& keys) {
+  // Stays in the first-level cache while one batch after the other picks its keys from it.
+  constexpr std::size_t block = (std::size_t{16} << 10) / sizeof(Key);
   constexpr std::uint64_t step = (std::uint64_t{1} << 20) / sizeof(Key);
-  keys.resize(count + block + gather_slack);
-  std::size_t found = 0;
-  const auto first = static_cast<Key>(range.first);
-  const auto width = static_cast<Key>(range.last - range.first);
+  constexpr std::size_t slack = block + gather_slack;
+  std::size_t room = 0;
+  for (std::size_t b = 0; b < n_batches; ++b) {
+    room += batches[b].count + slack;
+  }
+  keys.make_room(room);
+  std::vector<Key*> begins;
+  for (std::size_t b = 0; b < n_batches; ++b) {
+    begins.push_back(b == 0 ? keys.data() : begins.back() + batches[b - 1].count + slack);
+  }
+  std::vector<Key*> ends = begins;
   const std::uint64_t items = view.items();
   for (std::uint64_t from = 0; from < items; from += step) {
     control.check();
     for_each_stretch(source, view, from, std::min(items, from + step), buffer,
                      [&](const std::byte* packed, std::size_t n) {
                        for (std::size_t i = 0; i < n; i += block) {
-                         if (found > count) {
-                           throw DataChanged();
+                         for (std::size_t b = 0; b < n_batches; ++b) {
+                           const KeyRange range = batches[b].range;
+                           if (ends[b] > begins[b] + batches[b].count) {
+                             throw DataChanged();
+                           }
+                           ends[b] +=
+                               gather_from(packed + i * sizeof(Key), std::min(block, n - i),
+                                           static_cast<Key>(range.first),
+                                           static_cast<Key>(range.last - range.first), ends[b]);
                          }
-                         found += gather_from(packed + i * sizeof(Key), std::min(block, n - i),
-                                              first, width, keys.data() + found);
                        }
                      });
   }
-  if (found != count) {
-    throw DataChanged();
+  for (std::size_t b = 0; b < n_batches; ++b) {
+    if (ends[b] != begins[b] + batches[b].count) {
+      throw DataChanged();
+    }
   }
-  keys.resize(found);
+  return begins;
 }
 
 template <class Key, class Emit>
-void emit_runs(const std::vector<Key>& sorted, Emit&& emit) {
-  for (std::size_t i = 0; i < sorted.size();) {
+void emit_runs(const Key* sorted, std::size_t n, Emit&& emit) {
+  for (std::size_t i = 0; i < n;) {
     std::size_t j = i + 1;
-    while (j < sorted.size() && sorted[j] == sorted[i]) {
+    while (j < n && sorted[j] == sorted[i]) {
       ++j;
     }
     emit(static_cast<std::uint64_t>(sorted[i]), static_cast<std::uint64_t>(j - i));
@@ -150,9 +168,10 @@ void emit_sorted(const Source& source, const View& view, const Batch& batch, Rea
     return;
   }
   if (batch.count <= batch_limit(view.dtype)) {
-    gather_keys(source, view, range, batch.count, buffer, control, space.keys);
-    radix_sort(space.keys, space.scratch);
-    emit_runs(space.keys, emit);
+    Key* const keys = gather_keys(source, view, &batch, 1, buffer, control, space.keys).front();
+    space.scratch.make_room(batch.count);
+    radix_sort(keys, space.scratch.data(), batch.count);
+    emit_runs(keys, batch.count, emit);
     return;
   }
   int shift = 0;

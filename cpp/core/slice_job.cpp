@@ -16,6 +16,46 @@ namespace {
 // Where sums made bin by bin are at most this far from exact ones, relatively, they are taken.
 constexpr double quick_tolerance = 5e-13;
 
+using AllSums = std::vector<std::optional<BatchSums>>;
+
+// The points of all batches, one after the other.
+Plot plot_of(const AllSums& batches) {
+  Plot plot;
+  for (const std::optional<BatchSums>& sums : batches) {
+    if (sums->moments.weight > 0) {
+      plot.unit = plot.x.empty() ? sums->unit : plot.unit;
+      const double offset = log_ratio(sums->unit, plot.unit);
+      plot.moments.merge(sums->moments, offset);
+      for (const PlotPoint& point : sums->points) {
+        plot.weight.push_back(point.weight);
+        plot.count.push_back(point.weight);
+        plot.x.push_back(point.x + offset);
+        plot.y.push_back(point.y);
+      }
+    }
+  }
+  return plot;
+}
+
+// What has been counted by its leading bits, in the bins that the batches have found.
+Histogram binned_again(const Histogram& leading, const AllSums& batches) {
+  Histogram bins(leading.dtype);
+  bins.dropped_bits = binned_dropped_bits(leading.dtype);
+  for (const std::optional<BatchSums>& sums : batches) {
+    for (std::size_t i = 0; i < sums->bins.size(); ++i) {
+      bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
+    }
+  }
+  if (bins.n() != leading.n()) {
+    throw DataChanged();
+  }
+  bins.zeros = leading.zeros;
+  bins.nans = leading.nans;
+  bins.infs = leading.infs;
+  bins.max_key = leading.max_key;
+  return bins;
+}
+
 }  // namespace
 
 SliceJob::SliceJob(const Source& source, const View& view, const ScanOptions& options,
@@ -57,13 +97,15 @@ void SliceJob::note_progress(std::uint64_t items, Control& control) const {
 
 void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& control) {
   if (phase_ == Phase::batches) {
-    const Batch& batch = batches_[part];
     if (ranks_.empty()) {
-      batch_sums_[part] = sum_batch(source_, view_, batch, *sums_, quick_, workspace.buffer,
-                                    workspace.space, control);
+      const std::size_t first = part == 0 ? 0 : group_ends_[part - 1];
+      std::vector<BatchSums> sums =
+          sum_batches(source_, view_, &batches_[first], group_ends_[part] - first, *counted_,
+                      *sums_, quick_, workspace.buffer, workspace.space, control);
+      std::move(sums.begin(), sums.end(), batch_sums_.begin() + static_cast<std::ptrdiff_t>(first));
     } else {
-      batch_values_[part] = batch_magnitudes(source_, view_, batch, ranks_, workspace.buffer,
-                                             workspace.space, control);
+      batch_values_[part] = batch_magnitudes(source_, view_, batches_[part], ranks_,
+                                             workspace.buffer, workspace.space, control);
     }
     return;
   }
@@ -161,17 +203,19 @@ void SliceJob::start_batches() {
   // Bins serve as well as leading bits: both are ranges of keys with counts.
   const Histogram& leading = *counted_;
   if (options_.probabilities.empty()) {
-    batches_ = plan_exact(leading);
     sums_.emplace(leading.n(), options_.trim);
+    batches_ = plan_exact(leading, sums_->window());
+    group_ends_ = group_batches(batches_, view_.dtype, options_.threads);
     batch_sums_.resize(batches_.size());
+    parts_ = group_ends_.size();
   } else {
     ranks_ = ranks_in_order();
     batches_ = plan_ranks(leading, ranks_);
     batch_values_.resize(batches_.size());
+    parts_ = batches_.size();
   }
   result_.exact = true;
   phase_ = Phase::batches;
-  parts_ = batches_.size();
   pending_.store(parts_);
 }
 
@@ -222,42 +266,23 @@ bool SliceJob::quick_sums_suffice(const Plot& plot) const {
 }
 
 SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
-  Plot plot;
-  Histogram bins(view_.dtype);
-  bins.dropped_bits = binned_dropped_bits(view_.dtype);
+  Plot plot = plot_of(batch_sums_);
+  // Batches leave out bins beyond the window where there are more than two.
   std::uint64_t distinct = 0;
   for (const std::optional<BatchSums>& sums : batch_sums_) {
-    if (sums->moments.weight > 0) {
-      plot.unit = plot.x.empty() ? sums->unit : plot.unit;
-      const double offset = log_ratio(sums->unit, plot.unit);
-      plot.moments.merge(sums->moments, offset);
-      for (const PlotPoint& point : sums->points) {
-        plot.weight.push_back(point.weight);
-        plot.count.push_back(point.weight);
-        plot.x.push_back(point.x + offset);
-        plot.y.push_back(point.y);
-      }
-    }
-    for (std::size_t i = 0; i < sums->bins.size(); ++i) {
-      bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
-    }
     distinct += sums->distinct;
   }
-  if (bins.n() != sums_->n()) {
-    throw DataChanged();
-  }
+  distinct = std::max<std::uint64_t>(distinct, counted_->size());
   if (quick_ && options_.fit && distinct > 2 && !quick_sums_suffice(plot)) {
     quick_ = false;
     batch_sums_.assign(batches_.size(), std::nullopt);
     pending_.store(parts_);
     return Progress::next_phase;
   }
+  if (counted_->dropped_bits != binned_dropped_bits(view_.dtype)) {
+    counted_ = binned_again(*counted_, batch_sums_);
+  }
   batch_sums_.clear();
-  bins.zeros = counted_->zeros;
-  bins.nans = counted_->nans;
-  bins.infs = counted_->infs;
-  bins.max_key = counted_->max_key;
-  counted_ = std::move(bins);
   note_totals();
   if (options_.fit) {
     Fit& fit = result_.fit;

@@ -104,6 +104,7 @@ class SliceJob {
 
   bool quick_ = true;
   std::vector<Batch> batches_;
+  std::vector<std::size_t> group_ends_;  // of batches summed together
   std::optional<HazenSums> sums_;
   std::vector<std::uint64_t> ranks_;
   std::vector<std::optional<BatchSums>> batch_sums_;

@@ -9,10 +9,13 @@ namespace weightgauge {
 
 namespace {
 
-// Aimed at by plan_exact where there are elements enough: each batch is a pass over all of them,
-// and work for one thread.
+// Aimed at by plan_exact where there are elements enough: each batch is work for one thread.
 constexpr std::uint64_t wanted_batches = 8;
 constexpr std::uint64_t least_batch = std::uint64_t{1} << 18;
+// The keys of a batch are put in order within the second-level cache, or close to it.
+constexpr std::uint64_t most_bytes_of_batch = std::uint64_t{4} << 20;
+constexpr std::uint64_t groups_per_thread = 2;
+
 KeyRange bin_range(const Histogram& bins, std::size_t i) {
   const int dropped = bins.dropped_bits;
   const std::uint64_t first = bins.keys[i] << dropped;
@@ -24,22 +27,48 @@ KeyRange bin_range(const Histogram& bins, std::size_t i) {
 
 }  // namespace
 
-std::vector<Batch> plan_exact(const Histogram& leading) {
-  const std::uint64_t limit =
-      std::clamp(leading.n() / wanted_batches, least_batch, batch_limit(leading.dtype));
+std::vector<Batch> plan_exact(const Histogram& leading, const Window& window) {
+  const std::uint64_t limit = std::clamp(leading.n() / wanted_batches, least_batch,
+                                         most_bytes_of_batch / item_bytes(leading.dtype));
+  const bool all =
+      leading.size() <= 2 || leading.dropped_bits != binned_dropped_bits(leading.dtype);
   std::vector<Batch> batches;
   std::uint64_t rank = 0;
   for (std::size_t i = 0; i < leading.size(); ++i) {
     const KeyRange range = bin_range(leading, i);
-    if (!batches.empty() && batches.back().count + leading.counts[i] <= limit) {
+    const std::uint64_t count = leading.counts[i];
+    const bool wanted = all || (rank + count > window.begin && rank < window.end);
+    if (wanted && !batches.empty() && batches.back().count + count <= limit) {
       batches.back().range.last = range.last;
-      batches.back().count += leading.counts[i];
-    } else {
-      batches.push_back({range, leading.counts[i], rank});
+      batches.back().count += count;
+    } else if (wanted) {
+      batches.push_back({range, count, rank});
     }
-    rank += leading.counts[i];
+    rank += count;
   }
   return batches;
+}
+
+std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype,
+                                       int threads) {
+  std::uint64_t total = 0;
+  for (const Batch& batch : batches) {
+    total += batch.count;
+  }
+  const auto groups =
+      threads > 1 ? groups_per_thread * static_cast<std::uint64_t>(threads) : std::uint64_t{1};
+  const std::uint64_t limit = std::min(batch_limit(dtype), total / groups);
+  std::vector<std::size_t> ends;
+  std::uint64_t in_group = 0;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    if (ends.empty() || in_group + batches[i].count > limit) {
+      ends.push_back(i);
+      in_group = 0;
+    }
+    in_group += batches[i].count;
+    ends.back() = i + 1;
+  }
+  return ends;
 }
 
 std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::uint64_t>& ranks) {
@@ -98,50 +127,38 @@ double exact_ks(const Source& source, const View& view, const Histogram& bins, d
   const auto cdf = [&](double magnitude) {
     return magnitude > 0 ? weibull_cdf(scaled(magnitude), k, lambda) : 0.0;
   };
+  std::vector<std::uint64_t> ranks;
+  note_ranks(bins, ranks);
   // The distances at the edges of the bins are reached (F_n is flat up to the next magnitude).
-  struct Candidate {
-    std::size_t bin;
-    double most;
-    std::uint64_t below;
-  };
-  double best = 0;
-  std::vector<Candidate> candidates;
-  std::uint64_t below = 0;
-  for (std::size_t i = 0; i < bins.size(); ++i) {
-    const std::uint64_t above = below + bins.counts[i];
-    const Entry entry = entry_at(bins, i);
-    const double f_low = cdf(entry.low);
-    const double f_high = cdf(entry.high);
-    const double p_low = static_cast<double>(below) / n;
-    const double p_high = static_cast<double>(above) / n;
-    best = std::max(best, std::max(std::fabs(p_low - f_low), std::fabs(p_high - f_high)));
-    candidates.push_back({i, std::max(p_high - f_low, f_high - p_low), below});
-    below = above;
-  }
-  const auto hopeless = [&best](const Candidate& candidate) { return candidate.most <= best; };
+  EdgeDistances edges = edge_distances(bins, ranks, k, lambda);
+  double best = edges.largest;
+  std::vector<Contender>& contenders = edges.contenders;
+  const auto hopeless = [&best](const Contender& contender) { return contender.most <= best; };
+  const auto below = [&ranks](std::size_t bin) { return bin == 0 ? 0 : ranks[bin - 1]; };
   for (;;) {
-    candidates.erase(std::remove_if(candidates.begin(), candidates.end(), hopeless),
-                     candidates.end());
-    if (candidates.empty()) {
+    contenders.erase(std::remove_if(contenders.begin(), contenders.end(), hopeless),
+                     contenders.end());
+    if (contenders.empty()) {
       return best;
     }
     // The bins from the most promising one on, as far as one sorting goes.
     const auto start =
-        std::max_element(candidates.begin(), candidates.end(),
-                         [](const Candidate& a, const Candidate& b) { return a.most < b.most; });
+        std::max_element(contenders.begin(), contenders.end(),
+                         [](const Contender& a, const Contender& b) { return a.most < b.most; });
     auto from = start;
     auto to = start;
-    const auto elements = [&] { return to->below + bins.counts[to->bin] - from->below; };
-    while (to + 1 != candidates.end() &&
-           (to + 1)->below + bins.counts[(to + 1)->bin] - from->below <= least_batch) {
+    const auto elements = [&](auto first, auto last) {
+      return ranks[last->bin] - below(first->bin);
+    };
+    while (to + 1 != contenders.end() && elements(from, to + 1) <= least_batch) {
       ++to;
     }
-    while (from != candidates.begin() &&
-           to->below + bins.counts[to->bin] - (from - 1)->below <= least_batch) {
+    while (from != contenders.begin() && elements(from - 1, to) <= least_batch) {
       --from;
     }
-    const Batch batch{
-        {bin_range(bins, from->bin).first, bin_range(bins, to->bin).last}, elements(), from->below};
+    const Batch batch{{bin_range(bins, from->bin).first, bin_range(bins, to->bin).last},
+                      elements(from, to),
+                      below(from->bin)};
     std::uint64_t rank = batch.rank_before;
     for_each_sorted(source, view, batch, buffer, space, control,
                     [&](std::uint64_t key, std::uint64_t count) {
@@ -151,7 +168,7 @@ double exact_ks(const Source& source, const View& view, const Histogram& bins, d
                       const double p_high = static_cast<double>(rank) / n;
                       best = std::max(best, std::max(std::fabs(p_low - f), std::fabs(p_high - f)));
                     });
-    candidates.erase(from, to + 1);
+    contenders.erase(from, to + 1);
   }
 }
 

@@ -9,9 +9,13 @@
 
 namespace weightgauge {
 
-// Batches over the non-zero finite magnitudes counted by their leading bits. At least a few of
-// them, so that several threads find work. They depend on the data alone, never on the threads.
-std::vector<Batch> plan_exact(const Histogram& leading);
+// Batches over the magnitudes that the window wants, or over all where they are in two bins at most
+// or counted by their leading bits only. At least a few of them, so that several threads find work.
+// They depend on the data alone, never on the threads.
+std::vector<Batch> plan_exact(const Histogram& leading, const Window& window);
+// How many batches, one after the other, are found in one pass over the elements: the ends of the
+// groups. As many as may be in memory, while all threads have some to do.
+std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype, int threads);
 // Only the bins that hold one of the ranks (0-based, ascending).
 std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::uint64_t>& ranks);
 // Magnitudes at those of the ranks that fall into the batch.

@@ -1,4 +1,4 @@
-// Large tables of counts of which little is used.
+// Large tables of which little is used, or that are filled anew each time.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +21,13 @@ class ZeroedCells {
       : cells_(static_cast<Cell*>(detail::map_zeros(size * sizeof(Cell))), Unmap{size}) {}
 
   std::size_t size() const { return cells_.get_deleter().size; }
+  // A table that is too small is replaced: what was in it is lost.
+  void make_room(std::size_t size) {
+    if (this->size() < size) {
+      *this = ZeroedCells();
+      *this = ZeroedCells(size);
+    }
+  }
   Cell* data() const { return cells_.get(); }
   Cell& operator[](std::size_t index) const { return cells_[index]; }
 

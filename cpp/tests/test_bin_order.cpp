@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/bin_order.hpp"
+#include "core/errors.hpp"
 #include "support.hpp"
 
 namespace weightgauge {
@@ -19,16 +20,51 @@ std::vector<Key> random_keys(std::size_t n, Key first, Key width, std::uint64_t 
   return keys;
 }
 
+struct KnownBins {
+  std::vector<std::uint64_t> bins;
+  std::vector<std::uint64_t> counts;
+  BinCounts view() const { return {bins.data(), counts.data(), bins.size()}; }
+};
+
 template <class Key>
-void check_groups(int bin_bits, std::size_t n, Key first, Key last) {
-  std::vector<Key> keys = random_keys<Key>(n, first, static_cast<Key>(last - first + 1), n);
-  std::vector<Key> expected = keys;
+std::vector<Key> in_order(std::vector<Key> keys) {
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+template <class Key>
+KnownBins bins_of(const std::vector<Key>& keys, int bin_bits) {
+  KnownBins known;
+  for (const Key key : in_order(keys)) {
+    const std::uint64_t bin = key >> bin_bits;
+    if (known.bins.empty() || known.bins.back() != bin) {
+      known.bins.push_back(bin);
+      known.counts.push_back(0);
+    }
+    ++known.counts.back();
+  }
+  return known;
+}
+
+template <class Key>
+void check_order(int bin_bits, std::size_t n, Key first, Key last) {
+  const std::vector<Key> keys = random_keys<Key>(n, first, static_cast<Key>(last - first + 1), n);
   const auto by_bin = [bin_bits](Key a, Key b) { return a >> bin_bits < b >> bin_bits; };
-  std::stable_sort(expected.begin(), expected.end(), by_bin);
-  std::vector<Key> scratch;
-  CHECK(group_by_bins(keys, scratch, first, last, bin_bits));
-  CHECK(keys == expected);
-  CHECK(scratch.size() == n);
+  std::vector<Key> given = keys;
+  std::vector<Key> scratch(n);
+  const Key* const ordered =
+      order_by_bins(given.data(), scratch.data(), n, bins_of(keys, bin_bits).view(), bin_bits);
+  CHECK((ordered == given.data() || ordered == scratch.data()));
+  CHECK(std::is_sorted(ordered, ordered + n, by_bin));
+  CHECK(in_order(std::vector<Key>(ordered, ordered + n)) == in_order(keys));
+}
+
+// Keys that are not those their bins have been counted from.
+template <class Key>
+void check_changed(std::vector<Key> keys, const KnownBins& known, int bin_bits) {
+  std::vector<Key> scratch(keys.size());
+  CHECK_THROWS_AS(order_by_bins(keys.data(), scratch.data(), keys.size(), known.view(), bin_bits),
+                  DataChanged);
 }
 
 template <class Key>
@@ -59,18 +95,26 @@ void check_bins_of_all_kinds(int bin_bits) {
 }  // namespace
 
 TEST_SUITE("bin_order") {
-  TEST_CASE("keys are grouped by their bins") {
-    check_groups<std::uint32_t>(10, 50'000, 0x3C000000, 0x3D7FFFFF);
-    check_groups<std::uint32_t>(10, 3, 1, 1023);
-    check_groups<std::uint32_t>(10, 0, 0x3C000000, 0x3C0003FF);
-    check_groups<std::uint64_t>(39, 50'000, 0x3F90000000000000, 0x3FA7FFFFFFFFFFFF);
+  TEST_CASE("keys are put in the order of their bins") {
+    check_order<std::uint32_t>(10, 50'000, 0x3C000000, 0x3D7FFFFF);
+    check_order<std::uint32_t>(10, 3, 1, 1023);
+    check_order<std::uint32_t>(10, 0, 0x3C000000, 0x3C0003FF);
+    check_order<std::uint64_t>(39, 50'000, 0x3F90000000000000, 0x3FA7FFFFFFFFFFFF);
+    check_order<std::uint64_t>(39, 2000, 1, ~std::uint64_t{0} >> 1);  // bins far apart
   }
 
-  TEST_CASE("keys stay as they are where there would be too many bins") {
-    std::vector<std::uint64_t> keys = {7, 3, 5};
-    std::vector<std::uint64_t> scratch;
-    CHECK_FALSE(group_by_bins(keys, scratch, std::uint64_t{1}, ~std::uint64_t{0} >> 1, 39));
-    CHECK(keys == std::vector<std::uint64_t>{7, 3, 5});
+  TEST_CASE("keys that have changed since they were counted are noticed") {
+    constexpr int bin_bits = 10;
+    const std::vector<std::uint32_t> counted = {5 << 10, 5 << 10, 6 << 10, 8 << 10};
+    const KnownBins known = bins_of(counted, bin_bits);
+    const auto changed = [&](std::vector<std::uint32_t> keys) {
+      check_changed(std::move(keys), known, bin_bits);
+    };
+    changed({5 << 10, 6 << 10, 6 << 10, 8 << 10});  // more in one bin than there were
+    changed({5 << 10, 5 << 10, 7 << 10, 8 << 10});  // in a bin that was empty,
+    changed({4 << 10, 5 << 10, 6 << 10, 8 << 10});  // before the first
+    changed({5 << 10, 5 << 10, 6 << 10, 9 << 10});  // and after the last
+    changed({8 << 10, 8 << 10, 8 << 10, 8 << 10});  // as many as would go beyond the end
   }
 
   TEST_CASE("the keys of a bin are sorted") {

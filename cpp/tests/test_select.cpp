@@ -14,8 +14,8 @@ template <class Key>
 void check_sorts(std::vector<Key> keys) {
   std::vector<Key> expected = keys;
   std::sort(expected.begin(), expected.end());
-  std::vector<Key> scratch;
-  radix_sort(keys, scratch);
+  std::vector<Key> scratch(keys.size());
+  radix_sort(keys.data(), scratch.data(), keys.size());
   CHECK(keys == expected);
 }
 

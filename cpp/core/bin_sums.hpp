@@ -1,0 +1,15 @@
+// The sums of an exact fit, bin by bin, by expansion around each bin's mean.
+#pragma once
+
+#include "core/batch_sums.hpp"
+#include "core/bin_order.hpp"
+
+namespace weightgauge {
+
+// Adds all keys of a batch, which are in the order of their bins, finite and not zero; each bin is
+// sorted on the way. `scratch` has room for the keys of any bin.
+template <class Key>
+void sum_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
+              const HazenSums& sums, BatchSums& result);
+
+}  // namespace weightgauge
