@@ -116,16 +116,37 @@ Histogram merged(const Histogram& a, const Histogram& b) {
   result.nans = a.nans + b.nans;
   result.infs = a.infs + b.infs;
   result.max_key = std::max(a.max_key, b.max_key);
-  result.keys.reserve(std::max(a.size(), b.size()));
-  result.counts.reserve(std::max(a.size(), b.size()));
+  // Neither is which one comes next guessed, nor do the arrays grow one by one.
+  result.keys.resize(a.size() + b.size());
+  result.counts.resize(a.size() + b.size());
+  result.residuals.resize(a.exact() ? 0 : a.size() + b.size());
   std::size_t i = 0;
   std::size_t j = 0;
-  while (i < a.size() || j < b.size()) {
-    const bool take_a = j == b.size() || (i < a.size() && a.keys[i] <= b.keys[j]);
-    const Histogram& from = take_a ? a : b;
-    const std::size_t index = take_a ? i++ : j++;
-    result.append(from.keys[index], from.counts[index], from.exact() ? 0 : from.residuals[index]);
+  std::size_t size = 0;
+  for (; i < a.size() && j < b.size(); ++size) {
+    const std::uint64_t key_a = a.keys[i];
+    const std::uint64_t key_b = b.keys[j];
+    const bool take_a = key_a <= key_b;
+    const bool take_b = key_b <= key_a;
+    result.keys[size] = take_a ? key_a : key_b;
+    result.counts[size] = (take_a ? a.counts[i] : 0) + (take_b ? b.counts[j] : 0);
+    if (!a.exact()) {
+      result.residuals[size] = (take_a ? a.residuals[i] : 0) + (take_b ? b.residuals[j] : 0);
+    }
+    i += take_a ? 1 : 0;
+    j += take_b ? 1 : 0;
   }
+  const Histogram& rest = i < a.size() ? a : b;
+  for (std::size_t from = i < a.size() ? i : j; from < rest.size(); ++from, ++size) {
+    result.keys[size] = rest.keys[from];
+    result.counts[size] = rest.counts[from];
+    if (!a.exact()) {
+      result.residuals[size] = rest.residuals[from];
+    }
+  }
+  result.keys.resize(size);
+  result.counts.resize(size);
+  result.residuals.resize(a.exact() ? 0 : size);
   return result;
 }
 

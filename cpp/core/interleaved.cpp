@@ -170,14 +170,20 @@ class Pass {
     return static_cast<std::size_t>(offsets_.back()) + width_ * item;
   }
 
+  // Lines come early only from pages that are mapped already: a look at one of them, and the system
+  // maps those around it as well.
   UpcomingRows upcoming_rows(const std::byte* const* rows, std::size_t n) const {
-    // Lines come early only from pages that the system has mapped already.
-    constexpr std::size_t page = 4096;
+    constexpr std::uintptr_t around = std::uintptr_t{64} << 10;
+    std::uintptr_t looked_at = 0;
     for (std::size_t row = 0; row < n; ++row) {
-      for (std::size_t at = 0; at < row_bytes(); at += page) {
-        static_cast<void>(*static_cast<const volatile std::byte*>(rows[row] + at));
+      const auto begin = reinterpret_cast<std::uintptr_t>(rows[row]);
+      for (std::uintptr_t at = begin; at < begin + row_bytes();
+           at = at / around * around + around) {
+        if (at / around != looked_at) {
+          static_cast<void>(*static_cast<const volatile std::byte*>(rows[row] + (at - begin)));
+          looked_at = at / around;
+        }
       }
-      static_cast<void>(*static_cast<const volatile std::byte*>(rows[row] + row_bytes() - 1));
     }
     return {rows, n, row_bytes(), n == 0 ? nullptr : rows[0]};
   }

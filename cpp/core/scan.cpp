@@ -206,7 +206,8 @@ class Jobs {
     for (std::size_t i = 0; i < slices.size(); ++i) {
       const std::size_t set = set_at(i);
       const std::uint64_t chunk_bytes =
-          set == 0 ? options.chunk_bytes : shared_chunk_bytes(options, sets[set - 1].size());
+          set == 0 ? options.chunk_bytes
+                   : shared_chunk_bytes(options, sets[set - 1].size(), slices[i].view);
       SliceResult& result = results_.emplace_back(slices[i].view.dtype);
       jobs_.emplace_back(*sources.at(slices[i].source), slices[i].view, options, chunk_bytes,
                          result);
@@ -243,14 +244,19 @@ class Jobs {
 
  private:
   static std::uint64_t bytes_of(const View& view) { return view.items() * item_bytes(view.dtype); }
-  // Every thread that does parts of a set harvests a table for each of its slices: parts are as
-  // large as they may be while all threads have some to do.
-  std::uint64_t shared_chunk_bytes(const ScanOptions& options, std::uint64_t slices) const {
-    constexpr std::uint64_t parts_per_thread = 8;
+  // Bytes of each slice in one part of a set. Every thread that does parts of a set harvests a
+  // table for each of its slices, and what two of them have found is merged: parts are as large as
+  // they may be while all threads have some to do, and of one size.
+  std::uint64_t shared_chunk_bytes(const ScanOptions& options, std::uint64_t slices,
+                                   const View& view) const {
+    constexpr std::uint64_t parts_per_thread = 4;
     const auto threads = static_cast<std::uint64_t>(std::max(options.threads, 1));
-    const std::uint64_t fair = bytes_ / (parts_per_thread * threads);
-    const std::uint64_t chunk = options.chunk_bytes;
-    return std::min(chunk * slices, std::max(chunk, fair)) / slices;
+    const std::uint64_t most = options.chunk_bytes;
+    const std::uint64_t fair = bytes_ / (parts_per_thread * threads * slices);
+    const std::uint64_t wanted = std::clamp<std::uint64_t>(fair, most / slices + 1, most);
+    const std::uint64_t bytes = bytes_of(view);
+    const std::uint64_t fewest = (bytes + most - 1) / most;
+    return bytes / std::max({bytes / wanted, fewest, std::uint64_t{1}}) + item_bytes(view.dtype);
   }
   // The number of the slice's set, from 1; 0 where it is read alone.
   std::size_t set_at(std::size_t index) const { return set_of_.empty() ? 0 : set_of_[index]; }
