@@ -134,6 +134,12 @@ void HazenSums::tabulate() {
 }
 
 void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums) const {
+  if (closed_form_everywhere()) {
+    thread_local std::vector<double> memory;
+    memory.resize(std::max(memory.size(), 2 * (n + 1)));
+    closed_forms_after(ranks, n, sums, memory.data(), memory.data() + n + 1);
+    return;
+  }
   sums[0] = cumulative(window_.begin);
   if (head_.size() > n_) {
     const double* const tabulated = head_.data();
@@ -167,21 +173,30 @@ HazenSums::Boundary HazenSums::boundary(std::uint64_t rank) const {
 
 void HazenSums::boundaries_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
                                  double* slopes) const {
-  const auto all = static_cast<double>(n_);
-  const double p_begin = static_cast<double>(window_.begin) / all;
-  const double p_end = static_cast<double>(window_.end) / all;
-  if (!head_.empty() || n_ <= third_order_to || !weibull_y_tabulated(p_begin) ||
-      !weibull_y_tabulated(p_end)) {
-    for (std::size_t i = 0; i <= n; ++i) {
-      const Boundary at = boundary(i == 0 ? window_.begin : std::min(ranks[i - 1], window_.end));
-      sums[i] = at.cumulative;
-      y[i] = at.y;
-      slopes[i] = at.slope;
-    }
+  if (closed_form_everywhere()) {
+    closed_forms_after(ranks, n, sums, y, slopes);
     return;
   }
+  for (std::size_t i = 0; i <= n; ++i) {
+    const Boundary at = boundary(i == 0 ? window_.begin : std::min(ranks[i - 1], window_.end));
+    sums[i] = at.cumulative;
+    y[i] = at.y;
+    slopes[i] = at.slope;
+  }
+}
+
+bool HazenSums::closed_form_everywhere() const {
+  const auto all = static_cast<double>(n_);
+  return head_.empty() && n_ > third_order_to &&
+         weibull_y_tabulated(static_cast<double>(window_.begin) / all) &&
+         weibull_y_tabulated(static_cast<double>(window_.end) / all);
+}
+
+void HazenSums::closed_forms_after(const std::uint64_t* ranks, std::size_t n, double* sums,
+                                   double* y, double* slopes) const {
+  const auto all = static_cast<double>(n_);
   double* const p = sums;  // which the integrals take the place of
-  p[0] = p_begin;
+  p[0] = static_cast<double>(window_.begin) / all;
   for (std::size_t i = 0; i < n; ++i) {
     p[i + 1] = to_double(std::min(ranks[i], window_.end)) / all;
   }

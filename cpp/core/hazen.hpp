@@ -56,6 +56,11 @@ class HazenSums {
   double beyond_head(std::uint64_t rank) const;
   double closed_form(std::uint64_t rank) const;
   double sum_before(std::uint64_t rank, const YPoint& point) const;
+  // Whether that is all there is, and no rank needs a correction; then for many ranks at once what
+  // boundaries_after() wants.
+  bool closed_form_everywhere() const;
+  void closed_forms_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
+                          double* slopes) const;
   void sum_directly();
   void sum_ends_directly();
 

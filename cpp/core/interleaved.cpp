@@ -1,6 +1,7 @@
 #include "core/interleaved.hpp"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 #include <utility>
 
@@ -26,6 +27,10 @@ constexpr std::uint64_t widest_gap = 4096;
 // block that follows, what a second-level cache of a megabyte has room for.
 constexpr std::size_t block_bytes = 256 * 1024;
 static_assert(block_bytes <= ReadBuffer::bytes);
+// Their slices are counted so many at a time, where a row has no more than so many items of them:
+// the first-level cache has room for the cells that they use.
+constexpr std::size_t most_at_once = 4;
+constexpr std::size_t most_items_at_once = 512;
 // Rows whose places are listed at a time.
 constexpr std::size_t most_rows = std::size_t{1} << 16;
 
@@ -208,18 +213,25 @@ class Pass {
   }
 
   void count_block(const std::byte* const* rows, std::size_t n, UpcomingRows upcoming) {
-    const bool crowded = are_crowded(rows, n);
-    for (std::size_t i = 0; i < offsets_.size(); ++i) {
-      if (crowded) {
+    if (are_crowded(rows, n)) {
+      for (std::size_t i = 0; i < offsets_.size(); ++i) {
         for (std::size_t row = 0; row < n; ++row) {
           kernels().pack(rows[row] + offsets_[i], item, width_, item,
                          packed_items() + row * width_ * item);
         }
         count_packed(i, n * width_);
-      } else {
-        kernels().count_rows(rows, n, offsets_[i], width_, magnitude_mask,
-                             table(i, rows[0], n * width_), upcoming);
       }
+      return;
+    }
+    // Where rows are short, several slices of a row are counted before the next row is turned to.
+    const std::size_t most = std::clamp<std::size_t>(most_items_at_once / width_, 1, most_at_once);
+    for (std::size_t i = 0; i < offsets_.size();) {
+      std::array<RowPart, most_at_once> parts;
+      std::size_t slices = 0;
+      for (; slices < most && i < offsets_.size(); ++slices, ++i) {
+        parts[slices] = {offsets_[i], table(i, rows[0], n * width_)};
+      }
+      kernels().count_rows(rows, n, parts.data(), slices, width_, magnitude_mask, upcoming);
     }
   }
 

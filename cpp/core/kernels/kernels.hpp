@@ -29,6 +29,12 @@ struct UpcomingRows {
   const std::byte* line = nullptr;
 };
 
+// What a row holds of one slice: where that begins in the row, in bytes, and the slice's counts.
+struct RowPart {
+  std::ptrdiff_t offset;
+  std::uint32_t* counts;
+};
+
 // A vector of keys is stored whole, whatever part of it was wanted.
 constexpr std::size_t gather_slack = 16;
 
@@ -66,10 +72,9 @@ struct Kernels {
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
 
-  // The same for one slice of several that share rows: `width` items from `offset` bytes after the
-  // start of each of `n` rows.
-  void (*count_rows)(const std::byte* const* rows, std::size_t n, std::ptrdiff_t offset,
-                     std::size_t width, std::uint16_t mask, std::uint32_t* counts,
+  // The same for slices that share rows: `width` items of each of them in each of `n` rows.
+  void (*count_rows)(const std::byte* const* rows, std::size_t n, const RowPart* parts,
+                     std::size_t slices, std::size_t width, std::uint16_t mask,
                      UpcomingRows& upcoming);
   // Pairs of items that belong to two slices in turn.
   void (*count_alternating)(const std::byte* items, std::size_t pairs, std::uint16_t mask,
