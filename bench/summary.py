@@ -46,7 +46,10 @@ def _row(record: Record) -> tuple[str, ...]:
     cycles = record["threads"] == 1
     beside = [f"{_spread(r)} {name}" for name, r in record["ratios"].items() if name != READ]
     if record["slices"]:
-        beside.insert(0, f"{1e6 * seconds / record['slices']:.2f} us a slice")
+        each = seconds / record["slices"]
+        beside.insert(
+            0, f"{1e6 * each:.2f} us, {each * record['ghz'] * 1e6:.1f} thousand cycles a slice"
+        )
     return (
         record["what"],
         "" if record["threads"] is None else str(record["threads"]),

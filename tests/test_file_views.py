@@ -133,6 +133,20 @@ def test_numbers_that_do_not_fit_are_refused(scan, wrong):
         scan(wrong)
 
 
+def test_results_are_a_sequence_and_histograms_outlive_it(scan):
+    results = scan((0, "F32", OFFSET, [(1200, 4)]), (0, "F32", OFFSET, [(600, 4)]))
+    assert [result.n for result in results] == [1200, 600]
+    assert [results.numbers(i) for i in range(len(results))] == [r.numbers for r in results]
+    for beyond in (results.__getitem__, results.numbers, results.take_histogram):
+        with pytest.raises(IndexError):
+            beyond(2)
+    counts = results.take_histogram(1).counts
+    second = results[1]
+    del results
+    assert second.n == 600
+    assert counts.size == 0  # none was asked for
+
+
 def test_decodings_that_leave_the_file_are_refused(tmp_path):
     path = tmp_path / "weights"
     path.write_bytes(bytes(64))

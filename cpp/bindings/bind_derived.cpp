@@ -19,13 +19,13 @@ namespace weightgauge::bindings {
 namespace {
 
 ValueReader reader_from(const FileSlice& slice, const Sources& sources) {
-  return {*sources.at(std::get<0>(slice)), view_from(slice, sources)};
+  return {*sources.at(slice.file), view_from(slice, sources)};
 }
 
-std::vector<SliceResult> scan_differences(const std::vector<FileSpec>& files,
-                                          const std::vector<std::pair<FileSlice, FileSlice>>& pairs,
-                                          const std::string& io, const Progress& progress,
-                                          const ScanOptions& options) {
+ScanResults scan_differences(const std::vector<FileSpec>& files,
+                             const std::vector<std::pair<FileSlice, FileSlice>>& pairs,
+                             const std::string& io, const Progress& progress,
+                             const ScanOptions& options) {
   Control control;
   const std::function<void()> watch = watcher(control, progress);
   const py::gil_scoped_release release;
@@ -36,16 +36,15 @@ std::vector<SliceResult> scan_differences(const std::vector<FileSpec>& files,
     auto difference =
         std::make_shared<Difference>(reader_from(a, sources), reader_from(b, sources));
     const std::uint64_t items = difference->items();
-    specs.push_back({std::get<0>(a), made_view(items, std::move(difference))});
+    specs.push_back({a.file, made_view(items, std::move(difference))});
   }
-  return scan(sources, specs, options, control, watch);
+  return {scan(sources, specs, options, control, watch)};
 }
 
-std::vector<SliceResult> scan_balanced(const std::vector<FileSpec>& files,
-                                       const std::vector<FileSlice>& slices,
-                                       const std::vector<std::pair<std::uint64_t, int>>& forms,
-                                       const std::string& io, const Progress& progress,
-                                       const ScanOptions& options) {
+ScanResults scan_balanced(const std::vector<FileSpec>& files, const std::vector<FileSlice>& slices,
+                          const std::vector<std::pair<std::uint64_t, int>>& forms,
+                          const std::string& io, const Progress& progress,
+                          const ScanOptions& options) {
   if (forms.size() != slices.size()) {
     throw std::invalid_argument("every matrix has a number of columns");
   }
@@ -67,9 +66,9 @@ std::vector<SliceResult> scan_balanced(const std::vector<FileSpec>& files,
   for (std::size_t i = 0; i < slices.size(); ++i) {
     auto balanced = std::make_shared<Balanced>(matrices[i], std::move(factors[i]));
     const std::uint64_t items = balanced->items();
-    specs.push_back({std::get<0>(slices[i]), made_view(items, std::move(balanced))});
+    specs.push_back({slices[i].file, made_view(items, std::move(balanced))});
   }
-  return scan(sources, specs, options, control, watch);
+  return {scan(sources, specs, options, control, watch)};
 }
 
 }  // namespace

@@ -44,9 +44,9 @@ ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> pap
   return options;
 }
 
-std::vector<SliceResult> scan_files(const std::vector<FileSpec>& files,
-                                    const std::vector<FileSlice>& slices, const std::string& io,
-                                    const Progress& progress, const ScanOptions& options) {
+ScanResults scan_files(const std::vector<FileSpec>& files, const std::vector<FileSlice>& slices,
+                       const std::string& io, const Progress& progress,
+                       const ScanOptions& options) {
   Control control;
   const std::function<void()> watch = watcher(control, progress);
   const py::gil_scoped_release release;
@@ -54,9 +54,9 @@ std::vector<SliceResult> scan_files(const std::vector<FileSpec>& files,
   std::vector<SliceSpec> specs;
   specs.reserve(slices.size());
   for (const FileSlice& slice : slices) {
-    specs.push_back({std::get<0>(slice), view_from(slice, sources)});
+    specs.push_back({slice.file, view_from(slice, sources)});
   }
-  return scan(sources, specs, options, control, watch);
+  return {scan(sources, specs, options, control, watch)};
 }
 
 SliceResult scan_array(const ArrayView& array, const Progress& progress,
@@ -77,6 +77,14 @@ py::tuple numbers_of(const SliceResult& result) {
   return py::make_tuple(status_name(fit.status), fit.k, fit.k_se, fit.lambda, fit.ln_lambda_se,
                         fit.r2, fit.ks, result.n, totals.zeros, totals.nans + totals.infs,
                         result.rms, result.max, result.exact);
+}
+
+template <class Results>
+auto& result_at(Results& results, std::size_t index) {
+  if (index >= results.slices.size()) {
+    throw py::index_error();
+  }
+  return results.slices[index];
 }
 
 // Exceptions with arguments, for Python to word.
@@ -129,6 +137,21 @@ void bind_scan(py::module_& module) {
       .def_readonly("exact", &SliceResult::exact)
       .def_readonly("quantiles", &SliceResult::quantiles)
       .def_property_readonly("numbers", &numbers_of);
+  py::class_<ScanResults>(module, "ScanResults")
+      .def("__len__", [](const ScanResults& results) { return results.slices.size(); })
+      .def("__getitem__", &result_at<const ScanResults>,
+           py::return_value_policy::reference_internal)
+      .def(
+          "__iter__",
+          [](const ScanResults& results) {
+            return py::make_iterator(results.slices.begin(), results.slices.end());
+          },
+          py::keep_alive<0, 1>())
+      .def("numbers", [](const ScanResults& results,
+                         std::size_t index) { return numbers_of(result_at(results, index)); })
+      .def("take_histogram", [](ScanResults& results, std::size_t index) {
+        return std::move(result_at(results, index).histogram);
+      });
   py::class_<BlockScaleSpec>(module, "BlockScale")
       .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,
                        std::uint64_t columns, std::uint64_t block_rows, std::uint64_t block_columns,

@@ -1,8 +1,10 @@
 #include "bindings/file_slices.hpp"
 
 #include <pybind11/functional.h>
+#include <pybind11/stl.h>
 
 #include <stdexcept>
+#include <string_view>
 
 #include "core/low_rank.hpp"
 
@@ -36,15 +38,25 @@ FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
 
 }  // namespace
 
-View view_from(const FileSlice& slice, const Sources& sources) {
-  const auto& [file, dtype_word, offset, pairs, spec] = slice;
-  std::vector<Dim> dims;
-  for (const auto& [extent, stride] : pairs) {
-    dims.push_back({extent, stride});
+FileSlice file_slice_from(const py::tuple& parts) {
+  FileSlice slice;
+  slice.file = py::cast<std::size_t>(parts[0]);
+  slice.dtype = dtype_from_name(py::cast<std::string_view>(parts[1]));
+  slice.offset = py::cast<std::uint64_t>(parts[2]);
+  for (const py::handle pair : parts[3]) {
+    const auto [extent, stride] = py::cast<std::pair<std::uint64_t, std::int64_t>>(pair);
+    slice.dims.push_back({extent, stride});
   }
-  const DType dtype = dtype_from_name(dtype_word);
+  if (!parts[4].is_none()) {
+    slice.decoding = std::make_shared<const DecodingSpec>(py::cast<DecodingSpec>(parts[4]));
+  }
+  return slice;
+}
+
+View view_from(const FileSlice& slice, const Sources& sources) {
+  const auto& [file, dtype, offset, dims, spec] = slice;
   const std::uint64_t size = sources.at(file)->file()->size();
-  if (!spec) {
+  if (spec == nullptr) {
     return checked_view(dtype, offset, dims, size);
   }
   if (const auto* scaled = std::get_if<BlockScaleSpec>(&*spec)) {

@@ -15,6 +15,7 @@
 
 #include "core/block_scale.hpp"
 #include "core/parallel.hpp"
+#include "core/scan.hpp"
 #include "core/source.hpp"
 
 namespace weightgauge::bindings {
@@ -36,17 +37,47 @@ struct LowRankSpec {
   FileNumbers right;
   float factor;
 };
-using DecodingSpec = std::optional<std::variant<BlockScaleSpec, LowRankSpec>>;
-// file, dtype, offset in bytes, (extent, stride in bytes) of each dimension, decoding
-using FileSlice = std::tuple<std::size_t, std::string, std::uint64_t,
-                             std::vector<std::pair<std::uint64_t, std::int64_t>>, DecodingSpec>;
+using DecodingSpec = std::variant<BlockScaleSpec, LowRankSpec>;
+// In Python a tuple: file, dtype, offset in bytes, (extent, stride in bytes) of each dimension, and
+// decoding or None.
+struct FileSlice {
+  std::size_t file = 0;
+  DType dtype = DType::f32;
+  std::uint64_t offset = 0;
+  std::vector<Dim> dims;
+  std::shared_ptr<const DecodingSpec> decoding;
+};
+// What a scan has found. Results become Python objects when they are asked for: making tens of
+// thousands of them takes as long as a thread's share of the counting.
+struct ScanResults {
+  std::vector<SliceResult> slices;
+};
 using Sources = std::vector<std::unique_ptr<Source>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 Sources open_sources(const std::vector<FileSpec>& files, const std::string& io);
+// Throws std::invalid_argument for an unknown dtype.
+FileSlice file_slice_from(const pybind11::tuple& parts);
 // Throws std::invalid_argument for what does not lie inside its file.
 View view_from(const FileSlice& slice, const Sources& sources);
 // Gives Python's signals and the caller's progress function their turn while workers run.
 std::function<void()> watcher(const Control& control, const Progress& progress);
 
 }  // namespace weightgauge::bindings
+
+// Slices come in tens of thousands, and the casters of tuples copy each word and list once more.
+template <>
+struct pybind11::detail::type_caster<weightgauge::bindings::FileSlice> {
+  PYBIND11_TYPE_CASTER(weightgauge::bindings::FileSlice, const_name("FileSlice"));
+  bool load(handle source, bool /*convert*/) {
+    if (!isinstance<tuple>(source) || len(source) != 5) {
+      return false;
+    }
+    try {
+      value = weightgauge::bindings::file_slice_from(reinterpret_borrow<tuple>(source));
+    } catch (const cast_error&) {
+      return false;  // and so a TypeError, as for any other argument
+    }
+    return true;
+  }
+};

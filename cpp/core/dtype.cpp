@@ -74,13 +74,13 @@ CodeTable make_code_table(DType dtype) {
 
 const char* dtype_name(DType dtype) { return entry(dtype).name; }
 
-DType dtype_from_name(const std::string& name) {
+DType dtype_from_name(std::string_view name) {
   for (const Name& candidate : names) {
     if (name == candidate.name) {
       return candidate.dtype;
     }
   }
-  throw std::invalid_argument("unknown floating-point format '" + name + "'");
+  throw std::invalid_argument("unknown floating-point format '" + std::string(name) + "'");
 }
 
 std::size_t item_bytes(DType dtype) { return entry(dtype).bytes; }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace weightgauge {
 
@@ -23,7 +24,7 @@ enum class DType : std::uint8_t {
 // Spelling of safetensors ("BF16", "F8_E4M3", ...); "F4_UNPACKED" for one code per byte.
 const char* dtype_name(DType dtype);
 // Throws std::invalid_argument for a name that is no floating-point format known here.
-DType dtype_from_name(const std::string& name);
+DType dtype_from_name(std::string_view name);
 
 // Bytes of one stored item. For f4 an item is a byte, which holds two elements.
 std::size_t item_bytes(DType dtype);

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,17 @@ class SliceResult:
     ) -> tuple[str, float, float, float, float, float, float, int, int, int, float, float, bool]:
         """status, k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, max, exact."""
 
+class ScanResults:
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> SliceResult: ...
+    def __iter__(self) -> Iterator[SliceResult]: ...
+    def numbers(
+        self, index: int
+    ) -> tuple[str, float, float, float, float, float, float, int, int, int, float, float, bool]:
+        """The same as of the result at that place, without making an object of it."""
+    def take_histogram(self, index: int) -> Histogram:
+        """Take the histogram out of a result: whoever keeps it does not keep all of them."""
+
 class BlockScale:
     def __init__(
         self,
@@ -161,7 +172,7 @@ def scan_files(
     io: str,
     progress: Callable[[int], object] | None,
     options: ScanOptions,
-) -> list[SliceResult]: ...
+) -> ScanResults: ...
 def scan_differences(
     files: Sequence[FileSpec],
     pairs: Sequence[tuple[FileSlice, FileSlice]],
@@ -169,7 +180,7 @@ def scan_differences(
     io: str,
     progress: Callable[[int], object] | None,
     options: ScanOptions,
-) -> list[SliceResult]: ...
+) -> ScanResults: ...
 def scan_balanced(
     files: Sequence[FileSpec],
     slices: Sequence[FileSlice],
@@ -178,7 +189,7 @@ def scan_balanced(
     io: str,
     progress: Callable[[int], object] | None,
     options: ScanOptions,
-) -> list[SliceResult]: ...
+) -> ScanResults: ...
 def scan_array(
     array: ArrayView, *, progress: Callable[[int], object] | None, options: ScanOptions
 ) -> SliceResult: ...

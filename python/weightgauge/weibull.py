@@ -161,8 +161,20 @@ def fit_weibull(
 
 def fit_of_result(result: _core.SliceResult, *, trim: str, protocol: str) -> WeibullFit:
     """Word the core's result for one slice."""
+    return fit_of_numbers(result.numbers, trim=trim, protocol=protocol)
+
+
+def fit_of_numbers(
+    numbers: tuple[
+        str, float, float, float, float, float, float, int, int, int, float, float, bool
+    ],
+    *,
+    trim: str,
+    protocol: str,
+) -> WeibullFit:
+    """Word the numbers of the core's result for one slice."""
     core_status, k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest, exact = (
-        result.numbers
+        numbers
     )
     status, reason = _status_and_reason(core_status, n, zeros, nonfinite, protocol)
     return _weibull_fit(

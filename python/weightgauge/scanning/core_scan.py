@@ -14,7 +14,7 @@ from weightgauge.histogram import MagnitudeHistogram
 from weightgauge.options import scan_options
 from weightgauge.scanning.plan import ScanPlan
 from weightgauge.threads import resolve_threads
-from weightgauge.weibull import WeibullFit, fit_of_result, rescaled, unfitted
+from weightgauge.weibull import WeibullFit, fit_of_numbers, rescaled, unfitted
 
 if TYPE_CHECKING:
     from weightgauge import _core
@@ -89,13 +89,13 @@ def scan_slices(
         if index is None:
             yield Counted(_without_scan(item, options))
             continue
-        result = results[index]
-        fit = fit_of_result(result, trim=options.trim, protocol=options.protocol)
+        numbers = results.numbers(index)
+        fit = fit_of_numbers(numbers, trim=options.trim, protocol=options.protocol)
         scale_index = plan.scale_of.get(index)
         scale = 1.0 if scale_index is None else _single(results[scale_index])
         if scale != 1.0:
             fit = rescaled(fit, scale)
-        counts = MagnitudeHistogram(result.histogram) if keep_histograms else None
+        counts = MagnitudeHistogram(results.take_histogram(index)) if keep_histograms else None
         yield Counted(fit, counts, scale)
 
 
@@ -121,7 +121,7 @@ def _scanned(
     options: FitOptions,
     keep_histograms: bool,
     progress: Callable[[int, int], None] | None,
-) -> list[_core.SliceResult]:
+) -> _core.ScanResults:
     from weightgauge import _core
 
     total = 0 if progress is None else plan.nbytes
