@@ -104,6 +104,12 @@ def any_bits(rows: int) -> np.ndarray:
     return np.random.default_rng(7).integers(0, 1 << 16, (rows, 2048), np.uint16).view("f2")
 
 
+def any_wide_bits(dtype: str, rows: int) -> np.ndarray:
+    """Hardly two magnitudes are equal, and all exponents occur."""
+    raw = np.random.default_rng(7).integers(0, 1 << 8, (rows, 1024 * int(dtype[1])), np.uint8)
+    return raw.view(dtype)
+
+
 def run_python(code: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *arguments],
@@ -128,6 +134,23 @@ def test_memory_of_a_scan_is_bounded_per_thread(tmp_path: Path, io: str, what: s
     warm = write_sparse(tmp_path / "warm.safetensors", MEGABYTE, small)
     grown = int(run_python(GROWTH, str(path), str(warm), io, what, str(THREADS)))
     assert grown < THREADS * PER_THREAD
+
+
+@pytest.mark.parametrize(("what", "threads"), [("", 1), ("", 2), ("exact", 1)])
+def test_memory_does_not_grow_with_the_magnitudes_there_are(
+    tmp_path: Path, what: str, threads: int
+) -> None:
+    real = {
+        "f32.weight": any_wide_bits("f4", 16 * 1024),
+        "f64.weight": any_wide_bits("f8", 8 * 1024),
+        "more.f32.weight": any_wide_bits("f4", 16 * 1024),
+        "more.f64.weight": any_wide_bits("f8", 8 * 1024),
+    }
+    path = write_sparse(tmp_path / "model.safetensors", MEGABYTE, real)
+    small = {"f32.weight": gaussian("f4", 4)}
+    warm = write_sparse(tmp_path / "warm.safetensors", MEGABYTE, small)
+    grown = int(run_python(GROWTH, str(path), str(warm), "mmap", what, str(threads)))
+    assert grown < threads * PER_THREAD
 
 
 def test_memory_of_balanced_fits_grows_with_rows_and_columns_only(tmp_path: Path) -> None:

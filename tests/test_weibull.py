@@ -137,6 +137,41 @@ def test_2_million_wide_elements(spelling, distribution):
         assert_matches(wg.fit_weibull(values, trim=trim, exact=True), x, trim, rel=EXACT)
 
 
+def any_bits(n: int, mask: int = 0xFFFFFFFF) -> np.ndarray:
+    """F32 of all magnitudes there are, NaN and infinity among them."""
+    raw = np.random.default_rng(8).integers(0, 1 << 32, n, np.uint32)
+    return (raw & np.uint32(mask)).view("f4")
+
+
+def many_octaves(n: int) -> np.ndarray:
+    """F64 whose exponents reach beyond the table of bins."""
+    return np.exp2(np.random.default_rng(9).uniform(-300, -100, n))
+
+
+@pytest.mark.parametrize("trim", TRIMS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: any_bits(900_000), id="F32"),
+        # Each bin holds one magnitude, and there is no room for all bins.
+        pytest.param(lambda: any_bits(900_000, 0xFFFFFC00), id="F32 of 13 digits"),
+        pytest.param(lambda: many_octaves(500_000), id="F64"),
+    ],
+)
+def test_more_bins_than_memory_is_for_are_fitted_exactly(make, trim):
+    values = make()
+    x = magnitudes(as_float64(values))
+    plain, exact = wg.fit_weibull(values, trim=trim), wg.fit_weibull(values, trim=trim, exact=True)
+    assert plain == exact
+    assert_matches(plain, x, trim, rel=EXACT)
+    finite = as_float64(values)[np.isfinite(values)] / x[-1]
+    assert plain.rms / x[-1] == pytest.approx(math.sqrt(np.mean(finite**2)), rel=1e-12)
+    for threads in (1, 3, 7):
+        assert wg.fit_weibull(values, trim=trim, threads=threads) == plain
+    counts = wg.magnitude_histogram(values)
+    assert (counts.n, counts.magnitudes[-1]) == (x.size, pytest.approx(x[-1], rel=1e-4))
+
+
 @pytest.mark.parametrize("spelling", ["F32", "F64"])
 def test_many_magnitudes_beyond_the_window_do_not_make_it_less_flat(spelling):
     # One magnitude fills the window; the others are all in one bin.

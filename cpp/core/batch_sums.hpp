@@ -19,12 +19,9 @@ struct PlotPoint {
 
 struct BatchSums {
   explicit BatchSums(DType dtype) : bins(dtype) {}
-  Scaled unit{};    // a magnitude of the batch's own:
-  Moments moments;  // of X = ln(|w|/unit) and y over the ranks inside the window
-  // The same in bins, or in stretches of about 1/16,384 of all elements where bins are too coarse:
-  // for the standard errors.
-  std::vector<PlotPoint> points;
-  Histogram bins;  // the batch's magnitudes in bins, where they have not been counted so yet
+  Scaled unit{};                  // a magnitude of the batch's own:
+  Moments moments;                // of X = ln(|w|/unit) and y over the ranks inside the window
+  std::vector<PlotPoint> points;  // the same in few stretches, for the standard errors
   std::uint64_t distinct = 0;
   // Where the sums are made bin by bin, by expansion around each bin's mean: the widest bin, what
   // bins add to xx and xy, and what that may be off in xy because y is not a parabola.
@@ -32,14 +29,28 @@ struct BatchSums {
   double inner_xx = 0;
   double inner_xy = 0;
   double bend = 0;
+  // What the counting has not told of all elements of the batch, where there was more to tell than
+  // it could: the sum of (|w|/most)^2, `most` being the largest magnitude that the batch may hold;
+  // and the elements in bins.
+  double most = 0;
+  double squares = 0;
+  Histogram bins;
 };
 
-// For each of several batches, whose keys are found in one pass. `counted` is what the batches were
-// planned from. With `quick`, sums bin by bin: the error is a share `widest` of what is inside the
-// bins. Otherwise, or where a bin holds more than can be sorted at once, magnitude by magnitude.
+// What is wanted of batches, and what is known already.
+struct BatchTask {
+  const Histogram& counted;  // what they were planned from
+  const HazenSums& sums;
+  // Whether sums are made bin by bin: the error is a share `widest` of what is inside the bins.
+  // Otherwise, or where a bin holds more than can be sorted at once, magnitude by magnitude.
+  bool quick;
+  // Low bits of a key that the bins to be made leave out; 0 where none are wanted.
+  int wanted_bins;
+};
+
+// For each of several batches, whose keys are found in one pass.
 std::vector<BatchSums> sum_batches(const Source& source, const View& view, const Batch* batches,
-                                   std::size_t n, const Histogram& counted, const HazenSums& sums,
-                                   bool quick, ReadBuffer& buffer, SortSpace& space,
-                                   const Control& control);
+                                   std::size_t n, const BatchTask& task, ReadBuffer& buffer,
+                                   SortSpace& space, const Control& control);
 
 }  // namespace weightgauge

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <cstddef>
+#include <cstdint>
 
 #include "core/log_magnitude.hpp"
-#include "core/moment_sum.hpp"
+#include "core/point_sums.hpp"
 
 namespace weightgauge {
 
@@ -56,7 +57,11 @@ template <class Key>
 class BinSums {
  public:
   BinSums(DType dtype, const Batch& batch, const HazenSums& sums, BatchSums& result)
-      : dtype_(dtype), sums_(sums), window_(sums.window()), result_(result) {
+      : dtype_(dtype),
+        sums_(sums),
+        window_(sums.window()),
+        result_(result),
+        points_(sums.n(), result) {
     rank_ = batch.rank_before;
     before_ = sums.boundary(std::clamp(rank_, window_.begin, window_.end));
   }
@@ -65,15 +70,26 @@ class BinSums {
   void add_all(Key* keys, const BinCounts& bins, Key* scratch) {
     for (std::size_t i = 0; i < bins.size; ++i) {
       const auto n = static_cast<std::size_t>(bins.counts[i]);
-      add_bin(keys, scratch, n);
+      sort_bin(keys, scratch, n, bin_bits_);
+      add_sorted_bin(keys, n);
       keys += n;
     }
     finish();
   }
 
+  void add_all_sorted(const Key* keys, std::size_t n) {
+    for (std::size_t begin = 0, end = 0; begin < n; begin = end) {
+      const Key bin = keys[begin] >> bin_bits_;
+      while (end < n && keys[end] >> bin_bits_ == bin) {
+        ++end;
+      }
+      add_sorted_bin(keys + begin, end - begin);
+    }
+    finish();
+  }
+
  private:
-  void add_bin(Key* keys, Key* scratch, std::size_t n) {
-    sort_bin(keys, scratch, n, bin_bits_);
+  void add_sorted_bin(const Key* keys, std::size_t n) {
     std::uint64_t distinct = 1;
     for (std::size_t i = 1; i < n; ++i) {
       distinct += keys[i] != keys[i - 1] ? 1 : 0;
@@ -104,10 +120,8 @@ class BinSums {
     const double slope = 0.5 * (before_.slope + after.slope);
     const double curvature = (after.slope - before_.slope) / weight;  // y''/n
     const double product = (run.ut * slope + 0.5 * run.utt * curvature) / (weight * all) * unit;
-    values_.push_back(mean);
     // ln(1 + d) = d - d^2/2 + d^3/3
-    result_.points.push_back(
-        {weight, cube / 3 - square / 2, (after.cumulative - before_.cumulative) / weight});
+    note({weight, cube / 3 - square / 2, (after.cumulative - before_.cumulative) / weight}, mean);
     if (n > 1) {
       const double width = static_cast<double>(std::uint64_t{1} << bin_bits_) * unit;
       result_.widest = std::max(result_.widest, width);
@@ -119,24 +133,36 @@ class BinSums {
     before_ = after;
   }
 
+  // A point whose X is still to be counted from the bin's mean.
+  void note(const PlotPoint& point, double mean) {
+    if (first_ == 0) {
+      first_ = mean;
+      result_.unit = scaled(mean);
+    }
+    mean_[waiting_] = mean;
+    point_[waiting_] = point;
+    if (++waiting_ == block) {
+      add_waiting();
+    }
+  }
+
+  void add_waiting() {
+    double x[block];
+    log_ratios(dtype_, mean_, waiting_, first_, x);
+    for (std::size_t i = 0; i < waiting_; ++i) {
+      points_.add(point_[i].weight, point_[i].x + x[i], point_[i].y);
+    }
+    waiting_ = 0;
+  }
+
   void finish() {
-    if (values_.empty()) {
-      return;
-    }
-    std::vector<double> x(values_.size());
-    log_ratios(dtype_, values_.data(), values_.size(), values_.front(), x.data());
-    result_.unit = scaled(values_.front());
-    {
-      MomentSum moments(result_.moments);
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        PlotPoint& point = result_.points[i];
-        point.x += x[i];
-        moments.add(point.weight, point.x, point.y);
-      }
-    }
+    add_waiting();
+    points_.finish();
     result_.moments.xx += result_.inner_xx;
     result_.moments.xy += result_.inner_xy;
   }
+
+  static constexpr std::size_t block = 512;
 
   DType dtype_;
   const HazenSums& sums_;
@@ -145,7 +171,11 @@ class BinSums {
   int bin_bits_ = binned_dropped_bits(dtype_);
   std::uint64_t rank_ = 0;
   HazenSums::Boundary before_{};
-  std::vector<double> values_;
+  PointSums points_;
+  double first_ = 0;  // the unit of X
+  std::size_t waiting_ = 0;
+  double mean_[block];
+  PlotPoint point_[block];
 };
 
 }  // namespace
@@ -156,9 +186,20 @@ void sum_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins,
   BinSums<Key>(dtype, batch, sums, result).add_all(keys, bins, scratch);
 }
 
+template <class Key>
+void sum_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const HazenSums& sums,
+                     BatchSums& result) {
+  BinSums<Key>(dtype, batch, sums, result)
+      .add_all_sorted(keys, static_cast<std::size_t>(batch.count));
+}
+
 template void sum_bins(DType, const Batch&, std::uint32_t*, const BinCounts&, std::uint32_t*,
                        const HazenSums&, BatchSums&);
 template void sum_bins(DType, const Batch&, std::uint64_t*, const BinCounts&, std::uint64_t*,
                        const HazenSums&, BatchSums&);
+template void sum_sorted_bins(DType, const Batch&, const std::uint32_t*, const HazenSums&,
+                              BatchSums&);
+template void sum_sorted_bins(DType, const Batch&, const std::uint64_t*, const HazenSums&,
+                              BatchSums&);
 
 }  // namespace weightgauge

@@ -11,5 +11,9 @@ namespace weightgauge {
 template <class Key>
 void sum_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
               const HazenSums& sums, BatchSums& result);
+// The same of keys that are sorted already.
+template <class Key>
+void sum_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const HazenSums& sums,
+                     BatchSums& result);
 
 }  // namespace weightgauge

@@ -87,9 +87,9 @@ PaperCounts CountingTable::harvest_paper() {
   return counts;
 }
 
-Histogram CountingTable::harvest(Method method, DType dtype) {
+Histogram CountingTable::harvest(Method method, DType dtype, std::size_t most_bins) {
   Histogram result = !is_wide(dtype)          ? codes_.harvest(dtype)
-                     : method == Method::bins ? harvest_bins(dtype)
+                     : method == Method::bins ? harvest_bins(dtype, most_bins)
                                               : harvest_leading(dtype);
   pending_ = 0;
   return result;
@@ -135,7 +135,15 @@ void CountingTable::join_cells(std::uint64_t first, std::size_t n) {
 }
 
 template <class Layout>
-void CountingTable::take_bins(const WideExtremes& extremes, Histogram& result) {
+std::size_t CountingTable::used_cells(std::uint64_t first, std::size_t n) {
+  join_cells<Layout>(first, n);
+  return static_cast<std::size_t>(std::count_if(cells_.data() + first, cells_.data() + first + n,
+                                                [](std::uint64_t cell) { return cell != 0; }));
+}
+
+template <class Layout>
+void CountingTable::take_bins(const WideExtremes& extremes, std::size_t most_bins,
+                              Histogram& result) {
   constexpr std::uint64_t sum_mask = Layout::one - 1;
   const std::uint64_t shared = take_cell<Layout>(Layout::shared_cell);
   result.zeros = (shared >> Layout::sum_bits) - extremes.strays;
@@ -156,9 +164,15 @@ void CountingTable::take_bins(const WideExtremes& extremes, Histogram& result) {
     return;  // all of them lie beyond the bins
   }
   const auto most = static_cast<std::size_t>(std::min(last - first + 1, pending_));
-  result.keys.reserve(most);
-  result.counts.reserve(most);
-  result.residuals.reserve(most);
+  const bool wider = most > most_bins &&
+                     used_cells<Layout>(first - Layout::first_bin, last - first + 1) > most_bins;
+  if (wider) {
+    result.dropped_bits += widened_bits;
+  } else {
+    result.keys.reserve(most);
+    result.counts.reserve(most);
+    result.residuals.reserve(most);
+  }
   std::uint64_t bins[cells_block + gather_slack];
   std::uint64_t counts[cells_block + gather_slack];
   std::uint64_t residuals[cells_block + gather_slack];
@@ -168,13 +182,22 @@ void CountingTable::take_bins(const WideExtremes& extremes, Histogram& result) {
     join_cells<Layout>(cell, n);
     const std::size_t found = kernels().bins.take_cells(cells_.data() + cell, n, bin,
                                                         Layout::sum_bits, bins, counts, residuals);
+    if (wider) {
+      constexpr int shift = Layout::dropped_bits - Layout::lost_bits;
+      for (std::size_t i = 0; i < found; ++i) {
+        const std::uint64_t place = bins[i] & ((1U << widened_bits) - 1);
+        result.append(bins[i] >> widened_bits, counts[i],
+                      residuals[i] + (place << shift) * counts[i]);
+      }
+      continue;
+    }
     result.keys.insert(result.keys.end(), bins, bins + found);
     result.counts.insert(result.counts.end(), counts, counts + found);
     result.residuals.insert(result.residuals.end(), residuals, residuals + found);
   }
 }
 
-Histogram CountingTable::harvest_bins(DType dtype) {
+Histogram CountingTable::harvest_bins(DType dtype, std::size_t most_bins) {
   Histogram result(dtype);
   result.dropped_bits = binned_dropped_bits(dtype);
   const WideExtremes extremes = bins_.extremes;
@@ -186,9 +209,9 @@ Histogram CountingTable::harvest_bins(DType dtype) {
     return result;
   }
   if (dtype == DType::f64) {
-    take_bins<F64Layout>(extremes, result);
+    take_bins<F64Layout>(extremes, most_bins, result);
   } else {
-    take_bins<F32Layout>(extremes, result);
+    take_bins<F32Layout>(extremes, most_bins, result);
     if (extremes.nonfinite != 0) {
       for (std::uint64_t bin = first_nonfinite_key(dtype) >> F32Layout::dropped_bits;
            bin < bin_cells; ++bin) {
@@ -196,8 +219,9 @@ Histogram CountingTable::harvest_bins(DType dtype) {
       }
     }
   }
-  const std::uint64_t low_bits = (std::uint64_t{1} << result.dropped_bits) - 1;
-  if ((extremes.bits & low_bits) == 0) {
+  const int standard = binned_dropped_bits(dtype);
+  const std::uint64_t low_bits = (std::uint64_t{1} << standard) - 1;
+  if (result.dropped_bits == standard && (extremes.bits & low_bits) == 0) {
     // Upcast from 16 bits, say: each bin holds a single magnitude, so nothing has been left out.
     for (std::uint64_t& key : result.keys) {
       key <<= result.dropped_bits;

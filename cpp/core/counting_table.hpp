@@ -22,6 +22,10 @@ enum class Method : std::uint8_t {
   sorted,   // few F32 or F64 elements: no table, the elements themselves are sorted
 };
 
+// What bins are widened by where they are too many: a table's 2^21 become as few as are allowed.
+constexpr int widened_bits = 3;
+constexpr std::size_t most_bins_of_fit = bin_cells >> widened_bits;
+
 class CountingTable {
  public:
   CountingTable() = default;
@@ -43,8 +47,9 @@ class CountingTable {
   std::uint64_t out_of_reach() const;
 
   // Everything counted since the last harvest; the table is empty afterwards. Of leading bits the
-  // histogram's keys are the leading bits, with residuals of 0.
-  Histogram harvest(Method method, DType dtype);
+  // histogram's keys are the leading bits, with residuals of 0. Where there are more than
+  // `most_bins` bins, each eight of them are one.
+  Histogram harvest(Method method, DType dtype, std::size_t most_bins);
   // See CodeCounter::recycle().
   void recycle(Histogram&& histogram) { codes_.recycle(std::move(histogram)); }
   // Between harvests: gives up the memory that not all formats and data need.
@@ -53,7 +58,7 @@ class CountingTable {
   PaperCounts harvest_paper();
 
  private:
-  Histogram harvest_bins(DType dtype);
+  Histogram harvest_bins(DType dtype, std::size_t most_bins);
   Histogram harvest_leading(DType dtype);
   void make_cells();
   // A cell with its twin and the upper halves that fall into its bin; all three are emptied.
@@ -63,7 +68,9 @@ class CountingTable {
   template <class Layout>
   void join_cells(std::uint64_t first, std::size_t n);
   template <class Layout>
-  void take_bins(const WideExtremes& extremes, Histogram& result);
+  std::size_t used_cells(std::uint64_t first, std::size_t n);
+  template <class Layout>
+  void take_bins(const WideExtremes& extremes, std::size_t most_bins, Histogram& result);
 
   CodeCounter codes_;
   std::vector<std::uint32_t> leading_;

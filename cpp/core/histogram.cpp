@@ -103,12 +103,37 @@ Histogram binned(const Histogram& exact) {
   return result;
 }
 
+Histogram coarsened(const Histogram& bins, int dropped_bits) {
+  if (bins.dropped_bits >= dropped_bits) {
+    return bins;
+  }
+  Histogram result(bins.dtype);
+  result.zeros = bins.zeros;
+  result.nans = bins.nans;
+  result.infs = bins.infs;
+  result.max_key = bins.max_key;
+  result.dropped_bits = dropped_bits;
+  const int joined = dropped_bits - bins.dropped_bits;
+  const std::uint64_t places = (std::uint64_t{1} << joined) - 1;
+  const int shift = bins.dropped_bits - residual_shift(bins.dtype);
+  for (std::size_t i = 0; i < bins.size(); ++i) {
+    const std::uint64_t before = (bins.keys[i] & places) << shift;
+    result.append(bins.keys[i] >> joined, bins.counts[i],
+                  bins.residuals[i] + before * bins.counts[i]);
+  }
+  return result;
+}
+
 Histogram merged(const Histogram& a, const Histogram& b) {
   if (a.dtype != b.dtype) {
     throw std::invalid_argument("histograms of different element formats cannot be merged");
   }
-  if (a.dropped_bits != b.dropped_bits) {
+  if (a.exact() != b.exact()) {
     return merged(binned(a), binned(b));
+  }
+  if (a.dropped_bits != b.dropped_bits) {
+    const int wider = std::max(a.dropped_bits, b.dropped_bits);
+    return merged(coarsened(a, wider), coarsened(b, wider));
   }
   Histogram result(a.dtype);
   result.dropped_bits = a.dropped_bits;

@@ -62,7 +62,11 @@ double residual_slack(DType dtype);
 // The same magnitudes counted in bins; the histogram itself where it is binned already.
 Histogram binned(const Histogram& exact);
 
-// Counts add. Where one histogram is exact and the other binned, the result is binned.
+// The same in wider bins, of which each is as many as there are powers of two in between.
+Histogram coarsened(const Histogram& bins, int dropped_bits);
+
+// Counts add. Where one histogram is exact and the other binned, the result is binned; of two kinds
+// of bins it has the wider ones.
 Histogram merged(const Histogram& a, const Histogram& b);
 
 // Geometry of one entry, as plain magnitudes.

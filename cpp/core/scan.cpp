@@ -138,7 +138,7 @@ class Worker {
       job_ = task.job;
       together_ = task.together;
       if (together_ != nullptr) {
-        workspace_.release();
+        workspace_.release_tables();
       }
     }
     if (together_ != nullptr) {
@@ -159,7 +159,7 @@ class Worker {
       for (std::size_t i = 0; i < together_->jobs().size(); ++i) {
         hand_over(*together_->jobs()[i], i);
       }
-      workspace_.release();  // what one table may keep is too much for many
+      workspace_.release_tables();  // what one table may keep is too much for many
     }
     job_ = nullptr;
     together_ = nullptr;

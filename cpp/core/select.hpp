@@ -53,6 +53,7 @@ class SortSpace {
     }
     return std::get<KeySpace<Key>>(space_);
   }
+  void release() { space_ = {}; }
 
  private:
   std::variant<KeySpace<std::uint32_t>, KeySpace<std::uint64_t>> space_;

@@ -37,10 +37,36 @@ Plot plot_of(const AllSums& batches) {
   return plot;
 }
 
+// The narrowest bins, not below the usual ones, of which there cannot be more than so many, for
+// what has been counted by its leading bits: the bits that they leave out.
+int bins_within(const Histogram& leading, std::size_t most) {
+  for (int bits = binned_dropped_bits(leading.dtype);; ++bits) {
+    const std::uint64_t parts = std::uint64_t{1} << (leading.dropped_bits - bits);
+    std::uint64_t bins = 0;
+    for (const std::uint64_t count : leading.counts) {
+      bins += std::min(count, parts);
+    }
+    if (bins <= most || parts == 1) {
+      return bits;
+    }
+  }
+}
+
+// From the squares of all elements, and how many they are, zeros included.
+double root_mean_square(const AllSums& batches, std::uint64_t elements) {
+  const double most = batches.back()->most;
+  double squares = 0;
+  for (const std::optional<BatchSums>& sums : batches) {
+    const double share = sums->most / most;
+    squares += sums->squares * share * share;
+  }
+  return most * std::sqrt(squares / static_cast<double>(elements));
+}
+
 // What has been counted by its leading bits, in the bins that the batches have found.
-Histogram binned_again(const Histogram& leading, const AllSums& batches) {
+Histogram binned_again(const Histogram& leading, int dropped_bits, const AllSums& batches) {
   Histogram bins(leading.dtype);
-  bins.dropped_bits = binned_dropped_bits(leading.dtype);
+  bins.dropped_bits = dropped_bits;
   for (const std::optional<BatchSums>& sums : batches) {
     for (std::size_t i = 0; i < sums->bins.size(); ++i) {
       bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
@@ -97,11 +123,12 @@ void SliceJob::note_progress(std::uint64_t items, Control& control) const {
 
 void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& control) {
   if (phase_ == Phase::batches) {
+    workspace.release_tables();  // there is memory for counting or for sorting
     if (ranks_.empty()) {
       const std::size_t first = part == 0 ? 0 : group_ends_[part - 1];
-      std::vector<BatchSums> sums =
-          sum_batches(source_, view_, &batches_[first], group_ends_[part] - first, *counted_,
-                      *sums_, quick_, workspace.buffer, workspace.space, control);
+      std::vector<BatchSums> sums = sum_batches(
+          source_, view_, &batches_[first], group_ends_[part] - first,
+          {*counted_, *sums_, quick_, wanted_bins_}, workspace.buffer, workspace.space, control);
       std::move(sums.begin(), sums.end(), batch_sums_.begin() + static_cast<std::ptrdiff_t>(first));
     } else {
       batch_values_[part] = batch_magnitudes(source_, view_, batches_[part], ranks_,
@@ -113,6 +140,9 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
   if (method_ == Method::sorted) {
     counted_ = sorted_histogram(source_, view_, workspace.buffer, workspace.space, control);
   } else {
+    if (method_ == Method::bins) {
+      workspace.space.release();
+    }
     CountingTable& table = workspace.table(0);
     for_each_stretch(source_, view_, first, last, workspace.buffer,
                      [&](const std::byte* items, std::size_t n) {
@@ -127,7 +157,9 @@ SliceJob::Progress SliceJob::flush(std::uint64_t done, std::size_t table, Worksp
   if (phase_ == Phase::counting && method_ != Method::sorted) {
     CountingTable& counts = workspace.table(table);
     const std::uint64_t out_of_reach = counts.out_of_reach();
-    Histogram part = counts.harvest(method_, view_.dtype);
+    const std::size_t most_bins =
+        options_.keep_histogram ? std::numeric_limits<std::size_t>::max() : most_bins_of_fit;
+    Histogram part = counts.harvest(method_, view_.dtype, most_bins);
     const PaperCounts paper = counts.harvest_paper();
     const std::lock_guard<std::mutex> lock(mutex_);
     out_of_reach_ += out_of_reach;
@@ -135,6 +167,10 @@ SliceJob::Progress SliceJob::flush(std::uint64_t done, std::size_t table, Worksp
       counted_ = std::move(part);
     } else {
       counted_ = merged(*counted_, part);
+      if (method_ == Method::bins && counted_->size() > most_bins) {
+        const Histogram bins = binned(*counted_);
+        counted_ = coarsened(bins, binned_dropped_bits(view_.dtype) + widened_bits);
+      }
     }
     if (paper_.empty()) {
       paper_ = paper;
@@ -166,7 +202,11 @@ SliceJob::Progress SliceJob::end_counting(Workspace& workspace) {
     return Progress::next_phase;
   }
   const bool wide = !counted_->exact() && counted_->n() > 0;
-  if (wide && (method_ == Method::leading || !options_.probabilities.empty())) {
+  // Where there are very many bins a fit from them takes much memory, and they are wider for that,
+  // unless they are what is wanted.
+  const bool coarse = wide && counted_->dropped_bits != binned_dropped_bits(view_.dtype);
+  const bool many = wide && options_.fit && counted_->size() > most_bins_of_fit;
+  if (coarse || many || (wide && !options_.probabilities.empty())) {
     start_batches();
     return Progress::next_phase;
   }
@@ -203,6 +243,10 @@ void SliceJob::start_batches() {
   // Bins serve as well as leading bits: both are ranges of keys with counts.
   const Histogram& leading = *counted_;
   if (options_.probabilities.empty()) {
+    if (method_ == Method::leading) {
+      wanted_bins_ = options_.keep_histogram ? binned_dropped_bits(view_.dtype)
+                                             : bins_within(leading, most_bins_of_fit);
+    }
     sums_.emplace(leading.n(), options_.trim);
     batches_ = plan_exact(leading, sums_->window());
     group_ends_ = group_batches(batches_, view_.dtype, options_.threads);
@@ -279,11 +323,16 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
     pending_.store(parts_);
     return Progress::next_phase;
   }
+  std::optional<double> rms;  // bins as wide as that do not tell it
   if (counted_->dropped_bits != binned_dropped_bits(view_.dtype)) {
-    counted_ = binned_again(*counted_, batch_sums_);
+    rms = root_mean_square(batch_sums_, sums_->n() + counted_->zeros);
+  }
+  if (wanted_bins_ != 0) {
+    counted_ = binned_again(*counted_, wanted_bins_, batch_sums_);
   }
   batch_sums_.clear();
   note_totals();
+  result_.rms = rms.value_or(result_.rms);
   if (options_.fit) {
     Fit& fit = result_.fit;
     if (distinct <= 2) {

@@ -30,7 +30,7 @@ class Workspace {
     return tables_[index];
   }
   // See CountingTable::release().
-  void release() {
+  void release_tables() {
     for (CountingTable& table : tables_) {
       table.release();
     }
@@ -103,6 +103,7 @@ class SliceJob {
   std::uint64_t out_of_reach_ = 0;
 
   bool quick_ = true;
+  int wanted_bins_ = 0;  // see BatchTask
   std::vector<Batch> batches_;
   std::vector<std::size_t> group_ends_;  // of batches summed together
   std::optional<HazenSums> sums_;
