@@ -203,11 +203,22 @@ class Jobs {
       }
     }
     results_.reserve(slices.size());
+    std::uint64_t left = bytes_;  // from here on, in the order in which they are entered
+    std::vector<std::uint64_t> chunk_of_set(sets.size(), 0);
     for (std::size_t i = 0; i < slices.size(); ++i) {
       const std::size_t set = set_at(i);
-      const std::uint64_t chunk_bytes =
-          set == 0 ? options.chunk_bytes
-                   : shared_chunk_bytes(options, sets[set - 1].size(), slices[i].view);
+      std::uint64_t chunk_bytes = options.chunk_bytes;
+      if (set == 0) {
+        left -= bytes_of(slices[i].view);
+      } else {
+        std::uint64_t& shared = chunk_of_set[set - 1];
+        if (shared == 0) {
+          const std::size_t members = sets[set - 1].size();
+          shared = shared_chunk_bytes(options, members, slices[i].view, left);
+          left -= members * bytes_of(slices[i].view);
+        }
+        chunk_bytes = shared;
+      }
       SliceResult& result = results_.emplace_back(slices[i].view.dtype);
       jobs_.emplace_back(*sources.at(slices[i].source), slices[i].view, options, chunk_bytes,
                          result);
@@ -245,14 +256,15 @@ class Jobs {
  private:
   static std::uint64_t bytes_of(const View& view) { return view.items() * item_bytes(view.dtype); }
   // Bytes of each slice in one part of a set. Every thread that does parts of a set harvests a
-  // table for each of its slices, and what two of them have found is merged: parts are as large as
-  // they may be while all threads have some to do, and of one size.
-  std::uint64_t shared_chunk_bytes(const ScanOptions& options, std::uint64_t slices,
-                                   const View& view) const {
-    constexpr std::uint64_t parts_per_thread = 4;
-    const auto threads = static_cast<std::uint64_t>(std::max(options.threads, 1));
+  // table for each of its slices, and what two of them have found is merged: a set is as few parts
+  // as may be, all of one size, while the others find enough to do in what is `left`, itself
+  // included.
+  static std::uint64_t shared_chunk_bytes(const ScanOptions& options, std::uint64_t slices,
+                                          const View& view, std::uint64_t left) {
+    constexpr std::uint64_t parts_per_thread = 3;
     const std::uint64_t most = options.chunk_bytes;
-    const std::uint64_t fair = bytes_ / (parts_per_thread * threads * slices);
+    const auto threads = static_cast<std::uint64_t>(std::max(options.threads, 1));
+    const std::uint64_t fair = threads == 1 ? most : left / (parts_per_thread * threads * slices);
     const std::uint64_t wanted = std::clamp<std::uint64_t>(fair, most / slices + 1, most);
     const std::uint64_t bytes = bytes_of(view);
     const std::uint64_t fewest = (bytes + most - 1) / most;
