@@ -107,8 +107,12 @@ BatchSums sum_by_bins(DType dtype, const Batch& batch, Key* keys, const BatchTas
   const auto n = static_cast<std::size_t>(batch.count);
   if (all_told(task.counted)) {
     const BinCounts bins = bins_inside(task.counted, batch.range);
-    Key* const ordered = order_by_bins(keys, scratch, n, bins, bin_bits);
-    sum_bins(dtype, batch, ordered, bins, ordered == keys ? scratch : keys, task.sums, result);
+    if (order_by_bins(keys, scratch, n, bins, bin_bits)) {
+      sum_bins(dtype, batch, scratch, bins, keys, task.sums, result);
+      return result;
+    }
+    radix_sort(keys, scratch, n);
+    sum_sorted_bins(dtype, batch, keys, task.sums, result);
     return result;
   }
   radix_sort(keys, scratch, n);

@@ -6,7 +6,6 @@
 
 #include "core/counting_sort.hpp"
 #include "core/errors.hpp"
-#include "core/radix_sort.hpp"
 
 namespace weightgauge {
 
@@ -21,10 +20,10 @@ constexpr int most_digit_bits = 12;
 }  // namespace
 
 template <class Key>
-Key* order_by_bins(Key* keys, Key* scratch, std::size_t n, const BinCounts& known, int bin_bits) {
+bool order_by_bins(const Key* keys, Key* ordered, std::size_t n, const BinCounts& known,
+                   int bin_bits) {
   if (known.size == 0 || known.bins[known.size - 1] - known.bins[0] >= most_bins) {
-    radix_sort(keys, scratch, n);
-    return keys;
+    return false;
   }
   const std::uint64_t first = known.bins[0];
   const std::uint64_t bins = known.bins[known.size - 1] - first + 1;
@@ -41,7 +40,7 @@ Key* order_by_bins(Key* keys, Key* scratch, std::size_t n, const BinCounts& know
     if (bin >= bins || places[bin] >= n) {
       throw DataChanged();
     }
-    scratch[places[bin]++] = keys[i];
+    ordered[places[bin]++] = keys[i];
   }
   sum = 0;
   for (std::size_t i = 0; i < known.size; ++i) {
@@ -50,7 +49,7 @@ Key* order_by_bins(Key* keys, Key* scratch, std::size_t n, const BinCounts& know
       throw DataChanged();
     }
   }
-  return scratch;
+  return true;
 }
 
 template <class Key>
@@ -88,10 +87,10 @@ void sort_bin(Key* keys, Key* scratch, std::size_t n, int bin_bits) {
   }
 }
 
-template std::uint32_t* order_by_bins(std::uint32_t*, std::uint32_t*, std::size_t, const BinCounts&,
-                                      int);
-template std::uint64_t* order_by_bins(std::uint64_t*, std::uint64_t*, std::size_t, const BinCounts&,
-                                      int);
+template bool order_by_bins(const std::uint32_t*, std::uint32_t*, std::size_t, const BinCounts&,
+                            int);
+template bool order_by_bins(const std::uint64_t*, std::uint64_t*, std::size_t, const BinCounts&,
+                            int);
 template void sort_bin(std::uint32_t*, std::uint32_t*, std::size_t, int);
 template void sort_bin(std::uint64_t*, std::uint64_t*, std::size_t, int);
 

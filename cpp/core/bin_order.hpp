@@ -14,10 +14,11 @@ struct BinCounts {
 };
 
 // Puts n keys into the order of their bins; within a bin the order is whatever it was. Returns
-// where they are then: in `keys` or in `scratch`, which is as large; the other is of no meaning
-// then. Throws DataChanged where bins hold other numbers of keys than they should.
+// false, and does nothing, where the bins are so far apart that sorting the keys costs less. Throws
+// DataChanged where bins hold other numbers of keys than they should.
 template <class Key>
-Key* order_by_bins(Key* keys, Key* scratch, std::size_t n, const BinCounts& known, int bin_bits);
+bool order_by_bins(const Key* keys, Key* ordered, std::size_t n, const BinCounts& known,
+                   int bin_bits);
 
 // Sorts keys of one bin, which differ in their low `bin_bits` only; `scratch` has room for as many.
 template <class Key>

@@ -50,13 +50,11 @@ template <class Key>
 void check_order(int bin_bits, std::size_t n, Key first, Key last) {
   const std::vector<Key> keys = random_keys<Key>(n, first, static_cast<Key>(last - first + 1), n);
   const auto by_bin = [bin_bits](Key a, Key b) { return a >> bin_bits < b >> bin_bits; };
-  std::vector<Key> given = keys;
-  std::vector<Key> scratch(n);
-  const Key* const ordered =
-      order_by_bins(given.data(), scratch.data(), n, bins_of(keys, bin_bits).view(), bin_bits);
-  CHECK((ordered == given.data() || ordered == scratch.data()));
-  CHECK(std::is_sorted(ordered, ordered + n, by_bin));
-  CHECK(in_order(std::vector<Key>(ordered, ordered + n)) == in_order(keys));
+  std::vector<Key> ordered(n);
+  CHECK(order_by_bins(keys.data(), ordered.data(), n, bins_of(keys, bin_bits).view(), bin_bits) ==
+        (n > 0));
+  CHECK(std::is_sorted(ordered.begin(), ordered.end(), by_bin));
+  CHECK(in_order(ordered) == in_order(keys));
 }
 
 // Keys that are not those their bins have been counted from.
@@ -100,7 +98,12 @@ TEST_SUITE("bin_order") {
     check_order<std::uint32_t>(10, 3, 1, 1023);
     check_order<std::uint32_t>(10, 0, 0x3C000000, 0x3C0003FF);
     check_order<std::uint64_t>(39, 50'000, 0x3F90000000000000, 0x3FA7FFFFFFFFFFFF);
-    check_order<std::uint64_t>(39, 2000, 1, ~std::uint64_t{0} >> 1);  // bins far apart
+  }
+
+  TEST_CASE("bins may be too far apart for that") {
+    const std::vector<std::uint64_t> keys = {std::uint64_t{5} << 60, 7};
+    std::vector<std::uint64_t> ordered(2);
+    CHECK_FALSE(order_by_bins(keys.data(), ordered.data(), 2, bins_of(keys, 39).view(), 39));
   }
 
   TEST_CASE("keys that have changed since they were counted are noticed") {

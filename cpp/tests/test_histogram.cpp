@@ -111,6 +111,30 @@ TEST_SUITE("histogram") {
     check_equal(merged(a, binned(b)), binned(whole));
   }
 
+  TEST_CASE("wider bins are those that they cover, and mix with narrower ones") {
+    std::vector<float> values = testing::normal_floats(20'000, 3);
+    values.push_back(0.0F);
+    const Histogram bins = binned(exact_histogram(DType::f32, values));
+    for (const int more : {1, 3, 12}) {
+      CAPTURE(more);
+      const Histogram wider = coarsened(bins, bins.dropped_bits + more);
+      Histogram expected(DType::f32);
+      expected.zeros = 1;
+      expected.max_key = bins.max_key;
+      expected.dropped_bits = bins.dropped_bits + more;
+      const std::uint64_t mask = (std::uint64_t{1} << expected.dropped_bits) - 1;
+      const Histogram exact = exact_histogram(DType::f32, values);
+      for (std::size_t i = 0; i < exact.size(); ++i) {
+        expected.append(exact.keys[i] >> expected.dropped_bits, exact.counts[i],
+                        (exact.keys[i] & mask) * exact.counts[i]);
+      }
+      check_equal(wider, expected);
+      check_equal(merged(wider, bins), merged(wider, wider));
+      check_equal(merged(exact, wider), merged(wider, wider));
+      check_equal(coarsened(wider, bins.dropped_bits), wider);
+    }
+  }
+
   TEST_CASE("special values add up") {
     Histogram a(DType::bf16);
     a.zeros = 1;

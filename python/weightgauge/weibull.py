@@ -221,25 +221,14 @@ def worded_fit(
     protocol: str,
     exact: bool,
 ) -> WeibullFit:
-    """Turn the core's status into a status and a reason."""
-    status, reason = _status_and_reason(fit.status, n, zeros, nonfinite, protocol)
-    return WeibullFit(
-        k=fit.k,
-        k_se=fit.k_se,
-        lam=fit.lam,
-        ln_lambda_se=fit.ln_lambda_se,
-        r2=fit.r2,
-        ks=fit.ks,
-        n=n,
-        zeros=zeros,
-        nonfinite=nonfinite,
-        rms=rms,
-        max=largest,
-        status=status,
-        reason=reason,
-        protocol=protocol,
+    """Word a fit of the core's, of a histogram with these totals."""
+    return fit_of_numbers(
+        (
+            *(fit.status, fit.k, fit.k_se, fit.lam, fit.ln_lambda_se, fit.r2, fit.ks),
+            *(n, zeros, nonfinite, rms, largest, exact),
+        ),
         trim=trim,
-        exact=exact,
+        protocol=protocol,
     )
 
 
