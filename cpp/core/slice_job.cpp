@@ -8,6 +8,7 @@
 #include "core/errors.hpp"
 #include "core/ks.hpp"
 #include "core/log_magnitude.hpp"
+#include "core/rank_selection.hpp"
 
 namespace weightgauge {
 
@@ -124,15 +125,16 @@ void SliceJob::note_progress(std::uint64_t items, Control& control) const {
 void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& control) {
   if (phase_ == Phase::batches) {
     workspace.release_tables();  // there is memory for counting or for sorting
+    const std::size_t first = part == 0 ? 0 : group_ends_[part - 1];
     if (ranks_.empty()) {
-      const std::size_t first = part == 0 ? 0 : group_ends_[part - 1];
       std::vector<BatchSums> sums = sum_batches(
           source_, view_, &batches_[first], group_ends_[part] - first,
           {*counted_, *sums_, quick_, wanted_bins_}, workspace.buffer, workspace.space, control);
       std::move(sums.begin(), sums.end(), batch_sums_.begin() + static_cast<std::ptrdiff_t>(first));
     } else {
-      batch_values_[part] = batch_magnitudes(source_, view_, batches_[part], ranks_,
-                                             workspace.buffer, workspace.space, control);
+      batch_values_[part] = magnitudes_of_ranks(source_, view_, &batches_[first],
+                                                group_ends_[part] - first, counted_->dropped_bits,
+                                                ranks_, workspace.buffer, workspace.space, control);
     }
     return;
   }
@@ -249,15 +251,18 @@ void SliceJob::start_batches() {
     }
     sums_.emplace(leading.n(), options_.trim);
     batches_ = plan_exact(leading, sums_->window());
-    group_ends_ = group_batches(batches_, view_.dtype, options_.threads);
+    const auto threads = static_cast<std::size_t>(std::max(options_.threads, 1));
+    // Each group is a pass over all elements: a few more than threads, for these to end together.
+    group_ends_ = group_batches(batches_, view_.dtype, threads > 1 ? 2 * threads : 1);
     batch_sums_.resize(batches_.size());
-    parts_ = group_ends_.size();
   } else {
     ranks_ = ranks_in_order();
     batches_ = plan_ranks(leading, ranks_);
-    batch_values_.resize(batches_.size());
-    parts_ = batches_.size();
+    group_ends_ =
+        group_batches(batches_, view_.dtype, 1);  // the pass takes longest, not the sorting
+    batch_values_.resize(group_ends_.size());
   }
+  parts_ = group_ends_.size();
   result_.exact = true;
   phase_ = Phase::batches;
   pending_.store(parts_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/bin_range.hpp"
 #include "core/ks.hpp"
 
 namespace weightgauge {
@@ -14,16 +15,6 @@ constexpr std::uint64_t wanted_batches = 8;
 constexpr std::uint64_t least_batch = std::uint64_t{1} << 18;
 // The keys of a batch are put in order within the second-level cache, or close to it.
 constexpr std::uint64_t most_bytes_of_batch = std::uint64_t{4} << 20;
-constexpr std::uint64_t groups_per_thread = 2;
-
-KeyRange bin_range(const Histogram& bins, std::size_t i) {
-  const int dropped = bins.dropped_bits;
-  const std::uint64_t first = bins.keys[i] << dropped;
-  // Bin 0 also holds the key of zero, and the last bin may reach into the non-finite keys.
-  return {std::max<std::uint64_t>(first, 1),
-          std::min<std::uint64_t>(first | ((1ULL << dropped) - 1),
-                                  first_nonfinite_key(bins.dtype) - 1)};
-}
 
 }  // namespace
 
@@ -50,13 +41,11 @@ std::vector<Batch> plan_exact(const Histogram& leading, const Window& window) {
 }
 
 std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype,
-                                       int threads) {
+                                       std::size_t groups) {
   std::uint64_t total = 0;
   for (const Batch& batch : batches) {
     total += batch.count;
   }
-  const auto groups =
-      threads > 1 ? groups_per_thread * static_cast<std::uint64_t>(threads) : std::uint64_t{1};
   const std::uint64_t limit = std::min(batch_limit(dtype), total / groups);
   std::vector<std::size_t> ends;
   std::uint64_t in_group = 0;
@@ -69,56 +58,6 @@ std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType 
     ends.back() = i + 1;
   }
   return ends;
-}
-
-std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::uint64_t>& ranks) {
-  std::vector<Batch> batches;
-  std::uint64_t rank = 0;
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < leading.size() && next < ranks.size(); ++i) {
-    const std::uint64_t count = leading.counts[i];
-    if (ranks[next] < rank + count) {
-      batches.push_back({bin_range(leading, i), count, rank});
-      while (next < ranks.size() && ranks[next] < rank + count) {
-        ++next;
-      }
-    }
-    rank += count;
-  }
-  // What lies between two bins is gathered and sorted along with them where that costs less than
-  // one more pass over everything, and fits.
-  const std::uint64_t most_between = leading.n() / 16;
-  std::vector<Batch> joined;
-  for (const Batch& batch : batches) {
-    if (!joined.empty()) {
-      Batch& last = joined.back();
-      const std::uint64_t between = batch.rank_before - (last.rank_before + last.count);
-      const std::uint64_t together = batch.rank_before + batch.count - last.rank_before;
-      if (between <= most_between && together <= batch_limit(leading.dtype)) {
-        last.range.last = batch.range.last;
-        last.count = together;
-        continue;
-      }
-    }
-    joined.push_back(batch);
-  }
-  return joined;
-}
-
-std::vector<double> batch_magnitudes(const Source& source, const View& view, const Batch& batch,
-                                     const std::vector<std::uint64_t>& ranks, ReadBuffer& buffer,
-                                     SortSpace& space, const Control& control) {
-  std::vector<double> magnitudes;
-  auto next = std::lower_bound(ranks.begin(), ranks.end(), batch.rank_before);
-  std::uint64_t rank = batch.rank_before;
-  for_each_sorted(source, view, batch, buffer, space, control,
-                  [&](std::uint64_t key, std::uint64_t count) {
-                    rank += count;
-                    for (; next != ranks.end() && *next < rank; ++next) {
-                      magnitudes.push_back(magnitude_value(view.dtype, key));
-                    }
-                  });
-  return magnitudes;
 }
 
 double exact_ks(const Source& source, const View& view, const Histogram& bins, double k,

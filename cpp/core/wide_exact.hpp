@@ -1,4 +1,4 @@
-// The exact fit, and exact quantiles, of F32 and F64 slices too large to sort at once.
+// The exact fit of F32 and F64 slices too large to sort at once.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,9 @@ namespace weightgauge {
 // They depend on the data alone, never on the threads.
 std::vector<Batch> plan_exact(const Histogram& leading, const Window& window);
 // How many batches, one after the other, are found in one pass over the elements: the ends of the
-// groups. As many as may be in memory, while all threads have some to do.
-std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype, int threads);
-// Only the bins that hold one of the ranks (0-based, ascending).
-std::vector<Batch> plan_ranks(const Histogram& leading, const std::vector<std::uint64_t>& ranks);
-// Magnitudes at those of the ranks that fall into the batch.
-std::vector<double> batch_magnitudes(const Source& source, const View& view, const Batch& batch,
-                                     const std::vector<std::uint64_t>& ranks, ReadBuffer& buffer,
-                                     SortSpace& space, const Control& control);
+// groups. As many as may be in memory, and at least so many groups where there are batches enough.
+std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype,
+                                       std::size_t groups);
 
 // sup |F_n - F| over the magnitudes themselves. The bins bound the distance inside each of them;
 // only where that bound exceeds what is already reached are the elements looked at again.

@@ -97,7 +97,7 @@ TEST_SUITE("wide_exact") {
     using Ends = std::vector<std::size_t>;
     const auto eight = plan(std::vector<std::uint64_t>(8, limit / 8));
     CHECK(group_batches(eight, DType::f64, 1) == Ends{8});
-    CHECK(group_batches(eight, DType::f64, 2) == Ends{2, 4, 6, 8});
+    CHECK(group_batches(eight, DType::f64, 4) == Ends{2, 4, 6, 8});
     CHECK(group_batches(eight, DType::f64, 100) == Ends{1, 2, 3, 4, 5, 6, 7, 8});
     CHECK(group_batches(plan({limit / 2, limit / 2, 1, limit, limit + 1, 1}), DType::f64, 1) ==
           Ends{2, 3, 4, 5, 6});

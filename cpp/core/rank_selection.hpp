@@ -1,0 +1,22 @@
+// Exact quantiles of F32 and F64 slices too large to sort at once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/select.hpp"
+
+namespace weightgauge {
+
+// The bins that hold one of the ranks (0-based, ascending), each a batch.
+std::vector<Batch> plan_ranks(const Histogram& bins, const std::vector<std::uint64_t>& ranks);
+
+// Magnitudes at those of the ranks that fall into one of several batches, which are bins that leave
+// out `bin_bits` of their keys. Their keys are found in one pass, and no others are sorted.
+std::vector<double> magnitudes_of_ranks(const Source& source, const View& view,
+                                        const Batch* batches, std::size_t n_batches, int bin_bits,
+                                        const std::vector<std::uint64_t>& ranks, ReadBuffer& buffer,
+                                        SortSpace& space, const Control& control);
+
+}  // namespace weightgauge
