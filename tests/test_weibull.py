@@ -137,6 +137,39 @@ def test_2_million_wide_elements(spelling, distribution):
         assert_matches(wg.fit_weibull(values, trim=trim, exact=True), x, trim, rel=EXACT)
 
 
+def subnormals_and_the_smallest(spelling: str, n: int) -> np.ndarray:
+    rng = np.random.default_rng(10)
+    raw, wide = ("u4", "f4") if spelling == "F32" else ("u8", "f8")
+    values = rng.integers(1, 2**9, n).astype(raw).view(wide)
+    values[::3] = 8 * np.finfo(wide).tiny * rng.random(values[::3].size)
+    return values
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("spelling", ["F32", "F64"])
+def test_many_subnormals_are_fitted_exactly(spelling, exact):
+    values = subnormals_and_the_smallest(spelling, 300_000)
+    x = magnitudes(as_float64(values))
+    for trim in TRIMS:
+        fit = wg.fit_weibull(values, trim=trim, exact=exact)
+        # The scale may be subnormal itself, and so have few digits.
+        step = 0.37 * fit.k * (np.spacing(fit.lam) / fit.lam)
+        assert_matches(fit, x, trim, rel=EXACT, ks_abs=step)
+
+
+@pytest.mark.parametrize("n", [LARGEST_COUNTED_APART + 1, 400_000])
+@pytest.mark.parametrize("spelling", ["F32", "F64"])
+def test_standard_errors_of_clusters_far_apart(spelling, n):
+    rng = np.random.default_rng(11)
+    values = rng.choice([1, 3.7, 5], n) * (1 + 1e-5 * rng.random(n))
+    values = values.astype("f4" if spelling == "F32" else "f8")
+    x = magnitudes(as_float64(values))
+    for trim in TRIMS:
+        fit = wg.fit_weibull(values, trim=trim, exact=True)
+        k_se, ln_lambda_se = standard_errors(x, trim)
+        assert (fit.k_se, fit.ln_lambda_se) == relative((k_se, ln_lambda_se), rel=1e-3), trim
+
+
 def any_bits(n: int, mask: int = 0xFFFFFFFF) -> np.ndarray:
     """F32 of all magnitudes there are, NaN and infinity among them."""
     raw = np.random.default_rng(8).integers(0, 1 << 32, n, np.uint32)

@@ -26,10 +26,10 @@ double mean_ordinate(const HazenSums& sums, std::uint64_t from, std::uint64_t to
   return sum / static_cast<double>(to - from);
 }
 
-// What the counting has not told: see BatchSums.
-class Untold {
+// Squares and bins where the counting was coarse: see BatchSums.
+class FinerCounts {
  public:
-  Untold(DType dtype, const Batch& batch, int wanted_bins, BatchSums& result)
+  FinerCounts(DType dtype, const Batch& batch, int wanted_bins, BatchSums& result)
       : dtype_(dtype), result_(result) {
     result_.most = magnitude_value(dtype, batch.range.last);
     result_.bins.dropped_bits = wanted_bins;
@@ -51,7 +51,7 @@ class Untold {
   BatchSums& result_;
 };
 
-bool all_told(const Histogram& counted) {
+bool in_usual_bins(const Histogram& counted) {
   return counted.dropped_bits == binned_dropped_bits(counted.dtype);
 }
 
@@ -61,15 +61,15 @@ BatchSums sum_one_by_one(const Source& source, const View& view, const Batch& ba
   BatchSums result(view.dtype);
   const HazenSums& sums = task.sums;
   const Window window = sums.window();
-  const bool told = all_told(task.counted);
-  Untold untold(view.dtype, batch, task.wanted_bins, result);
-  PointSums points(sums.n(), result);
+  const bool usual = in_usual_bins(task.counted);
+  FinerCounts finer(view.dtype, batch, task.wanted_bins, result);
+  PointSums points(task, result);
   std::uint64_t rank = batch.rank_before;
   for_each_sorted(source, view, batch, buffer, space, control,
                   [&](std::uint64_t key, std::uint64_t count) {
                     ++result.distinct;
-                    if (!told) {
-                      untold.add(key, count);
+                    if (!usual) {
+                      finer.add(key, count);
                     }
                     const std::uint64_t from = std::max(rank, window.begin);
                     const std::uint64_t to = std::min(rank + count, window.end);
@@ -105,22 +105,22 @@ BatchSums sum_by_bins(DType dtype, const Batch& batch, Key* keys, const BatchTas
   BatchSums result(dtype);
   const int bin_bits = binned_dropped_bits(dtype);
   const auto n = static_cast<std::size_t>(batch.count);
-  if (all_told(task.counted)) {
+  if (in_usual_bins(task.counted)) {
     const BinCounts bins = bins_inside(task.counted, batch.range);
     if (order_by_bins(keys, scratch, n, bins, bin_bits)) {
-      sum_bins(dtype, batch, scratch, bins, keys, task.sums, result);
+      sum_bins(dtype, batch, scratch, bins, keys, task, result);
       return result;
     }
     radix_sort(keys, scratch, n);
-    sum_sorted_bins(dtype, batch, keys, task.sums, result);
+    sum_sorted_bins(dtype, batch, keys, task, result);
     return result;
   }
   radix_sort(keys, scratch, n);
-  Untold untold(dtype, batch, task.wanted_bins, result);
+  FinerCounts finer(dtype, batch, task.wanted_bins, result);
   for (std::size_t i = 0; i < n; ++i) {
-    untold.add(keys[i], 1);
+    finer.add(keys[i], 1);
   }
-  sum_sorted_bins(dtype, batch, keys, task.sums, result);
+  sum_sorted_bins(dtype, batch, keys, task, result);
   return result;
 }
 

@@ -21,7 +21,7 @@ struct BatchSums {
   explicit BatchSums(DType dtype) : bins(dtype) {}
   Scaled unit{};                  // a magnitude of the batch's own:
   Moments moments;                // of X = ln(|w|/unit) and y over the ranks inside the window
-  std::vector<PlotPoint> points;  // the same in few stretches, for the standard errors
+  std::vector<PlotPoint> points;  // these or stretches of them, for the standard errors
   std::uint64_t distinct = 0;
   // Where the sums are made bin by bin, by expansion around each bin's mean: the widest bin, what
   // bins add to xx and xy, and what that may be off in xy because y is not a parabola.
@@ -29,9 +29,9 @@ struct BatchSums {
   double inner_xx = 0;
   double inner_xy = 0;
   double bend = 0;
-  // What the counting has not told of all elements of the batch, where there was more to tell than
-  // it could: the sum of (|w|/most)^2, `most` being the largest magnitude that the batch may hold;
-  // and the elements in bins.
+  // Where what has been counted is coarser than the usual bins, what these would have told of all
+  // elements of the batch: the sum of (|w|/most)^2, `most` being the largest magnitude that the
+  // batch may hold; and the elements in bins.
   double most = 0;
   double squares = 0;
   Histogram bins;
@@ -46,6 +46,7 @@ struct BatchTask {
   bool quick;
   // Low bits of a key that the bins to be made leave out; 0 where none are wanted.
   int wanted_bins;
+  double extent;  // of X over all batches, or more
 };
 
 // For each of several batches, whose keys are found in one pass.

@@ -56,19 +56,19 @@ RunMoments run_moments(const Key* keys, std::size_t n) {
 template <class Key>
 class BinSums {
  public:
-  BinSums(DType dtype, const Batch& batch, const HazenSums& sums, BatchSums& result)
+  BinSums(DType dtype, const Batch& batch, const BatchTask& task, BatchSums& result)
       : dtype_(dtype),
-        sums_(sums),
-        window_(sums.window()),
+        sums_(task.sums),
+        window_(task.sums.window()),
         result_(result),
-        points_(sums.n(), result) {
+        points_(task, result) {
     rank_ = batch.rank_before;
-    before_ = sums.boundary(std::clamp(rank_, window_.begin, window_.end));
+    before_ = sums_.boundary(std::clamp(rank_, window_.begin, window_.end));
   }
 
   // `scratch` has room for the keys of any bin.
   void add_all(Key* keys, const BinCounts& bins, Key* scratch) {
-    for (std::size_t i = 0; i < bins.size; ++i) {
+    for (std::size_t i = 0; i < bins.size && result_.widest <= widest_expanded; ++i) {
       const auto n = static_cast<std::size_t>(bins.counts[i]);
       sort_bin(keys, scratch, n, bin_bits_);
       add_sorted_bin(keys, n);
@@ -78,7 +78,8 @@ class BinSums {
   }
 
   void add_all_sorted(const Key* keys, std::size_t n) {
-    for (std::size_t begin = 0, end = 0; begin < n; begin = end) {
+    for (std::size_t begin = 0, end = 0; begin < n && result_.widest <= widest_expanded;
+         begin = end) {
       const Key bin = keys[begin] >> bin_bits_;
       while (end < n && keys[end] >> bin_bits_ == bin) {
         ++end;
@@ -113,6 +114,11 @@ class BinSums {
         magnitude_value(dtype_, keys[0] | 1U) - magnitude_value(dtype_, keys[0] & ~Key{1});
     const double mean = first + run.mean * step;
     const double unit = step / mean;  // from here on, of d = (|w| - mean)/mean
+    const double width = static_cast<double>(std::uint64_t{1} << bin_bits_) * unit;
+    result_.widest = std::max(result_.widest, n > 1 ? width : 0.0);
+    if (!(result_.widest <= widest_expanded)) {
+      return;
+    }
     const double square = run.uu / weight * unit * unit;
     const double cube = run.uuu / weight * unit * unit * unit;
     // y = y_mid + y' t/n + y'' (t/n)^2/2 across the bin
@@ -123,8 +129,6 @@ class BinSums {
     // ln(1 + d) = d - d^2/2 + d^3/3
     note({weight, cube / 3 - square / 2, (after.cumulative - before_.cumulative) / weight}, mean);
     if (n > 1) {
-      const double width = static_cast<double>(std::uint64_t{1} << bin_bits_) * unit;
-      result_.widest = std::max(result_.widest, width);
       result_.inner_xx += weight * square;
       result_.inner_xy += weight * product;
       const double turn = std::fabs(after.bend - before_.bend) * (weight / all) * (weight / all);
@@ -182,24 +186,24 @@ class BinSums {
 
 template <class Key>
 void sum_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
-              const HazenSums& sums, BatchSums& result) {
-  BinSums<Key>(dtype, batch, sums, result).add_all(keys, bins, scratch);
+              const BatchTask& task, BatchSums& result) {
+  BinSums<Key>(dtype, batch, task, result).add_all(keys, bins, scratch);
 }
 
 template <class Key>
-void sum_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const HazenSums& sums,
+void sum_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const BatchTask& task,
                      BatchSums& result) {
-  BinSums<Key>(dtype, batch, sums, result)
+  BinSums<Key>(dtype, batch, task, result)
       .add_all_sorted(keys, static_cast<std::size_t>(batch.count));
 }
 
 template void sum_bins(DType, const Batch&, std::uint32_t*, const BinCounts&, std::uint32_t*,
-                       const HazenSums&, BatchSums&);
+                       const BatchTask&, BatchSums&);
 template void sum_bins(DType, const Batch&, std::uint64_t*, const BinCounts&, std::uint64_t*,
-                       const HazenSums&, BatchSums&);
-template void sum_sorted_bins(DType, const Batch&, const std::uint32_t*, const HazenSums&,
+                       const BatchTask&, BatchSums&);
+template void sum_sorted_bins(DType, const Batch&, const std::uint32_t*, const BatchTask&,
                               BatchSums&);
-template void sum_sorted_bins(DType, const Batch&, const std::uint64_t*, const HazenSums&,
+template void sum_sorted_bins(DType, const Batch&, const std::uint64_t*, const BatchTask&,
                               BatchSums&);
 
 }  // namespace weightgauge

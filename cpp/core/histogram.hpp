@@ -62,7 +62,7 @@ double residual_slack(DType dtype);
 // The same magnitudes counted in bins; the histogram itself where it is binned already.
 Histogram binned(const Histogram& exact);
 
-// The same in wider bins, of which each is as many as there are powers of two in between.
+// The same in wider bins, each of them 2^(more dropped bits) of the bins there are.
 Histogram coarsened(const Histogram& bins, int dropped_bits);
 
 // Counts add. Where one histogram is exact and the other binned, the result is binned; of two kinds

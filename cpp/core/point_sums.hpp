@@ -1,20 +1,23 @@
 // The points of one batch: far too many to be kept.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <vector>
 
 #include "core/batch_sums.hpp"
 
 namespace weightgauge {
 
-// Adds up points in the order of their magnitudes, centred block by block, and joins them to
-// stretches of about 1/16,384 of all elements.
+// Adds up points in the order of their magnitudes, centred block by block. Where they are many, it
+// joins neighbours to stretches of about 1/16,384 of all elements, never across a gap that is wide
+// beside the others: the standard errors depend on where a gap begins.
 class PointSums {
  public:
-  // `elements` in all batches.
-  PointSums(std::uint64_t elements, BatchSums& result)
-      : least_weight_(static_cast<double>(elements) / wanted_points), result_(result) {}
+  PointSums(const BatchTask& task, BatchSums& result)
+      : least_weight_(static_cast<double>(task.sums.n()) / wanted_points),
+        least_gap_(task.extent / wide_gaps),
+        result_(result) {}
   ~PointSums() { finish(); }
   PointSums(const PointSums&) = delete;
   PointSums& operator=(const PointSums&) = delete;
@@ -24,12 +27,24 @@ class PointSums {
     x_[used_] = x;
     y_[used_] = y;
     if (++used_ == block) {
-      finish();
+      add_block();
     }
   }
 
-  // What has been added so far is in the result.
+  // All that has been added is in the result.
   void finish() {
+    add_block();
+    join();
+  }
+
+ private:
+  static constexpr std::size_t block = 512;
+  static constexpr std::size_t most_points = 65536;  // more than are left after joining them
+  static constexpr double wanted_points = 16384;
+  static constexpr double wide_gaps = 4096;           // of which there can be so many in all
+  static constexpr double wide_gaps_of_batch = 1024;  // and in one batch
+
+  void add_block() {
     Moments moments;
     for (std::size_t i = 0; i < used_; ++i) {
       moments.weight += weight_[i];
@@ -47,27 +62,40 @@ class PointSums {
     }
     result_.moments.merge(moments);
     for (std::size_t i = 0; i < used_; ++i) {
-      lengthen(weight_[i], x_[i], y_[i]);
+      result_.points.push_back({weight_[i], x_[i], y_[i]});
     }
     used_ = 0;
+    if (result_.points.size() >= most_points) {
+      join();
+    }
   }
 
- private:
-  static constexpr std::size_t block = 512;
-  static constexpr double wanted_points = 16384;
-
-  void lengthen(double weight, double x, double y) {
+  void join() {
     std::vector<PlotPoint>& points = result_.points;
-    if (points.empty() || points.back().weight >= least_weight_) {
-      points.push_back({0, 0, 0});
+    if (points.empty()) {
+      return;
     }
-    PlotPoint& point = points.back();
-    point.weight += weight;
-    point.x += (x - point.x) * (weight / point.weight);
-    point.y += (y - point.y) * (weight / point.weight);
+    const double extent = points.back().x - points.front().x;
+    const double gap = std::max(extent / wide_gaps_of_batch, least_gap_);
+    std::size_t last = 0;  // of the points that are left
+    double end = points[0].x;
+    for (std::size_t i = 1; i < points.size(); ++i) {
+      const PlotPoint next = points[i];
+      PlotPoint& point = points[last];
+      if (point.weight + next.weight <= least_weight_ && next.x - end <= gap) {
+        point.weight += next.weight;
+        point.x += (next.x - point.x) * (next.weight / point.weight);
+        point.y += (next.y - point.y) * (next.weight / point.weight);
+      } else {
+        points[++last] = next;
+      }
+      end = next.x;
+    }
+    points.resize(last + 1);
   }
 
   double least_weight_;
+  double least_gap_;
   BatchSums& result_;
   std::size_t used_ = 0;
   double weight_[block];

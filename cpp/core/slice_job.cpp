@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/bin_sums.hpp"
 #include "core/errors.hpp"
 #include "core/ks.hpp"
 #include "core/log_magnitude.hpp"
@@ -18,6 +19,12 @@ namespace {
 constexpr double quick_tolerance = 5e-13;
 
 using AllSums = std::vector<std::optional<BatchSums>>;
+
+// How far apart X can be.
+double extent_of(const std::vector<Batch>& batches, DType dtype) {
+  return log_ratio(scaled(magnitude_value(dtype, batches.back().range.last)),
+                   scaled(magnitude_value(dtype, batches.front().range.first)));
+}
 
 // The points of all batches, one after the other.
 Plot plot_of(const AllSums& batches) {
@@ -54,7 +61,7 @@ int bins_within(const Histogram& leading, std::size_t most) {
 }
 
 // From the squares of all elements, and how many they are, zeros included.
-double root_mean_square(const AllSums& batches, std::uint64_t elements) {
+double rms_of(const AllSums& batches, std::uint64_t elements) {
   const double most = batches.back()->most;
   double squares = 0;
   for (const std::optional<BatchSums>& sums : batches) {
@@ -127,9 +134,10 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
     workspace.release_tables();  // there is memory for counting or for sorting
     const std::size_t first = part == 0 ? 0 : group_ends_[part - 1];
     if (ranks_.empty()) {
-      std::vector<BatchSums> sums = sum_batches(
-          source_, view_, &batches_[first], group_ends_[part] - first,
-          {*counted_, *sums_, quick_, wanted_bins_}, workspace.buffer, workspace.space, control);
+      std::vector<BatchSums> sums =
+          sum_batches(source_, view_, &batches_[first], group_ends_[part] - first,
+                      {*counted_, *sums_, quick_, wanted_bins_, extent_}, workspace.buffer,
+                      workspace.space, control);
       std::move(sums.begin(), sums.end(), batch_sums_.begin() + static_cast<std::ptrdiff_t>(first));
     } else {
       batch_values_[part] = magnitudes_of_ranks(source_, view_, &batches_[first],
@@ -255,6 +263,7 @@ void SliceJob::start_batches() {
     // Each group is a pass over all elements: a few more than threads, for these to end together.
     group_ends_ = group_batches(batches_, view_.dtype, threads > 1 ? 2 * threads : 1);
     batch_sums_.resize(batches_.size());
+    extent_ = batches_.empty() ? 0 : extent_of(batches_, view_.dtype);
   } else {
     ranks_ = ranks_in_order();
     batches_ = plan_ranks(leading, ranks_);
@@ -309,9 +318,12 @@ bool SliceJob::quick_sums_suffice(const Plot& plot) const {
     bend += sums->bend;
   }
   const Moments& moments = plot.moments;
+  if (widest > widest_expanded || !(moments.xx > 0) || !(moments.xy > 0)) {
+    return false;
+  }
   const double bound = widest * (inner_xx / moments.xx + inner_xy / moments.xy) + bend / moments.xy;
   const double spread = std::sqrt(moments.xx / moments.weight);
-  return bound <= quick_tolerance && spread >= least_quick_spread;
+  return std::fabs(bound) <= quick_tolerance && spread >= least_quick_spread;
 }
 
 SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Control& control) {
@@ -322,7 +334,10 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
     distinct += sums->distinct;
   }
   distinct = std::max<std::uint64_t>(distinct, counted_->size());
-  if (quick_ && options_.fit && distinct > 2 && !quick_sums_suffice(plot)) {
+  // Sums that ended early have not seen all magnitudes.
+  const bool early = std::any_of(batch_sums_.begin(), batch_sums_.end(),
+                                 [](const auto& sums) { return sums->widest > widest_expanded; });
+  if (quick_ && options_.fit && (early || (distinct > 2 && !quick_sums_suffice(plot)))) {
     quick_ = false;
     batch_sums_.assign(batches_.size(), std::nullopt);
     pending_.store(parts_);
@@ -330,7 +345,7 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
   }
   std::optional<double> rms;  // bins as wide as that do not tell it
   if (counted_->dropped_bits != binned_dropped_bits(view_.dtype)) {
-    rms = root_mean_square(batch_sums_, sums_->n() + counted_->zeros);
+    rms = rms_of(batch_sums_, sums_->n() + counted_->zeros);
   }
   if (wanted_bins_ != 0) {
     counted_ = binned_again(*counted_, wanted_bins_, batch_sums_);

@@ -41,10 +41,10 @@ class Workspace {
 };
 
 // A job goes through up to four phases: count the slice in chunks (or sort it in one go); once more
-// by leading bits where magnitudes lie beyond the bins of F64; then, where that is not enough, sort
-// it batch by batch; and once more with greater care where magnitudes lie so close together that
-// the first batches were not exact. Each phase has a number
-// of parts that any threads may do; whoever completes the last part of a phase ends it.
+// by leading bits where magnitudes lie beyond the bins of F64; then, where that is not enough or
+// fills too many bins, sort it batch by batch; and once more with greater care where magnitudes lie
+// so close together, or are so small, that the first batches were not exact. Each phase has a
+// number of parts that any threads may do; whoever completes the last part of a phase ends it.
 class SliceJob {
  public:
   // What is found goes into `result`.
@@ -104,6 +104,7 @@ class SliceJob {
 
   bool quick_ = true;
   int wanted_bins_ = 0;  // see BatchTask
+  double extent_ = 0;
   std::vector<Batch> batches_;
   std::vector<std::size_t> group_ends_;  // of batches summed together
   std::optional<HazenSums> sums_;

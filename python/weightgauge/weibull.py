@@ -125,8 +125,9 @@ def fit_weibull(
         comparison with published numbers.
     exact : bool
         F32 and F64 of more than 131,072 elements are fitted from fine bins, with k, lambda and R2
-        proven to be within 1e-8 of the exact fit and KS within 2e-4. With `exact` they are sorted:
-        1e-12, exact KS, several times slower. All other formats are always exact.
+        proven to be within 1e-8 of the exact fit and KS within 2e-4. With `exact`, or where they
+        fill more than 262,144 bins, they are sorted: 1e-12, exact KS, several times slower. All
+        other formats are always exact.
     threads : int, optional
         At most this many threads; by default the processors the process may use.
 
