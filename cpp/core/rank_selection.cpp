@@ -9,10 +9,6 @@ namespace weightgauge {
 
 namespace {
 
-// Up to so many bins are picked one after the other from what is in the first-level cache; of more,
-// each element is looked up.
-constexpr std::size_t most_picked = 4;
-
 // A bit for each bin from the first one wanted to the last.
 class WantedBins {
  public:
@@ -26,17 +22,30 @@ class WantedBins {
     }
   }
 
-  // Not of the key of zero, which is in the first bin of all but has no rank.
-  bool hold(std::uint64_t key) const {
-    const std::uint64_t bin = std::min((key >> bin_bits_) - first_, size_);  // `size_`: no bin's
-    return (bits_[bin / 64] >> (bin % 64) & static_cast<std::uint64_t>(key != 0 ? 1 : 0)) != 0;
+  // Appends the keys of wanted bins; returns how many they are. There is room for n.
+  template <class Key>
+  std::size_t find(const std::byte* items, std::size_t n, Key* keys) const {
+    const std::uint64_t* const bits = bits_.data();
+    const std::uint64_t first = first_;
+    const std::uint64_t size = size_;
+    const int bin_bits = bin_bits_;
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      // Written always, kept only where it is wanted: no branch to mispredict. Not wanted is the
+      // key of zero, which is in the first bin of all but has no rank.
+      const Key key = detail::key_of<Key>(items + i * sizeof(Key));
+      const std::uint64_t bin = std::min((std::uint64_t{key} >> bin_bits) - first, size);
+      keys[found] = key;
+      found += bits[bin / 64] >> (bin % 64) & (key != 0 ? 1U : 0U);
+    }
+    return found;
   }
 
  private:
   int bin_bits_;
   std::uint64_t first_;
   std::uint64_t size_;
-  std::vector<std::uint64_t> bits_;
+  std::vector<std::uint64_t> bits_;  // and one that is no bin's
 };
 
 std::uint64_t elements_of(const Batch* batches, std::size_t n_batches) {
@@ -65,14 +74,12 @@ void look_up_keys(const Source& source, const View& view, const Batch* batches,
     control.check();
     for_each_stretch(source, view, from, std::min(items, from + step), buffer,
                      [&](const std::byte* packed, std::size_t n) {
-                       for (std::size_t i = 0; i < n; ++i) {
-                         if (i % block == 0 && found > elements) {
+                       for (std::size_t i = 0; i < n; i += block) {
+                         if (found > elements) {
                            throw DataChanged();
                          }
-                         // Written always, kept only where it is wanted: no branch to mispredict.
-                         const Key key = detail::key_of<Key>(packed + i * sizeof(Key));
-                         keys[found] = key;
-                         found += wanted.hold(key) ? 1 : 0;
+                         found += wanted.find(packed + i * sizeof(Key), std::min(block, n - i),
+                                              keys + found);
                        }
                      });
   }

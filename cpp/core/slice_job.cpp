@@ -252,6 +252,7 @@ SliceJob::Progress SliceJob::end_counting(Workspace& workspace) {
 void SliceJob::start_batches() {
   // Bins serve as well as leading bits: both are ranges of keys with counts.
   const Histogram& leading = *counted_;
+  const auto threads = static_cast<std::size_t>(std::max(options_.threads, 1));
   if (options_.probabilities.empty()) {
     if (method_ == Method::leading) {
       wanted_bins_ = options_.keep_histogram ? binned_dropped_bits(view_.dtype)
@@ -259,7 +260,6 @@ void SliceJob::start_batches() {
     }
     sums_.emplace(leading.n(), options_.trim);
     batches_ = plan_exact(leading, sums_->window());
-    const auto threads = static_cast<std::size_t>(std::max(options_.threads, 1));
     // Each group is a pass over all elements: a few more than threads, for these to end together.
     group_ends_ = group_batches(batches_, view_.dtype, threads > 1 ? 2 * threads : 1);
     batch_sums_.resize(batches_.size());
@@ -267,8 +267,9 @@ void SliceJob::start_batches() {
   } else {
     ranks_ = ranks_in_order();
     batches_ = plan_ranks(leading, ranks_);
-    group_ends_ =
-        group_batches(batches_, view_.dtype, 1);  // the pass takes longest, not the sorting
+    // The pass takes longest, not the sorting: it is made once, unless all threads can pick.
+    const bool pick = batches_.size() <= most_picked * threads;
+    group_ends_ = group_batches(batches_, view_.dtype, pick ? threads : 1);
     batch_values_.resize(group_ends_.size());
   }
   parts_ = group_ends_.size();
