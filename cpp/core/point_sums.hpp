@@ -35,6 +35,7 @@ class PointSums {
   void finish() {
     add_block();
     join();
+    result_.points.shrink_to_fit();  // one of many batches
   }
 
  private:
