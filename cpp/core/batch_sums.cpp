@@ -15,6 +15,7 @@ namespace {
 
 // Runs of equal magnitudes up to this length have their ordinates summed one by one.
 constexpr std::uint64_t short_run = 3;
+
 double mean_ordinate(const HazenSums& sums, std::uint64_t from, std::uint64_t to) {
   if (to - from > short_run) {
     return (sums.cumulative(to) - sums.cumulative(from)) / static_cast<double>(to - from);
@@ -38,11 +39,8 @@ class FinerCounts {
   void add(std::uint64_t key, std::uint64_t count) {
     const double share = magnitude_value(dtype_, key) / result_.most;
     result_.squares += static_cast<double>(count) * share * share;
-    Histogram& bins = result_.bins;
-    if (bins.dropped_bits != 0) {
-      const std::uint64_t low_bits = (1ULL << bins.dropped_bits) - 1;
-      bins.append(key >> bins.dropped_bits, count,
-                  ((key & low_bits) >> residual_shift(dtype_)) * count);
+    if (result_.bins.dropped_bits != 0) {
+      append_bin(result_.bins, 0, key, count, 0);
     }
   }
 
@@ -84,6 +82,7 @@ BatchSums sum_one_by_one(const Source& source, const View& view, const Batch& ba
                                  mean_ordinate(sums, from, to));
                     }
                   });
+  points.finish();
   return result;
 }
 

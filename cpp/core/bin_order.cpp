@@ -11,7 +11,8 @@ namespace weightgauge {
 
 namespace {
 
-constexpr std::uint64_t most_bins = std::uint64_t{1} << 19;
+// Bins from the first to the last, of a table of places.
+constexpr std::uint64_t largest_table = std::uint64_t{1} << 19;
 // Up to so many keys, and so many pairs for each key, each key is put into its place one by one.
 constexpr std::size_t inserted_keys = 16;
 constexpr std::uint64_t most_pairs_per_key = 8;
@@ -22,7 +23,7 @@ constexpr int most_digit_bits = 12;
 template <class Key>
 bool order_by_bins(const Key* keys, Key* ordered, std::size_t n, const BinCounts& known,
                    int bin_bits) {
-  if (known.size == 0 || known.bins[known.size - 1] - known.bins[0] >= most_bins) {
+  if (known.size == 0 || known.bins[known.size - 1] - known.bins[0] >= largest_table) {
     return false;
   }
   const std::uint64_t first = known.bins[0];

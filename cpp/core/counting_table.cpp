@@ -183,11 +183,8 @@ void CountingTable::take_bins(const WideExtremes& extremes, std::size_t most_bin
     const std::size_t found = kernels().bins.take_cells(cells_.data() + cell, n, bin,
                                                         Layout::sum_bits, bins, counts, residuals);
     if (wider) {
-      constexpr int shift = Layout::dropped_bits - Layout::lost_bits;
       for (std::size_t i = 0; i < found; ++i) {
-        const std::uint64_t place = bins[i] & ((1U << widened_bits) - 1);
-        result.append(bins[i] >> widened_bits, counts[i],
-                      residuals[i] + (place << shift) * counts[i]);
+        append_bin(result, Layout::dropped_bits, bins[i], counts[i], residuals[i]);
       }
       continue;
     }

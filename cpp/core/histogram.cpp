@@ -84,42 +84,36 @@ double binned_squares(const Histogram& histogram, int exponent) {
 
 }  // namespace
 
-Histogram binned(const Histogram& exact) {
-  if (!exact.exact() || !is_wide(exact.dtype)) {
-    return exact;
-  }
-  Histogram result(exact.dtype);
-  result.zeros = exact.zeros;
-  result.nans = exact.nans;
-  result.infs = exact.infs;
-  result.max_key = exact.max_key;
-  result.dropped_bits = binned_dropped_bits(exact.dtype);
-  const std::uint64_t low_bits = (1ULL << result.dropped_bits) - 1;
-  for (std::size_t i = 0; i < exact.size(); ++i) {
-    const std::uint64_t key = exact.keys[i];
-    const std::uint64_t residual = (key & low_bits) >> residual_shift(exact.dtype);
-    result.append(key >> result.dropped_bits, exact.counts[i], residual * exact.counts[i]);
-  }
+Histogram without_entries(const Histogram& like, int dropped_bits) {
+  Histogram result(like.dtype);
+  result.zeros = like.zeros;
+  result.nans = like.nans;
+  result.infs = like.infs;
+  result.max_key = like.max_key;
+  result.dropped_bits = dropped_bits;
   return result;
 }
 
-Histogram coarsened(const Histogram& bins, int dropped_bits) {
-  if (bins.dropped_bits >= dropped_bits) {
-    return bins;
+void append_bin(Histogram& to, int bin_bits, std::uint64_t bin, std::uint64_t count,
+                std::uint64_t residual) {
+  const std::uint64_t first = bin << bin_bits;  // its first key
+  const std::uint64_t low_bits = first & ((std::uint64_t{1} << to.dropped_bits) - 1);
+  to.append(first >> to.dropped_bits, count,
+            residual + (low_bits >> residual_shift(to.dtype)) * count);
+}
+
+Histogram binned(const Histogram& exact) {
+  return is_wide(exact.dtype) ? coarsened(exact, binned_dropped_bits(exact.dtype)) : exact;
+}
+
+Histogram coarsened(const Histogram& histogram, int dropped_bits) {
+  if (histogram.dropped_bits >= dropped_bits) {
+    return histogram;
   }
-  Histogram result(bins.dtype);
-  result.zeros = bins.zeros;
-  result.nans = bins.nans;
-  result.infs = bins.infs;
-  result.max_key = bins.max_key;
-  result.dropped_bits = dropped_bits;
-  const int joined = dropped_bits - bins.dropped_bits;
-  const std::uint64_t places = (std::uint64_t{1} << joined) - 1;
-  const int shift = bins.dropped_bits - residual_shift(bins.dtype);
-  for (std::size_t i = 0; i < bins.size(); ++i) {
-    const std::uint64_t before = (bins.keys[i] & places) << shift;
-    result.append(bins.keys[i] >> joined, bins.counts[i],
-                  bins.residuals[i] + before * bins.counts[i]);
+  Histogram result = without_entries(histogram, dropped_bits);
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    append_bin(result, histogram.dropped_bits, histogram.keys[i], histogram.counts[i],
+               histogram.exact() ? 0 : histogram.residuals[i]);
   }
   return result;
 }
@@ -127,9 +121,6 @@ Histogram coarsened(const Histogram& bins, int dropped_bits) {
 Histogram merged(const Histogram& a, const Histogram& b) {
   if (a.dtype != b.dtype) {
     throw std::invalid_argument("histograms of different element formats cannot be merged");
-  }
-  if (a.exact() != b.exact()) {
-    return merged(binned(a), binned(b));
   }
   if (a.dropped_bits != b.dropped_bits) {
     const int wider = std::max(a.dropped_bits, b.dropped_bits);

@@ -59,11 +59,18 @@ double residual_left_out(DType dtype);
 // By how much, relatively, a bin's mean can be off for that.
 double residual_slack(DType dtype);
 
+// An empty one with the totals of another.
+Histogram without_entries(const Histogram& like, int dropped_bits);
+// A bin that leaves out `bin_bits` becomes part of one of the histogram's own, which are as wide or
+// wider. With 0 bits and no residual it is a single magnitude's key.
+void append_bin(Histogram& to, int bin_bits, std::uint64_t bin, std::uint64_t count,
+                std::uint64_t residual);
+
 // The same magnitudes counted in bins; the histogram itself where it is binned already.
 Histogram binned(const Histogram& exact);
 
-// The same in wider bins, each of them 2^(more dropped bits) of the bins there are.
-Histogram coarsened(const Histogram& bins, int dropped_bits);
+// The same in bins so wide, or as it is where it has such bins or wider ones.
+Histogram coarsened(const Histogram& histogram, int dropped_bits);
 
 // Counts add. Where one histogram is exact and the other binned, the result is binned; of two kinds
 // of bins it has the wider ones.

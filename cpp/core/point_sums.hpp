@@ -18,9 +18,6 @@ class PointSums {
       : least_weight_(static_cast<double>(task.sums.n()) / wanted_points),
         least_gap_(task.extent / wide_gaps),
         result_(result) {}
-  ~PointSums() { finish(); }
-  PointSums(const PointSums&) = delete;
-  PointSums& operator=(const PointSums&) = delete;
 
   void add(double weight, double x, double y) {
     weight_[used_] = weight;
@@ -31,7 +28,7 @@ class PointSums {
     }
   }
 
-  // All that has been added is in the result.
+  // After the last point: now all of them are in the result.
   void finish() {
     add_block();
     join();

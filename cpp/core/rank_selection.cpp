@@ -62,27 +62,19 @@ void look_up_keys(const Source& source, const View& view, const Batch* batches,
                   std::size_t n_batches, int bin_bits, ReadBuffer& buffer, KeySpace<Key>& space,
                   const Control& control) {
   constexpr std::size_t block = 4096;
-  constexpr std::uint64_t step = (std::uint64_t{1} << 20) / sizeof(Key);
   const auto elements = static_cast<std::size_t>(elements_of(batches, n_batches));
   const WantedBins wanted(batches, n_batches, bin_bits);
   space.keys.make_room(elements + block + 1);
   space.scratch.make_room(elements);
   Key* const keys = space.keys.data();
   std::size_t found = 0;
-  const std::uint64_t items = view.items();
-  for (std::uint64_t from = 0; from < items; from += step) {
-    control.check();
-    for_each_stretch(source, view, from, std::min(items, from + step), buffer,
-                     [&](const std::byte* packed, std::size_t n) {
-                       for (std::size_t i = 0; i < n; i += block) {
-                         if (found > elements) {
-                           throw DataChanged();
-                         }
-                         found += wanted.find(packed + i * sizeof(Key), std::min(block, n - i),
-                                              keys + found);
-                       }
-                     });
-  }
+  detail::for_each_block<Key>(source, view, block, buffer, control,
+                              [&](const std::byte* packed, std::size_t n) {
+                                if (found > elements) {
+                                  throw DataChanged();
+                                }
+                                found += wanted.find(packed, n, keys + found);
+                              });
   if (found != elements) {
     throw DataChanged();
   }

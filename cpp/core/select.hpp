@@ -73,22 +73,34 @@ Key key_of(const std::byte* item) {
   return bits & static_cast<Key>(~Key{0} >> 1);
 }
 
-// Every key of the slice, zero and non-finite included: visit(key).
+// All items of the slice, up to `most` at a time: visit(const std::byte* packed, size_t items).
 template <class Key, class Visit>
-void for_each_key(const Source& source, const View& view, ReadBuffer& buffer,
-                  const Control& control, Visit&& visit) {
+void for_each_block(const Source& source, const View& view, std::size_t most, ReadBuffer& buffer,
+                    const Control& control, Visit&& visit) {
   // Cancellation is looked for about once a megabyte.
   constexpr std::uint64_t step = (std::uint64_t{1} << 20) / sizeof(Key);
   const std::uint64_t items = view.items();
   for (std::uint64_t from = 0; from < items; from += step) {
     control.check();
     for_each_stretch(source, view, from, std::min(items, from + step), buffer,
-                     [&visit](const std::byte* packed, std::size_t n) {
-                       for (std::size_t i = 0; i < n; ++i) {
-                         visit(key_of<Key>(packed + i * sizeof(Key)));
+                     [&visit, most](const std::byte* packed, std::size_t n) {
+                       for (std::size_t i = 0; i < n; i += most) {
+                         visit(packed + i * sizeof(Key), std::min(most, n - i));
                        }
                      });
   }
+}
+
+// Every key of the slice, zero and non-finite included: visit(key).
+template <class Key, class Visit>
+void for_each_key(const Source& source, const View& view, ReadBuffer& buffer,
+                  const Control& control, Visit&& visit) {
+  for_each_block<Key>(source, view, std::numeric_limits<std::size_t>::max() / 2, buffer, control,
+                      [&visit](const std::byte* packed, std::size_t n) {
+                        for (std::size_t i = 0; i < n; ++i) {
+                          visit(key_of<Key>(packed + i * sizeof(Key)));
+                        }
+                      });
 }
 
 inline std::size_t gather_from(const std::byte* items, std::size_t n, std::uint32_t first,
@@ -109,7 +121,6 @@ std::vector<Key*> gather_keys(const Source& source, const View& view, const Batc
                               ZeroedCells<Key>& keys) {
   // Stays in the first-level cache while one batch after the other picks its keys from it.
   constexpr std::size_t block = (std::size_t{16} << 10) / sizeof(Key);
-  constexpr std::uint64_t step = (std::uint64_t{1} << 20) / sizeof(Key);
   constexpr std::size_t slack = block + gather_slack;
   std::size_t room = 0;
   for (std::size_t b = 0; b < n_batches; ++b) {
@@ -121,25 +132,17 @@ std::vector<Key*> gather_keys(const Source& source, const View& view, const Batc
     begins.push_back(b == 0 ? keys.data() : begins.back() + batches[b - 1].count + slack);
   }
   std::vector<Key*> ends = begins;
-  const std::uint64_t items = view.items();
-  for (std::uint64_t from = 0; from < items; from += step) {
-    control.check();
-    for_each_stretch(source, view, from, std::min(items, from + step), buffer,
-                     [&](const std::byte* packed, std::size_t n) {
-                       for (std::size_t i = 0; i < n; i += block) {
-                         for (std::size_t b = 0; b < n_batches; ++b) {
-                           const KeyRange range = batches[b].range;
-                           if (ends[b] > begins[b] + batches[b].count) {
-                             throw DataChanged();
-                           }
-                           ends[b] +=
-                               gather_from(packed + i * sizeof(Key), std::min(block, n - i),
-                                           static_cast<Key>(range.first),
-                                           static_cast<Key>(range.last - range.first), ends[b]);
-                         }
-                       }
-                     });
-  }
+  for_each_block<Key>(
+      source, view, block, buffer, control, [&](const std::byte* packed, std::size_t n) {
+        for (std::size_t b = 0; b < n_batches; ++b) {
+          if (ends[b] > begins[b] + batches[b].count) {
+            throw DataChanged();
+          }
+          const KeyRange range = batches[b].range;
+          ends[b] += gather_from(packed, n, static_cast<Key>(range.first),
+                                 static_cast<Key>(range.last - range.first), ends[b]);
+        }
+      });
   for (std::size_t b = 0; b < n_batches; ++b) {
     if (ends[b] != begins[b] + batches[b].count) {
       throw DataChanged();

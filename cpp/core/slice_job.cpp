@@ -107,8 +107,7 @@ SliceJob::Progress SliceJob::flush(std::uint64_t done, std::size_t table, Worksp
     } else {
       counted_ = merged(*counted_, part);
       if (method_ == Method::bins && counted_->size() > most_bins) {
-        const Histogram bins = binned(*counted_);
-        counted_ = coarsened(bins, binned_dropped_bits(view_.dtype) + widened_bits);
+        counted_ = coarsened(*counted_, binned_dropped_bits(view_.dtype) + widened_bits);
       }
     }
     if (paper_.empty()) {
@@ -220,7 +219,7 @@ SliceJob::Progress SliceJob::end_batches(Workspace& workspace, const Control& co
   return Progress::finished;
 }
 
-void SliceJob::note_totals() {
+void SliceJob::note_totals(std::optional<double> rms) {
   const Histogram& histogram = *counted_;
   SliceResult& result = result_;
   result.n = histogram.n();
@@ -229,7 +228,7 @@ void SliceJob::note_totals() {
   result.histogram.infs = histogram.infs;
   result.histogram.max_key = histogram.max_key;
   const bool finite = result.n + histogram.zeros > 0;
-  result.rms = root_mean_square(histogram, result.n);
+  result.rms = rms ? *rms : root_mean_square(histogram, result.n);
   if (result.n > 0) {
     result.max = magnitude_value(histogram.dtype, histogram.max_key);
   } else {
@@ -281,8 +280,7 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
     counted_ = binned_again(*counted_, wanted_bins_, batch_sums_);
   }
   batch_sums_.clear();
-  note_totals();
-  result_.rms = rms.value_or(result_.rms);
+  note_totals(rms);
   if (options_.fit) {
     Fit& fit = result_.fit;
     if (distinct <= 2) {

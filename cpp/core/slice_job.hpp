@@ -79,7 +79,8 @@ class SliceJob {
   void start_batches();
   Progress end_counting(Workspace& workspace);
   Progress end_batches(Workspace& workspace, const Control& control);
-  void note_totals();
+  // The root mean square is made from the histogram where it is not known.
+  void note_totals(std::optional<double> rms = std::nullopt);
   Progress fit_from_batches(Workspace& workspace, const Control& control);
   bool quick_sums_suffice(const Plot& plot) const;
   void take_quantiles_from_histogram();

@@ -5,6 +5,7 @@
 
 #include "core/bin_range.hpp"
 #include "core/ks.hpp"
+#include "core/log_magnitude.hpp"
 
 namespace weightgauge {
 
@@ -38,6 +39,24 @@ std::vector<Batch> plan_exact(const Histogram& leading, const Window& window) {
     rank += count;
   }
   return batches;
+}
+
+double extent_of(const std::vector<Batch>& batches, DType dtype) {
+  return log_ratio(scaled(magnitude_value(dtype, batches.back().range.last)),
+                   scaled(magnitude_value(dtype, batches.front().range.first)));
+}
+
+int bins_within(const Histogram& leading, std::size_t most) {
+  for (int bits = binned_dropped_bits(leading.dtype);; ++bits) {
+    const std::uint64_t parts = std::uint64_t{1} << (leading.dropped_bits - bits);
+    std::uint64_t bins = 0;
+    for (const std::uint64_t count : leading.counts) {
+      bins += std::min(count, parts);
+    }
+    if (bins <= most || parts == 1) {
+      return bits;
+    }
+  }
 }
 
 std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype,
