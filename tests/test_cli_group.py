@@ -54,6 +54,21 @@ def test_help_lists_the_commands_and_exit_codes():
         assert f"\n    {code} " in text
 
 
+@pytest.mark.parametrize("command", ["info", "fit"])
+def test_unknown_instruction_set_is_a_wrong_setting_not_a_bug(command, minilm):
+    arguments = [command, str(minilm)] if command == "fit" else [command]
+    done = subprocess.run(
+        [sys.executable, "-m", "weightgauge", *arguments],
+        env={**os.environ, "WEIGHTGAUGE_KERNELS": "sse9"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "WEIGHTGAUGE_KERNELS='sse9'" in done.stderr
+    assert "portable" in done.stderr
+    assert "bug" not in done.stderr
+
+
 def test_version():
     result = run("--version")
     assert result.stdout == f"weightgauge {weightgauge.__version__}\n"

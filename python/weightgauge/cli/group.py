@@ -6,6 +6,7 @@ rich, the Hub's client or the extension at its top: commands import what they us
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -49,6 +50,7 @@ class CommandLine(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        _check_environment()
         with closed_pipe_told():
             return super().invoke(ctx)
 
@@ -70,6 +72,19 @@ class CommandLine(click.Group):
         if not standalone_mode:
             return call()
         sys.exit(exit_code(call))
+
+
+def _check_environment() -> None:
+    """Refuse a setting that the core would refuse in the middle of the work."""
+    level = os.environ.get("WEIGHTGAUGE_KERNELS")
+    if not level:
+        return
+    from weightgauge import _core
+
+    try:
+        _core.use_kernels(level)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
