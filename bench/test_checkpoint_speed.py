@@ -12,12 +12,12 @@ import weightgauge as wg
 from interleaving import Beside
 from reference import expected_fit
 from weightgauge import _core
-from weightgauge.components import Component
-from weightgauge.layouts import Slice
-from weightgauge.options import scan_options
+from weightgauge.anatomy.components import Component
+from weightgauge.anatomy.layouts import Slice
+from weightgauge.magnitudes.options import scan_options
 from weightgauge.scanning import FitOptions
-from weightgauge.scanning.core_scan import file_specs, scan_slices
 from weightgauge.scanning.plan import ScanPlan
+from weightgauge.scanning.run import file_specs, scan_slices
 from workloads import (
     ARRAY_BYTES,
     MEGABYTES,

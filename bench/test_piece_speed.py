@@ -11,8 +11,8 @@ import pytest
 from interleaving import Beside
 from reference import expected_fit
 from weightgauge.scanning import FitOptions, open_slices
-from weightgauge.scanning.core_scan import scan_slices
-from weightgauge.scanning.derived_scan import scan_balanced, scan_differences
+from weightgauge.scanning.derived import scan_balanced, scan_differences
+from weightgauge.scanning.run import scan_slices
 from workloads import ARRAY_BYTES, write_checkpoint
 
 # Sums of doubles over a few million ranks, in the reference as in the package.

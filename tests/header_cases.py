@@ -13,7 +13,7 @@ import pytest
 
 from builders import pack, safetensors_bytes
 from weightgauge.checkpoint import TensorInfo, open_checkpoint
-from weightgauge.checkpoint.header import parse_header
+from weightgauge.checkpoint.safetensors.header import parse_header
 from weightgauge.errors import CheckpointError, HeaderError
 
 VALID = safetensors_bytes(

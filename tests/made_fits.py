@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from weightgauge.kind_summary import summaries
-from weightgauge.model_fit import ModelFit, SliceFit
+from weightgauge.fits.kind_summary import summaries
+from weightgauge.fits.model_fit import ModelFit, SliceFit
 
 GOLDEN = Path(__file__).parent / "golden"
 NAN = float("nan")

@@ -8,8 +8,8 @@ import pytest
 
 from names import Tensor
 from towers import LATENT_CONFIG, Shapes, described, latent, llama
-from weightgauge.architecture import MLA, Architecture, TowerFacts, architecture_of
-from weightgauge.components import classify
+from weightgauge.anatomy.architecture import MLA, Architecture, TowerFacts, architecture_of
+from weightgauge.anatomy.components import classify
 
 
 def heads(facts: TowerFacts) -> tuple[object, ...]:

@@ -9,8 +9,8 @@ import pytest
 import weightgauge as wg
 from names import Tensor
 from towers import LATENT_CONFIG, described, latent, llama
-from weightgauge.architecture import architecture_of
-from weightgauge.components import classify
+from weightgauge.anatomy.architecture import architecture_of
+from weightgauge.anatomy.components import classify
 
 Q, K, OUT = (f"model.layers.0.self_attn.{name}_proj.weight" for name in "qko")
 RIGHT = {

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from weightgauge.cli.data import csv_text, inert, json_text
+from weightgauge.reporting.data import csv_text, inert, json_text
 
 HOSTILE = [
     "=HYPERLINK(1)",

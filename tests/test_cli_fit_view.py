@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from made_fits import made_fit, made_slice, same_as_golden
-from weightgauge.cli.fit_view import GAUSSIAN_K, fit_page
-from weightgauge.cli.page import Page
+from weightgauge.reporting.page import Page
+from weightgauge.reporting.views.fit import GAUSSIAN_K, fit_page
 
 
 def shown(result, *, width=None, colour=False, notes=True):

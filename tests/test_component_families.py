@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from names import FAMILIES, Tensor
-from weightgauge.components import KINDS, MATRIX_KINDS, classify
+from weightgauge.anatomy.components import KINDS, MATRIX_KINDS, classify
 
 NAMES = [row.tensor.name for rows in FAMILIES.values() for row in rows]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from names import Tensor
-from weightgauge.architecture import architecture_of
-from weightgauge.components import MATRIX_KINDS, classify
+from weightgauge.anatomy.architecture import architecture_of
+from weightgauge.anatomy.components import MATRIX_KINDS, classify
 
 
 def minilm_tensors() -> list[Tensor]:

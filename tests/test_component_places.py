@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from names import Tensor
-from weightgauge.components import Component, classify
+from weightgauge.anatomy.components import Component, classify
 
 HH = (64, 64)
 

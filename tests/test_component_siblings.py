@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from names import Tensor
-from weightgauge.components import classify
+from weightgauge.anatomy.components import classify
 
 HH, FH, HF = (64, 64), (256, 64), (64, 256)
 

@@ -19,7 +19,7 @@ from weightgauge.distributions import (
     std_over_lambda,
     weibull_mle,
 )
-from weightgauge.distributions.plotting import WINDOWS, mean_ordinate, window_ranks
+from weightgauge.magnitudes.plotting_positions import WINDOWS, mean_ordinate, window_ranks
 
 # -- closed forms
 

@@ -9,7 +9,7 @@ import pytest
 
 import weightgauge as wg
 from weightgauge import _core
-from weightgauge.options import scan_options
+from weightgauge.magnitudes.options import scan_options
 
 VALUES = np.random.default_rng(0).normal(0, 0.02, (40, 30)).astype(np.float32)
 OFFSET = 5  # not aligned

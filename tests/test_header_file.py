@@ -14,7 +14,7 @@ from header_cases import (
     open_bytes,
     refused_file,
 )
-from weightgauge.checkpoint.header import parse_header
+from weightgauge.checkpoint.safetensors.header import parse_header
 from weightgauge.errors import CheckpointError, NotACheckpointError
 
 # ---------------------------------------------------------------- the length

@@ -15,7 +15,7 @@ from header_cases import (
     parse,
     refused,
 )
-from weightgauge.checkpoint.header import parse_header
+from weightgauge.checkpoint.safetensors.header import parse_header
 
 # ---------------------------------------------------------------- JSON
 

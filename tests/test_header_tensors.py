@@ -13,7 +13,7 @@ from header_cases import (
     parse,
     refused,
 )
-from weightgauge.checkpoint.dtypes import DTYPE_BITS
+from weightgauge.dtypes import DTYPE_BITS
 
 # ---------------------------------------------------------------- dtype and shape
 

@@ -20,7 +20,7 @@ from header_cases import (
     refused,
 )
 from weightgauge.checkpoint import open_checkpoint
-from weightgauge.checkpoint.dtypes import DTYPE_BITS
+from weightgauge.dtypes import DTYPE_BITS
 from weightgauge.errors import HeaderError, NotACheckpointError, printable
 
 # ---------------------------------------------------------------- legal oddities

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 import weightgauge as wg
 from kept_models import run, same, stored
 from weightgauge.errors import HistogramFileError
-from weightgauge.scanning.histograms_file import digest_of
+from weightgauge.scanning.wghist.file import digest_of
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_damaged_counts(parts, arrays):
 
 def test_other_versions(parts):
     assert_refused(parts, version="2")
-    assert_refused(parts, format="weightgauge.histogram")
+    assert_refused(parts, format="weightgauge.magnitudes.histogram")
 
 
 @pytest.mark.parametrize(

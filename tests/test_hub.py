@@ -22,7 +22,7 @@ from builders import (
     write_files,
 )
 from hub_server import Hub, running_hub
-from weightgauge.checkpoint.hub_id import HubId, parse_hub_id
+from weightgauge.checkpoint.hub.hub_id import HubId, parse_hub_id
 from weightgauge.errors import ModelNotFoundError
 
 INDEX = "model.safetensors.index.json"

@@ -13,7 +13,7 @@ import pytest
 import weightgauge as wg
 from samples import FORMATS, NARROW, WIDE
 from weightgauge import _core
-from weightgauge.arrays import array_view
+from weightgauge.magnitudes.arrays import array_view
 
 LEVELS = str(_core.build_info()["kernels_available"]).split(", ")
 # Two stretches of pairs of bytes and then some; odd, so that every loop has a tail.

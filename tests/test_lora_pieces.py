@@ -11,9 +11,9 @@ import weightgauge as wg
 from closeness import relative
 from names import Tensor
 from test_lora import BASE, Q, adapter, assert_fit_of, factors, pair, product_of, stored
+from weightgauge.anatomy.components import classify
+from weightgauge.anatomy.survey import products, survey
 from weightgauge.checkpoint import open_checkpoint
-from weightgauge.components import classify
-from weightgauge.survey import products, survey
 
 __all__ = ["adapter"]  # a fixture
 

@@ -8,11 +8,11 @@ import pickle
 
 import pytest
 
+from weightgauge.anatomy.components import Component
 from weightgauge.checkpoint.types import TensorInfo
-from weightgauge.components import Component
+from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.magnitudes.weibull import WeibullFit
 from weightgauge.records import maker
-from weightgauge.slice_fit import SliceFit
-from weightgauge.weibull import WeibullFit
 
 
 @pytest.mark.parametrize("record", [Component, SliceFit, TensorInfo, WeibullFit])

@@ -7,7 +7,7 @@ import math
 import pytest
 
 import weightgauge as wg
-from weightgauge.components import KINDS
+from weightgauge.anatomy.components import KINDS
 from weightgauge.reference.nearest import MISSING
 
 IDS = (

@@ -13,7 +13,7 @@ import weightgauge as wg
 from weightgauge import demo
 from weightgauge.cli import main
 from weightgauge.reference.beside import entry_for
-from weightgauge.reproduction import qwen_regime
+from weightgauge.reference.claims import qwen_regime
 
 CLAIMS = {claim.id: claim for claim in wg.reproduce()}
 ENTRIES = wg.reference.models()

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from names import Tensor
-from weightgauge.architecture import Architecture, architecture_of
-from weightgauge.components import classify
+from weightgauge.anatomy.architecture import Architecture, architecture_of
+from weightgauge.anatomy.components import classify
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -8,9 +8,9 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/file_slices.hpp"
-#include "core/balance.hpp"
-#include "core/difference.hpp"
-#include "core/scan.hpp"
+#include "core/decode/balance.hpp"
+#include "core/decode/difference.hpp"
+#include "core/scan/scan.hpp"
 
 namespace py = pybind11;
 

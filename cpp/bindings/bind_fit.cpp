@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "bindings/bindings.hpp"
-#include "core/paper.hpp"
+#include "core/fit/paper.hpp"
 
 namespace py = pybind11;
 

@@ -9,9 +9,9 @@
 #include <stdexcept>
 
 #include "bindings/bindings.hpp"
-#include "core/histogram.hpp"
-#include "core/ks.hpp"
-#include "core/paper.hpp"
+#include "core/fit/ks.hpp"
+#include "core/fit/paper.hpp"
+#include "core/histogram/histogram.hpp"
 
 namespace py = pybind11;
 

@@ -1,8 +1,8 @@
 #include <string>
 
 #include "bindings/bindings.hpp"
+#include "core/base/parallel.hpp"
 #include "core/kernels/kernels.hpp"
-#include "core/parallel.hpp"
 
 namespace py = pybind11;
 

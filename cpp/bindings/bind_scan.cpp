@@ -13,8 +13,8 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/file_slices.hpp"
-#include "core/errors.hpp"
-#include "core/scan.hpp"
+#include "core/base/errors.hpp"
+#include "core/scan/scan.hpp"
 
 namespace py = pybind11;
 

@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "core/view.hpp"
-#include "core/weibull.hpp"
+#include "core/fit/weibull.hpp"
+#include "core/io/view.hpp"
 
 namespace weightgauge::bindings {
 

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "core/low_rank.hpp"
+#include "core/decode/low_rank.hpp"
 
 namespace py = pybind11;
 

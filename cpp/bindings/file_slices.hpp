@@ -13,10 +13,10 @@
 #include <variant>
 #include <vector>
 
-#include "core/block_scale.hpp"
-#include "core/parallel.hpp"
-#include "core/scan.hpp"
-#include "core/source.hpp"
+#include "core/base/parallel.hpp"
+#include "core/decode/block_scale.hpp"
+#include "core/io/source.hpp"
+#include "core/scan/scan.hpp"
 
 namespace weightgauge::bindings {
 

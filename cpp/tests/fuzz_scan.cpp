@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "core/scan.hpp"
+#include "core/scan/scan.hpp"
 #include "support.hpp"
 
 namespace {

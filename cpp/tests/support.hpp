@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/mapped_file.hpp"
-#include "core/scan.hpp"
+#include "core/io/mapped_file.hpp"
+#include "core/scan/scan.hpp"
 
 namespace weightgauge::testing {
 

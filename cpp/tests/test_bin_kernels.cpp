@@ -5,11 +5,11 @@
 #include <numeric>
 #include <vector>
 
-#include "core/bin_shapes.hpp"
+#include "core/fit/ks.hpp"
+#include "core/fit/special.hpp"
+#include "core/histogram/bin_shapes.hpp"
+#include "core/histogram/log_magnitude.hpp"
 #include "core/kernels/kernels.hpp"
-#include "core/ks.hpp"
-#include "core/log_magnitude.hpp"
-#include "core/special.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/bin_order.hpp"
-#include "core/errors.hpp"
+#include "core/base/errors.hpp"
+#include "core/exact/bin_order.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -6,9 +6,9 @@
 #include <memory>
 #include <stdexcept>
 
-#include "core/block_scale.hpp"
-#include "core/low_rank.hpp"
-#include "core/scan.hpp"
+#include "core/decode/block_scale.hpp"
+#include "core/decode/low_rank.hpp"
+#include "core/scan/scan.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -7,10 +7,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/balance.hpp"
-#include "core/difference.hpp"
-#include "core/scan.hpp"
-#include "core/value_reader.hpp"
+#include "core/decode/balance.hpp"
+#include "core/decode/difference.hpp"
+#include "core/decode/value_reader.hpp"
+#include "core/scan/scan.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "core/dtype.hpp"
+#include "core/base/dtype.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <initializer_list>
 
-#include "core/hazen.hpp"
+#include "core/fit/hazen.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

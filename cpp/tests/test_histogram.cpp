@@ -5,7 +5,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "core/histogram.hpp"
+#include "core/histogram/histogram.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "core/interleaved.hpp"
 #include "core/kernels/kernels.hpp"
+#include "core/scan/shared_rows.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

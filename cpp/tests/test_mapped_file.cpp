@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <initializer_list>
 
-#include "core/errors.hpp"
+#include "core/base/errors.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

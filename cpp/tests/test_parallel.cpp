@@ -10,8 +10,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "core/errors.hpp"
-#include "core/parallel.hpp"
+#include "core/base/errors.hpp"
+#include "core/base/parallel.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -4,8 +4,8 @@
 #include <limits>
 #include <vector>
 
-#include "core/errors.hpp"
-#include "core/rank_selection.hpp"
+#include "core/base/errors.hpp"
+#include "core/exact/quantiles.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -5,8 +5,8 @@
 #include <initializer_list>
 #include <limits>
 
-#include "core/scan.hpp"
-#include "core/window.hpp"
+#include "core/fit/window.hpp"
+#include "core/scan/scan.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

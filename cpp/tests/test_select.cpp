@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-#include "core/select.hpp"
+#include "core/exact/gather.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

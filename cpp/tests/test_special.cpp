@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <limits>
 
-#include "core/special.hpp"
+#include "core/fit/special.hpp"
 
 namespace weightgauge {
 

@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/source.hpp"
-#include "core/view.hpp"
+#include "core/io/source.hpp"
+#include "core/io/view.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/wide_exact.hpp"
+#include "core/exact/plan.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

@@ -3,7 +3,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "core/window.hpp"
+#include "core/fit/window.hpp"
 
 namespace weightgauge {
 

@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import open_checkpoint
     from weightgauge.comparison.model_comparison import Comparison, compare
     from weightgauge.diagnosis.model_diagnosis import Diagnosis, diagnose
-    from weightgauge.histogram import MagnitudeHistogram, magnitude_histogram
-    from weightgauge.model_fit import KindSummary, ModelFit, SliceFit, fit
-    from weightgauge.quantile import quantiles
-    from weightgauge.reproduction import Claim, reproduce
-    from weightgauge.scanning import ModelHistograms, scan
-    from weightgauge.weibull import WeibullFit, fit_weibull
+    from weightgauge.fits import KindSummary, ModelFit, SliceFit
+    from weightgauge.magnitudes import (
+        MagnitudeHistogram,
+        WeibullFit,
+        fit_weibull,
+        magnitude_histogram,
+        quantiles,
+    )
+    from weightgauge.reference.claims import Claim, reproduce
+    from weightgauge.scanning import ModelHistograms, fit, scan
 
     __version__: str
 
@@ -62,23 +66,23 @@ __all__ = [
 # Public names are imported when they are first used, so that `weightgauge --help` need not wait
 # for NumPy.
 _MODULES = {
-    "Claim": "reproduction",
+    "Claim": "reference.claims",
     "Comparison": "comparison.model_comparison",
     "Diagnosis": "diagnosis.model_diagnosis",
-    "KindSummary": "model_fit",
-    "MagnitudeHistogram": "histogram",
-    "ModelFit": "model_fit",
+    "KindSummary": "fits",
+    "MagnitudeHistogram": "magnitudes",
+    "ModelFit": "fits",
     "ModelHistograms": "scanning",
-    "SliceFit": "model_fit",
-    "WeibullFit": "weibull",
+    "SliceFit": "fits",
+    "WeibullFit": "magnitudes",
     "compare": "comparison.model_comparison",
     "diagnose": "diagnosis.model_diagnosis",
-    "fit": "model_fit",
-    "fit_weibull": "weibull",
-    "magnitude_histogram": "histogram",
+    "fit": "scanning",
+    "fit_weibull": "magnitudes",
+    "magnitude_histogram": "magnitudes",
     "open_checkpoint": "checkpoint",
-    "quantiles": "quantile",
-    "reproduce": "reproduction",
+    "quantiles": "magnitudes",
+    "reproduce": "reference.claims",
     "scan": "scanning",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from names import decoders, encoders, images, mixtures, rest
-from weightgauge.components import Component
+from weightgauge.anatomy.components import Component
 
 
 class Tensor(NamedTuple):

@@ -8,10 +8,10 @@ from itertools import chain
 from typing import Any
 
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME, read_config
-from weightgauge.checkpoint.header import TensorTable
 from weightgauge.checkpoint.index import ShardIndex, check_shards, read_index, shortened
+from weightgauge.checkpoint.safetensors.header import TensorTable
+from weightgauge.checkpoint.safetensors.shard import read_shard
 from weightgauge.checkpoint.selection import Selection
-from weightgauge.checkpoint.shard import read_shard
 from weightgauge.checkpoint.shard_names import stays_inside
 from weightgauge.checkpoint.types import Checkpoint, ShardFile
 from weightgauge.errors import (

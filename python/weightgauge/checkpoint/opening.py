@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from weightgauge.checkpoint.hub_id import parse_hub_id
+from weightgauge.checkpoint.hub.hub_id import parse_hub_id
 from weightgauge.checkpoint.local import open_local
 from weightgauge.checkpoint.types import Checkpoint
 from weightgauge.errors import ModelNotFoundError, NotACheckpointError, printable
@@ -51,7 +51,7 @@ def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = Non
             f"there is no file or directory '{printable(asked, limit=1000)}'",
             hint="A model on the Hub is written org/name, or hf://org/name.",
         )
-    from weightgauge.checkpoint.hub import open_on_hub
+    from weightgauge.checkpoint.hub.opening import open_on_hub
 
     return open_on_hub(hub_id, model=asked)
 

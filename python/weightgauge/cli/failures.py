@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weightgauge import errors
-from weightgauge.tensor_choice import NothingSelectedError
+from weightgauge.anatomy.selection import NothingSelectedError
 
 if TYPE_CHECKING:
-    from weightgauge.slice_fit import SliceFit
+    from weightgauge.fits.slice_fit import SliceFit
 
 OK, FAILED, USAGE, PARTIAL, BUG, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 70, 130, 141
 

@@ -17,14 +17,14 @@ import click
 from weightgauge.cli.failures import closed_pipe_told, exit_code
 
 _COMMANDS = {
-    "fit": "weightgauge.cli.fit_command",
-    "diagnose": "weightgauge.cli.diagnose_command",
-    "compare": "weightgauge.cli.compare_command",
-    "scan": "weightgauge.cli.scan_command",
-    "ls": "weightgauge.cli.ls_command",
-    "reproduce": "weightgauge.cli.reproduce_command",
-    "info": "weightgauge.cli.info_command",
-    "demo": "weightgauge.cli.demo_command",
+    "fit": "weightgauge.cli.commands.fit",
+    "diagnose": "weightgauge.cli.commands.diagnose",
+    "compare": "weightgauge.cli.commands.compare",
+    "scan": "weightgauge.cli.commands.scan",
+    "ls": "weightgauge.cli.commands.ls",
+    "reproduce": "weightgauge.cli.commands.reproduce",
+    "info": "weightgauge.cli.commands.info",
+    "demo": "weightgauge.cli.commands.demo",
 }
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import click
 
-from weightgauge.cli.page import Page
 from weightgauge.errors import OutputExistsError, WeightgaugeError, printable
+from weightgauge.reporting.page import Page
 
 FORMATS = ("human", "json", "csv")
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from weightgauge.components import MATRIX_KINDS
+from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.scanning import SavedSlice
 
 _Place = tuple[str | None, str, int | None, int | None, int | None]

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.comparison.matching import Match, matched
 from weightgauge.comparison.pair import Pair, pair_of
 from weightgauge.errors import printable
-from weightgauge.slice_fit import table_order
+from weightgauge.fits.slice_fit import table_order
 
 if TYPE_CHECKING:
+    from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.scanning import FitOptions, ModelHistograms, SavedSlice, Subject
-    from weightgauge.scanning.derived_scan import Difference
-    from weightgauge.slice_key import SliceKey
+    from weightgauge.scanning.derived import Difference
 
 SCHEMA_VERSION = 1
 
@@ -166,7 +166,7 @@ def _differences(
 ) -> tuple[dict[SliceKey, Difference], str]:
     """Differences of slices of the same name and shape by key, and why there are none at all."""
     from weightgauge.scanning import CheckpointSlices
-    from weightgauge.scanning.derived_scan import can_be_read, scan_differences
+    from weightgauge.scanning.derived import can_be_read, scan_differences
 
     if not elements:
         return {}, "elements were not compared"

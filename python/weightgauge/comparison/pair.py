@@ -11,8 +11,8 @@ from weightgauge.records import as_row
 
 if TYPE_CHECKING:
     from weightgauge.comparison.matching import Match
-    from weightgauge.histogram import MagnitudeHistogram
-    from weightgauge.scanning.derived_scan import Difference
+    from weightgauge.magnitudes.histogram import MagnitudeHistogram
+    from weightgauge.scanning.derived import Difference
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from weightgauge.histogram import MagnitudeHistogram
+    from weightgauge.magnitudes.histogram import MagnitudeHistogram
 
 
 def two_sample_ks(a: MagnitudeHistogram, b: MagnitudeHistogram) -> float:

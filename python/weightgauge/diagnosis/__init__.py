@@ -1,7 +1,6 @@
 """What the fits of a model mean: regimes, drift, training progress, and what stands out."""
 
-from weightgauge.architecture.attention_type import attention_type
-from weightgauge.diagnosis.anchors import INITS, Anchor, init_anchor
+from weightgauge.anatomy.architecture.attention_type import attention_type
 from weightgauge.diagnosis.drift import Drift, SigmaGrowth, drift, sigma_growth
 from weightgauge.diagnosis.expected import expected_range
 from weightgauge.diagnosis.regime import Regime, regime, verdict
@@ -11,6 +10,7 @@ from weightgauge.diagnosis.training import (
     training_progress,
     training_state,
 )
+from weightgauge.distributions.anchors import INITS, Anchor, init_anchor
 
 __all__ = [
     "INITS",

@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.components import MATRIX_KINDS
+from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import STRAIGHT_R2, TRANSMISSION
-from weightgauge.kind_summary import wholes
+from weightgauge.fits.kind_summary import wholes
+from weightgauge.fits.slice_fit import slice_name
+from weightgauge.magnitudes.weibull import SPARSE_SHARE
 from weightgauge.records import as_row
-from weightgauge.slice_fit import slice_name
-from weightgauge.weibull import SPARSE_SHARE
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
     from weightgauge.diagnosis.shallow_ffn import ShallowFFN
     from weightgauge.distributions import Heaviness
-    from weightgauge.slice_fit import SliceFit
+    from weightgauge.fits.slice_fit import SliceFit
 
 HEAVY_KURTOSIS = 20.0
 """Kurtosis from which tails are called heavy: Gaussian weights have 3, Laplacian ones 6, and the

@@ -6,15 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from weightgauge.components import MATRIX_KINDS
-from weightgauge.diagnosis.anchors import init_anchor
+from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.diagnosis.kind_diagnosis import Core
+from weightgauge.distributions.anchors import init_anchor
 from weightgauge.errors import NeedsWeightsError, printable
 
 if TYPE_CHECKING:
+    from weightgauge.anatomy.slice_key import SliceKey
+    from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.scanning import CheckpointSlices, FitOptions, Subject
-    from weightgauge.slice_fit import SliceFit
-    from weightgauge.slice_key import SliceKey
 
 SHORTEST_SIDE = 16
 """Rows and columns that a matrix needs; the scale of fewer elements is not known well."""
@@ -81,7 +81,7 @@ def cores(
         Stacks of matrices, and matrices with a side shorter than `SHORTEST_SIDE`, are left out, and
         so is what has no fit.
     """
-    from weightgauge.scanning.derived_scan import can_be_read, scan_balanced
+    from weightgauge.scanning.derived import can_be_read, scan_balanced
 
     largest = {item.key: item.max for item in slices if item.fitted}
     matrices = {}

@@ -26,7 +26,7 @@ def expected_range(
     Parameters
     ----------
     kind : str
-        One of `weightgauge.components.KINDS`.
+        One of `weightgauge.anatomy.components.KINDS`.
     attention : str or None
         "MHA", "GQA", "MQA" or "MLA"; None where it is not known.
     storage : str or None

@@ -18,7 +18,7 @@ from weightgauge.records import as_row
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from weightgauge.architecture import Architecture
+    from weightgauge.anatomy.architecture import Architecture
     from weightgauge.diagnosis.slice_group import SliceGroup
     from weightgauge.distributions import Heaviness
 
@@ -32,7 +32,7 @@ class KindDiagnosis:
     Attributes
     ----------
     kind, tower : str, str or None
-        As in `weightgauge.components.Component`.
+        As in `weightgauge.anatomy.components.Component`.
     slices : int
         Fitted matrices.
     k_median, k_min, k_max, lambda_median, r2_median : float

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.architecture import Architecture
-from weightgauge.components import MATRIX_KINDS
+from weightgauge.anatomy.architecture import Architecture
+from weightgauge.anatomy.components import MATRIX_KINDS
+from weightgauge.anatomy.selection import NothingSelectedError
 from weightgauge.diagnosis.alerts import Alert, alerts
-from weightgauge.diagnosis.anchors import INITS, init_anchor
 from weightgauge.diagnosis.balanced import cores, with_weights
 from weightgauge.diagnosis.kind_diagnosis import (
     Core,
@@ -29,11 +29,11 @@ from weightgauge.diagnosis.slice_group import SliceGroup, slice_groups
 from weightgauge.diagnosis.summary import summary
 from weightgauge.diagnosis.training import TrainingProgress, training_progress
 from weightgauge.distributions import Heaviness, heaviness
+from weightgauge.distributions.anchors import INITS, init_anchor
 from weightgauge.errors import printable
-from weightgauge.options import check_choice
+from weightgauge.fits.slice_fit import SliceFit, table_order
+from weightgauge.magnitudes.options import check_choice
 from weightgauge.reference import models, nearest
-from weightgauge.slice_fit import SliceFit, table_order
-from weightgauge.tensor_choice import NothingSelectedError
 
 if TYPE_CHECKING:
     from weightgauge.scanning import FitOptions, ModelHistograms, Subject

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from weightgauge.reproduction import qwen_regime
-from weightgauge.slice_fit import SliceFit
+from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.reference.claims import qwen_regime
 
 SHALLOW_BLOCKS = 6
 _KINDS = ("gate", "up", "down")

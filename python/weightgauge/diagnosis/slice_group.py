@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weightgauge.components import KINDS, MATRIX_KINDS, TOWERS
-from weightgauge.kind_summary import counted
-from weightgauge.slice_fit import SliceFit
+from weightgauge.anatomy.components import KINDS, MATRIX_KINDS, TOWERS
+from weightgauge.fits.kind_summary import counted
+from weightgauge.fits.slice_fit import SliceFit
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,9 @@ class SliceGroup:
     Attributes
     ----------
     kind : str
-        One of `weightgauge.components.MATRIX_KINDS`.
+        One of `weightgauge.anatomy.components.MATRIX_KINDS`.
     tower : str or None
-        As in `weightgauge.components.Component`.
+        As in `weightgauge.anatomy.components.Component`.
     merged : bool
         Whether they are parts of a tensor that holds q, k and v.
     updates : bool

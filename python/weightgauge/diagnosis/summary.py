@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from weightgauge.diagnosis.alerts import HEAVY_KURTOSIS
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import GAUSSIAN_K, TRANSMISSION
+from weightgauge.fits.slice_fit import slice_name
 from weightgauge.reference import models
 from weightgauge.reference.nearest import MISSING
-from weightgauge.slice_fit import slice_name
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from weightgauge.histogram import MagnitudeHistogram
+    from weightgauge.magnitudes.histogram import MagnitudeHistogram
 
 _BINS = 512
 _FEWEST = 10

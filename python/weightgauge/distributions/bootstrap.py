@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.distributions.plotting import sums_of_ordinates, window_ranks
 from weightgauge.errors import UnsupportedDtypeError
-from weightgauge.options import TRIMS, check_choice
+from weightgauge.magnitudes.options import TRIMS, check_choice
+from weightgauge.magnitudes.plotting_positions import sums_of_ordinates, window_ranks
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from weightgauge.distributions.plotting import mean_ordinate
+from weightgauge.magnitudes.plotting_positions import mean_ordinate
 
 if TYPE_CHECKING:
-    from weightgauge.histogram import MagnitudeHistogram
-    from weightgauge.weibull import WeibullFit
+    from weightgauge.magnitudes.histogram import MagnitudeHistogram
+    from weightgauge.magnitudes.weibull import WeibullFit
 
 # Standard errors of maximum likelihood for a true Weibull sample, times sqrt(n) (the inverse of its
 # Fisher information): for k divided by k, for ln lambda multiplied by k.

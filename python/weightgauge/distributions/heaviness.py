@@ -13,7 +13,7 @@ from weightgauge.records import as_row
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from weightgauge.histogram import MagnitudeHistogram
+    from weightgauge.magnitudes.histogram import MagnitudeHistogram
 
 _LEVELS = (0.10, 0.50, 0.90, 0.99, 0.999)
 

@@ -13,7 +13,7 @@ from weightgauge.reference.entries import models
 from weightgauge.reference.nearest import nearest
 
 if TYPE_CHECKING:
-    from weightgauge.kind_summary import KindSummary
+    from weightgauge.fits.kind_summary import KindSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class KindBeside:
     Attributes
     ----------
     kind : str
-        One of `weightgauge.components.KINDS`.
+        One of `weightgauge.anatomy.components.KINDS`.
     k, k_published, lam, lam_published : float
         Medians over blocks; NaN where only the other side has the kind.
     """

@@ -75,7 +75,7 @@ class ReferenceModel:
     training : Training
         Learning rate, weight decay and steps.
     kinds : mapping of str to Medians
-        By kind, in the spelling of `weightgauge.components.KINDS`.
+        By kind, in the spelling of `weightgauge.anatomy.components.KINDS`.
     """
 
     id: str

@@ -22,7 +22,7 @@ def nearest(k_by_kind: Mapping[str, float]) -> list[tuple[str, float]]:
     Parameters
     ----------
     k_by_kind : mapping of str to float
-        Median k by kind, in the spelling of `weightgauge.components.KINDS`. Kinds that no
+        Median k by kind, in the spelling of `weightgauge.anatomy.components.KINDS`. Kinds that no
         published model has, and NaN, are left out.
 
     Returns

@@ -1,6 +1,7 @@
 """From models to measured slices: weights are counted here, or counts that were saved are read."""
 
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured, slices_of_checkpoint
+from weightgauge.scanning.fit_model import fit
 from weightgauge.scanning.fit_options import FitOptions
 from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice, kept_histograms
 from weightgauge.scanning.opening import Subject, open_any, open_slices, scan
@@ -12,6 +13,7 @@ __all__ = [
     "ModelHistograms",
     "SavedSlice",
     "Subject",
+    "fit",
     "kept_histograms",
     "open_any",
     "open_slices",

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from weightgauge.formats import ITEM_BYTES
-from weightgauge.layouts import Slice, slices_of
-from weightgauge.scanning.core_scan import Counted, scan_slices, stored_bytes
-from weightgauge.slice_fit import SliceFit, slice_fit
-from weightgauge.survey import Survey, products, survey, unknown_factor
-from weightgauge.tensor_choice import choose
-from weightgauge.weibull import unfitted
+from weightgauge.anatomy.layouts import Slice, slices_of
+from weightgauge.anatomy.selection import choose
+from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
+from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.fits.slice_fit import SliceFit, slice_fit
+from weightgauge.magnitudes.weibull import unfitted
+from weightgauge.scanning.run import Counted, scan_slices, stored_bytes
 
 if TYPE_CHECKING:
-    from weightgauge.architecture import Architecture
+    from weightgauge.anatomy.architecture import Architecture
     from weightgauge.checkpoint import Checkpoint, TensorInfo
-    from weightgauge.histogram import MagnitudeHistogram
+    from weightgauge.magnitudes.histogram import MagnitudeHistogram
     from weightgauge.scanning.fit_options import FitOptions
 
 # Histograms that are in memory at a time, by what they hold at most.

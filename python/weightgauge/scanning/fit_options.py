@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from weightgauge.options import IO_MODES, PROTOCOLS, TRIMS, check_choice
+from weightgauge.magnitudes.options import IO_MODES, PROTOCOLS, TRIMS, check_choice
 from weightgauge.threads import resolve_threads
 
 

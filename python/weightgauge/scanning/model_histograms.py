@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from weightgauge.architecture import Architecture
+from weightgauge.anatomy.architecture import Architecture
+from weightgauge.anatomy.selection import choose
 from weightgauge.errors import NeedsWeightsError, printable
-from weightgauge.histogram import MagnitudeHistogram
+from weightgauge.fits.slice_fit import SliceFit, refitted
+from weightgauge.magnitudes.histogram import MagnitudeHistogram
+from weightgauge.magnitudes.weibull import WeibullFit, rescaled
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured
 from weightgauge.scanning.fit_options import FitOptions
-from weightgauge.scanning.packed_histogram import PackedHistogram, pack, unpack
-from weightgauge.slice_fit import SliceFit, refitted
-from weightgauge.tensor_choice import choose
-from weightgauge.weibull import WeibullFit, rescaled
+from weightgauge.scanning.wghist.packed_histogram import PackedHistogram, pack, unpack
 
 _STANDARD = FitOptions()
 
@@ -163,7 +163,7 @@ class ModelHistograms:
         OutputExistsError
             The file exists and `force` was not given.
         """
-        from weightgauge.scanning.histograms_file import write_histograms
+        from weightgauge.scanning.wghist.file import write_histograms
 
         write_histograms(self, path, force=force)
 
@@ -176,7 +176,7 @@ class ModelHistograms:
         HistogramFileError
             The file is something else, or damaged.
         """
-        from weightgauge.scanning.histograms_file import read_histograms
+        from weightgauge.scanning.wghist.file import read_histograms
 
         return replace(read_histograms(path), file=os.fsdecode(path))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from weightgauge.anatomy.inventory import inventory
 from weightgauge.checkpoint import Checkpoint, open_checkpoint
-from weightgauge.options import IO_MODES, PER, check_choice
+from weightgauge.magnitudes.options import IO_MODES, PER, check_choice
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, slices_of_checkpoint
-from weightgauge.scanning.histograms_file import ENDING, FORMAT
-from weightgauge.scanning.inventory import inventory
 from weightgauge.scanning.model_histograms import ModelHistograms, kept_histograms
+from weightgauge.scanning.wghist.file import ENDING, FORMAT
 from weightgauge.threads import resolve_threads
 
 Subject = CheckpointSlices | ModelHistograms

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from weightgauge.formats import ITEM_BYTES
-from weightgauge.storage.stored import Numbers, Product, ScaledCodes
+from weightgauge.anatomy.storage.stored import Numbers, Product, ScaledCodes
+from weightgauge.dtypes import ITEM_BYTES
 
 if TYPE_CHECKING:
     from weightgauge import _core
+    from weightgauge.anatomy.layouts import Cut
+    from weightgauge.anatomy.storage import Stored
     from weightgauge.checkpoint import Checkpoint, TensorInfo
-    from weightgauge.layouts import Cut
-    from weightgauge.storage import Stored
 
 _CoreSlice = tuple[
     int, str, int, Sequence[tuple[int, int]], "_core.BlockScale | _core.LowRank | None"

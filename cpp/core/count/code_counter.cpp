@@ -1,0 +1,297 @@
+#include "core/count/code_counter.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace weightgauge {
+
+namespace {
+
+// Bytes from which on two at a time are counted: what they save must be worth a look through the
+// table of pairs.
+constexpr std::size_t pairs_from = std::size_t{1} << 16;
+// What tells magnitudes of 16 bits apart.
+constexpr std::uint16_t magnitude_mask = 0x7FFF;
+// Items for which the choice of a loop holds.
+constexpr std::size_t sampled_items = 32768;
+constexpr std::uint8_t negative_zero = 0x80;
+// Up to this many items a look at their range costs less than going through the whole table.
+constexpr std::size_t ranged_items = 65536;
+
+bool is_fnuz(DType dtype) { return dtype == DType::f8_e4m3fnuz || dtype == DType::f8_e5m2fnuz; }
+
+// The bits of a byte that tell magnitudes apart.
+std::uint16_t byte_mask(DType dtype) {
+  switch (dtype) {
+    case DType::f8_e8m0:
+      return 0xFF;
+    case DType::f4:
+      return 0x77;
+    case DType::f4_unpacked:
+      return 0x07;
+    default:
+      return 0x7F;
+  }
+}
+
+std::uint16_t pair_mask(DType dtype) {
+  return static_cast<std::uint16_t>(byte_mask(dtype) * 0x0101);
+}
+
+// Codes that are left of an item, turned or not.
+constexpr std::size_t codes_under(std::uint16_t mask) {
+  return mask > 0x7FFF ? item_codes : item_codes / 2;
+}
+
+// Three digits of fraction spread weights over so many codes that their pairs need every set of the
+// first-level cache; with fewer digits they fit as they are, and turning the rows only costs time.
+bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e4m3fnuz; }
+
+// The codes, from the first up to the second, among which `total` counts lie, and those are all.
+// Of a table far larger than what weights use only the part around `code` is looked at, as long as
+// something is missing: first where most was found last.
+std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& counts,
+                                             std::uint64_t total, std::size_t code) {
+  constexpr std::size_t step = 512;
+  constexpr std::size_t codes = codes_under(magnitude_mask);
+  const auto sum_from = [&counts](std::size_t first) {
+    return kernels().entries.sum_short_counts(counts.data() + first, step);
+  };
+  std::size_t first = code / step * step;
+  std::size_t end = first + step;
+  std::uint64_t below = sum_from(first);
+  std::uint64_t above = below;
+  for (std::uint64_t found = below; found < total && end - first < codes;) {
+    if (first > 0 && (below >= above || end == codes)) {
+      first -= step;
+      below = sum_from(first);
+      found += below;
+    } else {
+      above = sum_from(end);
+      found += above;
+      end += step;
+    }
+  }
+  return {first, end};
+}
+
+// What a harvest has found, before it is known how much that is: memory kept for the next one.
+struct Found {
+  std::vector<std::uint32_t> codes;
+  std::vector<std::uint32_t> counts;
+};
+
+Found& kept_found() {
+  thread_local Found found;
+  return found;
+}
+
+}  // namespace
+
+void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
+  if (n == 0) {
+    return;
+  }
+  bytes_counted_ += n * item_bytes(dtype);
+  if (is_16_bit(dtype)) {
+    note_items(items, n);
+    count_items(items, n, magnitude_mask, kernels().count_items, kernels().count_crowded_items);
+    return;
+  }
+  if (bytes_counted_ >= pairs_from) {
+    // Two bytes with one store: the table of pairs says how often each of them occurred.
+    const std::size_t pairs = n / 2;
+    if (has_wide_rows(dtype)) {
+      count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
+                  kernels().count_crowded_turned_pairs);
+    } else {
+      count_items(items, pairs, pair_mask(dtype), kernels().count_items,
+                  kernels().count_crowded_items);
+    }
+    pairs_used_ = true;
+    if (is_fnuz(dtype)) {
+      negative_zeros_ += kernels().count_equal_bytes(items, 2 * pairs, negative_zero);
+    }
+    items += 2 * pairs;
+    n -= 2 * pairs;
+  }
+  bytes_.resize(sub_tables * 256);
+  kernels().count_bytes(items, n, bytes_.data());
+}
+
+void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
+                              Loop crowded) {
+  items_.make_room(codes_under(mask));  // one that is too small has not been used yet
+  for (std::size_t from = 0; from < n; from += sampled_items) {
+    const std::size_t size = std::min(sampled_items, n - from);
+    const std::byte* const begin = items + 2 * from;
+    if (kernels().items_are_crowded(begin, size, mask)) {
+      crowded_.make_room(sub_tables * sub_table_stride);
+      crowded_used_ = true;
+      note_crowded_range(begin, size, mask);
+      crowded(begin, size, mask, crowded_.data());
+    } else {
+      plain(begin, size, mask, items_.data());
+    }
+  }
+}
+
+void CodeCounter::note_items(const std::byte* item, std::size_t n) {
+  elements_ += n;
+  std::memcpy(&one_of_them_, item, sizeof one_of_them_);
+  one_of_them_ &= magnitude_mask;
+}
+
+// Eight tables are to be gone through: for few items a look at their range costs less.
+void CodeCounter::note_crowded_range(const std::byte* items, std::size_t n, std::uint16_t mask) {
+  if (mask != magnitude_mask || bytes_counted_ > 2 * ranged_items) {
+    crowded_range_ = {0, static_cast<std::uint16_t>(codes_under(mask) - 1)};
+  } else {
+    const CodeRange range = kernels().range_of_items(items, n, mask);
+    crowded_range_ = {std::min(crowded_range_.least, range.least),
+                      std::max(crowded_range_.largest, range.largest)};
+  }
+}
+
+std::uint32_t* CodeCounter::open_table(const std::byte* item, std::size_t n) {
+  items_.make_room(codes_under(magnitude_mask));
+  note_items(item, n);
+  return items_.data();
+}
+
+void CodeCounter::join_tables() {
+  if (!crowded_used_) {
+    return;
+  }
+  const auto join = [this](std::size_t first, std::size_t end) {
+    for (std::size_t table = 0; table < sub_tables; ++table) {
+      std::uint32_t* const from = crowded_.data() + table * sub_table_stride;
+      for (std::size_t code = first; code < end; ++code) {
+        items_[code] += from[code];
+        from[code] = 0;
+      }
+    }
+  };
+  join(0, 1);
+  join(std::max<std::size_t>(crowded_range_.least, 1), crowded_range_.largest + std::size_t{1});
+  crowded_used_ = false;
+  crowded_range_ = none_crowded;
+}
+
+Histogram CodeCounter::harvest(DType dtype) {
+  join_tables();
+  Histogram result = is_16_bit(dtype) ? harvest_16_bit(dtype) : harvest_bytes(dtype);
+  elements_ = 0;
+  bytes_counted_ = 0;
+  return result;
+}
+
+void CodeCounter::recycle(Histogram&& histogram) {
+  spare_keys_ = std::move(histogram.keys);
+  spare_counts_ = std::move(histogram.counts);
+}
+
+Histogram CodeCounter::harvest_16_bit(DType dtype) {
+  Histogram result(dtype);
+  if (elements_ == 0) {
+    return result;
+  }
+  const std::size_t limit = first_nonfinite_key(dtype);
+  result.zeros = items_[0];
+  items_[0] = 0;
+  const auto [least, beyond] = occupied(items_, elements_ - result.zeros, one_of_them_);
+  const std::size_t first = std::max<std::size_t>(least, 1);
+  const std::size_t end = std::min(beyond, limit);
+  if (first < end) {
+    Found& all = kept_found();
+    const std::size_t room = end - first + gather_slack;
+    all.codes.resize(std::max(all.codes.size(), room));
+    all.counts.resize(all.codes.size());
+    const std::size_t found = kernels().entries.take_counts(items_.data(), first, end,
+                                                            all.codes.data(), all.counts.data());
+    std::fill(items_.data() + first, items_.data() + end, 0U);
+    result.keys.swap(spare_keys_);
+    result.counts.swap(spare_counts_);
+    result.keys.resize(found);
+    result.counts.resize(found);
+    kernels().entries.lengthen(all.codes.data(), found, result.keys.data());
+    kernels().entries.lengthen(all.counts.data(), found, result.counts.data());
+    result.max_key = found == 0 ? 0 : result.keys.back();
+  }
+  for (std::size_t key = std::max(first, limit); key < beyond; ++key) {
+    (key == limit ? result.infs : result.nans) += items_[key];
+    items_[key] = 0;
+  }
+  return result;
+}
+
+void CodeCounter::add_pairs(DType dtype, std::uint64_t* by_raw) {
+  if (!pairs_used_) {
+    return;
+  }
+  const unsigned mask = byte_mask(dtype);
+  const bool turned = has_wide_rows(dtype);
+  for (unsigned high = 0; high < 256; ++high) {
+    if ((high & ~mask) != 0) {
+      continue;
+    }
+    for (unsigned low = 0; low <= mask; ++low) {
+      const unsigned pair = high << 8 | low;
+      std::uint32_t& count = items_[turned ? turned_cell(pair) : pair];
+      by_raw[low] += count;
+      by_raw[high] += count;
+      count = 0;
+    }
+  }
+  pairs_used_ = false;
+  // Pairs drop the sign, which is what makes a zero of these formats a NaN.
+  by_raw[0] -= negative_zeros_;
+  by_raw[negative_zero] += negative_zeros_;
+  negative_zeros_ = 0;
+}
+
+Histogram CodeCounter::harvest_bytes(DType dtype) {
+  // Packed or not, the magnitudes of F4 are the same.
+  Histogram result(dtype == DType::f4_unpacked ? DType::f4 : dtype);
+  std::uint64_t by_raw[256] = {};
+  add_pairs(dtype, by_raw);
+  for (std::size_t i = 0; i < bytes_.size(); ++i) {
+    by_raw[i % 256] += bytes_[i];
+    bytes_[i] = 0;
+  }
+  const CodeTable& codes = code_table(dtype);
+  std::uint64_t by_key[256] = {};
+  const auto add = [&](unsigned raw, std::uint64_t count) {
+    const CodeMeaning meaning = codes.meaning[raw];
+    switch (meaning.magnitude) {
+      case Magnitude::finite:
+        by_key[meaning.key] += count;
+        break;
+      case Magnitude::zero:
+        result.zeros += count;
+        break;
+      case Magnitude::nan:
+        result.nans += count;
+        break;
+      case Magnitude::inf:
+        result.infs += count;
+        break;
+    }
+  };
+  for (unsigned raw = 0; raw < 256; ++raw) {
+    add(dtype == DType::f4 ? raw & 0x0F : raw, by_raw[raw]);
+    if (dtype == DType::f4) {
+      add(raw >> 4, by_raw[raw]);
+    }
+  }
+  for (unsigned key = 0; key < 256; ++key) {
+    if (by_key[key] != 0) {
+      result.append(key, by_key[key], 0);
+    }
+  }
+  result.max_key = result.keys.empty() ? 0 : result.keys.back();
+  return result;
+}
+
+}  // namespace weightgauge

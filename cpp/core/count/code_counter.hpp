@@ -1,0 +1,56 @@
+// Counts of formats of 16 bits and fewer, whose magnitudes can be counted one by one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/base/zeroed_cells.hpp"
+#include "core/histogram/histogram.hpp"
+#include "core/kernels/kernels.hpp"
+
+namespace weightgauge {
+
+class CodeCounter {
+ public:
+  void count(DType dtype, const std::byte* items, std::size_t n);
+  // The table of 16-bit items by magnitude, for whoever counts `n` of them there in place of
+  // count(); `item` is one of them.
+  std::uint32_t* open_table(const std::byte* item, std::size_t n);
+  // Everything counted since the last harvest; the counter is empty afterwards.
+  Histogram harvest(DType dtype);
+  // Between harvests: gives up the memory that only crowded data need.
+  void release() { crowded_ = {}; }
+  // Takes a harvest back that is not needed any more: the next one has its memory.
+  void recycle(Histogram&& histogram);
+
+ private:
+  using Loop = decltype(Kernels::count_items);
+  // With the second of the loops where neighbours often share a code.
+  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
+                   Loop crowded);
+  void join_tables();
+  void add_pairs(DType dtype, std::uint64_t* by_raw);
+  void note_items(const std::byte* item, std::size_t n);
+  void note_crowded_range(const std::byte* items, std::size_t n, std::uint16_t mask);
+  Histogram harvest_16_bit(DType dtype);
+  Histogram harvest_bytes(DType dtype);
+
+  ZeroedCells<std::uint32_t> items_;    // by 16-bit item: an element, or a pair of bytes
+  ZeroedCells<std::uint32_t> crowded_;  // the same in sub-tables
+  std::vector<std::uint32_t> bytes_;    // single bytes in sub-tables
+  // Since the last harvest:
+  std::uint64_t elements_ = 0;  // of 16 bits
+  std::uint16_t one_of_them_ = 0;
+  CodeRange crowded_range_ = none_crowded;  // holds all codes in the sub-tables, but for 0
+  std::uint64_t bytes_counted_ = 0;         // by count()
+  std::uint64_t negative_zeros_ = 0;        // FNUZ formats, pairs only: those codes are NaN
+  std::vector<std::uint64_t> spare_keys_;
+  std::vector<std::uint64_t> spare_counts_;
+  bool crowded_used_ = false;
+  bool pairs_used_ = false;
+
+  static constexpr CodeRange none_crowded = {0xFFFF, 0};
+};
+
+}  // namespace weightgauge

@@ -1,0 +1,256 @@
+#include "core/count/counting_table.hpp"
+
+#include <algorithm>
+
+#include "core/count/leading_bits.hpp"
+#include "core/kernels/kernels.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::size_t table_size = std::size_t{1} << leading_bits;  // the largest of the tables
+
+// Cells that share the upper half of F32.
+constexpr std::uint64_t cells_of_half = 1U << (16 - F32Layout::dropped_bits);
+// Cells gone through at a time.
+constexpr std::uint64_t cells_block = 1024;
+
+int dropped_by_leading_bits(DType dtype) {
+  return static_cast<int>(8 * item_bytes(dtype)) - 1 - leading_bits;
+}
+
+}  // namespace
+
+void CountingTable::make_cells() {
+  cells_ = ZeroedCells<std::uint64_t>(all_cells);
+  bins_.cells = cells_.data();
+  bins_.owner = this;
+  bins_.make_more_cells = [](void* owner) {
+    auto& table = *static_cast<CountingTable*>(owner);
+    table.more_cells_ = ZeroedCells<std::uint64_t>(all_cells);
+    table.bins_.more_cells = table.more_cells_.data();
+  };
+  bins_.make_codes = [](void* owner) {
+    auto& table = *static_cast<CountingTable*>(owner);
+    table.upper_codes_.resize(upper_codes);
+    table.bins_.codes = table.upper_codes_.data();
+  };
+}
+
+void CountingTable::count(Method method, DType dtype, const std::byte* items, std::size_t n,
+                          const PaperBins* paper) {
+  pending_ += n;
+  if (method == Method::bins) {
+    if (cells_.size() == 0) {
+      make_cells();
+    }
+    if (dtype == DType::f32) {
+      kernels().count_f32_bins(items, n, bins_);
+    } else {
+      kernels().count_f64_bins(items, n, bins_);
+    }
+  } else if (!is_wide(dtype)) {
+    codes_.count(dtype, items, n);
+  } else {
+    leading_.resize(table_size);
+    count_f64_leading(items, n, leading_.data(), leading_extremes_);
+  }
+  if (paper != nullptr && is_wide(dtype)) {
+    if (paper_.empty()) {
+      paper_ = no_paper_counts();
+    }
+    if (dtype == DType::f32) {
+      count_f32_paper(items, n, *paper, paper_);
+    } else {
+      count_f64_paper(items, n, *paper, paper_);
+    }
+  }
+}
+
+std::uint32_t* CountingTable::open_table(const std::byte* item, std::size_t n) {
+  pending_ += n;
+  return codes_.open_table(item, n);
+}
+
+void CountingTable::release() {
+  codes_.release();
+  bins_ = {};
+  cells_ = {};
+  more_cells_ = {};
+  upper_codes_ = {};
+}
+
+PaperCounts CountingTable::harvest_paper() {
+  PaperCounts counts;
+  counts.swap(paper_);
+  return counts;
+}
+
+Histogram CountingTable::harvest(Method method, DType dtype, std::size_t most_bins) {
+  Histogram result = !is_wide(dtype)          ? codes_.harvest(dtype)
+                     : method == Method::bins ? harvest_bins(dtype, most_bins)
+                                              : harvest_leading(dtype);
+  pending_ = 0;
+  return result;
+}
+
+std::uint64_t CountingTable::room(DType dtype) {
+  return (dtype == DType::f64 ? F64Layout::most_items : F32Layout::most_items) / 2;
+}
+
+std::uint64_t CountingTable::out_of_reach() const { return bins_.extremes.beyond; }
+
+template <class Layout>
+std::uint64_t CountingTable::take_cell(std::uint64_t cell) {
+  std::uint64_t value = cells_[cell];
+  cells_[cell] = 0;
+  if (more_cells_.size() != 0) {
+    value += more_cells_[cell];
+    more_cells_[cell] = 0;
+  }
+  if (!upper_codes_.empty() && cell < bin_cells && cell % cells_of_half == 0) {
+    std::uint32_t& halves = upper_codes_[cell / cells_of_half];
+    value += halves * Layout::one;
+    halves = 0;
+  }
+  return value;
+}
+
+template <class Layout>
+void CountingTable::join_cells(std::uint64_t first, std::size_t n) {
+  if (more_cells_.size() != 0) {
+    for (std::uint64_t cell = first; cell < first + n; ++cell) {
+      cells_[cell] += more_cells_[cell];
+      more_cells_[cell] = 0;
+    }
+  }
+  if (!upper_codes_.empty()) {
+    for (std::uint64_t half = (first + cells_of_half - 1) / cells_of_half;
+         half * cells_of_half < first + n; ++half) {
+      cells_[half * cells_of_half] += upper_codes_[half] * Layout::one;
+      upper_codes_[half] = 0;
+    }
+  }
+}
+
+template <class Layout>
+std::size_t CountingTable::used_cells(std::uint64_t first, std::size_t n) {
+  join_cells<Layout>(first, n);
+  return static_cast<std::size_t>(std::count_if(cells_.data() + first, cells_.data() + first + n,
+                                                [](std::uint64_t cell) { return cell != 0; }));
+}
+
+template <class Layout>
+void CountingTable::take_bins(const WideExtremes& extremes, std::size_t most_bins,
+                              Histogram& result) {
+  constexpr std::uint64_t sum_mask = Layout::one - 1;
+  const std::uint64_t shared = take_cell<Layout>(Layout::shared_cell);
+  result.zeros = (shared >> Layout::sum_bits) - extremes.strays;
+  for (std::size_t i = 0; i < zero_cells; ++i) {
+    result.zeros += take_cell<Layout>(zero_cell + i) >> Layout::sum_bits;
+  }
+  if (Layout::shared_cell == 0 && extremes.strays != 0) {
+    result.append(0, extremes.strays, shared & sum_mask);
+  }
+  if (extremes.largest == 0) {
+    return;
+  }
+  constexpr std::uint64_t lowest = Layout::shared_cell == 0 ? 1 : Layout::first_bin;
+  const std::uint64_t first = std::max(extremes.smallest >> Layout::dropped_bits, lowest);
+  const std::uint64_t last =
+      std::min(extremes.largest >> Layout::dropped_bits, Layout::first_bin + bin_cells - 1);
+  if (first > last) {
+    return;  // all of them lie beyond the bins
+  }
+  const auto most = static_cast<std::size_t>(std::min(last - first + 1, pending_));
+  const bool wider = most > most_bins &&
+                     used_cells<Layout>(first - Layout::first_bin, last - first + 1) > most_bins;
+  if (wider) {
+    result.dropped_bits += widened_bits;
+  } else {
+    result.keys.reserve(most);
+    result.counts.reserve(most);
+    result.residuals.reserve(most);
+  }
+  std::uint64_t bins[cells_block + gather_slack];
+  std::uint64_t counts[cells_block + gather_slack];
+  std::uint64_t residuals[cells_block + gather_slack];
+  for (std::uint64_t bin = first; bin <= last; bin += cells_block) {
+    const std::uint64_t cell = bin - Layout::first_bin;
+    const auto n = static_cast<std::size_t>(std::min(cells_block, last - bin + 1));
+    join_cells<Layout>(cell, n);
+    const std::size_t found = kernels().bins.take_cells(cells_.data() + cell, n, bin,
+                                                        Layout::sum_bits, bins, counts, residuals);
+    if (wider) {
+      for (std::size_t i = 0; i < found; ++i) {
+        append_bin(result, Layout::dropped_bits, bins[i], counts[i], residuals[i]);
+      }
+      continue;
+    }
+    result.keys.insert(result.keys.end(), bins, bins + found);
+    result.counts.insert(result.counts.end(), counts, counts + found);
+    result.residuals.insert(result.residuals.end(), residuals, residuals + found);
+  }
+}
+
+Histogram CountingTable::harvest_bins(DType dtype, std::size_t most_bins) {
+  Histogram result(dtype);
+  result.dropped_bits = binned_dropped_bits(dtype);
+  const WideExtremes extremes = bins_.extremes;
+  bins_.extremes = WideExtremes();
+  result.infs = extremes.infs;
+  result.nans = extremes.nonfinite - extremes.infs;
+  result.max_key = extremes.largest;
+  if (cells_.size() == 0) {
+    return result;
+  }
+  if (dtype == DType::f64) {
+    take_bins<F64Layout>(extremes, most_bins, result);
+  } else {
+    take_bins<F32Layout>(extremes, most_bins, result);
+    if (extremes.nonfinite != 0) {
+      for (std::uint64_t bin = first_nonfinite_key(dtype) >> F32Layout::dropped_bits;
+           bin < bin_cells; ++bin) {
+        take_cell<F32Layout>(bin);
+      }
+    }
+  }
+  const int standard = binned_dropped_bits(dtype);
+  const std::uint64_t low_bits = (std::uint64_t{1} << standard) - 1;
+  if (result.dropped_bits == standard && (extremes.bits & low_bits) == 0) {
+    // Upcast from 16 bits, say: each bin holds a single magnitude, so nothing has been left out.
+    for (std::uint64_t& key : result.keys) {
+      key <<= result.dropped_bits;
+    }
+    result.residuals.clear();
+    result.dropped_bits = 0;
+  }
+  return result;
+}
+
+Histogram CountingTable::harvest_leading(DType dtype) {
+  Histogram result(dtype);
+  const WideExtremes extremes = leading_extremes_;
+  leading_extremes_ = WideExtremes();
+  const int dropped = dropped_by_leading_bits(dtype);
+  result.dropped_bits = dropped;
+  result.zeros = extremes.zeros;
+  result.infs = extremes.infs;
+  result.nans = extremes.nonfinite - extremes.infs;
+  result.max_key = extremes.largest;
+  if (leading_.empty()) {
+    return result;
+  }
+  leading_[0] -= static_cast<std::uint32_t>(extremes.zeros);
+  const std::uint64_t last = extremes.largest >> dropped;
+  for (std::uint64_t bin = 0; extremes.largest != 0 && bin <= last; ++bin) {
+    if (leading_[bin] != 0) {
+      result.append(bin, leading_[bin], 0);
+    }
+  }
+  std::fill(leading_.begin(), leading_.end(), 0U);
+  return result;
+}
+
+}  // namespace weightgauge

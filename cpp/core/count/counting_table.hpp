@@ -1,0 +1,86 @@
+// One thread's counts of the slice it is working on.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/base/zeroed_cells.hpp"
+#include "core/count/code_counter.hpp"
+#include "core/fit/paper.hpp"
+#include "core/histogram/histogram.hpp"
+#include "core/kernels/bin_cells.hpp"
+
+namespace weightgauge {
+
+// How the elements of a slice are counted.
+enum class Method : std::uint8_t {
+  codes,    // every magnitude of a format of 16 bits or fewer
+  bins,     // F32 and F64 in bins
+  leading,  // F64 that the bins do not reach, by its leading bits, to plan an exact pass
+  sorted,   // few F32 or F64 elements: no table, the elements themselves are sorted
+};
+
+// What bins are widened by where they are too many: a table's 2^21 become as few as are allowed.
+constexpr int widened_bits = 3;
+constexpr std::size_t most_bins_of_fit = bin_cells >> widened_bits;
+
+class CountingTable {
+ public:
+  CountingTable() = default;
+  // The kernels hold on to where it is.
+  CountingTable(const CountingTable&) = delete;
+  CountingTable& operator=(const CountingTable&) = delete;
+  ~CountingTable() = default;
+
+  // `paper` may be null: then the published protocol's bins are not counted.
+  void count(Method method, DType dtype, const std::byte* items, std::size_t n,
+             const PaperBins* paper);
+  // As CodeCounter::open_table().
+  std::uint32_t* open_table(const std::byte* item, std::size_t n);
+  // Items counted since the last harvest.
+  std::uint64_t pending() const { return pending_; }
+  // While no more than these are pending, the table takes as many again.
+  static std::uint64_t room(DType dtype);
+  // F64 only: magnitudes counted into bins since the last harvest that no bin is for.
+  std::uint64_t out_of_reach() const;
+
+  // Everything counted since the last harvest; the table is empty afterwards. Of leading bits the
+  // histogram's keys are the leading bits, with residuals of 0. Where there are more than
+  // `most_bins` bins, each eight of them are one.
+  Histogram harvest(Method method, DType dtype, std::size_t most_bins);
+  // See CodeCounter::recycle().
+  void recycle(Histogram&& histogram) { codes_.recycle(std::move(histogram)); }
+  // Between harvests: gives up the memory that not all formats and data need.
+  void release();
+  // The published protocol's counts since the last call; empty where none were taken.
+  PaperCounts harvest_paper();
+
+ private:
+  Histogram harvest_bins(DType dtype, std::size_t most_bins);
+  Histogram harvest_leading(DType dtype);
+  void make_cells();
+  // A cell with its twin and the upper halves that fall into its bin; all three are emptied.
+  template <class Layout>
+  std::uint64_t take_cell(std::uint64_t cell);
+  // The same for cells that are to be taken together: afterwards all that belongs to them is there.
+  template <class Layout>
+  void join_cells(std::uint64_t first, std::size_t n);
+  template <class Layout>
+  std::size_t used_cells(std::uint64_t first, std::size_t n);
+  template <class Layout>
+  void take_bins(const WideExtremes& extremes, std::size_t most_bins, Histogram& result);
+
+  CodeCounter codes_;
+  std::vector<std::uint32_t> leading_;
+  WideExtremes leading_extremes_;
+  ZeroedCells<std::uint64_t> cells_;  // up to 16 MiB
+  ZeroedCells<std::uint64_t> more_cells_;
+  std::vector<std::uint32_t> upper_codes_;
+  BinCells bins_;
+  PaperCounts paper_;
+  std::uint64_t pending_ = 0;
+};
+
+}  // namespace weightgauge

@@ -1,0 +1,58 @@
+// Codes of eight or four bits, each block of them with a scale of its own.
+#pragma once
+
+#include <cstdint>
+
+#include "core/decode/float_reader.hpp"
+#include "core/io/decoding.hpp"
+
+namespace weightgauge {
+
+// Matrices of codes, one after the other in C order from byte `origin` on, and as many matrices of
+// scales: one for each block of rows and columns. A block may reach beyond the matrix's edge.
+struct BlockGrid {
+  std::uint64_t origin = 0;
+  std::uint64_t matrices = 1;
+  std::uint64_t rows = 1;
+  std::uint64_t columns = 1;  // bytes of codes in a row
+  std::uint64_t block_rows = 1;
+  std::uint64_t block_columns = 1;  // bytes of codes
+};
+
+// A value is code x scale: in BF16, exactly, for F4 with scales of E8M0 or E4M3; for everything
+// else in F32, rounded as float32 arithmetic does. A product too large is infinite.
+class BlockScale : public Decoding {
+ public:
+  // `size` is that of the file with the codes. Throws std::invalid_argument where codes or scales
+  // would lie beyond the end, or there are more or fewer scales than blocks.
+  BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size, const FloatReader& scales);
+
+  void decode(const Source& stored, const Run& run, ReadBuffer& buffer,
+              const TakeValues& take) const override;
+  // The first byte behind the codes.
+  std::uint64_t end() const { return grid_.origin + grid_.matrices * grid_.rows * grid_.columns; }
+
+ private:
+  struct Place {
+    std::uint64_t scale;  // index of the first scale of this row of blocks
+    std::uint64_t column;
+  };
+  Place place_of(std::uint64_t offset) const;
+  // Has a scale converted, with its neighbours; returns its place among those kept.
+  std::uint64_t keep_scale(std::uint64_t index, ReadBuffer& buffer) const;
+  // Decodes codes that share a scale.
+  void decode_block(const std::byte* codes, std::size_t n, std::uint64_t scale, ReadBuffer& buffer,
+                    std::byte* to) const;
+  void decode_piece(const std::byte* codes, std::uint64_t offset, std::uint64_t stride,
+                    std::size_t n, ReadBuffer& buffer, std::byte* to) const;
+
+  DType codes_;
+  const float* code_values_;
+  BlockGrid grid_;
+  std::uint64_t blocks_across_;
+  std::uint64_t blocks_down_;
+  FloatReader scales_;
+  const std::uint32_t* pairs_;  // values of every byte under every scale; null for F32
+};
+
+}  // namespace weightgauge

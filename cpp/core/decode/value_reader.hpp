@@ -1,0 +1,33 @@
+// Any slice as a sequence of numbers, whatever it is stored as.
+#pragma once
+
+#include <cstdint>
+
+#include "core/io/source.hpp"
+
+namespace weightgauge {
+
+// The values of a view in its own order: of a matrix, row after row. The source and what the view
+// decodes from outlive the reader.
+class ValueReader {
+ public:
+  ValueReader(const Source& source, View view);
+
+  std::uint64_t values() const { return values_; }
+  // Whether a value may need the precision of float64.
+  bool wide() const { return view_.dtype == DType::f64; }
+  const Source& source() const { return *source_; }
+  // Reads `n` values from number `first` on.
+  void read(std::uint64_t first, std::uint64_t n, ReadBuffer& buffer, double* to) const;
+
+ private:
+  const Source* source_;
+  View view_;
+  std::uint64_t per_item_;  // values that can only be read together
+  std::uint64_t values_;
+};
+
+// A view of that many numbers that a decoding makes from nothing stored.
+View made_view(std::uint64_t values, std::shared_ptr<const Decoding> decoding);
+
+}  // namespace weightgauge

@@ -1,0 +1,57 @@
+// What the sorted order of one batch of magnitudes adds to the exact fit.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/exact/gather.hpp"
+#include "core/fit/hazen.hpp"
+#include "core/fit/moments.hpp"
+
+namespace weightgauge {
+
+// A stretch of ranks: their number, and the means of X and y over them.
+struct PlotPoint {
+  double weight;
+  double x;
+  double y;
+};
+
+struct BatchSums {
+  explicit BatchSums(DType dtype) : bins(dtype) {}
+  Scaled unit{};                  // a magnitude of the batch's own:
+  Moments moments;                // of X = ln(|w|/unit) and y over the ranks inside the window
+  std::vector<PlotPoint> points;  // these or stretches of them, for the standard errors
+  std::uint64_t distinct = 0;
+  // Where the sums are made bin by bin, by expansion around each bin's mean: the widest bin, what
+  // bins add to xx and xy, and what that may be off in xy because y is not a parabola.
+  double widest = 0;
+  double inner_xx = 0;
+  double inner_xy = 0;
+  double bend = 0;
+  // Where what has been counted is coarser than the usual bins, what these would have told of all
+  // elements of the batch: the sum of (|w|/most)^2, `most` being the largest magnitude that the
+  // batch may hold; and the elements in bins.
+  double most = 0;
+  double squares = 0;
+  Histogram bins;
+};
+
+// What is wanted of batches, and what is known already.
+struct BatchTask {
+  const Histogram& counted;  // what they were planned from
+  const HazenSums& sums;
+  // Whether sums are made bin by bin: the error is a share `widest` of what is inside the bins.
+  // Otherwise, or where a bin holds more than can be sorted at once, magnitude by magnitude.
+  bool quick;
+  // Low bits of a key that the bins to be made leave out; 0 where none are wanted.
+  int wanted_bins;
+  double extent;  // of X over all batches, or more
+};
+
+// For each of several batches, whose keys are found in one pass.
+std::vector<BatchSums> sum_batches(const Source& source, const View& view, const Batch* batches,
+                                   std::size_t n, const BatchTask& task, ReadBuffer& buffer,
+                                   SortSpace& space, const Control& control);
+
+}  // namespace weightgauge

@@ -1,0 +1,23 @@
+// The sums of an exact fit, bin by bin, by expansion around each bin's mean.
+#pragma once
+
+#include "core/exact/batch_moments.hpp"
+#include "core/exact/bin_order.hpp"
+
+namespace weightgauge {
+
+// Bins wider than that beside their means, as those of subnormal magnitudes are, are not expanded:
+// the sums end there, `widest` telling so, and are of no use.
+constexpr double widest_expanded = 0x1p-12;
+
+// Adds all keys of a batch, which are in the order of their bins, finite and not zero; each bin is
+// sorted on the way. `scratch` has room for the keys of any bin.
+template <class Key>
+void sum_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
+              const BatchTask& task, BatchSums& result);
+// The same of keys that are sorted already.
+template <class Key>
+void sum_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const BatchTask& task,
+                     BatchSums& result);
+
+}  // namespace weightgauge

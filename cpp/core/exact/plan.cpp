@@ -1,0 +1,133 @@
+#include "core/exact/plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/exact/bin_range.hpp"
+#include "core/fit/ks.hpp"
+#include "core/histogram/log_magnitude.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// Aimed at by plan_exact where there are elements enough: each batch is work for one thread.
+constexpr std::uint64_t wanted_batches = 8;
+constexpr std::uint64_t least_batch = std::uint64_t{1} << 18;
+// The keys of a batch are put in order within the second-level cache, or close to it.
+constexpr std::uint64_t most_bytes_of_batch = std::uint64_t{4} << 20;
+
+}  // namespace
+
+std::vector<Batch> plan_exact(const Histogram& leading, const Window& window) {
+  const std::uint64_t limit = std::clamp(leading.n() / wanted_batches, least_batch,
+                                         most_bytes_of_batch / item_bytes(leading.dtype));
+  const bool all =
+      leading.size() <= 2 || leading.dropped_bits != binned_dropped_bits(leading.dtype);
+  std::vector<Batch> batches;
+  std::uint64_t rank = 0;
+  for (std::size_t i = 0; i < leading.size(); ++i) {
+    const KeyRange range = bin_range(leading, i);
+    const std::uint64_t count = leading.counts[i];
+    const bool wanted = all || (rank + count > window.begin && rank < window.end);
+    if (wanted && !batches.empty() && batches.back().count + count <= limit) {
+      batches.back().range.last = range.last;
+      batches.back().count += count;
+    } else if (wanted) {
+      batches.push_back({range, count, rank});
+    }
+    rank += count;
+  }
+  return batches;
+}
+
+double extent_of(const std::vector<Batch>& batches, DType dtype) {
+  return log_ratio(scaled(magnitude_value(dtype, batches.back().range.last)),
+                   scaled(magnitude_value(dtype, batches.front().range.first)));
+}
+
+int bins_within(const Histogram& leading, std::size_t most) {
+  for (int bits = binned_dropped_bits(leading.dtype);; ++bits) {
+    const std::uint64_t parts = std::uint64_t{1} << (leading.dropped_bits - bits);
+    std::uint64_t bins = 0;
+    for (const std::uint64_t count : leading.counts) {
+      bins += std::min(count, parts);
+    }
+    if (bins <= most || parts == 1) {
+      return bits;
+    }
+  }
+}
+
+std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype,
+                                       std::size_t groups) {
+  std::uint64_t total = 0;
+  for (const Batch& batch : batches) {
+    total += batch.count;
+  }
+  const std::uint64_t limit = std::min(batch_limit(dtype), total / groups);
+  std::vector<std::size_t> ends;
+  std::uint64_t in_group = 0;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    if (ends.empty() || in_group + batches[i].count > limit) {
+      ends.push_back(i);
+      in_group = 0;
+    }
+    in_group += batches[i].count;
+    ends.back() = i + 1;
+  }
+  return ends;
+}
+
+double exact_ks(const Source& source, const View& view, const Histogram& bins, double k,
+                LogScale lambda, ReadBuffer& buffer, SortSpace& space, const Control& control) {
+  const auto n = static_cast<double>(bins.n());
+  const auto cdf = [&](double magnitude) {
+    return magnitude > 0 ? weibull_cdf(scaled(magnitude), k, lambda) : 0.0;
+  };
+  std::vector<std::uint64_t> ranks;
+  note_ranks(bins, ranks);
+  // The distances at the edges of the bins are reached (F_n is flat up to the next magnitude).
+  EdgeDistances edges = edge_distances(bins, ranks, k, lambda);
+  double best = edges.largest;
+  std::vector<Contender>& contenders = edges.contenders;
+  const auto hopeless = [&best](const Contender& contender) { return contender.most <= best; };
+  const auto below = [&ranks](std::size_t bin) { return bin == 0 ? 0 : ranks[bin - 1]; };
+  for (;;) {
+    contenders.erase(std::remove_if(contenders.begin(), contenders.end(), hopeless),
+                     contenders.end());
+    if (contenders.empty()) {
+      return best;
+    }
+    // The bins from the most promising one on, as far as one sorting goes.
+    const auto start =
+        std::max_element(contenders.begin(), contenders.end(),
+                         [](const Contender& a, const Contender& b) { return a.most < b.most; });
+    auto from = start;
+    auto to = start;
+    const auto elements = [&](auto first, auto last) {
+      return ranks[last->bin] - below(first->bin);
+    };
+    while (to + 1 != contenders.end() && elements(from, to + 1) <= least_batch) {
+      ++to;
+    }
+    while (from != contenders.begin() && elements(from - 1, to) <= least_batch) {
+      --from;
+    }
+    const Batch batch{{bin_range(bins, from->bin).first, bin_range(bins, to->bin).last},
+                      elements(from, to),
+                      below(from->bin)};
+    std::uint64_t rank = batch.rank_before;
+    for_each_sorted(source, view, batch, buffer, space, control,
+                    [&](std::uint64_t key, std::uint64_t count) {
+                      const double f = cdf(magnitude_value(view.dtype, key));
+                      const double p_low = static_cast<double>(rank) / n;
+                      rank += count;
+                      const double p_high = static_cast<double>(rank) / n;
+                      best = std::max(best, std::max(std::fabs(p_low - f), std::fabs(p_high - f)));
+                    });
+    contenders.erase(from, to + 1);
+  }
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,225 @@
+#include "core/fit/hazen.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+
+#include "core/histogram/histogram.hpp"
+#include "core/kernels/kernels.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::uint64_t direct_limit = 1024;        // up to this n every rank is summed
+constexpr std::uint64_t end_ranks = 512;            // of an untrimmed window, at either end
+constexpr std::uint64_t third_order_to = 1U << 15;  // from there on that term is below rounding
+constexpr std::uint64_t table_limit = 1U << 14;
+
+// y'' and y''' at p, with a = 1/(-ln(1 - p)): y' is a/(1 - p), and so on.
+struct HigherSlopes {
+  double second;
+  double third;
+};
+HigherSlopes higher_slopes(double p, double slope) {
+  const double rest = 1 - p;
+  const double a = slope * rest;
+  return {a * (1 - a) / (rest * rest), a * (2 + a * (2 * a - 3)) / (rest * rest * rest)};
+}
+
+// What the midpoint sum falls short of n times the integral by, up to one end of the sum.
+double midpoint_terms(double first, double third, double n) {
+  return (first - 7 * third / (240 * n * n)) / (24 * n);
+}
+
+double position(std::uint64_t rank, std::uint64_t n) {
+  return (static_cast<double>(rank) - 0.5) / static_cast<double>(n);
+}
+
+}  // namespace
+
+HazenSums::HazenSums(std::uint64_t n, Trim trim) : n_(n), trim_(trim), window_(window_of(n, trim)) {
+  if (n_ == 0) {
+    return;
+  }
+  if (n_ <= direct_limit) {
+    sum_directly();
+  } else {
+    sum_ends_directly();
+  }
+}
+
+void HazenSums::sum_directly() {
+  head_.resize(n_ + 1);
+  double sum = 0;
+  head_[0] = 0;
+  for (std::uint64_t rank = 1; rank <= n_; ++rank) {
+    sum += y(rank);
+    head_[rank] = sum;
+  }
+  const auto size = static_cast<double>(window_.size());
+  mean_ = (head_[window_.end] - head_[window_.begin]) / size;
+  for (std::uint64_t rank = window_.begin + 1; rank <= window_.end; ++rank) {
+    const double off = y(rank) - mean_;
+    centred_squares_ += off * off;
+  }
+}
+
+void HazenSums::sum_ends_directly() {
+  const bool whole = window_.begin == 0;
+  double squares = 0;
+  if (whole) {
+    head_.resize(end_ranks + 1);
+    tail_.resize(end_ranks + 1);
+    head_[0] = 0;
+    tail_[0] = 0;
+    for (std::uint64_t i = 1; i <= end_ranks; ++i) {
+      const double low = y(i);
+      const double high = y(n_ - end_ranks + i);
+      head_[i] = head_[i - 1] + low;
+      tail_[i] = tail_[i - 1] + high;
+      squares += low * low + high * high;
+    }
+    head_offset_ = head_[end_ranks] - closed_form(end_ranks);
+    tail_offset_ = head_offset_ + closed_form(n_ - end_ranks);
+  }
+  const std::uint64_t begin = whole ? end_ranks : window_.begin;
+  const std::uint64_t end = whole ? n_ - end_ranks : window_.end;
+  const auto n = static_cast<double>(n_);
+  const double p_begin = static_cast<double>(begin) / n;
+  const double p_end = static_cast<double>(end) / n;
+  const auto end_terms = [n](double p) {
+    // (y^2)' = 2 y y' and (y^2)''' = 6 y' y'' + 2 y y'''
+    const double y = weibull_y(p);
+    const double slope = weibull_y_slope(p);
+    const auto [second, third] = higher_slopes(p, slope);
+    return midpoint_terms(2 * y * slope, 6 * slope * second + 2 * y * third, n);
+  };
+  squares +=
+      n * weibull_y_square_integral(p_begin, p_end) - (end_terms(p_end) - end_terms(p_begin));
+  const auto size = static_cast<double>(window_.size());
+  mean_ = (cumulative(window_.end) - cumulative(window_.begin)) / size;
+  centred_squares_ = squares - size * mean_ * mean_;
+}
+
+double HazenSums::sum_before(std::uint64_t rank, const YPoint& point) const {
+  const auto n = static_cast<double>(n_);
+  if (n_ > third_order_to) {
+    return n * point.integral - point.slope / (24 * n);
+  }
+  const double p = static_cast<double>(rank) / n;
+  return n * point.integral - midpoint_terms(point.slope, higher_slopes(p, point.slope).third, n);
+}
+
+double HazenSums::closed_form(std::uint64_t rank) const {
+  return sum_before(rank, weibull_y_point(static_cast<double>(rank) / static_cast<double>(n_)));
+}
+
+double HazenSums::beyond_head(std::uint64_t rank) const {
+  if (!tail_.empty() && rank > n_ - end_ranks) {
+    return tail_offset_ + tail_[rank - (n_ - end_ranks)];
+  }
+  return head_offset_ + closed_form(rank);
+}
+
+void HazenSums::tabulate() {
+  if (n_ > table_limit || head_.size() > n_) {
+    return;
+  }
+  std::vector<double> table(n_ + 1, 0.0);
+  for (std::uint64_t rank = window_.begin; rank <= window_.end; ++rank) {
+    table[rank] = cumulative(rank);
+  }
+  head_.swap(table);
+}
+
+void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums) const {
+  if (closed_form_everywhere()) {
+    thread_local std::vector<double> memory;
+    memory.resize(std::max(memory.size(), 2 * (n + 1)));
+    closed_forms_after(ranks, n, sums, memory.data(), memory.data() + n + 1);
+    return;
+  }
+  sums[0] = cumulative(window_.begin);
+  if (head_.size() > n_) {
+    const double* const tabulated = head_.data();
+    for (std::size_t i = 0; i + 1 < n; ++i) {
+      sums[i + 1] = tabulated[ranks[i]];
+    }
+  } else {
+    for (std::size_t i = 0; i + 1 < n; ++i) {
+      sums[i + 1] = cumulative(ranks[i]);
+    }
+  }
+  sums[n] = cumulative(std::min(ranks[n - 1], window_.end));
+}
+
+double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, n_)); }
+
+HazenSums::Boundary HazenSums::boundary(std::uint64_t rank) const {
+  if (rank == 0 || rank >= n_) {
+    const std::uint64_t nearest = rank == 0 ? 1 : n_;
+    const double p = position(nearest, n_);
+    const double slope = weibull_y_slope(p);
+    return {cumulative(rank), y(nearest), slope, higher_slopes(p, slope).second};
+  }
+  const auto n = static_cast<double>(n_);
+  const double p = static_cast<double>(rank) / n;
+  const YPoint point = weibull_y_point(p);
+  const bool direct = rank < head_.size() || (!tail_.empty() && rank > n_ - end_ranks);
+  const double sum = direct ? cumulative(rank) : head_offset_ + sum_before(rank, point);
+  return {sum, point.y, point.slope, higher_slopes(p, point.slope).second};
+}
+
+void HazenSums::boundaries_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
+                                 double* slopes) const {
+  if (closed_form_everywhere()) {
+    closed_forms_after(ranks, n, sums, y, slopes);
+    return;
+  }
+  for (std::size_t i = 0; i <= n; ++i) {
+    const Boundary at = boundary(i == 0 ? window_.begin : std::min(ranks[i - 1], window_.end));
+    sums[i] = at.cumulative;
+    y[i] = at.y;
+    slopes[i] = at.slope;
+  }
+}
+
+bool HazenSums::closed_form_everywhere() const {
+  const auto all = static_cast<double>(n_);
+  return head_.empty() && n_ > third_order_to &&
+         weibull_y_tabulated(static_cast<double>(window_.begin) / all) &&
+         weibull_y_tabulated(static_cast<double>(window_.end) / all);
+}
+
+void HazenSums::closed_forms_after(const std::uint64_t* ranks, std::size_t n, double* sums,
+                                   double* y, double* slopes) const {
+  const auto all = static_cast<double>(n_);
+  double* const p = sums;  // which the integrals take the place of
+  p[0] = static_cast<double>(window_.begin) / all;
+  for (std::size_t i = 0; i < n; ++i) {
+    p[i + 1] = to_double(std::min(ranks[i], window_.end)) / all;
+  }
+  kernels().bins.y_points(weibull_y_table(), p, n + 1, sums, y, slopes);
+  for (std::size_t i = 0; i <= n; ++i) {
+    sums[i] = all * sums[i] - slopes[i] / (24 * all);
+  }
+}
+
+const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim) {
+  constexpr std::size_t most_kept = 8;
+  thread_local std::deque<HazenSums> kept;  // the latest first
+  const auto found = std::find_if(kept.begin(), kept.end(), [&](const HazenSums& sums) {
+    return sums.n() == n && sums.trim() == trim;
+  });
+  if (found != kept.end()) {
+    found->tabulate();
+    return *found;
+  }
+  if (kept.size() == most_kept) {
+    kept.pop_back();
+  }
+  return kept.emplace_front(n, trim);
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,51 @@
+// Kolmogorov-Smirnov distance between the magnitudes counted and a Weibull distribution.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/histogram/histogram.hpp"
+
+namespace weightgauge {
+
+// Of every entry of a histogram: X = ln(|w| / unit), of exact histograms only, and the elements up
+// to it, its own included.
+struct EntryPlaces {
+  std::vector<double> x;
+  std::vector<std::uint64_t> ranks;
+};
+
+// The scale lambda as unit exp(offset), with the unit a magnitude of the data's own size: where
+// magnitudes differ in their last digits only, ln |w| - ln lambda would cancel.
+struct LogScale {
+  Scaled unit;
+  double offset;
+};
+// The scale itself: the offset alone may be beyond the range of exp.
+double scale_value(LogScale lambda);
+double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
+
+// sup |F_n - F| over all magnitudes, both sides of every jump. Exact where the histogram is;
+// otherwise taken at the edges of the bins: a lower bound that falls short by at most the largest
+// step of F across one bin (k 2^-13 / e).
+double ks_distance(const Histogram& histogram, double k, LogScale lambda);
+// The same with the places of the entries at hand, X relative to lambda.unit.
+double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k,
+                   LogScale lambda);
+double ks_shortfall(double k);
+
+// Of bins: the largest distance at their edges, and the bins inside which there may be a larger
+// one, ascending.
+struct Contender {
+  std::size_t bin;
+  double most;  // no distance inside is larger
+};
+struct EdgeDistances {
+  double largest = 0;
+  std::vector<Contender> contenders;
+};
+EdgeDistances edge_distances(const Histogram& bins, const std::vector<std::uint64_t>& ranks,
+                             double k, LogScale lambda);
+
+}  // namespace weightgauge

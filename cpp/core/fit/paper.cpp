@@ -1,0 +1,140 @@
+#include "core/fit/paper.hpp"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "core/count/leading_bits.hpp"
+#include "core/fit/ks.hpp"
+
+namespace weightgauge {
+
+PaperBins::PaperBins(std::vector<std::uint32_t> thresholds) : coarse_(1U << 16) {
+  if (thresholds.size() != bins + 1) {
+    throw std::invalid_argument("the published protocol has 1,025 bin edges");
+  }
+  std::size_t next = 0;
+  for (std::uint32_t lead = 0; lead < coarse_.size(); ++lead) {
+    const std::uint64_t beyond = (static_cast<std::uint64_t>(lead) + 1) << 15;
+    Coarse& coarse = coarse_[lead];
+    coarse.bin = static_cast<std::uint32_t>(next);
+    coarse.threshold = std::numeric_limits<std::uint32_t>::max();
+    if (next < thresholds.size() && thresholds[next] < beyond) {
+      coarse.threshold = thresholds[next++];
+    }
+    if (next < thresholds.size() && thresholds[next] < beyond) {
+      throw std::invalid_argument("the published protocol's bin edges are not ascending");
+    }
+  }
+}
+
+PaperCounts paper_counts(const Histogram& histogram, const PaperBins& bins) {
+  PaperCounts counts = no_paper_counts();
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    counts[bins.bin_of(float32_bits(entry_at(histogram, i).mean))] += histogram.counts[i];
+  }
+  return counts;
+}
+
+namespace {
+
+constexpr double least_total = 100;
+constexpr std::size_t least_bins = 5;
+
+struct Point {
+  double weight;
+  double x;
+  double y;
+};
+
+std::vector<Point> points_of(const PaperCounts& counts, Trim trim, double total) {
+  // Written as the published code computes it: the last digit decides which bins are in.
+  const double margin = trim == Trim::full     ? 0.0
+                        : trim == Trim::mid_80 ? (1 - 80 / 100.0) / 2.0
+                                               : (1 - 90 / 100.0) / 2.0;
+  constexpr double low = -12.0;
+  constexpr double step = 14.0 / PaperBins::bins;
+  std::vector<Point> points;
+  std::uint64_t below = 0;
+  for (std::size_t bin = 0; bin < PaperBins::bins; ++bin) {
+    const std::uint64_t count = counts[bin + 1];
+    const double lower = static_cast<double>(below) / total;
+    below += count;
+    const double upper = static_cast<double>(below) / total;
+    const double middle = (upper + lower) / 2;
+    const bool inside =
+        trim == Trim::full ? middle > 0 && middle < 1 : middle >= margin && middle <= 1 - margin;
+    if (count == 0 || !inside) {
+      continue;
+    }
+    const double centre =
+        ((low + static_cast<double>(bin) * step) + (low + static_cast<double>(bin + 1) * step)) / 2;
+    points.push_back({static_cast<double>(count), centre * std::log(10.0),
+                      std::log(-std::log(1 - middle + 1e-12))});
+  }
+  return points;
+}
+
+}  // namespace
+
+Fit fit_paper(const PaperCounts& counts, Trim trim) {
+  Fit fit;
+  double total = 0;
+  for (std::size_t bin = 0; bin < PaperBins::bins; ++bin) {
+    total += static_cast<double>(counts[bin + 1]);
+  }
+  if (total < least_total) {
+    fit.status = total > 0 ? FitStatus::too_few : FitStatus::empty;
+    return fit;
+  }
+  const std::vector<Point> points = points_of(counts, trim, total);
+  if (points.size() < least_bins) {
+    fit.status = FitStatus::few_bins;
+    return fit;
+  }
+  Moments moments;
+  double yy = 0;
+  for (const Point& point : points) {
+    moments.weight += point.weight;
+    moments.mean_x += point.weight * point.x;
+    moments.mean_y += point.weight * point.y;
+  }
+  moments.mean_x /= moments.weight;
+  moments.mean_y /= moments.weight;
+  for (const Point& point : points) {
+    const double x = point.x - moments.mean_x;
+    const double y = point.y - moments.mean_y;
+    moments.xx += point.weight * x * x;
+    moments.xy += point.weight * x * y;
+    yy += point.weight * y * y;
+  }
+  fit.status = FitStatus::ok;
+  fit.k = moments.xy / moments.xx;
+  fit.log_scale = {scaled(1), moments.mean_x - moments.mean_y / fit.k};
+  fit.lambda = scale_value(fit.log_scale);
+  fit.r2 = std::min(1.0, moments.xy / moments.xx * (moments.xy / yy));
+  return fit;
+}
+
+Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
+                      const PaperCounts& paper) {
+  if (paper.empty()) {
+    return fit_histogram(histogram, n, trim);
+  }
+  Fit fit;
+  fit.status = fittable(histogram, n, 0);
+  if (fit.status != FitStatus::ok) {
+    return fit;
+  }
+  fit = fit_paper(paper, trim);
+  if (fit.status == FitStatus::ok) {
+    const HazenSums& sums = kept_hazen_sums(n, trim);
+    fit.ks = ks_distance(histogram, fit.k, fit.log_scale);
+    Plot& plot = kept_plot();
+    probability_plot(histogram, sums, plot);
+    add_standard_errors(plot, n, fit);
+  }
+  return fit;
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,146 @@
+#include "core/fit/weibull.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/kernels/kernels.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint64_t least_order_n = 10;
+
+// What the bins leave open about the fit, relative to its numbers.
+struct Errors {
+  double k = 0;
+  double lambda = 0;
+  double r2 = 0;
+};
+
+// By more than `edge` an X can be off where the window's end cuts a bin: with an error e, xy
+// changes by weight e y and xx by weight e (2 x + e).
+void add_edge(const Plot& plot, std::size_t point, double error, double k, BinSlacks& slacks) {
+  const double x = plot.x[point] - plot.moments.mean_x;
+  const double y = plot.y[point] - plot.moments.mean_y;
+  const double weight = plot.weight[point];
+  const double edge = plot.unknowns.edge;
+  const double more_squared = k * (error * error - edge * edge);
+  slacks.k += weight * ((error - edge) * std::fabs(y - 2 * k * x) + more_squared);
+  slacks.r2 += weight * ((error - edge) * 2 * std::fabs(y - k * x) + more_squared);
+  slacks.x += weight * (error - edge);
+}
+
+Errors errors_of(Plot& plot, double k) {
+  const Moments& moments = plot.moments;
+  BinSlacks slacks = kernels().bins.sum_slacks(
+      plot.unknowns.at(0), plot.weight.data(), plot.x.data(), plot.y.data(), plot.unknowns.bins,
+      moments.mean_x, moments.mean_y, k, plot.unknowns.edge);
+  add_edge(plot, 0, plot.unknowns.first_edge, k, slacks);
+  if (plot.x.size() > 1) {
+    add_edge(plot, plot.x.size() - 1, plot.unknowns.last_edge, k, slacks);
+  }
+  Errors errors;
+  errors.k = slacks.k / moments.xy;
+  errors.r2 = slacks.r2 / moments.xy;
+  errors.lambda = slacks.x / moments.weight + std::fabs(moments.mean_y / k) * errors.k;
+  return errors;
+}
+
+}  // namespace
+
+Plot& kept_plot() {
+  thread_local Plot plot;
+  return plot;
+}
+
+Fit::Fit()
+    : k(nan),
+      lambda(nan),
+      log_scale{{nan, 0}, nan},
+      r2(nan),
+      ks(nan),
+      k_se(nan),
+      ln_lambda_se(nan) {}
+
+FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t least_n) {
+  if (n == 0) {
+    return FitStatus::empty;
+  }
+  if (n < least_n) {
+    return FitStatus::too_few;
+  }
+  return histogram.exact() && histogram.size() <= 2 ? FitStatus::few_magnitudes : FitStatus::ok;
+}
+
+Fit fit_of_moments(const Plot& plot, const HazenSums& sums) {
+  const Moments& moments = plot.moments;
+  Fit fit;
+  if (!(moments.xx > 0)) {
+    fit.status = FitStatus::flat_window;
+    return fit;
+  }
+  fit.status = FitStatus::ok;
+  fit.k = moments.xy / moments.xx;
+  fit.r2 = std::min(1.0, moments.xy / moments.xx * (moments.xy / sums.centred_squares()));
+  const double relative = moments.mean_x - moments.mean_y / fit.k;  // ln(lambda / unit)
+  fit.log_scale = {plot.unit, relative};
+  fit.lambda = scale_value(fit.log_scale);
+  return fit;
+}
+
+Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim) {
+  Fit fit;
+  fit.status = fittable(histogram, n, least_order_n);
+  if (fit.status != FitStatus::ok) {
+    return fit;
+  }
+  const HazenSums& sums = kept_hazen_sums(n, trim);
+  Plot& plot = kept_plot();
+  probability_plot(histogram, sums, plot);
+  if (plot.x.size() < 2 && histogram.exact()) {
+    fit.status = FitStatus::flat_window;
+    return fit;
+  }
+  fit = fit_of_moments(plot, sums);
+  if (fit.status != FitStatus::ok) {
+    return fit;
+  }
+  if (!histogram.exact()) {
+    const Errors errors = errors_of(plot, fit.k);
+    fit.error_bound = std::max(std::max(errors.k, errors.lambda), errors.r2);
+  }
+  fit.ks = ks_distance(histogram, plot.entries, fit.k, fit.log_scale);
+  add_standard_errors(plot, n, fit);
+  return fit;
+}
+
+void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit) {
+  const auto n = static_cast<double>(elements);
+  const Moments& moments = plot.moments;
+  const double share = moments.weight / n;            // m: the window's share of the elements
+  const double spread = moments.xx / moments.weight;  // S_xx
+  // From the top of the window down: G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window
+  // G is 0, below it G keeps its last value.
+  thread_local std::vector<double> memory;
+  memory.resize(std::max(memory.size(), 2 * plot.x.size()));
+  InfluenceSums sums = kernels().entries.sum_influences(
+      {plot.x.data(), plot.y.data(), plot.count.data(), plot.x.size(), plot.next_x, fit.k,
+       moments.mean_x, moments.mean_y, 1 / (share * spread), 1 / share,
+       moments.mean_y / (fit.k * fit.k)},
+      memory.data());
+  sums.sum_k += plot.below * sums.g_k;
+  sums.sum_lambda += plot.below * sums.g_lambda;
+  sums.square_k += plot.below * sums.g_k * sums.g_k;
+  sums.square_lambda += plot.below * sums.g_lambda * sums.g_lambda;
+  const auto error = [n](double sum, double square) {
+    const double mean = sum / n;
+    return std::sqrt(std::max(0.0, square / n - mean * mean) / n);
+  };
+  fit.k_se = error(sums.sum_k, sums.square_k);
+  fit.ln_lambda_se = error(sums.sum_lambda, sums.square_lambda);
+}
+
+}  // namespace weightgauge

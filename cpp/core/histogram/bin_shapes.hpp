@@ -1,0 +1,14 @@
+// The bins of F32 and F64 as doubles, many at a time.
+#pragma once
+
+#include <cstddef>
+
+#include "core/histogram/histogram.hpp"
+
+namespace weightgauge {
+
+// Lower end, width and mean of the n entries of a binned histogram from `first` on: as entry_at().
+void shape_bins(const Histogram& histogram, std::size_t first, std::size_t n, double* low,
+                double* width, double* mean);
+
+}  // namespace weightgauge

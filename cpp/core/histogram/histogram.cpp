@@ -1,0 +1,235 @@
+#include "core/histogram/histogram.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "core/histogram/bin_shapes.hpp"
+#include "core/histogram/log_magnitude.hpp"
+#include "core/kernels/kernels.hpp"
+
+namespace weightgauge {
+
+std::uint64_t Histogram::n() const {
+  return kernels().entries.sum_counts(counts.data(), counts.size());
+}
+
+void Histogram::append(std::uint64_t key, std::uint64_t count, std::uint64_t residual) {
+  if (!keys.empty() && keys.back() == key) {
+    counts.back() += count;
+    if (!exact()) {
+      residuals.back() += residual;
+    }
+    return;
+  }
+  keys.push_back(key);
+  counts.push_back(count);
+  if (!exact()) {
+    residuals.push_back(residual);
+  }
+}
+
+int binned_dropped_bits(DType dtype) {
+  return dtype == DType::f64 ? F64Layout::dropped_bits : F32Layout::dropped_bits;
+}
+
+int residual_shift(DType dtype) {
+  return dtype == DType::f64 ? F64Layout::lost_bits : F32Layout::lost_bits;
+}
+
+double residual_unit(DType dtype) { return std::ldexp(1.0, residual_shift(dtype)); }
+
+double residual_left_out(DType dtype) { return 0.5 * (residual_unit(dtype) - 1); }
+
+double residual_slack(DType dtype) {
+  return dtype == DType::f64 ? std::ldexp(1.0, F64Layout::lost_bits - 1 - 52) : 0.0;
+}
+
+namespace {
+
+// Sums of (|w| / 2^exponent)^2.
+double exact_squares(const Histogram& histogram, int exponent) {
+  constexpr std::size_t block = 512;
+  double values[block];
+  double sum = 0;
+  // In two steps: the inverse of the smallest subnormal is beyond the range.
+  const double half = std::ldexp(1.0, -exponent / 2);
+  const double other_half = std::ldexp(1.0, -exponent - -exponent / 2);
+  for (std::size_t from = 0; from < histogram.size(); from += block) {
+    const std::size_t size = std::min(block, histogram.size() - from);
+    magnitude_values(histogram.dtype, histogram.keys.data() + from, size, values);
+    sum += kernels().entries.sum_squares(values, histogram.counts.data() + from, size, half,
+                                         other_half);
+  }
+  return sum;
+}
+
+// Sheppard's correction: the spread of c values evenly placed in a bin.
+double binned_squares(const Histogram& histogram, int exponent) {
+  constexpr std::size_t block = 512;
+  double low[block];
+  double width[block];
+  double mean[block];
+  const double half = std::ldexp(1.0, -exponent / 2);
+  const double other_half = std::ldexp(1.0, -exponent - -exponent / 2);
+  double sum = 0;
+  for (std::size_t from = 0; from < histogram.size(); from += block) {
+    const std::size_t size = std::min(block, histogram.size() - from);
+    shape_bins(histogram, from, size, low, width, mean);
+    sum += kernels().bins.sum_bin_squares(mean, width, histogram.counts.data() + from, size, half,
+                                          other_half);
+  }
+  return sum;
+}
+
+}  // namespace
+
+Histogram without_entries(const Histogram& like, int dropped_bits) {
+  Histogram result(like.dtype);
+  result.zeros = like.zeros;
+  result.nans = like.nans;
+  result.infs = like.infs;
+  result.max_key = like.max_key;
+  result.dropped_bits = dropped_bits;
+  return result;
+}
+
+void append_bin(Histogram& to, int bin_bits, std::uint64_t bin, std::uint64_t count,
+                std::uint64_t residual) {
+  const std::uint64_t first = bin << bin_bits;  // its first key
+  const std::uint64_t low_bits = first & ((std::uint64_t{1} << to.dropped_bits) - 1);
+  to.append(first >> to.dropped_bits, count,
+            residual + (low_bits >> residual_shift(to.dtype)) * count);
+}
+
+Histogram binned(const Histogram& exact) {
+  return is_wide(exact.dtype) ? coarsened(exact, binned_dropped_bits(exact.dtype)) : exact;
+}
+
+Histogram coarsened(const Histogram& histogram, int dropped_bits) {
+  if (histogram.dropped_bits >= dropped_bits) {
+    return histogram;
+  }
+  Histogram result = without_entries(histogram, dropped_bits);
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    append_bin(result, histogram.dropped_bits, histogram.keys[i], histogram.counts[i],
+               histogram.exact() ? 0 : histogram.residuals[i]);
+  }
+  return result;
+}
+
+Histogram merged(const Histogram& a, const Histogram& b) {
+  if (a.dtype != b.dtype) {
+    throw std::invalid_argument("histograms of different element formats cannot be merged");
+  }
+  if (a.dropped_bits != b.dropped_bits) {
+    const int wider = std::max(a.dropped_bits, b.dropped_bits);
+    return merged(coarsened(a, wider), coarsened(b, wider));
+  }
+  Histogram result(a.dtype);
+  result.dropped_bits = a.dropped_bits;
+  result.zeros = a.zeros + b.zeros;
+  result.nans = a.nans + b.nans;
+  result.infs = a.infs + b.infs;
+  result.max_key = std::max(a.max_key, b.max_key);
+  // Neither is which one comes next guessed, nor do the arrays grow one by one.
+  result.keys.resize(a.size() + b.size());
+  result.counts.resize(a.size() + b.size());
+  result.residuals.resize(a.exact() ? 0 : a.size() + b.size());
+  std::size_t i = 0;
+  std::size_t j = 0;
+  std::size_t size = 0;
+  for (; i < a.size() && j < b.size(); ++size) {
+    const std::uint64_t key_a = a.keys[i];
+    const std::uint64_t key_b = b.keys[j];
+    const bool take_a = key_a <= key_b;
+    const bool take_b = key_b <= key_a;
+    result.keys[size] = take_a ? key_a : key_b;
+    result.counts[size] = (take_a ? a.counts[i] : 0) + (take_b ? b.counts[j] : 0);
+    if (!a.exact()) {
+      result.residuals[size] = (take_a ? a.residuals[i] : 0) + (take_b ? b.residuals[j] : 0);
+    }
+    i += take_a ? 1 : 0;
+    j += take_b ? 1 : 0;
+  }
+  const Histogram& rest = i < a.size() ? a : b;
+  for (std::size_t from = i < a.size() ? i : j; from < rest.size(); ++from, ++size) {
+    result.keys[size] = rest.keys[from];
+    result.counts[size] = rest.counts[from];
+    if (!a.exact()) {
+      result.residuals[size] = rest.residuals[from];
+    }
+  }
+  result.keys.resize(size);
+  result.counts.resize(size);
+  result.residuals.resize(a.exact() ? 0 : size);
+  return result;
+}
+
+Entry entry_at(const Histogram& histogram, std::size_t index) {
+  if (histogram.exact()) {
+    const double value = magnitude_value(histogram.dtype, histogram.keys[index]);
+    return {value, value, value};
+  }
+  const int bits = histogram.dropped_bits;
+  const std::uint64_t low_key = histogram.keys[index] << bits;
+  const double mean_residual = to_double(histogram.residuals[index]) /
+                                   to_double(histogram.counts[index]) *
+                                   residual_unit(histogram.dtype) +
+                               residual_left_out(histogram.dtype);
+  const std::uint64_t top_key = low_key | ((1ULL << bits) - 1);
+  const double low = magnitude_value(histogram.dtype, low_key);
+  const double top = magnitude_value(histogram.dtype, top_key);
+  // Within a bin the exponent is fixed, so a magnitude is linear in its key. The step comes from
+  // the top key, because the next bin's first key may be infinite.
+  const double keys = static_cast<double>((1ULL << bits) - 1);
+  const double step = (top - low) / keys;
+  return {low, top + step, low + mean_residual * step};
+}
+
+void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks) {
+  ranks.resize(histogram.size());
+  kernels().entries.running_sums(histogram.counts.data(), histogram.size(), ranks.data());
+}
+
+double root_mean_square(const Histogram& histogram, std::uint64_t n) {
+  const std::uint64_t finite = n + histogram.zeros;
+  if (histogram.size() == 0) {
+    return finite > 0 ? 0.0 : std::nan("");
+  }
+  // Squares of raw values overflow at 1e200: a power of two near the largest magnitude is the unit.
+  const int exponent = scaled(entry_at(histogram, histogram.size() - 1).mean).exponent;
+  const double sum =
+      histogram.exact() ? exact_squares(histogram, exponent) : binned_squares(histogram, exponent);
+  return std::ldexp(std::sqrt(sum / static_cast<double>(finite)), exponent);
+}
+
+std::vector<double> magnitudes_at(const Histogram& histogram,
+                                  const std::vector<std::uint64_t>& ascending_ranks) {
+  std::vector<double> result;
+  result.reserve(ascending_ranks.size());
+  std::size_t index = 0;
+  std::uint64_t below = 0;
+  for (const std::uint64_t rank : ascending_ranks) {
+    while (index < histogram.size() && below + histogram.counts[index] <= rank) {
+      below += histogram.counts[index++];
+    }
+    if (index == histogram.size()) {
+      throw std::out_of_range("rank beyond the histogram's count");
+    }
+    result.push_back(entry_at(histogram, index).mean);
+  }
+  return result;
+}
+
+std::uint64_t inverted_cdf_rank(double q, std::uint64_t n) {
+  // The same double arithmetic as numpy: the virtual index n q - 1, rounded up, never below 0.
+  const double index = static_cast<double>(n) * q - 1;
+  const double rounded = std::ceil(index);
+  if (!(rounded > 0)) {
+    return 0;
+  }
+  return std::min(static_cast<std::uint64_t>(rounded), n - 1);
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,205 @@
+#include "core/io/mapped_file.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <mutex>
+#include <new>
+
+#include "core/base/errors.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+FileIdentity identity_of(const struct stat& status) {
+  const auto nanoseconds = [](const struct timespec& time) {
+    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  };
+  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
+          static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim),
+          nanoseconds(status.st_ctim)};
+}
+
+// The mappings the handler answers for. A signal handler may take no lock: a slot is published by
+// its begin address and withdrawn by 0, and readers see either.
+struct Slot {
+  std::atomic<std::uintptr_t> begin{0};
+  std::atomic<std::uintptr_t> end{0};
+  std::atomic<bool> faulted{false};
+};
+constexpr std::size_t slots = 4096;
+constexpr std::size_t no_slot = slots;
+Slot table[slots];
+
+std::mutex install_mutex;
+std::size_t live_mappings = 0;
+struct sigaction previous_action;
+
+void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
+  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  for (Slot& slot : table) {
+    const std::uintptr_t begin = slot.begin.load(std::memory_order_acquire);
+    const std::uintptr_t end = slot.end.load(std::memory_order_acquire);
+    if (begin == 0 || address < begin || address >= end) {
+      continue;
+    }
+    // The slot may have passed to another mapping between the two loads.
+    if (slot.begin.load(std::memory_order_acquire) != begin) {
+      continue;
+    }
+    const int saved = errno;
+    // Zero pages from the fault to the end of the mapping: at most one fault a thread follows.
+    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const std::uintptr_t from = address & ~(page - 1);
+    void* const mapped = mmap(reinterpret_cast<void*>(from), end - from, PROT_READ,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    slot.faulted.store(true, std::memory_order_release);
+    errno = saved;
+    if (mapped != MAP_FAILED) {
+      return;
+    }
+  }
+  // Not ours: hand it back; the instruction faults again and meets the earlier handler.
+  sigaction(SIGBUS, &previous_action, nullptr);
+}
+
+// A fork may catch another thread inside the lock; the child gets a fresh one.
+void register_fork_handler() {
+  static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { new (&install_mutex) std::mutex(); });
+  (void)registered;
+}
+
+std::size_t publish(std::uintptr_t begin, std::uintptr_t end) {
+  register_fork_handler();
+  const std::lock_guard<std::mutex> lock(install_mutex);
+  for (std::size_t i = 0; i < slots; ++i) {
+    if (table[i].begin.load() != 0) {
+      continue;
+    }
+    if (live_mappings++ == 0) {
+      struct sigaction action = {};
+      action.sa_sigaction = on_bus_error;
+      action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+      sigemptyset(&action.sa_mask);
+      sigaction(SIGBUS, &action, &previous_action);
+    }
+    table[i].faulted.store(false);
+    table[i].end.store(end, std::memory_order_release);
+    table[i].begin.store(begin, std::memory_order_release);
+    return i;
+  }
+  return no_slot;
+}
+
+void withdraw(std::size_t slot) {
+  const std::lock_guard<std::mutex> lock(install_mutex);
+  table[slot].begin.store(0, std::memory_order_release);
+  if (--live_mappings == 0) {
+    struct sigaction current = {};
+    sigaction(SIGBUS, nullptr, &current);
+    if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == on_bus_error) {
+      sigaction(SIGBUS, &previous_action, nullptr);
+    }
+  }
+}
+
+}  // namespace
+
+bool operator==(const FileIdentity& a, const FileIdentity& b) {
+  return a.device == b.device && a.inode == b.inode && a.size == b.size &&
+         a.mtime_ns == b.mtime_ns && a.ctime_ns == b.ctime_ns;
+}
+
+OpenFile::OpenFile(std::string path, const FileIdentity& expected)
+    // O_NONBLOCK: a FIFO put in the file's place must not make the open wait.
+    : path_(std::move(path)),
+      expected_(expected),
+      descriptor_(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  if (descriptor_ < 0) {
+    if (errno == ENOENT) {
+      throw FileChanged(path_, "the file has disappeared");
+    }
+    throw ReadFailed(path_, errno);
+  }
+  try {
+    verify();
+  } catch (...) {
+    close(descriptor_);
+    throw;
+  }
+}
+
+OpenFile::~OpenFile() { close(descriptor_); }
+
+void OpenFile::verify() const {
+  struct stat opened = {};
+  struct stat named = {};
+  if (fstat(descriptor_, &opened) != 0) {
+    throw ReadFailed(path_, errno);
+  }
+  if (static_cast<std::uint64_t>(opened.st_size) < expected_.size) {
+    throw FileChanged(path_, "the file has shrunk");
+  }
+  if (!(identity_of(opened) == expected_)) {
+    throw FileChanged(path_, "the file has been rewritten");
+  }
+  if (stat(path_.c_str(), &named) != 0 || !(identity_of(named) == expected_)) {
+    throw FileChanged(path_, "the file has been replaced");
+  }
+}
+
+void OpenFile::read(std::byte* to, std::size_t bytes, std::uint64_t offset) const {
+  while (bytes > 0) {
+    const ssize_t got = pread(descriptor_, to, bytes, static_cast<off_t>(offset));
+    if (got < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      throw ReadFailed(path_, errno);
+    }
+    if (got == 0) {
+      throw FileChanged(path_, "the file has shrunk");
+    }
+    to += got;
+    bytes -= static_cast<std::size_t>(got);
+    offset += static_cast<std::uint64_t>(got);
+  }
+}
+
+MappedFile::MappedFile(const OpenFile& file) : size_(file.size()), slot_(no_slot) {
+  if (size_ == 0) {
+    return;
+  }
+  void* const mapped = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.descriptor(), 0);
+  if (mapped == MAP_FAILED) {
+    return;
+  }
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(mapped);
+  slot_ = publish(begin, begin + (size_ + page - 1) / page * page);
+  if (slot_ == no_slot) {  // nobody would answer for it
+    munmap(mapped, size_);
+    return;
+  }
+  data_ = static_cast<std::byte*>(mapped);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) {
+    // Unmapped first: a late fault must still find its slot.
+    munmap(data_, size_);
+    withdraw(slot_);
+  }
+}
+
+bool MappedFile::faulted() const { return data_ != nullptr && table[slot_].faulted.load(); }
+
+}  // namespace weightgauge

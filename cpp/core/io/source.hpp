@@ -1,0 +1,145 @@
+// Where a slice's bytes come from: memory, a mapping, or reads into a buffer.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/io/decoding.hpp"
+#include "core/io/mapped_file.hpp"
+#include "core/io/view.hpp"
+
+namespace weightgauge {
+
+enum class Io : std::uint8_t { mmap, pread };
+
+// Per thread: bytes read or gathered, aligned for any element.
+class ReadBuffer {
+ public:
+  static constexpr std::size_t bytes = 256 * 1024;
+  std::byte* data() {
+    if (storage_.empty()) {
+      storage_.resize(bytes / sizeof(std::uint64_t));
+    }
+    return reinterpret_cast<std::byte*>(storage_.data());
+  }
+  DecodingSpace& decoding_space() { return decoding_space_; }
+  // Bytes of a file from which only some items are wanted.
+  static constexpr std::size_t span_bytes = 64 * 1024;
+  std::byte* span() {
+    span_.resize(span_bytes);
+    return span_.data();
+  }
+  // The same once more, for whoever needs it while the space above is in use.
+  ReadBuffer& inner(std::size_t which) {
+    if (inner_.size() <= which) {
+      inner_.resize(which + 1);
+    }
+    if (inner_[which] == nullptr) {
+      inner_[which] = std::make_unique<ReadBuffer>();
+    }
+    return *inner_[which];
+  }
+
+ private:
+  std::vector<std::unique_ptr<ReadBuffer>> inner_;
+  std::vector<std::byte> span_;
+  std::vector<std::uint64_t> storage_;
+  DecodingSpace decoding_space_;
+};
+
+class Source {
+ public:
+  // Memory that outlives the source.
+  explicit Source(const std::byte* memory) : memory_(memory) {}
+  // A file whose header was read when it had that identity. A mapping that the system refuses
+  // (address-space limit) falls back to reads.
+  Source(const std::string& path, const FileIdentity& expected, Io io);
+
+  // Throws FileChanged where the bytes read may not be the file's.
+  void verify() const;
+  const std::byte* memory() const { return memory_; }
+  const OpenFile* file() const { return file_.get(); }
+  // Where those bytes lie: in place, or read into the buffer's span, which must have room for them.
+  const std::byte* bytes_at(std::uint64_t offset, std::uint64_t bytes, ReadBuffer& buffer) const;
+
+ private:
+  std::unique_ptr<OpenFile> file_;
+  std::unique_ptr<MappedFile> mapping_;
+  const std::byte* memory_ = nullptr;
+};
+
+namespace detail {
+// The run's items from..from+items-1, packed.
+void gather(const Source& source, const Run& run, std::uint64_t from, std::uint64_t items,
+            std::size_t item, ReadBuffer& buffer, std::byte* to);
+
+// Asks for bytes that will be read soon; where there are none, nothing happens.
+inline void prefetch(const std::byte* at, std::uint64_t bytes) {
+  constexpr std::uint64_t line = 64;
+  for (std::uint64_t i = 0; i < bytes; i += line) {
+    __builtin_prefetch(at + i);
+  }
+}
+}  // namespace detail
+
+// Adjacent items of at least so many bytes are handed over as they lie; what is shorter is packed
+// first, because a call for each of many short stretches takes longer than copying them.
+constexpr std::uint64_t short_stretch_bytes = 4096;
+
+// Calls visit(const std::byte* packed, size_t items) for stretches that cover the view's items
+// first..last-1. Contiguous memory is handed over as it lies, whatever its alignment. What is
+// decoded must begin and end between stored items.
+template <class Visit>
+void for_each_stretch(const Source& source, const View& view, std::uint64_t first,
+                      std::uint64_t last, ReadBuffer& buffer, Visit&& visit) {
+  if (view.decoding != nullptr) {
+    const TakeValues take = [&visit](const std::byte* packed, std::size_t n) { visit(packed, n); };
+    const std::uint64_t per_item = view.decoding->values_per_item();
+    for_each_run(view, first / per_item, last / per_item,
+                 [&](const Run& run) { view.decoding->decode(source, run, buffer, take); });
+    return;
+  }
+  const std::size_t item = item_bytes(view.dtype);
+  const std::uint64_t room = ReadBuffer::bytes / item;
+  // Stretches that are far apart are asked for early: each is in another page, where no processor
+  // expects it.
+  constexpr std::uint64_t stretches_ahead = 24;
+  const std::uint64_t ahead =
+      view.dims.size() < 2
+          ? 0
+          : stretches_ahead * static_cast<std::uint64_t>(view.dims[view.dims.size() - 2].stride);
+  std::uint64_t packed = 0;
+  const auto hand_over = [&] {
+    if (packed > 0) {
+      visit(buffer.data(), static_cast<std::size_t>(packed));
+    }
+    packed = 0;
+  };
+  for_each_run(view, first, last, [&](const Run& run) {
+    const bool adjacent = run.stride == item || run.items == 1;
+    if (source.memory() != nullptr && adjacent &&
+        (run.items * item >= short_stretch_bytes || run.items == last - first)) {
+      hand_over();
+      visit(source.memory() + run.offset, static_cast<std::size_t>(run.items));
+      return;
+    }
+    if (source.memory() != nullptr && adjacent) {
+      detail::prefetch(source.memory() + run.offset + ahead, run.items * item);
+    }
+    for (std::uint64_t from = 0; from < run.items;) {
+      if (packed == room) {
+        hand_over();
+      }
+      const std::uint64_t items = std::min(run.items - from, room - packed);
+      detail::gather(source, run, from, items, item, buffer, buffer.data() + packed * item);
+      packed += items;
+      from += items;
+    }
+  });
+  hand_over();
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,236 @@
+"""Heads of a tower's attention, from its configuration and its shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from weightgauge.anatomy.architecture.evidence import Evidence, Seen
+from weightgauge.anatomy.architecture.settings import Settings
+from weightgauge.anatomy.architecture.spellings import ONE_KV_HEAD
+from weightgauge.errors import printable
+
+_EACH = "channels a head"
+
+
+@dataclass(slots=True)
+class Heads:
+    """Number and length of heads; None for what cannot be decided."""
+
+    heads: int | None = None
+    kv_heads: int | None = None
+    head_dim: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Channels of queries, and of keys or values, each with a tensor that shows them.
+
+    More than one where blocks differ.
+    """
+
+    query: Seen
+    key: Seen
+
+
+def widths_of(seen: Evidence, hidden: int | None) -> Widths:
+    """Tell the widths of queries and of keys and values from shapes.
+
+    Parameters
+    ----------
+    seen : Evidence
+        The shapes.
+    hidden : int or None
+        Width of the residual stream, which tells inputs from outputs.
+
+    Returns
+    -------
+    Widths
+    """
+    # The output projection tells more than that of queries, which may hold a gate besides.
+    query = _sides(seen.of("o"), 1) or _sides(seen.of("q"), 0)
+    key = _sides(seen.of("k", "v"), 0)
+    if not key and len(query) == 1:
+        (width,) = query
+        fused = _outputs(seen.of("qkv"), hidden)
+        key = {
+            (rows - width) // 2: name
+            for rows, name in fused.items()
+            if rows > width and (rows - width) % 2 == 0
+        }
+    return Widths(query, key)
+
+
+def _sides(shapes: dict[tuple[int, ...], str], side: int) -> Seen:
+    return {shape[side]: name for shape, name in shapes.items()}
+
+
+def _outputs(shapes: dict[tuple[int, ...], str], hidden: int | None) -> Seen:
+    """Return the numbers of outputs of fused projections, some of which are stored transposed."""
+    return {
+        shape[1] if shape[0] == hidden != shape[1] else shape[0]: name
+        for shape, name in shapes.items()
+    }
+
+
+def heads_of(settings: Settings, seen: Evidence, widths: Widths) -> Heads:
+    """Settle the heads of a tower with ordinary attention.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its configuration.
+    seen : Evidence
+        Its shapes.
+    widths : Widths
+        Its widths.
+
+    Returns
+    -------
+    Heads
+    """
+    found = Heads(head_dim=_length_of_norms(seen, widths))
+    _settle_heads(settings, found, seen, widths)
+    contradiction = _normed_otherwise(settings, found, seen, widths)
+    if contradiction is not None:
+        settings.warn(*contradiction)
+        return Heads()
+    _settle_head_dim(settings, found, widths)
+    if found.heads is None and settings.number("heads") is None:
+        found.heads = _quotient(widths.query, found.head_dim)
+    _settle_kv_heads(settings, found, widths)
+    return found
+
+
+def _length_of_norms(seen: Evidence, widths: Widths) -> int | None:
+    """Length of a head, if queries and keys are normalised head by head."""
+    shapes = (*seen.query_norms, *seen.key_norms)
+    length = _only(shape[-1] for shape in shapes)
+    if not length or any(width % length for width in widths.query):
+        return None
+    # A norm over all heads at once has the width of the projection. That of the queries also tells
+    # the length of a head where there is one key head, which is as wide as its projection.
+    all_keys = length in widths.key and not seen.query_norms
+    whole = length in widths.query or all_keys or not widths.query
+    return None if whole and not any(len(shape) == 2 for shape in shapes) else length
+
+
+def _settle_heads(settings: Settings, found: Heads, seen: Evidence, widths: Widths) -> None:
+    stated = settings.number("heads")
+    if stated is None:
+        found.heads = _only(seen.heads) or None
+        return
+    key, heads = stated
+    if not widths.query or any(width % heads == 0 for width in widths.query):
+        found.heads = heads
+        return
+    width, name = next(iter(widths.query.items()))
+    settings.warn(key, heads, f"does not divide the {width:,} channels of {_tensor(name)}")
+
+
+def _normed_otherwise(
+    settings: Settings, found: Heads, seen: Evidence, widths: Widths
+) -> tuple[str, int, str] | None:
+    """Return key, value and problem of a length of heads that fits, but not the norms of heads."""
+    normed = found.head_dim
+    stated = settings.numbers("head_dim")
+    fitting = [each for each in stated if _fills(found.heads, each[1], widths.query)]
+    if normed is None or not fitting or any(length == normed for _, length in fitting):
+        return None
+    name = next(iter((seen.query_norms | seen.key_norms).values()))
+    return *fitting[0], f"is not the length {normed:,} of {_tensor(name)}"
+
+
+def _settle_head_dim(settings: Settings, found: Heads, widths: Widths) -> None:
+    """Take the stated length of heads if it fits, else what shapes say."""
+    normed, found.head_dim = found.head_dim, None
+    lengths = list(settings.numbers("head_dim"))
+    if lengths:
+        # Some configurations give the usual length besides the one that is used.
+        fitting = [each for each in lengths if _fills(found.heads, each[1], widths.query)]
+        if fitting:
+            found.head_dim = normed or fitting[0][1]
+            return
+        key, length = lengths[0]
+        settings.warn(key, length, _misfit(found.heads, "heads", widths.query))
+        # Either number may be the wrong one, unless a norm tells.
+        if normed is None or not _fills(found.heads, normed, widths.query):
+            found.heads = None
+    elif found.heads is None or normed is None:
+        found.head_dim = normed or _quotient(widths.query, found.heads)
+    elif _fills(found.heads, normed, widths.query):
+        found.head_dim = normed
+    else:
+        key, heads = settings.number("heads") or ("heads", found.heads)
+        settings.warn(key, heads, _misfit(normed, _EACH, widths.query))
+        found.heads = None
+        found.head_dim = normed
+
+
+def _settle_kv_heads(settings: Settings, found: Heads, widths: Widths) -> None:
+    stated = _stated_kv_heads(settings, found.heads)
+    if stated is None:
+        kv_heads = _quotient(widths.key, found.head_dim)
+        divides = not (found.heads and kv_heads) or found.heads % kv_heads == 0
+        found.kv_heads = kv_heads if divides else None
+        return
+    key, value, kv_heads = stated
+    if found.heads is not None and found.heads % kv_heads:
+        settings.warn(key, value, f"does not divide the {found.heads:,} heads")
+    elif _fills(kv_heads, found.head_dim, widths.key):
+        found.kv_heads = kv_heads
+    else:
+        misfit = _misfit(found.head_dim, _EACH, widths.key)
+        means = "" if value is kv_heads else f"means {kv_heads:,} for k and v, which "
+        settings.warn(key, value, means + misfit)
+        if settings.number("head_dim") is None:
+            # Then the length of heads comes from their number, which may be the wrong one.
+            found.heads = found.head_dim = None
+
+
+def _stated_kv_heads(settings: Settings, heads: int | None) -> tuple[str, object, int] | None:
+    """Return key, value and the number of key and value heads that they mean."""
+    stated = settings.number("kv_heads")
+    # Falcon's configurations give a number that only the new decoder heeds; ChatGLM's name groups.
+    ruled = stated is None or stated[0] in ("num_kv_heads", "n_head_kv")
+    if ruled and settings.flag("new_decoder_architecture") is not True:
+        key = next((key for key in ONE_KV_HEAD if settings.flag(key) is not None), None)
+        if key is not None and settings.flag(key):
+            return key, True, 1
+        if key is not None and heads is not None:
+            return key, False, heads
+    return None if stated is None else (stated[0], stated[1], stated[1])
+
+
+def _fills(number: int | None, length: int | None, widths: Seen) -> bool:
+    """Whether so many heads of a length make up one of the widths; true as long as none is seen."""
+    if not widths or (number is None and length is None):
+        return True
+    if number is None or length is None:
+        return any(width % (number or length or 1) == 0 for width in widths)
+    return number * length in widths
+
+
+def _misfit(other: int | None, what: str, widths: Seen) -> str:
+    width, name = next(iter(widths.items()))
+    if other is None:
+        return f"does not divide the {width:,} channels of {_tensor(name)}"
+    return f"times {other:,} {what} is not the {width:,} channels of {_tensor(name)}"
+
+
+def _quotient(widths: Seen, divisor: int | None) -> int | None:
+    """Divide the width by something, if there is one width and nothing is left."""
+    width = _only(widths)
+    if not width or not divisor or width % divisor:
+        return None
+    return width // divisor
+
+
+def _only(values: Iterable[int]) -> int | None:
+    """Return the value if all are the same."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
+
+
+def _tensor(name: str) -> str:
+    return f"'{printable(name)}'"

@@ -1,0 +1,187 @@
+"""Numbers out of `config.json`, which may hold anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from weightgauge.anatomy.architecture.spellings import KEYS, SECTIONS, TOWER_KEYS
+from weightgauge.errors import printable
+
+LARGEST = 10**7
+"""No model has more heads, blocks, experts or channels than this."""
+
+_VALUE_SHOWN = 60
+_LONGEST_SHOWN = 10**40
+
+
+class Settings:
+    """One section of a configuration.
+
+    Parameters
+    ----------
+    section : mapping
+        Names and values; empty if there is no configuration.
+    where : str
+        Path of the section in the file, such as "text_config"; empty for the top.
+    tower : str or None
+        The tower that is described.
+    warnings : list of str
+        Grows by what is wrong in the section.
+    """
+
+    def __init__(
+        self, section: Mapping[str, Any], where: str, tower: str | None, warnings: list[str]
+    ) -> None:
+        self.section = section
+        self.where = where
+        self.tower = tower
+        self._warnings = warnings
+
+    def number(self, fact: str, *, least: int = 1) -> tuple[str, int] | None:
+        """Read one fact.
+
+        Parameters
+        ----------
+        fact : str
+            A key of `KEYS`.
+        least : int
+            The smallest value that makes sense.
+
+        Returns
+        -------
+        tuple of str and int, or None
+            Key and value. None if there is none, if blocks or stacks differ in it, as several
+            numbers say, or, with a warning, if it is no sensible number.
+        """
+        return next(self.numbers(fact, least=least), None)
+
+    def numbers(self, fact: str, *, least: int = 1) -> Iterator[tuple[str, int]]:
+        """Read a fact under each of its spellings; see `number`."""
+        own = TOWER_KEYS.get(self.tower or "", {}).get(fact, "")
+        for key in (*own.split(), *KEYS[fact].split()):
+            value = self._look_up(key)
+            if value is None or _differs(value):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                self.warn(key, value, "is no whole number")
+            elif not (least <= value <= LARGEST):
+                self.warn(key, value, "is no sensible number")
+            else:
+                yield key, value
+
+    def flag(self, *keys: str) -> bool | None:
+        """Return the first of these keys that is true or false."""
+        return next((v for key in keys if isinstance(v := self._look_up(key), bool)), None)
+
+    def text(self, key: str) -> str | None:
+        """Return a value that is text; None, with a warning, if it is something else."""
+        value = self._look_up(key)
+        if value is None or isinstance(value, str):
+            return value
+        self.warn(key, value, "is no text")
+        return None
+
+    def warn(self, key: str, value: object, problem: str) -> None:
+        """Note that a value is not used, and why."""
+        path = f"{self.where}.{key}" if self.where else key
+        self._warnings.append(left_out(path, value, problem))
+
+    def _look_up(self, key: str) -> Any:
+        return value_at(self.section, key)
+
+
+def _differs(value: object) -> bool:
+    """Whether a value is one number for each of several blocks, stages or stacks."""
+    each = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return len(each) > 1 and all(type(number) is int for number in each)
+
+
+def value_at(section: Mapping[str, Any], key: str) -> Any:
+    """Look up a key, in which a dot leads into an object; None where there is nothing."""
+    value: Any = section
+    for step in key.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def bad_sections(config: Mapping[str, Any]) -> list[str]:
+    """Return a line for each section of a tower that is no object."""
+    keys = [key for names in SECTIONS.values() for key in names.split() if key.endswith("_config")]
+    return [
+        left_out(key, config[key], "is no object")
+        for key in keys
+        if config.get(key) is not None and not isinstance(config[key], Mapping)
+    ]
+
+
+def section_of(
+    config: Mapping[str, Any], tower: str | None, towers: frozenset[str | None]
+) -> tuple[str, Mapping[str, Any]]:
+    """Find the section of a configuration that describes a tower.
+
+    Parameters
+    ----------
+    config : mapping
+        The whole of it.
+    tower : str or None
+        Which tower.
+    towers : frozenset
+        All towers of the checkpoint that have blocks.
+
+    Returns
+    -------
+    str
+        Where the section lies: its key, empty for the top level.
+    mapping
+        Its contents; empty if nothing describes the tower.
+    """
+    wanted = [tower] if tower else [] if "text" in towers else ["text"]
+    for name in wanted:
+        for key in SECTIONS[name].split():
+            section = config.get(key)
+            if isinstance(section, Mapping):
+                return key, section
+    return "", config if _is_about(config, tower, towers) else {}
+
+
+def _is_about(config: Mapping[str, Any], tower: str | None, towers: frozenset[str | None]) -> bool:
+    """Whether the top level of a configuration describes a tower.
+
+    That of a model with several towers describes its language model.
+    """
+    if len(towers) == 1 or tower == "text":
+        return True
+    if tower is None:
+        return "text" not in towers
+    if tower in ("vision", "audio"):
+        return False
+    return config.get("is_encoder_decoder") is True or not towers & {None, "text"}
+
+
+def left_out(path: str, value: object, problem: str) -> str:
+    """Say in a line that a value of `config.json` is not used, and why.
+
+    Parameters
+    ----------
+    path : str
+        Where it stands, with a dot for each step into an object.
+    value : object
+        What stands there.
+    problem : str
+        What is wrong with it, in words that follow the value.
+    """
+    return f"config.json: {path} = {_shown(value)} {problem}; it is left out of account"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) > _LONGEST_SHOWN:
+        # Python refuses to print very long ones.
+        return f"a number of {value.bit_length():,} bits"
+    if isinstance(value, str):
+        value = value[:_VALUE_SHOWN]
+    try:
+        return printable(json.dumps(value), limit=_VALUE_SHOWN)
+    except ValueError:  # such a number, somewhere inside
+        return "a list" if isinstance(value, list) else "an object"

@@ -1,0 +1,138 @@
+"""From parameter names to components: what kind of weight a tensor is, and where it sits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weightgauge.anatomy.components.names import ends_with, leaf, stem, without
+from weightgauge.anatomy.components.places import places_of
+from weightgauge.anatomy.components.siblings import (
+    FAMILIES_BY_LEAF,
+    NAMED_BY_LEAF,
+    Siblings,
+    TensorLike,
+)
+from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
+from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
+from weightgauge.records import maker
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """Place of a weight in a transformer.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    block : int or None
+        Number of the block, None outside the blocks.
+    tower : str or None
+        "encoder", "decoder", "vision", "text" or "audio" where the name says so.
+    expert : int or None
+        Number of the expert.
+    head : int or None
+        Number of the attention head, for a slice that is one head.
+    part : str or None
+        Which part of a fused tensor, for a slice that is one.
+    """
+
+    kind: str
+    block: int | None = None
+    tower: str | None = None
+    expert: int | None = None
+    head: int | None = None
+    part: str | None = None
+
+
+_component = maker(Component)
+
+
+def classify(tensors: Sequence[TensorLike]) -> list[Component]:
+    """Tell the component of every tensor of a checkpoint.
+
+    Pass all tensors of the checkpoint at once: what lies beside a tensor decides in some families.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        Anything with `name`, `shape` and `dtype`.
+
+    Returns
+    -------
+    list of Component
+        One per tensor, in the same order.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> weight = SimpleNamespace(
+    ...     name="model.layers.11.self_attn.q_proj.weight", shape=(64, 64), dtype="BF16"
+    ... )
+    >>> classify([weight])[0].kind, classify([weight])[0].block
+    ('q', 11)
+    """
+    places = places_of([tensor.name for tensor in tensors])
+    templates = [template for template, _, _, _ in places]
+    shapes = [tensor.shape for tensor in tensors]
+    siblings = Siblings(dict.fromkeys(zip(templates, shapes, strict=True)))
+    # A checkpoint has few templates and many tensors; nothing else of a name decides its kind.
+    known: dict[tuple[str, int, str], str] = {}
+    components = []
+    for tensor, (template, block, tower, expert) in zip(tensors, places, strict=True):
+        key = (template, len(tensor.shape), tensor.dtype)
+        kind = known.get(key)
+        if kind is None:
+            kind = known[key] = _kind(template, tensor, siblings)
+        components.append(_component(kind, block, tower, expert))
+    return components
+
+
+def _kind(template: str, tensor: TensorLike, siblings: Siblings) -> str:
+    path = stem(template)
+    matrix = None
+    if path is not None and len(tensor.shape) >= 2:
+        matrix = (
+            _named_kind(path)
+            or _family_kind(path, siblings)
+            or _head_kind(path, tensor.shape, siblings)
+        )
+    return matrix or _vector_kind(tensor)
+
+
+def _named_kind(path: str) -> str | None:
+    return next(
+        (kind for tail, kind in NAMED_BY_LEAF.get(leaf(path), ()) if ends_with(path, tail)), None
+    )
+
+
+def _family_kind(path: str, siblings: Siblings) -> str | None:
+    for family in FAMILIES_BY_LEAF.get(leaf(path), ()):
+        for tail, kind in family.kinds.items():
+            prefix = without(path, tail)
+            if prefix is not None and siblings.fit(family, prefix):
+                return kind
+    return None
+
+
+def _head_kind(path: str, shape: tuple[int, ...], siblings: Siblings) -> str | None:
+    top, _, last = path.rpartition(".")
+    at_end = last in HEAD_LIKE_EMBED and top in ROOT
+    return "head" if at_end and siblings.is_head(last, shape) else None
+
+
+def _vector_kind(tensor: TensorLike) -> str:
+    """Tell the weights of norms and the biases from everything else."""
+    *path, last = tensor.name.rsplit(".", 3)
+    rank = len(tensor.shape)
+    if BIAS.search(last) and last != "masked_bias":
+        # Attention masks are kept under the name `bias` too: with more dimensions than any bias,
+        # or as truth values.
+        mask = rank > 2 or (rank == 2 and tensor.dtype in ("BOOL", "U8"))
+        return "other" if mask else "bias"
+    # `norms.3.weight`: the owner stands before the number.
+    owner = next((name for name in reversed(path) if not name.isdecimal()), "")
+    if rank <= 2 and last in NORM_WEIGHT and NORM.search(owner):
+        return "norm"
+    return "other"

@@ -1,0 +1,6 @@
+"""How tensors that hold several matrices are cut: fused projections, heads, stacked experts."""
+
+from weightgauge.anatomy.layouts.layout import Cut, Field, Layout, NotCut, cuts
+from weightgauge.anatomy.layouts.slicing import Slice, slices_of
+
+__all__ = ["Cut", "Field", "Layout", "NotCut", "Slice", "cuts", "slices_of"]

@@ -1,0 +1,207 @@
+"""From the tensors of a checkpoint to the slices that are fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from weightgauge.anatomy.components import Component
+from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts
+from weightgauge.anatomy.layouts.subject import Subject
+from weightgauge.anatomy.layouts.table import HEAD_RULES, layout_of, may_be_fused
+from weightgauge.anatomy.slice_key import SliceKey
+from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.errors import printable
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.architecture import Architecture
+    from weightgauge.anatomy.storage import Stored
+    from weightgauge.checkpoint import TensorInfo
+
+
+class Slice(NamedTuple):
+    """What one fit is made of.
+
+    Attributes
+    ----------
+    tensor : TensorInfo
+        Where it lies.
+    place : Component
+        What it is.
+    shape : tuple of int
+        Its own shape.
+    cut : Cut or None
+        Which piece of the tensor it is; None for all of it.
+    note : str
+        Why a tensor that may hold several matrices is not cut; "" for everything else.
+    stored : Stored or None
+        How its values are made from what the tensor holds; None where they are that.
+    """
+
+    tensor: TensorInfo
+    place: Component
+    shape: tuple[int, ...]
+    cut: Cut | None = None
+    note: str = ""
+    stored: Stored | None = None
+
+    @property
+    def key(self) -> SliceKey:
+        """What tells the slice from all others of its model."""
+        place = self.place
+        return SliceKey(self.tensor.name, place.part, place.expert, place.head)
+
+
+def slices_of(
+    tensors: Sequence[TensorInfo],
+    *,
+    shapes: Mapping[str, tuple[int, ...]],
+    places: Mapping[str, Component],
+    architecture: Architecture,
+    per: str,
+    stored: Mapping[str, Stored] | None = None,
+) -> tuple[list[Slice], list[str]]:
+    """Cut tensors into the slices that are fitted.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        Those that are fitted.
+    shapes, places : mapping
+        Shape of every matrix of the checkpoint, and component of every tensor, by name.
+    architecture : Architecture
+        What is known of the towers.
+    per : {"tensor", "head", "expert"}
+        "tensor": whole tensors and, for those that hold several matrices, each of these as well.
+        "head": q, k, v and o by head in place of the whole. "expert": stacked experts one by one
+        in place of the stack.
+    stored : mapping of str to Stored, optional
+        Tensors that are decoded: they are cut like the matrices that come out.
+
+    Returns
+    -------
+    slices : list of Slice
+        By tensor; a whole before its parts.
+    warnings : list of str
+        Which tensors stay whole though they hold several matrices, or heads that were asked for.
+    """
+    cutter = _Cutter(architecture, shapes, per)
+    slices: list[Slice] = []
+    by_head = per == "head"
+    sources = stored or {}
+    for tensor in tensors:
+        place = places[tensor.name]
+        source = sources.get(tensor.name)
+        name = tensor.name if source is None else source.name
+        readable = source is not None or tensor.dtype in ITEM_BYTES
+        shape = tensor.shape if source is None else source.shape
+        headed = by_head and place.kind in HEAD_RULES
+        if readable and (headed or may_be_fused(name, place.kind, len(shape))):
+            slices.extend(cutter.cut(tensor, place, source))
+        else:
+            slices.append(Slice(tensor, place, shape, None, "", source))
+    return slices, cutter.warnings()
+
+
+class _Cutter:
+    def __init__(
+        self, architecture: Architecture, shapes: Mapping[str, tuple[int, ...]], per: str
+    ) -> None:
+        self._architecture = architecture
+        self._shapes = shapes
+        self._per = per
+        # Blocks are built alike: their tensors share the cuts.
+        self._cuts: dict[tuple[Layout, bool, bool], tuple[Cut, ...]] = {}
+        self._whole: dict[tuple[str, str], list[str]] = {}
+
+    def cut(
+        self, tensor: TensorInfo, place: Component, stored: Stored | None = None
+    ) -> Iterator[Slice]:
+        """Slices of one tensor: whole, parts or heads."""
+        note, layout = "", None
+        shape = tensor.shape if stored is None else stored.shape
+        name = tensor.name if stored is None else stored.name
+        subject = Subject(
+            name,
+            shape,
+            place.kind,
+            self._architecture.of(place.tower).of_stage(name),
+            self._shapes,
+            transposed=stored is not None and tensor.name.endswith("_blocks"),
+            inputs_first=stored is not None and stored.turned,
+        )
+        if tensor.size > 0:
+            try:
+                layout = layout_of(subject)
+            except NotCut as error:
+                note = f"not split: {error.reason}"
+                self._note("is not split into its parts", error.reason, tensor)
+        by_head = False
+        if self._per == "head" and not note and tensor.size > 0:
+            layout, by_head = self._by_head(subject, layout, tensor)
+        pieces: tuple[Cut, ...] = ()
+        if layout is not None:
+            pieces = self._pieces(layout, by_head, turned=subject.inputs_first)
+        if pieces and not _addressable(tensor, stored, pieces):
+            note, pieces, by_head = "not split: two elements share a byte", (), False
+        replaced = pieces and (by_head or (self._per == "expert" and layout and layout.stacked))
+        if not replaced:
+            yield Slice(tensor, place, shape, None, note, stored)
+        for piece in pieces:
+            yield Slice(tensor, _placed(place, piece), piece.shape, piece, stored=stored)
+
+    def _by_head(
+        self, subject: Subject, layout: Layout | None, tensor: TensorInfo
+    ) -> tuple[Layout | None, bool]:
+        """Layout with heads where there are any, and whether the cuts are to be by head."""
+        reason = layout.headless if layout is not None else ""
+        if layout is None and subject.kind in HEAD_RULES:
+            try:
+                layout = HEAD_RULES[subject.kind](subject)
+            except NotCut as error:
+                reason = error.reason
+        if reason:
+            self._note("is not divided into heads", reason, tensor)
+            return layout, False
+        heads = layout is not None and any(field.heads for field in layout.fields)
+        return layout, heads
+
+    def _pieces(self, layout: Layout, by_head: bool, *, turned: bool) -> tuple[Cut, ...]:
+        """Pieces of a layout; `turned` for values that come in the order of the transposed one."""
+        key = (layout, by_head, turned)
+        found = self._cuts.get(key)
+        if found is None:
+            found = cuts(layout.turned() if turned else layout, by_head=by_head)
+            if turned:
+                found = tuple(piece._replace(shape=piece.shape[::-1]) for piece in found)
+            self._cuts[key] = found
+        return found
+
+    def _note(self, what: str, reason: str, tensor: TensorInfo) -> None:
+        self._whole.setdefault((what, reason), []).append(tensor.name)
+
+    def warnings(self) -> list[str]:
+        """One line for each reason, however many tensors it is about."""
+        lines = []
+        for (what, reason), names in self._whole.items():
+            first = f"'{printable(names[0])}'"
+            others = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
+            lines.append(f"{first}{others} {what}: {reason}")
+        return lines
+
+
+def _placed(place: Component, piece: Cut) -> Component:
+    expert = place.expert if piece.expert is None else piece.expert
+    return Component(piece.kind, place.block, place.tower, expert, piece.head, piece.part)
+
+
+def _addressable(tensor: TensorInfo, stored: Stored | None, pieces: Iterable[Cut]) -> bool:
+    """Whether every piece starts and ends between bytes; F4 has two elements in each."""
+    if not (tensor.dtype == "F4" or (stored is not None and stored.two_in_a_byte)):
+        return True
+    return all(
+        piece.first % 2 == 0
+        and piece.dims[-1][0] % 2 == 0
+        and all(stride % 2 == 0 for _, stride in piece.dims[:-1])
+        for piece in pieces
+    )

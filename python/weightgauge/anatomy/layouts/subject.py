@@ -1,0 +1,96 @@
+"""What a rule may look at to tell the layout of a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weightgauge.anatomy.components.names import stem
+from weightgauge.anatomy.layouts.layout import NotCut
+from weightgauge.errors import printable
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.architecture import TowerFacts
+
+MOST = 1 << 31
+"""No count in a configuration is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A tensor, its surroundings and what is known of its tower.
+
+    Attributes
+    ----------
+    name, shape, kind : str, tuple of int, str
+        Of the tensor.
+    facts : TowerFacts
+        Of its tower.
+    shapes : mapping of str to tuple of int
+        Shapes of all tensors of the checkpoint by name.
+    transposed : bool
+        Whether its storage is one for which the family turns the matrix round.
+    inputs_first : bool
+        Whether its shape is known to be [in, out].
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+    facts: TowerFacts
+    shapes: Mapping[str, tuple[int, ...]]
+    transposed: bool = False
+    inputs_first: bool = False
+
+    @property
+    def path(self) -> str:
+        """Path of the module that owns the tensor."""
+        return stem(self.name) or self.name
+
+    def beside(self, *tails: str, up: int = 1) -> tuple[int, ...] | None:
+        """Shape of a weight that lies beside the tensor, or further up, None if there is none."""
+        owner = self.path
+        for _ in range(up):
+            owner = owner.rpartition(".")[0]
+        for tail in tails:
+            path = f"{owner}.{tail}" if owner else tail
+            for ending in (".weight", "", ".base_layer.weight", ".linear.weight"):
+                if path + ending in self.shapes:
+                    return self.shapes[path + ending]
+        return None
+
+    def heads(self) -> int:
+        """Return the number of query heads; `NotCut` where it is not known."""
+        if self.facts.heads is None:
+            raise NotCut(f"the number of heads is not known{self.without_config()}")
+        return self.facts.heads
+
+    def count(self, key: str) -> int:
+        """Return a count of the configuration; `NotCut` where it is missing or none."""
+        value = self.facts.config.get(key)
+        if value is None:
+            raise NotCut(f"config.json does not say {key}")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < MOST:
+            raise NotCut(f"{key} in config.json is not a reasonable number")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Return a yes or no of the configuration; `NotCut` where it is something else."""
+        value = self.facts.config.get(key, default)
+        if not isinstance(value, bool):
+            raise NotCut(f"{key} in config.json is neither true nor false")
+        return value
+
+    def without_family(self) -> str:
+        """Say why the name of the family does not tell the layout."""
+        model_type = self.facts.model_type
+        if model_type is not None:
+            return f", and this one (model_type '{printable(model_type, limit=40)}') is not known"
+        if self.facts.config:
+            return ", and config.json gives no model_type that tells"
+        return self.without_config()
+
+    def without_config(self) -> str:
+        """Say that no configuration tells of the tower, where a missing fact needs explaining."""
+        return "" if self.facts.config else ", there being no config.json that tells"

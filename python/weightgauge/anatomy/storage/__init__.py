@@ -1,0 +1,6 @@
+"""Storage that is not the value: codes with scales, packed quantisers, adapters' factors."""
+
+from weightgauge.anatomy.storage.recognise import Storage, storage_of
+from weightgauge.anatomy.storage.stored import Factor, Numbers, Product, ScaledCodes, Stored
+
+__all__ = ["Factor", "Numbers", "Product", "ScaledCodes", "Storage", "Stored", "storage_of"]

@@ -1,0 +1,169 @@
+"""What a checkpoint holds, before a weight is read: matrices, storage, places, architecture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from weightgauge.anatomy.architecture import Architecture, architecture_of
+from weightgauge.anatomy.components import Component, TensorLike, classify
+from weightgauge.anatomy.lora import Adapted, adapted_matrices
+from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
+from weightgauge.anatomy.storage.stored import PRODUCT
+from weightgauge.checkpoint.types import TensorInfo
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.layouts import Slice
+    from weightgauge.checkpoint import Checkpoint
+
+_OF_SEVERAL = re.compile(r"-of-([0-9]{1,9})\.[^.]*$")
+"""How many files there are, in the name of one."""
+
+
+class _Named(NamedTuple):
+    """A matrix as classification sees it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that headers and configuration say.
+
+    Attributes
+    ----------
+    storage : Storage
+        What is stored in place of weights.
+    places : dict of str to Component
+        Component of every tensor by name.
+    shapes : dict of str to tuple of int
+        Shapes of the matrices by name, under which decoded ones are also found by the name that
+        they would have if they were stored as they are.
+    architecture : Architecture
+        What is known of the towers.
+    adapted : tuple of (Adapted, Component)
+        Matrices that low-rank factors adapt.
+    warnings : tuple of str
+        What is odd about storage, factors or configuration.
+    """
+
+    storage: Storage
+    places: dict[str, Component]
+    shapes: dict[str, tuple[int, ...]]
+    architecture: Architecture
+    adapted: tuple[tuple[Adapted, Component], ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+def survey(checkpoint: Checkpoint) -> Survey:
+    """Tell what every tensor of a checkpoint is.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        From `open_checkpoint`.
+
+    Returns
+    -------
+    Survey
+    """
+    tensors, config = checkpoint.tensors, checkpoint.config
+    storage = storage_of(tensors, config)
+    adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config)
+    matrices: list[TensorLike] = list(tensors)
+    for i, tensor in enumerate(tensors):
+        if (stored := storage.matrices.get(tensor.name)) is not None:
+            matrices[i] = _Named(stored.name, stored.shape, "F32")
+    updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
+    components = classify([*matrices, *updates])
+    kinds = [
+        replace(place, kind="other") if tensor.name in storage.roles else place
+        for tensor, place in zip(tensors, components[: len(tensors)], strict=True)
+    ]
+    names = [tensor.name for tensor in tensors]
+    # An adapter need not adapt every block.
+    is_adapter = bool(adapted) or checkpoint.adapter_config is not None
+    complete = not is_adapter and not _is_a_part(checkpoint)
+    architecture = architecture_of(matrices, kinds, config, complete=complete)
+    shapes = {tensor.name: tensor.shape for tensor in tensors}
+    shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
+    return Survey(
+        storage=storage,
+        places=dict(zip(names, kinds, strict=True)),
+        shapes=shapes,
+        architecture=architecture,
+        adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
+        warnings=(*architecture.warnings, *storage.warnings, *unpaired),
+    )
+
+
+def products(
+    found: Survey,
+    chosen: Sequence[TensorInfo],
+    per: str,
+    warnings: list[str] | None = None,
+) -> list[Slice]:
+    """Slices for the products of the low-rank factors that are among the chosen tensors.
+
+    Parameters
+    ----------
+    found : Survey
+        What the checkpoint holds.
+    chosen : sequence of TensorInfo
+        Tensors that are fitted; a product is if both of its factors are.
+    per : {"tensor", "head", "expert"}
+        As for `weightgauge.anatomy.layouts.slices_of`: an update is cut like the matrix that it is
+        for.
+    warnings : list of str, optional
+        Grows by a line for each reason why products stay whole though they hold several matrices,
+        or heads that were asked for.
+
+    Returns
+    -------
+    list of Slice
+    """
+    from weightgauge.anatomy.layouts import slices_of
+
+    wanted = {tensor.name for tensor in chosen}
+    virtual: list[TensorInfo] = []
+    places: dict[str, Component] = {}
+    stored: dict[str, Stored] = {}
+    for each, component in found.adapted:
+        if all(factor.name in wanted for factor in each.factors):
+            # Two ways to write the names of factors can lead to one name.
+            name = each.name if each.name not in places else each.factors[0].name
+            left = each.factors[1]
+            virtual.append(TensorInfo(name, "F32", each.stored.shape, left.shard, 0, 0))
+            places[name] = replace(component, part=PRODUCT)
+            stored[name] = each.stored
+    slices, whole = slices_of(
+        virtual,
+        shapes=found.shapes,
+        places=places,
+        architecture=found.architecture,
+        per=per,
+        stored=stored,
+    )
+    if warnings is not None:
+        warnings += whole
+    return [
+        item._replace(place=replace(item.place, part=item.place.part or PRODUCT)) for item in slices
+    ]
+
+
+def unknown_factor(item: Slice) -> str:
+    """Say why a product is not multiplied with its factor; "" where it is, or is none."""
+    source = item.stored.source if item.stored is not None else None
+    if not isinstance(source, Product) or not source.factor.unknown:
+        return ""
+    return f"the factor lora_alpha/r is not applied: {source.factor.unknown}"
+
+
+def _is_a_part(checkpoint: Checkpoint) -> bool:
+    """Whether the files of a checkpoint are not all that their names say there are."""
+    totals = [_OF_SEVERAL.search(shard.name) for shard in checkpoint.shards]
+    return any(found is not None and int(found[1]) > len(totals) for found in totals)

@@ -1,0 +1,111 @@
+"""The client's exceptions, told as the package's own, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from weightgauge.checkpoint.hub.hub_id import HubId
+from weightgauge.errors import HubError, ModelNotFoundError, WeightgaugeError, printable
+
+_LOGIN = "Log in with 'hf auth login' or set HF_TOKEN"
+
+
+class UnreachableError(HubError):
+    """The Hub gave no answer, so that a cached copy may serve instead."""
+
+
+def is_unreachable(error: HubError) -> bool:
+    """Tell whether the Hub was not there, rather than there and unwilling."""
+    return isinstance(error, UnreachableError)
+
+
+@contextmanager
+def translated(hub_id: HubId) -> Iterator[None]:
+    """Turn whatever the client raises into `ModelNotFoundError` or `HubError`.
+
+    Parameters
+    ----------
+    hub_id : HubId
+        The model, for the messages.
+    """
+    try:
+        yield
+    except (WeightgaugeError, MemoryError):
+        raise
+    except Exception as error:
+        # The transports below the client (httpx, requests, hf-xet, by version) raise exceptions
+        # without a base in common, and the client itself raises KeyError and the like when an
+        # endpoint answers what no Hub would answer.
+        raise _translate(hub_id, error) from error
+
+
+def _translate(hub_id: HubId, error: Exception) -> WeightgaugeError:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return HubError(
+            f"{hub_id}: access to this model has to be granted",
+            hint=f"Ask for access on its page on the Hub. {_LOGIN}.",
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return ModelNotFoundError(
+            f"{hub_id}: there is no such path here and no such model on the Hub",
+            hint=f"Check the spelling. If the model is private: {_LOGIN}.",
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return ModelNotFoundError(
+            f"{hub_id}: the model has no such revision",
+            hint="A revision is a branch, a tag or a commit of the model.",
+        )
+    if isinstance(error, errors.HFValidationError):
+        return ModelNotFoundError(f"{hub_id}: is no name of a model on the Hub")
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return UnreachableError(
+            f"{hub_id}: the model is not in the cache, and HF_HUB_OFFLINE forbids to fetch it",
+            hint="Unset HF_HUB_OFFLINE, or fetch the model once with 'hf download'.",
+        )
+    if isinstance(error, errors.DisabledRepoError):
+        return HubError(f"{hub_id}: the Hub has disabled this model")
+    if isinstance(error, errors.HfHubHTTPError):
+        return _refused(hub_id, error)
+    if isinstance(error, errors.EntryNotFoundError) and not isinstance(
+        error, errors.LocalEntryNotFoundError
+    ):
+        return ModelNotFoundError(f"{hub_id}: a file of the model is gone: {_first_line(error)}")
+    if isinstance(error, OSError) and not _is_network_error(error):
+        return HubError(f"{hub_id}: the model could not be fetched: {_first_line(error)}")
+    return UnreachableError(
+        f"{hub_id}: the Hub could not be reached: {_first_line(error)}",
+        hint="Check the connection, HF_ENDPOINT and the proxy settings.",
+    )
+
+
+def _is_network_error(error: OSError) -> bool:
+    # The exceptions of requests, under clients before 1.0, are OSErrors too.
+    module = type(error).__module__.partition(".")[0]
+    return isinstance(error, ConnectionError | TimeoutError) or module == "requests"
+
+
+def _refused(hub_id: HubId, error: Exception) -> WeightgaugeError:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status == 404:
+        return ModelNotFoundError(f"{hub_id}: not found on the Hub: {_first_line(error)}")
+    if status in (401, 403):
+        return HubError(f"{hub_id}: the Hub refused access ({status})", hint=f"{_LOGIN}.")
+    if status == 429:
+        return HubError(
+            f"{hub_id}: the Hub answers too many requests from here (429)",
+            hint=f"Wait a few minutes. {_LOGIN} for a higher limit.",
+        )
+    if isinstance(status, int) and status >= 500:
+        return UnreachableError(
+            f"{hub_id}: the Hub is out of order ({status})", hint="Try again later."
+        )
+    return HubError(f"{hub_id}: the Hub refused the request: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    detail = printable(lines[0]) if lines else "no details"
+    return f"{type(error).__name__}: {detail}"

@@ -1,0 +1,192 @@
+"""Checkpoints on the Hub, through the cache that huggingface_hub keeps.
+
+The files are chosen from the list of what the model has before anything large is fetched, and only
+safetensors files, their index, `config.json` and `adapter_config.json` are ever asked for.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from weightgauge.checkpoint.assemble import open_selection
+from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME
+from weightgauge.checkpoint.hub.hub_errors import is_unreachable, translated
+from weightgauge.checkpoint.hub.hub_id import HubId
+from weightgauge.checkpoint.index import read_index, shortened
+from weightgauge.checkpoint.selection import Selection, choose_files
+from weightgauge.checkpoint.types import Checkpoint
+from weightgauge.errors import HubError, IndexFileError, NotACheckpointError, printable
+
+_LIBRARY = "weightgauge"
+
+
+def open_on_hub(hub_id: HubId, *, model: str) -> Checkpoint:
+    """Fetch a model's weights into the cache of huggingface_hub, and read their headers.
+
+    Tokens, endpoint, cache and offline mode are that library's own settings.
+
+    Parameters
+    ----------
+    hub_id : HubId
+        The model.
+    model : str
+        What the caller asked for.
+
+    Returns
+    -------
+    Checkpoint
+        With a warning if the Hub could not be reached and the cached copy was read instead.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If the Hub has no such model or revision.
+    HubError
+        If the Hub cannot be reached and the cache does not have the model, or access is refused.
+    CheckpointError
+        If the model has no safetensors files, or invalid ones.
+    """
+    with _bars_only_on_a_terminal():
+        try:
+            with translated(hub_id):
+                names = _list_files(hub_id)
+        except HubError as error:
+            if not is_unreachable(error):
+                raise
+            directory, selection, warnings = _find_in_cache(hub_id, error)
+        else:
+            directory, selection = _fetch(hub_id, names)
+            warnings = ()
+    return open_selection(
+        directory,
+        Selection(selection.index, selection.files, (*warnings, *selection.warnings)),
+        model=model,
+    )
+
+
+def _list_files(hub_id: HubId) -> list[str]:
+    from huggingface_hub import HfApi
+    from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
+
+    info = HfApi(library_name=_LIBRARY).model_info(
+        hub_id.repository, revision=hub_id.revision, timeout=HF_HUB_DOWNLOAD_TIMEOUT
+    )
+    return [sibling.rfilename for sibling in info.siblings or ()]
+
+
+def _fetch(hub_id: HubId, names: Sequence[str]) -> tuple[str, Selection]:
+    selection = choose_files(names, shown=str(hub_id))
+    wanted = list(selection.files)
+    if selection.index is not None:
+        # The index comes first, alone: it decides which of the large files are worth fetching.
+        directory = _download(hub_id, [selection.index])
+        index = read_index(
+            os.path.join(directory, selection.index), shown=f"{hub_id}/{selection.index}"
+        )
+        missing = sorted(set(index.shards) - set(names))
+        if missing:
+            listed = shortened([f"'{printable(name)}'" for name in missing])
+            raise IndexFileError(
+                f"{len(missing)} of {len(index.shards)} shards are missing on the Hub: {listed}",
+                path=index.shown,
+            )
+        wanted = [selection.index, *index.shards]
+    wanted += [name for name in (CONFIG_NAME, ADAPTER_CONFIG_NAME) if name in names]
+    return _download(hub_id, wanted), selection
+
+
+def _download(hub_id: HubId, names: Sequence[str]) -> str:
+    from huggingface_hub import snapshot_download
+
+    with translated(hub_id):
+        return snapshot_download(
+            hub_id.repository,
+            revision=hub_id.revision,
+            library_name=_LIBRARY,
+            allow_patterns=[glob.escape(name) for name in names],
+        )
+
+
+def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection, tuple[str, ...]]:
+    """Find a complete copy of the model in the cache, or raise the error that led here."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+
+    try:
+        # No pattern at all: find the folder, and leave it to the lines below whether it is whole.
+        directory = snapshot_download(
+            hub_id.repository,
+            revision=hub_id.revision,
+            local_files_only=True,
+            allow_patterns=[],
+        )
+    except (OSError, ValueError):  # nothing there, or nothing that the client can read
+        raise cause from None
+    names = _cached_list(hub_id)
+    try:
+        selection = choose_files(
+            os.listdir(directory) if names is None else names, shown=str(hub_id)
+        )
+    except NotACheckpointError:
+        if names is None:  # the files at hand may be a part of what the model has
+            raise cause from None
+        raise
+    needed = list(selection.files)
+    if selection.index is not None and _has(directory, selection.index):
+        index = read_index(
+            os.path.join(directory, selection.index), shown=f"{hub_id}/{selection.index}"
+        )
+        needed = list(index.shards)
+    elif selection.index is not None:
+        needed = [selection.index]
+    missing = [name for name in needed if not _has(directory, name)]
+    if missing:
+        listed = shortened([f"'{printable(name)}'" for name in missing])
+        raise HubError(
+            f"{hub_id}: the cached copy lacks {len(missing)} of its files ({listed}), and the Hub "
+            "was not asked or gave no answer",
+            hint=cause.hint,
+        ) from cause
+    if HF_HUB_OFFLINE:
+        return directory, selection, ()
+    commit = os.path.basename(directory)
+    warning = f"{hub_id}: the Hub could not be reached, the cached copy {commit[:12]} was read"
+    return directory, selection, (warning,)
+
+
+def _cached_list(hub_id: HubId) -> list[str] | None:
+    """Return the list of the model's files that an earlier download left, if there is one."""
+    import huggingface_hub
+
+    cached_tree = getattr(huggingface_hub, "get_cached_repo_tree", None)  # since 2.0
+    if cached_tree is None:
+        return None
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    try:
+        return [file.path for file in cached_tree(hub_id.repository, revision=hub_id.revision)]
+    except CachedRepoTreeNotFoundError:
+        return None
+
+
+def _has(directory: str, name: str) -> bool:
+    return os.path.exists(os.path.join(directory, name))
+
+
+@contextmanager
+def _bars_only_on_a_terminal() -> Iterator[None]:
+    from huggingface_hub.constants import HF_HUB_DISABLE_PROGRESS_BARS
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
+
+    if sys.stderr.isatty() or HF_HUB_DISABLE_PROGRESS_BARS is not None:
+        yield  # a choice made in the environment stands
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()

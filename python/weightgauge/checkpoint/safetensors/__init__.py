@@ -1,0 +1,1 @@
+"""Safetensors files: headers read and checked."""

@@ -1,0 +1,317 @@
+"""The header of a safetensors file: bytes in, validated tensor table out.
+
+The format is eight bytes of little-endian length, that many bytes of JSON, and the data. Every
+rule of the format is checked, and a few more where the format leaves room to show two readers two
+different checkpoints: repeated names, products that overflow in one order only, absurd ranks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import islice
+from operator import attrgetter, eq
+from typing import NamedTuple
+
+from weightgauge.checkpoint.safetensors.header_entry import (
+    MAX_RANK,
+    Entry,
+    byte_length,
+    read_entry,
+    read_metadata,
+)
+from weightgauge.checkpoint.safetensors.json_cursor import JsonCursor
+from weightgauge.checkpoint.strict_json import JsonFault
+from weightgauge.checkpoint.types import TensorInfo
+from weightgauge.dtypes import DTYPE_BITS
+from weightgauge.errors import HeaderError, printable
+from weightgauge.records import maker
+
+LENGTH_BYTES = 8
+MAX_HEADER_BYTES = 100_000_000
+_METADATA = "__metadata__"
+
+# An entry as nearly every writer spells it: a plain name and the three fields, in any order. Dtype
+# and shape as text are the key under which their meaning is remembered.
+_S = rb"[ \t\n\r]*+"
+_UNSIGNED = rb"(0|[1-9][0-9]{0,18})"
+_FIELD = rb"(?:%b)" % b"|".join(
+    (
+        _S.join((rb'"dtype"', rb":", rb'("[A-Z0-9_]*+")')),
+        _S.join((rb'"shape"', rb":", rb"(\[[0-9, ]*+\])")),
+        _S.join((rb'"data_offsets"', rb":", rb"\[", _UNSIGNED, rb",", _UNSIGNED, rb"\]")),
+    )
+)
+# Behind a field comes a comma with another field, or the closing brace.
+_ENTRY = re.compile(
+    _S
+    + _S.join((rb'"([^"\\\x00-\x1f]*+)"', rb":", rb"\{"))
+    + rb"(?:%b%b%b(?:,(?!%b\})|(?=\}))){3}" % (_S, _FIELD, _S, _S)
+    + _S.join((rb"\}", rb"([,}])"))
+)
+_SHAPE = re.compile(rb"\[(?: *+(?:0|[1-9][0-9]{0,18}) *+(?:,(?! *+\])|(?=\])))*+\]")
+_REMEMBERED = 4096
+
+_tensor_info = maker(TensorInfo)
+
+
+class TensorTable(NamedTuple):
+    """What a header says: tensors sorted by offset, and the ``__metadata__``."""
+
+    tensors: list[TensorInfo]
+    metadata: dict[str, str]
+
+
+def check_length(claimed: int, *, file_size: int, path: str) -> None:
+    """Check the header length that a file claims, before anything of that size is allocated.
+
+    Raises
+    ------
+    HeaderError
+        If it is 0, above the format's 100,000,000, or does not fit into the file.
+    """
+    if claimed == 0:
+        raise HeaderError("the header length is 0", path=path, offset=0)
+    if claimed > MAX_HEADER_BYTES:
+        raise HeaderError(
+            f"the header length is {claimed}, above the limit of {MAX_HEADER_BYTES}",
+            path=path,
+            offset=0,
+        )
+    if claimed > file_size - LENGTH_BYTES:
+        raise HeaderError(
+            f"the header length is {claimed}, but only {file_size - LENGTH_BYTES} bytes follow: "
+            "the file is cut short or is not a safetensors file",
+            path=path,
+            offset=0,
+        )
+
+
+def parse_header(header: bytes, *, file_size: int, path: str, shard: int = 0) -> TensorTable:
+    """Read the tensor table out of a header that is in memory.
+
+    Parameters
+    ----------
+    header : bytes
+        The JSON text, without the eight bytes of length.
+    file_size : int
+        Length of the whole file in bytes.
+    path : str
+        Name of the file for messages.
+    shard : int
+        Written into each `TensorInfo`.
+
+    Returns
+    -------
+    TensorTable
+        With the data of all tensors together covering the rest of the file exactly.
+
+    Raises
+    ------
+    HeaderError
+        If any rule is broken; names file, tensor and byte.
+
+    Examples
+    --------
+    >>> text = b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+    >>> parse_header(text, file_size=8 + len(text) + 8, path="a.safetensors").tensors
+    [TensorInfo('w', F32 [2], shard 0, bytes 62..70)]
+    """
+
+    def fetch(offset: int, length: int) -> bytes:
+        return header[offset : offset + length]
+
+    return read_table(fetch, len(header), file_size=file_size, path=path, shard=shard)
+
+
+def read_table(
+    fetch: Callable[[int, int], bytes],
+    header_size: int,
+    *,
+    file_size: int,
+    path: str,
+    shard: int = 0,
+) -> TensorTable:
+    """Read the tensor table out of a header, piece by piece; see `parse_header`.
+
+    Parameters
+    ----------
+    fetch : callable
+        ``fetch(offset, length)`` returns that part of the JSON text.
+    header_size : int
+        Length of the JSON text in bytes.
+    file_size, path, shard
+        As for `parse_header`.
+    """
+    data_start = LENGTH_BYTES + header_size
+    try:
+        cursor = JsonCursor(fetch, header_size)
+        table = _read_object(cursor, data_start, file_size - data_start, shard)
+    except JsonFault as fault:
+        offset = None if fault.offset is None else LENGTH_BYTES + fault.offset
+        raise HeaderError(fault.problem, path=path, tensor=fault.tensor, offset=offset) from None
+    _check_coverage(table.tensors, data_start, file_size, path)
+    _check_names(table.tensors, path)
+    return table
+
+
+def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int) -> TensorTable:
+    if cursor.data.startswith(b"\xef\xbb\xbf"):
+        cursor.fail("the header starts with a byte order mark", 0)
+    if cursor.peek_on() != b"{":
+        cursor.fail(f"the header is {cursor.describe()}, not a JSON object")
+    cursor.take(b"{")
+    table = TensorTable([], {})
+    seen_metadata = False
+    more = cursor.peek_on() != b"}"
+    if not more:
+        cursor.take(b"}")
+    while more and _read_usual_entries(cursor, table.tensors, data_start, data_size, shard):
+        start = cursor.pos
+        try:
+            name, value, more = _read_entry(cursor, data_size, seen_metadata=seen_metadata)
+        except JsonFault:
+            # Either the entry is wrong, or the window ends within it.
+            cursor.pos = start
+            if not cursor.extend():
+                raise
+            continue
+        if isinstance(value, Entry):
+            offset, nbytes = data_start + value.begin, value.end - value.begin
+            table.tensors.append(TensorInfo(name, value.dtype, value.shape, shard, offset, nbytes))
+        else:
+            seen_metadata = True
+            table.metadata.update(value)
+    if cursor.peek_on():
+        cursor.fail(f"after the header's object comes {cursor.describe()}")
+    return table
+
+
+def _read_entry(
+    cursor: JsonCursor, data_size: int, *, seen_metadata: bool
+) -> tuple[str, Entry | dict[str, str], bool]:
+    """Read one entry field by field, and whether another follows."""
+    where = "at the top level of the header"
+    start = cursor.pos
+    name = cursor.key(where)
+    value: Entry | dict[str, str]
+    if name == _METADATA:
+        if seen_metadata:
+            cursor.fail("the header has __metadata__ twice", start)
+        value = read_metadata(cursor)
+    else:
+        try:
+            value = read_entry(cursor, data_size)
+        except JsonFault as fault:
+            fault.tensor = name
+            raise
+    return name, value, cursor.more(b"}", where)
+
+
+def _read_usual_entries(
+    cursor: JsonCursor, tensors: list[TensorInfo], data_start: int, data_size: int, shard: int
+) -> bool:
+    """Read entries in the usual spelling for as long as they are in order and valid.
+
+    Returns False once the table is closed, True with the cursor at an entry that has to be read
+    field by field: because it is spelled otherwise, or because it is wrong, which the slower
+    reader then says precisely.
+    """
+    data, pos = cursor.data, cursor.pos
+    match, append = _ENTRY.match, tensors.append
+    remembered: dict[bytes, tuple[str, tuple[int, ...], int]] = {}
+    closed = False
+    while not closed and (found := match(data, pos)) is not None:
+        raw_name, raw_dtype, raw_shape, raw_begin, raw_end, separator = found.groups()
+        if raw_dtype is None or raw_shape is None or raw_begin is None:
+            break  # one of the three fields is there twice, another not at all
+        storage = raw_dtype + raw_shape
+        known = remembered.get(storage)
+        try:
+            name = raw_name.decode()
+            if known is None:
+                if len(remembered) >= _REMEMBERED:
+                    remembered.clear()
+                known = remembered[storage] = _read_storage(raw_dtype, raw_shape)
+        except ValueError:  # from decode() too
+            break
+        dtype, shape, nbytes = known
+        end = int(raw_end)
+        if end - int(raw_begin) != nbytes or end > data_size or name == _METADATA:
+            break
+        append(_tensor_info(name, dtype, shape, shard, data_start + end - nbytes, nbytes))
+        pos = found.end()
+        closed = separator == b"}"
+    cursor.pos = pos
+    return not closed
+
+
+def _read_storage(raw_dtype: bytes, raw_shape: bytes) -> tuple[str, tuple[int, ...], int]:
+    """Return dtype, shape and length in bytes; ValueError if anything about them is unusual."""
+    dtype = raw_dtype[1:-1].decode()
+    if dtype not in DTYPE_BITS or _SHAPE.fullmatch(raw_shape) is None:
+        raise ValueError
+    sizes = raw_shape[1:-1].split(b",") if raw_shape != b"[]" else ()
+    if len(sizes) > MAX_RANK:
+        raise ValueError
+    shape = tuple(map(int, sizes))
+    return dtype, shape, byte_length(dtype, shape)
+
+
+def _check_coverage(tensors: list[TensorInfo], data_start: int, file_size: int, path: str) -> None:
+    """Check that the tensors' data follow each other without hole or overlap to the end of file.
+
+    Sorts the list by offset; among tensors at the same offset the empty ones come first.
+    """
+    expected = data_start
+    for tensor in tensors:
+        if tensor.offset != expected:
+            break
+        expected += tensor.nbytes
+    else:
+        _check_end(tensors, expected, file_size, path)
+        return
+    # Two stable sorts need no list of pairs, which would outweigh the tensors' names.
+    tensors.sort(key=attrgetter("nbytes"))
+    tensors.sort(key=attrgetter("offset"))
+    expected = data_start
+    before = None
+    for tensor in tensors:
+        if tensor.offset != expected:
+            neighbour = f"tensor '{printable(before.name)}'" if before else "the header"
+            if tensor.offset > expected:
+                problem = f"{tensor.offset - expected} bytes that belong to no tensor lie before it"
+            else:
+                problem = f"its data begin {expected - tensor.offset} bytes inside {neighbour}"
+            raise HeaderError(problem, path=path, tensor=tensor.name, offset=tensor.offset)
+        expected += tensor.nbytes
+        before = tensor
+    _check_end(tensors, expected, file_size, path)
+
+
+def _check_end(tensors: Sequence[TensorInfo], end: int, file_size: int, path: str) -> None:
+    if end != file_size:
+        raise HeaderError(
+            f"{file_size - end} bytes at the end of the file belong to no tensor",
+            path=path,
+            tensor=tensors[-1].name if tensors else None,
+            offset=end,
+        )
+
+
+def _check_names(tensors: Sequence[TensorInfo], path: str) -> None:
+    # Sorting takes an eighth of the memory that a set of a million names would take.
+    names = sorted(map(attrgetter("name"), tensors))
+    if not any(map(eq, names, islice(names, 1, None))):
+        return
+    first: dict[str, TensorInfo] = {}
+    for tensor in tensors:
+        if tensor.name in first:
+            raise HeaderError(
+                f"the name is used twice: its data begin at byte {first[tensor.name].offset} "
+                f"and at byte {tensor.offset}",
+                path=path,
+                tensor=tensor.name,
+                offset=tensor.offset,
+            )
+        first[tensor.name] = tensor

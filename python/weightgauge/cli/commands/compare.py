@@ -1,0 +1,95 @@
+"""`weightgauge compare`: what moved between two models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weightgauge.cli.options import (
+    output_options,
+    per_option,
+    reading_options,
+    selection_options,
+)
+from weightgauge.cli.output import Output
+
+if TYPE_CHECKING:
+    from weightgauge.comparison.model_comparison import Comparison
+
+
+@click.command("compare", short_help="Show what moved between two models.")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option(
+    "--no-elements",
+    is_flag=True,
+    help="Compare distributions only; the weights are not read a second time.",
+)
+@per_option
+@selection_options
+@reading_options
+@output_options
+def command(
+    a: str,
+    b: str,
+    output: Output,
+    *,
+    no_elements: bool,
+    per: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    threads: int | None,
+    io: str,
+) -> None:
+    """Compare two models: a base A with its fine-tune, merge, quantised form or next step B.
+
+    Slices are matched by name, and where layouts differ by kind and block. For each pair: the
+    change of the shape k and of ln lambda with standard errors and z, the distance between the two
+    distributions, and, for tensors of the same name and shape, the share of changed elements and
+    the size of the difference. What moved most comes first. A and B are as MODEL in 'weightgauge
+    fit'; with .wghist files distributions are compared, elements are not.
+
+    \b
+    Examples:
+      weightgauge compare org/base org/fine-tune
+      weightgauge compare ./step-1000 ./step-2000 --format csv -o moved.csv
+      weightgauge compare base.wghist ./quantised --json
+    """  # noqa: D301
+    output.check(a, b)
+
+    from weightgauge.cli.progress import scan_progress
+    from weightgauge.comparison.model_comparison import compare
+
+    with scan_progress(quiet=output.quiet) as progress:
+        found = compare(
+            a,
+            b,
+            elements=not no_elements,
+            per=per,
+            include=include,
+            exclude=exclude,
+            threads=threads,
+            io=io,
+            progress=progress,
+        )
+    output.write(_text(found, output))
+    output.warn(*found.warnings)
+
+
+def _text(found: Comparison, output: Output) -> str:
+    if output.format == "json":
+        from weightgauge.reporting.data import json_text
+
+        return json_text(found.to_dict())
+    if output.format == "csv":
+        from weightgauge.comparison import Pair
+        from weightgauge.records import columns
+        from weightgauge.reporting.data import csv_text
+
+        return csv_text(columns(Pair), [pair.to_dict() for pair in found.pairs])
+    from weightgauge.reporting.views.comparison import comparison_page
+
+    page = output.page()
+    comparison_page(page, found, notes=not output.quiet)
+    return page.text()

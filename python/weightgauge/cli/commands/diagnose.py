@@ -1,0 +1,158 @@
+"""`weightgauge diagnose`: what the fits of a model mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weightgauge.cli.failures import unmeasured_told
+from weightgauge.cli.options import (
+    model_argument,
+    output_options,
+    reading_options,
+    selection_options,
+)
+from weightgauge.cli.output import Output
+
+if TYPE_CHECKING:
+    from weightgauge.diagnosis.model_diagnosis import Diagnosis
+
+
+@click.command("diagnose", short_help="Judge a model: regimes, outliers, drift, tails.")
+@model_argument
+@click.option(
+    "--init",
+    type=click.Choice(["normal", "uniform", "truncated normal", "orthogonal"]),
+    default="normal",
+    show_default=True,
+    help="Initialisation that drift is measured from.",
+)
+@click.option(
+    "--baseline",
+    metavar="MODEL",
+    help="The model at step 0: drift is measured from it instead.",
+)
+@click.option("--lr", metavar="RATE", type=float, help="Peak learning rate of the training.")
+@click.option("--weight-decay", metavar="W", type=float, help="Decoupled weight decay.")
+@click.option("--steps", metavar="T", type=int, help="Optimiser steps.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["constant", "cosine", "linear"]),
+    help="Learning rate after its peak: as it is, half a cosine to a tenth, a line to zero.",
+)
+@click.option(
+    "--warmup", metavar="T", type=int, default=0, help="Steps of linear warm-up before the peak."
+)
+@click.option(
+    "--balanced",
+    is_flag=True,
+    help="Also fit with rows and columns brought to equal scale; reads the weights twice more.",
+)
+@selection_options
+@reading_options
+@output_options
+def command(
+    model: str,
+    output: Output,
+    *,
+    init: str,
+    baseline: str | None,
+    lr: float | None,
+    weight_decay: float | None,
+    steps: int | None,
+    schedule: str | None,
+    warmup: int,
+    balanced: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    threads: int | None,
+    io: str,
+) -> int:
+    """Judge the weights of MODEL: what is usual, what stands out, how far training has come.
+
+    For every kind of matrix: the median shape k, its regime with the standard error's verdict, the
+    range of published models with such attention, drift since initialisation, and tails. Then the
+    matrices that stand out among those of their kind, alerts (NaN, zeros, heavy tails, poor fits),
+    T/tau where learning rate, weight decay and steps are given, and the nearest published models.
+    --balanced tells rows and columns of different scale from a heavy-tailed core. MODEL is as for
+    'weightgauge fit'.
+
+    \b
+    Examples:
+      weightgauge diagnose org/name
+      weightgauge diagnose ./checkpoint --balanced --json
+      weightgauge diagnose ./step-9000 --baseline ./step-0
+      weightgauge diagnose org/name --lr 1e-3 --weight-decay 0.01 --steps 143000 --schedule cosine
+    """  # noqa: D301
+    run = (lr, weight_decay, steps)
+    if any(value is not None for value in run) != all(value is not None for value in run):
+        raise click.UsageError("--lr, --weight-decay and --steps belong together")
+    if lr is None and (schedule is not None or warmup):
+        raise click.UsageError("--schedule and --warmup need --lr, --weight-decay and --steps")
+    _check_run(lr, weight_decay, steps, schedule, warmup)
+    output.check(model, *([baseline] if baseline is not None else []))
+
+    from weightgauge.cli.progress import scan_progress
+    from weightgauge.diagnosis.model_diagnosis import diagnose
+
+    with scan_progress(quiet=output.quiet) as progress:
+        found = diagnose(
+            model,
+            init=init,
+            baseline=baseline,
+            lr=lr,
+            weight_decay=weight_decay,
+            steps=steps,
+            schedule=schedule,
+            warmup=warmup,
+            balanced=balanced,
+            include=include,
+            exclude=exclude,
+            threads=threads,
+            io=io,
+            progress=progress,
+        )
+    output.write(_text(found, output))
+    output.warn(*found.warnings)
+    return unmeasured_told(found.slices)
+
+
+def _check_run(
+    lr: float | None,
+    weight_decay: float | None,
+    steps: int | None,
+    schedule: str | None,
+    warmup: int,
+) -> None:
+    """Refuse an impossible training run before anything is read."""
+    if lr is None or weight_decay is None or steps is None:
+        return
+    from weightgauge.diagnosis import training_progress
+
+    try:
+        training_progress(lr, weight_decay, steps, schedule=schedule, warmup=warmup)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _text(found: Diagnosis, output: Output) -> str:
+    if output.format == "json":
+        from weightgauge.reporting.data import json_text
+
+        return json_text(found.to_dict())
+    if output.format == "csv":
+        from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
+        from weightgauge.records import columns
+        from weightgauge.reporting.data import csv_text
+
+        rows = [
+            {**kind.to_dict(), "expected": "..".join(map(str, kind.expected or ()))}
+            for kind in found.kinds
+        ]
+        return csv_text(columns(KindDiagnosis), rows)
+    from weightgauge.reporting.views.diagnosis import diagnosis_page
+
+    page = output.page()
+    diagnosis_page(page, found, notes=not output.quiet)
+    return page.text()

@@ -1,0 +1,115 @@
+"""`weightgauge fit`: the main job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weightgauge.cli.failures import unmeasured_told
+from weightgauge.cli.options import (
+    model_argument,
+    output_options,
+    per_option,
+    reading_options,
+    selection_options,
+)
+from weightgauge.cli.output import Output
+
+if TYPE_CHECKING:
+    from weightgauge.fits.model_fit import ModelFit
+
+
+@click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
+@model_argument
+@click.option(
+    "--trim",
+    type=click.Choice(["mid_80", "mid_90", "full"]),
+    default="mid_80",
+    show_default=True,
+    help="Share of the magnitudes that the line is fitted to.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["order", "paper"]),
+    default="order",
+    show_default=True,
+    help="Exact order statistics, or the 1,024 bins behind published numbers.",
+)
+@click.option(
+    "--exact", is_flag=True, help="Sort F32 and F64 instead of binning them finely; slower."
+)
+@selection_options
+@per_option
+@reading_options
+@output_options
+def command(
+    model: str,
+    output: Output,
+    *,
+    trim: str,
+    protocol: str,
+    exact: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    per: str,
+    threads: int | None,
+    io: str,
+) -> int:
+    """Fit a Weibull distribution to the magnitudes of every weight matrix of MODEL.
+
+    MODEL is a safetensors file, a directory, a model on the Hub as org/name[@revision] or
+    hf://org/name[@revision], or a .wghist file from 'weightgauge scan'; an existing path wins.
+    The result shows the shape k of every matrix by block and kind, and medians by kind. JSON and
+    CSV hold all numbers of every tensor. Where a tensor holds several matrices (fused q, k, v; gate
+    and up; stacked experts) the whole and each matrix are fitted. FP8 and MXFP4 codes are
+    multiplied by their scales on the way; of a LoRA adapter the products B A are fitted too. With
+    --per head or --per expert, heads or experts are compared with each other, in standard errors.
+
+    \b
+    Examples:
+      weightgauge fit model.safetensors
+      weightgauge fit org/name@main --format csv -o fit.csv
+      weightgauge fit ./checkpoint --include '*.mlp.*' --exclude '*.bias'
+      weightgauge fit ./checkpoint --protocol paper --json | jq '.kinds[]'
+      weightgauge fit ./checkpoint --per head --format csv -o heads.csv
+    """  # noqa: D301
+    output.check(model)
+
+    from weightgauge.cli.progress import scan_progress
+    from weightgauge.scanning import fit
+
+    with scan_progress(quiet=output.quiet) as progress:
+        result = fit(
+            model,
+            trim=trim,
+            protocol=protocol,
+            exact=exact,
+            include=include,
+            exclude=exclude,
+            per=per,
+            threads=threads,
+            io=io,
+            progress=progress,
+        )
+    output.write(_text(result, output, per))
+    output.warn(*result.warnings)
+    return unmeasured_told(result.slices)
+
+
+def _text(result: ModelFit, output: Output, per: str) -> str:
+    if output.format == "json":
+        from weightgauge.reporting.data import json_text
+
+        return json_text(result.to_dict())
+    if output.format == "csv":
+        from weightgauge.fits import SliceFit
+        from weightgauge.records import columns
+        from weightgauge.reporting.data import csv_text
+
+        return csv_text(columns(SliceFit), result.to_dicts())
+    from weightgauge.reporting.views.fit import fit_page
+
+    page = output.page()
+    fit_page(page, result, per=per, notes=not output.quiet)
+    return page.text()

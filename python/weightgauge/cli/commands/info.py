@@ -1,0 +1,77 @@
+"""`weightgauge info`: what is installed and how it was built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from weightgauge.cli.options import output_options
+from weightgauge.cli.output import Output
+
+_PACKAGES = ("numpy", "scipy", "safetensors", "huggingface_hub", "click", "rich", "pandas")
+
+
+@click.command("info", short_help="Show version, build and threads, for bug reports.")
+@output_options
+def command(output: Output) -> None:
+    """Show the version of weightgauge, how its core was built, and what it runs on.
+
+    \b
+    Examples:
+      weightgauge info
+      weightgauge info --json
+    """  # noqa: D301
+    output.check()
+    facts = _facts()
+    if output.format == "json":
+        from weightgauge.reporting.data import json_text
+
+        output.write(json_text({"schema_version": 1, **facts}))
+        return
+    rows = [
+        (f"{group}.{name}", value)
+        for group, members in facts.items()
+        if isinstance(members, dict)
+        for name, value in members.items()
+    ]
+    single = [(name, value) for name, value in facts.items() if not isinstance(value, dict)]
+    output.write(_text([*single, *rows], output))
+
+
+def _facts() -> dict[str, Any]:
+    import platform
+
+    from weightgauge import __version__, _core
+    from weightgauge.threads import thread_budget
+
+    return {
+        "weightgauge": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "threads": thread_budget(),
+        "core": dict(_core.build_info()),
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _text(facts: list[tuple[str, Any]], output: Output) -> str:
+    from weightgauge.reporting.page import Column
+
+    shown = [(name, "not installed" if value is None else str(value)) for name, value in facts]
+    if output.format == "csv":
+        from weightgauge.reporting.data import csv_text
+
+        return csv_text(("name", "value"), [{"name": n, "value": v} for n, v in shown])
+    page = output.page()
+    page.table([Column("name"), Column("value")], shown)
+    return page.text()

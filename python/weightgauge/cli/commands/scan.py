@@ -1,0 +1,95 @@
+"""`weightgauge scan`: count once, keep the counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from weightgauge.cli.options import model_argument, per_option, reading_options, selection_options
+from weightgauge.cli.output import Output
+
+if TYPE_CHECKING:
+    from weightgauge.scanning import ModelHistograms
+
+
+@click.command("scan", short_help="Keep the counts of all magnitudes, without the weights.")
+@model_argument
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE.wghist",
+    required=True,
+    help="Where to; an existing file is left alone.",
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@selection_options
+@per_option
+@reading_options
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no notes.")
+def command(
+    model: str,
+    *,
+    path: str,
+    force: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    per: str,
+    threads: int | None,
+    io: str,
+    quiet: bool,
+) -> None:
+    """Count the magnitudes of every tensor of MODEL and save the counts.
+
+    The file takes the place of MODEL in every other command, and gives the same numbers without the
+    weights. The counts of 16-bit weights take about a thousandth of their bytes, those of large F32
+    matrices a few per cent, those of small F32 tensors as much as the tensors. What only weights
+    tell (single elements that changed, balanced fits, exact sorting of F32) is not in it; fits of
+    large F32 matrices by the published protocol are close to those of the weights, to about 1e-4.
+
+    \b
+    Examples:
+      weightgauge scan org/name -o name.wghist
+      weightgauge fit name.wghist
+      weightgauge scan ./checkpoint --per head -o heads.wghist
+    """  # noqa: D301
+    from weightgauge.scanning.wghist.file import ENDING
+
+    if not path.lower().endswith(ENDING):
+        raise click.UsageError(
+            f"--output {path}: the name must end in {ENDING}, by which it is known"
+        )
+    output = Output("human", path, force, quiet)
+    output.check(model)
+
+    from weightgauge.cli.progress import scan_progress
+    from weightgauge.scanning import scan
+
+    with scan_progress(quiet=quiet) as progress:
+        kept = scan(
+            model,
+            include=include,
+            exclude=exclude,
+            per=per,
+            threads=threads,
+            io=io,
+            progress=progress,
+        )
+    output.save(lambda target: kept.save(target, force=force))
+    if not quiet:
+        click.echo(_summary(kept, path))
+    output.warn(*kept.warnings)
+
+
+def _summary(kept: ModelHistograms, path: str) -> str:
+    import os
+
+    from weightgauge.errors import printable
+
+    stored = sum(row["bytes"] for row in kept.tensors)
+    size = os.path.getsize(path)
+    return (
+        f"{printable(path, limit=1000)}: {size:,} bytes for {stored:,} bytes of weights "
+        f"({size / max(stored, 1):.2%}), {len(kept.slices):,} slices"
+    )

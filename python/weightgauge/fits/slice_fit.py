@@ -1,0 +1,259 @@
+"""The record of one slice: what it is, and its fit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from weightgauge.anatomy.components.ordering import order_key
+from weightgauge.anatomy.slice_key import SliceKey
+from weightgauge.errors import printable
+from weightgauge.records import FITTED, as_row, maker
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.layouts import Slice
+    from weightgauge.magnitudes.weibull import WeibullFit
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SliceFit:
+    """One slice of a checkpoint and its Weibull fit.
+
+    Attributes
+    ----------
+    tensor : str
+        Name in the checkpoint, raw (see `weightgauge.errors.printable`); for the product of the
+        factors of a low-rank adapter, the path of the module that it adapts, followed by the
+        adapter's name unless that is "default".
+    part : str or None
+        Which matrix of a fused tensor the slice is, such as "q", "k", "v", "gate" or "up"; "ba" for
+        a product B A; None for the whole tensor and for tensors of one matrix.
+    kind, block, tower : str, int or None, str or None
+        What the name says: see `weightgauge.anatomy.components.Component`.
+    expert, head : int or None
+        Number of the expert, from the name or the place in a stack, and of the attention head, for
+        a slice that is one.
+    dtype : str
+        Element format, in the spelling of safetensors.
+    shape : tuple of int
+        Shape of the slice.
+    n, zeros, nonfinite : int
+        Elements that were fitted (finite and not zero), zeros, and NaN or infinite elements.
+    status : str
+        "ok", "sparse" or "scale_not_applied" for a slice with numbers; "degenerate", "empty",
+        "too_few", "not_applicable" or "unsupported_dtype" for one without.
+    reason : str
+        Why the status is not "ok", in a sentence; "not split: ..." for a fused tensor whose parts
+        cannot be told.
+    decoded : str
+        How the values that were fitted come from what is stored, such as "F8_E4M3 x
+        weight_scale_inv per 128 x 128 block"; "" where they are stored as they are.
+    k, k_se : float
+        Weibull shape and its standard error for independent magnitudes.
+    lam, ln_lambda_se : float
+        Weibull scale lambda, in units of the weights, and the standard error of its logarithm.
+    r2, ks : float
+        Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
+    rms, max : float
+        Root mean square and largest magnitude.
+
+    Numbers that a slice does not have are NaN. The standard errors of a product are those of as
+    many independent weights, which it does not have.
+    """
+
+    tensor: str
+    part: str | None
+    kind: str
+    block: int | None
+    tower: str | None
+    expert: int | None
+    head: int | None
+    dtype: str
+    shape: tuple[int, ...]
+    n: int
+    zeros: int
+    nonfinite: int
+    status: str
+    reason: str
+    decoded: str
+    k: float
+    k_se: float
+    lam: float
+    ln_lambda_se: float
+    r2: float
+    ks: float
+    rms: float
+    max: float
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the slice has k, lambda and the other numbers."""
+        return self.status in FITTED
+
+    @property
+    def is_product(self) -> bool:
+        """Whether the slice is, or is cut from, the product of two stored tensors."""
+        return self.decoded.startswith("B A ")
+
+    @property
+    def key(self) -> SliceKey:
+        """What tells the slice from all others of its model."""
+        return SliceKey(self.tensor, self.part, self.expert, self.head)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: `lambda` for `lam`, None for what does not apply."""
+        return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show the name, what it is, and k with its standard error."""
+        found = self.status
+        if self.fitted:
+            found = f"k={self.k:.4f}±{self.k_se:.4f}, lambda={self.lam:.4g}, R2={self.r2:.4f}"
+            found += "" if self.status == "ok" else f", {self.status}"
+        return f"<SliceFit '{printable(self.tensor)}' {self.kind}: {found}>"
+
+
+_slice_fit = maker(SliceFit)
+
+
+class _Named(Protocol):
+    """What a slice, or a record about one, has to be told from others."""
+
+    @property
+    def tensor(self) -> str:
+        """Name in the checkpoint."""
+
+    @property
+    def part(self) -> str | None:
+        """Which matrix of a fused tensor."""
+
+    @property
+    def expert(self) -> int | None:
+        """Number of the expert."""
+
+    @property
+    def head(self) -> int | None:
+        """Number of the head."""
+
+
+def slice_name(item: _Named) -> str:
+    """Return what to call a slice: its tensor, and which part, expert and head of it.
+
+    Parameters
+    ----------
+    item : SliceFit, or a record about one
+        Has `tensor`, `part`, `expert` and `head`.
+
+    Returns
+    -------
+    str
+        Safe to show. An expert whose number is in the tensor's name is not named again.
+    """
+    marks = [] if item.part is None else [item.part]
+    if item.expert is not None and str(item.expert) not in re.split(r"\D+", item.tensor):
+        marks.append(f"expert {item.expert}")
+    if item.head is not None:
+        marks.append(f"head {item.head}")
+    return printable(item.tensor) + (f" ({', '.join(marks)})" if marks else "")
+
+
+def slice_fit(item: Slice, found: WeibullFit, missing: str = "") -> SliceFit:
+    """Join what a slice is and its fit.
+
+    Parameters
+    ----------
+    item : Slice
+        What it is.
+    found : WeibullFit
+        Its fit.
+    missing : str
+        Why its values lack a scale that is known to exist; "" where they lack none.
+
+    Returns
+    -------
+    SliceFit
+    """
+    place = item.place
+    status, reason = _told(found, missing, item.note)
+    return _slice_fit(
+        item.tensor.name,
+        place.part,
+        place.kind,
+        place.block,
+        place.tower,
+        place.expert,
+        place.head,
+        item.tensor.dtype,
+        item.shape,
+        found.n,
+        found.zeros,
+        found.nonfinite,
+        status,
+        reason,
+        item.stored.text if item.stored is not None else "",
+        found.k,
+        found.k_se,
+        found.lam,
+        found.ln_lambda_se,
+        found.r2,
+        found.ks,
+        found.rms,
+        found.max,
+    )
+
+
+def refitted(item: SliceFit, found: WeibullFit, *, missing: str, note: str) -> SliceFit:
+    """Give a slice the numbers of another fit.
+
+    Parameters
+    ----------
+    item : SliceFit
+        What it is.
+    found : WeibullFit
+        The other fit.
+    missing : str
+        As for `slice_fit`.
+    note : str
+        Why a fused tensor is not split; "" for everything else.
+
+    Returns
+    -------
+    SliceFit
+    """
+    status, reason = _told(found, missing, note)
+    return replace(
+        item,
+        n=found.n,
+        zeros=found.zeros,
+        nonfinite=found.nonfinite,
+        status=status,
+        reason=reason,
+        k=found.k,
+        k_se=found.k_se,
+        lam=found.lam,
+        ln_lambda_se=found.ln_lambda_se,
+        r2=found.r2,
+        ks=found.ks,
+        rms=found.rms,
+        max=found.max,
+    )
+
+
+def table_order(item: SliceFit) -> tuple[tuple[int, ...], str, str, int]:
+    """Sort key of a slice: its place in the model, see `order_key`; name; part; head."""
+    return (
+        order_key(item.kind, item.block, item.tower, item.expert),
+        item.tensor,
+        item.part or "",
+        -1 if item.head is None else item.head,
+    )
+
+
+def _told(found: WeibullFit, missing: str, note: str) -> tuple[str, str]:
+    """Status and reason: a fit of values without their scale is marked."""
+    if not (missing or found.reason or note):
+        return found.status, ""
+    marked = bool(missing) and found.status in ("ok", "sparse")
+    status = "scale_not_applied" if marked else found.status
+    return status, "; ".join(filter(None, (missing if marked else "", found.reason, note)))

@@ -1,6 +1,0 @@
-"""How tensors that hold several matrices are cut: fused projections, heads, stacked experts."""
-
-from weightgauge.layouts.layout import Cut, Field, Layout, NotCut, cuts
-from weightgauge.layouts.slicing import Slice, slices_of
-
-__all__ = ["Cut", "Field", "Layout", "NotCut", "Slice", "cuts", "slices_of"]

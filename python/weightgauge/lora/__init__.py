@@ -1,5 +1,0 @@
-"""Low-rank adapters: the product B A of every adapted matrix."""
-
-from weightgauge.lora.adapters import Adapted, adapted_matrices
-
-__all__ = ["Adapted", "adapted_matrices"]

@@ -1,0 +1,367 @@
+"""The magnitude histogram: everything about a slice's distribution, without its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from weightgauge.magnitudes.arrays import array_view
+from weightgauge.magnitudes.options import PROTOCOLS, TRIMS, check_choice, scan_options
+from weightgauge.magnitudes.quantile import checked_probabilities
+from weightgauge.magnitudes.weibull import WeibullFit, worded_fit
+from weightgauge.threads import resolve_threads
+
+if TYPE_CHECKING:
+    from weightgauge import _core
+
+# A fit from bins whose proven relative error exceeds this is not given.
+_COARSE = 1e-6
+
+
+class MagnitudeHistogram:
+    """Counts of the magnitudes |w| that occur in a slice.
+
+    For formats of 16 bits and fewer, and for F32 and F64 slices of up to 131,072 elements, there is
+    one entry for every distinct magnitude: nothing about the distribution is lost. Larger F32 and
+    F64 slices are counted in bins of relative width 2^-13 of which the count and the mean are known
+    (`exact` is False); fits from them are within 1e-8 wherever magnitudes spread over more than a
+    few per cent.
+
+    Made by `magnitude_histogram` or `MagnitudeHistogram.load`; never changes.
+    """
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: _core.Histogram) -> None:
+        self._core = core
+
+    @property
+    def dtype(self) -> str:
+        """Element format, in the spelling of safetensors."""
+        return self._core.dtype
+
+    @property
+    def exact(self) -> bool:
+        """Whether every entry is a single magnitude rather than a bin."""
+        return self._core.dropped_bits == 0
+
+    @property
+    def n(self) -> int:
+        """Finite non-zero elements."""
+        return self._core.n
+
+    @property
+    def zeros(self) -> int:
+        """Elements that are zero, of either sign."""
+        return self._core.zeros
+
+    @property
+    def nan(self) -> int:
+        """Elements that are NaN."""
+        return self._core.nans
+
+    @property
+    def inf(self) -> int:
+        """Elements that are infinite."""
+        return self._core.infs
+
+    @property
+    def nonfinite(self) -> int:
+        """Elements that are NaN or infinite."""
+        return self.nan + self.inf
+
+    @property
+    def magnitudes(self) -> NDArray[np.float64]:
+        """Magnitudes that occur (means of bins where not `exact`), ascending."""
+        return self._core.magnitudes()
+
+    @property
+    def counts(self) -> NDArray[np.uint64]:
+        """Elements per entry of `magnitudes`; read-only."""
+        return self._core.counts
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of all finite elements, zeros included; NaN where there is none."""
+        return self._core.rms
+
+    @property
+    def max(self) -> float:
+        """Largest finite magnitude; NaN where there is none."""
+        return self._core.max
+
+    def fit(self, *, trim: str = "mid_80", protocol: str = "order") -> WeibullFit:
+        """Fit a Weibull distribution; the same numbers as `fit_weibull` on the elements.
+
+        Where the histogram is not `exact` and the magnitudes lie too close together for its bins,
+        the status is ``degenerate``: only the elements themselves tell more.
+
+        Parameters
+        ----------
+        trim : {"mid_80", "mid_90", "full"}
+            Window of plotting positions.
+        protocol : {"order", "paper"}
+            Where the histogram is not `exact`, the paper's bins are filled from the means of the
+            fine bins, which moves about one element in 500 by a fine bin's width.
+
+        Returns
+        -------
+        WeibullFit
+        """
+        from weightgauge.magnitudes.paper_bins import paper_bins
+
+        check_choice("trim", trim, TRIMS)
+        check_choice("protocol", protocol, PROTOCOLS)
+        core = self._core
+        fit = worded_fit(
+            found := core.fit(trim, paper_bins() if protocol == "paper" else None),
+            n=core.n,
+            zeros=core.zeros,
+            nonfinite=self.nonfinite,
+            rms=core.rms,
+            largest=core.max,
+            trim=trim,
+            protocol=protocol,
+            exact=self.exact,
+        )
+        if not found.error_bound <= _COARSE:  # it may be NaN
+            nan = float("nan")
+            return dataclasses.replace(
+                fit,
+                status="degenerate",
+                reason="the magnitudes are too close together for the bins; fit the elements",
+                k=nan,
+                k_se=nan,
+                lam=nan,
+                ln_lambda_se=nan,
+                r2=nan,
+                ks=nan,
+            )
+        return fit
+
+    def quantiles(self, probs: ArrayLike) -> NDArray[np.float64]:
+        """Quantiles of the finite non-zero magnitudes, NumPy's method ``inverted_cdf``.
+
+        Parameters
+        ----------
+        probs : array_like of float
+            Probabilities in [0, 1].
+
+        Returns
+        -------
+        ndarray of float64
+            Shape of `probs`. Exact where the histogram is, else within a relative 2^-13. NaN where
+            n is 0.
+        """
+        values = checked_probabilities(probs)
+        found = self._core.quantiles(values.ravel().tolist())
+        return np.asarray(found, dtype=np.float64).reshape(values.shape)
+
+    def ks(self, k: float, lam: float) -> float:
+        """Kolmogorov-Smirnov distance to the Weibull distribution of shape `k` and scale `lam`.
+
+        The supremum of |F_n - F| over all magnitudes, on both sides of every jump of F_n.
+
+        Parameters
+        ----------
+        k, lam : float
+            Shape and scale, both positive and finite.
+
+        Returns
+        -------
+        float
+            Between 0 and 1; NaN where n is 0.
+        """
+        if not (0 < k < np.inf and 0 < lam < np.inf):
+            raise ValueError(f"shape and scale must be positive and finite, not {k!r} and {lam!r}")
+        return self._core.ks(k, lam) if self.n > 0 else float("nan")
+
+    def merge(self, other: MagnitudeHistogram) -> MagnitudeHistogram:
+        """Histogram of both slices together.
+
+        Raises
+        ------
+        ValueError
+            The element formats differ.
+        """
+        if self.dtype != other.dtype:
+            raise ValueError(
+                f"histograms of {self.dtype} and {other.dtype} magnitudes cannot be merged"
+            )
+        return MagnitudeHistogram(self._core.merge(other._core))
+
+    def scaled(self, by: float) -> MagnitudeHistogram:
+        """Histogram of all elements times one number, rounded to F32 as float32 arithmetic does.
+
+        Parameters
+        ----------
+        by : float
+            The number; where it is zero or not finite, so is what comes out.
+
+        Returns
+        -------
+        MagnitudeHistogram
+
+        Raises
+        ------
+        ValueError
+            This histogram is not `exact`, or of F64.
+        """
+        if not self.exact or self.dtype == "F64":
+            raise ValueError("only counts of single magnitudes that float32 holds can be scaled")
+        with np.errstate(over="ignore", invalid="ignore"):
+            products = (self.magnitudes * abs(float(np.float32(by)))).astype(np.float32)
+        counts = self.counts
+        zero, nan, inf = products == 0, np.isnan(products), np.isinf(products)
+        keys = products[~(zero | nan | inf)].view(np.uint32)
+        distinct, place = np.unique(keys, return_inverse=True)
+        merged = np.zeros(len(distinct), np.uint64)
+        np.add.at(merged, place, counts[~(zero | nan | inf)])
+        zeros_gone = 0 if np.isfinite(by) else self.zeros  # 0 times infinity is no number
+        infs_gone = self.inf if by == 0 or np.isnan(by) else 0
+        return _made(
+            "F32",
+            0,
+            self.zeros - zeros_gone + int(counts[zero].sum()),
+            self.nan + zeros_gone + infs_gone + int(counts[nan].sum()),
+            self.inf - infs_gone + int(counts[inf].sum()),
+            int(distinct[-1]) if len(distinct) else 0,
+            distinct.astype(np.uint64),
+            merged,
+            np.empty(0, np.uint64),
+        )
+
+    def __add__(self, other: object) -> MagnitudeHistogram:
+        """Merge two histograms."""
+        if not isinstance(other, MagnitudeHistogram):
+            return NotImplemented
+        return self.merge(other)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare element formats and all counts."""
+        if not isinstance(other, MagnitudeHistogram):
+            return NotImplemented
+        return self._scalars() == other._scalars() and all(
+            np.array_equal(mine, theirs)
+            for mine, theirs in zip(self._arrays(), other._arrays(), strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # compared by content, like an array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Give what it takes to make the same histogram in another process."""
+        totals = self._scalars()
+        return _made, (*totals, *self._arrays())
+
+    def __repr__(self) -> str:
+        """Show what was counted."""
+        entries = len(self._core.counts)
+        kind = "magnitudes" if self.exact else "bins"
+        return (
+            f"MagnitudeHistogram(dtype={self.dtype!r}, n={self.n}, {kind}={entries}, "
+            f"zeros={self.zeros}, nan={self.nan}, inf={self.inf})"
+        )
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write the histogram to one safetensors file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to. An existing file is replaced only with `force`, and never half-written.
+
+        Raises
+        ------
+        OutputExistsError
+            The file exists and `force` was not given.
+        """
+        from weightgauge.magnitudes.histogram_file import write_histogram
+
+        write_histogram(self._core, path, force=force)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> MagnitudeHistogram:
+        """Read a histogram that `save` wrote.
+
+        Raises
+        ------
+        HistogramFileError
+            The file is something else, or damaged.
+        """
+        from weightgauge.magnitudes.histogram_file import read_histogram
+
+        return cls(read_histogram(path))
+
+    def _scalars(self) -> tuple[Any, ...]:
+        core = self._core
+        return (core.dtype, core.dropped_bits, core.zeros, core.nans, core.infs, core.max_key)
+
+    def _arrays(self) -> tuple[NDArray[np.uint64], ...]:
+        return (self._core.keys, self._core.counts, self._core.residuals)
+
+
+def _made(
+    dtype: str,
+    dropped_bits: int,
+    zeros: int,
+    nans: int,
+    infs: int,
+    max_key: int,
+    keys: NDArray[np.uint64],
+    counts: NDArray[np.uint64],
+    residuals: NDArray[np.uint64],
+) -> MagnitudeHistogram:
+    """Make a histogram of what `MagnitudeHistogram.__reduce__` gave."""
+    from weightgauge import _core
+
+    return MagnitudeHistogram(
+        _core.Histogram(
+            dtype=dtype,
+            dropped_bits=dropped_bits,
+            keys=keys,
+            counts=counts,
+            residuals=residuals,
+            zeros=zeros,
+            nans=nans,
+            infs=infs,
+            max_key=max_key,
+        )
+    )
+
+
+def magnitude_histogram(array: object, *, threads: int | None = None) -> MagnitudeHistogram:
+    """Count the magnitudes of an array.
+
+    Parameters
+    ----------
+    array : array_like of float
+        As for `fit_weibull`; read where it lies.
+    threads : int, optional
+        At most this many threads.
+
+    Returns
+    -------
+    MagnitudeHistogram
+
+    Raises
+    ------
+    UnsupportedDtypeError
+        The array does not hold floating-point numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import weightgauge as wg
+    >>> histogram = wg.magnitude_histogram(np.array([0.5, -0.5, 2.0, 0.0], np.float16))
+    >>> histogram.magnitudes, histogram.counts.tolist(), histogram.zeros
+    (array([0.5, 2. ]), [2, 1], 1)
+    """
+    from weightgauge import _core
+
+    options = scan_options(fit=False, keep_histogram=True, threads=resolve_threads(threads))
+    result = _core.scan_array(array_view(array), progress=None, options=options)
+    return MagnitudeHistogram(result.histogram)

@@ -1,0 +1,1 @@
+"""Results as documents, and documents as text and data."""

@@ -1,0 +1,79 @@
+"""The architecture of a model in words: a line for each tower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from weightgauge.anatomy.architecture import Architecture, TowerFacts
+from weightgauge.errors import printable
+
+_STORAGE = {
+    "separate": "q, k and v stored separately",
+    "merged": "q, k and v stored as one",
+    "mixed": "q, k and v stored partly as one",
+}
+
+
+def architecture_lines(architecture: Architecture) -> list[str]:
+    """Put into words what is known of each tower.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The facts.
+
+    Returns
+    -------
+    list of str
+        One line for each tower of which anything is known.
+    """
+    lines = []
+    for facts in architecture.towers:
+        known = "; ".join(_phrases(facts))
+        if known:
+            lines.append(f"{facts.tower}: {known}" if facts.tower else known)
+    return lines
+
+
+def _phrases(facts: TowerFacts) -> Iterator[str]:
+    if facts.model_type is not None:
+        yield printable(facts.model_type)
+    if facts.blocks is not None:
+        yield _count(facts.blocks, "block")
+    if facts.hidden is not None:
+        yield f"hidden {facts.hidden:,}"
+    attention = " ".join(_attention(facts))
+    if attention:
+        yield attention
+    if facts.experts is not None:
+        yield _count(facts.experts, "expert")
+    if facts.qk_norm:
+        yield "QK-norm"
+    if facts.storage is not None:
+        yield _STORAGE[facts.storage]
+
+
+def _attention(facts: TowerFacts) -> Iterator[str]:
+    if facts.attention is not None:
+        yield facts.attention
+    if facts.heads is not None:
+        sharing = facts.kv_heads not in (None, facts.heads)
+        yield _count(facts.heads, "head") + (
+            f" ({facts.kv_heads:,} for k and v)" if sharing else ""
+        )
+    if facts.head_dim is not None:
+        yield (
+            f"of {facts.head_dim:,}" if facts.heads is not None else f"heads of {facts.head_dim:,}"
+        )
+    if facts.mla is not None:
+        latent, mla = [], facts.mla
+        if mla.q_lora_rank is not None:
+            latent.append(f"q latent {mla.q_lora_rank:,}")
+        latent.append(f"kv latent {mla.kv_lora_rank:,}")
+        latent.append(f"head {mla.qk_nope_head_dim:,} + {mla.qk_rope_head_dim:,} rotary")
+        latent.append(f"v head {mla.v_head_dim:,}")
+        yield f"({', '.join(latent)})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

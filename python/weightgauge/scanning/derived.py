@@ -1,0 +1,163 @@
+"""Numbers made of weights on the way: differences of two slices, and balanced matrices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.magnitudes.weibull import WeibullFit, fit_of_result
+from weightgauge.scanning.plan import ScanPlan
+from weightgauge.scanning.run import core_options, file_specs, read_errors_told
+
+if TYPE_CHECKING:
+    from weightgauge import _core
+    from weightgauge.anatomy.layouts import Slice
+    from weightgauge.checkpoint import Checkpoint
+    from weightgauge.scanning.fit_options import FitOptions
+
+
+class Difference(NamedTuple):
+    """How two slices of the same shape differ, element by element.
+
+    Attributes
+    ----------
+    changed : float
+        Share of the elements whose values differ; NaN where there are none.
+    fit : WeibullFit
+        Of the magnitudes of the differences that are not zero.
+    """
+
+    changed: float
+    fit: WeibullFit
+
+
+def can_be_read(item: Slice) -> bool:
+    """Whether the values of a slice can be made one by one."""
+    return item.stored is not None or item.tensor.dtype in ITEM_BYTES
+
+
+def scan_differences(
+    a: Checkpoint,
+    b: Checkpoint,
+    pairs: Sequence[tuple[Slice, Slice]],
+    options: FitOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Difference]:
+    """Subtract slices from each other, and fit the differences; nothing is written anywhere.
+
+    Parameters
+    ----------
+    a, b : Checkpoint
+        Where the two sides of the pairs are.
+    pairs : sequence of (Slice, Slice)
+        Slices of the same shape that `can_be_read`.
+    options : FitOptions
+        How to fit and read.
+    progress : callable, optional
+        As for `scan_slices`, in elements.
+
+    Returns
+    -------
+    list of Difference
+        One per pair.
+
+    Raises
+    ------
+    FileChangedError, CheckpointError
+        A file changed, or could not be read.
+    """
+    from weightgauge import _core
+
+    plan_a = ScanPlan(a, scales_apart=False)
+    for item, _ in pairs:
+        plan_a.add(item.tensor, item.cut, item.stored)
+    plan_b = ScanPlan(b, scales_apart=False, first_file=len(plan_a.shards))
+    for _, item in pairs:
+        plan_b.add(item.tensor, item.cut, item.stored)
+    total = sum(math.prod(item.shape) for item, _ in pairs)
+    with read_errors_told(a, b):
+        results = _core.scan_differences(
+            [*file_specs(a, plan_a), *file_specs(b, plan_b)],
+            list(zip(plan_a.slices, plan_b.slices, strict=True)),
+            io=options.io,
+            progress=_told(progress, total),
+            options=core_options(options),
+        )
+    if progress is not None:
+        progress(total, total)
+    return [_difference(result, options) for result in results]
+
+
+def scan_balanced(
+    checkpoint: Checkpoint,
+    matrices: Sequence[Slice],
+    largest: Sequence[float],
+    options: FitOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[WeibullFit]:
+    """Fit matrices whose rows and columns are brought to equal scale.
+
+    Element (i, j) is multiplied by RMS / (RMS of row i x RMS of column j), all of the matrix as it
+    is. Where weights are Gaussian with a scale for each row and each column, that leaves Gaussian
+    ones. Reads the weights twice; memory grows with rows and columns only.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Where they are.
+    matrices : sequence of Slice
+        Slices of two dimensions that `can_be_read`.
+    largest : sequence of float
+        Largest magnitude of each, by which F64 is scaled before it is squared.
+    options : FitOptions
+        How to fit and read.
+    progress : callable, optional
+        As for `scan_slices`, in elements read.
+
+    Returns
+    -------
+    list of WeibullFit
+        One per matrix.
+
+    Raises
+    ------
+    FileChangedError, CheckpointError
+        A file changed, or could not be read.
+    """
+    from weightgauge import _core
+
+    plan = ScanPlan(checkpoint, scales_apart=False)
+    for item in matrices:
+        plan.add(item.tensor, item.cut, item.stored)
+    total = 2 * sum(math.prod(item.shape) for item in matrices)
+    with read_errors_told(checkpoint):
+        results = _core.scan_balanced(
+            file_specs(checkpoint, plan),
+            plan.slices,
+            [
+                (item.shape[1], math.frexp(size)[1] if item.tensor.dtype == "F64" else 0)
+                for item, size in zip(matrices, largest, strict=True)
+            ],
+            io=options.io,
+            progress=_told(progress, total),
+            options=core_options(options),
+        )
+    if progress is not None:
+        progress(total, total)
+    return [
+        fit_of_result(result, trim=options.trim, protocol=options.protocol) for result in results
+    ]
+
+
+def _told(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None] | None:
+    return None if progress is None else (lambda done: progress(min(done, total), total))
+
+
+def _difference(result: _core.SliceResult, options: FitOptions) -> Difference:
+    total = result.n + result.zeros + result.nans + result.infs
+    changed = (total - result.zeros) / total if total else math.nan
+    return Difference(changed, fit_of_result(result, trim=options.trim, protocol=options.protocol))

@@ -1,0 +1,90 @@
+"""`fit`: a Weibull fit of every tensor of a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from weightgauge.fits.kind_summary import summaries
+from weightgauge.fits.model_fit import ModelFit
+from weightgauge.fits.slice_fit import table_order
+from weightgauge.scanning.fit_options import FitOptions
+from weightgauge.scanning.model_histograms import ModelHistograms
+from weightgauge.scanning.opening import open_slices
+
+
+def fit(
+    model: str | os.PathLike[str] | ModelHistograms,
+    *,
+    trim: str = "mid_80",
+    protocol: str = "order",
+    exact: bool = False,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    per: str = "tensor",
+    threads: int | None = None,
+    io: str = "mmap",
+    progress: Callable[[int, int], None] | None = None,
+) -> ModelFit:
+    """Fit a two-parameter Weibull distribution to the magnitudes of every tensor of a checkpoint.
+
+    Where a tensor holds codes (the F8 formats and F4 with scales beside them, MXFP4), its values
+    are made while they are counted. The same holds for the products B A of low-rank adapters, which
+    are slices of their own. What GPTQ, AWQ, bitsandbytes and other quantisers pack into integers is
+    named and not fitted.
+
+    Parameters
+    ----------
+    model : str, os.PathLike or ModelHistograms
+        A safetensors file, a directory, a model on the Hub (``org/name[@revision]``), or a file
+        of histograms (``.wghist``) that `scan` saved.
+    trim : {"mid_80", "mid_90", "full"}
+        Window of plotting positions that enters the regression.
+    protocol : {"order", "paper"}
+        Exact order statistics, or the 1,024 bins with which published numbers were made.
+    exact : bool
+        Count F32 and F64 without binning.
+    include, exclude : str or sequence of str, optional
+        Globs over tensor names (``*`` also matches dots). A tensor is fitted if an include
+        pattern matches, or there is none, and no exclude pattern does.
+    per : {"tensor", "head", "expert"}
+        What one fit is made of. "tensor": every tensor; where one holds several matrices (fused q,
+        k and v, gate and up, stacked experts), the whole and each of them. "head": q, k, v and o
+        by attention head in place of the whole, o by the columns that the head feeds. "expert":
+        stacked experts one by one, without the stack as a whole.
+    threads : int, optional
+        Most threads to use; None for all that the process may use. Results do not depend on it.
+    io : {"mmap", "pread"}
+        How the files are read.
+    progress : callable, optional
+        Called with (bytes done, bytes in all) now and then.
+
+    Returns
+    -------
+    ModelFit
+
+    Raises
+    ------
+    CheckpointError, ModelNotFoundError, HubError, FileChangedError
+        If the checkpoint cannot be read. What the tensors hold never raises.
+    NeedsWeightsError
+        If a file of histograms is asked for what only weights tell.
+    NothingSelectedError
+        If `include` and `exclude` leave no tensor.
+    ValueError
+        If an option is none of its choices.
+    """
+    options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads, io=io)
+    subject = open_slices(model, include=include, exclude=exclude, per=per)
+    slices = [each.fit for each in subject.measure(options, progress=progress)]
+    slices.sort(key=table_order)
+    return ModelFit(
+        model=subject.model,
+        protocol=protocol,
+        trim=trim,
+        exact=exact,
+        slices=tuple(slices),
+        kinds=summaries(slices),
+        warnings=(*subject.warnings, *subject.doubts(options)),
+        architecture=subject.architecture,
+    )

@@ -1,0 +1,218 @@
+"""What a file of histograms says beside the counts: as a JSON document, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.anatomy.architecture import MLA, Architecture, TowerFacts
+from weightgauge.anatomy.components import KINDS, TOWERS
+from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.magnitudes.options import PER
+
+if TYPE_CHECKING:
+    from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice
+    from weightgauge.scanning.wghist.packed_histogram import PackedHistogram
+
+_TEXTS = ("tensor", "kind", "dtype", "status", "reason", "decoded")
+_OPTIONAL_TEXTS = ("part", "tower")
+_OPTIONAL_NUMBERS = ("block", "expert", "head")
+_COUNTS = ("n", "zeros", "nonfinite")
+_NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max")
+_ROW = ("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "bytes", "storage")
+
+
+class DescriptionError(ValueError):
+    """A description that weightgauge did not write."""
+
+
+def described(histograms: ModelHistograms) -> dict[str, Any]:
+    """Describe histograms: everything but the counts."""
+    from weightgauge import __version__
+
+    return {
+        "weightgauge": __version__,
+        "model": histograms.model,
+        "per": histograms.per,
+        "files": histograms.files,
+        "architecture": histograms.architecture.to_dict(),
+        "warnings": list(histograms.warnings),
+        "tensors": list(histograms.tensors),
+        "slices": [_slice_described(item) for item in histograms.slices],
+    }
+
+
+def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> ModelHistograms:
+    """Make histograms of a description and their counts.
+
+    Parameters
+    ----------
+    document : object
+        What `described` returned, from JSON, or anything else.
+    packed : callable
+        Gives the counts of a slice, by its number and element format; its length is the number of
+        slices.
+
+    Raises
+    ------
+    DescriptionError
+        Something is missing, or of another type than it should be.
+    """
+    from weightgauge.scanning.model_histograms import ModelHistograms
+
+    top = _mapping(document, "the description")
+    slices = _items(top, "slices")
+    if len(slices) != len(packed):  # type: ignore[arg-type]
+        raise DescriptionError("there are more or fewer slices than counts")
+    per = _text(top, "per")
+    if per not in PER:
+        raise DescriptionError("'per' is none of its values")
+    return ModelHistograms(
+        model=_text(top, "model"),
+        per=per,
+        slices=tuple(_slice(number, each, packed) for number, each in enumerate(slices)),
+        tensors=tuple(_tensor_row(each) for each in _items(top, "tensors")),
+        files=_count(top, "files"),
+        architecture=_architecture(top.get("architecture")),
+        warnings=tuple(_checked_text(each, "a warning") for each in _items(top, "warnings")),
+    )
+
+
+def _slice_described(item: SavedSlice) -> dict[str, Any]:
+    fields = {
+        field.name: _plain(getattr(item.fit, field.name)) for field in dataclasses.fields(item.fit)
+    }
+    counted = None if item.packed is None else item.packed.dtype
+    scale = item.scale if math.isfinite(item.scale) else str(item.scale)
+    return {
+        **fields,
+        "note": item.note,
+        "missing": item.missing,
+        "counted": counted,
+        "scale": scale,
+    }
+
+
+def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram]) -> SavedSlice:
+    from weightgauge.scanning.model_histograms import SavedSlice
+
+    given = _mapping(entry, "a slice")
+    fields: dict[str, Any] = {name: _text(given, name) for name in _TEXTS}
+    fields |= {name: _optional(given, name, str) for name in _OPTIONAL_TEXTS}
+    fields |= {name: _optional(given, name, int) for name in _OPTIONAL_NUMBERS}
+    fields |= {name: _count(given, name) for name in _COUNTS}
+    fields |= {name: _number(given, name) for name in _NUMBERS}
+    if fields["kind"] not in KINDS or fields["tower"] not in TOWERS:
+        raise DescriptionError("a slice has an unknown kind or tower")
+    counted = _optional(given, "counted", str)
+    shape = _shape(given)
+    elements = sum(fields[name] for name in _COUNTS)
+    if counted is not None and elements != math.prod(shape):
+        raise DescriptionError("a slice has more or fewer elements than its shape")
+    return SavedSlice(
+        fit=SliceFit(shape=shape, **fields),
+        note=_text(given, "note"),
+        missing=_text(given, "missing"),
+        packed=None if counted is None else packed(number, counted),
+        scale=_scale(given.get("scale")),
+    )
+
+
+def _tensor_row(entry: Any) -> dict[str, Any]:
+    given = _mapping(entry, "a tensor")
+    row: dict[str, Any] = {name: _text(given, name) for name in ("tensor", "kind", "dtype")}
+    row |= {name: _optional(given, name, int) for name in ("block", "expert")}
+    row |= {name: _optional(given, name, str) for name in ("tower", "storage")}
+    row |= {"shape": list(_shape(given)), "bytes": _count(given, "bytes")}
+    return {name: row[name] for name in _ROW}
+
+
+def _architecture(entry: Any) -> Architecture:
+    given = _mapping(entry, "the architecture")
+    return Architecture(tuple(_tower(each) for each in _items(given, "towers")))
+
+
+def _tower(entry: Any) -> TowerFacts:
+    given = _mapping(entry, "a tower")
+    texts = ("tower", "model_type", "attention", "storage")
+    numbers = ("hidden", "blocks", "heads", "kv_heads", "head_dim", "experts")
+    fields: dict[str, Any] = {name: _optional(given, name, str) for name in texts}
+    fields |= {name: _optional(given, name, int) for name in numbers}
+    if fields["tower"] not in TOWERS:
+        raise DescriptionError("there is an unknown tower")
+    latent = given.get("mla")
+    if latent is not None:
+        sizes = _mapping(latent, "the sizes of latent attention")
+        names = [field.name for field in dataclasses.fields(MLA)]
+        values: dict[str, Any] = {name: _optional(sizes, name, int) for name in names}
+        fields["mla"] = MLA(**values)
+    return TowerFacts(qk_norm=_optional(given, "qk_norm", bool), **fields)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise DescriptionError(f"{what} is no object")
+    return value
+
+
+def _items(given: Mapping[str, Any], name: str) -> list[Any]:
+    value = given.get(name)
+    if not isinstance(value, list):
+        raise DescriptionError(f"'{name}' is no list")
+    return value
+
+
+def _checked_text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise DescriptionError(f"{what} is no text")
+    return value
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    return _checked_text(given.get(name), f"'{name}'")
+
+
+def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:
+    value = given.get(name)
+    if value is None or type(value) is kind:
+        return value
+    raise DescriptionError(f"'{name}' is of a wrong type")
+
+
+def _count(given: Mapping[str, Any], name: str) -> int:
+    value = given.get(name)
+    if type(value) is not int or value < 0:
+        raise DescriptionError(f"'{name}' is no count")
+    return value
+
+
+def _number(given: Mapping[str, Any], name: str) -> float:
+    value = given.get(name)
+    if value is None:
+        return math.nan
+    if type(value) not in (int, float):
+        raise DescriptionError(f"'{name}' is no number")
+    return float(value)
+
+
+def _shape(given: Mapping[str, Any]) -> tuple[int, ...]:
+    shape = _items(given, "shape")
+    if any(type(extent) is not int or extent < 0 for extent in shape):
+        raise DescriptionError("a shape is damaged")
+    return tuple(shape)
+
+
+def _scale(value: Any) -> float:
+    if value in ("nan", "inf"):
+        return float(value)
+    if type(value) not in (int, float) or value < 0:
+        raise DescriptionError("a scale is damaged")
+    return float(value)
