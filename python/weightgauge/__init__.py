@@ -75,6 +75,7 @@ _MODULES = {
     "ModelHistograms": "scanning",
     "SliceFit": "fits",
     "WeibullFit": "magnitudes",
+    "__version__": "_version",
     "compare": "comparison.model_comparison",
     "diagnose": "diagnosis.model_diagnosis",
     "fit": "scanning",
@@ -89,11 +90,7 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     value: object
-    if name == "__version__":
-        from importlib.metadata import version
-
-        value = version("weightgauge")
-    elif name in ("comparison", "diagnosis", "distributions", "errors", "reference"):
+    if name in ("comparison", "diagnosis", "distributions", "errors", "reference"):
         value = import_module(f"weightgauge.{name}")
     elif name in _MODULES:
         value = getattr(import_module(f"weightgauge.{_MODULES[name]}"), name)

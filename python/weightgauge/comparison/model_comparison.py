@@ -46,7 +46,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document: plain values, None for what is missing."""
-        from weightgauge import __version__
+        from weightgauge._version import __version__
 
         return {
             "schema_version": SCHEMA_VERSION,

@@ -97,7 +97,7 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document: plain values, None for what does not apply."""
-        from weightgauge import __version__
+        from weightgauge._version import __version__
 
         return {
             "schema_version": SCHEMA_VERSION,

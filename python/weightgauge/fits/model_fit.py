@@ -58,7 +58,7 @@ class ModelFit:
             ``schema_version``, ``weightgauge`` (version), ``model``, ``protocol``, ``trim``,
             ``exact``, ``architecture``, and ``slices`` and ``kinds`` (a list of dicts each).
         """
-        from weightgauge import __version__
+        from weightgauge._version import __version__
 
         return {
             "schema_version": SCHEMA_VERSION,

@@ -42,7 +42,8 @@ def command(output: Output) -> None:
 def _facts() -> dict[str, Any]:
     import platform
 
-    from weightgauge import __version__, _core
+    from weightgauge import _core
+    from weightgauge._version import __version__
     from weightgauge.threads import thread_budget
 
     return {

@@ -90,7 +90,7 @@ def _text(content: _Content, output: Output) -> str:
     if output.format == "csv":
         return csv_text(FIELDS, content.rows)
     if output.format == "json":
-        from weightgauge import __version__
+        from weightgauge._version import __version__
 
         head = {"schema_version": 1, "weightgauge": __version__, "model": content.model}
         facts = {"architecture": content.architecture.to_dict()}

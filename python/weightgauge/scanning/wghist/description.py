@@ -30,7 +30,7 @@ class DescriptionError(ValueError):
 
 def described(histograms: ModelHistograms) -> dict[str, Any]:
     """Describe histograms: everything but the counts."""
-    from weightgauge import __version__
+    from weightgauge._version import __version__
 
     return {
         "weightgauge": __version__,
