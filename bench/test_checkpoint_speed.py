@@ -14,8 +14,7 @@ from reference import expected_fit
 from weightgauge import _core
 from weightgauge.anatomy.components import Component
 from weightgauge.anatomy.layouts import Slice
-from weightgauge.magnitudes.options import scan_options
-from weightgauge.scanning import FitOptions
+from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.plan import ScanPlan
 from weightgauge.scanning.run import file_specs, scan_slices
 from workloads import (
@@ -73,7 +72,7 @@ def counting(path, io, threads):
     for tensor in checkpoint.tensors:
         plan.add(tensor, None, None)
     files = file_specs(checkpoint, plan)
-    options = scan_options(threads=threads, fit=False)
+    options = FitOptions(threads=threads).to_core(fit=False)
     return lambda: _core.scan_files(files, plan.slices, io=io, progress=None, options=options)
 
 

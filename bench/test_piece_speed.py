@@ -10,7 +10,8 @@ import pytest
 
 from interleaving import Beside
 from reference import expected_fit
-from weightgauge.scanning import FitOptions, open_slices
+from weightgauge.magnitudes.options import FitOptions
+from weightgauge.scanning import open_slices
 from weightgauge.scanning.derived import scan_balanced, scan_differences
 from weightgauge.scanning.run import scan_slices
 from workloads import ARRAY_BYTES, write_checkpoint

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from made_fits import made_fit, made_slice, same_as_golden
+from weightgauge.choices import TRIMS
 from weightgauge.reporting.page import Page
-from weightgauge.reporting.views.fit import GAUSSIAN_K, fit_page
+from weightgauge.reporting.views.fit import fit_page
 
 
 def shown(result, *, width=None, colour=False, notes=True):
@@ -128,7 +129,8 @@ def test_colour_only_where_allowed():
 def test_gaussian_k_by_trim():
     # Population values of the half-normal distribution under the order protocol.
     expected = {"mid_80": 1.205434319017451, "mid_90": 1.190922610384, "full": 1.15106659072}
-    assert pytest.approx(expected, abs=1e-6) == GAUSSIAN_K
+    found = {name: trim.gaussian_k for name, trim in TRIMS.items()}
+    assert found == pytest.approx(expected, abs=1e-11)
     for trim, k in expected.items():
         assert f"{k:.4f}" in shown(made_fit(made_slice("t", "q", 0), trim=trim))
 

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 import weightgauge
 from made_fits import same_as_golden
 from weightgauge import errors
+from weightgauge.choices import IO_MODES, PROTOCOLS, TRIMS
 from weightgauge.cli import main
 from weightgauge.cli.failures import HINTS, exit_code
-from weightgauge.magnitudes.options import IO_MODES, PROTOCOLS, TRIMS
 
 COMMANDS = ("fit", "diagnose", "compare", "scan", "ls", "reproduce", "info", "demo")
 
@@ -93,7 +93,7 @@ def test_wrong_command_lines_exit_with_2(arguments):
 def test_choices_are_those_of_the_library():
     fit = main.get_command(click.Context(main), "fit")
     choices = {option.name: getattr(option.type, "choices", None) for option in fit.params}
-    assert tuple(choices["trim"]) == TRIMS
+    assert tuple(choices["trim"]) == tuple(TRIMS)
     assert tuple(choices["protocol"]) == PROTOCOLS
     assert tuple(choices["io"]) == IO_MODES
 

@@ -12,6 +12,7 @@ from scipy import integrate, optimize, stats
 import oracle
 import weightgauge as wg
 from gaussian_weights import draw, of
+from weightgauge.choices import TRIMS
 from weightgauge.distributions import (
     Weibull,
     heaviness,
@@ -19,7 +20,7 @@ from weightgauge.distributions import (
     std_over_lambda,
     weibull_mle,
 )
-from weightgauge.magnitudes.plotting_positions import WINDOWS, mean_ordinate, window_ranks
+from weightgauge.magnitudes.plotting_positions import mean_ordinate, window_ranks
 
 # -- closed forms
 
@@ -200,7 +201,7 @@ def test_one_magnitude_has_no_likelihood_maximum():
     assert math.isnan(weibull_mle(of([0.5, -0.5])).k)
 
 
-@pytest.mark.parametrize("trim", WINDOWS)
+@pytest.mark.parametrize("trim", TRIMS)
 def test_regression_the_other_way_round_is_that_of_scipy(trim):
     x = oracle.magnitudes(draw(5_000))
     keep = oracle.window(x.size, trim)
@@ -225,7 +226,7 @@ def test_regression_the_other_way_round_needs_the_order_protocol():
     assert math.isnan(regression_x_on_y(wg.fit_weibull([1.0, 2.0])).k)
 
 
-@pytest.mark.parametrize("trim", WINDOWS)
+@pytest.mark.parametrize("trim", TRIMS)
 def test_windows_are_those_of_the_definition(trim):
     for n in [*range(10, 1_200), 99_999, 123_457]:
         wanted = oracle.window(n, trim)

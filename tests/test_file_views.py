@@ -9,7 +9,7 @@ import pytest
 
 import weightgauge as wg
 from weightgauge import _core
-from weightgauge.magnitudes.options import scan_options
+from weightgauge.magnitudes.options import FitOptions
 
 VALUES = np.random.default_rng(0).normal(0, 0.02, (40, 30)).astype(np.float32)
 OFFSET = 5  # not aligned
@@ -33,7 +33,7 @@ def scan(tmp_path):
             [(*view, None) for view in slices],
             io=io,
             progress=None,
-            options=scan_options(threads=2),
+            options=FitOptions(threads=2).to_core(),
         )
 
     return scan
@@ -162,7 +162,7 @@ def test_decodings_that_leave_the_file_are_refused(tmp_path):
             [(0, dtype, offset, dims, decoding)],
             io="mmap",
             progress=None,
-            options=scan_options(threads=1),
+            options=FitOptions(threads=1).to_core(),
         )
 
     def scaled(**changed):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from weightgauge.choices import IO_MODES, PER
 from weightgauge.cli.output import FORMATS, Output, choose_format
 
 model_argument = click.argument("model", metavar="MODEL")
@@ -38,7 +39,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--io",
-            type=click.Choice(["mmap", "pread"]),
+            type=click.Choice(IO_MODES),
             default="mmap",
             show_default=True,
             help="How files are read; pread suits network file systems.",
@@ -58,7 +59,7 @@ def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option of what a slice is: `per`."""
     return click.option(
         "--per",
-        type=click.Choice(["tensor", "head", "expert"]),
+        type=click.Choice(PER),
         default="tensor",
         show_default=True,
         help="What one fit is made of; head: q, k, v and o by attention head.",

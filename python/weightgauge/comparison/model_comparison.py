@@ -15,7 +15,8 @@ from weightgauge.fits.slice_fit import table_order
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
-    from weightgauge.scanning import FitOptions, ModelHistograms, SavedSlice, Subject
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning import ModelHistograms, SavedSlice, Subject
     from weightgauge.scanning.derived import Difference
 
 SCHEMA_VERSION = 1
@@ -113,7 +114,8 @@ def compare(
     >>> {pair.kind: f"{pair.dln_lambda:+.2f}" for pair in found.pairs}["head"]
     '+2.42'
     """
-    from weightgauge.scanning import FitOptions, open_slices
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning import open_slices
 
     options = FitOptions(threads=threads, io=io)
     first = open_slices(a, include=include, exclude=exclude, per=per)
@@ -150,9 +152,7 @@ def _counted(
     from weightgauge.scanning import CheckpointSlices, kept_histograms
 
     if isinstance(subject, CheckpointSlices):
-        subject = kept_histograms(
-            subject, threads=options.threads, io=options.io, progress=progress
-        )
+        subject = kept_histograms(subject, options, progress=progress)
     return sorted(subject.slices, key=lambda each: table_order(each.fit))
 
 

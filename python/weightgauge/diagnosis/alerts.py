@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components import MATRIX_KINDS
+from weightgauge.choices import POOR_R2
 from weightgauge.diagnosis.kind_diagnosis import namer
-from weightgauge.diagnosis.regime import STRAIGHT_R2, TRANSMISSION
+from weightgauge.diagnosis.regime import TRANSMISSION
 from weightgauge.fits.kind_summary import wholes
 from weightgauge.fits.slice_fit import slice_name
 from weightgauge.magnitudes.weibull import SPARSE_SHARE
@@ -143,7 +144,7 @@ def _of_slice(item: SliceFit, tails: Heaviness | None, low: ShallowFFN | None) -
         add("all_zero", f"all {total:,} elements are zero")
     elif total and item.zeros > SPARSE_SHARE * total:
         add("zero_heavy", f"{item.zeros / total:.1%} of the elements are zero")
-    if item.fitted and item.r2 < STRAIGHT_R2:
+    if item.fitted and item.r2 < POOR_R2:
         add("poor_fit", f"R2 = {item.r2:.3f}: one Weibull distribution does not describe it")
     if tails is not None and tails.kurtosis > HEAVY_KURTOSIS:
         add(

@@ -14,7 +14,8 @@ from weightgauge.errors import NeedsWeightsError, printable
 if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.fits.slice_fit import SliceFit
-    from weightgauge.scanning import CheckpointSlices, FitOptions, Subject
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning import CheckpointSlices, Subject
 
 SHORTEST_SIDE = 16
 """Rows and columns that a matrix needs; the scale of fewer elements is not known well."""

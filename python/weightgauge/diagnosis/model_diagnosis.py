@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.anatomy.architecture import Architecture
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.anatomy.selection import NothingSelectedError
+from weightgauge.choices import check_choice
 from weightgauge.diagnosis.alerts import Alert, alerts
 from weightgauge.diagnosis.balanced import cores, with_weights
 from weightgauge.diagnosis.kind_diagnosis import (
@@ -32,11 +33,11 @@ from weightgauge.distributions import Heaviness, heaviness
 from weightgauge.distributions.anchors import INITS, init_anchor
 from weightgauge.errors import printable
 from weightgauge.fits.slice_fit import SliceFit, table_order
-from weightgauge.magnitudes.options import check_choice
 from weightgauge.reference import models, nearest
 
 if TYPE_CHECKING:
-    from weightgauge.scanning import FitOptions, ModelHistograms, Subject
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning import ModelHistograms, Subject
 
 SCHEMA_VERSION = 1
 
@@ -190,7 +191,8 @@ def diagnose(
     >>> {kind.kind: kind.regime for kind in found.kinds}["down"]
     'transmission'
     """
-    from weightgauge.scanning import FitOptions, open_slices
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning import open_slices
 
     check_choice("init", init, INITS)
     training = _training(lr, weight_decay, steps, schedule, warmup)

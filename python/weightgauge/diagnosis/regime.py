@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from weightgauge.choices import POOR_R2, TRIMS
+
 TRANSMISSION = (1.18, 1.21)
 """Shapes of the paper's Transmission Class, both ends included."""
-
-STRAIGHT_R2 = 0.95
-"""Below this the probability plot is no straight line."""
 
 STRONG_SELECTION_K = 0.95
 """Below this the paper speaks of strong selection."""
 
-GAUSSIAN_K = 1.205434319017451
+GAUSSIAN_K = TRIMS["mid_80"].gaussian_k
 """Shape of normal weights by the trim `mid_80`."""
 
 _BASELINE = 0.01
@@ -92,7 +91,7 @@ def regime(
     elif k > high:
         name = "light-tailed"
     elif k >= low:
-        name = "transmission" if r2 >= STRAIGHT_R2 else "transmission, poor fit"
+        name = "transmission" if r2 >= POOR_R2 else "transmission, poor fit"
     else:
         name = "mild selection" if k >= STRONG_SELECTION_K else "strong selection"
     return Regime(name, verdict(k, k_se, TRANSMISSION))

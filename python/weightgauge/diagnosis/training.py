@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from weightgauge.magnitudes.options import check_choice
+from weightgauge.choices import check_choice
 from weightgauge.records import as_row
 
 SCHEDULES = ("constant", "cosine", "linear")

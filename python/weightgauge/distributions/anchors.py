@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from weightgauge.magnitudes.options import TRIMS, check_choice
-from weightgauge.magnitudes.plotting_positions import WINDOWS
+from weightgauge.choices import TRIMS, check_choice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +83,7 @@ def init_anchor(
 
 @cache
 def _anchor(init: str, trim: str, cut: float, size: float | None) -> Anchor:
-    p, above, weight = _positions(*WINDOWS[trim])
+    p, above, weight = _positions(TRIMS[trim].low, TRIMS[trim].high)
     x, rms = _quantiles(init, p, above, cut, size)
     log_above = np.where(p < 0.5, np.log1p(-np.minimum(p, 0.5)), np.log(above))
     log_x, y = np.log(x), np.log(-log_above)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightgauge.choices import TRIMS, check_choice
 from weightgauge.errors import UnsupportedDtypeError
-from weightgauge.magnitudes.options import TRIMS, check_choice
 from weightgauge.magnitudes.plotting_positions import sums_of_ordinates, window_ranks
 
 if TYPE_CHECKING:

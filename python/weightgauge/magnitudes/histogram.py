@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from weightgauge.magnitudes.arrays import array_view
-from weightgauge.magnitudes.options import PROTOCOLS, TRIMS, check_choice, scan_options
+from weightgauge.magnitudes.options import FitOptions
 from weightgauge.magnitudes.quantile import checked_probabilities
-from weightgauge.magnitudes.weibull import WeibullFit, worded_fit
-from weightgauge.threads import resolve_threads
+from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram
 
 if TYPE_CHECKING:
     from weightgauge import _core
-
-# A fit from bins whose proven relative error exceeds this is not given.
-_COARSE = 1e-6
 
 
 class MagnitudeHistogram:
@@ -112,36 +107,7 @@ class MagnitudeHistogram:
         -------
         WeibullFit
         """
-        from weightgauge.magnitudes.paper_bins import paper_bins
-
-        check_choice("trim", trim, TRIMS)
-        check_choice("protocol", protocol, PROTOCOLS)
-        core = self._core
-        fit = worded_fit(
-            found := core.fit(trim, paper_bins() if protocol == "paper" else None),
-            n=core.n,
-            zeros=core.zeros,
-            nonfinite=self.nonfinite,
-            rms=core.rms,
-            largest=core.max,
-            trim=trim,
-            protocol=protocol,
-            exact=self.exact,
-        )
-        if not found.error_bound <= _COARSE:  # it may be NaN
-            nan = float("nan")
-            return dataclasses.replace(
-                fit,
-                status="degenerate",
-                reason="the magnitudes are too close together for the bins; fit the elements",
-                k=nan,
-                k_se=nan,
-                lam=nan,
-                ln_lambda_se=nan,
-                r2=nan,
-                ks=nan,
-            )
-        return fit
+        return fit_of_histogram(self._core, FitOptions(trim=trim, protocol=protocol))
 
     def quantiles(self, probs: ArrayLike) -> NDArray[np.float64]:
         """Quantiles of the finite non-zero magnitudes, NumPy's method ``inverted_cdf``.
@@ -362,6 +328,6 @@ def magnitude_histogram(array: object, *, threads: int | None = None) -> Magnitu
     """
     from weightgauge import _core
 
-    options = scan_options(fit=False, keep_histogram=True, threads=resolve_threads(threads))
+    options = FitOptions(threads=threads).to_core(fit=False, keep_histogram=True)
     result = _core.scan_array(array_view(array), progress=None, options=options)
     return MagnitudeHistogram(result.histogram)

@@ -1,50 +1,111 @@
-"""The words that choose a fit, checked in one place."""
+"""How magnitudes are counted and fitted: what a caller may choose, checked once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightgauge.choices import IO_MODES, PROTOCOLS, TRIMS, check_choice
+from weightgauge.threads import resolve_threads
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from weightgauge import _core
 
-TRIMS = ("mid_80", "mid_90", "full")
-PROTOCOLS = ("order", "paper")
-IO_MODES = ("mmap", "pread")
-PER = ("tensor", "head", "expert")
+_CHUNK_BYTES = 1 << 20
 
 
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Raise ValueError unless `value` is one of `choices`, naming them."""
-    if value not in choices:
-        allowed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name} must be one of {allowed}, not {value!r}")
+@dataclass(frozen=True, slots=True, init=False)
+class FitOptions:
+    """How to count, fit and read; made and checked where a call begins, then handed down whole.
 
+    Parameters
+    ----------
+    trim : {"mid_80", "mid_90", "full"}
+        Window of plotting positions that enters the regression; see `weightgauge.choices.TRIMS`.
+    protocol : {"order", "paper"}
+        Exact order statistics, or the 1,024 bins with which published numbers were made.
+    exact : bool
+        Whether wide formats are sorted rather than binned finely.
+    threads : int, optional
+        Most threads to use; None for all that the process may use.
+    io : {"mmap", "pread"}
+        Map the files, or read them piece by piece (for network file systems and tight
+        address-space limits). A file that cannot be mapped is read.
 
-def scan_options(
-    *,
-    threads: int,
-    trim: str = "mid_80",
-    protocol: str = "order",
-    exact: bool = False,
-    fit: bool = True,
-    keep_histogram: bool = False,
-    probabilities: Sequence[float] = (),
-) -> _core.ScanOptions:
-    """Options of a scan as the core takes them."""
-    from weightgauge import _core
-    from weightgauge.magnitudes.paper_bins import paper_bins
+    Attributes
+    ----------
+    trim, protocol, exact, io
+        As given.
+    threads : int
+        Number of threads, at least 1.
 
-    check_choice("trim", trim, TRIMS)
-    check_choice("protocol", protocol, PROTOCOLS)
-    return _core.ScanOptions(
-        trim=trim,
-        paper=paper_bins() if protocol == "paper" else None,
-        exact=exact,
-        fit=fit,
-        keep_histogram=keep_histogram,
-        probabilities=list(probabilities),
-        threads=threads,
-        chunk_bytes=1 << 20,
-    )
+    Raises
+    ------
+    ValueError
+        An option is none of its choices, or `threads` is below 1.
+    """
+
+    trim: str
+    protocol: str
+    exact: bool
+    threads: int
+    io: str
+
+    def __init__(
+        self,
+        *,
+        trim: str = "mid_80",
+        protocol: str = "order",
+        exact: bool = False,
+        threads: int | None = None,
+        io: str = "mmap",
+    ) -> None:
+        check_choice("trim", trim, TRIMS)
+        check_choice("protocol", protocol, PROTOCOLS)
+        check_choice("io", io, IO_MODES)
+        put = object.__setattr__  # the class is frozen
+        put(self, "trim", trim)
+        put(self, "protocol", protocol)
+        put(self, "exact", exact)
+        put(self, "threads", resolve_threads(threads))
+        put(self, "io", io)
+
+    def to_core(
+        self,
+        *,
+        fit: bool = True,
+        keep_histogram: bool = False,
+        probabilities: Sequence[float] = (),
+    ) -> _core.ScanOptions:
+        """Return the options of a scan as the core takes them.
+
+        Parameters
+        ----------
+        fit : bool
+            Whether to fit what is counted.
+        keep_histogram : bool
+            Whether to give the counts as well.
+        probabilities : sequence of float
+            Of the quantiles that are wanted, each in [0, 1].
+        """
+        from weightgauge import _core
+
+        return _core.ScanOptions(
+            trim=self.trim,
+            paper=self.paper_bins(),
+            exact=self.exact,
+            fit=fit,
+            keep_histogram=keep_histogram,
+            probabilities=list(probabilities),
+            threads=self.threads,
+            chunk_bytes=_CHUNK_BYTES,
+        )
+
+    def paper_bins(self) -> _core.PaperBins | None:
+        """Return the bins of the published protocol where it is asked for, else None."""
+        if self.protocol != "paper":
+            return None
+        from weightgauge.magnitudes.paper_bins import paper_bins
+
+        return paper_bins()

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightgauge.choices import TRIMS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-WINDOWS = {"mid_80": (0.10, 0.90), "mid_90": (0.05, 0.95), "full": (0.0, 1.0)}
-"""Plotting positions that enter the regression, by trim; both ends belong to the window."""
 
 _FEW = 5_000
 
@@ -21,7 +20,7 @@ def window_ranks(n: int, trim: str) -> tuple[int, int]:
     The position of rank i is (2 i + 1) / (2 n). It is compared in whole numbers, as a share of
     1/20, so that no rounding decides about a rank at the edge.
     """
-    low, high = (round(20 * end) for end in WINDOWS[trim])
+    low, high = round(20 * TRIMS[trim].low), round(20 * TRIMS[trim].high)
     # (2 i + 1) / (2 n) >= low / 20  <=>  20 i + 10 >= low n
     first = max(0, -((10 - low * n) // 20))
     last = min(n, (high * n - 10) // 20 + 1)

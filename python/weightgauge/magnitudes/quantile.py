@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from weightgauge.magnitudes.arrays import array_view
-from weightgauge.magnitudes.options import scan_options
-from weightgauge.threads import resolve_threads
+from weightgauge.magnitudes.options import FitOptions
 
 
 def checked_probabilities(probs: ArrayLike) -> NDArray[np.float64]:
@@ -62,8 +61,6 @@ def quantiles(
     view = array_view(array)
     if values.size == 0:
         return np.empty(values.shape)
-    options = scan_options(
-        fit=False, probabilities=values.ravel().tolist(), threads=resolve_threads(threads)
-    )
+    options = FitOptions(threads=threads).to_core(fit=False, probabilities=values.ravel().tolist())
     result = _core.scan_array(view, progress=None, options=options)
     return np.asarray(result.quantiles, dtype=np.float64).reshape(values.shape)

@@ -7,15 +7,17 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.magnitudes.arrays import array_view
-from weightgauge.magnitudes.options import scan_options
-from weightgauge.records import maker
-from weightgauge.threads import resolve_threads
+from weightgauge.magnitudes.options import FitOptions
+from weightgauge.records import as_row, maker
 
 if TYPE_CHECKING:
     from weightgauge import _core
 
 # A slice with more zeros than this share is marked `sparse`.
 SPARSE_SHARE = 0.10
+
+# A fit from bins whose proven relative error exceeds this is not given.
+_COARSE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,14 +78,7 @@ class WeibullFit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values: ``lambda`` for `lam`, None for what is not finite."""
-        fields: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, float) and not math.isfinite(value):
-                value = None
-            fields["lambda" if field.name == "lam" else field.name] = value
-        fields["reason"] = self.reason or None
-        return fields
+        return as_row(self)
 
     def __repr__(self) -> str:
         """Show the numbers, or the reason why there are none."""
@@ -152,35 +147,30 @@ def fit_weibull(
     """
     from weightgauge import _core
 
-    options = scan_options(
-        trim=trim, protocol=protocol, exact=exact, threads=resolve_threads(threads)
-    )
-    view = array_view(array)
-    result = _core.scan_array(view, progress=None, options=options)
-    return fit_of_result(result, trim=trim, protocol=protocol)
+    options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads)
+    result = _core.scan_array(array_view(array), progress=None, options=options.to_core())
+    return fit_of_result(result, options)
 
 
-def fit_of_result(result: _core.SliceResult, *, trim: str, protocol: str) -> WeibullFit:
+def fit_of_result(result: _core.SliceResult, options: FitOptions) -> WeibullFit:
     """Word the core's result for one slice."""
-    return fit_of_numbers(result.numbers, trim=trim, protocol=protocol)
+    return fit_of_numbers(result.numbers, options)
 
 
 def fit_of_numbers(
     numbers: tuple[
         str, float, float, float, float, float, float, int, int, int, float, float, bool
     ],
-    *,
-    trim: str,
-    protocol: str,
+    options: FitOptions,
 ) -> WeibullFit:
     """Word the numbers of the core's result for one slice."""
     core_status, k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest, exact = (
         numbers
     )
-    status, reason = _status_and_reason(core_status, n, zeros, nonfinite, protocol)
+    status, reason = _status_and_reason(core_status, n, zeros, nonfinite, options.protocol)
     return _weibull_fit(
         *(k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest),
-        *(status, reason, protocol, trim, exact),
+        *(status, reason, options.protocol, options.trim, exact),
     )
 
 
@@ -205,54 +195,44 @@ def rescaled(fit: WeibullFit, by: float) -> WeibullFit:
     finite = fit.n + fit.zeros
     zeros, nonfinite = (finite, fit.nonfinite) if by == 0 else (0, finite + fit.nonfinite)
     status, reason = _status_and_reason("empty", 0, zeros, nonfinite, fit.protocol)
-    plain = unfitted(status, reason, trim=fit.trim, protocol=fit.protocol, exact=fit.exact)
     size = 0.0 if zeros else math.nan
-    return dataclasses.replace(plain, zeros=zeros, nonfinite=nonfinite, rms=size, max=size)
+    totals = dataclasses.replace(fit, n=0, zeros=zeros, nonfinite=nonfinite, rms=size, max=size)
+    return without_numbers(totals, status, reason)
 
 
-def worded_fit(
-    fit: _core.Fit,
-    *,
-    n: int,
-    zeros: int,
-    nonfinite: int,
-    rms: float,
-    largest: float,
-    trim: str,
-    protocol: str,
-    exact: bool,
-) -> WeibullFit:
-    """Word a fit of the core's, of a histogram with these totals."""
-    return fit_of_numbers(
-        (
-            *(fit.status, fit.k, fit.k_se, fit.lam, fit.ln_lambda_se, fit.r2, fit.ks),
-            *(n, zeros, nonfinite, rms, largest, exact),
-        ),
-        trim=trim,
-        protocol=protocol,
-    )
+def fit_of_histogram(counts: _core.Histogram, options: FitOptions) -> WeibullFit:
+    """Fit the counts of the core's; ``degenerate`` where its bins are too coarse to tell."""
+    found = counts.fit(options.trim, options.paper_bins())
+    numbers = (found.k, found.k_se, found.lam, found.ln_lambda_se, found.r2, found.ks)
+    totals = (counts.n, counts.zeros, counts.nans + counts.infs, counts.rms, counts.max)
+    exact = counts.dropped_bits == 0
+    fit = fit_of_numbers((found.status, *numbers, *totals, exact), options)
+    if found.error_bound <= _COARSE:
+        return fit
+    reason = "the magnitudes are too close together for the bins; fit the elements"
+    return without_numbers(fit, "degenerate", reason)  # the bound may also be NaN
 
 
-def unfitted(status: str, reason: str, *, trim: str, protocol: str, exact: bool) -> WeibullFit:
+def unfitted(status: str, reason: str, options: FitOptions) -> WeibullFit:
     """Return the result for a tensor that is not looked into."""
     nan = math.nan
-    return WeibullFit(
+    words = (status, reason, options.protocol, options.trim, options.exact)
+    return WeibullFit(nan, nan, nan, nan, nan, nan, 0, 0, 0, nan, nan, *words)
+
+
+def without_numbers(fit: WeibullFit, status: str, reason: str) -> WeibullFit:
+    """Return a fit that has the counts of another, and no k, lambda, R2 and KS."""
+    nan = math.nan
+    return dataclasses.replace(
+        fit,
+        status=status,
+        reason=reason,
         k=nan,
         k_se=nan,
         lam=nan,
         ln_lambda_se=nan,
         r2=nan,
         ks=nan,
-        n=0,
-        zeros=0,
-        nonfinite=0,
-        rms=nan,
-        max=nan,
-        status=status,
-        reason=reason,
-        protocol=protocol,
-        trim=trim,
-        exact=exact,
     )
 
 

@@ -2,13 +2,11 @@
 
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured, slices_of_checkpoint
 from weightgauge.scanning.fit_model import fit
-from weightgauge.scanning.fit_options import FitOptions
 from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice, kept_histograms
 from weightgauge.scanning.opening import Subject, open_any, open_slices, scan
 
 __all__ = [
     "CheckpointSlices",
-    "FitOptions",
     "Measured",
     "ModelHistograms",
     "SavedSlice",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
     from weightgauge.checkpoint import Checkpoint, TensorInfo
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
-    from weightgauge.scanning.fit_options import FitOptions
+    from weightgauge.magnitudes.options import FitOptions
 
 # Histograms that are in memory at a time, by what they hold at most.
 _BATCH_BYTES = 256 << 20
@@ -129,13 +129,7 @@ class CheckpointSlices:
         for tensor in self.chosen:
             if role := storage.roles.get(tensor.name):
                 item = Slice(tensor, self.survey.places[tensor.name], tensor.shape)
-                absent = unfitted(
-                    "not_applicable",
-                    role,
-                    trim=options.trim,
-                    protocol=options.protocol,
-                    exact=options.exact,
-                )
+                absent = unfitted("not_applicable", role, options)
                 yield _measured(item, Counted(absent), "")
 
     def _batches(

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_result
 from weightgauge.scanning.plan import ScanPlan
-from weightgauge.scanning.run import core_options, file_specs, read_errors_told
+from weightgauge.scanning.run import file_specs, read_errors_told
 
 if TYPE_CHECKING:
     from weightgauge import _core
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.checkpoint import Checkpoint
-    from weightgauge.scanning.fit_options import FitOptions
+    from weightgauge.magnitudes.options import FitOptions
 
 
 class Difference(NamedTuple):
@@ -84,7 +84,7 @@ def scan_differences(
             list(zip(plan_a.slices, plan_b.slices, strict=True)),
             io=options.io,
             progress=_told(progress, total),
-            options=core_options(options),
+            options=options.to_core(),
         )
     if progress is not None:
         progress(total, total)
@@ -144,13 +144,11 @@ def scan_balanced(
             ],
             io=options.io,
             progress=_told(progress, total),
-            options=core_options(options),
+            options=options.to_core(),
         )
     if progress is not None:
         progress(total, total)
-    return [
-        fit_of_result(result, trim=options.trim, protocol=options.protocol) for result in results
-    ]
+    return [fit_of_result(result, options) for result in results]
 
 
 def _told(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None] | None:
@@ -160,4 +158,4 @@ def _told(progress: Callable[[int, int], None] | None, total: int) -> Callable[[
 def _difference(result: _core.SliceResult, options: FitOptions) -> Difference:
     total = result.n + result.zeros + result.nans + result.infs
     changed = (total - result.zeros) / total if total else math.nan
-    return Difference(changed, fit_of_result(result, trim=options.trim, protocol=options.protocol))
+    return Difference(changed, fit_of_result(result, options))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.fits.slice_fit import table_order
-from weightgauge.scanning.fit_options import FitOptions
+from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.model_histograms import ModelHistograms
 from weightgauge.scanning.opening import open_slices
 
@@ -80,9 +80,9 @@ def fit(
     slices.sort(key=table_order)
     return ModelFit(
         model=subject.model,
-        protocol=protocol,
-        trim=trim,
-        exact=exact,
+        protocol=options.protocol,
+        trim=options.trim,
+        exact=options.exact,
         slices=tuple(slices),
         kinds=summaries(slices),
         warnings=(*subject.warnings, *subject.doubts(options)),

@@ -12,12 +12,12 @@ from weightgauge.anatomy.selection import choose
 from weightgauge.errors import NeedsWeightsError, printable
 from weightgauge.fits.slice_fit import SliceFit, refitted
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
-from weightgauge.magnitudes.weibull import WeibullFit, rescaled
+from weightgauge.magnitudes.options import FitOptions
+from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram, rescaled
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured
-from weightgauge.scanning.fit_options import FitOptions
 from weightgauge.scanning.wghist.packed_histogram import PackedHistogram, pack, unpack
 
-_STANDARD = FitOptions()
+_STANDARD = FitOptions(threads=1)
 
 
 class SavedSlice(NamedTuple):
@@ -203,14 +203,12 @@ class _Named(NamedTuple):
 
 def kept_histograms(
     subject: CheckpointSlices,
+    options: FitOptions,
     tensors: Sequence[dict[str, Any]] = (),
     *,
-    threads: int | None,
-    io: str,
     progress: Callable[[int, int], None] | None,
 ) -> ModelHistograms:
     """Count a checkpoint and keep the counts."""
-    options = FitOptions(threads=threads, io=io)
     slices = []
     for each in subject.measure(options, histograms=True, progress=progress):
         packed = None if each.histogram is None else pack(each.histogram._core)
@@ -235,9 +233,9 @@ def _fitted(
     standard = (options.trim, options.protocol) == (_STANDARD.trim, _STANDARD.protocol)
     if standard and not counts.exact:
         return None  # the scan may have looked into bins that are too coarse
-    fit = counts.fit(trim=options.trim, protocol=options.protocol)
+    fit = fit_of_histogram(counts._core, options)
     if item.scale == 1.0:
         return fit
     if options.protocol == "paper":  # its bins are those of the scaled values
-        return counts.scaled(item.scale).fit(trim=options.trim, protocol="paper")
+        return fit_of_histogram(counts.scaled(item.scale)._core, options)
     return rescaled(fit, item.scale)

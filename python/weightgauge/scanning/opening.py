@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from weightgauge.anatomy.inventory import inventory
 from weightgauge.checkpoint import Checkpoint, open_checkpoint
-from weightgauge.magnitudes.options import IO_MODES, PER, check_choice
+from weightgauge.choices import PER, check_choice
+from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, slices_of_checkpoint
 from weightgauge.scanning.model_histograms import ModelHistograms, kept_histograms
 from weightgauge.scanning.wghist.file import ENDING, FORMAT
-from weightgauge.threads import resolve_threads
 
 Subject = CheckpointSlices | ModelHistograms
 """Something whose slices can be measured."""
@@ -126,15 +126,13 @@ def scan(
     >>> wg.fit(kept).to_dicts() == wg.fit(demo.paths()["step-0"]).to_dicts()
     True
     """
-    check_choice("io", io, IO_MODES)
-    resolve_threads(threads)
+    options = FitOptions(threads=threads, io=io)
     subject = open_slices(model, include=include, exclude=exclude, per=per)
     if isinstance(subject, ModelHistograms):
         return subject
     return kept_histograms(
         subject,
+        options,
         inventory(subject.checkpoint, subject.survey, subject.chosen),
-        threads=threads,
-        io=io,
         progress=progress,
     )

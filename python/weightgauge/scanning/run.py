@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
-from weightgauge.magnitudes.options import scan_options
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescaled, unfitted
 from weightgauge.scanning.plan import ScanPlan
-from weightgauge.threads import resolve_threads
 
 if TYPE_CHECKING:
     from weightgauge import _core
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.checkpoint import Checkpoint, ShardFile
-    from weightgauge.scanning.fit_options import FitOptions
+    from weightgauge.magnitudes.options import FitOptions
 
 _NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
 
@@ -90,7 +88,7 @@ def scan_slices(
             yield Counted(_without_scan(item, options))
             continue
         numbers = results.numbers(index)
-        fit = fit_of_numbers(numbers, trim=options.trim, protocol=options.protocol)
+        fit = fit_of_numbers(numbers, options)
         scale_index = plan.scale_of.get(index)
         scale = 1.0 if scale_index is None else _single(results[scale_index])
         if scale != 1.0:
@@ -131,22 +129,11 @@ def _scanned(
             plan.slices,
             io=options.io,
             progress=None if progress is None else (lambda done: progress(done, total)),
-            options=core_options(options, keep_histograms=keep_histograms),
+            options=options.to_core(keep_histogram=keep_histograms),
         )
     if progress is not None:
         progress(total, total)
     return results
-
-
-def core_options(options: FitOptions, *, keep_histograms: bool = False) -> _core.ScanOptions:
-    """Options as the core takes them."""
-    return scan_options(
-        trim=options.trim,
-        protocol=options.protocol,
-        exact=options.exact,
-        keep_histogram=keep_histograms,
-        threads=resolve_threads(options.threads),
-    )
 
 
 def file_specs(checkpoint: Checkpoint, plan: ScanPlan) -> list[_core.FileSpec]:
@@ -190,9 +177,7 @@ def _without_scan(item: Slice, options: FitOptions) -> WeibullFit:
         status, reason = "unsupported_dtype", f"{dtype} has no decoder here"
     else:
         status, reason = "not_applicable", f"{dtype} holds no floating-point weights"
-    return unfitted(
-        status, reason, trim=options.trim, protocol=options.protocol, exact=options.exact
-    )
+    return unfitted(status, reason, options)
 
 
 def _file_spec(shard: ShardFile) -> tuple[bytes, tuple[int, int, int, int, int]]:

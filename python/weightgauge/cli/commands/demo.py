@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from weightgauge.choices import TRIMS
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def command(quiet: bool) -> None:
 def _table(page: Page, fits: dict[str, ModelFit]) -> None:
     from weightgauge.anatomy.components import MATRIX_KINDS
     from weightgauge.reporting.page import Column
-    from weightgauge.reporting.views.fit import GAUSSIAN_K
 
     medians = [
         {kind.kind: kind for kind in result.kinds if kind.kind in MATRIX_KINDS}
@@ -62,7 +62,9 @@ def _table(page: Page, fits: dict[str, ModelFit]) -> None:
         kind: median(item.k_se for item in trained if item.kind == kind and item.fitted)
         for kind in last
     }
-    page.heading(f"Median k of each kind of matrix (Gaussian weights: {GAUSSIAN_K['mid_80']:.4f})")
+    page.heading(
+        f"Median k of each kind of matrix (Gaussian weights: {TRIMS['mid_80'].gaussian_k:.4f})"
+    )
     page.table(
         [
             Column("kind"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     model_argument,
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 @model_argument
 @click.option(
     "--trim",
-    type=click.Choice(["mid_80", "mid_90", "full"]),
+    type=click.Choice(list(TRIMS)),
     default="mid_80",
     show_default=True,
     help="Share of the magnitudes that the line is fitted to.",
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["order", "paper"]),
+    type=click.Choice(PROTOCOLS),
     default="order",
     show_default=True,
     help="Exact order statistics, or the 1,024 bins behind published numbers.",

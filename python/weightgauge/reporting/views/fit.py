@@ -8,18 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
+from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.errors import printable
 from weightgauge.fits import KindSummary, ModelFit, SliceFit
 from weightgauge.fits.kind_summary import counted, divided, wholes
 from weightgauge.reporting.data import shape_text
 from weightgauge.reporting.page import Column, Page, column_widths, table_width
 from weightgauge.reporting.views.spread import spread
-
-GAUSSIAN_K = {"mid_80": 1.205434, "mid_90": 1.190923, "full": 1.151067}
-"""Shape k that the fit finds for normally distributed weights, by trim (infinite sample)."""
-
-POOR_R2 = 0.95
-"""Below this the probability plot is no straight line, and k and lambda describe little."""
 
 _WITHOUT_NUMBERS = {
     "not_applicable": "no weights",
@@ -204,7 +199,7 @@ def _outside(page: Page, slices: Sequence[SliceFit]) -> None:
 
 
 def _kinds(page: Page, result: ModelFit) -> None:
-    anchor = GAUSSIAN_K.get(result.trim, math.nan)
+    anchor = TRIMS[result.trim].gaussian_k
     fitted = Counter(item.kind for item in counted(result.slices) if item.fitted)
     # k of norm weights and biases says nothing about matrices: shown only if nothing else is.
     shown = [kind for kind in result.kinds if kind.kind not in _VECTORS] or result.kinds

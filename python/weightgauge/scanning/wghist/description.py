@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.architecture import MLA, Architecture, TowerFacts
 from weightgauge.anatomy.components import KINDS, TOWERS
+from weightgauge.choices import PER
 from weightgauge.fits.slice_fit import SliceFit
-from weightgauge.magnitudes.options import PER
 
 if TYPE_CHECKING:
     from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice

@@ -1,0 +1,55 @@
+"""What a fit, a scan or a reading may be asked for, each word and number stated once.
+
+The command line reads the tables before NumPy is imported, so nothing here imports anything large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Trim(NamedTuple):
+    """The part of the magnitudes that the line is fitted to.
+
+    Attributes
+    ----------
+    low, high : float
+        Plotting positions between which a magnitude enters the regression, both included.
+    gaussian_k : float
+        Shape k that the fit finds for infinitely many normally distributed weights.
+    """
+
+    low: float
+    high: float
+    gaussian_k: float
+
+
+TRIMS = MappingProxyType(
+    {
+        "mid_80": Trim(0.10, 0.90, 1.205434319017451),
+        "mid_90": Trim(0.05, 0.95, 1.190922610383650),
+        "full": Trim(0.00, 1.00, 1.151066590718255),
+    }
+)
+"""Windows of plotting positions by name."""
+
+PROTOCOLS = ("order", "paper")
+"""Exact order statistics, or the 1,024 bins behind published numbers."""
+
+PER = ("tensor", "head", "expert")
+"""What one slice is."""
+
+IO_MODES = ("mmap", "pread")
+"""How files are read: mapped into memory, or piece by piece."""
+
+POOR_R2 = 0.95
+"""Below this the probability plot is no straight line, and k and lambda describe little."""
+
+
+def check_choice(name: str, value: str, choices: Collection[str]) -> None:
+    """Raise ValueError unless `value` is one of `choices`, naming them."""
+    if value not in choices:
+        allowed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {allowed}, not {value!r}")
