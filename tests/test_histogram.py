@@ -203,6 +203,15 @@ def test_merging_does_not_change_its_parts():
     assert merged.n == 2 * first.n
 
 
+def test_histograms_can_be_summed():
+    parts = [draw("normal_1", "F16", 1_000, seed) for seed in range(3)]
+    histograms = [wg.magnitude_histogram(part) for part in parts]
+    assert sum(histograms) == wg.magnitude_histogram(np.concatenate(parts))
+    assert sum(histograms[:1]) == histograms[0]
+    with pytest.raises(TypeError):
+        sum(histograms, 1)
+
+
 def test_formats_do_not_merge():
     first = wg.magnitude_histogram(draw("normal_1", "BF16", 100))
     second = wg.magnitude_histogram(draw("normal_1", "F16", 100))

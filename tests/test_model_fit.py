@@ -299,6 +299,70 @@ def test_pandas(llama):
     assert len(empty) == 0
 
 
+def test_kinds_are_a_table(llama):
+    pd = pytest.importorskip("pandas")
+    result = wg.fit(llama)
+    assert result.kinds.to_dicts() == result.to_dict()["kinds"]
+    frame = result.kinds.to_pandas()
+    assert list(frame.columns) == KIND_FIELDS
+    assert frame.loc[frame["kind"] == "q", "slices"].item() == 2
+    assert (frame["slices"].dtype, frame["k_median"].dtype) == ("int64", "float64")
+    assert isinstance(frame, pd.DataFrame)
+    none = made_fit().kinds.to_pandas()
+    assert list(none.columns) == KIND_FIELDS
+    assert len(none) == 0
+
+
+def test_a_fit_is_a_collection_of_slices(llama):
+    result = wg.fit(llama)
+    assert len(result) == 9
+    assert list(result) == list(result.slices)
+    assert result.slices[3] in result
+    assert made_slice("elsewhere", "q", 0) not in result
+
+
+def test_a_kind_by_its_name(llama):
+    result = wg.fit(llama)
+    assert result["q"].slices == 2
+    assert result["q"] in result.kinds
+    assert "q" in result and "v" not in result
+    with pytest.raises(KeyError, match="there are: embed, q, gate, up, head, norm"):
+        result["v"]
+    with pytest.raises(KeyError, match="none"):
+        made_fit()["q"]
+
+
+def test_select(llama):
+    result = wg.fit(llama)
+    assert [item.block for item in result.select(kind="q")] == [2, 10]
+    assert names(result) == [item.tensor for item in result.select()]
+    chosen = result.select(kind=("q", "up"), block=range(3))
+    assert [(item.kind, item.block) for item in chosen] == [("q", 2), ("up", 2)]
+    assert result.select(kind="q", block=3) == ()
+    assert [row["block"] for row in result.select(kind="q").to_dicts()] == [2, 10]
+    towers = made_fit(made_slice("a", "q", 0, tower="vision"), made_slice("b", "q", 0, expert=1))
+    assert [item.tensor for item in towers.select(tower="vision")] == ["a"]
+    assert [item.tensor for item in towers.select(expert=1)] == ["b"]
+    assert towers.select(head=0) == ()
+
+
+def test_wholes_pieces_and_what_counts():
+    whole = made_slice("h.0.mlp.experts.up", "ffn_in", 0)
+    experts = [made_slice("h.0.mlp.experts.up", "ffn_in", 0, expert=i) for i in range(2)]
+    fused = made_slice("h.0.qkv", "other", 0)
+    parts = [made_slice("h.0.qkv", part, 0, part=part) for part in ("q", "k", "v")]
+    product = made_slice("h.0.k", "k", 0, part="ba", decoded="B A with r = 8")
+    alone = made_slice("h.0.o", "o", 0, part="ba", decoded="B A with r = 8")
+    norm = made_slice("h.0.norm", "norm", 0)
+    result = made_fit(whole, *experts, fused, *parts, product, alone, norm)
+    assert dict(result.wholes) == {"h.0.mlp.experts.up": whole, "h.0.qkv": fused}
+    # The whole of q, k and v is of no kind of its pieces, so it counts beside them.
+    assert result.pieces == (*experts, fused, *parts, product, alone, norm)
+    assert result.counted == (*experts, fused, *parts, alone, norm)
+    assert result.matrices == (*experts, *parts, alone)
+    assert result.matrices is result.matrices
+
+
 def test_without_pandas(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingExtraError, match=r"weightgauge\[pandas\]"):
@@ -323,6 +387,7 @@ def test_reprs_are_short_and_inert():
     assert "q 1.200" in shown
     assert "norm" not in shown
     assert "\n" not in shown
+    assert repr(made_fit(item, item).kinds) == "<Table of 1 KindSummary>"
 
 
 def test_progress_and_threads_do_not_change_results(llama):

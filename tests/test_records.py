@@ -12,7 +12,7 @@ from weightgauge.anatomy.components import Component
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.magnitudes.weibull import WeibullFit
-from weightgauge.records import maker
+from weightgauge.records import Table, maker
 
 
 @pytest.mark.parametrize("record", [Component, SliceFit, TensorInfo, WeibullFit])
@@ -35,3 +35,15 @@ def test_a_maker_takes_what_the_class_takes():
     assert parameters[0] == parameters[1]
     with pytest.raises(TypeError):
         maker(Component)()
+
+
+def test_a_table_is_a_tuple_of_records():
+    rows = (Component("q", 3), Component("k"))
+    table = Table(Component, rows)
+    assert table == rows
+    assert table[1:] == rows[1:]
+    assert hash(table) == hash(rows)
+    assert table.to_dicts()[0]["block"] == 3
+    copied = pickle.loads(pickle.dumps(table))
+    assert copied == table
+    assert copied.record is Component

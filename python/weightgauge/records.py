@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from weightgauge.errors import MissingExtraError
+
 if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
     from _typeshed import DataclassInstance
 
 FITTED = frozenset(("ok", "sparse", "scale_not_applied"))
@@ -15,9 +18,12 @@ FITTED = frozenset(("ok", "sparse", "scale_not_applied"))
 
 _SPELLING = {"lam": "lambda"}  # `lambda` is a word of the language
 _NULL_WHEN_EMPTY = frozenset(("reason", "decoded"))
+# Column types of a data frame by the annotation of the field; all others are left to pandas.
+_PANDAS = {"float": "float64", "int": "int64", "int | None": "Int64"}
 
 _Fields = ParamSpec("_Fields")
 _Record = TypeVar("_Record")
+_Row = TypeVar("_Row", bound="DataclassInstance", covariant=True)
 
 
 def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
@@ -67,6 +73,80 @@ def as_row(record: DataclassInstance) -> dict[str, Any]:
         _SPELLING.get(field.name, field.name): _plain(field.name, getattr(record, field.name))
         for field in fields(record)
     }
+
+
+def to_frame(record: type[DataclassInstance], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a data frame.
+
+    Parameters
+    ----------
+    record : type
+        The dataclass that the rows come from: it names the columns and tells their types.
+    rows : iterable of mapping
+        From `as_row`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns named and ordered as in JSON. Whole numbers that may be missing are nullable
+        integers; missing numbers are NaN.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError("pandas", "pandas") from error
+    frame = pd.DataFrame(list(rows), columns=columns(record))
+    types = {
+        _SPELLING.get(each.name, each.name): _PANDAS.get(str(each.type)) for each in fields(record)
+    }
+    return frame.astype({name: kind for name, kind in types.items() if kind is not None})
+
+
+class Table(tuple[_Row, ...]):
+    """Records of one type: a tuple of them that can be exported.
+
+    Parameters
+    ----------
+    record : type
+        What the rows are; it names the columns where there are no rows.
+    rows : iterable of `record`
+        In their order.
+    """
+
+    record: type[_Row]
+
+    def __new__(cls, record: type[_Row], rows: Iterable[_Row] = ()) -> Table[_Row]:
+        """Make a table of these rows."""
+        table = super().__new__(cls, rows)
+        table.record = record
+        return table
+
+    def __getnewargs__(self) -> tuple[type[_Row], tuple[_Row, ...]]:
+        """Give what a copy is made of."""
+        return self.record, tuple(self)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per row."""
+        return [as_row(row) for row in self]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a data frame with one row per record; see `to_frame`.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return to_frame(self.record, self.to_dicts())
+
+    def __repr__(self) -> str:
+        """Show how many there are of what."""
+        return f"<Table of {len(self):,} {self.record.__name__}>"
 
 
 def _plain(name: str, value: Any) -> Any:

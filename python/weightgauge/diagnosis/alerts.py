@@ -10,7 +10,7 @@ from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import POOR_R2
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import TRANSMISSION
-from weightgauge.fits.kind_summary import wholes
+from weightgauge.fits.pieces import wholes
 from weightgauge.fits.slice_fit import slice_name
 from weightgauge.magnitudes.weibull import SPARSE_SHARE
 from weightgauge.records import as_row

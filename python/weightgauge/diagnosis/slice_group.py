@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS, TOWERS
-from weightgauge.fits.kind_summary import counted
+from weightgauge.fits.pieces import counted
 from weightgauge.fits.slice_fit import SliceFit
 
 

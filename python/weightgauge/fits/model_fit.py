@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.architecture import Architecture
-from weightgauge.errors import MissingExtraError, printable
+from weightgauge.anatomy.components import MATRIX_KINDS
+from weightgauge.errors import printable
 from weightgauge.fits.kind_summary import KindSummary
+from weightgauge.fits.pieces import counted, divided, wholes
 from weightgauge.fits.slice_fit import SliceFit
-from weightgauge.records import columns
+from weightgauge.records import Table, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -17,9 +22,12 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)  # without slots: what is asked for twice is kept
 class ModelFit:
     """Every slice of a checkpoint with its fit, and a summary for every kind.
+
+    Its length is the number of slices, iteration goes over them, and ``fit["q"]`` is the summary of
+    a kind.
 
     Attributes
     ----------
@@ -29,10 +37,10 @@ class ModelFit:
         How the fits were made.
     exact : bool
         Whether wide formats were counted without binning.
-    slices : tuple of SliceFit
+    slices : sequence of SliceFit
         Sorted by tower, then by block as a number (embeddings before, the rest after the blocks),
         then by kind, expert, name, part and head.
-    kinds : tuple of KindSummary
+    kinds : Table of KindSummary
         One for each kind that occurs, in the order of `weightgauge.anatomy.components.KINDS`.
     warnings : tuple of str
         What is odd about the checkpoint, its configuration or the choice of tensors.
@@ -44,10 +52,90 @@ class ModelFit:
     protocol: str
     trim: str
     exact: bool
-    slices: tuple[SliceFit, ...]
-    kinds: tuple[KindSummary, ...]
+    slices: Sequence[SliceFit]
+    kinds: Table[KindSummary]
     warnings: tuple[str, ...]
     architecture: Architecture = field(default_factory=Architecture)
+
+    @cached_property
+    def wholes(self) -> Mapping[str, SliceFit]:
+        """Slices of tensors that are given whole and in pieces: the wholes, by name."""
+        return MappingProxyType(wholes(self.slices))
+
+    @cached_property
+    def pieces(self) -> Table[SliceFit]:
+        """All slices but whole tensors that are also given in pieces of their own kind."""
+        return Table(SliceFit, divided(self.slices))
+
+    @cached_property
+    def counted(self) -> Table[SliceFit]:
+        """What medians are taken over: `pieces`, less the products B A of kinds stored as well."""
+        return Table(SliceFit, counted(self.slices))
+
+    @cached_property
+    def matrices(self) -> Table[SliceFit]:
+        """Those of `counted` that are matrices of a known kind: no norms, biases and others."""
+        return Table(SliceFit, (item for item in self.counted if item.kind in MATRIX_KINDS))
+
+    def select(
+        self,
+        *,
+        kind: str | Collection[str] | None = None,
+        block: int | Collection[int] | None = None,
+        tower: str | Collection[str] | None = None,
+        expert: int | Collection[int] | None = None,
+        head: int | Collection[int] | None = None,
+    ) -> Table[SliceFit]:
+        """Choose slices by what they are.
+
+        Parameters
+        ----------
+        kind, block, tower, expert, head
+            A value, or a collection of values such as ``range(4)``; None for any.
+
+        Returns
+        -------
+        Table of SliceFit
+            All slices that have each of the values, in their order.
+
+        Examples
+        --------
+        >>> import weightgauge as wg
+        >>> from weightgauge import demo
+        >>> fit = wg.fit(demo.paths()["step-0"])
+        >>> [item.block for item in fit.select(kind="q", block=range(2))]
+        [0, 1]
+        """
+        asked = {"kind": kind, "block": block, "tower": tower, "expert": expert, "head": head}
+        wanted = [(name, _values(value)) for name, value in asked.items() if value is not None]
+        return Table(
+            SliceFit,
+            (
+                item
+                for item in self.slices
+                if all(getattr(item, name) in values for name, values in wanted)
+            ),
+        )
+
+    def __len__(self) -> int:
+        return len(self.slices)
+
+    def __iter__(self) -> Iterator[SliceFit]:
+        return iter(self.slices)
+
+    def __contains__(self, item: object) -> bool:
+        """Whether there is a kind of that name, or that slice."""
+        if isinstance(item, str):
+            return any(each.kind == item for each in self.kinds)
+        return item in self.slices
+
+    def __getitem__(self, kind: str) -> KindSummary:
+        """Return the summary of a kind; KeyError names those that there are."""
+        for each in self.kinds:
+            if each.kind == kind:
+                return each
+        there = ", ".join(each.kind for each in self.kinds) or "none"
+        raise KeyError(f"no slice is of the kind {kind!r}; there are: {there}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document: plain values, None for what does not apply.
@@ -69,7 +157,7 @@ class ModelFit:
             "exact": self.exact,
             "architecture": self.architecture.to_dict(),
             "slices": self.to_dicts(),
-            "kinds": [kind.to_dict() for kind in self.kinds],
+            "kinds": self.kinds.to_dicts(),
         }
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -90,15 +178,7 @@ class ModelFit:
         MissingExtraError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingExtraError("pandas", "pandas") from error
-        names = columns(SliceFit)
-        frame = pd.DataFrame(self.to_dicts(), columns=names)
-        whole = dict.fromkeys(("block", "expert", "head"), "Int64")
-        numbers = dict.fromkeys(names[names.index("k") :], "float64")
-        return frame.astype({**whole, **numbers})
+        return to_frame(SliceFit, self.to_dicts())
 
     def __repr__(self) -> str:
         """Show how much was fitted and the median k of each kind of matrix."""
@@ -112,3 +192,7 @@ class ModelFit:
             f"<ModelFit '{printable(self.model)}': {fitted} of {len(self.slices)} slices fitted "
             f"({self.protocol}, {self.trim}); median k: {medians or 'none'}>"
         )
+
+
+def _values(asked: object) -> Collection[Any]:
+    return asked if isinstance(asked, Collection) and not isinstance(asked, str) else (asked,)

@@ -207,6 +207,10 @@ class MagnitudeHistogram:
             return NotImplemented
         return self.merge(other)
 
+    def __radd__(self, other: object) -> MagnitudeHistogram:
+        """Begin a sum: ``sum(histograms)`` starts from the number 0."""
+        return self if other == 0 and isinstance(other, int) else NotImplemented
+
     def __eq__(self, other: object) -> bool:
         """Compare element formats and all counts."""
         if not isinstance(other, MagnitudeHistogram):

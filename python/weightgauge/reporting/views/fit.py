@@ -7,11 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
-from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
+from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.errors import printable
 from weightgauge.fits import KindSummary, ModelFit, SliceFit
-from weightgauge.fits.kind_summary import counted, divided, wholes
 from weightgauge.reporting.data import shape_text
 from weightgauge.reporting.page import Column, Page, column_widths, table_width
 from weightgauge.reporting.views.spread import spread
@@ -44,12 +43,11 @@ def fit_page(page: Page, result: ModelFit, *, per: str = "tensor", notes: bool =
     notes : bool
         Whether to explain the tables.
     """
-    slices = counted(result.slices)
     _title(page, result)
-    _blocks(page, slices)
-    _outside(page, divided(result.slices))
+    _blocks(page, result.matrices)
+    _outside(page, result.pieces)
     if per != "tensor":
-        spread(page, slices, per)
+        spread(page, result.counted, per)
     _kinds(page, result)
     if notes:
         _notes(page, result)
@@ -58,10 +56,9 @@ def fit_page(page: Page, result: ModelFit, *, per: str = "tensor", notes: bool =
 def _title(page: Page, result: ModelFit) -> None:
     fitted = [item for item in result.slices if item.fitted]
     page.heading(printable(result.model, limit=1000))
-    whole = wholes(result.slices)
     # Pieces of a tensor that is given whole too hold no further weights.
     stored = [item for item in fitted if not item.is_product]
-    weights = sum(item.n for item in stored if whole.get(item.tensor, item) is item)
+    weights = sum(item.n for item in stored if result.wholes.get(item.tensor, item) is item)
     products = len({item.tensor for item in fitted if item.is_product})
     tensors = len({item.tensor for item in stored})
     of_all = len({item.tensor for item in result.slices if not item.is_product})
@@ -83,7 +80,7 @@ _Blocks = dict[tuple[str | None, int], dict[str, list[SliceFit]]]
 def _blocks(page: Page, slices: Sequence[SliceFit]) -> None:
     blocks: _Blocks = defaultdict(lambda: defaultdict(list))
     for item in slices:
-        if item.block is not None and item.kind in MATRIX_KINDS:
+        if item.block is not None:
             blocks[item.tower, item.block][item.kind].append(item)
     if not blocks:
         return
@@ -200,7 +197,7 @@ def _outside(page: Page, slices: Sequence[SliceFit]) -> None:
 
 def _kinds(page: Page, result: ModelFit) -> None:
     anchor = TRIMS[result.trim].gaussian_k
-    fitted = Counter(item.kind for item in counted(result.slices) if item.fitted)
+    fitted = Counter(item.kind for item in result.counted if item.fitted)
     # k of norm weights and biases says nothing about matrices: shown only if nothing else is.
     shown = [kind for kind in result.kinds if kind.kind not in _VECTORS] or result.kinds
     page.heading(f"By kind (k of Gaussian weights: {anchor:.4f})")
@@ -245,9 +242,7 @@ def _notes(page: Page, result: ModelFit) -> None:
         also = f", {vectors:,} norm weights and biases too" if vectors else ""
         page.prose(f"Every slice with R2, KS and RMS{also}: --format csv or --json.")
     shared = Counter(
-        (item.tower, item.block, item.kind)
-        for item in counted(result.slices)
-        if item.block is not None and item.kind in MATRIX_KINDS
+        (item.tower, item.block, item.kind) for item in result.matrices if item.block is not None
     )
     if any(count > 1 for count in shared.values()):
         page.prose("1.234 [8]: median of 8 slices in one block, such as experts or heads.")
@@ -284,7 +279,7 @@ def _note_products(page: Page, result: ModelFit) -> None:
         "B A: what an adapter adds to the matrix. Its elements depend on each other: the true "
         "standard error is larger than the one shown."
     )
-    apart = products - {item.tensor for item in counted(result.slices)}
+    apart = products - {item.tensor for item in result.counted}
     if apart:
         page.prose(
             f"In no table by block or kind: {_products(len(apart))}, because matrices of the same "
