@@ -9,8 +9,8 @@ import stat
 import click
 import pytest
 
-from weightgauge.cli.output import Output, OutputError, choose_format
-from weightgauge.errors import OutputExistsError
+from weightgauge.cli.output import Output, choose_format
+from weightgauge.errors import OutputError, OutputExistsError
 
 
 def output(path, *, force=False):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import pkgutil
 import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import weightgauge
 from weightgauge import errors
 from weightgauge.errors import CheckpointError, printable
 
@@ -20,9 +23,13 @@ PARENTS: dict[str, tuple[type[BaseException], ...]] = {
     "NotACheckpointError": (CheckpointError,),
     "ModelNotFoundError": (FileNotFoundError,),
     "HubError": (OSError,),
+    "HubUnreachableError": (OSError,),
     "FileChangedError": (OSError,),
+    "NothingSelectedError": (ValueError,),
     "UnsupportedDtypeError": (TypeError,),
     "HistogramFileError": (ValueError,),
+    "NeedsWeightsError": (ValueError,),
+    "OutputError": (OSError,),
     "OutputExistsError": (FileExistsError,),
     "MissingExtraError": (ImportError,),
 }
@@ -132,3 +139,15 @@ def test_shortened_name_shows_no_character_twice() -> None:
     shown = printable(text)
     assert len(shown) <= 200
     assert len(set(shown) & set(text)) == sum(character in text for character in shown)
+
+
+def test_every_error_of_the_package_is_in_one_module() -> None:
+    ours = {value for value in vars(errors).values() if isinstance(value, type)}
+    for module in pkgutil.walk_packages(weightgauge.__path__, "weightgauge."):
+        if not module.name.endswith(("__main__", "._core")):
+            importlib.import_module(module.name)
+    found = [errors.WeightgaugeError]
+    for kind in found:
+        found += kind.__subclasses__()
+    assert len(found) > 10
+    assert [kind.__name__ for kind in found if kind not in ours] == []

@@ -13,8 +13,12 @@ import pytest
 
 import weightgauge as wg
 from made_fits import NAN, made_fit, made_slice
-from weightgauge.anatomy.selection import NothingSelectedError
-from weightgauge.errors import MissingExtraError, ModelNotFoundError, WeightgaugeError
+from weightgauge.errors import (
+    MissingExtraError,
+    ModelNotFoundError,
+    NothingSelectedError,
+    WeightgaugeError,
+)
 
 SLICE_FIELDS = [
     *("tensor", "part", "kind", "block", "tower", "expert", "head", "dtype", "shape"),

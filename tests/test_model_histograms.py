@@ -12,8 +12,12 @@ from safetensors.numpy import save_file
 import weightgauge as wg
 from kept_models import run, same, stored
 from weightgauge import demo
-from weightgauge.anatomy.selection import NothingSelectedError
-from weightgauge.errors import HistogramFileError, NeedsWeightsError, OutputExistsError
+from weightgauge.errors import (
+    HistogramFileError,
+    NeedsWeightsError,
+    NothingSelectedError,
+    OutputExistsError,
+)
 
 LARGE = (400, 400)  # beyond what is counted magnitude by magnitude
 

@@ -1,7 +1,7 @@
-"""Every error the package raises on purpose, and the function that makes foreign text safe to show.
+"""Every error that the package raises on purpose, and `printable`, which makes text safe to show.
 
-A name that comes out of a file may hold anything: terminal escapes, right-to-left overrides, a
-megabyte of text. Messages never carry it raw; `printable` is applied first.
+A name that comes from a file may hold anything: terminal escapes, right-to-left overrides, a
+megabyte of text. Every message passes such a name through `printable` first.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ def printable(text: str, *, limit: int = _NAME_LIMIT) -> str:
     r"""Make a foreign string harmless to show, on one line and not too long.
 
     Control, bidirectional, invisible and unassigned characters, lone surrogates and the backslash
-    become Python escapes, so two different short names never look the same. What would be longer
-    than `limit` keeps its head and its tail, with the number of characters in between.
+    become Python escapes. Two different short names therefore never look the same. A longer text
+    keeps its head and its tail, and the result says how many characters the whole text has.
 
     Parameters
     ----------
     text : str
         Any string.
     limit : int
-        Longest result, in characters; at least 80.
+        Length of the longest result in characters, at least 40.
 
     Returns
     -------
     str
-        The text without quotes round it.
+        The text, without quotes around it.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def _escaped(character: str) -> str:
 
 
 def _fitting(text: str, room: int) -> list[str]:
-    """Escape as many of the first characters as fit; one item a character."""
+    """Return the escapes of as many of the first characters as fit, one item per character."""
     taken: list[str] = []
     for character in text:
         piece = _escaped(character)
@@ -75,23 +75,23 @@ class WeightgaugeError(Exception):
 
 
 class CheckpointError(WeightgaugeError, ValueError):
-    """A file that is not the valid checkpoint it should be.
+    """A file is no valid checkpoint.
 
     Parameters
     ----------
     problem : str
-        What is wrong, in a few words; foreign text in it must have gone through `printable`.
+        What is wrong, in a few words. Foreign text in it must have passed through `printable`.
     path : str, optional
-        The file, as the caller knows it.
+        Path of the file, as the caller wrote it.
     tensor : str, optional
-        The tensor concerned, raw.
+        Raw name of the tensor that the problem is about.
     offset : int, optional
-        Byte in the file where the fault is.
+        Byte in the file at which the fault lies.
 
     Attributes
     ----------
     path, tensor, offset
-        As given; the message names each of them that is known.
+        As given. The message names each of them that is known.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class IndexFileError(CheckpointError):
 
 
 class ConfigError(CheckpointError):
-    """A `config.json` that cannot be read."""
+    """A `config.json` or `adapter_config.json` cannot be read."""
 
 
 class NotACheckpointError(CheckpointError):
@@ -130,7 +130,15 @@ class NotACheckpointError(CheckpointError):
 
 
 class ModelNotFoundError(WeightgaugeError, FileNotFoundError):
-    """Neither a path nor a model on the Hub."""
+    """The name is neither a path here nor a model on the Hub.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, in a few words.
+    hint : str
+        What the caller can do, as a sentence.
+    """
 
     def __init__(self, problem: str, *, hint: str = "") -> None:
         super().__init__(f"{problem}. {hint}" if hint else problem)
@@ -139,7 +147,15 @@ class ModelNotFoundError(WeightgaugeError, FileNotFoundError):
 
 
 class HubError(WeightgaugeError, OSError):
-    """The Hub could not be used: network, access rights, or offline with nothing cached."""
+    """The Hub could not be used: no network, no access, or offline with nothing in the cache.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, in a few words.
+    hint : str
+        What the caller can do, as a sentence.
+    """
 
     def __init__(self, problem: str, *, hint: str = "") -> None:
         super().__init__(f"{problem}. {hint}" if hint else problem)
@@ -147,24 +163,36 @@ class HubError(WeightgaugeError, OSError):
         self.hint = hint
 
 
+class HubUnreachableError(HubError):
+    """The Hub gave no answer, so that a copy in the cache may be read instead."""
+
+
 class FileChangedError(WeightgaugeError, OSError):
-    """A file shrank or was changed between the reading of its header and the end of the scan."""
+    """A file shrank or changed after its header was read and before the scan ended."""
+
+
+class NothingSelectedError(WeightgaugeError, ValueError):
+    """The include and exclude patterns leave no tensor of the checkpoint."""
 
 
 class UnsupportedDtypeError(WeightgaugeError, TypeError):
-    """An array whose dtype has no magnitudes here."""
+    """The elements of an array are no floating-point numbers in the memory of the CPU."""
 
 
 class HistogramFileError(WeightgaugeError, ValueError):
-    """A saved histogram that cannot be read."""
+    """A file of saved histograms cannot be read."""
 
 
 class NeedsWeightsError(WeightgaugeError, ValueError):
-    """Saved histograms were asked for what only the weights themselves can tell."""
+    """The request needs the weights themselves, and only saved histograms are at hand."""
+
+
+class OutputError(WeightgaugeError, OSError):
+    """The result cannot be written."""
 
 
 class OutputExistsError(WeightgaugeError, FileExistsError):
-    """The output file exists and overwriting it was not asked for."""
+    """The output file exists, and the caller did not ask to replace it."""
 
 
 class MissingExtraError(WeightgaugeError, ImportError):

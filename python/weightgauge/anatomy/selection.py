@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
-from weightgauge.errors import WeightgaugeError, printable
-
-
-class NothingSelectedError(WeightgaugeError, ValueError):
-    """The include and exclude patterns leave no tensor of the checkpoint."""
+from weightgauge.errors import NothingSelectedError, printable
 
 
 class _Named(Protocol):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weightgauge import errors
-from weightgauge.anatomy.selection import NothingSelectedError
 
 if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
@@ -38,7 +37,10 @@ HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (errors.HistogramFileError, "'weightgauge scan MODEL -o FILE.wghist' writes such a file"),
     (errors.NeedsWeightsError, "give the checkpoint in place of the .wghist file"),
     (errors.CheckpointError, "the file is damaged or incomplete: fetch or save it again"),
-    (NothingSelectedError, "'weightgauge ls MODEL' lists the names; keep patterns in quotes"),
+    (
+        errors.NothingSelectedError,
+        "'weightgauge ls MODEL' lists the names; keep patterns in quotes",
+    ),
     (errors.WeightgaugeError, ""),
     (MemoryError, "use fewer --threads, leave out --exact, or --include fewer tensors"),
     (OSError, ""),

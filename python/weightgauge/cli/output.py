@@ -11,17 +11,13 @@ from dataclasses import dataclass
 
 import click
 
-from weightgauge.errors import OutputExistsError, WeightgaugeError, printable
+from weightgauge.errors import OutputError, OutputExistsError, printable
 from weightgauge.reporting.page import Page
 
 FORMATS = ("human", "json", "csv")
 
 _PLAIN_SPELLING = str.maketrans({"±": "+-"})
 _PATH_LIMIT = 1000
-
-
-class OutputError(WeightgaugeError, OSError):
-    """The result could not be written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.architecture import Architecture
 from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.anatomy.selection import NothingSelectedError
 from weightgauge.choices import check_choice
 from weightgauge.diagnosis.alerts import Alert, alerts
 from weightgauge.diagnosis.balanced import cores, with_weights
@@ -31,7 +30,7 @@ from weightgauge.diagnosis.summary import summary
 from weightgauge.diagnosis.training import TrainingProgress, training_progress
 from weightgauge.distributions import Heaviness, heaviness
 from weightgauge.distributions.anchors import INITS, init_anchor
-from weightgauge.errors import printable
+from weightgauge.errors import NothingSelectedError, printable
 from weightgauge.fits.slice_fit import SliceFit, table_order
 from weightgauge.reference import models, nearest
 

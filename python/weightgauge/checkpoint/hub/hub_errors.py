@@ -1,4 +1,4 @@
-"""The client's exceptions, told as the package's own, each with what to do about it."""
+"""Translate the exceptions of huggingface_hub into those of the package, each with a hint."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from weightgauge.checkpoint.hub.hub_id import HubId
-from weightgauge.errors import HubError, ModelNotFoundError, WeightgaugeError, printable
+from weightgauge.errors import (
+    HubError,
+    HubUnreachableError,
+    ModelNotFoundError,
+    WeightgaugeError,
+    printable,
+)
 
 _LOGIN = "Log in with 'hf auth login' or set HF_TOKEN"
-
-
-class UnreachableError(HubError):
-    """The Hub gave no answer, so that a cached copy may serve instead."""
-
-
-def is_unreachable(error: HubError) -> bool:
-    """Tell whether the Hub was not there, rather than there and unwilling."""
-    return isinstance(error, UnreachableError)
 
 
 @contextmanager
@@ -34,9 +31,9 @@ def translated(hub_id: HubId) -> Iterator[None]:
     except (WeightgaugeError, MemoryError):
         raise
     except Exception as error:
-        # The transports below the client (httpx, requests, hf-xet, by version) raise exceptions
-        # without a base in common, and the client itself raises KeyError and the like when an
-        # endpoint answers what no Hub would answer.
+        # The client's transport is httpx, requests or hf-xet, depending on its version. Their
+        # exceptions have no base in common. The client itself raises KeyError and the like when
+        # an endpoint does not answer as a Hub would.
         raise _translate(hub_id, error) from error
 
 
@@ -61,7 +58,7 @@ def _translate(hub_id: HubId, error: Exception) -> WeightgaugeError:
     if isinstance(error, errors.HFValidationError):
         return ModelNotFoundError(f"{hub_id}: is no name of a model on the Hub")
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return UnreachableError(
+        return HubUnreachableError(
             f"{hub_id}: the model is not in the cache, and HF_HUB_OFFLINE forbids to fetch it",
             hint="Unset HF_HUB_OFFLINE, or fetch the model once with 'hf download'.",
         )
@@ -75,14 +72,14 @@ def _translate(hub_id: HubId, error: Exception) -> WeightgaugeError:
         return ModelNotFoundError(f"{hub_id}: a file of the model is gone: {_first_line(error)}")
     if isinstance(error, OSError) and not _is_network_error(error):
         return HubError(f"{hub_id}: the model could not be fetched: {_first_line(error)}")
-    return UnreachableError(
+    return HubUnreachableError(
         f"{hub_id}: the Hub could not be reached: {_first_line(error)}",
         hint="Check the connection, HF_ENDPOINT and the proxy settings.",
     )
 
 
 def _is_network_error(error: OSError) -> bool:
-    # The exceptions of requests, under clients before 1.0, are OSErrors too.
+    # Clients before 1.0 use requests, whose exceptions are OSErrors too.
     module = type(error).__module__.partition(".")[0]
     return isinstance(error, ConnectionError | TimeoutError) or module == "requests"
 
@@ -99,7 +96,7 @@ def _refused(hub_id: HubId, error: Exception) -> WeightgaugeError:
             hint=f"Wait a few minutes. {_LOGIN} for a higher limit.",
         )
     if isinstance(status, int) and status >= 500:
-        return UnreachableError(
+        return HubUnreachableError(
             f"{hub_id}: the Hub is out of order ({status})", hint="Try again later."
         )
     return HubError(f"{hub_id}: the Hub refused the request: {_first_line(error)}")

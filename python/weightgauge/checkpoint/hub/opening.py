@@ -1,7 +1,7 @@
 """Checkpoints on the Hub, through the cache that huggingface_hub keeps.
 
-The files are chosen from the list of what the model has before anything large is fetched, and only
-safetensors files, their index, `config.json` and `adapter_config.json` are ever asked for.
+The list of the model's files decides what is fetched. Only safetensors files, their index,
+`config.json` and `adapter_config.json` are ever fetched.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from contextlib import contextmanager
 
 from weightgauge.checkpoint.assemble import open_selection
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME
-from weightgauge.checkpoint.hub.hub_errors import is_unreachable, translated
+from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.checkpoint.index import read_index, shortened
 from weightgauge.checkpoint.selection import Selection, choose_files
 from weightgauge.checkpoint.types import Checkpoint
-from weightgauge.errors import HubError, IndexFileError, NotACheckpointError, printable
+from weightgauge.errors import (
+    HubError,
+    HubUnreachableError,
+    IndexFileError,
+    NotACheckpointError,
+    printable,
+)
 
 _LIBRARY = "weightgauge"
 
@@ -27,7 +33,7 @@ _LIBRARY = "weightgauge"
 def open_on_hub(hub_id: HubId, *, model: str) -> Checkpoint:
     """Fetch a model's weights into the cache of huggingface_hub, and read their headers.
 
-    Tokens, endpoint, cache and offline mode are that library's own settings.
+    Tokens, endpoint, cache and offline mode are settings of that library.
 
     Parameters
     ----------
@@ -54,9 +60,7 @@ def open_on_hub(hub_id: HubId, *, model: str) -> Checkpoint:
         try:
             with translated(hub_id):
                 names = _list_files(hub_id)
-        except HubError as error:
-            if not is_unreachable(error):
-                raise
+        except HubUnreachableError as error:
             directory, selection, warnings = _find_in_cache(hub_id, error)
         else:
             directory, selection = _fetch(hub_id, names)
@@ -82,7 +86,7 @@ def _fetch(hub_id: HubId, names: Sequence[str]) -> tuple[str, Selection]:
     selection = choose_files(names, shown=str(hub_id))
     wanted = list(selection.files)
     if selection.index is not None:
-        # The index comes first, alone: it decides which of the large files are worth fetching.
+        # The index is fetched first and alone, because it names the large files to fetch.
         directory = _download(hub_id, [selection.index])
         index = read_index(
             os.path.join(directory, selection.index), shown=f"{hub_id}/{selection.index}"
@@ -117,14 +121,15 @@ def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection, tupl
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
     try:
-        # No pattern at all: find the folder, and leave it to the lines below whether it is whole.
+        # Without patterns the client only looks for the folder. Whether the folder is complete is
+        # checked below.
         directory = snapshot_download(
             hub_id.repository,
             revision=hub_id.revision,
             local_files_only=True,
             allow_patterns=[],
         )
-    except (OSError, ValueError):  # nothing there, or nothing that the client can read
+    except (OSError, ValueError):  # there is no copy, or none that the client can read
         raise cause from None
     names = _cached_list(hub_id)
     try:
@@ -132,7 +137,7 @@ def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection, tupl
             os.listdir(directory) if names is None else names, shown=str(hub_id)
         )
     except NotACheckpointError:
-        if names is None:  # the files at hand may be a part of what the model has
+        if names is None:  # the cache may hold only some of the model's files
             raise cause from None
         raise
     needed = list(selection.files)
@@ -159,7 +164,7 @@ def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection, tupl
 
 
 def _cached_list(hub_id: HubId) -> list[str] | None:
-    """Return the list of the model's files that an earlier download left, if there is one."""
+    """Return the list of the model's files that an earlier download kept; None if there is none."""
     import huggingface_hub
 
     cached_tree = getattr(huggingface_hub, "get_cached_repo_tree", None)  # since 2.0
@@ -183,7 +188,7 @@ def _bars_only_on_a_terminal() -> Iterator[None]:
     from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
     if sys.stderr.isatty() or HF_HUB_DISABLE_PROGRESS_BARS is not None:
-        yield  # a choice made in the environment stands
+        yield  # the environment's choice is kept
         return
     disable_progress_bars()
     try:
