@@ -1,4 +1,4 @@
-"""From chosen files to a `Checkpoint`: read the headers, compare them, add the configuration."""
+"""Make a `Checkpoint` of chosen files: read their headers, compare them, add the configuration."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any
 
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME, read_config
+from weightgauge.checkpoint.formats import read_headers
 from weightgauge.checkpoint.index import ShardIndex, check_shards, read_index, shortened
 from weightgauge.checkpoint.safetensors.header import TensorTable
-from weightgauge.checkpoint.safetensors.shard import read_shard
 from weightgauge.checkpoint.selection import Selection
 from weightgauge.checkpoint.shard_names import stays_inside
 from weightgauge.checkpoint.types import Checkpoint, ShardFile
@@ -25,8 +25,8 @@ from weightgauge.errors import (
 
 
 def open_single_file(path: str, *, model: str) -> Checkpoint:
-    """Read one safetensors file that the caller named; a link is followed wherever it leads."""
-    shard, table = read_shard(path, name=os.path.basename(path), shown=path)
+    """Read one file of weights that the caller named. A link is followed wherever it leads."""
+    shard, table = read_headers(path, name=os.path.basename(path), shown=path)
     configs, warnings = _configs_beside(os.path.dirname(path), anywhere=True)
     return _checkpoint(model, [shard], [table], configs, warnings)
 
@@ -37,7 +37,7 @@ def open_selection(directory: str, selection: Selection, *, model: str) -> Check
     Parameters
     ----------
     directory : str
-        Where the files are; none of them may lead out of it.
+        Where the files are. No link among them may lead out of it.
     selection : Selection
         The files, relative to the directory.
     model : str
@@ -46,7 +46,7 @@ def open_selection(directory: str, selection: Selection, *, model: str) -> Check
     Raises
     ------
     CheckpointError
-        If a file is invalid or leads out of the directory, or the files do not fit together.
+        If a file is invalid or leads out of the directory, or if two files contradict each other.
     """
     if selection.index is not None:
         _check_inside(directory, [selection.index], shown=directory)
@@ -65,7 +65,7 @@ def open_index(directory: str, index: ShardIndex, *, model: str) -> Checkpoint:
     Parameters
     ----------
     directory : str
-        Where the index lies; no shard may lead out of it.
+        Where the index lies. No shard may lead out of it.
     index : ShardIndex
         A valid index.
     model : str
@@ -74,8 +74,8 @@ def open_index(directory: str, index: ShardIndex, *, model: str) -> Checkpoint:
     Raises
     ------
     IndexFileError
-        If a shard leads out of the directory (nothing is opened then), or index and shards do
-        not fit: everything that is wrong is listed in the one error.
+        If a shard leads out of the directory, in which case nothing is opened, or if index and
+        shards contradict each other. The error lists everything that is wrong.
     CheckpointError
         If a shard is invalid.
     """
@@ -95,7 +95,7 @@ def _exists(path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        # A name too long for the system, or a file where a folder should be, is not there either.
+        # A name that is too long for the system, or that leads through a file, is absent too.
         return isinstance(error, PermissionError)
     return True
 
@@ -122,7 +122,7 @@ def _read_all(directory: str, names: Sequence[str]) -> tuple[list[ShardFile], li
     for place, name in enumerate(names):
         path = os.path.join(directory, name)
         try:
-            shard, table = read_shard(path, name=name, shown=path, shard=place)
+            shard, table = read_headers(path, name=name, shown=path, shard=place)
         except FileNotFoundError as error:
             raise FileChangedError(
                 f"{printable(path, limit=1000)}: was there a moment ago and is gone"
@@ -153,7 +153,7 @@ _Configs = tuple[dict[str, Any] | None, dict[str, Any] | None]
 
 
 def _configs_beside(directory: str, *, anywhere: bool = False) -> tuple[_Configs, list[str]]:
-    """Read the configurations of the model and of an adapter, where they are."""
+    """Read the configurations of the model and of an adapter, as far as they exist."""
     model, warnings = _config_beside(directory, CONFIG_NAME, anywhere)
     adapter, more = _config_beside(directory, ADAPTER_CONFIG_NAME, anywhere)
     return (model, adapter), [*warnings, *more]

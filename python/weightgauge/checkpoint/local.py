@@ -1,4 +1,4 @@
-"""Checkpoints on this machine: a weight file, an index, or a directory of them."""
+"""Open checkpoints on this machine: a file of weights, an index, or a directory of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import stat
 
 from weightgauge.checkpoint.assemble import open_index, open_selection, open_single_file
+from weightgauge.checkpoint.formats import INDEX
 from weightgauge.checkpoint.index import INDEX_SUFFIX, read_index
 from weightgauge.checkpoint.selection import choose_files
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
@@ -28,7 +29,7 @@ def open_local(path: str) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        If there is something else at the path, or something is wrong with the files.
+        If the path holds something else, or the files are invalid.
     ModelNotFoundError
         If the path is a link that leads nowhere.
     """
@@ -36,7 +37,7 @@ def open_local(path: str) -> Checkpoint:
         is_directory = stat.S_ISDIR(os.stat(path).st_mode)
         if is_directory:
             return _open_directory(path)
-        if path.endswith(".index.json"):
+        if path.endswith(INDEX.suffixes):
             index = read_index(path, shown=path)
             return open_index(os.path.dirname(path), index, model=path)
         return open_single_file(path, model=path)
@@ -56,7 +57,7 @@ def _open_directory(path: str) -> Checkpoint:
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    # One level down is enough to tell which folders to name instead.
+                    # The error names the folders that hold weights; deeper ones are not searched.
                     names += _weights_in(entry) or [f"{entry.name}/"]
                 else:
                     names.append(entry.name)

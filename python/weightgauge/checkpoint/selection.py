@@ -1,38 +1,31 @@
-"""Which of the files of a directory, or of a model on the Hub, are the checkpoint."""
+"""Choose the files of a directory, or of a model on the Hub, that are the checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from weightgauge.checkpoint.formats import FORMATS
 from weightgauge.checkpoint.index import INDEX_SUFFIX, shortened
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
 from weightgauge.errors import NotACheckpointError, printable
 
 _INDEX_NAME = "model" + INDEX_SUFFIX
 _SINGLE_NAME = "model" + WEIGHTS_SUFFIX
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-_OTHERS = {
-    ".gguf": "GGUF files (llama.cpp)",
-    ".h5": "HDF5 files (Keras)",
-    ".msgpack": "Flax files",
-    ".onnx": "ONNX files",
-    ".npz": "NumPy archives",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The files to read: an index, or the files with the weights themselves.
+    """The files to read: an index, or the files of weights themselves.
 
     Attributes
     ----------
     index : str or None
         Name of the index, relative to the checkpoint.
     files : tuple of str
-        Names of the weight files where there is no index.
+        Names of the files of weights, where there is no index.
     warnings : tuple of str
-        What is odd about the choice.
+        What the reader should know about the choice.
     """
 
     index: str | None
@@ -43,8 +36,8 @@ class Selection:
 def choose_files(names: Iterable[str], *, shown: str) -> Selection:
     """Choose the files that make up the checkpoint.
 
-    In this order: ``model.safetensors.index.json``, the only other index, ``model.safetensors``,
-    the only other safetensors file, all safetensors files together.
+    The first of these that exists is chosen: ``model.safetensors.index.json``, the only other
+    index, ``model.safetensors``, the only other safetensors file, all safetensors files together.
 
     Parameters
     ----------
@@ -52,12 +45,16 @@ def choose_files(names: Iterable[str], *, shown: str) -> Selection:
         All file names, relative to the checkpoint, with ``/`` between folders. Files in folders
         are never chosen.
     shown : str
-        Name of the checkpoint for messages.
+        Name of the checkpoint in messages.
+
+    Returns
+    -------
+    Selection
 
     Raises
     ------
     NotACheckpointError
-        If nothing can be chosen; says what there is instead.
+        If nothing can be chosen. The message says what there is instead.
     """
     everything = sorted(names)
     top = [name for name in everything if "/" not in name]
@@ -84,22 +81,17 @@ def choose_files(names: Iterable[str], *, shown: str) -> Selection:
 
 
 def _instead(names: list[str]) -> str:
-    """Say what there is where no safetensors file is."""
+    """Say what there is instead of a safetensors file."""
     folders = sorted({n.rpartition("/")[0] for n in names if n.endswith(WEIGHTS_SUFFIX)})
     if folders:
         listed = shortened([f"'{printable(folder)}'" for folder in folders])
         return f" of its own, but its folders do, name one of them: {listed}"
-    lowered = [name.lower() for name in names]
-    pickles = [n for n, low in zip(names, lowered, strict=True) if low.endswith(_PICKLES)]
-    if pickles:
-        listed = shortened([f"'{printable(name)}'" for name in pickles[:3]])
-        return (
-            f", only PyTorch pickles ({listed}), which can run code when loaded and are never "
-            "opened; convert them to safetensors first"
-        )
-    for suffix, meaning in _OTHERS.items():
-        if any(low.endswith(suffix) for low in lowered):
-            return f", only {meaning}; convert them to safetensors first"
+    for known in FORMATS:
+        found = [name for name in names if known.several and name.lower().endswith(known.suffixes)]
+        if found:
+            listed = shortened([f"'{printable(name)}'" for name in found[:3]])
+            what = known.several.format(names=listed)
+            return f", only {what}; convert them to safetensors first"
     if not names:
         return ": it is empty"
     listed = shortened([f"'{printable(name)}'" for name in names])

@@ -1,8 +1,6 @@
-"""One safetensors file: open it, read its header, say what it is if it is something else."""
+"""One safetensors file: its header, read from an open file."""
 
 from __future__ import annotations
-
-import re
 
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.safetensors.header import (
@@ -11,28 +9,21 @@ from weightgauge.checkpoint.safetensors.header import (
     check_length,
     read_table,
 )
-from weightgauge.checkpoint.safetensors.sniff import SNIFF_BYTES, describe_foreign
 from weightgauge.checkpoint.types import ShardFile
-from weightgauge.errors import HeaderError, NotACheckpointError
-
-_OBJECT = re.compile(rb"[ \t\n\r]*+\{")
+from weightgauge.errors import HeaderError
 
 
-def read_shard(
-    path: str, *, name: str, shown: str, shard: int = 0
-) -> tuple[ShardFile, TensorTable]:
+def read_shard(file: RegularFile, name: str, shard: int = 0) -> tuple[ShardFile, TensorTable]:
     """Read the header of a safetensors file; its weights are not touched.
 
     Parameters
     ----------
-    path : str
-        The file to open.
+    file : RegularFile
+        The open file.
     name : str
         Its name inside the checkpoint.
-    shown : str
-        Its path as messages should give it.
     shard : int
-        Its place among the shards, written into each tensor.
+        Its place among the shards, which every tensor records.
 
     Returns
     -------
@@ -42,45 +33,23 @@ def read_shard(
     ------
     HeaderError
         If the header breaks a rule of the format.
-    NotACheckpointError
-        If the path is no ordinary file, or the file is recognised as some other format.
-    FileNotFoundError
-        If nothing is there.
     FileChangedError
         If the file shrinks while its header is read.
     """
-    with RegularFile(path, shown) as file:
-        size = file.identity.size
-        if size == 0:
-            raise HeaderError("the file is empty", path=shown, offset=0)
-        try:
-            if size < LENGTH_BYTES:
-                raise HeaderError(
-                    f"the file has {size} bytes, too few for a header", path=shown, offset=size
-                )
-            claimed = int.from_bytes(file.read(0, LENGTH_BYTES), "little")
-            check_length(claimed, file_size=size, path=shown)
-            table = read_table(
-                lambda offset, length: file.read(LENGTH_BYTES + offset, length),
-                claimed,
-                file_size=size,
-                path=shown,
-                shard=shard,
-            )
-        except HeaderError as error:
-            meaning = _foreign(file)
-            if meaning is None:
-                raise
-            raise NotACheckpointError(
-                f"is not a safetensors file: it looks like {meaning}", path=shown
-            ) from error
-        return ShardFile(path=file.path, name=name, identity=file.identity), table
-
-
-def _foreign(file: RegularFile) -> str | None:
-    size = file.identity.size
-    head = file.read(0, min(size, SNIFF_BYTES))
-    claimed = int.from_bytes(head[:LENGTH_BYTES], "little")
-    if claimed <= size - LENGTH_BYTES and _OBJECT.match(head, LENGTH_BYTES):
-        return None  # a safetensors file with a mistake in it
-    return describe_foreign(head, size)
+    size, path = file.identity.size, file.shown
+    if size == 0:
+        raise HeaderError("the file is empty", path=path, offset=0)
+    if size < LENGTH_BYTES:
+        raise HeaderError(
+            f"the file has {size} bytes, too few for a header", path=path, offset=size
+        )
+    claimed = int.from_bytes(file.read(0, LENGTH_BYTES), "little")
+    check_length(claimed, file_size=size, path=path)
+    table = read_table(
+        lambda offset, length: file.read(LENGTH_BYTES + offset, length),
+        claimed,
+        file_size=size,
+        path=path,
+        shard=shard,
+    )
+    return ShardFile(path=file.path, name=name, identity=file.identity), table

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weightgauge.checkpoint.formats import HISTOGRAMS
 from weightgauge.checkpoint.strict_json import JsonFault, loads
 from weightgauge.errors import HistogramFileError, printable
 from weightgauge.files import write_atomically
@@ -27,7 +28,7 @@ from weightgauge.scanning.wghist.packed_histogram import PackedHistogram, unpack
 if TYPE_CHECKING:
     from weightgauge.scanning.model_histograms import ModelHistograms
 
-ENDING = ".wghist"
+ENDING = HISTOGRAMS.suffixes[0]
 FORMAT = "weightgauge.histograms"
 _VERSION = "1"
 _ARRAYS = ("steps", "counts", "residuals")
