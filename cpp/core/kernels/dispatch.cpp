@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "core/kernels/kernels.hpp"
 #include "core/kernels/levels.hpp"
 
 namespace weightgauge {

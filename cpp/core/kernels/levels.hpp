@@ -1,7 +1,7 @@
 // The instruction sets for which the loops are compiled.
 #pragma once
 
-#include "core/kernels/kernels.hpp"
+#include "core/kernels/kernel_table.hpp"
 
 namespace weightgauge {
 
