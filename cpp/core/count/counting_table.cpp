@@ -60,11 +60,7 @@ void CountingTable::count(Method method, DType dtype, const std::byte* items, st
     if (paper_.empty()) {
       paper_ = no_paper_counts();
     }
-    if (dtype == DType::f32) {
-      count_f32_paper(items, n, *paper, paper_);
-    } else {
-      count_f64_paper(items, n, *paper, paper_);
-    }
+    count_paper_bins(dtype, items, n, *paper, paper_);
   }
 }
 

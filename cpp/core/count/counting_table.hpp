@@ -8,7 +8,7 @@
 
 #include "core/base/zeroed_cells.hpp"
 #include "core/count/code_counter.hpp"
-#include "core/fit/paper.hpp"
+#include "core/count/paper_bins.hpp"
 #include "core/histogram/histogram.hpp"
 #include "core/kernels/bin_cells.hpp"
 

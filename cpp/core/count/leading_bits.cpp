@@ -1,9 +1,7 @@
 #include "core/count/leading_bits.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace weightgauge {
 
@@ -52,35 +50,6 @@ void count_f64_leading(const std::byte* items, std::size_t n, std::uint32_t* cou
       ++counts[load_key(begin + i * sizeof(std::uint64_t)) >> (63 - leading_bits)];
     }
   }
-}
-
-void count_f32_paper(const std::byte* items, std::size_t n, const PaperBins& bins,
-                     PaperCounts& counts) {
-  for (std::size_t i = 0; i < n; ++i) {
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, items + i * sizeof bits, sizeof bits);
-    ++counts[bins.bin_of(bits & (~std::uint32_t{0} >> 1))];
-  }
-}
-
-void count_f64_paper(const std::byte* items, std::size_t n, const PaperBins& bins,
-                     PaperCounts& counts) {
-  for (std::size_t i = 0; i < n; ++i) {
-    double value = 0;
-    std::memcpy(&value, items + i * sizeof value, sizeof value);
-    ++counts[bins.bin_of(float32_bits(std::fabs(value)))];
-  }
-}
-
-std::uint32_t float32_bits(double magnitude) {
-  constexpr auto most = static_cast<double>(std::numeric_limits<float>::max());
-  // Halfway between the largest float32 and the next power of two rounds to infinity.
-  constexpr double rounds_to_infinity = most + most / 33554430.0;
-  const float value = magnitude < rounds_to_infinity ? static_cast<float>(std::min(magnitude, most))
-                                                     : std::numeric_limits<float>::infinity();
-  std::uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
 }
 
 }  // namespace weightgauge

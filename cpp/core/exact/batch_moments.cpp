@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/errors.hpp"
 #include "core/exact/bin_expansion.hpp"
-#include "core/exact/bin_order.hpp"
 #include "core/exact/plot_points.hpp"
+#include "core/exact/sort.hpp"
 #include "core/fit/special.hpp"
 #include "core/histogram/log_magnitude.hpp"
 
@@ -27,10 +28,10 @@ double mean_ordinate(const HazenSums& sums, std::uint64_t from, std::uint64_t to
   return sum / static_cast<double>(to - from);
 }
 
-// Squares and bins where the counting was coarse: see BatchSums.
+// Squares and bins where the counting was coarse: see BatchMoments.
 class FinerCounts {
  public:
-  FinerCounts(DType dtype, const Batch& batch, int wanted_bins, BatchSums& result)
+  FinerCounts(DType dtype, const Batch& batch, int wanted_bins, BatchMoments& result)
       : dtype_(dtype), result_(result) {
     result_.most = magnitude_value(dtype, batch.range.last);
     result_.bins.dropped_bits = wanted_bins;
@@ -46,22 +47,22 @@ class FinerCounts {
 
  private:
   DType dtype_;
-  BatchSums& result_;
+  BatchMoments& result_;
 };
 
 bool in_usual_bins(const Histogram& counted) {
   return counted.dropped_bits == binned_dropped_bits(counted.dtype);
 }
 
-BatchSums sum_one_by_one(const Source& source, const View& view, const Batch& batch,
+BatchMoments moments_one_by_one(const Source& source, const View& view, const Batch& batch,
                          const BatchTask& task, ReadBuffer& buffer, SortSpace& space,
                          const Control& control) {
-  BatchSums result(view.dtype);
+  BatchMoments result(view.dtype);
   const HazenSums& sums = task.sums;
   const Window window = sums.window();
   const bool usual = in_usual_bins(task.counted);
   FinerCounts finer(view.dtype, batch, task.wanted_bins, result);
-  PointSums points(task, result);
+  PlotPoints points(task, result);
   std::uint64_t rank = batch.rank_before;
   for_each_sorted(source, view, batch, buffer, space, control,
                   [&](std::uint64_t key, std::uint64_t count) {
@@ -99,19 +100,21 @@ BinCounts bins_inside(const Histogram& histogram, KeyRange range) {
 }
 
 template <class Key>
-BatchSums sum_by_bins(DType dtype, const Batch& batch, Key* keys, const BatchTask& task,
-                      Key* scratch) {
-  BatchSums result(dtype);
+BatchMoments moments_by_bins(DType dtype, const Batch& batch, Key* keys, const BatchTask& task,
+                      KeySpace<Key>& space) {
+  BatchMoments result(dtype);
   const int bin_bits = binned_dropped_bits(dtype);
   const auto n = static_cast<std::size_t>(batch.count);
+  space.scratch.make_room(n);
+  Key* const scratch = space.scratch.data();
   if (in_usual_bins(task.counted)) {
     const BinCounts bins = bins_inside(task.counted, batch.range);
-    if (order_by_bins(keys, scratch, n, bins, bin_bits)) {
-      sum_bins(dtype, batch, scratch, bins, keys, task, result);
+    if (order_by_bins(keys, scratch, n, bins, bin_bits, space.places)) {
+      expand_bins(dtype, batch, scratch, bins, keys, task, result);
       return result;
     }
     radix_sort(keys, scratch, n);
-    sum_sorted_bins(dtype, batch, keys, task, result);
+    expand_sorted_bins(dtype, batch, keys, task, result);
     return result;
   }
   radix_sort(keys, scratch, n);
@@ -119,41 +122,81 @@ BatchSums sum_by_bins(DType dtype, const Batch& batch, Key* keys, const BatchTas
   for (std::size_t i = 0; i < n; ++i) {
     finer.add(keys[i], 1);
   }
-  sum_sorted_bins(dtype, batch, keys, task, result);
+  expand_sorted_bins(dtype, batch, keys, task, result);
   return result;
 }
 
 template <class Key>
-void sum_together(const Source& source, const View& view, const Batch* batches, std::size_t n,
+void moments_together(const Source& source, const View& view, const Batch* batches, std::size_t n,
                   const BatchTask& task, ReadBuffer& buffer, KeySpace<Key>& space,
-                  const Control& control, std::vector<BatchSums>& results) {
+                  const Control& control, std::vector<BatchMoments>& results) {
   const std::vector<Key*> keys =
       detail::gather_keys(source, view, batches, n, buffer, control, space.keys);
   for (std::size_t i = 0; i < n; ++i) {
     control.check();
-    space.scratch.make_room(batches[i].count);
-    results.push_back(sum_by_bins(view.dtype, batches[i], keys[i], task, space.scratch.data()));
+    results.push_back(moments_by_bins(view.dtype, batches[i], keys[i], task, space));
   }
 }
 
 }  // namespace
 
-std::vector<BatchSums> sum_batches(const Source& source, const View& view, const Batch* batches,
+std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view, const Batch* batches,
                                    std::size_t n, const BatchTask& task, ReadBuffer& buffer,
                                    SortSpace& space, const Control& control) {
-  std::vector<BatchSums> results;
+  std::vector<BatchMoments> results;
   if (!task.quick || batches[0].count > batch_limit(view.dtype)) {
     for (std::size_t i = 0; i < n; ++i) {
-      results.push_back(sum_one_by_one(source, view, batches[i], task, buffer, space, control));
+      results.push_back(moments_one_by_one(source, view, batches[i], task, buffer, space, control));
     }
   } else if (view.dtype == DType::f32) {
-    sum_together(source, view, batches, n, task, buffer, space.of<std::uint32_t>(), control,
+    moments_together(source, view, batches, n, task, buffer, space.of<std::uint32_t>(), control,
                  results);
   } else {
-    sum_together(source, view, batches, n, task, buffer, space.of<std::uint64_t>(), control,
+    moments_together(source, view, batches, n, task, buffer, space.of<std::uint64_t>(), control,
                  results);
   }
   return results;
+}
+
+Plot plot_of(const AllMoments& batches) {
+  Plot plot;
+  for (const std::optional<BatchMoments>& sums : batches) {
+    if (sums->moments.weight > 0) {
+      plot.unit = plot.x.empty() ? sums->unit : plot.unit;
+      const double offset = log_ratio(sums->unit, plot.unit);
+      plot.moments.merge(sums->moments, offset);
+      for (const PlotPoint& point : sums->points) {
+        plot.weight.push_back(point.weight);
+        plot.count.push_back(point.weight);
+        plot.x.push_back(point.x + offset);
+        plot.y.push_back(point.y);
+      }
+    }
+  }
+  return plot;
+}
+
+double rms_of(const AllMoments& batches, std::uint64_t elements) {
+  const double most = batches.back()->most;
+  double squares = 0;
+  for (const std::optional<BatchMoments>& sums : batches) {
+    const double share = sums->most / most;
+    squares += sums->squares * share * share;
+  }
+  return most * std::sqrt(squares / static_cast<double>(elements));
+}
+
+Histogram binned_again(const Histogram& leading, int dropped_bits, const AllMoments& batches) {
+  Histogram bins = without_entries(leading, dropped_bits);
+  for (const std::optional<BatchMoments>& sums : batches) {
+    for (std::size_t i = 0; i < sums->bins.size(); ++i) {
+      bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
+    }
+  }
+  if (bins.n() != leading.n()) {
+    throw DataChanged();
+  }
+  return bins;
 }
 
 }  // namespace weightgauge

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/exact/gather.hpp"
 #include "core/fit/hazen.hpp"
 #include "core/fit/moments.hpp"
+#include "core/fit/probability_plot.hpp"
 
 namespace weightgauge {
 
@@ -17,8 +19,8 @@ struct PlotPoint {
   double y;
 };
 
-struct BatchSums {
-  explicit BatchSums(DType dtype) : bins(dtype) {}
+struct BatchMoments {
+  explicit BatchMoments(DType dtype) : bins(dtype) {}
   Scaled unit{};                  // a magnitude of the batch's own:
   Moments moments;                // of X = ln(|w|/unit) and y over the ranks inside the window
   std::vector<PlotPoint> points;  // these or stretches of them, for the standard errors
@@ -50,8 +52,18 @@ struct BatchTask {
 };
 
 // For each of several batches, whose keys are found in one pass.
-std::vector<BatchSums> sum_batches(const Source& source, const View& view, const Batch* batches,
+std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view, const Batch* batches,
                                    std::size_t n, const BatchTask& task, ReadBuffer& buffer,
                                    SortSpace& space, const Control& control);
+
+// What all batches of a slice are together.
+using AllMoments = std::vector<std::optional<BatchMoments>>;  // each has a value
+
+// The points of all batches, one after the other.
+Plot plot_of(const AllMoments& batches);
+// Root mean square, from the squares of all elements, and how many they are, zeros included.
+double rms_of(const AllMoments& batches, std::uint64_t elements);
+// What has been counted by its leading bits, in the bins that the batches have found.
+Histogram binned_again(const Histogram& leading, int dropped_bits, const AllMoments& batches);
 
 }  // namespace weightgauge

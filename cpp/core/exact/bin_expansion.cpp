@@ -54,9 +54,9 @@ RunMoments run_moments(const Key* keys, std::size_t n) {
 
 // Sums over a batch's keys in the order of their bins, all of them finite and not zero.
 template <class Key>
-class BinSums {
+class BinExpansion {
  public:
-  BinSums(DType dtype, const Batch& batch, const BatchTask& task, BatchSums& result)
+  BinExpansion(DType dtype, const Batch& batch, const BatchTask& task, BatchMoments& result)
       : dtype_(dtype),
         sums_(task.sums),
         window_(task.sums.window()),
@@ -171,11 +171,11 @@ class BinSums {
   DType dtype_;
   const HazenSums& sums_;
   Window window_;
-  BatchSums& result_;
+  BatchMoments& result_;
   int bin_bits_ = binned_dropped_bits(dtype_);
   std::uint64_t rank_ = 0;
   HazenSums::Boundary before_{};
-  PointSums points_;
+  PlotPoints points_;
   double first_ = 0;  // the unit of X
   std::size_t waiting_ = 0;
   double mean_[block];
@@ -185,25 +185,25 @@ class BinSums {
 }  // namespace
 
 template <class Key>
-void sum_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
-              const BatchTask& task, BatchSums& result) {
-  BinSums<Key>(dtype, batch, task, result).add_all(keys, bins, scratch);
+void expand_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
+              const BatchTask& task, BatchMoments& result) {
+  BinExpansion<Key>(dtype, batch, task, result).add_all(keys, bins, scratch);
 }
 
 template <class Key>
-void sum_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const BatchTask& task,
-                     BatchSums& result) {
-  BinSums<Key>(dtype, batch, task, result)
+void expand_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const BatchTask& task,
+                     BatchMoments& result) {
+  BinExpansion<Key>(dtype, batch, task, result)
       .add_all_sorted(keys, static_cast<std::size_t>(batch.count));
 }
 
-template void sum_bins(DType, const Batch&, std::uint32_t*, const BinCounts&, std::uint32_t*,
-                       const BatchTask&, BatchSums&);
-template void sum_bins(DType, const Batch&, std::uint64_t*, const BinCounts&, std::uint64_t*,
-                       const BatchTask&, BatchSums&);
-template void sum_sorted_bins(DType, const Batch&, const std::uint32_t*, const BatchTask&,
-                              BatchSums&);
-template void sum_sorted_bins(DType, const Batch&, const std::uint64_t*, const BatchTask&,
-                              BatchSums&);
+template void expand_bins(DType, const Batch&, std::uint32_t*, const BinCounts&, std::uint32_t*,
+                       const BatchTask&, BatchMoments&);
+template void expand_bins(DType, const Batch&, std::uint64_t*, const BinCounts&, std::uint64_t*,
+                       const BatchTask&, BatchMoments&);
+template void expand_sorted_bins(DType, const Batch&, const std::uint32_t*, const BatchTask&,
+                              BatchMoments&);
+template void expand_sorted_bins(DType, const Batch&, const std::uint64_t*, const BatchTask&,
+                              BatchMoments&);
 
 }  // namespace weightgauge

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/exact/batch_moments.hpp"
-#include "core/exact/bin_order.hpp"
+#include "core/exact/sort.hpp"
 
 namespace weightgauge {
 
@@ -13,11 +13,11 @@ constexpr double widest_expanded = 0x1p-12;
 // Adds all keys of a batch, which are in the order of their bins, finite and not zero; each bin is
 // sorted on the way. `scratch` has room for the keys of any bin.
 template <class Key>
-void sum_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
-              const BatchTask& task, BatchSums& result);
+void expand_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
+              const BatchTask& task, BatchMoments& result);
 // The same of keys that are sorted already.
 template <class Key>
-void sum_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const BatchTask& task,
-                     BatchSums& result);
+void expand_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const BatchTask& task,
+                     BatchMoments& result);
 
 }  // namespace weightgauge

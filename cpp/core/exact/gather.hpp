@@ -1,5 +1,5 @@
-// Exact order of F32 and F64 magnitudes in bounded memory: keys of a range are gathered and sorted,
-// ranges too full for that are first split by counting.
+// The F32 and F64 magnitudes of a slice in their exact order, in bounded memory: the keys of a range
+// are gathered and sorted. A range too full for that is first split by counting.
 #pragma once
 
 #include <algorithm>
@@ -7,62 +7,17 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <variant>
 #include <vector>
 
 #include "core/base/errors.hpp"
 #include "core/base/parallel.hpp"
-#include "core/base/zeroed_cells.hpp"
-#include "core/exact/radix_sort.hpp"
+#include "core/exact/batch.hpp"
+#include "core/exact/sort.hpp"
 #include "core/histogram/histogram.hpp"
 #include "core/io/source.hpp"
 #include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
-
-struct KeyRange {
-  std::uint64_t first;
-  std::uint64_t last;  // included
-};
-
-// A part of the sorted order: `count` magnitudes whose keys lie in `range`, preceded by
-// `rank_before` smaller ones.
-struct Batch {
-  KeyRange range;
-  std::uint64_t count;
-  std::uint64_t rank_before;
-};
-
-// Up to this many keys are sorted at a time: 16 MiB of keys and as much of scratch space.
-constexpr std::size_t batch_bytes = std::size_t{16} << 20;
-inline std::uint64_t batch_limit(DType dtype) { return batch_bytes / item_bytes(dtype); }
-
-template <class Key>
-struct KeySpace {
-  ZeroedCells<Key> keys;
-  ZeroedCells<Key> scratch;
-};
-
-// Memory to sort in, for keys of one width at a time.
-class SortSpace {
- public:
-  template <class Key>
-  KeySpace<Key>& of() {
-    if (!std::holds_alternative<KeySpace<Key>>(space_)) {
-      space_.emplace<KeySpace<Key>>();
-    }
-    return std::get<KeySpace<Key>>(space_);
-  }
-  void release() { space_ = {}; }
-
- private:
-  std::variant<KeySpace<std::uint32_t>, KeySpace<std::uint64_t>> space_;
-};
-
-// Consecutive bins (counts[i] keys with key >> shift == i + (range.first >> shift)) grouped into
-// batches of at most `limit` keys; a fuller bin is a batch of its own. Empty stretches are skipped.
-std::vector<Batch> plan_batches(const std::vector<std::uint64_t>& counts, KeyRange range, int shift,
-                                std::uint64_t limit, std::uint64_t rank_before);
 
 namespace detail {
 

@@ -1,10 +1,7 @@
 #include "core/exact/plan.hpp"
 
 #include <algorithm>
-#include <cmath>
 
-#include "core/exact/bin_range.hpp"
-#include "core/fit/ks.hpp"
 #include "core/histogram/log_magnitude.hpp"
 
 namespace weightgauge {
@@ -77,57 +74,6 @@ std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType 
     ends.back() = i + 1;
   }
   return ends;
-}
-
-double exact_ks(const Source& source, const View& view, const Histogram& bins, double k,
-                LogScale lambda, ReadBuffer& buffer, SortSpace& space, const Control& control) {
-  const auto n = static_cast<double>(bins.n());
-  const auto cdf = [&](double magnitude) {
-    return magnitude > 0 ? weibull_cdf(scaled(magnitude), k, lambda) : 0.0;
-  };
-  std::vector<std::uint64_t> ranks;
-  note_ranks(bins, ranks);
-  // The distances at the edges of the bins are reached (F_n is flat up to the next magnitude).
-  EdgeDistances edges = edge_distances(bins, ranks, k, lambda);
-  double best = edges.largest;
-  std::vector<Contender>& contenders = edges.contenders;
-  const auto hopeless = [&best](const Contender& contender) { return contender.most <= best; };
-  const auto below = [&ranks](std::size_t bin) { return bin == 0 ? 0 : ranks[bin - 1]; };
-  for (;;) {
-    contenders.erase(std::remove_if(contenders.begin(), contenders.end(), hopeless),
-                     contenders.end());
-    if (contenders.empty()) {
-      return best;
-    }
-    // The bins from the most promising one on, as far as one sorting goes.
-    const auto start =
-        std::max_element(contenders.begin(), contenders.end(),
-                         [](const Contender& a, const Contender& b) { return a.most < b.most; });
-    auto from = start;
-    auto to = start;
-    const auto elements = [&](auto first, auto last) {
-      return ranks[last->bin] - below(first->bin);
-    };
-    while (to + 1 != contenders.end() && elements(from, to + 1) <= least_batch) {
-      ++to;
-    }
-    while (from != contenders.begin() && elements(from - 1, to) <= least_batch) {
-      --from;
-    }
-    const Batch batch{{bin_range(bins, from->bin).first, bin_range(bins, to->bin).last},
-                      elements(from, to),
-                      below(from->bin)};
-    std::uint64_t rank = batch.rank_before;
-    for_each_sorted(source, view, batch, buffer, space, control,
-                    [&](std::uint64_t key, std::uint64_t count) {
-                      const double f = cdf(magnitude_value(view.dtype, key));
-                      const double p_low = static_cast<double>(rank) / n;
-                      rank += count;
-                      const double p_high = static_cast<double>(rank) / n;
-                      best = std::max(best, std::max(std::fabs(p_low - f), std::fabs(p_high - f)));
-                    });
-    contenders.erase(from, to + 1);
-  }
 }
 
 }  // namespace weightgauge

@@ -1,11 +1,11 @@
-// The exact fit of F32 and F64 slices too large to sort at once.
+// What is sorted of a slice for its exact fit, and in which parts.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "core/exact/gather.hpp"
-#include "core/fit/weibull.hpp"
+#include "core/exact/batch.hpp"
+#include "core/fit/window.hpp"
 
 namespace weightgauge {
 
@@ -22,10 +22,5 @@ int bins_within(const Histogram& leading, std::size_t most);
 // groups. As many as may be in memory, and at least so many groups where there are batches enough.
 std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype,
                                        std::size_t groups);
-
-// sup |F_n - F| over the magnitudes themselves. The bins bound the distance inside each of them;
-// only where that bound exceeds what is already reached are the elements looked at again.
-double exact_ks(const Source& source, const View& view, const Histogram& bins, double k,
-                LogScale lambda, ReadBuffer& buffer, SortSpace& space, const Control& control);
 
 }  // namespace weightgauge

@@ -12,9 +12,9 @@ namespace weightgauge {
 // Adds up points in the order of their magnitudes, centred block by block. Where they are many, it
 // joins neighbours to stretches of about 1/16,384 of all elements, never across a gap that is wide
 // beside the others: the standard errors depend on where a gap begins.
-class PointSums {
+class PlotPoints {
  public:
-  PointSums(const BatchTask& task, BatchSums& result)
+  PlotPoints(const BatchTask& task, BatchMoments& result)
       : least_weight_(static_cast<double>(task.sums.n()) / wanted_points),
         least_gap_(task.extent / wide_gaps),
         result_(result) {}
@@ -94,7 +94,7 @@ class PointSums {
 
   double least_weight_;
   double least_gap_;
-  BatchSums& result_;
+  BatchMoments& result_;
   std::size_t used_ = 0;
   double weight_[block];
   double x_[block];

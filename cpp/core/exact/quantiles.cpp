@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/base/errors.hpp"
-#include "core/exact/bin_range.hpp"
 
 namespace weightgauge {
 

@@ -1,40 +1,12 @@
 #include "core/fit/paper.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
-#include <stdexcept>
+#include <vector>
 
-#include "core/count/leading_bits.hpp"
 #include "core/fit/ks.hpp"
 
 namespace weightgauge {
-
-PaperBins::PaperBins(std::vector<std::uint32_t> thresholds) : coarse_(1U << 16) {
-  if (thresholds.size() != bins + 1) {
-    throw std::invalid_argument("the published protocol has 1,025 bin edges");
-  }
-  std::size_t next = 0;
-  for (std::uint32_t lead = 0; lead < coarse_.size(); ++lead) {
-    const std::uint64_t beyond = (static_cast<std::uint64_t>(lead) + 1) << 15;
-    Coarse& coarse = coarse_[lead];
-    coarse.bin = static_cast<std::uint32_t>(next);
-    coarse.threshold = std::numeric_limits<std::uint32_t>::max();
-    if (next < thresholds.size() && thresholds[next] < beyond) {
-      coarse.threshold = thresholds[next++];
-    }
-    if (next < thresholds.size() && thresholds[next] < beyond) {
-      throw std::invalid_argument("the published protocol's bin edges are not ascending");
-    }
-  }
-}
-
-PaperCounts paper_counts(const Histogram& histogram, const PaperBins& bins) {
-  PaperCounts counts = no_paper_counts();
-  for (std::size_t i = 0; i < histogram.size(); ++i) {
-    counts[bins.bin_of(float32_bits(entry_at(histogram, i).mean))] += histogram.counts[i];
-  }
-  return counts;
-}
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "core/base/errors.hpp"
-#include "core/exact/batch_totals.hpp"
 #include "core/exact/bin_expansion.hpp"
+#include "core/exact/exact_ks.hpp"
 #include "core/exact/quantiles.hpp"
 #include "core/fit/ks.hpp"
 #include "core/histogram/log_magnitude.hpp"
@@ -63,8 +63,8 @@ void SliceJob::run_part(std::uint64_t part, Workspace& workspace, Control& contr
     workspace.release_tables();  // there is memory for counting or for sorting
     const std::size_t first = part == 0 ? 0 : group_ends_[part - 1];
     if (ranks_.empty()) {
-      std::vector<BatchSums> sums =
-          sum_batches(source_, view_, &batches_[first], group_ends_[part] - first,
+      std::vector<BatchMoments> sums =
+          moments_of_batches(source_, view_, &batches_[first], group_ends_[part] - first,
                       {*counted_, *sums_, quick_, wanted_bins_, extent_}, workspace.buffer,
                       workspace.space, control);
       std::move(sums.begin(), sums.end(), batch_sums_.begin() + static_cast<std::ptrdiff_t>(first));
@@ -240,7 +240,7 @@ void SliceJob::note_totals(std::optional<double> rms) {
 // around the bins' means leaves out, and what the quick logarithms and y's own curve can do.
 bool SliceJob::quick_sums_suffice(const Plot& plot) const {
   double widest = 0, inner_xx = 0, inner_xy = 0, bend = 0;
-  for (const std::optional<BatchSums>& sums : batch_sums_) {
+  for (const std::optional<BatchMoments>& sums : batch_sums_) {
     widest = std::max(widest, sums->widest);
     inner_xx += sums->inner_xx;
     inner_xy += sums->inner_xy;
@@ -259,7 +259,7 @@ SliceJob::Progress SliceJob::fit_from_batches(Workspace& workspace, const Contro
   Plot plot = plot_of(batch_sums_);
   // Batches leave out bins beyond the window where there are more than two.
   std::uint64_t distinct = 0;
-  for (const std::optional<BatchSums>& sums : batch_sums_) {
+  for (const std::optional<BatchMoments>& sums : batch_sums_) {
     distinct += sums->distinct;
   }
   distinct = std::max<std::uint64_t>(distinct, counted_->size());

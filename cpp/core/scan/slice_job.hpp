@@ -110,7 +110,7 @@ class SliceJob {
   std::vector<std::size_t> group_ends_;  // of batches summed together
   std::optional<HazenSums> sums_;
   std::vector<std::uint64_t> ranks_;
-  std::vector<std::optional<BatchSums>> batch_sums_;
+  std::vector<std::optional<BatchMoments>> batch_sums_;
   std::vector<std::vector<double>> batch_values_;
 
   SliceResult& result_;

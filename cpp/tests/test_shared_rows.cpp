@@ -93,7 +93,7 @@ std::uint64_t hash_together(const Layout& layout, const Sources& sources, int th
 
 }  // namespace
 
-TEST_SUITE("interleaved") {
+TEST_SUITE("shared_rows") {
   TEST_CASE("count as they do one by one, for all threads, chunks and instruction sets") {
     for (const Layout& layout : layouts) {
       CAPTURE(layout.name);

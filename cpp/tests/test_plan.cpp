@@ -51,7 +51,7 @@ void check_against_bins(const Histogram& bins, const Batch& batch) {
 
 }  // namespace
 
-TEST_SUITE("wide_exact") {
+TEST_SUITE("plan") {
   TEST_CASE("batches cover the bins that the window needs, and no others") {
     for (const DType dtype : {DType::f32, DType::f64}) {
       for (const Trim trim : {Trim::mid_80, Trim::mid_90, Trim::full}) {

@@ -58,7 +58,7 @@ std::vector<double> select(const std::vector<float>& values, const std::vector<B
 
 }  // namespace
 
-TEST_SUITE("rank_selection") {
+TEST_SUITE("quantiles") {
   TEST_CASE("few ranks and many are found among all magnitudes") {
     const std::vector<float> values = some_floats(70'000);
     const std::vector<std::uint64_t> keys = sorted_keys(values);

@@ -1,9 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "core/base/errors.hpp"
-#include "core/exact/bin_order.hpp"
+#include "core/exact/sort.hpp"
 #include "support.hpp"
 
 namespace weightgauge {
@@ -51,8 +52,9 @@ void check_order(int bin_bits, std::size_t n, Key first, Key last) {
   const std::vector<Key> keys = random_keys<Key>(n, first, static_cast<Key>(last - first + 1), n);
   const auto by_bin = [bin_bits](Key a, Key b) { return a >> bin_bits < b >> bin_bits; };
   std::vector<Key> ordered(n);
-  CHECK(order_by_bins(keys.data(), ordered.data(), n, bins_of(keys, bin_bits).view(), bin_bits) ==
-        (n > 0));
+  std::vector<std::uint32_t> places;
+  CHECK(order_by_bins(keys.data(), ordered.data(), n, bins_of(keys, bin_bits).view(), bin_bits,
+                      places) == (n > 0));
   CHECK(std::is_sorted(ordered.begin(), ordered.end(), by_bin));
   CHECK(in_order(ordered) == in_order(keys));
 }
@@ -61,8 +63,10 @@ void check_order(int bin_bits, std::size_t n, Key first, Key last) {
 template <class Key>
 void check_changed(std::vector<Key> keys, const KnownBins& known, int bin_bits) {
   std::vector<Key> scratch(keys.size());
-  CHECK_THROWS_AS(order_by_bins(keys.data(), scratch.data(), keys.size(), known.view(), bin_bits),
-                  DataChanged);
+  std::vector<std::uint32_t> places;
+  CHECK_THROWS_AS(
+      order_by_bins(keys.data(), scratch.data(), keys.size(), known.view(), bin_bits, places),
+      DataChanged);
 }
 
 template <class Key>
@@ -90,9 +94,48 @@ void check_bins_of_all_kinds(int bin_bits) {
   }
 }
 
+template <class Key>
+void check_sorts(std::vector<Key> keys) {
+  std::vector<Key> expected = keys;
+  std::sort(expected.begin(), expected.end());
+  std::vector<Key> scratch(keys.size());
+  radix_sort(keys.data(), scratch.data(), keys.size());
+  CHECK(keys == expected);
+}
+
+template <class Key>
+void check_sorts_all_kinds() {
+  testing::Random random(7);
+  for (const std::size_t n : {0U, 1U, 2U, 511U, 512U, 513U, 20'000U}) {
+    CAPTURE(n);
+    std::vector<Key> keys(n);
+    const auto fill = [&](Key mask, Key base) {
+      for (Key& key : keys) {
+        key = static_cast<Key>(base | (static_cast<Key>(random.next()) & mask));
+      }
+      check_sorts(keys);
+    };
+    fill(static_cast<Key>(~Key{0}), 0);
+    fill(0, 42);                                                 // all equal
+    fill(0x7, static_cast<Key>(Key{0x3F} << 24));                // a single varying digit
+    fill(static_cast<Key>(Key{0xFF} << 20), 0x11);               // only a middle digit varies
+    fill(static_cast<Key>(Key{1} << (8 * sizeof(Key) - 1)), 0);  // only the top bit
+    fill(0xFFFFF, static_cast<Key>(Key{0x7} << 25));             // close together but for one
+    if (n > 0) {
+      keys[n / 2] = 1;
+      check_sorts(keys);
+    }
+    std::sort(keys.rbegin(), keys.rend());
+    check_sorts(keys);
+  }
+}
+
 }  // namespace
 
-TEST_SUITE("bin_order") {
+TEST_SUITE("sort") {
+  TEST_CASE("32-bit keys are sorted") { check_sorts_all_kinds<std::uint32_t>(); }
+  TEST_CASE("64-bit keys are sorted") { check_sorts_all_kinds<std::uint64_t>(); }
+
   TEST_CASE("keys are put in the order of their bins") {
     check_order<std::uint32_t>(10, 50'000, 0x3C000000, 0x3D7FFFFF);
     check_order<std::uint32_t>(10, 3, 1, 1023);
@@ -103,7 +146,9 @@ TEST_SUITE("bin_order") {
   TEST_CASE("bins may be too far apart for that") {
     const std::vector<std::uint64_t> keys = {std::uint64_t{5} << 60, 7};
     std::vector<std::uint64_t> ordered(2);
-    CHECK_FALSE(order_by_bins(keys.data(), ordered.data(), 2, bins_of(keys, 39).view(), 39));
+    std::vector<std::uint32_t> places;
+    CHECK_FALSE(
+        order_by_bins(keys.data(), ordered.data(), 2, bins_of(keys, 39).view(), 39, places));
   }
 
   TEST_CASE("keys that have changed since they were counted are noticed") {
