@@ -12,6 +12,7 @@
 #include "core/fit/ks.hpp"
 #include "core/fit/paper.hpp"
 #include "core/histogram/histogram.hpp"
+#include "core/scan/workspace.hpp"
 
 namespace py = pybind11;
 
@@ -134,8 +135,12 @@ std::vector<double> quantiles(const Histogram& histogram,
 Fit fit(const Histogram& histogram, const std::string& trim, const PaperBins* paper) {
   const Trim window = trim_from_name(trim);
   const py::gil_scoped_release release;
-  return fit_with_protocol(histogram, histogram.n(), window,
-                           paper == nullptr ? PaperCounts() : paper_counts(histogram, *paper));
+  LentWorkspace workspace;
+  const Fit result = fit_with_protocol(
+      histogram, histogram.n(), window,
+      paper == nullptr ? PaperCounts() : paper_counts(histogram, *paper), workspace->fit);
+  workspace.give_back();
+  return result;
 }
 
 double ks(const Histogram& histogram, double k, double lambda) {

@@ -150,39 +150,39 @@ TEST_SUITE("shared_rows") {
       CAPTURE(layout.name);
       std::vector<std::size_t> together;
       std::size_t sets = 0;
-      for (const std::vector<std::size_t>& set : interleaved_slices(slices_of(layout))) {
-        CHECK(set.size() <= Interleaved::most_slices);
+      for (const std::vector<std::size_t>& set : sets_in_shared_rows(slices_of(layout))) {
+        CHECK(set.size() <= SharedRows::most_slices);
         together.insert(together.end(), set.begin(), set.end());
         ++sets;
       }
-      CHECK((sets > 1) == (together.size() > Interleaved::most_slices));
+      CHECK((sets > 1) == (together.size() > SharedRows::most_slices));
       CHECK(together.size() == (layout.together ? layout.slices : 0));
     }
     // One after the other: nothing is between them.
     const View first = contiguous_view(DType::bf16, 0, 5000);
     const View second = contiguous_view(DType::bf16, 10'000, 5000);
-    CHECK(interleaved_slices({{0, first}, {0, second}}).empty());
+    CHECK(sets_in_shared_rows({{0, first}, {0, second}}).empty());
     // In the same place of two files.
     const View columns = normalised_view(DType::bf16, 0, {{1000, 800}, {200, 2}});
-    CHECK(interleaved_slices({{0, columns}, {1, columns}}).empty());
+    CHECK(sets_in_shared_rows({{0, columns}, {1, columns}}).empty());
     // So small that a pass of their own costs less.
     const View small = normalised_view(DType::bf16, 0, {{100, 800}, {200, 2}});
     const View small_too = normalised_view(DType::bf16, 400, {{100, 800}, {200, 2}});
-    CHECK(interleaved_slices({{0, small}, {0, small_too}}).empty());
+    CHECK(sets_in_shared_rows({{0, small}, {0, small_too}}).empty());
     // With much between them that nobody asked for.
     const View far = normalised_view(DType::bf16, 0, {{1000, 20'000}, {200, 2}});
     const View far_too = normalised_view(DType::bf16, 10'000, {{1000, 20'000}, {200, 2}});
-    CHECK(interleaved_slices({{0, far}, {0, far_too}}).empty());
+    CHECK(sets_in_shared_rows({{0, far}, {0, far_too}}).empty());
     // Of other widths.
     const View others = normalised_view(DType::bf16, 400, {{1000, 800}, {100, 2}});
-    CHECK(interleaved_slices({{0, columns}, {0, others}}).empty());
+    CHECK(sets_in_shared_rows({{0, columns}, {0, others}}).empty());
     // Every other item, but not of one another.
     const View even = normalised_view(DType::bf16, 0, {{100'000, 4}});
-    CHECK(interleaved_slices({{0, even}, {0, even}}).empty());
+    CHECK(sets_in_shared_rows({{0, even}, {0, even}}).empty());
     // In rows as long as a stretch that needs no packing.
     const View long_rows = normalised_view(DType::bf16, 0, {{100, 8192}, {2048, 2}});
     const View long_too = normalised_view(DType::bf16, 4096, {{100, 8192}, {2048, 2}});
-    CHECK(interleaved_slices({{0, long_rows}, {0, long_too}}).empty());
+    CHECK(sets_in_shared_rows({{0, long_rows}, {0, long_too}}).empty());
   }
 
   TEST_CASE("are listed by their offsets, whatever their order") {
@@ -193,7 +193,7 @@ TEST_SUITE("shared_rows") {
                                            {0, contiguous_view(DType::bf16, 0, 9)},
                                            {0, column(0)},
                                            {0, column(200)}};
-    const std::vector<std::vector<std::size_t>> sets = interleaved_slices(slices);
+    const std::vector<std::vector<std::size_t>> sets = sets_in_shared_rows(slices);
     REQUIRE(sets.size() == 1);
     CHECK(sets[0] == std::vector<std::size_t>{2, 3, 0});
   }

@@ -76,17 +76,6 @@ std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& c
   return {first, end};
 }
 
-// What a harvest has found, before it is known how much that is: memory kept for the next one.
-struct Found {
-  std::vector<std::uint32_t> codes;
-  std::vector<std::uint32_t> counts;
-};
-
-Found& kept_found() {
-  thread_local Found found;
-  return found;
-}
-
 }  // namespace
 
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
@@ -179,20 +168,15 @@ void CodeCounter::join_tables() {
   crowded_range_ = none_crowded;
 }
 
-Histogram CodeCounter::harvest(DType dtype) {
+Histogram CodeCounter::harvest(DType dtype, HarvestSpace& space) {
   join_tables();
-  Histogram result = is_16_bit(dtype) ? harvest_16_bit(dtype) : harvest_bytes(dtype);
+  Histogram result = is_16_bit(dtype) ? harvest_16_bit(dtype, space) : harvest_bytes(dtype);
   elements_ = 0;
   bytes_counted_ = 0;
   return result;
 }
 
-void CodeCounter::recycle(Histogram&& histogram) {
-  spare_keys_ = std::move(histogram.keys);
-  spare_counts_ = std::move(histogram.counts);
-}
-
-Histogram CodeCounter::harvest_16_bit(DType dtype) {
+Histogram CodeCounter::harvest_16_bit(DType dtype, HarvestSpace& space) {
   Histogram result(dtype);
   if (elements_ == 0) {
     return result;
@@ -204,19 +188,18 @@ Histogram CodeCounter::harvest_16_bit(DType dtype) {
   const std::size_t first = std::max<std::size_t>(least, 1);
   const std::size_t end = std::min(beyond, limit);
   if (first < end) {
-    Found& all = kept_found();
     const std::size_t room = end - first + gather_slack;
-    all.codes.resize(std::max(all.codes.size(), room));
-    all.counts.resize(all.codes.size());
-    const std::size_t found = kernels().entries.take_counts(items_.data(), first, end,
-                                                            all.codes.data(), all.counts.data());
+    space.codes.resize(std::max(space.codes.size(), room));
+    space.counts.resize(space.codes.size());
+    const std::size_t found = kernels().entries.take_counts(
+        items_.data(), first, end, space.codes.data(), space.counts.data());
     std::fill(items_.data() + first, items_.data() + end, 0U);
-    result.keys.swap(spare_keys_);
-    result.counts.swap(spare_counts_);
+    result.keys.swap(space.spare_keys);
+    result.counts.swap(space.spare_counts);
     result.keys.resize(found);
     result.counts.resize(found);
-    kernels().entries.lengthen(all.codes.data(), found, result.keys.data());
-    kernels().entries.lengthen(all.counts.data(), found, result.counts.data());
+    kernels().entries.lengthen(space.codes.data(), found, result.keys.data());
+    kernels().entries.lengthen(space.counts.data(), found, result.counts.data());
     result.max_key = found == 0 ? 0 : result.keys.back();
   }
   for (std::size_t key = std::max(first, limit); key < beyond; ++key) {

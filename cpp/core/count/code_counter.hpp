@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/base/zeroed_cells.hpp"
@@ -11,6 +12,21 @@
 
 namespace weightgauge {
 
+// A worker's memory for harvests, kept from one to the next.
+struct HarvestSpace {
+  // What a harvest has found, before it is known how much that is.
+  std::vector<std::uint32_t> codes;
+  std::vector<std::uint32_t> counts;
+  // Of a histogram that nobody needs any more: the next one's memory.
+  std::vector<std::uint64_t> spare_keys;
+  std::vector<std::uint64_t> spare_counts;
+
+  void recycle(Histogram&& histogram) {
+    spare_keys = std::move(histogram.keys);
+    spare_counts = std::move(histogram.counts);
+  }
+};
+
 class CodeCounter {
  public:
   void count(DType dtype, const std::byte* items, std::size_t n);
@@ -18,11 +34,9 @@ class CodeCounter {
   // count(); `item` is one of them.
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
   // Everything counted since the last harvest; the counter is empty afterwards.
-  Histogram harvest(DType dtype);
+  Histogram harvest(DType dtype, HarvestSpace& space);
   // Between harvests: gives up the memory that only crowded data need.
   void release() { crowded_ = {}; }
-  // Takes a harvest back that is not needed any more: the next one has its memory.
-  void recycle(Histogram&& histogram);
 
  private:
   using Loop = decltype(Kernels::count_items);
@@ -33,7 +47,7 @@ class CodeCounter {
   void add_pairs(DType dtype, std::uint64_t* by_raw);
   void note_items(const std::byte* item, std::size_t n);
   void note_crowded_range(const std::byte* items, std::size_t n, std::uint16_t mask);
-  Histogram harvest_16_bit(DType dtype);
+  Histogram harvest_16_bit(DType dtype, HarvestSpace& space);
   Histogram harvest_bytes(DType dtype);
 
   ZeroedCells<std::uint32_t> items_;    // by 16-bit item: an element, or a pair of bytes
@@ -45,8 +59,6 @@ class CodeCounter {
   CodeRange crowded_range_ = none_crowded;  // holds all codes in the sub-tables, but for 0
   std::uint64_t bytes_counted_ = 0;         // by count()
   std::uint64_t negative_zeros_ = 0;        // FNUZ formats, pairs only: those codes are NaN
-  std::vector<std::uint64_t> spare_keys_;
-  std::vector<std::uint64_t> spare_counts_;
   bool crowded_used_ = false;
   bool pairs_used_ = false;
 

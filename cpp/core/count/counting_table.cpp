@@ -83,8 +83,9 @@ PaperCounts CountingTable::harvest_paper() {
   return counts;
 }
 
-Histogram CountingTable::harvest(Method method, DType dtype, std::size_t most_bins) {
-  Histogram result = !is_wide(dtype)          ? codes_.harvest(dtype)
+Histogram CountingTable::harvest(Method method, DType dtype, std::size_t most_bins,
+                                 HarvestSpace& space) {
+  Histogram result = !is_wide(dtype)          ? codes_.harvest(dtype, space)
                      : method == Method::bins ? harvest_bins(dtype, most_bins)
                                               : harvest_leading(dtype);
   pending_ = 0;

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "core/base/zeroed_cells.hpp"
@@ -49,9 +48,7 @@ class CountingTable {
   // Everything counted since the last harvest; the table is empty afterwards. Of leading bits the
   // histogram's keys are the leading bits, with residuals of 0. Where there are more than
   // `most_bins` bins, each eight of them are one.
-  Histogram harvest(Method method, DType dtype, std::size_t most_bins);
-  // See CodeCounter::recycle().
-  void recycle(Histogram&& histogram) { codes_.recycle(std::move(histogram)); }
+  Histogram harvest(Method method, DType dtype, std::size_t most_bins, HarvestSpace& space);
   // Between harvests: gives up the memory that not all formats and data need.
   void release();
   // The published protocol's counts since the last call; empty where none were taken.

@@ -55,8 +55,8 @@ bool in_usual_bins(const Histogram& counted) {
 }
 
 BatchMoments moments_one_by_one(const Source& source, const View& view, const Batch& batch,
-                         const BatchTask& task, ReadBuffer& buffer, SortSpace& space,
-                         const Control& control) {
+                                const BatchTask& task, ReadBuffer& buffer, SortSpace& space,
+                                const Control& control) {
   BatchMoments result(view.dtype);
   const HazenSums& sums = task.sums;
   const Window window = sums.window();
@@ -101,7 +101,7 @@ BinCounts bins_inside(const Histogram& histogram, KeyRange range) {
 
 template <class Key>
 BatchMoments moments_by_bins(DType dtype, const Batch& batch, Key* keys, const BatchTask& task,
-                      KeySpace<Key>& space) {
+                             KeySpace<Key>& space) {
   BatchMoments result(dtype);
   const int bin_bits = binned_dropped_bits(dtype);
   const auto n = static_cast<std::size_t>(batch.count);
@@ -128,8 +128,8 @@ BatchMoments moments_by_bins(DType dtype, const Batch& batch, Key* keys, const B
 
 template <class Key>
 void moments_together(const Source& source, const View& view, const Batch* batches, std::size_t n,
-                  const BatchTask& task, ReadBuffer& buffer, KeySpace<Key>& space,
-                  const Control& control, std::vector<BatchMoments>& results) {
+                      const BatchTask& task, ReadBuffer& buffer, KeySpace<Key>& space,
+                      const Control& control, std::vector<BatchMoments>& results) {
   const std::vector<Key*> keys =
       detail::gather_keys(source, view, batches, n, buffer, control, space.keys);
   for (std::size_t i = 0; i < n; ++i) {
@@ -140,9 +140,10 @@ void moments_together(const Source& source, const View& view, const Batch* batch
 
 }  // namespace
 
-std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view, const Batch* batches,
-                                   std::size_t n, const BatchTask& task, ReadBuffer& buffer,
-                                   SortSpace& space, const Control& control) {
+std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view,
+                                             const Batch* batches, std::size_t n,
+                                             const BatchTask& task, ReadBuffer& buffer,
+                                             SortSpace& space, const Control& control) {
   std::vector<BatchMoments> results;
   if (!task.quick || batches[0].count > batch_limit(view.dtype)) {
     for (std::size_t i = 0; i < n; ++i) {
@@ -150,10 +151,10 @@ std::vector<BatchMoments> moments_of_batches(const Source& source, const View& v
     }
   } else if (view.dtype == DType::f32) {
     moments_together(source, view, batches, n, task, buffer, space.of<std::uint32_t>(), control,
-                 results);
+                     results);
   } else {
     moments_together(source, view, batches, n, task, buffer, space.of<std::uint64_t>(), control,
-                 results);
+                     results);
   }
   return results;
 }

@@ -52,9 +52,10 @@ struct BatchTask {
 };
 
 // For each of several batches, whose keys are found in one pass.
-std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view, const Batch* batches,
-                                   std::size_t n, const BatchTask& task, ReadBuffer& buffer,
-                                   SortSpace& space, const Control& control);
+std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view,
+                                             const Batch* batches, std::size_t n,
+                                             const BatchTask& task, ReadBuffer& buffer,
+                                             SortSpace& space, const Control& control);
 
 // What all batches of a slice are together.
 using AllMoments = std::vector<std::optional<BatchMoments>>;  // each has a value

@@ -186,24 +186,24 @@ class BinExpansion {
 
 template <class Key>
 void expand_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
-              const BatchTask& task, BatchMoments& result) {
+                 const BatchTask& task, BatchMoments& result) {
   BinExpansion<Key>(dtype, batch, task, result).add_all(keys, bins, scratch);
 }
 
 template <class Key>
 void expand_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const BatchTask& task,
-                     BatchMoments& result) {
+                        BatchMoments& result) {
   BinExpansion<Key>(dtype, batch, task, result)
       .add_all_sorted(keys, static_cast<std::size_t>(batch.count));
 }
 
 template void expand_bins(DType, const Batch&, std::uint32_t*, const BinCounts&, std::uint32_t*,
-                       const BatchTask&, BatchMoments&);
+                          const BatchTask&, BatchMoments&);
 template void expand_bins(DType, const Batch&, std::uint64_t*, const BinCounts&, std::uint64_t*,
-                       const BatchTask&, BatchMoments&);
+                          const BatchTask&, BatchMoments&);
 template void expand_sorted_bins(DType, const Batch&, const std::uint32_t*, const BatchTask&,
-                              BatchMoments&);
+                                 BatchMoments&);
 template void expand_sorted_bins(DType, const Batch&, const std::uint64_t*, const BatchTask&,
-                              BatchMoments&);
+                                 BatchMoments&);
 
 }  // namespace weightgauge

@@ -14,10 +14,10 @@ constexpr double widest_expanded = 0x1p-12;
 // sorted on the way. `scratch` has room for the keys of any bin.
 template <class Key>
 void expand_bins(DType dtype, const Batch& batch, Key* keys, const BinCounts& bins, Key* scratch,
-              const BatchTask& task, BatchMoments& result);
+                 const BatchTask& task, BatchMoments& result);
 // The same of keys that are sorted already.
 template <class Key>
 void expand_sorted_bins(DType dtype, const Batch& batch, const Key* keys, const BatchTask& task,
-                     BatchMoments& result);
+                        BatchMoments& result);
 
 }  // namespace weightgauge

@@ -1,5 +1,5 @@
-// The F32 and F64 magnitudes of a slice in their exact order, in bounded memory: the keys of a range
-// are gathered and sorted. A range too full for that is first split by counting.
+// The F32 and F64 magnitudes of a slice in their exact order, in bounded memory: the keys of a
+// range are gathered and sorted. A range too full for that is first split by counting.
 #pragma once
 
 #include <algorithm>

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 
 #include "core/histogram/histogram.hpp"
 #include "core/kernels/kernels.hpp"
@@ -133,9 +132,9 @@ void HazenSums::tabulate() {
   head_.swap(table);
 }
 
-void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums) const {
+void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums,
+                                 std::vector<double>& memory) const {
   if (closed_form_everywhere()) {
-    thread_local std::vector<double> memory;
     memory.resize(std::max(memory.size(), 2 * (n + 1)));
     closed_forms_after(ranks, n, sums, memory.data(), memory.data() + n + 1);
     return;
@@ -206,20 +205,19 @@ void HazenSums::closed_forms_after(const std::uint64_t* ranks, std::size_t n, do
   }
 }
 
-const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim) {
+const HazenSums& HazenCache::sums(std::uint64_t n, Trim trim) {
   constexpr std::size_t most_kept = 8;
-  thread_local std::deque<HazenSums> kept;  // the latest first
-  const auto found = std::find_if(kept.begin(), kept.end(), [&](const HazenSums& sums) {
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const HazenSums& sums) {
     return sums.n() == n && sums.trim() == trim;
   });
-  if (found != kept.end()) {
+  if (found != kept_.end()) {
     found->tabulate();
     return *found;
   }
-  if (kept.size() == most_kept) {
-    kept.pop_back();
+  if (kept_.size() == most_kept) {
+    kept_.pop_back();
   }
-  return kept.emplace_front(n, trim);
+  return kept_.emplace_front(n, trim);
 }
 
 }  // namespace weightgauge

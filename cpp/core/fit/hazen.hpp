@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "core/fit/special.hpp"
@@ -27,8 +28,10 @@ class HazenSums {
     return rank < head_.size() ? head_[rank] : beyond_head(rank);
   }
   // The same before the window's first rank and after each of n ascending ones, of which only the
-  // last may lie beyond the window's last and then counts as that: n + 1 numbers.
-  void cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums) const;
+  // last may lie beyond the window's last and then counts as that: n + 1 numbers. `memory` is to
+  // work in.
+  void cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums,
+                        std::vector<double>& memory) const;
   // y at one rank (1-based)
   double y(std::uint64_t rank) const;
   // Both sides of a rank at once: the cumulative sum, and y, y' and y'' at p = rank/n (kept inside
@@ -75,8 +78,15 @@ class HazenSums {
   double centred_squares_ = 0;
 };
 
-// The sums for n and trim, from a few that each thread keeps: slices of one size come in crowds,
-// and for small ones the ordinates cost more than the counting. Valid until the thread's next call.
-const HazenSums& kept_hazen_sums(std::uint64_t n, Trim trim);
+// The latest sums that a worker has needed: slices of one size come in crowds, and for small ones
+// the ordinates cost more than the counting.
+class HazenCache {
+ public:
+  // Valid until the next call.
+  const HazenSums& sums(std::uint64_t n, Trim trim);
+
+ private:
+  std::deque<HazenSums> kept_;  // the latest first
+};
 
 }  // namespace weightgauge

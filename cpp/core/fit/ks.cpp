@@ -33,10 +33,9 @@ constexpr double cdf_table_error = 1e-5;
 // of entries bounds every distance inside it, and most groups are not looked into. The others are
 // by a table first; whatever comes near the largest of these distances is then computed in full.
 double exact_distance(const Histogram& histogram, const EntryPlaces& places, double k,
-                      LogScale lambda) {
+                      LogScale lambda, std::vector<double>& memory) {
   const std::size_t entries = histogram.size();
   const std::size_t groups = (entries + cdf_group - 1) / cdf_group;
-  thread_local std::vector<double> memory;
   memory.resize(std::max(memory.size(), groups + entries));
   double* const most = memory.data();
   double* const found = most + groups;
@@ -157,12 +156,13 @@ double ks_distance(const Histogram& histogram, double k, LogScale lambda) {
     const double unit = std::ldexp(lambda.unit.mantissa, lambda.unit.exponent);
     log_ratios(DType::f64, values.data(), values.size(), unit, places.x.data());
   }
-  return ks_distance(histogram, places, k, lambda);
+  std::vector<double> memory;
+  return ks_distance(histogram, places, k, lambda, memory);
 }
 
-double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k,
-                   LogScale lambda) {
-  return histogram.exact() ? exact_distance(histogram, places, k, lambda)
+double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k, LogScale lambda,
+                   std::vector<double>& memory) {
+  return histogram.exact() ? exact_distance(histogram, places, k, lambda, memory)
                            : edge_distances(histogram, places.ranks, k, lambda).largest;
 }
 

@@ -89,9 +89,9 @@ Fit fit_paper(const PaperCounts& counts, Trim trim) {
 }
 
 Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
-                      const PaperCounts& paper) {
+                      const PaperCounts& paper, FitSpace& space) {
   if (paper.empty()) {
-    return fit_histogram(histogram, n, trim);
+    return fit_histogram(histogram, n, trim, space);
   }
   Fit fit;
   fit.status = fittable(histogram, n, 0);
@@ -100,11 +100,10 @@ Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
   }
   fit = fit_paper(paper, trim);
   if (fit.status == FitStatus::ok) {
-    const HazenSums& sums = kept_hazen_sums(n, trim);
     fit.ks = ks_distance(histogram, fit.k, fit.log_scale);
-    Plot& plot = kept_plot();
-    probability_plot(histogram, sums, plot);
-    add_standard_errors(plot, n, fit);
+    const HazenSums& sums = space.ordinates.sums(n, trim);
+    probability_plot(histogram, sums, space.plot, space.plot_space);
+    add_standard_errors(space.plot, n, fit, space.influences);
   }
   return fit;
 }

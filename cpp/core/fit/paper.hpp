@@ -15,6 +15,6 @@ Fit fit_paper(const PaperCounts& counts, Trim trim);
 // order statistics. KS and standard errors are those of the magnitudes counted, whatever the
 // protocol: the published KS compares an upper edge with a bin's centre. `n` is histogram.n().
 Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
-                      const PaperCounts& paper);
+                      const PaperCounts& paper, FitSpace& space);
 
 }  // namespace weightgauge

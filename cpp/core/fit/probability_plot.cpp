@@ -11,12 +11,6 @@ namespace weightgauge {
 
 namespace {
 
-// Memory of the steps below, kept from one slice to the next.
-std::vector<double>& kept_values() {
-  thread_local std::vector<double> values;
-  return values;
-}
-
 // The entries that reach into the window, by the ranks at which entries end.
 struct Reach {
   std::size_t first;
@@ -53,8 +47,8 @@ void set_weights(const Histogram& histogram, const Reach& reach, const Window& w
   plot.weight.back() -= static_cast<double>(ranks[reach.last] - window.end);
 }
 
-void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
-  std::vector<double>& values = kept_values();
+void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot, PlotSpace& space) {
+  std::vector<double>& values = space.values;
   std::vector<std::uint64_t>& ranks = plot.entries.ranks;
   const Window window = sums.window();
   const std::size_t entries = histogram.size();
@@ -65,9 +59,9 @@ void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
   set_weights(histogram, reach, window, ranks, plot);
   const std::size_t size = plot.weight.size();
   plot.y.resize(size);
-  plot.sums.resize(size + 1);
-  sums.cumulative_after(ranks.data() + reach.first, size, plot.sums.data());
-  kernels().entries.divide_differences(plot.sums.data(), plot.weight.data(), size, plot.y.data());
+  space.sums.resize(size + 1);
+  sums.cumulative_after(ranks.data() + reach.first, size, space.sums.data(), space.slopes);
+  kernels().entries.divide_differences(space.sums.data(), plot.weight.data(), size, plot.y.data());
   const double unit = values[reach.middle];
   plot.unit = scaled(unit);
   plot.entries.x.resize(entries);
@@ -160,7 +154,7 @@ double cut_bin(const Histogram& histogram, const Window& window, std::size_t fir
   return plot.unknowns.edge + part.slack / part.mean;
 }
 
-void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
+void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot, PlotSpace& space) {
   std::vector<std::uint64_t>& ranks = plot.entries.ranks;
   const Window window = sums.window();
   note_ranks(histogram, ranks);
@@ -176,7 +170,7 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
   note_bins(histogram, sums, reach.first, plot);
   plot.unknowns.first_edge = cut_bin(histogram, window, reach.first, 0, plot);
   plot.unknowns.last_edge = cut_bin(histogram, window, reach.first, size - 1, plot);
-  std::vector<double>& means = kept_values();
+  std::vector<double>& means = space.values;
   means.assign(plot.x.begin(), plot.x.end());
   log_ratios(histogram.dtype, means.data(), size, unit, plot.x.data());
   const BinUnknowns unknowns = plot.unknowns.at(0);
@@ -197,13 +191,14 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
 
 }  // namespace
 
-void probability_plot(const Histogram& histogram, const HazenSums& sums, Plot& plot) {
+void probability_plot(const Histogram& histogram, const HazenSums& sums, Plot& plot,
+                      PlotSpace& space) {
   plot.entries.x.clear();
   plot.unknowns.resize(0);
   if (histogram.exact()) {
-    plot_exact(histogram, sums, plot);
+    plot_exact(histogram, sums, plot, space);
   } else {
-    plot_bins(histogram, sums, plot);
+    plot_bins(histogram, sums, plot, space);
   }
 }
 

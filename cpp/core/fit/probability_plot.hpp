@@ -45,8 +45,6 @@ struct Plot {
 
   Moments moments;
 
-  // Of an exact histogram: cumulative sums of y at the points' ends, and before the first.
-  std::vector<double> sums;
   // Of every entry, inside the window or not: X (of exact histograms only) and ranks.
   EntryPlaces entries;
 
@@ -54,7 +52,15 @@ struct Plot {
   PlotUnknowns unknowns;
 };
 
+// A worker's memory for plots, kept from one to the next.
+struct PlotSpace {
+  std::vector<double> values;  // magnitudes of the entries, or means of the bins
+  std::vector<double> sums;    // cumulative sums of y at the points' ends, and before the first
+  std::vector<double> slopes;  // what comes with these sums
+};
+
 // Fills `plot`, whose memory is used again.
-void probability_plot(const Histogram& histogram, const HazenSums& sums, Plot& plot);
+void probability_plot(const Histogram& histogram, const HazenSums& sums, Plot& plot,
+                      PlotSpace& space);
 
 }  // namespace weightgauge

@@ -51,11 +51,6 @@ Errors errors_of(Plot& plot, double k) {
 
 }  // namespace
 
-Plot& kept_plot() {
-  thread_local Plot plot;
-  return plot;
-}
-
 Fit::Fit()
     : k(nan),
       lambda(nan),
@@ -91,15 +86,15 @@ Fit fit_of_moments(const Plot& plot, const HazenSums& sums) {
   return fit;
 }
 
-Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim) {
+Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, FitSpace& space) {
   Fit fit;
   fit.status = fittable(histogram, n, least_order_n);
   if (fit.status != FitStatus::ok) {
     return fit;
   }
-  const HazenSums& sums = kept_hazen_sums(n, trim);
-  Plot& plot = kept_plot();
-  probability_plot(histogram, sums, plot);
+  const HazenSums& sums = space.ordinates.sums(n, trim);
+  Plot& plot = space.plot;
+  probability_plot(histogram, sums, plot, space.plot_space);
   if (plot.x.size() < 2 && histogram.exact()) {
     fit.status = FitStatus::flat_window;
     return fit;
@@ -112,19 +107,19 @@ Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim) {
     const Errors errors = errors_of(plot, fit.k);
     fit.error_bound = std::max(std::max(errors.k, errors.lambda), errors.r2);
   }
-  fit.ks = ks_distance(histogram, plot.entries, fit.k, fit.log_scale);
-  add_standard_errors(plot, n, fit);
+  fit.ks = ks_distance(histogram, plot.entries, fit.k, fit.log_scale, space.distances);
+  add_standard_errors(plot, n, fit, space.influences);
   return fit;
 }
 
-void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit) {
+void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit,
+                         std::vector<double>& memory) {
   const auto n = static_cast<double>(elements);
   const Moments& moments = plot.moments;
   const double share = moments.weight / n;            // m: the window's share of the elements
   const double spread = moments.xx / moments.weight;  // S_xx
   // From the top of the window down: G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window
   // G is 0, below it G keeps its last value.
-  thread_local std::vector<double> memory;
   memory.resize(std::max(memory.size(), 2 * plot.x.size()));
   InfluenceSums sums = kernels().entries.sum_influences(
       {plot.x.data(), plot.y.data(), plot.count.data(), plot.x.size(), plot.next_x, fit.k,

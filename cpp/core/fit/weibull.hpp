@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/fit/hazen.hpp"
 #include "core/fit/ks.hpp"
@@ -38,15 +39,21 @@ struct Fit {
 // are left NaN.
 Fit fit_of_moments(const Plot& plot, const HazenSums& sums);
 
-// The whole fit from a histogram, KS and standard errors included. `n` is histogram.n().
-Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim);
+// A worker's memory for fits, kept from one to the next.
+struct FitSpace {
+  HazenCache ordinates;
+  Plot plot;
+  PlotSpace plot_space;
+  std::vector<double> distances;
+  std::vector<double> influences;
+};
 
-// This thread's plot, for its memory.
-Plot& kept_plot();
+// The whole fit from a histogram, KS and standard errors included. `n` is histogram.n().
+Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, FitSpace& space);
 
 // Standard errors of k and ln lambda for independent magnitudes, straight from the counts: the
-// spread of the estimator's influence function over all n elements.
-void add_standard_errors(const Plot& plot, std::uint64_t n, Fit& fit);
+// spread of the estimator's influence function over all n elements. `memory` is to work in.
+void add_standard_errors(const Plot& plot, std::uint64_t n, Fit& fit, std::vector<double>& memory);
 
 // Fewer magnitudes than any fit can use? Otherwise ok.
 FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t least_n);

@@ -78,7 +78,7 @@ bool before(const SliceSpec& a, const SliceSpec& b) {
 
 }  // namespace
 
-std::vector<std::vector<std::size_t>> interleaved_slices(const std::vector<SliceSpec>& slices) {
+std::vector<std::vector<std::size_t>> sets_in_shared_rows(const std::vector<SliceSpec>& slices) {
   std::vector<std::size_t> candidates;
   for (std::size_t i = 0; i < slices.size(); ++i) {
     if (reach_of(slices[i].view) > 0) {
@@ -94,7 +94,7 @@ std::vector<std::vector<std::size_t>> interleaved_slices(const std::vector<Slice
     const std::uint64_t reach = reach_of(first.view);
     std::vector<std::size_t> together;
     std::uint64_t end = first.view.offset;  // of a row of the slices so far
-    while (i < candidates.size() && together.size() < Interleaved::most_slices) {
+    while (i < candidates.size() && together.size() < SharedRows::most_slices) {
       const SliceSpec& next = slices[candidates[i]];
       if (!same_shape(next, first) || next.view.offset - first.view.offset >= reach ||
           next.view.offset > end + widest_gap) {
@@ -283,7 +283,7 @@ class Pass {
 
 }  // namespace
 
-void Interleaved::run_part(std::uint64_t part, Workspace& workspace, Control& control) const {
+void SharedRows::run_part(std::uint64_t part, Workspace& workspace, Control& control) const {
   const View& view = jobs_.front()->view();
   const auto [first, last] = jobs_.front()->items_of(part);
   Pass pass(jobs_, workspace);
@@ -295,8 +295,8 @@ void Interleaved::run_part(std::uint64_t part, Workspace& workspace, Control& co
     }
   });
   pass.count_rows();
-  for (SliceJob* const job : jobs_) {
-    job->note_progress(last - first, control);
+  for (const SliceJob* const job : jobs_) {
+    note_progress(job->view(), last - first, control);
   }
 }
 

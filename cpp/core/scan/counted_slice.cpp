@@ -1,0 +1,127 @@
+#include "core/scan/counted_slice.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "core/base/errors.hpp"
+#include "core/fit/ks.hpp"
+#include "core/fit/paper.hpp"
+#include "core/scan/moment_batches.hpp"
+#include "core/scan/rank_batches.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+std::unique_ptr<Phase> sort_in_batches(const Slice& slice, Method method, CountedSlice counted) {
+  slice.result.exact = true;
+  if (!slice.options.probabilities.empty()) {
+    return std::make_unique<RankBatches>(slice, std::move(counted.histogram));
+  }
+  return std::make_unique<QuickBatches>(slice, plan_moments(slice, method, std::move(counted)));
+}
+
+bool good_enough(const Fit& fit) {
+  return fit.status == FitStatus::ok && fit.error_bound <= fit_tolerance &&
+         ks_shortfall(fit.k) <= ks_tolerance;
+}
+
+void take_quantiles(const Histogram& histogram, const std::vector<double>& probabilities,
+                    SliceResult& result) {
+  if (probabilities.empty()) {
+    return;
+  }
+  if (result.n == 0) {
+    result.quantiles.assign(probabilities.size(), nan);
+    return;
+  }
+  result.quantiles = in_order_of(
+      probabilities, magnitudes_at(histogram, ranks_in_order(probabilities, histogram.n())));
+}
+
+}  // namespace
+
+std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, CountedSlice counted,
+                                       Workspace& workspace) {
+  const ScanOptions& options = slice.options;
+  SliceResult& result = slice.result;
+  Histogram& histogram = counted.histogram;
+  const bool binned = !histogram.exact() && histogram.n() > 0;
+  // Where there are very many bins a fit from them takes much memory, and they are wider for that,
+  // unless they are what is wanted.
+  const bool coarse = binned && histogram.dropped_bits != binned_dropped_bits(histogram.dtype);
+  const bool many = binned && options.fit && histogram.size() > most_bins_of_fit;
+  if (coarse || many || (binned && !options.probabilities.empty())) {
+    return sort_in_batches(slice, method, std::move(counted));
+  }
+  if (options.paper != nullptr && counted.paper.empty()) {
+    counted.paper = paper_counts(histogram, *options.paper);
+  }
+  note_totals(histogram, result);
+  take_quantiles(histogram, options.probabilities, result);
+  if (options.fit && binned && options.exact) {
+    return sort_in_batches(slice, method, std::move(counted));
+  }
+  if (options.fit) {
+    result.fit = fit_with_protocol(histogram, result.n, options.trim, counted.paper, workspace.fit);
+    result.exact = !binned;
+    if (binned && !good_enough(result.fit)) {
+      return sort_in_batches(slice, method, std::move(counted));
+    }
+  }
+  if (options.keep_histogram) {
+    result.histogram = std::move(histogram);
+  } else if (method == Method::codes) {
+    workspace.harvest.recycle(std::move(histogram));
+  }
+  return nullptr;
+}
+
+void note_totals(const Histogram& histogram, SliceResult& result, std::optional<double> rms) {
+  result.n = histogram.n();
+  result.histogram.zeros = histogram.zeros;
+  result.histogram.nans = histogram.nans;
+  result.histogram.infs = histogram.infs;
+  result.histogram.max_key = histogram.max_key;
+  const bool finite = result.n + histogram.zeros > 0;
+  result.rms = rms ? *rms : root_mean_square(histogram, result.n);
+  if (result.n > 0) {
+    result.max = magnitude_value(histogram.dtype, histogram.max_key);
+  } else {
+    result.max = finite ? 0.0 : nan;
+  }
+}
+
+std::vector<std::uint64_t> ranks_in_order(const std::vector<double>& probabilities,
+                                          std::uint64_t n) {
+  std::vector<std::uint64_t> ranks;
+  for (const double q : probabilities) {
+    ranks.push_back(inverted_cdf_rank(q, n));
+  }
+  std::sort(ranks.begin(), ranks.end());
+  return ranks;
+}
+
+std::vector<double> in_order_of(const std::vector<double>& probabilities,
+                                const std::vector<double>& ascending) {
+  std::vector<std::size_t> order(probabilities.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&probabilities](std::size_t a, std::size_t b) {
+    return probabilities[a] < probabilities[b];
+  });
+  if (ascending.size() != order.size()) {
+    throw DataChanged();
+  }
+  std::vector<double> quantiles(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    quantiles[order[i]] = ascending[i];
+  }
+  return quantiles;
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,38 @@
+// What follows from the counts of a slice: its numbers, or that it must be read again.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "core/count/counting_table.hpp"
+#include "core/scan/phase.hpp"
+#include "core/scan/slice.hpp"
+
+namespace weightgauge {
+
+// A slice of which every item has been counted.
+struct CountedSlice {
+  Histogram histogram;
+  PaperCounts paper;  // may be empty: then they are made from an exact histogram
+};
+
+// Fills the slice's result where its counts suffice for what is wanted, and returns null. Otherwise
+// returns the phase that sorts the slice in batches. `method` is how it was counted.
+std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, CountedSlice counted,
+                                       Workspace& workspace);
+
+// Puts n, the largest magnitude, the root mean square and what is not finite into the result. The
+// root mean square is made from the histogram where it is not known.
+void note_totals(const Histogram& histogram, SliceResult& result,
+                 std::optional<double> rms = std::nullopt);
+
+// The ranks (from 0) of the quantiles wanted, ascending.
+std::vector<std::uint64_t> ranks_in_order(const std::vector<double>& probabilities,
+                                          std::uint64_t n);
+// The quantiles, given ascending, in the order of their probabilities. Throws DataChanged where
+// some are missing.
+std::vector<double> in_order_of(const std::vector<double>& probabilities,
+                                const std::vector<double>& ascending);
+
+}  // namespace weightgauge

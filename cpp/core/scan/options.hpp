@@ -1,0 +1,34 @@
+// What is wanted of a scan.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/count/paper_bins.hpp"
+#include "core/fit/window.hpp"
+
+namespace weightgauge {
+
+struct ScanOptions {
+  Trim trim = Trim::mid_80;
+  // Bins of the published protocol; null for the order-statistics protocol.
+  std::shared_ptr<const PaperBins> paper;
+  bool exact = false;  // F32 and F64 within 1e-12 rather than 1e-8 of the exact fit
+  bool fit = true;
+  bool keep_histogram = false;
+  std::vector<double> probabilities;  // of quantiles wanted, each in [0, 1]
+  int threads = 1;
+  std::size_t chunk_bytes = std::size_t{1} << 20;
+};
+
+// F32 and F64 of up to this many elements are sorted, and so always exact.
+constexpr std::uint64_t sorted_limit = std::uint64_t{1} << 17;
+
+// The default on F32 and F64 keeps k, lambda and R2 within this relative distance of the exact fit,
+// by a bound proven from the bins; a slice whose bound is larger is fitted exactly. KS likewise.
+constexpr double fit_tolerance = 1e-8;
+constexpr double ks_tolerance = 2e-4;
+
+}  // namespace weightgauge

@@ -1,0 +1,62 @@
+// A slice of a scan: what is asked for, what is found, and what is known while it is worked on.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/base/parallel.hpp"
+#include "core/fit/weibull.hpp"
+#include "core/histogram/histogram.hpp"
+#include "core/io/source.hpp"
+#include "core/scan/options.hpp"
+
+namespace weightgauge {
+
+struct SliceSpec {
+  std::size_t source;  // index into the sources
+  View view;
+};
+
+struct SliceResult {
+  explicit SliceResult(DType dtype) : histogram(dtype) {}
+  Histogram histogram;  // entries only where keep_histogram is set; the totals always
+  std::uint64_t n = 0;
+  double rms = 0;  // of all finite elements, zeros included; NaN where there is none
+  double max = 0;  // largest finite magnitude; NaN where there is none
+  Fit fit;
+  bool exact = true;  // the fit is that of the sorted magnitudes, nothing having been binned
+  std::vector<double> quantiles;  // in the order of the probabilities; NaN where n is 0
+};
+
+// What every phase of the work on a slice knows. All of it outlives the work.
+struct Slice {
+  const Source& source;
+  const View& view;
+  const ScanOptions& options;
+  SliceResult& result;
+};
+
+// The items of a slice in parts that any worker may count.
+struct Chunks {
+  std::uint64_t items = 0;
+  std::uint64_t chunk_items = 1;
+
+  std::uint64_t parts() const {
+    return std::max<std::uint64_t>((items + chunk_items - 1) / chunk_items, 1);
+  }
+  // From the first item of a part up to the second.
+  std::pair<std::uint64_t, std::uint64_t> items_of(std::uint64_t part) const {
+    const std::uint64_t first = part * chunk_items;
+    return {first, std::min(items, first + chunk_items)};
+  }
+};
+
+// Adds items that have been counted for the first time to what the caller sees.
+inline void note_progress(const View& view, std::uint64_t items, Control& control) {
+  control.bytes_done.fetch_add(view.stored_bytes(items), std::memory_order_relaxed);
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,31 @@
+#include "core/scan/slice_counts.hpp"
+
+#include <limits>
+#include <utility>
+
+namespace weightgauge {
+
+SliceCounts::SliceCounts(const Slice& slice, Method method)
+    : dtype_(slice.view.dtype),
+      method_(method),
+      most_bins_(slice.options.keep_histogram ? std::numeric_limits<std::size_t>::max()
+                                              : most_bins_of_fit) {}
+
+void SliceCounts::harvest(CountingTable& table, HarvestSpace& space) {
+  const std::uint64_t out_of_reach = table.out_of_reach();
+  Histogram part = table.harvest(method_, dtype_, most_bins_, space);
+  const PaperCounts paper = table.harvest_paper();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  out_of_reach_ += out_of_reach;
+  if (!histogram_) {
+    histogram_ = std::move(part);
+  } else {
+    histogram_ = merged(*histogram_, part);
+    if (method_ == Method::bins && histogram_->size() > most_bins_) {
+      histogram_ = coarsened(*histogram_, binned_dropped_bits(dtype_) + widened_bits);
+    }
+  }
+  add_paper_counts(paper, paper_);
+}
+
+}  // namespace weightgauge

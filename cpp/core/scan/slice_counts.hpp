@@ -1,0 +1,41 @@
+// What has been counted of one slice, by however many workers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
+#include "core/count/counting_table.hpp"
+#include "core/count/paper_bins.hpp"
+#include "core/scan/slice.hpp"
+
+namespace weightgauge {
+
+// Items are counted in any order, each worker having a table of its own: CountingTable::count()
+// with the slice's method. Now and then a table is harvested into these counts.
+class SliceCounts {
+ public:
+  SliceCounts(const Slice& slice, Method method);
+
+  // Adds all that a table has counted since its last harvest. Several workers may call it.
+  void harvest(CountingTable& table, HarvestSpace& space);
+
+  // Once everything has been harvested, and at least one table was.
+  Histogram take_histogram() { return std::move(*histogram_); }
+  // Of the published protocol's bins; empty where they were not counted.
+  PaperCounts take_paper() { return std::move(paper_); }
+  // Magnitudes of F64 that no bin is for.
+  std::uint64_t out_of_reach() const { return out_of_reach_; }
+
+ private:
+  DType dtype_;
+  Method method_;
+  std::size_t most_bins_;
+  std::mutex mutex_;
+  std::optional<Histogram> histogram_;
+  PaperCounts paper_;
+  std::uint64_t out_of_reach_ = 0;
+};
+
+}  // namespace weightgauge

@@ -1,0 +1,50 @@
+#include "core/scan/workspace.hpp"
+
+#include <atomic>
+
+namespace weightgauge {
+
+namespace {
+
+// Larger histograms leave no memory behind.
+constexpr std::size_t most_entries_kept = std::size_t{1} << 16;
+
+// No lock: a process may be forked while another thread is here.
+class Waiting {
+ public:
+  ~Waiting() { put(nullptr); }
+  std::unique_ptr<Workspace> take() {
+    return std::unique_ptr<Workspace>(workspace_.exchange(nullptr, std::memory_order_acq_rel));
+  }
+  void put(std::unique_ptr<Workspace> workspace) {
+    delete workspace_.exchange(workspace.release(), std::memory_order_acq_rel);
+  }
+
+ private:
+  std::atomic<Workspace*> workspace_{nullptr};
+};
+
+Waiting& waiting() {
+  static Waiting workspace;
+  return workspace;
+}
+
+}  // namespace
+
+LentWorkspace::LentWorkspace() : workspace_(waiting().take()) {
+  if (workspace_ == nullptr) {
+    workspace_ = std::make_unique<Workspace>();
+  }
+}
+
+void LentWorkspace::give_back() {
+  workspace_->release_tables();
+  // What has been decoded is known by the decoding's address, which another may have later.
+  workspace_->buffer = ReadBuffer();
+  if (workspace_->fit.plot.entries.ranks.capacity() > most_entries_kept) {
+    workspace_->fit = FitSpace();
+  }
+  waiting().put(std::move(workspace_));
+}
+
+}  // namespace weightgauge
