@@ -24,6 +24,9 @@ BUILD_FILES = [
     *sorted(ROOT.glob("cpp/*/CMakeLists.txt")),
 ]
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+# The rooms of the core: each includes only from itself and from those before it. The kernels see
+# nothing but memory.
+ROOMS = ["base", "kernels", "io", "decode", "histogram", "count", "fit", "exact", "scan"]
 
 
 def name(path: Path) -> str:
@@ -63,6 +66,62 @@ def _is_nested(path: Path, function: ast.AST) -> bool:
 @pytest.mark.parametrize("path", CORE, ids=name)
 def test_the_core_knows_nothing_of_python(path):
     assert not re.search(r"#include\s*[<\"](pybind11|Python\.h|bindings)", path.read_text("utf-8"))
+
+
+def included(text: str) -> list[str]:
+    """List the core's files that a C++ file includes, as paths from the folder of the core."""
+    return re.findall(r'^\s*#\s*include\s*[<"]core/([^">]+)[">]', text, re.MULTILINE)
+
+
+def include_circle(includes: dict[str, list[str]]) -> list[str]:
+    """List files of which each includes the next and the last includes the first; or none."""
+    done: set[str] = set()
+
+    def circle_from(file: str, way: list[str]) -> list[str]:
+        if file in way:
+            return [*way[way.index(file) :], file]
+        if file in done:
+            return []
+        circles = (circle_from(next_file, [*way, file]) for next_file in includes.get(file, []))
+        circle = next((circle for circle in circles if circle), [])
+        done.add(file)
+        return circle
+
+    return next((circle for file in includes if (circle := circle_from(file, []))), [])
+
+
+def includes_against_the_order(room: str, text: str) -> list[str]:
+    """List what a file of a room includes from rooms that come after its own, or from none."""
+    allowed = ROOMS[: ROOMS.index(room) + 1]
+    return [file for file in included(text) if file.split("/")[0] not in allowed]
+
+
+@pytest.mark.parametrize("path", CORE, ids=name)
+def test_rooms_of_the_core_include_only_what_stands_before_them(path):
+    room = path.relative_to(ROOT / "cpp" / "core").parts[0]
+    assert room in ROOMS
+    assert includes_against_the_order(room, path.read_text("utf-8")) == []
+
+
+def test_no_headers_of_the_core_include_each_other():
+    core = ROOT / "cpp" / "core"
+    includes = {
+        path.relative_to(core).as_posix(): included(path.read_text("utf-8")) for path in CORE
+    }
+    unknown = {file for files in includes.values() for file in files} - includes.keys()
+    assert unknown == set()
+    assert include_circle(includes) == []
+
+
+def test_the_rules_on_includes_see_what_breaks_them():
+    text = '#include <vector>\n  #  include <core/scan/scan.hpp>\n#include "core/io/view.hpp"\n'
+    assert included(text) == ["scan/scan.hpp", "io/view.hpp"]
+    assert includes_against_the_order("fit", text) == ["scan/scan.hpp"]
+    assert includes_against_the_order("scan", text) == []
+    assert includes_against_the_order("base", '#include "core/dtype.hpp"') == ["dtype.hpp"]
+    line = {"a": ["b", "c"], "b": ["c"], "c": []}
+    assert include_circle(line) == []
+    assert include_circle({**line, "c": ["d"], "d": ["b"]}) == ["b", "c", "d", "b"]
 
 
 def test_no_flag_changes_arithmetic_or_ties_the_build_to_one_machine():
