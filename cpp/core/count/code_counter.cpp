@@ -8,15 +8,16 @@ namespace weightgauge {
 
 namespace {
 
-// Bytes from which on two at a time are counted: what they save must be worth a look through the
-// table of pairs.
+// From this many bytes on, two are counted at a time. For fewer, going through the table of pairs
+// at the harvest would take longer than is saved.
 constexpr std::size_t pairs_from = std::size_t{1} << 16;
 // What tells magnitudes of 16 bits apart.
 constexpr std::uint16_t magnitude_mask = 0x7FFF;
-// Items for which the choice of a loop holds.
+// One loop is chosen for so many items at a time.
 constexpr std::size_t sampled_items = 32768;
 constexpr std::uint8_t negative_zero = 0x80;
-// Up to this many items a look at their range costs less than going through the whole table.
+// Up to this many items it takes less time to find the range of their codes than to go through the
+// whole table.
 constexpr std::size_t ranged_items = 65536;
 
 bool is_fnuz(DType dtype) { return dtype == DType::f8_e4m3fnuz || dtype == DType::f8_e5m2fnuz; }
@@ -39,18 +40,19 @@ std::uint16_t pair_mask(DType dtype) {
   return static_cast<std::uint16_t>(byte_mask(dtype) * 0x0101);
 }
 
-// Codes that are left of an item, turned or not.
+// How many codes items can have under a mask, turned or not.
 constexpr std::size_t codes_under(std::uint16_t mask) {
   return mask > 0x7FFF ? item_codes : item_codes / 2;
 }
 
-// Three digits of fraction spread weights over so many codes that their pairs need every set of the
-// first-level cache; with fewer digits they fit as they are, and turning the rows only costs time.
+// Three bits of fraction spread weights over so many codes that their pairs need every set of the
+// first-level cache. With fewer bits the pairs fit as they are, and turning the rows would only
+// cost time.
 bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e4m3fnuz; }
 
-// The codes, from the first up to the second, among which `total` counts lie, and those are all.
-// Of a table far larger than what weights use only the part around `code` is looked at, as long as
-// something is missing: first where most was found last.
+// Returns a range of codes, its end excluded, that holds all `total` counts of the table. Weights
+// use a small part of the table: the range begins around `code`, one that was counted, and grows by
+// a step as long as counts are missing, towards the side where more were found last.
 std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& counts,
                                              std::uint64_t total, std::size_t code) {
   constexpr std::size_t step = 512;
@@ -89,7 +91,7 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
     return;
   }
   if (bytes_counted_ >= pairs_from) {
-    // Two bytes with one store: the table of pairs says how often each of them occurred.
+    // One store counts two bytes. The table of pairs tells later how often each byte occurred.
     const std::size_t pairs = n / 2;
     if (has_wide_rows(dtype)) {
       count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
@@ -132,7 +134,8 @@ void CodeCounter::note_items(const std::byte* item, std::size_t n) {
   one_of_them_ &= magnitude_mask;
 }
 
-// Eight tables are to be gone through: for few items a look at their range costs less.
+// A harvest goes through eight sub-tables. For few items it takes less time to find the range of
+// their codes first.
 void CodeCounter::note_crowded_range(const std::byte* items, std::size_t n, std::uint16_t mask) {
   if (mask != magnitude_mask || bytes_counted_ > 2 * ranged_items) {
     crowded_range_ = {0, static_cast<std::uint16_t>(codes_under(mask) - 1)};
@@ -228,7 +231,7 @@ void CodeCounter::add_pairs(DType dtype, std::uint64_t* by_raw) {
     }
   }
   pairs_used_ = false;
-  // Pairs drop the sign, which is what makes a zero of these formats a NaN.
+  // Pairs are counted without signs; but in these formats a zero with a sign is a NaN.
   by_raw[0] -= negative_zeros_;
   by_raw[negative_zero] += negative_zeros_;
   negative_zeros_ = 0;

@@ -30,8 +30,8 @@ struct HarvestSpace {
 class CodeCounter {
  public:
   void count(DType dtype, const std::byte* items, std::size_t n);
-  // The table of 16-bit items by magnitude, for whoever counts `n` of them there in place of
-  // count(); `item` is one of them.
+  // The table of 16-bit items by magnitude. The caller counts `n` items there in place of count();
+  // `item` is one of them.
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
   // Everything counted since the last harvest; the counter is empty afterwards.
   Histogram harvest(DType dtype, HarvestSpace& space);
@@ -40,7 +40,7 @@ class CodeCounter {
 
  private:
   using Loop = decltype(Kernels::count_items);
-  // With the second of the loops where neighbours often share a code.
+  // Uses the loop `crowded` where neighbours often share a code, else `plain`.
   void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
                    Loop crowded);
   void join_tables();

@@ -21,14 +21,15 @@ enum class Method : std::uint8_t {
   sorted,   // few F32 or F64 elements: no table, the elements themselves are sorted
 };
 
-// What bins are widened by where they are too many: a table's 2^21 become as few as are allowed.
+// Where there are too many bins for a fit, 2^widened_bits neighbours become one. All 2^21 bins of a
+// table are then as few as a fit may have.
 constexpr int widened_bits = 3;
 constexpr std::size_t most_bins_of_fit = bin_cells >> widened_bits;
 
 class CountingTable {
  public:
   CountingTable() = default;
-  // The kernels hold on to where it is.
+  // The kernels keep its address.
   CountingTable(const CountingTable&) = delete;
   CountingTable& operator=(const CountingTable&) = delete;
   ~CountingTable() = default;
@@ -40,14 +41,14 @@ class CountingTable {
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
   // Items counted since the last harvest.
   std::uint64_t pending() const { return pending_; }
-  // While no more than these are pending, the table takes as many again.
+  // While no more items than these are pending, the table has room for as many again.
   static std::uint64_t room(DType dtype);
-  // F64 only: magnitudes counted into bins since the last harvest that no bin is for.
+  // F64 only: how many of the magnitudes counted since the last harvest have no bin.
   std::uint64_t out_of_reach() const;
 
-  // Everything counted since the last harvest; the table is empty afterwards. Of leading bits the
-  // histogram's keys are the leading bits, with residuals of 0. Where there are more than
-  // `most_bins` bins, each eight of them are one.
+  // Everything counted since the last harvest; the table is empty afterwards. Where leading bits
+  // were counted, the histogram's keys are the leading bits and its residuals 0. Where there are
+  // more than `most_bins` bins, eight neighbours become one.
   Histogram harvest(Method method, DType dtype, std::size_t most_bins, HarvestSpace& space);
   // Between harvests: gives up the memory that not all formats and data need.
   void release();
@@ -58,10 +59,11 @@ class CountingTable {
   Histogram harvest_bins(DType dtype, std::size_t most_bins);
   Histogram harvest_leading(DType dtype);
   void make_cells();
-  // A cell with its twin and the upper halves that fall into its bin; all three are emptied.
+  // Returns what a cell, its twin and the upper halves of its bin hold together, and empties all
+  // three.
   template <class Layout>
   std::uint64_t take_cell(std::uint64_t cell);
-  // The same for cells that are to be taken together: afterwards all that belongs to them is there.
+  // Moves what the twins and upper halves of n cells hold into these cells.
   template <class Layout>
   void join_cells(std::uint64_t first, std::size_t n);
   template <class Layout>

@@ -25,15 +25,16 @@ struct BatchMoments {
   Moments moments;                // of X = ln(|w|/unit) and y over the ranks inside the window
   std::vector<PlotPoint> points;  // these or stretches of them, for the standard errors
   std::uint64_t distinct = 0;
-  // Where the sums are made bin by bin, by expansion around each bin's mean: the widest bin, what
-  // bins add to xx and xy, and what that may be off in xy because y is not a parabola.
+  // Of moments made bin by bin, by expansion around each bin's mean: the width of the widest bin
+  // beside its mean; what the spread inside the bins adds to xx and xy; and by how much xy may be
+  // off because y is not a parabola.
   double widest = 0;
   double inner_xx = 0;
   double inner_xy = 0;
   double bend = 0;
-  // Where what has been counted is coarser than the usual bins, what these would have told of all
-  // elements of the batch: the sum of (|w|/most)^2, `most` being the largest magnitude that the
-  // batch may hold; and the elements in bins.
+  // Only where the counts are coarser than the usual bins: what those bins would have told of all
+  // elements of the batch. These are the sum of (|w|/most)^2, `most` being the largest magnitude
+  // that the batch may hold, and the elements in bins.
   double most = 0;
   double squares = 0;
   Histogram bins;
@@ -43,15 +44,16 @@ struct BatchMoments {
 struct BatchTask {
   const Histogram& counted;  // what they were planned from
   const HazenSums& sums;
-  // Whether sums are made bin by bin: the error is a share `widest` of what is inside the bins.
-  // Otherwise, or where a bin holds more than can be sorted at once, magnitude by magnitude.
+  // Whether moments are made bin by bin: their error is a share `widest` of what the spread inside
+  // the bins adds. Otherwise, or where a bin holds more than can be sorted at once, they are made
+  // magnitude by magnitude.
   bool quick;
   // Low bits of a key that the bins to be made leave out; 0 where none are wanted.
   int wanted_bins;
   double extent;  // of X over all batches, or more
 };
 
-// For each of several batches, whose keys are found in one pass.
+// The moments of each of several batches, whose keys are found in one pass.
 std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view,
                                              const Batch* batches, std::size_t n,
                                              const BatchTask& task, ReadBuffer& buffer,

@@ -6,8 +6,8 @@
 
 namespace weightgauge {
 
-// Bins wider than that beside their means, as those of subnormal magnitudes are, are not expanded:
-// the sums end there, `widest` telling so, and are of no use.
+// Bins wider than this beside their means, such as those of subnormal magnitudes, are not expanded.
+// The moments end there and are of no use; their `widest` tells so.
 constexpr double widest_expanded = 0x1p-12;
 
 // Adds all keys of a batch, which are in the order of their bins, finite and not zero; each bin is

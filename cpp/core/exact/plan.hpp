@@ -9,17 +9,18 @@
 
 namespace weightgauge {
 
-// Batches over the magnitudes that the window wants, or over all where they are in two bins at most
-// or counted by their leading bits only. At least a few of them, so that several threads find work.
-// They depend on the data alone, never on the threads.
+// Batches that cover the magnitudes inside the window; or all magnitudes, where they lie in two
+// bins at most or have not been counted in the usual bins. There are at least a few batches, so
+// that several threads find work. They depend on the data alone, never on the threads.
 std::vector<Batch> plan_exact(const Histogram& leading, const Window& window);
-// How far apart X can be in them.
+// The largest difference of X = ln |w| that batches leave room for.
 double extent_of(const std::vector<Batch>& batches, DType dtype);
-// The narrowest bins, not below the usual ones, of which there cannot be more than so many, for
-// what has been counted by its leading bits: the bits that they leave out.
+// For magnitudes counted by their leading bits: how many low bits the narrowest bins leave out of
+// which there cannot be more than `most`. They are never narrower than the usual bins.
 int bins_within(const Histogram& leading, std::size_t most);
-// How many batches, one after the other, are found in one pass over the elements: the ends of the
-// groups. As many as may be in memory, and at least so many groups where there are batches enough.
+// Divides the batches into groups, each of which is found in one pass over the elements, and
+// returns where the groups end. A group is as large as memory allows, but there are at least
+// `groups` of them where there are batches enough.
 std::vector<std::size_t> group_batches(const std::vector<Batch>& batches, DType dtype,
                                        std::size_t groups);
 

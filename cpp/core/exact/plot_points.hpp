@@ -1,4 +1,4 @@
-// The points of one batch: far too many to be kept.
+// The points of one batch's plot, joined until they are few enough to be kept.
 #pragma once
 
 #include <algorithm>

@@ -12,12 +12,13 @@ namespace weightgauge {
 // The bins that hold one of the ranks (0-based, ascending), each a batch.
 std::vector<Batch> plan_ranks(const Histogram& bins, const std::vector<std::uint64_t>& ranks);
 
-// Up to so many bins are picked one after the other from what is in the first-level cache; of more,
-// each element is looked up.
+// Up to so many bins pick their keys one after the other from a block in the first-level cache.
+// Where there are more bins, a table tells of each element whether its bin is wanted.
 constexpr std::size_t most_picked = 6;
 
-// Magnitudes at those of the ranks that fall into one of several batches, which are bins that leave
-// out `bin_bits` of their keys. Their keys are found in one pass, and no others are sorted.
+// The magnitudes at those of the ranks that fall into one of several batches. The batches are bins,
+// whose keys differ in their `bin_bits` low bits only. One pass finds their keys, and no others are
+// sorted.
 std::vector<double> magnitudes_of_ranks(const Source& source, const View& view,
                                         const Batch* batches, std::size_t n_batches, int bin_bits,
                                         const std::vector<std::uint64_t>& ranks, ReadBuffer& buffer,

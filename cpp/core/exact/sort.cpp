@@ -18,9 +18,10 @@ constexpr std::size_t most_digits = std::size_t{1} << most_digit_bits;
 // Bits by which keys are sorted beyond those that number them: few then share their leading bits.
 constexpr int spare_bits = 2;
 
-// Bins from the first to the last, of a table of places.
+// A table of places has a cell for every bin from the first to the last: at most so many.
 constexpr std::uint64_t largest_table = std::uint64_t{1} << 19;
-// Up to so many keys, and so many pairs for each key, each key is put into its place one by one.
+// A bin's keys are inserted one by one where they are so few, or where each has so few others on
+// average that it may have to pass.
 constexpr std::size_t inserted_keys = 16;
 constexpr std::uint64_t most_pairs_per_key = 8;
 
@@ -67,7 +68,8 @@ void sort_few(Key* keys, std::size_t n) {
 
 using Places = std::array<std::uint32_t, most_digits>;
 
-// Where the leading bits of keys - least begin, and how many count.
+// The leading bits of `key - least` that keys are sorted by: where they begin, and how many they
+// are.
 struct Lead {
   int shift;
   int low_bits;  // the lower of their two digits

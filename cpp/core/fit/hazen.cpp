@@ -26,7 +26,7 @@ HigherSlopes higher_slopes(double p, double slope) {
   return {a * (1 - a) / (rest * rest), a * (2 + a * (2 * a - 3)) / (rest * rest * rest)};
 }
 
-// What the midpoint sum falls short of n times the integral by, up to one end of the sum.
+// By how much the sum falls short of n times the integral, as far as one end of the sum decides it.
 double midpoint_terms(double first, double third, double n) {
   return (first - 7 * third / (240 * n * n)) / (24 * n);
 }

@@ -27,9 +27,9 @@ class HazenSums {
   double cumulative(std::uint64_t rank) const {
     return rank < head_.size() ? head_[rank] : beyond_head(rank);
   }
-  // The same before the window's first rank and after each of n ascending ones, of which only the
-  // last may lie beyond the window's last and then counts as that: n + 1 numbers. `memory` is to
-  // work in.
+  // The cumulative sum before the window's first rank and after each of n ascending ranks: n + 1
+  // numbers. Only the last rank may lie beyond the window; it then counts as the window's last.
+  // `memory` is to work in.
   void cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums,
                         std::vector<double>& memory) const;
   // y at one rank (1-based)
@@ -43,24 +43,24 @@ class HazenSums {
     double bend;
   };
   Boundary boundary(std::uint64_t rank) const;
-  // The first three of them before the window's first rank and after each of n ascending ones, as
-  // cumulative_after() has it: n + 1 of each.
+  // The first three of these numbers before the window's first rank and after each of n ascending
+  // ranks, as in cumulative_after(): n + 1 of each.
   void boundaries_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
                         double* slopes) const;
   double mean() const { return mean_; }
   // Sum over the window of (y - mean)^2: depends on n and the trim only.
   double centred_squares() const { return centred_squares_; }
 
-  // Puts the sums of all ranks into a table where n is small enough for one: the same numbers,
-  // worth their while from the second use on.
+  // Puts the sums of all ranks into a table, where n is small enough for one. The sums stay the
+  // same; a table pays from their second use on.
   void tabulate();
 
  private:
   double beyond_head(std::uint64_t rank) const;
   double closed_form(std::uint64_t rank) const;
   double sum_before(std::uint64_t rank, const YPoint& point) const;
-  // Whether that is all there is, and no rank needs a correction; then for many ranks at once what
-  // boundaries_after() wants.
+  // Whether the closed form alone gives every sum inside the window. Then closed_forms_after() does
+  // the work of boundaries_after() for many ranks at once.
   bool closed_form_everywhere() const;
   void closed_forms_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
                           double* slopes) const;

@@ -29,9 +29,10 @@ const CdfTable& cdf_table() {
 // below 7e-6 or above 1 - 1e-23.
 constexpr double cdf_table_error = 1e-5;
 
-// sup |F_n - F| at every magnitude. Both functions only rise: what they are at the ends of a group
-// of entries bounds every distance inside it, and most groups are not looked into. The others are
-// by a table first; whatever comes near the largest of these distances is then computed in full.
+// The largest |F_n - F| over all magnitudes. Both functions only rise, so their values at the ends
+// of a group of entries bound every distance inside it, and most groups need no further look. In
+// the others F comes from a table first. Only distances near the largest one found in this way are
+// then computed in full.
 double exact_distance(const Histogram& histogram, const EntryPlaces& places, double k,
                       LogScale lambda, std::vector<double>& memory) {
   const std::size_t entries = histogram.size();
@@ -65,9 +66,9 @@ double exact_distance(const Histogram& histogram, const EntryPlaces& places, dou
   return exact;
 }
 
-// The same for bins, of which only the edges are known. Of a group of them F is computed at its
-// lower end alone: at its upper end it is not above that of the next. Groups that may hold the
-// largest distance are looked at in parts, and those in turn.
+// The same for bins, of which only the edges are known. F is computed at the lower end of a group
+// of bins alone: at its upper end F is not above its value at the next group's lower end. Groups
+// that may hold the largest distance are divided into parts, and these again.
 class Distances {
  public:
   Distances(const Histogram& histogram, const std::vector<std::uint64_t>& ranks, double k,

@@ -33,7 +33,7 @@ void sum_moments(double mean_y, Plot& plot) {
   plot.moments = {sums.weight, sums.mean_x, mean_y, sums.xx, sums.xy};
 }
 
-// The window's first and last point are parts of their entries, as the case may be.
+// The window may cut its first and last entry: their points weigh as much as lies inside.
 void set_weights(const Histogram& histogram, const Reach& reach, const Window& window,
                  const std::vector<std::uint64_t>& ranks, Plot& plot) {
   const std::size_t size = reach.last - reach.first + 1;

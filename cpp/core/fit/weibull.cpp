@@ -20,7 +20,7 @@ struct Errors {
   double r2 = 0;
 };
 
-// By more than `edge` an X can be off where the window's end cuts a bin: with an error e, xy
+// Where the window's end cuts a bin, the error of X there may exceed `edge`. With an error e, xy
 // changes by weight e y and xx by weight e (2 x + e).
 void add_edge(const Plot& plot, std::size_t point, double error, double k, BinSlacks& slacks) {
   const double x = plot.x[point] - plot.moments.mean_x;

@@ -132,7 +132,8 @@ Histogram merged(const Histogram& a, const Histogram& b) {
   result.nans = a.nans + b.nans;
   result.infs = a.infs + b.infs;
   result.max_key = std::max(a.max_key, b.max_key);
-  // Neither is which one comes next guessed, nor do the arrays grow one by one.
+  // No branch depends on which key comes next, and the arrays do not grow entry by entry: both
+  // would take longer.
   result.keys.resize(a.size() + b.size());
   result.counts.resize(a.size() + b.size());
   result.residuals.resize(a.exact() ? 0 : a.size() + b.size());

@@ -61,8 +61,9 @@ double residual_slack(DType dtype);
 
 // An empty one with the totals of another.
 Histogram without_entries(const Histogram& like, int dropped_bits);
-// A bin that leaves out `bin_bits` becomes part of one of the histogram's own, which are as wide or
-// wider. With 0 bits and no residual it is a single magnitude's key.
+// Adds a bin, given by its keys without their `bin_bits` low bits, to the histogram's own bin
+// around it, which is as wide or wider. With bin_bits = 0 and no residual `bin` is a single
+// magnitude's key.
 void append_bin(Histogram& to, int bin_bits, std::uint64_t bin, std::uint64_t count,
                 std::uint64_t residual);
 

@@ -85,8 +85,8 @@ class Jobs {
  private:
   static std::uint64_t bytes_of(const View& view) { return view.items() * item_bytes(view.dtype); }
   // Bytes of each slice in one part of a set. Every thread that does parts of a set harvests a
-  // table for each of its slices, and what two of them have found is merged: a set is as few parts
-  // as may be, all of one size, while the others find enough to do in what is `left`, itself
+  // table for each slice, and harvests must be merged: so a set has as few parts as possible, all
+  // of one size. But all threads must find enough to do in the bytes that are `left`, this set
   // included.
   static std::uint64_t shared_chunk_bytes(const ScanOptions& options, std::uint64_t slices,
                                           const View& view, std::uint64_t left) {

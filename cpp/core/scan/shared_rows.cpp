@@ -23,12 +23,12 @@ constexpr std::uint64_t least_items = std::uint64_t{1} << 15;
 // What lies between two slices is read in vain, from a file at least.
 constexpr std::uint64_t widest_gap = 4096;
 
-// Rows that are counted slice by slice before the next ones are turned to: with the tables and the
-// block that follows, what a second-level cache of a megabyte has room for.
+// Rows are counted in blocks of this size, slice by slice. A second-level cache of a megabyte has
+// room for a block, the block that follows, and the tables.
 constexpr std::size_t block_bytes = 256 * 1024;
 static_assert(block_bytes <= ReadBuffer::bytes);
-// Their slices are counted so many at a time, where a row has no more than so many items of them:
-// the first-level cache has room for the cells that they use.
+// So many slices of a block are counted at a time, as long as a row has no more than so many items
+// of them all: the first-level cache then has room for the cells that they use.
 constexpr std::size_t most_at_once = 4;
 constexpr std::size_t most_items_at_once = 512;
 // Rows whose places are listed at a time.
@@ -36,7 +36,7 @@ constexpr std::size_t most_rows = std::size_t{1} << 16;
 
 bool alternates(const View& view) { return view.dims.back().stride == 2 * item; }
 
-// Views of one shape whose offsets differ by less than this share cache lines or pages; 0 where
+// Views of one shape whose offsets differ by less than this share cache lines or pages. 0 where
 // nothing is gained by reading them together.
 std::uint64_t reach_of(const View& view) {
   if (view.decoding != nullptr || !is_16_bit(view.dtype) || view.dims.empty() ||
@@ -175,8 +175,8 @@ class Pass {
     return static_cast<std::size_t>(offsets_.back()) + width_ * item;
   }
 
-  // Lines come early only from pages that are mapped already: a look at one of them, and the system
-  // maps those around it as well.
+  // Lines can be fetched early only from pages that are mapped already. When one byte is read, the
+  // system maps the pages around it as well.
   UpcomingRows upcoming_rows(const std::byte* const* rows, std::size_t n) const {
     constexpr std::uintptr_t around = std::uintptr_t{64} << 10;
     std::uintptr_t looked_at = 0;
