@@ -12,7 +12,11 @@ constexpr std::size_t most_entries_kept = std::size_t{1} << 16;
 // No lock: a process may be forked while another thread is here.
 class Waiting {
  public:
+  Waiting() = default;
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
   ~Waiting() { put(nullptr); }
+
   std::unique_ptr<Workspace> take() {
     return std::unique_ptr<Workspace>(workspace_.exchange(nullptr, std::memory_order_acq_rel));
   }
