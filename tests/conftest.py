@@ -21,6 +21,9 @@ from samples import BITS
 settings.register_profile("weightgauge", deadline=None, derandomize=True)
 settings.load_profile("weightgauge")
 
+# Output is laid out as in a pipe unless a test says otherwise; runners of tests set a width.
+os.environ.pop("COLUMNS", None)
+
 
 def _write(path, tensors, *, pad=8):
     """Write tensors {name: (dtype, shape, bytes or None)}; None leaves a hole of zeros.

@@ -18,8 +18,7 @@ from weightgauge.records import columns
 
 
 def run(*arguments):
-    runner = CliRunner(env={"COLUMNS": None})
-    return runner.invoke(main, list(map(str, arguments)), prog_name="weightgauge")
+    return CliRunner().invoke(main, list(map(str, arguments)), prog_name="weightgauge")
 
 
 def normal(shape, seed=0):

@@ -8,7 +8,9 @@ import json
 
 import pytest
 
-from weightgauge.reporting.data import csv_text, inert, json_text
+from weightgauge.reporting.document import DocumentTable, plain_columns
+from weightgauge.reporting.writers.csv import csv_text, inert
+from weightgauge.reporting.writers.json import json_text
 
 HOSTILE = [
     "=HYPERLINK(1)",
@@ -32,7 +34,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_csv_cells_are_inert(name):
-    text = csv_text(["tensor", "k"], [{"tensor": name, "k": -0.5}])
+    text = csv_text(DocumentTable(plain_columns(["tensor", "k"]), [{"tensor": name, "k": -0.5}]))
     text.encode("utf-8")
     assert text.replace("\n", "").isprintable()
     header, row = csv.reader(io.StringIO(text))
@@ -56,7 +58,7 @@ def test_long_names_are_whole_in_data():
 def test_csv_numbers_shapes_and_gaps():
     number = 0.1 + 0.2
     row = {"a": number, "b": None, "c": [384, 1536], "d": [], "e": 7}
-    text = csv_text(list(row), [row])
+    text = csv_text(DocumentTable(plain_columns(list(row)), [row]))
     assert text == f"a,b,c,d,e\n{number!r},,384x1536,,7\n"
 
 

@@ -269,8 +269,9 @@ def test_full_device_is_an_error_not_a_crash(minilm):
 
 def test_stream_that_cannot_spell_the_result(monkeypatch):
     from weightgauge.cli.output import Output
+    from weightgauge.reporting.document import Document
 
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    Output("human", None, force=False, quiet=False).write("k ± se größe\n")
+    Output("human", None, force=False, quiet=False).write(Document(title="k ± se größe"))
     assert raw.getvalue() == b"k +- se gr\\xf6\\xdfe\n"

@@ -11,6 +11,9 @@ import pytest
 
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.errors import OutputError, OutputExistsError
+from weightgauge.reporting.document import Document
+
+NEW = Document(title="new")
 
 
 def output(path, *, force=False):
@@ -19,7 +22,7 @@ def output(path, *, force=False):
 
 def test_writes_a_file_with_ordinary_rights(tmp_path):
     target = tmp_path / "fit.txt"
-    output(target).write("k ± se\n")
+    output(target).write(Document(title="k ± se"))
     assert target.read_text(encoding="utf-8") == "k ± se\n"
     mask = os.umask(0)
     os.umask(mask)
@@ -30,13 +33,13 @@ def test_writes_a_file_with_ordinary_rights(tmp_path):
 def test_existing_file_is_left_alone_without_force(tmp_path):
     target = tmp_path / "fit.txt"
     target.write_text("old")
-    for action in (output(target).check, lambda: output(target).write("new")):
+    for action in (output(target).check, lambda: output(target).write(NEW)):
         with pytest.raises(OutputExistsError, match=r"fit\.txt"):
             action()
     assert target.read_text() == "old"
     output(target, force=True).check()
-    output(target, force=True).write("new")
-    assert target.read_text() == "new"
+    output(target, force=True).write(NEW)
+    assert target.read_text() == "new\n"
 
 
 def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
@@ -48,7 +51,7 @@ def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left on device"):
-        output(target, force=True).write("new")
+        output(target, force=True).write(NEW)
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["fit.txt"]
 
@@ -58,9 +61,9 @@ def test_link_keeps_pointing_where_it_does(tmp_path):
     real.write_text("old")
     link = tmp_path / "link.txt"
     link.symlink_to(real)
-    output(link, force=True).write("new")
+    output(link, force=True).write(NEW)
     assert link.is_symlink()
-    assert real.read_text() == "new"
+    assert real.read_text() == "new\n"
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -124,4 +127,4 @@ def test_width_comes_from_columns(monkeypatch):
         ("9" * 99, None),
     ]:
         monkeypatch.setenv("COLUMNS", given)
-        assert Output("human", None, force=False, quiet=False).page().width == width
+        assert Output("human", None, force=False, quiet=False).medium().width == width

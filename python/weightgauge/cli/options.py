@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from weightgauge.choices import IO_MODES, PER
-from weightgauge.cli.output import FORMATS, Output, choose_format
+from weightgauge.cli.output import Output, choose_format
+from weightgauge.reporting.writers.formats import DEFAULT, FORMATS
 
 model_argument = click.argument("model", metavar="MODEL")
 
@@ -72,8 +73,8 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--format",
         "asked_format",
-        type=click.Choice(FORMATS),
-        help="Form of the result. Default: by the name of the output file, else human.",
+        type=click.Choice(list(FORMATS)),
+        help=f"Form of the result. Default: by the name of the output file, else {DEFAULT}.",
     )
     @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
     @click.option(

@@ -8,15 +8,18 @@ import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from weightgauge.errors import OutputError, OutputExistsError, printable
-from weightgauge.reporting.page import Page
+from weightgauge.reporting.writers.formats import DEFAULT, FORMATS, format_by_suffix
 
-FORMATS = ("human", "json", "csv")
+if TYPE_CHECKING:
+    from weightgauge.reporting.document import Document
+    from weightgauge.reporting.writers.medium import Medium
 
-_PLAIN_SPELLING = str.maketrans({"±": "+-"})
+_PLAIN_SPELLING = str.maketrans({"±": "+-", "…": "..."})
 _PATH_LIMIT = 1000
 
 
@@ -27,7 +30,7 @@ class Output:
     Attributes
     ----------
     format : str
-        "human", "json" or "csv".
+        A name in `weightgauge.reporting.writers.FORMATS`.
     path : str or None
         The file to write; None for stdout.
     force : bool
@@ -72,29 +75,40 @@ class Output:
         if read or os.path.realpath(self.path).endswith(".safetensors"):
             raise OutputError(f"{shown}: holds weights, which are never replaced")
 
-    def page(self) -> Page:
-        """Return an empty page for the place the result goes to."""
+    def medium(self) -> Medium:
+        """Return what a writer has to know of the place that the result goes to."""
+        from weightgauge.reporting.writers.medium import Medium
+
         terminal = self.path is None and _is_terminal(sys.stdout)
         columns = os.environ.get("COLUMNS", "")
         width = int(columns) if columns.isdecimal() and 0 < len(columns) < 6 else None
         if terminal:
             width = shutil.get_terminal_size().columns
-        return Page(width=width or None, colour=terminal and colour_allowed())
+        return Medium(
+            width=width or None, colour=terminal and colour_allowed(), notes=not self.quiet
+        )
 
-    def write(self, text: str) -> None:
-        """Write the whole result.
+    def write(self, document: Document) -> None:
+        """Write the whole result, then tell on stderr what is odd about its input.
 
         Raises
         ------
         OutputExistsError, OutputError
             See `check`; or the disk is full. What was there before is as it was.
         """
+        content = FORMATS[self.format].write(document, self.medium())
         if self.path is None:
-            _write_stdout(text)
-            return
+            _write_stdout(content)
+        else:
+            self._write_file(content)
+        if not self.quiet:
+            for message in document.warnings:
+                click.echo(f"warning: {message}", err=True)
+
+    def _write_file(self, content: str | bytes) -> None:
         from weightgauge.files import write_atomically
 
-        data = text.encode("utf-8", "backslashreplace")
+        data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
         self.save(lambda target: write_atomically(target, data, force=self.force))
 
     def save(self, writer: Callable[[str], None]) -> None:
@@ -121,12 +135,6 @@ class Output:
             shown = printable(self.path, limit=_PATH_LIMIT)
             raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
 
-    def warn(self, *messages: str) -> None:
-        """Tell people, but not programs, what is odd."""
-        if not self.quiet:
-            for message in messages:
-                click.echo(f"warning: {message}", err=True)
-
 
 def choose_format(asked: str | None, *, json: bool, path: str | None) -> str:
     """Settle the form of the result: what was asked for, else what the file's name says.
@@ -142,8 +150,7 @@ def choose_format(asked: str | None, *, json: bool, path: str | None) -> str:
         return "json"
     if asked is not None:
         return asked
-    ending = os.path.splitext(path or "")[1].lower()
-    return {".json": "json", ".csv": "csv"}.get(ending, "human")
+    return format_by_suffix(path or "") or DEFAULT
 
 
 def colour_allowed() -> bool:
@@ -156,15 +163,13 @@ def _is_terminal(stream: object) -> bool:
     return bool(isatty is not None and isatty())
 
 
-def _write_stdout(text: str) -> None:
+def _write_stdout(content: str | bytes) -> None:
+    if not content:
+        return
     stream = sys.stdout
     if stream is None:
         raise OutputError("standard output is closed")
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        data = text.encode(encoding)
-    except UnicodeEncodeError:
-        data = text.translate(_PLAIN_SPELLING).encode(encoding, "backslashreplace")
+    data = _encoded(content, getattr(stream, "encoding", None) or "utf-8")
     try:
         stream.flush()
         # An unbuffered stdout (PYTHONUNBUFFERED) may take a part of the data only, and its text
@@ -177,3 +182,12 @@ def _write_stdout(text: str) -> None:
         raise
     except OSError as error:
         raise OutputError(f"cannot write the result: {error.strerror or error}") from error
+
+
+def _encoded(content: str | bytes, encoding: str) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    try:
+        return content.encode(encoding)
+    except UnicodeEncodeError:
+        return content.translate(_PLAIN_SPELLING).encode(encoding, "backslashreplace")

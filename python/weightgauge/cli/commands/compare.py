@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weightgauge.cli.options import (
@@ -13,9 +11,6 @@ from weightgauge.cli.options import (
     selection_options,
 )
 from weightgauge.cli.output import Output
-
-if TYPE_CHECKING:
-    from weightgauge.comparison.model_comparison import Comparison
 
 
 @click.command("compare", short_help="Show what moved between two models.")
@@ -60,6 +55,7 @@ def command(
 
     from weightgauge.cli.progress import scan_progress
     from weightgauge.comparison.model_comparison import compare
+    from weightgauge.reporting.views.compare import compare_document
 
     with scan_progress(quiet=output.quiet) as progress:
         found = compare(
@@ -73,23 +69,4 @@ def command(
             io=io,
             progress=progress,
         )
-    output.write(_text(found, output))
-    output.warn(*found.warnings)
-
-
-def _text(found: Comparison, output: Output) -> str:
-    if output.format == "json":
-        from weightgauge.reporting.data import json_text
-
-        return json_text(found.to_dict())
-    if output.format == "csv":
-        from weightgauge.comparison import Pair
-        from weightgauge.records import columns
-        from weightgauge.reporting.data import csv_text
-
-        return csv_text(columns(Pair), [pair.to_dict() for pair in found.pairs])
-    from weightgauge.reporting.views.comparison import comparison_page
-
-    page = output.page()
-    comparison_page(page, found, notes=not output.quiet)
-    return page.text()
+    output.write(compare_document(found))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weightgauge.cli.failures import unmeasured_told
@@ -14,9 +12,6 @@ from weightgauge.cli.options import (
     selection_options,
 )
 from weightgauge.cli.output import Output
-
-if TYPE_CHECKING:
-    from weightgauge.diagnosis.model_diagnosis import Diagnosis
 
 
 @click.command("diagnose", short_help="Judge a model: regimes, outliers, drift, tails.")
@@ -95,6 +90,7 @@ def command(
 
     from weightgauge.cli.progress import scan_progress
     from weightgauge.diagnosis.model_diagnosis import diagnose
+    from weightgauge.reporting.views.diagnose import diagnose_document
 
     with scan_progress(quiet=output.quiet) as progress:
         found = diagnose(
@@ -113,8 +109,7 @@ def command(
             io=io,
             progress=progress,
         )
-    output.write(_text(found, output))
-    output.warn(*found.warnings)
+    output.write(diagnose_document(found))
     return unmeasured_told(found.slices)
 
 
@@ -134,25 +129,3 @@ def _check_run(
         training_progress(lr, weight_decay, steps, schedule=schedule, warmup=warmup)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _text(found: Diagnosis, output: Output) -> str:
-    if output.format == "json":
-        from weightgauge.reporting.data import json_text
-
-        return json_text(found.to_dict())
-    if output.format == "csv":
-        from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
-        from weightgauge.records import columns
-        from weightgauge.reporting.data import csv_text
-
-        rows = [
-            {**kind.to_dict(), "expected": "..".join(map(str, kind.expected or ()))}
-            for kind in found.kinds
-        ]
-        return csv_text(columns(KindDiagnosis), rows)
-    from weightgauge.reporting.views.diagnosis import diagnosis_page
-
-    page = output.page()
-    diagnosis_page(page, found, notes=not output.quiet)
-    return page.text()

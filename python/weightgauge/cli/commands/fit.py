@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from weightgauge.choices import PROTOCOLS, TRIMS
@@ -16,9 +14,6 @@ from weightgauge.cli.options import (
     selection_options,
 )
 from weightgauge.cli.output import Output
-
-if TYPE_CHECKING:
-    from weightgauge.fits.model_fit import ModelFit
 
 
 @click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
@@ -78,6 +73,7 @@ def command(
     output.check(model)
 
     from weightgauge.cli.progress import scan_progress
+    from weightgauge.reporting.views.fit import fit_document
     from weightgauge.scanning import fit
 
     with scan_progress(quiet=output.quiet) as progress:
@@ -93,24 +89,5 @@ def command(
             io=io,
             progress=progress,
         )
-    output.write(_text(result, output, per))
-    output.warn(*result.warnings)
+    output.write(fit_document(result, per=per))
     return unmeasured_told(result.slices)
-
-
-def _text(result: ModelFit, output: Output, per: str) -> str:
-    if output.format == "json":
-        from weightgauge.reporting.data import json_text
-
-        return json_text(result.to_dict())
-    if output.format == "csv":
-        from weightgauge.fits import SliceFit
-        from weightgauge.records import columns
-        from weightgauge.reporting.data import csv_text
-
-        return csv_text(columns(SliceFit), result.to_dicts())
-    from weightgauge.reporting.views.fit import fit_page
-
-    page = output.page()
-    fit_page(page, result, per=per, notes=not output.quiet)
-    return page.text()

@@ -23,20 +23,10 @@ def command(output: Output) -> None:
       weightgauge info --json
     """  # noqa: D301
     output.check()
-    facts = _facts()
-    if output.format == "json":
-        from weightgauge.reporting.data import json_text
 
-        output.write(json_text({"schema_version": 1, **facts}))
-        return
-    rows = [
-        (f"{group}.{name}", value)
-        for group, members in facts.items()
-        if isinstance(members, dict)
-        for name, value in members.items()
-    ]
-    single = [(name, value) for name, value in facts.items() if not isinstance(value, dict)]
-    output.write(_text([*single, *rows], output))
+    from weightgauge.reporting.views.info import info_document
+
+    output.write(info_document(_facts()))
 
 
 def _facts() -> dict[str, Any]:
@@ -63,16 +53,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _text(facts: list[tuple[str, Any]], output: Output) -> str:
-    from weightgauge.reporting.page import Column
-
-    shown = [(name, "not installed" if value is None else str(value)) for name, value in facts]
-    if output.format == "csv":
-        from weightgauge.reporting.data import csv_text
-
-        return csv_text(("name", "value"), [{"name": n, "value": v} for n, v in shown])
-    page = output.page()
-    page.table([Column("name"), Column("value")], shown)
-    return page.text()

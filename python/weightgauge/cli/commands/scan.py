@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
 
 import click
 
 from weightgauge.cli.options import model_argument, per_option, reading_options, selection_options
 from weightgauge.cli.output import Output
-
-if TYPE_CHECKING:
-    from weightgauge.scanning import ModelHistograms
+from weightgauge.reporting.writers.formats import DEFAULT
 
 
 @click.command("scan", short_help="Keep the counts of all magnitudes, without the weights.")
@@ -60,10 +58,11 @@ def command(
         raise click.UsageError(
             f"--output {path}: the name must end in {ENDING}, by which it is known"
         )
-    output = Output("human", path, force, quiet)
+    output = Output(DEFAULT, path, force, quiet)
     output.check(model)
 
     from weightgauge.cli.progress import scan_progress
+    from weightgauge.reporting.views.scan import scan_document
     from weightgauge.scanning import scan
 
     with scan_progress(quiet=quiet) as progress:
@@ -77,19 +76,5 @@ def command(
             progress=progress,
         )
     output.save(lambda target: kept.save(target, force=force))
-    if not quiet:
-        click.echo(_summary(kept, path))
-    output.warn(*kept.warnings)
-
-
-def _summary(kept: ModelHistograms, path: str) -> str:
-    import os
-
-    from weightgauge.errors import printable
-
-    stored = sum(row["bytes"] for row in kept.tensors)
-    size = os.path.getsize(path)
-    return (
-        f"{printable(path, limit=1000)}: {size:,} bytes for {stored:,} bytes of weights "
-        f"({size / max(stored, 1):.2%}), {len(kept.slices):,} slices"
-    )
+    told = Output(DEFAULT, None, force=False, quiet=quiet)
+    told.write(scan_document(kept, path, os.path.getsize(path)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median, pstdev
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.components import KINDS, TOWERS
-from weightgauge.fits import SliceFit
-from weightgauge.reporting.page import Column, Page
+from weightgauge.reporting.document import Column, DocumentTable, Estimate, Section
+
+if TYPE_CHECKING:
+    from weightgauge.fits import SliceFit
 
 FAR = 3.0
 """Standard errors from the block's median; of equal Gaussian heads one in 370 is further away."""
@@ -35,16 +37,14 @@ class Distance(NamedTuple):
     errors: float
 
 
-_Groups = dict[tuple[str | None, str], list[list[SliceFit]]]
+_Groups = dict[tuple[str | None, str], list[list["SliceFit"]]]
 
 
-def spread(page: Page, slices: Sequence[SliceFit], per: str) -> None:
-    """Add two tables: the spread of k by kind, and what lies furthest from its block's median.
+def spread_sections(slices: Sequence[SliceFit], per: str) -> Iterator[Section]:
+    """Yield two tables: the spread of k by kind, and what lies furthest from its block's median.
 
     Parameters
     ----------
-    page : Page
-        Where to.
     slices : sequence of SliceFit
         Those that count, without wholes that are given in pieces.
     per : {"head", "expert"}
@@ -53,31 +53,26 @@ def spread(page: Page, slices: Sequence[SliceFit], per: str) -> None:
     groups = _groups(slices, per)
     if not groups:
         return
-    with_tower = len({tower for tower, _ in groups}) > 1
+    tower = [Column(key="tower", identifies=True)] if len({t for t, _ in groups}) > 1 else []
     distances = {
         key: [found for group in blocks for found in _distances(group)]
         for key, blocks in groups.items()
     }
-    page.heading(f"How much the {per}s of a block differ in k")
-    page.table(
-        [
-            *([Column("tower")] if with_tower else []),
-            Column("kind"),
-            *(
-                Column(title, right=True)
-                for title in (f"{per}s", "s.d.", "s.e.", "s.d. / s.e.", "beyond 3 s.e.")
-            ),
-        ],
-        [
-            [
-                *([tower or ""] if with_tower else []),
-                kind,
-                *_spread_row(blocks, distances[tower, kind]),
-            ]
-            for (tower, kind), blocks in groups.items()
-        ],
+    columns = (
+        *tower,
+        Column(key="kind", identifies=True),
+        Column(key="number", heading=f"{per}s", form=",", right=True),
+        Column(key="deviation", heading="s.d.", form=".4f", right=True),
+        Column(key="error", heading="s.e.", form=".4f", right=True),
+        Column(key="ratio", heading="s.d. / s.e.", form=".1f", right=True),
+        Column(key="far", heading="beyond 3 s.e.", form=",", right=True),
     )
-    _furthest(page, [found for each in distances.values() for found in each], per, with_tower)
+    rows = [
+        {"tower": key[0], "kind": key[1], **_spread_row(blocks, distances[key])}
+        for key, blocks in groups.items()
+    ]
+    yield Section(f"How much the {per}s of a block differ in k", (DocumentTable(columns, rows),))
+    yield from _furthest([found for each in distances.values() for found in each], per, tower)
 
 
 def _groups(slices: Sequence[SliceFit], per: str) -> _Groups:
@@ -103,44 +98,47 @@ def _distances(group: Sequence[SliceFit]) -> Iterator[Distance]:
             yield Distance(item, middle, (item.k - middle) / item.k_se)
 
 
-def _spread_row(blocks: Sequence[Sequence[SliceFit]], found: Sequence[Distance]) -> list[str]:
+def _spread_row(
+    blocks: Sequence[Sequence[SliceFit]], found: Sequence[Distance]
+) -> dict[str, float | None]:
     deviation = median(pstdev(item.k for item in group) for group in blocks)
     error = median(item.k_se for group in blocks for item in group)
-    far = sum(abs(each.errors) > FAR for each in found)
-    return [
-        f"{sum(map(len, blocks)):,}",
-        f"{deviation:.4f}",
-        f"{error:.4f}",
-        f"{deviation / error:.1f}" if error > 0 else "",
-        f"{far:,}",
-    ]
+    return {
+        "number": sum(map(len, blocks)),
+        "deviation": deviation,
+        "error": error,
+        "ratio": deviation / error if error > 0 else None,
+        "far": sum(abs(each.errors) > FAR for each in found),
+    }
 
 
-def _furthest(page: Page, found: list[Distance], per: str, with_tower: bool) -> None:
+def _furthest(found: list[Distance], per: str, tower: Sequence[Column]) -> Iterator[Section]:
     far = [each for each in found if abs(each.errors) > FAR]
     if not far:
         return
     far.sort(key=lambda each: -abs(each.errors))
     shown = far[:_SHOWN]
     of_all = f", {len(shown)} of {len(far):,}" if len(far) > len(shown) else ""
-    page.heading(f"{per.capitalize()}s furthest from the median of their block{of_all}")
-    page.table(
-        [
-            *([Column("tower")] if with_tower else []),
-            Column("block", right=True),
-            Column("kind"),
-            *(Column(title, right=True) for title in (per, "k ± s.e.", "median", "s.e. away")),
-        ],
-        [
-            [
-                *([each.item.tower or ""] if with_tower else []),
-                "" if each.item.block is None else str(each.item.block),
-                each.item.kind,
-                str(each.item.head if per == "head" else each.item.expert),
-                f"{each.item.k:.4f}±{each.item.k_se:.4f}",
-                f"{each.middle:.4f}",
-                f"{each.errors:+.1f}",
-            ]
-            for each in shown
-        ],
+    columns = (
+        *tower,
+        Column(key="block", right=True, identifies=True),
+        Column(key="kind", identifies=True),
+        Column(key=per, right=True, identifies=True),
+        Column(key="k", heading="k ± s.e.", form=".4f", right=True),
+        Column(key="middle", heading="median", form=".4f", right=True),
+        Column(key="errors", heading="s.e. away", form="+.1f", right=True),
     )
+    rows = [
+        {
+            "tower": each.item.tower,
+            "block": each.item.block,
+            "kind": each.item.kind,
+            per: each.item.head if per == "head" else each.item.expert,
+            "k": Estimate(each.item.k, each.item.k_se),
+            "middle": each.middle,
+            "errors": each.errors,
+        }
+        for each in shown
+    ]
+    heading = f"{per.capitalize()}s furthest from the median of their block{of_all}"
+    yield Section(heading, (DocumentTable(columns, rows),))

@@ -1,0 +1,103 @@
+"""Text measured in the cells of a terminal: padded, wrapped and shortened."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+_ELLIPSIS = "…"
+_HEADS = (1 / 3, 1 / 2, 2 / 3)
+
+
+def cells(text: str) -> int:
+    """Count the terminal cells of a text: East Asian characters take two, accents none."""
+    return len(text) if text.isascii() else sum(map(_cells_of_one, text))
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Fill a text up with spaces to a width in cells, before it if it leans to the right."""
+    if text.isascii():
+        return text.rjust(width) if right else text.ljust(width)
+    space = " " * (width - cells(text))
+    return space + text if right else text + space
+
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """Break a text between words into lines of at most so many cells; None breaks nowhere.
+
+    A word that is wider than a line is left whole.
+    """
+    if width is None or cells(text) <= width:
+        return [text]
+    first, *words = text.split(" ")
+    lines, taken = [first], cells(first)
+    for word in words:
+        taken += 1 + cells(word)
+        if taken <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+            taken = cells(word)
+    return [line.rstrip() for line in lines]
+
+
+def shortened(text: str, width: int, *, head: float = 1 / 3) -> str:
+    """Take the middle out of a text that is too wide, with an ellipsis in its place.
+
+    A number is kept or taken out as a whole: half of it would be another number.
+
+    Parameters
+    ----------
+    text : str
+        A name.
+    width : int
+        Most terminal cells of the result, at least one.
+    head : float
+        Share of the room that the beginning gets. By default the end gets more, because names
+        begin alike.
+
+    Examples
+    --------
+    >>> shortened("model.layers.12.self_attn.q_proj.weight", 27)
+    'model.la…attn.q_proj.weight'
+    """
+    if cells(text) <= width:
+        return text
+    room = width - 1
+    first = int(room * head)
+    return f"{_beginning(text, first)}{_ELLIPSIS}{_beginning(text[::-1], room - first)[::-1]}"
+
+
+def shortened_names(names: Sequence[str], width: int) -> list[str]:
+    """Shorten the names of one column, at the place that leaves the most of them different."""
+    different = len(set(names))
+    best: list[str] = []
+    most = 0
+    for head in _HEADS:
+        tried = [shortened(name, width, head=head) for name in names]
+        kept = len(set(tried))
+        if kept > most:
+            best, most = tried, kept
+        if kept == different:
+            break
+    return best
+
+
+def _beginning(text: str, width: int) -> str:
+    """Return what of a text fits into so many cells, without the half of a number."""
+    end = width
+    if not text.isascii():
+        end = taken = 0
+        while end < len(text) and taken + _cells_of_one(text[end]) <= width:
+            taken += _cells_of_one(text[end])
+            end += 1
+    if text[end : end + 1].isdigit():
+        while end and text[end - 1].isdigit():
+            end -= 1
+    return text[:end]
+
+
+def _cells_of_one(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 1 + (unicodedata.east_asian_width(character) in "WF")

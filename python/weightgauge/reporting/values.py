@@ -1,0 +1,15 @@
+"""Spellings of values that are neither a number nor a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a shape as 384x1536; a scalar has none."""
+    return "x".join(map(str, shape))
+
+
+def range_text(ends: Sequence[float]) -> str:
+    """Return the ends of a range as 0.76..0.99, with all their digits."""
+    return "..".join(map(str, ends))

@@ -1,0 +1,157 @@
+"""What `weightgauge compare` has to say: what moved between two models."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.anatomy.components import KINDS
+from weightgauge.errors import printable
+from weightgauge.fits.slice_fit import slice_name
+from weightgauge.reporting.document import (
+    Column,
+    Document,
+    DocumentTable,
+    Estimate,
+    Line,
+    Paragraph,
+    Section,
+    metadata,
+    plain_columns,
+)
+
+if TYPE_CHECKING:
+    from weightgauge.comparison.model_comparison import Comparison
+    from weightgauge.comparison.pair import Pair
+
+_SHOWN = 20
+_NAMES_SHOWN = 5
+
+_MEDIANS = (
+    Column(key="kind", identifies=True),
+    Column(key="pairs", form=",", right=True),
+    Column(key="k_a", heading="k of a", form=".4f", right=True),
+    Column(key="k_b", heading="k of b", form=".4f", right=True),
+    Column(key="dk", form="+.4f", right=True),
+    Column(key="dln_lambda", heading="dln lambda", form="+.4f", right=True),
+    Column(key="ks", heading="KS", form=".4f", right=True),
+    Column(key="changed", form=".1%", right=True),
+    Column(key="difference_rms", heading="|b-a|/|a|", form=".2%", right=True),
+)
+_MOST_MOVED = (
+    Column(key="tensor", identifies=True, may_shorten=True),
+    Column(key="kind", drop=3),
+    Column(key="block", right=True),
+    Column(key="dk", form="+.4f", right=True),
+    Column(key="z", form="+.1f", right=True, follows=True),
+    Column(key="dln_lambda", heading="dln lambda", form="+.4f", right=True),
+    Column(key="dln_lambda_z", heading="z", form="+.1f", right=True, follows=True, drop=1),
+    Column(key="ks", heading="KS", form=".4f", right=True, drop=2),
+    Column(key="changed", form=".1%", right=True),
+    Column(key="difference_rms", heading="|b-a|/|a|", form=".2%", right=True),
+)
+_NOTE = Paragraph(
+    "dk = k of b - k of a; z = dk over its standard error for independent weights, a and b "
+    "independent of each other: for a fine-tune and its base the true z are larger. KS: "
+    "distance between the two distributions of |w|. Changed: share of the elements whose "
+    "values differ. |b-a|/|a|: root mean squares, by which pairs are sorted; without "
+    "elements by the least that it can be. --json and --format csv have every pair "
+    "with a fit of the differences."
+)
+
+
+def compare_document(found: Comparison) -> Document:
+    """Show medians by kind, the pairs that moved most, and what has no counterpart.
+
+    Parameters
+    ----------
+    found : Comparison
+        What to show.
+    """
+    from weightgauge.comparison.model_comparison import SCHEMA_VERSION
+    from weightgauge.comparison.pair import Pair
+    from weightgauge.records import columns
+
+    tables = (_kinds(found.pairs), _most_moved(found.pairs)) if found.pairs else ()
+    b = Line(f"b: {printable(found.b, limit=1000)}")
+    return Document(
+        title=f"a: {printable(found.a, limit=1000)}",
+        sections=(
+            Section("", (b, Line(_standing(found.pairs)))),
+            *tables,
+            *_without_counterpart(found),
+        ),
+        notes=(_NOTE,) if found.pairs else (),
+        warnings=found.warnings,
+        metadata=metadata(SCHEMA_VERSION, a=found.a, b=found.b),
+        data=found.to_dict,
+        records=lambda: DocumentTable(
+            plain_columns(columns(Pair)), [pair.to_dict() for pair in found.pairs]
+        ),
+    )
+
+
+def _standing(pairs: Sequence[Pair]) -> str:
+    compared = [pair for pair in pairs if not math.isnan(pair.changed)]
+    same = sum(pair.changed == 0 for pair in compared)
+    text = f"{len(pairs):,} pairs of slices"
+    if compared:
+        text += f"; {same:,} of {len(compared):,} that were compared by element are the same"
+    return text
+
+
+def _kinds(pairs: Sequence[Pair]) -> Section:
+    members: dict[str, list[Pair]] = defaultdict(list)
+    depths: dict[tuple[str, str], int] = defaultdict(int)
+    for pair in pairs:
+        depths[pair.tensor, pair.kind] = max(depths[pair.tensor, pair.kind], _depth(pair))
+    for pair in pairs:
+        # A stack that is also given in pieces of its own kind counts by these.
+        if _depth(pair) == depths[pair.tensor, pair.kind]:
+            members[pair.kind].append(pair)
+    measured = [column.key for column in _MEDIANS if column.key not in ("kind", "pairs")]
+    rows = [
+        {
+            "kind": kind,
+            "pairs": len(members[kind]),
+            **{field: _median(members[kind], field) for field in measured},
+        }
+        for kind in KINDS
+        if kind in members
+    ]
+    return Section("Medians by kind", (DocumentTable(_MEDIANS, rows),))
+
+
+def _most_moved(pairs: Sequence[Pair]) -> Section:
+    table = DocumentTable(_MOST_MOVED, list(map(_moved_row, pairs[:_SHOWN])))
+    more = Line(f"... and {len(pairs) - _SHOWN:,} more: --json or --format csv")
+    return Section("What moved most", (table, more) if len(pairs) > _SHOWN else (table,))
+
+
+def _moved_row(pair: Pair) -> dict[str, Any]:
+    alike = ("kind", "block", "z", "dln_lambda", "dln_lambda_z", "ks", "changed", "difference_rms")
+    return {
+        "tensor": slice_name(pair),
+        "dk": Estimate(pair.dk, pair.dk_se),
+        **{field: getattr(pair, field) for field in alike},
+    }
+
+
+def _without_counterpart(found: Comparison) -> Iterator[Section]:
+    for side, names in (("a", found.only_a), ("b", found.only_b)):
+        if names:
+            shown = ", ".join(printable(name) for name in names[:_NAMES_SHOWN])
+            more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+            yield Section("", (Paragraph(f"Only in {side}: {shown}{more}."),))
+
+
+def _depth(pair: Pair) -> int:
+    return sum(level is not None for level in (pair.part, pair.expert, pair.head))
+
+
+def _median(pairs: Sequence[Pair], field: str) -> float | None:
+    values = [value for pair in pairs if math.isfinite(value := getattr(pair, field))]
+    return median(values) if values else None

@@ -1,0 +1,195 @@
+"""The tables of a fit: by block and kind, matrices in no block, and medians by kind."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.anatomy.components import KINDS
+from weightgauge.choices import POOR_R2, TRIMS
+from weightgauge.errors import printable
+from weightgauge.reporting.document import Column, DocumentTable, Section
+from weightgauge.reporting.values import shape_text
+
+if TYPE_CHECKING:
+    from weightgauge.fits import KindSummary, ModelFit, SliceFit
+
+VECTORS = ("norm", "bias")
+"""Kinds whose k says nothing about matrices."""
+
+_WITHOUT_NUMBERS = {
+    "not_applicable": "no weights",
+    "unsupported_dtype": "unsupported",
+    "too_few": "too few",
+}
+
+_Group = Sequence["SliceFit"]
+
+
+def block_sections(slices: Sequence[SliceFit]) -> Iterator[Section]:
+    """Yield k and lambda by block and kind; nothing where no matrix is in a block.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        Matrices that count.
+    """
+    blocks: dict[tuple[str | None, int], dict[str, list[SliceFit]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for item in slices:
+        if item.block is not None:
+            blocks[item.tower, item.block][item.kind].append(item)
+    if not blocks:
+        return
+    members = [item for row in blocks.values() for group in row.values() for item in group]
+    rows = [
+        {"tower": tower, "block": block, "lowest_r2": _lowest_r2(row.values()), **row}
+        for (tower, block), row in blocks.items()
+    ]
+    places = (
+        *([Column(key="tower", identifies=True)] if len({t for t, _ in blocks}) > 1 else []),
+        Column(key="block", right=True, identifies=True),
+    )
+    kinds = [kind for kind in KINDS if any(kind in row for row in blocks.values())]
+
+    def columns(form: Callable[[_Group], str]) -> list[Column]:
+        return [*places, *(Column(key=kind, form=form, right=True) for kind in kinds)]
+
+    lowest = Column(key="lowest_r2", heading="lowest R2", form=".4f", right=True)
+    shapes = DocumentTable([*columns(partial(_shape, digits=_digits(members))), lowest], rows)
+    yield Section("Shape k ± standard error, by block", (shapes,))
+    yield Section("Scale lambda, by block", (DocumentTable(columns(_scale), rows),))
+
+
+def sections_outside_blocks(slices: Sequence[SliceFit]) -> Iterator[Section]:
+    """Yield the matrices that are in no block, tensor by tensor; nothing where there are none.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        Products included, wholes that are given in pieces of their own kind not.
+    """
+    groups: dict[tuple[str, str], list[SliceFit]] = defaultdict(list)
+    for item in slices:
+        if item.block is None and len(item.shape) >= 2:
+            groups[item.tensor, item.part or ""].append(item)
+    if not groups:
+        return
+    digits = _digits([item for group in groups.values() for item in group])
+    columns = (
+        Column(key="tensor", identifies=True, may_shorten=True),
+        Column(key="kind", drop=1),
+        Column(key="shape", form=shape_text),
+        Column(key="k", heading="k ± s.e.", form=partial(_shape, digits=digits), right=True),
+        Column(key="lambda", form=_scale, right=True),
+        Column(key="r2", heading="R2", form=".4f", right=True),
+    )
+    rows = [
+        {
+            "tensor": f"{printable(tensor)} ({part})" if part else printable(tensor),
+            "kind": group[0].kind,
+            "shape": group[0].shape,
+            "k": group,
+            "lambda": group,
+            "r2": _lowest_r2([group]),
+        }
+        for (tensor, part), group in groups.items()
+    ]
+    in_blocks = any(item.block is not None for item in slices)
+    heading = "Matrices outside the blocks" if in_blocks else "Matrices"
+    yield Section(heading, (DocumentTable(columns, rows),))
+
+
+def kind_section(result: ModelFit) -> Section:
+    """Return medians by kind.
+
+    Parameters
+    ----------
+    result : ModelFit
+        Its kinds are shown.
+    """
+    anchor = TRIMS[result.trim].gaussian_k
+    fitted = Counter(item.kind for item in result.counted if item.fitted)
+    # k of norm weights and biases says nothing about matrices: shown only if nothing else is.
+    shown = [kind for kind in result.kinds if kind.kind not in VECTORS] or result.kinds
+    columns = (
+        Column(key="kind", identifies=True),
+        Column(key="slices", form=_share, right=True),
+        *(
+            Column(
+                key=f"k_{name}", heading=f"k {name}", form=partial(_number, digits=4), right=True
+            )
+            for name in ("median", "min", "max")
+        ),
+        Column(key="from_gaussian", heading="from Gaussian", form="+.4f", right=True),
+        Column(key="lambda_median", heading="lambda median", form="#.4g", right=True),
+        Column(key="r2_median", heading="R2 median", form=".4f", right=True),
+    )
+    rows = [_kind_row(kind, fitted[kind.kind], anchor) for kind in shown]
+    return Section(
+        f"By kind (k of Gaussian weights: {anchor:.4f})", (DocumentTable(columns, rows),)
+    )
+
+
+def _kind_row(kind: KindSummary, fitted: int, anchor: float) -> dict[str, Any]:
+    names = ("kind", "k_median", "k_min", "k_max", "lambda_median", "r2_median")
+    return {
+        **{name: getattr(kind, name) for name in names},
+        "slices": (fitted, kind.slices),
+        "from_gaussian": kind.k_median - anchor,
+    }
+
+
+def marks_of(item: SliceFit) -> Iterator[str]:
+    """Yield the letters behind the numbers of a slice that are to be read with care."""
+    if item.status == "sparse":
+        yield "s"
+    if item.status == "scale_not_applied":
+        yield "c"
+    if item.r2 < POOR_R2:
+        yield "p"
+
+
+def _shape(group: _Group, digits: int) -> str:
+    """Show k of a slice with its standard error, or the median of several and their number."""
+    fitted = [item for item in group if item.fitted]
+    if not fitted:
+        return _WITHOUT_NUMBERS.get(group[0].status, group[0].status)
+    marks = "".join(sorted({mark for item in fitted for mark in marks_of(item)}))
+    marks = f" {marks}" if marks else ""
+    if len(group) > 1:
+        return f"{_number(median(item.k for item in fitted), digits)} [{len(fitted)}]{marks}"
+    return f"{_number(fitted[0].k, digits)}±{_number(fitted[0].k_se, digits)}{marks}"
+
+
+def _scale(group: _Group) -> str:
+    """Show lambda of a slice, or the median of several and their number."""
+    fitted = [item.lam for item in group if item.fitted]
+    if not fitted:
+        return ""
+    return f"{median(fitted):#.4g}" + (f" [{len(fitted)}]" if len(group) > 1 else "")
+
+
+def _lowest_r2(groups: Iterable[_Group]) -> float | None:
+    return min((item.r2 for group in groups for item in group if item.fitted), default=None)
+
+
+def _share(numbers: tuple[int, int]) -> str:
+    """Show how many slices have numbers, of how many."""
+    fitted, slices = numbers
+    return f"{slices:,}" if fitted == slices else f"{fitted:,} of {slices:,}"
+
+
+def _digits(items: Sequence[SliceFit]) -> int:
+    """Digits after the point that show the smallest standard error: three to five."""
+    errors = [item.k_se for item in items if item.fitted and item.k_se > 0]
+    return min(5, max(3, math.ceil(-math.log10(min(errors))))) if errors else 3
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.4g}"

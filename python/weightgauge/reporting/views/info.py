@@ -1,0 +1,41 @@
+"""What `weightgauge info` has to say: versions and how the core was built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from weightgauge.reporting.document import Column, Document, DocumentTable, Section
+
+
+def info_document(facts: Mapping[str, Any]) -> Document:
+    """List facts by name; those of a group have the group's name in front.
+
+    Parameters
+    ----------
+    facts : mapping
+        Values, and mappings of values for groups. None is a package that is not installed.
+    """
+    single = {name: value for name, value in facts.items() if not isinstance(value, Mapping)}
+    grouped = {
+        f"{group}.{name}": value
+        for group, members in facts.items()
+        if isinstance(members, Mapping)
+        for name, value in members.items()
+    }
+    table = DocumentTable(
+        (
+            Column(key="name", identifies=True, may_shorten=True),
+            Column(key="value", may_wrap=True),
+        ),
+        [
+            {"name": name, "value": "not installed" if value is None else str(value)}
+            for name, value in {**single, **grouped}.items()
+        ],
+    )
+    return Document(
+        sections=(Section("", (table,)),),
+        metadata={"schema_version": 1},
+        data=lambda: facts,
+        records=lambda: table,
+    )

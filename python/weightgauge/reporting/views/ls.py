@@ -1,0 +1,95 @@
+"""What `weightgauge ls` has to say: the tensors of a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from weightgauge.errors import printable
+from weightgauge.reporting.document import (
+    Column,
+    Document,
+    DocumentTable,
+    Line,
+    Paragraph,
+    Section,
+    metadata,
+)
+from weightgauge.reporting.values import shape_text
+from weightgauge.reporting.views.architecture import architecture_lines
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.architecture import Architecture
+
+# The number of a block or an expert is in the name too, so that those are dropped first.
+_COLUMNS = (
+    Column(key="tensor", form=printable, identifies=True, may_shorten=True),
+    Column(key="kind", drop=6),
+    Column(key="block", right=True, drop=4),
+    Column(key="tower", hide_empty=True, drop=2),
+    Column(key="expert", right=True, hide_empty=True, drop=3),
+    Column(key="dtype", drop=5),
+    Column(key="shape", form=shape_text),
+    Column(key="bytes", form=",", right=True, drop=7),
+    Column(key="storage", hide_empty=True, may_wrap=True, drop=1),
+)
+
+
+class Content(NamedTuple):
+    """What there is in a checkpoint, or in the histograms of one.
+
+    Attributes
+    ----------
+    model : str
+        What was asked for.
+    rows : sequence of dict
+        One for each tensor: see `weightgauge.anatomy.inventory`.
+    files : int
+        How many files hold them.
+    architecture : Architecture
+        Facts about each tower.
+    warnings : tuple of str
+        What is odd.
+    """
+
+    model: str
+    rows: Sequence[dict[str, Any]]
+    files: int
+    architecture: Architecture
+    warnings: tuple[str, ...]
+
+
+def ls_document(content: Content) -> Document:
+    """List the tensors of a checkpoint, and what is known of its architecture.
+
+    Parameters
+    ----------
+    content : Content
+        What there is.
+    """
+    table = DocumentTable(_COLUMNS, content.rows)
+    totals = {
+        "tensors": len(content.rows),
+        "elements": sum(math.prod(row["shape"]) for row in content.rows),
+        "bytes": sum(row["bytes"] for row in content.rows),
+        "files": content.files,
+    }
+    files = "1 file" if content.files == 1 else f"{content.files:,} files"
+    sums = (
+        f"{totals['tensors']:,} tensors, {totals['elements']:,} elements, "
+        f"{totals['bytes']:,} bytes in {files}"
+    )
+    architecture = map(Paragraph, architecture_lines(content.architecture))
+    return Document(
+        title=printable(content.model, limit=1000),
+        sections=(Section("", (table,)), Section("", (*architecture, Line(sums)))),
+        warnings=content.warnings,
+        metadata=metadata(1, model=content.model),
+        data=lambda: {
+            "architecture": content.architecture.to_dict(),
+            "tensors": list(content.rows),
+            "totals": totals,
+        },
+        records=lambda: table,
+    )

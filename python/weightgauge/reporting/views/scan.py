@@ -1,0 +1,31 @@
+"""What `weightgauge scan` has to say: how much smaller the counts are than the weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weightgauge.errors import printable
+from weightgauge.reporting.document import Document, Line
+
+if TYPE_CHECKING:
+    from weightgauge.scanning import ModelHistograms
+
+
+def scan_document(kept: ModelHistograms, path: str, size: int) -> Document:
+    """Tell what was written.
+
+    Parameters
+    ----------
+    kept : ModelHistograms
+        What was written.
+    path : str
+        Where to.
+    size : int
+        Bytes of the file.
+    """
+    stored = sum(row["bytes"] for row in kept.tensors)
+    told = (
+        f"{printable(path, limit=1000)}: {size:,} bytes for {stored:,} bytes of weights "
+        f"({size / max(stored, 1):.2%}), {len(kept.slices):,} slices"
+    )
+    return Document(notes=(Line(told),), warnings=kept.warnings)

@@ -1,0 +1,1 @@
+"""Forms in which a document can be written; `formats` lists them."""

@@ -1,0 +1,60 @@
+"""Documents as CSV: exact numbers, and nothing in a name that does something in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from weightgauge.errors import printable
+from weightgauge.reporting.document import Document, DocumentTable
+from weightgauge.reporting.values import shape_text
+from weightgauge.reporting.writers.medium import Medium
+
+# What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), with the full-width
+# forms that some of them take for the same characters.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def write(document: Document, medium: Medium) -> str:
+    """Return the records of a document as CSV.
+
+    Parameters
+    ----------
+    document : Document
+        What to write.
+    medium : Medium
+        The place it goes to, which makes no difference.
+    """
+    return csv_text(document.records())
+
+
+def csv_text(table: DocumentTable) -> str:
+    """Return rows as CSV with a header; None is an empty field, a shape is written 384x1536."""
+    keys = [column.key for column in table.columns]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(keys)
+    for row in table.rows:
+        writer.writerow([_cell(row[key]) for key in keys])
+    return text.getvalue()
+
+
+def inert(text: str) -> str:
+    """Make a foreign string harmless in a cell of a spreadsheet, and on a terminal that shows it.
+
+    Control and invisible characters become escapes. A string that would be taken for a formula
+    gets an apostrophe in front.
+    """
+    shown = printable(text, limit=10 * len(text) + 80)  # as long as it has to be
+    return f"'{shown}" if text.startswith(_FORMULA_STARTS) else shown
+
+
+def _cell(value: Any) -> str | int | float:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return shape_text(value)
+    if isinstance(value, int | float):
+        return value
+    return inert(value)

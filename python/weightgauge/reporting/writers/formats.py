@@ -1,0 +1,65 @@
+"""The table of forms: their names, their writers, and the files that are known by their endings."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from weightgauge.reporting.document import Document
+    from weightgauge.reporting.writers.medium import Medium
+
+
+class Format(NamedTuple):
+    """One form of a result.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        Endings of file names that ask for it, in lower case.
+    module : str
+        Where its writer is: a function `write` of a document and the place it goes to. It is
+        imported when it is first used, so that help need not wait for it.
+    """
+
+    suffixes: tuple[str, ...]
+    module: str
+
+    def write(self, document: Document, medium: Medium) -> str | bytes:
+        """Write a document.
+
+        Parameters
+        ----------
+        document : Document
+            What to write.
+        medium : Medium
+            The place it goes to.
+
+        Returns
+        -------
+        str or bytes
+            Text, which a file holds as UTF-8, or the bytes of a file.
+        """
+        content: str | bytes = import_module(self.module).write(document, medium)
+        return content
+
+
+# In the order in which help shows them.
+FORMATS = {
+    "human": Format((".txt",), "weightgauge.reporting.writers.text"),
+    "json": Format((".json",), "weightgauge.reporting.writers.json"),
+    "csv": Format((".csv",), "weightgauge.reporting.writers.csv"),
+}
+
+DEFAULT = "human"
+"""The form where neither an option nor a file's name asks for one."""
+
+
+def format_by_suffix(path: str) -> str | None:
+    """Return the name of the form that a file's ending asks for; None for an ending of no form."""
+    name = os.path.basename(path).lower()
+    for chosen, form in FORMATS.items():
+        if any(name.endswith(suffix) and name != suffix for suffix in form.suffixes):
+            return chosen
+    return None

@@ -1,0 +1,24 @@
+"""What a writer has to know of the place that its text goes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Medium:
+    """The place that a result is written to.
+
+    Attributes
+    ----------
+    width : int or None
+        Columns of the terminal; None where there is none, as in a pipe.
+    colour : bool
+        Whether headings may be set off with terminal escapes.
+    notes : bool
+        Whether tables are explained.
+    """
+
+    width: int | None = None
+    colour: bool = False
+    notes: bool = True

@@ -1,0 +1,235 @@
+"""Documents of all commands: written in every form, and laid out on terminals of any width."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from diagnosed import GAUSSIAN, OLMO, write_model
+from weightgauge.cli import main
+from weightgauge.cli.output import Output, choose_format
+from weightgauge.errors import printable
+from weightgauge.reporting.document import (
+    Document,
+    DocumentTable,
+    Finding,
+    Line,
+    Paragraph,
+    Section,
+    Verbatim,
+)
+from weightgauge.reporting.terminal_text import cells
+from weightgauge.reporting.writers.formats import DEFAULT, FORMATS, Format
+from weightgauge.reporting.writers.medium import Medium
+from weightgauge.reporting.writers.text import write as write_text
+
+WIDTHS = (40, 80, 120, 200)
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory, write_checkpoint):
+    """The documents that commands hand over for a model of six blocks, by command line."""
+    folder = tmp_path_factory.mktemp("models")
+    a = write_model(folder / "a", write_checkpoint, OLMO)
+    b = write_model(folder / "b", write_checkpoint, OLMO | {"q": GAUSSIAN, "down": 0.9})
+    commands = (
+        f"ls {a}",
+        f"fit {a}",
+        f"fit {a} --per head --trim full",
+        f"diagnose {a} --lr 1e-3 --weight-decay 0.1 --steps 10000",
+        f"diagnose {a} --baseline {b} --balanced",
+        f"compare {a} {b}",
+        "reproduce",
+        f"reproduce --model {a} --entry olmo-1-7b",
+        f"scan {a} -o {folder / 'a.wghist'}",
+        "info",
+        "demo",
+    )
+    found = {}
+    write = Output.write
+
+    def kept(output, document):
+        found[command] = document
+        write(output, document)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Output, "write", kept)
+        for command in commands:
+            result = CliRunner().invoke(main, command.split(), prog_name="weightgauge")
+            assert result.exit_code == 0, result.stderr
+    assert list(found) == list(commands)
+    return found
+
+
+@pytest.mark.parametrize("width", [width for width in WIDTHS if width >= 80])
+def test_no_line_is_wider_than_the_terminal(documents, width):
+    for command, document in documents.items():
+        to_copy = {part.text for part in document.notes if isinstance(part, Verbatim)}
+        for line in write_text(document, Medium(width=width)).splitlines():
+            one_word = len(line.split()) <= 2 and line.startswith(("a: ", "b: ", "/"))
+            assert cells(line) <= width or line in to_copy or one_word, (command, line)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_number_is_whole(documents, width):
+    for command, document in documents.items():
+        text = write_text(document, Medium(width=width))
+        lines = text.splitlines()
+        for table in tables(document):
+            left_out = [
+                title
+                for line in re.findall(r"No room for ([^:]*): --json", " ".join(lines))
+                for title in line.split(", ")
+            ]
+            for column in table.columns:
+                if column.title in left_out or column.may_shorten or column.may_wrap:
+                    continue
+                for shown in {column.text(row.get(column.key)) for row in table.rows} - {""}:
+                    whole = rf"(?:^| ){re.escape(shown)}(?: |$)"
+                    assert re.search(whole, text, re.MULTILINE), (command, column.key, shown)
+
+
+def tables(document):
+    return [
+        part
+        for section in document.sections
+        for part in section.parts
+        if isinstance(part, DocumentTable)
+    ]
+
+
+def test_names_and_phrases_alone_may_be_shortened_or_broken(documents):
+    for command, document in documents.items():
+        for table in tables(document):
+            for column in table.columns:
+                if column.may_shorten or column.may_wrap:
+                    values = {type(row.get(column.key)) for row in table.rows}
+                    assert values <= {str, type(None)}, (command, column.key)
+
+
+def test_nothing_is_cut_off_without_a_terminal(documents):
+    for document in documents.values():
+        text = write_text(document, Medium())
+        assert "…" not in text and "No room" not in text
+        for table in tables(document):
+            for row in table.rows:
+                assert printable(str(row.get("tensor", ""))) in text
+
+
+def test_every_command_says_something_on_a_wide_terminal_as_in_a_pipe(documents):
+    for document in documents.values():
+        assert write_text(document, Medium(width=100_000)).split() == (
+            write_text(document, Medium()).split()
+        )
+
+
+def test_rows_have_what_columns_ask_for(documents):
+    for command, document in documents.items():
+        for table in tables(document):
+            for column in table.columns:
+                assert any(column.key in row for row in table.rows), (command, column.key)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_width_of_the_terminal_reaches_the_writer(documents, width):
+    (command,) = (name for name in documents if name.startswith("ls "))
+    result = CliRunner(env={"COLUMNS": str(width)}).invoke(main, command.split())
+    assert result.stdout == write_text(documents[command], Medium(width=width))
+
+
+# -- text
+
+
+MADE = Document(
+    title="model",
+    verdict="usual in all respects",
+    sections=(
+        Section("", (Line("first"),)),
+        Section("Second", (Paragraph("word " * 30 + "end"),), notes=("why",)),
+        Section("", (Line("third"),)),
+    ),
+    findings=[Finding("warning", "rule", None, f"finding {i}") for i in range(14)],
+    summary=("all is well",),
+    notes=(Paragraph("how to read it"), Verbatim("  a command")),
+)
+
+
+def test_a_whole_document_as_text():
+    lines = write_text(MADE, Medium()).splitlines()
+    assert lines[:5] == ["model", "usual in all respects", "first", "", "Second"]
+    assert [len(line) for line in lines[5:7]] == [99, 53]
+    assert lines[7:13] == ["", "why", "", "third", "", "To look at"]
+    assert lines[13:26] == [*(f"- finding {i}" for i in range(12)), "... and 2 more: --json"]
+    assert lines[26:] == ["", "Summary", "- all is well", "", "how to read it", "  a command"]
+
+
+def test_notes_are_left_out_where_only_the_result_is_wanted():
+    text = write_text(MADE, Medium(notes=False))
+    assert "why" not in text and "how to read it" not in text and "a command" not in text
+    assert text.endswith("\n- all is well\n")
+
+
+def test_headings_alone_have_colour():
+    lines = write_text(MADE, Medium(colour=True, width=80)).splitlines()
+    bold = [line for line in lines if "\x1b" in line]
+    assert bold == [
+        f"\x1b[1m{text}\x1b[0m" for text in ("model", "Second", "To look at", "Summary")
+    ]
+
+
+def test_names_in_sentences_are_shortened_only_where_they_are_wider_than_the_terminal():
+    name = "layers." * 20 + "weight"
+    document = Document(sections=(Section("", (Paragraph(f"Only in b: {name}."), Line(name))),))
+    assert name in write_text(document, Medium())
+    assert name in write_text(document, Medium(width=200))
+    lines = write_text(document, Medium(width=80)).splitlines()
+    assert [cells(line) for line in lines] == [10, 80, 80]
+    assert lines[1].endswith("layers.weight.") and "…" in lines[1]
+
+
+def test_an_empty_document_is_no_text():
+    assert write_text(Document(), Medium(width=80, colour=True)) == ""
+
+
+# -- formats
+
+
+def test_options_offer_the_forms_of_the_table():
+    for name in ("fit", "diagnose", "compare", "ls", "reproduce", "info"):
+        command = main.get_command(None, name)
+        (option,) = (each for each in command.params if each.name == "asked_format")
+        assert list(option.type.choices) == list(FORMATS)
+    assert DEFAULT in FORMATS
+
+
+def test_every_form_is_found_by_its_endings():
+    for name, form in FORMATS.items():
+        for suffix in form.suffixes:
+            assert choose_format(None, json=False, path=f"some/fit{suffix.upper()}") == name
+    assert choose_format(None, json=False, path="some.csv/fit") == DEFAULT
+    assert choose_format(None, json=False, path=".json") == DEFAULT
+
+
+@pytest.mark.parametrize("content", ["größe\n", b"\x1f\x8b\x00"])
+def test_a_form_more_is_a_row_more(content, tmp_path, monkeypatch, capfdbinary):
+    writer = SimpleNamespace(write=lambda document, medium: content)
+    monkeypatch.setitem(sys.modules, "a_new_writer", writer)
+    monkeypatch.setitem(FORMATS, "new", Format((".csv.new",), "a_new_writer"))
+    path = tmp_path / "fit.csv.new"
+    assert choose_format(None, json=False, path=str(path)) == "new"
+    Output("new", str(path), force=False, quiet=False).write(Document())
+    Output("new", None, force=False, quiet=False).write(Document())
+    expected = content if isinstance(content, bytes) else content.encode()
+    assert path.read_bytes() == capfdbinary.readouterr().out == expected
+
+
+def test_warnings_are_told_beside_the_result(capsys):
+    document = Document(title="t", warnings=("odd", "odder"))
+    Output(DEFAULT, None, force=False, quiet=False).write(document)
+    assert capsys.readouterr() == ("t\n", "warning: odd\nwarning: odder\n")
+    Output(DEFAULT, None, force=False, quiet=True).write(document)
+    assert capsys.readouterr() == ("t\n", "")

@@ -1,0 +1,214 @@
+"""Tables on terminals of any width: nothing too wide, and every number whole."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weightgauge.reporting import table_layout, terminal_text
+from weightgauge.reporting.document import Column, DocumentTable, Estimate
+from weightgauge.reporting.table_layout import table_lines
+from weightgauge.reporting.terminal_text import cells, shortened, shortened_names, wrapped
+
+NAMES = [
+    "model.layers.{}.self_attn.q_proj.weight",
+    "model.layers.{}.mlp.experts.12.down_proj.weight",
+    "encoder.block.{}.größe.層.weight",
+    "w{}",
+]
+
+
+def named(number):
+    return NAMES[number % len(NAMES)].format(number)
+
+
+def models(rows, *, drop=False):
+    """A table with names, phrases and numbers."""
+    columns = (
+        Column(key="tensor", identifies=True, may_shorten=True),
+        Column(key="block", right=True),
+        Column(key="k", heading="k ± s.e.", form=".4f", right=True),
+        Column(key="z", form="+.1f", right=True, follows=True),
+        Column(key="bytes", form=",", right=True, drop=2 if drop else None),
+        Column(key="r2", heading="R2", form=".4f", right=True, drop=1 if drop else None),
+        Column(key="claim", may_wrap=True, drop=3 if drop else None),
+    )
+    return DocumentTable(
+        columns,
+        [
+            {
+                "tensor": named(i),
+                "block": i,
+                "k": Estimate(1.2 + i / 7, 0.01),
+                "z": i - 5.5,
+                "bytes": 10**i,
+                "r2": 1 / (i + 1),
+                "claim": f"the figure {i}.{i} lies between {i}.25 and {i + 1}.75",
+            }
+            for i in range(rows)
+        ],
+    )
+
+
+def has_whole(lines, text):
+    return any(re.search(rf"(?:^| ){re.escape(text)}(?: |$)", line) for line in lines)
+
+
+# -- one line
+
+
+@given(st.text(st.characters(exclude_categories=("C", "Z"))), st.integers(1, 60))
+def test_a_shortened_text_fits(text, width):
+    short = shortened(text, width)
+    assert cells(short) <= max(width, 1)
+    assert short == text if cells(text) <= width else "…" in short
+
+
+@given(st.lists(st.integers(0, 9999), max_size=8), st.integers(1, 60), st.sampled_from([0.3, 0.6]))
+def test_numbers_in_a_shortened_name_are_whole_or_gone(numbers, width, head):
+    name = ".".join(f"part.{number}" for number in numbers)
+    left = list(map(int, re.findall(r"\d+", shortened(name, width, head=head))))
+    remaining = iter(numbers)
+    assert all(number in remaining for number in left)  # in their order, and no other number
+
+
+def test_names_of_a_column_stay_different_where_they_can():
+    alike = [f"encoder.layer.{i}.attention.output.dense.weight" for i in range(12)]
+    assert len(set(shortened_names(alike, 30))) == 12
+    ends = [f"model.decoder.blocks.mixer.{part}" for part in ("in_proj", "out_proj", "norm")]
+    assert len(set(shortened_names(ends, 20))) == 3
+
+
+@given(st.lists(st.text(st.sampled_from("ab±層.1"), min_size=1), min_size=1), st.integers(1, 30))
+def test_wrapping_breaks_between_words_only(words, width):
+    lines = wrapped(" ".join(words), width)
+    assert " ".join(lines).split() == " ".join(words).split()
+    assert all(cells(line) <= width or " " not in line for line in lines)
+
+
+# -- tables
+
+
+def test_without_a_terminal_nothing_is_shortened():
+    lines = table_lines(models(12), None)
+    assert len(lines) == 14
+    for i in range(12):
+        assert named(i) in lines[2 + i] and "…" not in lines[2 + i]
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@given(width=st.integers(50, 240), rows=st.integers(1, 12))
+def test_no_line_is_wider_than_the_terminal(drop, width, rows):
+    assert max(map(cells, table_lines(models(rows, drop=drop), width))) <= width
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@given(width=st.integers(30, 240), rows=st.integers(1, 12))
+def test_every_number_is_whole(drop, width, rows):
+    table = models(rows, drop=drop)
+    lines = table_lines(table, width)
+    told = re.findall(r"No room for (.*): --json", " ".join(lines))
+    dropped = told[0].split(", ") if told else []
+    assert bool(dropped) <= drop
+    for column in table.columns:
+        if column.title in dropped or column.may_shorten or column.may_wrap:
+            continue
+        for row in table.rows:
+            assert has_whole(lines, column.text(row[column.key])), (column.key, row)
+
+
+def test_columns_are_dropped_in_their_order():
+    def dropped(width):
+        last = table_lines(models(12, drop=True), width)[-1]
+        return last.split(": ")[0] if "No room" in last else ""
+
+    told = dict.fromkeys(dropped(width) for width in range(240, 60, -1))
+    order = ["", "No room for R2", "No room for bytes, R2", "No room for bytes, R2, claim"]
+    assert list(told) == order
+
+
+def test_a_table_that_continues_repeats_what_its_rows_are_about():
+    lines = table_lines(models(3), 60)
+    headings = [line for line in lines if line.startswith("tensor")]
+    assert len(headings) > 1
+    assert lines.count("") == len(headings) - 1
+    assert "No room" not in "".join(lines)
+    shown = [word for line in headings for word in re.split(r"\s{2,}", line)[1:]]
+    assert shown == ["block", "k ± s.e.", "z", "bytes", "R2", "claim"]
+
+
+@given(st.integers(30, 160))
+def test_columns_that_belong_together_are_not_parted(width):
+    headings = [line for line in table_lines(models(4), width) if line.startswith("tensor")]
+    assert all(("k ± s.e." in line) == ("  z" in line) for line in headings)
+
+
+def test_phrases_are_broken_between_words():
+    claims = DocumentTable(
+        (Column(key="id", identifies=True), Column(key="claim", may_wrap=True)),
+        [{"id": "a", "claim": "k lies between 1.18 and 1.21 in all of them"}, {"id": "b"}],
+    )
+    assert table_lines(claims, 20) == [
+        "id  claim",
+        "--  ----------------",
+        "a   k lies between",
+        "    1.18 and 1.21 in",
+        "    all of them",
+        "b",
+    ]
+
+
+def test_a_column_without_values_is_hidden_only_if_it_may_be():
+    columns = (Column(key="a"), Column(key="b"), Column(key="c", hide_empty=True))
+    (heading, *_) = table_lines(DocumentTable(columns, [{"a": 1, "b": None, "c": None}]), None)
+    assert heading.split() == ["a", "b"]
+
+
+def test_missing_values_are_shown_as_nothing():
+    column = Column(key="a", form="+.1f", unit="x")
+    assert [column.text(value) for value in (None, float("nan"), 0.0, -1)] == [
+        *("", ""),
+        *("+0.0 x", "-1.0 x"),
+    ]
+    nan = float("nan")
+    assert format(Estimate(nan, nan), ".2f") == ""
+    assert format(Estimate(1.5, nan), "+.2f") == "+1.50"
+    assert format(Estimate(1.5, 0.25), "+.2f") == "+1.50±0.25"
+
+
+@pytest.mark.parametrize("width", [None, 80, 200])
+def test_a_long_table_takes_a_few_steps_for_each_cell(width, monkeypatch):
+    rows, steps = 20_000, 0
+
+    def counting(function):
+        def counted(*arguments, **options):
+            nonlocal steps
+            steps += 1
+            return function(*arguments, **options)
+
+        return counted
+
+    for module, name in (
+        (table_layout, "cells"),
+        (table_layout, "padded"),
+        (terminal_text, "shortened"),
+        (terminal_text, "_beginning"),
+    ):
+        monkeypatch.setattr(module, name, counting(getattr(module, name)))
+    columns = (
+        Column(key="tensor", form=counting(str), identifies=True, may_shorten=True),
+        Column(key="shape", form=counting(str)),
+        Column(key="bytes", form=counting(str), right=True, drop=1),
+    )
+    row = {"shape": "4096x4096", "bytes": 33_554_432}
+    table = DocumentTable(
+        columns,
+        [{"tensor": f"model.layers.{i}.{'mlp.' * 15}weight", **row} for i in range(rows)],
+    )
+    lines = table_lines(table, width)
+    assert len(lines) == rows + 2
+    # Three for each cell: to text, its width, its padding; names are shortened three times at most.
+    assert steps <= rows * (4 * len(columns) + 9)
