@@ -60,8 +60,8 @@ def test_balanced_fits_are_those_of_balanced_matrices(
     found = wg.diagnose(path, balanced=True, threads=threads)
     wanted = oracle.order_fit(oracle.magnitudes(balanced(weights)))
     # Sums in another order may round a product to the next float32.
-    assert found.cores[0].k == pytest.approx(wanted.k, rel=1e-8)
-    assert by_kind(found)["q"].k_core_median == found.cores[0].k
+    assert found.balanced[0].k == pytest.approx(wanted.k, rel=1e-8)
+    assert by_kind(found)["q"].k_core_median == found.balanced[0].k
 
 
 def test_balancing_tells_unequal_scale_from_heavy_tails(tmp_path, write_checkpoint):
@@ -161,7 +161,9 @@ def test_short_sides_and_stacks_are_not_balanced(tmp_path, write_checkpoint):
     }
     found = wg.diagnose(write_checkpoint(tmp_path / "m.safetensors", tensors), balanced=True)
     shapes = {
-        item.shape for item, core in zip(found.slices, found.cores, strict=True) if core is not None
+        item.shape
+        for item, core in zip(found.slices, found.balanced, strict=True)
+        if core is not None
     }
     assert shapes and all(len(shape) == 2 and min(shape) >= 16 for shape in shapes)
 
@@ -172,7 +174,7 @@ def test_balanced_fits_of_huge_and_tiny_doubles(tmp_path, write_checkpoint, size
     tensors = {LAYER.format(0, NAMES["q"]): stored(weights * size, "F64")}
     found = wg.diagnose(write_checkpoint(tmp_path / "m.safetensors", tensors), balanced=True)
     wanted = oracle.order_fit(oracle.magnitudes(balanced(weights)))
-    assert found.cores[0].k == pytest.approx(wanted.k, rel=1e-6)
+    assert found.balanced[0].k == pytest.approx(wanted.k, rel=1e-6)
 
 
 def test_every_part_is_balanced_by_itself(tmp_path, write_checkpoint):
@@ -194,7 +196,8 @@ def test_every_part_is_balanced_by_itself(tmp_path, write_checkpoint):
     )
     found = wg.diagnose(directory, balanced=True)
     cores = {
-        (item.tensor, item.part): core for item, core in zip(found.slices, found.cores, strict=True)
+        (item.tensor, item.part): core
+        for item, core in zip(found.slices, found.balanced, strict=True)
     }
     decoded = codes.astype(np.float32) * np.kron(scales, np.ones((128, 128), np.float32))
     wanted = {("h.1.mlp.c_fc.weight", None): decoded, ("h.0.attn.c_attn.weight", None): fused}

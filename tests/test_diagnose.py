@@ -23,9 +23,9 @@ from diagnosed import (
     stored,
     weibull,
 )
-from weightgauge.diagnosis.alerts import HEAVY_KURTOSIS
 from weightgauge.diagnosis.kind_diagnosis import median_error
 from weightgauge.diagnosis.outliers import outliers
+from weightgauge.diagnosis.rules import HEAVY_KURTOSIS
 from weightgauge.diagnosis.slice_group import slice_groups
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from weightgauge import comparison, diagnosis, distributions, errors, reference
     from weightgauge.checkpoint import open_checkpoint
     from weightgauge.comparison.model_comparison import Comparison, compare
-    from weightgauge.diagnosis.model_diagnosis import Diagnosis, diagnose
+    from weightgauge.diagnosis.model_diagnosis import diagnose
+    from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.fits import KindSummary, ModelFit, SliceFit
     from weightgauge.magnitudes import (
         MagnitudeHistogram,
@@ -68,7 +69,7 @@ __all__ = [
 _MODULES = {
     "Claim": "reference.claims",
     "Comparison": "comparison.model_comparison",
-    "Diagnosis": "diagnosis.model_diagnosis",
+    "Diagnosis": "diagnosis.record",
     "KindSummary": "fits",
     "MagnitudeHistogram": "magnitudes",
     "ModelFit": "fits",

@@ -1,11 +1,13 @@
-"""Result records as plain values: what JSON, CSV and data frames are made from."""
+"""Result records as plain values, and as rows of tables: what JSON, CSV and data frames hold."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, make_dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, is_dataclass, make_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from weightgauge.errors import MissingExtraError
 
@@ -16,22 +18,38 @@ if TYPE_CHECKING:
 FITTED = frozenset(("ok", "sparse", "scale_not_applied"))
 """Statuses of slices that have k, lambda and the other numbers."""
 
-_SPELLING = {"lam": "lambda"}  # `lambda` is a word of the language
+_LAM = re.compile("(?:^|(?<=_))lam(?=_|$)")
 _NULL_WHEN_EMPTY = frozenset(("reason", "decoded"))
-# Column types of a data frame by the annotation of the field; all others are left to pandas.
-_PANDAS = {"float": "float64", "int": "int64", "int | None": "Int64"}
 
 _Fields = ParamSpec("_Fields")
 _Record = TypeVar("_Record")
-_Row = TypeVar("_Row", bound="DataclassInstance", covariant=True)
+
+# pandas has no missing value among its usual integers and truth values, and an empty column has no
+# format of its own.
+_FRAME_DTYPES = {
+    "float": "float64",
+    "int": "int64",
+    "int | None": "Int64",
+    "bool | None": "boolean",
+}
+
+
+class Row(Protocol):
+    """A record that can be a row of a table."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+
+
+_Row = TypeVar("_Row", bound=Row, covariant=True)
 
 
 def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
-    """Return what makes frozen records in a fraction of the time, for where they come in crowds.
+    """Return a function that makes frozen records in a fraction of the usual time.
 
-    A frozen dataclass sets each of its fields by a call, past its own guard: with twenty of them
+    A frozen dataclass sets each field by a call that bypasses its own guard. With twenty fields
     that takes longer than counting and fitting a small matrix. The maker is the same class without
-    the guard; what it has made becomes a record once all fields are set.
+    the guard; it turns what it has made into a record once all fields are set.
 
     Parameters
     ----------
@@ -41,7 +59,7 @@ def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
     Returns
     -------
     callable
-        Takes what the class takes, quickest without keywords, and returns the same.
+        Takes and returns what the class does. It is quickest without keywords.
     """
 
     def freeze(made: Any) -> None:
@@ -51,13 +69,146 @@ def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
     return make_dataclass(record.__name__, members, slots=True, namespace={"__post_init__": freeze})
 
 
-def columns(record: type[DataclassInstance]) -> list[str]:
+@cache
+def spelled(name: str) -> str:
+    """Return the name that a field has in output: `lambda`, a keyword of Python, for `lam`.
+
+    Examples
+    --------
+    >>> spelled("lam"), spelled("lam_median"), spelled("ln_lam_se")
+    ('lambda', 'lambda_median', 'ln_lambda_se')
+    """
+    return _LAM.sub("lambda", name)
+
+
+def columns(record: type) -> list[str]:
     """Return the names of a record's fields as they are spelled in output."""
-    return [_SPELLING.get(field.name, field.name) for field in fields(record)]
+    return list(_annotations(record))
+
+
+def _annotations(record: type) -> dict[str, str]:
+    """Return the type of each field as it is written, by the name that the field has in output."""
+    if is_dataclass(record):
+        members = {field.name: str(field.type) for field in fields(record)}
+    else:  # a named tuple
+        given = record.__annotations__
+        members = {
+            name: str(getattr(each, "__forward_arg__", each)) for name, each in given.items()
+        }
+    return {spelled(name): written for name, written in members.items()}
+
+
+class Table(tuple[_Row, ...]):
+    """Records of one type: a tuple that can become a list of dicts or a data frame.
+
+    Parameters
+    ----------
+    record : type
+        The records' type, a dataclass or a named tuple with `to_dict`.
+    rows : iterable of record
+        The records.
+
+    Examples
+    --------
+    >>> import weightgauge as wg
+    >>> wg.reproduce()
+    <Table of 10 Claim>
+    >>> wg.reproduce().to_dicts()[0]["id"]
+    'ffn-band'
+    """
+
+    record: type[_Row]
+
+    def __new__(cls, record: type[_Row], rows: Iterable[_Row] = ()) -> Table[_Row]:
+        """Make the tuple and remember the type, which an empty table could not tell."""
+        made = super().__new__(cls, rows)
+        made.record = record
+        return made
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per record, as in JSON."""
+        return [row.to_dict() for row in self]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row per record; see `to_frame`.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return to_frame(self.record, self.to_dicts())
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """Return what `copy` and `pickle` make the table from."""
+        return self.record, tuple(self)
+
+    def __repr__(self) -> str:
+        """Show how many records there are of which type."""
+        return f"<Table of {len(self):,} {self.record.__name__}>"
+
+
+def to_frame(record: type, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return a DataFrame of rows that a record's `to_dict` has made.
+
+    Parameters
+    ----------
+    record : type
+        The record: a dataclass or a named tuple.
+    rows : sequence of dict
+        Plain values.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns named and ordered as in JSON. Missing numbers are NaN; whole numbers that may be
+        missing are nullable integers.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    """
+    formats = {
+        name: _FRAME_DTYPES[written]
+        for name, written in _annotations(record).items()
+        if written in _FRAME_DTYPES
+    }
+    return frame_of(rows, columns=columns(record), **formats)
+
+
+def frame_of(
+    rows: Sequence[dict[str, Any]], *, columns: Sequence[str] | None = None, **formats: str
+) -> pd.DataFrame:
+    """Return a DataFrame of plain rows.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Plain values.
+    columns : sequence of str, optional
+        Names of the columns; by default the keys of the rows.
+    **formats : str
+        pandas' formats of columns, by name.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError("pandas", "pandas") from error
+    return pd.DataFrame(rows, columns=columns).astype(formats)
 
 
 def as_row(record: DataclassInstance) -> dict[str, Any]:
-    """Return a record's fields as values that JSON knows.
+    """Return a record's fields as values that JSON has.
 
     Parameters
     ----------
@@ -70,83 +221,9 @@ def as_row(record: DataclassInstance) -> dict[str, Any]:
         In the order of the fields. NaN, infinities and an empty reason are None, tuples lists.
     """
     return {
-        _SPELLING.get(field.name, field.name): _plain(field.name, getattr(record, field.name))
+        spelled(field.name): _plain(field.name, getattr(record, field.name))
         for field in fields(record)
     }
-
-
-def to_frame(record: type[DataclassInstance], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as a data frame.
-
-    Parameters
-    ----------
-    record : type
-        The dataclass that the rows come from: it names the columns and tells their types.
-    rows : iterable of mapping
-        From `as_row`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns named and ordered as in JSON. Whole numbers that may be missing are nullable
-        integers; missing numbers are NaN.
-
-    Raises
-    ------
-    MissingExtraError
-        If pandas is not installed.
-    """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingExtraError("pandas", "pandas") from error
-    frame = pd.DataFrame(list(rows), columns=columns(record))
-    types = {
-        _SPELLING.get(each.name, each.name): _PANDAS.get(str(each.type)) for each in fields(record)
-    }
-    return frame.astype({name: kind for name, kind in types.items() if kind is not None})
-
-
-class Table(tuple[_Row, ...]):
-    """Records of one type: a tuple of them that can be exported.
-
-    Parameters
-    ----------
-    record : type
-        What the rows are; it names the columns where there are no rows.
-    rows : iterable of `record`
-        In their order.
-    """
-
-    record: type[_Row]
-
-    def __new__(cls, record: type[_Row], rows: Iterable[_Row] = ()) -> Table[_Row]:
-        """Make a table of these rows."""
-        table = super().__new__(cls, rows)
-        table.record = record
-        return table
-
-    def __getnewargs__(self) -> tuple[type[_Row], tuple[_Row, ...]]:
-        """Give what a copy is made of."""
-        return self.record, tuple(self)
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one dict of plain values per row."""
-        return [as_row(row) for row in self]
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return a data frame with one row per record; see `to_frame`.
-
-        Raises
-        ------
-        MissingExtraError
-            If pandas is not installed.
-        """
-        return to_frame(self.record, self.to_dicts())
-
-    def __repr__(self) -> str:
-        """Show how many there are of what."""
-        return f"<Table of {len(self):,} {self.record.__name__}>"
 
 
 def _plain(name: str, value: Any) -> Any:

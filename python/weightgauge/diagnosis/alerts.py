@@ -1,4 +1,4 @@
-"""What somebody who vets a model should look at."""
+"""What somebody who vets a model should look at: the rules, applied to its kinds and slices."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.choices import POOR_R2
 from weightgauge.diagnosis.kind_diagnosis import namer
-from weightgauge.diagnosis.regime import TRANSMISSION
+from weightgauge.diagnosis.rules import KIND_RULES, SLICE_RULES, JudgedKind, JudgedSlice
 from weightgauge.fits.pieces import wholes
 from weightgauge.fits.slice_fit import slice_name
-from weightgauge.magnitudes.weibull import SPARSE_SHARE
-from weightgauge.records import as_row
+from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
@@ -21,26 +18,21 @@ if TYPE_CHECKING:
     from weightgauge.distributions import Heaviness
     from weightgauge.fits.slice_fit import SliceFit
 
-HEAVY_KURTOSIS = 20.0
-"""Kurtosis from which tails are called heavy: Gaussian weights have 3, Laplacian ones 6, and the
-strongest selection that is published (a Weibull distribution of k = 0.76) 13."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Alert:
     """One thing to look at.
 
     Attributes
     ----------
     alert : str
-        "outside_expected", "poor_fit", "shallow_ffn", "heavy_tails", "non_finite", "zero_heavy",
-        "all_zero", "scale_not_applied" or "not_measured".
+        Id of the rule; see `weightgauge.diagnosis.rules`.
     tensor, part : str or None
-        The slice; None for what is about a kind.
+        The slice; None for an alert about a kind.
     kind, block, tower, expert, head
-        What it is; see `weightgauge.SliceFit`.
+        Kind and place of the slice, see `weightgauge.SliceFit`; of a kind only its kind and tower.
     message : str
-        The same in a sentence, with the number.
+        The alert in a sentence, with its numbers.
     """
 
     alert: str
@@ -57,6 +49,11 @@ class Alert:
         """Return plain values for JSON."""
         return as_row(self)
 
+    def __repr__(self) -> str:
+        """Show the rule and the start of the message."""
+        message = self.message if len(self.message) <= 80 else f"{self.message[:77]}..."
+        return f"<Alert {self.alert}: {message}>"
+
 
 def alerts(
     kinds: Sequence[KindDiagnosis],
@@ -64,15 +61,15 @@ def alerts(
     *,
     tails: Mapping[int, Heaviness],
     shallow: ShallowFFN | None,
-) -> tuple[Alert, ...]:
-    """Collect what to look at.
+) -> Table[Alert]:
+    """Apply all rules to a model.
 
     Parameters
     ----------
     kinds : sequence of KindDiagnosis
-        Of the model.
+        Kinds of the model.
     slices : sequence of SliceFit
-        Of the model.
+        Slices of the model.
     tails : mapping
         Tails by the identity of the `SliceFit`.
     shallow : ShallowFFN or None
@@ -80,76 +77,43 @@ def alerts(
 
     Returns
     -------
-    tuple of Alert
-        About kinds first, then about tensors in the order of tables.
+    Table of Alert
+        Alerts about kinds first, then alerts about slices in the order of tables.
     """
     named = namer(kinds)
-    found = [alert for kind in kinds for alert in _of_kind(kind, named(kind))]
+    found = [alert for kind in kinds for alert in _about_kind(JudgedKind(kind, named(kind)))]
     whole = wholes(slices)
     for item in slices:
-        # A tensor that is also given in parts is told of by these.
+        # Of a tensor that is also given in parts, only the parts are judged.
         if whole.get(item.tensor) is not item:
             low = shallow if shallow is not None and shallow.slice is item else None
-            found += _of_slice(item, tails.get(id(item)), low)
-    return tuple(found)
+            found += _about_slice(JudgedSlice(item, tails.get(id(item)), low))
+    return Table(Alert, found)
 
 
-def _of_kind(kind: KindDiagnosis, name: str) -> list[Alert]:
-    if kind.expected_verdict != "outside" or kind.expected is None:
-        return []
-    low, high = kind.expected
-    where = (
-        "the Transmission Class"
-        if kind.expected == TRANSMISSION
-        else "the range of published models with such attention"
-    )
-    message = f"{name}: median k {kind.k_median:.3f} lies outside {low:.2f} to {high:.2f}, {where}"
-    return [Alert("outside_expected", None, None, kind.kind, None, kind.tower, None, None, message)]
+def _about_kind(subject: JudgedKind) -> list[Alert]:
+    kind = subject.kind
+    return [
+        Alert(rule.id, None, None, kind.kind, None, kind.tower, None, None, message)
+        for rule in KIND_RULES
+        if (message := rule.message(subject)) is not None
+    ]
 
 
-def _of_slice(item: SliceFit, tails: Heaviness | None, low: ShallowFFN | None) -> list[Alert]:
-    found = []
-
-    def add(alert: str, what: str) -> None:
-        found.append(
-            Alert(
-                alert=alert,
-                tensor=item.tensor,
-                part=item.part,
-                kind=item.kind,
-                block=item.block,
-                tower=item.tower,
-                expert=item.expert,
-                head=item.head,
-                message=f"{slice_name(item)}: {what}",
-            )
+def _about_slice(subject: JudgedSlice) -> list[Alert]:
+    fit = subject.fit
+    return [
+        Alert(
+            alert=rule.id,
+            tensor=fit.tensor,
+            part=fit.part,
+            kind=fit.kind,
+            block=fit.block,
+            tower=fit.tower,
+            expert=fit.expert,
+            head=fit.head,
+            message=f"{slice_name(fit)}: {message}",
         )
-
-    if low is not None and low.regime != "A":
-        add(
-            "shallow_ffn",
-            f"k {low.min_k:.3f} is the smallest of gate, up and down in blocks 0 to 5; regime A "
-            "has at least 1.0, regime B at most 0.7",
-        )
-    total = item.n + item.zeros + item.nonfinite
-    if item.nonfinite:
-        add("non_finite", f"{item.nonfinite:,} of {total:,} elements are NaN or infinite")
-    if item.status == "unsupported_dtype":
-        add("not_measured", item.reason)
-    if item.status == "scale_not_applied":
-        add("scale_not_applied", item.reason)
-    if item.kind not in MATRIX_KINDS and item.kind != "other":
-        return found
-    if total and item.zeros == total:
-        add("all_zero", f"all {total:,} elements are zero")
-    elif total and item.zeros > SPARSE_SHARE * total:
-        add("zero_heavy", f"{item.zeros / total:.1%} of the elements are zero")
-    if item.fitted and item.r2 < POOR_R2:
-        add("poor_fit", f"R2 = {item.r2:.3f}: one Weibull distribution does not describe it")
-    if tails is not None and tails.kurtosis > HEAVY_KURTOSIS:
-        add(
-            "heavy_tails",
-            f"kurtosis {tails.kurtosis:.1f} (Gaussian 3), largest magnitude "
-            f"{tails.max_q99:.1f} times the 99 % quantile",
-        )
-    return found
+        for rule in SLICE_RULES
+        if (message := rule.message(subject)) is not None
+    ]

@@ -1,4 +1,8 @@
-"""Balanced fits, which tell heavy tails from rows and columns of different scale."""
+"""Balanced fits: shapes of matrices whose rows and columns were brought to equal scale.
+
+Rows and columns of different scale give a matrix heavy tails. A balanced fit takes that cause away,
+so it shows the tails that remain.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.diagnosis.kind_diagnosis import Core
+from weightgauge.diagnosis.kind_diagnosis import BalancedFit
 from weightgauge.distributions.anchors import init_anchor
 from weightgauge.errors import NeedsWeightsError, printable
 
@@ -18,15 +22,16 @@ if TYPE_CHECKING:
     from weightgauge.scanning import CheckpointSlices, Subject
 
 SHORTEST_SIDE = 16
-"""Rows and columns that a matrix needs; the scale of fewer elements is not known well."""
+"""Rows and columns that a matrix needs. The scale of fewer elements is too uncertain."""
 
 
 def balanced_gaussian_k(rows: int, columns: int) -> float:
-    """Shape that a Gaussian matrix has after dividing rows and columns by their root mean square.
+    """Return the shape of a Gaussian matrix after rows and columns are divided by their RMS.
 
-    A root mean square of m elements contains each of them, so that none is far above it: an element
-    over the root mean square of its row has the distribution of an element of an orthogonal matrix
-    of that size. For rows and columns together 1/m = 1/rows + 1/columns, to first order.
+    The root mean square of m elements contains each of them, so no element is far above it. An
+    element divided by the root mean square of its row has the distribution of an element of an
+    orthogonal matrix of size m. For rows and columns together, 1/m = 1/rows + 1/columns to first
+    order.
 
     Parameters
     ----------
@@ -36,18 +41,18 @@ def balanced_gaussian_k(rows: int, columns: int) -> float:
     Returns
     -------
     float
-        1.2054 for large matrices, more for small ones: 1.2141 for 64 x 64.
+        1.2054 for large matrices and more for small ones, such as 1.2141 for 64 x 64.
     """
     return init_anchor("orthogonal", size=rows * columns / (rows + columns)).k
 
 
 def with_weights(subject: Subject) -> CheckpointSlices:
-    """Return a model whose weights can be read.
+    """Return the model if its weights can be read.
 
     Raises
     ------
     NeedsWeightsError
-        If there are only saved counts.
+        If the model consists of saved counts.
     """
     from weightgauge.scanning import CheckpointSlices
 
@@ -57,13 +62,13 @@ def with_weights(subject: Subject) -> CheckpointSlices:
     raise NeedsWeightsError(f"{name}: balanced fits need the weights, row by row")
 
 
-def cores(
+def balanced_fits(
     subject: CheckpointSlices,
     slices: Sequence[SliceFit],
     options: FitOptions,
     progress: Callable[[int, int], None] | None,
-) -> dict[SliceKey, Core]:
-    """Fit all matrices of known kinds with their rows and columns brought to equal scale.
+) -> dict[SliceKey, BalancedFit]:
+    """Fit all matrices of known kinds after their rows and columns are brought to equal scale.
 
     Parameters
     ----------
@@ -78,9 +83,9 @@ def cores(
 
     Returns
     -------
-    dict of SliceKey to Core
-        Stacks of matrices, and matrices with a side shorter than `SHORTEST_SIDE`, are left out, and
-        so is what has no fit.
+    dict of SliceKey to BalancedFit
+        Stacks of matrices, matrices with a side shorter than `SHORTEST_SIDE`, and slices without a
+        fit are left out.
     """
     from weightgauge.scanning.derived import can_be_read, scan_balanced
 
@@ -98,7 +103,7 @@ def cores(
         progress=progress,
     )
     return {
-        key: Core(fit.k, fit.k_se, balanced_gaussian_k(item.shape[0], item.shape[1]))
+        key: BalancedFit(fit.k, fit.k_se, balanced_gaussian_k(item.shape[0], item.shape[1]))
         for (key, item), fit in zip(matrices.items(), found, strict=True)
         if math.isfinite(fit.k)
     }

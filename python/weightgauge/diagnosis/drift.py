@@ -1,4 +1,4 @@
-"""How far training has taken a matrix from its start."""
+"""How far training has moved a matrix from its initialisation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from weightgauge.distributions.weibull_forms import std_over_lambda
 
 INVARIANT, MILD = 0.01, 0.30
-"""Relative changes of k up to which drift is called invariant (not included) and mild."""
+"""Relative changes of k: below the first, drift is invariant; up to the second, it is mild."""
 
 
 class Drift(NamedTuple):
@@ -19,9 +19,9 @@ class Drift(NamedTuple):
     relative : float
         (k - k_init) / k_init.
     relative_se : float
-        Its standard error; NaN where it is not known.
+        Standard error of `relative`; NaN where it is not known.
     severity : str
-        "invariant" below 1 %, "mild" up to 30 %, "strong" above.
+        "invariant" below 1 %, "mild" up to 30 %, "strong" above 30 %.
     """
 
     relative: float
@@ -35,15 +35,15 @@ def drift(k: float, k_init: float, *, k_se: float = math.nan, k_init_se: float =
     Parameters
     ----------
     k, k_init : float
-        Shape now; and at step 0, measured or from `init_anchor`. Positive.
+        Shape now, and shape at step 0, which is measured or comes from `init_anchor`. Positive.
     k_se, k_init_se : float
-        Standard errors; an anchor has none.
+        Standard errors of the two; that of an anchor is 0.
 
     Returns
     -------
     Drift
-        The standard error takes the two as independent, which weights that moved little are not:
-        it is too large then.
+        The standard error takes the two shapes as independent. Weights that moved little are not
+        independent of their start, and for them it is too large.
 
     Raises
     ------
@@ -61,25 +61,25 @@ def drift(k: float, k_init: float, *, k_se: float = math.nan, k_init_se: float =
     if not (0 < k < math.inf and 0 < k_init < math.inf):
         raise ValueError(f"shapes are positive and finite, not {k!r} and {k_init!r}")
     relative = (k - k_init) / k_init
-    size = round(abs(relative), 12)  # so that 0.7 and 1.3 times lie on the edge, as they should
+    size = round(abs(relative), 12)  # without rounding, 1.3 times k_init would count as above 30 %
     severity = "invariant" if size < INVARIANT else "mild" if size <= MILD else "strong"
     error = math.hypot(k_se / k_init, k * k_init_se / k_init**2)
     return Drift(relative, error, severity)
 
 
 class SigmaGrowth(NamedTuple):
-    """Growth of sigma = lambda C(k), the standard deviation of the magnitudes, in its factors.
+    """Growth of sigma = lambda C(k), the standard deviation of the magnitudes, by its two factors.
 
     Attributes
     ----------
     ln_sigma : float
         ln(sigma_after / sigma_before), the sum of the next two.
     from_lambda, from_k : float
-        ln of the quotient of the lambdas, and of the C(k).
+        ln(lambda_after / lambda_before), and ln(C(k_after) / C(k_before)).
     lambda_share : float
         |from_lambda| / (|from_lambda| + |from_k|); NaN where nothing changed.
     ln_rms : float
-        The same logarithm for the measured root mean squares; NaN where they are not given.
+        ln(rms_after / rms_before); NaN where the measured root mean squares are not given.
     """
 
     ln_sigma: float
@@ -100,14 +100,14 @@ def sigma_growth(
 ) -> SigmaGrowth:
     """Attribute the growth of the weights to scale and shape (arXiv:2605.18898).
 
-    C(k) = sqrt(Gamma(1 + 2/k) - Gamma(1 + 1/k)^2). Sigma is that of the fitted distribution, which
-    weights follow only roughly; the measured root mean square can even move the other way. Give
-    both, to see.
+    C(k) = sqrt(Gamma(1 + 2/k) - Gamma(1 + 1/k)^2). Sigma belongs to the fitted distribution, which
+    the weights follow only roughly: the measured root mean square can even move in the other
+    direction. Give both root mean squares to see whether it does.
 
     Parameters
     ----------
     k_before, lam_before, k_after, lam_after : float
-        Shapes and scales of the two fits, positive; scales in the unit of the weights.
+        Shapes and scales of the two fits, all positive. Scales have the unit of the weights.
     rms_before, rms_after : float
         Measured root mean squares of the weights.
 

@@ -1,15 +1,15 @@
-"""Which shapes the paper found for a kind of matrix, given how attention is built and stored."""
+"""The shapes that the paper found for each kind of matrix, by type and storage of attention."""
 
 from __future__ import annotations
 
 from weightgauge.diagnosis.regime import TRANSMISSION
 
 SEPARATE_MHA, GROUPED, MERGED = (0.76, 0.99), (1.10, 1.16), (1.05, 1.18)
-"""Medians per model of q and k under multi-head attention with tensors of their own, of q and k
-under grouped-query attention, and of q, k and v in one tensor."""
+"""Ranges of the medians per model: q and k stored apart under multi-head attention, q and k under
+grouped-query attention, and q, k and v in one tensor."""
 
 ROUNDING = 0.005
-"""The ends of the ranges are published to two decimals."""
+"""Largest rounding error of the ends of the ranges, which are published to two decimals."""
 
 _TRANSMISSION_KINDS = frozenset(("o", "ffn_in", "ffn_out", "gate", "up", "down"))
 
@@ -17,11 +17,12 @@ _TRANSMISSION_KINDS = frozenset(("o", "ffn_in", "ffn_out", "gate", "up", "down")
 def expected_range(
     kind: str, *, attention: str | None = None, storage: str | None = None
 ) -> tuple[float, float] | None:
-    """Range of the median shapes of published models (arXiv:2605.18898, table of 12 models).
+    """Return the range of the median shapes of published models (arXiv:2605.18898).
 
-    For q, k and qkv the range of a dozen language models: it says what is usual there, not what is
-    right. For FFN matrices and the attention output the Transmission Class itself, to which the
-    paper counts them; the outputs of two of its own models, at 1.041 and 1.166, lie outside.
+    For q, k and qkv it is the range over the paper's table of 12 language models, which says what
+    is usual, not what is right. For FFN matrices and the attention output it is the Transmission
+    Class, to which the paper assigns them. The attention outputs of two of the paper's own models,
+    at 1.041 and 1.166, lie outside that class.
 
     Parameters
     ----------
@@ -35,8 +36,8 @@ def expected_range(
     Returns
     -------
     tuple of float or None
-        Lowest and highest; None where nothing is published for such a matrix, as for v and for the
-        parts of a merged tensor.
+        Lowest and highest shape. None where nothing is published about such a matrix, as for v and
+        for the parts of a merged tensor.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the shapes of one kind of matrix say."""
+"""The judgement of one kind of matrix, by the median of its shapes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _DRAWN, _DRAWINGS = 500, 4000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KindDiagnosis:
     """The matrices of one kind in one tower, judged by their median.
 
@@ -36,37 +36,38 @@ class KindDiagnosis:
     slices : int
         Fitted matrices.
     k_median, k_min, k_max, lambda_median, r2_median : float
-        Over the matrices.
+        Statistics over the matrices; lambda has the unit of the weights.
     k_se : float
         Standard error of the median shape, for independent weights: see `median_error`.
     regime : str
-        See `weightgauge.diagnosis.regime`.
+        Name of the regime: see `weightgauge.diagnosis.regime`.
     verdict : str
         Whether the median lies in the Transmission Class, 1.18 to 1.21: "inside", "outside" or
         "undecided" at 95 %.
     expected : tuple of float or None
-        Range of published models with such attention, see `expected_range`.
+        Range of published models with such attention: see `expected_range`.
     expected_verdict : str or None
-        The same verdict for that range; None where nothing is expected. The ends of published
-        ranges are rounded to two decimals, which is allowed for.
+        The same verdict for that range; None where no range is published. The ends of published
+        ranges are rounded to two decimals, and the verdict allows for the rounding.
     k_init : float
-        Shape at initialisation; NaN for what an adapter adds, which does not start as weights do.
+        Shape at initialisation. NaN for the update of an adapter, which does not start as a weight
+        does.
     start : str or None
-        Where `k_init` comes from: "measured", or the name of an initialisation.
+        Source of `k_init`: "measured", or the name of an initialisation.
     drift, drift_se, drift_severity : float, float, str or None
         (k_median - k_init) / k_init, its standard error, and its grade.
     ln_sigma, lambda_share : float
-        Growth since a measured initialisation, ln(sigma / sigma_init) by medians, and the share of
-        it that lambda has: see `sigma_growth`. NaN without one.
+        ln(sigma / sigma_init) by medians since a measured initialisation, and the share of lambda
+        in it: see `sigma_growth`. NaN where the initialisation was not measured.
     kurtosis_median, q99_q50_median : float
-        Tails: see `weightgauge.distributions.Heaviness`.
+        Medians of two measures of the tails: see `weightgauge.distributions.Heaviness`.
     k_core_median, k_core_se : float
-        Median shape after dividing rows and columns by their root mean square, and its standard
-        error; NaN where that was not asked for, or no matrix has 16 rows and columns.
+        Median shape after rows and columns were divided by their root mean square, and its standard
+        error. NaN where that was not asked for, or where no matrix has 16 rows and columns.
     k_core_before : float
-        Median shape of the same matrices before that.
+        Median shape of the same matrices before the division.
     k_core_gaussian : float
-        What `k_core_median` is for Gaussian matrices of the same sizes.
+        `k_core_median` of Gaussian matrices of the same sizes.
     """
 
     kind: str
@@ -100,15 +101,23 @@ class KindDiagnosis:
         """Return plain values for JSON, None in place of NaN."""
         return as_row(self)
 
+    def __repr__(self) -> str:
+        """Show the median shape and its regime."""
+        name = f"{self.tower} {self.kind}" if self.tower else self.kind
+        return (
+            f"<KindDiagnosis {name}: k {self.k_median:.3f}±{self.k_se:.3f} over {self.slices:,} "
+            f"slices, {self.regime}>"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a kind started from.
+    """The shape and scale that a kind had at step 0.
 
     Attributes
     ----------
     k, lam : float
-        Median shape and scale at step 0; the scale is NaN for an anchor, which has none.
+        Median shape and scale. The scale is NaN for an anchor, which has none.
     k_se : float
         Standard error of the shape; 0 for an anchor.
     source : str
@@ -122,13 +131,13 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
-    """The balanced fit of a matrix.
+class BalancedFit:
+    """Shape of a matrix whose rows and columns were divided by their root mean square.
 
     Attributes
     ----------
     k, k_se : float
-        Shape and its standard error for independent weights.
+        Shape, and its standard error for independent weights.
     k_gaussian : float
         Shape of a balanced Gaussian matrix of the same size.
     """
@@ -137,6 +146,10 @@ class Core:
     k_se: float
     k_gaussian: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_row(self)
+
 
 def kind_diagnosis(
     group: SliceGroup,
@@ -144,7 +157,7 @@ def kind_diagnosis(
     architecture: Architecture,
     start: Start,
     tails: Mapping[int, Heaviness],
-    cores: Mapping[int, Core],
+    balanced: Mapping[int, BalancedFit],
 ) -> KindDiagnosis:
     """Judge the matrices of one kind.
 
@@ -153,11 +166,11 @@ def kind_diagnosis(
     group : SliceGroup
         The matrices; at least one.
     architecture : Architecture
-        Of the model: what is expected depends on it.
+        Architecture of the model, on which the expected range depends.
     start : Start
-        What drift is measured from.
-    tails, cores : mapping
-        Tails, and balanced fits, by the identity of the `SliceFit`.
+        Shape and scale at step 0, from which drift is measured.
+    tails, balanced : mapping
+        Tails and balanced fits, by the identity of the `SliceFit`.
 
     Returns
     -------
@@ -179,8 +192,8 @@ def kind_diagnosis(
     growth = None
     if moved is not None and math.isfinite(start.lam):
         growth = sigma_growth(start.k, start.lam, k, lam)
-    cored = [item for item in items if id(item) in cores]
-    balanced = [cores[id(item)] for item in cored]
+    evened = [item for item in items if id(item) in balanced]
+    refits = [balanced[id(item)] for item in evened]
     measured = [tails[id(item)] for item in items if id(item) in tails]
     return KindDiagnosis(
         kind=group.kind,
@@ -205,15 +218,15 @@ def kind_diagnosis(
         lambda_share=math.nan if growth is None else growth.lambda_share,
         kurtosis_median=_median([each.kurtosis for each in measured]),
         q99_q50_median=_median([each.q99_q50 for each in measured]),
-        k_core_median=_median([core.k for core in balanced]),
-        k_core_se=median_error([core.k for core in balanced], [core.k_se for core in balanced]),
-        k_core_before=_median([item.k for item in cored]),
-        k_core_gaussian=_median([core.k_gaussian for core in balanced]),
+        k_core_median=_median([refit.k for refit in refits]),
+        k_core_se=median_error([refit.k for refit in refits], [refit.k_se for refit in refits]),
+        k_core_before=_median([item.k for item in evened]),
+        k_core_gaussian=_median([refit.k_gaussian for refit in refits]),
     )
 
 
 def namer(kinds: Sequence[KindDiagnosis]) -> Callable[[KindDiagnosis], str]:
-    """Return what names a kind in a sentence: with its tower only where there are several."""
+    """Return a function that names a kind in a sentence, with its tower if there are several."""
     if len({kind.tower for kind in kinds if kind.tower}) < 2:
         return lambda kind: kind.kind
     return lambda kind: f"{kind.tower} {kind.kind}" if kind.tower else kind.kind
@@ -222,13 +235,13 @@ def namer(kinds: Sequence[KindDiagnosis]) -> Callable[[KindDiagnosis], str]:
 def median_error(values: Sequence[float], errors: Sequence[float]) -> float:
     """Return the standard error of the median of estimates with these standard errors.
 
-    Estimates are first moved towards their median, by as much of the scatter as their errors
-    explain (DerSimonian and Laird, Controlled Clinical Trials 7, 1986): else the errors would count
-    twice. Up to 500 are then drawn anew round that, some thousand times with a fixed seed (a
-    parametric bootstrap). For more, the
-    variance of a median of independent estimates is sum p_i (1 - p_i) / (sum f_i)^2, with p_i and
-    f_i the distribution functions and densities of the estimates at the median. That matrices also
-    differ is not in it: they are all there are, not a sample.
+    The scatter of the estimates already contains their errors. The estimates are therefore first
+    moved towards their median, by the share of the scatter that the errors explain (DerSimonian and
+    Laird, Controlled Clinical Trials 7, 1986); otherwise the errors would count twice. Up to 500
+    estimates are then drawn around the moved values 4,000 times, with a fixed seed (a parametric
+    bootstrap). For more estimates the variance of their median is sum p_i (1 - p_i) / (sum f_i)^2,
+    where p_i and f_i are the distribution function and the density of estimate i at the median.
+    The result leaves out that matrices differ: they are the whole population, not a sample.
 
     Parameters
     ----------
@@ -238,7 +251,7 @@ def median_error(values: Sequence[float], errors: Sequence[float]) -> float:
     Returns
     -------
     float
-        NaN where an error is not known, or there is nothing.
+        NaN where an error is not known, or where there is no estimate.
     """
     found, error = np.asarray(values), np.asarray(errors)
     if len(found) == 1 or not len(found) or not np.all(error > 0):
@@ -258,7 +271,7 @@ def median_error(values: Sequence[float], errors: Sequence[float]) -> float:
 
 
 def _real_variance(values: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
-    """Variance of what is estimated, by how much more the estimates scatter than their errors."""
+    """Return the variance of the true values: the scatter beyond what the errors explain."""
     weight = (np.min(errors) / errors) ** 2
     mean = float(np.sum(weight * values) / np.sum(weight))
     scatter = float(np.sum(weight * (values - mean) ** 2)) / float(np.min(errors)) ** 2
@@ -268,7 +281,7 @@ def _real_variance(values: NDArray[np.float64], errors: NDArray[np.float64]) -> 
 
 
 def _usual(k: float, k_se: float, expected: tuple[float, float]) -> str:
-    margin = 0.0 if expected == TRANSMISSION else ROUNDING  # the class is defined by its ends
+    margin = 0.0 if expected == TRANSMISSION else ROUNDING  # the ends of the class are exact
     return verdict(k, k_se, (expected[0] - margin, expected[1] + margin))
 
 

@@ -6,25 +6,24 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from weightgauge.anatomy.architecture import Architecture
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import check_choice
-from weightgauge.diagnosis.alerts import Alert, alerts
-from weightgauge.diagnosis.balanced import cores, with_weights
+from weightgauge.diagnosis.alerts import alerts
+from weightgauge.diagnosis.balanced import balanced_fits, with_weights
 from weightgauge.diagnosis.kind_diagnosis import (
-    Core,
     KindDiagnosis,
     Start,
     kind_diagnosis,
     median_error,
     namer,
 )
-from weightgauge.diagnosis.outliers import Outlier, outliers
-from weightgauge.diagnosis.shallow_ffn import ShallowFFN, shallow_ffn
+from weightgauge.diagnosis.outliers import outliers
+from weightgauge.diagnosis.record import Diagnosis
+from weightgauge.diagnosis.shallow_ffn import shallow_ffn
 from weightgauge.diagnosis.slice_group import SliceGroup, slice_groups
 from weightgauge.diagnosis.summary import summary
 from weightgauge.diagnosis.training import TrainingProgress, training_progress
@@ -32,103 +31,12 @@ from weightgauge.distributions import Heaviness, heaviness
 from weightgauge.distributions.anchors import INITS, init_anchor
 from weightgauge.errors import NothingSelectedError, printable
 from weightgauge.fits.slice_fit import SliceFit, table_order
-from weightgauge.reference import models, nearest
+from weightgauge.records import Table
+from weightgauge.reference import Neighbour, models, nearest
 
 if TYPE_CHECKING:
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import ModelHistograms, Subject
-
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Diagnosis:
-    """What a model's weights say.
-
-    Attributes
-    ----------
-    model : str
-        What was asked for.
-    architecture : Architecture
-        Heads, experts and other facts about each tower.
-    start : str
-        What drift is measured from, in words.
-    kinds : tuple of KindDiagnosis
-        By tower, then in the order of tables.
-    outliers : tuple of Outlier
-        Matrices that stand out among those of their kind, the most striking first.
-    shallow_ffn : ShallowFFN or None
-        Shapes of the first gated FFNs; None for a model without.
-    training : TrainingProgress or None
-        Length of training, where it was given.
-    nearest : tuple of (str, float)
-        Published models and their distance in k, nearest first; empty where no kind is in common.
-    nearest_kinds : tuple of str
-        Kinds of this model that were compared with them, all of one tower.
-    alerts : tuple of Alert
-        What to look at.
-    slices : tuple of SliceFit
-        All fits, in the order of tables.
-    tails : tuple of Heaviness or None
-        For each of `slices`; None for what has no counts and for norms and biases.
-    cores : tuple of Core or None
-        For each of `slices` its balanced fit; None where there is none.
-    warnings : tuple of str
-        What is odd about the checkpoint.
-    summary : tuple of str
-        The same in sentences.
-    """
-
-    model: str
-    architecture: Architecture
-    start: str
-    kinds: tuple[KindDiagnosis, ...]
-    outliers: tuple[Outlier, ...]
-    shallow_ffn: ShallowFFN | None
-    training: TrainingProgress | None
-    nearest: tuple[tuple[str, float], ...]
-    nearest_kinds: tuple[str, ...]
-    alerts: tuple[Alert, ...]
-    slices: tuple[SliceFit, ...]
-    tails: tuple[Heaviness | None, ...]
-    cores: tuple[Core | None, ...]
-    warnings: tuple[str, ...]
-    summary: tuple[str, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON document: plain values, None for what does not apply."""
-        from weightgauge._version import __version__
-
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "weightgauge": __version__,
-            "model": self.model,
-            "architecture": self.architecture.to_dict(),
-            "start": self.start,
-            "kinds": [kind.to_dict() for kind in self.kinds],
-            "outliers": [each.to_dict() for each in self.outliers],
-            "shallow_ffn": None if self.shallow_ffn is None else self.shallow_ffn.to_dict(),
-            "training": None if self.training is None else self.training.to_dict(),
-            "nearest": [{"id": name, "distance": distance} for name, distance in self.nearest],
-            "nearest_kinds": list(self.nearest_kinds),
-            "alerts": [each.to_dict() for each in self.alerts],
-            "summary": list(self.summary),
-            "warnings": list(self.warnings),
-            "slices": [
-                {
-                    **item.to_dict(),
-                    "k_core": None if core is None else core.k,
-                    "k_core_se": None if core is None else core.k_se,
-                    "k_core_gaussian": None if core is None else core.k_gaussian,
-                    "tails": None if tails is None else tails.to_dict(),
-                }
-                for item, tails, core in zip(self.slices, self.tails, self.cores, strict=True)
-            ],
-        }
-
-    def __repr__(self) -> str:
-        """Show the summary."""
-        return f"<Diagnosis '{printable(self.model)}': {' '.join(self.summary)}>"
 
 
 def diagnose(
@@ -148,23 +56,23 @@ def diagnose(
     io: str = "mmap",
     progress: Callable[[int, int], None] | None = None,
 ) -> Diagnosis:
-    """Judge the weights of a model: regimes, what is usual, outliers, drift, tails.
+    """Judge the weights of a model: regimes, usual ranges, outliers, drift and tails.
 
     Parameters
     ----------
     model : str, os.PathLike or ModelHistograms
         As for `weightgauge.fit`.
     init : {"normal", "uniform", "truncated normal", "orthogonal"}
-        How the model was initialised; drift is measured from the anchor.
+        How the model was initialised. Drift is measured from the anchor of that initialisation.
     baseline : str, os.PathLike or ModelHistograms, optional
-        The model at step 0: drift is measured from its medians instead, for the kinds that it has.
+        The model at step 0. For the kinds that it has, drift is measured from its medians.
     lr, weight_decay, steps : float, float, int, optional
-        Peak learning rate, decoupled weight decay and optimiser steps; all three or none.
+        Peak learning rate, decoupled weight decay and optimiser steps: all three or none.
     schedule, warmup
         As for `weightgauge.diagnosis.training_progress`.
     balanced : bool
-        Also fit every matrix with its rows and columns brought to equal scale. Reads the weights
-        twice more.
+        Whether to fit every matrix also with its rows and columns brought to equal scale, which
+        reads the weights twice more.
     include, exclude, threads, io, progress
         As for `weightgauge.fit`.
 
@@ -200,41 +108,39 @@ def diagnose(
     weights = with_weights(subject) if balanced else None
     starts = {}
     if baseline is not None:
-        # Patterns that leave nothing of it leave no kind: drift is from the anchor then.
+        # If the patterns leave nothing of the baseline, all drift is measured from the anchor.
         with suppress(NothingSelectedError):
             starts = _starts(open_slices(baseline, include=include, exclude=exclude), options)
     slices, tails = _measured(subject, options, progress)
-    found_cores = {} if weights is None else cores(weights, slices, options, progress)
+    balance = {} if weights is None else balanced_fits(weights, slices, options, progress)
     groups = slice_groups(slices)
     anchor = Start(init_anchor(init).k, math.nan, 0.0, init)
-    kinds = tuple(
+    kinds = [
         kind_diagnosis(
             group,
             architecture=subject.architecture,
             start=starts.get((group.tower, group.kind), anchor),
             tails=tails,
-            cores={
-                id(item): found_cores[item.key] for item in group.slices if item.key in found_cores
-            },
+            balanced={id(item): balance[item.key] for item in group.slices if item.key in balance},
         )
         for group in groups
-    )
+    ]
     shallow = shallow_ffn(slices)
     ranked, compared = _nearest(groups, kinds)
     found = Diagnosis(
         model=subject.model,
         architecture=subject.architecture,
         start=_start_told(kinds, anchor, baseline),
-        kinds=kinds,
+        kinds=Table(KindDiagnosis, kinds),
         outliers=outliers(groups),
         shallow_ffn=shallow,
         training=training,
-        nearest=tuple(ranked),
+        nearest=ranked,
         nearest_kinds=compared,
         alerts=alerts(kinds, slices, tails=tails, shallow=shallow),
-        slices=tuple(slices),
+        slices=Table(SliceFit, slices),
         tails=tuple(tails.get(id(item)) for item in slices),
-        cores=tuple(found_cores.get(item.key) for item in slices),
+        balanced=tuple(balance.get(item.key) for item in slices),
         warnings=(*subject.warnings, *([] if baseline is None else _baseline_doubts(kinds, init))),
     )
     return replace(found, summary=summary(found))
@@ -258,7 +164,7 @@ def _training(
 
 
 def _starts(subject: Subject, options: FitOptions) -> dict[tuple[str | None, str], Start]:
-    """Where each kind of the model at step 0 stands."""
+    """Return the median shape and scale of each kind of the model at step 0."""
     slices = sorted((each.fit for each in subject.measure(options)), key=table_order)
     return {
         (group.tower, group.kind): Start(
@@ -301,14 +207,14 @@ def _baseline_doubts(kinds: Sequence[KindDiagnosis], init: str) -> tuple[str, ..
 def _measured(
     subject: Subject, options: FitOptions, progress: Callable[[int, int], None] | None
 ) -> tuple[list[SliceFit], dict[int, Heaviness]]:
-    """Fits in the order of tables, and the tails of matrices by the identity of their fit."""
+    """Return fits in the order of tables, and tails of matrices by the identity of their fit."""
     slices, tails = [], {}
     for each in subject.measure(options, histograms=True, progress=progress):
         slices.append(each.fit)
         matrix = each.fit.kind in MATRIX_KINDS or each.fit.kind == "other"
         if matrix and each.histogram is not None:
             found = heaviness(each.histogram)
-            if each.histogram.dtype != each.fit.dtype:  # values were made of codes
+            if each.histogram.dtype != each.fit.dtype:  # the values counted are not the codes
                 found = replace(found, code_entropy=math.nan)
             tails[id(each.fit)] = found
     slices.sort(key=table_order)
@@ -317,11 +223,11 @@ def _measured(
 
 def _nearest(
     groups: Sequence[SliceGroup], kinds: Sequence[KindDiagnosis]
-) -> tuple[list[tuple[str, float]], tuple[str, ...]]:
-    """Rank published models for the tower that has most kinds in common with any of them.
+) -> tuple[Table[Neighbour], tuple[str, ...]]:
+    """Rank published models for the tower that has most kinds in common with one of them.
 
-    The parts of a merged tensor are left out, since such models are published by the whole, and
-    what adapters add.
+    The parts of a merged tensor are left out, because such tensors are published as a whole. The
+    updates of adapters are left out too.
     """
     shapes: dict[str | None, dict[str, float]] = {}
     for group, kind in zip(groups, kinds, strict=True):

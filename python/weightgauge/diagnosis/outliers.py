@@ -1,4 +1,4 @@
-"""Matrices that stand out among those of their kind."""
+"""Matrices whose shape or scale stands out among those of their kind."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.records import as_row
+from weightgauge.errors import printable
+from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.slice_group import SliceGroup
 
 FEWEST = 5
-"""Matrices that a kind needs before one of them can stand out."""
+"""A kind with fewer matrices has no outliers."""
 
 THRESHOLD = 3.5
 """Robust z beyond which a value counts as an outlier (Iglewicz and Hoaglin, How to Detect and
@@ -23,20 +24,20 @@ Handle Outliers, 1993)."""
 _MAD_TO_SD = 1.482602218505602
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outlier:
     """A matrix whose shape or scale is unlike that of its kind.
 
     Attributes
     ----------
     tensor, part, kind, block, tower, expert, head
-        Which it is; see `weightgauge.SliceFit`.
+        Name, kind and place of the matrix; see `weightgauge.SliceFit`.
     quantity : str
         "k" or "ln lambda".
     value, se : float
-        Its value, and the value's standard error for independent weights.
+        The quantity, and its standard error for independent weights.
     median : float
-        Of its kind and tower.
+        Median of the quantity over the kind and tower.
     z : float
         (value - median) / sqrt(s^2 + se^2) with s = 1.4826 times the median absolute deviation.
     """
@@ -58,8 +59,13 @@ class Outlier:
         """Return plain values for JSON."""
         return as_row(self)
 
+    def __repr__(self) -> str:
+        """Show the matrix, the quantity and how far it is out."""
+        name = printable(self.tensor, limit=60)
+        return f"<Outlier '{name}' {self.kind}: {self.quantity} {self.value:.3f}, z {self.z:+.1f}>"
 
-def outliers(groups: Sequence[SliceGroup]) -> tuple[Outlier, ...]:
+
+def outliers(groups: Sequence[SliceGroup]) -> Table[Outlier]:
     """Find the matrices that stand out in shape or scale.
 
     Parameters
@@ -69,7 +75,7 @@ def outliers(groups: Sequence[SliceGroup]) -> tuple[Outlier, ...]:
 
     Returns
     -------
-    tuple of Outlier
+    Table of Outlier
         The largest |z| first. Kinds with fewer than five matrices have none.
     """
     found = []
@@ -80,7 +86,7 @@ def outliers(groups: Sequence[SliceGroup]) -> tuple[Outlier, ...]:
         scales = [(math.log(item.lam), item.ln_lambda_se) for item in group.slices]
         for quantity, values in (("k", shapes), ("ln lambda", scales)):
             found += _outliers(group, quantity, values)
-    return tuple(sorted(found, key=lambda each: -abs(each.z)))
+    return Table(Outlier, sorted(found, key=lambda each: -abs(each.z)))
 
 
 def _outliers(

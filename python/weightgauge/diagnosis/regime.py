@@ -1,4 +1,4 @@
-"""What a shape k says about a matrix, and how sure one can be."""
+"""The regime of a matrix by its shape k, and the confidence in that regime."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 from weightgauge.choices import POOR_R2, TRIMS
 
 TRANSMISSION = (1.18, 1.21)
-"""Shapes of the paper's Transmission Class, both ends included."""
+"""Lowest and highest shape of the paper's Transmission Class, both included."""
 
 STRONG_SELECTION_K = 0.95
-"""Below this the paper speaks of strong selection."""
+"""Shapes below this are what the paper calls strong selection."""
 
 GAUSSIAN_K = TRIMS["mid_80"].gaussian_k
-"""Shape of normal weights by the trim `mid_80`."""
+"""Shape of normal weights with the trim `mid_80`."""
 
 _BASELINE = 0.01
 _TWO_SIDED_95 = 1.959963984540054
@@ -29,7 +29,7 @@ class Regime(NamedTuple):
         "transmission", "transmission, poor fit", "mild selection", "strong selection",
         "light-tailed", or "init baseline" for a model at step 0.
     verdict : str
-        Where k lies with respect to the Transmission Class, see `verdict`.
+        Whether k lies in the Transmission Class: see the function `verdict`.
     """
 
     name: str
@@ -46,15 +46,15 @@ def regime(
 ) -> Regime:
     """Classify a shape.
 
-    Transmission: 1.18 <= k <= 1.21 with R2 >= 0.95, with a lower R2 "transmission, poor fit"; mild
-    selection: 0.95 <= k < 1.18; strong selection: k < 0.95 (arXiv:2605.18898). The paper has no
-    upper bound; k > 1.21 is called light-tailed here. At step 0, |k - k_init| < 0.01 is the init
-    baseline.
+    The regimes are those of arXiv:2605.18898. Transmission has 1.18 <= k <= 1.21 and R2 >= 0.95;
+    with a lower R2 it is "transmission, poor fit". Mild selection has 0.95 <= k < 1.18, and strong
+    selection k < 0.95. The paper has no upper bound; k > 1.21 is called light-tailed here. At
+    step 0, |k - k_init| < 0.01 is the init baseline.
 
     Parameters
     ----------
     k : float
-        Weibull shape, positive, by the trim `mid_80`.
+        Weibull shape with the trim `mid_80`, positive.
     r2 : float
         Squared correlation of the probability plot.
     k_se : float
@@ -62,7 +62,7 @@ def regime(
     step : int, optional
         Optimiser steps so far.
     k_init : float
-        Shape that the initialisation has, see `init_anchor`; that of normal weights by default.
+        Shape of the initialisation, see `init_anchor`; by default that of normal weights.
 
     Returns
     -------
@@ -103,15 +103,15 @@ def verdict(k: float, k_se: float, band: tuple[float, float]) -> str:
     Parameters
     ----------
     k, k_se : float
-        Shape and its standard error; the interval is k +- 1.96 standard errors.
+        Shape and its standard error. The interval is k +- 1.96 standard errors.
     band : tuple of float
         Lowest and highest shape.
 
     Returns
     -------
     str
-        "inside" if the whole interval lies in the band, "outside" if none of it does, "undecided"
-        if only some does, or the standard error is not known.
+        "inside" if the whole interval lies in the band, "outside" if none of it does, and
+        "undecided" if a part of it does or the standard error is NaN.
 
     Raises
     ------

@@ -14,18 +14,19 @@ _KINDS = ("gate", "up", "down")
 _TOWERS = (None, "decoder", "text")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ShallowFFN:
     """Shapes of gate, up and down in blocks 0 to 5.
 
     Attributes
     ----------
     min_k : float
-        The smallest of them.
+        The smallest of these shapes.
     slice : SliceFit
-        Where it is.
+        The matrix that has it.
     regime : str or None
-        "A" from 1.0 on, "B", the anomaly, up to 0.7 (arXiv:2605.18898); None between.
+        "A" if `min_k` is at least 1.0; "B", the anomaly, if it is at most 0.7; None in between
+        (arXiv:2605.18898).
     """
 
     min_k: float
@@ -37,6 +38,10 @@ class ShallowFFN:
         place = {name: getattr(self.slice, name) for name in ("tensor", "part", "block", "expert")}
         return {"min_k": self.min_k, **place, "regime": self.regime}
 
+    def __repr__(self) -> str:
+        """Show the smallest shape and the regime."""
+        return f"<ShallowFFN: smallest k {self.min_k:.3f}, regime {self.regime}>"
+
 
 def shallow_ffn(slices: Sequence[SliceFit]) -> ShallowFFN | None:
     """Apply the paper's rule to a model with gated FFNs.
@@ -44,7 +49,7 @@ def shallow_ffn(slices: Sequence[SliceFit]) -> ShallowFFN | None:
     Parameters
     ----------
     slices : sequence of SliceFit
-        Of the model.
+        All slices of the model.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The matrices of one kind in one tower: what medians and outliers are taken over."""
+"""The matrices of one kind in one tower, over which medians and outliers are taken."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from weightgauge.fits.slice_fit import SliceFit
 
 @dataclass(frozen=True, slots=True)
 class SliceGroup:
-    """Fitted matrices of one kind in one tower; kinds are never pooled.
+    """Fitted matrices of one kind in one tower. Kinds are never pooled.
 
     Attributes
     ----------
@@ -24,9 +24,9 @@ class SliceGroup:
     merged : bool
         Whether they are parts of a tensor that holds q, k and v.
     updates : bool
-        Whether they are what a low-rank adapter adds, or its factors, rather than weights.
+        Whether they are the updates or the factors of a low-rank adapter, and so no weights.
     slices : tuple of SliceFit
-        Those with numbers, in the order of tables.
+        The slices that have a fit, in the order of tables.
     """
 
     kind: str
@@ -42,8 +42,8 @@ def slice_groups(slices: Sequence[SliceFit]) -> list[SliceGroup]:
     Parameters
     ----------
     slices : sequence of SliceFit
-        Of one model, in the order of tables. Norms, biases and what is of no known kind are left
-        out, and wholes that are also given in pieces of their own kind.
+        Slices of one model, in the order of tables. Norms, biases and slices of no known kind are
+        left out, and so are whole tensors that are also given in pieces of their own kind.
 
     Returns
     -------

@@ -1,20 +1,20 @@
-"""A diagnosis in sentences; each follows from a number that is shown."""
+"""The sentences of a diagnosis. Each follows from a number that the diagnosis shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from weightgauge.diagnosis.alerts import HEAVY_KURTOSIS
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import GAUSSIAN_K, TRANSMISSION
+from weightgauge.diagnosis.rules import SLICE_RULES
 from weightgauge.fits.slice_fit import slice_name
 from weightgauge.reference import models
 from weightgauge.reference.nearest import MISSING
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
-    from weightgauge.diagnosis.model_diagnosis import Diagnosis
+    from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.diagnosis.training import TrainingProgress
 
 _REGIMES = {
@@ -24,23 +24,26 @@ _REGIMES = {
     "strong selection": "In strong selection (k below 0.95)",
     "light-tailed": "Light-tailed (k above 1.21)",
 }
-CORE_MARGIN = 0.03
-"""Least difference in k between balanced, unbalanced and Gaussian matrices that is worth a
-sentence; it must also be three standard errors, since there are many kinds."""
+BALANCE_MARGIN = 0.03
+"""Least difference in k between balanced, unbalanced and Gaussian matrices that gets a sentence. It
+must also be three standard errors, because there are many kinds."""
+
+_COUNTED_ALERTS = ("heavy_tails", "non_finite", "zero_heavy", "all_zero", "poor_fit")
+"""Rules whose tensors the summary counts, in the order of its sentences."""
 
 
 def summary(found: Diagnosis) -> tuple[str, ...]:
-    """Say what a diagnosis found.
+    """Say in sentences what a diagnosis found.
 
     Parameters
     ----------
     found : Diagnosis
-        All but its summary.
+        The diagnosis; its summary is not looked at.
 
     Returns
     -------
     tuple of str
-        One sentence each.
+        The sentences.
     """
     return tuple(_sentences(found))
 
@@ -61,7 +64,7 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
             yield f"{words}: {listed}{doubt}."
     yield from _about_expectations(found.kinds)
     yield from _about_drift(found)
-    yield from _about_cores(found.kinds)
+    yield from _about_balance(found.kinds)
     yield from _about_outliers(found)
     yield from _about_alerts(found)
     yield from _about_training(found.training)
@@ -102,16 +105,18 @@ def _about_drift(found: Diagnosis) -> Iterator[str]:
         yield f"Drift of k since initialisation ({found.start}): {', '.join(moved)}."
 
 
-def _about_cores(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
+def _about_balance(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
     named = namer(kinds)
     returned, heavy = [], []
     for kind in kinds:
-        lift = kind.k_core_gaussian - GAUSSIAN_K  # what balancing does to Gaussian weights
+        lift = (
+            kind.k_core_gaussian - GAUSSIAN_K
+        )  # by how much balancing raises k of Gaussian weights
         words = (
             f"{named(kind)} from {kind.k_core_before:.3f} to {kind.k_core_median:.3f} "
             f"(Gaussian {kind.k_core_gaussian:.3f})"
         )
-        least = max(CORE_MARGIN, 3 * kind.k_core_se)
+        least = max(BALANCE_MARGIN, 3 * kind.k_core_se)
         if kind.k_core_median - kind.k_core_before - lift > least:
             returned.append(words)
         if kind.k_core_gaussian - kind.k_core_median > least:
@@ -141,18 +146,13 @@ def _about_outliers(found: Diagnosis) -> Iterator[str]:
 
 
 def _about_alerts(found: Diagnosis) -> Iterator[str]:
-    for name, words in (
-        ("heavy_tails", f"heavy tails (kurtosis above {HEAVY_KURTOSIS:.0f})"),
-        ("non_finite", "NaN or infinite elements"),
-        ("zero_heavy", "more than 10 % zeros"),
-        ("all_zero", "nothing but zeros"),
-        ("poor_fit", "R2 below 0.95"),
-    ):
+    words = {rule.id: rule.several for rule in SLICE_RULES}
+    for name in _COUNTED_ALERTS:
         number = len({alert.tensor for alert in found.alerts if alert.alert == name})
         if number:
             one = number == 1
             what = "tensor, or a part of it, has" if one else "tensors, or parts of them, have"
-            yield f"{number:,} {what} {words}."
+            yield f"{number:,} {what} {words[name]}."
     if found.shallow_ffn is not None and found.shallow_ffn.regime == "B":
         yield (
             "The first blocks have the shallow FFN anomaly known from some Qwen models: smallest k "

@@ -1,4 +1,4 @@
-"""How long a model was trained, in units of the time in which weight decay forgets."""
+"""Length of training, in units of the time after which weight decay has forgotten old updates."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from weightgauge.choices import check_choice
 from weightgauge.records import as_row
 
 SCHEDULES = ("constant", "cosine", "linear")
-"""Learning-rate schedules: constant; half a cosine down to a tenth of the peak; a line to zero."""
+"""Learning-rate schedules: constant, half a cosine down to a tenth of the peak, a line to zero."""
 
 _FINAL_SHARE = {"constant": 1.0, "cosine": 0.1, "linear": 0.0}
 
-# The states of the data that come with the paper (DATABASE_v9_1); its library has three others.
+# The five states of the data that come with the paper (DATABASE_v9_1). Its library has only three.
 _STATES = (
     (1.2, "saturated"),
     (0.8, "near-saturated"),
@@ -24,7 +24,7 @@ _STATES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrainingProgress:
     """Length of a training run.
 
@@ -37,17 +37,17 @@ class TrainingProgress:
     schedule : str or None
         As in `SCHEDULES`; None where it is not known.
     tau : float
-        Steps in which weight decay shrinks a weight by 1/e, 1/(lr weight_decay); infinite without
-        weight decay.
+        Steps in which weight decay shrinks a weight by the factor e: 1/(lr weight_decay). Infinite
+        without weight decay.
     steps_per_tau : float
-        T/tau at the peak learning rate throughout: the paper's figure.
+        T/tau as the paper computes it, with the peak learning rate throughout.
     state : str
-        What the paper calls that: see `training_state`.
+        The paper's name for that length: see `training_state`.
     scheduled_steps_per_tau : float
-        weight_decay times the sum of the learning rates of all steps; NaN where the schedule is
+        weight_decay times the sum of the learning rates of all steps. NaN where the schedule is
         not known.
     scheduled_state : str or None
-        The state by that figure.
+        The state by `scheduled_steps_per_tau`.
     """
 
     lr: float
@@ -64,14 +64,18 @@ class TrainingProgress:
         """Return plain values for JSON, None for what is not known or infinite."""
         return as_row(self)
 
+    def __repr__(self) -> str:
+        """Show the length of training and its state."""
+        return f"<TrainingProgress: {self.steps_per_tau:.2f} tau, {self.state}>"
+
 
 def training_progress(
     lr: float, weight_decay: float, steps: int, *, schedule: str | None = None, warmup: int = 0
 ) -> TrainingProgress:
     """Measure a training run in units of tau = 1/(lr weight_decay).
 
-    The time scale is that of Wang and Aitchison, arXiv:2405.13698: under AdamW weights are a moving
-    average of their updates over the last tau steps.
+    The time scale is that of Wang and Aitchison, arXiv:2405.13698. Under AdamW, weights are a
+    moving average of their updates over the last tau steps.
 
     Parameters
     ----------
@@ -82,9 +86,9 @@ def training_progress(
     steps : int
         Optimiser steps, at least 1.
     schedule : {"constant", "cosine", "linear"}, optional
-        From the peak on: unchanged, half a cosine down to a tenth, or a line down to zero.
+        Learning rate after the peak: unchanged, half a cosine down to a tenth, or a line to zero.
     warmup : int
-        Steps of a linear rise from 0 to the peak before that.
+        Steps of a linear rise from 0 to the peak, before the schedule.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def training_progress(
     scheduled = math.nan
     if schedule is not None:
         check_choice("schedule", schedule, SCHEDULES)
-        # Cosine and line are symmetrical about their middle: their mean is that of their ends.
+        # Cosine and line are symmetrical about their middle, so their mean is that of their ends.
         mean = (1 + _FINAL_SHARE[schedule]) / 2
         scheduled = rate * (warmup / 2 + (steps - warmup) * mean)
     return TrainingProgress(

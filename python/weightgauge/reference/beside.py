@@ -1,4 +1,4 @@
-"""A model's own medians beside those of a published one."""
+"""The medians of a model beside those of a published model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.records import as_row
+from weightgauge.records import Table, as_row
 from weightgauge.reference.entries import models
 from weightgauge.reference.nearest import nearest
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from weightgauge.fits.kind_summary import KindSummary
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KindBeside:
-    """A kind of matrix, as fitted here and as published.
+    """Medians of one kind of matrix, as fitted here and as published.
 
     Attributes
     ----------
     kind : str
         One of `weightgauge.anatomy.components.KINDS`.
     k, k_published, lam, lam_published : float
-        Medians over blocks; NaN where only the other side has the kind.
+        Medians over blocks. NaN where only the other model has the kind.
     """
 
     kind: str
@@ -36,9 +36,11 @@ class KindBeside:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None in place of NaN."""
-        row = as_row(self)
-        row["lambda_published"] = row.pop("lam_published")
-        return row
+        return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show both shapes."""
+        return f"<KindBeside {self.kind}: k {self.k:.3f}, published {self.k_published:.3f}>"
 
 
 def entry_for(model: str, k_by_kind: Mapping[str, float]) -> str | None:
@@ -47,10 +49,10 @@ def entry_for(model: str, k_by_kind: Mapping[str, float]) -> str | None:
     Parameters
     ----------
     model : str
-        As the user gave it: a path, or an id on the Hub. Where its last part is that of an entry,
-        such as "pythia-70m", that is the entry.
+        A path, or an id on the Hub, as the user wrote it. If its last part is the id of an entry,
+        such as "pythia-70m", that entry is returned.
     k_by_kind : mapping of str to float
-        Its median shapes, by which the nearest entry is taken otherwise.
+        Median shapes of the model. Without such a name, the entry nearest to them is returned.
 
     Returns
     -------
@@ -61,23 +63,23 @@ def entry_for(model: str, k_by_kind: Mapping[str, float]) -> str | None:
     if name in models():
         return name
     ranked = nearest(k_by_kind)
-    return ranked[0][0] if ranked else None
+    return ranked[0].id if ranked else None
 
 
-def beside_published(kinds: Sequence[KindSummary], entry: str) -> tuple[KindBeside, ...]:
+def beside_published(kinds: Sequence[KindSummary], entry: str) -> Table[KindBeside]:
     """Set the medians of a model beside published ones.
 
     Parameters
     ----------
     kinds : sequence of KindSummary
-        Of a fit by the paper's protocol.
+        Medians of a fit by the paper's protocol.
     entry : str
         Id of the published model.
 
     Returns
     -------
-    tuple of KindBeside
-        The kinds of the published model.
+    Table of KindBeside
+        One row for each kind of the published model.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def beside_published(kinds: Sequence[KindSummary], entry: str) -> tuple[KindBesi
     """
     found = {kind.kind: kind for kind in kinds}
     nan = math.nan
-    return tuple(
+    rows = [
         KindBeside(
             kind=kind,
             k=found[kind].k_median if kind in found else nan,
@@ -95,4 +97,5 @@ def beside_published(kinds: Sequence[KindSummary], entry: str) -> tuple[KindBesi
             lam_published=published.lam,
         )
         for kind, published in models()[entry].kinds.items()
-    )
+    ]
+    return Table(KindBeside, rows)

@@ -1,4 +1,4 @@
-"""`reproduce`: the paper's claims, recomputed from its published medians."""
+"""`reproduce`: recompute the paper's claims from its published medians."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from weightgauge.records import as_row
-from weightgauge.reference import ReferenceModel, models, qwen_cohort
+from weightgauge.records import Table, as_row
+from weightgauge.reference.entries import ReferenceModel, models, qwen_cohort
 
 FFN_KINDS = ("ffn_in", "ffn_out", "gate", "up", "down")
 _SIGNIFICANCE = 0.05
@@ -17,28 +17,28 @@ _SIGNIFICANCE = 0.05
 Number = float | tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Claim:
-    """One claim of the paper and what its own figures say.
+    """One claim of the paper, and the figure that its own medians give.
 
     Attributes
     ----------
     id : str
         Short name.
     claim : str
-        What is claimed.
+        The claim in words.
     formula : str
         How the figure is recomputed, from the medians in `weightgauge.reference`.
     value : float or tuple of float
-        The recomputed figure; the two ends of a range.
+        The recomputed figure, or the two ends of a recomputed range.
     published : float or tuple of float
-        The figure that the claim states or implies.
+        The figure or range that the claim states or implies.
     verdict : str
         "holds", "fails" or "undecided".
     unit : str
         "%" where the figures are in per cent, else "".
     note : str
-        What else one should know.
+        What else the reader should know.
     """
 
     id: str
@@ -54,14 +54,18 @@ class Claim:
         """Return plain values for JSON; a range is a list of two numbers."""
         return as_row(self)
 
+    def __repr__(self) -> str:
+        """Show the id and the verdict."""
+        return f"<Claim {self.id}: {self.verdict}>"
 
-def reproduce() -> tuple[Claim, ...]:
+
+def reproduce() -> Table[Claim]:
     """Recompute the paper's claims (T. Ding, arXiv:2605.18898) from its published medians.
 
     Returns
     -------
-    tuple of Claim
-        Those that fail included.
+    Table of Claim
+        All claims, with those that fail.
 
     Examples
     --------
@@ -69,17 +73,20 @@ def reproduce() -> tuple[Claim, ...]:
     >>> {claim.id: claim.verdict for claim in wg.reproduce()}["kqkv-monotone"]
     'fails'
     """
-    return (
-        _ffn_band(),
-        _ffn_cv(),
-        _wo_cv(),
-        _separate_range(),
-        _gqa_range(),
-        _merged_range(),
-        _scaling_r(),
-        _scaling_slope(),
-        _monotone(),
-        _qwen_regimes(),
+    return Table(
+        Claim,
+        (
+            _ffn_band(),
+            _ffn_cv(),
+            _wo_cv(),
+            _separate_range(),
+            _gqa_range(),
+            _merged_range(),
+            _scaling_r(),
+            _scaling_slope(),
+            _monotone(),
+            _qwen_regimes(),
+        ),
     )
 
 
@@ -186,7 +193,7 @@ def _range_claim(
 
 
 def _scaling_data() -> tuple[list[float], list[float]]:
-    """sqrt(learning rate / weight decay), and the mean lambda, of the Pythia models."""
+    """Return sqrt(learning rate / weight decay) and the mean lambda of the Pythia models."""
     pythia = [model for model in models().values() if model.family == "Pythia"]
     return (
         [math.sqrt(model.training.peak_lr / model.training.weight_decay) for model in pythia],
@@ -270,17 +277,17 @@ def _qwen_regimes() -> Claim:
 
 
 def qwen_regime(shallow_min_k: float) -> str | None:
-    """Return the regime that the smallest k of gate, up and down in blocks 0 to 5 tells.
+    """Return the regime of a Qwen model.
 
     Parameters
     ----------
     shallow_min_k : float
-        That k.
+        Smallest k of gate, up and down in blocks 0 to 5.
 
     Returns
     -------
     str or None
-        "A" from 1.0 on, "B" up to 0.7, None between.
+        "A" if it is at least 1.0, "B" if it is at most 0.7, None in between.
     """
     if shallow_min_k >= 1.0:
         return "A"
@@ -288,7 +295,7 @@ def qwen_regime(shallow_min_k: float) -> str | None:
 
 
 def _cv(values: Sequence[float]) -> float:
-    """Coefficient of variation in per cent, with the sample's standard deviation."""
+    """Return the coefficient of variation in per cent, with the sample's standard deviation."""
     mean = math.fsum(values) / len(values)
     variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
     return 100 * math.sqrt(variance) / mean

@@ -1,16 +1,20 @@
-"""The published medians as records."""
+"""The published medians as records and as tables."""
 
 from __future__ import annotations
 
+import math
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from weightgauge.records import as_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import pandas as pd  # type: ignore[import-untyped]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +25,29 @@ class Medians:
     ----------
     k, lam : float
         Weibull shape, and scale in the unit of the weights, by the paper's protocol.
-    r2 : float or None
-        Squared correlation of the probability plot; None where it is not published.
+    r2 : float
+        Squared correlation of the probability plot; NaN where it is not published.
     """
 
     k: float
     lam: float
-    r2: float | None = None
+    r2: float = math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_row(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Training:
-    """How a model was trained, as far as the paper knows.
+    """How a model was trained, as far as the paper says.
 
     Attributes
     ----------
     tokens : str
         Tokens seen, such as "300B".
     peak_lr, weight_decay : float
-        Largest learning rate; decoupled weight decay.
+        Largest learning rate, and decoupled weight decay.
     steps : int
         Optimiser steps T.
     confidence : str
@@ -57,8 +65,18 @@ class Training:
         """T/tau with tau = 1/(peak_lr weight_decay) steps (Wang and Aitchison, 2405.13698)."""
         return self.steps * self.peak_lr * self.weight_decay
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, `steps_per_tau` included."""
+        return {**as_row(self), "steps_per_tau": self.steps_per_tau}
 
-@dataclass(frozen=True, slots=True)
+    def __repr__(self) -> str:
+        """Show the length of training."""
+        return (
+            f"<Training: {self.tokens} tokens, {self.steps:,} steps, {self.steps_per_tau:.2f} tau>"
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class ReferenceModel:
     """One model of the paper's table.
 
@@ -89,8 +107,18 @@ class ReferenceModel:
     training: Training
     kinds: Mapping[str, Medians]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; training and kinds are dicts of their own."""
+        return _plain_entry(self)
 
-@dataclass(frozen=True, slots=True)
+    def __repr__(self) -> str:
+        """Show the id and how attention is built."""
+        return (
+            f"<ReferenceModel {self.id}: {self.attention}, {self.storage}, {len(self.kinds)} kinds>"
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class CohortEntry:
     """One model of the paper's comparison of Qwen models.
 
@@ -107,7 +135,7 @@ class CohortEntry:
     regime : str
         The paper's label: "A", or "B" where k of gate, up and down is low in the first blocks.
     shallow_median_k_gate, deep_median_k_gate : float
-        Median k of gate in blocks 0 to 5, and in the others.
+        Median k of gate in blocks 0 to 5, and in all other blocks.
     shallow_min_k : float
         Smallest k of gate, up and down in blocks 0 to 5.
     kinds : mapping of str to Medians
@@ -126,14 +154,73 @@ class CohortEntry:
     shallow_min_k: float
     kinds: Mapping[str, Medians]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; kinds are dicts of their own."""
+        return _plain_entry(self)
 
-def models() -> Mapping[str, ReferenceModel]:
+    def __repr__(self) -> str:
+        """Show the id and the regime."""
+        return f"<CohortEntry {self.id}: regime {self.regime}, {self.blocks} blocks>"
+
+
+_Entry = TypeVar("_Entry", bound=ReferenceModel | CohortEntry)
+
+
+class Published(Mapping[str, _Entry]):
+    """Published models by id, in the paper's order, which can become a table.
+
+    Parameters
+    ----------
+    entries : mapping of str to ReferenceModel or CohortEntry
+        The models.
+    """
+
+    def __init__(self, entries: Mapping[str, _Entry]) -> None:
+        self._entries: Mapping[str, _Entry] = MappingProxyType(dict(entries))
+
+    def __getitem__(self, id: str) -> _Entry:
+        return self._entries[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per model and kind."""
+        rows = []
+        for entry in self.values():
+            about = entry.to_dict()
+            kinds = about.pop("kinds")
+            about |= about.pop("training", {})
+            rows += [{**about, "kind": kind, **medians} for kind, medians in kinds.items()]
+        return rows
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row per model and kind.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        from weightgauge.records import frame_of
+
+        return frame_of(self.to_dicts(), heads="Int64", kv_heads="Int64", r2="float64")
+
+    def __repr__(self) -> str:
+        """Show how many models there are."""
+        return f"<Published: {len(self)} models from {next(iter(self))} on>"
+
+
+def models() -> Published[ReferenceModel]:
     """Return the 12 models of the paper's table.
 
     Returns
     -------
-    mapping of str to ReferenceModel
-        By id, in the paper's order.
+    Published of ReferenceModel
+        A mapping by id, in the paper's order.
 
     Examples
     --------
@@ -144,20 +231,20 @@ def models() -> Mapping[str, ReferenceModel]:
     return _models()
 
 
-def qwen_cohort() -> Mapping[str, CohortEntry]:
+def qwen_cohort() -> Published[CohortEntry]:
     """Return the 11 models of the paper's comparison of Qwen models.
 
     Returns
     -------
-    mapping of str to CohortEntry
-        By id, in the paper's order.
+    Published of CohortEntry
+        A mapping by id, in the paper's order.
     """
     return _qwen_cohort()
 
 
 @cache
-def _models() -> Mapping[str, ReferenceModel]:
-    return MappingProxyType(
+def _models() -> Published[ReferenceModel]:
+    return Published(
         {
             entry["id"]: ReferenceModel(
                 id=entry["id"],
@@ -177,8 +264,8 @@ def _models() -> Mapping[str, ReferenceModel]:
 
 
 @cache
-def _qwen_cohort() -> Mapping[str, CohortEntry]:
-    return MappingProxyType(
+def _qwen_cohort() -> Published[CohortEntry]:
+    return Published(
         {
             entry["id"]: CohortEntry(**(entry | {"kinds": _kinds(entry)}))
             for entry in _document("qwen_cohort.toml")["qwen_cohort"]
@@ -186,10 +273,18 @@ def _qwen_cohort() -> Mapping[str, CohortEntry]:
     )
 
 
+def _plain_entry(entry: ReferenceModel | CohortEntry) -> dict[str, Any]:
+    plain: dict[str, Any] = {each.name: getattr(entry, each.name) for each in fields(entry)}
+    if isinstance(entry, ReferenceModel):
+        plain["training"] = entry.training.to_dict()
+    plain["kinds"] = {kind: medians.to_dict() for kind, medians in entry.kinds.items()}
+    return plain
+
+
 def _kinds(entry: dict[str, Any]) -> Mapping[str, Medians]:
     return MappingProxyType(
         {
-            kind: Medians(values["k"], values["lambda"], values.get("r2"))
+            kind: Medians(values["k"], values["lambda"], values.get("r2", math.nan))
             for kind, values in entry["kinds"].items()
         }
     )

@@ -1,51 +1,74 @@
-"""Which published model a set of shapes is most like."""
+"""The published models that a set of shapes is most like."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from weightgauge.records import Table
 from weightgauge.reference.entries import models
 
 MISSING = 0.25
-"""What a kind that only one of two models has counts as a difference in k: about as much as the
+"""Difference in k that a kind counts if only one of two models has it. It is about as much as the
 most different models of one layout differ in any kind."""
 
 
-def nearest(k_by_kind: Mapping[str, float]) -> list[tuple[str, float]]:
+class Neighbour(NamedTuple):
+    """A published model and how far away it is.
+
+    Attributes
+    ----------
+    id : str
+        Key of `weightgauge.reference.models`.
+    distance : float
+        Root mean square difference in k; see `nearest`.
+    """
+
+    id: str
+    distance: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return self._asdict()
+
+
+def nearest(k_by_kind: Mapping[str, float]) -> Table[Neighbour]:
     """Rank the published models by how close their median shapes are.
 
     The distance is the root mean square of the differences in k over all kinds that either model
-    has; a kind that only one of them has counts as a difference of `MISSING`. The paper
-    publishes the medians, and no distance; this one is our own.
+    has. A kind that only one of them has counts as a difference of `MISSING`. The paper publishes
+    the medians but no distance; this distance is our own.
 
     Parameters
     ----------
     k_by_kind : mapping of str to float
-        Median k by kind, in the spelling of `weightgauge.anatomy.components.KINDS`. Kinds that no
-        published model has, and NaN, are left out.
+        Median k by kind, in the spelling of `weightgauge.anatomy.components.KINDS`. NaN, and kinds
+        that no published model has, are left out.
 
     Returns
     -------
-    list of (str, float)
-        Id and distance of all 12 models, nearest first; empty where no kind is in common.
+    Table of Neighbour
+        All 12 models, nearest first; empty where no kind is in common.
 
     Examples
     --------
     >>> import weightgauge as wg
-    >>> wg.reference.nearest({"q": 0.8, "k": 0.77, "v": 1.06, "o": 1.04, "gate": 1.2})[0][0]
+    >>> wg.reference.nearest({"q": 0.8, "k": 0.77, "v": 1.06, "o": 1.04, "gate": 1.2})[0].id
     'olmo-1-7b'
     """
     entries = models()
     comparable = {kind for entry in entries.values() for kind in entry.kinds}
     known = {kind: k for kind, k in k_by_kind.items() if kind in comparable and math.isfinite(k)}
     if not known:
-        return []
+        return Table(Neighbour)
     distances = [
-        (name, _distance(known, {kind: medians.k for kind, medians in entry.kinds.items()}))
+        Neighbour(
+            name, _distance(known, {kind: medians.k for kind, medians in entry.kinds.items()})
+        )
         for name, entry in entries.items()
     ]
-    return sorted(distances, key=lambda each: each[1])
+    return Table(Neighbour, sorted(distances, key=lambda each: each.distance))
 
 
 def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:

@@ -27,7 +27,7 @@ from weightgauge.reporting.views.architecture import architecture_lines
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
-    from weightgauge.diagnosis.model_diagnosis import Diagnosis
+    from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.diagnosis.training import TrainingProgress
 
 _SHOWN = 12
