@@ -1,4 +1,4 @@
-"""Which slice of one model is which of another."""
+"""The pairing of the slices of two models."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Match(NamedTuple):
     Attributes
     ----------
     a, b : SavedSlice
-        The two.
+        The slice of each model.
     by_name : bool
-        Whether tensor and part have the same names; else the two were matched by what they are.
+        Whether tensor and part have the same names. If not, the two were matched by kind and place.
     """
 
     a: SavedSlice
@@ -36,7 +36,7 @@ class Matches(NamedTuple):
     pairs : list of Match
         In the order of the first model's tables.
     only_a, only_b : list of str
-        Tensors of which no slice has a counterpart.
+        Tensors without a slice that has a counterpart.
     """
 
     pairs: list[Match]
@@ -47,10 +47,10 @@ class Matches(NamedTuple):
 def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
     """Pair the slices of two models.
 
-    First by the names of tensor and part. What is left over of the matrices then by tower, kind,
-    block, expert and head, where that leaves no choice: so q of one fused tensor meets a q that is
-    a tensor of its own. Products of low-rank factors are matched by name only: an update is not the
-    weight that it is for.
+    Slices are first matched by the names of tensor and part. The matrices that are left over are
+    matched by tower, kind, block, expert and head, where exactly one of each model is there. So the
+    q of a fused tensor meets a q that is a tensor of its own. Products of low-rank factors are
+    matched by name only, because an update is another quantity than the weight that it changes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`compare`: what moved between two models."""
+"""`compare`: measure what moved between two models."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from weightgauge.comparison.matching import Match, matched
 from weightgauge.comparison.pair import Pair, pair_of
 from weightgauge.errors import printable
 from weightgauge.fits.slice_fit import table_order
+from weightgauge.records import Table
 
 if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
     from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import ModelHistograms, SavedSlice, Subject
@@ -29,18 +32,18 @@ class Comparison:
     Attributes
     ----------
     a, b : str
-        What was asked for.
-    pairs : tuple of Pair
-        What moved most comes first, in units of itself: see `Pair.moved`.
+        The two models, as the caller named them.
+    pairs : Table of Pair
+        The pair that moved most comes first: see `Pair.moved`.
     only_a, only_b : tuple of str
         Tensors without a counterpart.
     warnings : tuple of str
-        What is odd about the models or their match.
+        What the reader should know about the models or their match.
     """
 
     a: str
     b: str
-    pairs: tuple[Pair, ...]
+    pairs: Table[Pair]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -54,19 +57,30 @@ class Comparison:
             "weightgauge": __version__,
             "a": self.a,
             "b": self.b,
-            "pairs": [pair.to_dict() for pair in self.pairs],
+            "pairs": self.pairs.to_dicts(),
             "only_a": list(self.only_a),
             "only_b": list(self.only_b),
             "warnings": list(self.warnings),
         }
 
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per pair, in the order of `pairs`."""
+        return self.pairs.to_dicts()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row per pair.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return self.pairs.to_pandas()
+
     def __repr__(self) -> str:
-        """Show how much was compared, and what moved most."""
-        first = f"; first: {printable(self.pairs[0].tensor)}" if self.pairs else ""
-        return (
-            f"<Comparison of '{printable(self.a)}' and '{printable(self.b)}': "
-            f"{len(self.pairs):,} pairs{first}>"
-        )
+        """Show the two models and how many pairs there are."""
+        a, b = printable(self.a, limit=40), printable(self.b, limit=40)
+        return f"<Comparison of '{a}' and '{b}': {len(self.pairs):,} pairs>"
 
 
 def compare(
@@ -81,17 +95,17 @@ def compare(
     io: str = "mmap",
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Compare two models: a base and its fine-tune, merge, quantised form or next step.
+    """Compare two models: a base with its fine-tune, merge, quantised form or next step.
 
     Parameters
     ----------
     a, b : str, os.PathLike or ModelHistograms
         As for `weightgauge.fit`. Slices are matched by name, and across layouts by kind and block.
     elements : bool
-        Also subtract slices of the same name and shape from each other, element by element, which
-        reads both models once more. Not possible with saved counts.
+        Whether slices of the same name and shape are also subtracted from each other, which reads
+        both models once more. Saved counts cannot be subtracted.
     per, include, exclude, threads, io, progress
-        As for `weightgauge.fit`; patterns are for the names in both models.
+        As for `weightgauge.fit`. Patterns apply to the names in both models.
 
     Returns
     -------
@@ -102,7 +116,7 @@ def compare(
     CheckpointError, ModelNotFoundError, HubError, FileChangedError, HistogramFileError
         If a model cannot be read. What tensors hold never raises.
     NothingSelectedError
-        If `include` and `exclude` leave no tensor of one of them.
+        If `include` and `exclude` leave no tensor of one of the models.
     ValueError
         If an option is none of its choices.
 
@@ -120,7 +134,7 @@ def compare(
     options = FitOptions(threads=threads, io=io)
     first = open_slices(a, include=include, exclude=exclude, per=per)
     second = open_slices(b, include=include, exclude=exclude, per=per)
-    matches = matched(_counted(first, options, progress), _counted(second, options, progress))
+    matches = matched(_histograms(first, options, progress), _histograms(second, options, progress))
     differences, unknown = _differences(first, second, matches.pairs, options, elements, progress)
     pairs = [
         pair_of(match, differences.get(match.a.fit.key), _why_not(match, differences, unknown))
@@ -130,7 +144,7 @@ def compare(
     return Comparison(
         a=first.model,
         b=second.model,
-        pairs=tuple(pairs),
+        pairs=Table(Pair, pairs),
         only_a=tuple(matches.only_a),
         only_b=tuple(matches.only_b),
         warnings=(
@@ -145,10 +159,10 @@ def compare(
     )
 
 
-def _counted(
+def _histograms(
     subject: Subject, options: FitOptions, progress: Callable[[int, int], None] | None
 ) -> list[SavedSlice]:
-    """Slices with their counts, in the order of tables."""
+    """Return the slices with their counts, in the order of tables."""
     from weightgauge.scanning import CheckpointSlices, kept_histograms
 
     if isinstance(subject, CheckpointSlices):
@@ -164,7 +178,7 @@ def _differences(
     elements: bool,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[SliceKey, Difference], str]:
-    """Differences of slices of the same name and shape by key, and why there are none at all."""
+    """Return the differences of elements by slice, or the reason why no elements are compared."""
     from weightgauge.scanning import CheckpointSlices
     from weightgauge.scanning.derived import can_be_read, scan_differences
 

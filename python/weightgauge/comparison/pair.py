@@ -1,4 +1,4 @@
-"""What moved between two slices."""
+"""The comparison of two slices."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.comparison.two_samples import least_difference, two_sample_ks
+from weightgauge.errors import printable
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from weightgauge.scanning.derived import Difference
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Pair:
     """Two slices that are the same part of two models, a and b.
 
@@ -24,35 +25,35 @@ class Pair:
     tensor, tensor_b : str
         Name in a, and in b.
     part, kind, block, tower, expert, head
-        Which slice of a it is; see `weightgauge.SliceFit`.
+        Kind and place of the slice in a; see `weightgauge.SliceFit`.
     k_a, k_b : float
         Weibull shapes.
     dk, dk_se : float
-        k_b - k_a, and the root of the sum of the squared standard errors.
+        k_b - k_a, and its standard error.
     z : float
         dk / dk_se.
     lambda_a, lambda_b : float
         Weibull scales, in the unit of the weights.
     dln_lambda, dln_lambda_se, dln_lambda_z : float
-        ln(lambda_b / lambda_a), its standard error, and their quotient.
+        ln(lambda_b / lambda_a), its standard error, and the quotient of the two.
     changed : float
         Share of the elements whose values differ.
     ks : float
         Kolmogorov-Smirnov distance between the magnitudes, zeros included.
     difference_rms : float
-        Root mean square of b - a over that of a.
+        Root mean square of b - a, divided by that of a.
     difference_k, difference_lambda : float
         Weibull fit of the magnitudes of b - a that are not zero.
     moved : float
-        What pairs are sorted by: `difference_rms`, or where elements were not compared
-        `least_difference` of the two over the root mean square of a, which `difference_rms` cannot
-        be below. Infinite where a is all zeros and b is not, or elements became NaN or infinite.
+        The number that pairs are sorted by. It is `difference_rms` where elements were compared,
+        and otherwise a lower bound of it: `least_difference` of the two, divided by the root mean
+        square of a. Infinite where a is all zeros and b is not, or where elements became NaN or
+        infinite.
     note : str
-        Why numbers are missing; "" where none are.
+        Why numbers are missing; "" where none are missing.
 
-    Standard errors are those of independent weights, and of a and b independent of each other. A
-    fine-tuned model is not independent of its base: its z are too small. Numbers that a pair does
-    not have are NaN.
+    Standard errors take weights as independent, and a as independent of b. A fine-tuned model
+    depends on its base, so its z are too small. Numbers that a pair does not have are NaN.
     """
 
     tensor: str
@@ -87,6 +88,11 @@ class Pair:
         row["note"] = self.note or None
         return row
 
+    def __repr__(self) -> str:
+        """Show the slice, the change of its shape and how far it moved."""
+        name = printable(self.tensor, limit=60)
+        return f"<Pair '{name}' {self.kind}: dk {self.dk:+.4f}, moved {self.moved:.3g}>"
+
 
 def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
     """Compare two slices.
@@ -94,11 +100,11 @@ def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
     Parameters
     ----------
     match : Match
-        The two.
+        The two slices.
     difference : Difference or None
-        How they differ element by element, where that is known.
+        The difference of their elements; None where elements were not compared.
     note : str
-        Why it is not; "" where it is.
+        Why elements were not compared; "" where they were.
 
     Returns
     -------
@@ -145,7 +151,7 @@ def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
 
 
 def _change(a: float, a_se: float, b: float, b_se: float) -> tuple[float, float, float]:
-    """Difference, its standard error, and their quotient."""
+    """Return a difference, its standard error, and their quotient."""
     change, error = b - a, math.hypot(a_se, b_se)
     return change, error, change / error if error > 0 else math.nan
 

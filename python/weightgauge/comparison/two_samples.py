@@ -7,40 +7,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightgauge.magnitudes.given import as_histogram
+
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
 
 
-def two_sample_ks(a: MagnitudeHistogram, b: MagnitudeHistogram) -> float:
-    """Kolmogorov-Smirnov distance between the magnitudes of two slices.
+def two_sample_ks(a: MagnitudeHistogram | ArrayLike, b: MagnitudeHistogram | ArrayLike) -> float:
+    """Return the Kolmogorov-Smirnov distance between the magnitudes of two slices.
 
-    sup |F_a - F_b| over the empirical distribution functions of all finite magnitudes, zeros
-    included (Smirnov 1939).
+    The distance is sup |F_a - F_b|, where F are the empirical distribution functions of all finite
+    magnitudes, zeros included (Smirnov 1939).
 
     Parameters
     ----------
-    a, b : MagnitudeHistogram
-        Of the two slices; element formats may differ.
+    a, b : MagnitudeHistogram or array_like of float
+        The two slices. Their element formats may differ.
 
     Returns
     -------
     float
-        Between 0 and 1; NaN where a slice has no finite element. Exact where both histograms are;
-        from bins, within the share of the fullest one.
+        Between 0 and 1; NaN where a slice has no finite element. Exact where both histograms are
+        exact. For binned histograms the error is at most the share of the fullest bin.
 
     Examples
     --------
-    >>> import weightgauge as wg
     >>> from weightgauge.comparison import two_sample_ks
-    >>> two_sample_ks(wg.magnitude_histogram([1.0, 2.0]), wg.magnitude_histogram([2.0, 3.0]))
+    >>> two_sample_ks([1.0, 2.0], [2.0, 3.0])
     0.5
     """
+    a, b = as_histogram(a), as_histogram(b)
     if a.n + a.zeros == 0 or b.n + b.zeros == 0:
         return math.nan
     like = (a.dtype, a._core.dropped_bits) == (b.dtype, b._core.dropped_bits)
-    # Bins are compared by their edges: the means inside them differ a little.
+    # Bins are compared by their edges, because the means inside them differ a little.
     at_a, at_b = (a._core.keys, b._core.keys) if like else (a.magnitudes, b.magnitudes)
     places = np.union1d(at_a, at_b)
     gaps = np.abs(_share_up_to(a, at_a, places) - _share_up_to(b, at_b, places))
@@ -48,30 +50,30 @@ def two_sample_ks(a: MagnitudeHistogram, b: MagnitudeHistogram) -> float:
     return float(max(at_zero, np.max(gaps, initial=0.0)))
 
 
-def least_difference(a: MagnitudeHistogram, b: MagnitudeHistogram) -> float:
-    """Return the least that the elements of one slice can differ by to become the other's.
+def least_difference(a: MagnitudeHistogram | ArrayLike, b: MagnitudeHistogram | ArrayLike) -> float:
+    """Return the smallest root mean square difference that two slices can have.
 
-    The 2-Wasserstein distance between the magnitudes, the root of the integral over p of
-    (Q_a(p) - Q_b(p))^2 with the quantile functions Q, zeros included: no pairing of elements has a
-    smaller root mean square difference. In the unit of the weights.
+    It is the 2-Wasserstein distance between the magnitudes, zeros included: the root of the
+    integral over p of (Q_a(p) - Q_b(p))^2, where Q are the quantile functions. No pairing of their
+    elements has a smaller root mean square difference.
 
     Parameters
     ----------
-    a, b : MagnitudeHistogram
-        Of the two slices.
+    a, b : MagnitudeHistogram or array_like of float
+        The two slices.
 
     Returns
     -------
     float
-        NaN where a slice has no finite element.
+        In the unit of the weights; NaN where a slice has no finite element.
 
     Examples
     --------
-    >>> import weightgauge as wg
     >>> from weightgauge.comparison import least_difference
-    >>> least_difference(wg.magnitude_histogram([1.0, 2.0]), wg.magnitude_histogram([2.0, 3.0]))
+    >>> least_difference([1.0, 2.0], [2.0, 3.0])
     1.0
     """
+    a, b = as_histogram(a), as_histogram(b)
     if a.n + a.zeros == 0 or b.n + b.zeros == 0:
         return math.nan
     (x_a, upto_a), (x_b, upto_b) = _steps(a), _steps(b)
@@ -86,7 +88,7 @@ def least_difference(a: MagnitudeHistogram, b: MagnitudeHistogram) -> float:
 
 
 def _steps(histogram: MagnitudeHistogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Magnitudes, zero included, and the share of the elements up to each."""
+    """Return the magnitudes, zero included, and the share of the elements up to each."""
     counts = np.concatenate(([histogram.zeros], histogram.counts)).astype(np.float64)
     magnitudes = np.concatenate(([0.0], histogram.magnitudes))
     some = counts > 0
@@ -96,7 +98,7 @@ def _steps(histogram: MagnitudeHistogram) -> tuple[NDArray[np.float64], NDArray[
 def _share_up_to(
     histogram: MagnitudeHistogram, at: NDArray[np.generic], places: NDArray[np.generic]
 ) -> NDArray[np.float64]:
-    """Share of the elements up to each place; `at` are the places of its own entries."""
+    """Return the share of the elements up to each place; `at` are the places of the counts."""
     running = np.concatenate(([0], np.cumsum(histogram.counts))).astype(np.float64)
     below = running[np.searchsorted(at, places, side="right")] + histogram.zeros
     return np.asarray(below / (histogram.n + histogram.zeros))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from weightgauge.distributions.weibull_forms import std_over_lambda
+from weightgauge.distributions.weibull_forms import std_over_lam
 
 INVARIANT, MILD = 0.01, 0.30
 """Relative changes of k: below the first, drift is invariant; up to the second, it is mild."""
@@ -130,7 +130,7 @@ def sigma_growth(
         if not 0 < value < math.inf:
             raise ValueError(f"shapes and scales are positive and finite, not {value!r}")
     from_lambda = math.log(lam_after / lam_before)
-    from_k = math.log(std_over_lambda(k_after) / std_over_lambda(k_before))
+    from_k = math.log(std_over_lam(k_after) / std_over_lam(k_before))
     moved = abs(from_lambda) + abs(from_k)
     measured = rms_before > 0 and rms_after > 0
     return SigmaGrowth(

@@ -1,12 +1,18 @@
-"""Distributions of magnitudes: closed forms, tails, alternatives to Weibull, standard errors."""
+"""Distributions of magnitudes: closed forms, tails, alternatives to Weibull, standard errors.
+
+The functions take an array of weights, or its histogram from `weightgauge.magnitude_histogram`.
+"""
 
 from weightgauge.distributions.alternatives import DistributionFit, compare_distributions
+from weightgauge.distributions.anchors import INITS, Anchor, init_anchor
 from weightgauge.distributions.bootstrap import Bootstrap, row_bootstrap
 from weightgauge.distributions.cross_checks import Estimate, regression_x_on_y, weibull_mle
 from weightgauge.distributions.heaviness import Heaviness, heaviness
-from weightgauge.distributions.weibull_forms import Weibull, std_over_lambda
+from weightgauge.distributions.weibull_forms import Weibull, std_over_lam
 
 __all__ = [
+    "INITS",
+    "Anchor",
     "Bootstrap",
     "DistributionFit",
     "Estimate",
@@ -14,8 +20,9 @@ __all__ = [
     "Weibull",
     "compare_distributions",
     "heaviness",
+    "init_anchor",
     "regression_x_on_y",
     "row_bootstrap",
-    "std_over_lambda",
+    "std_over_lam",
     "weibull_mle",
 ]

@@ -1,4 +1,4 @@
-"""Weibull against other distributions of magnitudes, by binned maximum likelihood."""
+"""Comparison of Weibull with other distributions of magnitudes, by binned maximum likelihood."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from weightgauge.magnitudes.given import as_histogram
+from weightgauge.records import Table
+
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
 
@@ -22,7 +25,7 @@ _LEAST_SPREAD = 1e-8
 _Tails = Callable[["NDArray[np.float64]", Sequence[float]], "tuple[Any, Any]"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DistributionFit:
     """One distribution, fitted to the magnitudes of a slice.
 
@@ -31,18 +34,19 @@ class DistributionFit:
     distribution : str
         "weibull", "half-normal", "lognormal", "gamma" or "generalised gamma".
     parameters : dict of str to float
-        By name; scales in the unit of the weights. Weibull: k, lambda. Half-normal: sigma.
+        By name; scales have the unit of the weights. Weibull: k, lambda. Half-normal: sigma.
         Lognormal: mu and sigma of ln |w|. Gamma: shape, scale. Generalised gamma: shape, power and
-        scale, with P(|w| <= x) = P(shape, (x/scale)^power), P the regularised incomplete gamma
-        function; Weibull has shape 1, gamma power 1, half-normal shape 1/2 and power 2.
+        scale, with P(|w| <= x) = P(shape, (x/scale)^power), where P is the regularised incomplete
+        gamma function. Weibull is its case of shape 1, gamma of power 1, and half-normal of
+        shape 1/2 and power 2.
     log_likelihood : float
-        Natural logarithm, of the counts in the bins that all distributions here share.
+        Natural logarithm of the likelihood of the binned counts. All distributions share the bins.
     aic : float
         Akaike's information criterion, 2 (number of parameters) - 2 log_likelihood: lower is
-        better. It counts elements as independent.
+        better. It takes elements as independent.
     ks : float
-        Kolmogorov-Smirnov distance to all magnitudes on both sides of every jump: exact where the
-        histogram is, else to the means of its bins.
+        Kolmogorov-Smirnov distance to all magnitudes, on both sides of every jump. Exact where the
+        histogram is exact; otherwise the distance to the means of its bins.
     """
 
     distribution: str
@@ -61,50 +65,55 @@ class DistributionFit:
             "ks": self.ks,
         }
 
+    def __repr__(self) -> str:
+        """Show the distribution, its AIC and its distance."""
+        return f"<DistributionFit {self.distribution}: AIC {self.aic:,.1f}, KS {self.ks:.4f}>"
+
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """Distribution with parameters that are all positive, or free where `free` says so."""
+    """A distribution whose parameters are positive, except where `free` is set."""
 
     name: str
     names: tuple[str, ...]
     free: tuple[bool, ...]
-    tails: _Tails  # distribution function and its complement
+    tails: _Tails  # returns the distribution function and its complement
 
 
-def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFit, ...]:
-    """Fit five distributions to the magnitudes of a slice and rank them.
+def compare_distributions(weights: MagnitudeHistogram | ArrayLike) -> Table[DistributionFit]:
+    """Fit five distributions to the magnitudes of weights and rank them.
 
-    Magnitudes are grouped into at most 512 bins of about equal counts, the first from 0 and the
-    last to infinity, with edges half-way between magnitudes that occur; the parameters make the
-    counts most likely. The generalised gamma distribution holds all others but the lognormal as
-    special cases (and that one as a limit), so its likelihood is the yardstick (Stacy 1962).
+    Magnitudes are grouped into at most 512 bins of about equal counts. The first bin starts at 0,
+    the last ends at infinity, and the other edges lie half-way between magnitudes that occur. The
+    parameters maximise the likelihood of the counts. The generalised gamma distribution contains
+    Weibull, gamma and half-normal as special cases and the lognormal as a limit, so its likelihood
+    is the yardstick (Stacy 1962).
 
     Parameters
     ----------
-    histogram : MagnitudeHistogram
-        Of the slice; zeros are left out.
+    weights : MagnitudeHistogram or array_like of float
+        The weights, or their histogram. Zeros are left out.
 
     Returns
     -------
-    tuple of DistributionFit
-        The lowest AIC first; empty where fewer than 10 different magnitudes occur, or where they
-        span more than 100 powers of ten, or their logarithms spread by less than 1e-8.
+    Table of DistributionFit
+        The lowest AIC first. Empty where fewer than 10 different magnitudes occur, where they
+        span more than 100 powers of ten, or where their logarithms spread by less than 1e-8.
 
     Examples
     --------
     >>> import numpy as np
-    >>> import weightgauge as wg
     >>> from weightgauge.distributions import compare_distributions
     >>> weights = np.random.default_rng(0).normal(0.0, 0.02, 20_000).astype(np.float32)
-    >>> fits = compare_distributions(wg.magnitude_histogram(weights))
+    >>> fits = compare_distributions(weights)
     >>> aic = {fit.distribution: fit.aic for fit in fits}
     >>> aic["half-normal"] < aic["weibull"] < aic["gamma"] < aic["lognormal"]
     True
     """
+    histogram = as_histogram(weights)
     x = histogram.magnitudes
     if len(x) < _FEWEST or math.log10(x[-1]) - math.log10(x[0]) > _MOST_DECADES:
-        return ()
+        return Table(DistributionFit)
     unit = float(histogram.quantiles([0.5])[0])
     scaled = x / unit  # of order 1, whatever the unit of the weights
     counts = histogram.counts.astype(np.float64)
@@ -115,7 +124,7 @@ def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFi
     spread = math.sqrt(float(np.sum(counts * (logs - mean_log) ** 2)) / n)
     rms = math.sqrt(float(np.sum(counts * scaled**2)) / n)
     if spread < _LEAST_SPREAD:
-        return ()
+        return Table(DistributionFit)
     starts = _starts(mean_log, spread, rms)
     found: dict[str, tuple[tuple[float, ...], float]] = {}
     for family in _FAMILIES:
@@ -126,11 +135,11 @@ def compare_distributions(histogram: MagnitudeHistogram) -> tuple[DistributionFi
         )
         found[family.name] = best
     fits = [_worded(family, *found[family.name], scaled, counts, unit) for family in _FAMILIES]
-    return tuple(sorted(fits, key=lambda fit: fit.aic))
+    return Table(DistributionFit, sorted(fits, key=lambda fit: fit.aic))
 
 
 def _starts(mean_log: float, spread: float, rms: float) -> dict[str, list[tuple[float, ...]]]:
-    """Where the moments of ln x would put each distribution: far off, a likelihood is flat."""
+    """Return starting points by the moments of ln x. Far from the maximum a likelihood is flat."""
     from scipy.optimize import brentq  # type: ignore[import-untyped]
     from scipy.special import digamma, polygamma  # type: ignore[import-untyped]
 
@@ -150,7 +159,7 @@ def _starts(mean_log: float, spread: float, rms: float) -> dict[str, list[tuple[
 def _bins(
     x: NDArray[np.float64], counts: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Edges between magnitudes, and the counts between them."""
+    """Return edges between magnitudes, and the counts between the edges."""
     running = np.cumsum(counts)
     marks = np.searchsorted(running, running[-1] * np.arange(1, _BINS) / _BINS)
     last = np.unique(np.append(marks, len(x) - 1))  # last magnitude of each bin
@@ -165,7 +174,7 @@ def _most_likely(
     edges: NDArray[np.float64],
     counts: NDArray[np.float64],
 ) -> tuple[tuple[float, ...], float]:
-    """Parameters and log-likelihood at the maximum that a climb from `start` reaches."""
+    """Return parameters and log-likelihood at the maximum that is reached from `start`."""
     from scipy.optimize import minimize
 
     n = float(np.sum(counts))
@@ -183,7 +192,8 @@ def _most_likely(
     first = [
         value if free else math.log(value) for value, free in zip(start, family.free, strict=True)
     ]
-    # Without derivatives: a likelihood of counts is smooth, but flat where shape and power trade.
+    # The likelihood is nearly flat where shape and power compensate each other, so a method
+    # without derivatives is used.
     options = {"xatol": 1e-9, "fatol": 1e-14, "maxiter": 4000, "maxfev": 4000}
     result = minimize(loss, first, method="Nelder-Mead", options=options)
     return natural(result.x), -float(result.fun) * n
@@ -197,7 +207,7 @@ def _log_likelihood(
 ) -> float:
     with np.errstate(all="ignore"):
         below, above = family.tails(edges, parameters)
-        # From whichever side nothing cancels.
+        # Each share is a difference on the side where no digits cancel.
         share = np.where(below[1:] < 0.5, np.diff(below), -np.diff(above))
         terms = counts * np.log(np.maximum(share, 1e-300))
     total = float(np.sum(terms))
@@ -207,7 +217,7 @@ def _log_likelihood(
 def _nested_starts(
     found: dict[str, tuple[tuple[float, ...], float]],
 ) -> list[tuple[float, ...]]:
-    """Where a generalised gamma distribution is one of the others, which are fitted already."""
+    """Return the generalised gamma distributions that equal the fits of its special cases."""
     (k, lam), _ = found["weibull"]
     (sigma,), _ = found["half-normal"]
     (shape, scale), _ = found["gamma"]
@@ -275,7 +285,7 @@ def _generalised_gamma(x: NDArray[np.float64], parameters: Sequence[float]) -> t
     return gammainc(shape, z), gammaincc(shape, z)
 
 
-# The generalised gamma distribution last: it starts from the others.
+# The generalised gamma distribution comes last, because it starts from the fits of the others.
 _FAMILIES = (
     _Family("weibull", ("k", "lambda"), (False, False), _weibull),
     _Family("half-normal", ("sigma",), (False,), _half_normal),

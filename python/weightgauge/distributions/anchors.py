@@ -1,4 +1,4 @@
-"""The fit that freshly initialised weights have: what drift is measured from."""
+"""The fits of freshly initialised weights, from which drift is measured."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Anchor(NamedTuple):
     ----------
     k, r2 : float
         Weibull shape and squared correlation of the probability plot.
-    lambda_over_rms : float
-        Scale lambda in units of the weights' root mean square.
+    lam_over_rms : float
+        Scale lambda, in units of the weights' root mean square.
     """
 
     k: float
     r2: float
-    lambda_over_rms: float
+    lam_over_rms: float
 
 
 def init_anchor(
@@ -43,28 +43,27 @@ def init_anchor(
     Parameters
     ----------
     init : {"normal", "uniform", "truncated normal", "orthogonal"}
-        "uniform" on [-a, a], as in PyTorch's Linear; "orthogonal" with as many rows or columns as
-        `size`.
+        "uniform" lies on [-a, a], as in PyTorch's Linear; "orthogonal" has `size` rows or columns.
     trim : {"mid_80", "mid_90", "full"}
         Window of the fit.
     cut : float
-        Where the normal distribution is cut off, in its standard deviations, 0.01 to 30: 2 in
-        PyTorch and JAX.
+        Where the truncated normal distribution ends, in standard deviations of the normal one: 0.01
+        to 30. PyTorch and JAX use 2.
     size : float, optional
-        The longer side of an orthogonal matrix, at least 2. An element squared then has the
-        distribution Beta(1/2, (size - 1)/2); without it, the limit, which is normal.
+        The longer side of an orthogonal matrix, at least 2. The square of an element has the
+        distribution Beta(1/2, (size - 1)/2). Without a size, its limit is used, which is normal.
 
     Returns
     -------
     Anchor
-        By quadrature over plotting positions p: k = cov(ln Q, y) / var(ln Q) with the quantile
-        function Q of the magnitudes and y = ln(-ln(1 - p)), to 1e-10. The paper
-        (arXiv:2605.18898) has the anchor of normal weights only.
+        To 1e-10. With the quantile function Q of the magnitudes and y = ln(-ln(1 - p)),
+        k = cov(ln Q, y) / var(ln Q) by quadrature over probabilities p. The paper
+        (arXiv:2605.18898) has only the anchor of normal weights.
 
     Raises
     ------
     ValueError
-        Unknown `init` or `trim`, `cut` outside its range, or `size` below 2.
+        If `init` or `trim` is unknown, `cut` is outside its range, or `size` is below 2.
 
     Examples
     --------
@@ -99,7 +98,7 @@ def _anchor(init: str, trim: str, cut: float, size: float | None) -> Anchor:
 def _positions(
     low: float, high: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Nodes p and 1 - p and weights of the tanh-sinh rule, which bears singular ends."""
+    """Return nodes p, 1 - p and weights of the tanh-sinh rule, which allows singular ends."""
     t = np.linspace(-3.6, 3.6, _NODES)
     u = np.pi * np.sinh(t)
     share, rest = 1 / (1 + np.exp(-u)), 1 / (1 + np.exp(u))
@@ -111,7 +110,7 @@ def _positions(
 def _quantiles(
     init: str, p: NDArray[np.float64], above: NDArray[np.float64], cut: float, size: float | None
 ) -> tuple[NDArray[np.float64], float]:
-    """Quantiles of the magnitudes, and their root mean square."""
+    """Return quantiles of the magnitudes, and their root mean square."""
     from scipy import special  # type: ignore[import-untyped]
 
     if init == "uniform":

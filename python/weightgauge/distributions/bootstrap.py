@@ -1,10 +1,10 @@
-"""Standard errors that allow for rows of different scale: a bootstrap over rows."""
+"""Standard errors for matrices whose rows have different scales: a bootstrap over rows."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,23 +15,23 @@ from weightgauge.magnitudes.plotting_positions import sums_of_ordinates, window_
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-# Magnitudes are taken in so many groups of about equal size. What is lost is the spread inside a
-# group, a share of about 1/groups^2 of all.
+# Magnitudes are put into this many groups of about equal size. Only the spread inside the groups is
+# lost, which is a share of about 1/groups^2 of the whole spread.
 _GROUPS = 1024
 _ROWS_AT_A_TIME = 256
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Bootstrap:
-    """Refits of a matrix whose rows were drawn anew.
+    """Fits of a matrix whose rows were drawn with replacement.
 
     Attributes
     ----------
     k_se, ln_lambda_se : float
-        Standard deviations (ddof 1) of k and ln lambda over the repetitions that have a line; NaN
-        where fewer than two have.
+        Standard deviations (ddof 1) of k and ln lambda over the drawings that have a fit; NaN
+        where fewer than two have one.
     k, lam : ndarray of float64, shape (repetitions,)
-        The refits, to about 1e-4; NaN for a drawing without a line.
+        The fits, to about 1e-4; NaN for a drawing without a fit.
     """
 
     k_se: float
@@ -39,29 +39,45 @@ class Bootstrap:
     k: NDArray[np.float64]
     lam: NDArray[np.float64]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the standard errors and the number of drawings, as plain values for JSON."""
+        return {
+            "k_se": None if math.isnan(self.k_se) else self.k_se,
+            "ln_lambda_se": None if math.isnan(self.ln_lambda_se) else self.ln_lambda_se,
+            "repetitions": len(self.k),
+        }
+
+    def __repr__(self) -> str:
+        """Show the standard errors and the number of drawings."""
+        return (
+            f"<Bootstrap of {len(self.k):,} drawings: k_se {self.k_se:.4g}, "
+            f"ln_lambda_se {self.ln_lambda_se:.4g}>"
+        )
+
 
 def row_bootstrap(
     matrix: ArrayLike, *, trim: str = "mid_80", repetitions: int = 200, seed: int = 0
 ) -> Bootstrap:
     """Estimate the standard errors of k and ln lambda by drawing rows with replacement.
 
-    The standard errors of a fit hold for independent magnitudes. The weights of a row share a
-    scale, which makes those too small (with a spread of 0.3 in the logarithms of the row scales,
-    256 x 256: 1.3 times too small for k, 5 times for ln lambda). Rows are drawn as wholes here, so
-    what they share stays together (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-    ch. 8). Transpose the matrix to allow for what columns share.
+    The standard errors of a fit hold for independent magnitudes. The weights of a row often share
+    a scale, and then those errors are too small: in a matrix of 256 x 256 whose row scales spread
+    by 0.3 in their logarithms, they are 1.3 times too small for k and 5 times for ln lambda. This
+    bootstrap draws whole rows, so weights that share a scale stay together (Efron and Tibshirani,
+    An Introduction to the Bootstrap, 1993, ch. 8). For columns that share a scale, transpose the
+    matrix.
 
     Parameters
     ----------
     matrix : array_like of float, shape (rows, columns)
-        The weights, in memory, of two rows or more. Zeros and what is not finite are left out, as
-        in a fit.
+        The weights, with at least two rows. Zeros, NaN and infinities are left out, as in a fit.
     trim : {"mid_80", "mid_90", "full"}
         Window of the fit.
     repetitions : int
-        Drawings, at least 2. The standard error is itself uncertain by 1 / sqrt(2 repetitions).
+        Number of drawings, at least 2. The relative error of the standard errors is
+        1 / sqrt(2 repetitions).
     seed : int
-        Of the drawings.
+        Seed of the drawings.
 
     Returns
     -------
@@ -70,9 +86,9 @@ def row_bootstrap(
     Raises
     ------
     UnsupportedDtypeError
-        The elements are no real numbers.
+        If the elements are no real numbers.
     ValueError
-        No matrix of two rows or more, unknown `trim`, or fewer than 2 repetitions.
+        If there is no matrix with two rows, `trim` is unknown, or `repetitions` is below 2.
 
     Examples
     --------
@@ -109,13 +125,13 @@ def row_bootstrap(
 def _grouped(
     values: NDArray[np.generic],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Mean logarithm of each group of magnitudes, and how many of a group each row has."""
+    """Return the mean logarithm of each group of magnitudes, and its count in each row."""
     magnitudes = np.abs(values.astype(np.float64)).ravel()
     ordered = np.sort(magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)])
     if ordered.size == 0:
         return None
     marks = np.arange(1, _GROUPS) * ordered.size // _GROUPS
-    # A group begins at an edge; equal magnitudes are never parted.
+    # Groups begin at edges. Equal magnitudes are always in one group.
     edges = np.unique(ordered[np.concatenate(([0], marks))])
     sizes = np.diff(np.append(np.searchsorted(ordered, edges), ordered.size))
     logs = np.add.reduceat(np.log(ordered), np.searchsorted(ordered, edges)) / sizes
@@ -131,7 +147,7 @@ def _grouped(
 
 
 def _line(logs: NDArray[np.float64], times: NDArray[np.float64], trim: str) -> tuple[float, float]:
-    """Shape and scale of a sample that holds each group of magnitudes so many times."""
+    """Return shape and scale of a sample that contains each group of magnitudes `times` times."""
     behind = np.rint(np.cumsum(times)).astype(np.int64)
     n = int(behind[-1])
     first, last = window_ranks(n, trim)

@@ -1,4 +1,4 @@
-"""Other ways to the same two parameters: maximum likelihood, and regression the other way round."""
+"""Other estimates of shape and scale: maximum likelihood, and regression of ln x on y."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from weightgauge.magnitudes.given import as_histogram
 from weightgauge.magnitudes.plotting_positions import mean_ordinate
+from weightgauge.magnitudes.weibull import WeibullFit, fit_weibull
 
 if TYPE_CHECKING:
-    from weightgauge.magnitudes.histogram import MagnitudeHistogram
-    from weightgauge.magnitudes.weibull import WeibullFit
+    from numpy.typing import ArrayLike
 
-# Standard errors of maximum likelihood for a true Weibull sample, times sqrt(n) (the inverse of its
-# Fisher information): for k divided by k, for ln lambda multiplied by k.
+    from weightgauge.magnitudes.histogram import MagnitudeHistogram
+
+# The standard errors of maximum likelihood follow from the inverse Fisher information of a Weibull
+# sample: k _K_ERROR / sqrt(n) for k, and _LAMBDA_ERROR / (k sqrt(n)) for ln lambda.
 _K_ERROR = math.sqrt(6) / math.pi
 _LAMBDA_ERROR = math.sqrt(1 + 6 * (1 - np.euler_gamma) ** 2 / math.pi**2)
 
@@ -27,8 +30,8 @@ class Estimate(NamedTuple):
     k, lam : float
         Weibull shape, and scale in the unit of the weights; NaN where there is none.
     k_se, ln_lambda_se : float
-        Standard errors of k and of ln lambda, if the magnitudes are independent and Weibull
-        distributed; NaN where they are not known.
+        Standard errors of k and of ln lambda for independent magnitudes of a Weibull distribution;
+        NaN where they are not known.
     """
 
     k: float
@@ -37,19 +40,18 @@ class Estimate(NamedTuple):
     ln_lambda_se: float = math.nan
 
 
-def weibull_mle(histogram: MagnitudeHistogram) -> Estimate:
+def weibull_mle(weights: MagnitudeHistogram | ArrayLike) -> Estimate:
     """Fit a Weibull distribution to all magnitudes by maximum likelihood.
 
-    k solves sum x^k ln x / sum x^k - 1/k = mean of ln x, and lambda = (mean of x^k)^(1/k). Where
-    weights are no Weibull sample, as Gaussian ones are not, this and the fit on the probability
-    plot differ: likelihood weighs the tails, the plot's window cuts them off. Gaussian weights have
-    k = 1.2628 by likelihood. (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions,
-    vol. 1, 1994, ch. 21.)
+    k solves sum x^k ln x / sum x^k - 1/k = mean of ln x, and lambda = (mean of x^k)^(1/k) (Johnson,
+    Kotz and Balakrishnan, Continuous Univariate Distributions, vol. 1, 1994, ch. 21). Gaussian
+    weights are no Weibull sample, and for them this estimate, k = 1.2628, differs from the fit on
+    the probability plot: likelihood gives weight to the tails, and the plot's window cuts them off.
 
     Parameters
     ----------
-    histogram : MagnitudeHistogram
-        Of the slice; zeros are left out.
+    weights : MagnitudeHistogram or array_like of float
+        The weights, or their histogram. Zeros are left out.
 
     Returns
     -------
@@ -58,20 +60,19 @@ def weibull_mle(histogram: MagnitudeHistogram) -> Estimate:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import weightgauge as wg
     >>> from weightgauge.distributions import Weibull, weibull_mle
     >>> sample = [Weibull(1.2, 0.02).quantile((i + 0.5) / 4000) for i in range(4000)]
-    >>> f"{weibull_mle(wg.magnitude_histogram(sample)).k:.2f}"
+    >>> f"{weibull_mle(sample).k:.2f}"
     '1.20'
     """
     from scipy.optimize import brentq  # type: ignore[import-untyped]
 
+    histogram = as_histogram(weights)
     if len(histogram.counts) < 2:
         return Estimate(math.nan, math.nan)
     unit = histogram.max
     counts = histogram.counts.astype(np.float64)
-    logs = np.log(histogram.magnitudes) - math.log(unit)  # at most 0: no power overflows
+    logs = np.log(histogram.magnitudes) - math.log(unit)  # at most 0, so no power overflows
     n = float(np.sum(counts))
     mean_log = float(np.sum(counts * logs)) / n
 
@@ -79,7 +80,7 @@ def weibull_mle(histogram: MagnitudeHistogram) -> Estimate:
         powers = counts * np.exp(k * logs)
         return float(np.sum(powers * logs) / np.sum(powers)) - 1 / k - mean_log
 
-    # For a Weibull sample k = pi / (sqrt(6) sd(ln x)); the root is looked for from there.
+    # A Weibull distribution has k = pi / (sqrt(6) sd(ln x)). The search for the root starts there.
     spread = math.sqrt(float(np.sum(counts * (logs - mean_log) ** 2)) / n)
     guess = math.pi / (math.sqrt(6) * spread)
     low, high = guess / 2, guess * 2
@@ -97,18 +98,19 @@ def weibull_mle(histogram: MagnitudeHistogram) -> Estimate:
     )
 
 
-def regression_x_on_y(fit: WeibullFit) -> Estimate:
-    """Return the line through the same probability plot that is fitted the other way round.
+def regression_x_on_y(fit: WeibullFit | ArrayLike) -> Estimate:
+    """Return the line that fits ln x to ln(-ln(1 - p)) on the same probability plot.
 
-    Least squares of ln x on ln(-ln(1 - p)) instead of the reverse: its slope is 1/k, so k becomes
-    k / R2, and the line goes through the same centre. The two agree where the plot is straight.
-    Gaussian weights have k = 1.2082 and lambda = 0.88673 standard deviations. (Ordinary least
-    squares; which of the two lines is called the Weibull plot's differs between textbooks.)
+    The usual fit is the least-squares line of ln(-ln(1 - p)) on ln x. This one has the axes
+    exchanged: its slope is 1/k, so that its k is the usual k divided by R2, and both lines go
+    through the same centre. The two agree where the plot is straight. Gaussian weights have
+    k = 1.2082 and lambda = 0.88673 standard deviations. Textbooks differ on which of the two lines
+    they fit.
 
     Parameters
     ----------
-    fit : WeibullFit
-        By the order protocol.
+    fit : WeibullFit or array_like of float
+        A fit by the order protocol, or the weights, which are then fitted by it.
 
     Returns
     -------
@@ -118,8 +120,10 @@ def regression_x_on_y(fit: WeibullFit) -> Estimate:
     Raises
     ------
     ValueError
-        The fit is by another protocol, whose centre is not known from n.
+        If the fit is by the paper's protocol, whose centre does not follow from n.
     """
+    if not isinstance(fit, WeibullFit):
+        fit = fit_weibull(fit)
     if fit.protocol != "order":
         raise ValueError(f"the fit must be by the order protocol, not {fit.protocol!r}")
     if not (math.isfinite(fit.k) and fit.r2 > 0):

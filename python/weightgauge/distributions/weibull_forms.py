@@ -1,4 +1,4 @@
-"""What a Weibull distribution says of the magnitudes that follow it: closed forms."""
+"""Closed forms of the Weibull distribution: moments, quantiles, distribution function."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from functools import cached_property
 class Weibull:
     """The two-parameter Weibull distribution, P(|w| <= x) = 1 - exp(-(x / lam)^k).
 
-    Every number is that of the distribution, not of any weights: a fitted distribution is an
-    approximation, and its RMS can be some per cent off the measured one (8 % for Gaussian weights
-    at their `mid_80` fit).
+    All numbers belong to the distribution, not to weights. A fitted distribution is an
+    approximation: its RMS can differ from the measured one by some per cent (by 8 % for Gaussian
+    weights and their `mid_80` fit).
 
     Parameters
     ----------
     k : float
         Shape, positive and finite.
     lam : float
-        Scale lambda, positive and finite, in the unit of the weights. All lengths here have that
-        unit.
+        Scale lambda, positive and finite, in the unit of the weights. Means, quantiles and the like
+        have the same unit.
 
     Raises
     ------
     ValueError
-        A parameter that is not positive and finite.
+        If a parameter is not positive and finite.
 
     Examples
     --------
@@ -57,26 +57,26 @@ class Weibull:
 
     @property
     def rms(self) -> float:
-        """Root mean square: lam sqrt(Gamma(1 + 2/k)); the std of weights with mean 0."""
+        """Root mean square: lam sqrt(Gamma(1 + 2/k)); the standard deviation of centred weights."""
         return self.lam * math.sqrt(_moment(self.k, 2))
 
     @property
     def std(self) -> float:
-        """Standard deviation of the magnitudes: lam C(k), see `std_over_lambda`."""
-        return self.lam * self._std_over_lambda
+        """Standard deviation of the magnitudes: lam C(k), see `std_over_lam`."""
+        return self.lam * self._std_over_lam
 
     @property
     def cv(self) -> float:
         """Coefficient of variation of the magnitudes, std / mean; a function of k alone."""
-        return self._std_over_lambda / _moment(self.k, 1)
+        return self._std_over_lam / _moment(self.k, 1)
 
     def quantile(self, p: float) -> float:
-        """Magnitude below which the share `p` lies: lam (-ln(1 - p))^(1/k).
+        """Magnitude at the probability `p`: lam (-ln(1 - p))^(1/k).
 
         Raises
         ------
         ValueError
-            `p` outside [0, 1].
+            If `p` lies outside [0, 1].
         """
         if not 0 <= p <= 1:
             raise ValueError(f"a probability lies in [0, 1], not {p!r}")
@@ -94,11 +94,11 @@ class Weibull:
             return 1.0
 
     @cached_property
-    def _std_over_lambda(self) -> float:
-        return std_over_lambda(self.k)
+    def _std_over_lam(self) -> float:
+        return std_over_lam(self.k)
 
 
-def std_over_lambda(k: float) -> float:
+def std_over_lam(k: float) -> float:
     """C(k) = sqrt(Gamma(1 + 2/k) - Gamma(1 + 1/k)^2): std of the magnitudes in units of lambda.
 
     Parameters
@@ -109,28 +109,28 @@ def std_over_lambda(k: float) -> float:
     Returns
     -------
     float
-        Falls from infinity at k near 0 over 1 at k = 1 towards 0.
+        It falls from infinity near k = 0, through 1 at k = 1, towards 0.
 
     Raises
     ------
     ValueError
-        A shape that is not.
+        If `k` is not positive and finite.
 
     Notes
     -----
-    The paper (arXiv:2605.18898) attributes growth of sigma = lambda C(k) to its two factors.
+    The paper (arXiv:2605.18898) attributes the growth of sigma = lambda C(k) to its two factors.
     """
     if not 0 < k < math.inf:
         raise ValueError(f"a shape is positive and finite, not {k!r}")
     if 0.1 < k < 2:
         return math.sqrt(math.gamma(1 + 2 / k) - math.gamma(1 + 1 / k) ** 2)
-    first = math.lgamma(1 + 1 / k)  # here the powers overflow, or the difference loses digits
+    first = math.lgamma(1 + 1 / k)  # outside, gamma overflows or the difference loses digits
     excess = math.expm1(math.lgamma(1 + 2 / k) - 2 * first) if k > 0.01 else math.inf
     return math.exp(first) * math.sqrt(excess) if math.isfinite(excess) else math.inf
 
 
 def _moment(k: float, order: int) -> float:
-    """Gamma(1 + order/k); infinite where that is beyond what a float holds."""
+    """Return Gamma(1 + order/k); infinity where a float cannot hold it."""
     try:
         return math.gamma(1 + order / k)
     except OverflowError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from weightgauge.anatomy.architecture.settings import value_at
 from weightgauge.anatomy.architecture.spellings import KEYS
+from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.layout import NotCut
-from weightgauge.anatomy.layouts.subject import Subject
 
 _KV_KEYS = tuple(KEYS["kv_heads"].split())
 _OUTPUTS = ("o_proj", "out_proj", "Wo", "wo", "dense", "proj", "c_proj", "to_out.0", "attn_out")
@@ -18,26 +18,26 @@ def exactly(length: int, parts: int, what: str) -> int:
     return length // parts
 
 
-def head_dim_of(subject: Subject, length: int, heads: int) -> int:
+def head_dim_of(candidate: Candidate, length: int, heads: int) -> int:
     """Length of a head if `heads` of them fill `length`; `NotCut` if it contradicts the facts."""
-    dim = subject.facts.head_dim
+    dim = candidate.facts.head_dim
     if dim is not None and dim * heads != length:
         raise NotCut(f"{heads:,} heads of {dim:,} do not fill {length:,}")
     return dim if dim is not None else exactly(length, heads, f"{heads:,} heads")
 
 
-def inputs_of_output(subject: Subject) -> int | None:
+def inputs_of_output(candidate: Candidate) -> int | None:
     """Columns of the output projection, which reads as many as q has rows; None without it."""
-    output = subject.beside(*_OUTPUTS)
+    output = candidate.beside(*_OUTPUTS)
     return output[1] if output is not None and len(output) > 1 else None
 
 
-def grouped_sizes(subject: Subject, rows: int, kv_heads: int | None) -> tuple[int, int, int]:
+def grouped_sizes(candidate: Candidate, rows: int, kv_heads: int | None) -> tuple[int, int, int]:
     """Heads, kv heads and head size of q, k and v that share `rows`.
 
     Parameters
     ----------
-    subject : Subject
+    candidate : Candidate
         The fused tensor.
     rows : int
         Rows of q, k and v together.
@@ -54,23 +54,23 @@ def grouped_sizes(subject: Subject, rows: int, kv_heads: int | None) -> tuple[in
     NotCut
         If heads are unknown or do not fill the rows.
     """
-    heads, dim = subject.heads(), subject.facts.head_dim
-    kv_heads = subject.facts.kv_heads if kv_heads is None else kv_heads
+    heads, dim = candidate.heads(), candidate.facts.head_dim
+    kv_heads = candidate.facts.kv_heads if kv_heads is None else kv_heads
     if kv_heads is None:
-        stated = (value_at(subject.facts.config, key) for key in _KV_KEYS)
+        stated = (value_at(candidate.facts.config, key) for key in _KV_KEYS)
         # A list has a number for each block, which the shapes tell too.
         if any(value is not None and not isinstance(value, list) for value in stated):
             raise NotCut("config.json and shapes disagree about key and value heads")
-        dim = dim or exactly(subject.shape[-1], heads, f"{heads:,} heads")
+        dim = dim or exactly(candidate.shape[-1], heads, f"{heads:,} heads")
         kv_heads = (rows // dim - heads) // 2
     lines = heads + 2 * kv_heads
     if kv_heads < 1 or heads % kv_heads:
         raise NotCut(f"{heads:,} query heads cannot share {kv_heads:,} key and value heads")
-    q_rows = inputs_of_output(subject)
+    q_rows = inputs_of_output(candidate)
     if dim is None:
         dim = exactly(rows, lines, f"{heads:,} query heads and twice {kv_heads:,} kv heads")
         # A family whose heads are not the width of its input says how long they are.
-        q_rows = q_rows or subject.shape[-1]
+        q_rows = q_rows or candidate.shape[-1]
     if q_rows is not None and heads * dim != q_rows:
         raise NotCut(f"{heads:,} query heads of {dim:,} would not have {q_rows:,} rows")
     if dim * lines != rows:

@@ -2,63 +2,63 @@
 
 from __future__ import annotations
 
+from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.heads import head_dim_of
 from weightgauge.anatomy.layouts.layout import Field, Layout, NotCut
-from weightgauge.anatomy.layouts.subject import Subject
 
 _LINEAR_ATTENTION = ".linear_attn."
 
 
-def queries(subject: Subject) -> Layout:
+def queries(candidate: Candidate) -> Layout:
     """[heads * head_dim, hidden], or the other way round in column-wise storage."""
-    axis = 1 if _turned(subject) else 0
-    mla, length = subject.facts.mla, subject.shape[axis]
-    heads = subject.heads()
+    axis = 1 if _turned(candidate) else 0
+    mla, length = candidate.facts.mla, candidate.shape[axis]
+    heads = candidate.heads()
     if mla is not None:
         dim = mla.qk_nope_head_dim + mla.qk_rope_head_dim
         if dim * heads != length:
             raise NotCut(f"{heads:,} heads of {dim:,} do not fill its {length:,} rows")
     else:
-        head_dim_of(subject, length, heads)
-    return _one_matrix(subject, axis, heads)
+        head_dim_of(candidate, length, heads)
+    return _one_matrix(candidate, axis, heads)
 
 
-def keys_or_values(subject: Subject) -> Layout:
+def keys_or_values(candidate: Candidate) -> Layout:
     """[kv_heads * head_dim, hidden], or the other way round in column-wise storage."""
-    axis = 1 if subject.inputs_first else 0
-    heads = subject.facts.kv_heads
+    axis = 1 if candidate.inputs_first else 0
+    heads = candidate.facts.kv_heads
     if heads is None:
-        raise NotCut(f"the number of key and value heads is not known{subject.without_config()}")
-    head_dim_of(subject, subject.shape[axis], heads)
-    return _one_matrix(subject, axis, heads)
+        raise NotCut(f"the number of key and value heads is not known{candidate.without_config()}")
+    head_dim_of(candidate, candidate.shape[axis], heads)
+    return _one_matrix(candidate, axis, heads)
 
 
-def outputs(subject: Subject) -> Layout:
+def outputs(candidate: Candidate) -> Layout:
     """[hidden, heads * head_dim]: the columns of a head are what it contributes."""
-    heads = subject.heads()
-    axis = 0 if _turned(subject) else 1
-    length = subject.shape[axis]
-    mla = subject.facts.mla
-    if _LINEAR_ATTENTION in subject.name:
-        heads = subject.count("linear_num_value_heads")
-        dim = subject.count("linear_value_head_dim")
+    heads = candidate.heads()
+    axis = 0 if _turned(candidate) else 1
+    length = candidate.shape[axis]
+    mla = candidate.facts.mla
+    if _LINEAR_ATTENTION in candidate.name:
+        heads = candidate.count("linear_num_value_heads")
+        dim = candidate.count("linear_value_head_dim")
     elif mla is not None:
         dim = mla.v_head_dim
     else:
-        dim = head_dim_of(subject, length, heads)
+        dim = head_dim_of(candidate, length, heads)
     if dim * heads != length:
         raise NotCut(f"{heads:,} heads of {dim:,} do not fill its {length:,} columns")
-    return _one_matrix(subject, axis, heads)
+    return _one_matrix(candidate, axis, heads)
 
 
-def _turned(subject: Subject) -> bool:
+def _turned(candidate: Candidate) -> bool:
     """Whether weights are stored [in, out], which the fused projection beside them tells."""
-    if subject.inputs_first:
+    if candidate.inputs_first:
         return True
-    fused = subject.beside("c_attn")
+    fused = candidate.beside("c_attn")
     return fused is not None and len(fused) == 2 and fused[1] in (2 * fused[0], 3 * fused[0])
 
 
-def _one_matrix(subject: Subject, axis: int, heads: int) -> Layout:
-    field = Field(None, subject.kind, subject.shape[axis], heads)
-    return Layout(subject.shape, axis, (field,))
+def _one_matrix(candidate: Candidate, axis: int, heads: int) -> Layout:
+    field = Field(None, candidate.kind, candidate.shape[axis], heads)
+    return Layout(candidate.shape, axis, (field,))

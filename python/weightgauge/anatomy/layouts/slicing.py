@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.components import Component
+from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts
-from weightgauge.anatomy.layouts.subject import Subject
-from weightgauge.anatomy.layouts.table import HEAD_RULES, layout_of, may_be_fused
+from weightgauge.anatomy.layouts.rules import HEAD_RULES, layout_of, may_be_fused
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
@@ -121,7 +121,7 @@ class _Cutter:
         note, layout = "", None
         shape = tensor.shape if stored is None else stored.shape
         name = tensor.name if stored is None else stored.name
-        subject = Subject(
+        candidate = Candidate(
             name,
             shape,
             place.kind,
@@ -132,16 +132,16 @@ class _Cutter:
         )
         if tensor.size > 0:
             try:
-                layout = layout_of(subject)
+                layout = layout_of(candidate)
             except NotCut as error:
                 note = f"not split: {error.reason}"
                 self._note("is not split into its parts", error.reason, tensor)
         by_head = False
         if self._per == "head" and not note and tensor.size > 0:
-            layout, by_head = self._by_head(subject, layout, tensor)
+            layout, by_head = self._by_head(candidate, layout, tensor)
         pieces: tuple[Cut, ...] = ()
         if layout is not None:
-            pieces = self._pieces(layout, by_head, turned=subject.inputs_first)
+            pieces = self._pieces(layout, by_head, turned=candidate.inputs_first)
         if pieces and not _addressable(tensor, stored, pieces):
             note, pieces, by_head = "not split: two elements share a byte", (), False
         replaced = pieces and (by_head or (self._per == "expert" and layout and layout.stacked))
@@ -151,13 +151,13 @@ class _Cutter:
             yield Slice(tensor, _placed(place, piece), piece.shape, piece, stored=stored)
 
     def _by_head(
-        self, subject: Subject, layout: Layout | None, tensor: TensorInfo
+        self, candidate: Candidate, layout: Layout | None, tensor: TensorInfo
     ) -> tuple[Layout | None, bool]:
         """Layout with heads where there are any, and whether the cuts are to be by head."""
         reason = layout.headless if layout is not None else ""
-        if layout is None and subject.kind in HEAD_RULES:
+        if layout is None and candidate.kind in HEAD_RULES:
             try:
-                layout = HEAD_RULES[subject.kind](subject)
+                layout = HEAD_RULES[candidate.kind](candidate)
             except NotCut as error:
                 reason = error.reason
         if reason:

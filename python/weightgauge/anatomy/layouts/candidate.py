@@ -18,7 +18,7 @@ MOST = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Candidate:
     """A tensor, its surroundings and what is known of its tower.
 
     Attributes

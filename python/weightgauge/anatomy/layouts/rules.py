@@ -8,10 +8,10 @@ from functools import cached_property
 
 from weightgauge.anatomy.components.names import ends_with, leaf, stem
 from weightgauge.anatomy.layouts import attention, ffn, latent, single
+from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.layout import Layout, NotCut
-from weightgauge.anatomy.layouts.subject import Subject
 
-Tell = Callable[[Subject], Layout]
+Tell = Callable[[Candidate], Layout]
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,12 @@ def may_be_fused(name: str, kind: str, rank: int) -> bool:
     return False
 
 
-def layout_of(subject: Subject) -> Layout | None:
+def layout_of(candidate: Candidate) -> Layout | None:
     """Tell the layout of a tensor that may hold several matrices.
 
     Parameters
     ----------
-    subject : Subject
+    candidate : Candidate
         The tensor.
 
     Returns
@@ -171,16 +171,16 @@ def layout_of(subject: Subject) -> Layout | None:
     NotCut
         If it holds several, but which and where is not known.
     """
-    path, rank = subject.path, len(subject.shape)
-    for rule in RULES.get(subject.kind, ()):
-        if rule.is_about(path, rank, subject.facts.model_type):
+    path, rank = candidate.path, len(candidate.shape)
+    for rule in RULES.get(candidate.kind, ()):
+        if rule.is_about(path, rank, candidate.facts.model_type):
             try:
-                layout = rule.layout(subject)
+                layout = rule.layout(candidate)
             except LookupError:
                 continue
-            if subject.inputs_first and (layout.axis == 0 or layout.stacked):
+            if candidate.inputs_first and (layout.axis == 0 or layout.stacked):
                 raise NotCut("fan_in_fan_out turns it round, which its family does not")
             return layout
-    if subject.kind in _FUSED:
+    if candidate.kind in _FUSED:
         raise NotCut("how a tensor of this name is laid out is not known")
     return None
