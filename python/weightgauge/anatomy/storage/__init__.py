@@ -1,4 +1,4 @@
-"""Storage that is not the value: codes with scales, packed quantisers, adapters' factors."""
+"""Matrices that are not stored as their values: codes with scales, packed integers, factors."""
 
 from weightgauge.anatomy.storage.recognise import Storage, storage_of
 from weightgauge.anatomy.storage.stored import Factor, Numbers, Product, ScaledCodes, Stored

@@ -1,4 +1,4 @@
-"""Quantisers whose packed integers are recognised, and not taken for weights."""
+"""Quantisers whose packed integers are recognised, so that they are not taken for weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Quantiser:
-    """How a quantiser names what it stores for one matrix.
+    """The names under which a quantiser stores one matrix.
 
     Attributes
     ----------
@@ -22,11 +22,11 @@ class Quantiser:
     packed : str
         Last part of the name of the packed tensor.
     dtypes : str
-        Formats that the packed tensor may have; empty for any.
+        Formats that the packed tensor may have; empty if it may have any.
     marks : str
-        Names beside it of which one must be there.
+        Names of tensors beside it. At least one of them must exist.
     others : str
-        Further names that may be beside it. A trailing ``*`` stands for anything.
+        Names of further tensors that may lie beside it. A trailing ``*`` stands for anything.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Quantiser:
     others: str = ""
 
 
-# The first that fits decides. bitsandbytes hangs its names on that of the weight itself.
+# The first row that fits decides. bitsandbytes appends its names to that of the weight itself.
 QUANTISERS = (
     Quantiser("GPTQ", "qweight", "I32", "g_idx", "qzeros scales"),
     Quantiser("AWQ or GPTQ", "qweight", "I32", "qzeros scales"),
@@ -77,12 +77,12 @@ def packed_by(
     tensors : mapping of str to TensorInfo
         All of them by name.
     config : mapping or None
-        The configuration; it tells AWQ from GPTQ.
+        The configuration, which distinguishes AWQ from GPTQ.
 
     Yields
     ------
     tuple of (str, str, list of str)
-        Name of a packed tensor, the quantiser, and names of what else is stored for the matrix.
+        Name of a packed tensor, its quantiser, and the names of the tensors that belong to it.
     """
     beneath = _beneath(tensors)
     quantisers = _possible({name.rpartition(".")[2] for name in tensors})
@@ -99,7 +99,7 @@ def packed_by(
 
 
 def _possible(leaves: set[str]) -> dict[str, list[Quantiser]]:
-    """Quantisers of whose marks at least one occurs, by the last part of the packed name."""
+    """Return the quantisers with a mark that occurs, by the last part of the packed name."""
     found: dict[str, list[Quantiser]] = {}
     for quantiser in QUANTISERS:
         marks = [mark.rpartition(".")[2] for mark in quantiser.marks.split()]
@@ -109,7 +109,7 @@ def _possible(leaves: set[str]) -> dict[str, list[Quantiser]]:
 
 
 def _beneath(tensors: Mapping[str, TensorInfo]) -> dict[str, list[str]]:
-    """Names of tensors by what stands before the last two dots, for patterns with a star."""
+    """Return the names of tensors by the name of their owner, for patterns with a star."""
     found: dict[str, list[str]] = {}
     for name in tensors:
         if ".quant_state." in name or ".W_q_" in name:
@@ -141,7 +141,7 @@ def _title(
     tensors: Mapping[str, TensorInfo],
     config: Mapping[str, Any] | None,
 ) -> str:
-    """Tell AWQ, which packs along the outputs, from GPTQ, which packs along the inputs."""
+    """Distinguish AWQ, which packs along the outputs, from GPTQ, which packs along the inputs."""
     if quantiser.packed != "qweight":
         return quantiser.title
     quantisation = (config or {}).get("quantization_config")

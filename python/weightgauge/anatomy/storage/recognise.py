@@ -1,8 +1,12 @@
-"""What a checkpoint stores in place of weights: codes with scales, and packed integers."""
+"""What a checkpoint stores in place of weights, recognised by one table of decoders.
+
+Products of low-rank factors are recognised by `weightgauge.anatomy.lora`, because they need the
+configuration of an adapter.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +27,13 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
 _CODES = frozenset((*F8, "F4"))
-_OF_ACTIVATIONS = ("input_scale", "input_scale_inv", "activation_scale", "output_scale")
+_ACTIVATION_SCALES = ("input_scale", "input_scale_inv", "activation_scale", "output_scale")
+
+_Tensors = Mapping[str, "TensorInfo"]
+_Config = Mapping[str, Any] | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Storage:
     """The tensors of a checkpoint that are not, or not alone, the weights of a matrix.
 
@@ -35,11 +42,11 @@ class Storage:
     matrices : dict of str to Stored
         Matrices that are decoded while they are counted, by the name of the tensor with the codes.
     roles : dict of str to str
-        What tensors that hold no weights are, by name, in a clause.
+        What a tensor without weights is for, in a clause, by its name.
     unscaled : dict of str to str
-        Why codes are counted as they are stored although they have a scale, by name.
+        Why codes are counted without their scale, by the name of their tensor.
     warnings : list of str
-        One line for each reason, however many tensors it is about.
+        One line for each reason, however many tensors it concerns.
     """
 
     matrices: dict[str, Stored] = field(default_factory=dict)
@@ -48,21 +55,51 @@ class Storage:
     warnings: list[str] = field(default_factory=list)
 
     def note(self, name: str) -> str:
-        """Say what is special about the storage of a tensor; "" for nothing."""
+        """Say what is special about the storage of a tensor; "" if nothing is."""
         if name in self.matrices:
             return self.matrices[name].text
         return self.roles.get(name) or self.unscaled.get(name, "")
 
+    def __repr__(self) -> str:
+        """Show how many tensors there are of each sort."""
+        return (
+            f"<Storage: {len(self.matrices):,} decoded, {len(self.roles):,} without weights, "
+            f"{len(self.unscaled):,} without their scale>"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """One row of the table: a way to store a matrix otherwise than by its values.
+
+    Attributes
+    ----------
+    name : str
+        What people call it.
+    find : callable
+        Recognises it among all tensors of a checkpoint, and notes what it finds. Tensors that an
+        earlier row has taken are left alone.
+    source : type or None
+        What is noted for the core to decode; None for storage that is named and not read.
+    words : str
+        How the output describes it: a format string.
+    """
+
+    name: str
+    find: Callable[[_Tensors, _Config, Storage, str], None]
+    source: type[ScaledCodes] | None
+    words: str
+
 
 def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) -> Storage:
-    """Tell what is stored how.
+    """Recognise how the matrices of a checkpoint are stored.
 
     Parameters
     ----------
     tensors : sequence of TensorInfo
         All tensors of a checkpoint.
     config : mapping or None
-        Its configuration; what lies beside a tensor is believed rather.
+        Its configuration. Where it contradicts the tensors, the tensors count.
 
     Returns
     -------
@@ -70,13 +107,13 @@ def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) 
     """
     by_name = {tensor.name: tensor for tensor in tensors}
     found = Storage()
-    _find_mxfp4(by_name, found)
-    _find_packed(by_name, config, found)
-    _find_scaled(by_name, config, found)
+    for decoder in DECODERS:
+        decoder.find(by_name, config, found, decoder.words)
     return found
 
 
-def _find_mxfp4(tensors: Mapping[str, TensorInfo], found: Storage) -> None:
+def _find_mxfp4(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+    """Find bytes with two F4 codes each, beside which lie an exponent for every 32 codes."""
     for name, tensor in tensors.items():
         if tensor.dtype not in ("U8", "I8") or further_scale(name, tensors) is not None:
             continue
@@ -95,28 +132,27 @@ def _find_mxfp4(tensors: Mapping[str, TensorInfo], found: Storage) -> None:
             continue
         matrix = base.removesuffix("_packed")
         shape = (*scale.shape[:-1], codes.columns)
-        found.matrices[name] = Stored(matrix, shape, codes, f"MXFP4 x 2^{_leaf(scale.name)}")
+        text = words.format(scale=_leaf(scale.name))
+        found.matrices[name] = Stored(matrix, shape, codes, text)
         found.roles[scale.name] = _scale_role(name)
 
 
-def _find_packed(
-    tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None, found: Storage
-) -> None:
+def _find_packed(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+    """Find the packed integers of known quantisers: see `weightgauge.anatomy.storage.packed`."""
     counts: dict[str, list[str]] = {}
     for name, title, others in packed_by(tensors, config):
         if name in found.matrices:
             continue
         counts.setdefault(title, []).append(name)
-        found.roles[name] = f"packed by {title}: no weights before it is dequantised"
+        found.roles[name] = words.format(quantiser=title)
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
     for title, names in counts.items():
         found.warnings.append(f"{_some(names)} is packed by {title} and not measured")
 
 
-def _find_scaled(
-    tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None, found: Storage
-) -> None:
+def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+    """Find F8 and F4 codes with one scale for each block, row, column, matrix or tensor."""
     blocks, wrong = stated_blocks(config)
     found.warnings += [wrong] if wrong else []
     quantised = isinstance((config or {}).get("quantization_config"), Mapping)
@@ -133,10 +169,7 @@ def _find_scaled(
                 reasons.setdefault(reason, []).append(name)
             continue
         found.roles[scale.name] = _scale_role(name)
-        for leaf in _OF_ACTIVATIONS:
-            beside = f"{name.rpartition('.')[0]}.{leaf}"
-            if beside in tensors:
-                found.roles[beside] = f"a scale of activations beside '{printable(name)}'"
+        _note_activation_scales(name, tensors, found)
         try:
             second = further_scale(name, tensors)
             if second is not None:
@@ -147,7 +180,8 @@ def _find_scaled(
             found.unscaled[name] = f"fitted as stored, its scale is not applied: {error}"
             reasons.setdefault(str(error), []).append(name)
         else:
-            text = _told(tensor, scale, decoding.codes)
+            per = _spread(tensor, decoding.codes)
+            text = words.format(codes=tensor.dtype, scale=_leaf(scale.name), per=per)
             text += "" if decoding.stated else " (inferred)"
             found.matrices[name] = Stored(name, tensor.shape, decoding.codes, text)
             if decoding.doubt:
@@ -168,18 +202,38 @@ def _scale_role(name: str) -> str:
     return f"scale of '{printable(name)}'"
 
 
-def _told(tensor: TensorInfo, scale: TensorInfo, codes: ScaledCodes) -> str:
+def _note_activation_scales(name: str, tensors: _Tensors, found: Storage) -> None:
+    for leaf in _ACTIVATION_SCALES:
+        beside = f"{name.rpartition('.')[0]}.{leaf}"
+        if beside in tensors:
+            found.roles[beside] = f"a scale of activations beside '{printable(name)}'"
+
+
+def _spread(tensor: TensorInfo, codes: ScaledCodes) -> str:
+    """Say which elements share a scale."""
     if codes.single:
-        per = "per tensor"
-    elif (codes.block_rows, codes.block_columns) == (1, codes.columns):
-        # Of a stack, the rows that have a scale each may be whole matrices.
-        per = "per row" if codes.columns == tensor.shape[-1] else "per matrix"
-    elif (codes.block_rows, codes.block_columns) == (codes.rows, 1):
-        per = "per column"
-    else:
-        per = f"per {codes.block_rows:,} x {codes.block_columns:,} block"
-    return f"{tensor.dtype} x {_leaf(scale.name)} {per}"
+        return "per tensor"
+    block = codes.block_rows, codes.block_columns
+    if block == (1, codes.columns):
+        # A stack with one scale for each matrix is decoded with whole matrices as its rows.
+        return "per row" if codes.columns == tensor.shape[-1] else "per matrix"
+    if block == (codes.rows, 1):
+        return "per column"
+    return f"per {codes.block_rows:,} x {codes.block_columns:,} block"
 
 
 def _leaf(name: str) -> str:
     return printable(name.rpartition(".")[2])
+
+
+DECODERS = (
+    Decoder("MXFP4", _find_mxfp4, ScaledCodes, "MXFP4 x 2^{scale}"),
+    Decoder(
+        "packed integers",
+        _find_packed,
+        None,
+        "packed by {quantiser}: no weights before it is dequantised",
+    ),
+    Decoder("scaled codes", _find_scaled, ScaledCodes, "{codes} x {scale} {per}"),
+)
+"""All ways that are known. The first row that recognises a tensor decides."""

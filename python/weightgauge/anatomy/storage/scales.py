@@ -1,4 +1,4 @@
-"""Which scales belong to which codes, and which block each of them is for."""
+"""The scales of codes: which tensor holds them, and which block of codes each scale is for."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ F8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 _SCALE_FORMATS = ("F32", "BF16", "F16", "F8_E8M0", "F8_E4M3")
 _USUAL_BLOCK = (128, 128)
 _STEP = 16
-"""Sizes of blocks are multiples of this in every format that is known."""
+"""The sizes of blocks are multiples of this in every known format."""
 _MX_BLOCK = 32
 """Elements that share an exponent in the microscaling formats of the Open Compute Project."""
 
 
 class NotScaled(Exception):
-    """Codes whose scales cannot be applied; the argument says why, in a clause."""
+    """The scales of codes cannot be applied. The argument says why, in a clause."""
 
 
 def scale_names(name: str) -> Iterator[str]:
-    """Names under which the scales of a tensor may lie beside it; all of them multiply."""
+    """Yield the names under which scales may lie beside a tensor. All such scales multiply."""
     yield f"{name}_scale_inv"
     yield f"{name}_scale"
     owner, _, last = name.rpartition(".")
@@ -37,21 +37,21 @@ def scale_names(name: str) -> Iterator[str]:
 
 
 def further_scale(name: str, tensors: Mapping[str, TensorInfo]) -> str | None:
-    """Name of a second scale, for all blocks together, as NVFP4 has it."""
+    """Return the name of a second scale for all blocks together, as NVFP4 has one, or None."""
     owner = name.rpartition(".")[0]
     names = (f"{name}_scale_2", f"{owner}.weight_scale_2", f"{owner}.weight_global_scale")
     return next((other for other in names if other in tensors), None)
 
 
 class Decoding(NamedTuple):
-    """Codes with their scales.
+    """The blocks of codes and their scales.
 
     Attributes
     ----------
     codes : ScaledCodes
-        What belongs to what.
+        Which scale belongs to which codes.
     doubt : str
-        What contradicts that, or why it might be otherwise, in words that follow the tensor's name;
+        What contradicts that, or why it may be otherwise, in words that follow the tensor's name;
         "" where there is no doubt.
     stated : bool
         Whether the size of blocks is stated, usual, or the only one that fits.
@@ -65,12 +65,12 @@ class Decoding(NamedTuple):
 def scaled_codes(
     tensor: TensorInfo, scale: TensorInfo, *, blocks: tuple[int, int] | None
 ) -> Decoding:
-    """Tell the block of every scale of a tensor of 8-bit or 4-bit floats.
+    """Find the block of codes that each scale of a tensor of 8-bit or 4-bit floats is for.
 
     Parameters
     ----------
     tensor, scale : TensorInfo
-        Codes and scales.
+        Codes, and scales.
     blocks : tuple of (int, int) or None
         Size of a block according to the configuration.
 
@@ -81,7 +81,7 @@ def scaled_codes(
     Raises
     ------
     NotScaled
-        If the scales have a format that is none, or a shape that does not fit.
+        If the scales have a format that no scales have, or a shape that does not fit.
     """
     numbers = _numbers(scale)
     if tensor.size == 0 or scale.size == 0:
@@ -91,13 +91,13 @@ def scaled_codes(
         last = shape[-1] if shape else 1
         rows = tensor.size // last
         codes = ScaledCodes(tensor.dtype, 1, rows, last, rows, last, numbers)
-        # A matrix that is smaller than a block has one scale too.
+        # A matrix that is smaller than a block also has one scale.
         if blocks is None or len(shape) < 2 or _fits(shape[-2:], (1, 1), blocks):
             return Decoding(codes)
         return Decoding(codes, f"has one scale for all of it{_not_as(blocks)}")
     if len(grid) < len(shape) and shape[: len(grid)] == grid:
         grid = (*grid, *[1] * (len(shape) - len(grid)))
-    if len(grid) == len(shape) and prod(grid[1:]) == 1:  # a scale for each of the outermost
+    if len(grid) == len(shape) and prod(grid[1:]) == 1:  # one scale for each first index
         shape, grid = (shape[0], prod(shape[1:])), (grid[0], 1)
     found = None
     if len(grid) == len(shape) >= 2 and grid[:-2] == shape[:-2]:
@@ -123,10 +123,10 @@ def scaled_codes(
 
 
 def packed_mxfp4(tensor: TensorInfo, scale: TensorInfo) -> ScaledCodes | None:
-    """Tell whether bytes are pairs of F4 codes with an exponent for every 32: MXFP4.
+    """Return the codes of MXFP4, two F4 codes in a byte with an exponent for every 32; else None.
 
-    The exponents' shape is the bytes' with a sixteenth of the columns, or without the dimension of
-    16 bytes that one exponent is for. Nothing else that is stored in bytes has such exponents.
+    The exponents have the shape of the bytes with a sixteenth of the columns, or without the last
+    dimension of 16 bytes. No other storage in bytes has such exponents.
     """
     by_16 = tensor.shape[:-1] == scale.shape and tensor.shape[-1:] == (_MX_BLOCK // 2,)
     within = (
@@ -146,14 +146,14 @@ def packed_mxfp4(tensor: TensorInfo, scale: TensorInfo) -> ScaledCodes | None:
 
 
 def stated_blocks(config: Mapping[str, Any] | None) -> tuple[tuple[int, int] | None, str]:
-    """Tell the size of a block according to `config.json`, or what is wrong with what it says.
+    """Return the size of a block according to `config.json`, or what is wrong with the entry.
 
     Returns
     -------
     blocks : tuple of (int, int) or None
-        Rows and columns.
+        Rows and columns; None where the configuration has no valid size.
     warning : str
-        A line; "" where nothing is wrong.
+        A line about an invalid entry; "" where nothing is wrong.
     """
     quantisation = (config or {}).get("quantization_config")
     if quantisation is None:
@@ -172,7 +172,7 @@ def stated_blocks(config: Mapping[str, Any] | None) -> tuple[tuple[int, int] | N
 
 
 def _numbers(scale: TensorInfo) -> Numbers:
-    if scale.dtype == "U8":  # exponents, where the format of their own was not at hand
+    if scale.dtype == "U8":  # exponents that were stored without their own format
         return Numbers(scale, "F8_E8M0")
     if scale.dtype not in _SCALE_FORMATS:
         raise NotScaled(f"the scale in '{printable(scale.name)}' is {scale.dtype}")
@@ -180,7 +180,7 @@ def _numbers(scale: TensorInfo) -> Numbers:
 
 
 class _Block(NamedTuple):
-    """A size, and whether it is stated, usual, or the only one that fits."""
+    """The size of a block, and whether it is stated, usual, or the only one that fits."""
 
     rows: int
     columns: int
@@ -190,7 +190,7 @@ class _Block(NamedTuple):
 def _block(
     shape: tuple[int, ...], grid: tuple[int, ...], stated: tuple[int, int] | None
 ) -> _Block | None:
-    """Find the size of a block of which `grid` make up `shape`."""
+    """Find the size of the blocks that divide `shape` into `grid`."""
     for block in filter(None, (stated, _USUAL_BLOCK)):
         if _fits(shape, grid, block):
             return _Block(*block)
@@ -198,8 +198,8 @@ def _block(
     if not all(sides):
         return None
     rows, columns = sides
-    # Other sizes than powers of two are rare, and one that leaves a smaller block at the edge
-    # cannot be told from its neighbours.
+    # The size is sure only if it is a power of two without a smaller block at the edge: with such
+    # a block, neighbouring sizes would fit as well, and other sizes are rare.
     sure = all(
         g == 1 or (g * side == n and _is_power_of_two(side))
         for n, g, side in zip(shape, grid, sides, strict=True)
@@ -212,13 +212,13 @@ def _fits(shape: tuple[int, ...], grid: tuple[int, ...], block: tuple[int, int])
 
 
 def _side(length: int, blocks: int) -> int:
-    """Side of a block of which so many make up a length, the last of them perhaps smaller.
+    """Return the side of blocks that divide a length, the last of which may be smaller.
 
     Returns
     -------
     int
-        A multiple of `_STEP` without a rest, else a power of two, else any that leaves no rest; 0
-        for none.
+        The first that exists: a multiple of `_STEP` that divides the length, a power of two, any
+        other divisor; 0 if none exists.
     """
     if not 0 < blocks <= length:
         return 0

@@ -1,25 +1,27 @@
-"""How the values of a matrix come from what is stored."""
+"""Records that say how the values of a matrix are made from stored tensors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weightgauge.errors import printable
+
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
 PRODUCT = "ba"
-"""Part of the slices that are whole products."""
+"""Value of `part` for a slice that is a whole product."""
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A tensor of scales, or a factor, as it is to be read.
+    """A tensor of scales, or a factor, and the format in which it is read.
 
     Attributes
     ----------
     tensor : TensorInfo
-        Where the numbers lie.
+        The tensor that holds the numbers.
     dtype : str
         Their format: that of the tensor, except for exponents stored as U8.
     """
@@ -37,11 +39,11 @@ class ScaledCodes:
     codes : str
         Format of the codes: one of the F8 formats, or F4 for two E2M1 codes in a byte.
     matrices, rows, columns : int
-        The codes as equal matrices one after the other; columns in elements.
+        The codes are this many matrices, one after the other, of this size in elements.
     block_rows, block_columns : int
         Size of a block in elements. Blocks at the edges may be smaller.
     scales : Numbers
-        As many as there are blocks, in the same order.
+        One scale for each block, in the order of the blocks.
     """
 
     codes: str
@@ -54,27 +56,27 @@ class ScaledCodes:
 
     @property
     def per_byte(self) -> int:
-        """Elements in a byte."""
+        """Number of elements in a byte."""
         return 2 if self.codes == "F4" else 1
 
     @property
     def single(self) -> bool:
-        """Whether all codes have the same scale, which then changes no shape."""
+        """Whether all codes share one scale, which does not change the Weibull shape."""
         return self.scales.tensor.size == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """What a product is multiplied with.
+    """The number that a product is multiplied with.
 
     Attributes
     ----------
     value : float
-        The factor; 1 where it is not known.
+        The number; 1 where it is not known.
     text : str
-        Where it comes from, such as "lora_alpha/r = 2"; "" where it is not known.
+        Its origin, such as "lora_alpha/r = 2"; "" where it is not known.
     unknown : str
-        Why it is not known; "" where it is.
+        Why it is not known; "" where it is known.
     """
 
     value: float
@@ -89,11 +91,11 @@ class Product:
     Attributes
     ----------
     left, right : Numbers
-        Factors of `rows` times `rank` and `rank` times `columns` numbers, both in C order.
+        Factors of shape [rows, rank] and [rank, columns], both in C order.
     rows, rank, columns : int
-        Their sizes.
+        Sizes of the factors.
     factor : Factor
-        What the product is multiplied with.
+        The number that the product is multiplied with.
     """
 
     left: Numbers
@@ -104,23 +106,23 @@ class Product:
     factor: Factor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Stored:
-    """A matrix whose values are made from something else.
+    """A matrix whose values are made from other tensors.
 
     Attributes
     ----------
     name : str
-        What the matrix would be called if it were stored as it is.
+        The name that the matrix would have if its values were stored.
     shape : tuple of int
         Shape of the matrix.
     source : ScaledCodes or Product
-        What it is made from.
+        The tensors from which its values are made.
     text : str
         The same in words.
     turned : bool
-        Whether the values come in the order of the transposed matrix, which has two dimensions and
-        its inputs first.
+        Whether the values come in the order of the transposed matrix. The matrix then has two
+        dimensions, with its inputs first.
     """
 
     name: str
@@ -128,6 +130,10 @@ class Stored:
     source: ScaledCodes | Product
     text: str
     turned: bool = False
+
+    def __repr__(self) -> str:
+        """Show the name and how the values are made."""
+        return f"<Stored '{printable(self.name, limit=60)}': {self.text[:50]}>"
 
     @property
     def two_in_a_byte(self) -> bool:
