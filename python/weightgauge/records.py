@@ -207,6 +207,12 @@ def frame_of(
     return pd.DataFrame(rows, columns=columns).astype(formats)
 
 
+def as_dict(record: tuple[Any, ...]) -> dict[str, Any]:
+    """Return a named tuple's fields as values that JSON has; see `as_row`."""
+    names = type(record)._fields  # type: ignore[attr-defined]
+    return {spelled(name): _plain(name, value) for name, value in zip(names, record, strict=True)}
+
+
 def as_row(record: DataclassInstance) -> dict[str, Any]:
     """Return a record's fields as values that JSON has.
 

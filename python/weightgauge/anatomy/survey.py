@@ -1,4 +1,4 @@
-"""What a checkpoint holds, before a weight is read: matrices, storage, places, architecture."""
+"""Survey a checkpoint without reading a weight: matrices, storage, places, architecture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint
 
 _OF_SEVERAL = re.compile(r"-of-([0-9]{1,9})\.[^.]*$")
-"""How many files there are, in the name of one."""
+"""The part of a file's name that says how many files there are."""
 
 
 class _Named(NamedTuple):
@@ -30,25 +30,25 @@ class _Named(NamedTuple):
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Survey:
-    """All that headers and configuration say.
+    """Everything that headers and configuration say about a checkpoint.
 
     Attributes
     ----------
     storage : Storage
         What is stored in place of weights.
     places : dict of str to Component
-        Component of every tensor by name.
+        Component of every tensor, by its name.
     shapes : dict of str to tuple of int
-        Shapes of the matrices by name, under which decoded ones are also found by the name that
-        they would have if they were stored as they are.
+        Shapes of tensors and matrices by name. A decoded matrix is also found by the name that it
+        would have if its values were stored.
     architecture : Architecture
-        What is known of the towers.
+        What is known about the towers.
     adapted : tuple of (Adapted, Component)
         Matrices that low-rank factors adapt.
     warnings : tuple of str
-        What is odd about storage, factors or configuration.
+        What the reader should know about storage, factors or configuration.
     """
 
     storage: Storage
@@ -58,9 +58,13 @@ class Survey:
     adapted: tuple[tuple[Adapted, Component], ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
+    def __repr__(self) -> str:
+        """Show how many tensors and adapted matrices there are."""
+        return f"<Survey of {len(self.places):,} tensors, {len(self.adapted):,} adapted matrices>"
+
 
 def survey(checkpoint: Checkpoint) -> Survey:
-    """Tell what every tensor of a checkpoint is.
+    """Find out what every tensor of a checkpoint is.
 
     Parameters
     ----------
@@ -107,20 +111,20 @@ def products(
     per: str,
     warnings: list[str] | None = None,
 ) -> list[Slice]:
-    """Slices for the products of the low-rank factors that are among the chosen tensors.
+    """Return slices for the products of the low-rank factors among the chosen tensors.
 
     Parameters
     ----------
     found : Survey
         What the checkpoint holds.
     chosen : sequence of TensorInfo
-        Tensors that are fitted; a product is if both of its factors are.
+        Tensors that are fitted. A product is fitted if both of its factors are.
     per : {"tensor", "head", "expert"}
-        As for `weightgauge.anatomy.layouts.slices_of`: an update is cut like the matrix that it is
-        for.
+        As for `weightgauge.anatomy.layouts.slices_of`. An update is cut like the matrix that it
+        changes.
     warnings : list of str, optional
-        Grows by a line for each reason why products stay whole though they hold several matrices,
-        or heads that were asked for.
+        Receives one line for each reason why products are not cut although they hold several
+        matrices, or heads that were asked for.
 
     Returns
     -------
@@ -134,7 +138,7 @@ def products(
     stored: dict[str, Stored] = {}
     for each, component in found.adapted:
         if all(factor.name in wanted for factor in each.factors):
-            # Two ways to write the names of factors can lead to one name.
+            # Factors whose names are written in two ways can get the same name.
             name = each.name if each.name not in places else each.factors[0].name
             left = each.factors[1]
             virtual.append(TensorInfo(name, "F32", each.stored.shape, left.shard, 0, 0))
@@ -156,7 +160,7 @@ def products(
 
 
 def unknown_factor(item: Slice) -> str:
-    """Say why a product is not multiplied with its factor; "" where it is, or is none."""
+    """Say why a product is not multiplied with its factor; "" for every other slice."""
     source = item.stored.source if item.stored is not None else None
     if not isinstance(source, Product) or not source.factor.unknown:
         return ""

@@ -13,7 +13,7 @@ from weightgauge.checkpoint.index import ShardIndex, check_shards, read_index, s
 from weightgauge.checkpoint.safetensors.header import TensorTable
 from weightgauge.checkpoint.selection import Selection
 from weightgauge.checkpoint.shard_names import stays_inside
-from weightgauge.checkpoint.types import Checkpoint, ShardFile
+from weightgauge.checkpoint.types import Checkpoint, ShardFile, TensorInfo
 from weightgauge.errors import (
     CheckpointError,
     FileChangedError,
@@ -22,6 +22,7 @@ from weightgauge.errors import (
     NotACheckpointError,
     printable,
 )
+from weightgauge.records import Table
 
 
 def open_single_file(path: str, *, model: str) -> Checkpoint:
@@ -186,8 +187,8 @@ def _checkpoint(
         metadata.update(table.metadata)
     return Checkpoint(
         model=model,
-        shards=tuple(shards),
-        tensors=tuple(chain.from_iterable(table.tensors for table in tables)),
+        shards=Table(ShardFile, shards),
+        tensors=Table(TensorInfo, chain.from_iterable(table.tensors for table in tables)),
         config=configs[0],
         metadata=metadata,
         warnings=tuple(warnings),

@@ -1,28 +1,32 @@
-"""What a checkpoint is, once its headers have been read: names, shapes and places of tensors."""
+"""Records of a checkpoint whose headers have been read: names, shapes and places of tensors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
+from weightgauge.records import Table, as_row
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FileIdentity:
-    """What must stay the same for a file to be the same file, as the system reports it.
+    """What the system reports about a file, all of which stays the same while it is unchanged.
 
     Attributes
     ----------
     device, inode : int
-        Where the file lies.
+        Numbers of the device and of the file on it.
     size : int
         Length in bytes.
     mtime_ns, ctime_ns : int
-        Last change of the content and of the inode, in nanoseconds. The second cannot be set by a
-        program, so a forged modification time does not hide an overwritten file.
+        Times of the last change of the content and of the inode, in nanoseconds. A program can set
+        the first but not the second, so a forged modification time does not hide a change.
     """
 
     device: int
@@ -31,24 +35,40 @@ class FileIdentity:
     mtime_ns: int
     ctime_ns: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return as_row(self)
 
-@dataclass(frozen=True, slots=True)
+    def __repr__(self) -> str:
+        """Show where the file lies and its length."""
+        return f"<FileIdentity: device {self.device}, inode {self.inode}, {self.size:,} bytes>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class ShardFile:
-    """One safetensors file of a checkpoint.
+    """One file of weights of a checkpoint.
 
     Attributes
     ----------
     path : str
-        Local path with every link resolved: the file that was opened.
+        Local path of the file that was opened, with every link resolved.
     name : str
-        The file's name inside the checkpoint.
+        Name of the file inside the checkpoint.
     identity : FileIdentity
-        Taken from the open file before its header was read.
+        What the system reported about the open file before its header was read.
     """
 
     path: str
     name: str
     identity: FileIdentity
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; the identity is a dict of its own."""
+        return {"path": self.path, "name": self.name, "identity": self.identity.to_dict()}
+
+    def __repr__(self) -> str:
+        """Show the name and the length."""
+        return f"<ShardFile '{printable(self.name, limit=80)}': {self.identity.size:,} bytes>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,7 +78,7 @@ class TensorInfo:
     Attributes
     ----------
     name : str
-        As in the file; may hold any character (see `weightgauge.errors.printable`).
+        Name in the file. It may contain any character: see `weightgauge.errors.printable`.
     dtype : str
         One of the 22 spellings of safetensors, such as ``"BF16"``.
     shape : tuple of int
@@ -66,7 +86,7 @@ class TensorInfo:
     shard : int
         Index into `Checkpoint.shards`.
     offset : int
-        First byte of the data, counted from the start of the file; need not be aligned.
+        First byte of the data, counted from the start of the file. It need not be aligned.
     nbytes : int
         Length of the data in bytes.
     """
@@ -83,50 +103,82 @@ class TensorInfo:
         """Number of elements: the product of the shape, 1 for a scalar."""
         return math.prod(self.shape)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return as_row(self)
+
     def __repr__(self) -> str:
         """Show name, dtype, shape and place on one line."""
         return (
-            f"TensorInfo('{printable(self.name)}', {self.dtype} {list(self.shape)}, "
+            f"TensorInfo('{printable(self.name, limit=60)}', {self.dtype} {list(self.shape)}, "
             f"shard {self.shard}, bytes {self.offset}..{self.offset + self.nbytes})"
         )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Checkpoint:
-    """A checkpoint whose headers have been read and found valid; no weight has been read.
+    """A checkpoint whose headers have been read and are valid. No weight has been read.
 
     Attributes
     ----------
     model : str
-        What the caller asked for.
-    shards : tuple of ShardFile
+        The model, as the caller named it.
+    shards : Table of ShardFile
         In the order in which the index first names them; without an index, sorted by name.
-    tensors : tuple of TensorInfo
+    tensors : Table of TensorInfo
         By shard, then by offset. No name occurs twice.
     config : mapping or None
-        The `config.json` beside the weights, if there is a readable one.
+        Content of the `config.json` beside the weights; None if there is no readable one.
     metadata : mapping of str to str
-        The ``__metadata__`` of all shards; where they disagree, the first shard's value.
+        The ``__metadata__`` of all shards. Where they disagree, the first shard's value is kept.
     warnings : tuple of str
-        What is odd but no reason to stop.
+        What the reader should know, but what is no reason to stop.
     adapter_config : mapping or None
-        The `adapter_config.json` of a low-rank adapter, if there is a readable one.
+        Content of the `adapter_config.json` of a low-rank adapter; None if there is no readable
+        one.
     """
 
     model: str
-    shards: tuple[ShardFile, ...]
-    tensors: tuple[TensorInfo, ...]
+    shards: Table[ShardFile]
+    tensors: Table[TensorInfo]
     config: Mapping[str, Any] | None
     metadata: Mapping[str, str]
     warnings: tuple[str, ...]
     adapter_config: Mapping[str, Any] | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; shards and tensors are lists of dicts."""
+        return {
+            "model": self.model,
+            "shards": self.shards.to_dicts(),
+            "tensors": self.tensors.to_dicts(),
+            "config": None if self.config is None else dict(self.config),
+            "metadata": dict(self.metadata),
+            "warnings": list(self.warnings),
+            "adapter_config": None if self.adapter_config is None else dict(self.adapter_config),
+        }
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per tensor."""
+        return self.tensors.to_dicts()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row per tensor.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return self.tensors.to_pandas()
+
     def __repr__(self) -> str:
         """Show the sizes, not the contents, which may be very long."""
         nbytes = sum(tensor.nbytes for tensor in self.tensors)
         return (
-            f"<Checkpoint '{printable(self.model)}': {_count(len(self.tensors), 'tensor')} in "
-            f"{_count(len(self.shards), 'file')}, {nbytes:,} bytes of weights>"
+            f"<Checkpoint '{printable(self.model, limit=60)}': "
+            f"{_count(len(self.tensors), 'tensor')} in {_count(len(self.shards), 'file')}, "
+            f"{nbytes:,} bytes of weights>"
         )
 
 

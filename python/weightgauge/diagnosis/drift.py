@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from weightgauge.distributions.weibull_forms import std_over_lam
+from weightgauge.records import as_dict
 
 INVARIANT, MILD = 0.01, 0.30
 """Relative changes of k: below the first, drift is invariant; up to the second, it is mild."""
@@ -27,6 +28,10 @@ class Drift(NamedTuple):
     relative: float
     relative_se: float
     severity: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_dict(self)
 
 
 def drift(k: float, k_init: float, *, k_se: float = math.nan, k_init_se: float = 0.0) -> Drift:
@@ -87,6 +92,10 @@ class SigmaGrowth(NamedTuple):
     from_k: float
     lambda_share: float
     ln_rms: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_dict(self)
 
 
 def sigma_growth(

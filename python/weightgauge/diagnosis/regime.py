@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from weightgauge.choices import POOR_R2, TRIMS
+from weightgauge.records import as_dict
 
 TRANSMISSION = (1.18, 1.21)
 """Lowest and highest shape of the paper's Transmission Class, both included."""
@@ -34,6 +35,10 @@ class Regime(NamedTuple):
 
     name: str
     verdict: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_dict(self)
 
 
 def regime(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from weightgauge.choices import TRIMS, check_choice
+from weightgauge.records import as_dict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +34,10 @@ class Anchor(NamedTuple):
     k: float
     r2: float
     lam_over_rms: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_dict(self)
 
 
 def init_anchor(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from weightgauge.magnitudes.given import as_histogram
 from weightgauge.magnitudes.plotting_positions import mean_ordinate
 from weightgauge.magnitudes.weibull import WeibullFit, fit_weibull
+from weightgauge.records import as_dict
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -38,6 +39,10 @@ class Estimate(NamedTuple):
     lam: float
     k_se: float = math.nan
     ln_lambda_se: float = math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        return as_dict(self)
 
 
 def weibull_mle(weights: MagnitudeHistogram | ArrayLike) -> Estimate:

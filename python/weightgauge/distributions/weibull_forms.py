@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+from weightgauge.records import as_row
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Weibull:
             raise ValueError(
                 f"shape and scale must be positive and finite, not {self.k!r} and {self.lam!r}"
             )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return as_row(self)
 
     @property
     def mean(self) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NAN = float("nan")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class KindSummary:
     """The slices of one kind together.
 
@@ -48,6 +48,10 @@ class KindSummary:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None in place of NaN."""
         return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show the median shape and the number of slices."""
+        return f"<KindSummary {self.kind}: k {self.k_median:.3f} over {self.slices:,} slices>"
 
 
 def summaries(slices: Sequence[SliceFit]) -> Table[KindSummary]:

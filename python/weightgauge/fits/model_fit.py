@@ -181,16 +181,17 @@ class ModelFit:
         return to_frame(SliceFit, self.to_dicts())
 
     def __repr__(self) -> str:
-        """Show how much was fitted and the median k of each kind of matrix."""
+        """Show how much was fitted, and the median k of the first kinds of matrix."""
         fitted = sum(slice_fit.fitted for slice_fit in self.slices)
-        medians = ", ".join(
+        medians = [
             f"{kind.kind} {kind.k_median:.3f}"
             for kind in self.kinds
             if kind.kind not in ("norm", "bias", "other") and kind.k_median == kind.k_median
-        )
+        ]
+        shown = ", ".join(medians[:3]) + (", ..." if len(medians) > 3 else "")
         return (
-            f"<ModelFit '{printable(self.model)}': {fitted} of {len(self.slices)} slices fitted "
-            f"({self.protocol}, {self.trim}); median k: {medians or 'none'}>"
+            f"<ModelFit '{printable(self.model, limit=40)}': {fitted:,} of {len(self.slices):,} "
+            f"slices fitted ({self.protocol}, {self.trim}); k: {shown or 'none'}>"
         )
 
 

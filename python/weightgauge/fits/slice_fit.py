@@ -111,7 +111,7 @@ class SliceFit:
         if self.fitted:
             found = f"k={self.k:.4f}±{self.k_se:.4f}, lambda={self.lam:.4g}, R2={self.r2:.4f}"
             found += "" if self.status == "ok" else f", {self.status}"
-        return f"<SliceFit '{printable(self.tensor)}' {self.kind}: {found}>"
+        return f"<SliceFit '{printable(self.tensor, limit=60)}' {self.kind}: {found}>"
 
 
 _slice_fit = maker(SliceFit)

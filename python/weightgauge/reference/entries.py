@@ -207,7 +207,9 @@ class Published(Mapping[str, _Entry]):
         """
         from weightgauge.records import frame_of
 
-        return frame_of(self.to_dicts(), heads="Int64", kv_heads="Int64", r2="float64")
+        rows = self.to_dicts()
+        formats = {"heads": "Int64", "kv_heads": "Int64", "r2": "float64"}
+        return frame_of(rows, **{name: formats[name] for name in formats.keys() & rows[0].keys()})
 
     def __repr__(self) -> str:
         """Show how many models there are."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from weightgauge.records import Table
+from weightgauge.records import Table, as_dict
 from weightgauge.reference.entries import models
 
 MISSING = 0.25
@@ -30,7 +30,7 @@ class Neighbour(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return self._asdict()
+        return as_dict(self)
 
 
 def nearest(k_by_kind: Mapping[str, float]) -> Table[Neighbour]:

@@ -1,14 +1,16 @@
-"""What is known of a model as a whole: one record for each of its towers."""
+"""Records of what is known about a model as a whole: one for each of its towers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weightgauge.anatomy.architecture.settings import LARGEST
 from weightgauge.anatomy.architecture.spellings import KEYS
 from weightgauge.anatomy.components.places import stage_of
+from weightgauge.errors import printable
+from weightgauge.records import as_row
 
 _HEADS, _KV_HEADS = KEYS["heads"].split(), KEYS["kv_heads"].split()
 
@@ -20,12 +22,12 @@ class MLA:
     Attributes
     ----------
     q_lora_rank : int or None
-        Width of the latent that queries are made from; None where q is one full projection.
+        Width of the latent that queries are made from; None where q is a full projection.
     kv_lora_rank : int
         Width of the latent that keys and values are made from.
     qk_nope_head_dim, qk_rope_head_dim : int
-        Parts of a query or key head without and with rotary positions. All heads of a block share
-        the rotary part of the key.
+        Lengths of the parts of a query or key head without and with rotary positions. All heads of
+        a block share the rotary part of the key.
     v_head_dim : int
         Length of a value head.
     """
@@ -36,10 +38,14 @@ class MLA:
     qk_rope_head_dim: int
     v_head_dim: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return as_row(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class TowerFacts:
-    """What is known of one stack of blocks; None for what cannot be decided.
+    """What is known about one stack of blocks. Facts that cannot be decided are None.
 
     Attributes
     ----------
@@ -54,14 +60,14 @@ class TowerFacts:
     heads, kv_heads : int or None
         Number of query heads, and of key and value heads.
     head_dim : int or None
-        Length of a head; None where query and value heads differ, as in latent attention.
+        Length of a head; None where query and value heads differ in length, as in latent attention.
     experts : int or None
         Number of routed experts in a block that has any.
     attention : str or None
         "MHA", "GQA", "MQA" or "MLA".
     storage : str or None
-        "separate" where q, k and v are tensors of their own, "merged" where they share one,
-        "mixed" where there is some of both.
+        "separate" where q, k and v are tensors of their own, "merged" where they share one tensor,
+        "mixed" where both occur.
     qk_norm : bool or None
         Whether queries and keys are normalised.
     mla : MLA or None
@@ -85,12 +91,17 @@ class TowerFacts:
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def of_stage(self, name: str) -> TowerFacts:
-        """Return the facts for one tensor, where every stage has a number of heads of its own.
+        """Return the facts for one tensor of a model whose stages differ in their number of heads.
 
         Parameters
         ----------
         name : str
-            Name of the tensor, which tells the stage.
+            Name of the tensor, from which its stage follows.
+
+        Returns
+        -------
+        TowerFacts
+            With the heads of that stage; unchanged where all stages have the same number.
         """
         heads = next((self.config[key] for key in _HEADS if self.config.get(key) is not None), None)
         shared = any(self.config.get(key) is not None for key in _KV_HEADS)
@@ -118,11 +129,20 @@ class TowerFacts:
             "attention": self.attention,
             "storage": self.storage,
             "qk_norm": self.qk_norm,
-            "mla": None if self.mla is None else asdict(self.mla),
+            "mla": None if self.mla is None else self.mla.to_dict(),
         }
 
+    def __repr__(self) -> str:
+        """Show the family, the number of blocks and how attention is built."""
+        name = self.tower or "whole model"
+        family = printable(self.model_type or "unknown family", limit=40)
+        return (
+            f"<TowerFacts of {name}: {family}, {self.blocks} blocks, {self.heads} heads, "
+            f"{self.attention}>"
+        )
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Architecture:
     """The towers of a model.
 
@@ -138,9 +158,14 @@ class Architecture:
     warnings: tuple[str, ...] = ()
 
     def of(self, tower: str | None) -> TowerFacts:
-        """Return the facts of a tower; a record without facts if nothing is known of it."""
+        """Return the facts of a tower, or a record without facts if nothing is known about it."""
         return next((facts for facts in self.towers if facts.tower == tower), TowerFacts(tower))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {"towers": [facts.to_dict() for facts in self.towers]}
+
+    def __repr__(self) -> str:
+        """Show which towers there are."""
+        names = ", ".join(facts.tower or "whole model" for facts in self.towers)
+        return f"<Architecture of {names or 'no blocks'}>"

@@ -1,9 +1,10 @@
-"""From parameter names to components: what kind of weight a tensor is, and where it sits."""
+"""Classify tensors by their names: the kind of weight, and its place in the model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from weightgauge.anatomy.components.names import ends_with, leaf, stem, without
 from weightgauge.anatomy.components.places import places_of
@@ -15,21 +16,21 @@ from weightgauge.anatomy.components.siblings import (
 )
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
-from weightgauge.records import maker
+from weightgauge.records import as_row, maker
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Place of a weight in a transformer.
+    """The kind of a weight and its place in a transformer.
 
     Attributes
     ----------
     kind : str
         One of `KINDS`.
     block : int or None
-        Number of the block, None outside the blocks.
+        Number of the block; None outside the blocks.
     tower : str or None
-        "encoder", "decoder", "vision", "text" or "audio" where the name says so.
+        "encoder", "decoder", "vision", "text" or "audio" where the name says so, else None.
     expert : int or None
         Number of the expert.
     head : int or None
@@ -45,14 +46,19 @@ class Component:
     head: int | None = None
     part: str | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return as_row(self)
+
 
 _component = maker(Component)
 
 
 def classify(tensors: Sequence[TensorLike]) -> list[Component]:
-    """Tell the component of every tensor of a checkpoint.
+    """Classify every tensor of a checkpoint.
 
-    Pass all tensors of the checkpoint at once: what lies beside a tensor decides in some families.
+    Pass all tensors of the checkpoint at once, because in some families the neighbours of a tensor
+    decide what it is.
 
     Parameters
     ----------
@@ -77,7 +83,7 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
     templates = [template for template, _, _, _ in places]
     shapes = [tensor.shape for tensor in tensors]
     siblings = Siblings(dict.fromkeys(zip(templates, shapes, strict=True)))
-    # A checkpoint has few templates and many tensors; nothing else of a name decides its kind.
+    # A checkpoint has few templates and many tensors. Template, rank and dtype decide the kind.
     known: dict[tuple[str, int, str], str] = {}
     components = []
     for tensor, (template, block, tower, expert) in zip(tensors, places, strict=True):
@@ -123,15 +129,15 @@ def _head_kind(path: str, shape: tuple[int, ...], siblings: Siblings) -> str | N
 
 
 def _vector_kind(tensor: TensorLike) -> str:
-    """Tell the weights of norms and the biases from everything else."""
+    """Recognise the weights of norms and the biases; everything else is "other"."""
     *path, last = tensor.name.rsplit(".", 3)
     rank = len(tensor.shape)
     if BIAS.search(last) and last != "masked_bias":
-        # Attention masks are kept under the name `bias` too: with more dimensions than any bias,
-        # or as truth values.
+        # Attention masks are also stored as `bias`. They have more dimensions than a bias, or hold
+        # truth values.
         mask = rank > 2 or (rank == 2 and tensor.dtype in ("BOOL", "U8"))
         return "other" if mask else "bias"
-    # `norms.3.weight`: the owner stands before the number.
+    # In `norms.3.weight` the owner's name stands before the number.
     owner = next((name for name in reversed(path) if not name.isdecimal()), "")
     if rank <= 2 and last in NORM_WEIGHT and NORM.search(owner):
         return "norm"

@@ -1,4 +1,4 @@
-"""Pairs of low-rank factors: which matrix they adapt, and whether they fit each other."""
+"""Pairs of low-rank factors: the matrix that they adapt, and whether they fit each other."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from weightgauge.errors import printable
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
-# First factor (applied to the input), second factor, and whether the product is transposed to be
-# added to the weight.
+# The first factor, which is applied to the input, the second factor, and whether the product is
+# transposed before it is added to the weight.
 _PAIRS = (
     ("lora_A", "lora_B", False),
     ("lora_embedding_A", "lora_embedding_B", True),
@@ -28,23 +28,23 @@ _MOST_RANK = 1 << 16
 _MOST = 1 << 31
 _BASE = "base_model.model."
 _UNNAMED = "default"
-"""What PEFT calls an adapter that was given no name."""
+"""Name that PEFT gives to an adapter without a name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Adapted:
     """A matrix and the update that an adapter has for it.
 
     Attributes
     ----------
     module : str
-        Path of the adapted module, as the factors' names give it.
+        Path of the adapted module, as in the names of the factors.
     adapter : str
-        Name of the adapter, where the factors' names give one; else empty.
+        Name of the adapter, if the names of the factors contain one; else empty.
     factors : tuple of (TensorInfo, TensorInfo)
-        A and B.
+        The factors A and B.
     stored : Stored
-        How the update comes from them.
+        How the update is made from them.
     """
 
     module: str
@@ -52,9 +52,13 @@ class Adapted:
     factors: tuple[TensorInfo, TensorInfo]
     stored: Stored
 
+    def __repr__(self) -> str:
+        """Show the module and how the update is made."""
+        return f"<Adapted '{printable(self.module, limit=60)}': {self.stored.text[:50]}>"
+
     @property
     def name(self) -> str:
-        """Path of the module, and name of the adapter unless it is the one that has no name."""
+        """Path of the module, followed by the name of the adapter if it has one."""
         return f"{self.module}.{self.adapter}" if self.adapter else self.module
 
     @property
@@ -78,9 +82,9 @@ def adapted_matrices(
     Returns
     -------
     adapted : list of Adapted
-        One for each pair that fits.
+        One for each pair of factors that fit each other.
     warnings : list of str
-        One line for each reason why pairs have no product, or its factor is not known.
+        One line for each reason why a pair has no product, or why its factor is not known.
     """
     by_name = {tensor.name: tensor for tensor in tensors}
     adapted: list[Adapted] = []
@@ -109,9 +113,9 @@ def adapted_matrices(
 def _firsts(
     tensors: Mapping[str, TensorInfo],
 ) -> Iterator[tuple[str, str, TensorInfo, str, bool]]:
-    """Find every A: module, adapter, tensor, name of its B, whether the product is transposed."""
+    """Yield module, adapter, tensor, name of the B and transposition of every A."""
     for name, tensor in tensors.items():
-        if "lora" not in name:  # quick, for checkpoints of very many tensors
+        if "lora" not in name:  # a quick test, because checkpoints can have very many tensors
             continue
         for first, second, transposed in _PAIRS:
             module, found, tail = name.rpartition(f".{first}")

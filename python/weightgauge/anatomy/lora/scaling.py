@@ -1,4 +1,4 @@
-"""The factor of an adapter's product, from `adapter_config.json`."""
+"""The number that an adapter's product is multiplied with, from `adapter_config.json`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _REGEX = frozenset("*+?()[]{}|\\$")
 
 
 def factor_of(module: str, rank: int, config: Mapping[str, Any] | None) -> Factor:
-    """Tell what B A is multiplied with before it is added to a weight.
+    """Return the number that B A is multiplied with before it is added to a weight.
 
-    lora_alpha / r, or lora_alpha / sqrt(r) for rank-stabilised adapters.
+    It is lora_alpha / r, or lora_alpha / sqrt(r) for rank-stabilised adapters.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def factor_of(module: str, rank: int, config: Mapping[str, Any] | None) -> Facto
     Returns
     -------
     Factor
-        1 with a reason, where the configuration is missing or does not fit the factors.
+        1 and a reason, where the configuration is missing or contradicts the factors.
     """
     if config is None:
         return Factor(1.0, "", "no adapter_config.json can be read")
@@ -50,9 +50,9 @@ def factor_of(module: str, rank: int, config: Mapping[str, Any] | None) -> Facto
 
 
 def adapts_stack(module: str, rank: int, config: Mapping[str, Any] | None) -> bool:
-    """Whether the factors are those of many matrices in a stack, such as experts, side by side.
+    """Whether factors hold those of many stacked matrices, such as experts, side by side.
 
-    Their product would mix the matrices with each other.
+    The product of such factors would mix the matrices with each other.
     """
     if config is None or not config.get("target_parameters"):
         return False
@@ -64,13 +64,13 @@ def adapts_stack(module: str, rank: int, config: Mapping[str, Any] | None) -> bo
 
 
 def _of_module(module: str, config: Mapping[str, Any], key: str, patterns: str) -> float:
-    """Value of a key, or of the first pattern that the module's path ends in."""
+    """Return the value of the first pattern that the module's path ends in, else of the key."""
     value, told = config.get(key), key
     table = config.get(patterns) or {}
     if not isinstance(table, Mapping):
         raise ValueError(f"{patterns} in adapter_config.json is no table")
     for pattern, of_pattern in table.items():
-        # Any regular expression is allowed there, also one that would take years to match.
+        # PEFT allows regular expressions there. They are not matched: one could run for years.
         if _REGEX & set(pattern):
             raise ValueError(f"'{printable(pattern)}' in {patterns} is a regular expression")
         whole = pattern.startswith("^")
