@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever lost or half there."""
+"""Writing of files so that no file is lost or half-written."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool =
     Parameters
     ----------
     path : str or path-like
-        Where to.
+        Path of the file.
     data : bytes
         The whole content.
     force : bool
-        Replace an existing file.
+        Whether to replace an existing file.
 
     Raises
     ------
     OutputExistsError
-        The file exists and `force` is not set.
+        If the file exists and `force` is not set.
     OSError
-        The disk is full, say. The old file is as it was.
+        If the file cannot be written, for example because the disk is full. An existing file then
+        stays as it was.
     """
     target = os.fspath(path)
     if not force and os.path.lexists(target):
@@ -52,7 +53,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool =
 
 
 def _move_without_replacing(temporary: str, target: str) -> None:
-    # A link fails where the target has appeared meanwhile; a rename would replace it.
+    # If the target has appeared meanwhile, making a link fails; a rename would replace it.
     try:
         os.link(temporary, target)
     except FileExistsError as error:
@@ -66,7 +67,7 @@ def _move_without_replacing(temporary: str, target: str) -> None:
 
 
 def _umask() -> int:
-    # The mask can be read only by setting it; mkstemp has made the file private meanwhile.
+    # The mask can only be read by setting it. Files that other threads make meanwhile are private.
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

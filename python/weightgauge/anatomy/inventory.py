@@ -1,4 +1,4 @@
-"""What each tensor of a checkpoint is, as rows of a table."""
+"""A table of the tensors of a checkpoint, with kind, place and format of each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def inventory(
     Parameters
     ----------
     checkpoint : Checkpoint
-        Whose tensors they are.
+        The checkpoint.
     known : Survey
-        What they are.
+        Its survey.
     tensors : sequence of TensorInfo, optional
-        Which of them; all by default.
+        The tensors to list; all by default.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which tensors of a checkpoint are fitted: include and exclude patterns."""
+"""Selection of the tensors that are fitted, by include and exclude patterns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from weightgauge.errors import NothingSelectedError, printable
 class _Named(Protocol):
     @property
     def name(self) -> str:
-        """What the patterns are compared with."""
+        """Name, with which the patterns are compared."""
 
 
 _Tensor = TypeVar("_Tensor", bound=_Named)
@@ -29,21 +29,22 @@ def choose(
     Parameters
     ----------
     tensors : sequence of TensorInfo, or of anything with a name
-        All of the checkpoint.
+        All tensors of the checkpoint.
     include, exclude : str or sequence of str or None
-        Globs over the whole name, upper and lower case told apart; `*` also matches dots.
+        Globs for the whole name. Case matters, and `*` also matches dots.
 
     Returns
     -------
     chosen : list
-        Those that an include pattern matches (all, if there is none) and no exclude pattern.
+        Tensors that an include pattern matches and no exclude pattern matches. Without include
+        patterns, all tensors count as included.
     warnings : list of str
-        One for each pattern that matches no tensor at all.
+        One for each pattern that matches no tensor.
 
     Raises
     ------
     NothingSelectedError
-        If tensors there are but none is chosen.
+        If there are tensors, and none is chosen.
     """
     wanted, unwanted = _patterns("include", include), _patterns("exclude", exclude)
     matches = {

@@ -1,4 +1,4 @@
-"""`config.json` and `adapter_config.json`, the descriptions that lie beside the weights."""
+"""Reading of `config.json` and `adapter_config.json`, which lie beside the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shard index (`model.safetensors.index.json`): which tensor lies in which file."""
+"""The shard index (`model.safetensors.index.json`), which maps each tensor to its file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class ShardIndex:
     Attributes
     ----------
     shown : str
-        Path of the index, for messages.
+        Path of the index in messages.
     weight_map : mapping of str to str
         Tensor name to shard name.
     shards : tuple of str
-        Each shard's name once, in the order of first mention; none leads out of the checkpoint.
+        Name of each shard once, in the order of first mention. No name leads out of the checkpoint.
     """
 
     shown: str
@@ -37,7 +37,7 @@ class ShardIndex:
 
 
 def read_index(path: str, *, shown: str) -> ShardIndex:
-    """Read an index and check all it says by itself.
+    """Read an index and check its content, without looking at the shards.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def read_index(path: str, *, shown: str) -> ShardIndex:
     Raises
     ------
     IndexFileError
-        If it is longer than 10 MB, not strict JSON, has no ``weight_map`` of strings to strings,
-        or names shards outside its own directory: all of those are listed.
+        If it is longer than 10 MB, is not strict JSON, has no ``weight_map`` of strings to strings,
+        or names shards outside its own directory. The error lists all such names.
     NotACheckpointError
         If the path is no ordinary file.
     FileNotFoundError
@@ -96,7 +96,7 @@ def parse_index(raw: bytes, *, shown: str) -> ShardIndex:
 def check_shards(
     index: ShardIndex, missing: Sequence[str], tables: Mapping[str, Sequence[TensorInfo]]
 ) -> list[str]:
-    """Compare an index with what its shards hold.
+    """Compare an index with the content of its shards.
 
     Parameters
     ----------
@@ -105,17 +105,18 @@ def check_shards(
     missing : sequence of str
         Shards that do not exist.
     tables : mapping of str to sequence of TensorInfo
-        The tensors of each shard that does.
+        The tensors of each shard that exists.
 
     Returns
     -------
     list of str
-        Warnings: tensors that a shard holds and the index does not list.
+        Warnings about tensors that lie in a shard and are not in the index.
 
     Raises
     ------
     IndexFileError
-        If shards are missing, or tensors are absent from their shard or lie in two: lists all.
+        If shards are missing, or tensors are absent from their shard or lie in two shards. The
+        error lists all of them.
     """
     homes: dict[str, str] = {}
     twice: dict[str, str] = {}
@@ -157,7 +158,7 @@ def check_shards(
 
 
 def shortened(items: Sequence[str]) -> str:
-    """Join the first items with commas and count the rest."""
+    """Join the first items with commas, and say how many more there are."""
     text = ", ".join(items[:_SHOWN])
     more = len(items) - _SHOWN
     return f"{text} and {more:,} more" if more > 0 else text

@@ -1,4 +1,4 @@
-"""`open_checkpoint`: one name for every place a checkpoint can be."""
+"""`open_checkpoint`: open a checkpoint wherever it lies."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = Non
     ----------
     model : str or os.PathLike
         A safetensors file, an index, a directory, or a model on the Hub as
-        ``org/name[@revision]`` or ``hf://org/name[@revision]``. What exists here as a path is
-        taken as a path.
+        ``org/name[@revision]`` or ``hf://org/name[@revision]``. A name that exists here as a path
+        is taken as a path.
     revision : str, optional
         Branch, tag or commit on the Hub.
 
@@ -29,13 +29,13 @@ def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = Non
     Raises
     ------
     CheckpointError
-        If the files are invalid, or are nothing that can be read.
+        If the files are invalid, or have a format that is not read.
     ModelNotFoundError
         If there is neither such a path nor such a model.
     HubError
-        If the Hub cannot be reached, or refuses.
+        If the Hub cannot be reached, or refuses access.
     ValueError
-        If a revision is asked of a local path, or two different ones are asked for.
+        If a revision is given for a local path, or two different revisions are given.
     """
     asked = os.fsdecode(os.fspath(model))
     if _exists(asked):

@@ -1,8 +1,8 @@
-"""Opening files so that nothing a path may lead to can block or surprise.
+"""Opening of files so that no path can block the program or give it unexpected data.
 
-A path handed to the package may name a pipe that never answers, a device that never ends, or a
-file that another program is still writing. Only ordinary files are opened, without blocking, and
-what is read is read at explicit positions from one descriptor.
+A path may name a pipe that never answers, a device that never ends, or a file that another program
+is still writing. Only ordinary files are opened, without blocking, and all reading is at explicit
+positions from one descriptor.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which names an index may use for its shards, and where those may lead.
+"""Checks of the names that an index gives to its shards, and of the places they lead to.
 
-An index is foreign text that names files to open. It is judged in two steps: the names by
-themselves, before anything is looked up, then the places that links make of them.
+An index is foreign text that names files to open. It is checked in two steps: first the names by
+themselves, before the disk is touched, then the places to which links lead.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ WEIGHTS_SUFFIX = ".safetensors"
 
 
 def name_problem(name: str) -> str | None:
-    r"""Say what is wrong with a shard's name, without looking at the disk.
+    r"""Say what is wrong with a shard's name, without touching the disk.
 
     Parameters
     ----------
     name : str
-        As in the index: relative to it, with ``/`` between folders.
+        Path relative to the index, with ``/`` between folders.
 
     Returns
     -------
     str or None
-        A few words, or None for a good name.
+        A few words; None for a valid name.
 
     Examples
     --------
@@ -52,15 +52,15 @@ def name_problem(name: str) -> str | None:
 
 
 def stays_inside(directory: str, path: str) -> bool:
-    """Tell whether a file of a checkpoint lies inside it once all links are resolved.
+    """Tell whether a file lies inside a checkpoint after all links are resolved.
 
-    The links of a Hub cache, from a snapshot into the blobs of the same model or into the cache's
-    shared blobs, count as inside.
+    The cache of the Hub links from a snapshot to the blobs of the same model or to blobs that all
+    models share. Those count as inside.
 
     Parameters
     ----------
     directory : str
-        The checkpoint's directory, which may itself be reached over links.
+        Directory of the checkpoint, which may itself be a link.
     path : str
         The file.
     """

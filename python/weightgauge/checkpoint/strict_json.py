@@ -1,8 +1,8 @@
-"""JSON as the standard means it, for the small files beside the weights.
+"""A strict JSON parser for the small files beside the weights.
 
-The standard library merges repeated keys in silence, accepts NaN, turns 1e999 into infinity and
-recurses as deep as the text asks. Each of these is a way to show one reader something else than
-another, or to bring it down; here each is an error with a byte offset.
+The parser of the standard library silently merges repeated keys, accepts NaN, turns 1e999 into
+infinity, and recurses as deep as the text is nested. A hostile file can use each of these to show
+two readers different content, or to crash one. Here each is an error with a byte offset.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class JsonFault(ValueError):
     problem : str
         What is wrong.
     offset : int or None
-        Byte in the text, where known.
+        Byte in the text; None where it is not known.
     tensor : str or None
-        The tensor whose entry was being read, where there is one.
+        The tensor whose entry was being read; None outside such an entry.
     """
 
     def __init__(self, problem: str, offset: int | None = None, tensor: str | None = None) -> None:
@@ -46,18 +46,18 @@ def loads(raw: bytes) -> Any:
     Parameters
     ----------
     raw : bytes
-        UTF-8 without a byte order mark; white space round the document is allowed.
+        UTF-8 without a byte order mark. White space around the document is allowed.
 
     Returns
     -------
     object
-        The value, of the types that `json.loads` gives.
+        The value, as `json.loads` would return it.
 
     Raises
     ------
     JsonFault
-        For anything that is not exactly one document of strict JSON, for a key that occurs twice
-        in one object, and for nesting deeper than 100.
+        If the text is not exactly one document of strict JSON, if a key occurs twice in one object,
+        or if the nesting is deeper than 100.
     """
     if raw.startswith(b"\xef\xbb\xbf"):
         raise JsonFault("starts with a byte order mark", 0)
@@ -80,7 +80,7 @@ def loads(raw: bytes) -> Any:
 
 
 def _check_depth(raw: bytes) -> None:
-    # Counting first spares the flat files, which are nearly all of them, the slower walk.
+    # Nearly all files have few brackets. Counting those is faster than walking through the text.
     if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
         return
     depth = 0
@@ -113,8 +113,8 @@ def _refuse_constant(literal: str) -> NoReturn:
 
 
 def _integer(digits: str) -> int:
-    # Python turns very long digit strings into integers in quadratic time, or refuses with an
-    # error of its own, depending on a process-wide setting.
+    # Depending on a setting of the process, Python converts very long digit strings in quadratic
+    # time or raises an error of its own.
     if len(digits) > _MAX_DIGITS:
         raise JsonFault(f"holds an integer of {len(digits):,} digits")
     return int(digits)

@@ -1,4 +1,4 @@
-"""What a model is as a whole: heads, head sizes, experts, as configuration and shapes tell."""
+"""Facts about a model as a whole: heads, head sizes, experts, from configuration and shapes."""
 
 from weightgauge.anatomy.architecture.describe import architecture_of
 from weightgauge.anatomy.architecture.facts import MLA, Architecture, TowerFacts

@@ -1,4 +1,4 @@
-"""Heads of a tower's attention, from its configuration and its shapes."""
+"""Heads of the attention of a tower, from its configuration and its shapes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EACH = "channels a head"
 
 @dataclass(slots=True)
 class Heads:
-    """Number and length of heads; None for what cannot be decided."""
+    """Numbers and length of heads. Facts that cannot be decided are None."""
 
     heads: int | None = None
     kv_heads: int | None = None
@@ -24,9 +24,9 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Channels of queries, and of keys or values, each with a tensor that shows them.
+    """Widths of queries, and of keys or values, each with the name of a tensor that shows it.
 
-    More than one where blocks differ.
+    There are several widths where blocks differ.
     """
 
     query: Seen
@@ -34,20 +34,20 @@ class Widths:
 
 
 def widths_of(seen: Evidence, hidden: int | None) -> Widths:
-    """Tell the widths of queries and of keys and values from shapes.
+    """Find the widths of queries and of keys and values from shapes.
 
     Parameters
     ----------
     seen : Evidence
         The shapes.
     hidden : int or None
-        Width of the residual stream, which tells inputs from outputs.
+        Width of the residual stream, which distinguishes inputs from outputs.
 
     Returns
     -------
     Widths
     """
-    # The output projection tells more than that of queries, which may hold a gate besides.
+    # The output projection is more reliable than that of queries, which may also hold a gate.
     query = _sides(seen.of("o"), 1) or _sides(seen.of("q"), 0)
     key = _sides(seen.of("k", "v"), 0)
     if not key and len(query) == 1:
@@ -66,7 +66,7 @@ def _sides(shapes: dict[tuple[int, ...], str], side: int) -> Seen:
 
 
 def _outputs(shapes: dict[tuple[int, ...], str], hidden: int | None) -> Seen:
-    """Return the numbers of outputs of fused projections, some of which are stored transposed."""
+    """Return the outputs of fused projections, some of which are stored transposed."""
     return {
         shape[1] if shape[0] == hidden != shape[1] else shape[0]: name
         for shape, name in shapes.items()
@@ -74,7 +74,7 @@ def _outputs(shapes: dict[tuple[int, ...], str], hidden: int | None) -> Seen:
 
 
 def heads_of(settings: Settings, seen: Evidence, widths: Widths) -> Heads:
-    """Settle the heads of a tower with ordinary attention.
+    """Determine the heads of a tower with ordinary attention.
 
     Parameters
     ----------
@@ -103,13 +103,13 @@ def heads_of(settings: Settings, seen: Evidence, widths: Widths) -> Heads:
 
 
 def _length_of_norms(seen: Evidence, widths: Widths) -> int | None:
-    """Length of a head, if queries and keys are normalised head by head."""
+    """Return the length of a head, if queries and keys are normalised head by head, else None."""
     shapes = (*seen.query_norms, *seen.key_norms)
     length = _only(shape[-1] for shape in shapes)
     if not length or any(width % length for width in widths.query):
         return None
-    # A norm over all heads at once has the width of the projection. That of the queries also tells
-    # the length of a head where there is one key head, which is as wide as its projection.
+    # A norm over all heads at once has the width of the projection. A single key head is as wide as
+    # its projection too; then the norm of the queries shows the length of a head.
     all_keys = length in widths.key and not seen.query_norms
     whole = length in widths.query or all_keys or not widths.query
     return None if whole and not any(len(shape) == 2 for shape in shapes) else length
@@ -131,7 +131,7 @@ def _settle_heads(settings: Settings, found: Heads, seen: Evidence, widths: Widt
 def _normed_otherwise(
     settings: Settings, found: Heads, seen: Evidence, widths: Widths
 ) -> tuple[str, int, str] | None:
-    """Return key, value and problem of a length of heads that fits, but not the norms of heads."""
+    """Return key, value and problem of a stated head length that contradicts the norms, or None."""
     normed = found.head_dim
     stated = settings.numbers("head_dim")
     fitting = [each for each in stated if _fills(found.heads, each[1], widths.query)]
@@ -142,18 +142,18 @@ def _normed_otherwise(
 
 
 def _settle_head_dim(settings: Settings, found: Heads, widths: Widths) -> None:
-    """Take the stated length of heads if it fits, else what shapes say."""
+    """Take the stated length of heads if it fits the shapes, else the length that they show."""
     normed, found.head_dim = found.head_dim, None
     lengths = list(settings.numbers("head_dim"))
     if lengths:
-        # Some configurations give the usual length besides the one that is used.
+        # Some configurations state the usual length beside the length that is used.
         fitting = [each for each in lengths if _fills(found.heads, each[1], widths.query)]
         if fitting:
             found.head_dim = normed or fitting[0][1]
             return
         key, length = lengths[0]
         settings.warn(key, length, _misfit(found.heads, "heads", widths.query))
-        # Either number may be the wrong one, unless a norm tells.
+        # Without a norm, either number may be the wrong one.
         if normed is None or not _fills(found.heads, normed, widths.query):
             found.heads = None
     elif found.heads is None or normed is None:
@@ -184,14 +184,14 @@ def _settle_kv_heads(settings: Settings, found: Heads, widths: Widths) -> None:
         means = "" if value is kv_heads else f"means {kv_heads:,} for k and v, which "
         settings.warn(key, value, means + misfit)
         if settings.number("head_dim") is None:
-            # Then the length of heads comes from their number, which may be the wrong one.
+            # The length of heads then follows from their number, which may be wrong.
             found.heads = found.head_dim = None
 
 
 def _stated_kv_heads(settings: Settings, heads: int | None) -> tuple[str, object, int] | None:
-    """Return key, value and the number of key and value heads that they mean."""
+    """Return key, value, and the number of key and value heads that they imply, or None."""
     stated = settings.number("kv_heads")
-    # Falcon's configurations give a number that only the new decoder heeds; ChatGLM's name groups.
+    # In Falcon's configurations only the new decoder uses the number. ChatGLM's count groups.
     ruled = stated is None or stated[0] in ("num_kv_heads", "n_head_kv")
     if ruled and settings.flag("new_decoder_architecture") is not True:
         key = next((key for key in ONE_KV_HEAD if settings.flag(key) is not None), None)
@@ -203,7 +203,7 @@ def _stated_kv_heads(settings: Settings, heads: int | None) -> tuple[str, object
 
 
 def _fills(number: int | None, length: int | None, widths: Seen) -> bool:
-    """Whether so many heads of a length make up one of the widths; true as long as none is seen."""
+    """Whether heads of this number and length fill one of the widths; True if none is known."""
     if not widths or (number is None and length is None):
         return True
     if number is None or length is None:
@@ -219,7 +219,7 @@ def _misfit(other: int | None, what: str, widths: Seen) -> str:
 
 
 def _quotient(widths: Seen, divisor: int | None) -> int | None:
-    """Divide the width by something, if there is one width and nothing is left."""
+    """Divide the width, if there is only one and the divisor divides it; else return None."""
     width = _only(widths)
     if not width or not divisor or width % divisor:
         return None
@@ -227,7 +227,7 @@ def _quotient(widths: Seen, divisor: int | None) -> int | None:
 
 
 def _only(values: Iterable[int]) -> int | None:
-    """Return the value if all are the same."""
+    """Return the value if all values are equal, else None."""
     distinct = set(values)
     return distinct.pop() if len(distinct) == 1 else None
 

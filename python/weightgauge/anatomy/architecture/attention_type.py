@@ -1,26 +1,26 @@
-"""What an attention is called, by its numbers of heads."""
+"""The type of an attention, by its numbers of heads."""
 
 from __future__ import annotations
 
 
 def attention_type(heads: int, kv_heads: int) -> str:
-    """Name an attention by its numbers of query heads and of key and value heads.
+    """Return the type of an attention, by its numbers of query heads and key and value heads.
 
     Parameters
     ----------
     heads, kv_heads : int
-        Query heads; key and value heads, which divide them.
+        Number of query heads, and of key and value heads, which divides the first.
 
     Returns
     -------
     str
-        "MHA" (multi-head) where every query head has a key and a value of its own, "MQA"
-        (multi-query) where all share one, "GQA" (grouped-query) between.
+        "MHA" (multi-head) if every query head has a key and a value of its own, "MQA"
+        (multi-query) if all query heads share one, "GQA" (grouped-query) in between.
 
     Raises
     ------
     ValueError
-        Numbers that are not positive, or do not divide.
+        If a number is not positive, or `kv_heads` does not divide `heads`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Facts about the towers of a model, from `config.json` where it speaks, else from shapes."""
+"""Facts about the towers of a model, from `config.json` where it states them, else from shapes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,12 @@ def architecture_of(
     tensors : sequence of TensorInfo
         All tensors of the checkpoint.
     components : sequence of Component
-        What they are, as `weightgauge.anatomy.components.classify` tells.
+        Their components, from `weightgauge.anatomy.components.classify`.
     config : mapping or None
-        What `config.json` holds, if there is one. Nothing in it raises: what makes no sense, or
-        contradicts the shapes, becomes a warning, and the fact stays unknown.
+        Content of `config.json`, if there is one. Nothing in it raises. A value that makes no
+        sense, or contradicts the shapes, becomes a warning, and the fact stays unknown.
     complete : bool
-        Whether these are all weights of the model, so that blocks and experts that are not among
-        them do not exist.
+        Whether these are all weights of the model, so that no other blocks and experts exist.
 
     Returns
     -------
@@ -97,7 +96,7 @@ def _describe(tower: str | None, settings: Settings, seen: Evidence, complete: b
 
 
 def _hidden(settings: Settings, seen: Evidence) -> int | None:
-    """Width of the residual stream; unknown where it varies, as in hierarchical models."""
+    """Return the width of the residual stream; None where it varies, as in hierarchical models."""
     if "depths" in settings.section:
         return None
     shapes = seen.of("q", "k", "v", "qkv", "o", "q_a", "kv_a")
@@ -115,7 +114,7 @@ def _hidden(settings: Settings, seen: Evidence) -> int | None:
 
 
 def _common_input(seen: Evidence) -> int | None:
-    """Tell what attention reads from, if that is also what it adds to."""
+    """Return the width that attention reads, if it is also the width that it writes, else None."""
     inputs = {shape[1] for shape in seen.of("q", "k", "v", "q_a", "kv_a")}
     outputs = {shape[0] for shape in seen.of("o")} or inputs
     return inputs.pop() if len(inputs) == 1 and inputs == outputs else None
@@ -126,23 +125,23 @@ def _blocks(settings: Settings, seen: Evidence, complete: bool) -> int | None:
         return seen.stacks
     last = max(seen.blocks, default=-1)
     # A part of a model shows only some of its blocks.
-    counted = len(seen.blocks) if 0 < len(seen.blocks) == last + 1 else None
+    seen_blocks = len(seen.blocks) if 0 < len(seen.blocks) == last + 1 else None
     stated = None if "depths" in settings.section else settings.number("blocks")
     if stated is None:
-        return counted
+        return seen_blocks
     key, blocks = stated
-    # Blocks that draft further tokens are numbered after the others and not counted among them.
+    # Blocks that draft further tokens are numbered after the others, but are not counted.
     drafts = settings.number("drafts", least=0) or ("", 0)
     if last >= blocks + drafts[1]:
         settings.warn(
             key, blocks, f"does not reach block {last} of '{printable(seen.blocks[last])}'"
         )
         return None
-    # The section may be that of another stack where nothing names the tower.
+    # Where nothing names the tower, the section may describe another stack.
     own = settings.tower is not None or not settings.where
-    if complete and own and counted is not None and counted < blocks:
-        settings.warn(key, blocks, f"is more than the {counted:,} blocks that there are")
-        return counted
+    if complete and own and seen_blocks is not None and seen_blocks < blocks:
+        settings.warn(key, blocks, f"is more than the {seen_blocks:,} blocks that there are")
+        return seen_blocks
     return blocks
 
 
@@ -189,7 +188,7 @@ def _storage(seen: Evidence) -> str | None:
 def _qk_norm(settings: Settings, seen: Evidence) -> bool | None:
     if seen.query_norms or seen.key_norms:
         return True
-    # Some models normalise without weights, which only the configuration tells.
+    # Some models normalise without weights, which only the configuration shows.
     if settings.flag(*QK_NORM):
         return True
     return False if seen.has_attention else None

@@ -1,4 +1,4 @@
-"""What the shapes and names of a tower's tensors say about its attention, blocks and experts."""
+"""Evidence about attention, blocks and experts, from shapes and names of a tower's tensors."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from weightgauge.anatomy.components import Component, TensorLike
 from weightgauge.anatomy.components.places import block_path
 
 Seen = dict[int, str]
-"""Values that were seen, each with the name of one tensor that shows it."""
+"""Values that occur, each with the name of one tensor that shows it."""
 
 _SHAPED = frozenset(("q", "k", "v", "kv", "qkv", "o", "q_a", "q_b", "kv_a", "kv_b", "ssm"))
 _STACKED = frozenset(("gate", "up", "gate_up", "down", "ffn_in", "ffn_out"))
-# Norms of queries and keys; not those of MLA's latents, which are called q_a and kv_a.
+# Norms of queries and keys, without those of MLA's latents, which are called q_a and kv_a.
 _QK_NORM = re.compile(
     r"(?:^|[._])(?:(?P<q>q|query)|k|key)_?(?:norm|layernorm|layer_norm|ln|rms_norm)(?:\.|$)"
     r"|(?:^|\.)norm_(?:added_)?(?:(?P<q2>q)|k)(?:\.|$)"
 )
 # State space and linear attention layers have heads of another kind.
 _OTHER_ATTENTION = re.compile(r"(?:^|\.)(?:linear_attn|mixer|mamba|ssm|indexer)\.")
-# Blocks that draft further tokens are counted neither by the name nor by the configuration.
+# Blocks that draft further tokens are not counted as blocks, nor does the configuration count them.
 _DRAFT = re.compile(r"(?:^|\.)mtp\.")
 _MIXTURE = re.compile(r"expert|moe|router|mixture", re.IGNORECASE)
 _PER_HEAD = re.compile(r"\.(?:sinks|relative_attention_bias\.weight)$")
@@ -29,14 +29,14 @@ _PER_HEAD = re.compile(r"\.(?:sinks|relative_attention_bias\.weight)$")
 
 @dataclass(slots=True)
 class Evidence:
-    """What was seen in one tower.
+    """The evidence from one tower.
 
     Attributes
     ----------
     shapes : dict
-        Shapes of each attention kind, each with the name of a tensor of that shape.
+        Shapes that occur for each kind of attention matrix, each with the name of one tensor.
     norms : Seen
-        Lengths of the norms of whole residual streams.
+        Lengths of the norms of the residual stream.
     query_norms, key_norms : dict
         Shapes of the norms of queries and of keys.
     heads : Seen
@@ -44,11 +44,11 @@ class Evidence:
     blocks : Seen
         Numbers of the blocks.
     stacks : int
-        How many blocks there are if several stacks count from zero; 0 if there is only one.
+        Number of blocks if several stacks count from zero; 0 if there is one stack.
     expert_numbers, stacked_experts : Seen
-        Numbers of experts that are tensors of their own, and sizes of those in one tensor.
+        Numbers of the experts that are tensors of their own, and sizes of stacks of experts.
     mixture : bool
-        Whether any tensor is named after experts or what chooses among them.
+        Whether the name of a tensor mentions experts or a router.
     """
 
     shapes: dict[str, dict[tuple[int, ...], str]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Evidence:
     mixture: bool = False
 
     def of(self, *kinds: str) -> dict[tuple[int, ...], str]:
-        """Return the shapes of some kinds together."""
+        """Return the shapes of several kinds together."""
         found: dict[tuple[int, ...], str] = {}
         for kind in kinds:
             for shape, name in self.shapes.get(kind, {}).items():
@@ -79,17 +79,17 @@ class Evidence:
 def gather(
     tensors: Sequence[TensorLike], components: Sequence[Component]
 ) -> dict[str | None, Evidence]:
-    """Look at every tensor of a checkpoint that lies in a block.
+    """Gather evidence from every tensor of a checkpoint that lies in a block.
 
     Where no block has a number, as in models whose blocks share their weights, attention weights
-    are looked at wherever they lie.
+    count wherever they lie.
 
     Parameters
     ----------
     tensors : sequence of TensorInfo
-        All of them.
+        All tensors of the checkpoint.
     components : sequence of Component
-        What they are, in the same order.
+        Their components, in the same order.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def gather(
         if tower is None:
             tower = found[place.tower] = Evidence()
         if place.expert is not None:
-            # Experts are the bulk of a large model and show nothing but their number.
+            # Experts are most tensors of a large model, and show nothing but their number.
             tower.mixture = True
             tower.expert_numbers.setdefault(place.expert, tensor.name)
             tower.blocks.setdefault(place.block, tensor.name)
@@ -122,7 +122,7 @@ def gather(
 def _note(tower: Evidence, tensor: TensorLike, kind: str) -> None:
     name, shape = tensor.name, tensor.shape
     if kind in _SHAPED:
-        # The shape of packed integers is not that of the matrix.
+        # Packed integers do not have the shape of their matrix.
         known = tower.shapes.setdefault(kind, {})
         fits = len(shape) == 2 and tensor.dtype.startswith(("F", "BF"))
         if fits and shape not in known and not _OTHER_ATTENTION.search(name):

@@ -1,4 +1,4 @@
-"""Sizes of multi-head latent attention, from the configuration and checked against shapes."""
+"""Sizes of multi-head latent attention, from the configuration, checked against shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NEEDED = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
 
 
 def latent_attention(settings: Settings, seen: Evidence) -> tuple[Heads, MLA | None]:
-    """Settle heads and sizes of latent attention.
+    """Determine heads and sizes of latent attention.
 
     Parameters
     ----------
@@ -24,10 +24,10 @@ def latent_attention(settings: Settings, seen: Evidence) -> tuple[Heads, MLA | N
     Returns
     -------
     Heads
-        Every query head has a key and a value head of its own, of another length.
+        Every query head has a key head and a value head of its own, whose lengths differ.
     MLA or None
-        None if a size cannot be told, or, with a warning, if one contradicts a shape; then the
-        heads are unknown too.
+        None if a size is not known. Also None, with a warning and unknown heads, if a size
+        contradicts a shape.
     """
     given = settings.number("heads")
     heads = None if given is None else given[1]
@@ -45,7 +45,7 @@ def latent_attention(settings: Settings, seen: Evidence) -> tuple[Heads, MLA | N
 
 
 def _from_shapes(seen: Evidence, heads: int | None) -> dict[str, int]:
-    """Tell what shapes tell without a configuration."""
+    """Return the sizes that follow from shapes alone."""
     sizes: dict[str, int] = {}
     kv_a, kv_b, q_a, o = (_one(seen, kind) for kind in ("kv_a", "kv_b", "q_a", "o"))
     if q_a:
@@ -72,9 +72,9 @@ def _consistent(
     sizes: dict[str, int],
     stated: dict[str, str],
 ) -> bool:
-    """Check every shape that the sizes foretell; warn about the first that is another.
+    """Check every shape that follows from the sizes; warn about the first that differs.
 
-    A size that agrees with one shape is not to blame for another.
+    A size that agrees with one shape is not blamed for another.
     """
     rank, nope, rope, v = (sizes[fact] for fact in _NEEDED)
     rows = {
@@ -83,7 +83,7 @@ def _consistent(
         "q_b": (("qk_nope_head_dim", "qk_rope_head_dim"), heads and heads * (nope + rope)),
         "kv_b": (("qk_nope_head_dim", "v_head_dim"), heads and heads * (nope + v)),
     }
-    # The output projection tells of v alone: whether that or the rest of kv_b is wrong.
+    # The output projection depends on v alone, so it shows whether v or the rest of kv_b is wrong.
     inputs = {shape[1] for shape in seen.of("o")}
     confirmed = set()
     if heads and inputs:
@@ -98,7 +98,7 @@ def _consistent(
         blamed = [
             (stated[fact], sizes[fact]) for fact in facts if fact in stated.keys() - confirmed
         ]
-        # Where every size is right, their number is wrong.
+        # If every size is confirmed, the number of heads is wrong.
         given = settings.number("heads") if confirmed.issuperset(facts) else None
         if blamed or given:
             shape, name = next(iter(shapes.items()))

@@ -1,4 +1,4 @@
-"""Numbers out of `config.json`, which may hold anything."""
+"""Reading of values from `config.json`, which may contain anything."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Settings:
     section : mapping
         Names and values; empty if there is no configuration.
     where : str
-        Path of the section in the file, such as "text_config"; empty for the top.
+        Path of the section in the file, such as "text_config"; empty for the top level.
     tower : str or None
-        The tower that is described.
+        The tower that the section describes.
     warnings : list of str
-        Grows by what is wrong in the section.
+        Receives a line for everything that is wrong in the section.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Settings:
         Returns
         -------
         tuple of str and int, or None
-            Key and value. None if there is none, if blocks or stacks differ in it, as several
-            numbers say, or, with a warning, if it is no sensible number.
+            Key and value. None if there is no value, or if it has several numbers because blocks or
+            stacks differ. None with a warning if it is no sensible number.
         """
         return next(self.numbers(fact, least=least), None)
 
     def numbers(self, fact: str, *, least: int = 1) -> Iterator[tuple[str, int]]:
-        """Read a fact under each of its spellings; see `number`."""
+        """Yield a fact under each of its spellings; see `number`."""
         own = TOWER_KEYS.get(self.tower or "", {}).get(fact, "")
         for key in (*own.split(), *KEYS[fact].split()):
             value = self._look_up(key)
@@ -72,11 +72,11 @@ class Settings:
                 yield key, value
 
     def flag(self, *keys: str) -> bool | None:
-        """Return the first of these keys that is true or false."""
+        """Return the value of the first of these keys that is true or false, else None."""
         return next((v for key in keys if isinstance(v := self._look_up(key), bool)), None)
 
     def text(self, key: str) -> str | None:
-        """Return a value that is text; None, with a warning, if it is something else."""
+        """Return a text; None, with a warning, if the value is something else."""
         value = self._look_up(key)
         if value is None or isinstance(value, str):
             return value
@@ -93,13 +93,13 @@ class Settings:
 
 
 def _differs(value: object) -> bool:
-    """Whether a value is one number for each of several blocks, stages or stacks."""
+    """Whether a value has one number for each of several blocks, stages or stacks."""
     each = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return len(each) > 1 and all(type(number) is int for number in each)
 
 
 def value_at(section: Mapping[str, Any], key: str) -> Any:
-    """Look up a key, in which a dot leads into an object; None where there is nothing."""
+    """Look up a key, in which a dot leads into an object; None if there is no value."""
     value: Any = section
     for step in key.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
@@ -126,16 +126,16 @@ def section_of(
     config : mapping
         The whole of it.
     tower : str or None
-        Which tower.
+        The tower.
     towers : frozenset
         All towers of the checkpoint that have blocks.
 
     Returns
     -------
     str
-        Where the section lies: its key, empty for the top level.
+        Key of the section; empty for the top level.
     mapping
-        Its contents; empty if nothing describes the tower.
+        Content of the section; empty if nothing describes the tower.
     """
     wanted = [tower] if tower else [] if "text" in towers else ["text"]
     for name in wanted:
@@ -149,7 +149,7 @@ def section_of(
 def _is_about(config: Mapping[str, Any], tower: str | None, towers: frozenset[str | None]) -> bool:
     """Whether the top level of a configuration describes a tower.
 
-    That of a model with several towers describes its language model.
+    In a model with several towers it describes the language model.
     """
     if len(towers) == 1 or tower == "text":
         return True
@@ -166,9 +166,9 @@ def left_out(path: str, value: object, problem: str) -> str:
     Parameters
     ----------
     path : str
-        Where it stands, with a dot for each step into an object.
+        Path of the value, with a dot for each step into an object.
     value : object
-        What stands there.
+        The value.
     problem : str
         What is wrong with it, in words that follow the value.
     """
@@ -177,11 +177,11 @@ def left_out(path: str, value: object, problem: str) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) > _LONGEST_SHOWN:
-        # Python refuses to print very long ones.
+        # Python refuses to print very long numbers.
         return f"a number of {value.bit_length():,} bits"
     if isinstance(value, str):
         value = value[:_VALUE_SHOWN]
     try:
         return printable(json.dumps(value), limit=_VALUE_SHOWN)
-    except ValueError:  # such a number, somewhere inside
+    except ValueError:  # it contains such a number
         return "a list" if isinstance(value, list) else "an object"

@@ -1,8 +1,8 @@
-"""How `config.json` spells what it says: one table for the facts, one for the towers' sections."""
+"""The spellings of `config.json`: one table for facts, and one for the sections of towers."""
 
 from __future__ import annotations
 
-# The first key that is present decides. A dot leads into an object.
+# The first key that is present decides. A dot in a key leads into an object.
 KEYS: dict[str, str] = {
     "heads": (
         "num_attention_heads n_head n_heads num_heads attention_heads heads "
@@ -27,7 +27,7 @@ KEYS: dict[str, str] = {
     "v_head_dim": "v_head_dim",
 }
 
-# Encoder and decoder of one model may have keys of their own, which go first.
+# Encoder and decoder of one model may have keys of their own, which are looked up first.
 TOWER_KEYS: dict[str, dict[str, str]] = {
     "encoder": {
         "heads": "encoder_attention_heads encoder_num_attention_heads",
@@ -43,7 +43,7 @@ TOWER_KEYS: dict[str, dict[str, str]] = {
 }
 
 SECTIONS: dict[str, str] = {
-    # Where a model has several towers, the section of each.
+    # The sections of a model with several towers.
     "vision": "vision_config vision_encoder_config vision_encoder vision visual",
     "text": "text_config llm_config language_config text_encoder",
     "audio": "audio_config audio_encoder speech_config",

@@ -1,4 +1,4 @@
-"""From parameter names to components: what kind of weight a tensor is, and where it sits."""
+"""From the names of tensors to components: the kind of each weight, and its place in the model."""
 
 from weightgauge.anatomy.components.classify import Component, classify
 from weightgauge.anatomy.components.siblings import TensorLike

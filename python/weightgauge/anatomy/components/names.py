@@ -1,4 +1,4 @@
-"""Parameter names taken apart: the path of the module and its tails."""
+"""Parts of parameter names: the path of the module that owns a weight, and its last components."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from weightgauge.anatomy.components.vocabulary import ATTENTION, FACTORS, LONE_A
 
 
 def stem(name: str) -> str | None:
-    """Path of the module that owns a weight; None for what is no weight.
+    """Return the path of the module that owns a weight; None if the name is not that of a weight.
 
-    Most weights are called `<path>.weight`. Experts stacked into one tensor, some adapters and the
-    projections of torch.nn.MultiheadAttention are parameters themselves. Where a factor belongs to
-    one adapter of several, `lora_A.<adapter>`, the adapter's name is left out.
+    Most weights are called `<path>.weight`. Stacked experts, some adapters and the projections of
+    torch.nn.MultiheadAttention are parameters themselves. In `lora_A.<adapter>` the name of the
+    adapter is left out.
     """
     path, _, last = name.rpartition(".")
     if last == "weight":
@@ -18,7 +18,7 @@ def stem(name: str) -> str | None:
         owner = path.rpartition(".")[0]
         if leaf(owner) in FACTORS:
             return owner
-        # Some projections are modules around the layer that has the weight.
+        # Some projections are wrappers around the layer that has the weight.
         return path.removesuffix(".linear") if path.endswith("_proj.linear") else path
     if leaf(path) in LONE_ADAPTERS:
         return path
@@ -28,17 +28,17 @@ def stem(name: str) -> str | None:
 
 
 def leaf(path: str) -> str:
-    """Last component of a path."""
+    """Return the last component of a path."""
     return path.rpartition(".")[2]
 
 
 def join(prefix: str, tail: str) -> str:
-    """Path of `tail` under `prefix`, which may be empty."""
+    """Return the path of `tail` under `prefix`, which may be empty."""
     return f"{prefix}.{tail}" if prefix else tail
 
 
 def without(path: str, tail: str) -> str | None:
-    """Return what stands before `tail`; None where the path does not end in it."""
+    """Return the part of a path before `tail`; None where the path does not end in it."""
     if path == tail:
         return ""
     return path[: -len(tail) - 1] if path.endswith("." + tail) else None

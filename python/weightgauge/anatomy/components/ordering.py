@@ -9,7 +9,10 @@ from weightgauge.anatomy.components.vocabulary import TOWERS
 def order_key(
     kind: str, block: int | None, tower: str | None, expert: int | None
 ) -> tuple[int, int, int, int, int]:
-    """Sort key of a matrix: tower; embeddings, blocks by number, the rest; kind; expert.
+    """Return the sort key of a matrix.
+
+    The key sorts by tower, then embeddings before blocks by number before the rest, then by kind
+    and expert.
 
     Parameters
     ----------

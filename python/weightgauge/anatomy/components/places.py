@@ -1,4 +1,4 @@
-"""Where parameters sit: block, tower and expert, read off the numbers and words of their names."""
+"""Places of parameters: block, tower and expert, from the numbers and words in their names."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _HALVES = ("encoder", "decoder")
 Place = tuple[str, int | None, str | None, int | None]
 """Template, block, tower and expert of a parameter.
 
-The template is the name with the numbers of blocks and experts blanked: the same for all of them.
+The template is the name without the numbers of blocks and experts, which all blocks share.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Skeleton:
-    """What all names have in common that differ in their numbers only.
+    """Common facts about all names that differ only in their numbers.
 
     Attributes
     ----------
     kept : tuple of int
-        Positions of the numbers that are neither of blocks nor of experts.
+        Positions of the numbers that belong neither to blocks nor to experts.
     block, stage, expert : int
-        Positions of these numbers; -1 for none.
+        Positions of these numbers; -1 where there is none.
     named_expert : int or None
         Number of the expert where it is part of a word.
     tower : str or None
         The tower.
     templates : dict
-        Templates of the names so far, by the numbers that they keep.
+        Templates of the names seen so far, by the numbers that they keep.
     """
 
     kept: tuple[int, ...]
@@ -55,20 +55,20 @@ class _Skeleton:
 
 
 def places_of(names: Sequence[str]) -> list[Place]:
-    """Tell the places of all parameters of a checkpoint.
+    """Find the places of all parameters of a checkpoint.
 
     Parameters
     ----------
     names : sequence of str
-        All of them at once: blocks that are grouped into stages are counted through.
+        All names at once, because blocks in stages are numbered from stage to stage.
 
     Returns
     -------
     list of Place
         In the same order.
     """
-    # Names are taken apart at their numbers. Large models have tens of thousands of names but few
-    # skeletons, and only skeletons are looked at closely.
+    # Names are split at their numbers. Large models have tens of thousands of names but few
+    # skeletons, and only skeletons are examined closely.
     skeletons: dict[tuple[str, ...], _Skeleton] = {}
     stages = _Stages()
     found: list[Place] = []
@@ -111,7 +111,7 @@ class _Stages:
         skeletons: dict[tuple[str, ...], _Skeleton],
         found: list[Place],
     ) -> list[Place]:
-        """Count blocks on from stage to stage; what lies between the stages is in no block."""
+        """Continue the numbers of blocks from stage to stage; what lies between is in no block."""
         counted = []
         for name, (template, block, tower, expert) in zip(names, found, strict=True):
             parts = _NUMBER.split(name)
@@ -124,7 +124,7 @@ class _Stages:
         return counted
 
     def _count(self, parts: list[str], skeleton: _Skeleton) -> int | None:
-        """Tell the number of a block in the whole model; None if an earlier stage is missing."""
+        """Return the number of a block in the whole model; None if an earlier stage is missing."""
         depths = self._depths[tuple(parts[: skeleton.stage])]
         stage = int(parts[skeleton.stage])
         if stage >= len(depths) or any(earlier not in depths for earlier in range(stage)):
@@ -133,7 +133,7 @@ class _Stages:
 
 
 def block_path(name: str) -> str:
-    """Return what leads to a block, with its number; empty outside the blocks."""
+    """Return the path of the block that a parameter lies in; empty outside the blocks."""
     parts = _NUMBER.split(name)
     return _joined(parts[: _skeleton(tuple(parts[::2])).block + 1])
 
@@ -181,16 +181,16 @@ def _blanked(parts: list[str], skeleton: _Skeleton) -> str:
 
 
 def _joined(parts: list[str]) -> str:
-    """Put together what was taken apart."""
+    """Join the parts of a name that was split at its numbers."""
     return "".join(part if i % 2 == 0 else f".{part}" for i, part in enumerate(parts))
 
 
 def _tower(texts: tuple[str, ...], block: int) -> str | None:
     """Find the tower of a name.
 
-    Only what stands before the block counts, or before the module's own name outside the blocks
-    (`cls.predictions.decoder` is a head, no decoder). A modality outranks encoder and decoder:
-    vision models have encoders too.
+    Only the path before the block counts, or outside the blocks the path before the module's own
+    name: `cls.predictions.decoder` is a head and no decoder. Vision, audio and text outrank encoder
+    and decoder, because vision models have encoders too.
     """
     if block >= 0:
         path = "".join(texts[: block // 2 + 1])

@@ -1,4 +1,4 @@
-"""What lies beside a weight in its checkpoint."""
+"""The neighbours of a weight in its checkpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Shape = tuple[int, ...]
 
 
 class TensorLike(Protocol):
-    """What classification looks at."""
+    """The facts about a tensor that classification uses."""
 
     @property
     def name(self) -> str:
@@ -21,19 +21,19 @@ class TensorLike(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its shape."""
+        """Shape of the parameter."""
 
     @property
     def dtype(self) -> str:
-        """Its element format, in the spelling of safetensors."""
+        """Element format of the parameter, in the spelling of safetensors."""
 
 
 class Siblings:
-    """The weights of a checkpoint, told for all blocks and experts at once.
+    """The weights of a checkpoint, without distinction between blocks or between experts.
 
-    Blocks are built alike, so a neighbour seen in any block counts for all: the answer stays right
-    for a lone shard that was cut in the middle of a block. Paths and prefixes are templates:
-    parameter names without the numbers of blocks and experts.
+    Blocks are built alike, so a neighbour in any block counts for all blocks. The answer is then
+    right even for a single shard that was cut in the middle of a block. Paths and prefixes are
+    templates: parameter names without the numbers of blocks and experts.
     """
 
     def __init__(self, weights: Iterable[tuple[str, _Shape]]) -> None:
@@ -51,7 +51,7 @@ class Siblings:
         }
 
     def _relations(self) -> Iterator[tuple[str, Family]]:
-        """Tell under which prefixes the shapes are as a family wants them."""
+        """Yield the prefixes under which the shapes are related as a family requires."""
         for path, shapes in self._shapes.items():
             for family in FAMILIES_BY_LEAF.get(leaf(path), ()):
                 relation, first, second = family.relation
@@ -60,16 +60,16 @@ class Siblings:
                     continue
                 others = self._shapes.get(join(prefix, second), ())
                 related = _RELATIONS[relation]
-                # Blocks differ in few shapes; a hostile file could have any number.
+                # Blocks have few different shapes, but a hostile file could have any number.
                 if any(related(a, b) for a in shapes[:_MOST] for b in others[:_MOST]):
                     yield prefix, family
 
     def has(self, prefix: str, tail: str) -> bool:
-        """Whether `prefix.tail` is a weight, in any block."""
+        """Whether `prefix.tail` is a weight in any block."""
         return join(prefix, tail) in self._shapes
 
     def fit(self, family: Family, prefix: str) -> bool:
-        """Whether the weights under `prefix` are named after a family."""
+        """Whether the weights under `prefix` are those of a family."""
         if family.lone_expert:
             alone = sum(self.has(prefix, name) for name in family.kinds) == 1
             return alone and EXPERT_TEMPLATE.search(prefix) is not None
@@ -82,8 +82,8 @@ class Siblings:
     def is_head(self, name: str, shape: _Shape) -> bool:
         """Whether a matrix at the end of a model has the shape of an embedding table.
 
-        Where there is no embedding to compare with, `proj_out` (the head of Whisper) must at least
-        have more rows than columns, which the `proj_out` of image models has not.
+        Without an embedding to compare with, `proj_out`, the head of Whisper, must have more rows
+        than columns. The `proj_out` of image models has not.
         """
         if self._embed_shapes or name != "proj_out":
             return shape in self._embed_shapes
@@ -91,10 +91,10 @@ class Siblings:
 
 
 def _twice(wide: _Shape, narrow: _Shape) -> bool:
-    """Whether a first projection has two outputs for every input of the second: two in one.
+    """Whether a first projection holds two, with two outputs for every input of the second.
 
-    The second leads back to the inputs of the first. Where the sizes of blocks differ, that keeps
-    one block from being taken for a part of another. Stacked experts may be stored either way.
+    The second projection must lead back to the inputs of the first; otherwise, where the sizes of
+    blocks differ, tensors of two blocks could be paired. Stacked experts may be stored transposed.
     """
     if len(wide) != len(narrow) or len(wide) not in (2, 3) or wide[:-2] != narrow[:-2]:
         return False
@@ -105,12 +105,12 @@ def _twice(wide: _Shape, narrow: _Shape) -> bool:
 
 
 def _turned(first: _Shape, second: _Shape) -> bool:
-    """Whether one shape is the other transposed; square matrices do not tell."""
+    """Whether one shape is the other transposed; square matrices do not show it."""
     return len(first) == 2 and first[0] != first[1] and second == first[::-1]
 
 
 def _is_block(prefix: str) -> bool:
-    """Whether a module is a block or an expert: only their numbers are blanked."""
+    """Whether a module is a block or an expert, whose numbers templates replace by `#`."""
     return leaf(prefix) == "#"
 
 

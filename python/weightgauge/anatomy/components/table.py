@@ -1,12 +1,12 @@
-"""All that is known about parameter names, as two tables.
+"""All knowledge about parameter names, as two tables.
 
 `NAMED` lists weights that their own name identifies. `FAMILIES` lists weights whose meaning depends
-on what lies beside them: `up_proj` is half of a gated pair next to `gate_proj` and a plain input
+on their neighbours: `up_proj` is half of a gated pair beside `gate_proj`, and a plain input
 projection without it; `w2` is a down, an up or a gate projection, depending on the family. A name
-that is in neither table stays `other`.
+that is in neither table is `other`.
 
-A new family of models needs lines here and nothing else, unless its blocks or towers have names of
-their own: those are in `vocabulary`.
+A new family of models needs lines here and nothing else, unless its blocks or towers have new
+names, which belong in `vocabulary`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MATRIX_KINDS = (
 """Kinds of weight matrices, in the order in which data flows through a block."""
 
 KINDS = (*MATRIX_KINDS, "norm", "bias", "other")
-"""Every kind there is, in the order of tables."""
+"""Every kind, in the order of tables."""
 
 # Names are written as the last components of a parameter's path without `.weight`. `@attn` stands
 # for the name of any attention module, `@root` for the top of the model.

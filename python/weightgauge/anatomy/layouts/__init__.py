@@ -1,4 +1,4 @@
-"""How tensors that hold several matrices are cut: fused projections, heads, stacked experts."""
+"""Cutting of tensors that hold several matrices: fused projections, heads, stacked experts."""
 
 from weightgauge.anatomy.layouts.layout import Cut, Field, Layout, NotCut, cuts
 from weightgauge.anatomy.layouts.slicing import Slice, slices_of

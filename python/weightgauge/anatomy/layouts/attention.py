@@ -26,7 +26,7 @@ def per_head(candidate: Candidate) -> Layout:
 
 
 def lightning(candidate: Candidate) -> Layout:
-    """[heads, 3, head_dim] in MiniMax's linear attention, which an output gate gives away."""
+    """[heads, 3, head_dim] in MiniMax's linear attention, which is known by its output gate."""
     if candidate.beside("output_gate") is None:
         raise LookupError
     return per_head(candidate)
@@ -46,10 +46,10 @@ def multi_query(candidate: Candidate) -> Layout:
 
 
 def contiguous(candidate: Candidate) -> Layout:
-    """All of q, then all of k, then all of v, which may be fewer.
+    """All of q, then all of k, then all of v; k and v may have fewer rows.
 
-    Without heads the output projection tells: its columns are the rows of q. Without that, thirds
-    are taken only where each of them is square.
+    If the heads are not known, the columns of the output projection are the rows of q. Without an
+    output projection the tensor is cut only if all three parts are square.
     """
     if candidate.facts.heads is not None and candidate.facts.kv_heads is not None:
         return _concatenated(candidate, None)
@@ -70,7 +70,7 @@ def contiguous(candidate: Candidate) -> Layout:
 
 
 def thirds(candidate: Candidate) -> Layout:
-    """Three equal parts q, k and v, unless the output projection tells of fewer keys."""
+    """Three equal parts q, k and v, unless the output projection shows smaller k and v."""
     q_rows = inputs_of_output(candidate)
     if q_rows is not None and 3 * q_rows != candidate.shape[0]:
         return contiguous(candidate)
@@ -96,7 +96,7 @@ def conv1d(candidate: Candidate) -> Layout:
 
 
 def c_attn(candidate: Candidate) -> Layout:
-    """GPT-2's name without a configuration: the shape tells columns from rows."""
+    """GPT-2's name: the shape shows whether the rows or the columns are divided."""
     rows, columns = candidate.shape
     if columns in (2 * rows, 3 * rows):
         return conv1d(candidate)
@@ -120,7 +120,7 @@ def falcon(candidate: Candidate) -> Layout:
 
 
 def chatglm(candidate: Candidate) -> Layout:
-    """GLM: one part after the other since it shares keys, by heads before."""
+    """GLM: one part after the other in multi-query models, by heads in the older ones."""
     if not candidate.flag("multi_query_attention", False):
         return per_head(candidate)
     return _concatenated(candidate, candidate.count("multi_query_group_num"))
@@ -161,7 +161,7 @@ def _equal_parts(candidate: Candidate, axis: int, parts: str) -> Layout:
 def _heads_in(
     candidate: Candidate, q_rows: int, kv_rows: int
 ) -> tuple[int | None, int | None, str]:
-    """Heads and kv heads of parts that the shape alone tells apart, or why they are not known."""
+    """Return heads and kv heads of parts whose sizes are known, or why they are not known."""
     heads, dim = candidate.facts.heads, candidate.facts.head_dim
     if heads is None:
         return None, None, f"the number of heads is not known{candidate.without_config()}"

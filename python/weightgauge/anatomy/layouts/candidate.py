@@ -1,4 +1,4 @@
-"""What a rule may look at to tell the layout of a tensor."""
+"""A tensor that may be cut, with all facts from which a rule can derive its layout."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import TowerFacts
 
 MOST = 1 << 31
-"""No count in a configuration is larger."""
+"""Every count in a configuration is smaller than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A tensor, its surroundings and what is known of its tower.
+    """A tensor that may be cut: its shape, its neighbours and the facts about its tower.
 
     Attributes
     ----------
     name, shape, kind : str, tuple of int, str
-        Of the tensor.
+        Name, shape and kind of the tensor.
     facts : TowerFacts
-        Of its tower.
+        What is known about its tower.
     shapes : mapping of str to tuple of int
         Shapes of all tensors of the checkpoint by name.
     transposed : bool
-        Whether its storage is one for which the family turns the matrix round.
+        Whether the tensor is stored in blocks of codes, for which its family transposes the matrix.
     inputs_first : bool
-        Whether its shape is known to be [in, out].
+        Whether the shape is known to be [in, out].
     """
 
     name: str
@@ -49,7 +49,7 @@ class Candidate:
         return stem(self.name) or self.name
 
     def beside(self, *tails: str, up: int = 1) -> tuple[int, ...] | None:
-        """Shape of a weight that lies beside the tensor, or further up, None if there is none."""
+        """Return the shape of a weight beside the tensor, or `up` levels up; None without one."""
         owner = self.path
         for _ in range(up):
             owner = owner.rpartition(".")[0]
@@ -61,13 +61,13 @@ class Candidate:
         return None
 
     def heads(self) -> int:
-        """Return the number of query heads; `NotCut` where it is not known."""
+        """Return the number of query heads; raise `NotCut` where it is not known."""
         if self.facts.heads is None:
             raise NotCut(f"the number of heads is not known{self.without_config()}")
         return self.facts.heads
 
     def count(self, key: str) -> int:
-        """Return a count of the configuration; `NotCut` where it is missing or none."""
+        """Return a count of the configuration; raise `NotCut` where it is missing or invalid."""
         value = self.facts.config.get(key)
         if value is None:
             raise NotCut(f"config.json does not say {key}")
@@ -76,14 +76,14 @@ class Candidate:
         return value
 
     def flag(self, key: str, default: bool) -> bool:
-        """Return a yes or no of the configuration; `NotCut` where it is something else."""
+        """Return a truth value of the configuration; raise `NotCut` where it is none."""
         value = self.facts.config.get(key, default)
         if not isinstance(value, bool):
             raise NotCut(f"{key} in config.json is neither true nor false")
         return value
 
     def without_family(self) -> str:
-        """Say why the name of the family does not tell the layout."""
+        """Say why the layout does not follow from the name of the family."""
         model_type = self.facts.model_type
         if model_type is not None:
             return f", and this one (model_type '{printable(model_type, limit=40)}') is not known"
@@ -92,5 +92,5 @@ class Candidate:
         return self.without_config()
 
     def without_config(self) -> str:
-        """Say that no configuration tells of the tower, where a missing fact needs explaining."""
+        """Say that there is no configuration of the tower, to explain a missing fact; else ""."""
         return "" if self.facts.config else ", there being no config.json that tells"

@@ -1,7 +1,7 @@
 """Layouts of feed-forward tensors: gate and up in one, experts stacked into one.
 
-`gate` is the half that goes through the activation, `up` the one that it is multiplied with,
-whatever a family calls them.
+`gate` is the half that goes through the activation, and `up` the half that the result is multiplied
+with, whatever a family calls them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ def up_then_gate(candidate: Candidate) -> Layout:
 
 
 def unknown_order(candidate: Candidate) -> Layout:
-    """Refuse a name whose first half is the gate in some families and not in others."""
+    """Refuse a name whose first half is the gate in some families and `up` in others."""
     raise NotCut(f"families disagree which half is the gate{candidate.without_family()}")
 
 
 def expert_gate_up(candidate: Candidate) -> Layout:
     """[experts, 2 ffn, hidden], or [experts, hidden, 2 ffn] as in Llama 4.
 
-    The down projection of the same experts tells which it is.
+    The shape of the down projection of the same experts decides.
     """
     _check_experts(candidate, candidate.shape[0])
     down = candidate.beside("down_proj", "fc2", "output_linear", "w2")
@@ -45,7 +45,7 @@ def expert_gate_up(candidate: Candidate) -> Layout:
 def interleaved_gate_up(candidate: Candidate) -> Layout:
     """[experts, hidden, 2 ffn], or [experts, 2 ffn, hidden] where blocks share scales.
 
-    Even columns, or rows, are the gate, odd ones up.
+    Even columns (or rows) are the gate, and odd ones are up.
     """
     _check_experts(candidate, candidate.shape[0])
     down = candidate.beside("down_proj")
@@ -60,7 +60,7 @@ def interleaved_gate_up(candidate: Candidate) -> Layout:
 
 
 def gate_up_of_experts(candidate: Candidate) -> Layout:
-    """Tell stacked experts of two storage orders from a single gate and up."""
+    """Distinguish a single gate and up from stacked experts, and the two ways to store those."""
     if len(candidate.shape) == 2:
         return gate_then_up(candidate)
     model_type = candidate.facts.model_type
@@ -75,14 +75,14 @@ def gate_up_of_experts(candidate: Candidate) -> Layout:
 
 
 def stacked_experts(candidate: Candidate) -> Layout:
-    """[experts, ...]: one matrix after the other."""
+    """[experts, ...]: one matrix per expert, one after the other."""
     _check_experts(candidate, candidate.shape[0])
     fields = (Field(None, candidate.kind, candidate.shape[1]),)
     return Layout(candidate.shape, 1, fields, stacked=True)
 
 
 def flattened_experts(candidate: Candidate) -> Layout:
-    """[experts * ffn, hidden]: stacked experts whose first two dimensions are one."""
+    """[experts * ffn, hidden]: stacked experts whose first two dimensions are merged."""
     router = candidate.beside("router.layer", "router", up=3)
     experts = router[0] if router is not None and len(router) == 2 else candidate.facts.experts
     if experts is None:

@@ -1,4 +1,4 @@
-"""Sizes of heads, from configuration and shapes together."""
+"""Sizes of heads, from the configuration and shapes together."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _OUTPUTS = ("o_proj", "out_proj", "Wo", "wo", "dense", "proj", "c_proj", "to_out
 
 
 def exactly(length: int, parts: int, what: str) -> int:
-    """Divide rows or columns among heads; `NotCut` where some would be left over."""
+    """Divide rows or columns among heads; raise `NotCut` where some would be left over."""
     if length % parts or length == 0:
         raise NotCut(f"{what} do not divide its {length:,} rows")
     return length // parts
 
 
 def head_dim_of(candidate: Candidate, length: int, heads: int) -> int:
-    """Length of a head if `heads` of them fill `length`; `NotCut` if it contradicts the facts."""
+    """Return the length of `heads` heads that fill `length`; raise `NotCut` if facts contradict."""
     dim = candidate.facts.head_dim
     if dim is not None and dim * heads != length:
         raise NotCut(f"{heads:,} heads of {dim:,} do not fill {length:,}")
@@ -27,13 +27,13 @@ def head_dim_of(candidate: Candidate, length: int, heads: int) -> int:
 
 
 def inputs_of_output(candidate: Candidate) -> int | None:
-    """Columns of the output projection, which reads as many as q has rows; None without it."""
+    """Return the columns of the output projection, which are as many as the rows of q, or None."""
     output = candidate.beside(*_OUTPUTS)
     return output[1] if output is not None and len(output) > 1 else None
 
 
 def grouped_sizes(candidate: Candidate, rows: int, kv_heads: int | None) -> tuple[int, int, int]:
-    """Heads, kv heads and head size of q, k and v that share `rows`.
+    """Return heads, kv heads and head size of q, k and v that share `rows`.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def grouped_sizes(candidate: Candidate, rows: int, kv_heads: int | None) -> tupl
     rows : int
         Rows of q, k and v together.
     kv_heads : int or None
-        Where the layout itself says it, as multi-query attention does; None for the facts'.
+        Number that the layout itself implies, as multi-query attention does; None to take it from
+        the facts.
 
     Returns
     -------
@@ -52,13 +53,13 @@ def grouped_sizes(candidate: Candidate, rows: int, kv_heads: int | None) -> tupl
     Raises
     ------
     NotCut
-        If heads are unknown or do not fill the rows.
+        If the heads are not known or do not fill the rows.
     """
     heads, dim = candidate.heads(), candidate.facts.head_dim
     kv_heads = candidate.facts.kv_heads if kv_heads is None else kv_heads
     if kv_heads is None:
         stated = (value_at(candidate.facts.config, key) for key in _KV_KEYS)
-        # A list has a number for each block, which the shapes tell too.
+        # A list has one number per block; those also follow from the shapes.
         if any(value is not None and not isinstance(value, list) for value in stated):
             raise NotCut("config.json and shapes disagree about key and value heads")
         dim = dim or exactly(candidate.shape[-1], heads, f"{heads:,} heads")
@@ -69,7 +70,7 @@ def grouped_sizes(candidate: Candidate, rows: int, kv_heads: int | None) -> tupl
     q_rows = inputs_of_output(candidate)
     if dim is None:
         dim = exactly(rows, lines, f"{heads:,} query heads and twice {kv_heads:,} kv heads")
-        # A family whose heads are not the width of its input says how long they are.
+        # Families whose heads do not add up to the width of the input state their length.
         q_rows = q_rows or candidate.shape[-1]
     if q_rows is not None and heads * dim != q_rows:
         raise NotCut(f"{heads:,} query heads of {dim:,} would not have {q_rows:,} rows")

@@ -17,9 +17,9 @@ def kv_b(candidate: Candidate) -> Layout:
 
 
 def kv_a(candidate: Candidate) -> Layout:
-    """Latent of keys and values, then the rotary part of the key that all heads share.
+    """Latent of keys and values, then the rotary part of the key, which all heads share.
 
-    The columns of kv_b are the width of the latent, whatever the configuration says.
+    The width of the latent is the number of columns of kv_b, and the configuration must agree.
     """
     beside = candidate.beside("kv_b_proj", "wkv_b")
     mla = candidate.facts.mla
@@ -41,7 +41,7 @@ def kv_a(candidate: Candidate) -> Layout:
 def gated_q(candidate: Candidate) -> Layout:
     """Per head: a query, then the gate of the head's output.
 
-    Only if there are twice as many rows as the output projection has columns.
+    The rule applies only if there are twice as many rows as the output projection has columns.
     """
     output, norm = candidate.beside("o_proj"), candidate.beside("q_norm")
     if output is None or len(output) != 2 or candidate.shape[0] != 2 * output[1]:

@@ -1,8 +1,8 @@
 """The layout of a tensor that holds several matrices, and the strided pieces that follow from it.
 
-One dimension of the tensor, its rows in most families, is divided into equal groups, and every
-group into the same fields: GPT-NeoX has a group for each head with the fields q, k and v; a plain
-concatenation is a single group; interleaved rows are groups of one row per field. Experts may be
+One dimension of the tensor, in most families its rows, is divided into equal groups, and every
+group into the same fields. GPT-NeoX has one group per head with the fields q, k and v. A
+concatenation is a single group. Interleaved rows are groups with one row per field. Experts may be
 stacked along the first dimension. Nothing is copied: a piece is a first element and three strides.
 """
 
@@ -14,7 +14,7 @@ from math import prod
 from typing import NamedTuple
 
 MOST_PIECES = 4_096
-"""More pieces than this in one tensor are a mistake in names or configuration."""
+"""More pieces than this in one tensor follow from a mistake in names or configuration."""
 
 
 class NotCut(Exception):
@@ -23,7 +23,7 @@ class NotCut(Exception):
     Parameters
     ----------
     reason : str
-        Why, in a clause: without the tensor's name, so that it can be said of many at once.
+        The reason, in a clause without the tensor's name, so that it fits many tensors at once.
     """
 
     def __init__(self, reason: str) -> None:
@@ -32,18 +32,18 @@ class NotCut(Exception):
 
 
 class Field(NamedTuple):
-    """What lies at one place of every group.
+    """The lines at one place of every group.
 
     Attributes
     ----------
     part : str or None
-        Name of the part; None where the tensor is one matrix.
+        Name of the part; None where the tensor is a single matrix.
     kind : str
         One of `weightgauge.anatomy.components.KINDS`.
     length : int
         Rows (or columns) in each group.
     heads : int or None
-        Attention heads among them; None for what has no heads, or not a known number.
+        Number of attention heads among them; None if there are none, or if it is not known.
     """
 
     part: str | None
@@ -63,13 +63,13 @@ class Layout:
     axis : int
         The dimension of `shape` that is divided.
     fields : tuple of Field
-        What every group consists of, in the order of storage.
+        Fields of every group, in the order of storage.
     groups : int
-        Into how many equal groups the dimension is divided.
+        Number of equal groups into which the dimension is divided.
     stacked : bool
         Whether the first dimension of `shape` counts experts.
     headless : str
-        Why no heads are given although the kind of matrix has them; "" where they are.
+        Why heads are missing although the kind of matrix has some; "" where they are not missing.
 
     Raises
     ------
@@ -110,13 +110,13 @@ class Cut(NamedTuple):
     Attributes
     ----------
     part, kind, expert, head : str or None, str, int or None, int or None
-        What it is.
+        Kind and place of the piece.
     shape : tuple of int
-        Its own shape.
+        Shape of the piece.
     first : int
-        Its first element, counted in the tensor's order of storage.
+        Place of its first element in the tensor, in the order of storage.
     dims : tuple of (int, int)
-        Extent and stride, in elements, of each dimension that it is walked along.
+        Extent and stride, in elements, of each dimension along which its elements lie.
     """
 
     part: str | None
@@ -129,19 +129,19 @@ class Cut(NamedTuple):
 
 
 def cuts(layout: Layout, *, by_head: bool = False) -> tuple[Cut, ...]:
-    """Cut a tensor into its parts and experts, and those into heads if wanted.
+    """Cut a tensor into its parts and experts, and these into heads on request.
 
     Parameters
     ----------
     layout : Layout
-        How it is divided.
+        How the tensor is divided.
     by_head : bool
-        Whether fields with heads are cut into them.
+        Whether fields with heads are cut into heads.
 
     Returns
     -------
     tuple of Cut
-        By expert, field and head.
+        Ordered by expert, field and head.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which family stores what in which layout: one table, one place to add a family."""
+"""The layouts of fused tensors in each family, as one table, to which new families are added."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ class Rule:
     names : str
         Last components of the module paths, written as in `weightgauge.anatomy.components.table`.
     layout : callable
-        Takes the tensor and returns its layout, or raises `NotCut` with a reason, or LookupError
-        where the rule turns out not to be about this tensor.
+        Takes the candidate and returns its layout. Raises `NotCut` with a reason, or LookupError
+        where the rule does not apply to this tensor.
     model_types : str
-        As `config.json` calls the families; empty for any, and for checkpoints without one.
+        Families, as `config.json` names them. Empty for all families and for checkpoints without a
+        configuration.
     ranks : tuple of int
         Numbers of dimensions that such a tensor may have.
     """
@@ -47,14 +48,14 @@ class Rule:
         return frozenset(self.model_types.split())
 
     def is_about(self, path: str, rank: int, model_type: str | None) -> bool:
-        """Whether a tensor is named after the rule and of its families."""
+        """Whether a tensor has one of the rule's names, and its model is of the rule's families."""
         if rank not in self.ranks or (self.families and model_type not in self.families):
             return False
         return any(ends_with(path, tail) for tail in self.tails)
 
 
-# The first rule that is about a tensor decides. Tensors of other kinds, and names that are not
-# listed, hold one matrix.
+# The first rule that applies to a tensor decides. Tensors of other kinds, and tensors whose names
+# are not listed, hold one matrix.
 RULES: dict[str, tuple[Rule, ...]] = {
     "qkv": (
         Rule(
@@ -128,9 +129,9 @@ HEAD_RULES: dict[str, Tell] = {
     "v": single.keys_or_values,
     "o": single.outputs,
 }
-"""How single matrices fall into heads."""
+"""How single matrices are divided into heads."""
 
-_FUSED = ("qkv", "kv", "gate_up")  # whatever they are called
+_FUSED = ("qkv", "kv", "gate_up")  # tensors of these kinds are fused under any name
 
 _LEAVES: dict[tuple[str, int], set[str]] = {}
 """Last parts of the names that may hold several matrices, by kind and number of dimensions."""
@@ -141,7 +142,7 @@ for _kind, _rules in RULES.items():
 
 
 def may_be_fused(name: str, kind: str, rank: int) -> bool:
-    """Whether a tensor needs a closer look: quick, for checkpoints of very many tensors."""
+    """Whether a tensor may hold several matrices. It is quick, for checkpoints of many tensors."""
     if kind in _FUSED:
         return True
     leaves = _LEAVES.get((kind, rank))
@@ -154,7 +155,7 @@ def may_be_fused(name: str, kind: str, rank: int) -> bool:
 
 
 def layout_of(candidate: Candidate) -> Layout | None:
-    """Tell the layout of a tensor that may hold several matrices.
+    """Find the layout of a tensor that may hold several matrices.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def layout_of(candidate: Candidate) -> Layout | None:
     Raises
     ------
     NotCut
-        If it holds several, but which and where is not known.
+        If it holds several matrices, but their places are not known.
     """
     path, rank = candidate.path, len(candidate.shape)
     for rule in RULES.get(candidate.kind, ()):

@@ -1,4 +1,4 @@
-"""Layouts of single attention matrices: heads along the rows, or along the columns of o."""
+"""Layouts of single attention matrices: heads lie along the rows, or along the columns of o."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keys_or_values(candidate: Candidate) -> Layout:
 
 
 def outputs(candidate: Candidate) -> Layout:
-    """[hidden, heads * head_dim]: the columns of a head are what it contributes."""
+    """[hidden, heads * head_dim]: each head has columns of its own."""
     heads = candidate.heads()
     axis = 0 if _turned(candidate) else 1
     length = candidate.shape[axis]
@@ -52,7 +52,7 @@ def outputs(candidate: Candidate) -> Layout:
 
 
 def _turned(candidate: Candidate) -> bool:
-    """Whether weights are stored [in, out], which the fused projection beside them tells."""
+    """Whether weights are stored as [in, out], which a fused projection beside them shows."""
     if candidate.inputs_first:
         return True
     fused = candidate.beside("c_attn")

@@ -1,4 +1,4 @@
-"""From the tensors of a checkpoint to the slices that are fitted."""
+"""Cutting of the tensors of a checkpoint into the slices that are fitted."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 
 class Slice(NamedTuple):
-    """What one fit is made of.
+    """The elements that are fitted together.
 
     Attributes
     ----------
     tensor : TensorInfo
-        Where it lies.
+        Tensor that holds them.
     place : Component
-        What it is.
+        Kind and place of the slice.
     shape : tuple of int
-        Its own shape.
+        Shape of the slice.
     cut : Cut or None
-        Which piece of the tensor it is; None for all of it.
+        The piece of the tensor that the slice is; None for the whole tensor.
     note : str
-        Why a tensor that may hold several matrices is not cut; "" for everything else.
+        Why a tensor that may hold several matrices is not cut; "" for every other slice.
     stored : Stored or None
-        How its values are made from what the tensor holds; None where they are that.
+        How the values are decoded from the tensor; None where the tensor holds the values.
     """
 
     tensor: TensorInfo
@@ -47,7 +47,7 @@ class Slice(NamedTuple):
 
     @property
     def key(self) -> SliceKey:
-        """What tells the slice from all others of its model."""
+        """The key by which the slice is found in its model."""
         place = self.place
         return SliceKey(self.tensor.name, place.part, place.expert, place.head)
 
@@ -66,24 +66,24 @@ def slices_of(
     Parameters
     ----------
     tensors : sequence of TensorInfo
-        Those that are fitted.
+        Tensors that are fitted.
     shapes, places : mapping
         Shape of every matrix of the checkpoint, and component of every tensor, by name.
     architecture : Architecture
-        What is known of the towers.
+        What is known about the towers.
     per : {"tensor", "head", "expert"}
-        "tensor": whole tensors and, for those that hold several matrices, each of these as well.
-        "head": q, k, v and o by head in place of the whole. "expert": stacked experts one by one
-        in place of the stack.
+        "tensor" gives whole tensors, and also each matrix of those that hold several. "head" gives
+        q, k, v and o by head in place of the whole. "expert" gives stacked experts one by one in
+        place of the stack.
     stored : mapping of str to Stored, optional
-        Tensors that are decoded: they are cut like the matrices that come out.
+        Tensors that are decoded. They are cut like the matrices that are made from them.
 
     Returns
     -------
     slices : list of Slice
-        By tensor; a whole before its parts.
+        Ordered by tensor, each whole tensor before its parts.
     warnings : list of str
-        Which tensors stay whole though they hold several matrices, or heads that were asked for.
+        Tensors that stay whole although they hold several matrices, or heads that were asked for.
     """
     cutter = _Cutter(architecture, shapes, per)
     slices: list[Slice] = []
@@ -110,14 +110,14 @@ class _Cutter:
         self._architecture = architecture
         self._shapes = shapes
         self._per = per
-        # Blocks are built alike: their tensors share the cuts.
+        # Blocks are built alike, so their tensors share the cuts.
         self._cuts: dict[tuple[Layout, bool, bool], tuple[Cut, ...]] = {}
         self._whole: dict[tuple[str, str], list[str]] = {}
 
     def cut(
         self, tensor: TensorInfo, place: Component, stored: Stored | None = None
     ) -> Iterator[Slice]:
-        """Slices of one tensor: whole, parts or heads."""
+        """Yield the slices of one tensor: the whole, its parts or its heads."""
         note, layout = "", None
         shape = tensor.shape if stored is None else stored.shape
         name = tensor.name if stored is None else stored.name
@@ -153,7 +153,7 @@ class _Cutter:
     def _by_head(
         self, candidate: Candidate, layout: Layout | None, tensor: TensorInfo
     ) -> tuple[Layout | None, bool]:
-        """Layout with heads where there are any, and whether the cuts are to be by head."""
+        """Return the layout, with heads if there are any, and whether the cuts are by head."""
         reason = layout.headless if layout is not None else ""
         if layout is None and candidate.kind in HEAD_RULES:
             try:
@@ -167,7 +167,7 @@ class _Cutter:
         return layout, heads
 
     def _pieces(self, layout: Layout, by_head: bool, *, turned: bool) -> tuple[Cut, ...]:
-        """Pieces of a layout; `turned` for values that come in the order of the transposed one."""
+        """Return the pieces of a layout, whose values may come in the transposed order."""
         key = (layout, by_head, turned)
         found = self._cuts.get(key)
         if found is None:
@@ -181,7 +181,7 @@ class _Cutter:
         self._whole.setdefault((what, reason), []).append(tensor.name)
 
     def warnings(self) -> list[str]:
-        """One line for each reason, however many tensors it is about."""
+        """Return one line for each reason, however many tensors it concerns."""
         lines = []
         for (what, reason), names in self._whole.items():
             first = f"'{printable(names[0])}'"
@@ -196,7 +196,7 @@ def _placed(place: Component, piece: Cut) -> Component:
 
 
 def _addressable(tensor: TensorInfo, stored: Stored | None, pieces: Iterable[Cut]) -> bool:
-    """Whether every piece starts and ends between bytes; F4 has two elements in each."""
+    """Whether every piece starts and ends between bytes; a byte of F4 holds two elements."""
     if not (tensor.dtype == "F4" or (stored is not None and stored.two_in_a_byte)):
         return True
     return all(

@@ -1,4 +1,4 @@
-"""How a model on the Hub is written."""
+"""The ways to write a model on the Hub."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SCHEME = "hf://"
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_])?"
 _QUALIFIED = re.compile(f"{_PART}/{_PART}")
 _BARE = re.compile(_PART)
-# A mistyped path must not become a question to a server.
+# Names with these endings are mistyped paths, about which no server should be asked.
 _FILE_ENDINGS = (
     ".safetensors",
     ".json",
@@ -41,7 +41,7 @@ class HubId:
     revision: str | None
 
     def __str__(self) -> str:
-        """Return the way a user writes it."""
+        """Return the id as a user writes it."""
         revision = f"@{self.revision}" if self.revision is not None else ""
         return printable(f"{self.repository}{revision}")
 
@@ -52,20 +52,20 @@ def parse_hub_id(text: str, *, revision: str | None = None) -> HubId | None:
     Parameters
     ----------
     text : str
-        What the user wrote. With the scheme, ``models/`` before the name and a bare name without
-        an organisation are also understood.
+        What the user wrote. After ``hf://``, ``models/`` before the name and a bare name without an
+        organisation are understood too.
     revision : str, optional
-        A revision given apart from the text.
+        A revision that was given separately.
 
     Returns
     -------
     HubId or None
-        None if the text is no such thing.
+        None if the text is no id.
 
     Raises
     ------
     ModelNotFoundError
-        If the text has the scheme but names no model, or the revision can be none.
+        If the text starts with ``hf://`` but names no model, or if no revision can have that name.
     ValueError
         If text and `revision` name two different revisions.
 
@@ -107,7 +107,7 @@ def parse_hub_id(text: str, *, revision: str | None = None) -> HubId | None:
 
 
 def _could_be_revision(revision: str) -> bool:
-    # The client uses a revision as a path inside its cache; Git allows none of these in a name.
+    # The client uses a revision as a path in its cache. Git forbids all of these in a name.
     return (
         revision != ""
         and revision.isprintable()

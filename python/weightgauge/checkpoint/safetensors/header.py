@@ -1,8 +1,9 @@
-"""The header of a safetensors file: bytes in, validated tensor table out.
+"""The header of a safetensors file: from its bytes to a validated tensor table.
 
-The format is eight bytes of little-endian length, that many bytes of JSON, and the data. Every
-rule of the format is checked, and a few more where the format leaves room to show two readers two
-different checkpoints: repeated names, products that overflow in one order only, absurd ranks.
+A file consists of eight bytes with the little-endian length of the header, the header as JSON, and
+the data. Every rule of the format is checked. So are repeated names, products of dimensions that
+overflow in one order only, and absurd ranks, with which a file could show two readers different
+checkpoints.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
 _METADATA = "__metadata__"
 
-# An entry as nearly every writer spells it: a plain name and the three fields, in any order. Dtype
-# and shape as text are the key under which their meaning is remembered.
+# An entry as nearly every writer spells it: a plain name and the three fields, in any order. The
+# text of dtype and shape is the key under which their parsed values are kept.
 _S = rb"[ \t\n\r]*+"
 _UNSIGNED = rb"(0|[1-9][0-9]{0,18})"
 _FIELD = rb"(?:%b)" % b"|".join(
@@ -56,19 +57,19 @@ _tensor_info = maker(TensorInfo)
 
 
 class TensorTable(NamedTuple):
-    """What a header says: tensors sorted by offset, and the ``__metadata__``."""
+    """The content of a header: tensors sorted by offset, and the ``__metadata__``."""
 
     tensors: list[TensorInfo]
     metadata: dict[str, str]
 
 
 def check_length(claimed: int, *, file_size: int, path: str) -> None:
-    """Check the header length that a file claims, before anything of that size is allocated.
+    """Check the header length that a file states, before memory of that size is allocated.
 
     Raises
     ------
     HeaderError
-        If it is 0, above the format's 100,000,000, or does not fit into the file.
+        If it is 0, above the format's limit of 100,000,000, or longer than the file.
     """
     if claimed == 0:
         raise HeaderError("the header length is 0", path=path, offset=0)
@@ -88,7 +89,7 @@ def check_length(claimed: int, *, file_size: int, path: str) -> None:
 
 
 def parse_header(header: bytes, *, file_size: int, path: str, shard: int = 0) -> TensorTable:
-    """Read the tensor table out of a header that is in memory.
+    """Read the tensor table from a header in memory.
 
     Parameters
     ----------
@@ -97,19 +98,19 @@ def parse_header(header: bytes, *, file_size: int, path: str, shard: int = 0) ->
     file_size : int
         Length of the whole file in bytes.
     path : str
-        Name of the file for messages.
+        Name of the file in messages.
     shard : int
-        Written into each `TensorInfo`.
+        Place of the file among the shards, which every `TensorInfo` records.
 
     Returns
     -------
     TensorTable
-        With the data of all tensors together covering the rest of the file exactly.
+        The data of all tensors together cover the rest of the file exactly.
 
     Raises
     ------
     HeaderError
-        If any rule is broken; names file, tensor and byte.
+        If a rule is broken; names file, tensor and byte.
 
     Examples
     --------
@@ -132,7 +133,7 @@ def read_table(
     path: str,
     shard: int = 0,
 ) -> TensorTable:
-    """Read the tensor table out of a header, piece by piece; see `parse_header`.
+    """Read the tensor table from a header, piece by piece; see `parse_header`.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
 def _read_entry(
     cursor: JsonCursor, data_size: int, *, seen_metadata: bool
 ) -> tuple[str, Entry | dict[str, str], bool]:
-    """Read one entry field by field, and whether another follows."""
+    """Read one entry field by field; return its name, its content and whether another follows."""
     where = "at the top level of the header"
     start = cursor.pos
     name = cursor.key(where)
@@ -211,11 +212,11 @@ def _read_entry(
 def _read_usual_entries(
     cursor: JsonCursor, tensors: list[TensorInfo], data_start: int, data_size: int, shard: int
 ) -> bool:
-    """Read entries in the usual spelling for as long as they are in order and valid.
+    """Read entries as long as they have the usual spelling and are valid.
 
-    Returns False once the table is closed, True with the cursor at an entry that has to be read
-    field by field: because it is spelled otherwise, or because it is wrong, which the slower
-    reader then says precisely.
+    Returns False at the end of the table. Returns True with the cursor at an entry that has to be
+    read field by field, because it is spelled otherwise or is wrong. The slower reader then raises
+    the precise error.
     """
     data, pos = cursor.data, cursor.pos
     match, append = _ENTRY.match, tensors.append
@@ -247,7 +248,7 @@ def _read_usual_entries(
 
 
 def _read_storage(raw_dtype: bytes, raw_shape: bytes) -> tuple[str, tuple[int, ...], int]:
-    """Return dtype, shape and length in bytes; ValueError if anything about them is unusual."""
+    """Return dtype, shape and length in bytes; raise ValueError if one of them is unusual."""
     dtype = raw_dtype[1:-1].decode()
     if dtype not in DTYPE_BITS or _SHAPE.fullmatch(raw_shape) is None:
         raise ValueError
@@ -259,9 +260,9 @@ def _read_storage(raw_dtype: bytes, raw_shape: bytes) -> tuple[str, tuple[int, .
 
 
 def _check_coverage(tensors: list[TensorInfo], data_start: int, file_size: int, path: str) -> None:
-    """Check that the tensors' data follow each other without hole or overlap to the end of file.
+    """Check that the tensors' data follow each other to the end without gap or overlap.
 
-    Sorts the list by offset; among tensors at the same offset the empty ones come first.
+    Sorts the list by offset. Among tensors at the same offset the empty ones come first.
     """
     expected = data_start
     for tensor in tensors:
@@ -271,7 +272,7 @@ def _check_coverage(tensors: list[TensorInfo], data_start: int, file_size: int, 
     else:
         _check_end(tensors, expected, file_size, path)
         return
-    # Two stable sorts need no list of pairs, which would outweigh the tensors' names.
+    # Two stable sorts need no list of pairs, which would take more memory than the names.
     tensors.sort(key=attrgetter("nbytes"))
     tensors.sort(key=attrgetter("offset"))
     expected = data_start
@@ -300,7 +301,7 @@ def _check_end(tensors: Sequence[TensorInfo], end: int, file_size: int, path: st
 
 
 def _check_names(tensors: Sequence[TensorInfo], path: str) -> None:
-    # Sorting takes an eighth of the memory that a set of a million names would take.
+    # Sorting needs an eighth of the memory of a set of a million names.
     names = sorted(map(attrgetter("name"), tensors))
     if not any(map(eq, names, islice(names, 1, None))):
         return

@@ -1,4 +1,4 @@
-"""One entry of the tensor table, read field by field, with an error for each rule it can break."""
+"""One entry of the tensor table, read field by field, with an error for each broken rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_METADATA = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A valid entry; offsets count from the start of the data."""
+    """A valid entry. Offsets are counted from the start of the data."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -29,19 +29,19 @@ def read_entry(cursor: JsonCursor, data_size: int) -> Entry:
     Parameters
     ----------
     cursor : JsonCursor
-        At the entry's value; left behind it.
+        Stands at the value of the entry, and after the call behind it.
     data_size : int
-        Bytes of data behind the header.
+        Number of bytes of data after the header.
 
     Returns
     -------
     Entry
-        With the data's length equal to what dtype and shape ask for.
+        Its data have the length that dtype and shape require.
 
     Raises
     ------
     JsonFault
-        For any broken rule, at the byte of the field that breaks it.
+        If a rule is broken; gives the byte of the field that breaks it.
     """
     start = cursor.pos
     if cursor.peek() != b"{":
@@ -100,8 +100,8 @@ def byte_length(dtype: str, shape: tuple[int, ...]) -> int:
         If the product of the shape, in any order of multiplication, or its bits reach 2^64, or if
         the bits do not fill whole bytes.
     """
-    # The dimensions that are not zero are multiplied first: a zero must not hide an overflow that
-    # another order of multiplication would run into.
+    # Dimensions of zero are left out, because a zero would hide an overflow that another order of
+    # multiplication runs into.
     if math.prod(size for size in shape if size) >= 1 << 64:
         raise ValueError(f"the product of the shape {list(shape)} is 2^64 or more")
     bits = math.prod(shape) * DTYPE_BITS[dtype]
@@ -118,7 +118,7 @@ def read_metadata(cursor: JsonCursor) -> dict[str, str]:
     Raises
     ------
     JsonFault
-        For anything else, a repeated key, or more than a million keys.
+        If it is anything else, repeats a key, or has more than a million keys.
     """
     metadata: dict[str, str] = {}
     if cursor.peek() == b"n":

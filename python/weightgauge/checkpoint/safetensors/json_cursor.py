@@ -1,12 +1,12 @@
-"""A pull parser over JSON bytes: the caller says what may come next.
+"""A pull parser for JSON bytes: the caller says what may come next.
 
-The header of a file with a million tensors must not become a million dictionaries, and hostile
-text must not become anything at all. A parser that is told what to expect never builds more than
-that, never recurses, and knows the byte where the text went wrong.
+A parser that is told what to expect builds nothing else, never recurses, and knows the byte where
+the text went wrong. So a header with a million tensors does not become a million dictionaries, and
+hostile text becomes nothing at all.
 
-The text is seen through a window that moves over it, so that a header of 100 MB is never held
-whole. Only `JsonCursor.extend` moves the window: whoever fails on an item at the window's end
-steps back to the item's start, extends, and reads the item again.
+The parser sees the text through a window that moves over it, so that a header of 100 MB is never in
+memory as a whole. Only `JsonCursor.extend` moves the window. A caller whose item is cut off by the
+end of the window steps back to the start of the item, extends, and reads the item again.
 """
 
 from __future__ import annotations
@@ -62,11 +62,12 @@ class JsonCursor:
         self.pos = 0
 
     def extend(self) -> bool:
-        """Move the window's start to the position and its end further on; False at the end."""
+        """Move the window forward, to start at the position; False if its end is the text's."""
         end = self.start + len(self.data)
         if end == self._length:
             return False
-        # Doubling keeps the cost of reading an item again and again in proportion to its length.
+        # The window doubles, so the cost of reading a long item repeatedly stays proportional to
+        # its length.
         fresh = self._fetch(end, min(self._length - end, max(_WINDOW, len(self.data) - self.pos)))
         self.start += self.pos
         self.data = self.data[self.pos :] + fresh
@@ -74,7 +75,7 @@ class JsonCursor:
         return True
 
     def peek_on(self) -> bytes:
-        """Skip white space, past the window's end too, and return the byte there."""
+        """Skip white space, extending the window if needed, and return the byte behind it."""
         while not (byte := self.peek()) and self.extend():
             pass
         return byte
@@ -84,9 +85,9 @@ class JsonCursor:
         raise JsonFault(problem, self.start + (self.pos if at is None else at))
 
     def peek(self) -> bytes:
-        """Skip white space and return the byte there, empty at the end of the window."""
+        """Skip white space and return the byte behind it; empty at the end of the window."""
         byte = self.data[self.pos : self.pos + 1]
-        if byte > b" ":  # no white space at all, as nearly everywhere
+        if byte > b" ":  # nearly everywhere there is no white space
             return byte
         found = _SPACE.match(self.data, self.pos)
         if found is not None:
@@ -94,19 +95,19 @@ class JsonCursor:
         return self.data[self.pos : self.pos + 1]
 
     def take(self, byte: bytes) -> bool:
-        """Step over the byte if it comes next."""
+        """Step over the byte if it comes next, and return whether it did."""
         if self.peek() != byte:
             return False
         self.pos += 1
         return True
 
     def expect(self, byte: bytes, where: str) -> None:
-        """Step over the byte that must come next."""
+        """Step over the byte, which must come next."""
         if not self.take(byte):
             self.fail(f"expected '{byte.decode()}' {where}, found {self.describe()}")
 
     def more(self, closing: bytes, where: str) -> bool:
-        """Step over the comma, or over the closing bracket, which ends the list or object."""
+        """Step over a comma, or over the closing bracket; return whether another item follows."""
         if self.take(b","):
             return True
         if self.take(closing):
@@ -114,7 +115,7 @@ class JsonCursor:
         self.fail(f"expected ',' or '{closing.decode()}' {where}, found {self.describe()}")
 
     def key(self, where: str) -> str:
-        """Read a key and the colon behind it."""
+        """Read a key and the colon after it."""
         if self.peek() != b'"':
             self.fail(f"expected a name in double quotes {where}, found {self.describe()}")
         name = self.string()
@@ -155,7 +156,7 @@ class JsonCursor:
         return value
 
     def skip_value(self) -> None:
-        """Step over a value that means nothing here; it must be strict JSON all the same."""
+        """Step over a value that is not needed; it must still be strict JSON."""
         start = self.pos
         first = self.peek()
         if first == b'"':
@@ -186,7 +187,7 @@ class JsonCursor:
         self.fail(f"a value is not closed within {_IGNORED_LIMIT:,} bytes", start)
 
     def describe(self) -> str:
-        """Say in a few words what stands at the cursor."""
+        """Describe in a few words what comes next."""
         first = self.peek()
         if not first:
             return "the end of the text"
