@@ -1,58 +1,194 @@
-// Any bytes as elements of any format, in any chunks: nothing may crash, every element is counted
-// once, and the counts are those of a plain loop.
+// Any array of any format, scanned in any manner: nothing may crash, every element is counted once,
+// the counts are those of a plain loop, and no bit depends on the manner.
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 
+#include "core/kernels/kernels.hpp"
 #include "core/scan/scan.hpp"
+#include "fuzz_case.hpp"
 #include "support.hpp"
 
 namespace {
 
-void require(bool condition) {
+using namespace weightgauge;
+using testing::FuzzCase;
+using testing::Manner;
+using testing::Place;
+
+#define REQUIRE(condition) require(condition, #condition, __LINE__)
+
+void require(bool condition, const char* what, int line) {
   if (!condition) {
+    std::fprintf(stderr, "fuzz_scan.cpp:%d: this does not hold: %s\n", line, what);
     std::abort();
   }
+}
+
+// Says at the end how many slices were counted in bins: a target that makes none tests little.
+struct Tell {
+  std::uint64_t slices = 0;
+  std::uint64_t binned = 0;
+  Tell() = default;
+  Tell(const Tell&) = delete;
+  Tell& operator=(const Tell&) = delete;
+  ~Tell() {
+    std::fprintf(stderr, "slices: %llu, of which binned: %llu\n",
+                 static_cast<unsigned long long>(slices), static_cast<unsigned long long>(binned));
+  }
+} tell;
+
+// What a slice holds, element by element, magnitudes in ascending order.
+struct Plain {
+  std::vector<double> magnitudes;
+  std::uint64_t zeros = 0;
+  std::uint64_t nans = 0;
+  std::uint64_t infs = 0;
+
+  void add(double value) {
+    if (std::isnan(value)) {
+      ++nans;
+    } else if (std::isinf(value)) {
+      ++infs;
+    } else if (value == 0) {
+      ++zeros;
+    } else {
+      magnitudes.push_back(std::fabs(value));
+    }
+  }
+};
+
+Plain plain(DType dtype, const std::vector<std::byte>& items) {
+  Plain found;
+  const std::size_t item = item_bytes(dtype);
+  for (std::size_t at = 0; at + item <= items.size(); at += item) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, items.data() + at, item);
+    found.add(testing::reference_value(dtype, bits));
+    if (dtype == DType::f4) {
+      found.add(testing::reference_value(dtype, bits >> 4));
+    }
+  }
+  std::sort(found.magnitudes.begin(), found.magnitudes.end());
+  return found;
+}
+
+std::vector<SliceResult> scanned(const FuzzCase& made, const Manner& manner, bool exact) {
+  ScanOptions options = made.options;
+  options.exact = exact;
+  options.threads = manner.threads;
+  options.chunk_bytes = manner.chunk_bytes;
+  use_kernels(manner.level);
+  const testing::TemporaryFile file(manner.place == Place::memory ? std::vector<std::byte>()
+                                                                  : made.bytes);
+  std::vector<std::unique_ptr<Source>> sources;
+  if (manner.place == Place::memory) {
+    sources.push_back(std::make_unique<Source>(made.bytes.data()));
+  } else {
+    const Io io = manner.place == Place::mapping ? Io::mmap : Io::pread;
+    sources.push_back(std::make_unique<Source>(file.path(), file.identity(), io));
+  }
+  std::vector<SliceSpec> slices;
+  for (const testing::FuzzSlice& slice : made.slices) {
+    slices.push_back({0, slice.view});
+  }
+  Control control;
+  return scan(sources, slices, options, control, testing::no_watch);
+}
+
+// The bits of a magnitude in F32 or F64.
+std::uint64_t key_of(DType dtype, double magnitude) {
+  std::uint64_t key = 0;
+  if (dtype == DType::f64) {
+    std::memcpy(&key, &magnitude, sizeof magnitude);
+  } else {
+    const auto single = static_cast<float>(magnitude);
+    std::memcpy(&key, &single, sizeof single);
+  }
+  return key;
+}
+
+void check_entries(const Histogram& histogram, const std::vector<double>& magnitudes) {
+  const auto together = [&](double a, double b) {
+    return histogram.exact() ? a == b
+                             : key_of(histogram.dtype, a) >> histogram.dropped_bits ==
+                                   key_of(histogram.dtype, b) >> histogram.dropped_bits;
+  };
+  std::size_t entry = 0;
+  for (std::size_t from = 0; from < magnitudes.size(); ++entry) {
+    std::size_t to = from + 1;
+    while (to < magnitudes.size() && together(magnitudes[from], magnitudes[to])) {
+      ++to;
+    }
+    REQUIRE(entry < histogram.size());
+    REQUIRE(histogram.counts[entry] == to - from);
+    const double mean = entry_at(histogram, entry).mean;
+    // Of F64 the sums leave out 22 bits of each key: up to half as much for the mean.
+    const double slack = histogram.exact() ? 0 : std::max(0x1p-31 * mean, 0x1p-1053);
+    REQUIRE(mean >= magnitudes[from] - slack && mean <= magnitudes[to - 1] + slack);
+    from = to;
+  }
+  REQUIRE(entry == histogram.size());
+}
+
+void check_result(const SliceResult& result, const Plain& expected, const ScanOptions& options) {
+  const std::vector<double>& magnitudes = expected.magnitudes;
+  const std::size_t n = magnitudes.size();
+  REQUIRE(result.n == n);
+  REQUIRE(result.histogram.zeros == expected.zeros);
+  REQUIRE(result.histogram.nans == expected.nans);
+  REQUIRE(result.histogram.infs == expected.infs);
+  if (options.keep_histogram) {
+    check_entries(result.histogram, magnitudes);
+  }
+  if (n > 0) {
+    REQUIRE(result.max == magnitudes.back());
+  }
+  if (!options.probabilities.empty() && n > 0) {
+    REQUIRE(result.quantiles[0] == magnitudes[(n + 1) / 2 - 1]);
+    REQUIRE(result.quantiles[1] == magnitudes.front());
+    REQUIRE(result.quantiles[2] == magnitudes.back());
+  }
+  if (result.fit.status == FitStatus::ok) {
+    REQUIRE(std::isfinite(result.fit.k) && result.fit.k > 0);
+    REQUIRE(result.fit.ks >= 0 && result.fit.ks <= 1);
+  }
+}
+
+// What the bounds promise of a fit that was made from bins.
+void check_tolerance(const Fit& fit, const Fit& exact) {
+  REQUIRE(fit.status == exact.status);
+  if (fit.status != FitStatus::ok) {
+    return;
+  }
+  // The exact fit itself is known to 1e-12.
+  const auto close = [](double a, double b) {
+    return std::fabs(a - b) <= (fit_tolerance + 1e-11) * std::fabs(b);
+  };
+  REQUIRE(close(fit.k, exact.k));
+  REQUIRE(close(fit.lambda, exact.lambda));
+  REQUIRE(close(fit.r2, exact.r2));
+  REQUIRE(std::fabs(fit.ks - exact.ks) <= ks_tolerance);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace weightgauge;
-  if (size < 3) {
-    return 0;
+  const FuzzCase made = testing::fuzz_case(data, size);
+  const std::vector<SliceResult> results = scanned(made, made.one, made.options.exact);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    check_result(results[i], plain(made.dtype, made.slices[i].items), made.options);
+    ++tell.slices;
+    tell.binned += results[i].histogram.exact() ? 0 : 1;
   }
-  const auto dtype = static_cast<DType>(data[0] % 11);
-  ScanOptions options;
-  options.trim = static_cast<Trim>(data[1] % 3);
-  options.exact = (data[1] & 4) != 0;
-  options.fit = true;
-  options.keep_histogram = true;
-  options.chunk_bytes = std::size_t{1} + data[2];
-  if ((data[1] & 8) != 0) {
-    options.probabilities = {0.0, 0.5, 1.0};
-  }
-  const auto* const first = reinterpret_cast<const std::byte*>(data);
-  const std::vector<std::byte> bytes(first + 3, first + size);
-
-  const SliceResult result = testing::scan_bytes(dtype, bytes, options);
-  const testing::Tally expected = testing::tally(dtype, bytes);
-  require(result.n == expected.n);
-  require(result.histogram.zeros == expected.zeros);
-  require(result.histogram.nans == expected.nans);
-  require(result.histogram.infs == expected.infs);
-  require(result.histogram.size() == expected.magnitudes.size());
-  std::size_t i = 0;
-  for (const auto& [magnitude, count] : expected.magnitudes) {
-    require(entry_at(result.histogram, i).mean == magnitude);
-    require(result.histogram.counts[i++] == count);
-  }
-  if (!options.probabilities.empty() && expected.n > 0) {
-    require(result.quantiles.front() == expected.magnitudes.begin()->first);
-    require(result.quantiles.back() == expected.magnitudes.rbegin()->first);
-  }
-  if (result.fit.status == FitStatus::ok) {
-    require(std::isfinite(result.fit.k) && result.fit.k > 0);
-    require(result.fit.ks >= 0 && result.fit.ks <= 1);
+  REQUIRE(testing::hash_of(results) ==
+          testing::hash_of(scanned(made, made.other, made.options.exact)));
+  if (is_wide(made.dtype) && made.options.fit && !made.options.exact) {
+    const std::vector<SliceResult> exact = scanned(made, made.other, true);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      check_tolerance(results[i].fit, exact[i].fit);
+    }
   }
   return 0;
 }
