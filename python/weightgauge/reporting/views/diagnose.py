@@ -51,7 +51,7 @@ def diagnose_document(found: Diagnosis) -> Document:
     found : Diagnosis
         What to show.
     """
-    from weightgauge.diagnosis.model_diagnosis import SCHEMA_VERSION
+    from weightgauge.diagnosis.record import SCHEMA_VERSION
 
     architecture = tuple(map(Paragraph, architecture_lines(found.architecture)))
     return Document(
