@@ -160,7 +160,7 @@ class Finding:
     Attributes
     ----------
     level : str
-        How serious it is, such as "warning".
+        How serious it is: "fault", "warning" or "note".
     id : str
         Which rule found it.
     tensor : str or None
@@ -196,7 +196,7 @@ class Document:
     sections : sequence of Section
         Tables and what stands between them. The first belongs to the title.
     findings : sequence of Finding
-        What to look at, the most serious first.
+        What to look at, in the order of their rules.
     summary : sequence of str
         The whole in sentences.
     notes : sequence of Paragraph, Line or Verbatim

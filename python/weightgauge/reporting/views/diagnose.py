@@ -26,6 +26,7 @@ from weightgauge.reporting.values import range_text
 from weightgauge.reporting.views.architecture import architecture_lines
 
 if TYPE_CHECKING:
+    from weightgauge.diagnosis.alerts import Alert
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
     from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.diagnosis.training import TrainingProgress
@@ -57,9 +58,7 @@ def diagnose_document(found: Diagnosis) -> Document:
     return Document(
         title=printable(found.model, limit=1000),
         sections=(Section("", architecture), *_sections(found)),
-        findings=[
-            Finding("warning", alert.alert, alert.tensor, alert.message) for alert in found.alerts
-        ],
+        findings=_findings(found.alerts),
         summary=found.summary,
         notes=(_note(found),),
         warnings=found.warnings,
@@ -67,6 +66,16 @@ def diagnose_document(found: Diagnosis) -> Document:
         data=found.to_dict,
         records=lambda: _records(found.kinds),
     )
+
+
+def _findings(alerts: Sequence[Alert]) -> list[Finding]:
+    from weightgauge.diagnosis.rules import KIND_RULES, SLICE_RULES
+
+    levels = {rule.id: rule.level for rule in KIND_RULES}
+    levels |= {rule.id: rule.level for rule in SLICE_RULES}
+    return [
+        Finding(levels[alert.alert], alert.alert, alert.tensor, alert.message) for alert in alerts
+    ]
 
 
 def _records(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
