@@ -371,7 +371,8 @@ def test_reprs_are_short_and_inert() -> None:
     tensor = TensorInfo(name, "BF16", (2, 3), 1, 100, 12)
     identity = FileIdentity(1, 2, 3, 4, 5)
     config = {"architectures": ["x" * 100_000]}
-    checkpoint = Checkpoint(name, (ShardFile("/a", "a", identity),), (tensor,), config, {}, ())
+    shard = ShardFile("a", identity.size, "/a", identity)
+    checkpoint = Checkpoint(name, (shard,), (tensor,), config, {}, ())
     for text in (repr(tensor), repr(checkpoint)):
         assert len(text) < 400
         assert text.isprintable()

@@ -64,8 +64,8 @@ SliceResult scan_array(const ArrayView& array, const Progress& progress,
   Control control;
   const std::function<void()> watch = watcher(control, progress);
   const py::gil_scoped_release release;
-  std::vector<std::unique_ptr<Source>> sources;
-  sources.push_back(std::make_unique<Source>(array.memory));
+  std::vector<std::unique_ptr<ByteSource>> sources;
+  sources.push_back(std::make_unique<MemorySource>(array.memory, array.view.end()));
   return std::move(scan(sources, {{0, array.view}}, options, control, watch).front());
 }
 

@@ -29,10 +29,10 @@ namespace {
 
 FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
   const auto& [file, dtype_word, offset, items] = spec;
-  const Source& source = *sources.at(file);
+  const ByteSource& source = *sources.at(file);
   const DType dtype = dtype_from_name(dtype_word);
   const auto item = static_cast<std::int64_t>(item_bytes(dtype));
-  checked_view(dtype, offset, {{items, item}}, source.file()->size());
+  checked_view(dtype, offset, {{items, item}}, source.size());
   return {source, dtype, offset, items};
 }
 
@@ -55,7 +55,7 @@ FileSlice file_slice_from(const py::tuple& parts) {
 
 View view_from(const FileSlice& slice, const Sources& sources) {
   const auto& [file, dtype, offset, dims, spec] = slice;
-  const std::uint64_t size = sources.at(file)->file()->size();
+  const std::uint64_t size = sources.at(file)->size();
   if (spec == nullptr) {
     return checked_view(dtype, offset, dims, size);
   }
@@ -79,9 +79,8 @@ Sources open_sources(const std::vector<FileSpec>& files, const std::string& io) 
   Sources sources;
   for (const auto& [path, identity] : files) {
     const auto& [device, inode, size, mtime, ctime] = identity;
-    sources.push_back(std::make_unique<Source>(path,
-                                               FileIdentity{device, inode, size, mtime, ctime},
-                                               io == "pread" ? Io::pread : Io::mmap));
+    sources.push_back(open_file(path, FileIdentity{device, inode, size, mtime, ctime},
+                                io == "pread" ? Io::pread : Io::mmap));
   }
   return sources;
 }

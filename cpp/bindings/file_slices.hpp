@@ -15,7 +15,7 @@
 
 #include "core/base/parallel.hpp"
 #include "core/decode/block_scale.hpp"
-#include "core/io/source.hpp"
+#include "core/io/byte_source.hpp"
 #include "core/scan/scan.hpp"
 
 namespace weightgauge::bindings {
@@ -52,7 +52,7 @@ struct FileSlice {
 struct ScanResults {
   std::vector<SliceResult> slices;
 };
-using Sources = std::vector<std::unique_ptr<Source>>;
+using Sources = std::vector<std::unique_ptr<ByteSource>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 Sources open_sources(const std::vector<FileSpec>& files, const std::string& io);

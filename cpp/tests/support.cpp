@@ -159,8 +159,8 @@ ScanOptions keeping(int threads, std::size_t chunk_bytes) {
 
 SliceResult scan_bytes(DType dtype, const std::vector<std::byte>& bytes,
                        const ScanOptions& options) {
-  std::vector<std::unique_ptr<Source>> sources;
-  sources.push_back(std::make_unique<Source>(bytes.data()));
+  std::vector<std::unique_ptr<ByteSource>> sources;
+  sources.push_back(std::make_unique<MemorySource>(bytes.data(), bytes.size()));
   Control control;
   return scan(sources, {{0, contiguous_view(dtype, 0, bytes.size() / item_bytes(dtype))}}, options,
               control, no_watch)

@@ -8,6 +8,7 @@
 
 #include "core/decode/block_scale.hpp"
 #include "core/decode/low_rank.hpp"
+#include "core/io/stretches.hpp"
 #include "core/scan/scan.hpp"
 #include "support.hpp"
 
@@ -22,7 +23,7 @@ using testing::reference_value;
 using testing::Tally;
 
 // Every magnitude of a decoded slice, counted one by one.
-Tally tally_of(const Source& source, const View& view, std::uint64_t step) {
+Tally tally_of(const ByteSource& source, const View& view, std::uint64_t step) {
   Tally found;
   ReadBuffer buffer;
   const std::uint64_t items = view.items();
@@ -56,8 +57,8 @@ TEST_SUITE("decoding") {
     const std::vector<std::byte> codes = random_bytes(matrices * rows * columns, 1);
     const std::vector<float> scales = testing::normal_floats(matrices * 5 * 3, 2);
     const std::vector<std::byte> scale_bytes = bytes_of(scales);
-    const Source source(codes.data());
-    const Source scale_source(scale_bytes.data());
+    const MemorySource source(codes.data(), codes.size());
+    const MemorySource scale_source(scale_bytes.data(), scale_bytes.size());
     const auto decoding = std::make_shared<BlockScale>(
         DType::f8_e5m2, BlockGrid{0, matrices, rows, columns, high, wide}, codes.size(),
         FloatReader(scale_source, DType::f32, 0, scales.size()));
@@ -98,8 +99,8 @@ TEST_SUITE("decoding") {
           }
         }
       }
-      const Source source(codes.data());
-      const Source scale_source(scales.data());
+      const MemorySource source(codes.data(), codes.size());
+      const MemorySource scale_source(scales.data(), scales.size());
       const auto decoding =
           std::make_shared<BlockScale>(DType::f4, BlockGrid{0, 1, 256, 256, 1, 256}, codes.size(),
                                        FloatReader(scale_source, scale_format, 0, 256));
@@ -113,7 +114,7 @@ TEST_SUITE("decoding") {
 
   TEST_CASE("scales and codes that do not fit are refused") {
     const std::vector<std::byte> bytes(64);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     const auto make = [&](const BlockGrid& grid, std::uint64_t scales, DType format) {
       return BlockScale(DType::f8_e4m3, grid, 64, FloatReader(source, format, 0, scales)).end();
     };
@@ -137,8 +138,8 @@ TEST_SUITE("decoding") {
       const std::vector<float> right = testing::normal_floats(size.rank * size.columns, 4);
       const std::vector<std::byte> left_bytes = bytes_of(left);
       const std::vector<std::byte> right_bytes = bytes_of(right);
-      const Source left_source(left_bytes.data());
-      const Source right_source(right_bytes.data());
+      const MemorySource left_source(left_bytes.data(), left_bytes.size());
+      const MemorySource right_source(right_bytes.data(), right_bytes.size());
       const auto product = std::make_shared<LowRank>(
           size.rows, size.rank, size.columns, FloatReader(left_source, DType::f32, 0, left.size()),
           FloatReader(right_source, DType::f32, 0, right.size()), 0.5F);
@@ -170,7 +171,7 @@ TEST_SUITE("decoding") {
 
   TEST_CASE("factors that do not fit are refused") {
     const std::vector<std::byte> bytes(64);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     const FloatReader four(source, DType::f32, 0, 4);
     const FloatReader six(source, DType::f32, 0, 6);
     CHECK(LowRank(2, 2, 3, four, six, 1.0F).items() == 6);

@@ -10,6 +10,7 @@
 #include "core/decode/balance.hpp"
 #include "core/decode/difference.hpp"
 #include "core/decode/value_reader.hpp"
+#include "core/io/stretches.hpp"
 #include "core/scan/scan.hpp"
 #include "support.hpp"
 
@@ -38,7 +39,7 @@ struct Totals {
   std::uint64_t zeros = 0;
 };
 
-Totals totals_of(const Source& source, const View& view) {
+Totals totals_of(const ByteSource& source, const View& view) {
   Totals found;
   ReadBuffer buffer;
   for_each_stretch(source, view, 0, view.items(), buffer,
@@ -63,7 +64,7 @@ TEST_SUITE("derived") {
       constexpr std::uint64_t items = 70'001;
       const std::size_t item = item_bytes(dtype);
       const std::vector<std::byte> bytes = random_bytes(items * item, 5);
-      const Source source(bytes.data());
+      const MemorySource source(bytes.data(), bytes.size());
       const ValueReader reader(source, contiguous_view(dtype, 0, items));
       REQUIRE(reader.values() == items);
       std::uint64_t wrong = 0;
@@ -86,7 +87,7 @@ TEST_SUITE("derived") {
 
   TEST_CASE("one of two values in a byte can be read") {
     const std::vector<std::byte> bytes = random_bytes(50, 6);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     const ValueReader reader(source, contiguous_view(DType::f4, 0, 50));
     REQUIRE(reader.values() == 100);
     const std::vector<double> whole = all_values(reader, 100);
@@ -97,7 +98,7 @@ TEST_SUITE("derived") {
   TEST_CASE("pieces with strides come row after row") {
     const std::vector<float> floats = testing::normal_floats(60, 7);
     const std::vector<std::byte> bytes = bytes_of(floats);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     // Columns 2 and 3 of 12 rows of 5.
     const View view = checked_view(DType::f32, 8, {{12, 20}, {2, 4}}, bytes.size());
     const std::vector<double> values = all_values({source, view}, 5);
@@ -115,15 +116,15 @@ TEST_SUITE("derived") {
         1.0F, static_cast<float>(inf), static_cast<float>(nan), 5.0F, 1.0F, -0.0F};
     const std::vector<std::byte> bytes_a = bytes_of(a);
     const std::vector<std::byte> bytes_b = bytes_of(b);
-    const Source source_a(bytes_a.data());
-    const Source source_b(bytes_b.data());
+    const MemorySource source_a(bytes_a.data(), bytes_a.size());
+    const MemorySource source_b(bytes_b.data(), bytes_b.size());
     const View view = contiguous_view(DType::f32, 0, a.size());
     auto difference =
         std::make_shared<Difference>(ValueReader(source_a, view), ValueReader(source_b, view));
     Control control;
     ScanOptions options;
-    std::vector<std::unique_ptr<Source>> sources;
-    sources.push_back(std::make_unique<Source>(bytes_a.data()));
+    std::vector<std::unique_ptr<ByteSource>> sources;
+    sources.push_back(std::make_unique<MemorySource>(bytes_a.data(), bytes_a.size()));
     const SliceResult result = std::move(
         scan(sources, {{0, made_view(a.size(), difference)}}, options, control, no_watch).front());
     CHECK(result.histogram.zeros == 4);
@@ -134,7 +135,7 @@ TEST_SUITE("derived") {
 
   TEST_CASE("slices of different lengths have no difference") {
     const std::vector<std::byte> bytes = random_bytes(64, 8);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     const ValueReader four(source, contiguous_view(DType::f32, 0, 4));
     const ValueReader five(source, contiguous_view(DType::f32, 0, 5));
     CHECK_THROWS_AS(Difference(four, five), std::invalid_argument);
@@ -151,7 +152,7 @@ TEST_SUITE("derived") {
     }
     floats[5] = std::numeric_limits<float>::infinity();
     const std::vector<std::byte> bytes = bytes_of(floats);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     const ValueReader matrix(source, contiguous_view(DType::f32, 0, floats.size()));
     Control control;
     const std::vector<BalanceFactors> one =
@@ -180,7 +181,7 @@ TEST_SUITE("derived") {
 
   TEST_CASE("rows and columns of zeros stay zeros") {
     const std::vector<std::byte> zeros(120 * sizeof(float));
-    const Source source(zeros.data());
+    const MemorySource source(zeros.data(), zeros.size());
     const ValueReader matrix(source, contiguous_view(DType::f32, 0, 120));
     Control control;
     std::vector<BalanceFactors> factors =
@@ -198,7 +199,7 @@ TEST_SUITE("derived") {
         values[i] = (i % 2 == 0 ? 0.6 : 1.0) * size;
       }
       const std::vector<std::byte> bytes = bytes_of(values);
-      const Source source(bytes.data());
+      const MemorySource source(bytes.data(), bytes.size());
       const ValueReader matrix(source, contiguous_view(DType::f64, 0, values.size()));
       const int exponent = scaled(size).exponent;
       Control control;
@@ -214,7 +215,7 @@ TEST_SUITE("derived") {
 
   TEST_CASE("columns must divide the values") {
     const std::vector<std::byte> bytes = random_bytes(64, 9);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     const ValueReader matrix(source, contiguous_view(DType::f32, 0, 16));
     Control control;
     CHECK_THROWS_AS(balance_factors({matrix}, {{5, 0}}, 0, control, no_watch),

@@ -44,7 +44,7 @@ TEST_SUITE("gather") {
     }
     const KeyRange range{0x3FE0000000000000ULL, 0x3FFFFFFFFFFFFFFFULL};
     const std::vector<std::byte> bytes = testing::bytes_of(keys);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     ReadBuffer buffer;
     SortSpace space;
     const Control control;
@@ -58,7 +58,7 @@ TEST_SUITE("gather") {
   TEST_CASE("keys outside a batch's range are left out, whatever their sign") {
     std::vector<float> values = {-1.0F, 2.0F, -3.0F, 1.5F, 0.0F, -1.5F, 8.0F};
     const std::vector<std::byte> bytes = testing::bytes_of(values);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     ReadBuffer buffer;
     SortSpace space;
     const Control control;

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t file_bytes = std::size_t{4} << 20;
 
-SliceResult scan_source(std::unique_ptr<Source> source, std::uint64_t bytes) {
-  std::vector<std::unique_ptr<Source>> sources;
+SliceResult scan_source(std::unique_ptr<ByteSource> source, std::uint64_t bytes) {
+  std::vector<std::unique_ptr<ByteSource>> sources;
   sources.push_back(std::move(source));
   ScanOptions options;
   options.threads = 2;
@@ -29,7 +29,7 @@ SliceResult scan_source(std::unique_ptr<Source> source, std::uint64_t bytes) {
 template <class Harm>
 std::string noticed(Io io, Harm&& harm) {
   const testing::TemporaryFile file(testing::random_bytes(file_bytes, 1));
-  auto source = std::make_unique<Source>(file.path(), file.identity(), io);
+  auto source = open_file(file.path(), file.identity(), io);
   harm(file);
   try {
     scan_source(std::move(source), file_bytes);
@@ -48,7 +48,7 @@ TEST_SUITE("mapped_file") {
     const testing::TemporaryFile file(bytes);
     const std::uint64_t expected = testing::hash_of({testing::scan_bytes(DType::bf16, bytes, {})});
     for (const Io io : {Io::mmap, Io::pread}) {
-      auto source = std::make_unique<Source>(file.path(), file.identity(), io);
+      auto source = open_file(file.path(), file.identity(), io);
       CHECK(testing::hash_of({scan_source(std::move(source), file_bytes)}) == expected);
     }
   }

@@ -92,8 +92,8 @@ TEST_SUITE("parallel") {
 
   TEST_CASE("a scan stops when its caller asks for it") {
     const std::vector<std::byte> bytes(std::size_t{8} << 20);
-    std::vector<std::unique_ptr<Source>> sources;
-    sources.push_back(std::make_unique<Source>(bytes.data()));
+    std::vector<std::unique_ptr<ByteSource>> sources;
+    sources.push_back(std::make_unique<MemorySource>(bytes.data(), bytes.size()));
     ScanOptions options;
     options.threads = 2;
     Control control;

@@ -48,7 +48,7 @@ Histogram bins_of(const std::vector<std::uint64_t>& keys, int dropped_bits) {
 std::vector<double> select(const std::vector<float>& values, const std::vector<Batch>& batches,
                            int bin_bits, const std::vector<std::uint64_t>& ranks) {
   const std::vector<std::byte> bytes = testing::bytes_of(values);
-  const Source source(bytes.data());
+  const MemorySource source(bytes.data(), bytes.size());
   ReadBuffer buffer;
   SortSpace space;
   const Control control;

@@ -114,7 +114,7 @@ struct Model {
     }
     add(DType::f32, testing::bytes_of(upcast));
     for (const std::vector<std::byte>& tensor : tensors) {
-      sources.push_back(std::make_unique<Source>(tensor.data()));
+      sources.push_back(std::make_unique<MemorySource>(tensor.data(), tensor.size()));
     }
   }
 
@@ -131,7 +131,7 @@ struct Model {
   }
 
   std::vector<std::vector<std::byte>> tensors;
-  std::vector<std::unique_ptr<Source>> sources;
+  std::vector<std::unique_ptr<ByteSource>> sources;
   std::vector<SliceSpec> slices;
 };
 
@@ -293,8 +293,8 @@ TEST_SUITE("scan") {
     std::vector<std::byte> shifted(bytes.size() + 1);
     std::copy(bytes.begin(), bytes.end(), shifted.begin() + 1);
     const auto hash = [](const std::vector<std::byte>& memory, const View& view) {
-      std::vector<std::unique_ptr<Source>> sources;
-      sources.push_back(std::make_unique<Source>(memory.data()));
+      std::vector<std::unique_ptr<ByteSource>> sources;
+      sources.push_back(std::make_unique<MemorySource>(memory.data(), memory.size()));
       Control control;
       return testing::hash_of(
           scan(sources, {{0, view}}, testing::keeping(2, 1 << 14), control, testing::no_watch));

@@ -68,7 +68,7 @@ std::vector<std::byte> items_of(const Layout& layout, std::uint64_t slice,
   return items;
 }
 
-using Sources = std::vector<std::unique_ptr<Source>>;
+using Sources = std::vector<std::unique_ptr<ByteSource>>;
 
 // The slices one at a time, from memory in which each lies by itself.
 std::uint64_t expected_hash(const Layout& layout, const std::vector<std::byte>& memory) {
@@ -99,7 +99,7 @@ TEST_SUITE("shared_rows") {
       CAPTURE(layout.name);
       const std::vector<std::byte> memory = testing::random_bytes(size_of(layout), 31);
       Sources sources;
-      sources.push_back(std::make_unique<Source>(memory.data()));
+      sources.push_back(std::make_unique<MemorySource>(memory.data(), memory.size()));
       const std::uint64_t expected = expected_hash(layout, memory);
       for (const Kernels* const level : available_kernels()) {
         CAPTURE(level->level);
@@ -121,7 +121,7 @@ TEST_SUITE("shared_rows") {
       std::fill(memory.begin(), memory.begin() + static_cast<std::ptrdiff_t>(memory.size() / 2),
                 std::byte{0x11});
       Sources sources;
-      sources.push_back(std::make_unique<Source>(memory.data()));
+      sources.push_back(std::make_unique<MemorySource>(memory.data(), memory.size()));
       const std::uint64_t expected = expected_hash(layout, memory);
       for (const Kernels* const level : available_kernels()) {
         use_kernels(level->level);
@@ -139,7 +139,7 @@ TEST_SUITE("shared_rows") {
       const std::uint64_t expected = expected_hash(layout, memory);
       for (const Io io : {Io::mmap, Io::pread}) {
         Sources sources;
-        sources.push_back(std::make_unique<Source>(file.path(), file.identity(), io));
+        sources.push_back(open_file(file.path(), file.identity(), io));
         CHECK(hash_together(layout, sources, 2, 1 << 16) == expected);
       }
     }

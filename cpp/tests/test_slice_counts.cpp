@@ -23,7 +23,7 @@ struct PackedSlice {
   }
 
   std::vector<std::byte> bytes;
-  Source source{nullptr};
+  MemorySource source{nullptr, 0};
   View view;
   ScanOptions options;
   SliceResult result;

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/io/source.hpp"
+#include "core/io/stretches.hpp"
 #include "core/io/view.hpp"
 #include "support.hpp"
 
@@ -153,7 +153,7 @@ TEST_SUITE("view") {
     const std::size_t items = 2 * ReadBuffer::bytes / sizeof(float) + 3;
     const std::vector<float> values = testing::normal_floats(2 * items, 5);
     const std::vector<std::byte> bytes = testing::bytes_of(values);
-    const Source source(bytes.data());
+    const MemorySource source(bytes.data(), bytes.size());
     const View view = normalised_view(DType::f32, 0, {{items, 8}});
     ReadBuffer buffer;
     std::vector<float> seen;

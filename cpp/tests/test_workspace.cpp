@@ -30,8 +30,8 @@ TEST_SUITE("workspace") {
       LentWorkspace workspace;  // counts in its table, as work that is broken off leaves them
       workspace->table(0).count(Method::codes, DType::bf16, bytes.data(), 4'000, nullptr);
     }
-    std::vector<std::unique_ptr<Source>> sources;
-    sources.push_back(std::make_unique<Source>(bytes.data()));
+    std::vector<std::unique_ptr<ByteSource>> sources;
+    sources.push_back(std::make_unique<MemorySource>(bytes.data(), bytes.size()));
     Control control;
     control.cancelled.store(true);
     CHECK_THROWS_AS(scan(sources, {{0, contiguous_view(DType::bf16, 0, 4'000)}}, options, control,

@@ -164,7 +164,7 @@ Balanced::Balanced(ValueReader matrix, BalanceFactors factors)
   }
 }
 
-void Balanced::decode(const Source& /*stored*/, const Run& run, ReadBuffer& buffer,
+void Balanced::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffer& buffer,
                       const TakeValues& take) const {
   DecodingSpace& space = buffer.decoding_space();
   space.left.resize(values_at_a_time);

@@ -38,7 +38,7 @@ class Balanced : public Decoding {
   Balanced(ValueReader matrix, BalanceFactors factors);
 
   std::uint64_t items() const { return matrix_.values(); }
-  void decode(const Source& stored, const Run& run, ReadBuffer& buffer,
+  void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
 
  private:

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/io/stretches.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -160,7 +162,7 @@ void BlockScale::decode_piece(const std::byte* codes, std::uint64_t offset, std:
   }
 }
 
-void BlockScale::decode(const Source& stored, const Run& run, ReadBuffer& buffer,
+void BlockScale::decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
                         const TakeValues& take) const {
   const std::size_t made = item_bytes(values()) * values_per_item();
   const std::uint64_t most = DecodingSpace::value_bytes / made;

@@ -27,7 +27,7 @@ class BlockScale : public Decoding {
   // would lie beyond the end, or there are more or fewer scales than blocks.
   BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size, const FloatReader& scales);
 
-  void decode(const Source& stored, const Run& run, ReadBuffer& buffer,
+  void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
   // The first byte behind the codes.
   std::uint64_t end() const { return grid_.origin + grid_.matrices * grid_.rows * grid_.columns; }

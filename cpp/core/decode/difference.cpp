@@ -28,7 +28,7 @@ Difference::Difference(ValueReader a, ValueReader b)
   }
 }
 
-void Difference::decode(const Source& /*stored*/, const Run& run, ReadBuffer& buffer,
+void Difference::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffer& buffer,
                         const TakeValues& take) const {
   constexpr std::uint64_t most = DecodingSpace::value_bytes / sizeof(double);
   DecodingSpace& space = buffer.decoding_space();

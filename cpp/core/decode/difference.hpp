@@ -14,7 +14,7 @@ class Difference : public Decoding {
   Difference(ValueReader a, ValueReader b);
 
   std::uint64_t items() const { return a_.values(); }
-  void decode(const Source& stored, const Run& run, ReadBuffer& buffer,
+  void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
 
  private:

@@ -141,7 +141,7 @@ void convert_values(DType dtype, const std::byte* from, std::size_t items, To* t
 template void convert_values(DType, const std::byte*, std::size_t, float*);
 template void convert_values(DType, const std::byte*, std::size_t, double*);
 
-FloatReader::FloatReader(const Source& source, DType dtype, std::uint64_t offset,
+FloatReader::FloatReader(const ByteSource& source, DType dtype, std::uint64_t offset,
                          std::uint64_t items)
     : source_(&source), dtype_(dtype), offset_(offset), items_(items) {
   if (!fits_float(dtype)) {
@@ -152,12 +152,7 @@ FloatReader::FloatReader(const Source& source, DType dtype, std::uint64_t offset
 void FloatReader::read_stored(std::uint64_t first, std::uint64_t items, std::byte* to) const {
   const std::size_t item = item_bytes(dtype_);
   const std::uint64_t at = offset_ + first * item;
-  const auto bytes = static_cast<std::size_t>(items * item);
-  if (source_->memory() != nullptr) {
-    std::memcpy(to, source_->memory() + at, bytes);
-  } else {
-    source_->file()->read(to, bytes, at);
-  }
+  source_->read(to, static_cast<std::size_t>(items * item), at);
 }
 
 void FloatReader::read(std::uint64_t first, std::uint64_t items, ReadBuffer& buffer,
@@ -170,7 +165,7 @@ void FloatReader::read(std::uint64_t first, std::uint64_t items, ReadBuffer& buf
     if (source_->memory() != nullptr) {
       convert_values(dtype_, source_->memory() + at, n, to + done);
     } else {
-      source_->file()->read(buffer.data(), n * item, at);
+      source_->read(buffer.data(), n * item, at);
       convert_values(dtype_, buffer.data(), n, to + done);
     }
   }

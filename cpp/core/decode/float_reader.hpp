@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/io/source.hpp"
+#include "core/io/byte_source.hpp"
+#include "core/io/read_buffer.hpp"
 
 namespace weightgauge {
 
@@ -25,7 +26,7 @@ extern template void convert_values(DType, const std::byte*, std::size_t, double
 class FloatReader {
  public:
   // Throws std::invalid_argument for a format that does not fit.
-  FloatReader(const Source& source, DType dtype, std::uint64_t offset, std::uint64_t items);
+  FloatReader(const ByteSource& source, DType dtype, std::uint64_t offset, std::uint64_t items);
 
   DType dtype() const { return dtype_; }
   std::uint64_t items() const { return items_; }
@@ -35,7 +36,7 @@ class FloatReader {
   void read(std::uint64_t first, std::uint64_t items, ReadBuffer& buffer, float* to) const;
 
  private:
-  const Source* source_;
+  const ByteSource* source_;
   DType dtype_;
   std::uint64_t offset_;
   std::uint64_t items_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/io/view.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -113,7 +115,7 @@ void LowRank::decode_strip(std::uint64_t item, std::uint64_t items, std::uint64_
   hand_over();
 }
 
-void LowRank::decode(const Source& /*stored*/, const Run& run, ReadBuffer& buffer,
+void LowRank::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffer& buffer,
                      const TakeValues& take) const {
   const bool adjacent = run.stride == 1 || run.items == 1;
   for (std::uint64_t first = 0; first < columns_; first += width_) {

@@ -19,7 +19,7 @@ class LowRank : public Decoding {
           const FloatReader& right, float factor);
 
   std::uint64_t items() const { return rows_ * columns_; }
-  void decode(const Source& stored, const Run& run, ReadBuffer& buffer,
+  void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
 
  private:

@@ -5,10 +5,11 @@
 
 #include "core/base/errors.hpp"
 #include "core/decode/float_reader.hpp"
+#include "core/io/stretches.hpp"
 
 namespace weightgauge {
 
-ValueReader::ValueReader(const Source& source, View view)
+ValueReader::ValueReader(const ByteSource& source, View view)
     : source_(&source),
       view_(std::move(view)),
       per_item_(view_.decoding != nullptr ? view_.decoding->values_per_item()

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
-#include "core/io/source.hpp"
+#include "core/io/byte_source.hpp"
+#include "core/io/read_buffer.hpp"
+#include "core/io/view.hpp"
 
 namespace weightgauge {
 
@@ -11,17 +13,17 @@ namespace weightgauge {
 // decodes from outlive the reader.
 class ValueReader {
  public:
-  ValueReader(const Source& source, View view);
+  ValueReader(const ByteSource& source, View view);
 
   std::uint64_t values() const { return values_; }
   // Whether a value may need the precision of float64.
   bool wide() const { return view_.dtype == DType::f64; }
-  const Source& source() const { return *source_; }
+  const ByteSource& source() const { return *source_; }
   // Reads `n` values from number `first` on.
   void read(std::uint64_t first, std::uint64_t n, ReadBuffer& buffer, double* to) const;
 
  private:
-  const Source* source_;
+  const ByteSource* source_;
   View view_;
   std::uint64_t per_item_;  // values that can only be read together
   std::uint64_t values_;

@@ -54,7 +54,7 @@ bool in_usual_bins(const Histogram& counted) {
   return counted.dropped_bits == binned_dropped_bits(counted.dtype);
 }
 
-BatchMoments moments_one_by_one(const Source& source, const View& view, const Batch& batch,
+BatchMoments moments_one_by_one(const ByteSource& source, const View& view, const Batch& batch,
                                 const BatchTask& task, ReadBuffer& buffer, SortSpace& space,
                                 const Control& control) {
   BatchMoments result(view.dtype);
@@ -127,9 +127,10 @@ BatchMoments moments_by_bins(DType dtype, const Batch& batch, Key* keys, const B
 }
 
 template <class Key>
-void moments_together(const Source& source, const View& view, const Batch* batches, std::size_t n,
-                      const BatchTask& task, ReadBuffer& buffer, KeySpace<Key>& space,
-                      const Control& control, std::vector<BatchMoments>& results) {
+void moments_together(const ByteSource& source, const View& view, const Batch* batches,
+                      std::size_t n, const BatchTask& task, ReadBuffer& buffer,
+                      KeySpace<Key>& space, const Control& control,
+                      std::vector<BatchMoments>& results) {
   const std::vector<Key*> keys =
       detail::gather_keys(source, view, batches, n, buffer, control, space.keys);
   for (std::size_t i = 0; i < n; ++i) {
@@ -140,7 +141,7 @@ void moments_together(const Source& source, const View& view, const Batch* batch
 
 }  // namespace
 
-std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view,
+std::vector<BatchMoments> moments_of_batches(const ByteSource& source, const View& view,
                                              const Batch* batches, std::size_t n,
                                              const BatchTask& task, ReadBuffer& buffer,
                                              SortSpace& space, const Control& control) {

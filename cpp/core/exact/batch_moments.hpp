@@ -54,7 +54,7 @@ struct BatchTask {
 };
 
 // The moments of each of several batches, whose keys are found in one pass.
-std::vector<BatchMoments> moments_of_batches(const Source& source, const View& view,
+std::vector<BatchMoments> moments_of_batches(const ByteSource& source, const View& view,
                                              const Batch* batches, std::size_t n,
                                              const BatchTask& task, ReadBuffer& buffer,
                                              SortSpace& space, const Control& control);

@@ -13,7 +13,7 @@ constexpr std::uint64_t most_sorted = std::uint64_t{1} << 18;
 
 }  // namespace
 
-double exact_ks(const Source& source, const View& view, const Histogram& bins, double k,
+double exact_ks(const ByteSource& source, const View& view, const Histogram& bins, double k,
                 LogScale lambda, ReadBuffer& buffer, SortSpace& space, const Control& control) {
   const auto n = static_cast<double>(bins.n());
   const auto cdf = [&](double magnitude) {

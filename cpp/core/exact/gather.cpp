@@ -5,7 +5,7 @@ namespace weightgauge {
 namespace {
 
 template <class Key>
-Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
+Histogram sort_whole(const ByteSource& source, const View& view, ReadBuffer& buffer,
                      KeySpace<Key>& space, const Control& control) {
   Histogram result(view.dtype);
   space.keys.make_room(view.items());
@@ -33,7 +33,7 @@ Histogram sort_whole(const Source& source, const View& view, ReadBuffer& buffer,
 
 }  // namespace
 
-Histogram sorted_histogram(const Source& source, const View& view, ReadBuffer& buffer,
+Histogram sorted_histogram(const ByteSource& source, const View& view, ReadBuffer& buffer,
                            SortSpace& space, const Control& control) {
   if (view.dtype == DType::f32) {
     return sort_whole(source, view, buffer, space.of<std::uint32_t>(), control);

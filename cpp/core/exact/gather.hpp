@@ -14,7 +14,7 @@
 #include "core/exact/batch.hpp"
 #include "core/exact/sort.hpp"
 #include "core/histogram/histogram.hpp"
-#include "core/io/source.hpp"
+#include "core/io/stretches.hpp"
 #include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
@@ -30,8 +30,8 @@ Key key_of(const std::byte* item) {
 
 // All items of the slice, up to `most` at a time: visit(const std::byte* packed, size_t items).
 template <class Key, class Visit>
-void for_each_block(const Source& source, const View& view, std::size_t most, ReadBuffer& buffer,
-                    const Control& control, Visit&& visit) {
+void for_each_block(const ByteSource& source, const View& view, std::size_t most,
+                    ReadBuffer& buffer, const Control& control, Visit&& visit) {
   // Cancellation is looked for about once a megabyte.
   constexpr std::uint64_t step = (std::uint64_t{1} << 20) / sizeof(Key);
   const std::uint64_t items = view.items();
@@ -48,7 +48,7 @@ void for_each_block(const Source& source, const View& view, std::size_t most, Re
 
 // Every key of the slice, zero and non-finite included: visit(key).
 template <class Key, class Visit>
-void for_each_key(const Source& source, const View& view, ReadBuffer& buffer,
+void for_each_key(const ByteSource& source, const View& view, ReadBuffer& buffer,
                   const Control& control, Visit&& visit) {
   for_each_block<Key>(source, view, std::numeric_limits<std::size_t>::max() / 2, buffer, control,
                       [&visit](const std::byte* packed, std::size_t n) {
@@ -71,7 +71,7 @@ inline std::size_t gather_from(const std::byte* items, std::size_t n, std::uint6
 // Throws DataChanged where a batch has not as many as it says: a file rewritten between two passes
 // may hold any number.
 template <class Key>
-std::vector<Key*> gather_keys(const Source& source, const View& view, const Batch* batches,
+std::vector<Key*> gather_keys(const ByteSource& source, const View& view, const Batch* batches,
                               std::size_t n_batches, ReadBuffer& buffer, const Control& control,
                               ZeroedCells<Key>& keys) {
   // Stays in the first-level cache while one batch after the other picks its keys from it.
@@ -119,7 +119,7 @@ void emit_runs(const Key* sorted, std::size_t n, Emit&& emit) {
 }
 
 template <class Key, class Emit>
-void emit_sorted(const Source& source, const View& view, const Batch& batch, ReadBuffer& buffer,
+void emit_sorted(const ByteSource& source, const View& view, const Batch& batch, ReadBuffer& buffer,
                  KeySpace<Key>& space, const Control& control, Emit& emit) {
   const KeyRange range = batch.range;
   if (range.first == range.last) {
@@ -154,8 +154,8 @@ void emit_sorted(const Source& source, const View& view, const Batch& batch, Rea
 
 // emit(key, count) for every distinct key of the batch, ascending.
 template <class Emit>
-void for_each_sorted(const Source& source, const View& view, const Batch& batch, ReadBuffer& buffer,
-                     SortSpace& space, const Control& control, Emit&& emit) {
+void for_each_sorted(const ByteSource& source, const View& view, const Batch& batch,
+                     ReadBuffer& buffer, SortSpace& space, const Control& control, Emit&& emit) {
   if (view.dtype == DType::f32) {
     detail::emit_sorted<std::uint32_t>(source, view, batch, buffer, space.of<std::uint32_t>(),
                                        control, emit);
@@ -166,7 +166,7 @@ void for_each_sorted(const Source& source, const View& view, const Batch& batch,
 }
 
 // The whole slice sorted at once, for slices of few elements.
-Histogram sorted_histogram(const Source& source, const View& view, ReadBuffer& buffer,
+Histogram sorted_histogram(const ByteSource& source, const View& view, ReadBuffer& buffer,
                            SortSpace& space, const Control& control);
 
 }  // namespace weightgauge

@@ -57,7 +57,7 @@ std::uint64_t elements_of(const Batch* batches, std::size_t n_batches) {
 
 // All keys of the bins, sorted.
 template <class Key>
-void look_up_keys(const Source& source, const View& view, const Batch* batches,
+void look_up_keys(const ByteSource& source, const View& view, const Batch* batches,
                   std::size_t n_batches, int bin_bits, ReadBuffer& buffer, KeySpace<Key>& space,
                   const Control& control) {
   constexpr std::size_t block = 4096;
@@ -81,9 +81,9 @@ void look_up_keys(const Source& source, const View& view, const Batch* batches,
 }
 
 template <class Key>
-void pick_keys(const Source& source, const View& view, const Batch* batches, std::size_t n_batches,
-               ReadBuffer& buffer, KeySpace<Key>& space, const Control& control,
-               std::vector<Key*>& begins) {
+void pick_keys(const ByteSource& source, const View& view, const Batch* batches,
+               std::size_t n_batches, ReadBuffer& buffer, KeySpace<Key>& space,
+               const Control& control, std::vector<Key*>& begins) {
   begins = detail::gather_keys(source, view, batches, n_batches, buffer, control, space.keys);
   for (std::size_t b = 0; b < n_batches; ++b) {
     const auto count = static_cast<std::size_t>(batches[b].count);
@@ -93,7 +93,7 @@ void pick_keys(const Source& source, const View& view, const Batch* batches, std
 }
 
 template <class Key>
-std::vector<double> select_ranks(const Source& source, const View& view, const Batch* batches,
+std::vector<double> select_ranks(const ByteSource& source, const View& view, const Batch* batches,
                                  std::size_t n_batches, int bin_bits,
                                  const std::vector<std::uint64_t>& ranks, ReadBuffer& buffer,
                                  KeySpace<Key>& space, const Control& control) {
@@ -119,7 +119,7 @@ std::vector<double> select_ranks(const Source& source, const View& view, const B
 }
 
 // Of one batch that holds more than can be sorted at once.
-std::vector<double> walk_to_ranks(const Source& source, const View& view, const Batch& batch,
+std::vector<double> walk_to_ranks(const ByteSource& source, const View& view, const Batch& batch,
                                   const std::vector<std::uint64_t>& ranks, ReadBuffer& buffer,
                                   SortSpace& space, const Control& control) {
   std::vector<double> magnitudes;
@@ -154,7 +154,7 @@ std::vector<Batch> plan_ranks(const Histogram& bins, const std::vector<std::uint
   return batches;
 }
 
-std::vector<double> magnitudes_of_ranks(const Source& source, const View& view,
+std::vector<double> magnitudes_of_ranks(const ByteSource& source, const View& view,
                                         const Batch* batches, std::size_t n_batches, int bin_bits,
                                         const std::vector<std::uint64_t>& ranks, ReadBuffer& buffer,
                                         SortSpace& space, const Control& control) {

@@ -19,7 +19,7 @@ constexpr std::size_t most_picked = 6;
 // The magnitudes at those of the ranks that fall into one of several batches. The batches are bins,
 // whose keys differ in their `bin_bits` low bits only. One pass finds their keys, and no others are
 // sorted.
-std::vector<double> magnitudes_of_ranks(const Source& source, const View& view,
+std::vector<double> magnitudes_of_ranks(const ByteSource& source, const View& view,
                                         const Batch* batches, std::size_t n_batches, int bin_bits,
                                         const std::vector<std::uint64_t>& ranks, ReadBuffer& buffer,
                                         SortSpace& space, const Control& control);

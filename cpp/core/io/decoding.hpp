@@ -11,7 +11,7 @@
 namespace weightgauge {
 
 class ReadBuffer;
-class Source;
+class ByteSource;
 struct Run;
 
 // Takes n packed values, aligned for any element.
@@ -53,7 +53,7 @@ class Decoding {
 
   // Hands over the values of a run of stored items, in any order: it plays no part in counting.
   // What a value is must not depend on the run it is asked for in.
-  virtual void decode(const Source& stored, const Run& run, ReadBuffer& buffer,
+  virtual void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
                       const TakeValues& take) const = 0;
 
  protected:

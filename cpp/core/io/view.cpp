@@ -17,7 +17,18 @@ std::uint64_t View::items() const {
 }
 
 std::uint64_t View::stored_bytes(std::uint64_t items) const {
-  return decoding == nullptr ? items * item_bytes(dtype) : items / decoding->values_per_item();
+  return stored_item_bytes() * (decoding == nullptr ? items : items / decoding->values_per_item());
+}
+
+std::uint64_t View::end() const {
+  std::uint64_t last = offset;
+  for (const Dim& dim : dims) {
+    if (dim.extent == 0) {
+      return offset;
+    }
+    last += (dim.extent - 1) * static_cast<std::uint64_t>(dim.stride);
+  }
+  return last + stored_item_bytes();
 }
 
 View contiguous_view(DType dtype, std::uint64_t offset, std::uint64_t items) {

@@ -30,6 +30,10 @@ struct View {
   std::uint64_t items() const;
   // Stored bytes of so many items.
   std::uint64_t stored_bytes(std::uint64_t items) const;
+  // Bytes of one stored item; codes that are decoded have one each.
+  std::size_t stored_item_bytes() const { return decoding == nullptr ? item_bytes(dtype) : 1; }
+  // The first byte behind the last stored item; `offset` where there are none.
+  std::uint64_t end() const;
   std::uint64_t elements() const { return items() * elements_per_item(dtype); }
 };
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/exact/gather.hpp"
+#include "core/io/stretches.hpp"
 #include "core/scan/counted_slice.hpp"
 
 namespace weightgauge {

@@ -19,8 +19,8 @@ constexpr std::uint64_t inline_bytes = std::uint64_t{1} << 18;
 // The jobs of a scan, one for each slice, and which of them are done together.
 class Jobs {
  public:
-  Jobs(const std::vector<std::unique_ptr<Source>>& sources, const std::vector<SliceSpec>& slices,
-       const ScanOptions& options) {
+  Jobs(const std::vector<std::unique_ptr<ByteSource>>& sources,
+       const std::vector<SliceSpec>& slices, const ScanOptions& options) {
     const std::vector<std::vector<std::size_t>> sets = sets_in_shared_rows(slices);
     for (const SliceSpec& slice : slices) {
       bytes_ += bytes_of(slice.view);
@@ -124,15 +124,15 @@ void run_workers(int threads, TaskQueue& queue, Control& control,
   run_parallel(threads, control, work, watch);
 }
 
-void verify_all(const std::vector<std::unique_ptr<Source>>& sources) {
-  for (const std::unique_ptr<Source>& source : sources) {
+void verify_all(const std::vector<std::unique_ptr<ByteSource>>& sources) {
+  for (const std::unique_ptr<ByteSource>& source : sources) {
     source->verify();
   }
 }
 
 }  // namespace
 
-std::vector<SliceResult> scan(const std::vector<std::unique_ptr<Source>>& sources,
+std::vector<SliceResult> scan(const std::vector<std::unique_ptr<ByteSource>>& sources,
                               const std::vector<SliceSpec>& slices, const ScanOptions& options,
                               Control& control, const std::function<void()>& watch) {
   Jobs jobs(sources, slices, options);

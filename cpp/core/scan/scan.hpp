@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/base/parallel.hpp"
-#include "core/io/source.hpp"
+#include "core/io/byte_source.hpp"
 #include "core/scan/options.hpp"
 #include "core/scan/slice.hpp"
 
@@ -15,7 +15,7 @@ namespace weightgauge {
 // Results come in the order of the slices and do not depend on threads or chunk size. `watch` is
 // called by the calling thread while the workers run; whatever it throws ends the scan. Throws
 // FileChanged, ReadFailed, Cancelled, std::bad_alloc.
-std::vector<SliceResult> scan(const std::vector<std::unique_ptr<Source>>& sources,
+std::vector<SliceResult> scan(const std::vector<std::unique_ptr<ByteSource>>& sources,
                               const std::vector<SliceSpec>& slices, const ScanOptions& options,
                               Control& control, const std::function<void()>& watch);
 

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/io/stretches.hpp"
 #include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
@@ -164,7 +165,7 @@ class Pass {
     for (std::uint64_t from = 0; from < run.items; from += most) {
       const auto pairs = static_cast<std::size_t>(std::min(run.items - from, most));
       count_pairs(
-          source_.bytes_at(run.offset + from * 2 * item, pairs * 2 * item, workspace_.buffer),
+          bytes_at(source_, run.offset + from * 2 * item, pairs * 2 * item, workspace_.buffer),
           pairs);
     }
   }
@@ -200,13 +201,13 @@ class Pass {
     // In one go where the file holds little else in between.
     const bool at_once = span <= std::min<std::uint64_t>(2 * n * row_bytes(), ReadBuffer::bytes);
     if (at_once) {
-      source_.file()->read(buffer, static_cast<std::size_t>(span), first);
+      source_.read(buffer, static_cast<std::size_t>(span), first);
     }
     places_.resize(n);
     for (std::size_t i = 0; i < n; ++i) {
       std::byte* const place = buffer + (at_once ? rows_[from + i] - first : i * row_bytes());
       if (!at_once) {
-        source_.file()->read(place, row_bytes(), rows_[from + i]);
+        source_.read(place, row_bytes(), rows_[from + i]);
       }
       places_[i] = place;
     }
@@ -273,7 +274,7 @@ class Pass {
   }
 
   Workspace& workspace_;
-  const Source& source_;
+  const ByteSource& source_;
   DType dtype_;
   std::vector<std::ptrdiff_t> offsets_;   // bytes from the first slice to each
   std::vector<std::uint64_t> rows_;       // where they begin in the source

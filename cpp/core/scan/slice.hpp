@@ -10,7 +10,8 @@
 #include "core/base/parallel.hpp"
 #include "core/fit/weibull.hpp"
 #include "core/histogram/histogram.hpp"
-#include "core/io/source.hpp"
+#include "core/io/byte_source.hpp"
+#include "core/io/view.hpp"
 #include "core/scan/options.hpp"
 
 namespace weightgauge {
@@ -33,7 +34,7 @@ struct SliceResult {
 
 // What every phase of the work on a slice knows. All of it outlives the work.
 struct Slice {
-  const Source& source;
+  const ByteSource& source;
   const View& view;
   const ScanOptions& options;
   SliceResult& result;

@@ -20,7 +20,7 @@ class SliceJob {
  public:
   SliceJob(const Slice& slice, std::uint64_t chunk_bytes);
 
-  const Source& source() const { return slice_.source; }
+  const ByteSource& source() const { return slice_.source; }
   const View& view() const { return slice_.view; }
   // Of the phase that the slice is in.
   std::uint64_t parts() const { return phase_->parts(); }

@@ -8,7 +8,7 @@
 #include "core/count/counting_table.hpp"
 #include "core/exact/sort.hpp"
 #include "core/fit/weibull.hpp"
-#include "core/io/source.hpp"
+#include "core/io/read_buffer.hpp"
 
 namespace weightgauge {
 

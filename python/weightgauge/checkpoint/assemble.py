@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from weightgauge.checkpoint.byte_source import ByteSource
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME, read_config
 from weightgauge.checkpoint.formats import read_headers
 from weightgauge.checkpoint.index import ShardIndex, check_shards, read_index, shortened
+from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.safetensors.header import TensorTable
 from weightgauge.checkpoint.selection import Selection
 from weightgauge.checkpoint.shard_names import stays_inside
@@ -27,9 +29,46 @@ from weightgauge.records import Table
 
 def open_single_file(path: str, *, model: str) -> Checkpoint:
     """Read one file of weights that the caller named. A link is followed wherever it leads."""
-    shard, table = read_headers(path, name=os.path.basename(path), shown=path)
+    shard, table = _read_file(path, name=os.path.basename(path))
     configs, warnings = _configs_beside(os.path.dirname(path), anywhere=True)
     return _checkpoint(model, [shard], [table], configs, warnings)
+
+
+def open_sources(
+    sources: Mapping[str, ByteSource],
+    *,
+    model: str,
+    config: Mapping[str, Any] | None = None,
+    adapter_config: Mapping[str, Any] | None = None,
+) -> Checkpoint:
+    """Read the headers of safetensors files that need not be files; their weights can be fed.
+
+    Parameters
+    ----------
+    sources : mapping of str to ByteSource
+        By the name inside the checkpoint, in the order in which the shards are to stand.
+    model : str
+        What the model is called.
+    config, adapter_config : mapping, optional
+        What `config.json` and `adapter_config.json` say.
+
+    Returns
+    -------
+    Checkpoint
+        Its shards have no paths.
+
+    Raises
+    ------
+    CheckpointError
+        If a header is invalid, or a tensor's name occurs twice.
+    """
+    shards: list[ShardFile] = []
+    tables: list[TensorTable] = []
+    for place, (name, source) in enumerate(sources.items()):
+        tables.append(read_headers(source, shard=place))
+        shards.append(ShardFile(name, source.size))
+    _refuse_repeated_names("", shards, tables)
+    return _checkpoint(model, shards, tables, (config, adapter_config), [])
 
 
 def open_selection(directory: str, selection: Selection, *, model: str) -> Checkpoint:
@@ -52,7 +91,9 @@ def open_selection(directory: str, selection: Selection, *, model: str) -> Check
     if selection.index is not None:
         _check_inside(directory, [selection.index], shown=directory)
         shown = os.path.join(directory, selection.index)
-        return open_index(directory, read_index(shown, shown=shown), model=model)
+        with RegularFile(shown, shown) as file:
+            index = read_index(file)
+        return open_index(directory, index, model=model)
     _check_inside(directory, selection.files, shown=directory)
     shards, tables = _read_all(directory, selection.files)
     _refuse_repeated_names(directory, shards, tables)
@@ -123,7 +164,7 @@ def _read_all(directory: str, names: Sequence[str]) -> tuple[list[ShardFile], li
     for place, name in enumerate(names):
         path = os.path.join(directory, name)
         try:
-            shard, table = read_headers(path, name=name, shown=path, shard=place)
+            shard, table = _read_file(path, name=name, place=place)
         except FileNotFoundError as error:
             raise FileChangedError(
                 f"{printable(path, limit=1000)}: was there a moment ago and is gone"
@@ -131,6 +172,12 @@ def _read_all(directory: str, names: Sequence[str]) -> tuple[list[ShardFile], li
         shards.append(shard)
         tables.append(table)
     return shards, tables
+
+
+def _read_file(path: str, *, name: str, place: int = 0) -> tuple[ShardFile, TensorTable]:
+    with RegularFile(path, path) as file:
+        table = read_headers(file, shard=place)
+        return ShardFile(name, file.size, file.path, file.identity), table
 
 
 def _refuse_repeated_names(
@@ -150,7 +197,7 @@ def _refuse_repeated_names(
                 )
 
 
-_Configs = tuple[dict[str, Any] | None, dict[str, Any] | None]
+_Configs = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
 
 
 def _configs_beside(directory: str, *, anywhere: bool = False) -> tuple[_Configs, list[str]]:
@@ -169,7 +216,8 @@ def _config_beside(
     try:
         if not anywhere:
             _check_inside(directory, [name], shown=directory)
-        return read_config(path, shown=path), []
+        with RegularFile(path, path) as file:
+            return read_config(file), []
     except (CheckpointError, FileChangedError, FileNotFoundError) as error:
         problem = error.strerror or "" if type(error) is FileNotFoundError else str(error)
         return None, [f"the model's {name} is left out: {problem}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weightgauge.checkpoint import strict_json
-from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.checkpoint.byte_source import ByteSource
 from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.errors import ConfigError
 
@@ -14,15 +14,13 @@ ADAPTER_CONFIG_NAME = "adapter_config.json"
 _MAX_BYTES = 10_000_000
 
 
-def read_config(path: str, *, shown: str) -> dict[str, Any]:
+def read_config(source: ByteSource) -> dict[str, Any]:
     """Read a `config.json`, or an `adapter_config.json`.
 
     Parameters
     ----------
-    path : str
-        The file.
-    shown : str
-        Its path as messages should give it.
+    source : ByteSource
+        Its text.
 
     Returns
     -------
@@ -33,21 +31,18 @@ def read_config(path: str, *, shown: str) -> dict[str, Any]:
     ------
     ConfigError
         If it is not strict JSON, not an object, or longer than 10 MB.
-    NotACheckpointError
-        If the path is no ordinary file.
-    FileNotFoundError
-        If nothing is there.
+    FileChangedError, NotACheckpointError
+        If it cannot be read.
     """
-    with RegularFile(path, shown) as file:
-        if file.identity.size > _MAX_BYTES:
-            raise ConfigError(
-                f"is {file.identity.size} bytes long, above the limit of {_MAX_BYTES}", path=shown
-            )
-        raw = file.read(0, file.identity.size)
+    if source.size > _MAX_BYTES:
+        raise ConfigError(
+            f"is {source.size} bytes long, above the limit of {_MAX_BYTES}", path=source.shown
+        )
+    raw = source.read(0, source.size)
     try:
         config = strict_json.loads(raw)
     except JsonFault as fault:
-        raise ConfigError(fault.problem, path=shown, offset=fault.offset) from None
+        raise ConfigError(fault.problem, path=source.shown, offset=fault.offset) from None
     if not isinstance(config, dict):
-        raise ConfigError("does not hold a JSON object", path=shown)
+        raise ConfigError("does not hold a JSON object", path=source.shown)
     return config

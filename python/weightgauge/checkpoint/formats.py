@@ -11,15 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weightgauge.checkpoint import signatures
-from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.checkpoint.byte_source import ByteSource
 from weightgauge.checkpoint.safetensors.header import TensorTable
 from weightgauge.checkpoint.safetensors.shard import read_shard
 from weightgauge.checkpoint.signatures import HEAD_BYTES, Signature, starts_with
-from weightgauge.checkpoint.types import ShardFile
 from weightgauge.errors import HeaderError, NotACheckpointError
 
-Reader = Callable[[RegularFile, str, int], tuple[ShardFile, TensorTable]]
-"""Takes an open file, its name inside the checkpoint and its place among the shards."""
+Reader = Callable[[ByteSource, int], TensorTable]
+"""Takes the bytes of a file and its place among the shards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,49 +197,40 @@ def format_of(head: bytes, file_size: int) -> FileFormat | None:
     )
 
 
-def read_headers(
-    path: str, *, name: str, shown: str, shard: int = 0
-) -> tuple[ShardFile, TensorTable]:
+def read_headers(source: ByteSource, *, shard: int = 0) -> TensorTable:
     """Read the headers of one file of weights; its weights are not touched.
 
     Parameters
     ----------
-    path : str
-        The file to open.
-    name : str
-        Its name inside the checkpoint.
-    shown : str
-        Its path as messages should give it.
+    source : ByteSource
+        The file's bytes.
     shard : int
         Its place among the shards, which every tensor records.
 
     Returns
     -------
-    tuple of ShardFile and TensorTable
+    TensorTable
 
     Raises
     ------
     HeaderError
         If the header breaks a rule of the format.
     NotACheckpointError
-        If the path is no ordinary file, or the file has a format that is not read.
-    FileNotFoundError
-        If nothing is there.
+        If the bytes cannot be read, or the file has a format that is not read.
     FileChangedError
-        If the file shrinks while its header is read.
+        If there are fewer bytes than the source's size said.
     """
-    with RegularFile(path, shown) as file:
-        try:
-            # Nearly every file is a safetensors file, so that reader comes first. Signatures are
-            # looked at only where it fails.
-            return read_shard(file, name, shard)
-        except HeaderError as error:
-            size = file.identity.size
-            found = format_of(file.read(0, min(size, HEAD_BYTES)), size)
-            if size == 0 or found is None or found is SAFETENSORS:
-                raise
-            if found.read is not None:
-                return found.read(file, name, shard)
-            raise NotACheckpointError(
-                f"is not a safetensors file: it looks like {found.looks_like}", path=shown
-            ) from error
+    try:
+        # Nearly every file is a safetensors file, so that reader comes first. Signatures are
+        # looked at only where it fails.
+        return read_shard(source, shard)
+    except HeaderError as error:
+        size = source.size
+        found = format_of(source.read(0, min(size, HEAD_BYTES)), size)
+        if size == 0 or found is None or found is SAFETENSORS:
+            raise
+        if found.read is not None:
+            return found.read(source, shard)
+        raise NotACheckpointError(
+            f"is not a safetensors file: it looks like {found.looks_like}", path=source.shown
+        ) from error

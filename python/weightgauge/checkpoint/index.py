@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from weightgauge.checkpoint import strict_json
-from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.checkpoint.byte_source import ByteSource
 from weightgauge.checkpoint.shard_names import name_problem
 from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.checkpoint.types import TensorInfo
@@ -36,33 +36,27 @@ class ShardIndex:
     shards: tuple[str, ...]
 
 
-def read_index(path: str, *, shown: str) -> ShardIndex:
+def read_index(source: ByteSource) -> ShardIndex:
     """Read an index and check its content, without looking at the shards.
 
     Parameters
     ----------
-    path : str
-        The index file.
-    shown : str
-        Its path as messages should give it.
+    source : ByteSource
+        Its text.
 
     Raises
     ------
     IndexFileError
         If it is longer than 10 MB, is not strict JSON, has no ``weight_map`` of strings to strings,
         or names shards outside its own directory. The error lists all such names.
-    NotACheckpointError
-        If the path is no ordinary file.
-    FileNotFoundError
-        If nothing is there.
+    FileChangedError, NotACheckpointError
+        If it cannot be read.
     """
-    with RegularFile(path, shown) as file:
-        if file.identity.size > _MAX_BYTES:
-            raise IndexFileError(
-                f"is {file.identity.size} bytes long, above the limit of {_MAX_BYTES}", path=shown
-            )
-        raw = file.read(0, file.identity.size)
-    return parse_index(raw, shown=shown)
+    if source.size > _MAX_BYTES:
+        raise IndexFileError(
+            f"is {source.size} bytes long, above the limit of {_MAX_BYTES}", path=source.shown
+        )
+    return parse_index(source.read(0, source.size), shown=source.shown)
 
 
 def parse_index(raw: bytes, *, shown: str) -> ShardIndex:

@@ -8,6 +8,7 @@ import stat
 from weightgauge.checkpoint.assemble import open_index, open_selection, open_single_file
 from weightgauge.checkpoint.formats import INDEX
 from weightgauge.checkpoint.index import INDEX_SUFFIX, read_index
+from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.selection import choose_files
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
 from weightgauge.checkpoint.types import Checkpoint
@@ -38,7 +39,8 @@ def open_local(path: str) -> Checkpoint:
         if is_directory:
             return _open_directory(path)
         if path.endswith(INDEX.suffixes):
-            index = read_index(path, shown=path)
+            with RegularFile(path, path) as file:
+                index = read_index(file)
             return open_index(os.path.dirname(path), index, model=path)
         return open_single_file(path, model=path)
     except WeightgaugeError:

@@ -24,7 +24,7 @@ _KINDS = (
 
 
 class RegularFile:
-    """An ordinary file, open for reading.
+    """An ordinary file, open for reading: a `ByteSource`.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ class RegularFile:
     ----------
     path : str
         The resolved path that was opened.
+    shown : str
+        As given.
     identity : FileIdentity
         From the open descriptor.
 
@@ -76,6 +78,11 @@ class RegularFile:
             mtime_ns=status.st_mtime_ns,
             ctime_ns=status.st_ctime_ns,
         )
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self.identity.size
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`, which must lie within the file's size.

@@ -50,25 +50,31 @@ class ShardFile:
 
     Attributes
     ----------
-    path : str
-        Local path of the file that was opened, with every link resolved.
     name : str
         Name of the file inside the checkpoint.
-    identity : FileIdentity
-        What the system reported about the open file before its header was read.
+    size : int
+        Length in bytes.
+    path : str or None
+        Local path of the file that was opened, with every link resolved. None where the header came
+        from elsewhere; the weights can then only be fed.
+    identity : FileIdentity or None
+        What the system reported about the open file before its header was read; None where there
+        is no path.
     """
 
-    path: str
     name: str
-    identity: FileIdentity
+    size: int
+    path: str | None = None
+    identity: FileIdentity | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; the identity is a dict of its own."""
-        return {"path": self.path, "name": self.name, "identity": self.identity.to_dict()}
+        identity = None if self.identity is None else self.identity.to_dict()
+        return {"name": self.name, "size": self.size, "path": self.path, "identity": identity}
 
     def __repr__(self) -> str:
         """Show the name and the length."""
-        return f"<ShardFile '{printable(self.name, limit=80)}': {self.identity.size:,} bytes>"
+        return f"<ShardFile '{printable(self.name, limit=80)}': {self.size:,} bytes>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -78,7 +78,8 @@ def open_any(model: str | os.PathLike[str]) -> Checkpoint | ModelHistograms:
         return ModelHistograms.load(model)
     checkpoint = open_checkpoint(model)
     if checkpoint.metadata.get("format") == FORMAT and len(checkpoint.shards) == 1:
-        return ModelHistograms.load(checkpoint.shards[0].path)
+        (shard,) = checkpoint.shards
+        return ModelHistograms.load(shard.path or model)
     return checkpoint
 
 

@@ -182,6 +182,8 @@ def _without_scan(item: Slice, options: FitOptions) -> WeibullFit:
 
 def _file_spec(shard: ShardFile) -> tuple[bytes, tuple[int, int, int, int, int]]:
     identity = shard.identity
+    if shard.path is None or identity is None:
+        raise CheckpointError("its weights are in no file; they can only be fed", path=shard.name)
     return (
         os.fsencode(shard.path),  # a name on disk need not be UTF-8
         (

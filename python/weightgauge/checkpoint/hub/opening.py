@@ -16,7 +16,8 @@ from weightgauge.checkpoint.assemble import open_selection
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
-from weightgauge.checkpoint.index import read_index, shortened
+from weightgauge.checkpoint.index import ShardIndex, read_index, shortened
+from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.selection import Selection, choose_files
 from weightgauge.checkpoint.types import Checkpoint
 from weightgauge.errors import (
@@ -88,9 +89,7 @@ def _fetch(hub_id: HubId, names: Sequence[str]) -> tuple[str, Selection]:
     if selection.index is not None:
         # The index is fetched first and alone, because it names the large files to fetch.
         directory = _download(hub_id, [selection.index])
-        index = read_index(
-            os.path.join(directory, selection.index), shown=f"{hub_id}/{selection.index}"
-        )
+        index = _read_index(hub_id, directory, selection.index)
         missing = sorted(set(index.shards) - set(names))
         if missing:
             listed = shortened([f"'{printable(name)}'" for name in missing])
@@ -101,6 +100,11 @@ def _fetch(hub_id: HubId, names: Sequence[str]) -> tuple[str, Selection]:
         wanted = [selection.index, *index.shards]
     wanted += [name for name in (CONFIG_NAME, ADAPTER_CONFIG_NAME) if name in names]
     return _download(hub_id, wanted), selection
+
+
+def _read_index(hub_id: HubId, directory: str, name: str) -> ShardIndex:
+    with RegularFile(os.path.join(directory, name), f"{hub_id}/{name}") as file:
+        return read_index(file)
 
 
 def _download(hub_id: HubId, names: Sequence[str]) -> str:
@@ -142,9 +146,7 @@ def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection, tupl
         raise
     needed = list(selection.files)
     if selection.index is not None and _has(directory, selection.index):
-        index = read_index(
-            os.path.join(directory, selection.index), shown=f"{hub_id}/{selection.index}"
-        )
+        index = _read_index(hub_id, directory, selection.index)
         needed = list(index.shards)
     elif selection.index is not None:
         needed = [selection.index]

@@ -1,79 +1,25 @@
-// Where a slice's bytes come from: memory, a mapping, or reads into a buffer.
+// A slice's items as stretches of packed memory, wherever its bytes come from.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <vector>
 
+#include "core/io/byte_source.hpp"
 #include "core/io/decoding.hpp"
-#include "core/io/mapped_file.hpp"
+#include "core/io/read_buffer.hpp"
 #include "core/io/view.hpp"
 
 namespace weightgauge {
 
-enum class Io : std::uint8_t { mmap, pread };
-
-// Per thread: bytes read or gathered, aligned for any element.
-class ReadBuffer {
- public:
-  static constexpr std::size_t bytes = 256 * 1024;
-  std::byte* data() {
-    if (storage_.empty()) {
-      storage_.resize(bytes / sizeof(std::uint64_t));
-    }
-    return reinterpret_cast<std::byte*>(storage_.data());
-  }
-  DecodingSpace& decoding_space() { return decoding_space_; }
-  // Bytes of a file from which only some items are wanted.
-  static constexpr std::size_t span_bytes = 64 * 1024;
-  std::byte* span() {
-    span_.resize(span_bytes);
-    return span_.data();
-  }
-  // The same once more, for whoever needs it while the space above is in use.
-  ReadBuffer& inner(std::size_t which) {
-    if (inner_.size() <= which) {
-      inner_.resize(which + 1);
-    }
-    if (inner_[which] == nullptr) {
-      inner_[which] = std::make_unique<ReadBuffer>();
-    }
-    return *inner_[which];
-  }
-
- private:
-  std::vector<std::unique_ptr<ReadBuffer>> inner_;
-  std::vector<std::byte> span_;
-  std::vector<std::uint64_t> storage_;
-  DecodingSpace decoding_space_;
-};
-
-class Source {
- public:
-  // Memory that outlives the source.
-  explicit Source(const std::byte* memory) : memory_(memory) {}
-  // A file whose header was read when it had that identity. A mapping that the system refuses
-  // (address-space limit) falls back to reads.
-  Source(const std::string& path, const FileIdentity& expected, Io io);
-
-  // Throws FileChanged where the bytes read may not be the file's.
-  void verify() const;
-  const std::byte* memory() const { return memory_; }
-  const OpenFile* file() const { return file_.get(); }
-  // Where those bytes lie: in place, or read into the buffer's span, which must have room for them.
-  const std::byte* bytes_at(std::uint64_t offset, std::uint64_t bytes, ReadBuffer& buffer) const;
-
- private:
-  std::unique_ptr<OpenFile> file_;
-  std::unique_ptr<MappedFile> mapping_;
-  const std::byte* memory_ = nullptr;
-};
+// Where those bytes of a source lie: in place, or read into the buffer's span, which must have room
+// for them.
+const std::byte* bytes_at(const ByteSource& source, std::uint64_t offset, std::uint64_t bytes,
+                          ReadBuffer& buffer);
 
 namespace detail {
 // The run's items from..from+items-1, packed.
-void gather(const Source& source, const Run& run, std::uint64_t from, std::uint64_t items,
+void gather(const ByteSource& source, const Run& run, std::uint64_t from, std::uint64_t items,
             std::size_t item, ReadBuffer& buffer, std::byte* to);
 
 // Asks for bytes that will be read soon; where there are none, nothing happens.
@@ -93,7 +39,7 @@ constexpr std::uint64_t short_stretch_bytes = 4096;
 // first..last-1. Contiguous memory is handed over as it lies, whatever its alignment. What is
 // decoded must begin and end between stored items.
 template <class Visit>
-void for_each_stretch(const Source& source, const View& view, std::uint64_t first,
+void for_each_stretch(const ByteSource& source, const View& view, std::uint64_t first,
                       std::uint64_t last, ReadBuffer& buffer, Visit&& visit) {
   if (view.decoding != nullptr) {
     const TakeValues take = [&visit](const std::byte* packed, std::size_t n) { visit(packed, n); };

@@ -1,0 +1,84 @@
+// Where bytes come from. Whoever reads them asks for nothing else, and never what kind it is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/io/mapped_file.hpp"
+
+namespace weightgauge {
+
+// What a source is called in messages, and which file it must be where it is one.
+struct SourceIdentity {
+  std::string label;
+  std::optional<FileIdentity> file;
+};
+
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  ByteSource(const ByteSource&) = delete;
+  ByteSource& operator=(const ByteSource&) = delete;
+
+  std::uint64_t size() const { return size_; }
+  const SourceIdentity& identity() const { return identity_; }
+  // All bytes side by side, or null where they can only be read.
+  const std::byte* memory() const { return memory_; }
+  // Reads exactly `bytes` at `offset`, which lie within the size.
+  virtual void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const = 0;
+  // Throws FileChanged where bytes that have been read may not be those that were meant.
+  virtual void verify() const {}
+
+ protected:
+  ByteSource(SourceIdentity identity, std::uint64_t size)
+      : identity_(std::move(identity)), size_(size) {}
+  void set_memory(const std::byte* memory) { memory_ = memory; }
+
+ private:
+  SourceIdentity identity_;
+  std::uint64_t size_;
+  const std::byte* memory_ = nullptr;
+};
+
+// Memory that outlives the source.
+class MemorySource : public ByteSource {
+ public:
+  MemorySource(const std::byte* memory, std::uint64_t size, std::string label = "memory");
+  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override;
+};
+
+// A file whose header was read when it had that identity.
+class FileSource : public ByteSource {
+ public:
+  // Throws ReadFailed, or FileChanged where the file is not `expected`.
+  FileSource(const std::string& path, const FileIdentity& expected);
+  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override;
+  void verify() const override;
+
+ protected:
+  const OpenFile& file() const { return file_; }
+
+ private:
+  OpenFile file_;
+};
+
+// The same, mapped. A mapping that the system refuses (address-space limit) leaves only reads.
+class MappedSource : public FileSource {
+ public:
+  MappedSource(const std::string& path, const FileIdentity& expected);
+  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override;
+  void verify() const override;
+
+ private:
+  MappedFile mapping_;
+};
+
+enum class Io : std::uint8_t { mmap, pread };
+
+std::unique_ptr<ByteSource> open_file(const std::string& path, const FileIdentity& expected, Io io);
+
+}  // namespace weightgauge

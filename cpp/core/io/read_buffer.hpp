@@ -1,0 +1,48 @@
+// One thread's memory for bytes that are read, gathered or decoded.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/io/decoding.hpp"
+
+namespace weightgauge {
+
+// Per thread: bytes read or gathered, aligned for any element.
+class ReadBuffer {
+ public:
+  static constexpr std::size_t bytes = 256 * 1024;
+  std::byte* data() {
+    if (storage_.empty()) {
+      storage_.resize(bytes / sizeof(std::uint64_t));
+    }
+    return reinterpret_cast<std::byte*>(storage_.data());
+  }
+  DecodingSpace& decoding_space() { return decoding_space_; }
+  // Bytes of a file from which only some items are wanted.
+  static constexpr std::size_t span_bytes = 64 * 1024;
+  std::byte* span() {
+    span_.resize(span_bytes);
+    return span_.data();
+  }
+  // The same once more, for whoever needs it while the space above is in use.
+  ReadBuffer& inner(std::size_t which) {
+    if (inner_.size() <= which) {
+      inner_.resize(which + 1);
+    }
+    if (inner_[which] == nullptr) {
+      inner_[which] = std::make_unique<ReadBuffer>();
+    }
+    return *inner_[which];
+  }
+
+ private:
+  std::vector<std::unique_ptr<ReadBuffer>> inner_;
+  std::vector<std::byte> span_;
+  std::vector<std::uint64_t> storage_;
+  DecodingSpace decoding_space_;
+};
+
+}  // namespace weightgauge
