@@ -203,3 +203,49 @@ def test_file_larger_than_the_address_space_is_read_by_pread(tmp_path: Path) -> 
     slices, elements = map(int, run_python(LIMITED, str(path), str(1536 * MEGABYTE)).split())
     assert slices == 17
     assert elements == 8 * GIGABYTE + 1024 * 1024
+
+
+FED_GROWTH = """
+import re, sys
+import numpy as np
+from weightgauge.checkpoint import open_checkpoint
+from weightgauge.scanning.feed import FedScan
+
+def anonymous():
+    with open("/proc/self/status") as file:
+        return int(re.search(r"RssAnon:\\s*(\\d+) kB", file.read())[1]) * 1024
+
+def feed(path, exact):
+    draw = np.random.default_rng(0)
+    part = draw.normal(0, 0.02, 1 << 18).astype(np.float32)  # 1 MB
+    global peak
+    scan = FedScan(open_checkpoint(path), exact=exact)
+    while wanted := scan.wanted():
+        for shard, start, stop in wanted:
+            for at in range(start, stop, part.nbytes):
+                scan.feed(shard, at, memoryview(part).cast("B")[: stop - at])
+                peak = max(peak, anonymous())
+    return scan.finish()
+
+path, warm, exact = sys.argv[1], sys.argv[2], sys.argv[3] == "exact"
+peak = 0
+feed(warm, exact)
+before = peak = anonymous()
+assert all(item.fitted for item in feed(path, exact).slices)
+print(peak - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "kept"),
+    [
+        ("default", 0),
+        # 64 MB in memory; the others are in a temporary file.
+        ("exact", 64 * MEGABYTE),
+    ],
+)
+def test_memory_of_a_scan_that_is_fed_is_bounded(tmp_path, write_checkpoint, what, kept):
+    """200 MB of one F32 matrix, in ranges of 1 MB."""
+    path = write_checkpoint(tmp_path / "a.safetensors", {"w": ("F32", (50 << 10, 1024), None)})
+    warm = write_checkpoint(tmp_path / "b.safetensors", {"w": ("F32", (10, 1024), None)})
+    assert int(run_python(FED_GROWTH, str(path), str(warm), what)) < PER_THREAD + kept

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, module) {
   bind_histogram(module);
   bind_array(module);
   bind_scan(module);
+  bind_feed(module);
   bind_derived(module);
   bind_info(module);
   bind_machine(module);

@@ -173,6 +173,23 @@ def scan_files(
     progress: Callable[[int], object] | None,
     options: ScanOptions,
 ) -> ScanResults: ...
+
+class FeedFault(Exception): ...
+
+class FedScan:
+    def __init__(
+        self,
+        *,
+        files: Sequence[tuple[bytes, int]],
+        slices: Sequence[FileSlice],
+        options: ScanOptions,
+        directory: bytes,
+        memory: int = ...,
+    ) -> None: ...
+    def feed(self, file: int, offset: int, data: bytes | bytearray | memoryview) -> None: ...
+    def wanted(self) -> list[tuple[int, int, int]]: ...
+    def finish(self) -> ScanResults: ...
+
 def scan_differences(
     files: Sequence[FileSpec],
     pairs: Sequence[tuple[FileSlice, FileSlice]],

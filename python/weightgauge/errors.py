@@ -175,6 +175,51 @@ class NothingSelectedError(WeightgaugeError, ValueError):
     """The include and exclude patterns leave no tensor of the checkpoint."""
 
 
+class FeedError(WeightgaugeError, ValueError):
+    """Bytes that were fed to a scan do not fit what it wants, or are missing.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, in a few words.
+    shard : str, optional
+        Name of the file concerned, raw.
+    start, stop : int, optional
+        The bytes concerned: the first, and the first behind them.
+    tensor : str, optional
+        The tensor they lie in, raw.
+
+    Attributes
+    ----------
+    shard, start, stop, tensor
+        As given; the message names each of them that is known.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        shard: str | None = None,
+        start: int = 0,
+        stop: int = 0,
+        tensor: str | None = None,
+    ) -> None:
+        message = problem
+        if shard is not None:
+            message = f"{named_bytes(shard, start, stop, tensor)} {problem}"
+        super().__init__(message)
+        self.shard = shard
+        self.start = start
+        self.stop = stop
+        self.tensor = tensor
+
+
+def named_bytes(shard: str, start: int, stop: int, tensor: str | None = None) -> str:
+    """Name bytes of a file, and the tensor they lie in, for a message."""
+    inside = "" if tensor is None else f" (tensor '{printable(tensor)}')"
+    return f"{printable(shard, limit=_PATH_LIMIT)}: bytes {start}..{stop}{inside}"
+
+
 class UnsupportedDtypeError(WeightgaugeError, TypeError):
     """The elements of an array are no floating-point numbers in the memory of the CPU."""
 

@@ -1,6 +1,8 @@
 // What the core throws; the bindings turn each into its Python counterpart.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -28,6 +30,28 @@ class ReadFailed : public std::runtime_error {
 class DataChanged : public std::runtime_error {
  public:
   DataChanged() : std::runtime_error("the weights changed while they were read") {}
+};
+
+// Bytes that were fed to a scan do not fit what it wants.
+class FeedFault : public std::runtime_error {
+ public:
+  enum class Kind : std::uint8_t {
+    beyond_end,  // they lie beyond the end of their file
+    twice,       // they have come before
+    missing,     // they have not come, and the results are asked for
+    changed,     // they are not those that came before
+    failed,      // the scan has failed before, whatever is fed to it now
+  };
+  FeedFault(Kind fault, std::size_t in_file, std::uint64_t first, std::uint64_t behind)
+      : std::runtime_error("what was fed is not what is wanted"),
+        kind(fault),
+        file(in_file),
+        begin(first),
+        end(behind) {}
+  Kind kind;
+  std::size_t file;
+  std::uint64_t begin;  // of the bytes concerned
+  std::uint64_t end;
 };
 
 // The caller asked to stop.

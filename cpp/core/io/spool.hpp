@@ -31,7 +31,7 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // The files, each with what is kept of it. They outlive nothing: the spool owns them.
+  // The files, each with what is kept of it.
   const std::vector<std::unique_ptr<ByteSource>>& sources() const { return sources_; }
 
   // From now on what is written in that range is kept, until it has been released as often as it

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint, TensorInfo
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
     from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning.run import Scan
 
 # Histograms that are in memory at a time, by what they hold at most.
 _BATCH_BYTES = 256 << 20
@@ -95,6 +96,7 @@ class CheckpointSlices:
         *,
         histograms: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        scan: Scan | None = None,
     ) -> Iterator[Measured]:
         """Count and fit all slices, in the order in which they are stored.
 
@@ -107,6 +109,8 @@ class CheckpointSlices:
             than about 256 MB of counts are in memory if the caller does not keep them.
         progress : callable, optional
             Called with (bytes done, bytes in all) now and then.
+        scan : callable, optional
+            As for `scan_slices`.
 
         Yields
         ------
@@ -121,7 +125,12 @@ class CheckpointSlices:
         storage = self.survey.storage
         for batch, told in self._batches(histograms, progress):
             found = scan_slices(
-                self.checkpoint, batch, options, keep_histograms=histograms, progress=told
+                self.checkpoint,
+                batch,
+                options,
+                keep_histograms=histograms,
+                progress=told,
+                scan=scan,
             )
             for item, counted in zip(batch, found, strict=True):
                 missing = storage.unscaled.get(item.tensor.name) or unknown_factor(item)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.fits.slice_fit import table_order
 from weightgauge.magnitudes.options import FitOptions
+from weightgauge.scanning.checkpoint_slices import Measured
 from weightgauge.scanning.model_histograms import ModelHistograms
-from weightgauge.scanning.opening import open_slices
+from weightgauge.scanning.opening import Subject, open_slices
 
 
 def fit(
@@ -76,7 +77,12 @@ def fit(
     """
     options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads, io=io)
     subject = open_slices(model, include=include, exclude=exclude, per=per)
-    slices = [each.fit for each in subject.measure(options, progress=progress)]
+    return model_fit(subject, subject.measure(options, progress=progress), options)
+
+
+def model_fit(subject: Subject, measured: Iterable[Measured], options: FitOptions) -> ModelFit:
+    """Put what was measured of a model together."""
+    slices = [each.fit for each in measured]
     slices.sort(key=table_order)
     return ModelFit(
         model=subject.model,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint, ShardFile
     from weightgauge.magnitudes.options import FitOptions
 
+    Scan = Callable[[ScanPlan], _core.ScanResults]
+
 _NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
 
 
@@ -48,6 +50,7 @@ def scan_slices(
     *,
     keep_histograms: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    scan: Scan | None = None,
 ) -> Iterator[Counted]:
     """Count and fit slices, all in one parallel pass over the files.
 
@@ -64,6 +67,9 @@ def scan_slices(
     progress : callable, optional
         Called as progress(bytes_done, bytes_total), about twenty times a second and once at the
         end, by the calling thread. An exception that it raises ends the scan.
+    scan : callable, optional
+        Takes the plan and returns what was found of its slices, where that is not to be counted
+        from the checkpoint's files.
 
     Yields
     ------
@@ -78,11 +84,11 @@ def scan_slices(
     CheckpointError
         The operating system could not read a file.
     """
-    plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
-    indices = [
-        None if _unread(item) else plan.add(item.tensor, item.cut, item.stored) for item in slices
-    ]
-    results = _scanned(checkpoint, plan, options, keep_histograms, progress)
+    plan, indices = planned(checkpoint, slices, options)
+    if scan is None:
+        results = _scanned(checkpoint, plan, options, keep_histograms, progress)
+    else:
+        results = scan(plan)
     for item, index in zip(slices, indices, strict=True):
         if index is None:
             yield Counted(_without_scan(item, options))
@@ -95,6 +101,17 @@ def scan_slices(
             fit = rescaled(fit, scale)
         counts = MagnitudeHistogram(results.take_histogram(index)) if keep_histograms else None
         yield Counted(fit, counts, scale)
+
+
+def planned(
+    checkpoint: Checkpoint, slices: Sequence[Slice], options: FitOptions
+) -> tuple[ScanPlan, list[int | None]]:
+    """Plan a scan: the plan, and for each slice its index there, None for one not counted."""
+    plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
+    indices = [
+        None if _unread(item) else plan.add(item.tensor, item.cut, item.stored) for item in slices
+    ]
+    return plan, indices
 
 
 def stored_bytes(slices: Sequence[Slice], checkpoint: Checkpoint) -> int:

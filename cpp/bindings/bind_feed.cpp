@@ -1,0 +1,142 @@
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "bindings/bindings.hpp"
+#include "bindings/file_slices.hpp"
+#include "core/base/errors.hpp"
+#include "core/scan/fed_scan.hpp"
+
+namespace py = pybind11;
+
+namespace weightgauge::bindings {
+
+namespace {
+
+using FedFile = std::pair<std::string, std::uint64_t>;  // name and size
+using Wanted = std::tuple<std::size_t, std::uint64_t, std::uint64_t>;
+
+FileRange range_of(const FileNumbers& numbers) {
+  const auto& [file, dtype, offset, items] = numbers;
+  return {file, {offset, offset + items * item_bytes(dtype_from_name(dtype))}};
+}
+
+FedSlice fed_slice(const FileSlice& slice, const Sources& sources) {
+  FedSlice fed{{slice.file, view_from(slice, sources)}, {}, false};
+  if (slice.decoding == nullptr) {
+    return fed;
+  }
+  if (const auto* scaled = std::get_if<BlockScaleSpec>(&*slice.decoding)) {
+    fed.beside = {range_of(scaled->scales)};
+    return fed;
+  }
+  const auto& product = std::get<LowRankSpec>(*slice.decoding);
+  fed.beside = {range_of(product.left), range_of(product.right)};
+  fed.made = true;
+  return fed;
+}
+
+std::unique_ptr<FedScan> make_scan(const std::vector<FedFile>& files,
+                                   const std::vector<FileSlice>& slices, const ScanOptions& options,
+                                   const std::string& directory, std::size_t memory) {
+  std::vector<Spool::File> described;
+  for (const auto& [name, size] : files) {
+    described.push_back({name, size});
+  }
+  const py::gil_scoped_release release;
+  auto spool = std::make_unique<Spool>(described, directory, memory);
+  std::vector<FedSlice> fed;
+  fed.reserve(slices.size());
+  for (const FileSlice& slice : slices) {
+    fed.push_back(fed_slice(slice, spool->sources()));
+  }
+  return std::make_unique<FedScan>(std::move(spool), std::move(fed), options);
+}
+
+// A buffer of plain bytes, whatever its owner calls its items.
+class HeldBytes {
+ public:
+  explicit HeldBytes(const py::object& owner) {
+    if (PyObject_GetBuffer(owner.ptr(), &view_, PyBUF_SIMPLE) != 0) {
+      throw py::error_already_set();
+    }
+  }
+  ~HeldBytes() { PyBuffer_Release(&view_); }
+  HeldBytes(const HeldBytes&) = delete;
+  HeldBytes& operator=(const HeldBytes&) = delete;
+  const std::byte* data() const { return static_cast<const std::byte*>(view_.buf); }
+  std::size_t size() const { return static_cast<std::size_t>(view_.len); }
+
+ private:
+  Py_buffer view_{};
+};
+
+void feed(FedScan& scan, std::size_t file, std::uint64_t offset, const py::object& data) {
+  const HeldBytes bytes(data);
+  Control control;
+  const py::gil_scoped_release release;
+  scan.feed(file, offset, bytes.data(), bytes.size(), control);
+}
+
+std::vector<Wanted> wanted(const FedScan& scan) {
+  std::vector<Wanted> found;
+  for (const auto& [file, range] : scan.wanted()) {
+    found.emplace_back(file, range.begin, range.end);
+  }
+  return found;
+}
+
+const char* name_of(FeedFault::Kind kind) {
+  switch (kind) {
+    case FeedFault::Kind::beyond_end:
+      return "beyond_end";
+    case FeedFault::Kind::twice:
+      return "twice";
+    case FeedFault::Kind::missing:
+      return "missing";
+    case FeedFault::Kind::changed:
+      return "changed";
+    case FeedFault::Kind::failed:
+      break;
+  }
+  return "failed";
+}
+
+// With arguments, for Python to word.
+void register_fault(py::module_& module) {
+  static PyObject* fault = nullptr;
+  fault = PyErr_NewException("weightgauge._core.FeedFault", nullptr, nullptr);
+  if (fault == nullptr) {
+    throw py::error_already_set();
+  }
+  module.add_object("FeedFault", fault);
+  py::register_local_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown != nullptr) {
+        std::rethrow_exception(thrown);
+      }
+    } catch (const FeedFault& error) {
+      PyErr_SetObject(
+          fault, py::make_tuple(name_of(error.kind), error.file, error.begin, error.end).ptr());
+    }
+  });
+}
+
+}  // namespace
+
+void bind_feed(py::module_& module) {
+  register_fault(module);
+  py::class_<FedScan>(module, "FedScan")
+      .def(py::init(&make_scan), py::kw_only(), py::arg("files"), py::arg("slices"),
+           py::arg("options"), py::arg("directory"), py::arg("memory") = Spool::usual_memory)
+      .def("feed", &feed, py::arg("file"), py::arg("offset"), py::arg("data"))
+      .def("wanted", &wanted)
+      .def("finish", [](FedScan& scan) { return ScanResults{scan.finish()}; });
+}
+
+}  // namespace weightgauge::bindings
