@@ -13,6 +13,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 _API = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<rev>[^/]+))?")
+_REFS = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)/refs")
 _FILE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<name>.+)")
 
 
@@ -61,6 +62,11 @@ class Hub:
         found = (pattern.fullmatch(request) for request in self.requests)
         return sorted(match[1] for match in found if match)
 
+    def branches(self, repo: str) -> dict[str, str]:
+        """The commits of a model's revisions by their names."""
+        revisions = self._models.get(repo, {})
+        return {name: commit for name, (commit, _) in revisions.items() if name != commit}
+
     def find(self, repo: str, revision: str | None) -> tuple[int, str, str, dict[str, bytes]]:
         """Status, error code, commit and files."""
         if self.status is not None:
@@ -97,7 +103,9 @@ class _Handler(BaseHTTPRequestHandler):
         if token := self.headers.get("Authorization"):
             hub.tokens.add(token)
         hub.user_agents.add(self.headers.get("User-Agent", ""))
-        if match := _API.fullmatch(path):
+        if match := _REFS.fullmatch(path):
+            self._list_refs(hub, match)
+        elif match := _API.fullmatch(path):
             self._describe(hub, match)
         elif match := _FILE.fullmatch(path):
             self._send_file(hub, match)
@@ -119,6 +127,18 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             siblings = [{"rfilename": name} for name in files]
             description = {"id": match["repo"], "sha": commit, "siblings": siblings}
+        self._send(200, json.dumps(description).encode(), {"Content-Type": "application/json"})
+
+    def _list_refs(self, hub: Hub, match: re.Match[str]) -> None:
+        status, code = hub.find(match["repo"], "main")[:2]
+        if status != 200:
+            self._send(status, b"{}", {"X-Error-Code": code} if code else {})
+            return
+        branches = [
+            {"name": name, "ref": f"refs/heads/{name}", "targetCommit": commit}
+            for name, commit in hub.branches(match["repo"]).items()
+        ]
+        description = {"branches": branches, "converts": [], "tags": []}
         self._send(200, json.dumps(description).encode(), {"Content-Type": "application/json"})
 
     def _send_file(self, hub: Hub, match: re.Match[str]) -> None:

@@ -258,3 +258,12 @@ class MissingExtraError(WeightgaugeError, ImportError):
         super().__init__(message)
         self.package = package
         self.extra = extra
+
+
+class RunError(WeightgaugeError, ValueError):
+    """What was named is no run: it has no steps, or its settings are wrong."""
+
+    def __init__(self, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"{problem}. {hint}" if hint else problem)
+        self.problem = problem
+        self.hint = hint

@@ -1,0 +1,57 @@
+"""The branches and tags of a model on the Hub."""
+
+from __future__ import annotations
+
+from weightgauge.checkpoint.hub.hub_errors import is_unreachable, translated
+from weightgauge.checkpoint.hub.hub_id import HubId
+from weightgauge.errors import HubError
+
+_LIBRARY = "weightgauge"
+
+
+def hub_revisions(hub_id: HubId) -> list[str]:
+    """List the branches and tags of a model.
+
+    Parameters
+    ----------
+    hub_id : HubId
+        The model; its revision does not matter.
+
+    Returns
+    -------
+    list of str
+        Each name once, branches first. Where the Hub gives no answer, those in the cache.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If the Hub has no such model.
+    HubError
+        If the Hub refuses, or cannot be reached and the cache does not know the model.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        with translated(hub_id):
+            refs = HfApi(library_name=_LIBRARY).list_repo_refs(hub_id.repository)
+    except HubError as error:
+        if is_unreachable(error) and (cached := _cached_revisions(hub_id)):
+            return cached
+        raise
+    return list(dict.fromkeys(ref.name for ref in (*refs.branches, *refs.tags)))
+
+
+def _cached_revisions(hub_id: HubId) -> list[str]:
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return []
+    return sorted(
+        ref
+        for repository in repositories
+        if (repository.repo_type, repository.repo_id) == ("model", hub_id.repository)
+        for ref in repository.refs
+    )

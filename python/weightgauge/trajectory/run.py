@@ -1,0 +1,162 @@
+"""A run: the models of one training, each with its step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weightgauge.errors import RunError, printable
+from weightgauge.trajectory.candidates import Candidate, candidates_of
+from weightgauge.trajectory.finding import Finding, named
+
+LARGEST_STEP = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class StepModel:
+    """A model and its step.
+
+    Attributes
+    ----------
+    step : int
+        Optimiser steps that were done.
+    model : str, os.PathLike, ModelHistograms or ModelFit
+        What `weightgauge.fit` takes, or what it returned.
+    source : str
+        Where the step comes from: "name", "trainer_state.json" or "given".
+    """
+
+    step: int
+    model: Any
+    source: str
+
+    @property
+    def shown(self) -> str:
+        """What to call the model."""
+        return model_name(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The models of one training.
+
+    Attributes
+    ----------
+    name : str
+        What was asked for.
+    steps : tuple of StepModel
+        In the order of steps, each step once; at least one.
+    folders : tuple of str
+        Local directories where settings of the run may lie, the run's own first, then that of its
+        last step.
+    findings : tuple of Finding
+        Steps that occur twice, and what was left out.
+    """
+
+    name: str
+    steps: tuple[StepModel, ...]
+    folders: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def find_run(run: Any, *, steps: Sequence[int] | None = None) -> Run:
+    """Find the steps of a run; no weight is read.
+
+    Parameters
+    ----------
+    run : str, os.PathLike, sequence or mapping
+        A folder of steps; a glob; revisions on the Hub by a pattern (``org/name@step*``); one
+        model; a sequence of these; or models by step. Steps are read off names (``checkpoint-500``,
+        ``step500``, ``global_step500``, ``iter_0000500``, ``epoch=1-step=500``, ``500``), else off
+        the `trainer_state.json` beside the weights.
+    steps : sequence of int, optional
+        The steps of the models, in the order in which they are named, where neither tells them.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    RunError
+        If there is no model, or no step can be told for one that was named.
+    ModelNotFoundError, HubError
+        If there is no such path, or the Hub cannot list a model's revisions.
+    """
+    findings: list[Finding] = []
+    if isinstance(run, Mapping):
+        if steps is not None:
+            raise RunError("models by step have their steps; steps= is for those without")
+        found = [StepModel(_checked(step), model, "given") for step, model in run.items()]
+        folders: list[str] = []
+        name = named([model_name(model) for model in run.values()])
+    else:
+        asked = list(run) if _is_sequence(run) else [run]
+        listed = candidates_of(asked, keep_nameless=steps is not None)
+        findings += listed.findings
+        found = _with_steps(listed.candidates, steps)
+        folders = listed.folders
+        name = named([model_name(each) for each in asked])
+    if not found:
+        raise RunError(
+            f"{name or 'the run'}: no steps",
+            hint="A run is a folder of checkpoints such as checkpoint-500, or a list of them.",
+        )
+    ordered = _once(found, findings)
+    last = ordered[-1].model
+    if isinstance(last, str | os.PathLike) and os.path.isdir(last):
+        folders = [*folders, os.fsdecode(last)]
+    return Run(name, tuple(ordered), tuple(dict.fromkeys(folders)), tuple(findings))
+
+
+def model_name(model: Any) -> str:
+    """Return what to call a model, safe to show."""
+    if isinstance(model, str | os.PathLike):
+        return printable(os.fsdecode(model), limit=1000)
+    return printable(str(model.model), limit=1000)
+
+
+def _is_sequence(run: Any) -> bool:
+    return isinstance(run, Sequence) and not isinstance(run, str | bytes)
+
+
+def _checked(step: Any) -> int:
+    if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= LARGEST_STEP:
+        raise RunError(f"a step is a whole number from 0 on, not {step!r}")
+    return step
+
+
+def _with_steps(candidates: Sequence[Candidate], steps: Sequence[int] | None) -> list[StepModel]:
+    if steps is not None:
+        if len(steps) != len(candidates):
+            raise RunError(f"{len(steps)} steps are given for {len(candidates)} models")
+        return [
+            StepModel(_checked(step), each.model, "given")
+            for step, each in zip(steps, candidates, strict=True)
+        ]
+    unknown = [model_name(each.model) for each in candidates if each.step is None]
+    if unknown:
+        raise RunError(
+            f"no step can be told for {named(unknown)}",
+            hint="Neither a name nor a trainer_state.json has it: give the steps with --steps.",
+        )
+    return [StepModel(_checked(each.step), each.model, each.source) for each in candidates]
+
+
+def _once(found: list[StepModel], findings: list[Finding]) -> list[StepModel]:
+    """Sort by step and keep the first model of each, telling of the others."""
+    kept: dict[int, StepModel] = {}
+    for each in found:
+        first = kept.setdefault(each.step, each)
+        if first is not each:
+            findings.append(
+                Finding(
+                    id="duplicate-step",
+                    level="warning",
+                    step=each.step,
+                    message=f"step {each.step:,} twice: {first.shown} is read, {each.shown} is not",
+                )
+            )
+    return [kept[step] for step in sorted(kept)]

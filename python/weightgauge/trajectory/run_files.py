@@ -1,0 +1,66 @@
+"""The small files that trainers leave beside weights, read as far as they can be read."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.checkpoint.strict_json import JsonFault, loads
+from weightgauge.errors import WeightgaugeError
+
+TRAINER_STATE = "trainer_state.json"
+"""What the trainer of transformers leaves in each checkpoint: its step and its log so far."""
+
+TRAINING_ARGS = "training_args.json"
+"""The arguments of that trainer, where they were saved as JSON; the pickle is never opened."""
+
+_MAX_BYTES = 200_000_000
+_NOT_A_NUMBER = re.compile(rb"([:\[,]\s*)-?(?:NaN|Infinity)(?=\s*[,\]}])")
+
+
+def read_json_object(folder: str, name: str) -> dict[str, Any] | None:
+    """Read a JSON file of a trainer.
+
+    Parameters
+    ----------
+    folder : str
+        A local directory.
+    name : str
+        The file in it.
+
+    Returns
+    -------
+    dict or None
+        None where there is no such file, or one that holds no JSON object: it may be half written.
+        Losses that are NaN or infinite, which trainers write though JSON has no such numbers, are
+        None.
+    """
+    path = os.path.join(folder, name)
+    try:
+        with RegularFile(path, path) as file:
+            if file.identity.size > _MAX_BYTES:
+                return None
+            raw = file.read(0, file.identity.size)
+        found = loads(_NOT_A_NUMBER.sub(rb"\1null", raw))
+    except (OSError, JsonFault, WeightgaugeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def step_of_state(folder: str) -> int | None:
+    """Read the step off the trainer's state in a folder.
+
+    Parameters
+    ----------
+    folder : str
+        A local directory.
+
+    Returns
+    -------
+    int or None
+        None where there is no such file, or it tells no step.
+    """
+    step = (read_json_object(folder, TRAINER_STATE) or {}).get("global_step")
+    return step if isinstance(step, int) and not isinstance(step, bool) and step >= 0 else None
