@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from weightgauge.reference.claims import Claim, reproduce
     from weightgauge.scanning import ModelHistograms, fit, scan
+    from weightgauge.trajectory.laws import Scaling, scaling
 
     __version__: str
 
@@ -45,6 +46,7 @@ __all__ = [
     "MagnitudeHistogram",
     "ModelFit",
     "ModelHistograms",
+    "Scaling",
     "SliceFit",
     "WeibullFit",
     "__version__",
@@ -61,6 +63,7 @@ __all__ = [
     "quantiles",
     "reference",
     "reproduce",
+    "scaling",
     "scan",
 ]
 
@@ -74,6 +77,7 @@ _MODULES = {
     "MagnitudeHistogram": "magnitudes",
     "ModelFit": "fits",
     "ModelHistograms": "scanning",
+    "Scaling": "trajectory.laws",
     "SliceFit": "fits",
     "WeibullFit": "magnitudes",
     "__version__": "_version",
@@ -85,6 +89,7 @@ _MODULES = {
     "open_checkpoint": "checkpoint",
     "quantiles": "magnitudes",
     "reproduce": "reference.claims",
+    "scaling": "trajectory.laws",
     "scan": "scanning",
 }
 

@@ -94,12 +94,12 @@ class RunSettings:
             return False
         return self.schedule == "constant" or self.steps is not None
 
-    def learning_rate(self, step: int) -> float:
+    def learning_rate(self, step: float) -> float:
         """Return the learning rate at a step; NaN where it is not known.
 
         Parameters
         ----------
-        step : int
+        step : float
             From 0 on; behind the end of the schedule the last rate stays.
         """
         if not self.scheduled:
@@ -109,12 +109,12 @@ class RunSettings:
             return peak * step / warmup
         return peak * _share(self, _way(self, step))
 
-    def rate_sum(self, step: int) -> float:
+    def rate_sum(self, step: float) -> float:
         """Return the sum of the learning rates of the first steps; NaN where it is not known.
 
         Parameters
         ----------
-        step : int
+        step : float
             How many steps. Sums are integrals over the schedule: exact for whole runs, and within
             half a step's rate elsewhere.
         """
@@ -139,7 +139,7 @@ class RunSettings:
         return {**known, "logged_rates": len(self.logged), "sources": dict(self.sources)}
 
 
-def _way(settings: RunSettings, step: int) -> float:
+def _way(settings: RunSettings, step: float) -> float:
     """How far a step is on the way from the peak to the end, from 0 to 1."""
     warmup = settings.warmup or 0
     length = (settings.steps or 0) - warmup
@@ -154,7 +154,7 @@ def _share(settings: RunSettings, way: float) -> float:
     return 1.0 if settings.schedule == "constant" else 1 - (1 - last) * way
 
 
-def _interpolated(logged: tuple[tuple[int, float], ...], step: int) -> float:
+def _interpolated(logged: tuple[tuple[int, float], ...], step: float) -> float:
     """Learning rate between those that were logged; before the first and behind the last, those."""
     if not logged:
         return math.nan
@@ -165,11 +165,14 @@ def _interpolated(logged: tuple[tuple[int, float], ...], step: int) -> float:
     return low + (high - low) * (step - before) / (after - before)
 
 
-def _area(logged: tuple[tuple[int, float], ...], step: int) -> float:
+def _area(logged: tuple[tuple[int, float], ...], step: float) -> float:
     """Area under the learning rates that were logged."""
     if not logged:
         return math.nan
-    points = [(0, logged[0][1]), *((at, rate) for at, rate in logged if at < step)]
+    points: list[tuple[float, float]] = [
+        (0.0, logged[0][1]),
+        *((at, rate) for at, rate in logged if at < step),
+    ]
     points.append((step, _interpolated(logged, step)))
     return math.fsum(
         (after - before) * (low + high) / 2 for (before, low), (after, high) in pairwise(points)

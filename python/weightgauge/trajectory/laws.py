@@ -1,0 +1,319 @@
+"""`scaling`: laws that several runs follow together."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from weightgauge.errors import RunError
+from weightgauge.fits.model_fit import ModelFit
+from weightgauge.records import as_row
+from weightgauge.reference.claims import FFN_KINDS
+from weightgauge.reference.entries import ReferenceModel
+from weightgauge.trajectory.kind_sizes import KindKey, KindSize, kind_sizes, weibull_mean_square
+from weightgauge.trajectory.law_fits import POOLED, Law, LawPoint, fit_law
+from weightgauge.trajectory.reading import UnreadableStep, read_step
+from weightgauge.trajectory.run import Run, find_run
+from weightgauge.trajectory.saturation import saturation_point
+from weightgauge.trajectory.settings import RunSettings
+from weightgauge.trajectory.settings_sources import run_settings
+
+SCHEMA_VERSION = 1
+POOLED_KINDS = ("o", *FFN_KINDS)
+"""Kinds whose mean lambda is the published figure: attention output and feed-forward."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingRun:
+    """One run as the laws see it.
+
+    Attributes
+    ----------
+    run : str
+        What was asked for.
+    step : int
+        The last one that could be read.
+    settings : RunSettings
+        As far as they are known.
+    steps_per_tau : float
+        T/tau at the peak learning rate; NaN where a setting is missing.
+    asked : bool
+        Whether the law is asked of it.
+    reason : str
+        Why not, and which option is missing; "" where it is.
+    sizes, starts : mapping of (tower, kind) to KindSize
+        Medians at that step, and at step 0 where the run has it.
+    """
+
+    run: str
+    step: int
+    settings: RunSettings
+    steps_per_tau: float
+    asked: bool
+    reason: str
+    sizes: Mapping[KindKey, KindSize]
+    starts: Mapping[KindKey, KindSize]
+
+    @property
+    def ratio(self) -> float:
+        """sqrt(eta/wd) with the peak learning rate; NaN where that cannot be told."""
+        lr, decay = self.settings.lr, self.settings.weight_decay
+        return math.sqrt(lr / decay) if lr is not None and decay else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None in place of NaN."""
+        known = {name: getattr(self, name) for name in ("run", "step", "asked", "reason")}
+        numbers = {"ratio": self.ratio, "steps_per_tau": self.steps_per_tau}
+        return {
+            **known,
+            **{name: None if math.isnan(value) else value for name, value in numbers.items()},
+            "settings": self.settings.to_dict(),
+            "lambda": [
+                {
+                    "kind": kind,
+                    "tower": tower,
+                    "lambda": size.lam,
+                    "rms": math.sqrt(size.mean_square),
+                }
+                for (tower, kind), size in self.sizes.items()
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scaling:
+    """Laws over runs.
+
+    Attributes
+    ----------
+    runs : tuple of ScalingRun
+        In the order in which they were named.
+    laws : tuple of Law
+        One for each kind that all runs have that were asked, then those over the means of kinds.
+    """
+
+    runs: tuple[ScalingRun, ...]
+    laws: tuple[Law, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document: plain values, None for what does not apply."""
+        from weightgauge._version import __version__
+
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "weightgauge": __version__,
+            "runs": [run.to_dict() for run in self.runs],
+            "laws": [law.to_dict() for law in self.laws],
+        }
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one flat dict of plain values per law, in the order of `laws`."""
+        rows = []
+        for law in self.laws:
+            row = as_row(law)
+            saturation = row.pop("saturation").to_dict()
+            rows.append({**row, **{f"saturation_{name}": v for name, v in saturation.items()}})
+        return rows
+
+    def __repr__(self) -> str:
+        """Show how many runs were asked, and r of each kind."""
+        asked = sum(run.asked for run in self.runs)
+        found = ", ".join(f"{law.kind} r={law.pearson_r:.2f}" for law in self.laws)
+        return f"<Scaling: {asked} of {len(self.runs)} runs; {found or 'no laws'}>"
+
+
+def scaling(
+    runs: Sequence[Any],
+    *,
+    optimizer: str | None = None,
+    lr: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    final: float | None = None,
+    warmup: int | None = None,
+    total_steps: int | None = None,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    threads: int | None = None,
+    io: str = "mmap",
+    progress: Callable[[int, int], None] | None = None,
+) -> Scaling:
+    """Set lambda against sqrt(learning rate / weight decay) over runs.
+
+    Of each run its last step is read, and step 0 if it has that. The law is asked only of runs
+    whose optimiser makes it true, and whose learning rate and weight decay are known.
+
+    Parameters
+    ----------
+    runs : sequence
+        Runs as for `weightgauge.track`, each of one step or more, or published models
+        (`weightgauge.reference.models`), which were trained with AdamW.
+    optimizer, lr, weight_decay, schedule, final, warmup, total_steps
+        Settings that all runs share; see `weightgauge.trajectory.settings.RunSettings`. They
+        override what is found beside a run.
+    include, exclude, threads, io, progress
+        As for `weightgauge.fit`.
+
+    Returns
+    -------
+    Scaling
+
+    Raises
+    ------
+    RunError
+        If there is no run, one has no steps, or a setting is wrong.
+    CheckpointError, ModelNotFoundError, HubError, HistogramFileError
+        If no step of a run can be read.
+
+    Examples
+    --------
+    >>> import weightgauge as wg
+    >>> pythia = [each for each in wg.reference.models().values() if each.family == "Pythia"]
+    >>> pooled = wg.scaling(pythia).laws[-1]
+    >>> f"r = {pooled.pearson_r:.4f}, slope {pooled.slope_origin:.4f}, R2 {pooled.r2_origin:.1f}"
+    'r = 0.9409, slope 0.0854, R2 -2.4'
+    """
+    from weightgauge.scanning import fit
+
+    if isinstance(runs, str | os.PathLike) or not runs:
+        raise RunError("scaling takes a sequence of runs, at least one")
+    given = {
+        **{"optimizer": optimizer, "lr": lr, "weight_decay": weight_decay, "schedule": schedule},
+        **{"final": final, "warmup": warmup, "steps": total_steps},
+    }
+    read = partial(fit, include=include, exclude=exclude, threads=threads, io=io, progress=progress)
+    found = [
+        _published(each, given)
+        if isinstance(each, ReferenceModel)
+        else _measured(each, given, read)
+        for each in runs
+    ]
+    return Scaling(tuple(found), tuple(_laws([run for run in found if run.asked])))
+
+
+def _published(model: ReferenceModel, given: Mapping[str, Any]) -> ScalingRun:
+    training = model.training
+    own = {
+        **{"optimizer": "adamw", "lr": training.peak_lr, "weight_decay": training.weight_decay},
+        "steps": training.steps,
+    }
+    settings = run_settings((), {**own, **{k: v for k, v in given.items() if v is not None}})
+    sizes: dict[KindKey, KindSize] = {
+        (None, kind): KindSize(medians.lam, weibull_mean_square(medians.lam, medians.k))
+        for kind, medians in model.kinds.items()
+    }
+    return _run(model.id, training.steps, settings, sizes, {})
+
+
+def _measured(asked: Any, given: Mapping[str, Any], read: Callable[[Any], ModelFit]) -> ScalingRun:
+    run = find_run(asked)
+    settings = run_settings(run.folders, given)
+    step, sizes = _last(run, read)
+    starts: Mapping[KindKey, KindSize] = {}
+    if run.steps[0].step == 0 < step:
+        try:
+            starts = kind_sizes(read_step(run.steps[0], read).slices)
+        except UnreadableStep:
+            starts = {}
+    return _run(run.name, step, settings, sizes, starts)
+
+
+def _last(run: Run, read: Callable[[Any], ModelFit]) -> tuple[int, Mapping[KindKey, KindSize]]:
+    """Read the last step that can be read; the last one may still be written."""
+    last: UnreadableStep | None = None
+    for each in reversed(run.steps):
+        try:
+            return each.step, kind_sizes(read_step(each, read).slices)
+        except UnreadableStep as error:
+            last = last or error
+    raise last.error if last is not None else RunError(f"{run.name}: no steps")
+
+
+def _run(
+    name: str,
+    step: int,
+    settings: RunSettings,
+    sizes: Mapping[KindKey, KindSize],
+    starts: Mapping[KindKey, KindSize],
+) -> ScalingRun:
+    reason = why_not_asked(settings)
+    lr, decay = settings.lr, settings.weight_decay
+    return ScalingRun(
+        run=name,
+        step=step,
+        settings=settings,
+        steps_per_tau=math.nan if lr is None or decay is None else step * lr * decay,
+        asked=not reason,
+        reason=reason,
+        sizes=sizes,
+        starts=starts,
+    )
+
+
+def why_not_asked(settings: RunSettings) -> str:
+    """Say why the square-root law is not asked of a run; "" where it is.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Of the run.
+
+    Returns
+    -------
+    str
+    """
+    missing = [
+        f"{name} ({option})"
+        for name, option, value in (
+            ("the optimiser", "--optimizer", settings.optimizer),
+            ("the peak learning rate", "--lr", settings.lr),
+            ("weight decay", "--weight-decay", settings.weight_decay),
+        )
+        if value is None
+    ]
+    if missing:
+        return f"needs {' and '.join(missing)}"
+    known = settings.known_optimizer
+    if known is None:
+        return f"nothing is known of {settings.optimizer}"
+    if known.norm_held:
+        return f"norm held constant: {known.name}: {known.reason}"
+    if not known.square_root_law:
+        return f"the law does not follow for {known.name}: {known.reason}"
+    return "" if settings.weight_decay else "there is no weight decay, so that no level is to come"
+
+
+def _laws(runs: Sequence[ScalingRun]) -> list[Law]:
+    if not runs:
+        return []
+    shared = [key for key in runs[0].sizes if all(key in run.sizes for run in runs)]
+    laws = [
+        fit_law([_point(run, [key]) for run in runs], kind=kind, tower=tower)
+        for key in shared
+        for tower, kind in [key]
+    ]
+    for tower in dict.fromkeys(tower for tower, _ in shared):
+        keys = [key for key in shared if key[0] == tower and key[1] in POOLED_KINDS]
+        if len(keys) > 1:
+            points = [_point(run, keys) for run in runs]
+            laws.append(fit_law(points, kind=POOLED, tower=tower))
+    return laws
+
+
+def _point(run: ScalingRun, keys: Sequence[KindKey]) -> LawPoint:
+    """Mean over kinds; mean squares are those of the mean root mean square."""
+    lam = math.fsum(run.sizes[key].lam for key in keys) / len(keys)
+    starts = _mean_square(run.starts, keys) if all(key in run.starts for key in keys) else math.nan
+    return LawPoint(
+        run.ratio,
+        lam,
+        saturation_point(run.settings, run.step, _mean_square(run.sizes, keys), starts),
+    )
+
+
+def _mean_square(sizes: Mapping[KindKey, KindSize], keys: Sequence[KindKey]) -> float:
+    return (math.fsum(math.sqrt(sizes[key].mean_square) for key in keys) / len(keys)) ** 2
