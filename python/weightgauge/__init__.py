@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from weightgauge.reference.claims import Claim, reproduce
     from weightgauge.scanning import ModelHistograms, fit, scan
     from weightgauge.trajectory.laws import Scaling, scaling
+    from weightgauge.trajectory.trajectory import Trajectory, track
 
     __version__: str
 
@@ -48,6 +49,7 @@ __all__ = [
     "ModelHistograms",
     "Scaling",
     "SliceFit",
+    "Trajectory",
     "WeibullFit",
     "__version__",
     "compare",
@@ -65,6 +67,7 @@ __all__ = [
     "reproduce",
     "scaling",
     "scan",
+    "track",
 ]
 
 # Public names are imported when they are first used, so that `weightgauge --help` need not wait
@@ -79,6 +82,7 @@ _MODULES = {
     "ModelHistograms": "scanning",
     "Scaling": "trajectory.laws",
     "SliceFit": "fits",
+    "Trajectory": "trajectory.trajectory",
     "WeibullFit": "magnitudes",
     "__version__": "_version",
     "compare": "comparison.model_comparison",
@@ -91,6 +95,7 @@ _MODULES = {
     "reproduce": "reference.claims",
     "scaling": "trajectory.laws",
     "scan": "scanning",
+    "track": "trajectory.trajectory",
 }
 
 

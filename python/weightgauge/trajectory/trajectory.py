@@ -1,0 +1,390 @@
+"""`track`: what happens to k and lambda over the steps of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.errors import MissingExtraError
+from weightgauge.fits.model_fit import ModelFit
+from weightgauge.trajectory.changes import change_from_start, change_points, onset
+from weightgauge.trajectory.finding import Finding, by_importance
+from weightgauge.trajectory.forces import IntervalForces, interval_forces
+from weightgauge.trajectory.laws import why_not_asked
+from weightgauge.trajectory.levelling import levelling
+from weightgauge.trajectory.measurements import NUMBERS, KindState, Measurements
+from weightgauge.trajectory.norms import held_norms, norm_findings
+from weightgauge.trajectory.progress import StepProgress, missing_settings, step_progress
+from weightgauge.trajectory.reading import UnreadableStep, read_step
+from weightgauge.trajectory.run import Run, StepModel, find_run
+from weightgauge.trajectory.series import KindSeries, SliceSeries
+from weightgauge.trajectory.settings import RunSettings
+from weightgauge.trajectory.settings_sources import run_settings
+from weightgauge.trajectory.step_findings import step_findings
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+    from weightgauge.trajectory.kind_sizes import KindKey
+
+SCHEMA_VERSION = 1
+
+LONG_COLUMNS = (
+    *("step", "model", "tensor", "part", "kind", "block", "tower", "expert", "head"),
+    *("k", "k_se", "lambda", "ln_lambda_se", "r2", "rms"),
+)
+"""Columns of a trajectory in long form: one row a step and slice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Trajectory:
+    """A run over its steps.
+
+    Attributes
+    ----------
+    run : str
+        What was asked for.
+    steps : tuple of int
+        The steps that were read, in their order.
+    models : tuple of str
+        What was read for each.
+    kinds : tuple of KindSeries
+        Medians of each kind in each tower, in the order of tables.
+    slices : tuple of SliceSeries
+        Every slice that occurs at any step, in the order of tables.
+    settings : RunSettings
+        How the run was trained, as far as it is known.
+    progress : tuple of StepProgress
+        T/tau and the state of training at each step.
+    needs : tuple of str
+        What could not be computed, and which options it needs.
+    law : str
+        Why lambda is not asked to go with sqrt(eta/wd); "" where it is.
+    forces : dict of (tower, kind) to tuple of IntervalForces
+        What decay and updates did between steps, where the schedule is known.
+    findings : tuple of Finding
+        What stands out, the most serious first.
+    warnings : tuple of str
+        What is odd about the models.
+    """
+
+    run: str
+    steps: tuple[int, ...]
+    models: tuple[str, ...]
+    kinds: tuple[KindSeries, ...]
+    slices: tuple[SliceSeries, ...]
+    settings: RunSettings
+    progress: tuple[StepProgress, ...]
+    needs: tuple[str, ...]
+    law: str
+    forces: dict[KindKey, tuple[IntervalForces, ...]]
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document: plain values, None for what does not apply."""
+        from weightgauge._version import __version__
+
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "weightgauge": __version__,
+            "run": self.run,
+            "steps": list(self.steps),
+            "models": list(self.models),
+            "kinds": [kind.to_dict() for kind in self.kinds],
+            "slices": [item.to_dict() for item in self.slices],
+            "settings": self.settings.to_dict(),
+            "progress": [each.to_dict() for each in self.progress],
+            "needs": list(self.needs),
+            "square_root_law": {"asked": not self.law, "reason": self.law or None},
+            "forces": [
+                {"kind": kind, "tower": tower, "intervals": [each.to_dict() for each in forces]}
+                for (tower, kind), forces in self.forces.items()
+            ],
+            "findings": [finding.to_dict() for finding in self.findings],
+            "warnings": list(self.warnings),
+        }
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values for each step and each slice that the step has.
+
+        Returns
+        -------
+        list of dict
+            With the keys `LONG_COLUMNS`, by step, then in the order of tables.
+        """
+        return list(self._rows())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row for each step and slice.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns `LONG_COLUMNS`. `block`, `expert` and `head` are nullable integers;
+            missing numbers are NaN.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("pandas", "pandas") from error
+        frame = pd.DataFrame(self._rows(), columns=list(LONG_COLUMNS))
+        whole = dict.fromkeys(("block", "expert", "head"), "Int64")
+        numbers = dict.fromkeys(LONG_COLUMNS[LONG_COLUMNS.index("k") :], "float64")
+        return frame.astype({"step": "int64", **whole, **numbers})
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for i, (step, model) in enumerate(zip(self.steps, self.models, strict=True)):
+            for item in self.slices:
+                numbers = [getattr(item, name)[i] for name in NUMBERS]
+                if all(map(math.isnan, numbers)):
+                    continue
+                place = (item.tensor, item.part, item.kind, item.block, item.tower)
+                values = [None if math.isnan(number) else number for number in numbers]
+                row = (step, model, *place, item.expert, item.head, *values)
+                yield dict(zip(LONG_COLUMNS, row, strict=True))
+
+    def __repr__(self) -> str:
+        """Show how many steps there are, and how k of each kind went."""
+        courses = ", ".join(
+            f"{kind.kind} {known[0]:.3f}..{known[-1]:.3f}"
+            for kind in self.kinds
+            if (known := [k for k in kind.k if math.isfinite(k)])
+        )
+        ends = f" {self.steps[0]:,}..{self.steps[-1]:,}" if self.steps else ""
+        return f"<Trajectory '{self.run}': {len(self.steps)} steps{ends}; k: {courses or 'none'}>"
+
+
+def track(
+    run: Any,
+    *,
+    steps: Sequence[int] | None = None,
+    optimizer: str | None = None,
+    lr: float | None = None,
+    weight_decay: float | None = None,
+    schedule: str | None = None,
+    final: float | None = None,
+    warmup: int | None = None,
+    total_steps: int | None = None,
+    trim: str = "mid_80",
+    protocol: str = "order",
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    per: str = "tensor",
+    threads: int | None = None,
+    io: str = "mmap",
+    progress: Callable[[int, int], None] | None = None,
+) -> Trajectory:
+    """Follow k and lambda over the steps of a run.
+
+    Steps are read one after the other, so that no more than one model's counts are in memory. A
+    step that cannot be read is a finding, and the others are read.
+
+    Parameters
+    ----------
+    run : str, os.PathLike, sequence or mapping
+        A folder of steps, a glob, revisions on the Hub by a pattern (``org/name@step*``), a
+        sequence of models, or models by step: see `weightgauge.trajectory.run.find_run`. A step is
+        whatever `weightgauge.fit` takes, or a fit.
+    steps : sequence of int, optional
+        The steps of the models, where neither names nor a `trainer_state.json` tell them.
+    optimizer, lr, weight_decay, schedule, final, warmup : optional
+        How the run was trained, where that is not found beside it; see
+        `weightgauge.trajectory.settings.RunSettings`.
+    total_steps : int, optional
+        Steps for which the schedule was made.
+    trim, protocol, include, exclude, per, threads, io
+        As for `weightgauge.fit`.
+    progress : callable, optional
+        As for `weightgauge.fit`, for each step anew.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    RunError
+        If there are no steps, or a setting is wrong.
+    CheckpointError, ModelNotFoundError, HubError, HistogramFileError
+        If no step can be read.
+    ValueError
+        If an option is none of its choices.
+
+    Examples
+    --------
+    >>> import weightgauge as wg
+    >>> from weightgauge import demo
+    >>> paths = demo.paths()
+    >>> wg.track({0: paths["step-0"], 500: paths["step-last"]}).steps
+    (0, 500)
+    """
+    from weightgauge.scanning import fit
+
+    found = find_run(run, steps=steps)
+    given = {
+        **{"optimizer": optimizer, "lr": lr, "weight_decay": weight_decay, "schedule": schedule},
+        **{"final": final, "warmup": warmup, "steps": total_steps},
+    }
+    settings = run_settings(found.folders, given)
+    read = partial(
+        fit,
+        trim=trim,
+        protocol=protocol,
+        include=include,
+        exclude=exclude,
+        per=per,
+        threads=threads,
+        io=io,
+        progress=progress,
+    )
+    measured, read_steps, warnings, unreadable = _measured(found, read)
+    return _trajectory(found, settings, measured, read_steps, unreadable, warnings)
+
+
+def _measured(
+    run: Run, read: Callable[[Any], ModelFit]
+) -> tuple[Measurements, list[StepModel], list[str], list[Finding]]:
+    """Read all steps; raise only where none can be read."""
+    measured, steps = Measurements(), []
+    warnings: list[str] = []
+    failed: list[UnreadableStep] = []
+    for each in run.steps:
+        try:
+            result = read_step(each, read)
+        except UnreadableStep as error:
+            failed.append(error)
+            continue
+        measured.add(each.step, result.slices)
+        steps.append(each)
+        warnings += result.warnings
+    if not steps:
+        raise failed[0].error
+    measured.sort()
+    return measured, steps, list(dict.fromkeys(warnings)), [each.finding for each in failed]
+
+
+def _trajectory(
+    run: Run,
+    settings: RunSettings,
+    measured: Measurements,
+    steps: Sequence[StepModel],
+    unreadable: list[Finding],
+    warnings: Sequence[str],
+) -> Trajectory:
+    slices = _slices(measured)
+    held = held_norms(slices)
+    kinds = tuple(
+        _kind(measured.steps, key, states, key in held) for key, states in measured.kinds.items()
+    )
+    findings = [
+        *run.findings,
+        *unreadable,
+        *step_findings(measured, slices),
+        *norm_findings(kinds, slices, settings),
+    ]
+    if len(steps) == 1:
+        findings.append(
+            Finding(
+                id="one-step",
+                level="note",
+                step=steps[0].step,
+                message="the run has one step that can be read: nothing changes yet",
+            )
+        )
+    return Trajectory(
+        run=run.name,
+        steps=tuple(measured.steps),
+        models=tuple(each.shown for each in steps),
+        kinds=kinds,
+        slices=slices,
+        settings=settings,
+        progress=step_progress(settings, measured.steps),
+        needs=missing_settings(settings),
+        law=why_not_asked(settings),
+        forces=_forces(settings, kinds, measured.steps),
+        findings=by_importance(findings),
+        warnings=tuple(warnings),
+    )
+
+
+def _slices(measured: Measurements) -> tuple[SliceSeries, ...]:
+    table = measured.series()
+    found = []
+    for i, item in enumerate(measured.slices):
+        numbers: dict[str, Any] = {name: tuple(table[name][:, i].tolist()) for name in NUMBERS}
+        found.append(
+            SliceSeries(
+                tensor=item.tensor,
+                part=item.part,
+                kind=item.kind,
+                block=item.block,
+                tower=item.tower,
+                expert=item.expert,
+                head=item.head,
+                **numbers,
+                **_changes(measured.steps, numbers),
+            )
+        )
+    return tuple(found)
+
+
+def _kind(
+    steps: Sequence[int], key: KindKey, states: Sequence[KindState], norm_held: bool
+) -> KindSeries:
+    columns: dict[str, Any] = {
+        name: tuple(getattr(state, name) for state in states) for name in KindState._fields
+    }
+    return KindSeries(
+        kind=key[1],
+        tower=key[0],
+        **columns,
+        **_changes(steps, columns),
+        levelling=levelling(steps, columns["lam"]),
+        norm_held=norm_held,
+    )
+
+
+def _changes(steps: Sequence[int], numbers: dict[str, Any]) -> dict[str, Any]:
+    """Change from the start, onset and change points of one series."""
+    k, k_se, ln_lambda_se = numbers["k"], numbers["k_se"], numbers["ln_lambda_se"]
+    ln_lambda = [math.log(lam) if lam > 0 else math.nan for lam in numbers["lam"]]
+    of_k = change_from_start(k, k_se)
+    of_lambda = change_from_start(ln_lambda, ln_lambda_se)
+    return {
+        "change_k": of_k.value,
+        "change_k_se": of_k.error,
+        "change_ln_lambda": of_lambda.value,
+        "change_ln_lambda_se": of_lambda.error,
+        "onset": onset(steps, k, k_se),
+        "change_points": change_points(steps, k, k_se),
+    }
+
+
+def _forces(
+    settings: RunSettings, kinds: Sequence[KindSeries], steps: Sequence[int]
+) -> dict[KindKey, tuple[IntervalForces, ...]]:
+    found = {}
+    for kind in kinds:
+        intervals = []
+        for i in range(1, len(steps)):
+            if kind.slices[i - 1] != kind.slices[i]:  # not the same weights
+                continue
+            each = interval_forces(
+                settings,
+                (steps[i - 1], steps[i]),
+                (kind.mean_square[i - 1], kind.mean_square[i]),
+            )
+            if each is not None:
+                intervals.append(each)
+        if intervals:
+            found[kind.tower, kind.kind] = tuple(intervals)
+    return found
