@@ -30,6 +30,15 @@ from weightgauge.reporting.writers.text import write as write_text
 WIDTHS = (40, 80, 120, 200)
 
 
+def run_of(folder, model):
+    """A run of one step."""
+    run = folder / f"run-{model.name}"
+    run.mkdir()
+    (run / "step-500").symlink_to(model)
+    (run / "weightgauge.toml").write_text("[training]\nlr = 0.001\nweight_decay = 0.1\n")
+    return run
+
+
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory, write_checkpoint):
     """The documents that commands hand over for a model of six blocks, by command line."""
@@ -43,6 +52,9 @@ def documents(tmp_path_factory, write_checkpoint):
         f"diagnose {a} --lr 1e-3 --weight-decay 0.1 --steps 10000",
         f"diagnose {a} --baseline {b} --balanced",
         f"compare {a} {b}",
+        f"fit {a} {b}",
+        f"track {a} {b} --steps 0,500 --lr 1e-3 --weight-decay 0.1 --schedule constant",
+        f"scaling {run_of(folder, a)} {run_of(folder, b)} --optimizer adamw --schedule constant",
         "reproduce",
         f"reproduce --model {a} --entry olmo-1-7b",
         f"scan {a} -o {folder / 'a.wghist'}",

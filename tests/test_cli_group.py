@@ -19,7 +19,9 @@ from weightgauge.choices import IO_MODES, PROTOCOLS, TRIMS
 from weightgauge.cli import main
 from weightgauge.cli.failures import HINTS, exit_code
 
-COMMANDS = ("fit", "diagnose", "compare", "scan", "ls", "reproduce", "info", "demo")
+COMMANDS = (
+    *("fit", "diagnose", "compare", "track", "scaling", "scan", "ls", "reproduce", "info", "demo"),
+)
 
 
 def run(*arguments):
@@ -78,7 +80,7 @@ def test_version():
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["fits"], ["fit"], ["fit", "a", "b"], ["fit", "m", "--trim", "mid_70"]),
+        *([], ["fits"], ["fit"], ["ls", "a", "b"], ["fit", "m", "--trim", "mid_70"]),
         *(["fit", "m", "--threads", "0"], ["fit", "m", "--io", "tape"], ["ls", "--bad"]),
         *(["fit", "m", "--json", "--format", "csv"], ["fit", "m", "--force"]),
     ],

@@ -242,4 +242,4 @@ def test_revisions_on_the_hub(tmp_path: Path) -> None:
         cached = on_hub(hub, tmp_path, "org/tiny@step*")
         assert [step for step, _ in cached["steps"]] == [3, 20, 1000]
         fresh = on_hub(hub, tmp_path, "org/tiny@step*", HF_HOME=str(tmp_path / "fresh"))
-        assert fresh["error"] == "UnreachableError"
+        assert fresh["error"] == "HubUnreachableError"

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -116,6 +116,18 @@ def unmeasured_told(slices: Iterable[SliceFit]) -> int:
     )
     _say("hint: --exclude them if that is as it should be")
     return PARTIAL
+
+
+def unread_told(messages: Sequence[str]) -> None:
+    """Say on stderr what of a run could not be read or measured.
+
+    Parameters
+    ----------
+    messages : sequence of str
+        A sentence for each; safe to show.
+    """
+    for message in messages:
+        _say(f"error: {message}")
 
 
 def _explain(error: Exception) -> int:

@@ -20,6 +20,8 @@ _COMMANDS = {
     "fit": "weightgauge.cli.commands.fit",
     "diagnose": "weightgauge.cli.commands.diagnose",
     "compare": "weightgauge.cli.commands.compare",
+    "track": "weightgauge.cli.commands.track",
+    "scaling": "weightgauge.cli.commands.scaling",
     "scan": "weightgauge.cli.commands.scan",
     "ls": "weightgauge.cli.commands.ls",
     "reproduce": "weightgauge.cli.commands.reproduce",

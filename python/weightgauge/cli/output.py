@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 import click
 
 from weightgauge.errors import OutputError, OutputExistsError, printable
+from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS
 from weightgauge.reporting.writers.formats import DEFAULT, FORMATS, format_by_suffix
 
 if TYPE_CHECKING:
     from weightgauge.reporting.document import Document
     from weightgauge.reporting.writers.medium import Medium
 
-_PLAIN_SPELLING = str.maketrans({"±": "+-", "…": "..."})
+_PLAIN_SPELLING = str.maketrans(
+    {"±": "+-", "…": "...", **dict(zip(BLOCKS, PLAIN_BLOCKS, strict=True))}
+)
 _PATH_LIMIT = 1000
 
 

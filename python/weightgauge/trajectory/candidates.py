@@ -98,6 +98,20 @@ def candidates_of(asked: list[Any], *, keep_nameless: bool = False) -> Listing:
     return listing
 
 
+def step_of_model(model: str) -> int | None:
+    """Return the step of a model that a user names; None where nothing tells it.
+
+    Parameters
+    ----------
+    model : str
+        A path, or a model on the Hub.
+    """
+    if os.path.lexists(model):
+        return _candidate(model).step
+    _, at, revision = model.rpartition("@")
+    return step_of_name(revision) if at else None
+
+
 def _add_folder(listing: Listing, folder: str, keep_nameless: bool) -> None:
     """Add the steps in a folder, or the folder itself where it is one model."""
     own = _candidate(folder)

@@ -13,6 +13,7 @@ from weightgauge.records import as_row
 from weightgauge.trajectory.saturation import SaturationFit, SaturationPoint, fit_saturation
 
 POOLED = "pooled"
+_NEARLY_1 = 1 - 1e-15
 _NORMAL_95 = 1.959963984540054
 
 
@@ -146,8 +147,9 @@ def _correlation(x: Any, y: Any) -> tuple[float, float, float]:
     """Pearson's r and its 95 % interval by Fisher's transformation."""
     if len(x) < 3 or not (np.ptp(x) > 0 and np.ptp(y) > 0):
         return math.nan, math.nan, math.nan
-    r = float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
-    if len(x) < 4 or abs(r) == 1:
+    # Just short of 1, where Fisher's transformation ends.
+    r = float(np.clip(np.corrcoef(x, y)[0, 1], -_NEARLY_1, _NEARLY_1))
+    if len(x) < 4:
         return r, math.nan, math.nan
     half = _NORMAL_95 / math.sqrt(len(x) - 3)
     return r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
@@ -176,9 +178,11 @@ def _proves(x: Any, r: float, low: float, high: float, exponent: float, error: f
     if different < 2:
         return "All runs have the same sqrt(eta/wd), so that nothing follows about how lambda goes."
     runs = f"{len(x)} runs with {different} values of sqrt(eta/wd)"
+    if math.isnan(r) and len(x) > 2:
+        return f"{runs}: lambda is the same in all of them."
     if math.isnan(low):
         return f"{runs} prove nothing: too few to tell one law from another."
-    interval = f"r = {r:.2f}, 95 % interval {low:.2f} to {high:.3f}"
+    interval = f"r = {r:.3f}, 95 % interval {low:.3f} to {high:.3f}"
     if low <= 0 <= high:
         return f"{runs} show no relation: {interval} holds 0."
     told = f"{runs}: lambda goes with sqrt(eta/wd) ({interval})"
@@ -187,4 +191,4 @@ def _proves(x: Any, r: float, low: float, high: float, exponent: float, error: f
         told += f"; they do not tell proportionality from other powers (exponent {ends}, 1 if so)."
     else:
         told += f"; it is not proportional to it (exponent {ends}, 1 if it were)."
-    return told + " Runs that differ in more than learning rate and decay prove less still."
+    return told

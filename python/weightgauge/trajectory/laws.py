@@ -72,13 +72,8 @@ class ScalingRun:
             **known,
             **{name: None if math.isnan(value) else value for name, value in numbers.items()},
             "settings": self.settings.to_dict(),
-            "lambda": [
-                {
-                    "kind": kind,
-                    "tower": tower,
-                    "lambda": size.lam,
-                    "rms": math.sqrt(size.mean_square),
-                }
+            "kinds": [
+                {"kind": kind, "tower": tower, "lambda": size.lam, "rms": size.mean_square**0.5}
                 for (tower, kind), size in self.sizes.items()
             ],
         }

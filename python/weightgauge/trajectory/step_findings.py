@@ -37,10 +37,27 @@ def step_findings(measured: Measurements, slices: Sequence[SliceSeries]) -> list
     list of Finding
     """
     items = {item.key: item for item in measured.slices}
-    found = _non_finite(measured, items)
+    found = [*_unmeasured(measured.slices), *_non_finite(measured, items)]
     for i in range(1, len(measured.steps)):
         found += _differences(measured, items, i)
     return found + _discontinuities(measured.steps, slices)
+
+
+def _unmeasured(slices: Sequence[SliceFit]) -> list[Finding]:
+    """Tell what is stored in a form without a decoder."""
+    members = [item for item in slices if item.status == "unsupported_dtype"]
+    if not members:
+        return []
+    dtypes = ", ".join(sorted({item.dtype for item in members}))
+    names = named(list(dict.fromkeys(map(slice_name, members))))
+    return [
+        Finding(
+            id="unmeasured",
+            level="warning",
+            value=len(members),
+            message=f"not measured, since there is no decoder for {dtypes}: {names}",
+        )
+    ]
 
 
 def _non_finite(measured: Measurements, items: dict[SliceKey, SliceFit]) -> list[Finding]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from weightgauge.checkpoint.hub.hub_errors import is_unreachable, translated
+from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
-from weightgauge.errors import HubError
+from weightgauge.errors import HubUnreachableError
 
 _LIBRARY = "weightgauge"
 
@@ -34,8 +34,8 @@ def hub_revisions(hub_id: HubId) -> list[str]:
     try:
         with translated(hub_id):
             refs = HfApi(library_name=_LIBRARY).list_repo_refs(hub_id.repository)
-    except HubError as error:
-        if is_unreachable(error) and (cached := _cached_revisions(hub_id)):
+    except HubUnreachableError:
+        if cached := _cached_revisions(hub_id):
             return cached
         raise
     return list(dict.fromkeys(ref.name for ref in (*refs.branches, *refs.tags)))

@@ -7,7 +7,6 @@ import click
 from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
-    model_argument,
     output_options,
     per_option,
     reading_options,
@@ -17,7 +16,7 @@ from weightgauge.cli.output import Output
 
 
 @click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
-@model_argument
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @click.option(
     "--trim",
     type=click.Choice(list(TRIMS)),
@@ -40,7 +39,7 @@ from weightgauge.cli.output import Output
 @reading_options
 @output_options
 def command(
-    model: str,
+    models: tuple[str, ...],
     output: Output,
     *,
     trim: str,
@@ -52,7 +51,7 @@ def command(
     threads: int | None,
     io: str,
 ) -> int:
-    """Fit a Weibull distribution to the magnitudes of every weight matrix of MODEL.
+    """Fit a Weibull distribution to the magnitudes of every weight matrix of each MODEL.
 
     MODEL is a safetensors file, a directory, a model on the Hub as org/name[@revision] or
     hf://org/name[@revision], or a .wghist file from 'weightgauge scan'; an existing path wins.
@@ -61,6 +60,8 @@ def command(
     and up; stacked experts) the whole and each matrix are fitted. FP8 and MXFP4 codes are
     multiplied by their scales on the way; of a LoRA adapter the products B A are fitted too. With
     --per head or --per expert, heads or experts are compared with each other, in standard errors.
+    Several models are set beside each other by the medians of their kinds; JSON and CSV name the
+    model of every row, and its step where its name or its trainer tells one.
 
     \b
     Examples:
@@ -69,25 +70,33 @@ def command(
       weightgauge fit ./checkpoint --include '*.mlp.*' --exclude '*.bias'
       weightgauge fit ./checkpoint --protocol paper --json | jq '.kinds[]'
       weightgauge fit ./checkpoint --per head --format csv -o heads.csv
+      weightgauge fit org/base org/fine-tune ./merged --format csv -o fits.csv
     """  # noqa: D301
-    output.check(model)
+    output.check(*models)
 
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.fit import fit_document
+    from weightgauge.reporting.views.fit_models import fit_models_document
     from weightgauge.scanning import fit
 
     with scan_progress(quiet=output.quiet) as progress:
-        result = fit(
-            model,
-            trim=trim,
-            protocol=protocol,
-            exact=exact,
-            include=include,
-            exclude=exclude,
-            per=per,
-            threads=threads,
-            io=io,
-            progress=progress,
-        )
-    output.write(fit_document(result, per=per))
-    return unmeasured_told(result.slices)
+        results = [
+            fit(
+                model,
+                trim=trim,
+                protocol=protocol,
+                exact=exact,
+                include=include,
+                exclude=exclude,
+                per=per,
+                threads=threads,
+                io=io,
+                progress=progress,
+            )
+            for model in models
+        ]
+    if len(results) == 1:
+        output.write(fit_document(results[0], per=per))
+    else:
+        output.write(fit_models_document(results))
+    return max(unmeasured_told(result.slices) for result in results)

@@ -1,0 +1,112 @@
+"""`weightgauge track`: a run over its steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from weightgauge.choices import PROTOCOLS, TRIMS
+from weightgauge.cli.failures import OK, PARTIAL, unread_told
+from weightgauge.cli.options import (
+    output_options,
+    per_option,
+    reading_options,
+    selection_options,
+)
+from weightgauge.cli.output import Output
+from weightgauge.cli.run_options import settings_options
+
+
+@click.command("track", short_help="Follow k and lambda over the steps of a run.")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option(
+    "--steps",
+    metavar="N,N,...",
+    help="Steps of the models in their order, where no name tells them.",
+)
+@settings_options
+@click.option(
+    "--trim",
+    type=click.Choice(list(TRIMS)),
+    default="mid_80",
+    show_default=True,
+    help="Share of the magnitudes that the line is fitted to.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(PROTOCOLS),
+    default="order",
+    show_default=True,
+    help="Exact order statistics, or the 1,024 bins behind published numbers.",
+)
+@selection_options
+@per_option
+@reading_options
+@output_options
+def command(
+    runs: tuple[str, ...],
+    output: Output,
+    *,
+    steps: str | None,
+    settings: dict[str, Any],
+    trim: str,
+    protocol: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    per: str,
+    threads: int | None,
+    io: str,
+) -> int:
+    """Follow the shape k and the scale lambda over the steps of a run.
+
+    RUN is a folder of steps, a glob in quotes, revisions on the Hub by a pattern, or a MODEL as for
+    'weightgauge fit'; several make one run. Steps are read off names (checkpoint-500, step500,
+    global_step500, iter_0000500, epoch=1-step=500) or the trainer_state.json beside the weights.
+    For every kind of matrix: the course of k and of ln lambda, the change since the first step with
+    its error, and its onset. What stands out follows: NaN, jumps, matrices that vanish or change,
+    steps that cannot be read. T/tau along the run needs its settings, from training_args.json,
+    trainer_state.json, the table [training] of a weightgauge.toml in the folder, or options.
+
+    \b
+    Examples:
+      weightgauge track ./run
+      weightgauge track './run/step-*.wghist' --json
+      weightgauge track 'org/name@step*' --lr 1e-3 --weight-decay 0.01 --optimizer adamw
+      weightgauge track first.safetensors last.safetensors --steps 0,5000
+      weightgauge track ./run --format csv -o run.csv
+    """  # noqa: D301
+    numbers = None if steps is None else _numbers(steps)
+    output.check(*runs)
+
+    from weightgauge.cli.progress import scan_progress
+    from weightgauge.reporting.views.track import track_document
+    from weightgauge.trajectory.trajectory import track
+
+    with scan_progress(quiet=output.quiet) as progress:
+        found = track(
+            runs,
+            steps=numbers,
+            **settings,
+            trim=trim,
+            protocol=protocol,
+            include=include,
+            exclude=exclude,
+            per=per,
+            threads=threads,
+            io=io,
+            progress=progress,
+        )
+    output.write(track_document(found))
+    missing = [each for each in found.findings if each.id in ("unreadable-step", "unmeasured")]
+    unread_told([each.message for each in missing])
+    return PARTIAL if missing else OK
+
+
+def _numbers(steps: str) -> list[int]:
+    try:
+        return [int(step) for step in steps.split(",")]
+    except ValueError:
+        raise click.UsageError(
+            f"--steps takes whole numbers, as in 0,500,1000: not {steps}"
+        ) from None

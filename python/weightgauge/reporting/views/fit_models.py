@@ -1,0 +1,118 @@
+"""What `weightgauge fit` has to say of several models: the medians of their kinds side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.anatomy.components import KINDS
+from weightgauge.errors import printable
+from weightgauge.reporting.document import (
+    Column,
+    Document,
+    DocumentTable,
+    Line,
+    Paragraph,
+    Section,
+    metadata,
+    plain_columns,
+)
+
+if TYPE_CHECKING:
+    from weightgauge.fits import ModelFit
+
+_MODEL = (
+    Column(key="model", identifies=True, may_shorten=True),
+    Column(key="step", form=",", right=True, hide_empty=True, identifies=True),
+)
+_NOTE = Paragraph(
+    "Medians over the slices of a kind. --json and --format csv have every slice of every model "
+    "with all its numbers; 'weightgauge track' follows the steps of one run."
+)
+
+
+def fit_models_document(results: Sequence[ModelFit]) -> Document:
+    """Show the medians of several models by kind; for programs, every slice of each.
+
+    Parameters
+    ----------
+    results : sequence of ModelFit
+        What to show, in its order; fitted alike.
+    """
+    from weightgauge.fits.model_fit import SCHEMA_VERSION
+    from weightgauge.fits.slice_fit import SliceFit
+    from weightgauge.records import columns
+    from weightgauge.trajectory.candidates import step_of_model
+
+    steps = [step_of_model(result.model) for result in results]
+    marked = [
+        {"model": result.model, "step": step} for result, step in zip(results, steps, strict=True)
+    ]
+    first = results[0]
+    head = metadata(
+        SCHEMA_VERSION,
+        models=[result.model for result in results],
+        steps=steps,
+        protocol=first.protocol,
+        trim=first.trim,
+        exact=first.exact,
+    )
+    kinds = [kind for kind in KINDS if any(kind in _names(result) for result in results)]
+    return Document(
+        title=f"{len(results):,} models",
+        sections=(
+            Section("", (Line(f"Weibull fits, protocol {first.protocol}, trim {first.trim}"),)),
+            Section("Median k", (_medians(results, marked, kinds, "k_median", ".3f"),)),
+            Section("Median lambda", (_medians(results, marked, kinds, "lambda_median", ".4g"),)),
+        ),
+        notes=(_NOTE,),
+        warnings=tuple(
+            f"{printable(result.model, limit=1000)}: {warning}"
+            for result in results
+            for warning in result.warnings
+        ),
+        metadata=head,
+        data=lambda: {
+            "kinds": [
+                {**mark, **kind.to_dict()}
+                for mark, result in zip(marked, results, strict=True)
+                for kind in result.kinds
+            ],
+            "slices": _slices(results, marked),
+        },
+        records=lambda: DocumentTable(
+            plain_columns(["model", "step", *columns(SliceFit)]), _slices(results, marked)
+        ),
+    )
+
+
+def _names(result: ModelFit) -> set[str]:
+    return {kind.kind for kind in result.kinds}
+
+
+def _medians(
+    results: Sequence[ModelFit],
+    marked: Sequence[dict[str, Any]],
+    kinds: Sequence[str],
+    field: str,
+    form: str,
+) -> DocumentTable:
+    """One row a model, one column a kind."""
+    of_kinds = [Column(key=kind, form=form, right=True, hide_empty=True) for kind in kinds]
+    rows = [
+        {
+            "model": printable(result.model, limit=1000),
+            "step": mark["step"],
+            **{kind.kind: kind.to_dict()[field] for kind in result.kinds},
+        }
+        for mark, result in zip(marked, results, strict=True)
+    ]
+    return DocumentTable((*_MODEL, *of_kinds), rows)
+
+
+def _slices(results: Sequence[ModelFit], marked: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**mark, **row}
+        for mark, result in zip(marked, results, strict=True)
+        for row in result.to_dicts()
+    ]

@@ -1,0 +1,218 @@
+"""What `weightgauge track` has to say: the course of k and lambda, and what stands out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.reporting.document import (
+    Column,
+    Document,
+    DocumentTable,
+    Estimate,
+    Finding,
+    Line,
+    Paragraph,
+    Part,
+    Section,
+    metadata,
+    plain_columns,
+)
+from weightgauge.reporting.sparkline import sparkline
+
+if TYPE_CHECKING:
+    from weightgauge.trajectory.forces import IntervalForces
+    from weightgauge.trajectory.series import KindSeries
+    from weightgauge.trajectory.trajectory import Trajectory
+
+_STEPS_SHOWN = 9
+
+_KINDS = (
+    Column(key="tower", hide_empty=True, identifies=True),
+    Column(key="kind", identifies=True),
+    Column(key="k_course", heading="k"),
+    Column(key="k_first", heading="first", form=".3f", right=True, follows=True),
+    Column(key="k_last", heading="last", form=".3f", right=True, follows=True),
+    Column(key="k_change", heading="change", form="+.3f", right=True, follows=True),
+    Column(key="onset", form=",", right=True, follows=True),
+    Column(key="lambda_course", heading="ln lambda"),
+    Column(key="lambda_first", heading="first", form=".4g", right=True, follows=True),
+    Column(key="lambda_last", heading="last", form=".4g", right=True, follows=True),
+    Column(key="lambda_change", heading="change", form="+.3f", right=True, follows=True),
+    Column(key="levelling", heading="lambda", drop=1),
+)
+_PROGRESS = (
+    Column(key="step", form=",", right=True, identifies=True),
+    Column(key="lr", heading="learning rate", form=".3g", right=True, hide_empty=True),
+    Column(key="steps_per_tau", heading="T/tau at the peak", form=".3f", right=True),
+    Column(key="state"),
+    Column(
+        key="scheduled_steps_per_tau",
+        heading="by the schedule",
+        form=".3f",
+        right=True,
+        hide_empty=True,
+    ),
+    Column(key="scheduled_state", heading="state", hide_empty=True),
+)
+_FORCES = (
+    Column(key="tower", hide_empty=True, identifies=True),
+    Column(key="kind", identifies=True),
+    Column(key="change", form="+.2f", right=True),
+    Column(key="decay", form="+.2f", right=True),
+    Column(key="updates", form="+.2f", right=True),
+    Column(key="injection", form="+.2f", right=True, hide_empty=True),
+    Column(key="alignment", form="+.2f", right=True, hide_empty=True),
+    Column(key="closure", heading="up to", form=".2f", right=True),
+)
+
+
+def track_document(found: Trajectory) -> Document:
+    """Show a run: how many findings, a line a kind, how far training came, what stands out.
+
+    Parameters
+    ----------
+    found : Trajectory
+        What to show.
+    """
+    from weightgauge.trajectory.trajectory import LONG_COLUMNS, SCHEMA_VERSION
+
+    faults = [
+        Paragraph(f"fault  {each.message}") for each in found.findings if each.level == "fault"
+    ]
+    return Document(
+        title=found.run,
+        verdict=verdict([each.level for each in found.findings]),
+        sections=(
+            Section("", (*faults, _extent(found))),
+            *_sections(found),
+        ),
+        findings=[
+            Finding(each.level, each.id, each.tensor, f"{each.level}  {each.message}")
+            for each in found.findings
+            if each.level != "fault"
+        ],
+        notes=(_note(found),),
+        warnings=found.warnings,
+        metadata=metadata(SCHEMA_VERSION, run=found.run),
+        data=found.to_dict,
+        records=lambda: DocumentTable(plain_columns(LONG_COLUMNS), found.to_dicts()),
+    )
+
+
+def verdict(levels: Sequence[str]) -> str:
+    """Count findings by their level.
+
+    Examples
+    --------
+    >>> verdict(["fault", "note", "note"])
+    '1 fault, 2 notes'
+    >>> verdict(["note"])
+    'No fault found; 1 note'
+    """
+    count = Counter(levels)
+    told = ", ".join(
+        f"{count[level]:,} {level}{'' if count[level] == 1 else 's'}"
+        for level in ("fault", "warning", "note")
+        if count[level]
+    )
+    if count["fault"]:
+        return told
+    return f"No fault found; {told}" if told else "No fault found"
+
+
+def _extent(found: Trajectory) -> Line:
+    count, first, last = len(found.steps), found.steps[0], found.steps[-1]
+    steps = f"step {first:,}" if count == 1 else f"{count:,} steps from {first:,} to {last:,}"
+    return Line(f"{steps}, {len(found.slices):,} slices")
+
+
+def _sections(found: Trajectory) -> Iterator[Section]:
+    if found.kinds:
+        yield Section("By kind", (DocumentTable(_KINDS, list(map(_kind_row, found.kinds))),))
+    training = tuple(_training(found))
+    if training:
+        yield Section("Training", training)
+    if found.forces:
+        starts = {(kind.tower, kind.kind): _first(kind.mean_square) for kind in found.kinds}
+        rows = [_force_row(*key, each, starts[key]) for key, each in found.forces.items()]
+        yield Section("What moved the mean square", (DocumentTable(_FORCES, rows),))
+
+
+def _kind_row(kind: KindSeries) -> dict[str, Any]:
+    ln_lambda = [math.log(lam) if lam > 0 else math.nan for lam in kind.lam]
+    held = "norm held constant" if kind.norm_held else kind.levelling.state
+    return {
+        "tower": kind.tower,
+        "kind": kind.kind,
+        "k_course": sparkline(kind.k, kind.k_se),
+        "k_first": _first(kind.k),
+        "k_last": _first(kind.k[::-1]),
+        "k_change": Estimate(kind.change_k, kind.change_k_se),
+        "onset": kind.onset,
+        "lambda_course": sparkline(ln_lambda, kind.ln_lambda_se),
+        "lambda_first": _first(kind.lam),
+        "lambda_last": _first(kind.lam[::-1]),
+        "lambda_change": Estimate(kind.change_ln_lambda, kind.change_ln_lambda_se),
+        "levelling": held,
+    }
+
+
+def _training(found: Trajectory) -> Iterator[Part]:
+    known = [each for each in found.progress if each.state is not None or math.isfinite(each.lr)]
+    if known:
+        chosen = known
+        if len(known) > _STEPS_SHOWN:
+            last = len(known) - 1
+            chosen = [known[round(i * last / (_STEPS_SHOWN - 1))] for i in range(_STEPS_SHOWN)]
+        yield DocumentTable(_PROGRESS, [each.to_dict() for each in chosen])
+    for sentence in found.needs:
+        yield Paragraph(sentence)
+    if found.settings.optimizer is not None:
+        asked = "lambda is to settle in proportion to sqrt(eta/wd)"
+        known_law = found.settings.known_optimizer
+        why = "" if known_law is None else f" ({known_law.name}: {known_law.reason})"
+        yield Paragraph(f"Square-root law: {found.law or asked + why}.")
+
+
+def _force_row(
+    tower: str | None, kind: str, intervals: Sequence[IntervalForces], start: float | None
+) -> dict[str, Any]:
+    """Sum forces over the run, as shares of the mean square at its start."""
+    names = ("change", "decay", "updates", "injection", "alignment")
+    sums = {name: math.fsum(getattr(each, name) for each in intervals) for name in names}
+    closure = math.fsum(each.closure_error for each in intervals)
+    shares = {**sums, "closure": closure}
+    scale = start or math.nan
+    return {
+        "tower": tower,
+        "kind": kind,
+        **{name: _if_finite(value / scale) for name, value in shares.items()},
+    }
+
+
+def _note(found: Trajectory) -> Paragraph:
+    text = (
+        "k and lambda are medians over the matrices of a kind; change is that of k and of ln "
+        "lambda from the first step to the last, with the standard error that two independent "
+        "models would have: those of one run share most of their weights, and the true error is "
+        "smaller. Onset: first step from which k stays more than three such errors from its start. "
+        "Lines are drawn over each row's own range, or six standard errors where that is more. "
+    )
+    if found.forces:
+        text += (
+            "Mean square: in units of its first value; decay by the schedule and the mean squares "
+            "that were measured, updates the rest, both off by no more than 'up to' where it only "
+            "grew or only shrank between steps. "
+        )
+    return Paragraph(text + "--json and --format csv have every slice at every step.")
+
+
+def _first(values: Sequence[float]) -> float | None:
+    return next((value for value in values if math.isfinite(value)), None)
+
+
+def _if_finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,210 @@
+"""`track`, `scaling` and `fit` of several models on the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+import weightgauge as wg
+from diagnosed import GAUSSIAN, run
+from made_runs import write_run
+from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS, sparkline
+from weightgauge.reporting.views.track import verdict
+from weightgauge.trajectory import reading
+from weightgauge.trajectory.trajectory import LONG_COLUMNS
+
+
+@pytest.fixture
+def folder(tmp_path, write_checkpoint, monkeypatch):
+    monkeypatch.setattr(reading, "PAUSES_S", ())
+    steps = {
+        step: {"q": (k, lam), "o": (GAUSSIAN, 0.02)}
+        for step, k, lam in ((0, GAUSSIAN, 0.02), (500, 1.0, 0.03), (1500, 0.8, 0.05))
+    }
+    return write_run(tmp_path / "run", write_checkpoint, steps)
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# ---------------------------------------------------------------- track
+
+
+def test_track_tells_the_verdict_first_then_a_row_a_kind(folder):
+    (folder / "weightgauge.toml").write_text("[training]\nlr = 0.01\nweight_decay = 0.1\n")
+    result = run("track", folder)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == str(folder)
+    assert lines[1] == "No fault found; 1 note"
+    assert lines[2] == "3 steps from 0 to 1,500, 4 slices"
+    (q,) = [line.split() for line in lines if line.startswith("q ")]
+    assert (q[1], q[5]) == ("█▄▁", "500")  # the course of k, and its onset
+    assert "▁▄█" in q  # of ln lambda: ln 1.5 of ln 2.5
+    assert math.isclose(float(q[3]), 0.8, abs_tol=0.05)
+    assert [line.split()[:4] for line in lines if line.lstrip().startswith("1,500")] == [
+        ["1,500", "1.500", "saturated"]
+    ]
+    assert "--schedule" in result.stdout
+    assert "--optimizer" in result.stdout
+    assert "the same at all steps: o" in result.stdout
+
+
+def test_track_for_programs(folder):
+    result = run("track", folder, "--json")
+    assert json.loads(result.stdout) == wg.track(folder).to_dict()
+    result = run("track", folder, "--format", "csv")
+    rows = rows_of(result.stdout)
+    assert list(rows[0]) == list(LONG_COLUMNS)
+    assert [row["step"] for row in rows] == ["0"] * 4 + ["500"] * 4 + ["1500"] * 4
+    assert [float(row["k"]) for row in rows] == [row["k"] for row in wg.track(folder).to_dicts()]
+
+
+def test_track_of_models_with_steps(folder):
+    models = [folder / "checkpoint-0", folder / "checkpoint-500"]
+    document = json.loads(run("track", *models, "--steps", "7,5", "--json").stdout)
+    assert document["steps"] == [5, 7]
+    assert document["models"][0].endswith("checkpoint-500")
+    wrong = run("track", *models, "--steps", "1,b")
+    assert (wrong.exit_code, "whole numbers" in wrong.stderr) == (2, True)
+    few = run("track", *models, "--steps", "1")
+    assert (few.exit_code, "1 steps are given for 2 models" in few.stderr) == (1, True)
+
+
+def test_a_step_that_cannot_be_read_shows_above_the_table(folder):
+    path = folder / "checkpoint-500" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    result = run("track", folder)
+    assert result.exit_code == 3
+    assert "step 500 cannot be read" in result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[1].startswith("1 fault")
+    assert lines[2].startswith("fault  step 500 cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["track", "/nowhere/at/all"], 1, "no file or directory"),
+        (["track"], 2, "RUN"),
+        (["scaling"], 2, "RUN"),
+        (["track", ".", "--schedule", "poly"], 2, "poly"),
+        (["track", ".", "--lr", "0"], 1, "lr must be a positive number"),
+    ],
+)
+def test_what_is_refused(tmp_path, monkeypatch, arguments, code, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoint-1").mkdir()
+    result = run(*arguments)
+    assert (result.exit_code, word in result.stderr) == (code, True), result.stderr
+
+
+# ---------------------------------------------------------------- scaling
+
+
+def test_scaling(tmp_path, write_checkpoint):
+    folders = []
+    for i, ratio in enumerate((0.05, 0.1, 0.2, 0.3)):
+        kinds = {"o": (GAUSSIAN, 0.01 + 0.1 * ratio), "up": (GAUSSIAN, 0.01 + 0.2 * ratio)}
+        folders.append(write_run(tmp_path / f"run{i}", write_checkpoint, {1000: kinds}))
+        (folders[-1] / "weightgauge.toml").write_text(
+            f"[training]\nlr = {0.1 * ratio**2}\nweight_decay = 0.1\noptimizer = 'adamw'\n"
+        )
+    (folders[0] / "weightgauge.toml").write_text("[training]\noptimizer = 'sgd'\nlr = 0.1\n")
+    text = run("scaling", *folders)
+    assert (text.exit_code, text.stderr) == (0, "")
+    assert "3 of 4 runs are asked" in text.stdout
+    assert "run0 is not asked: needs weight decay (--weight-decay)." in text.stdout.replace(
+        "\n", " "
+    )
+    assert "too few to tell one law from another" in text.stdout
+    document = json.loads(run("scaling", *folders, "--json").stdout)
+    assert document == wg.scaling(folders).to_dict()
+    assert [law["kind"] for law in document["laws"]] == ["o", "ffn_in", "pooled"]
+    rows = rows_of(run("scaling", *folders, "--format", "csv").stdout)
+    assert [row["kind"] for row in rows] == ["o", "ffn_in", "pooled"]
+    assert float(rows[0]["ols_slope"]) == pytest.approx(0.1, rel=0.05)
+    none = run("scaling", *folders[:1])
+    assert (none.exit_code, "0 of 1 runs are asked" in none.stdout) == (0, True)
+
+
+# ---------------------------------------------------------------- fit
+
+
+def test_fit_of_several_models(folder):
+    models = [folder / f"checkpoint-{step}" for step in (0, 500)]
+    result = run("fit", *models)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("2 models\n")
+    assert result.stdout.count(str(models[1])) == 2  # medians of k, and of lambda
+    fits = [wg.fit(model) for model in models]
+    expected = [
+        {"model": str(model), "step": step, **row}
+        for model, step, fit in zip(models, (0, 500), fits, strict=True)
+        for row in fit.to_dicts()
+    ]
+    document = json.loads(run("fit", *models, "--json").stdout)
+    assert document["slices"] == expected
+    assert document["models"] == list(map(str, models))
+    assert document["steps"] == [0, 500]
+    assert [row["k_median"] for row in document["kinds"]] == [
+        kind.k_median for fit in fits for kind in fit.kinds
+    ]
+    rows = rows_of(run("fit", *models, "--format", "csv").stdout)
+    assert [(row["model"], row["step"], float(row["k"])) for row in rows] == [
+        (row["model"], str(row["step"]), row["k"]) for row in expected
+    ]
+
+
+def test_models_without_steps(made_model):
+    model = made_model({"q": 1.0})
+    document = json.loads(run("fit", model, model, "--json").stdout)
+    assert document["steps"] == [None, None]
+    assert " step " not in run("fit", model, model).stdout
+
+
+# ---------------------------------------------------------------- pieces of pages
+
+
+def test_sparklines():
+    assert sparkline(range(8)) == BLOCKS
+    assert sparkline([2, 1, math.nan, 2]) == "█▁ █"
+    assert sparkline([]) == sparkline([math.nan]) == ""
+    assert sparkline([5.0, 5.0]) == "▅▅"
+    assert len(sparkline(range(1000))) == 16 == len(sparkline(range(17)))
+    assert list(sparkline(range(1000))) == sorted(sparkline(range(1000)))
+    # six standard errors are the least height: noise stays near the middle
+    assert set(sparkline([1.2, 1.21, 1.2], [0.01] * 3)) <= set("▄▅")
+    assert len(PLAIN_BLOCKS) == len(BLOCKS) and PLAIN_BLOCKS.isascii()
+
+
+def test_lines_where_blocks_cannot_be_written(folder, monkeypatch):
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-m", "weightgauge", "track", str(folder)],
+        env={"PYTHONIOENCODING": "ascii", "PATH": ""},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.isascii()
+    assert b"#~_" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("levels", "text"),
+    [
+        ([], "No fault found"),
+        (["note"], "No fault found; 1 note"),
+        (["warning", "note", "note"], "No fault found; 1 warning, 2 notes"),
+        (["fault", "note", "fault"], "2 faults, 1 note"),
+    ],
+)
+def test_verdicts(levels, text):
+    assert verdict(levels) == text
