@@ -226,7 +226,7 @@ def test_runs_from_folders(tmp_path, write_checkpoint):
         *("exponent", "saturation"),
     } <= law.keys()
     assert len(law["pearson_ci"]) == 2
-    assert len(found.to_dicts()) == 4
+    assert len(found.to_dicts()) == len(found.to_pandas()) == 4
     assert repr(found).startswith("<Scaling: 4 of 5 runs; ")
 
 

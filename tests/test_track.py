@@ -160,6 +160,8 @@ def test_the_long_form(run):
         "Int64",
         "float64",
     )
+    assert list(found.findings.to_pandas()["id"]) == ["unchanged"]
+    assert found.kinds.to_pandas()["onset"].dtype.name == "Int64"
     assert len(repr(found)) < 300 and "6 steps 0..500" in repr(found)
     assert "6 steps, k 1.2" in repr(found.slices[0]) and "down" in repr(found.kinds[-1])
 

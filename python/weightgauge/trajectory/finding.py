@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weightgauge.errors import printable
-from weightgauge.records import as_row
+from weightgauge.records import Table, as_row
 
 LEVELS = ("fault", "warning", "note")
 """From the most serious: no working model has this; somebody should look; true, nothing to do."""
@@ -56,13 +56,14 @@ class Finding:
         return as_row(self)
 
 
-def by_importance(findings: list[Finding]) -> tuple[Finding, ...]:
+def by_importance(findings: list[Finding]) -> Table[Finding]:
     """Sort findings: the most serious first, then by step; what is about the run comes first."""
-    return tuple(
+    return Table(
+        Finding,
         sorted(
             findings,
             key=lambda each: (LEVELS.index(each.level), -1 if each.step is None else each.step),
-        )
+        ),
     )
 
 

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import RunError
 from weightgauge.fits.model_fit import ModelFit
-from weightgauge.records import as_row
+from weightgauge.records import as_row, frame_of
 from weightgauge.reference.claims import FFN_KINDS
 from weightgauge.reference.entries import ReferenceModel
 from weightgauge.trajectory.kind_sizes import KindKey, KindSize, kind_sizes, weibull_mean_square
@@ -21,6 +21,9 @@ from weightgauge.trajectory.run import Run, find_run
 from weightgauge.trajectory.saturation import saturation_point
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
 
 SCHEMA_VERSION = 1
 POOLED_KINDS = ("o", *FFN_KINDS)
@@ -113,6 +116,16 @@ class Scaling:
             saturation = row.pop("saturation").to_dict()
             rows.append({**row, **{f"saturation_{name}": v for name, v in saturation.items()}})
         return rows
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row per law, as `to_dicts`.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return frame_of(self.to_dicts())
 
     def __repr__(self) -> str:
         """Show how many runs were asked, and r of each kind."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.diagnosis.training import training_state
-from weightgauge.records import as_row
+from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.settings import RunSettings
@@ -44,7 +44,7 @@ class StepProgress:
         return as_row(self)
 
 
-def step_progress(settings: RunSettings, steps: Sequence[int]) -> tuple[StepProgress, ...]:
+def step_progress(settings: RunSettings, steps: Sequence[int]) -> Table[StepProgress]:
     """Measure the steps of a run in units of tau = 1/(lr weight_decay).
 
     Parameters
@@ -57,7 +57,7 @@ def step_progress(settings: RunSettings, steps: Sequence[int]) -> tuple[StepProg
 
     Returns
     -------
-    tuple of StepProgress
+    Table of StepProgress
         One for each step.
     """
     optimizer = settings.known_optimizer
@@ -77,7 +77,7 @@ def step_progress(settings: RunSettings, steps: Sequence[int]) -> tuple[StepProg
                 scheduled_state=_state(scheduled),
             )
         )
-    return tuple(found)
+    return Table(StepProgress, found)
 
 
 def _state(steps_per_tau: float) -> str | None:

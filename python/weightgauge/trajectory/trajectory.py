@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.errors import MissingExtraError
 from weightgauge.fits.model_fit import ModelFit
+from weightgauge.records import Table, frame_of
 from weightgauge.trajectory.changes import change_from_start, change_points, onset
 from weightgauge.trajectory.finding import Finding, by_importance
 from weightgauge.trajectory.forces import IntervalForces, interval_forces
@@ -51,13 +51,13 @@ class Trajectory:
         The steps that were read, in their order.
     models : tuple of str
         What was read for each.
-    kinds : tuple of KindSeries
+    kinds : Table of KindSeries
         Medians of each kind in each tower, in the order of tables.
-    slices : tuple of SliceSeries
+    slices : Table of SliceSeries
         Every slice that occurs at any step, in the order of tables.
     settings : RunSettings
         How the run was trained, as far as it is known.
-    progress : tuple of StepProgress
+    progress : Table of StepProgress
         T/tau and the state of training at each step.
     needs : tuple of str
         What could not be computed, and which options it needs.
@@ -65,7 +65,7 @@ class Trajectory:
         Why lambda is not asked to go with sqrt(eta/wd); "" where it is.
     forces : dict of (tower, kind) to tuple of IntervalForces
         What decay and updates did between steps, where the schedule is known.
-    findings : tuple of Finding
+    findings : Table of Finding
         What stands out, the most serious first.
     warnings : tuple of str
         What is odd about the models.
@@ -74,14 +74,14 @@ class Trajectory:
     run: str
     steps: tuple[int, ...]
     models: tuple[str, ...]
-    kinds: tuple[KindSeries, ...]
-    slices: tuple[SliceSeries, ...]
+    kinds: Table[KindSeries]
+    slices: Table[SliceSeries]
     settings: RunSettings
-    progress: tuple[StepProgress, ...]
+    progress: Table[StepProgress]
     needs: tuple[str, ...]
     law: str
     forces: dict[KindKey, tuple[IntervalForces, ...]]
-    findings: tuple[Finding, ...]
+    findings: Table[Finding]
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,17 +94,17 @@ class Trajectory:
             "run": self.run,
             "steps": list(self.steps),
             "models": list(self.models),
-            "kinds": [kind.to_dict() for kind in self.kinds],
-            "slices": [item.to_dict() for item in self.slices],
+            "kinds": self.kinds.to_dicts(),
+            "slices": self.slices.to_dicts(),
             "settings": self.settings.to_dict(),
-            "progress": [each.to_dict() for each in self.progress],
+            "progress": self.progress.to_dicts(),
             "needs": list(self.needs),
             "square_root_law": {"asked": not self.law, "reason": self.law or None},
             "forces": [
                 {"kind": kind, "tower": tower, "intervals": [each.to_dict() for each in forces]}
                 for (tower, kind), forces in self.forces.items()
             ],
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": self.findings.to_dicts(),
             "warnings": list(self.warnings),
         }
 
@@ -132,14 +132,9 @@ class Trajectory:
         MissingExtraError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingExtraError("pandas", "pandas") from error
-        frame = pd.DataFrame(self._rows(), columns=list(LONG_COLUMNS))
         whole = dict.fromkeys(("block", "expert", "head"), "Int64")
         numbers = dict.fromkeys(LONG_COLUMNS[LONG_COLUMNS.index("k") :], "float64")
-        return frame.astype({"step": "int64", **whole, **numbers})
+        return frame_of(self.to_dicts(), columns=LONG_COLUMNS, step="int64", **whole, **numbers)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for i, (step, model) in enumerate(zip(self.steps, self.models, strict=True)):
@@ -282,8 +277,9 @@ def _trajectory(
 ) -> Trajectory:
     slices = _slices(measured)
     held = held_norms(slices)
-    kinds = tuple(
-        _kind(measured.steps, key, states, key in held) for key, states in measured.kinds.items()
+    kinds = Table(
+        KindSeries,
+        (_kind(measured.steps, key, states, key in held) for key, states in measured.kinds.items()),
     )
     findings = [
         *run.findings,
@@ -316,7 +312,7 @@ def _trajectory(
     )
 
 
-def _slices(measured: Measurements) -> tuple[SliceSeries, ...]:
+def _slices(measured: Measurements) -> Table[SliceSeries]:
     table = measured.series()
     found = []
     for i, item in enumerate(measured.slices):
@@ -334,7 +330,7 @@ def _slices(measured: Measurements) -> tuple[SliceSeries, ...]:
                 **_changes(measured.steps, numbers),
             )
         )
-    return tuple(found)
+    return Table(SliceSeries, found)
 
 
 def _kind(
