@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from made_fits import made_fit, made_slice
 from made_runs import write_run, write_step
 from weightgauge.errors import CheckpointError, RunError
 from weightgauge.trajectory import reading
+from weightgauge.trajectory.finding import LEVELS
 from weightgauge.trajectory.trajectory import LONG_COLUMNS
 
 GAUSSIAN = 1.2054
@@ -388,3 +391,15 @@ def test_options_are_checked_before_anything_is_read(run):
         wg.track(run, schedule="poly")
     with pytest.raises(RunError, match="steps are given"):
         wg.track(run, steps=[1])
+
+
+def test_the_documentation_has_every_rule_once():
+    root = Path(__file__).parent.parent
+    text = (root / "docs" / "runs.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \| (?:fault|warning|note) \|", text, re.MULTILINE)
+    told = sorted(rule for names in rows for rule in re.findall("[a-z-]+", names))
+    sources = (root / "python" / "weightgauge" / "trajectory").glob("*.py")
+    code = "\n".join(path.read_text("utf-8") for path in sources)
+    made = set(re.findall(r'id="([a-z-]+)"', code))
+    made |= set(re.findall(r'"([a-z-]+)",\s+"(?:fault|warning|note)"', code))
+    assert told == sorted(made - set(LEVELS))
