@@ -73,7 +73,8 @@ def counting(path, io, threads):
         plan.add(tensor, None, None)
     files = file_specs(checkpoint, plan)
     options = FitOptions(threads=threads).to_core(fit=False)
-    return lambda: _core.scan_files(files, plan.slices, io=io, progress=None, options=options)
+    slices = plan.to_core()
+    return lambda: _core.scan_files(files, slices, io=io, progress=None, options=options)
 
 
 @pytest.mark.parametrize("io", ["mmap", "pread"])
@@ -119,7 +120,7 @@ def test_scan_of_small_slices(measure, experts, threads):
     slices = [Slice(tensor, Component("other"), tensor.shape) for tensor in checkpoint.tensors]
     options = FitOptions(threads=threads)
     found = measure(
-        lambda: list(scan_slices(checkpoint, slices, options)),
+        lambda: scan_slices(checkpoint, slices, options),
         {"pure read": Beside(pure_read(weights, threads))},
         group="slices of 4,096 BF16, page-cached",
         what=f"scan, {weights.size // 4096:,} slices",
@@ -129,7 +130,7 @@ def test_scan_of_small_slices(measure, experts, threads):
         slices=weights.size // 4096,
     )
     names = (tensor.name for tensor in checkpoint.tensors)
-    fits = (counted.fit for counted in found)
+    fits = (found.fit(row) for row in range(len(found)))
     assert_slices(dict(zip(names, fits, strict=True)), expected)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from weightgauge import _core
+from machine import increment_cells
 
 # Bytes of one array: four times a last-level cache of 32 MB. Larger caches need more.
 MEGABYTES = float(os.environ.get("WEIGHTGAUGE_BENCH_MB", "128"))
@@ -132,8 +132,8 @@ def increments(stores: int, threads: int) -> Callable[[], object]:
     """
     parts = [stores // threads] * threads
     if threads == 1:
-        return lambda: _core.increment_cells(stores)
-    return lambda: list(_pool().map(_core.increment_cells, parts))
+        return lambda: increment_cells(stores)
+    return lambda: list(_pool().map(increment_cells, parts))
 
 
 def write_checkpoint(path: Path, shapes: dict[str, tuple[int, ...]]) -> np.ndarray:

@@ -121,11 +121,11 @@ def digest(values: np.ndarray, *, threads: int, chunk_bytes: int) -> str:
         chunk_bytes=chunk_bytes,
     )
     found = _core.scan_array(array_view(values), progress=None, options=options)
-    histogram, fit = found.histogram, found.fit
-    numbers = [fit.k, fit.lam, fit.r2, fit.ks, fit.k_se, fit.ln_lambda_se, found.rms, found.max]
-    numbers += [found.zeros, found.nans, found.infs]
-    parts = [np.asarray(histogram.keys), np.asarray(histogram.counts), histogram.residuals]
-    data = b"".join(np.ascontiguousarray(part).tobytes() for part in (*parts, np.array(numbers)))
+    numbers = [np.ascontiguousarray(found.numbers()[name]) for name in found.numbers().dtype.names]
+    histogram = found.take_histogram(0)
+    counts = [histogram.keys, histogram.counts, histogram.residuals]
+    apart = np.array([histogram.nans, histogram.infs])
+    data = b"".join(part.tobytes() for part in (*numbers, *counts, apart))
     return hashlib.sha256(data).hexdigest()
 
 

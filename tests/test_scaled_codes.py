@@ -12,6 +12,7 @@ import pytest
 import oracle
 import weightgauge as wg
 from closeness import relative
+from core_slices import file_slices
 
 F8 = {
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
@@ -384,9 +385,9 @@ def test_quantiles_cannot_tell_chunks_apart(tmp_path):
         scales = (0, "F32", values.size, 500)
         grid = {"origin": 0, "matrices": 1, "rows": 500, "columns": 300}
         decoding = _core.BlockScale(**grid, block_rows=1, block_columns=300, scales=scales)
-        (result,) = _core.scan_files(
+        results = _core.scan_files(
             [(str(path).encode(), identity)],
-            [(0, "F8_E4M3", 0, [(values.size, 1)], decoding)],
+            file_slices((0, "F8_E4M3", 0, [(values.size, 1)], decoding)),
             **{"io": "pread", "progress": None, "options": options},
         )
-        assert result.quantiles == expected.tolist()
+        assert results.quantiles(0) == expected.tolist()

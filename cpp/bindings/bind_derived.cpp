@@ -8,6 +8,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/file_slices.hpp"
+#include "bindings/scan_results.hpp"
 #include "core/decode/balance.hpp"
 #include "core/decode/difference.hpp"
 #include "core/scan/scan.hpp"
@@ -22,30 +23,32 @@ ValueReader reader_from(const FileSlice& slice, const Sources& sources) {
   return {*sources.at(slice.file), view_from(slice, sources)};
 }
 
-ScanResults scan_differences(const std::vector<FileSpec>& files,
-                             const std::vector<std::pair<FileSlice, FileSlice>>& pairs,
-                             const std::string& io, const Progress& progress,
+ScanResults scan_differences(const std::vector<FileSpec>& files, const FileSlices& a,
+                             const FileSlices& b, const std::string& io, const Progress& progress,
                              const ScanOptions& options) {
+  if (a.rows.size() != b.rows.size()) {
+    throw std::invalid_argument("every slice has one that it is subtracted from");
+  }
   Control control;
   const std::function<void()> watch = watcher(control, progress);
   const py::gil_scoped_release release;
   const Sources sources = open_sources(files, io);
   std::vector<SliceSpec> specs;
-  specs.reserve(pairs.size());
-  for (const auto& [a, b] : pairs) {
-    auto difference =
-        std::make_shared<Difference>(reader_from(a, sources), reader_from(b, sources));
+  specs.reserve(a.rows.size());
+  for (std::size_t i = 0; i < a.rows.size(); ++i) {
+    auto difference = std::make_shared<Difference>(reader_from(a.rows[i], sources),
+                                                   reader_from(b.rows[i], sources));
     const std::uint64_t items = difference->items();
-    specs.push_back({a.file, made_view(items, std::move(difference))});
+    specs.push_back({a.rows[i].file, made_view(items, std::move(difference))});
   }
-  return {scan(sources, specs, options, control, watch)};
+  return ScanResults(scan(sources, specs, options, control, watch));
 }
 
-ScanResults scan_balanced(const std::vector<FileSpec>& files, const std::vector<FileSlice>& slices,
+ScanResults scan_balanced(const std::vector<FileSpec>& files, const FileSlices& slices,
                           const std::vector<std::pair<std::uint64_t, int>>& forms,
                           const std::string& io, const Progress& progress,
                           const ScanOptions& options) {
-  if (forms.size() != slices.size()) {
+  if (forms.size() != slices.rows.size()) {
     throw std::invalid_argument("every matrix has a number of columns");
   }
   Control control;
@@ -54,27 +57,27 @@ ScanResults scan_balanced(const std::vector<FileSpec>& files, const std::vector<
   const Sources sources = open_sources(files, io);
   std::vector<ValueReader> matrices;
   std::vector<MatrixForm> known;
-  matrices.reserve(slices.size());
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    matrices.push_back(reader_from(slices[i], sources));
+  matrices.reserve(slices.rows.size());
+  for (std::size_t i = 0; i < slices.rows.size(); ++i) {
+    matrices.push_back(reader_from(slices.rows[i], sources));
     known.push_back({forms[i].first, forms[i].second});
   }
   std::vector<BalanceFactors> factors =
       balance_factors(matrices, known, options.threads, control, watch);
   std::vector<SliceSpec> specs;
-  specs.reserve(slices.size());
-  for (std::size_t i = 0; i < slices.size(); ++i) {
+  specs.reserve(slices.rows.size());
+  for (std::size_t i = 0; i < slices.rows.size(); ++i) {
     auto balanced = std::make_shared<Balanced>(matrices[i], std::move(factors[i]));
     const std::uint64_t items = balanced->items();
-    specs.push_back({slices[i].file, made_view(items, std::move(balanced))});
+    specs.push_back({slices.rows[i].file, made_view(items, std::move(balanced))});
   }
-  return {scan(sources, specs, options, control, watch)};
+  return ScanResults(scan(sources, specs, options, control, watch));
 }
 
 }  // namespace
 
 void bind_derived(py::module_& module) {
-  module.def("scan_differences", &scan_differences, py::arg("files"), py::arg("pairs"),
+  module.def("scan_differences", &scan_differences, py::arg("files"), py::arg("a"), py::arg("b"),
              py::kw_only(), py::arg("io"), py::arg("progress").none(true), py::arg("options"));
   module.def("scan_balanced", &scan_balanced, py::arg("files"), py::arg("slices"), py::arg("forms"),
              py::kw_only(), py::arg("io"), py::arg("progress").none(true), py::arg("options"));

@@ -9,6 +9,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/file_slices.hpp"
+#include "bindings/scan_results.hpp"
 #include "core/base/errors.hpp"
 #include "core/scan/fed_scan.hpp"
 
@@ -41,9 +42,9 @@ FedSlice fed_slice(const FileSlice& slice, const Sources& sources) {
   return fed;
 }
 
-std::unique_ptr<FedScan> make_scan(const std::vector<FedFile>& files,
-                                   const std::vector<FileSlice>& slices, const ScanOptions& options,
-                                   const std::string& directory, std::size_t memory) {
+std::unique_ptr<FedScan> make_scan(const std::vector<FedFile>& files, const FileSlices& slices,
+                                   const ScanOptions& options, const std::string& directory,
+                                   std::size_t memory) {
   std::vector<Spool::File> described;
   for (const auto& [name, size] : files) {
     described.push_back({name, size});
@@ -51,8 +52,8 @@ std::unique_ptr<FedScan> make_scan(const std::vector<FedFile>& files,
   const py::gil_scoped_release release;
   auto spool = std::make_unique<Spool>(described, directory, memory);
   std::vector<FedSlice> fed;
-  fed.reserve(slices.size());
-  for (const FileSlice& slice : slices) {
+  fed.reserve(slices.rows.size());
+  for (const FileSlice& slice : slices.rows) {
     fed.push_back(fed_slice(slice, spool->sources()));
   }
   return std::make_unique<FedScan>(std::move(spool), std::move(fed), options);
@@ -136,7 +137,7 @@ void bind_feed(py::module_& module) {
            py::arg("options"), py::arg("directory"), py::arg("memory") = Spool::usual_memory)
       .def("feed", &feed, py::arg("file"), py::arg("offset"), py::arg("data"))
       .def("wanted", &wanted)
-      .def("finish", [](FedScan& scan) { return ScanResults{scan.finish()}; });
+      .def("finish", [](FedScan& scan) { return ScanResults(scan.finish()); });
 }
 
 }  // namespace weightgauge::bindings

@@ -24,6 +24,8 @@ Trim trim_from_name(const std::string& name) {
   throw std::invalid_argument("unknown trim '" + name + "'");
 }
 
+namespace {
+
 const char* status_name(FitStatus status) {
   switch (status) {
     case FitStatus::ok:
@@ -42,7 +44,14 @@ const char* status_name(FitStatus status) {
   return "ok";
 }
 
-namespace {
+// By their numbers, which are what fits and tables of fits have.
+std::vector<std::string> fit_statuses() {
+  std::vector<std::string> names;
+  for (int status = 0; status <= static_cast<int>(FitStatus::few_bins); ++status) {
+    names.emplace_back(status_name(static_cast<FitStatus>(status)));
+  }
+  return names;
+}
 
 using Thresholds = py::array_t<std::uint32_t, py::array::c_style | py::array::forcecast>;
 
@@ -55,7 +64,7 @@ std::shared_ptr<PaperBins> make_paper_bins(const Thresholds& thresholds) {
 
 void bind_fit(py::module_& module) {
   py::class_<Fit>(module, "Fit")
-      .def_property_readonly("status", [](const Fit& fit) { return status_name(fit.status); })
+      .def_property_readonly("status", [](const Fit& fit) { return static_cast<int>(fit.status); })
       .def_readonly("k", &Fit::k)
       .def_readonly("lam", &Fit::lambda)
       .def_readonly("r2", &Fit::r2)
@@ -65,6 +74,8 @@ void bind_fit(py::module_& module) {
       .def_readonly("error_bound", &Fit::error_bound);
   py::class_<PaperBins, std::shared_ptr<PaperBins>>(module, "PaperBins")
       .def(py::init(&make_paper_bins), py::arg("thresholds"));
+  module.def("fit_statuses", &fit_statuses,
+             "What the numbers mean that fits have as their status.");
 }
 
 }  // namespace weightgauge::bindings

@@ -1,17 +1,15 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <memory>
-#include <numeric>
-#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "bindings/bindings.hpp"
 #include "core/fit/ks.hpp"
 #include "core/fit/paper.hpp"
+#include "core/histogram/check.hpp"
 #include "core/histogram/histogram.hpp"
+#include "core/histogram/summary.hpp"
 #include "core/scan/workspace.hpp"
 
 namespace py = pybind11;
@@ -26,31 +24,12 @@ std::vector<std::uint64_t> vector_of(const Words& words) {
   return {words.data(), words.data() + words.size()};
 }
 
-// Largest key a finite magnitude can have.
-std::uint64_t last_key(DType dtype) {
-  if (is_wide(dtype) || is_16_bit(dtype)) {
-    return first_nonfinite_key(dtype) - 1;
-  }
-  const CodeTable& codes = code_table(dtype);
-  std::uint64_t last = 0;
-  for (const CodeMeaning& meaning : codes.meaning) {
-    if (meaning.magnitude == Magnitude::finite) {
-      last = std::max<std::uint64_t>(last, meaning.key);
-    }
-  }
-  return last;
-}
-
-// Everything a scan guarantees is checked again: the numbers may come from a file.
+// The numbers may come from a file.
 Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words& keys,
                          const Words& counts, const Words& residuals, std::uint64_t zeros,
                          std::uint64_t nans, std::uint64_t infs, std::uint64_t max_key) {
   Histogram result(dtype_from_name(dtype));
   result.dropped_bits = dropped_bits;
-  if (dropped_bits != 0 &&
-      (!is_wide(result.dtype) || dropped_bits != binned_dropped_bits(result.dtype))) {
-    throw std::invalid_argument("unknown resolution of the bins");
-  }
   result.keys = vector_of(keys);
   result.counts = vector_of(counts);
   result.residuals = vector_of(residuals);
@@ -58,38 +37,7 @@ Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words
   result.nans = nans;
   result.infs = infs;
   result.max_key = max_key;
-  const std::size_t size = result.keys.size();
-  if (result.counts.size() != size || result.residuals.size() != (dropped_bits == 0 ? 0 : size)) {
-    throw std::invalid_argument("keys, counts and residuals differ in length");
-  }
-  const std::uint64_t last = last_key(result.dtype);
-  const std::uint64_t first = result.dtype == DType::f8_e8m0 || dropped_bits != 0 ? 0 : 1;
-  const std::uint64_t most =
-      dropped_bits == 0 ? 0 : ((1ULL << dropped_bits) - 1) >> residual_shift(result.dtype);
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    const bool ascending = i == 0 || result.keys[i] > result.keys[i - 1];
-    if (!ascending || result.keys[i] < first || result.keys[i] > (last >> dropped_bits)) {
-      throw std::invalid_argument("keys are not ascending magnitudes of the element format");
-    }
-    const std::uint64_t count = result.counts[i];
-    if (count == 0 || count > (1ULL << 62) || total + count > (1ULL << 62)) {
-      throw std::invalid_argument("counts are not positive, or too large");
-    }
-    total += count;
-    if (dropped_bits != 0 && static_cast<double>(result.residuals[i]) >
-                                 static_cast<double>(count) * static_cast<double>(most)) {
-      throw std::invalid_argument("a bin's mean lies outside the bin");
-    }
-  }
-  constexpr std::uint64_t most_apart = 1ULL << 62;
-  if (result.dtype == DType::f4_unpacked || zeros > most_apart || nans > most_apart ||
-      infs > most_apart || (size == 0 && max_key != 0)) {
-    throw std::invalid_argument("the totals are not those of a histogram");
-  }
-  if (size > 0 && (max_key > last || (max_key >> dropped_bits) != result.keys.back())) {
-    throw std::invalid_argument("the largest magnitude does not lie in the last bin");
-  }
+  check_histogram(result);
   return result;
 }
 
@@ -102,34 +50,8 @@ py::array view_of(const py::object& owner, const std::vector<std::uint64_t>& wor
 }
 
 py::array_t<double> magnitudes(const Histogram& histogram) {
-  py::array_t<double> result(static_cast<py::ssize_t>(histogram.size()));
-  double* out = result.mutable_data();
-  for (std::size_t i = 0; i < histogram.size(); ++i) {
-    out[i] = entry_at(histogram, i).mean;
-  }
-  return result;
-}
-
-std::vector<double> quantiles(const Histogram& histogram,
-                              const std::vector<double>& probabilities) {
-  const std::uint64_t n = histogram.n();
-  std::vector<double> result(probabilities.size(), std::numeric_limits<double>::quiet_NaN());
-  if (n == 0) {
-    return result;
-  }
-  std::vector<std::size_t> order(probabilities.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return probabilities[a] < probabilities[b]; });
-  std::vector<std::uint64_t> ranks;
-  for (const std::size_t i : order) {
-    ranks.push_back(inverted_cdf_rank(probabilities[i], n));
-  }
-  const std::vector<double> ascending = magnitudes_at(histogram, ranks);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    result[order[i]] = ascending[i];
-  }
-  return result;
+  const std::vector<double> means = mean_magnitudes(histogram);
+  return py::array_t<double>(static_cast<py::ssize_t>(means.size()), means.data());
 }
 
 Fit fit(const Histogram& histogram, const std::string& trim, const PaperBins* paper) {
@@ -145,21 +67,6 @@ Fit fit(const Histogram& histogram, const std::string& trim, const PaperBins* pa
 
 double ks(const Histogram& histogram, double k, double lambda) {
   return ks_distance(histogram, k, LogScale{scaled(lambda), 0});
-}
-
-Histogram merge(const Histogram& a, const Histogram& b) {
-  constexpr std::uint64_t most = 1ULL << 62;
-  if (a.n() + b.n() > most || a.zeros + b.zeros > most) {
-    throw std::overflow_error("more elements than a histogram counts");
-  }
-  return merged(a, b);
-}
-
-double max_magnitude(const Histogram& histogram) {
-  if (histogram.size() > 0) {
-    return magnitude_value(histogram.dtype, histogram.max_key);
-  }
-  return histogram.zeros > 0 ? 0.0 : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace
@@ -187,10 +94,10 @@ void bind_histogram(py::module_& module) {
           "residuals",
           [](const Self& self) { return view_of(self, self.cast<Histogram&>().residuals); })
       .def("magnitudes", &magnitudes)
-      .def("quantiles", &quantiles, py::arg("probabilities"))
+      .def("quantiles", &histogram_quantiles, py::arg("probabilities"))
       .def("fit", &fit, py::arg("trim"), py::arg("paper").none(true))
       .def("ks", &ks, py::arg("k"), py::arg("lam"))
-      .def("merge", &merge, py::arg("other"));
+      .def("merge", &checked_merge, py::arg("other"));
 }
 
 }  // namespace weightgauge::bindings

@@ -13,6 +13,7 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/file_slices.hpp"
+#include "bindings/scan_results.hpp"
 #include "core/base/errors.hpp"
 #include "core/scan/scan.hpp"
 
@@ -44,7 +45,7 @@ ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> pap
   return options;
 }
 
-ScanResults scan_files(const std::vector<FileSpec>& files, const std::vector<FileSlice>& slices,
+ScanResults scan_files(const std::vector<FileSpec>& files, const FileSlices& slices,
                        const std::string& io, const Progress& progress,
                        const ScanOptions& options) {
   Control control;
@@ -52,39 +53,21 @@ ScanResults scan_files(const std::vector<FileSpec>& files, const std::vector<Fil
   const py::gil_scoped_release release;
   const Sources sources = open_sources(files, io);
   std::vector<SliceSpec> specs;
-  specs.reserve(slices.size());
-  for (const FileSlice& slice : slices) {
+  specs.reserve(slices.rows.size());
+  for (const FileSlice& slice : slices.rows) {
     specs.push_back({slice.file, view_from(slice, sources)});
   }
-  return {scan(sources, specs, options, control, watch)};
+  return ScanResults(scan(sources, specs, options, control, watch));
 }
 
-SliceResult scan_array(const ArrayView& array, const Progress& progress,
+ScanResults scan_array(const ArrayView& array, const Progress& progress,
                        const ScanOptions& options) {
   Control control;
   const std::function<void()> watch = watcher(control, progress);
   const py::gil_scoped_release release;
   std::vector<std::unique_ptr<ByteSource>> sources;
   sources.push_back(std::make_unique<MemorySource>(array.memory, array.view.end()));
-  return std::move(scan(sources, {{0, array.view}}, options, control, watch).front());
-}
-
-// All that a fit is made of, at once: reading one number after the other takes longer than a small
-// slice takes to be counted.
-py::tuple numbers_of(const SliceResult& result) {
-  const Histogram& totals = result.histogram;
-  const Fit& fit = result.fit;
-  return py::make_tuple(status_name(fit.status), fit.k, fit.k_se, fit.lambda, fit.ln_lambda_se,
-                        fit.r2, fit.ks, result.n, totals.zeros, totals.nans + totals.infs,
-                        result.rms, result.max, result.exact);
-}
-
-template <class Results>
-auto& result_at(Results& results, std::size_t index) {
-  if (index >= results.slices.size()) {
-    throw py::index_error();
-  }
-  return results.slices[index];
+  return ScanResults(scan(sources, {{0, array.view}}, options, control, watch));
 }
 
 // Exceptions with arguments, for Python to word.
@@ -125,33 +108,10 @@ void bind_scan(py::module_& module) {
       .def(py::init(&options_from), py::kw_only(), py::arg("trim"), py::arg("paper").none(true),
            py::arg("exact"), py::arg("fit"), py::arg("keep_histogram"), py::arg("probabilities"),
            py::arg("threads"), py::arg("chunk_bytes"));
-  py::class_<SliceResult>(module, "SliceResult")
-      .def_readonly("histogram", &SliceResult::histogram)
-      .def_readonly("n", &SliceResult::n)
-      .def_property_readonly("zeros", [](const SliceResult& r) { return r.histogram.zeros; })
-      .def_property_readonly("nans", [](const SliceResult& r) { return r.histogram.nans; })
-      .def_property_readonly("infs", [](const SliceResult& r) { return r.histogram.infs; })
-      .def_readonly("rms", &SliceResult::rms)
-      .def_readonly("max", &SliceResult::max)
-      .def_readonly("fit", &SliceResult::fit)
-      .def_readonly("exact", &SliceResult::exact)
-      .def_readonly("quantiles", &SliceResult::quantiles)
-      .def_property_readonly("numbers", &numbers_of);
-  py::class_<ScanResults>(module, "ScanResults")
-      .def("__len__", [](const ScanResults& results) { return results.slices.size(); })
-      .def("__getitem__", &result_at<const ScanResults>,
-           py::return_value_policy::reference_internal)
-      .def(
-          "__iter__",
-          [](const ScanResults& results) {
-            return py::make_iterator(results.slices.begin(), results.slices.end());
-          },
-          py::keep_alive<0, 1>())
-      .def("numbers", [](const ScanResults& results,
-                         std::size_t index) { return numbers_of(result_at(results, index)); })
-      .def("take_histogram", [](ScanResults& results, std::size_t index) {
-        return std::move(result_at(results, index).histogram);
-      });
+  py::class_<FileSlices>(module, "FileSlices")
+      .def(py::init(&file_slices_from), py::kw_only(), py::arg("dtypes"), py::arg("files"),
+           py::arg("formats"), py::arg("offsets"), py::arg("items"), py::arg("shaped"))
+      .def("__len__", [](const FileSlices& slices) { return slices.rows.size(); });
   py::class_<BlockScaleSpec>(module, "BlockScale")
       .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,
                        std::uint64_t columns, std::uint64_t block_rows, std::uint64_t block_columns,

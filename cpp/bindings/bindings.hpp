@@ -17,8 +17,8 @@ void bind_feed(pybind11::module_& module);
 void bind_fit(pybind11::module_& module);
 void bind_histogram(pybind11::module_& module);
 void bind_info(pybind11::module_& module);
-void bind_machine(pybind11::module_& module);
 void bind_scan(pybind11::module_& module);
+void bind_scan_results(pybind11::module_& module);
 
 // An array's memory, kept alive by its owner.
 struct ArrayView {
@@ -29,6 +29,5 @@ struct ArrayView {
 
 // Throws std::invalid_argument for an unknown word; Python has checked it before.
 Trim trim_from_name(const std::string& name);
-const char* status_name(FitStatus status);
 
 }  // namespace weightgauge::bindings

@@ -38,19 +38,47 @@ FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
 
 }  // namespace
 
-FileSlice file_slice_from(const py::tuple& parts) {
-  FileSlice slice;
-  slice.file = py::cast<std::size_t>(parts[0]);
-  slice.dtype = dtype_from_name(py::cast<std::string_view>(parts[1]));
-  slice.offset = py::cast<std::uint64_t>(parts[2]);
-  for (const py::handle pair : parts[3]) {
-    const auto [extent, stride] = py::cast<std::pair<std::uint64_t, std::int64_t>>(pair);
-    slice.dims.push_back({extent, stride});
+FileSlices file_slices_from(const std::vector<std::string>& dtypes,
+                            const ColumnOf<std::uint32_t>& files,
+                            const ColumnOf<std::uint8_t>& formats,
+                            const ColumnOf<std::uint64_t>& offsets,
+                            const ColumnOf<std::uint64_t>& items,
+                            const std::vector<Shaped>& shaped) {
+  const auto size = static_cast<std::size_t>(files.size());
+  for (const py::ssize_t other : {formats.size(), offsets.size(), items.size()}) {
+    if (static_cast<std::size_t>(other) != size) {
+      throw std::invalid_argument("the columns of slices differ in length");
+    }
   }
-  if (!parts[4].is_none()) {
-    slice.decoding = std::make_shared<const DecodingSpec>(py::cast<DecodingSpec>(parts[4]));
+  std::vector<DType> known;
+  for (const std::string& name : dtypes) {
+    known.push_back(dtype_from_name(name));
   }
-  return slice;
+  FileSlices slices;
+  slices.rows.resize(size);
+  for (std::size_t row = 0; row < size; ++row) {
+    FileSlice& slice = slices.rows[row];
+    if (formats.data()[row] >= known.size()) {
+      throw std::invalid_argument("a slice has no format");
+    }
+    slice.file = files.data()[row];
+    slice.dtype = known[formats.data()[row]];
+    slice.offset = offsets.data()[row];
+    slice.dims = {{items.data()[row], static_cast<std::int64_t>(item_bytes(slice.dtype))}};
+  }
+  for (const auto& [row, dims, decoding] : shaped) {
+    if (row >= size) {
+      throw std::invalid_argument("there is no slice of that number");
+    }
+    slices.rows[row].dims.clear();
+    for (const auto& [extent, stride] : dims) {
+      slices.rows[row].dims.push_back({extent, stride});
+    }
+    if (decoding) {
+      slices.rows[row].decoding = std::make_shared<const DecodingSpec>(*decoding);
+    }
+  }
+  return slices;
 }
 
 View view_from(const FileSlice& slice, const Sources& sources) {

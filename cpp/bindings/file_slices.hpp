@@ -1,7 +1,7 @@
 // Slices of files as Python describes them.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <pybind11/numpy.h>
 
 #include <cstdint>
 #include <functional>
@@ -38,8 +38,6 @@ struct LowRankSpec {
   float factor;
 };
 using DecodingSpec = std::variant<BlockScaleSpec, LowRankSpec>;
-// In Python a tuple: file, dtype, offset in bytes, (extent, stride in bytes) of each dimension, and
-// decoding or None.
 struct FileSlice {
   std::size_t file = 0;
   DType dtype = DType::f32;
@@ -47,37 +45,32 @@ struct FileSlice {
   std::vector<Dim> dims;
   std::shared_ptr<const DecodingSpec> decoding;
 };
-// What a scan has found. Results become Python objects when they are asked for: making tens of
-// thousands of them takes as long as a thread's share of the counting.
-struct ScanResults {
-  std::vector<SliceResult> slices;
+// Slices come in tens of thousands, and so as columns; most are all of a tensor, whose items lie
+// side by side.
+struct FileSlices {
+  std::vector<FileSlice> rows;
 };
+template <class Number>
+using ColumnOf = pybind11::array_t<Number, pybind11::array::c_style>;
+// A slice that is not just items side by side: its row, (extent, stride in bytes) of each
+// dimension, and how it is decoded.
+using Shaped = std::tuple<std::size_t, std::vector<std::pair<std::uint64_t, std::int64_t>>,
+                          std::optional<DecodingSpec>>;
 using Sources = std::vector<std::unique_ptr<ByteSource>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 Sources open_sources(const std::vector<FileSpec>& files, const std::string& io);
-// Throws std::invalid_argument for an unknown dtype.
-FileSlice file_slice_from(const pybind11::tuple& parts);
+// `formats` are places in `dtypes`; `items` of a shaped slice are not looked at. Throws
+// std::invalid_argument for an unknown dtype and for columns that do not fit together.
+FileSlices file_slices_from(const std::vector<std::string>& dtypes,
+                            const ColumnOf<std::uint32_t>& files,
+                            const ColumnOf<std::uint8_t>& formats,
+                            const ColumnOf<std::uint64_t>& offsets,
+                            const ColumnOf<std::uint64_t>& items,
+                            const std::vector<Shaped>& shaped);
 // Throws std::invalid_argument for what does not lie inside its file.
 View view_from(const FileSlice& slice, const Sources& sources);
 // Gives Python's signals and the caller's progress function their turn while workers run.
 std::function<void()> watcher(const Control& control, const Progress& progress);
 
 }  // namespace weightgauge::bindings
-
-// Slices come in tens of thousands, and the casters of tuples copy each word and list once more.
-template <>
-struct pybind11::detail::type_caster<weightgauge::bindings::FileSlice> {
-  PYBIND11_TYPE_CASTER(weightgauge::bindings::FileSlice, const_name("FileSlice"));
-  bool load(handle source, bool /*convert*/) {
-    if (!isinstance<tuple>(source) || len(source) != 5) {
-      return false;
-    }
-    try {
-      value = weightgauge::bindings::file_slice_from(reinterpret_borrow<tuple>(source));
-    } catch (const cast_error&) {
-      return false;  // and so a TypeError, as for any other argument
-    }
-    return true;
-  }
-};

@@ -6,9 +6,9 @@ PYBIND11_MODULE(_core, module) {
   bind_fit(module);
   bind_histogram(module);
   bind_array(module);
+  bind_scan_results(module);
   bind_scan(module);
   bind_feed(module);
   bind_derived(module);
   bind_info(module);
-  bind_machine(module);
 }

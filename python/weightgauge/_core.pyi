@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ class ReadFailed(Exception):
 
 class Fit:
     @property
-    def status(self) -> str: ...
+    def status(self) -> int: ...
     @property
     def k(self) -> float: ...
     @property
@@ -99,41 +99,11 @@ class ScanOptions:
         chunk_bytes: int,
     ) -> None: ...
 
-class SliceResult:
-    @property
-    def histogram(self) -> Histogram: ...
-    @property
-    def n(self) -> int: ...
-    @property
-    def zeros(self) -> int: ...
-    @property
-    def nans(self) -> int: ...
-    @property
-    def infs(self) -> int: ...
-    @property
-    def rms(self) -> float: ...
-    @property
-    def max(self) -> float: ...
-    @property
-    def fit(self) -> Fit: ...
-    @property
-    def exact(self) -> bool: ...
-    @property
-    def quantiles(self) -> list[float]: ...
-    @property
-    def numbers(
-        self,
-    ) -> tuple[str, float, float, float, float, float, float, int, int, int, float, float, bool]:
-        """status, k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, max, exact."""
-
 class ScanResults:
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int) -> SliceResult: ...
-    def __iter__(self) -> Iterator[SliceResult]: ...
-    def numbers(
-        self, index: int
-    ) -> tuple[str, float, float, float, float, float, float, int, int, int, float, float, bool]:
-        """The same as of the result at that place, without making an object of it."""
+    def numbers(self) -> NDArray[np.void]:
+        """One row per slice, of `numbers_dtype`; the status is a place in `fit_statuses`."""
+    def quantiles(self, index: int) -> list[float]: ...
     def take_histogram(self, index: int) -> Histogram:
         """Take the histogram out of a result: whoever keeps it does not keep all of them."""
 
@@ -163,11 +133,23 @@ class LowRank:
     ) -> None: ...
 
 FileSpec = tuple[bytes, tuple[int, int, int, int, int]]
-FileSlice = tuple[int, str, int, Sequence[tuple[int, int]], BlockScale | LowRank | None]
+
+class FileSlices:
+    def __init__(
+        self,
+        *,
+        dtypes: Sequence[str],
+        files: NDArray[np.uint32],
+        formats: NDArray[np.uint8],
+        offsets: NDArray[np.uint64],
+        items: NDArray[np.uint64],
+        shaped: Sequence[tuple[int, Sequence[tuple[int, int]], BlockScale | LowRank | None]],
+    ) -> None: ...
+    def __len__(self) -> int: ...
 
 def scan_files(
     files: Sequence[FileSpec],
-    slices: Sequence[FileSlice],
+    slices: FileSlices,
     *,
     io: str,
     progress: Callable[[int], object] | None,
@@ -181,7 +163,7 @@ class FedScan:
         self,
         *,
         files: Sequence[tuple[bytes, int]],
-        slices: Sequence[FileSlice],
+        slices: FileSlices,
         options: ScanOptions,
         directory: bytes,
         memory: int = ...,
@@ -192,7 +174,8 @@ class FedScan:
 
 def scan_differences(
     files: Sequence[FileSpec],
-    pairs: Sequence[tuple[FileSlice, FileSlice]],
+    a: FileSlices,
+    b: FileSlices,
     *,
     io: str,
     progress: Callable[[int], object] | None,
@@ -200,7 +183,7 @@ def scan_differences(
 ) -> ScanResults: ...
 def scan_balanced(
     files: Sequence[FileSpec],
-    slices: Sequence[FileSlice],
+    slices: FileSlices,
     forms: Sequence[tuple[int, int]],
     *,
     io: str,
@@ -209,9 +192,9 @@ def scan_balanced(
 ) -> ScanResults: ...
 def scan_array(
     array: ArrayView, *, progress: Callable[[int], object] | None, options: ScanOptions
-) -> SliceResult: ...
+) -> ScanResults: ...
+def fit_statuses() -> list[str]: ...
+def numbers_dtype() -> np.dtype[np.void]: ...
 def build_info() -> dict[str, str | int | bool]: ...
 def use_kernels(level: str) -> None: ...
 def processor_budget() -> int: ...
-def measure_clock() -> float: ...
-def increment_cells(n: int) -> None: ...

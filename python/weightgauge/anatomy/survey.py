@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.architecture import Architecture, architecture_of
@@ -79,22 +79,23 @@ def survey(checkpoint: Checkpoint) -> Survey:
     storage = storage_of(tensors, config)
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config)
     matrices: list[TensorLike] = list(tensors)
-    for i, tensor in enumerate(tensors):
+    for i, tensor in enumerate(tensors) if storage.matrices else ():
         if (stored := storage.matrices.get(tensor.name)) is not None:
             matrices[i] = _Named(stored.name, stored.shape, "F32")
     updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
     components = classify([*matrices, *updates])
-    kinds = [
-        replace(place, kind="other") if tensor.name in storage.roles else place
-        for tensor, place in zip(tensors, components[: len(tensors)], strict=True)
-    ]
+    kinds = components[: len(tensors)]
     names = [tensor.name for tensor in tensors]
+    for i, name in enumerate(names) if storage.roles else ():
+        if name in storage.roles:
+            kinds[i] = kinds[i]._replace(kind="other")
     # An adapter need not adapt every block.
     is_adapter = bool(adapted) or checkpoint.adapter_config is not None
     complete = not is_adapter and not _is_a_part(checkpoint)
     architecture = architecture_of(matrices, kinds, config, complete=complete)
     shapes = {tensor.name: tensor.shape for tensor in tensors}
-    shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
+    if storage.matrices or updates:
+        shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
     return Survey(
         storage=storage,
         places=dict(zip(names, kinds, strict=True)),
@@ -142,7 +143,7 @@ def products(
             name = each.name if each.name not in places else each.factors[0].name
             left = each.factors[1]
             virtual.append(TensorInfo(name, "F32", each.stored.shape, left.shard, 0, 0))
-            places[name] = replace(component, part=PRODUCT)
+            places[name] = component._replace(part=PRODUCT)
             stored[name] = each.stored
     slices, whole = slices_of(
         virtual,
@@ -155,7 +156,7 @@ def products(
     if warnings is not None:
         warnings += whole
     return [
-        item._replace(place=replace(item.place, part=item.place.part or PRODUCT)) for item in slices
+        item._replace(place=item.place._replace(part=item.place.part or PRODUCT)) for item in slices
     ]
 
 

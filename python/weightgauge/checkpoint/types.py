@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.errors import printable
-from weightgauge.records import Table, as_row
+from weightgauge.records import Table, as_dict, as_row
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -77,8 +77,7 @@ class ShardFile:
         return f"<ShardFile '{printable(self.name, limit=80)}': {self.size:,} bytes>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class TensorInfo:
+class TensorInfo(NamedTuple):
     """One tensor of a checkpoint: where it lies and how to read it.
 
     Attributes
@@ -111,7 +110,7 @@ class TensorInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return as_row(self)
+        return as_dict(self)
 
     def __repr__(self) -> str:
         """Show name, dtype, shape and place on one line."""

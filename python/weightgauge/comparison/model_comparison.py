@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.magnitudes.options import FitOptions
-    from weightgauge.scanning import ModelHistograms, SavedSlice, Subject
+    from weightgauge.scanning import Measurable, ModelHistograms, SavedSlice
     from weightgauge.scanning.derived import Difference
 
 SCHEMA_VERSION = 1
@@ -160,7 +160,7 @@ def compare(
 
 
 def _histograms(
-    subject: Subject, options: FitOptions, progress: Callable[[int, int], None] | None
+    subject: Measurable, options: FitOptions, progress: Callable[[int, int], None] | None
 ) -> list[SavedSlice]:
     """Return the slices with their counts, in the order of tables."""
     from weightgauge.scanning import CheckpointSlices, kept_histograms
@@ -171,8 +171,8 @@ def _histograms(
 
 
 def _differences(
-    first: Subject,
-    second: Subject,
+    first: Measurable,
+    second: Measurable,
     pairs: Sequence[Match],
     options: FitOptions,
     elements: bool,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.magnitudes.options import FitOptions
-    from weightgauge.scanning import CheckpointSlices, Subject
+    from weightgauge.scanning import CheckpointSlices, Measurable
 
 SHORTEST_SIDE = 16
 """Rows and columns that a matrix needs. The scale of fewer elements is too uncertain."""
@@ -46,7 +46,7 @@ def balanced_gaussian_k(rows: int, columns: int) -> float:
     return init_anchor("orthogonal", size=rows * columns / (rows + columns)).k
 
 
-def with_weights(subject: Subject) -> CheckpointSlices:
+def with_weights(subject: Measurable) -> CheckpointSlices:
     """Return the model if its weights can be read.
 
     Raises

@@ -36,7 +36,7 @@ from weightgauge.reference import Neighbour, models, nearest
 
 if TYPE_CHECKING:
     from weightgauge.magnitudes.options import FitOptions
-    from weightgauge.scanning import ModelHistograms, Subject
+    from weightgauge.scanning import Measurable, ModelHistograms
 
 
 def diagnose(
@@ -163,9 +163,9 @@ def _training(
     return training_progress(lr, weight_decay, steps, schedule=schedule, warmup=warmup)
 
 
-def _starts(subject: Subject, options: FitOptions) -> dict[tuple[str | None, str], Start]:
+def _starts(subject: Measurable, options: FitOptions) -> dict[tuple[str | None, str], Start]:
     """Return the median shape and scale of each kind of the model at step 0."""
-    slices = sorted((each.fit for each in subject.measure(options)), key=table_order)
+    slices = subject.fits(options)
     return {
         (group.tower, group.kind): Start(
             median(item.k for item in group.slices),
@@ -205,11 +205,11 @@ def _baseline_doubts(kinds: Sequence[KindDiagnosis], init: str) -> tuple[str, ..
 
 
 def _measured(
-    subject: Subject, options: FitOptions, progress: Callable[[int, int], None] | None
+    subject: Measurable, options: FitOptions, progress: Callable[[int, int], None] | None
 ) -> tuple[list[SliceFit], dict[int, Heaviness]]:
     """Return fits in the order of tables, and tails of matrices by the identity of their fit."""
     slices, tails = [], {}
-    for each in subject.measure(options, histograms=True, progress=progress):
+    for each in subject.measure(options, progress=progress):
         slices.append(each.fit)
         matrix = each.fit.kind in MATRIX_KINDS or each.fit.kind == "other"
         if matrix and each.histogram is not None:

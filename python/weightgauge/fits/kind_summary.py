@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightgauge.anatomy.components import KINDS
-from weightgauge.fits.pieces import counted
+from weightgauge.fits.columns import Columns, columns_of
+from weightgauge.fits.pieces import counted_rows
 from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
@@ -56,21 +58,23 @@ class KindSummary:
 
 def summaries(slices: Sequence[SliceFit]) -> Table[KindSummary]:
     """Summarise every kind that occurs, in the order of `weightgauge.anatomy.components.KINDS`."""
-    members: dict[str, list[SliceFit]] = defaultdict(list)
-    for item in counted(slices):
-        members[item.kind].append(item)
-    found = [_summary(kind, members[kind]) for kind in KINDS if kind in members]
+    columns = columns_of(slices)
+    members: dict[str, list[int]] = defaultdict(list)
+    for row in counted_rows(columns):
+        members[columns.places[row].kind].append(row)
+    found = [_summary(kind, columns, members[kind]) for kind in KINDS if kind in members]
     return Table(KindSummary, found)
 
 
-def _summary(kind: str, members: Sequence[SliceFit]) -> KindSummary:
-    fitted = [item for item in members if item.fitted]
+def _summary(kind: str, columns: Columns, members: list[int]) -> KindSummary:
+    rows = np.array(members)[columns.fitted[members]]
+    k, lam, r2 = columns.k[rows], columns.lam[rows], columns.r2[rows]
     return KindSummary(
         kind=kind,
         slices=len(members),
-        k_median=median(item.k for item in fitted) if fitted else _NAN,
-        k_min=min((item.k for item in fitted), default=_NAN),
-        k_max=max((item.k for item in fitted), default=_NAN),
-        lambda_median=median(item.lam for item in fitted) if fitted else _NAN,
-        r2_median=median(item.r2 for item in fitted) if fitted else _NAN,
+        k_median=float(np.median(k)) if rows.size else _NAN,
+        k_min=float(np.min(k)) if rows.size else _NAN,
+        k_max=float(np.max(k)) if rows.size else _NAN,
+        lambda_median=float(np.median(lam)) if rows.size else _NAN,
+        r2_median=float(np.median(r2)) if rows.size else _NAN,
     )

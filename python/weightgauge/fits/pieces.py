@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.storage.stored import PRODUCT
+from weightgauge.fits.columns import Columns, Place, columns_of
 
 if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
@@ -14,48 +15,65 @@ if TYPE_CHECKING:
 
 def counted(slices: Sequence[SliceFit]) -> list[SliceFit]:
     """Leave out what would be counted twice, and products of kinds that are stored as well."""
-    once = divided(slices)
-    if not any(item.is_product for item in once):
-        return once
-    stored = {item.kind for item in once if not item.is_product}
-    return [item for item in once if not item.is_product or item.kind not in stored]
+    return [slices[row] for row in counted_rows(columns_of(slices))]
 
 
 def divided(slices: Sequence[SliceFit]) -> list[SliceFit]:
     """Leave out whole tensors that are also given in pieces of their own kind."""
-    whole = wholes(slices)
-    if not whole:
-        return list(slices)
-    pieces = {
-        (item.tensor, item.kind) for item in slices if whole.get(item.tensor, item) is not item
-    }
-    return [
-        item
-        for item in slices
-        if whole.get(item.tensor) is not item or (item.tensor, item.kind) not in pieces
-    ]
+    return [slices[row] for row in divided_rows(columns_of(slices))]
 
 
 def wholes(slices: Sequence[SliceFit]) -> dict[str, SliceFit]:
     """Find the tensors that are given whole and in pieces: their whole slices by name."""
-    groups: dict[str, list[SliceFit]] = defaultdict(list)
-    numbers = Counter([item.tensor for item in slices])
-    for item in slices:
-        if numbers[item.tensor] > 1:
-            groups[item.tensor].append(item)
+    return {name: slices[row] for name, row in _whole_rows(columns_of(slices)).items()}
+
+
+def counted_rows(columns: Columns) -> Sequence[int]:
+    """Return the places of the slices that are `counted`."""
+    once = divided_rows(columns)
+    if not any(columns.products):
+        return once
+    kinds = [place.kind for place in columns.places]
+    stored = {kinds[row] for row in once if not columns.products[row]}
+    return [row for row in once if not columns.products[row] or kinds[row] not in stored]
+
+
+def divided_rows(columns: Columns) -> Sequence[int]:
+    """Return the places of the slices that are `divided`."""
+    every = range(len(columns.tensors))
+    whole = _whole_rows(columns)
+    if not whole:
+        return every
+    kinds = [place.kind for place in columns.places]
+    names = list(zip(columns.tensors, kinds, strict=True))
+    pieces = {names[row] for row in every if whole.get(names[row][0], row) != row}
+    return [row for row in every if whole.get(names[row][0]) != row or names[row] not in pieces]
+
+
+def _whole_rows(columns: Columns) -> dict[str, int]:
+    numbers = Counter(columns.tensors)
+    if len(numbers) == len(columns.tensors):
+        return {}
+    groups: dict[str, list[int]] = defaultdict(list)
+    for row, name in enumerate(columns.tensors):
+        if numbers[name] > 1:
+            groups[name].append(row)
     found = {}
     for name, group in groups.items():
-        first, second = sorted(group, key=_depth)[:2]
-        if not _is_part(first) and first.head is None and _depth(first) < _depth(second):
+        depths = {row: _depth(columns.places[row]) for row in group}
+        first, second = sorted(group, key=depths.__getitem__)[:2]
+        place = columns.places[first]
+        apart = _is_part(place) or place.head is not None
+        if not apart and depths[first] < depths[second]:
             found[name] = first
     return found
 
 
-def _depth(item: SliceFit) -> int:
+def _depth(place: Place) -> int:
     """How often the tensor was divided to come to a slice."""
-    return (item.expert is not None) + _is_part(item) + (item.head is not None)
+    return (place.expert is not None) + _is_part(place) + (place.head is not None)
 
 
-def _is_part(item: SliceFit) -> bool:
+def _is_part(place: Place) -> bool:
     """Whether a slice is one matrix of several; a whole product is marked as a part too."""
-    return item.part not in (None, PRODUCT)
+    return place.part not in (None, PRODUCT)

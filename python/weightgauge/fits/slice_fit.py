@@ -13,7 +13,7 @@ from weightgauge.records import FITTED, as_row, maker
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.layouts import Slice
-    from weightgauge.magnitudes.weibull import WeibullFit
+    from weightgauge.magnitudes.weibull import Numbers, WeibullFit
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,7 +94,7 @@ class SliceFit:
     @property
     def is_product(self) -> bool:
         """Whether the slice is, or is cut from, the product of two stored tensors."""
-        return self.decoded.startswith("B A ")
+        return is_product(self.decoded)
 
     @property
     def key(self) -> SliceKey:
@@ -115,6 +115,11 @@ class SliceFit:
 
 
 _slice_fit = maker(SliceFit)
+
+
+def is_product(decoded: str) -> bool:
+    """Whether that is how the values of a product of two stored tensors are made."""
+    return decoded.startswith("B A ")
 
 
 class _Named(Protocol):
@@ -158,15 +163,17 @@ def slice_name(item: _Named) -> str:
     return printable(item.tensor) + (f" ({', '.join(marks)})" if marks else "")
 
 
-def slice_fit(item: Slice, found: WeibullFit, missing: str = "") -> SliceFit:
+def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: str = "") -> SliceFit:
     """Join what a slice is and its fit.
 
     Parameters
     ----------
     item : Slice
         What it is.
-    found : WeibullFit
-        Its fit.
+    numbers : Numbers
+        Of its fit.
+    words : (str, str)
+        Status and reason of the fit.
     missing : str
         Why its values lack a scale that is known to exist; "" where they lack none.
 
@@ -174,32 +181,14 @@ def slice_fit(item: Slice, found: WeibullFit, missing: str = "") -> SliceFit:
     -------
     SliceFit
     """
-    place = item.place
-    status, reason = _told(found, missing, item.note)
+    tensor, place, shape, _, note, stored = item
+    status, reason = _marked(words, missing, note)
+    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, *_ = numbers
     return _slice_fit(
-        item.tensor.name,
-        place.part,
-        place.kind,
-        place.block,
-        place.tower,
-        place.expert,
-        place.head,
-        item.tensor.dtype,
-        item.shape,
-        found.n,
-        found.zeros,
-        found.nonfinite,
-        status,
-        reason,
-        item.stored.text if item.stored is not None else "",
-        found.k,
-        found.k_se,
-        found.lam,
-        found.ln_lambda_se,
-        found.r2,
-        found.ks,
-        found.rms,
-        found.max,
+        *(tensor.name, place.part, place.kind, place.block, place.tower, place.expert, place.head),
+        *(tensor.dtype, shape, n, zeros, nonfinite, status, reason),
+        "" if stored is None else stored.text,
+        *(k, k_se, lam, ln_lambda_se, r2, ks, rms, largest),
     )
 
 
@@ -221,7 +210,7 @@ def refitted(item: SliceFit, found: WeibullFit, *, missing: str, note: str) -> S
     -------
     SliceFit
     """
-    status, reason = _told(found, missing, note)
+    status, reason = _marked((found.status, found.reason), missing, note)
     return replace(
         item,
         n=found.n,
@@ -250,10 +239,11 @@ def table_order(item: SliceFit) -> tuple[tuple[int, ...], str, str, int]:
     )
 
 
-def _told(found: WeibullFit, missing: str, note: str) -> tuple[str, str]:
+def _marked(words: tuple[str, str], missing: str, note: str) -> tuple[str, str]:
     """Status and reason: a fit of values without their scale is marked."""
-    if not (missing or found.reason or note):
-        return found.status, ""
-    marked = bool(missing) and found.status in ("ok", "sparse")
-    status = "scale_not_applied" if marked else found.status
-    return status, "; ".join(filter(None, (missing if marked else "", found.reason, note)))
+    status, reason = words
+    if not (missing or reason or note):
+        return status, ""
+    marked = bool(missing) and status in ("ok", "sparse")
+    status = "scale_not_applied" if marked else status
+    return status, "; ".join(filter(None, (missing if marked else "", reason, note)))

@@ -333,5 +333,5 @@ def magnitude_histogram(array: object, *, threads: int | None = None) -> Magnitu
     from weightgauge import _core
 
     options = FitOptions(threads=threads).to_core(fit=False, keep_histogram=True)
-    result = _core.scan_array(array_view(array), progress=None, options=options)
-    return MagnitudeHistogram(result.histogram)
+    results = _core.scan_array(array_view(array), progress=None, options=options)
+    return MagnitudeHistogram(results.take_histogram(0))

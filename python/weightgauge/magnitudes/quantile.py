@@ -62,5 +62,5 @@ def quantiles(
     if values.size == 0:
         return np.empty(values.shape)
     options = FitOptions(threads=threads).to_core(fit=False, probabilities=values.ravel().tolist())
-    result = _core.scan_array(view, progress=None, options=options)
-    return np.asarray(result.quantiles, dtype=np.float64).reshape(values.shape)
+    results = _core.scan_array(view, progress=None, options=options)
+    return np.asarray(results.quantiles(0), dtype=np.float64).reshape(values.shape)

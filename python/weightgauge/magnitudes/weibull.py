@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from weightgauge import _core
 from weightgauge.magnitudes.arrays import array_view
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.records import as_row, maker
 
-if TYPE_CHECKING:
-    from weightgauge import _core
+Numbers = tuple[float, float, float, float, float, float, float, float, int, int, int, int, bool]
+"""k, its standard error, lambda, that of ln lambda, R2, KS, RMS, maximum; elements fitted, zeros,
+not finite; status of the core, by its place in `_core.fit_statuses`; whether nothing was binned."""
+
+_STATUSES = tuple(_core.fit_statuses())
 
 # A slice with more zeros than this share is marked `sparse`.
 SPARSE_SHARE = 0.10
@@ -145,79 +149,65 @@ def fit_weibull(
     >>> print(f"{fit.k:.4f}")
     1.3751
     """
-    from weightgauge import _core
-
     options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads)
-    result = _core.scan_array(array_view(array), progress=None, options=options.to_core())
-    return fit_of_result(result, options)
+    results = _core.scan_array(array_view(array), progress=None, options=options.to_core())
+    return fit_of_numbers(results.numbers()[0].item(), options)
 
 
-def fit_of_result(result: _core.SliceResult, options: FitOptions) -> WeibullFit:
-    """Word the core's result for one slice."""
-    return fit_of_numbers(result.numbers, options)
-
-
-def fit_of_numbers(
-    numbers: tuple[
-        str, float, float, float, float, float, float, int, int, int, float, float, bool
-    ],
-    options: FitOptions,
-) -> WeibullFit:
-    """Word the numbers of the core's result for one slice."""
-    core_status, k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest, exact = (
-        numbers
-    )
-    status, reason = _status_and_reason(core_status, n, zeros, nonfinite, options.protocol)
+def fit_of_numbers(numbers: Numbers, options: FitOptions) -> WeibullFit:
+    """Word the numbers of one slice."""
+    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, _, exact = numbers
+    status, reason = status_and_reason(numbers, options.protocol)
     return _weibull_fit(
         *(k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest),
         *(status, reason, options.protocol, options.trim, exact),
     )
 
 
-def rescaled(fit: WeibullFit, by: float) -> WeibullFit:
-    """Return the fit of weights that are all multiplied by one number.
+def rescaled(numbers: Numbers, by: float) -> Numbers:
+    """Return the numbers of weights that are all multiplied by one number.
 
     Parameters
     ----------
-    fit : WeibullFit
+    numbers : Numbers
         Before that.
     by : float
         Magnitude of that number.
 
     Returns
     -------
-    WeibullFit
+    Numbers
         The scale lambda, RMS and maximum are multiplied; nothing else changes, unless the number is
-        zero, infinite or NaN.
+        zero, infinite or NaN: then there is no fit.
     """
+    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, status, exact = numbers
     if 0 < by < math.inf:
-        return dataclasses.replace(fit, lam=fit.lam * by, rms=fit.rms * by, max=fit.max * by)
-    finite = fit.n + fit.zeros
-    zeros, nonfinite = (finite, fit.nonfinite) if by == 0 else (0, finite + fit.nonfinite)
-    status, reason = _status_and_reason("empty", 0, zeros, nonfinite, fit.protocol)
+        sizes = (rms * by, largest * by)
+        return (k, k_se, lam * by, ln_lambda_se, r2, ks, *sizes, n, zeros, nonfinite, status, exact)
+    finite = n + zeros
+    zeros, nonfinite = (finite, nonfinite) if by == 0 else (0, finite + nonfinite)
     size = 0.0 if zeros else math.nan
-    totals = dataclasses.replace(fit, n=0, zeros=zeros, nonfinite=nonfinite, rms=size, max=size)
-    return without_numbers(totals, status, reason)
+    return (*(math.nan,) * 6, size, size, 0, zeros, nonfinite, _STATUSES.index("empty"), exact)
 
 
-def fit_of_histogram(counts: _core.Histogram, options: FitOptions) -> WeibullFit:
-    """Fit the counts of the core's; ``degenerate`` where its bins are too coarse to tell."""
+def fit_of_histogram(
+    counts: _core.Histogram, options: FitOptions, *, scale: float = 1.0
+) -> WeibullFit:
+    """Fit the counts of the core's; ``degenerate`` where its bins are too coarse to tell.
+
+    With a `scale`, the fit is that of all magnitudes times this number.
+    """
     found = counts.fit(options.trim, options.paper_bins())
-    numbers = (found.k, found.k_se, found.lam, found.ln_lambda_se, found.r2, found.ks)
-    totals = (counts.n, counts.zeros, counts.nans + counts.infs, counts.rms, counts.max)
-    exact = counts.dropped_bits == 0
-    fit = fit_of_numbers((found.status, *numbers, *totals, exact), options)
+    numbers: Numbers = (
+        *(found.k, found.k_se, found.lam, found.ln_lambda_se, found.r2, found.ks),
+        *(counts.rms, counts.max, counts.n, counts.zeros, counts.nans + counts.infs),
+        *(found.status, counts.dropped_bits == 0),
+    )
+    fit = fit_of_numbers(numbers if scale == 1.0 else rescaled(numbers, scale), options)
     if found.error_bound <= _COARSE:
         return fit
     reason = "the magnitudes are too close together for the bins; fit the elements"
     return without_numbers(fit, "degenerate", reason)  # the bound may also be NaN
-
-
-def unfitted(status: str, reason: str, options: FitOptions) -> WeibullFit:
-    """Return the result for a tensor that is not looked into."""
-    nan = math.nan
-    words = (status, reason, options.protocol, options.trim, options.exact)
-    return WeibullFit(nan, nan, nan, nan, nan, nan, 0, 0, 0, nan, nan, *words)
 
 
 def without_numbers(fit: WeibullFit, status: str, reason: str) -> WeibullFit:
@@ -236,9 +226,23 @@ def without_numbers(fit: WeibullFit, status: str, reason: str) -> WeibullFit:
     )
 
 
-def _status_and_reason(
-    core_status: str, n: int, zeros: int, nonfinite: int, protocol: str
-) -> tuple[str, str]:
+def status_and_reason(numbers: Numbers, protocol: str) -> tuple[str, str]:
+    """Say in words how a fit went.
+
+    Parameters
+    ----------
+    numbers : Numbers
+        Of the fit.
+    protocol : {"order", "paper"}
+        How it was made.
+
+    Returns
+    -------
+    status, reason : str
+        As in `WeibullFit`.
+    """
+    n, zeros, nonfinite, number, _ = numbers[8:]
+    core_status = _STATUSES[number]
     total = n + zeros + nonfinite
     if core_status == "ok":
         share = zeros / total

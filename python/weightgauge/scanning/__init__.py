@@ -1,18 +1,21 @@
 """From models to measured slices: weights are counted here, or counts that were saved are read."""
 
-from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured, slices_of_checkpoint
+from weightgauge.scanning.checkpoint_slices import CheckpointSlices, slices_of_checkpoint
 from weightgauge.scanning.feed import FedScan, WantedRange
 from weightgauge.scanning.fit_model import fit
-from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice, kept_histograms
-from weightgauge.scanning.opening import Subject, open_any, open_slices, scan
+from weightgauge.scanning.measured import Measured
+from weightgauge.scanning.model_histograms import ModelHistograms
+from weightgauge.scanning.opening import Measurable, open_any, open_slices
+from weightgauge.scanning.saved_model import SavedSlice
+from weightgauge.scanning.scan_model import kept_histograms, scan
 
 __all__ = [
     "CheckpointSlices",
     "FedScan",
+    "Measurable",
     "Measured",
     "ModelHistograms",
     "SavedSlice",
-    "Subject",
     "WantedRange",
     "fit",
     "kept_histograms",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from weightgauge.anatomy.layouts import Slice, slices_of
 from weightgauge.anatomy.selection import choose
 from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
 from weightgauge.dtypes import ITEM_BYTES
-from weightgauge.fits.slice_fit import SliceFit, slice_fit
-from weightgauge.magnitudes.weibull import unfitted
-from weightgauge.scanning.run import Counted, scan_slices, stored_bytes
+from weightgauge.fits.slice_fits import SliceFits
+from weightgauge.scanning.measured import Measured
+from weightgauge.scanning.run import blank_numbers, scan_slices, stored_bytes
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
     from weightgauge.checkpoint import Checkpoint, TensorInfo
-    from weightgauge.magnitudes.histogram import MagnitudeHistogram
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning.run import Scan
 
@@ -25,29 +26,6 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 256 << 20
 _MOST_NARROW, _MOST_WIDE = 1 << 15, 1 << 18
 _ENTRY_BYTES = 24
-
-
-class Measured(NamedTuple):
-    """One slice with its numbers.
-
-    Attributes
-    ----------
-    fit : SliceFit
-        What it is, and its fit.
-    histogram : MagnitudeHistogram or None
-        Its counts, where they were asked for and there are any.
-    scale : float
-        What the histogram's magnitudes are still to be multiplied with.
-    note, missing : str
-        Parts of the reason that do not come from the counts: why it is not split, and why a scale
-        was not applied.
-    """
-
-    fit: SliceFit
-    histogram: MagnitudeHistogram | None
-    scale: float
-    note: str
-    missing: str
 
 
 @dataclass(frozen=True)
@@ -90,27 +68,61 @@ class CheckpointSlices:
         del options
         return ()
 
-    def measure(
+    def fits(
         self,
         options: FitOptions,
         *,
-        histograms: bool = False,
         progress: Callable[[int, int], None] | None = None,
         scan: Scan | None = None,
-    ) -> Iterator[Measured]:
-        """Count and fit all slices, in the order in which they are stored.
+    ) -> SliceFits:
+        """Count and fit all slices.
 
         Parameters
         ----------
         options : FitOptions
             How to fit and read.
-        histograms : bool
-            Whether to give the counts as well. Slices are then read in batches, so that no more
-            than about 256 MB of counts are in memory if the caller does not keep them.
         progress : callable, optional
             Called with (bytes done, bytes in all) now and then.
         scan : callable, optional
             As for `scan_slices`.
+
+        Returns
+        -------
+        SliceFits
+            In the order of tables.
+
+        Raises
+        ------
+        CheckpointError, FileChangedError
+            If a file cannot be read.
+        """
+        found = scan_slices(self.checkpoint, self.slices, options, progress=progress, scan=scan)
+        without = self._without_weights()
+        told = dict(found.told)
+        told |= {len(found) + i: words for i, (_, words) in enumerate(without)}
+        numbers = found.numbers
+        if without:
+            numbers = np.concatenate((numbers, blank_numbers(len(without))))
+        slices = (*self.slices, *(item for item, _ in without))
+        missing = self._missing(self.slices)
+        return SliceFits(
+            slices, numbers, options.protocol, told=told, missing=missing
+        ).in_table_order()
+
+    def measure(
+        self, options: FitOptions, *, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Measured]:
+        """Count and fit all slices, in the order in which they are stored.
+
+        Slices are read in batches, so that no more than about 256 MB of counts are in memory if the
+        caller does not keep them.
+
+        Parameters
+        ----------
+        options : FitOptions
+            How to fit and read.
+        progress : callable, optional
+            Called with (bytes done, bytes in all) now and then.
 
         Yields
         ------
@@ -122,31 +134,47 @@ class CheckpointSlices:
         CheckpointError, FileChangedError
             If a file cannot be read.
         """
-        storage = self.survey.storage
-        for batch, told in self._batches(histograms, progress):
+        for batch, within in self._batches(progress):
             found = scan_slices(
-                self.checkpoint,
-                batch,
-                options,
-                keep_histograms=histograms,
-                progress=told,
-                scan=scan,
+                self.checkpoint, batch, options, keep_histograms=True, progress=within
             )
-            for item, counted in zip(batch, found, strict=True):
-                missing = storage.unscaled.get(item.tensor.name) or unknown_factor(item)
-                yield _measured(item, counted, missing)
-        for tensor in self.chosen:
-            if role := storage.roles.get(tensor.name):
-                item = Slice(tensor, self.survey.places[tensor.name], tensor.shape)
-                absent = unfitted("not_applicable", role, options)
-                yield _measured(item, Counted(absent), "")
+            missing = self._missing(batch)
+            fits = SliceFits(
+                batch, found.numbers, options.protocol, told=found.told, missing=missing
+            )
+            for row, item in enumerate(batch):
+                counts, scale = found.take_histogram(row), found.scales.get(row, 1.0)
+                yield Measured(fits[row], counts, scale, item.note, missing.get(row, ""))
+        without = self._without_weights()
+        absent = SliceFits(
+            [item for item, _ in without],
+            blank_numbers(len(without)),
+            options.protocol,
+            told={row: words for row, (_, words) in enumerate(without)},
+        )
+        for fit in absent:
+            yield Measured(fit, None, 1.0, "", "")
+
+    def _missing(self, slices: Sequence[Slice]) -> dict[int, str]:
+        """Why scales that are known to exist are not applied, by place."""
+        unscaled = self.survey.storage.unscaled
+        if not unscaled and not self.survey.adapted:
+            return {}
+        texts = (unscaled.get(item.tensor.name) or unknown_factor(item) for item in slices)
+        return {row: text for row, text in enumerate(texts) if text}
+
+    def _without_weights(self) -> list[tuple[Slice, tuple[str, str]]]:
+        """Slices of the chosen tensors that hold no weights, each with its status and reason."""
+        roles = self.survey.storage.roles
+        return [
+            (Slice(tensor, self.survey.places[tensor.name], tensor.shape), ("not_applicable", role))
+            for tensor in (self.chosen if roles else ())
+            if (role := roles.get(tensor.name))
+        ]
 
     def _batches(
-        self, histograms: bool, progress: Callable[[int, int], None] | None
+        self, progress: Callable[[int, int], None] | None
     ) -> Iterator[tuple[Sequence[Slice], Callable[[int, int], None] | None]]:
-        if not histograms:
-            yield self.slices, progress
-            return
         batches = list(_of_limited_size(self.slices))
         if progress is None:
             yield from ((batch, None) for batch in batches)
@@ -183,8 +211,9 @@ def slices_of_checkpoint(
     """
     chosen, unmatched = choose(checkpoint.tensors, include=include, exclude=exclude)
     known = survey(checkpoint)
+    roles = known.storage.roles
     wanted, unsplit = slices_of(
-        [tensor for tensor in chosen if tensor.name not in known.storage.roles],
+        [tensor for tensor in chosen if tensor.name not in roles] if roles else chosen,
         shapes=known.shapes,
         places=known.places,
         architecture=known.architecture,
@@ -202,11 +231,6 @@ def slices_of_checkpoint(
         slices=tuple(wanted),
         warnings=(*checkpoint.warnings, *empty, *known.warnings, *unsplit, *unmatched),
     )
-
-
-def _measured(item: Slice, counted: Counted, missing: str) -> Measured:
-    fit = slice_fit(item, counted.fit, missing)
-    return Measured(fit, counted.histogram, counted.scale, item.note, missing)
 
 
 def _of_limited_size(slices: Sequence[Slice]) -> Iterator[list[Slice]]:

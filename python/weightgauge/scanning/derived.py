@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.dtypes import ITEM_BYTES
-from weightgauge.magnitudes.weibull import WeibullFit, fit_of_result
+from weightgauge.magnitudes.weibull import Numbers, WeibullFit, fit_of_numbers
 from weightgauge.scanning.plan import ScanPlan
 from weightgauge.scanning.run import file_specs, read_errors_told
 
 if TYPE_CHECKING:
-    from weightgauge import _core
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.checkpoint import Checkpoint
     from weightgauge.magnitudes.options import FitOptions
@@ -81,14 +80,15 @@ def scan_differences(
     with read_errors_told(a, b):
         results = _core.scan_differences(
             [*file_specs(a, plan_a), *file_specs(b, plan_b)],
-            list(zip(plan_a.slices, plan_b.slices, strict=True)),
+            plan_a.to_core(),
+            plan_b.to_core(),
             io=options.io,
             progress=_told(progress, total),
             options=options.to_core(),
         )
     if progress is not None:
         progress(total, total)
-    return [_difference(result, options) for result in results]
+    return [_difference(row.item(), options) for row in results.numbers()]
 
 
 def scan_balanced(
@@ -137,7 +137,7 @@ def scan_balanced(
     with read_errors_told(checkpoint):
         results = _core.scan_balanced(
             file_specs(checkpoint, plan),
-            plan.slices,
+            plan.to_core(),
             [
                 (item.shape[1], math.frexp(size)[1] if item.tensor.dtype == "F64" else 0)
                 for item, size in zip(matrices, largest, strict=True)
@@ -148,14 +148,15 @@ def scan_balanced(
         )
     if progress is not None:
         progress(total, total)
-    return [fit_of_result(result, options) for result in results]
+    return [fit_of_numbers(row.item(), options) for row in results.numbers()]
 
 
 def _told(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None] | None:
     return None if progress is None else (lambda done: progress(min(done, total), total))
 
 
-def _difference(result: _core.SliceResult, options: FitOptions) -> Difference:
-    total = result.n + result.zeros + result.nans + result.infs
-    changed = (total - result.zeros) / total if total else math.nan
-    return Difference(changed, fit_of_result(result, options))
+def _difference(numbers: Numbers, options: FitOptions) -> Difference:
+    fit = fit_of_numbers(numbers, options)
+    total = fit.n + fit.zeros + fit.nonfinite
+    changed = (total - fit.zeros) / total if total else math.nan
+    return Difference(changed, fit)

@@ -107,7 +107,7 @@ class FedScan:
         self._directory = tempfile.gettempdir() if directory is None else directory
         self._scan = _core.FedScan(
             files=[(os.fsencode(shard.name), shard.size) for shard in self._files],
-            slices=plan.slices,
+            slices=plan.to_core(),
             options=self._options.to_core(),
             directory=os.fsencode(self._directory),
         )
@@ -168,8 +168,8 @@ class FedScan:
         if self._fit is None:
             with self._faults_told():
                 results = self._scan.finish()
-            measured = self._subject.measure(self._options, scan=lambda _: results)
-            self._fit = model_fit(self._subject, measured, self._options)
+            slices = self._subject.fits(self._options, scan=lambda _: results)
+            self._fit = model_fit(self._subject, slices, self._options)
         return self._fit
 
     @contextmanager

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.model_fit import ModelFit
-from weightgauge.fits.slice_fit import table_order
+from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.magnitudes.options import FitOptions
-from weightgauge.scanning.checkpoint_slices import Measured
 from weightgauge.scanning.model_histograms import ModelHistograms
-from weightgauge.scanning.opening import Subject, open_slices
+from weightgauge.scanning.opening import Measurable, open_slices
 
 
 def fit(
@@ -77,19 +76,17 @@ def fit(
     """
     options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads, io=io)
     subject = open_slices(model, include=include, exclude=exclude, per=per)
-    return model_fit(subject, subject.measure(options, progress=progress), options)
+    return model_fit(subject, subject.fits(options, progress=progress), options)
 
 
-def model_fit(subject: Subject, measured: Iterable[Measured], options: FitOptions) -> ModelFit:
-    """Put what was measured of a model together."""
-    slices = [each.fit for each in measured]
-    slices.sort(key=table_order)
+def model_fit(subject: Measurable, slices: Sequence[SliceFit], options: FitOptions) -> ModelFit:
+    """Put the slices of a model, in the order of tables, together."""
     return ModelFit(
         model=subject.model,
         protocol=options.protocol,
         trim=options.trim,
         exact=options.exact,
-        slices=tuple(slices),
+        slices=slices,
         kinds=summaries(slices),
         warnings=(*subject.warnings, *subject.doubts(options)),
         architecture=subject.architecture,

@@ -4,53 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
-from weightgauge.anatomy.architecture import Architecture
 from weightgauge.anatomy.selection import choose
 from weightgauge.errors import NeedsWeightsError, printable
-from weightgauge.fits.slice_fit import SliceFit, refitted
+from weightgauge.fits.slice_fit import SliceFit, refitted, table_order
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.options import FitOptions
-from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram, rescaled
-from weightgauge.scanning.checkpoint_slices import CheckpointSlices, Measured
-from weightgauge.scanning.wghist.packed_histogram import PackedHistogram, pack, unpack
+from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram
+from weightgauge.records import Table
+from weightgauge.scanning.measured import Measured
+from weightgauge.scanning.packed_histogram import unpack
+from weightgauge.scanning.saved_model import SavedModel, SavedSlice
+from weightgauge.scanning.wghist.file import read_histograms, write_histograms
 
 _STANDARD = FitOptions(threads=1)
 
 
-class SavedSlice(NamedTuple):
-    """One slice without its weights.
-
-    Attributes
-    ----------
-    fit : SliceFit
-        What it is, and its fit with the standard options.
-    note, missing : str
-        As in `weightgauge.scanning.Measured`.
-    packed : PackedHistogram or None
-        Its counts; None for what is not counted.
-    scale : float
-        What the histogram's magnitudes are still to be multiplied with.
-    """
-
-    fit: SliceFit
-    note: str
-    missing: str
-    packed: PackedHistogram | None
-    scale: float
-
-    def histogram(self) -> MagnitudeHistogram | None:
-        """Return the counts of the slice's own values."""
-        if self.packed is None:
-            return None
-        counts = MagnitudeHistogram(unpack(self.packed))
-        return counts if self.scale == 1.0 else counts.scaled(self.scale)
-
-
 @dataclass(frozen=True, repr=False)
-class ModelHistograms:
+class ModelHistograms(SavedModel):
     """The magnitude histogram of every slice of a model.
 
     Made by `weightgauge.scan` or `ModelHistograms.load`. Whatever takes a model takes this in its
@@ -76,21 +49,23 @@ class ModelHistograms:
         Where they were loaded from.
     """
 
-    model: str
-    per: str
-    slices: tuple[SavedSlice, ...]
-    tensors: tuple[dict[str, Any], ...]
-    files: int = 1
-    architecture: Architecture = field(default_factory=Architecture)
-    warnings: tuple[str, ...] = ()
     file: str | None = None
 
+    def fits(
+        self, options: FitOptions, *, progress: Callable[[int, int], None] | None = None
+    ) -> Table[SliceFit]:
+        """Fit all slices from their counts; see `CheckpointSlices.fits`.
+
+        Raises
+        ------
+        NeedsWeightsError
+            If exact fits of binned histograms are asked for.
+        """
+        found = [each.fit for each in self.measure(options, progress=progress)]
+        return Table(SliceFit, sorted(found, key=table_order))
+
     def measure(
-        self,
-        options: FitOptions,
-        *,
-        histograms: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        self, options: FitOptions, *, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[Measured]:
         """Fit all slices from their counts; see `CheckpointSlices.measure`.
 
@@ -111,7 +86,7 @@ class ModelHistograms:
             fit = item.fit
             if found is not None:
                 fit = refitted(fit, found, missing=item.missing, note=item.note)
-            yield Measured(fit, counts if histograms else None, item.scale, item.note, item.missing)
+            yield Measured(fit, counts, item.scale, item.note, item.missing)
 
     def doubts(self, options: FitOptions) -> tuple[str, ...]:
         """Say what fits from these counts are not as exact as fits of the weights would be."""
@@ -163,8 +138,6 @@ class ModelHistograms:
         OutputExistsError
             The file exists and `force` was not given.
         """
-        from weightgauge.scanning.wghist.file import write_histograms
-
         write_histograms(self, path, force=force)
 
     @classmethod
@@ -176,9 +149,9 @@ class ModelHistograms:
         HistogramFileError
             The file is something else, or damaged.
         """
-        from weightgauge.scanning.wghist.file import read_histograms
-
-        return replace(read_histograms(path), file=os.fsdecode(path))
+        saved = read_histograms(path)
+        given = {each.name: getattr(saved, each.name) for each in fields(saved)}
+        return cls(**given, file=os.fsdecode(path))
 
     @property
     def nbytes(self) -> int:
@@ -201,29 +174,6 @@ class _Named(NamedTuple):
     name: str
 
 
-def kept_histograms(
-    subject: CheckpointSlices,
-    options: FitOptions,
-    tensors: Sequence[dict[str, Any]] = (),
-    *,
-    progress: Callable[[int, int], None] | None,
-) -> ModelHistograms:
-    """Count a checkpoint and keep the counts."""
-    slices = []
-    for each in subject.measure(options, histograms=True, progress=progress):
-        packed = None if each.histogram is None else pack(each.histogram._core)
-        slices.append(SavedSlice(each.fit, each.note, each.missing, packed, each.scale))
-    return ModelHistograms(
-        model=subject.model,
-        per=subject.per,
-        slices=tuple(slices),
-        tensors=tuple(tensors),
-        files=len(subject.checkpoint.shards),
-        architecture=subject.architecture,
-        warnings=subject.warnings,
-    )
-
-
 def _fitted(
     item: SavedSlice, counts: MagnitudeHistogram | None, options: FitOptions
 ) -> WeibullFit | None:
@@ -233,9 +183,6 @@ def _fitted(
     standard = (options.trim, options.protocol) == (_STANDARD.trim, _STANDARD.protocol)
     if standard and not counts.exact:
         return None  # the scan may have looked into bins that are too coarse
-    fit = fit_of_histogram(counts._core, options)
-    if item.scale == 1.0:
-        return fit
-    if options.protocol == "paper":  # its bins are those of the scaled values
+    if options.protocol == "paper" and item.scale != 1.0:  # its bins are those of scaled values
         return fit_of_histogram(counts.scaled(item.scale)._core, options)
-    return rescaled(fit, item.scale)
+    return fit_of_histogram(counts._core, options, scale=item.scale)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from weightgauge.anatomy.inventory import inventory
 from weightgauge.checkpoint import Checkpoint, open_checkpoint
 from weightgauge.choices import PER, check_choice
-from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices, slices_of_checkpoint
-from weightgauge.scanning.model_histograms import ModelHistograms, kept_histograms
+from weightgauge.scanning.model_histograms import ModelHistograms
 from weightgauge.scanning.wghist.file import ENDING, FORMAT
 
-Subject = CheckpointSlices | ModelHistograms
+Measurable = CheckpointSlices | ModelHistograms
 """Something whose slices can be measured."""
 
 
@@ -23,7 +21,7 @@ def open_slices(
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     per: str = "tensor",
-) -> Subject:
+) -> Measurable:
     """Find out what there is to measure; no weight is read yet.
 
     Parameters
@@ -81,59 +79,3 @@ def open_any(model: str | os.PathLike[str]) -> Checkpoint | ModelHistograms:
         (shard,) = checkpoint.shards
         return ModelHistograms.load(shard.path or model)
     return checkpoint
-
-
-def scan(
-    model: str | os.PathLike[str] | ModelHistograms,
-    *,
-    include: str | Sequence[str] | None = None,
-    exclude: str | Sequence[str] | None = None,
-    per: str = "tensor",
-    threads: int | None = None,
-    io: str = "mmap",
-    progress: Callable[[int, int], None] | None = None,
-) -> ModelHistograms:
-    """Count the magnitudes of every tensor of a model, and keep the counts.
-
-    What comes out takes the place of the model everywhere: fits, diagnoses and comparisons give the
-    same numbers without the weights. 16-bit weights shrink to about a thousandth, large F32
-    matrices to a few per cent. Fits of large F32 and F64 matrices by the published protocol are
-    only close to those of the weights: to about 1e-4.
-
-    Parameters
-    ----------
-    model : str or os.PathLike
-        As for `weightgauge.fit`.
-    include, exclude, per, threads, io, progress
-        As for `weightgauge.fit`.
-
-    Returns
-    -------
-    ModelHistograms
-        To use in place of the model, or to `save`.
-
-    Raises
-    ------
-    CheckpointError, ModelNotFoundError, HubError, FileChangedError
-        As for `weightgauge.fit`.
-    NothingSelectedError, ValueError
-        As for `weightgauge.fit`.
-
-    Examples
-    --------
-    >>> import weightgauge as wg
-    >>> from weightgauge import demo
-    >>> kept = wg.scan(demo.paths()["step-0"])
-    >>> wg.fit(kept).to_dicts() == wg.fit(demo.paths()["step-0"]).to_dicts()
-    True
-    """
-    options = FitOptions(threads=threads, io=io)
-    subject = open_slices(model, include=include, exclude=exclude, per=per)
-    if isinstance(subject, ModelHistograms):
-        return subject
-    return kept_histograms(
-        subject,
-        options,
-        inventory(subject.checkpoint, subject.survey, subject.chosen),
-        progress=progress,
-    )

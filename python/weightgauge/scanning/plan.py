@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from weightgauge.anatomy.storage.stored import Numbers, Product, ScaledCodes
 from weightgauge.dtypes import ITEM_BYTES
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.storage import Stored
     from weightgauge.checkpoint import Checkpoint, TensorInfo
 
-_CoreSlice = tuple[
-    int, str, int, Sequence[tuple[int, int]], "_core.BlockScale | _core.LowRank | None"
-]
+_FORMATS = tuple(ITEM_BYTES)
+_NUMBER_OF = {name: number for number, name in enumerate(_FORMATS)}
+_Dims = Sequence[tuple[int, int]]  # extent and stride in bytes
 
 
 class ScanPlan:
@@ -38,8 +39,6 @@ class ScanPlan:
     ----------
     shards : list of int
         Files that take part, in the order in which the slices number them.
-    slices : list of tuple
-        As `_core.scan_files` wants them.
     scale_of : dict of int to int
         Where a slice has one scale for all of it that is not applied yet: index of the scale's
         result, by that of the slice.
@@ -51,8 +50,15 @@ class ScanPlan:
         self._first_file = first_file
         self._positions: dict[int, int] = {}
         self._scales: dict[str, int] = {}
-        self.slices: list[_CoreSlice] = []
+        self._files: list[int] = []
+        self._formats: list[int] = []
+        self._offsets: list[int] = []
+        self._items: list[int] = []
+        self._shaped: list[tuple[int, _Dims, _core.BlockScale | _core.LowRank | None]] = []
         self.scale_of: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._files)
 
     @property
     def shards(self) -> list[int]:
@@ -61,42 +67,81 @@ class ScanPlan:
 
     @property
     def nbytes(self) -> int:
-        """Stored bytes of all slices."""
+        """Stored bytes of all slices; the numbers that a product is made of count one each."""
+        decoded = {row for row, _, decoding in self._shaped if decoding is not None}
         return sum(
-            (1 if decoding is not None else ITEM_BYTES[dtype]) * math.prod(n for n, _ in dims)
-            for _, dtype, _, dims, decoding in self.slices
+            items if row in decoded else items * ITEM_BYTES[_FORMATS[number]]
+            for row, (items, number) in enumerate(zip(self._items, self._formats, strict=True))
+        )
+
+    def to_core(self) -> _core.FileSlices:
+        """Return the slices as the core takes them."""
+        from weightgauge import _core
+
+        return _core.FileSlices(
+            dtypes=_FORMATS,
+            files=np.array(self._files, np.uint32),
+            formats=np.array(self._formats, np.uint8),
+            offsets=np.array(self._offsets, np.uint64),
+            items=np.array(self._items, np.uint64),
+            shaped=self._shaped,
         )
 
     def add(self, tensor: TensorInfo, piece: Cut | None, stored: Stored | None) -> int:
         """Add one slice; return the index that its result will have."""
         if stored is None:
-            return self._add(tensor.shard, _view(tensor.dtype, tensor, piece), None)
+            if piece is None:  # quick, for checkpoints of very many tensors
+                dtype = tensor.dtype
+                items = tensor.nbytes // ITEM_BYTES[dtype]
+                return self._add(tensor.shard, dtype, tensor.offset, items)
+            return self._add_part(tensor.shard, tensor.dtype, tensor, piece)
         source = stored.source
         if isinstance(source, Product):
             return self._add_product(source, piece)
-        view = _view(source.codes, tensor, piece)
         if source.single and self._scales_apart:
-            index = self._add(tensor.shard, view, None)
+            index = self._add_part(tensor.shard, source.codes, tensor, piece)
             self.scale_of[index] = self._add_scale(source.scales)
             return index
         decoding = self._block_scale(tensor, source)
-        return self._add(tensor.shard, view, decoding)
+        return self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
 
-    def _add(
+    def _add_part(
         self,
         shard: int,
-        view: tuple[str, int, Sequence[tuple[int, int]]],
-        decoding: _core.BlockScale | _core.LowRank | None,
+        dtype: str,
+        tensor: TensorInfo,
+        piece: Cut | None,
+        decoding: _core.BlockScale | None = None,
     ) -> int:
-        dtype, offset, dims = view
-        self.slices.append((self._position(shard), dtype, offset, dims, decoding))
-        return len(self.slices) - 1
+        """Add all of a tensor, or a piece, whose items have the format `dtype`."""
+        item = ITEM_BYTES[dtype]
+        if piece is None:
+            index = self._add(shard, dtype, tensor.offset, tensor.nbytes // item)
+            if decoding is not None:
+                self._shaped.append((index, ((tensor.nbytes // item, item),), decoding))
+            return index
+        first, dims = piece.first, piece.dims
+        if dtype == "F4":  # cut between bytes: the elements of the last dimension are adjacent
+            *outer, (extent, _) = dims
+            first, dims = first // 2, (*((n, stride // 2) for n, stride in outer), (extent // 2, 1))
+        items = math.prod(extent for extent, _ in dims)
+        index = self._add(shard, dtype, tensor.offset + first * item, items)
+        strides = [(extent, stride * item) for extent, stride in dims]
+        self._shaped.append((index, strides, decoding))
+        return index
+
+    def _add(self, shard: int, dtype: str, offset: int, items: int) -> int:
+        file = self._positions.get(shard)
+        self._files.append(self._position(shard) if file is None else file)
+        self._formats.append(_NUMBER_OF[dtype])
+        self._offsets.append(offset)
+        self._items.append(items)
+        return len(self._files) - 1
 
     def _add_scale(self, scale: Numbers) -> int:
         index = self._scales.get(scale.tensor.name)
         if index is None:
-            view = (scale.dtype, scale.tensor.offset, ((1, ITEM_BYTES[scale.dtype]),))
-            index = self._add(scale.tensor.shard, view, None)
+            index = self._add(scale.tensor.shard, scale.dtype, scale.tensor.offset, 1)
             self._scales[scale.tensor.name] = index
         return index
 
@@ -113,7 +158,10 @@ class ScanPlan:
         )
         first = 0 if piece is None else piece.first
         dims = ((product.rows * product.columns, 1),) if piece is None else piece.dims
-        return self._add(product.left.tensor.shard, ("F32", first, dims), decoding)
+        items = math.prod(extent for extent, _ in dims)
+        index = self._add(product.left.tensor.shard, "F32", first, items)
+        self._shaped.append((index, dims, decoding))
+        return index
 
     def _block_scale(self, tensor: TensorInfo, codes: ScaledCodes) -> _core.BlockScale:
         from weightgauge import _core
@@ -134,24 +182,3 @@ class ScanPlan:
 
     def _position(self, shard: int) -> int:
         return self._positions.setdefault(shard, self._first_file + len(self._positions))
-
-
-@lru_cache
-def _adjacent(items: int, item: int) -> tuple[tuple[int, int]]:
-    """Extent and stride of what lies side by side; tensors of one size share it."""
-    return ((items, item),)
-
-
-def _view(
-    dtype: str, tensor: TensorInfo, piece: Cut | None
-) -> tuple[str, int, Sequence[tuple[int, int]]]:
-    """Element format, first byte, and extent and stride in bytes of each dimension."""
-    item = ITEM_BYTES[dtype]
-    if piece is None:
-        return dtype, tensor.offset, _adjacent(tensor.nbytes // item, item)
-    first, dims = piece.first, piece.dims
-    if dtype == "F4":  # cut between bytes: the elements of the last dimension are adjacent
-        *outer, (extent, _) = dims
-        first, dims = first // 2, (*((n, stride // 2) for n, stride in outer), (extent // 2, 1))
-    views = [(extent, stride * item) for extent, stride in dims]
-    return dtype, tensor.offset + first * item, views

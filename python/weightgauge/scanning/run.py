@@ -6,15 +6,19 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
-from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescaled, unfitted
+from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescaled
 from weightgauge.scanning.plan import ScanPlan
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from weightgauge import _core
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.checkpoint import Checkpoint, ShardFile
@@ -22,25 +26,54 @@ if TYPE_CHECKING:
 
     Scan = Callable[[ScanPlan], _core.ScanResults]
 
+_NOT_COUNTED = -1
 _NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
 
 
-class Counted(NamedTuple):
-    """What a scan found of one slice.
+class ScannedSlices:
+    """What a scan found: a row of numbers for each slice, in the order in which they were given.
 
-    Attributes
+    Parameters
     ----------
-    fit : WeibullFit
-        Its fit; one without numbers for a format that is not counted.
-    histogram : MagnitudeHistogram or None
-        Its counts, where they were asked for and there are any.
-    scale : float
-        What the histogram's magnitudes are still to be multiplied with.
+    numbers : structured ndarray
+        Numbers of each slice, with its scale applied; see `_core.ScanResults.numbers`.
+    told : dict of int to (str, str)
+        Status and reason of the slices whose format is not counted.
+    scales : dict of int to float
+        What the magnitudes in a slice's histogram are still to be multiplied with, where that is
+        not 1.
+    options : FitOptions
+        How they were fitted.
+    counts : callable, optional
+        Returns the histogram of the slice in a row; where histograms were asked for.
     """
 
-    fit: WeibullFit
-    histogram: MagnitudeHistogram | None = None
-    scale: float = 1.0
+    def __init__(
+        self,
+        numbers: NDArray[np.void],
+        told: dict[int, tuple[str, str]],
+        scales: dict[int, float],
+        options: FitOptions,
+        counts: Callable[[int], _core.Histogram] | None = None,
+    ) -> None:
+        self.numbers = numbers
+        self.told = told
+        self.scales = scales
+        self._options = options
+        self._counts = counts
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def fit(self, row: int) -> WeibullFit:
+        """Return the fit of one slice, whose format is counted."""
+        return fit_of_numbers(self.numbers[row].item(), self._options)
+
+    def take_histogram(self, row: int) -> MagnitudeHistogram | None:
+        """Take the counts of one slice; they are there once, and not for formats not counted."""
+        if self._counts is None or row in self.told:
+            return None
+        return MagnitudeHistogram(self._counts(row))
 
 
 def scan_slices(
@@ -51,7 +84,7 @@ def scan_slices(
     keep_histograms: bool = False,
     progress: Callable[[int, int], None] | None = None,
     scan: Scan | None = None,
-) -> Iterator[Counted]:
+) -> ScannedSlices:
     """Count and fit slices, all in one parallel pass over the files.
 
     Parameters
@@ -71,11 +104,10 @@ def scan_slices(
         Takes the plan and returns what was found of its slices, where that is not to be counted
         from the checkpoint's files.
 
-    Yields
-    ------
-    Counted
-        One per slice, in their order, once all are counted. Integers get the status
-        ``not_applicable``.
+    Returns
+    -------
+    ScannedSlices
+        One row per slice. Integers get the status ``not_applicable``.
 
     Raises
     ------
@@ -84,50 +116,71 @@ def scan_slices(
     CheckpointError
         The operating system could not read a file.
     """
-    plan, indices = planned(checkpoint, slices, options)
+    plan, places = planned(checkpoint, slices, options)
     if scan is None:
         results = _scanned(checkpoint, plan, options, keep_histograms, progress)
     else:
         results = scan(plan)
-    for item, index in zip(slices, indices, strict=True):
-        if index is None:
-            yield Counted(_without_scan(item, options))
-            continue
-        numbers = results.numbers(index)
-        fit = fit_of_numbers(numbers, options)
-        scale_index = plan.scale_of.get(index)
-        scale = 1.0 if scale_index is None else _single(results[scale_index])
-        if scale != 1.0:
-            fit = rescaled(fit, scale)
-        counts = MagnitudeHistogram(results.take_histogram(index)) if keep_histograms else None
-        yield Counted(fit, counts, scale)
+    told = {
+        row: _without_scan(slices[row].tensor.dtype)
+        for row, place in (enumerate(places) if _NOT_COUNTED in places else ())
+        if place == _NOT_COUNTED
+    }
+    found = results.numbers()
+    numbers = found
+    if told or plan.scale_of:
+        numbers = np.append(found, blank_numbers(1))[places]
+    scales = {}
+    for row, place in enumerate(places) if plan.scale_of else ():
+        if (at := plan.scale_of.get(place)) is not None:
+            scale = _single(found[at])
+            if scale != 1.0:
+                scales[row] = scale
+                numbers[row] = rescaled(numbers[row].item(), scale)
+    counts = (lambda row: results.take_histogram(places[row])) if keep_histograms else None
+    return ScannedSlices(numbers, told, scales, options, counts)
+
+
+def blank_numbers(size: int) -> NDArray[np.void]:
+    """Return rows as `_core.ScanResults.numbers` has them, of slices that were not counted."""
+    from weightgauge import _core
+
+    blank = np.zeros(size, _core.numbers_dtype())
+    for name in blank.dtype.names or ():
+        if blank.dtype[name] == np.float64:
+            blank[name] = np.nan
+    blank["status"] = _core.fit_statuses().index("empty")
+    return blank
 
 
 def planned(
     checkpoint: Checkpoint, slices: Sequence[Slice], options: FitOptions
-) -> tuple[ScanPlan, list[int | None]]:
-    """Plan a scan: the plan, and for each slice its index there, None for one not counted."""
+) -> tuple[ScanPlan, list[int]]:
+    """Plan a scan: the plan, and for each slice its place there, -1 for one that is not counted."""
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
-    indices = [
-        None if _unread(item) else plan.add(item.tensor, item.cut, item.stored) for item in slices
+    places = [
+        _NOT_COUNTED
+        if stored is None and tensor.dtype not in ITEM_BYTES
+        else plan.add(tensor, cut, stored)
+        for tensor, _, _, cut, _, stored in slices
     ]
-    return plan, indices
+    return plan, places
 
 
 def stored_bytes(slices: Sequence[Slice], checkpoint: Checkpoint) -> int:
     """Bytes that a scan of these slices reads."""
     plan = ScanPlan(checkpoint, scales_apart=True)
     for item in slices:
-        if not _unread(item):
+        if item.stored is not None or item.tensor.dtype in ITEM_BYTES:
             plan.add(item.tensor, item.cut, item.stored)
     return plan.nbytes
 
 
-def _single(result: _core.SliceResult) -> float:
+def _single(numbers: np.void) -> float:
     """Magnitude of the one number that was counted."""
-    if result.n == 1:
-        return result.max
-    return 0.0 if result.zeros else math.nan
+    if numbers["n"] == 1:
+        return float(numbers["max"])
+    return 0.0 if numbers["zeros"] else math.nan
 
 
 def _scanned(
@@ -143,7 +196,7 @@ def _scanned(
     with read_errors_told(checkpoint):
         results = _core.scan_files(
             file_specs(checkpoint, plan),
-            plan.slices,
+            plan.to_core(),
             io=options.io,
             progress=None if progress is None else (lambda done: progress(done, total)),
             options=options.to_core(keep_histogram=keep_histograms),
@@ -183,18 +236,11 @@ def read_errors_told(*checkpoints: Checkpoint) -> Iterator[None]:
         ) from error
 
 
-def _unread(item: Slice) -> bool:
-    """Whether a slice has a format that is not counted."""
-    return item.stored is None and item.tensor.dtype not in ITEM_BYTES
-
-
-def _without_scan(item: Slice, options: FitOptions) -> WeibullFit:
-    dtype = item.tensor.dtype
+def _without_scan(dtype: str) -> tuple[str, str]:
+    """Status and reason of a slice whose format is not counted."""
     if dtype in _NO_DECODER:
-        status, reason = "unsupported_dtype", f"{dtype} has no decoder here"
-    else:
-        status, reason = "not_applicable", f"{dtype} holds no floating-point weights"
-    return unfitted(status, reason, options)
+        return "unsupported_dtype", f"{dtype} has no decoder here"
+    return "not_applicable", f"{dtype} holds no floating-point weights"
 
 
 def _file_spec(shard: ShardFile) -> tuple[bytes, tuple[int, int, int, int, int]]:

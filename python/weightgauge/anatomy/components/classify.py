@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from weightgauge.anatomy.components.names import ends_with, leaf, stem, without
 from weightgauge.anatomy.components.places import places_of
@@ -16,11 +15,10 @@ from weightgauge.anatomy.components.siblings import (
 )
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
-from weightgauge.records import as_row, maker
+from weightgauge.records import as_dict
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(NamedTuple):
     """The kind of a weight and its place in a transformer.
 
     Attributes
@@ -48,10 +46,7 @@ class Component:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return as_row(self)
-
-
-_component = maker(Component)
+        return as_dict(self)
 
 
 def classify(tensors: Sequence[TensorLike]) -> list[Component]:
@@ -86,12 +81,15 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
     # A checkpoint has few templates and many tensors. Template, rank and dtype decide the kind.
     known: dict[tuple[str, int, str], str] = {}
     components = []
-    for tensor, (template, block, tower, expert) in zip(tensors, places, strict=True):
-        key = (template, len(tensor.shape), tensor.dtype)
+    make = tuple.__new__  # past the named tuple's own call, which takes three times as long
+    for tensor, shape, (template, block, tower, expert) in zip(
+        tensors, shapes, places, strict=True
+    ):
+        key = (template, len(shape), tensor.dtype)
         kind = known.get(key)
         if kind is None:
             kind = known[key] = _kind(template, tensor, siblings)
-        components.append(_component(kind, block, tower, expert))
+        components.append(make(Component, (kind, block, tower, expert, None, None)))
     return components
 
 

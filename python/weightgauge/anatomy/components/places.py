@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from weightgauge.anatomy.components.vocabulary import (
     BLOCK_WORDS,
@@ -27,8 +27,7 @@ The template is the name without the numbers of blocks and experts, which all bl
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Skeleton:
+class _Skeleton(NamedTuple):
     """Common facts about all names that differ only in their numbers.
 
     Attributes
@@ -51,7 +50,7 @@ class _Skeleton:
     expert: int
     named_expert: int | None
     tower: str | None
-    templates: dict[tuple[str, ...], str] = field(default_factory=dict)
+    templates: dict[tuple[str, ...], str]
 
 
 def places_of(names: Sequence[str]) -> list[Place]:
@@ -72,20 +71,20 @@ def places_of(names: Sequence[str]) -> list[Place]:
     skeletons: dict[tuple[str, ...], _Skeleton] = {}
     stages = _Stages()
     found: list[Place] = []
-    for name in names:
-        parts = _NUMBER.split(name)
+    for parts in map(_NUMBER.split, names):
         texts = tuple(parts[::2])
         skeleton = skeletons.get(texts)
         if skeleton is None:
             skeleton = skeletons[texts] = _skeleton(texts)
-        kept = tuple([parts[i] for i in skeleton.kept]) if skeleton.kept else ()
-        template = skeleton.templates.get(kept)
+        kept, at_block, stage, at_expert, named_expert, tower, templates = skeleton
+        numbers = tuple([parts[i] for i in kept]) if kept else ()
+        template = templates.get(numbers)
         if template is None:
-            template = skeleton.templates[kept] = _blanked(parts, skeleton)
-        block = int(parts[skeleton.block]) if skeleton.block >= 0 else None
-        expert = int(parts[skeleton.expert]) if skeleton.expert >= 0 else skeleton.named_expert
-        found.append((template, block, skeleton.tower, expert))
-        if skeleton.stage >= 0:
+            template = templates[numbers] = _blanked(parts, skeleton)
+        block = int(parts[at_block]) if at_block >= 0 else None
+        expert = int(parts[at_expert]) if at_expert >= 0 else named_expert
+        found.append((template, block, tower, expert))
+        if stage >= 0:
             stages.note(parts, skeleton)
     return stages.count_through(names, skeletons, found) if stages else found
 
@@ -171,6 +170,7 @@ def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
         expert=expert,
         named_expert=int(named[1]) if named else None,
         tower=_tower(texts, block),
+        templates={},
     )
 
 

@@ -84,8 +84,10 @@ def packed_by(
     tuple of (str, str, list of str)
         Name of a packed tensor, its quantiser, and the names of the tensors that belong to it.
     """
-    beneath = _beneath(tensors)
     quantisers = _possible({name.rpartition(".")[2] for name in tensors})
+    if not quantisers:
+        return
+    beneath = _beneath(tensors)
     for name, tensor in tensors.items():
         for quantiser in quantisers.get(name.rpartition(".")[2], ()):
             owner = name.removesuffix(f".{quantiser.packed}")

@@ -26,6 +26,7 @@ from weightgauge.errors import printable
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
+_BYTES = frozenset(("U8", "I8"))
 _CODES = frozenset((*F8, "F4"))
 _ACTIVATION_SCALES = ("input_scale", "input_scale_inv", "activation_scale", "output_scale")
 
@@ -115,7 +116,7 @@ def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) 
 def _find_mxfp4(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
     """Find bytes with two F4 codes each, beside which lie an exponent for every 32 codes."""
     for name, tensor in tensors.items():
-        if tensor.dtype not in ("U8", "I8") or further_scale(name, tensors) is not None:
+        if tensor.dtype not in _BYTES or further_scale(name, tensors) is not None:
             continue
         base = name.removesuffix("_blocks")
         candidates = [f"{base}_scales"] if base != name else scale_names(name)
@@ -158,8 +159,10 @@ def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str)
     quantised = isinstance((config or {}).get("quantization_config"), Mapping)
     reasons: dict[str, list[str]] = {}
     doubts: dict[str, list[str]] = {}
-    for name, tensor in tensors.items():
-        if tensor.dtype not in _CODES or name in found.roles:
+    coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]
+    for name in coded:
+        tensor = tensors[name]
+        if name in found.roles:
             continue
         scale = next((tensors[other] for other in scale_names(name) if other in tensors), None)
         if scale is None:

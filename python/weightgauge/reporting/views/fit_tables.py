@@ -113,7 +113,7 @@ def kind_section(result: ModelFit) -> Section:
     result : ModelFit
         Its kinds are shown.
     """
-    anchor = TRIMS[result.trim].gaussian_k
+    anchor = round(TRIMS[result.trim].gaussian_k, 6)  # two digits more than are shown
     fitted = Counter(item.kind for item in result.counted if item.fitted)
     # k of norm weights and biases says nothing about matrices: shown only if nothing else is.
     shown = [kind for kind in result.kinds if kind.kind not in VECTORS] or result.kinds

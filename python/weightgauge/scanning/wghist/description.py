@@ -11,10 +11,10 @@ from weightgauge.anatomy.architecture import MLA, Architecture, TowerFacts
 from weightgauge.anatomy.components import KINDS, TOWERS
 from weightgauge.choices import PER
 from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 
 if TYPE_CHECKING:
-    from weightgauge.scanning.model_histograms import ModelHistograms, SavedSlice
-    from weightgauge.scanning.wghist.packed_histogram import PackedHistogram
+    from weightgauge.scanning.packed_histogram import PackedHistogram
 
 _TEXTS = ("tensor", "kind", "dtype", "status", "reason", "decoded")
 _OPTIONAL_TEXTS = ("part", "tower")
@@ -28,7 +28,7 @@ class DescriptionError(ValueError):
     """A description that weightgauge did not write."""
 
 
-def described(histograms: ModelHistograms) -> dict[str, Any]:
+def described(histograms: SavedModel) -> dict[str, Any]:
     """Describe histograms: everything but the counts."""
     from weightgauge._version import __version__
 
@@ -44,7 +44,7 @@ def described(histograms: ModelHistograms) -> dict[str, Any]:
     }
 
 
-def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> ModelHistograms:
+def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> SavedModel:
     """Make histograms of a description and their counts.
 
     Parameters
@@ -60,8 +60,6 @@ def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> ModelH
     DescriptionError
         Something is missing, or of another type than it should be.
     """
-    from weightgauge.scanning.model_histograms import ModelHistograms
-
     top = _mapping(document, "the description")
     slices = _items(top, "slices")
     if len(slices) != len(packed):  # type: ignore[arg-type]
@@ -69,7 +67,7 @@ def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> ModelH
     per = _text(top, "per")
     if per not in PER:
         raise DescriptionError("'per' is none of its values")
-    return ModelHistograms(
+    return SavedModel(
         model=_text(top, "model"),
         per=per,
         slices=tuple(_slice(number, each, packed) for number, each in enumerate(slices)),
@@ -96,8 +94,6 @@ def _slice_described(item: SavedSlice) -> dict[str, Any]:
 
 
 def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram]) -> SavedSlice:
-    from weightgauge.scanning.model_histograms import SavedSlice
-
     given = _mapping(entry, "a slice")
     fields: dict[str, Any] = {name: _text(given, name) for name in _TEXTS}
     fields |= {name: _optional(given, name, str) for name in _OPTIONAL_TEXTS}

@@ -22,11 +22,11 @@ from weightgauge.checkpoint.formats import HISTOGRAMS
 from weightgauge.checkpoint.strict_json import JsonFault, loads
 from weightgauge.errors import HistogramFileError, printable
 from weightgauge.files import write_atomically
+from weightgauge.scanning.packed_histogram import PackedHistogram, unpack
 from weightgauge.scanning.wghist.description import described, told
-from weightgauge.scanning.wghist.packed_histogram import PackedHistogram, unpack
 
 if TYPE_CHECKING:
-    from weightgauge.scanning.model_histograms import ModelHistograms
+    from weightgauge.scanning.saved_model import SavedModel
 
 ENDING = HISTOGRAMS.suffixes[0]
 FORMAT = "weightgauge.histograms"
@@ -34,9 +34,7 @@ _VERSION = "1"
 _ARRAYS = ("steps", "counts", "residuals")
 
 
-def write_histograms(
-    histograms: ModelHistograms, path: str | os.PathLike[str], *, force: bool
-) -> None:
+def write_histograms(histograms: SavedModel, path: str | os.PathLike[str], *, force: bool) -> None:
     """Write the histograms of a model; see `ModelHistograms.save`."""
     from safetensors.numpy import save
 
@@ -64,7 +62,7 @@ def write_histograms(
     write_atomically(path, save(tensors, metadata), force=force)
 
 
-def read_histograms(path: str | os.PathLike[str]) -> ModelHistograms:
+def read_histograms(path: str | os.PathLike[str]) -> SavedModel:
     """Read the histograms of a model; see `ModelHistograms.load`."""
     from safetensors import SafetensorError, safe_open
 

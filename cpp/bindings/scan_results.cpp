@@ -1,0 +1,47 @@
+#include "bindings/scan_results.hpp"
+
+#include <pybind11/stl.h>
+
+#include "bindings/bindings.hpp"
+
+namespace py = pybind11;
+
+namespace weightgauge::bindings {
+
+py::array_t<SliceNumbers> ScanResults::numbers() const {
+  py::array_t<SliceNumbers> table(static_cast<py::ssize_t>(slices_.size()));
+  SliceNumbers* row = table.mutable_data();
+  for (const SliceResult& slice : slices_) {
+    const Fit& fit = slice.fit;
+    const Histogram& totals = slice.histogram;
+    *row++ = {fit.k,
+              fit.k_se,
+              fit.lambda,
+              fit.ln_lambda_se,
+              fit.r2,
+              fit.ks,
+              slice.rms,
+              slice.max,
+              slice.n,
+              totals.zeros,
+              totals.nans + totals.infs,
+              static_cast<std::uint8_t>(fit.status),
+              slice.exact};
+  }
+  return table;
+}
+
+void bind_scan_results(py::module_& module) {
+  PYBIND11_NUMPY_DTYPE(SliceNumbers, k, k_se, lam, ln_lambda_se, r2, ks, rms, max, n, zeros,
+                       nonfinite, status, exact);
+  module.def(
+      "numbers_dtype", [] { return py::dtype::of<SliceNumbers>(); },
+      "Element type of the tables that ScanResults.numbers returns.");
+  py::class_<ScanResults>(module, "ScanResults")
+      .def("__len__", &ScanResults::size)
+      .def("numbers", &ScanResults::numbers)
+      .def("quantiles", &ScanResults::quantiles, py::arg("index"))
+      .def("take_histogram", &ScanResults::take_histogram, py::arg("index"));
+}
+
+}  // namespace weightgauge::bindings

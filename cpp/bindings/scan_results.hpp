@@ -1,0 +1,47 @@
+// What a scan has found, as Python takes it: a table of numbers with one row for each slice.
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/scan/scan.hpp"
+
+namespace weightgauge::bindings {
+
+// The numbers of one slice. Its fields are those of the table that Python sees.
+struct SliceNumbers {
+  double k;
+  double k_se;
+  double lam;
+  double ln_lambda_se;
+  double r2;
+  double ks;
+  double rms;
+  double max;
+  std::uint64_t n;
+  std::uint64_t zeros;
+  std::uint64_t nonfinite;
+  std::uint8_t status;  // a FitStatus
+  bool exact;
+};
+
+// Objects for tens of thousands of slices would take longer to make than a thread takes to count
+// them, so numbers go over in one array, and the counts of a slice when they are asked for.
+class ScanResults {
+ public:
+  explicit ScanResults(std::vector<SliceResult> slices) : slices_(std::move(slices)) {}
+  std::size_t size() const { return slices_.size(); }
+  pybind11::array_t<SliceNumbers> numbers() const;
+  // Throws std::out_of_range where there is no such slice.
+  std::vector<double> quantiles(std::size_t index) const { return slices_.at(index).quantiles; }
+  // Whoever keeps the counts of one slice does not keep those of all others.
+  Histogram take_histogram(std::size_t index) { return std::move(slices_.at(index).histogram); }
+
+ private:
+  std::vector<SliceResult> slices_;
+};
+
+}  // namespace weightgauge::bindings

@@ -1,0 +1,82 @@
+#include "core/histogram/check.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::uint64_t most_elements = 1ULL << 62;
+
+// Largest key a finite magnitude can have.
+std::uint64_t last_key(DType dtype) {
+  if (is_wide(dtype) || is_16_bit(dtype)) {
+    return first_nonfinite_key(dtype) - 1;
+  }
+  const CodeTable& codes = code_table(dtype);
+  std::uint64_t last = 0;
+  for (const CodeMeaning& meaning : codes.meaning) {
+    if (meaning.magnitude == Magnitude::finite) {
+      last = std::max<std::uint64_t>(last, meaning.key);
+    }
+  }
+  return last;
+}
+
+void check_entries(const Histogram& histogram, std::uint64_t last) {
+  const int bits = histogram.dropped_bits;
+  const std::uint64_t first = histogram.dtype == DType::f8_e8m0 || bits != 0 ? 0 : 1;
+  const std::uint64_t most_residual =
+      bits == 0 ? 0 : ((1ULL << bits) - 1) >> residual_shift(histogram.dtype);
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    const std::uint64_t key = histogram.keys[i];
+    const bool ascending = i == 0 || key > histogram.keys[i - 1];
+    if (!ascending || key < first || key > (last >> bits)) {
+      throw std::invalid_argument("keys are not ascending magnitudes of the element format");
+    }
+    const std::uint64_t count = histogram.counts[i];
+    if (count == 0 || count > most_elements || total + count > most_elements) {
+      throw std::invalid_argument("counts are not positive, or too large");
+    }
+    total += count;
+    if (bits != 0 && static_cast<double>(histogram.residuals[i]) >
+                         static_cast<double>(count) * static_cast<double>(most_residual)) {
+      throw std::invalid_argument("a bin's mean lies outside the bin");
+    }
+  }
+}
+
+}  // namespace
+
+void check_histogram(const Histogram& histogram) {
+  const int bits = histogram.dropped_bits;
+  if (bits != 0 && (!is_wide(histogram.dtype) || bits != binned_dropped_bits(histogram.dtype))) {
+    throw std::invalid_argument("unknown resolution of the bins");
+  }
+  const std::size_t size = histogram.size();
+  if (histogram.counts.size() != size || histogram.residuals.size() != (bits == 0 ? 0 : size)) {
+    throw std::invalid_argument("keys, counts and residuals differ in length");
+  }
+  const std::uint64_t last = last_key(histogram.dtype);
+  check_entries(histogram, last);
+  if (histogram.dtype == DType::f4_unpacked || histogram.zeros > most_elements ||
+      histogram.nans > most_elements || histogram.infs > most_elements ||
+      (size == 0 && histogram.max_key != 0)) {
+    throw std::invalid_argument("the totals are not those of a histogram");
+  }
+  if (size > 0 &&
+      (histogram.max_key > last || (histogram.max_key >> bits) != histogram.keys.back())) {
+    throw std::invalid_argument("the largest magnitude does not lie in the last bin");
+  }
+}
+
+Histogram checked_merge(const Histogram& a, const Histogram& b) {
+  if (a.n() + b.n() > most_elements || a.zeros + b.zeros > most_elements) {
+    throw std::overflow_error("more elements than a histogram counts");
+  }
+  return merged(a, b);
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,48 @@
+#include "core/histogram/summary.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+
+namespace weightgauge {
+
+double max_magnitude(const Histogram& histogram) {
+  if (histogram.size() > 0) {
+    return magnitude_value(histogram.dtype, histogram.max_key);
+  }
+  return histogram.zeros > 0 ? 0.0 : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::vector<double> mean_magnitudes(const Histogram& histogram) {
+  std::vector<double> means;
+  means.reserve(histogram.size());
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    means.push_back(entry_at(histogram, i).mean);
+  }
+  return means;
+}
+
+std::vector<double> histogram_quantiles(const Histogram& histogram,
+                                        const std::vector<double>& probabilities) {
+  const std::uint64_t n = histogram.n();
+  std::vector<double> result(probabilities.size(), std::numeric_limits<double>::quiet_NaN());
+  if (n == 0) {
+    return result;
+  }
+  std::vector<std::size_t> order(probabilities.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return probabilities[a] < probabilities[b]; });
+  std::vector<std::uint64_t> ranks;
+  for (const std::size_t i : order) {
+    ranks.push_back(inverted_cdf_rank(probabilities[i], n));
+  }
+  const std::vector<double> ascending = magnitudes_at(histogram, ranks);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    result[order[i]] = ascending[i];
+  }
+  return result;
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,82 @@
+"""What summaries look at, of many slices at once: one list or array for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from weightgauge.fits.slice_fit import is_product
+from weightgauge.fits.slice_fits import SliceFits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weightgauge.fits.slice_fit import SliceFit
+
+
+class Place(Protocol):
+    """What a slice is: a record, or the component of a slice that is no record yet."""
+
+    @property
+    def kind(self) -> str:
+        """One of `weightgauge.anatomy.components.KINDS`."""
+
+    @property
+    def part(self) -> str | None:
+        """Which matrix of a fused tensor."""
+
+    @property
+    def expert(self) -> int | None:
+        """Number of the expert."""
+
+    @property
+    def head(self) -> int | None:
+        """Number of the head."""
+
+
+class Columns(NamedTuple):
+    """Columns of slices, in their order.
+
+    Attributes
+    ----------
+    tensors : list of str
+        Names in the checkpoint.
+    places : sequence of Place
+        What the slices are.
+    products : list of bool
+        See `SliceFit.is_product`.
+    fitted : ndarray of bool
+        Which slices have numbers.
+    k, lam, r2 : ndarray of float64
+        Their numbers.
+    """
+
+    tensors: list[str]
+    places: Sequence[Place]
+    products: list[bool]
+    fitted: NDArray[np.bool_]
+    k: NDArray[np.float64]
+    lam: NDArray[np.float64]
+    r2: NDArray[np.float64]
+
+
+def columns_of(slices: Sequence[SliceFit]) -> Columns:
+    """Return the columns of records, or of fits that are no records yet."""
+    if isinstance(slices, SliceFits):
+        items, numbers = slices.slices, slices.numbers
+        return Columns(
+            [item.tensor.name for item in items],
+            [item.place for item in items],
+            [item.stored is not None and is_product(item.stored.text) for item in items],
+            slices.fitted,
+            *(numbers[name] for name in ("k", "lam", "r2")),
+        )
+    return Columns(
+        [item.tensor for item in slices],
+        slices,
+        [item.is_product for item in slices],
+        np.array([item.fitted for item in slices], np.bool_),
+        *(np.array([getattr(item, name) for item in slices]) for name in ("k", "lam", "r2")),
+    )

@@ -1,0 +1,151 @@
+"""The fits of many slices as columns, of which a record is made when somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from weightgauge.anatomy.components.ordering import order_key
+from weightgauge.fits.slice_fit import SliceFit, slice_fit
+from weightgauge.magnitudes.weibull import status_and_reason
+from weightgauge.records import Table, to_frame
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+    from numpy.typing import NDArray
+
+    from weightgauge.anatomy.layouts import Slice
+
+
+class SliceFits(Sequence[SliceFit]):
+    """A sequence of `SliceFit` that compares, hashes and is cut like a tuple of them.
+
+    Parameters
+    ----------
+    slices : sequence of Slice
+        What they are.
+    numbers : structured ndarray, one row per slice
+        As `weightgauge._core.ScanResults.numbers` gives them.
+    protocol : {"order", "paper"}
+        How the fits were made; it has a part in the reasons.
+    told : mapping of int to (str, str), optional
+        Status and reason of the slices that were not counted, by place.
+    missing : mapping of int to str, optional
+        Why values lack a scale that is known to exist, by place.
+    """
+
+    __slots__ = ("_made", "_missing", "_protocol", "_told", "numbers", "slices")
+
+    def __init__(
+        self,
+        slices: Sequence[Slice],
+        numbers: NDArray[np.void],
+        protocol: str,
+        *,
+        told: Mapping[int, tuple[str, str]] | None = None,
+        missing: Mapping[int, str] | None = None,
+    ) -> None:
+        self.slices = slices
+        self.numbers = numbers
+        self._protocol = protocol
+        self._told = told or {}
+        self._missing = missing or {}
+        self._made: list[SliceFit | None] = [None] * len(slices)
+
+    def in_table_order(self) -> SliceFits:
+        """Return the same fits in the order of tables; see `table_order`."""
+        order = _table_order(self.slices)
+        if order == list(range(len(order))):
+            return self
+        places = {row: place for place, row in enumerate(order)}
+        return SliceFits(
+            [self.slices[row] for row in order],
+            self.numbers[order],
+            self._protocol,
+            told={places[row]: words for row, words in self._told.items()},
+            missing={places[row]: text for row, text in self._missing.items()},
+        )
+
+    @property
+    def fitted(self) -> NDArray[np.bool_]:
+        """Which of them have k, lambda and the other numbers."""
+        return np.asarray(self.numbers["status"] == 0)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per slice."""
+        return [each.to_dict() for each in self]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a data frame with one row per slice; see `weightgauge.records.to_frame`.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return to_frame(SliceFit, self.to_dicts())
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @overload
+    def __getitem__(self, index: int) -> SliceFit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Table[SliceFit]: ...
+    def __getitem__(self, index: int | slice) -> SliceFit | Table[SliceFit]:
+        """Return one record, always the same for the same place, or a table of several."""
+        if isinstance(index, slice):
+            return Table(SliceFit, [self[row] for row in range(*index.indices(len(self)))])
+        found = self._made[index]
+        if found is None:
+            row = index if index >= 0 else len(self) + index
+            found = self._made[row] = self._record(row)
+        return found
+
+    def __iter__(self) -> Iterator[SliceFit]:
+        return (self[row] for row in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the records, with those of a tuple too."""
+        if not isinstance(other, SliceFits | tuple):
+            return NotImplemented
+        return len(self) == len(other) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Give the records: what they were made from stays behind."""
+        return Table, (SliceFit, tuple(self))
+
+    def __repr__(self) -> str:
+        """Show how many there are."""
+        return f"<SliceFits: {len(self):,} slices, {int(self.fitted.sum()):,} of them fitted>"
+
+    def _record(self, row: int) -> SliceFit:
+        numbers = self.numbers[row].item()
+        words = self._told.get(row) or status_and_reason(numbers, self._protocol)
+        return slice_fit(self.slices[row], numbers, words, self._missing.get(row, ""))
+
+
+def _table_order(slices: Sequence[Slice]) -> list[int]:
+    """Places of slices in the order of tables."""
+    keys = []
+    known: dict[tuple[str, int | None, str | None], tuple[int, int, int, int, int]] = {}
+    for tensor, place, *_ in slices:
+        kind, block, tower, expert, head, part = place
+        group = known.get((kind, block, tower))
+        if group is None:
+            group = known[kind, block, tower] = order_key(kind, block, tower, None)
+        keys.append(
+            (
+                group,
+                -1 if expert is None else expert,
+                tensor.name,
+                part or "",
+                -1 if head is None else head,
+            )
+        )
+    return sorted(range(len(keys)), key=keys.__getitem__)

@@ -1,0 +1,32 @@
+"""One slice with its numbers and its counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from weightgauge.fits.slice_fit import SliceFit
+    from weightgauge.magnitudes.histogram import MagnitudeHistogram
+
+
+class Measured(NamedTuple):
+    """One slice with its numbers.
+
+    Attributes
+    ----------
+    fit : SliceFit
+        What it is, and its fit.
+    histogram : MagnitudeHistogram or None
+        Its counts, where there are any.
+    scale : float
+        What the histogram's magnitudes are still to be multiplied with.
+    note, missing : str
+        Parts of the reason that do not come from the counts: why it is not split, and why a scale
+        was not applied.
+    """
+
+    fit: SliceFit
+    histogram: MagnitudeHistogram | None
+    scale: float
+    note: str
+    missing: str

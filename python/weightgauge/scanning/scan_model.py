@@ -1,0 +1,94 @@
+"""`scan`: the counts of every tensor of a model, to be kept without the weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from weightgauge.anatomy.inventory import inventory
+from weightgauge.magnitudes.options import FitOptions
+from weightgauge.scanning.checkpoint_slices import CheckpointSlices
+from weightgauge.scanning.model_histograms import ModelHistograms
+from weightgauge.scanning.opening import open_slices
+from weightgauge.scanning.packed_histogram import pack
+from weightgauge.scanning.saved_model import SavedSlice
+
+
+def scan(
+    model: str | os.PathLike[str] | ModelHistograms,
+    *,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    per: str = "tensor",
+    threads: int | None = None,
+    io: str = "mmap",
+    progress: Callable[[int, int], None] | None = None,
+) -> ModelHistograms:
+    """Count the magnitudes of every tensor of a model, and keep the counts.
+
+    What comes out takes the place of the model everywhere: fits, diagnoses and comparisons give the
+    same numbers without the weights. 16-bit weights shrink to about a thousandth, large F32
+    matrices to a few per cent. Fits of large F32 and F64 matrices by the published protocol are
+    only close to those of the weights: to about 1e-4.
+
+    Parameters
+    ----------
+    model : str or os.PathLike
+        As for `weightgauge.fit`.
+    include, exclude, per, threads, io, progress
+        As for `weightgauge.fit`.
+
+    Returns
+    -------
+    ModelHistograms
+        To use in place of the model, or to `save`.
+
+    Raises
+    ------
+    CheckpointError, ModelNotFoundError, HubError, FileChangedError
+        As for `weightgauge.fit`.
+    NothingSelectedError, ValueError
+        As for `weightgauge.fit`.
+
+    Examples
+    --------
+    >>> import weightgauge as wg
+    >>> from weightgauge import demo
+    >>> kept = wg.scan(demo.paths()["step-0"])
+    >>> wg.fit(kept).to_dicts() == wg.fit(demo.paths()["step-0"]).to_dicts()
+    True
+    """
+    options = FitOptions(threads=threads, io=io)
+    subject = open_slices(model, include=include, exclude=exclude, per=per)
+    if isinstance(subject, ModelHistograms):
+        return subject
+    return kept_histograms(
+        subject,
+        options,
+        inventory(subject.checkpoint, subject.survey, subject.chosen),
+        progress=progress,
+    )
+
+
+def kept_histograms(
+    subject: CheckpointSlices,
+    options: FitOptions,
+    tensors: Sequence[dict[str, Any]] = (),
+    *,
+    progress: Callable[[int, int], None] | None,
+) -> ModelHistograms:
+    """Count a checkpoint and keep the counts."""
+    slices = []
+    for each in subject.measure(options, progress=progress):
+        packed = None if each.histogram is None else pack(each.histogram._core)
+        slices.append(SavedSlice(each.fit, each.note, each.missing, packed, each.scale))
+    return ModelHistograms(
+        model=subject.model,
+        per=subject.per,
+        slices=tuple(slices),
+        tensors=tuple(tensors),
+        files=len(subject.checkpoint.shards),
+        architecture=subject.architecture,
+        warnings=subject.warnings,
+    )

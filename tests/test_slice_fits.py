@@ -1,0 +1,107 @@
+"""The slices of a fit: a sequence whose records are made when somebody asks for them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import weightgauge as wg
+from fused_models import FUSED
+from weightgauge.fits.kind_summary import summaries
+from weightgauge.fits.pieces import counted, divided, wholes
+
+
+@pytest.fixture
+def model(tmp_path, write_checkpoint):
+    """Slices of all sorts: fitted, sparse, degenerate, packed, integers, scaled codes."""
+    rng = np.random.default_rng(5)
+
+    def normal(*shape):
+        return "F32", shape, rng.normal(0.0, 0.02, shape).astype("<f4").tobytes()
+
+    sparse = np.where(rng.random(4096) < 0.5, 0, rng.normal(size=4096)).astype("<f4")
+    tensors = {
+        "lm_head.weight": normal(40, 32),
+        "h.1.attn.q_proj.weight": normal(32, 32),
+        "h.0.attn.q_proj.weight": ("F32", (64, 64), sparse.tobytes()),
+        "h.0.attn.k_proj.weight": ("F32", (8, 8), bytes(256)),
+        "h.0.attn.v_proj.weight": ("F8_E4M3", (4, 119), bytes(range(1, 120)) * 4),
+        "h.0.attn.v_proj.weight_scale": normal(1),
+        "h.0.attn.o_proj.weight": ("F8_E4M3", (4, 119), bytes(range(1, 120)) * 4),
+        "h.0.attn.o_proj.weight_scale": normal(3),
+        "position_ids": ("I64", (4,), bytes(32)),
+    }
+    return wg.fit(write_checkpoint(tmp_path / "model.safetensors", tensors))
+
+
+def test_it_is_like_a_tuple_of_records(model):
+    slices = model.slices
+    records = tuple(slices)
+    assert slices == records and records == slices
+    assert slices != records[:-1] and slices != list(records)
+    assert hash(slices) == hash(records)
+    assert len(slices) == len(records) == 9
+    assert slices[-1] is records[-1] and slices[0] is records[0]
+    assert slices[2:5] == records[2:5] and slices[::-1] == records[::-1]
+    assert list(reversed(slices)) == list(reversed(records))
+    assert records[3] in slices and slices.index(records[3]) == 3
+    for beyond in (9, -10):
+        with pytest.raises(IndexError):
+            slices[beyond]
+    assert repr(slices) == "<SliceFits: 9 slices, 5 of them fitted>"
+
+
+def test_records_tell_how_each_slice_went(model):
+    found = {item.tensor.split(".")[-2]: item.status for item in model if "." in item.tensor}
+    assert [item.status for item in model.select(kind="q")] == ["sparse", "ok"]
+    assert found["k_proj"] == "empty"
+    assert [item.status for item in model.select(kind="v")] == ["ok"]
+    assert [item.status for item in model.select(kind="o")] == ["scale_not_applied"]
+    absent = [item.reason for item in model if item.status == "not_applicable"]
+    assert len(absent) == 3
+    assert "I64 holds no floating-point weights" in absent
+    assert "scale of 'h.0.attn.v_proj.weight'" in absent
+
+
+def test_copies_are_equal_and_do_not_need_the_checkpoint(model):
+    fitted = model.select(kind=("q", "v", "head"))
+    for made in (copy.copy(model.slices), pickle.loads(pickle.dumps(model.slices))):
+        assert repr(list(made)) == repr(list(model.slices))
+        assert [item for item in made if item.fitted and item in fitted]
+    assert repr(pickle.loads(pickle.dumps(model)).to_dict()) == repr(model.to_dict())
+
+
+@pytest.mark.parametrize("family", ["GPT-2", "gpt-oss", "Falcon 40B"])
+@pytest.mark.parametrize("per", ["tensor", "head", "expert"])
+def test_columns_and_records_give_the_same_summaries(family, per, tmp_path):
+    model = wg.fit(FUSED[family]().save(tmp_path / "model", np.float32), per=per)
+    records = tuple(model.slices)
+    assert repr(summaries(model.slices)[:]) == repr(summaries(records)[:])
+    for choose in (counted, divided):
+        assert [id(item) for item in choose(model.slices)] == [id(item) for item in choose(records)]
+    assert wholes(model.slices) == wholes(records)
+
+
+def test_products_count_where_nothing_else_of_their_kind_does(tmp_path, write_checkpoint):
+    rng = np.random.default_rng(6)
+    shapes = {
+        "h.0.attn.q_proj.weight": (32, 32),
+        "h.0.attn.q_proj.lora_A.weight": (4, 32),
+        "h.0.attn.q_proj.lora_B.weight": (32, 4),
+        "h.0.attn.v_proj.lora_A.weight": (4, 32),
+        "h.0.attn.v_proj.lora_B.weight": (32, 4),
+    }
+    path = write_checkpoint(
+        tmp_path / "model.safetensors",
+        {
+            name: ("F32", shape, rng.normal(size=shape).astype("<f4").tobytes())
+            for name, shape in shapes.items()
+        },
+    )
+    model = wg.fit(path)
+    assert model["q"].slices == 1 and model["v"].slices == 1
+    assert [item.is_product for item in model.counted if item.kind in ("q", "v")] == [False, True]
+    assert summaries(tuple(model.slices)) == model.kinds
