@@ -1,0 +1,1 @@
+"""What tools/check is made of: one module for each kind of check."""

@@ -1,0 +1,35 @@
+"""Trees of the core, each built with options of its own, and its tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from checking.running import PROCESSORS, ROOT, output_of, run
+
+BUILD = ROOT / "build" / "check"
+
+
+def build(name: str, *targets: str, **options: str) -> Path:
+    """Configure and build a tree of its own, warnings being errors."""
+    tree = BUILD / name
+    pybind11 = output_of(sys.executable, "-m", "pybind11", "--cmakedir")
+    settings = {
+        "CMAKE_BUILD_TYPE": "Release",
+        "Python_EXECUTABLE": sys.executable,
+        "pybind11_DIR": pybind11,
+        "SKBUILD_PROJECT_VERSION": "0",
+        "WEIGHTGAUGE_TESTS": "ON",
+        "WEIGHTGAUGE_WERROR": "ON",
+    } | options
+    definitions = [f"-D{key}={value}" for key, value in settings.items()]
+    run(["cmake", "-S", ROOT, "-B", tree, "-G", "Ninja", *definitions], quiet=True)
+    run(["cmake", "--build", tree, "-j", str(PROCESSORS), "--target", *targets], quiet=True)
+    return tree
+
+
+def run_core_tests(tree: Path, *options: str, settings: Mapping[str, str] | None = None) -> None:
+    """Run the C++ tests of a tree, suites side by side, with more environment variables set."""
+    usual = ["--output-on-failure", "--no-tests=error", "--parallel", str(PROCESSORS)]
+    run(["ctest", "--test-dir", tree, *usual, *options], settings)

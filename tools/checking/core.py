@@ -1,0 +1,69 @@
+"""Checks of the C++ core: its tests here and on AArch64, its symbols, and clang-tidy."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import shlex
+import shutil
+import subprocess
+
+from checking.building import build, run_core_tests
+from checking.running import PROCESSORS, Failed, environment
+from checking.symbols import check_symbols
+
+
+def cpp() -> None:
+    """The core builds without warnings and passes its tests."""
+    tree = build("release", "core_tests")
+    check_symbols(tree)
+    run_core_tests(tree)
+
+
+def tidy() -> None:
+    """clang-tidy finds nothing in the core, which is what meets foreign bytes."""
+    tree = build("release", "core_tests")  # for the compile commands of everything
+    commands = json.loads((tree / "compile_commands.json").read_text())
+    files = [command["file"] for command in commands if "/cpp/core/" in command["file"]]
+    # Headers of GCC's library may be deprecated for clang: not this project's business.
+    extra = ["-Wno-deprecated-declarations"]
+    tidy_command = ["clang-tidy", "--quiet", "-p", str(tree)]
+    tidy_command += [f"--extra-arg={word}" for word in extra]
+    print("$", shlex.join(tidy_command), f"(each of {len(files)} files)", flush=True)
+
+    def examine(path: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [*tidy_command, path], env=environment(), capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout
+
+    with concurrent.futures.ThreadPoolExecutor(PROCESSORS) as pool:
+        found = list(pool.map(examine, files))
+    for code, output in found:
+        if code != 0:
+            print(output, flush=True)
+    if any(code != 0 for code, _ in found):
+        raise Failed("clang-tidy has found something")
+
+
+def aarch64() -> None:
+    """The core builds for AArch64 and, where QEMU can run them, passes its tests there."""
+    compiler, emulator = "aarch64-linux-gnu-g++", "qemu-aarch64"
+    if shutil.which(compiler) is None:
+        raise Failed(f"{compiler} is not installed: apt install g++-aarch64-linux-gnu qemu-user")
+    tree = build(
+        "aarch64",
+        "core_tests",
+        CMAKE_SYSTEM_NAME="Linux",
+        CMAKE_SYSTEM_PROCESSOR="aarch64",
+        CMAKE_CXX_COMPILER=compiler,
+        CMAKE_CROSSCOMPILING_EMULATOR=f"{emulator};-L;/usr/aarch64-linux-gnu",
+        WEIGHTGAUGE_PYTHON="OFF",
+    )
+    if shutil.which(emulator) is None:
+        print(f"{emulator} is not installed: the tests are built, not run", flush=True)
+        return
+    # The plotting positions are checked against sums in quadruple precision, which software makes
+    # there: minutes of emulation for code in which nothing depends on the architecture. And QEMU
+    # itself gives up where a process with threads forks.
+    run_core_tests(tree, "--exclude-regex", "hazen|parallel")

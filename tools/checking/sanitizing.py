@@ -1,0 +1,93 @@
+"""Runs under sanitizers: addresses, undefined behaviour, races between threads."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from checking.building import build, run_core_tests
+from checking.running import PROCESSORS, ROOT, output_of, run
+
+# Tests that reach every part of the extension and stay quick where each access is checked. Address
+# space and time limits of other tests do not fit a sanitizer's needs.
+SANITIZED_TESTS = [
+    "test_arrays.py",
+    "test_bins.py",
+    "test_file_views.py",
+    "test_formats.py",
+    "test_histogram.py",
+    "test_kernels.py",
+    "test_lora.py",
+    "test_mxfp4.py",
+    "test_scaled_codes.py",
+    "test_statuses.py",
+]
+
+
+def sanitized_package(tree: Path) -> Path:
+    """Lay out the Python package around a sanitized extension; return what to put on the path."""
+    place = tree / "site"
+    shutil.rmtree(place, ignore_errors=True)
+    ignored = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(ROOT / "python" / "weightgauge", place / "weightgauge", ignore=ignored)
+    for library in (tree / "cpp" / "bindings").glob("_core*.so"):
+        shutil.copy(library, place / "weightgauge")
+    # The package asks for its own version, which an installation would know.
+    metadata = place / "weightgauge-0.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: weightgauge\nVersion: 0\n")
+    # An editable installation answers for the package before any path does: not in these runs.
+    (place / "sitecustomize.py").write_text(
+        "import sys\n"
+        "sys.meta_path[:] = [f for f in sys.meta_path if 'Editable' not in type(f).__name__\n"
+        "                    and 'ScikitBuild' not in type(f).__name__]\n"
+    )
+    return place
+
+
+def sanitizers() -> None:
+    """C++ and Python tests run clean under the address and undefined-behaviour sanitizers."""
+    tree = build(
+        "sanitizers",
+        "core_tests",
+        "_core",
+        CMAKE_BUILD_TYPE="None",
+        CMAKE_CXX_FLAGS="-O1 -g1",
+        WEIGHTGAUGE_SANITIZE="address,undefined",
+    )
+    run_core_tests(tree)
+    place = sanitized_package(tree)
+    settings = {
+        # With the C++ library, or the sanitizer finds no `throw` to wrap.
+        "LD_PRELOAD": " ".join(
+            output_of("gcc", f"-print-file-name={library}")
+            for library in ("libasan.so", "libstdc++.so.6")
+        ),
+        "PYTHONPATH": str(place),
+        # Python itself never frees all it has.
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "OMP_NUM_THREADS": "2",
+    }
+    check = f"import weightgauge; assert weightgauge.__file__.startswith({str(place)!r})"
+    run([sys.executable, "-c", check], settings)
+    tests = [f"tests/{name}" for name in SANITIZED_TESTS]
+    options = ["-q", "-p", "no:cacheprovider", "-n", str(PROCESSORS)]
+    run([sys.executable, "-m", "pytest", *options, *tests], settings)
+
+
+def tsan() -> None:
+    """No two threads race in the C++ tests, by the thread sanitizer."""
+    # With -O2, GCC 12 reads four bytes of a one-byte mask of AVX-512 that a call of the sanitizer
+    # made it put aside.
+    tree = build(
+        "tsan",
+        "core_tests",
+        CMAKE_BUILD_TYPE="None",
+        CMAKE_CXX_FLAGS="-O1 -g1",
+        WEIGHTGAUGE_SANITIZE="thread",
+    )
+    # A test forks while threads run and scans in the child, which is what it is about; the
+    # sanitizer would end the child at its first thread.
+    run_core_tests(tree, settings={"TSAN_OPTIONS": "die_after_fork=0"})
