@@ -1,6 +1,8 @@
 #include "bindings/bindings.hpp"
 
-PYBIND11_MODULE(_core, module) {
+// Nothing here relies on Python's global lock: calls share no object that changes, but for what the
+// core guards itself.
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   module.doc() = "Counting, selection and regression over weights; see the modules of weightgauge.";
   using namespace weightgauge::bindings;
   bind_fit(module);

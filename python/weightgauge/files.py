@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 
 from weightgauge.errors import OutputExistsError, printable
+
+_reading_umask = threading.Lock()
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
@@ -68,6 +71,8 @@ def _move_without_replacing(temporary: str, target: str) -> None:
 
 def _umask() -> int:
     # The mask can only be read by setting it. Files that other threads make meanwhile are private.
-    mask = os.umask(0o077)
-    os.umask(mask)
+    # Without the lock, one thread could take the mask that another has just set for the process's.
+    with _reading_umask:
+        mask = os.umask(0o077)
+        os.umask(mask)
     return mask
