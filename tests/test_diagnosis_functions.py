@@ -157,7 +157,7 @@ ANCHORS = {
 def test_anchors_are_the_known_ones(case):
     k, lam, rms = ANCHORS[case]
     found = init_anchor(case[0], cut=case[1])
-    assert (found.k, found.lam_over_rms) == pytest.approx((k, lam / rms), rel=1e-11)
+    assert (found.k, found.lambda_over_rms) == pytest.approx((k, lam / rms), rel=1e-11)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_anchors_are_the_known_ones(case):
 )
 def test_anchors_of_other_windows(trim, k, lam):
     found = init_anchor("normal", trim=trim)
-    assert (found.k, found.lam_over_rms) == pytest.approx((k, lam), rel=1e-9)
+    assert (found.k, found.lambda_over_rms) == pytest.approx((k, lam), rel=1e-9)
 
 
 @pytest.mark.parametrize("size", [16, 400])

@@ -17,7 +17,7 @@ from weightgauge.distributions import (
     Weibull,
     heaviness,
     regression_x_on_y,
-    std_over_lam,
+    std_over_lambda,
     weibull_mle,
 )
 from weightgauge.magnitudes.plotting_positions import mean_ordinate, window_ranks
@@ -50,13 +50,13 @@ def test_an_exponential_distribution_has_all_its_numbers_known():
 @pytest.mark.parametrize("k", [0, -1, math.nan, math.inf])
 def test_sigma_over_lambda_of_no_shape(k):
     with pytest.raises(ValueError, match="positive and finite"):
-        std_over_lam(k)
+        std_over_lambda(k)
 
 
 def test_sigma_over_lambda_far_out():
     # The first term of the series for large k is pi / (sqrt(6) k), the next 0.94 / k smaller.
-    assert std_over_lam(1e3) == pytest.approx(math.pi / math.sqrt(6) / 1e3, rel=2e-3)
-    assert std_over_lam(1e-3) == math.inf
+    assert std_over_lambda(1e3) == pytest.approx(math.pi / math.sqrt(6) / 1e3, rel=2e-3)
+    assert std_over_lambda(1e-3) == math.inf
 
 
 def test_the_size_of_gaussian_weights_is_not_that_of_their_fitted_distribution():

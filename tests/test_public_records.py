@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import math
 import pkgutil
 import types
@@ -189,3 +190,19 @@ def test_arrays_and_histograms_give_the_same():
     )
     for measure in (comparison.two_sample_ks, comparison.least_difference):
         assert measure(weights, 2 * weights) == measure(counts, other)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_lambda_is_lam_only_where_the_language_takes_the_word(name):
+    record = RECORDS[name]
+    fields = getattr(record, "_fields", None) or [each.name for each in dataclasses.fields(record)]
+    assert [field for field in fields if "lam" in field.split("_") and field != "lam"] == []
+
+
+def test_a_probability_is_called_p():
+    for function in (
+        wg.quantiles,
+        wg.MagnitudeHistogram.quantiles,
+        wg.distributions.Weibull.quantile,
+    ):
+        assert list(inspect.signature(function).parameters)[1] == "p"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from weightgauge.distributions.weibull_forms import std_over_lam
+from weightgauge.distributions.weibull_forms import std_over_lambda
 from weightgauge.records import as_dict
 
 INVARIANT, MILD = 0.01, 0.30
@@ -100,9 +100,9 @@ class SigmaGrowth(NamedTuple):
 
 def sigma_growth(
     k_before: float,
-    lam_before: float,
+    lambda_before: float,
     k_after: float,
-    lam_after: float,
+    lambda_after: float,
     *,
     rms_before: float = math.nan,
     rms_after: float = math.nan,
@@ -115,7 +115,7 @@ def sigma_growth(
 
     Parameters
     ----------
-    k_before, lam_before, k_after, lam_after : float
+    k_before, lambda_before, k_after, lambda_after : float
         Shapes and scales of the two fits, all positive. Scales have the unit of the weights.
     rms_before, rms_after : float
         Measured root mean squares of the weights.
@@ -135,11 +135,11 @@ def sigma_growth(
     >>> sigma_growth(1.2, 0.02, 1.2, 0.04).lambda_share
     1.0
     """
-    for value in (k_before, lam_before, k_after, lam_after):
+    for value in (k_before, lambda_before, k_after, lambda_after):
         if not 0 < value < math.inf:
             raise ValueError(f"shapes and scales are positive and finite, not {value!r}")
-    from_lambda = math.log(lam_after / lam_before)
-    from_k = math.log(std_over_lam(k_after) / std_over_lam(k_before))
+    from_lambda = math.log(lambda_after / lambda_before)
+    from_k = math.log(std_over_lambda(k_after) / std_over_lambda(k_before))
     moved = abs(from_lambda) + abs(from_k)
     measured = rms_before > 0 and rms_after > 0
     return SigmaGrowth(

@@ -8,7 +8,7 @@ from weightgauge.distributions.anchors import INITS, Anchor, init_anchor
 from weightgauge.distributions.bootstrap import Bootstrap, row_bootstrap
 from weightgauge.distributions.cross_checks import Estimate, regression_x_on_y, weibull_mle
 from weightgauge.distributions.heaviness import Heaviness, heaviness
-from weightgauge.distributions.weibull_forms import Weibull, std_over_lam
+from weightgauge.distributions.weibull_forms import Weibull, std_over_lambda
 
 __all__ = [
     "INITS",
@@ -23,6 +23,6 @@ __all__ = [
     "init_anchor",
     "regression_x_on_y",
     "row_bootstrap",
-    "std_over_lam",
+    "std_over_lambda",
     "weibull_mle",
 ]

@@ -27,13 +27,13 @@ class Anchor(NamedTuple):
     ----------
     k, r2 : float
         Weibull shape and squared correlation of the probability plot.
-    lam_over_rms : float
+    lambda_over_rms : float
         Scale lambda, in units of the weights' root mean square.
     """
 
     k: float
     r2: float
-    lam_over_rms: float
+    lambda_over_rms: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None in place of NaN."""

@@ -69,13 +69,13 @@ class Weibull:
 
     @property
     def std(self) -> float:
-        """Standard deviation of the magnitudes: lam C(k), see `std_over_lam`."""
-        return self.lam * self._std_over_lam
+        """Standard deviation of the magnitudes: lam C(k), see `std_over_lambda`."""
+        return self.lam * self._std_over_lambda
 
     @property
     def cv(self) -> float:
         """Coefficient of variation of the magnitudes, std / mean; a function of k alone."""
-        return self._std_over_lam / _moment(self.k, 1)
+        return self._std_over_lambda / _moment(self.k, 1)
 
     def quantile(self, p: float) -> float:
         """Magnitude at the probability `p`: lam (-ln(1 - p))^(1/k).
@@ -101,11 +101,11 @@ class Weibull:
             return 1.0
 
     @cached_property
-    def _std_over_lam(self) -> float:
-        return std_over_lam(self.k)
+    def _std_over_lambda(self) -> float:
+        return std_over_lambda(self.k)
 
 
-def std_over_lam(k: float) -> float:
+def std_over_lambda(k: float) -> float:
     """C(k) = sqrt(Gamma(1 + 2/k) - Gamma(1 + 1/k)^2): std of the magnitudes in units of lambda.
 
     Parameters

@@ -109,21 +109,21 @@ class MagnitudeHistogram:
         """
         return fit_of_histogram(self._core, FitOptions(trim=trim, protocol=protocol))
 
-    def quantiles(self, probs: ArrayLike) -> NDArray[np.float64]:
+    def quantiles(self, p: ArrayLike) -> NDArray[np.float64]:
         """Quantiles of the finite non-zero magnitudes, NumPy's method ``inverted_cdf``.
 
         Parameters
         ----------
-        probs : array_like of float
+        p : array_like of float
             Probabilities in [0, 1].
 
         Returns
         -------
         ndarray of float64
-            Shape of `probs`. Exact where the histogram is, else within a relative 2^-13. NaN where
+            Shape of `p`. Exact where the histogram is, else within a relative 2^-13. NaN where
             n is 0.
         """
-        values = checked_probabilities(probs)
+        values = checked_probabilities(p)
         found = self._core.quantiles(values.ravel().tolist())
         return np.asarray(found, dtype=np.float64).reshape(values.shape)
 

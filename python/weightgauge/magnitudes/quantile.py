@@ -9,18 +9,16 @@ from weightgauge.magnitudes.arrays import array_view
 from weightgauge.magnitudes.options import FitOptions
 
 
-def checked_probabilities(probs: ArrayLike) -> NDArray[np.float64]:
+def checked_probabilities(p: ArrayLike) -> NDArray[np.float64]:
     """Return probabilities as float64; ValueError where one lies outside [0, 1] or is NaN."""
-    values = np.asarray(probs, dtype=np.float64)
+    values = np.asarray(p, dtype=np.float64)
     outside = ~((values >= 0) & (values <= 1))
     if np.any(outside):
         raise ValueError(f"probabilities must lie in [0, 1]; got {values[outside].flat[0]}")
     return values
 
 
-def quantiles(
-    array: object, probs: ArrayLike, *, threads: int | None = None
-) -> NDArray[np.float64]:
+def quantiles(array: object, p: ArrayLike, *, threads: int | None = None) -> NDArray[np.float64]:
     """Quantiles of the finite non-zero magnitudes of an array, to the last bit.
 
     The quantile at p is the ceil(n p)-th smallest magnitude: NumPy's method ``inverted_cdf``. It is
@@ -31,7 +29,7 @@ def quantiles(
     ----------
     array : array_like of float
         As for `fit_weibull`.
-    probs : array_like of float
+    p : array_like of float
         Probabilities in [0, 1].
     threads : int, optional
         At most this many threads.
@@ -39,7 +37,7 @@ def quantiles(
     Returns
     -------
     ndarray of float64
-        Shape of `probs`; exact values of the array's format. NaN where no element is finite and
+        Shape of `p`; exact values of the array's format. NaN where no element is finite and
         non-zero.
 
     Raises
@@ -57,7 +55,7 @@ def quantiles(
     """
     from weightgauge import _core
 
-    values = checked_probabilities(probs)
+    values = checked_probabilities(p)
     view = array_view(array)
     if values.size == 0:
         return np.empty(values.shape)

@@ -24,7 +24,7 @@ class KindBeside:
     ----------
     kind : str
         One of `weightgauge.anatomy.components.KINDS`.
-    k, k_published, lam, lam_published : float
+    k, k_published, lam, lambda_published : float
         Medians over blocks. NaN where only the other model has the kind.
     """
 
@@ -32,7 +32,7 @@ class KindBeside:
     k: float
     k_published: float
     lam: float
-    lam_published: float
+    lambda_published: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None in place of NaN."""
@@ -94,7 +94,7 @@ def beside_published(kinds: Sequence[KindSummary], entry: str) -> Table[KindBesi
             k=found[kind].k_median if kind in found else nan,
             k_published=published.k,
             lam=found[kind].lambda_median if kind in found else nan,
-            lam_published=published.lam,
+            lambda_published=published.lam,
         )
         for kind, published in models()[entry].kinds.items()
     ]

@@ -142,7 +142,7 @@ def _beside(live: Live) -> Section:
                 "k_published": kind.k_published,
                 "difference": kind.k - kind.k_published,
                 "lambda": kind.lam,
-                "lambda_published": kind.lam_published,
+                "lambda_published": kind.lambda_published,
             }
             for kind in live.kinds
         ],
