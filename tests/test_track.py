@@ -251,6 +251,17 @@ def test_nan_is_told_at_the_step_where_it_appears(tmp_path, write_checkpoint):
     assert found.findings[0] is finding
 
 
+def test_infinities_of_masks_are_meant():
+    masks = (
+        made_slice("h.0.attn.masked_bias", "bias", 0, shape=(), nonfinite=1, status="too_few"),
+        made_slice("h.0.attn.bias", "other", 0, shape=(1, 1, 8, 8), nonfinite=28),
+    )
+    step = made_fit(made_slice("0.q", "q", 0), *masks)
+    assert "non-finite" not in dict(rules(wg.track({0: step, 1: step})))
+    bias = made_fit(made_slice("h.0.attn.c_attn.bias", "bias", 0, shape=(8,), nonfinite=1))
+    assert dict(rules(wg.track({3: bias})))["non-finite"] == 3
+
+
 def test_matrices_that_come_go_and_change(tmp_path, write_checkpoint):
     kinds = {"q": (GAUSSIAN, 0.02), "o": (GAUSSIAN, 0.02)}
     head = {"lm_head.weight": stored(np.random.default_rng(1).normal(0, 0.02, (200, 64)))}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from weightgauge.trajectory.kind_sizes import KindKey
 
 _NAN = math.nan
+_DRAWINGS = 500  # of medians, for their errors to 3 %; there are two for each kind and step
 NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "rms")
 """What is kept of each slice at each step."""
 
@@ -126,14 +127,17 @@ class Measurements:
 def _state(group: SliceGroup) -> KindState:
     items = group.slices
     ln_lambda = [math.log(item.lam) for item in items]
+    errors_of_ln_lambda = [item.ln_lambda_se for item in items]
     sizes = [math.prod(item.shape) for item in items]
     squares = math.fsum(n * item.rms**2 for n, item in zip(sizes, items, strict=True))
     return KindState(
         slices=len(items),
         k=median(item.k for item in items),
-        k_se=median_error([item.k for item in items], [item.k_se for item in items]),
+        k_se=median_error(
+            [item.k for item in items], [item.k_se for item in items], drawings=_DRAWINGS
+        ),
         lam=median(item.lam for item in items),
-        ln_lambda_se=median_error(ln_lambda, [item.ln_lambda_se for item in items]),
+        ln_lambda_se=median_error(ln_lambda, errors_of_ln_lambda, drawings=_DRAWINGS),
         r2=median(item.r2 for item in items),
         rms=median(item.rms for item in items),
         mean_square=squares / sum(sizes),

@@ -65,7 +65,11 @@ def _non_finite(measured: Measurements, items: dict[SliceKey, SliceFit]) -> list
     found = []
     seen: set[SliceKey] = set()
     for step, states in zip(measured.steps, measured.states, strict=True):
-        new = [key for key, state in states.items() if state.nonfinite and key not in seen]
+        new = [
+            key
+            for key, state in states.items()
+            if state.nonfinite and key not in seen and not _is_mask(items[key])
+        ]
         seen.update(new)
         if not new:
             continue
@@ -82,6 +86,13 @@ def _non_finite(measured: Measurements, items: dict[SliceKey, SliceFit]) -> list
             )
         )
     return found
+
+
+def _is_mask(item: SliceFit) -> bool:
+    """Tell whether a tensor is a mask stored with the weights, whose infinities are meant."""
+    if item.tensor.endswith("masked_bias"):
+        return True
+    return item.tensor.endswith("bias") and len(item.shape) > 1
 
 
 def _differences(measured: Measurements, items: dict[SliceKey, SliceFit], i: int) -> list[Finding]:
