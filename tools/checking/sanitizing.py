@@ -88,6 +88,4 @@ def tsan() -> None:
         CMAKE_CXX_FLAGS="-O1 -g1",
         WEIGHTGAUGE_SANITIZE="thread",
     )
-    # A test forks while threads run and scans in the child, which is what it is about; the
-    # sanitizer would end the child at its first thread.
-    run_core_tests(tree, settings={"TSAN_OPTIONS": "die_after_fork=0"})
+    run_core_tests(tree)
