@@ -1,6 +1,8 @@
 #include "fuzz_case.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
 #include "core/kernels/kernels.hpp"
 #include "support.hpp"
@@ -134,7 +136,7 @@ void place_items(FuzzCase& made, const Layout& layout, const std::vector<std::by
 Manner manner_from(Choices& choices, bool large) {
   const std::vector<const Kernels*> levels = available_kernels();
   Manner manner;
-  manner.place = static_cast<Place>(choices.below(3));
+  manner.place = static_cast<Place>(choices.below(4));
   manner.threads = 1 + static_cast<int>(choices.below(3));
   const std::size_t odd = choices.below(256);
   manner.chunk_bytes = large ? (std::size_t{1} << (12 + choices.below(10))) + odd : 1 + odd;

@@ -25,14 +25,15 @@ class Choices {
   const std::uint8_t* end_;
 };
 
-enum class Place : std::uint8_t { memory, mapping, reads };
+// Where the bytes are, or how they come.
+enum class Place : std::uint8_t { memory, mapping, reads, fed };
 
 // All that a result must not depend on.
 struct Manner {
   Place place = Place::memory;
   int threads = 1;
-  std::size_t chunk_bytes = 1;
-  std::string level;  // of the kernels
+  std::size_t chunk_bytes = 1;  // also of the pieces in which bytes are fed, at most
+  std::string level;            // of the kernels
 };
 
 struct FuzzSlice {

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 #include "core/kernels/kernels.hpp"
+#include "core/scan/fed_scan.hpp"
 #include "core/scan/scan.hpp"
 #include "fuzz_case.hpp"
 #include "support.hpp"
@@ -74,20 +76,52 @@ Plain plain(DType dtype, const std::vector<std::byte>& items) {
   return found;
 }
 
+// All that is wanted, in pieces of any cut, the last ones first.
+void feed_all(FedScan& fed, const std::vector<std::byte>& bytes, std::size_t most) {
+  Control control;
+  for (auto wanted = fed.wanted(); !wanted.empty(); wanted = fed.wanted()) {
+    for (auto range = wanted.rbegin(); range != wanted.rend(); ++range) {
+      const std::uint64_t begin = range->range.begin;
+      for (std::uint64_t end = range->range.end; end > begin;) {
+        const std::uint64_t from = end - begin > most ? end - most : begin;
+        fed.feed(range->file, from, bytes.data() + from, static_cast<std::size_t>(end - from),
+                 control);
+        end = from;
+      }
+    }
+  }
+}
+
+std::vector<SliceResult> scanned_as_fed(const FuzzCase& made, const ScanOptions& options) {
+  const std::vector<Spool::File> files = {{"fed", made.bytes.size()}};
+  std::vector<FedSlice> slices;
+  for (const testing::FuzzSlice& slice : made.slices) {
+    slices.push_back({{0, slice.view}, {}, false});
+  }
+  FedScan fed(std::make_unique<Spool>(files, std::filesystem::temp_directory_path().string(),
+                                      Spool::usual_memory),
+              std::move(slices), options);
+  feed_all(fed, made.bytes, options.chunk_bytes);
+  return fed.finish();
+}
+
 std::vector<SliceResult> scanned(const FuzzCase& made, const Manner& manner, bool exact) {
   ScanOptions options = made.options;
   options.exact = exact;
   options.threads = manner.threads;
   options.chunk_bytes = manner.chunk_bytes;
   use_kernels(manner.level);
-  const testing::TemporaryFile file(manner.place == Place::memory ? std::vector<std::byte>()
-                                                                  : made.bytes);
-  std::vector<std::unique_ptr<Source>> sources;
-  if (manner.place == Place::memory) {
-    sources.push_back(std::make_unique<Source>(made.bytes.data()));
+  if (manner.place == Place::fed) {
+    return scanned_as_fed(made, options);
+  }
+  const bool in_memory = manner.place == Place::memory;
+  const testing::TemporaryFile file(in_memory ? std::vector<std::byte>() : made.bytes);
+  std::vector<std::unique_ptr<ByteSource>> sources;
+  if (in_memory) {
+    sources.push_back(std::make_unique<MemorySource>(made.bytes.data(), made.bytes.size()));
   } else {
     const Io io = manner.place == Place::mapping ? Io::mmap : Io::pread;
-    sources.push_back(std::make_unique<Source>(file.path(), file.identity(), io));
+    sources.push_back(open_file(file.path(), file.identity(), io));
   }
   std::vector<SliceSpec> slices;
   for (const testing::FuzzSlice& slice : made.slices) {
