@@ -23,6 +23,7 @@ PACKAGES = (
     "weightgauge.anatomy.components",
     "weightgauge.checkpoint",
     "weightgauge.comparison",
+    "weightgauge.trajectory",
     "weightgauge.diagnosis",
     "weightgauge.distributions",
     "weightgauge.fits",
@@ -62,6 +63,9 @@ def results():
     yield wg.fit(first)
     yield wg.diagnose(last, baseline=first, balanced=True, lr=1e-3, weight_decay=0.1, steps=99)
     yield wg.compare(first, last)
+    settings = {"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.1, "total_steps": 99}
+    yield wg.track([first, last], steps=[0, 99], **settings)
+    yield wg.scaling([{99: last}], **settings)
     yield wg.reproduce()
     yield wg.fit_weibull(weights)
     yield wg.reference.models()

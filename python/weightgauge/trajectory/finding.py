@@ -14,7 +14,7 @@ LEVELS = ("fault", "warning", "note")
 _NAMED = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Finding:
     """One thing that was noticed.
 
@@ -54,6 +54,10 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show the level, the rule and the beginning of the message."""
+        return f"<Finding {self.level} {self.id}: {printable(self.message, limit=80)}>"
 
 
 def by_importance(findings: list[Finding]) -> Table[Finding]:

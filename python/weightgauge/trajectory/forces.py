@@ -153,7 +153,7 @@ def _flat(array: ArrayLike) -> Any:
     return np.asarray(array, dtype=np.float64).reshape(-1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class IntervalForces:
     """What moved the mean square of a kind between two steps that were measured.
 
@@ -192,6 +192,13 @@ class IntervalForces:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None in place of NaN."""
         return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show the steps, the change, and what decay and updates added."""
+        return (
+            f"<IntervalForces {self.first:,}..{self.last:,}: change {self.change:.3g}, "
+            f"decay {self.decay:.3g}, updates {self.updates:.3g}>"
+        )
 
 
 def interval_forces(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.diagnosis.slice_group import slice_groups
 
@@ -29,6 +29,10 @@ class KindSize(NamedTuple):
 
     lam: float
     mean_square: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: `lambda` for `lam`."""
+        return {"lambda": self.lam, "mean_square": self.mean_square}
 
 
 def kind_sizes(slices: Sequence[SliceFit]) -> dict[KindKey, KindSize]:

@@ -35,7 +35,7 @@ class LawPoint(NamedTuple):
     saturation: SaturationPoint | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Law:
     """Lambda against sqrt(eta/wd) over runs, for one kind of matrix.
 
@@ -99,6 +99,10 @@ class Law:
             "saturation": self.saturation.to_dict(),
             "proves": self.proves,
         }
+
+    def __repr__(self) -> str:
+        """Show the kind, how many runs there are, and the correlation."""
+        return f"<Law of {self.kind}: {self.n:,} runs, r {self.pearson_r:.3f}>"
 
 
 def fit_law(points: Sequence[LawPoint], *, kind: str, tower: str | None = None) -> Law:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.errors import RunError
+from weightgauge.errors import RunError, printable
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.records import as_row, frame_of
 from weightgauge.reference.claims import FFN_KINDS
@@ -30,7 +30,7 @@ POOLED_KINDS = ("o", *FFN_KINDS)
 """Kinds whose mean lambda is the published figure: attention output and feed-forward."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ScalingRun:
     """One run as the laws see it.
 
@@ -80,6 +80,11 @@ class ScalingRun:
                 for (tower, kind), size in self.sizes.items()
             ],
         }
+
+    def __repr__(self) -> str:
+        """Show the run, its last step and its sqrt(eta/wd)."""
+        shown = printable(self.run, limit=60)
+        return f"<ScalingRun '{shown}': step {self.step:,}, sqrt(eta/wd) {self.ratio:.4g}>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -16,7 +16,7 @@ _TRIED, _CLOSER = 400, 2
 _SETTLED = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Levelling:
     """The level that lambda goes to.
 
@@ -45,6 +45,11 @@ class Levelling:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None in place of NaN."""
         return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show the state, and the level where there is one."""
+        level = "" if math.isnan(self.level) else f", level {self.level:.4g}"
+        return f"<Levelling: {self.state}{level}>"
 
 
 def levelling(steps: Sequence[int], lam: Sequence[float]) -> Levelling:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weightgauge.trajectory.settings import RunSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StepProgress:
     """How far training had come at a step.
 
@@ -42,6 +42,10 @@ class StepProgress:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None in place of NaN."""
         return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show the step, T/tau and the state."""
+        return f"<StepProgress {self.step:,}: T/tau {self.steps_per_tau:.3g}, {self.state}>"
 
 
 def step_progress(settings: RunSettings, steps: Sequence[int]) -> Table[StepProgress]:

@@ -50,7 +50,7 @@ class SaturationPoint(NamedTuple):
     grown: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SaturationFit:
     """The saturation law over runs.
 
@@ -83,6 +83,10 @@ class SaturationFit:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None in place of NaN."""
         return as_row(self)
+
+    def __repr__(self) -> str:
+        """Show how many runs there are, the size of updates and the error."""
+        return f"<SaturationFit: {self.n:,} runs, c {self.c:.4g}, error {self.error:.3g}>"
 
 
 def saturation_point(

@@ -18,7 +18,7 @@ SCHEDULES = ("constant", "cosine", "linear")
 _FINAL_SHARE = {"constant": 1.0, "cosine": 0.1, "linear": 0.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RunSettings:
     """How a model was trained, as far as it is known; None for what is not.
 
@@ -137,6 +137,12 @@ class RunSettings:
         """Return plain values for JSON: every setting, and `sources`."""
         known = {name: getattr(self, name) for name in SETTINGS}
         return {**known, "logged_rates": len(self.logged), "sources": dict(self.sources)}
+
+    def __repr__(self) -> str:
+        """Show the optimiser, learning rate, weight decay and schedule that are known."""
+        names = ("optimizer", "lr", "weight_decay", "schedule", "steps")
+        known = [f"{name} {value}" for name in names if (value := getattr(self, name)) is not None]
+        return f"<RunSettings: {', '.join(known) or 'nothing known'}>"
 
 
 def _way(settings: RunSettings, step: float) -> float:

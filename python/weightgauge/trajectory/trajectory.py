@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.errors import printable
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.records import Table, frame_of
 from weightgauge.trajectory.changes import change_from_start, change_points, onset
@@ -148,14 +149,18 @@ class Trajectory:
                 yield dict(zip(LONG_COLUMNS, row, strict=True))
 
     def __repr__(self) -> str:
-        """Show how many steps there are, and how k of each kind went."""
-        courses = ", ".join(
+        """Show how many steps there are, and how k of the first kinds went."""
+        courses = [
             f"{kind.kind} {known[0]:.3f}..{known[-1]:.3f}"
             for kind in self.kinds
             if (known := [k for k in kind.k if math.isfinite(k)])
-        )
+        ]
+        shown = ", ".join(courses[:3]) + (", ..." if len(courses) > 3 else "")
         ends = f" {self.steps[0]:,}..{self.steps[-1]:,}" if self.steps else ""
-        return f"<Trajectory '{self.run}': {len(self.steps)} steps{ends}; k: {courses or 'none'}>"
+        return (
+            f"<Trajectory '{printable(self.run, limit=40)}': {len(self.steps):,} steps{ends}; "
+            f"k: {shown or 'none'}>"
+        )
 
 
 def track(
