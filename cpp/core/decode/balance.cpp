@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::uint64_t values_at_a_time = DecodingSpace::value_bytes / sizeof(double);
 
-// Multiplies by 2^-exponent, in two steps: the factor alone may be beyond the range of doubles.
+// Multiplies by 2^-exponent. It takes two steps, because the factor may be beyond the range of
+// doubles.
 void scale_down(double* values, std::uint64_t n, int exponent) {
   if (exponent == 0) {
     return;
@@ -25,8 +26,8 @@ void scale_down(double* values, std::uint64_t n, int exponent) {
   }
 }
 
-// Sums of squares in strips of rows, which any threads may do; the strips do not depend on their
-// number, and are added in order.
+// Sums of squares of rows and columns, made in strips of rows. Any thread may do any strip. The
+// strips do not depend on the number of threads and are added in order, so the sums do not either.
 class Energies {
  public:
   static constexpr std::uint64_t most_strips = 16;
@@ -90,7 +91,8 @@ class Energies {
   }
 
  private:
-  // By whoever did the last one: the strips of all matrices together would take much memory.
+  // Called by the thread that finishes the last strip. Keeping the strips of all matrices until the
+  // end would take much memory.
   void add_strips() {
     of_columns_.assign(columns_, 0.0);
     for (const std::vector<double>& strip : strips_) {
@@ -119,7 +121,7 @@ class Energies {
   std::uint64_t count_ = 1;
   std::vector<double> of_rows_;
   std::vector<double> of_columns_;
-  std::vector<std::vector<double>> strips_;  // sums of columns
+  std::vector<std::vector<double>> strips_;  // sums of columns, one vector a strip
   std::atomic<std::uint64_t> unfinished_{0};
 };
 
@@ -128,7 +130,7 @@ class Energies {
 std::vector<BalanceFactors> balance_factors(const std::vector<ValueReader>& matrices,
                                             const std::vector<MatrixForm>& forms, int threads,
                                             Control& control, const std::function<void()>& watch) {
-  std::deque<Energies> energies;  // which cannot be moved
+  std::deque<Energies> energies;  // a deque, because Energies cannot be moved
   std::vector<std::pair<std::size_t, std::uint64_t>> parts;
   for (std::size_t i = 0; i < matrices.size(); ++i) {
     if (forms.at(i).columns == 0 || matrices[i].values() % forms[i].columns != 0) {
@@ -172,7 +174,7 @@ void Balanced::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffer& 
   const std::uint64_t columns = factors_.columns.size();
   const std::uint64_t end = run.offset + run.items;
   for (std::uint64_t first = run.offset; first < end;) {
-    // Whole rows one after the other, as many as there is room for, or a piece of one.
+    // Reads as many rows as there is room for, or a piece of one row.
     const std::uint64_t n = std::min(values_at_a_time, end - first);
     matrix_.read(first, n, buffer.inner(0), space.left.data());
     scale_down(space.left.data(), n, factors_.exponent);

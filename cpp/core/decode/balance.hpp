@@ -12,27 +12,28 @@
 
 namespace weightgauge {
 
-// What the values of a matrix are multiplied with: the inverse root mean square of their row and of
-// their column, times that of the whole. 0 for a row or column of zeros.
+// Factors for the rows and columns of a matrix. A value is multiplied with the inverse root mean
+// square of its row and with that of its column, and with the root mean square of the whole matrix.
+// The factor of a row or column of zeros is 0.
 struct BalanceFactors {
   int exponent = 0;  // values are multiplied by 2^-exponent first, so that no square overflows
   std::vector<double> rows;
   std::vector<double> columns;
 };
 
-// What there is to know of a matrix beside its values.
+// The form of a matrix whose values are read one after the other.
 struct MatrixForm {
-  std::uint64_t columns = 1;  // which divide the values
-  int exponent = 0;           // of the largest magnitude; 0 will do for all but F64
+  std::uint64_t columns = 1;  // the number of values must be a multiple of this
+  int exponent = 0;           // of the largest magnitude; 0 is good enough for all but F64
 };
 
-// Factors of matrices. What is not finite counts as zero. Does not depend on the number of threads.
-// Memory grows with rows and columns.
+// The factors of several matrices. Values that are not finite count as zero. The result does not
+// depend on the number of threads. Memory grows with the number of rows and columns.
 std::vector<BalanceFactors> balance_factors(const std::vector<ValueReader>& matrices,
                                             const std::vector<MatrixForm>& forms, int threads,
                                             Control& control, const std::function<void()>& watch);
 
-// Value (i, j) of a matrix times its two factors, rounded to float32.
+// Makes each value of a matrix times the factors of its row and its column, rounded to float32.
 class Balanced : public Decoding {
  public:
   Balanced(ValueReader matrix, BalanceFactors factors);

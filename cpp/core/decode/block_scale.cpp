@@ -12,7 +12,7 @@ namespace weightgauge {
 
 namespace {
 
-// Scales converted at a time: neighbouring blocks are asked for next.
+// So many scales are converted at a time, because neighbouring blocks are usually wanted next.
 constexpr std::uint64_t window = 1024;
 
 std::uint64_t product(std::uint64_t a, std::uint64_t b) {
@@ -33,7 +33,7 @@ bool exact_in_bf16(DType codes, DType scales) {
   return codes == DType::f4 && (scales == DType::f8_e8m0 || scales == DType::f8_e4m3);
 }
 
-// Both BF16 values of a byte of F4 codes, for each of 256 scales.
+// For each of 256 scales and each byte of F4 codes, the BF16 values of its two codes.
 using Pairs = std::vector<std::uint32_t>;
 
 Pairs make_pairs(DType scales) {
@@ -45,7 +45,7 @@ Pairs make_pairs(DType scales) {
     for (std::size_t code = 0; code < 16; ++code) {
       const float product = codes[code] * factors[scale];
       std::memcpy(&halves[code], &product, sizeof product);
-      halves[code] >>= 16;  // what is cut off is zero
+      halves[code] >>= 16;  // exact: the bits that are cut off are zero
     }
     for (std::size_t pair = 0; pair < 256; ++pair) {
       pairs[scale * 256 + pair] = halves[pair & 0x0F] | halves[pair >> 4] << 16;
@@ -174,7 +174,7 @@ void BlockScale::decode(const ByteSource& stored, const Run& run, ReadBuffer& bu
     if (stored.memory() != nullptr && adjacent) {
       decode_piece(stored.memory() + offset, offset, run.stride, n, buffer, to);
     } else {
-      // Scales are read through the same buffer: the codes need a place of their own.
+      // Scales will be read through the same buffer, so the codes need a place of their own.
       std::byte* const codes = buffer.decoding_space().code_storage();
       detail::gather(stored, run, from, n, 1, buffer, codes);
       decode_piece(codes, offset, run.stride, n, buffer, to);

@@ -1,4 +1,4 @@
-// Codes of eight or four bits, each block of them with a scale of its own.
+// Codes of eight or four bits; each block of them has a scale.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,9 @@
 
 namespace weightgauge {
 
-// Matrices of codes, one after the other in C order from byte `origin` on, and as many matrices of
-// scales: one for each block of rows and columns. A block may reach beyond the matrix's edge.
+// Matrices of codes lie one after the other in C order from byte `origin` on. There are as many
+// matrices of scales, with one scale for each block of rows and columns. A block may reach beyond
+// the matrix's edge.
 struct BlockGrid {
   std::uint64_t origin = 0;
   std::uint64_t matrices = 1;
@@ -19,12 +20,13 @@ struct BlockGrid {
   std::uint64_t block_columns = 1;  // bytes of codes
 };
 
-// A value is code x scale: in BF16, exactly, for F4 with scales of E8M0 or E4M3; for everything
-// else in F32, rounded as float32 arithmetic does. A product too large is infinite.
+// A value is code x scale. For F4 with scales of E8M0 or E4M3 it is made in BF16, which holds the
+// product exactly. For all other formats it is made in F32, rounded as float32 arithmetic does. A
+// product that is too large is infinite.
 class BlockScale : public Decoding {
  public:
-  // `size` is that of the file with the codes. Throws std::invalid_argument where codes or scales
-  // would lie beyond the end, or there are more or fewer scales than blocks.
+  // `size` is the size of the file with the codes. Throws std::invalid_argument if codes or scales
+  // would lie beyond the end, or if the number of scales is not the number of blocks.
   BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size, const FloatReader& scales);
 
   void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
@@ -38,7 +40,7 @@ class BlockScale : public Decoding {
     std::uint64_t column;
   };
   Place place_of(std::uint64_t offset) const;
-  // Has a scale converted, with its neighbours; returns its place among those kept.
+  // Converts a scale and its neighbours if need be; returns its place among the scales kept.
   std::uint64_t keep_scale(std::uint64_t index, ReadBuffer& buffer) const;
   // Decodes codes that share a scale.
   void decode_block(const std::byte* codes, std::size_t n, std::uint64_t scale, ReadBuffer& buffer,
@@ -52,7 +54,7 @@ class BlockScale : public Decoding {
   std::uint64_t blocks_across_;
   std::uint64_t blocks_down_;
   FloatReader scales_;
-  const std::uint32_t* pairs_;  // values of every byte under every scale; null for F32
+  const std::uint32_t* pairs_;  // BF16 values of every byte for every scale; null if made in F32
 };
 
 }  // namespace weightgauge

@@ -1,4 +1,4 @@
-// The difference of two slices, number by number, made as it is counted.
+// The difference of two slices, number by number. It is made while it is counted.
 #pragma once
 
 #include "core/decode/value_reader.hpp"
@@ -6,11 +6,12 @@
 
 namespace weightgauge {
 
-// Value i is b[i] - a[i]: in float64 where either is of F64, else rounded to float32. Equal values
-// differ by zero, infinities and NaN included; so what is not zero has changed.
+// Value i is b[i] - a[i]: in float64 if one of the two is F64, else rounded to float32. The
+// difference of equal values is zero, also of two infinities and of two NaN. So a value that is not
+// zero has changed.
 class Difference : public Decoding {
  public:
-  // Throws std::invalid_argument where the two have different lengths.
+  // Throws std::invalid_argument if the two have different lengths.
   Difference(ValueReader a, ValueReader b);
 
   std::uint64_t items() const { return a_.values(); }

@@ -55,8 +55,9 @@ To as(From bits) {
   return value;
 }
 
-// Exponent and mantissa moved to their places in a float and the bias mended: subnormal numbers
-// come out right, and what has the largest exponent is infinite or no number.
+// Moves exponent and mantissa to their places in a float, then corrects the bias by a
+// multiplication. That is right for subnormal numbers too. The largest exponent stands for
+// infinities and NaN.
 float half(std::uint16_t bits) {
   const std::uint32_t magnitude = std::uint32_t{bits & 0x7FFFU} << 13;
   const std::uint32_t sign = std::uint32_t{bits & 0x8000U} << 16;

@@ -9,11 +9,11 @@ namespace weightgauge {
 
 namespace {
 
-// Numbers of the right factor that a thread keeps: 4 MiB.
+// A thread keeps so many numbers of the right factor: 4 MiB.
 constexpr std::uint64_t kept_numbers = std::uint64_t{1} << 20;
 constexpr std::uint64_t most_rank = std::uint64_t{1} << 16;
 
-// to[j] = factor * sum over t of left[t] right[t * stride + j], four terms at a time.
+// to[j] = factor * sum over t of left[t] right[t * stride + j]. The terms are added four at a time.
 void multiply(const float* left, std::uint64_t rank, const float* right, std::uint64_t stride,
               std::size_t n, float factor, float* to) {
   std::fill_n(to, n, 0.0F);
@@ -51,7 +51,7 @@ LowRank::LowRank(std::uint64_t rows, std::uint64_t rank, std::uint64_t columns,
       left_(left),
       right_(right),
       factor_(factor) {
-  // Both factors are in files: with no more than this, no product of two of the numbers overflows.
+  // With numbers up to this one, no product of two of them overflows.
   constexpr std::uint64_t most = std::uint64_t{1} << 31;
   if (rows == 0 || columns == 0 || rank == 0 || rows > most || columns > most || rank > most_rank) {
     throw std::invalid_argument("a factor of a product is empty or too large");
@@ -78,7 +78,7 @@ const float* LowRank::right_columns(std::uint64_t first, std::uint64_t last,
   return space.kept.data();
 }
 
-// Those of the items that lie in columns first..last-1.
+// Decodes those of the items that lie in columns first..last-1.
 void LowRank::decode_strip(std::uint64_t item, std::uint64_t items, std::uint64_t first,
                            std::uint64_t last, ReadBuffer& buffer, const TakeValues& take) const {
   constexpr std::uint64_t most = DecodingSpace::value_bytes / sizeof(float);

@@ -1,4 +1,4 @@
-// The product of two thin factors, multiplied out as it is counted.
+// The product of two thin factors. It is multiplied out while it is counted.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 
 namespace weightgauge {
 
-// Item i * columns + j has the value factor * sum over t of left[i, t] right[t, j], in float32 and
-// in that order. Nothing is stored: the items of such a slice are numbers only.
+// Item i * columns + j has the value factor * sum over t of left[i, t] right[t, j]. The sum is made
+// in float32, in that order. No bytes stand behind such an item: it is only a number.
 class LowRank : public Decoding {
  public:
-  // Throws std::invalid_argument where the factors do not have rows * rank and rank * columns
+  // Throws std::invalid_argument if the factors do not have rows * rank and rank * columns
   // numbers.
   LowRank(std::uint64_t rows, std::uint64_t rank, std::uint64_t columns, const FloatReader& left,
           const FloatReader& right, float factor);
@@ -30,7 +30,7 @@ class LowRank : public Decoding {
   std::uint64_t rows_;
   std::uint64_t rank_;
   std::uint64_t columns_;
-  std::uint64_t width_;  // of a strip of columns that is kept as float32
+  std::uint64_t width_;  // columns of a strip of the right factor that is kept as float32
   FloatReader left_;
   FloatReader right_;
   float factor_;

@@ -18,7 +18,7 @@ ValueReader::ValueReader(const ByteSource& source, View view)
 
 void ValueReader::read(std::uint64_t first, std::uint64_t n, ReadBuffer& buffer, double* to) const {
   if (per_item_ > 1 && (first % per_item_ != 0 || (first + n) % per_item_ != 0)) {
-    // Two values share a byte, and only one of them is wanted.
+    // Two values share a byte, and at an end only one of them is wanted: read whole bytes.
     const std::uint64_t from = first - first % per_item_;
     const std::uint64_t until = std::min(first + n + per_item_ - 1, values_);
     std::vector<double>& whole = buffer.decoding_space().whole;
@@ -42,7 +42,7 @@ void ValueReader::read(std::uint64_t first, std::uint64_t n, ReadBuffer& buffer,
 }
 
 View made_view(std::uint64_t values, std::shared_ptr<const Decoding> decoding) {
-  // The items are numbers, as far apart as bytes.
+  // No bytes stand behind these items. Their numbers are given as byte offsets.
   return decoded_view(contiguous_view(DType::f8_e8m0, 0, values), std::move(decoding));
 }
 

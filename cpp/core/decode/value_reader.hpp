@@ -1,4 +1,4 @@
-// Any slice as a sequence of numbers, whatever it is stored as.
+// Any slice as a sequence of numbers, however it is stored.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace weightgauge {
 
-// The values of a view in its own order: of a matrix, row after row. The source and what the view
-// decodes from outlive the reader.
+// The values of a view in the view's own order; those of a matrix come row after row. The source,
+// and the sources from which the view decodes, must outlive the reader.
 class ValueReader {
  public:
   ValueReader(const ByteSource& source, View view);
@@ -25,11 +25,11 @@ class ValueReader {
  private:
   const ByteSource* source_;
   View view_;
-  std::uint64_t per_item_;  // values that can only be read together
+  std::uint64_t per_item_;  // values in one stored item; they can only be read together
   std::uint64_t values_;
 };
 
-// A view of that many numbers that a decoding makes from nothing stored.
+// A view of `values` numbers that the decoding makes without a stored item of their own.
 View made_view(std::uint64_t values, std::shared_ptr<const Decoding> decoding);
 
 }  // namespace weightgauge

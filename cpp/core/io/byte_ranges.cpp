@@ -17,7 +17,7 @@ void ByteRanges::add(ByteRange range) {
   if (range.begin >= range.end) {
     return;
   }
-  // What touches it becomes one with it.
+  // Ranges that touch the new one are merged with it.
   auto next = ends_.lower_bound(range.begin);
   if (next != ends_.begin() && std::prev(next)->second >= range.begin) {
     --next;

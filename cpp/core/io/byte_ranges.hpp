@@ -9,10 +9,10 @@ namespace weightgauge {
 
 struct ByteRange {
   std::uint64_t begin;
-  std::uint64_t end;  // the first byte behind it
+  std::uint64_t end;  // the first byte behind the range
 };
 
-// Kept as ranges that neither overlap nor touch, ascending.
+// The set is kept as ascending ranges that neither overlap nor touch.
 class ByteRanges {
  public:
   void add(ByteRange range);
@@ -23,8 +23,8 @@ class ByteRanges {
   std::vector<ByteRange> all() const;
 
  private:
-  using Ends = std::map<std::uint64_t, std::uint64_t>;  // end by begin
-  // The first one that ends behind a byte.
+  using Ends = std::map<std::uint64_t, std::uint64_t>;  // begin of a range -> its end
+  // The first range that ends behind `byte`.
   Ends::const_iterator after(std::uint64_t byte) const;
 
   Ends ends_;

@@ -1,4 +1,4 @@
-// Where bytes come from. Whoever reads them asks for nothing else, and never what kind it is.
+// Where bytes come from. Readers need only this interface and never ask what kind of source it is.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace weightgauge {
 
-// What a source is called in messages, and which file it must be where it is one.
+// The name of a source in messages and, if the source is a file, which file it must be.
 struct SourceIdentity {
   std::string label;
   std::optional<FileIdentity> file;
@@ -26,11 +26,11 @@ class ByteSource {
 
   std::uint64_t size() const { return size_; }
   const SourceIdentity& identity() const { return identity_; }
-  // All bytes side by side, or null where they can only be read.
+  // All bytes side by side; null if they can only be had by read().
   const std::byte* memory() const { return memory_; }
   // Reads exactly `bytes` at `offset`, which lie within the size.
   virtual void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const = 0;
-  // Throws FileChanged where bytes that have been read may not be those that were meant.
+  // Throws FileChanged if the bytes may have changed while they were read.
   virtual void verify() const {}
 
  protected:
@@ -44,14 +44,14 @@ class ByteSource {
   const std::byte* memory_ = nullptr;
 };
 
-// Memory that outlives the source.
+// Reads from memory, which must outlive the source.
 class MemorySource : public ByteSource {
  public:
   MemorySource(const std::byte* memory, std::uint64_t size, std::string label = "memory");
   void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override;
 };
 
-// A file whose header was read when it had that identity.
+// A file that is read with pread().
 class FileSource : public ByteSource {
  public:
   // Throws ReadFailed, or FileChanged where the file is not `expected`.
@@ -66,7 +66,8 @@ class FileSource : public ByteSource {
   OpenFile file_;
 };
 
-// The same, mapped. A mapping that the system refuses (address-space limit) leaves only reads.
+// A file that is mapped into memory. If the system refuses the mapping (it may limit the address
+// space), memory() is null and the bytes are read.
 class MappedSource : public FileSource {
  public:
   MappedSource(const std::string& path, const FileIdentity& expected);

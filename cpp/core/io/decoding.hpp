@@ -1,4 +1,4 @@
-// Values that are not stored as they count: they are made from what is stored, a little at a time.
+// Values that are not stored as such: they are made from what is stored, a little at a time.
 #pragma once
 
 #include <cstddef>
@@ -14,21 +14,22 @@ class ReadBuffer;
 class ByteSource;
 struct Run;
 
-// Takes n packed values, aligned for any element.
+// Receives n packed values, aligned for any element format.
 using TakeValues = std::function<void(const std::byte* values, std::size_t n)>;
 
-// Per thread: values just made, and what they are made from, kept for the next ones.
+// One thread's memory: the values just made, and inputs that are kept because the next values need
+// them too.
 struct DecodingSpace {
   static constexpr std::size_t value_bytes = 64 * 1024;
   std::vector<std::uint64_t> values;
-  const void* owner = nullptr;  // whose `kept` it is
+  const void* owner = nullptr;  // the decoding that filled `kept`
   std::uint64_t kept_first = 0;
   std::uint64_t kept_last = 0;
   std::vector<float> kept;
   std::vector<float> row;
   std::vector<std::byte> kept_bytes;
   std::vector<std::byte> codes;
-  std::vector<double> left;  // numbers that are being combined
+  std::vector<double> left;  // `left` and `right` hold the operands of arithmetic
   std::vector<double> right;
   std::vector<double> whole;
 
@@ -51,8 +52,8 @@ class Decoding {
   DType values() const { return values_; }
   std::uint64_t values_per_item() const { return values_per_item_; }
 
-  // Hands over the values of a run of stored items, in any order: it plays no part in counting.
-  // What a value is must not depend on the run it is asked for in.
+  // Hands over the values of a run of stored items. They may come in any order, because counts do
+  // not depend on it. A value must not depend on the run in which it is asked for.
   virtual void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
                       const TakeValues& take) const = 0;
 

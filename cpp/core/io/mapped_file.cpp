@@ -27,8 +27,9 @@ FileIdentity identity_of(const struct stat& status) {
           nanoseconds(status.st_ctim)};
 }
 
-// The mappings the handler answers for. A signal handler may take no lock: a slot is published by
-// its begin address and withdrawn by 0, and readers see either.
+// A mapping that the signal handler looks after. A signal handler may not lock. So a slot is
+// published by storing its begin address and withdrawn by storing 0; a reader sees one or the
+// other.
 struct Slot {
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::uintptr_t> end{0};
@@ -50,12 +51,13 @@ void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
     if (begin == 0 || address < begin || address >= end) {
       continue;
     }
-    // The slot may have passed to another mapping between the two loads.
+    // Another mapping may have taken over the slot between the two loads.
     if (slot.begin.load(std::memory_order_acquire) != begin) {
       continue;
     }
     const int saved = errno;
-    // Zero pages from the fault to the end of the mapping: at most one fault a thread follows.
+    // Zero pages go from here to the end of the mapping. After that each thread faults at most once
+    // more.
     const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
     const std::uintptr_t from = address & ~(page - 1);
     void* const mapped = mmap(reinterpret_cast<void*>(from), end - from, PROT_READ,
@@ -66,11 +68,12 @@ void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
       return;
     }
   }
-  // Not ours: hand it back; the instruction faults again and meets the earlier handler.
+  // The address is in none of our mappings. With the earlier handler back in place, the instruction
+  // faults again and that handler takes the signal.
   sigaction(SIGBUS, &previous_action, nullptr);
 }
 
-// A fork may catch another thread inside the lock; the child gets a fresh one.
+// Another thread may hold the mutex at the moment of a fork, so the child gets a new mutex.
 void register_fork_handler() {
   static const int registered =
       pthread_atfork(nullptr, nullptr, [] { new (&install_mutex) std::mutex(); });
@@ -119,7 +122,7 @@ bool operator==(const FileIdentity& a, const FileIdentity& b) {
 }
 
 OpenFile::OpenFile(std::string path, const FileIdentity& expected)
-    // O_NONBLOCK: a FIFO put in the file's place must not make the open wait.
+    // Without O_NONBLOCK, open() would wait if a FIFO had been put in the file's place.
     : path_(std::move(path)),
       expected_(expected),
       descriptor_(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
@@ -185,7 +188,7 @@ MappedFile::MappedFile(const OpenFile& file) : size_(file.size()), slot_(no_slot
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<std::uintptr_t>(mapped);
   slot_ = publish(begin, begin + (size_ + page - 1) / page * page);
-  if (slot_ == no_slot) {  // nobody would answer for it
+  if (slot_ == no_slot) {  // the signal handler would not know this mapping
     munmap(mapped, size_);
     return;
   }
@@ -194,7 +197,7 @@ MappedFile::MappedFile(const OpenFile& file) : size_(file.size()), slot_(no_slot
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) {
-    // Unmapped first: a late fault must still find its slot.
+    // The memory is unmapped first, because a late fault must still find the slot.
     munmap(data_, size_);
     withdraw(slot_);
   }

@@ -19,13 +19,13 @@ bool operator==(const FileIdentity& a, const FileIdentity& b);
 // An open file that is known to be the one whose header was read.
 class OpenFile {
  public:
-  // Throws ReadFailed, or FileChanged where the file is not `expected`.
+  // Throws ReadFailed, or FileChanged if the file is not `expected`.
   OpenFile(std::string path, const FileIdentity& expected);
   ~OpenFile();
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
-  // Throws FileChanged where the file, or what its path now leads to, is no longer `expected`.
+  // Throws FileChanged if the file, or the file that now has its path, is no longer `expected`.
   void verify() const;
   // Reads exactly `bytes` at `offset`; throws FileChanged at a premature end of file.
   void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const;
@@ -40,19 +40,19 @@ class OpenFile {
   int descriptor_;
 };
 
-// Touching a page beyond the end of a file that has shrunk raises SIGBUS. While a mapping lives, a
-// handler answers that signal for addresses inside it by putting zero pages there and noting it;
-// every other SIGBUS goes to whoever handled it before.
+// If a mapped file shrinks, touching a page beyond its new end raises SIGBUS. While a mapping
+// lives, a signal handler puts zero pages at such addresses and notes the fault. Every other SIGBUS
+// goes to the handler that was there before.
 class MappedFile {
  public:
-  // Maps the whole file. `data()` is null where the system has no room for it (or it is empty).
+  // Maps the whole file. data() is null if the system has no room for it, or if the file is empty.
   explicit MappedFile(const OpenFile& file);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
   const std::byte* data() const { return data_; }
-  // Were pages missing when they were read?
+  // Whether a page was missing when it was read.
   bool faulted() const;
 
  private:

@@ -7,9 +7,9 @@ namespace weightgauge {
 
 namespace {
 
-// Goes down the dimensions. Of what a dimension holds, all but the first and the last part that
-// touch the range lie in it as a whole, because parts do not overlap: only those two are looked
-// into.
+// Walks down the dimensions. The parts of a dimension do not overlap. So of the parts that touch
+// the range, only the first and the last can be cut by it, and only these two are walked further;
+// all parts between them are in the range.
 class Walk {
  public:
   Walk(const View& view, ByteRange range) : view_(view), range_(range) {
@@ -19,7 +19,7 @@ class Walk {
     }
   }
 
-  // The part of the view that begins at `base` and has the dimensions from the d-th on.
+  // Visits the part of the view that begins at `base` and has the dimensions from the d-th on.
   void visit(std::size_t d, std::uint64_t base) {
     if (base >= range_.end || base + spans_[d] <= range_.begin) {
       return;
@@ -35,7 +35,7 @@ class Walk {
     const std::uint64_t inner = spans_[d + 1];
     const std::uint64_t begin = range_.begin > base ? range_.begin - base : 0;
     const std::uint64_t end = range_.end - base;
-    // Parts first..last-1 touch the range, parts first_whole..last_whole-1 lie in it.
+    // Parts first..last-1 touch the range; parts first_whole..last_whole-1 are wholly in it.
     const std::uint64_t first = begin >= inner ? (begin - inner) / stride(d) + 1 : 0;
     const std::uint64_t last = std::min(view_.dims[d].extent, (end - 1) / stride(d) + 1);
     const std::uint64_t first_whole = std::min(last, (begin + stride(d) - 1) / stride(d));
@@ -59,7 +59,7 @@ class Walk {
     return static_cast<std::uint64_t>(view_.dims[d].stride);
   }
 
-  // The dimensions from the d-th on, `parts` times where that is not 0.
+  // Adds a block of the dimensions from the d-th on, repeated `parts` times if that is not 0.
   void add_block(std::size_t d, std::uint64_t base, std::uint64_t parts, std::uint64_t apart) {
     View block;
     block.dtype = view_.dtype;
@@ -75,7 +75,7 @@ class Walk {
 
   const View& view_;
   ByteRange range_;
-  std::vector<std::uint64_t> spans_;  // bytes from the first to the last of dimensions d and on
+  std::vector<std::uint64_t> spans_;  // [d]: bytes that dimensions d and following span
   Overlap found_;
 };
 

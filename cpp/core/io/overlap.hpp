@@ -10,11 +10,11 @@
 namespace weightgauge {
 
 struct Overlap {
-  std::vector<View> blocks;              // the items that lie in the range as a whole
-  std::vector<std::uint64_t> cut_items;  // first bytes of those that lie in it in part: two at most
+  std::vector<View> blocks;              // items of which all bytes are in the range
+  std::vector<std::uint64_t> cut_items;  // first bytes of the items, two at most, that it cuts
 };
 
-// The view is one of a file: normalised, and no two of its items share a byte.
+// `view` must be normalised, and no two of its items may share a byte (see checked_view()).
 Overlap overlap_of(const View& view, ByteRange range);
 
 }  // namespace weightgauge

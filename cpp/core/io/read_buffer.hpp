@@ -10,7 +10,7 @@
 
 namespace weightgauge {
 
-// Per thread: bytes read or gathered, aligned for any element.
+// The bytes are aligned for any element format.
 class ReadBuffer {
  public:
   static constexpr std::size_t bytes = 256 * 1024;
@@ -21,13 +21,13 @@ class ReadBuffer {
     return reinterpret_cast<std::byte*>(storage_.data());
   }
   DecodingSpace& decoding_space() { return decoding_space_; }
-  // Bytes of a file from which only some items are wanted.
+  // Room for bytes of a file of which only some are wanted.
   static constexpr std::size_t span_bytes = 64 * 1024;
   std::byte* span() {
     span_.resize(span_bytes);
     return span_.data();
   }
-  // The same once more, for whoever needs it while the space above is in use.
+  // Another buffer, for a caller that needs one while this one is in use.
   ReadBuffer& inner(std::size_t which) {
     if (inner_.size() <= which) {
       inner_.resize(which + 1);

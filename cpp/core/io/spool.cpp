@@ -31,7 +31,8 @@ class SpooledSource : public ByteSource {
   std::size_t file_;
 };
 
-// Calls visit(block, offset in the block, bytes before, bytes) for the blocks that a range touches.
+// Calls visit(block, offset in the block, bytes of the range before it, bytes in it) for each block
+// that the range touches.
 template <class Visit>
 void for_each_block_of(ByteRange range, Visit&& visit) {
   for (std::uint64_t at = range.begin; at < range.end;) {
@@ -43,7 +44,8 @@ void for_each_block_of(ByteRange range, Visit&& visit) {
   }
 }
 
-// Repeats what the system does in part only: `some(done)` returns how many bytes it did.
+// Repeats a system call that may transfer only a part: `some(done)` returns how many bytes it
+// moved.
 template <class Some>
 void repeat(std::size_t bytes, const std::string& where, Some&& some) {
   for (std::size_t done = 0; done < bytes;) {

@@ -1,4 +1,4 @@
-// Bytes of files that are not here, kept for as long as somebody needs them.
+// Keeps bytes of files that are not on this machine for as long as they are needed.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,9 @@
 
 namespace weightgauge {
 
-// Keeps blocks of 64 KiB: as many in memory as it may, the others in a temporary file without a
-// name, which is made when the first of them comes and is gone with the spool.
+// Bytes are kept in blocks of 64 KiB. As many blocks as `memory` allows are in memory, the others
+// in a temporary file without a name. The file is made when it is first needed, and goes with the
+// spool.
 class Spool {
  public:
   static constexpr std::size_t block_bytes = std::size_t{1} << 16;
@@ -25,21 +26,21 @@ class Spool {
     std::uint64_t size;
   };
 
-  // `directory` is where a temporary file would lie.
+  // `directory` is where the temporary file is made, if one is needed.
   Spool(const std::vector<File>& files, std::string directory, std::size_t memory = usual_memory);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // The files, each with what is kept of it.
+  // One source for each file; it reads what is kept of the file.
   const std::vector<std::unique_ptr<ByteSource>>& sources() const { return sources_; }
 
-  // From now on what is written in that range is kept, until it has been released as often as it
-  // was asked to be held.
+  // From now on, what is written in this range is kept, until release() has been called as often as
+  // hold().
   void hold(std::size_t file, ByteRange range);
   void release(std::size_t file, ByteRange range);
-  // Keeps those of the bytes that are held, and perhaps some around them. Throws ReadFailed where
-  // the temporary file cannot be written.
+  // Keeps those of the bytes that are held, and perhaps some around them. Throws ReadFailed if the
+  // temporary file cannot be written.
   void write(std::size_t file, std::uint64_t offset, const std::byte* bytes, std::size_t n);
   // Reads bytes that are held and have been written.
   void read(std::size_t file, std::byte* to, std::size_t n, std::uint64_t offset) const;
@@ -52,7 +53,8 @@ class Spool {
   };
   using Blocks = std::unordered_map<std::uint64_t, Block>;
 
-  // Places below memory_places_ are in memory, the others in the temporary file.
+  // A block's place is its number: places below memory_places_ are in memory, the others in the
+  // file.
   std::size_t free_place();
   void give_back(std::size_t place);
   void open_file();
@@ -62,7 +64,7 @@ class Spool {
   std::string directory_;
   std::size_t memory_places_;
   std::vector<std::unique_ptr<ByteSource>> sources_;
-  std::vector<Blocks> blocks_;  // of each file
+  std::vector<Blocks> blocks_;  // one for each file
   std::vector<std::unique_ptr<std::byte[]>> memory_;
   std::vector<std::size_t> free_in_memory_;
   std::vector<std::size_t> free_in_file_;

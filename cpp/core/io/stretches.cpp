@@ -28,7 +28,7 @@ void gather(const ByteSource& source, const Run& run, std::uint64_t from, std::u
     source.read(to, static_cast<std::size_t>(items) * item, offset);
     return;
   }
-  // As many items at a time as lie in one span of the file; a single one where they are far apart.
+  // Reads as many items at a time as lie in one span of the file; if they are far apart, one.
   const std::uint64_t most = run.stride == 0 ? 1 : (ReadBuffer::span_bytes - item) / run.stride + 1;
   for (std::uint64_t i = 0; i < items; i += most) {
     const std::uint64_t n = std::min(most, items - i);

@@ -1,4 +1,4 @@
-// A slice's items as stretches of packed memory, wherever its bytes come from.
+// Hands over a slice's items as stretches of packed memory, whatever kind its source is.
 #pragma once
 
 #include <algorithm>
@@ -12,17 +12,17 @@
 
 namespace weightgauge {
 
-// Where those bytes of a source lie: in place, or read into the buffer's span, which must have room
-// for them.
+// Returns an address at which the bytes can be read: their own if the source is in memory, else
+// that of the buffer's span, into which they are read and which must have room for them.
 const std::byte* bytes_at(const ByteSource& source, std::uint64_t offset, std::uint64_t bytes,
                           ReadBuffer& buffer);
 
 namespace detail {
-// The run's items from..from+items-1, packed.
+// Writes the run's items from..from+items-1 to `to`, packed.
 void gather(const ByteSource& source, const Run& run, std::uint64_t from, std::uint64_t items,
             std::size_t item, ReadBuffer& buffer, std::byte* to);
 
-// Asks for bytes that will be read soon; where there are none, nothing happens.
+// Prefetches bytes that will be read soon. An address outside of mapped memory does no harm.
 inline void prefetch(const std::byte* at, std::uint64_t bytes) {
   constexpr std::uint64_t line = 64;
   for (std::uint64_t i = 0; i < bytes; i += line) {
@@ -31,13 +31,13 @@ inline void prefetch(const std::byte* at, std::uint64_t bytes) {
 }
 }  // namespace detail
 
-// Adjacent items of at least so many bytes are handed over as they lie; what is shorter is packed
-// first, because a call for each of many short stretches takes longer than copying them.
+// Adjacent items of at least so many bytes are handed over in place. Shorter stretches are packed
+// first, because copying them takes less time than a call for each.
 constexpr std::uint64_t short_stretch_bytes = 4096;
 
 // Calls visit(const std::byte* packed, size_t items) for stretches that cover the view's items
-// first..last-1. Contiguous memory is handed over as it lies, whatever its alignment. What is
-// decoded must begin and end between stored items.
+// first..last-1. Contiguous memory is handed over in place, whatever its alignment. In a decoded
+// view `first` and `last` must lie between stored items.
 template <class Visit>
 void for_each_stretch(const ByteSource& source, const View& view, std::uint64_t first,
                       std::uint64_t last, ReadBuffer& buffer, Visit&& visit) {
@@ -50,8 +50,8 @@ void for_each_stretch(const ByteSource& source, const View& view, std::uint64_t 
   }
   const std::size_t item = item_bytes(view.dtype);
   const std::uint64_t room = ReadBuffer::bytes / item;
-  // Stretches that are far apart are asked for early: each is in another page, where no processor
-  // expects it.
+  // Stretches that are far apart are prefetched early: each is in another page, and no processor
+  // prefetches across pages.
   constexpr std::uint64_t stretches_ahead = 24;
   const std::uint64_t ahead =
       view.dims.size() < 2

@@ -1,4 +1,5 @@
-// The elements of one slice as strided items; order plays no part in counting.
+// The elements of one slice as strided items. Their order may be changed, because counts do not
+// depend on it.
 #pragma once
 
 #include <cstddef>
@@ -17,20 +18,20 @@ struct Dim {
   std::int64_t stride;  // bytes
 };
 
-// After normalisation strides are positive or zero, ordered from the largest to the smallest, and
-// neighbouring dimensions that follow on from each other are one.
+// Normalising makes strides positive or zero and sorts dimensions by them, largest first. It merges
+// neighbouring dimensions where one continues the other.
 struct View {
   DType dtype = DType::f32;
   std::uint64_t offset = 0;  // bytes from the start of the source
   std::vector<Dim> dims;     // outermost first; empty for a single item
-  // Makes the items from what is stored, if they are not stored themselves: offset and dims are
-  // then those of the stored items, dtype is that of the values, and items() counts values.
+  // Makes the values, if they are not stored as such. `offset` and `dims` are then those of the
+  // stored items, `dtype` is that of the values, and items() counts values.
   std::shared_ptr<const Decoding> decoding;
 
   std::uint64_t items() const;
-  // Stored bytes of so many items.
+  // Bytes that `items` items take where they are stored.
   std::uint64_t stored_bytes(std::uint64_t items) const;
-  // Bytes of one stored item; codes that are decoded have one each.
+  // Bytes of one stored item; each code that is decoded takes one byte.
   std::size_t stored_item_bytes() const { return decoding == nullptr ? item_bytes(dtype) : 1; }
   // The first byte behind the last stored item; `offset` where there are none.
   std::uint64_t end() const;
@@ -38,10 +39,11 @@ struct View {
 };
 
 View contiguous_view(DType dtype, std::uint64_t offset, std::uint64_t items);
-// `offset` moves where strides are negative: the caller passes the offset of element [0, ..., 0].
+// `offset` is that of element [0, ..., 0]. Where strides are negative, the result has a lower one.
 View normalised_view(DType dtype, std::int64_t offset, std::vector<Dim> dims);
-// A view into a file of `size` bytes; the numbers may be any. Throws std::invalid_argument where an
-// item would lie beyond the end, two items would share a byte, or a stride is negative.
+// A view into a file of `size` bytes. The numbers need not have been checked. Throws
+// std::invalid_argument if an item would lie beyond the end, two items would share a byte, or a
+// stride is negative.
 View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dims,
                   std::uint64_t size);
 // The values that a decoding makes of a view's items.
@@ -54,8 +56,9 @@ struct Run {
   std::uint64_t stride;  // bytes
 };
 
-// Walks the runs of a view that starts at some item, an odometer over all but the innermost
-// dimension: runs may be as short as a few items, and a division for each would show.
+// Walks the runs of a view from a given item on. It counts like an odometer over all dimensions but
+// the innermost, because runs may be as short as a few items and a division for each would take
+// noticeable time.
 class RunCursor {
  public:
   RunCursor(const View& view, std::uint64_t first)
@@ -69,9 +72,9 @@ class RunCursor {
       rest /= outer_[d].extent;
     }
   }
-  // Of the first item of the current run of the innermost dimension.
+  // Offset of the first item of the current run of the innermost dimension.
   std::uint64_t offset() const { return offset_; }
-  // Items of the current run that lie before the one asked for.
+  // Items of the current run that lie before the item from which the walk starts.
   std::uint64_t within() const { return within_; }
   void advance() {
     within_ = 0;

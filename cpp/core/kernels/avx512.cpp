@@ -11,7 +11,8 @@ namespace weightgauge::avx512 {
 
 namespace {
 
-// Sixteen (or eight) keys at a time, those in range moved together and stored as a whole vector.
+// Takes sixteen (or eight) keys at a time. Keys in range are moved together and stored as a whole
+// vector.
 std::size_t gather_f32(const std::byte* items, std::size_t n, std::uint32_t first,
                        std::uint32_t width, std::uint32_t* to) {
   const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
@@ -60,8 +61,8 @@ std::size_t gather_f64(const std::byte* items, std::size_t n, std::uint64_t firs
 
 std::size_t take_counts(const std::uint32_t* counts, std::size_t first, std::size_t end,
                         std::uint32_t* codes, std::uint32_t* found) {
-  // Where nothing has occurred for long, nothing is written; elsewhere it is written always, for
-  // no branch to be mispredicted.
+  // Long stretches without counts are skipped. Elsewhere every vector is written, so that there is
+  // no branch to mispredict.
   constexpr std::size_t skipped = 64;
   const __m512i sixteen = _mm512_set1_epi32(16);
   const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -125,8 +126,8 @@ std::size_t take_cells(std::uint64_t* cells, std::size_t n, std::uint64_t first,
   return size;
 }
 
-// Sums of one, two, four and eight neighbours, by which a register full of them waits for the one
-// before it only once.
+// Inside a register, sums of one, two, four and eight neighbours are made. So each register waits
+// for the one before it only once.
 void running_sums(const std::uint64_t* counts, std::size_t n, std::uint64_t* sums) {
   const __m512i none = _mm512_setzero_si512();
   const __m512i last = _mm512_set1_epi64(7);

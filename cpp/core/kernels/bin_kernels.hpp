@@ -1,4 +1,4 @@
-// The loops over the bins of F32 and F64 that every fit of them needs, once for each instruction
+// The loops over the bins of F32 and F64 that every fit needs, one set of them for each instruction
 // set. A large matrix fills a hundred thousand bins.
 #pragma once
 
@@ -7,18 +7,18 @@
 
 namespace weightgauge {
 
-// How the bins of a format lie among the doubles: normal numbers only.
+// How the bins of a format lie among the doubles. It holds for normal numbers only.
 struct BinScale {
-  int shift;             // from a bin's number to the bits of its lower end,
-  std::uint64_t rebias;  // to which this is added
+  int shift;             // (a bin's number << shift) + rebias are the bits
+  std::uint64_t rebias;  // of the bin's lower end as a double
   int mantissa_bits;     // of the format
-  double keys;           // of a bin
-  double residual_unit;  // in keys
-  double left_out;       // by residuals, of each element, in keys
+  double keys;           // in one bin
+  double residual_unit;  // the unit of residuals, in keys
+  double left_out;       // what the residual of an element leaves out on average, in keys
 };
 
-// G, y and y' at equal steps of p: for each interval the coefficients of a polynomial for G. See
-// special.cpp.
+// A table of G, y and y' at equal steps of p. It has the coefficients of a polynomial for G in each
+// interval; see special.cpp.
 struct YTable {
   static constexpr int degree = 5;
   double low;
@@ -27,19 +27,19 @@ struct YTable {
   const double* coefficients;  // degree + 1 for each interval
 };
 
-// Of bins, one number each: what a fit assumes of the elements inside, and what it leaves open.
-// With d = (|w| - mean)/mean for each element:
+// What a fit assumes about the elements inside each bin, and how far these may differ from it. Each
+// array has one number for each bin. d = (|w| - mean)/mean for each element.
 struct BinUnknowns {
-  double* width;       // of the bin, relative to its mean; 0 where a single element is known
-  double* variance;    // of d: as assumed (evenly placed elements, Sheppard's correction)
-  double* most;        //       and the largest it can be (Bhatia and Davis)
-  double* covariance;  // of d and y: as assumed
+  double* width;       // of the bin, relative to its mean; 0 for a bin with a single element
+  double* variance;    // of d, if elements are evenly placed (Sheppard's correction)
+  double* most;        // the largest variance that d can have (Bhatia and Davis)
+  double* covariance;  // of d and y, if elements are evenly placed
   double* rise;        // of y across the bin
-  double* bend;        // most that y departs from a straight line between the bin's ends
+  double* bend;        // largest distance of y from a straight line between the bin's ends
 };
 
-// Sums over the bins of what k and R2, times the sum of (X - mean X)(y - mean y), and the mean of
-// X, times the sum of weights, can be off by.
+// Bounds of errors, summed over the bins: of k and R2, each times the sum of
+// (X - mean X)(y - mean y), and of the mean of X, times the sum of weights.
 struct BinSlacks {
   double k;
   double r2;
@@ -47,9 +47,10 @@ struct BinSlacks {
 };
 
 struct BinKernels {
-  // Cells that are not zero, ascending: the number of the bin (`first` for the first cell), count
-  // and residuals, which are the cell's low `sum_bits`. All cells become zero. Returns how many
-  // were found; there is room for n of each, and gather_slack more.
+  // Finds the cells that are not zero, in ascending order, and sets all cells to zero. Writes the
+  // number of each bin (that of the first cell is `first`), its count, and its residuals, which are
+  // the cell's low `sum_bits`. Returns how many bins were found. Each array must have room for n
+  // numbers and gather_slack more.
   std::size_t (*take_cells)(std::uint64_t* cells, std::size_t n, std::uint64_t first, int sum_bits,
                             std::uint64_t* bins, std::uint64_t* counts, std::uint64_t* residuals);
   // Lower end, width and mean of bins. Counts and residuals are below 2^63.
@@ -59,16 +60,16 @@ struct BinKernels {
   // Sum of count (mean factor factor2)^2 + (count - 1) (width factor factor2)^2 / 12.
   double (*sum_bin_squares)(const double* mean, const double* width, const std::uint64_t* counts,
                             std::size_t n, double factor, double factor2);
-  // G, y and y' at each p, which the table reaches. The integrals may take the place of p.
+  // G, y and y' at each p. The table must reach every p. `integral` may be the same array as `p`.
   void (*y_points)(const YTable& table, const double* p, std::size_t n, double* integral, double* y,
                    double* slope);
-  // Means may be as small as doubles get. `y` and `slope` are those of y at the bins' ends: one
-  // more than there are bins. `count` is that of all elements of each bin, `n` the number of all
-  // elements.
+  // A mean may be the smallest double. `y` and `slope` are the values and slopes of y at the bins'
+  // ends: one more than there are bins. `count` is the number of elements of each bin, `n` that of
+  // all elements.
   void (*bin_unknowns)(const double* low, const double* width, const double* mean,
                        const double* count, const double* y, const double* slope, std::size_t bins,
                        double n, const BinUnknowns& unknowns);
-  // `x` and `y` are those of the plot's points, `edge` is how far any X can be off.
+  // `x` and `y` are those of the plot's points; `edge` bounds the error of any X.
   BinSlacks (*sum_slacks)(const BinUnknowns& unknowns, const double* weight, const double* x,
                           const double* y, std::size_t bins, double mean_x, double mean_y, double k,
                           double edge);

@@ -1,8 +1,8 @@
-// The loops over a histogram's entries that every fit needs, once for each instruction set. Small
-// slices come in tens of thousands, and for them these loops are most of the work.
+// The loops over a histogram's entries that every fit needs, one set of them for each instruction
+// set. Small slices come in tens of thousands, and for them these loops are most of the work.
 //
-// Sums are made in eight lanes, which are added up in one order: the bits are the same whatever the
-// width of the vectors.
+// Sums are made in eight lanes, which are added in one fixed order. So their bits do not depend on
+// the width of vectors.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace weightgauge {
 
-// F(z) = 1 - exp(-e^z), the Weibull distribution of z = k (ln |w| - ln lambda), at equal steps. See
-// ks.cpp for how far straight lines between them are from the curve.
+// F(z) = 1 - exp(-e^z), the Weibull distribution of z = k (ln |w| - ln lambda), at equal steps.
+// ks.cpp says how far straight lines between these values are from the curve.
 struct CdfTable {
   static constexpr double lowest = -12;
   static constexpr double highest = 4;
@@ -20,20 +20,20 @@ struct CdfTable {
   double value[values];
 };
 
-// What distances between an empirical distribution and a Weibull distribution are made from.
+// An empirical distribution and the Weibull distribution from which its distance is wanted.
 struct CdfInput {
-  const double* x;             // ln |w| of every entry, ascending, relative to some unit
-  const std::uint64_t* ranks;  // elements up to every entry, its own included
+  const double* x;             // ln(|w| / unit) of every entry, ascending; any unit
+  const std::uint64_t* ranks;  // number of elements up to every entry, its own included
   std::size_t entries;
   double k;
-  double offset;  // ln lambda, relative to the same unit
+  double offset;  // ln(lambda / unit)
   const CdfTable* table;
 };
-// Entries of one group; of most groups the ends alone tell that they cannot hold the largest
-// distance.
+// Entries are taken in groups of so many. The ends of a group bound the distances inside it, and
+// for most groups that is enough to know that the largest distance is elsewhere.
 constexpr std::size_t cdf_group = 8;
 
-// Weighted sums over points (x, y), centred.
+// Weighted sums over points (x, y), relative to their means.
 struct LineSums {
   double weight;
   double mean_x;
@@ -41,7 +41,8 @@ struct LineSums {
   double xy;
 };
 
-// What the influence of an element on k and on ln lambda is made from: see add_standard_errors().
+// Input of sum_influences(): the influence of each element on k and on ln lambda. The formulas are
+// at add_standard_errors().
 struct InfluenceInput {
   const double* x;
   const double* y;
@@ -58,48 +59,49 @@ struct InfluenceInput {
 struct InfluenceSums {
   double g_k;  // G below the first point
   double g_lambda;
-  double sum_k;  // of G over the elements of all points
+  double sum_k;  // sums of G over the elements of all points
   double sum_lambda;
   double square_k;
   double square_lambda;
 };
 
 struct EntryKernels {
-  // Those of counts[first..end) that are not zero: codes and counts, in ascending order. Returns
-  // how many. `codes` and `found` have room for end - first numbers and gather_slack more.
+  // Writes the codes and counts of those of counts[first..end) that are not zero, in ascending
+  // order. Returns how many they are. `codes` and `found` must have room for end - first numbers
+  // and gather_slack more.
   std::size_t (*take_counts)(const std::uint32_t* counts, std::size_t first, std::size_t end,
                              std::uint32_t* codes, std::uint32_t* found);
-  // Their sum, which must be below 2^32.
+  // The sum of `n` counts, which must be below 2^32.
   std::uint32_t (*sum_short_counts)(const std::uint32_t* counts, std::size_t n);
-  // The same numbers in 64 bits.
+  // Copies numbers of 32 bits to 64 bits.
   void (*lengthen)(const std::uint32_t* numbers, std::size_t n, std::uint64_t* longer);
-  // The sum of each number and all before it.
+  // For each number, the sum of it and all before it.
   void (*running_sums)(const std::uint64_t* counts, std::size_t n, std::uint64_t* sums);
   std::uint64_t (*sum_counts)(const std::uint64_t* counts, std::size_t n);
-  // Counts as the nearest doubles.
+  // The double nearest to each count.
   void (*to_doubles)(const std::uint64_t* counts, std::size_t n, double* numbers);
   // Doubles whose bits are keys << shift, plus `rebias`.
   void (*widen_keys)(const std::uint64_t* keys, std::size_t n, int shift, std::uint64_t rebias,
                      double* values);
-  // x = ln(value / unit), for normal values with so many bits of mantissa as the table of their
-  // logarithms is for. The unit: its exponent, biased as in the bits of a double, and its
-  // mantissa's logarithm.
+  // x = ln(value / unit) for normal values whose mantissas have at most `table_bits` bits; `table`
+  // has the logarithms of these mantissas. The unit is given by its exponent, biased as in the bits
+  // of a double, and by its mantissa's logarithm.
   void (*short_logs)(const double* values, std::size_t n, const double* table, int table_bits,
                      double exponent, double log_unit, double* x);
-  // Sum of count (value factor factor2)^2.
+  // Sum of count x (value x factor x factor2)^2.
   double (*sum_squares)(const double* values, const std::uint64_t* counts, std::size_t n,
                         double factor, double factor2);
-  // Sums over points, with X and y centred.
+  // Sums over points, with x and y relative to their means.
   LineSums (*sum_line)(const double* weight, const double* x, const double* y, std::size_t n,
                        double mean_y);
   // y[i] = (sums[i + 1] - sums[i]) / weight[i]
   void (*divide_differences)(const double* sums, const double* weight, std::size_t n, double* y);
-  // `g` has room for two numbers a point.
+  // `g` must have room for two numbers a point.
   InfluenceSums (*sum_influences)(const InfluenceInput& input, double* g);
-  // For each group the most that a distance inside it can be; returns the largest at an end.
+  // Writes a bound of the distances inside each group; returns the largest distance at an end.
   double (*bound_distances)(const CdfInput& input, double* most);
-  // Distances of the entries in groups that may hold one as large as `best` - `error`; returns the
-  // largest found, or `best`.
+  // Computes the distances of the entries in those groups that may hold one of at least
+  // `best` - `error`. Returns the largest distance found, or `best` if none exceeds it.
   double (*distances)(const CdfInput& input, const double* most, double best, double error,
                       double* found);
 };

@@ -1,8 +1,9 @@
-// The loops that touch every weight, once for each instruction set. Input need not be aligned.
+// The loops that touch every weight, one set of them for each instruction set. Input need not be
+// aligned.
 //
-// This header and those it includes are seen by every instruction set's file. They hold no
-// function: the linker keeps one copy of an inline function for the whole program, and it could be
-// the copy for a processor that this one is not.
+// This header and those it includes must hold no function, because the file of every instruction
+// set includes them. Of an inline function the linker keeps one copy for the whole program, and
+// that copy could use instructions that this processor lacks.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +15,17 @@
 
 namespace weightgauge {
 
-// Sub-tables of the counters for crowded data, and the cells from one sub-table to the next: the
-// same code falls into another set of the first-level cache in each of them, and so do its double
-// and its half, 128 codes of BF16 away. Processors take an address for another that shares its low
-// twelve bits, and would make a load wait for the store before it.
+// Crowded data are counted in several sub-tables. The stride, in cells, is chosen so that a code
+// falls into a different set of the first-level cache in each sub-table, and so do its double and
+// its half, which are 128 codes of BF16 away. Processors confuse addresses that share their low
+// twelve bits: a load would wait for a store to such an address.
 constexpr std::size_t sub_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 144;
 
-// Rows of so many bytes that will be counted later. Loops over other rows ask for them line by
-// line, in their order: up to now, for the first row's up to `line`.
+// `n` rows of `bytes` bytes that will be counted later. Loops over other rows prefetch them, one
+// cache line after the other. `line` is the next one; it lies in the first of the rows that are
+// left.
 struct UpcomingRows {
   const std::byte* const* rows = nullptr;
   std::size_t n = 0;
@@ -31,17 +33,19 @@ struct UpcomingRows {
   const std::byte* line = nullptr;
 };
 
-// What a row holds of one slice: where that begins in the row, in bytes, and the slice's counts.
+// The part of each row that belongs to one slice: the byte at which it begins in the row, and the
+// slice's counts.
 struct RowPart {
   std::ptrdiff_t offset;
   std::uint32_t* counts;
 };
 
-// A vector of keys is stored whole, whatever part of it was wanted.
+// Loops that find some of their input store whole vectors. So arrays of results need room for so
+// many more numbers.
 constexpr std::size_t gather_slack = 16;
 
-// Of 16-bit codes: the smallest that is not 0 (the largest code of all where there is none), and
-// the largest.
+// The smallest 16-bit code that is not 0 (the largest of all codes if there is none), and the
+// largest.
 struct CodeRange {
   std::uint16_t least;
   std::uint16_t largest;
@@ -52,47 +56,47 @@ struct Kernels {
   EntryKernels entries;
   BinKernels bins;
 
-  // 16-bit items: ++counts[item & mask]. One table, one store an item. `counts` has item_codes
-  // cells, none of which may reach 2^32.
+  // 16-bit items: ++counts[item & mask]. `counts` has item_codes cells, none of which may reach
+  // 2^32.
   void (*count_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
                       std::uint32_t* counts);
-  // The same into sub_tables tables in turn. Where neighbours often share a code, an increment
-  // would wait for the one before it.
+  // Counts into sub_tables tables in turn. It is for items whose neighbours often share a code: in
+  // one table, an increment would wait for the one before it.
   void (*count_crowded_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
                               std::uint32_t* tables);
-  // Both with ++counts[turned_cell(item & mask)].
+  // The two loops above with ++counts[turned_cell(item & mask)].
   void (*count_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
                              std::uint32_t* counts);
   void (*count_crowded_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
                                      std::uint32_t* tables);
-  // Whether neighbours often share a code, by a sample.
+  // Whether neighbours often share a code, judged by a sample.
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
 
-  // The same for slices that share rows: `width` items of each of them in each of `n` rows.
+  // Counts 16-bit items of several slices that share `n` rows; each has `width` items in each row.
   void (*count_rows)(const std::byte* const* rows, std::size_t n, const RowPart* parts,
                      std::size_t slices, std::size_t width, std::uint16_t mask,
                      UpcomingRows& upcoming);
-  // Pairs of items that belong to two slices in turn.
+  // Counts pairs of items: the first of each pair belongs to one slice, the second to another.
   void (*count_alternating)(const std::byte* items, std::size_t pairs, std::uint16_t mask,
                             std::uint32_t* even, std::uint32_t* odd);
 
-  // Bytes: counts[sub_tables][256] by raw code; the sum over the sub-tables is the count.
+  // Counts bytes in counts[sub_tables][256]; the sum over the sub-tables is the count of a code.
   void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
   std::uint64_t (*count_equal_bytes)(const std::byte* items, std::size_t n, std::uint8_t code);
 
-  // F32 and F64 in bins: see bin_cells.hpp.
+  // Count F32 and F64 in bins; see bin_cells.hpp.
   void (*count_f32_bins)(const std::byte* items, std::size_t n, BinCells& cells);
   void (*count_f64_bins)(const std::byte* items, std::size_t n, BinCells& cells);
 
-  // Writes the magnitude keys from `first` to `first` + `width` of F32 or F64 items to `to` and
-  // returns how many they are. `to` has room for n keys and gather_slack more.
+  // Of the magnitude keys of F32 or F64 items, writes those from `first` to `first` + `width` to
+  // `to`. Returns how many they are. `to` must have room for n keys and gather_slack more.
   std::size_t (*gather_f32)(const std::byte* items, std::size_t n, std::uint32_t first,
                             std::uint32_t width, std::uint32_t* to);
   std::size_t (*gather_f64)(const std::byte* items, std::size_t n, std::uint64_t first,
                             std::uint64_t width, std::uint64_t* to);
 
-  // Items `stride` bytes apart, side by side.
+  // Copies `n` items that are `stride` bytes apart so that they lie side by side.
   void (*pack)(const std::byte* from, std::uint64_t stride, std::size_t n, std::size_t item,
                std::byte* to);
 };

@@ -7,8 +7,8 @@ namespace weightgauge {
 
 extern const Kernels portable_kernels;
 #if defined(__x86_64__)
-extern const Kernels avx2_kernels;    // AVX2, BMI, BMI2
-extern const Kernels avx512_kernels;  // and AVX-512 F, BW, DQ, VL
+extern const Kernels avx2_kernels;    // for AVX2, BMI and BMI2
+extern const Kernels avx512_kernels;  // for these and AVX-512 F, BW, DQ and VL
 #endif
 
 }  // namespace weightgauge
