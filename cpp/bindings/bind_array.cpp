@@ -13,7 +13,8 @@ namespace weightgauge::bindings {
 
 namespace {
 
-// The structures of DLPack (https://dmlc.github.io/dlpack/latest/), which are its binary interface.
+// The structures of DLPack (https://dmlc.github.io/dlpack/latest/). Their layout is its binary
+// interface.
 struct DlDevice {
   std::int32_t type;
   std::int32_t id;
@@ -78,7 +79,8 @@ DType dtype_of(DlDataType type) {
   throw py::type_error(name);
 }
 
-// More elements than any memory holds: a broadcast array, which would be counted one by one.
+// Refuses arrays with more elements than any memory holds. Such an array is broadcast, and all of
+// its elements would be counted one by one.
 void check_size(const std::vector<Dim>& dims) {
   constexpr std::uint64_t most = std::uint64_t{1} << 42;
   std::uint64_t size = 1;
@@ -90,7 +92,7 @@ void check_size(const std::vector<Dim>& dims) {
   }
 }
 
-// The view of data[0, ..., 0] at `memory`: normalising may move it to lower addresses.
+// `memory` is the address of element [0, ..., 0]. Negative strides make the view begin below it.
 ArrayView array_view(py::object owner, const void* memory, DType dtype, std::vector<Dim> dims) {
   check_size(dims);
   ArrayView result;
@@ -118,7 +120,7 @@ ArrayView from_numpy(const py::array& array, const std::string& dtype_name) {
   return array_view(array, array.data(), dtype, std::move(dims));
 }
 
-// An exporter is foreign code: what it says is checked before memory is touched.
+// The exporter is foreign code, so its shape is checked before memory is touched.
 void check_shape(const DlTensor& tensor) {
   constexpr std::int32_t most_dimensions = 64;
   if (tensor.ndim < 0 || tensor.ndim > most_dimensions ||
@@ -157,7 +159,7 @@ ArrayView from_tensor(py::object owner, const DlTensor& tensor) {
   return array_view(std::move(owner), memory, dtype, std::move(dims));
 }
 
-// Takes the capsule over, as the protocol asks of a consumer.
+// Takes over the capsule, as the protocol demands of a consumer.
 template <class Managed>
 ArrayView consume(py::capsule capsule, const char* used_name) {
   auto* const managed = capsule.get_pointer<Managed>();

@@ -59,7 +59,7 @@ std::unique_ptr<FedScan> make_scan(const std::vector<FedFile>& files, const File
   return std::make_unique<FedScan>(std::move(spool), std::move(fed), options);
 }
 
-// A buffer of plain bytes, whatever its owner calls its items.
+// The bytes of a buffer, whatever the item type of its owner is.
 class HeldBytes {
  public:
   explicit HeldBytes(const py::object& owner) {
@@ -108,7 +108,7 @@ const char* name_of(FeedFault::Kind kind) {
   return "failed";
 }
 
-// With arguments, for Python to word.
+// The exception carries arguments; Python makes a message of them.
 void register_fault(py::module_& module) {
   static PyObject* fault = nullptr;
   fault = PyErr_NewException("weightgauge._core.FeedFault", nullptr, nullptr);

@@ -44,7 +44,7 @@ const char* status_name(FitStatus status) {
   return "ok";
 }
 
-// By their numbers, which are what fits and tables of fits have.
+// The names of the statuses. Fits and tables of fits hold a status as an index into this list.
 std::vector<std::string> fit_statuses() {
   std::vector<std::string> names;
   for (int status = 0; status <= static_cast<int>(FitStatus::few_bins); ++status) {

@@ -24,7 +24,7 @@ std::vector<std::uint64_t> vector_of(const Words& words) {
   return {words.data(), words.data() + words.size()};
 }
 
-// The numbers may come from a file.
+// The numbers may come from a file, so they are checked.
 Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words& keys,
                          const Words& counts, const Words& residuals, std::uint64_t zeros,
                          std::uint64_t nans, std::uint64_t infs, std::uint64_t max_key) {
@@ -41,7 +41,7 @@ Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words
   return result;
 }
 
-// A view into the histogram's own memory; the histogram lives as long as the array does.
+// An array over the histogram's own memory. It keeps the histogram alive.
 py::array view_of(const py::object& owner, const std::vector<std::uint64_t>& words) {
   py::array_t<std::uint64_t> array({static_cast<py::ssize_t>(words.size())}, {8}, words.data(),
                                    owner);

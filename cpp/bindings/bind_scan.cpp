@@ -70,7 +70,7 @@ ScanResults scan_array(const ArrayView& array, const Progress& progress,
   return ScanResults(scan(sources, {{0, array.view}}, options, control, watch));
 }
 
-// Exceptions with arguments, for Python to word.
+// The exceptions carry arguments; Python makes messages of them.
 void register_exceptions(py::module_& module) {
   static PyObject* file_changed = nullptr;
   static PyObject* read_failed = nullptr;

@@ -20,14 +20,14 @@ void bind_info(pybind11::module_& module);
 void bind_scan(pybind11::module_& module);
 void bind_scan_results(pybind11::module_& module);
 
-// An array's memory, kept alive by its owner.
+// A view of an array's memory. `owner` keeps the memory alive.
 struct ArrayView {
   pybind11::object owner;
   const std::byte* memory = nullptr;
   View view;
 };
 
-// Throws std::invalid_argument for an unknown word; Python has checked it before.
+// Throws std::invalid_argument for an unknown name. Python has checked it before.
 Trim trim_from_name(const std::string& name);
 
 }  // namespace weightgauge::bindings

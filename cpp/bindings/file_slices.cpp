@@ -12,7 +12,6 @@ namespace py = pybind11;
 
 namespace weightgauge::bindings {
 
-// Python's signals and the caller's progress function have their turn while the workers run.
 std::function<void()> watcher(const Control& control, const Progress& progress) {
   return [&control, &progress] {
     const py::gil_scoped_acquire acquire;
@@ -99,7 +98,7 @@ View view_from(const FileSlice& slice, const Sources& sources) {
   auto decoding = std::make_shared<LowRank>(product.rows, product.rank, product.columns,
                                             numbers_from(product.left, sources),
                                             numbers_from(product.right, sources), product.factor);
-  // The items of a product are numbers, as far apart as bytes.
+  // No bytes stand behind the items of a product. Their numbers are given as byte offsets.
   return decoded_view(checked_view(DType::f8_e8m0, offset, dims, decoding->items()), decoding);
 }
 

@@ -1,4 +1,4 @@
-// Slices of files as Python describes them.
+// Slices of files, as Python describes them.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -23,7 +23,7 @@ namespace weightgauge::bindings {
 using Identity =
     std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
 using FileSpec = std::tuple<std::string, Identity>;
-// file, dtype, offset in bytes, items
+// Number of the file, dtype, offset in bytes, number of items.
 using FileNumbers = std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>;
 struct BlockScaleSpec {
   BlockGrid grid;
@@ -45,32 +45,33 @@ struct FileSlice {
   std::vector<Dim> dims;
   std::shared_ptr<const DecodingSpec> decoding;
 };
-// Slices come in tens of thousands, and so as columns; most are all of a tensor, whose items lie
-// side by side.
+// Python passes slices as columns, because they come in tens of thousands. Most slices are whole
+// tensors, whose items lie side by side.
 struct FileSlices {
   std::vector<FileSlice> rows;
 };
 template <class Number>
 using ColumnOf = pybind11::array_t<Number, pybind11::array::c_style>;
-// A slice that is not just items side by side: its row, (extent, stride in bytes) of each
-// dimension, and how it is decoded.
+// Describes a slice whose items do not lie side by side, or are decoded: its row, (extent, stride
+// in bytes) of each dimension, and how it is decoded.
 using Shaped = std::tuple<std::size_t, std::vector<std::pair<std::uint64_t, std::int64_t>>,
                           std::optional<DecodingSpec>>;
 using Sources = std::vector<std::unique_ptr<ByteSource>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 Sources open_sources(const std::vector<FileSpec>& files, const std::string& io);
-// `formats` are places in `dtypes`; `items` of a shaped slice are not looked at. Throws
-// std::invalid_argument for an unknown dtype and for columns that do not fit together.
+// `formats` are indices into `dtypes`. The `items` of a shaped slice are ignored. Throws
+// std::invalid_argument for an unknown dtype and for columns of different lengths.
 FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint32_t>& files,
                             const ColumnOf<std::uint8_t>& formats,
                             const ColumnOf<std::uint64_t>& offsets,
                             const ColumnOf<std::uint64_t>& items,
                             const std::vector<Shaped>& shaped);
-// Throws std::invalid_argument for what does not lie inside its file.
+// Throws std::invalid_argument if the slice does not lie inside its file.
 View view_from(const FileSlice& slice, const Sources& sources);
-// Gives Python's signals and the caller's progress function their turn while workers run.
+// Returns a function that handles Python's signals and calls the caller's progress function. It is
+// called again and again while workers run.
 std::function<void()> watcher(const Control& control, const Progress& progress);
 
 }  // namespace weightgauge::bindings

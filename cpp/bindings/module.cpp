@@ -1,7 +1,7 @@
 #include "bindings/bindings.hpp"
 
-// Nothing here relies on Python's global lock: calls share no object that changes, but for what the
-// core guards itself.
+// Nothing here relies on Python's global lock. Calls share no object that changes, except for those
+// that the core itself guards.
 PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   module.doc() = "Counting, selection and regression over weights; see the modules of weightgauge.";
   using namespace weightgauge::bindings;

@@ -1,4 +1,4 @@
-// What a scan has found, as Python takes it: a table of numbers with one row for each slice.
+// The results of a scan as Python takes them over: a table of numbers with one row for each slice.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -11,7 +11,7 @@
 
 namespace weightgauge::bindings {
 
-// The numbers of one slice. Its fields are those of the table that Python sees.
+// The numbers of one slice. The fields are the columns of the table that Python sees.
 struct SliceNumbers {
   double k;
   double k_se;
@@ -28,16 +28,16 @@ struct SliceNumbers {
   bool exact;
 };
 
-// Objects for tens of thousands of slices would take longer to make than a thread takes to count
-// them, so numbers go over in one array, and the counts of a slice when they are asked for.
+// Making Python objects for tens of thousands of slices would take longer than counting them. So
+// all numbers are passed in one array, and the counts of a slice only when they are asked for.
 class ScanResults {
  public:
   explicit ScanResults(std::vector<SliceResult> slices) : slices_(std::move(slices)) {}
   std::size_t size() const { return slices_.size(); }
   pybind11::array_t<SliceNumbers> numbers() const;
-  // Throws std::out_of_range where there is no such slice.
+  // Throws std::out_of_range if there is no such slice.
   std::vector<double> quantiles(std::size_t index) const { return slices_.at(index).quantiles; }
-  // Whoever keeps the counts of one slice does not keep those of all others.
+  // Gives the counts of one slice away, so that who keeps them does not keep those of all slices.
   Histogram take_histogram(std::size_t index) { return std::move(slices_.at(index).histogram); }
 
  private:

@@ -18,13 +18,13 @@ constexpr std::size_t number_of_formats = sizeof formats / sizeof formats[0];
 
 enum class Values : std::uint8_t { normal, patterns, own };
 
-// Items whose magnitudes' bits lie in a range, some of the low ones cleared (as in F32 that was
-// BF16), among zeros.
+// Items whose magnitudes have bits in a given range. Some low bits may be cleared (as in F32 that
+// was BF16), and some items are zero.
 struct Patterns {
   std::uint64_t first;
-  std::uint64_t width;  // a mask
-  std::uint64_t kept;   // another
-  std::uint64_t zeros;  // of 256 items
+  std::uint64_t width;  // mask of the bits that vary
+  std::uint64_t kept;   // mask of the bits that are not cleared
+  std::uint64_t zeros;  // zeros among 256 items, on average
 
   std::uint64_t item(Random& random, std::uint64_t sign) const {
     const std::uint64_t word = random.next();
@@ -58,7 +58,7 @@ std::uint64_t normal_item(Random& random, DType dtype, int exponent) {
   return dtype == DType::f32 ? short_bits : short_bits >> 16;  // BF16
 }
 
-// Items side by side, `own` somewhere among them.
+// Makes items side by side. The rest of the input is put somewhere among them as it is.
 std::vector<std::byte> made_items(DType dtype, std::size_t n, Values values, Choices& choices) {
   const std::size_t item = item_bytes(dtype);
   const std::uint64_t sign = std::uint64_t{1} << (8 * item - 1);
@@ -78,12 +78,12 @@ std::vector<std::byte> made_items(DType dtype, std::size_t n, Values values, Cho
   return bytes;
 }
 
-// Slices that lie side by side in the rows of one matrix, or one slice with gaps.
+// How slices lie in memory: side by side in the rows of one matrix, or one slice with gaps.
 struct Layout {
   std::size_t lead;     // bytes before the first item
   std::size_t columns;  // items of a slice in a row
   std::size_t slices;
-  std::size_t step;  // items from one to the next
+  std::size_t step;  // distance from one item to the next, in items
   std::size_t gap;   // bytes behind each row
 };
 
@@ -113,7 +113,7 @@ void place_items(FuzzCase& made, const Layout& layout, const std::vector<std::by
   const std::size_t in_row = layout.columns * layout.slices;
   const std::size_t rows = items.size() / item / in_row;
   const std::size_t row = in_row * layout.step * item + layout.gap;
-  // What lies between the items is nothing that a slice has.
+  // The bytes between the items belong to no slice.
   made.bytes.assign(layout.lead + rows * row, std::byte{0x7F});
   made.slices.resize(layout.slices);
   const auto step = static_cast<std::int64_t>(layout.step * item);
@@ -164,13 +164,13 @@ std::vector<std::byte> Choices::rest() const {
 FuzzCase fuzz_case(const std::uint8_t* data, std::size_t size) {
   Choices choices(data, size);
   FuzzCase made;
-  // Every other input is of F32 or F64, which have ways of their own.
+  // Half of the inputs are F32 or F64, because these are counted in more ways than other formats.
   const std::size_t format = choices.below(2 * number_of_formats);
   made.dtype = formats[format < number_of_formats ? format : format % 2];
   const std::uint64_t flags = choices.bits(8);
   made.options.trim = static_cast<Trim>((flags & 3) % 3);
   made.options.exact = (flags & 4) != 0;
-  // Who asks for quantiles asks for nothing else.
+  // A scan that makes quantiles makes nothing else.
   const bool quantiles = (flags & 24) == 24;
   made.options.fit = !quantiles;
   made.options.keep_histogram = !quantiles;
@@ -184,7 +184,7 @@ FuzzCase fuzz_case(const std::uint8_t* data, std::size_t size) {
   const bool large = values != Values::own;
   made.one = manner_from(choices, large);
   made.other = manner_from(choices, large);
-  // Of what is large, any slice is: too many elements of F32 and F64 to be sorted.
+  // Each slice of a large input has too many elements of F32 and F64 to be sorted.
   const std::size_t n = sorted_limit + 1 + choices.bits(16) / 2;
   const Layout layout = layout_from(choices, n);
   if (!large) {

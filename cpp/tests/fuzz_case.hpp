@@ -1,6 +1,6 @@
-// The arrays that a short input of the fuzzer stands for. Bytes of a fuzzer are few, and arrays
-// that are counted in bins are large: so the input chooses how an array is made, and some of its
-// items.
+// Makes arrays from short inputs of a fuzzer. Only large arrays are counted in bins, and a fuzzer's
+// inputs are small. So an input does not hold an array: it chooses how the array is made, and some
+// of its items.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,12 @@
 
 namespace weightgauge::testing {
 
-// Decisions read from an input, byte by byte. After the end every one of them is 0.
+// Reads decisions from an input, byte by byte. After the end of the input every decision is 0.
 class Choices {
  public:
   Choices(const std::uint8_t* data, std::size_t size) : at_(data), end_(data + size) {}
-  std::uint64_t bits(int count);           // 8, 16, ... 64
-  std::size_t below(std::size_t options);  // of up to 256 options one
+  std::uint64_t bits(int count);           // count: 8, 16, ... 64
+  std::size_t below(std::size_t options);  // options: at most 256
   std::vector<std::byte> rest() const;
 
  private:
@@ -25,15 +25,15 @@ class Choices {
   const std::uint8_t* end_;
 };
 
-// Where the bytes are, or how they come.
+// Where the bytes are, or how they are passed.
 enum class Place : std::uint8_t { memory, mapping, reads, fed };
 
-// All that a result must not depend on.
+// Everything on which a result must not depend.
 struct Manner {
   Place place = Place::memory;
   int threads = 1;
-  std::size_t chunk_bytes = 1;  // also of the pieces in which bytes are fed, at most
-  std::string level;            // of the kernels
+  std::size_t chunk_bytes = 1;  // of chunks, and at most of the pieces in which bytes are fed
+  std::string level;            // the kernels' instruction set
 };
 
 struct FuzzSlice {
@@ -43,7 +43,7 @@ struct FuzzSlice {
 
 struct FuzzCase {
   DType dtype = DType::f32;
-  std::vector<std::byte> bytes;  // what the slices are views of
+  std::vector<std::byte> bytes;  // the slices are views of these
   std::vector<FuzzSlice> slices;
   ScanOptions options;
   Manner one;

@@ -1,5 +1,5 @@
-// Any array of any format, scanned in any manner: nothing may crash, every element is counted once,
-// the counts are those of a plain loop, and no bit depends on the manner.
+// Scans any array of any format in two manners. It must not crash and must count every element
+// once. The counts must be those of a plain loop, and no bit may depend on the manner.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -28,7 +28,7 @@ void require(bool condition, const char* what, int line) {
   }
 }
 
-// Says at the end how many slices were counted in bins: a target that makes none tests little.
+// Prints at the end how many slices were counted in bins. Without any, little would be tested.
 struct Tell {
   std::uint64_t slices = 0;
   std::uint64_t binned = 0;
@@ -41,7 +41,7 @@ struct Tell {
   }
 } tell;
 
-// What a slice holds, element by element, magnitudes in ascending order.
+// The elements of a slice, counted one by one; magnitudes in ascending order.
 struct Plain {
   std::vector<double> magnitudes;
   std::uint64_t zeros = 0;
@@ -76,7 +76,7 @@ Plain plain(DType dtype, const std::vector<std::byte>& items) {
   return found;
 }
 
-// All that is wanted, in pieces of any cut, the last ones first.
+// Feeds all ranges that are wanted, in pieces of at most `most` bytes, the last ones first.
 void feed_all(FedScan& fed, const std::vector<std::byte>& bytes, std::size_t most) {
   Control control;
   for (auto wanted = fed.wanted(); !wanted.empty(); wanted = fed.wanted()) {
@@ -158,7 +158,7 @@ void check_entries(const Histogram& histogram, const std::vector<double>& magnit
     REQUIRE(entry < histogram.size());
     REQUIRE(histogram.counts[entry] == to - from);
     const double mean = entry_at(histogram, entry).mean;
-    // Of F64 the sums leave out 22 bits of each key: up to half as much for the mean.
+    // The sums leave out 22 bits of each F64 key, so the mean may be off by up to half of that.
     const double slack = histogram.exact() ? 0 : std::max(0x1p-31 * mean, 0x1p-1053);
     REQUIRE(mean >= magnitudes[from] - slack && mean <= magnitudes[to - 1] + slack);
     from = to;
@@ -190,13 +190,13 @@ void check_result(const SliceResult& result, const Plain& expected, const ScanOp
   }
 }
 
-// What the bounds promise of a fit that was made from bins.
+// Checks that a fit from bins is as close to the exact fit as its bounds promise.
 void check_tolerance(const Fit& fit, const Fit& exact) {
   REQUIRE(fit.status == exact.status);
   if (fit.status != FitStatus::ok) {
     return;
   }
-  // The exact fit itself is known to 1e-12.
+  // The exact fit itself is good to 1e-12; 1e-11 leaves room for both.
   const auto close = [](double a, double b) {
     return std::fabs(a - b) <= (fit_tolerance + 1e-11) * std::fabs(b);
   };

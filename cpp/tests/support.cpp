@@ -17,7 +17,7 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-// Sign, exponent and mantissa of an IEEE-like format; `bits` without what lies above the sign.
+// The value of a number in an IEEE-like format. `bits` must have no bits above the sign.
 double ieee_value(std::uint64_t bits, int exponent_bits, int mantissa_bits, int bias) {
   const std::uint64_t exponents = (1ULL << exponent_bits) - 1;
   const auto exponent = static_cast<int>((bits >> mantissa_bits) & exponents);

@@ -1,5 +1,5 @@
-// What several tests of the core share. Nothing here calls the code under test for an expected
-// value: expectations are counted and summed in the plainest way.
+// Helpers that several tests of the core share. Expected values are counted and summed in the
+// plainest way; nothing here takes them from the code under test.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,7 @@ std::vector<std::byte> random_bytes(std::size_t n, std::uint64_t seed);
 std::vector<float> normal_floats(std::size_t n, std::uint64_t seed);
 std::vector<double> normal_doubles(std::size_t n, std::uint64_t seed);
 
-// The magnitudes of `bytes` read as elements of a format, one by one.
+// Counts of magnitudes, made one by one.
 struct Tally {
   std::map<double, std::uint64_t> magnitudes;  // finite and not zero
   std::uint64_t zeros = 0;
@@ -51,20 +51,20 @@ struct Tally {
   void add(double value);
 };
 Tally tally(DType dtype, const std::vector<std::byte>& bytes);
-// The value of one stored item's low or only element, straight from the format's definition.
+// The value of an item's only element, or of the lower of two, from the definition of the format.
 double reference_value(DType dtype, std::uint64_t bits);
 
-// Options of a scan that returns the counts.
+// Options for a scan that returns the counts.
 ScanOptions keeping(int threads, std::size_t chunk_bytes);
 
-// Scan of one slice that lies in memory, contiguous.
+// Scans one contiguous slice in memory.
 SliceResult scan_bytes(DType dtype, const std::vector<std::byte>& bytes,
                        const ScanOptions& options);
 
-// FNV-1a over every number of the results.
+// FNV-1a hash of all numbers of the results.
 std::uint64_t hash_of(const std::vector<SliceResult>& results);
 
-// A file of its own that is gone at the end of the test.
+// A new file, which is removed at the end of the test.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::vector<std::byte>& contents);

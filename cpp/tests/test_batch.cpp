@@ -10,7 +10,8 @@ namespace weightgauge {
 
 namespace {
 
-// Bins of random fullness, planned: every key in exactly one batch, in order, none too full.
+// Plans batches for bins of random counts. Every key must be in exactly one batch, batches must be
+// in order, and none may be too full.
 void check_plan(std::uint64_t seed) {
   testing::Random random(seed);
   const int shift = static_cast<int>(random.next() % 9);

@@ -16,7 +16,7 @@ namespace weightgauge {
 
 namespace {
 
-// Below, at and above the number of lanes and the length of a block, and many.
+// Sizes below, at and above the number of lanes and the length of a block, and large ones.
 constexpr std::size_t sizes[] = {1, 2, 7, 8, 9, 17, 255, 256, 257, 999, 4096};
 
 // Calls check(level's loops) for each level.
@@ -39,7 +39,7 @@ std::vector<double> uniforms(std::size_t n, double low, double high, std::uint64
   return numbers;
 }
 
-// Magnitudes in bins, of which some hold one element and some many.
+// Binned magnitudes; some bins hold one element and some many.
 Histogram binned_normals(DType dtype, std::size_t n) {
   Histogram histogram(dtype);
   const std::vector<std::byte> bytes = dtype == DType::f64
@@ -48,7 +48,7 @@ Histogram binned_normals(DType dtype, std::size_t n) {
   return binned(testing::scan_bytes(dtype, bytes, testing::keeping(1, 1 << 20)).histogram);
 }
 
-// Six numbers for each of n bins.
+// Memory for the six arrays of BinUnknowns, for n bins.
 struct Unknowns {
   explicit Unknowns(std::size_t n) : bins(n), numbers(6 * n) {}
   BinUnknowns at() {
@@ -59,15 +59,15 @@ struct Unknowns {
   std::vector<double> numbers;
 };
 
-// Where the elements of a bin of width 1 lie, in ascending order: in all the ways that are extreme,
-// and some that are not.
+// Places of the elements in a bin of width 1, in ascending order: all extreme ways to place them,
+// and some that are not extreme.
 std::vector<std::vector<double>> placements() {
   constexpr std::size_t n = 400;
   std::vector<std::vector<double>> all;
   for (const double at : {0.0, 0.3, 1.0}) {
     all.emplace_back(n, at);
   }
-  for (const double share : {0.01, 0.1, 0.3, 0.5, 0.8, 0.99}) {  // at the ends
+  for (const double share : {0.01, 0.1, 0.3, 0.5, 0.8, 0.99}) {  // all at the two ends
     all.emplace_back(n);
     for (std::size_t i = 0; i < n; ++i) {
       all.back()[i] = static_cast<double>(i) < share * static_cast<double>(n) ? 0.0 : 1.0;
@@ -94,7 +94,7 @@ std::vector<std::vector<double>> placements() {
 struct PlacedMoments {
   double mean;
   double variance;
-  double covariance;  // with the share of the elements below
+  double covariance;  // of an element's place and the share of elements below it
 };
 
 PlacedMoments moments_of(const std::vector<double>& places) {
@@ -152,7 +152,7 @@ TEST_SUITE("bin_kernels") {
   TEST_CASE("shapes of many bins are those of each") {
     for (const DType dtype : {DType::f32, DType::f64}) {
       Histogram histogram = binned_normals(dtype, 3000);
-      // Subnormal numbers, of which there are none so far, come first.
+      // There are no subnormal numbers so far. They come first.
       const std::uint64_t low_bins[] = {0, 3, 8191, 8192};
       histogram.keys.insert(histogram.keys.begin(), std::begin(low_bins), std::end(low_bins));
       histogram.counts.insert(histogram.counts.begin(), {1, 2, 3, 40});
@@ -262,7 +262,7 @@ TEST_SUITE("bin_kernels") {
 
   TEST_CASE("no placement inside a bin changes the sums by more than the slack") {
     constexpr double width = 1e-3;
-    double nearest = 0;  // to what is allowed
+    double nearest = 0;  // the largest error found, as a share of its bound
     for (const double rise : {1e-5, 1e-4, 1e-3, 1e-2}) {
       for (const double x : {-3.0, -0.2, 0.9, 1.1, 4.0}) {
         for (const double y : {-1.5, 0.0, 0.7}) {
@@ -297,11 +297,11 @@ TEST_SUITE("bin_kernels") {
         }
       }
     }
-    CHECK(nearest > 0.9);  // and some reach it
+    CHECK(nearest > 0.9);  // the bound is nearly reached, so it is not larger than it has to be
   }
 
   TEST_CASE("bins of the smallest magnitudes are as finite as others") {
-    // Of subnormal doubles, one with a single element: the inverse of its mean is not finite.
+    // The bins hold subnormal doubles. The inverse of the first bin's mean is not finite.
     const double low[] = {4e-320, 1e-310, 3e-308};
     const double width[] = {5e-324, 1e-314, 4e-312};
     const double mean[] = {4e-320, 1.00005e-310, 3.0002e-308};

@@ -22,7 +22,7 @@ using testing::random_bytes;
 using testing::reference_value;
 using testing::Tally;
 
-// Every magnitude of a decoded slice, counted one by one.
+// Counts every magnitude of a decoded slice, one by one.
 Tally tally_of(const ByteSource& source, const View& view, std::uint64_t step) {
   Tally found;
   ReadBuffer buffer;
@@ -73,7 +73,8 @@ TEST_SUITE("decoding") {
     const View whole = contiguous_view(DType::f8_e5m2, 0, codes.size());
     const View turned = normalised_view(
         DType::f8_e5m2, 0, {{columns, 1}, {rows, columns}, {matrices, rows * columns}});
-    // Columns first, which normalising would undo.
+    // This view has columns first. It is made by hand, because normalising would sort the
+    // dimensions.
     View across = whole;
     across.dims = {{columns, 1}, {matrices * rows, columns}};
     for (const View& view : {whole, turned, across}) {
@@ -129,7 +130,7 @@ TEST_SUITE("decoding") {
   }
 
   TEST_CASE("products of thin factors are summed in one order, whatever is asked for") {
-    // The second is too wide to be kept whole.
+    // The second right factor is too wide to be kept as a whole.
     struct Size {
       std::uint64_t rows, rank, columns;
     };

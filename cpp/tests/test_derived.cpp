@@ -33,7 +33,7 @@ std::vector<double> all_values(const ValueReader& reader, std::uint64_t step) {
   return values;
 }
 
-// Sum of the magnitudes of a made slice, and how many of its values are zero.
+// Sum of the magnitudes of a slice, and the number of its zeros.
 struct Totals {
   double sum = 0;
   std::uint64_t zeros = 0;
@@ -74,7 +74,7 @@ TEST_SUITE("derived") {
           std::uint64_t bits = 0;
           std::memcpy(&bits, bytes.data() + i * item, item);
           const double expected = reference_value(dtype, bits);
-          // The reference gives infinities no sign.
+          // The reference does not keep the sign of infinities.
           const bool same = std::isnan(expected)   ? std::isnan(values[i])
                             : std::isinf(expected) ? std::isinf(values[i])
                                                    : values[i] == expected;
@@ -162,8 +162,8 @@ TEST_SUITE("derived") {
     CHECK(one[0].rows == many[0].rows);
     CHECK(one[1].columns == many[1].columns);
     CHECK(control.bytes_done == 4 * floats.size());
-    // |w| = r / c becomes RMS / (RMS r x RMS 1/c), the same everywhere but in the first row and in
-    // column 5, which lack an element.
+    // |w| = r / c becomes RMS / (RMS r x RMS 1/c). That is the same number everywhere, except in
+    // the first row and in column 5, which lack an element.
     auto balanced = std::make_shared<Balanced>(matrix, one[0]);
     CHECK(balanced->items() == floats.size());
     ReadBuffer buffer;
@@ -206,7 +206,7 @@ TEST_SUITE("derived") {
       std::vector<BalanceFactors> factors =
           balance_factors({matrix}, {{20, exponent}}, 0, control, no_watch);
       auto balanced = std::make_shared<Balanced>(matrix, std::move(factors[0]));
-      // Columns are constant: every value becomes RMS / (RMS of its row) = 1.
+      // All columns are equal, so that every value becomes RMS / (RMS of its row) = 1.
       const Totals totals = totals_of(source, made_view(values.size(), balanced));
       CHECK(totals.zeros == 0);
       CHECK(totals.sum == doctest::Approx(600).epsilon(1e-4));

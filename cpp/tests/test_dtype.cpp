@@ -80,8 +80,8 @@ TEST_SUITE("dtype") {
   }
 
   TEST_CASE("ratios of magnitudes have logarithms in full precision") {
-    // Against extended precision. Rounded are the quotient of the mantissas, its logarithm, the
-    // powers of two and the sum; together at most twice the result in size.
+    // Compared with extended precision. The quotient of the mantissas, its logarithm, the powers of
+    // two and the sum are rounded; together these are at most twice as large as the result.
     constexpr double tolerance = 5 * std::numeric_limits<double>::epsilon();
     const auto check = [](double a, double b, long double expected) {
       const auto error = static_cast<long double>(log_ratio(scaled(a), scaled(b))) - expected;
@@ -105,7 +105,7 @@ TEST_SUITE("dtype") {
   TEST_CASE("logarithms neither overflow nor underflow") {
     const Scaled least = scaled(0x1p-1074);
     const Scaled most = scaled(std::numeric_limits<double>::max());
-    // 2098 powers of two lie between them; doubles near 1454 are 2.3e-13 apart.
+    // The two differ by 2098 powers of two. The logarithm is 1454, where doubles are 2.3e-13 apart.
     CHECK(log_ratio(most, least) == doctest::Approx(2098 * std::log(2.0)).epsilon(1e-15));
     CHECK(log_ratio(least, scaled(1)) == doctest::Approx(-1074 * std::log(2.0)).epsilon(1e-15));
   }

@@ -12,7 +12,7 @@ namespace weightgauge {
 
 namespace {
 
-// Below, at and above the number of lanes, and many.
+// Sizes below, at and above the number of lanes, and large ones.
 constexpr std::size_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 999, 4096};
 
 std::vector<double> normals(std::size_t n, std::uint64_t seed) {
@@ -162,7 +162,7 @@ TEST_SUITE("entry_kernels") {
       const InfluenceSums plain = plainest().sum_influences(input, memory.data());
       for_each_level([&](const EntryKernels& loops) {
         const InfluenceSums sums = loops.sum_influences(input, memory.data());
-        // A sum of n numbers of size 10, itself summed: n roundings.
+        // Sums of n numbers of size 10 are summed again, which makes n roundings.
         const long double slack = 10 * static_cast<long double>(n);
         CHECK(close(sums.g_k, g_k, slack));
         CHECK(close(sums.g_lambda, g_lambda, slack));

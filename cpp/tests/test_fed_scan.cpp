@@ -20,7 +20,7 @@ namespace {
 
 using Files = std::vector<std::vector<std::byte>>;
 using Sources = std::vector<std::unique_ptr<ByteSource>>;
-// Slices whose decodings read from the sources.
+// Makes slices; their decodings read from the given sources.
 using MakeSlices = std::function<std::vector<FedSlice>(const Sources&)>;
 
 std::vector<SliceResult> scanned(const Files& files, const MakeSlices& make,
@@ -55,8 +55,8 @@ void feed(FedScan& fed, const Files& files, std::size_t file, ByteRange range) {
            static_cast<std::size_t>(range.end - range.begin), control);
 }
 
-// Everything that is wanted, in pieces of up to `most` bytes, in an order drawn by the seed.
-// Returns the number of rounds.
+// Feeds all ranges that are wanted, in pieces of up to `most` bytes and in random order. Returns
+// the number of rounds.
 int feed_all(FedScan& fed, const Files& files, std::uint64_t most, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   int rounds = 0;
@@ -90,7 +90,7 @@ FeedFault fault_of(const std::function<void()>& act) {
   return {FeedFault::Kind::failed, 0, 0, 0};
 }
 
-// F32 with magnitudes in two narrow places far apart, so that bins do not suffice for a fit.
+// F32 whose magnitudes lie in two narrow ranges far apart, so that bins do not suffice for a fit.
 std::vector<std::byte> crowded_floats(std::size_t n) {
   std::vector<float> values = testing::normal_floats(n, 21);
   for (std::size_t i = 0; i < n; ++i) {
@@ -99,7 +99,7 @@ std::vector<std::byte> crowded_floats(std::size_t n) {
   return testing::bytes_of(values);
 }
 
-// Slices of many kinds that lie beside and between each other, at odd offsets.
+// Slices of many kinds, beside and between each other, at odd offsets.
 struct Mixture {
   Files files;
   MakeSlices make;
@@ -121,8 +121,9 @@ Mixture mixture() {
     };
     std::vector<FedSlice> slices;
     slices.push_back(plain(0, view(DType::bf16, 3, {{100'000, 2}})));
-    slices.push_back(plain(0, view(DType::bf16, 3, {{50'000, 4}})));  // every other item of it
-    for (std::uint64_t head = 0; head < 4; ++head) {                  // columns of a matrix
+    slices.push_back(
+        plain(0, view(DType::bf16, 3, {{50'000, 4}})));  // every other item of the first
+    for (std::uint64_t head = 0; head < 4; ++head) {     // columns of a matrix
       slices.push_back(plain(0, view(DType::f16, 200'003 + head * 20, {{1000, 80}, {10, 2}})));
     }
     slices.push_back(plain(0, view(DType::f8_e4m3, 280'003, {{120'000, 1}})));
@@ -130,7 +131,7 @@ Mixture mixture() {
     slices.push_back(plain(0, view(DType::f32, 400'007, {{70'000, 8}})));  // small enough to sort
     slices.push_back(plain(0, contiguous_view(DType::f32, 0, 0)));
     slices.push_back(plain(0, contiguous_view(DType::bf16, 0, 0)));
-    // 64 x 100 codes in blocks of 16 x 25, the scales before them; and a product of two factors.
+    // 64 x 100 codes in blocks of 16 x 25 follow their scales. Then comes a product of two factors.
     const auto scaled =
         std::make_shared<BlockScale>(DType::f8_e5m2, BlockGrid{16'000, 1, 64, 100, 16, 25}, 22'400,
                                      FloatReader(*sources[1], DType::f32, 8'000, 16));
@@ -215,7 +216,8 @@ TEST_SUITE("fed_scan") {
       std::vector<FedSlice> slices = all.make(sources);
       return std::vector<FedSlice>{slices[slices.size() - 2]};
     };
-    // Sorted at once, so both are kept: one round.
+    // The slice is small enough to be sorted at once. Codes and scales are kept, so that one round
+    // suffices.
     FedScan small = fed_scan_of(all.files, only_codes, {});
     CHECK(feed_all(small, all.files, 50, 1) == 1);
     const std::vector<std::byte> scales = testing::bytes_of(testing::normal_floats(4, 3));
@@ -232,7 +234,7 @@ TEST_SUITE("fed_scan") {
     FedScan fed = fed_scan_of(files, large, {});
     REQUIRE(fed.wanted().size() == 1);
     CHECK(fed.wanted()[0].range.begin == 200'000);
-    feed(fed, files, 0, {0, 200'016});  // the codes come too early, and are passed over
+    feed(fed, files, 0, {0, 200'016});  // the codes come too early and are ignored
     REQUIRE(fed.wanted().size() == 1);
     CHECK(fed.wanted()[0].range.begin == 0);
     CHECK(fed.wanted()[0].range.end == 200'000);
@@ -264,7 +266,7 @@ TEST_SUITE("fed_scan") {
     CHECK(fault.kind == FeedFault::Kind::missing);
     CHECK(fault.begin == 100);
     CHECK(fault.end == 150);
-    // None of that did harm. What lies between the slices may come twice.
+    // These faults did no harm. Bytes between the slices may come twice.
     feed(fed, files, 0, {500, 650});
     feed(fed, files, 0, {200, 1000});
     feed(fed, files, 0, {0, 150});

@@ -11,7 +11,7 @@ namespace weightgauge {
 
 namespace {
 
-// Every distinct key with its count, from a plain sort.
+// The distinct keys with their counts, from a plain sort.
 template <class Key>
 std::vector<std::pair<std::uint64_t, std::uint64_t>> plain_runs(std::vector<Key> keys,
                                                                 KeyRange range) {
@@ -34,7 +34,8 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> plain_runs(std::vector<Key>
 
 TEST_SUITE("gather") {
   TEST_CASE("a batch too full to sort at once is split by counting") {
-    // One more than fits, most of them in one narrow range so that splitting goes several levels.
+    // There is one key more than fits. Most lie in one narrow range, so that the batch is split
+    // several times.
     const std::size_t n = batch_limit(DType::f64) + 1;
     testing::Random random(11);
     std::vector<std::uint64_t> keys(n);
@@ -64,7 +65,7 @@ TEST_SUITE("gather") {
     const Control control;
     std::vector<double> seen;
     std::vector<std::uint64_t> counts;
-    // 1.0 to 2.0, both included
+    // Keys from that of 1.0 to that of 2.0, both included.
     for_each_sorted(source, contiguous_view(DType::f32, 0, values.size()),
                     {{0x3F800000, 0x40000000}, 4, 0}, buffer, space, control,
                     [&](std::uint64_t key, std::uint64_t count) {

@@ -11,7 +11,7 @@ namespace weightgauge {
 
 namespace {
 
-// Sums in extended precision, rank by rank.
+// Sums y over ranks one by one, in extended precision.
 struct DirectSums {
   DirectSums(std::uint64_t n, Trim trim) : cumulative(n + 1, 0) {
     const Window window = window_of(n, trim);
@@ -41,8 +41,8 @@ void check_against_direct(std::uint64_t n, Trim trim) {
   const HazenSums sums(n, trim);
   const DirectSums direct(n, trim);
   const Window window = sums.window();
-  // Groups of ranks, long and short, as ties make them. The table of the integral is good to 2e-14
-  // at either end of a group, and n multiplies it; single roundings are smaller.
+  // Ties make long and short groups of ranks. The table of the integral is good to 2e-14 at either
+  // end of a group, and the error is multiplied by n. Single roundings are smaller.
   const auto tolerance = 5e-14 * static_cast<double>(n);
   testing::Random random(n);
   std::uint64_t rank = window.begin;
@@ -57,7 +57,7 @@ void check_against_direct(std::uint64_t n, Trim trim) {
     rank = to;
   }
   CHECK(worst < tolerance);
-  // The same error over the window's size, at least 0.8 n.
+  // The same error is divided by the size of the window, which is at least 0.8 n.
   CHECK(std::fabs(static_cast<double>(sums.mean() - direct.mean)) < 7e-14);
   CHECK(std::fabs(static_cast<double>(sums.centred_squares() / direct.centred_squares - 1)) <
         1e-12);
@@ -79,7 +79,7 @@ TEST_SUITE("hazen") {
     const HazenSums sums(1000, Trim::full);
     CHECK(sums.y(1) == doctest::Approx(std::log(-std::log1p(-0.0005))).epsilon(1e-15));
     CHECK(sums.y(1000) == doctest::Approx(std::log(-std::log1p(-0.9995))).epsilon(1e-15));
-    // Between two ranks it lies between theirs.
+    // At a boundary between two ranks, y lies between those of the ranks.
     for (std::uint64_t rank = 1; rank < 1000; ++rank) {
       REQUIRE(sums.boundary(rank).y > sums.y(rank));
       REQUIRE(sums.boundary(rank).y < sums.y(rank + 1));

@@ -12,7 +12,7 @@ namespace weightgauge {
 
 namespace {
 
-// The exact histogram of values in a wide format, from a plain map.
+// Makes the exact histogram of values in a wide format with a plain map.
 template <class T>
 Histogram exact_histogram(DType dtype, const std::vector<T>& values) {
   Histogram histogram(dtype);
@@ -69,7 +69,7 @@ void check_bins(DType dtype, const std::vector<T>& values, double mean_tolerance
     }
     const auto mean = static_cast<double>(sum / static_cast<long double>(bins.counts[i]));
     REQUIRE(std::fabs(entry.mean - mean) <= mean_tolerance * mean);
-    // Bins are 2^-13 of their power of two wide, at least of normal magnitudes.
+    // A bin of normal magnitudes is as wide as 2^-13 of their power of two.
     REQUIRE((entry.high - entry.low) / entry.low <= std::ldexp(1.0, -binned_mantissa_bits));
   }
 }
@@ -96,7 +96,7 @@ TEST_SUITE("histogram") {
   TEST_CASE("merging is counting both") {
     const std::vector<float> first = testing::normal_floats(3000, 1);
     std::vector<float> second = testing::normal_floats(5000, 2);
-    second.insert(second.end(), first.begin(), first.begin() + 500);  // some in both
+    second.insert(second.end(), first.begin(), first.begin() + 500);  // these are in both
     second.push_back(0.0F);
     std::vector<float> both = first;
     both.insert(both.end(), second.begin(), second.end());
@@ -106,7 +106,7 @@ TEST_SUITE("histogram") {
     check_equal(merged(a, b), whole);
     check_equal(merged(b, a), whole);
     check_equal(merged(a, Histogram(DType::f32)), a);
-    // Binning and merging may come in either order, and one binned side makes the result binned.
+    // Binning and merging commute. If one of two histograms is binned, so is the result.
     check_equal(merged(binned(a), binned(b)), binned(whole));
     check_equal(merged(a, binned(b)), binned(whole));
   }
@@ -160,8 +160,8 @@ TEST_SUITE("histogram") {
   }
 
   TEST_CASE("bins hold their magnitudes and know their mean") {
-    // F32's residuals are complete: only rounding. F64's leave out 22 of 52 bits, half a unit of
-    // which stands in for them: at most 2^-31 of a magnitude.
+    // Residuals of F32 are complete, so that only rounding is left. Those of F64 leave out 22 of 52
+    // bits, for which half of their range is added: an error of at most 2^-31 of a magnitude.
     check_bins(DType::f32, testing::normal_floats(20'000, 4), 1e-15);
     check_bins(DType::f64, testing::normal_doubles(20'000, 5), std::ldexp(1.0, -31) * 1.001);
   }
@@ -204,7 +204,7 @@ TEST_SUITE("histogram") {
   }
 
   TEST_CASE("the inverted distribution function takes the smallest rank that reaches q") {
-    // Of 16 values, so that every q = j/32 and n q are exact: F at 0-based rank r is (r + 1)/16.
+    // With 16 values every q = j/32 and n q are exact. F at rank r, counted from 0, is (r + 1)/16.
     for (std::uint64_t j = 0; j <= 32; ++j) {
       std::uint64_t expected = 0;
       while (2 * (expected + 1) < j) {

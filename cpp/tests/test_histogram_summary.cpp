@@ -12,7 +12,7 @@ namespace weightgauge {
 
 namespace {
 
-// Magnitudes 1, 2 and 4, occurring 3, 2 and 1 times.
+// The magnitudes 1, 2 and 4 occur 3, 2 and 1 times.
 Histogram counted() {
   Histogram histogram(DType::bf16);
   histogram.keys = {0x3F80, 0x4000, 0x4080};
@@ -28,7 +28,8 @@ TEST_SUITE("histogram_summary") {
     const Histogram histogram = counted();
     CHECK(mean_magnitudes(histogram) == std::vector<double>{1, 2, 4});
     CHECK(max_magnitude(histogram) == 4);
-    // The smallest magnitude that at least q n = 6 q magnitudes do not exceed, in any order of q.
+    // A quantile is the smallest magnitude that at least q n = 6 q magnitudes do not exceed. The q
+    // may be in any order.
     CHECK(histogram_quantiles(histogram, {1, 0, 0.5, 0.51, 5.0 / 6}) ==
           std::vector<double>{4, 1, 1, 2, 2});
   }

@@ -25,7 +25,7 @@ SliceResult scan_source(std::unique_ptr<ByteSource> source, std::uint64_t bytes)
       .front();
 }
 
-// What a file that has gone wrong under a source is reported as, or "" where nothing was noticed.
+// Harms a file while a source reads it. Returns the message of the error, or "" if there was none.
 template <class Harm>
 std::string noticed(Io io, Harm&& harm) {
   const testing::TemporaryFile file(testing::random_bytes(file_bytes, 1));

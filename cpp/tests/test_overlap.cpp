@@ -24,7 +24,7 @@ std::vector<std::uint64_t> offsets_of(const View& view) {
   return offsets;
 }
 
-// Dimensions of which each leaves a gap of its own between what the inner ones span.
+// A view with random dimensions. Each dimension leaves a random gap between its parts.
 View random_view(std::mt19937_64& random, DType dtype) {
   std::vector<Dim> dims;
   std::uint64_t span = item_bytes(dtype);

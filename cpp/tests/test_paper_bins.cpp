@@ -19,7 +19,7 @@ std::uint32_t bits_of(float value) {
   return bits;
 }
 
-// The edges of the protocol in plain arithmetic: 10^(-12 + 14 i / 1024).
+// The edges of the protocol by plain arithmetic: 10^(-12 + 14 i / 1024).
 std::vector<std::uint32_t> edges() {
   std::vector<std::uint32_t> thresholds;
   for (std::size_t i = 0; i <= PaperBins::bins; ++i) {
@@ -29,7 +29,7 @@ std::vector<std::uint32_t> edges() {
   return thresholds;
 }
 
-// How many edges each magnitude has reached, one by one.
+// Counts one by one how many edges each magnitude has reached.
 PaperCounts plain_counts(const std::vector<float>& magnitudes) {
   const std::vector<std::uint32_t> thresholds = edges();
   PaperCounts counts(PaperBins::bins + 2, 0);
@@ -76,11 +76,12 @@ TEST_SUITE("paper_bins") {
     const std::vector<float> thresholds_and_more = magnitudes_over_all_bins();
     std::vector<double> values;
     for (const float value : thresholds_and_more) {
-      // Nearer to the value than to its neighbours.
+      // This number is nearer to the value than to its neighbours in float32.
       values.push_back(-static_cast<double>(value) * (1 + 1e-9));
     }
     CHECK(counted(DType::f64, values) == plain_counts(thresholds_and_more));
-    // What is too large for a float32 is infinite, and no number lies above all bins as well.
+    // A number too large for a float32 becomes infinite. It is counted above all bins, and so is
+    // NaN.
     const std::vector<double> large = {1e300, std::numeric_limits<double>::quiet_NaN()};
     CHECK(counted(DType::f64, large).back() == 2);
   }

@@ -123,14 +123,14 @@ TEST_SUITE("parallel") {
     const pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-      alarm(60);  // a hang becomes a failure
+      alarm(60);  // so that a hang becomes a failure
       _exit(hash_of_scan(bytes, 2) == expected ? 0 : 1);
     }
     int status = 0;
     REQUIRE(waitpid(child, &status, 0) == child);
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
-    CHECK(hash_of_scan(bytes, 2) == expected);  // and so can the parent
+    CHECK(hash_of_scan(bytes, 2) == expected);  // the parent can still scan in parallel
   }
 
   TEST_CASE("a child forked in the middle of a parallel scan can scan in parallel") {

@@ -10,7 +10,7 @@ namespace weightgauge {
 
 namespace {
 
-// Bins of random fullness, some neighbours and some far apart.
+// Bins with random counts; some are neighbours and some far apart.
 Histogram random_bins(DType dtype, std::size_t size, std::uint64_t fullest, std::uint64_t seed) {
   testing::Random random(seed);
   Histogram bins(dtype);
@@ -23,7 +23,7 @@ Histogram random_bins(DType dtype, std::size_t size, std::uint64_t fullest, std:
   return bins;
 }
 
-// Ranks that a plan covers: each at most once, in order.
+// The ranks that a plan covers. Checks that batches are in order and none covers a rank again.
 std::vector<std::pair<std::uint64_t, std::uint64_t>> covered(const std::vector<Batch>& batches) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranks;
   for (const Batch& batch : batches) {
@@ -36,7 +36,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> covered(const std::vector<B
   return ranks;
 }
 
-// Elements of the bins in the batch's range, and those before it.
+// Checks the batch's numbers of elements in its range and before it against the bins.
 void check_against_bins(const Histogram& bins, const Batch& batch) {
   std::uint64_t before = 0;
   std::uint64_t inside = 0;
@@ -58,7 +58,8 @@ TEST_SUITE("plan") {
         const Histogram bins = random_bins(dtype, 3000, 4000, 5);
         const Window window = window_of(bins.n(), trim);
         const std::vector<Batch> batches = plan_exact(bins, window);
-        CHECK(batches.size() > 6);  // 80 % of the elements, an eighth in each
+        CHECK(batches.size() >
+              6);  // the window has 80 % of the elements, a batch at most an eighth
         const auto ranks = covered(batches);
         REQUIRE(ranks.size() == 1);
         CHECK(ranks[0].first <= window.begin);

@@ -12,7 +12,7 @@ namespace weightgauge {
 
 namespace {
 
-// Random magnitudes with signs, and among them what has no rank.
+// Random numbers of either sign, and among them zeros and non-finite numbers, which have no rank.
 std::vector<float> some_floats(std::size_t n) {
   std::vector<float> values = testing::normal_floats(n, 12);
   for (std::size_t i = 0; i < n; i += 7) {
@@ -91,7 +91,7 @@ TEST_SUITE("quantiles") {
       const auto inside =
           static_cast<float>(magnitude_value(DType::f32, batches.back().range.first));
       std::vector<float> more = values;
-      std::fill(more.begin(), more.begin() + 60'000, inside);  // far more than there is room for
+      std::fill(more.begin(), more.begin() + 60'000, inside);  // there is room for far fewer
       CHECK_THROWS_AS(select(more, batches, 10, ranks), DataChanged);
       const std::vector<float> fewer(values.size(), 0.0F);
       CHECK_THROWS_AS(select(fewer, batches, 10, ranks), DataChanged);

@@ -19,8 +19,8 @@ constexpr DType all_formats[] = {
     DType::f8_e8m0, DType::f4,      DType::f4_unpacked,
 };
 
-// Least squares of ln(-ln(1 - p)) on ln |w| over every order statistic in the window, in extended
-// precision.
+// The least-squares line of ln(-ln(1 - p)) on ln |w| over all order statistics in the window, in
+// extended precision.
 struct Line {
   double k;
   double lambda;
@@ -94,7 +94,7 @@ void check_counts(DType dtype, const std::vector<std::byte>& bytes) {
   }
 }
 
-// A small model with every way of counting in it: codes, sorted, bins, and batches.
+// A small model whose tensors are counted in all ways: by codes, sorted, in bins, and in batches.
 struct Model {
   Model() {
     add(DType::bf16, testing::random_bytes(600'001 * 2, 1));
@@ -197,8 +197,8 @@ TEST_SUITE("scan") {
   }
 
   TEST_CASE("fits agree with least squares over all order statistics") {
-    // The exact paths owe 1e-9 and are held to what double arithmetic leaves of it; the binned one
-    // to the tolerance it promises.
+    // Exact fits promise 1e-9; the test demands what double arithmetic can give. Fits from bins are
+    // held to the tolerance that they promise.
     check_fit(DType::f32, testing::normal_floats(5'000, 12), false, 1e-12);
     check_fit(DType::f32, testing::normal_floats(sorted_limit + 7, 14), true, 1e-12);
     check_fit(DType::f64, testing::normal_doubles(sorted_limit + 7, 13), true, 1e-12);
@@ -221,7 +221,7 @@ TEST_SUITE("scan") {
         check_fit(DType::f64, values, false, 1e-12);
       }
     }
-    // One element beyond them is enough.
+    // A single element without a bin is enough.
     std::vector<double> values = testing::normal_doubles(sorted_limit + 7, 17);
     values[1000] = 1e-99;
     values[2000] = 0;

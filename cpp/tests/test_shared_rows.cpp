@@ -8,11 +8,11 @@ namespace weightgauge {
 
 namespace {
 
-// `slices` matrices side by side in rows of `row` bytes, each `width` items wide, `stride` bytes
-// from item to item and `apart` bytes from matrix to matrix.
+// `slices` matrices lie side by side in rows of `row` bytes. Each is `width` items wide, with
+// `stride` bytes from item to item and `apart` bytes from matrix to matrix.
 struct Layout {
   const char* name;
-  bool together;  // whether they are read in one pass
+  bool together;  // whether they should be read in one pass
   DType dtype;
   std::uint64_t rows;
   std::int64_t row;
@@ -22,7 +22,7 @@ struct Layout {
   std::uint64_t apart;
 };
 
-constexpr std::uint64_t start = 6;  // of the first slice: no alignment
+constexpr std::uint64_t start = 6;  // offset of the first slice, which is not aligned
 
 constexpr Layout layouts[] = {
     {"heads of 64 columns", true, DType::bf16, 3000, 24 * 128, 64, 2, 24, 128},
@@ -70,7 +70,7 @@ std::vector<std::byte> items_of(const Layout& layout, std::uint64_t slice,
 
 using Sources = std::vector<std::unique_ptr<ByteSource>>;
 
-// The slices one at a time, from memory in which each lies by itself.
+// Scans the slices one at a time, each copied to memory of its own.
 std::uint64_t expected_hash(const Layout& layout, const std::vector<std::byte>& memory) {
   std::vector<SliceResult> results;
   for (std::uint64_t i = 0; i < layout.slices; ++i) {
@@ -158,28 +158,28 @@ TEST_SUITE("shared_rows") {
       CHECK((sets > 1) == (together.size() > SharedRows::most_slices));
       CHECK(together.size() == (layout.together ? layout.slices : 0));
     }
-    // One after the other: nothing is between them.
+    // They lie one after the other and share no rows.
     const View first = contiguous_view(DType::bf16, 0, 5000);
     const View second = contiguous_view(DType::bf16, 10'000, 5000);
     CHECK(sets_in_shared_rows({{0, first}, {0, second}}).empty());
-    // In the same place of two files.
+    // They lie in the same place of two files.
     const View columns = normalised_view(DType::bf16, 0, {{1000, 800}, {200, 2}});
     CHECK(sets_in_shared_rows({{0, columns}, {1, columns}}).empty());
-    // So small that a pass of their own costs less.
+    // They are so small that one pass for each costs less.
     const View small = normalised_view(DType::bf16, 0, {{100, 800}, {200, 2}});
     const View small_too = normalised_view(DType::bf16, 400, {{100, 800}, {200, 2}});
     CHECK(sets_in_shared_rows({{0, small}, {0, small_too}}).empty());
-    // With much between them that nobody asked for.
+    // There is much between them that is not wanted.
     const View far = normalised_view(DType::bf16, 0, {{1000, 20'000}, {200, 2}});
     const View far_too = normalised_view(DType::bf16, 10'000, {{1000, 20'000}, {200, 2}});
     CHECK(sets_in_shared_rows({{0, far}, {0, far_too}}).empty());
-    // Of other widths.
+    // Their widths differ.
     const View others = normalised_view(DType::bf16, 400, {{1000, 800}, {100, 2}});
     CHECK(sets_in_shared_rows({{0, columns}, {0, others}}).empty());
-    // Every other item, but not of one another.
+    // Both have every other item, but the same ones.
     const View even = normalised_view(DType::bf16, 0, {{100'000, 4}});
     CHECK(sets_in_shared_rows({{0, even}, {0, even}}).empty());
-    // In rows as long as a stretch that needs no packing.
+    // Their rows are long enough to be counted without packing.
     const View long_rows = normalised_view(DType::bf16, 0, {{100, 8192}, {2048, 2}});
     const View long_too = normalised_view(DType::bf16, 4096, {{100, 8192}, {2048, 2}});
     CHECK(sets_in_shared_rows({{0, long_rows}, {0, long_too}}).empty());

@@ -9,7 +9,7 @@ namespace weightgauge {
 
 namespace {
 
-// Packed items and what a scan knows of them; there is no source to read them from.
+// Packed items and their slice, without a source from which they could be read.
 struct PackedSlice {
   PackedSlice(DType dtype, std::vector<std::byte> packed)
       : bytes(std::move(packed)),
@@ -29,7 +29,7 @@ struct PackedSlice {
   SliceResult result;
 };
 
-// Three stretches of the items, in no order, counted in two tables that are harvested in turn.
+// Counts three stretches of the items, out of order, in two tables that are harvested in turn.
 Histogram count_in_pieces(PackedSlice& packed, Method method) {
   const auto items = static_cast<std::size_t>(packed.view.items());
   SliceCounts counts(packed.slice(), method);

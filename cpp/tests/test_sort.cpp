@@ -59,7 +59,7 @@ void check_order(int bin_bits, std::size_t n, Key first, Key last) {
   CHECK(in_order(ordered) == in_order(keys));
 }
 
-// Keys that are not those their bins have been counted from.
+// Sorts keys that have changed since their bins were counted.
 template <class Key>
 void check_changed(std::vector<Key> keys, const KnownBins& known, int bin_bits) {
   std::vector<Key> scratch(keys.size());
@@ -85,7 +85,8 @@ void check_bins_of_all_kinds(int bin_bits) {
   for (const std::size_t n : {0U, 1U, 2U, 16U, 17U, 80U, 1000U, 30'000U}) {
     CAPTURE(n);
     check_sorts_bin(random_keys<Key>(n, bin, width, 3), bin_bits);
-    // Close together, which leaves much to do after the leading bits: one by one, or not.
+    // Keys that are close together still differ after the leading bits are sorted. They are
+    // finished by insertion or by further digits.
     check_sorts_bin(random_keys<Key>(n, bin, 300, 4), bin_bits);
     check_sorts_bin(random_keys<Key>(n, static_cast<Key>(bin + width - 2), 2, 5), bin_bits);
     std::vector<Key> falling = random_keys<Key>(n, bin, width, 6);
@@ -158,11 +159,11 @@ TEST_SUITE("sort") {
     const auto changed = [&](std::vector<std::uint32_t> keys) {
       check_changed(std::move(keys), known, bin_bits);
     };
-    changed({5 << 10, 6 << 10, 6 << 10, 8 << 10});  // more in one bin than there were
-    changed({5 << 10, 5 << 10, 7 << 10, 8 << 10});  // in a bin that was empty,
-    changed({4 << 10, 5 << 10, 6 << 10, 8 << 10});  // before the first
-    changed({5 << 10, 5 << 10, 6 << 10, 9 << 10});  // and after the last
-    changed({8 << 10, 8 << 10, 8 << 10, 8 << 10});  // as many as would go beyond the end
+    changed({5 << 10, 6 << 10, 6 << 10, 8 << 10});  // a bin has more keys than were counted
+    changed({5 << 10, 5 << 10, 7 << 10, 8 << 10});  // a key is in a bin that was empty
+    changed({4 << 10, 5 << 10, 6 << 10, 8 << 10});  // a key is before the first bin
+    changed({5 << 10, 5 << 10, 6 << 10, 9 << 10});  // a key is after the last bin
+    changed({8 << 10, 8 << 10, 8 << 10, 8 << 10});  // the last bin's keys would go beyond the end
   }
 
   TEST_CASE("the keys of a bin are sorted") {

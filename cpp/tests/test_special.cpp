@@ -10,8 +10,9 @@ namespace weightgauge {
 
 TEST_SUITE("special") {
   TEST_CASE("E1 has its known values") {
-    // 24 digits by arbitrary-precision arithmetic. Up to 1.5 terms of size 1 cancel, which costs a
-    // few units in the last place of 1; beyond, a few of the result.
+    // The values have 24 digits from arbitrary-precision arithmetic. For u up to 1.5, terms of size
+    // 1 cancel, which costs a few units in the last place of 1. Above 1.5 the error is a few units
+    // in the last place of the result.
     constexpr double epsilon = std::numeric_limits<double>::epsilon();
     struct Known {
       double u;
@@ -33,11 +34,12 @@ TEST_SUITE("special") {
   }
 
   TEST_CASE("the two expansions of E1 meet") {
-    // Across the seam at 1.5 E1 must fall as steeply as its derivative -exp(-u)/u says.
+    // The expansions meet at 1.5. Across that point E1 must fall as its derivative -exp(-u)/u says.
     const double u = 1.5;
     const double h = 1e-6;
     const double slope = (expint_e1(u + h) - expint_e1(u - h)) / (2 * h);
-    // Rounding of E1 (1e-17) over 2h, and h^2 times the third derivative: both below 1e-10.
+    // Two errors are allowed for: the rounding of E1 (1e-17) divided by 2h, and h^2 times the third
+    // derivative. Both are below 1e-10.
     CHECK(std::fabs(slope + std::exp(-u) / u) < 1e-10);
   }
 
@@ -49,7 +51,7 @@ TEST_SUITE("special") {
       CAPTURE(p);
       const double h = 1e-5 * std::fmin(p, 1 - p);
       const double difference = (weibull_y(p + h) - weibull_y(p - h)) / (2 * h);
-      // The step's own error h^2 y'''/6 is 1e-10 of the slope, rounding 1e-11.
+      // The error h^2 y'''/6 of the difference is 1e-10 of the slope, and rounding 1e-11.
       CHECK(weibull_y_slope(p) == doctest::Approx(difference).epsilon(1e-8));
     }
   }
@@ -66,7 +68,7 @@ TEST_SUITE("special") {
       const double h = 1e-4 * std::fmin(p, 1 - p);
       const double difference = (weibull_y_integral(p + h) - weibull_y_integral(p - h)) / (2 * h);
       CAPTURE(p);
-      // The step's own error h^2 y''/6 stays below 1e-8, rounding (1e-16/h) below 1e-9.
+      // The error h^2 y''/6 of the difference is below 1e-8, and rounding (1e-16/h) below 1e-9.
       CHECK(std::fabs(difference - weibull_y(p)) < 2e-8);
     }
   }
@@ -75,7 +77,8 @@ TEST_SUITE("special") {
     for (int i = 1; i < 20000; ++i) {
       const double p = i / 20000.0;
       const YPoint point = weibull_y_point(p);
-      // 2e-14 is the table's promise; the slope's is relative, since it grows towards the ends.
+      // The table promises 2e-14. The bound of the slope is relative, since the slope grows towards
+      // the ends.
       REQUIRE(std::fabs(point.integral - weibull_y_integral(p)) < 2e-14);
       REQUIRE(std::fabs(point.y - weibull_y(p)) < 1e-10);
       REQUIRE(std::fabs(point.slope / weibull_y_slope(p) - 1) < 1e-6);

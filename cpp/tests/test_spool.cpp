@@ -58,7 +58,7 @@ TEST_SUITE("spool") {
     CHECK(std::equal(got.begin(), got.end(), bytes.begin()));
     spool.release(0, {10, 20});
     CHECK_THROWS_AS(spool.read(0, got.data(), block, 0), std::logic_error);
-    // What nobody holds is not kept, and so no file is asked for.
+    // Bytes that nobody holds are not kept, so no file is needed.
     spool.write(0, 0, bytes.data(), bytes.size());
     for (int round = 0; round < 3; ++round) {
       spool.hold(0, {0, 2 * block});

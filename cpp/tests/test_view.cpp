@@ -14,7 +14,7 @@ namespace weightgauge {
 
 namespace {
 
-// Byte offsets of all elements, from the strides as given.
+// The byte offsets of all elements, computed from the strides as given.
 std::vector<std::int64_t> offsets_of(std::int64_t offset, const std::vector<Dim>& dims) {
   std::vector<std::int64_t> offsets = {offset};
   for (const Dim& dim : dims) {
@@ -29,7 +29,7 @@ std::vector<std::int64_t> offsets_of(std::int64_t offset, const std::vector<Dim>
   return offsets;
 }
 
-// Byte offsets that the runs of items first..last-1 visit.
+// The byte offsets that the runs of items first..last-1 visit.
 std::vector<std::int64_t> visited(const View& view, std::uint64_t first, std::uint64_t last) {
   std::vector<std::int64_t> offsets;
   for_each_run(view, first, last, [&](const Run& run) {
@@ -70,7 +70,7 @@ TEST_SUITE("view") {
          {std::vector<Dim>{{5, 4}, {3, 20}, {2, 60}}, std::vector<Dim>{{2, 60}, {5, 4}, {3, 20}}}) {
       CHECK(runs_of(normalised_view(DType::f32, 0, dims)) == 1);
     }
-    // Element [0, ..., 0] is the last one in memory where every stride is negative.
+    // With all strides negative, element [0, ..., 0] is the last one in memory.
     const View reversed = normalised_view(DType::f32, 116, {{2, -60}, {3, -20}, {5, -4}});
     CHECK(reversed.offset == 0);
     CHECK(runs_of(reversed) == 1);
@@ -83,7 +83,7 @@ TEST_SUITE("view") {
     check_same_elements(40, {{3, -16}, {4, 4}});  // rows reversed
     check_same_elements(0, {{4, 4}, {3, 20}});    // transposed, with padding
     check_same_elements(0, {{3, 0}, {4, 4}});     // broadcast
-    check_same_elements(0, {{4, 4}, {3, 4}});     // sliding window: elements seen several times
+    check_same_elements(0, {{4, 4}, {3, 4}});     // sliding window: elements occur several times
     check_same_elements(100, {{2, 100}, {1, 7}, {3, -12}, {5, 36}});
   }
 
@@ -106,7 +106,7 @@ TEST_SUITE("view") {
   }
 
   TEST_CASE("a view of a file may be as long as the file and no longer") {
-    // Two rows of three at a distance of 40 bytes: the last item ends at 10 + 40 + 8 + 4.
+    // There are two rows of three items, 40 bytes apart. The last item ends at 10 + 40 + 8 + 4.
     const std::vector<Dim> dims = {{2, 40}, {3, 4}};
     CHECK(checked_view(DType::f32, 10, dims, 62).items() == 6);
     CHECK_THROWS_AS(checked_view(DType::f32, 10, dims, 61), std::invalid_argument);
@@ -149,7 +149,7 @@ TEST_SUITE("view") {
   }
 
   TEST_CASE("stretches hand over the items of strided runs, however long") {
-    // Twice the buffer and a bit, every other item.
+    // Every other item; together they are a little more than the buffer holds twice.
     const std::size_t items = 2 * ReadBuffer::bytes / sizeof(float) + 3;
     const std::vector<float> values = testing::normal_floats(2 * items, 5);
     const std::vector<std::byte> bytes = testing::bytes_of(values);

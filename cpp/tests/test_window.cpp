@@ -9,7 +9,8 @@ namespace weightgauge {
 
 namespace {
 
-// low <= (i - 1/2)/n <= high as integers: i is in where low_of_20 (2n) <= 20 (2i - 1) and so on.
+// Whether rank i of n is in the window from `twentieths`/20 to 1 - `twentieths`/20. The condition
+// low <= (i - 1/2)/n <= high is multiplied by 20 (2n), so that all numbers are integers.
 bool inside(std::uint64_t i, std::uint64_t n, std::uint64_t twentieths) {
   const std::uint64_t position = 20 * (2 * i - 1);
   return 2 * n * twentieths <= position && position <= 2 * n * (20 - twentieths);

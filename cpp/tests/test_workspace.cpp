@@ -27,7 +27,7 @@ TEST_SUITE("workspace") {
     const ScanOptions options = testing::keeping(1, 1 << 12);
     const SliceResult expected = testing::scan_bytes(DType::bf16, bytes, options);
     {
-      LentWorkspace workspace;  // counts in its table, as work that is broken off leaves them
+      LentWorkspace workspace;  // gets counts in its table and is given back with them
       workspace->table(0).count(Method::codes, DType::bf16, bytes.data(), 4'000, nullptr);
     }
     std::vector<std::unique_ptr<ByteSource>> sources;
