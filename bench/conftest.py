@@ -19,13 +19,13 @@ RECORDS = pytest.StashKey[list[Record]]()
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     config.stash[RECORDS] = []
-    # --benchmark-verbose brings pytest-benchmark's table back.
+    # With --benchmark-verbose pytest-benchmark shows its own table.
     config.option.benchmark_quiet = True
 
 
 @pytest.fixture
 def measure(benchmark, request):
-    """`interleaved` for this test's benchmark; the record joins the table."""
+    """Give `interleaved` for this test's benchmark; its record becomes a row of the table."""
     yield partial(interleaved, benchmark)
     if benchmark.extra_info:
         request.config.stash[RECORDS].append(dict(benchmark.extra_info))

@@ -1,4 +1,4 @@
-"""Measure one call with others in turn, so that each ratio is of neighbours in time.
+"""Measure a call and others in turn, so that each ratio compares runs that are neighbours in time.
 
 A shared machine changes its speed from second to second; a call and the one right before it meet
 about the same machine. So ratios are formed round by round, and their spread says how far to
@@ -17,7 +17,7 @@ import numpy as np
 
 from machine import measure_clock
 
-SECONDS = 1.5  # for the rounds of one benchmark
+SECONDS = 1.5  # that the rounds of one benchmark take
 FEWEST, MOST = 3, 25
 
 
@@ -61,7 +61,7 @@ def interleaved(
 
     if benchmark.disabled:
         return benchmark.pedantic(call)
-    before()  # also the warm-up
+    before()  # this also warms up
     once = _seconds(call) + sum(times[0] for times in took.values())
     for times in took.values():
         times.clear()
@@ -103,5 +103,5 @@ def spread(values: np.ndarray) -> dict[str, float]:
 
 
 def gigahertz() -> float:
-    """Clock of the processor right now: what the user says, or as many dependent steps a second."""
+    """Return the processor's clock, from the user or measured as dependent steps a second."""
     return float(os.environ.get("WEIGHTGAUGE_BENCH_GHZ") or measure_clock() / 1e9)

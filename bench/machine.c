@@ -1,4 +1,4 @@
-/* What this processor does at best: the yardsticks of the benchmarks. */
+/* How fast this processor can be at best. The benchmarks are measured against these numbers. */
 #include <stdint.h>
 #include <time.h>
 
@@ -8,8 +8,9 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* Cycles per second, from a chain of operations that each wait one cycle for the one before. A few
-   milliseconds at most; the fastest of several tries, for what else the machine does. */
+/* Returns cycles per second, measured with a chain of operations each of which waits one cycle for
+   the one before. It takes a few milliseconds. The fastest of several tries counts, because the
+   machine may do other work. */
 double measure_clock(void) {
   enum { links = 16, rounds = 1 << 15 };
   double fastest = 0;
@@ -21,7 +22,7 @@ double measure_clock(void) {
 #pragma GCC unroll 16
       for (int link = 0; link < links; ++link) {
         value ^= other;
-        __asm__ volatile("" : "+r"(value), "+r"(other)); /* nothing is known of either any more */
+        __asm__ volatile("" : "+r"(value), "+r"(other)); /* hides both values from the compiler */
       }
     }
     const double speed = links * (double)rounds / (now() - begin);
@@ -30,10 +31,10 @@ double measure_clock(void) {
   return fastest;
 }
 
-/* The least that a table of counts costs: one increment for each of n elements, in cells that stay
-   in the first-level cache, the next one always in another line than those before it. */
+/* Does the least work that counting in a table takes: one increment for each of n elements. The
+   cells stay in the first-level cache, and neighbouring increments go to different cache lines. */
 void increment_cells(uint64_t n) {
-  enum { cells = 1024, step = 17, together = 16 }; /* 17: of 64 lines every one once */
+  enum { cells = 1024, step = 17, together = 16 }; /* with 17 every line comes up */
   uint32_t table[cells + step * together] = {0};
   uint32_t* cell = table;
   for (uint64_t i = 0; i < n; i += together) {
@@ -42,6 +43,6 @@ void increment_cells(uint64_t n) {
       ++cell[j * step];
     }
     cell = table + (i * 29) % cells;
-    __asm__ volatile("" : : "r"(cell) : "memory"); /* what has been counted may be looked at */
+    __asm__ volatile("" : : "r"(cell) : "memory"); /* the compiler must store all counts */
   }
 }

@@ -1,4 +1,4 @@
-"""What this processor does at best, by a small library that is compiled when it is first used."""
+"""How fast this processor can be at best, measured by a library that is compiled at first use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @cache
 def _library() -> ctypes.CDLL:
-    """Compile machine.c; ctypes gives up the interpreter's lock while its functions run."""
+    """Compile and load machine.c; ctypes releases the interpreter's lock during its calls."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "machine.so"
         source = Path(__file__).with_name("machine.c")
@@ -25,10 +25,10 @@ def _library() -> ctypes.CDLL:
 
 
 def measure_clock() -> float:
-    """Clock of this processor in Hz, as measured now."""
+    """Measure the clock of this processor in Hz."""
     return float(_library().measure_clock())
 
 
 def increment_cells(n: int) -> None:
-    """Do n increments of cells in the first-level cache, and nothing else."""
+    """Increment cells in the first-level cache n times, and do nothing else."""
     _library().increment_cells(n)

@@ -1,4 +1,4 @@
-"""What the benchmarks check results against: counts and fits by NumPy, from the definitions.
+"""Results to check the benchmarks with: counts and fits by NumPy, from the definitions.
 
 The fit takes the distinct magnitudes and how often each occurs, walks over all ranks in pieces so
 that an array of any size fits into memory, and sums a plain least-squares line. The sums are
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PIECE = 1 << 20  # ranks at a time
+PIECE = 1 << 20  # ranks that are worked on at a time
 WINDOW = (0.10, 0.90)  # mid_80
 
 
@@ -35,22 +35,22 @@ def distinct(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x = x[(x > 0) & np.isfinite(x)]
         return x, np.ones(x.size, np.int64)
     codes = np.dtype(f"u{array.itemsize}")
-    # The sign is the top bit: without it, codes of finite numbers ascend as magnitudes do.
+    # The sign is the top bit. Without it, codes of finite numbers ascend as their magnitudes do.
     size = 1 << (8 * array.itemsize)
     counts = np.bincount(array.ravel().view(codes), minlength=size).reshape(2, -1).sum(axis=0)
-    with np.errstate(invalid="ignore"):  # signalling NaNs among the codes
+    with np.errstate(invalid="ignore"):  # some codes are signalling NaNs
         values = np.arange(size // 2).astype(codes).view(array.dtype).astype(np.float64)
     kept = np.isfinite(values) & (values > 0) & (counts > 0)
     return values[kept], counts[kept]
 
 
 def expected_fit(array: np.ndarray) -> Expected:
-    """Hazen positions p = (i - 1/2)/n, then least squares of ln(-ln(1 - p)) on ln x."""
+    """Fit ln(-ln(1 - p)) to ln x by least squares, with Hazen's positions p = (i - 1/2)/n."""
     values, counts = distinct(array)
     ends = np.cumsum(counts)
     n = int(ends[-1])
     first, last = _window(n)
-    # Close to the data, so that the sums of squares lose no digits.
+    # A reference point close to the data, so that sums of squares lose no digits.
     centre = math.log(float(values[np.searchsorted(ends, n // 2)]))
     sums = np.zeros(5)
     for begin in range(first, last, PIECE):
@@ -67,7 +67,7 @@ def expected_fit(array: np.ndarray) -> Expected:
 
 
 def _window(n: int) -> tuple[int, int]:
-    """First rank (from 0) inside the window, and the one after the last."""
+    """Return the first rank (from 0) inside the window, and the one after the last."""
     guess = np.arange(max(0, int(WINDOW[0] * n) - 2), int(WINDOW[0] * n) + 3)
     first = int(guess[(guess + 0.5) / n >= WINDOW[0]][0])
     guess = np.arange(int(WINDOW[1] * n) - 3, min(n, int(WINDOW[1] * n) + 3))
@@ -76,7 +76,7 @@ def _window(n: int) -> tuple[int, int]:
 
 
 def sorted_regression(magnitudes):
-    """Shape and scale as one would compute them: sort, plotting positions, a line through them."""
+    """Fit shape and scale in the plain way: sort, take plotting positions, fit a line."""
     x = np.sort(magnitudes)
     x = x[np.searchsorted(x, 0.0, side="right") :]
     p = (np.arange(x.size) + 0.5) / x.size
@@ -85,6 +85,6 @@ def sorted_regression(magnitudes):
     y = np.log(-np.log1p(-p[inside]))
     x_mean, y_mean = log_x.mean(), y.mean()
     log_x -= x_mean
-    # Not by @: the threads of BLAS go on spinning, on processors that others are measured on.
+    # With @, the threads of BLAS would go on spinning on processors on which others are measured.
     k = float((log_x * (y - y_mean)).sum() / (log_x * log_x).sum())
     return k, math.exp(x_mean - y_mean / k)

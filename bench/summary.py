@@ -1,4 +1,4 @@
-"""The table of a run: from the records of the running session, or from the JSON it saved.
+"""Make the table of a run from the records of the running session, or from the JSON it saved.
 
 python bench/summary.py bench.json
 """
@@ -42,7 +42,7 @@ def table(records: Iterable[Record]) -> str:
 def _row(record: Record) -> tuple[str, ...]:
     seconds, elements = record["seconds"]["median"], record["elements"]
     per_element = 1e9 * seconds / elements
-    # Cycles of one core: with more threads, time alone does not tell how many were spent.
+    # Only for one core: with more threads, time alone does not tell how many cycles were spent.
     cycles = record["threads"] == 1
     beside = [f"{_spread(r)} {name}" for name, r in record["ratios"].items() if name != READ]
     if record["slices"]:

@@ -28,7 +28,7 @@ from workloads import (
     write_f4,
 )
 
-# Sums of doubles over a few million ranks, in the reference as in the package.
+# Both the reference and the package sum doubles over a few million ranks.
 TOLERANCE = 1e-10
 
 
@@ -66,7 +66,7 @@ def _expected(shapes, weights, names):
 
 
 def counting(path, io, threads):
-    """A call that counts a checkpoint and fits nothing."""
+    """Return a call that counts a checkpoint and fits nothing."""
     checkpoint = wg.open_checkpoint(path)
     plan = ScanPlan(checkpoint, scales_apart=True)
     for tensor in checkpoint.tensors:
@@ -114,7 +114,7 @@ def test_many_small_slices(measure, experts, threads):
 
 
 def test_scan_of_small_slices(measure, experts, threads):
-    """The scan alone: no header to read, no names to classify, no table to build."""
+    """Measure the scan alone: it reads no header, classifies no names and builds no table."""
     path, weights, expected = experts
     checkpoint = wg.open_checkpoint(path)
     slices = [Slice(tensor, Component("other"), tensor.shape) for tensor in checkpoint.tensors]
@@ -135,7 +135,7 @@ def test_scan_of_small_slices(measure, experts, threads):
 
 
 def test_large_and_tiny_tensors(measure, tmp_path, threads):
-    """Do all threads find work to the end? What `busy` lacks of 100 % was spent waiting."""
+    """Measure whether threads have work to the end; `busy` below 100 % means that some waited."""
     path = tmp_path / "model.safetensors"
     shapes = mixed_shapes(ARRAY_BYTES)
     weights = write_checkpoint(path, shapes)
@@ -171,7 +171,7 @@ def test_packed_f4(measure, tmp_path, threads):
 
 
 def test_opening(measure, tmp_path):
-    """Header and names alone: 10,000 tensors, each of one element."""
+    """Measure header and names alone: 10,000 tensors have one element each."""
     path = tmp_path / "model.safetensors"
     shapes = {f"model.layers.{i // 100}.mlp.experts.{i % 100}.up_proj": (1, 1) for i in range(9900)}
     weights = write_checkpoint(path, shapes | {f"norm.{i}.weight": (1,) for i in range(100)})

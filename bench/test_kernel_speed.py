@@ -32,7 +32,7 @@ def workload(request):
 
 @pytest.fixture(scope="module", params=list(INPUTS), ids=", ".join)
 def awkward(request):
-    """Name, the data, and Gaussian data of the same format."""
+    """Give a name, the data, and Gaussian data of the same format."""
     dtype = FORMATS[request.param[0]]
     return ", ".join(request.param), INPUTS[request.param](dtype), gaussian(dtype)
 
@@ -40,7 +40,7 @@ def awkward(request):
 def test_fit(measure, workload, threads):
     beside = {"pure read": Beside(pure_read(workload.array, threads))}
     itemsize = workload.array.itemsize
-    if itemsize <= 2:  # two bytes are counted with one store
+    if itemsize <= 2:  # of one-byte items, one store counts two
         stores = workload.array.size * itemsize // 2
         beside["of the speed of its increments alone"] = Beside(increments(stores, threads))
     fit = measure(
@@ -57,7 +57,7 @@ def test_fit(measure, workload, threads):
 
 @pytest.mark.parametrize("spelling", ["F32", "F64"])
 def test_exact_fit(measure, spelling, threads):
-    # A quarter: sorting and regression take minutes otherwise.
+    # Sorting and regression of more than a quarter would take minutes.
     array = gaussian(FORMATS[spelling], ARRAY_BYTES // 4)
     fit = measure(
         lambda: wg.fit_weibull(array, exact=True, threads=threads),
@@ -73,7 +73,7 @@ def test_exact_fit(measure, spelling, threads):
         nbytes=array.nbytes,
         elements=array.size,
     )
-    # The package promises 1e-12; the reference itself is good to about that.
+    # The package promises 1e-12, and the reference is about as good.
     assert fit.exact
     assert_fit(fit, expected_fit(array), 1e-11)
 
@@ -116,7 +116,7 @@ def test_awkward_data(measure, awkward, threads):
 
 
 def assert_counts(histogram, array):
-    """All elements are accounted for and, where counts are per magnitude, each one is right."""
+    """Check that all elements are counted and, if each magnitude has a count, that it is right."""
     assert histogram.n + histogram.zeros + histogram.nonfinite == array.size
     assert int(histogram.counts.sum()) == histogram.n
     if histogram.exact and array.itemsize <= 2:

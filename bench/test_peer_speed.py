@@ -1,4 +1,4 @@
-"""Other ways to the same answer, or to part of it, with weightgauge measured beside each.
+"""Other programs that find the same numbers or some of them, each beside weightgauge.
 
 Every peer gets its input in the form it likes best, prepared before the clock starts.
 """
@@ -18,7 +18,7 @@ GROUP = "Peers, BF16 weights: how much faster weightgauge is"
 
 
 class Data:
-    """One array in the forms that the peers want; half the size of the others, for their sake."""
+    """Give one array in the forms that the peers want. It has half the size of other arrays."""
 
     def __init__(self):
         self.weights = gaussian(BF16, ARRAY_BYTES // 2)
@@ -27,7 +27,7 @@ class Data:
         self.expected = expected_fit(self.weights)
 
     def code_counts(self):
-        """Counts of all 32,768 codes, from the distinct magnitudes and what remains, the zeros."""
+        """Return counts of all 32,768 codes; elements without a magnitude here are zeros."""
         magnitudes, counts = distinct(self.weights)
         wanted = np.zeros(1 << 15, np.int64)
         wanted[magnitudes.astype(BF16).view(np.uint16)] = counts
@@ -72,7 +72,7 @@ def test_npm_weibull(measure_peer, data):
     found = measure_peer(
         "npm-weibull-py: histogram, fit", lambda: weibull_fit(extract_to_histogram(data.weights))
     )
-    # Bins 3 % wide over data that BF16 rounds to 0.4 %: k agrees to about a part in a thousand.
+    # Bins are 3 % wide and BF16 rounds the data to 0.4 %, so k agrees to about one in a thousand.
     assert found["k"] == pytest.approx(data.expected.k, rel=0.01)
 
 
@@ -104,7 +104,7 @@ def test_torch_histc(measure_peer, data):
     counts = measure_peer(
         "torch.histc(float32, 1024)", lambda: torch.histc(magnitudes, 1024, min=0.0, max=0.25)
     )
-    # Bins counted in float32, each far below 2^24: whole numbers, added up as doubles.
+    # Counts are float32, each far below 2^24 and so exact; they are summed as doubles.
     assert counts.double().sum() == np.count_nonzero(data.magnitudes <= 0.25)
 
 

@@ -1,4 +1,4 @@
-"""Pieces of tensors and numbers made on the way, beside whole tensors in the page cache."""
+"""Pieces of tensors and decoded values, beside whole tensors; files are in the page cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from weightgauge.scanning.derived import scan_balanced, scan_differences
 from weightgauge.scanning.run import scan_slices
 from workloads import ARRAY_BYTES, write_checkpoint
 
-# Sums of doubles over a few million ranks, in the reference as in the package.
+# Both the reference and the package sum doubles over a few million ranks.
 TOLERANCE = 1e-10
 HEADS = 32
 GROUP = "pieces of page-cached BF16 tensors"
@@ -24,7 +24,7 @@ GROUP = "pieces of page-cached BF16 tensors"
 
 @pytest.fixture(scope="module")
 def square(tmp_path_factory):
-    """Directory with one attention output, and its weights."""
+    """Give a directory with one attention output, and its weights."""
     side = math.isqrt(ARRAY_BYTES // 2) // 64 * 64
     directory = tmp_path_factory.mktemp("square")
     name = "model.layers.0.self_attn.o_proj.weight"
@@ -37,7 +37,7 @@ def square(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    """Directory with experts whose gate and up alternate in every row, and their weights."""
+    """Give a directory with experts whose gate and up alternate in every row, and their weights."""
     rows = max(64, ARRAY_BYTES // 2 // 8 // 2048)
     directory = tmp_path_factory.mktemp("stack")
     name = "model.layers.0.mlp.experts.gate_up_proj"
@@ -49,7 +49,7 @@ def stack(tmp_path_factory):
 
 
 def whole(path, threads):
-    """A call that counts and fits the tensor as a whole."""
+    """Return a call that counts and fits the tensor as a whole."""
     subject = open_slices(path)
     item = subject.slices[0]._replace(cut=None)
     return lambda: scan_slices(subject.checkpoint, [item], FitOptions(threads=threads))
@@ -68,7 +68,7 @@ def measured(measure, call, path, weights, threads, what):
 
 
 def measured_pieces(measure, path, weights, threads, per, what):
-    """Fit of every piece of a tensor by its place, all of them counted in one pass."""
+    """Return the fit of every piece of a tensor by its place; one pass counts all of them."""
     subject = open_slices(path, per=per)
     options = FitOptions(threads=threads)
     found = measured(

@@ -12,7 +12,7 @@ from workloads import ARRAY_BYTES, FORMATS, gaussian, pure_read
 
 
 class Data:
-    """Weights, and their magnitudes in the form that NumPy likes best; half the size of others."""
+    """Give weights, and their magnitudes as NumPy is fastest with; half as many as elsewhere."""
 
     def __init__(self, spelling):
         self.spelling = spelling
@@ -47,6 +47,6 @@ def test_quantiles(measure, data, count, threads):
         nbytes=data.weights.nbytes,
         elements=data.weights.size,
     )
-    # weightgauge leaves zeros out; a handful at most, they could move a rank by as many.
+    # weightgauge leaves zeros out. There are a handful at most; they move a rank by as many places.
     kept = np.sort(data.magnitudes[data.magnitudes > 0])
     assert_array_equal(found, np.quantile(kept, probs, method="inverted_cdf"))

@@ -1,4 +1,4 @@
-"""What is measured: arrays, checkpoints, and the pure read of memory they stand beside."""
+"""The workloads: arrays, checkpoints, and the pure read of memory to compare them with."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import numpy as np
 
 from machine import increment_cells
 
-# Bytes of one array: four times a last-level cache of 32 MB. Larger caches need more.
+# Bytes of one array. This is four times a last-level cache of 32 MB; larger caches need more.
 MEGABYTES = float(os.environ.get("WEIGHTGAUGE_BENCH_MB", "128"))
 ARRAY_BYTES = max(1 << 20, int(MEGABYTES * 1e6)) // 4096 * 4096
 
-# 1, 2, 4, ... and all that the process may use.
+# Numbers of threads: 1, 2, 4, ... and as many as the process may use.
 PROCESSORS = len(os.sched_getaffinity(0))
 THREADS = [*(1 << i for i in range(20) if 1 << i < PROCESSORS), PROCESSORS]
 
@@ -36,7 +36,7 @@ BF16 = FORMATS["BF16"]
 
 
 def gaussian(dtype: np.dtype, nbytes: int = ARRAY_BYTES) -> np.ndarray:
-    """Gaussian weights; 8-bit formats, which come with a scale, fill more of their range."""
+    """Draw Gaussian weights; those of 8-bit formats fill more of the range, as scaled codes do."""
     deviation = 1.0 if dtype.itemsize == 1 else 0.02
     return _made(dtype, nbytes, lambda rng, size: deviation * rng.standard_normal(size, np.float32))
 
@@ -44,12 +44,12 @@ def gaussian(dtype: np.dtype, nbytes: int = ARRAY_BYTES) -> np.ndarray:
 def _made(
     dtype: np.dtype, nbytes: int, draw: Callable[[np.random.Generator, int], np.ndarray]
 ) -> np.ndarray:
-    """Array of `nbytes`, drawn and converted in pieces."""
+    """Make an array of `nbytes`; it is drawn and converted in pieces."""
     rng = np.random.default_rng(20260518)
     array = np.empty(nbytes // dtype.itemsize, dtype)
     for begin in range(0, array.size, 1 << 20):
         piece = array[begin : begin + (1 << 20)]
-        if dtype.itemsize == 8:  # doubles use all of their digits
+        if dtype.itemsize == 8:  # so that doubles use all of their digits
             piece[:] = 0.02 * rng.standard_normal(piece.size)
         else:
             piece[:] = draw(rng, piece.size).astype(dtype)
@@ -90,7 +90,7 @@ def _sorted(dtype: np.dtype) -> np.ndarray:
     return np.sort(gaussian(dtype).view(raw)).view(dtype)
 
 
-# Data that are hard on a histogram in one way or another, by format and name.
+# Data that are hard to count for one reason or another, by format and name.
 INPUTS: dict[tuple[str, str], Callable[[np.dtype], np.ndarray]] = {
     (spelling, name): make
     for spelling in ("BF16", "F16", "F32")
@@ -114,19 +114,20 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def pure_read(array: np.ndarray, threads: int) -> Callable[[], object]:
-    """Call that reads every byte of `array`, a multiple of 8 bytes, once, and does little else.
+    """Return a call that reads every byte of `array` once and does little else.
 
-    The bitwise or of all 64-bit words is one instruction per vector and needs no store.
+    The size must be a multiple of 8 bytes. The bitwise or of all 64-bit words is one instruction
+    per vector and needs no store.
     """
     parts = np.array_split(array.reshape(-1).view(np.uint64), threads)
     if threads == 1:
         return lambda: np.bitwise_or.reduce(parts[0])
-    # NumPy gives up the interpreter's lock inside the loop.
+    # NumPy releases the interpreter's lock inside the loop.
     return lambda: list(_pool().map(np.bitwise_or.reduce, parts))
 
 
 def increments(stores: int, threads: int) -> Callable[[], object]:
-    """Call that increments so many cells in the first-level cache and does nothing else.
+    """Return a call that increments cells in the first-level cache and does nothing else.
 
     No table of counts that takes a store for each can be faster.
     """
@@ -154,7 +155,7 @@ def write_checkpoint(path: Path, shapes: dict[str, tuple[int, ...]]) -> np.ndarr
 
 
 def write_f4(path: Path, rows: int) -> np.ndarray:
-    """Write one tensor of random F4 codes, rows of 4,096, two to a byte; return the bytes."""
+    """Write a tensor of random F4 codes in rows of 4,096, two codes a byte; return the bytes."""
     codes = np.random.default_rng(11).integers(0, 256, rows * 2048, np.uint8)
     entry = {"dtype": "F4", "shape": [rows, 4096], "data_offsets": [0, codes.nbytes]}
     header = json.dumps({"model.layers.0.mlp.up_proj.weight": entry}).encode()
@@ -166,7 +167,7 @@ def write_f4(path: Path, rows: int) -> np.ndarray:
 
 
 def mixed_shapes(nbytes: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a decoder of about `nbytes` with a thousand tiny experts in each block.
+    """Return names and shapes of a decoder of about `nbytes` with a thousand tiny experts a block.
 
     The largest matrices come last, when there is least left to share out.
     """
@@ -176,8 +177,8 @@ def mixed_shapes(nbytes: int) -> dict[str, tuple[int, ...]]:
 
 
 def decoder_shapes(nbytes: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a small decoder of about `nbytes` in BF16, 8 blocks deep."""
-    # 8 blocks of (4 + 3 * 3) d^2 and two matrices of 8 d^2: 120 d^2 elements of 2 bytes.
+    """Return names and shapes of a small decoder of about `nbytes` in BF16, 8 blocks deep."""
+    # 8 blocks have (4 + 3 * 3) d^2 elements and two matrices 8 d^2: 120 d^2 elements of 2 bytes.
     d = max(64, round(math.sqrt(nbytes / 240) / 64) * 64)
     return dict(_decoder(d))
 
@@ -198,7 +199,7 @@ def _decoder(d: int) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def small_shapes(count: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of `count` experts' matrices of 4,096 elements, 100 to a block."""
+    """Return names and shapes of `count` experts' matrices of 4,096 elements, 100 in each block."""
     return {
         f"model.layers.{i // 100}.mlp.experts.{i % 100}.up_proj.weight": (64, 64)
         for i in range(count)

@@ -1,4 +1,4 @@
-"""Trees of the core, each built with options of its own, and its tests."""
+"""Build the core with the options of each check, and run its tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BUILD = ROOT / "build" / "check"
 
 
 def build(name: str, *targets: str, **options: str) -> Path:
-    """Configure and build a tree of its own, warnings being errors."""
+    """Configure and build a build tree of this name; warnings are errors."""
     tree = BUILD / name
     pybind11 = output_of(sys.executable, "-m", "pybind11", "--cmakedir")
     settings = {

@@ -22,10 +22,10 @@ def cpp() -> None:
 
 def tidy() -> None:
     """clang-tidy finds nothing in the core, which is what meets foreign bytes."""
-    tree = build("release", "core_tests")  # for the compile commands of everything
+    tree = build("release", "core_tests")  # this writes the compile commands of all files
     commands = json.loads((tree / "compile_commands.json").read_text())
     files = [command["file"] for command in commands if "/cpp/core/" in command["file"]]
-    # Headers of GCC's library may be deprecated for clang: not this project's business.
+    # clang calls some headers of GCC's library deprecated, which this project cannot change.
     extra = ["-Wno-deprecated-declarations"]
     tidy_command = ["clang-tidy", "--quiet", "-p", str(tree)]
     tidy_command += [f"--extra-arg={word}" for word in extra]
@@ -63,7 +63,7 @@ def aarch64() -> None:
     if shutil.which(emulator) is None:
         print(f"{emulator} is not installed: the tests are built, not run", flush=True)
         return
-    # The plotting positions are checked against sums in quadruple precision, which software makes
-    # there: minutes of emulation for code in which nothing depends on the architecture. And QEMU
-    # itself gives up where a process with threads forks.
+    # Plotting positions are checked against sums in quadruple precision, which AArch64 makes in
+    # software. That takes minutes of emulation, and none of that code depends on the architecture.
+    # QEMU itself fails when a process with threads forks.
     run_core_tests(tree, "--exclude-regex", "hazen|parallel")

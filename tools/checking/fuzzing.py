@@ -25,13 +25,13 @@ def fuzz() -> None:
         "fuzz_scan",
         CMAKE_CXX_COMPILER=compiler,
         CMAKE_BUILD_TYPE="None",
-        # Checks inside of loops keep clang from making vectors of some: not a fault here.
+        # Sanitizers' checks keep clang from vectorising some loops, of which it warns.
         CMAKE_CXX_FLAGS="-O2 -g1 -Wno-pass-failed",
         WEIGHTGAUGE_PYTHON="OFF",
         WEIGHTGAUGE_SANITIZE="address,undefined,fuzzer-no-link",
     )
     with tempfile.TemporaryDirectory() as corpus:
-        # Inputs that are long from the start: the fuzzer itself would make them grow slowly.
+        # The first inputs are long, because the fuzzer would make short ones grow slowly.
         source = random.Random(0)
         for number in range(32):
             (Path(corpus) / f"{number}").write_bytes(source.randbytes(64))
@@ -39,7 +39,7 @@ def fuzz() -> None:
 
 
 def fuzz_from(target: Path, corpus: str) -> None:
-    """Run the target on inputs like those of a folder; nothing may fail and some must be binned."""
+    """Run the target on inputs like those of a folder; none may fail and some must be binned."""
     options = [f"-max_total_time={SECONDS}", "-len_control=0", "-max_len=256", "-timeout=60"]
     options += ["-print_final_stats=1", "-verbosity=0", f"-artifact_prefix={BUILD}/fuzz-"]
     print("$", target, *options, flush=True)

@@ -14,7 +14,7 @@ PROCESSORS = len(os.sched_getaffinity(0))
 
 
 class Failed(Exception):
-    """A check does not hold; what there is to say has been printed."""
+    """A check does not hold; the details have been printed."""
 
 
 def environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Runs under sanitizers: addresses, undefined behaviour, races between threads."""
+"""Run tests under sanitizers for addresses, undefined behaviour and races between threads."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from checking.building import build, run_core_tests
 from checking.running import PROCESSORS, ROOT, output_of, run
 
-# Tests that reach every part of the extension and stay quick where each access is checked. Address
-# space and time limits of other tests do not fit a sanitizer's needs.
+# These tests reach every part of the extension and are quick enough under a sanitizer. Other tests
+# limit address space or time, which a sanitizer does not fit into.
 SANITIZED_TESTS = [
     "test_arrays.py",
     "test_bins.py",
@@ -26,18 +26,18 @@ SANITIZED_TESTS = [
 
 
 def sanitized_package(tree: Path) -> Path:
-    """Lay out the Python package around a sanitized extension; return what to put on the path."""
+    """Copy the Python package and a sanitized extension; return the folder to put on the path."""
     place = tree / "site"
     shutil.rmtree(place, ignore_errors=True)
     ignored = shutil.ignore_patterns("*.so", "__pycache__")
     shutil.copytree(ROOT / "python" / "weightgauge", place / "weightgauge", ignore=ignored)
     for library in (tree / "cpp" / "bindings").glob("_core*.so"):
         shutil.copy(library, place / "weightgauge")
-    # The package asks for its own version, which an installation would know.
+    # The package asks for its own version, which only an installation has.
     metadata = place / "weightgauge-0.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text("Metadata-Version: 2.1\nName: weightgauge\nVersion: 0\n")
-    # An editable installation answers for the package before any path does: not in these runs.
+    # An editable installation would be found before any path, so its finders are removed.
     (place / "sitecustomize.py").write_text(
         "import sys\n"
         "sys.meta_path[:] = [f for f in sys.meta_path if 'Editable' not in type(f).__name__\n"
@@ -59,13 +59,13 @@ def sanitizers() -> None:
     run_core_tests(tree)
     place = sanitized_package(tree)
     settings = {
-        # With the C++ library, or the sanitizer finds no `throw` to wrap.
+        # The C++ library must be loaded too, or the sanitizer finds no `throw` to wrap.
         "LD_PRELOAD": " ".join(
             output_of("gcc", f"-print-file-name={library}")
             for library in ("libasan.so", "libstdc++.so.6")
         ),
         "PYTHONPATH": str(place),
-        # Python itself never frees all it has.
+        # Python itself does not free all of its memory.
         "ASAN_OPTIONS": "detect_leaks=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "OMP_NUM_THREADS": "2",
@@ -79,8 +79,8 @@ def sanitizers() -> None:
 
 def tsan() -> None:
     """No two threads race in the C++ tests, by the thread sanitizer."""
-    # With -O2, GCC 12 reads four bytes of a one-byte mask of AVX-512 that a call of the sanitizer
-    # made it put aside.
+    # With -O2, GCC 12 saves a one-byte mask of AVX-512 around calls of the sanitizer and reads four
+    # bytes back, which the sanitizer reports.
     tree = build(
         "tsan",
         "core_tests",

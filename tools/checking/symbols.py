@@ -1,8 +1,8 @@
 """Symbols of the files that are compiled for one instruction set.
 
 The linker keeps one copy of an inline function for the whole program. If a file compiled for
-AVX-512 had one of a function that other files have too, that copy could be the one kept, and the
-program would end on a processor without AVX-512.
+AVX-512 had a copy of a function that other files have too, the linker could keep that one, and the
+program would crash on a processor without AVX-512.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SHARED = {"dispatch"}  # compiled for every processor
 
 
 def check_symbols(tree: Path) -> None:
-    """Fail unless each instruction set's object file offers its table of kernels and nothing else.
+    """Fail unless each instruction set's object file exports its table of kernels and nothing else.
 
-    That holds for the objects as they are built, and for objects made without optimisation, in
-    which every inline function that is used has a symbol.
+    The objects are checked as they are built, and once more compiled without optimisation, because
+    then every inline function that is used has a symbol.
     """
     commands = json.loads((tree / "compile_commands.json").read_text())
     checked = set()
@@ -44,7 +44,7 @@ def check_symbols(tree: Path) -> None:
 
 
 def compile_plainly(command: dict[str, str], to: Path) -> None:
-    """Compile a file as the build did, but with nothing optimised."""
+    """Compile a file as the build did, but without optimisation."""
     words = shlex.split(command["command"])
     words[words.index("-o") + 1] = str(to)
     done = subprocess.run(
@@ -60,9 +60,9 @@ def compile_plainly(command: dict[str, str], to: Path) -> None:
 
 
 def check_object(file: Path, level: str) -> None:
-    """Fail if an object file defines a symbol that others see, its table of kernels apart."""
+    """Fail if an object file exports a symbol other than its table of kernels."""
     wanted = f"weightgauge::{level}_kernels"
-    # "address kind name"; small letters are symbols of the file alone, but for weak ones.
+    # Lines are "address kind name". Kinds in small letters are local symbols, but for u, v and w.
     lines = output_of("nm", "--demangle", "--defined-only", str(file)).splitlines()
     symbols = [match.groups() for line in lines if (match := re.match(r"\S+ (\S) (.*)", line))]
     offered = {name for kind, name in symbols if kind.isupper() or kind in "uvw"}
