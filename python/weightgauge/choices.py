@@ -1,6 +1,6 @@
-"""What a fit, a scan or a reading may be asked for, each word and number stated once.
+"""The choices that a caller has for fits, scans and reading; each word and number is stated once.
 
-The command line reads the tables before NumPy is imported, so nothing here imports anything large.
+The command line reads the tables before NumPy is imported, so this module imports nothing large.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Trim(NamedTuple):
     low, high : float
         Plotting positions between which a magnitude enters the regression, both included.
     gaussian_k : float
-        Shape k that the fit finds for infinitely many normally distributed weights.
+        Shape k of the fit to infinitely many normally distributed weights.
     """
 
     low: float
@@ -36,7 +36,7 @@ TRIMS = MappingProxyType(
 """Windows of plotting positions by name."""
 
 PROTOCOLS = ("order", "paper")
-"""Exact order statistics, or the 1,024 bins behind published numbers."""
+"""Exact order statistics, or the 1,024 bins with which published numbers were made."""
 
 PER = ("tensor", "head", "expert")
 """What one slice is."""
@@ -45,7 +45,7 @@ IO_MODES = ("mmap", "pread")
 """How files are read: mapped into memory, or piece by piece."""
 
 POOR_R2 = 0.95
-"""Below this the probability plot is no straight line, and k and lambda describe little."""
+"""With an R2 below this, the probability plot is no straight line, and k and lambda say little."""
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:

@@ -1,10 +1,10 @@
-"""The element formats of safetensors: their widths, and which of them are counted."""
+"""The element formats of safetensors: their widths, and which of them can be counted."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-# F4 and the two F6 formats are packed without padding between elements, so only the whole tensor
+# Elements of F4 and of the two F6 formats are packed without padding. Only the tensor as a whole
 # has to fill whole bytes.
 DTYPE_BITS = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""Writing of files so that no file is lost or half-written."""
+"""Write files so that none is lost or half-written."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool =
 
 
 def _move_without_replacing(temporary: str, target: str) -> None:
-    # If the target has appeared meanwhile, making a link fails; a rename would replace it.
+    # A link fails if the target has appeared in the meantime; a rename would replace the target.
     try:
         os.link(temporary, target)
     except FileExistsError as error:
@@ -70,8 +70,8 @@ def _move_without_replacing(temporary: str, target: str) -> None:
 
 
 def _umask() -> int:
-    # The mask can only be read by setting it. Files that other threads make meanwhile are private.
-    # Without the lock, one thread could take the mask that another has just set for the process's.
+    # The mask can only be read by setting it. Files that other threads make in this moment are
+    # private. Without the lock, a thread could read the mask that another has just set here.
     with _reading_umask:
         mask = os.umask(0o077)
         os.umask(mask)

@@ -1,4 +1,4 @@
-"""Result records as plain values, and as rows of tables: what JSON, CSV and data frames hold."""
+"""Result records as plain values and as rows of tables, for JSON, CSV and data frames."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NULL_WHEN_EMPTY = frozenset(("reason", "decoded"))
 _Fields = ParamSpec("_Fields")
 _Record = TypeVar("_Record")
 
-# pandas has no missing value among its usual integers and truth values, and an empty column has no
-# format of its own.
+# The usual integers and truth values of pandas have no missing value, and an empty column has no
+# format unless one is given.
 _FRAME_DTYPES = {
     "float": "float64",
     "int": "int64",
@@ -47,9 +47,9 @@ _Row = TypeVar("_Row", bound=Row, covariant=True)
 def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
     """Return a function that makes frozen records in a fraction of the usual time.
 
-    A frozen dataclass sets each field by a call that bypasses its own guard. With twenty fields
-    that takes longer than counting and fitting a small matrix. The maker is the same class without
-    the guard; it turns what it has made into a record once all fields are set.
+    A frozen dataclass sets each field with a call that bypasses its own guard. For twenty fields
+    that takes longer than counting and fitting a small matrix. The maker makes an object of a class
+    without the guard, and turns it into a record when all fields are set.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
     Returns
     -------
     callable
-        Takes and returns what the class does. It is quickest without keywords.
+        Takes the arguments of the class and returns a record. It is quickest without keywords.
     """
 
     def freeze(made: Any) -> None:
@@ -71,7 +71,7 @@ def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
 
 @cache
 def spelled(name: str) -> str:
-    """Return the name that a field has in output: `lambda`, a keyword of Python, for `lam`.
+    """Return the name of a field in output: `lam` becomes `lambda`, which is a keyword of Python.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def columns(record: type) -> list[str]:
 
 
 def _annotations(record: type) -> dict[str, str]:
-    """Return the type of each field as it is written, by the name that the field has in output."""
+    """Return the type of each field as written in the class, by the field's name in output."""
     if is_dataclass(record):
         members = {field.name: str(field.type) for field in fields(record)}
     else:  # a named tuple
@@ -120,7 +120,7 @@ class Table(tuple[_Row, ...]):
     record: type[_Row]
 
     def __new__(cls, record: type[_Row], rows: Iterable[_Row] = ()) -> Table[_Row]:
-        """Make the tuple and remember the type, which an empty table could not tell."""
+        """Make the tuple and remember the type, because an empty table does not show it."""
         made = super().__new__(cls, rows)
         made.record = record
         return made
@@ -140,16 +140,16 @@ class Table(tuple[_Row, ...]):
         return to_frame(self.record, self.to_dicts())
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        """Return what `copy` and `pickle` make the table from."""
+        """Return the arguments with which `copy` and `pickle` make the table again."""
         return self.record, tuple(self)
 
     def __repr__(self) -> str:
-        """Show how many records there are of which type."""
+        """Show the number of records and their type."""
         return f"<Table of {len(self):,} {self.record.__name__}>"
 
 
 def to_frame(record: type, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return a DataFrame of rows that a record's `to_dict` has made.
+    """Return a DataFrame of rows that `to_dict` of a record has made.
 
     Parameters
     ----------

@@ -8,13 +8,13 @@ from weightgauge import _core
 
 
 def thread_budget() -> int:
-    """Threads used where the caller names no number.
+    """Return the number of threads to use if the caller names none.
 
     Returns
     -------
     int
-        Processors in the affinity mask, capped by the cgroup's CPU quota, and by
-        ``OMP_NUM_THREADS`` where that is set to a positive whole number.
+        Processors in the affinity mask, at most the cgroup's CPU quota, and at most
+        ``OMP_NUM_THREADS`` if that is set to a positive whole number.
     """
     budget = _core.processor_budget()
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
@@ -29,7 +29,7 @@ def resolve_threads(threads: int | None) -> int:
     Parameters
     ----------
     threads : int or None
-        What the caller asked for; None for the budget.
+        The number that the caller asked for; None for `thread_budget`.
 
     Returns
     -------

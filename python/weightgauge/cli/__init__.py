@@ -1,4 +1,4 @@
-"""The command line. `main` is the whole program; each command lives in a module of its own."""
+"""The command line. `main` is the whole program; each command has a module of its own."""
 
 from weightgauge.cli.group import main
 

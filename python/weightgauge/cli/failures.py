@@ -1,4 +1,4 @@
-"""From exceptions to a line for people, a hint, and an exit code."""
+"""Turn exceptions into a line for people, a hint, and an exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHAT_MODEL_IS = (
     "a .wghist file"
 )
 
-# The first class that fits decides; an exception that brings a hint of its own keeps it.
+# The first class that fits gives the hint, unless the exception has a hint of its own.
 HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (errors.MissingExtraError, ""),
     (errors.OutputExistsError, "--force replaces it"),
@@ -48,7 +48,7 @@ HINTS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 class ClosedPipeError(Exception):
-    """Whoever read the output has seen enough. No OSError: those click handles in its own way."""
+    """The reader of the output has closed it. No OSError, because click handles those itself."""
 
 
 @contextlib.contextmanager
@@ -61,17 +61,17 @@ def closed_pipe_told() -> Iterator[None]:
 
 
 def exit_code(call: Callable[[], Any]) -> int:
-    """Run a program and return the code to exit with; whatever it raises is told on stderr.
+    """Run a program and return the code to exit with; errors are reported on stderr.
 
     Parameters
     ----------
     call : callable
-        The program. What it returns is its exit code, if it is an int.
+        The program. If it returns an int, that is the exit code.
 
     Returns
     -------
     int
-        See the module's constants.
+        One of the module's constants.
     """
     try:
         result = call()
@@ -92,17 +92,17 @@ def exit_code(call: Callable[[], Any]) -> int:
 
 
 def unmeasured_told(slices: Iterable[SliceFit]) -> int:
-    """Say on stderr which tensors have a format without a decoder; integers are no failure.
+    """Report on stderr which tensors have a format without a decoder; integers are no failure.
 
     Parameters
     ----------
     slices : iterable of SliceFit
-        All that were to be measured.
+        All slices that should have been measured.
 
     Returns
     -------
     int
-        What to exit with.
+        The code to exit with.
     """
     slices = tuple(slices)
     failed = [item for item in slices if item.status == "unsupported_dtype"]
@@ -119,7 +119,7 @@ def unmeasured_told(slices: Iterable[SliceFit]) -> int:
 
 
 def unread_told(messages: Sequence[str]) -> None:
-    """Say on stderr what of a run could not be read or measured.
+    """Report on stderr what could not be read or measured of a run.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _explain(error: Exception) -> int:
             if own_hint or general_hint:
                 _say(f"hint: {own_hint or general_hint}")
             if isinstance(error, OSError):
-                _drop_stdout()  # what could not be written must not be tried again at exit
+                _drop_stdout()  # or the exit would try to write the rest again
             return FAILED
     _say(f"error: {type(error).__name__}: {error} (this is a bug in weightgauge)")
     _say("hint: WEIGHTGAUGE_DEBUG=1 shows where; please report it with the command you ran")
@@ -157,8 +157,8 @@ def _message(error: Exception, own_hint: str) -> str:
 
 
 def _say(line: str) -> None:
-    """Write one line to stderr, whatever it holds; nobody may be listening."""
-    # Messages have made foreign names inert, which doubles backslashes: do not do it twice.
+    """Write one line to stderr, whatever it holds; stderr may be closed."""
+    # Messages have already escaped foreign names. Escaping them again would double backslashes.
     line = " ".join(line.splitlines())
     shown = "".join(c if c.isprintable() else errors.printable(c) for c in line)
     if len(shown) > _MESSAGE_LIMIT:
@@ -168,7 +168,7 @@ def _say(line: str) -> None:
 
 
 def _drop_stdout() -> None:
-    """Send what is left in the buffer of stdout nowhere, so that the exit is silent."""
+    """Throw away what is left in the buffer of stdout, so that the exit is silent."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:

@@ -1,4 +1,4 @@
-"""The command group: finds commands when they are wanted, and turns what happens into exit codes.
+"""The command group: imports commands when they are called, and turns results into exit codes.
 
 `weightgauge --help` answers at once because nothing here, and no command's module, imports NumPy,
 rich, the Hub's client or the extension at its top: commands import what they use when they run.
@@ -77,7 +77,7 @@ class CommandLine(click.Group):
 
 
 def _check_environment() -> None:
-    """Refuse a setting that the core would refuse in the middle of the work."""
+    """Refuse a setting now that the core would refuse in the middle of the work."""
     level = os.environ.get("WEIGHTGAUGE_KERNELS")
     if not level:
         return

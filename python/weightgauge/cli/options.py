@@ -36,7 +36,7 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of how weights are read: `threads` and `io`."""
+    """Add the options that say how weights are read: `threads` and `io`."""
     for option in (
         click.option(
             "--io",
@@ -57,7 +57,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the option of what a slice is: `per`."""
+    """Add the option that says what a slice is: `per`."""
     return click.option(
         "--per",
         type=click.Choice(PER),
@@ -68,7 +68,7 @@ def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the result's form and place; the command gets one `output`."""
+    """Add the options for the result's form and place; the command gets one `output`."""
 
     @click.option(
         "--format",

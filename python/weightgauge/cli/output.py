@@ -1,4 +1,4 @@
-"""Where results go: to stdout, or to a file that is written whole or not at all."""
+"""Write results to stdout, or to a file that is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Output:
     quiet: bool
 
     def check(self, *inputs: str) -> None:
-        """Find out before the work what would keep the result from being written after it.
+        """Check before the work that the result can be written after it.
 
         Parameters
         ----------
         inputs : str
-            Paths that are read, and so must not be written.
+            Paths of the input, which must not be overwritten.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class Output:
             raise OutputError(f"{shown}: holds weights, which are never replaced")
 
     def medium(self) -> Medium:
-        """Return what a writer has to know of the place that the result goes to."""
+        """Return what a writer has to know about the place of the result."""
         from weightgauge.reporting.writers.medium import Medium
 
         terminal = self.path is None and _is_terminal(sys.stdout)
@@ -92,7 +92,7 @@ class Output:
         )
 
     def write(self, document: Document) -> None:
-        """Write the whole result, then tell on stderr what is odd about its input.
+        """Write the whole result, then the warnings about the input on stderr.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Output:
         self.save(lambda target: write_atomically(target, data, force=self.force))
 
     def save(self, writer: Callable[[str], None]) -> None:
-        """Let a function write the file; a link keeps pointing to where it does.
+        """Let a function write the file; if the path is a link, its target is written.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class Output:
 
 
 def choose_format(asked: str | None, *, json: bool, path: str | None) -> str:
-    """Settle the form of the result: what was asked for, else what the file's name says.
+    """Choose the form of the result: the one asked for, else that of the file's name.
 
     Raises
     ------
@@ -175,8 +175,8 @@ def _write_stdout(content: str | bytes) -> None:
     data = _encoded(content, getattr(stream, "encoding", None) or "utf-8")
     try:
         stream.flush()
-        # An unbuffered stdout (PYTHONUNBUFFERED) may take a part of the data only, and its text
-        # layer would lose the rest without a word.
+        # An unbuffered stdout (PYTHONUNBUFFERED) may take only a part of the data, and its text
+        # layer would silently lose the rest.
         rest = memoryview(data)
         while rest:
             rest = rest[stream.buffer.write(rest) :]

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def scan_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Give what `weightgauge.fit` calls with its progress; None where nobody would see it.
+    """Give a function to call with the progress of a scan; None if nobody would see it.
 
-    The bar appears at the first call, so that it does not stand in the way of the Hub client's
-    own bars while files are fetched; where no bar is wanted those are switched off too.
+    The bar appears at the first call, so that it does not disturb the Hub client's bars while files
+    are fetched. If no bar is wanted, those are switched off too.
     """
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

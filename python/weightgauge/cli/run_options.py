@@ -12,7 +12,7 @@ _NAMES = ("optimizer", "lr", "weight_decay", "schedule", "final", "warmup", "tot
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the settings of a run; the command gets one `settings`, as `weightgauge.track` takes."""
+    """Add the settings of a run; the command gets one `settings`, as for `weightgauge.track`."""
 
     @click.option("--optimizer", metavar="NAME", help="Optimiser, such as adamw, lion or muon.")
     @click.option("--lr", metavar="RATE", type=float, help="Peak learning rate.")

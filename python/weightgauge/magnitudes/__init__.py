@@ -1,4 +1,4 @@
-"""One array: its magnitudes counted, their quantiles, and their Weibull fit."""
+"""Everything about one array: counts of its magnitudes, their quantiles and their Weibull fit."""
 
 from weightgauge.magnitudes.histogram import MagnitudeHistogram, magnitude_histogram
 from weightgauge.magnitudes.quantile import quantiles

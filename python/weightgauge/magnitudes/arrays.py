@@ -29,12 +29,13 @@ _CPU_DEVICES = (1, 3)  # DLPack: plain memory, and memory pinned for a GPU
 
 
 def array_view(array: object) -> _core.ArrayView:
-    """View of an array-like's memory; the view keeps its owner alive.
+    """Return a view of an array-like's memory; the view keeps its owner alive.
 
     Raises
     ------
     UnsupportedDtypeError
-        No floating-point format known here, a foreign byte order, or not in the CPU's memory.
+        The array has no floating-point format that is known here, or a foreign byte order, or is
+        not in the CPU's memory.
     """
     if isinstance(array, np.ndarray):
         return _numpy_view(array)
@@ -87,7 +88,7 @@ def _dlpack_view(array: Any) -> _core.ArrayView:
 def _capsule(array: Any) -> object:
     try:
         return array.__dlpack__(max_version=(1, 1))
-    except TypeError:  # written before DLPack 1.0
+    except TypeError:  # the exporter is older than DLPack 1.0
         return array.__dlpack__()
 
 
@@ -98,7 +99,7 @@ def _as_numpy(array: object) -> np.ndarray[Any, Any]:
         raise UnsupportedDtypeError(
             f"a {type(array).__name__} is no array of numbers: {error}"
         ) from error
-    # A bare sequence has no dtype of its own: whole numbers in it are numbers like any other.
+    # A plain sequence has no dtype, so whole numbers in it are numbers like any other.
     if isinstance(array, (list, tuple)) and (converted.dtype.kind in "iu" or converted.size == 0):
         return converted.astype(np.float64)
     return converted

@@ -1,4 +1,4 @@
-"""What functions on magnitudes are given: an array, or the histogram of one."""
+"""Functions on magnitudes take an array, or the histogram of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The magnitude histogram: everything about a slice's distribution, without its weights."""
+"""The magnitude histogram: all that is known of a slice's distribution, without the weights."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class MagnitudeHistogram:
 
     For formats of 16 bits and fewer, and for F32 and F64 slices of up to 131,072 elements, there is
     one entry for every distinct magnitude: nothing about the distribution is lost. Larger F32 and
-    F64 slices are counted in bins of relative width 2^-13 of which the count and the mean are known
-    (`exact` is False); fits from them are within 1e-8 wherever magnitudes spread over more than a
-    few per cent.
+    F64 slices are counted in bins of relative width 2^-13 (`exact` is False). The count and the
+    mean of each bin are known. Fits from bins are within 1e-8 if the magnitudes spread over more
+    than a few per cent.
 
-    Made by `magnitude_histogram` or `MagnitudeHistogram.load`; never changes.
+    Histograms are made by `magnitude_histogram` or `MagnitudeHistogram.load` and never change.
     """
 
     __slots__ = ("_core",)
@@ -46,62 +46,62 @@ class MagnitudeHistogram:
 
     @property
     def n(self) -> int:
-        """Finite non-zero elements."""
+        """Number of finite non-zero elements."""
         return self._core.n
 
     @property
     def zeros(self) -> int:
-        """Elements that are zero, of either sign."""
+        """Number of zeros of either sign."""
         return self._core.zeros
 
     @property
     def nan(self) -> int:
-        """Elements that are NaN."""
+        """Number of NaN."""
         return self._core.nans
 
     @property
     def inf(self) -> int:
-        """Elements that are infinite."""
+        """Number of infinities."""
         return self._core.infs
 
     @property
     def nonfinite(self) -> int:
-        """Elements that are NaN or infinite."""
+        """Number of elements that are NaN or infinite."""
         return self.nan + self.inf
 
     @property
     def magnitudes(self) -> NDArray[np.float64]:
-        """Magnitudes that occur (means of bins where not `exact`), ascending."""
+        """Magnitudes that occur, ascending; if not `exact`, means of bins."""
         return self._core.magnitudes()
 
     @property
     def counts(self) -> NDArray[np.uint64]:
-        """Elements per entry of `magnitudes`; read-only."""
+        """Number of elements of each entry of `magnitudes`; read-only."""
         return self._core.counts
 
     @property
     def rms(self) -> float:
-        """Root mean square of all finite elements, zeros included; NaN where there is none."""
+        """Root mean square of all finite elements, zeros included; NaN if there are none."""
         return self._core.rms
 
     @property
     def max(self) -> float:
-        """Largest finite magnitude; NaN where there is none."""
+        """Largest finite magnitude; NaN if there is none."""
         return self._core.max
 
     def fit(self, *, trim: str = "mid_80", protocol: str = "order") -> WeibullFit:
-        """Fit a Weibull distribution; the same numbers as `fit_weibull` on the elements.
+        """Fit a Weibull distribution; the numbers are those of `fit_weibull` on the elements.
 
-        Where the histogram is not `exact` and the magnitudes lie too close together for its bins,
-        the status is ``degenerate``: only the elements themselves tell more.
+        If the histogram is not `exact` and the magnitudes lie too close together for its bins, the
+        status is ``degenerate``; then only the elements themselves can be fitted.
 
         Parameters
         ----------
         trim : {"mid_80", "mid_90", "full"}
             Window of plotting positions.
         protocol : {"order", "paper"}
-            Where the histogram is not `exact`, the paper's bins are filled from the means of the
-            fine bins, which moves about one element in 500 by a fine bin's width.
+            If the histogram is not `exact`, the paper's bins are filled from the means of the fine
+            bins, which moves about one element in 500 by a fine bin's width.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class MagnitudeHistogram:
         return fit_of_histogram(self._core, FitOptions(trim=trim, protocol=protocol))
 
     def quantiles(self, p: ArrayLike) -> NDArray[np.float64]:
-        """Quantiles of the finite non-zero magnitudes, NumPy's method ``inverted_cdf``.
+        """Return quantiles of the finite non-zero magnitudes, by NumPy's method ``inverted_cdf``.
 
         Parameters
         ----------
@@ -120,17 +120,17 @@ class MagnitudeHistogram:
         Returns
         -------
         ndarray of float64
-            Shape of `p`. Exact where the histogram is, else within a relative 2^-13. NaN where
-            n is 0.
+            Shape of `p`. The values are exact if the histogram is, else within a relative 2^-13.
+            NaN if n is 0.
         """
         values = checked_probabilities(p)
         found = self._core.quantiles(values.ravel().tolist())
         return np.asarray(found, dtype=np.float64).reshape(values.shape)
 
     def ks(self, k: float, lam: float) -> float:
-        """Kolmogorov-Smirnov distance to the Weibull distribution of shape `k` and scale `lam`.
+        """Return the Kolmogorov-Smirnov distance to a Weibull distribution.
 
-        The supremum of |F_n - F| over all magnitudes, on both sides of every jump of F_n.
+        It is the supremum of |F_n - F| over all magnitudes, on both sides of every jump of F_n.
 
         Parameters
         ----------
@@ -140,14 +140,14 @@ class MagnitudeHistogram:
         Returns
         -------
         float
-            Between 0 and 1; NaN where n is 0.
+            Between 0 and 1; NaN if n is 0.
         """
         if not (0 < k < np.inf and 0 < lam < np.inf):
             raise ValueError(f"shape and scale must be positive and finite, not {k!r} and {lam!r}")
         return self._core.ks(k, lam) if self.n > 0 else float("nan")
 
     def merge(self, other: MagnitudeHistogram) -> MagnitudeHistogram:
-        """Histogram of both slices together.
+        """Return the histogram of both slices together.
 
         Raises
         ------
@@ -161,12 +161,12 @@ class MagnitudeHistogram:
         return MagnitudeHistogram(self._core.merge(other._core))
 
     def scaled(self, by: float) -> MagnitudeHistogram:
-        """Histogram of all elements times one number, rounded to F32 as float32 arithmetic does.
+        """Return the histogram of all elements times a number, rounded as float32 arithmetic does.
 
         Parameters
         ----------
         by : float
-            The number; where it is zero or not finite, so is what comes out.
+            The number. If it is zero or not finite, so are the products.
 
         Returns
         -------
@@ -187,7 +187,7 @@ class MagnitudeHistogram:
         distinct, place = np.unique(keys, return_inverse=True)
         merged = np.zeros(len(distinct), np.uint64)
         np.add.at(merged, place, counts[~(zero | nan | inf)])
-        zeros_gone = 0 if np.isfinite(by) else self.zeros  # 0 times infinity is no number
+        zeros_gone = 0 if np.isfinite(by) else self.zeros  # 0 times infinity is NaN
         infs_gone = self.inf if by == 0 or np.isnan(by) else 0
         return _made(
             "F32",
@@ -208,7 +208,7 @@ class MagnitudeHistogram:
         return self.merge(other)
 
     def __radd__(self, other: object) -> MagnitudeHistogram:
-        """Begin a sum: ``sum(histograms)`` starts from the number 0."""
+        """Add to the number 0, with which ``sum(histograms)`` begins."""
         return self if other == 0 and isinstance(other, int) else NotImplemented
 
     def __eq__(self, other: object) -> bool:
@@ -223,7 +223,7 @@ class MagnitudeHistogram:
     __hash__ = None  # type: ignore[assignment]  # compared by content, like an array
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Give what it takes to make the same histogram in another process."""
+        """Return what pickle needs to make the same histogram in another process."""
         totals = self._scalars()
         return _made, (*totals, *self._arrays())
 
@@ -242,7 +242,8 @@ class MagnitudeHistogram:
         Parameters
         ----------
         path : str or path-like
-            Where to. An existing file is replaced only with `force`, and never half-written.
+            Path of the file. An existing file is replaced only with `force`. A file is never left
+            half-written.
 
         Raises
         ------
@@ -285,7 +286,7 @@ def _made(
     counts: NDArray[np.uint64],
     residuals: NDArray[np.uint64],
 ) -> MagnitudeHistogram:
-    """Make a histogram of what `MagnitudeHistogram.__reduce__` gave."""
+    """Make a histogram from the arguments that `MagnitudeHistogram.__reduce__` returned."""
     from weightgauge import _core
 
     return MagnitudeHistogram(
@@ -309,7 +310,7 @@ def magnitude_histogram(array: object, *, threads: int | None = None) -> Magnitu
     Parameters
     ----------
     array : array_like of float
-        As for `fit_weibull`; read where it lies.
+        As for `fit_weibull`; it is not copied.
     threads : int, optional
         At most this many threads.
 

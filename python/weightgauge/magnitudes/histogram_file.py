@@ -1,9 +1,9 @@
 """A magnitude histogram as one safetensors file.
 
-Tensors ``keys``, ``counts`` and ``residuals`` (U64, one entry per magnitude or bin; ``residuals``
-is empty where the histogram is exact) and ``totals`` (U64: zeros, NaNs, Infs, key of the largest
-magnitude, low bits left out of a key). The metadata names the format, its version and the element
-format.
+It has the tensors ``keys``, ``counts`` and ``residuals`` (U64, one entry for each magnitude or bin;
+``residuals`` is empty if the histogram is exact) and ``totals`` (U64: zeros, NaNs, infinities, key
+of the largest magnitude, number of low bits left out of a key). The metadata names the format, its
+version and the element format.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read_histogram(path: str | os.PathLike[str]) -> _core.Histogram:
 
     name = printable(os.fsdecode(path))
     try:
-        if not os.path.isfile(path):  # a FIFO or a device would keep the reader waiting
+        if not os.path.isfile(path):  # reading a FIFO or a device could wait for ever
             raise FileNotFoundError(f"{name} is no file")
         with safe_open(os.fsdecode(path), framework="np") as file:
             metadata = file.metadata() or {}
@@ -67,7 +67,7 @@ def read_histogram(path: str | os.PathLike[str]) -> _core.Histogram:
                 raise HistogramFileError(f"{name}: tensors are missing, or there are others")
             keys, counts, residuals, totals = (file.get_tensor(part) for part in _TENSORS)
     except (OSError, SafetensorError, AttributeError, TypeError, ValueError) as error:
-        # The library meets element formats that NumPy lacks with errors of all kinds.
+        # The library raises errors of many kinds for element formats that NumPy lacks.
         if isinstance(error, HistogramFileError):
             raise
         raise HistogramFileError(f"{name}: cannot be read: {printable(str(error))}") from error

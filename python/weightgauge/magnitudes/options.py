@@ -1,4 +1,4 @@
-"""How magnitudes are counted and fitted: what a caller may choose, checked once."""
+"""How magnitudes are counted and fitted: the caller's choices, checked once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, init=False)
 class FitOptions:
-    """How to count, fit and read; made and checked where a call begins, then handed down whole.
+    """How to count, fit and read; made and checked where a call begins, then passed on as a whole.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class FitOptions:
     protocol : {"order", "paper"}
         Exact order statistics, or the 1,024 bins with which published numbers were made.
     exact : bool
-        Whether wide formats are sorted rather than binned finely.
+        Whether wide formats are sorted instead of counted in fine bins.
     threads : int, optional
-        Most threads to use; None for all that the process may use.
+        Largest number of threads; None for all processors that the process may use.
     io : {"mmap", "pread"}
         Map the files, or read them piece by piece (for network file systems and tight
         address-space limits). A file that cannot be mapped is read.
@@ -43,7 +43,7 @@ class FitOptions:
     Raises
     ------
     ValueError
-        An option is none of its choices, or `threads` is below 1.
+        If an option is none of its choices, or `threads` is below 1.
     """
 
     trim: str
@@ -64,7 +64,7 @@ class FitOptions:
         check_choice("trim", trim, TRIMS)
         check_choice("protocol", protocol, PROTOCOLS)
         check_choice("io", io, IO_MODES)
-        put = object.__setattr__  # the class is frozen
+        put = object.__setattr__  # assignment does not work in a frozen class
         put(self, "trim", trim)
         put(self, "protocol", protocol)
         put(self, "exact", exact)
@@ -78,16 +78,16 @@ class FitOptions:
         keep_histogram: bool = False,
         probabilities: Sequence[float] = (),
     ) -> _core.ScanOptions:
-        """Return the options of a scan as the core takes them.
+        """Return the options of a scan in the form that the core takes.
 
         Parameters
         ----------
         fit : bool
             Whether to fit what is counted.
         keep_histogram : bool
-            Whether to give the counts as well.
+            Whether to return the counts as well.
         probabilities : sequence of float
-            Of the quantiles that are wanted, each in [0, 1].
+            Probabilities of the quantiles to compute, each in [0, 1].
         """
         from weightgauge import _core
 
@@ -103,7 +103,7 @@ class FitOptions:
         )
 
     def paper_bins(self) -> _core.PaperBins | None:
-        """Return the bins of the published protocol where it is asked for, else None."""
+        """Return the bins of the published protocol if it was chosen, else None."""
         if self.protocol != "paper":
             return None
         from weightgauge.magnitudes.paper_bins import paper_bins

@@ -1,9 +1,9 @@
 """The published protocol's bins, as exact thresholds on float32 magnitudes.
 
 The paper (arXiv:2605.18898) and its library bin the float32 logarithm log10 |w| into 1,024 equal
-bins over [-12, 2]. A weight's bin depends on how NumPy rounds that logarithm. As it rises with the
-magnitude, the smallest float32 that reaches each edge says everything: found once by bisection,
-these 1,025 thresholds put every weight into its published bin with no logarithm at all.
+bins over [-12, 2]. A weight's bin depends on how NumPy rounds that logarithm. The logarithm rises
+with the magnitude, so it is enough to know the smallest float32 that reaches each edge. These 1,025
+thresholds are found once by bisection; with them no logarithm of a weight is needed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def magnitude_thresholds() -> NDArray[np.uint32]:
         middle = below + (reached - below) // 2
         logarithm = np.log10(middle.view(np.float32)).astype(np.float64)
         inside = logarithm >= edges
-        inside[-1] = logarithm[-1] > edges[-1]  # the closed end belongs to the last bin
+        inside[-1] = logarithm[-1] > edges[-1]  # the last bin includes its upper edge
         reached = np.where(inside, middle, reached)
         below = np.where(inside, below, middle)
     return reached
@@ -54,5 +54,5 @@ def magnitude_thresholds() -> NDArray[np.uint32]:
 
 @cache
 def paper_bins() -> _core.PaperBins:
-    """Return the bins in the form the core uses; made once."""
+    """Return the bins in the form that the core takes; they are made once."""
     return _core.PaperBins(magnitude_thresholds())

@@ -15,10 +15,10 @@ _FEW = 5_000
 
 
 def window_ranks(n: int, trim: str) -> tuple[int, int]:
-    """Return the ranks that lie in the window, counted from 0, as first and behind the last.
+    """Return the ranks in the window, counted from 0: the first, and the one after the last.
 
-    The position of rank i is (2 i + 1) / (2 n). It is compared in whole numbers, as a share of
-    1/20, so that no rounding decides about a rank at the edge.
+    The position of rank i is (2 i + 1) / (2 n). It is compared with the window's ends, which are
+    multiples of 1/20, in whole numbers, so that no rounding decides about a rank at an edge.
     """
     low, high = round(20 * TRIMS[trim].low), round(20 * TRIMS[trim].high)
     # (2 i + 1) / (2 n) >= low / 20  <=>  20 i + 10 >= low n
@@ -28,7 +28,7 @@ def window_ranks(n: int, trim: str) -> tuple[int, int]:
 
 
 def ordinates(first: int, last: int, n: int) -> NDArray[np.float64]:
-    """Return y of the ranks first to last - 1, counted from 0."""
+    """Return y of the ranks `first` to `last` - 1, counted from 0."""
     p = (np.arange(first, last) + 0.5) / n
     return np.asarray(np.log(-np.log1p(-p)))
 
@@ -38,9 +38,9 @@ def sums_of_ordinates(
 ) -> NDArray[np.float64]:
     """Return the sums of y over ranks `since` to `until` - 1, element by element.
 
-    For many elements by the Euler-Maclaurin expansion of the midpoint rule round the integral
-    G(p) = -exp(-u) ln u - E1(u), u = -ln(1 - p), whose rest is of order n^-3; rank by rank for few
-    elements, and at the two ends, where y is singular.
+    For many elements, the Euler-Maclaurin expansion of the midpoint rule is used with the integral
+    G(p) = -exp(-u) ln u - E1(u), u = -ln(1 - p); its remainder is of order n^-3. For few elements,
+    and at the two ends, where y is singular, y is summed rank by rank.
     """
     if n <= _FEW:
         sums = np.concatenate(([0.0], np.cumsum(ordinates(0, n, n))))

@@ -10,7 +10,7 @@ from weightgauge.magnitudes.options import FitOptions
 
 
 def checked_probabilities(p: ArrayLike) -> NDArray[np.float64]:
-    """Return probabilities as float64; ValueError where one lies outside [0, 1] or is NaN."""
+    """Return probabilities as float64; ValueError if one is outside [0, 1] or NaN."""
     values = np.asarray(p, dtype=np.float64)
     outside = ~((values >= 0) & (values <= 1))
     if np.any(outside):
@@ -19,11 +19,11 @@ def checked_probabilities(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def quantiles(array: object, p: ArrayLike, *, threads: int | None = None) -> NDArray[np.float64]:
-    """Quantiles of the finite non-zero magnitudes of an array, to the last bit.
+    """Return quantiles of the finite non-zero magnitudes of an array, exact to the last bit.
 
     The quantile at p is the ceil(n p)-th smallest magnitude: NumPy's method ``inverted_cdf``. It is
     always a magnitude that occurs. 16-bit and smaller formats are counted; F32 and F64 are selected
-    by their leading bits, and only the magnitudes around the wanted ranks are looked at twice.
+    by their leading bits, and only magnitudes near the wanted ranks are looked at twice.
 
     Parameters
     ----------
@@ -37,15 +37,14 @@ def quantiles(array: object, p: ArrayLike, *, threads: int | None = None) -> NDA
     Returns
     -------
     ndarray of float64
-        Shape of `p`; exact values of the array's format. NaN where no element is finite and
-        non-zero.
+        Shape of `p`; exact values of the array's format. NaN if no element is finite and non-zero.
 
     Raises
     ------
     UnsupportedDtypeError
         The array does not hold floating-point numbers.
     ValueError
-        A probability outside [0, 1].
+        A probability is outside [0, 1].
 
     Examples
     --------

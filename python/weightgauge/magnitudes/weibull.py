@@ -1,4 +1,4 @@
-"""The Weibull fit of one array, and the words for what came out of it."""
+"""The Weibull fit of one array, and the words for its outcome."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from weightgauge.magnitudes.options import FitOptions
 from weightgauge.records import as_row, maker
 
 Numbers = tuple[float, float, float, float, float, float, float, float, int, int, int, int, bool]
-"""k, its standard error, lambda, that of ln lambda, R2, KS, RMS, maximum; elements fitted, zeros,
-not finite; status of the core, by its place in `_core.fit_statuses`; whether nothing was binned."""
+"""k, its standard error, lambda, the standard error of ln lambda, R2, KS, RMS, maximum; numbers of
+elements that were fitted, that are zero, and that are not finite; the core's status as an index
+into `_core.fit_statuses`; whether the fit is exact."""
 
 _STATUSES = tuple(_core.fit_statuses())
 
-# A slice with more zeros than this share is marked `sparse`.
+# A slice with a larger share of zeros than this is marked `sparse`.
 SPARSE_SHARE = 0.10
 
-# A fit from bins whose proven relative error exceeds this is not given.
+# A fit from bins whose proven relative error exceeds this is refused.
 _COARSE = 1e-6
 
 
@@ -45,22 +46,22 @@ class WeibullFit:
     ks : float
         Kolmogorov-Smirnov distance between all magnitudes and the fitted distribution.
     n : int
-        Finite non-zero elements: what was fitted.
+        Number of finite non-zero elements, which are those fitted.
     zeros, nonfinite : int
-        Elements counted and left out.
+        Numbers of elements left out of the fit.
     rms : float
         Root mean square of all finite elements, zeros included.
     max : float
         Largest finite magnitude.
     status : str
-        ``ok``, ``sparse``, ``scale_not_applied`` (these carry numbers), ``degenerate``, ``empty``,
+        ``ok``, ``sparse``, ``scale_not_applied`` (with numbers), ``degenerate``, ``empty``,
         ``too_few``, ``not_applicable`` or ``unsupported_dtype`` (numbers are NaN).
     reason : str
-        Why the status is not ``ok``; empty where it is.
+        Why the status is not ``ok``; empty if it is.
     protocol, trim : str
-        As asked for.
+        As chosen by the caller.
     exact : bool
-        Whether k, lambda and R2 are those of the sorted magnitudes to 1e-12; else within 1e-8.
+        Whether k, lambda and R2 are those of the sorted magnitudes to 1e-12; if not, to 1e-8.
     """
 
     k: float
@@ -107,26 +108,26 @@ def fit_weibull(
 ) -> WeibullFit:
     r"""Fit a Weibull distribution to the magnitudes of an array.
 
-    With the n finite non-zero magnitudes in ascending order, p_i = (i - 1/2)/n, least squares of
-    ln(-ln(1 - p_i)) on ln x_i over the window gives k (the slope) and
-    lambda = exp(-intercept / k).
+    The n finite non-zero magnitudes are sorted; the i-th has the plotting position
+    p_i = (i - 1/2)/n. Least squares of ln(-ln(1 - p_i)) on ln x_i over the window gives k (the
+    slope) and lambda = exp(-intercept / k).
 
     Parameters
     ----------
     array : array_like of float
         Any shape and strides; F64, F32, F16, BF16, the F8 formats and F4. NumPy arrays (also of
-        ml_dtypes), PyTorch CPU tensors and whatever speaks DLPack or the buffer protocol are read
-        where they lie; sequences of numbers are converted.
+        ml_dtypes), PyTorch CPU tensors and objects with DLPack or the buffer protocol are not
+        copied; sequences of numbers are converted.
     trim : {"mid_80", "mid_90", "full"}
         Window of plotting positions: [0.10, 0.90], [0.05, 0.95] or all.
     protocol : {"order", "paper"}
         Every order statistic, or the paper's 1,024 bins of log10 |w| (arXiv:2605.18898), for
         comparison with published numbers.
     exact : bool
-        F32 and F64 of more than 131,072 elements are fitted from fine bins, with k, lambda and R2
-        proven to be within 1e-8 of the exact fit and KS within 2e-4. With `exact`, or where they
-        fill more than 262,144 bins, they are sorted: 1e-12, exact KS, several times slower. All
-        other formats are always exact.
+        F32 and F64 of more than 131,072 elements are fitted from fine bins; k, lambda and R2 are
+        proven to be within 1e-8 of the exact fit, and KS is within 2e-4. With `exact`, or if they
+        fill more than 262,144 bins, they are sorted, which gives 1e-12 and the exact KS and takes
+        several times as long. All other formats are always exact.
     threads : int, optional
         At most this many threads; by default the processors the process may use.
 
@@ -155,7 +156,7 @@ def fit_weibull(
 
 
 def fit_of_numbers(numbers: Numbers, options: FitOptions) -> WeibullFit:
-    """Word the numbers of one slice."""
+    """Return the fit of one slice, with the words for its status."""
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, _, exact = numbers
     status, reason = status_and_reason(numbers, options.protocol)
     return _weibull_fit(
@@ -170,15 +171,15 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
     Parameters
     ----------
     numbers : Numbers
-        Before that.
+        The numbers before that.
     by : float
         Magnitude of that number.
 
     Returns
     -------
     Numbers
-        The scale lambda, RMS and maximum are multiplied; nothing else changes, unless the number is
-        zero, infinite or NaN: then there is no fit.
+        The scale lambda, RMS and maximum are multiplied; nothing else changes. If the number is
+        zero, infinite or NaN, there is no fit.
     """
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, status, exact = numbers
     if 0 < by < math.inf:
@@ -193,9 +194,9 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
 def fit_of_histogram(
     counts: _core.Histogram, options: FitOptions, *, scale: float = 1.0
 ) -> WeibullFit:
-    """Fit the counts of the core's; ``degenerate`` where its bins are too coarse to tell.
+    """Fit a histogram of the core; ``degenerate`` if its bins are too coarse.
 
-    With a `scale`, the fit is that of all magnitudes times this number.
+    With a `scale`, all magnitudes are multiplied by it before the fit.
     """
     found = counts.fit(options.trim, options.paper_bins())
     numbers: Numbers = (
@@ -207,11 +208,11 @@ def fit_of_histogram(
     if found.error_bound <= _COARSE:
         return fit
     reason = "the magnitudes are too close together for the bins; fit the elements"
-    return without_numbers(fit, "degenerate", reason)  # the bound may also be NaN
+    return without_numbers(fit, "degenerate", reason)  # also if the bound is NaN
 
 
 def without_numbers(fit: WeibullFit, status: str, reason: str) -> WeibullFit:
-    """Return a fit that has the counts of another, and no k, lambda, R2 and KS."""
+    """Return a fit with the counts of another, but without k, lambda, R2 and KS."""
     nan = math.nan
     return dataclasses.replace(
         fit,
@@ -227,12 +228,12 @@ def without_numbers(fit: WeibullFit, status: str, reason: str) -> WeibullFit:
 
 
 def status_and_reason(numbers: Numbers, protocol: str) -> tuple[str, str]:
-    """Say in words how a fit went.
+    """Return the status of a fit, and the reason for it in words.
 
     Parameters
     ----------
     numbers : Numbers
-        Of the fit.
+        The numbers of the fit.
     protocol : {"order", "paper"}
         How it was made.
 

@@ -1,7 +1,7 @@
-"""What a command has to say, before anybody decides how it is written.
+"""The result of a command as a document, before it is decided how it is written.
 
 A view makes one `Document` from a result; a writer turns it into text, JSON or CSV. Documents hold
-values: numbers become text in the writer, by what the columns of their table say about them.
+values. A writer turns numbers into text as the columns of their table say.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class Estimate(NamedTuple):
-    """A number with its standard error, which is written behind it.
+    """A number, and the standard error that is written behind it.
 
     Attributes
     ----------
@@ -45,28 +45,30 @@ class Column:
     Attributes
     ----------
     key : str
-        Name of the column in data, and of its values in the rows.
+        Name of the column in data; a row has its value under this key.
     heading : str
-        What stands above it in text; the key by default.
+        What text writes above it; the key by default.
     form : str or callable
-        How text shows a value: a format specification, or a function that returns the text. None
-        and NaN are shown as nothing and do not get there.
+        How text shows a value: a format specification, or a function that returns the text. It is
+        not used for None and NaN, which are shown as nothing.
     unit : str
         What text writes behind each value.
     right : bool
-        Whether cells lean to the right, as numbers do.
+        Whether cells are aligned to the right, as numbers are.
     identifies : bool
-        Whether it says what the row is about: it is repeated where a table continues below.
+        Whether it says what the row is about. Such columns are repeated where a table continues
+        below.
     may_shorten : bool
-        Whether it holds names, which may lose their middle on a narrow terminal.
+        Whether it holds names, whose middle may be left out on a narrow terminal.
     may_wrap : bool
         Whether it holds phrases, which may be broken between words on a narrow terminal.
     follows : bool
-        Whether it makes sense only beside the column before it, from which it is never parted.
+        Whether it makes sense only beside the column before it; the two are never parted.
     drop : int or None
-        Whether text may leave it out on a narrow terminal: the lowest number goes first.
+        Whether text may leave it out on a narrow terminal. The lowest number goes first; None is
+        never left out.
     hide_empty : bool
-        Whether text leaves it out where no row has a value.
+        Whether text leaves it out if no row has a value.
     """
 
     key: str
@@ -83,7 +85,7 @@ class Column:
 
     @property
     def title(self) -> str:
-        """What stands above the column."""
+        """Return what stands above the column."""
         return self.heading or self.key
 
     def text(self, value: Any) -> str:
@@ -101,9 +103,9 @@ class DocumentTable:
     Attributes
     ----------
     columns : sequence of Column
-        In the order in which they are shown.
+        The columns, in the order in which they are shown.
     rows : sequence of mapping
-        Values by the keys of the columns; what a row does not have is missing.
+        Values by the keys of the columns; a key that a row lacks is a missing value.
     """
 
     columns: Sequence[Column]
@@ -119,7 +121,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of its own, which is broken only where a terminal is narrower."""
+    """A line of its own, which is broken only if the terminal is narrower."""
 
     text: str
 
@@ -141,7 +143,7 @@ class Section:
     Attributes
     ----------
     heading : str
-        "" for none: an empty line sets the section off instead.
+        "" for none; then an empty line sets the section off.
     parts : sequence of DocumentTable, Paragraph, Line or Verbatim
         What is shown, from the top.
     notes : sequence of str
@@ -164,7 +166,7 @@ class Finding:
     id : str
         Which rule found it.
     tensor : str or None
-        Name in the checkpoint; None for what is about more than one.
+        Name in the checkpoint; None if it is about more than one tensor.
     message : str
         The same in a sentence, safe to show.
     """
@@ -190,27 +192,27 @@ class Document:
     Attributes
     ----------
     title : str
-        What it is about, in a line that is safe to show; "" for none.
+        One line that says what it is about, safe to show; "" for none.
     verdict : str or None
-        What it comes down to, in a line.
+        The conclusion in one line.
     sections : sequence of Section
-        Tables and what stands between them. The first belongs to the title.
+        Tables and the text between them. The first section belongs to the title.
     findings : sequence of Finding
         What to look at, in the order of their rules.
     summary : sequence of str
-        The whole in sentences.
+        The whole result in sentences.
     notes : sequence of Paragraph, Line or Verbatim
-        What explains the tables; left out where only the result is wanted.
+        Explanations of the tables; left out if only the result is wanted.
     warnings : sequence of str
-        What is odd about the input. It is told beside the result, never in it.
+        Oddities of the input. They are written to stderr, never into the result.
     metadata : mapping
-        The head of the data: version of the schema and of the program, and what was measured.
+        The head of the data: versions of the schema and of the program, and what was measured.
     data : callable
-        Returns all results as plain values. What stands in the metadata too is the same there.
+        Returns all results as plain values. Keys that are in the metadata too have the same values.
     records : callable
         Returns the rows for programs that want one table.
 
-    `data` and `records` are functions because they cost time and few writers ask for them.
+    `data` and `records` are functions, because they take time and few writers call them.
     """
 
     title: str = ""
@@ -226,7 +228,7 @@ class Document:
 
 
 def plain_columns(names: Sequence[str]) -> tuple[Column, ...]:
-    """Return columns for values that programs read, where no text is to be laid out."""
+    """Return columns for values that only programs read."""
     return tuple(Column(key=name) for name in names)
 
 
@@ -236,7 +238,7 @@ def metadata(schema_version: int, **measured: Any) -> dict[str, Any]:
     Parameters
     ----------
     schema_version : int
-        Of the data that follow.
+        Version of the schema of the data that follow.
     **measured
         What was measured, and how.
     """

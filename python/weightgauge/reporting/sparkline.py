@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-"""From low to high; where they cannot be written, `PLAIN_BLOCKS` stand for them."""
+"""Blocks from low to high; `PLAIN_BLOCKS` take their place where they cannot be written."""
 
 PLAIN_BLOCKS = "_.-~=+*#"
 
@@ -16,15 +16,16 @@ _NOISE_ERRORS = 6.0
 
 
 def sparkline(values: Sequence[float], errors: Sequence[float] = ()) -> str:
-    """Draw a series, its own range from bottom to top.
+    """Draw a series; its own range goes from the lowest to the highest block.
 
     Parameters
     ----------
     values : sequence of float
-        In their order; what is not finite leaves a gap. Of more than 16, neighbours are averaged.
+        The series; values that are not finite leave a gap. If there are more than 16, neighbours
+        are averaged.
     errors : sequence of float
-        Standard errors: a series that moves by less than six of them is drawn around the middle, so
-        that noise looks like noise.
+        Standard errors. A series that moves by less than six of them is drawn around the middle,
+        so that noise looks like noise.
 
     Returns
     -------

@@ -1,19 +1,19 @@
 """Tables laid out in columns of text, for a terminal of any width.
 
-A number is never shortened and never broken over two lines. Where a table is wider than the
-terminal, these help, in this order:
+A number is never shortened and never broken over two lines. If a table is wider than the terminal,
+these steps are taken, in this order:
 
 1. Names lose their middle, and phrases are broken between words.
-2. Columns that may be dropped are left out, one after the other, until the table fits; a line says
-   which.
-3. The table continues below, as often as necessary: columns that say what a row is about come
-   again, and nothing is dropped.
+2. Columns that may be dropped are left out, one after the other, until the table fits. A line says
+   which ones.
+3. If that does not suffice, nothing is dropped, and the table continues below as often as
+   necessary. Columns that say what a row is about are repeated.
 
-Without a width, as in a pipe or a file, nothing of this happens.
+Without a width, as in a pipe or a file, none of this happens.
 
-The tables of `rich` are not used because they are made for small ones: 20,000 rows of seven columns
-took 7 seconds of one core, where this module takes a tenth of a second; and `rich` breaks what
-does not fit, numbers included.
+The tables of `rich` are not used, because they are made for few rows: 20,000 rows of seven columns
+took 7 seconds of one core, for which this module takes a tenth of a second. `rich` also breaks
+numbers that do not fit.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from weightgauge.reporting.document import Column, DocumentTable
 from weightgauge.reporting.terminal_text import cells, padded, shortened_names, wrapped
 
 _LEAST_SHARE = 3 / 8
-"""What a name or a phrase keeps of the terminal's width before anything is dropped for it."""
+"""Share of the terminal's width that a name or a phrase keeps as long as columns can be dropped."""
 
 _LEAST_WIDTH = 8
-"""Terminal cells that a name or a phrase keeps whatever happens."""
+"""Terminal cells that a name or a phrase always keeps."""
 
 _GAP = "  "
 
@@ -40,11 +40,11 @@ class _TextColumn:
     Attributes
     ----------
     column : Column
-        What it is.
+        The column.
     texts : list of str
         Its cells, from the top.
     width : int
-        Terminal cells that the widest of them takes, or the heading.
+        Terminal cells that the widest of the cells and the heading takes.
     """
 
     column: Column
@@ -66,7 +66,7 @@ def table_lines(table: DocumentTable, width: int | None) -> list[str]:
     table : DocumentTable
         What to lay out.
     width : int or None
-        Columns of the terminal; None where there is none.
+        Columns of the terminal; None without a terminal.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def _without_dropped(columns: Sequence[_TextColumn], width: int) -> list[_TextCo
 
 
 def _continued(columns: Sequence[_TextColumn], width: int) -> list[str]:
-    """Share the columns out over as many tables as are necessary, one below the other."""
+    """Distribute the columns over as many tables as are necessary, one below the other."""
     first = [column for column in columns if column.column.identifies]
     lines: list[str] = []
     group: list[_TextColumn] = []
@@ -135,11 +135,11 @@ def _units(columns: Iterable[_TextColumn]) -> list[list[_TextColumn]]:
 
 
 def _squeezed(columns: Sequence[_TextColumn], width: int) -> list[_TextColumn]:
-    """Make columns as narrow as they have to be."""
+    """Return the columns, as narrow as they have to be."""
     widths = [column.least(width * _LEAST_SHARE) for column in columns]
     for i, column in enumerate(columns):
-        # Room that is left goes to the first columns that want it. Room that is missing, on a very
-        # narrow terminal, is taken from the first that can spare it.
+        # Spare room goes to the first columns that want it. On a very narrow terminal, missing room
+        # is taken from the first columns that can spare it.
         room = width - _total(widths)
         widths[i] = min(column.width, max(column.least(_LEAST_WIDTH), widths[i] + room))
     return [_narrowed(column, given) for column, given in zip(columns, widths, strict=True)]

@@ -15,7 +15,7 @@ def cells(text: str) -> int:
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:
-    """Fill a text up with spaces to a width in cells, before it if it leans to the right."""
+    """Pad a text with spaces to a width in cells; `right` aligns it to the right."""
     if text.isascii():
         return text.rjust(width) if right else text.ljust(width)
     space = " " * (width - cells(text))
@@ -23,7 +23,7 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
-    """Break a text between words into lines of at most so many cells; None breaks nowhere.
+    """Break a text between words into lines of at most `width` cells; None breaks nowhere.
 
     A word that is wider than a line is left whole.
     """
@@ -42,9 +42,9 @@ def wrapped(text: str, width: int | None) -> list[str]:
 
 
 def shortened(text: str, width: int, *, head: float = 1 / 3) -> str:
-    """Take the middle out of a text that is too wide, with an ellipsis in its place.
+    """Replace the middle of a text that is too wide by an ellipsis.
 
-    A number is kept or taken out as a whole: half of it would be another number.
+    A number is kept or left out as a whole, because half of it would be another number.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def shortened(text: str, width: int, *, head: float = 1 / 3) -> str:
     width : int
         Most terminal cells of the result, at least one.
     head : float
-        Share of the room that the beginning gets. By default the end gets more, because names
-        begin alike.
+        Share of the room that the beginning gets. By default the end gets more, because the
+        beginnings of names are often the same.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def shortened(text: str, width: int, *, head: float = 1 / 3) -> str:
 
 
 def shortened_names(names: Sequence[str], width: int) -> list[str]:
-    """Shorten the names of one column, at the place that leaves the most of them different."""
+    """Shorten the names of one column at the place that keeps the most of them distinct."""
     different = len(set(names))
     best: list[str] = []
     most = 0
@@ -84,7 +84,7 @@ def shortened_names(names: Sequence[str], width: int) -> list[str]:
 
 
 def _beginning(text: str, width: int) -> str:
-    """Return what of a text fits into so many cells, without the half of a number."""
+    """Return the beginning of a text that fits into `width` cells and cuts no number."""
     end = width
     if not text.isascii():
         end = taken = 0

@@ -15,7 +15,7 @@ _STORAGE = {
 
 
 def architecture_lines(architecture: Architecture) -> list[str]:
-    """Put into words what is known of each tower.
+    """Describe what is known of each tower.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What `weightgauge compare` has to say: what moved between two models."""
+"""The document of `weightgauge compare`: what moved between two models."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _kinds(pairs: Sequence[Pair]) -> Section:
     for pair in pairs:
         depths[pair.tensor, pair.kind] = max(depths[pair.tensor, pair.kind], _depth(pair))
     for pair in pairs:
-        # A stack that is also given in pieces of its own kind counts by these.
+        # If a stack is also given in pieces of its own kind, only the pieces count.
         if _depth(pair) == depths[pair.tensor, pair.kind]:
             members[pair.kind].append(pair)
     measured = [column.key for column in _MEDIANS if column.key not in ("kind", "pairs")]

@@ -1,4 +1,4 @@
-"""What `weightgauge demo` has to say: k by kind, before and after training."""
+"""The document of `weightgauge demo`: k by kind, before and after training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `weightgauge diagnose` has to say: regimes, outliers, training, and what to look at."""
+"""The document of `weightgauge diagnose`: regimes, outliers, training, and what to look at."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OUTLIERS = (
 
 
 def diagnose_document(found: Diagnosis) -> Document:
-    """Show a diagnosis: tables, what to look at, and the whole in sentences.
+    """Show a diagnosis: tables, what to look at, and a summary in sentences.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What `weightgauge fit` has to say: k by block and kind, the rest, medians by kind."""
+"""The document of `weightgauge fit`: k by block and kind, other matrices, medians by kind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
     result : ModelFit
         What to show.
     per : {"tensor", "head", "expert"}
-        What the fits were asked to be made of: heads and experts are also compared.
+        What one slice is. Heads and experts are also compared with each other.
     """
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
@@ -64,9 +64,9 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
 
 
 def _extent(result: ModelFit) -> str:
-    """Tell how much was fitted, and how."""
+    """Say how much was fitted, and how."""
     fitted = [item for item in result.slices if item.fitted]
-    # Pieces of a tensor that is given whole too hold no further weights.
+    # Pieces of a tensor that is also given as a whole hold no further weights.
     stored = [item for item in fitted if not item.is_product]
     weights = sum(item.n for item in stored if result.wholes.get(item.tensor, item) is item)
     products = len({item.tensor for item in fitted if item.is_product})

@@ -1,4 +1,4 @@
-"""What `weightgauge fit` has to say of several models: the medians of their kinds side by side."""
+"""The document of `weightgauge fit` for several models: medians of their kinds side by side."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fit_models_document(results: Sequence[ModelFit]) -> Document:
     Parameters
     ----------
     results : sequence of ModelFit
-        What to show, in its order; fitted alike.
+        The fits in the order to show them, all made with the same options.
     """
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
@@ -97,7 +97,7 @@ def _medians(
     field: str,
     form: str,
 ) -> DocumentTable:
-    """One row a model, one column a kind."""
+    """Make a table of medians with one row a model and one column a kind."""
     of_kinds = [Column(key=kind, form=form, right=True, hide_empty=True) for kind in kinds]
     rows = [
         {

@@ -1,4 +1,4 @@
-"""What explains the tables of a fit: how to read them, and what is not in them."""
+"""Notes on the tables of a fit: how to read them, and what is not in them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
 
 
 def products_text(number: int) -> str:
-    """Return how many products of factors there are, in words."""
+    """Say in words how many products of factors there are."""
     return f"{number:,} product{'' if number == 1 else 's'} B A"
 
 
@@ -115,7 +115,7 @@ def _some(items: Sequence[SliceFit]) -> str:
 
 
 def _label(item: SliceFit) -> str:
-    """Name a slice: its tensor, and which piece of it."""
+    """Name a slice by its tensor and, if it is a piece, the piece."""
     of_stack = item.expert is not None and f".{item.expert}." not in item.tensor
     pieces = (
         *([f"expert {item.expert}"] if of_stack else []),

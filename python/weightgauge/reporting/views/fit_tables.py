@@ -31,12 +31,12 @@ _Group = Sequence["SliceFit"]
 
 
 def block_sections(slices: Sequence[SliceFit]) -> Iterator[Section]:
-    """Yield k and lambda by block and kind; nothing where no matrix is in a block.
+    """Yield k and lambda by block and kind; nothing if no matrix is in a block.
 
     Parameters
     ----------
     slices : sequence of SliceFit
-        Matrices that count.
+        The matrices to show.
     """
     blocks: dict[tuple[str | None, int], dict[str, list[SliceFit]]] = defaultdict(
         lambda: defaultdict(list)
@@ -67,12 +67,12 @@ def block_sections(slices: Sequence[SliceFit]) -> Iterator[Section]:
 
 
 def sections_outside_blocks(slices: Sequence[SliceFit]) -> Iterator[Section]:
-    """Yield the matrices that are in no block, tensor by tensor; nothing where there are none.
+    """Yield the matrices that are in no block, tensor by tensor; nothing if there are none.
 
     Parameters
     ----------
     slices : sequence of SliceFit
-        Products included, wholes that are given in pieces of their own kind not.
+        All slices, products included, but without wholes whose pieces of their own kind are given.
     """
     groups: dict[tuple[str, str], list[SliceFit]] = defaultdict(list)
     for item in slices:
@@ -111,11 +111,11 @@ def kind_section(result: ModelFit) -> Section:
     Parameters
     ----------
     result : ModelFit
-        Its kinds are shown.
+        The fit whose kinds are shown.
     """
     anchor = round(TRIMS[result.trim].gaussian_k, 6)  # two digits more than are shown
     fitted = Counter(item.kind for item in result.counted if item.fitted)
-    # k of norm weights and biases says nothing about matrices: shown only if nothing else is.
+    # k of norm weights and biases says nothing about matrices. It is shown if nothing else is.
     shown = [kind for kind in result.kinds if kind.kind not in VECTORS] or result.kinds
     columns = (
         Column(key="kind", identifies=True),
@@ -146,7 +146,7 @@ def _kind_row(kind: KindSummary, fitted: int, anchor: float) -> dict[str, Any]:
 
 
 def marks_of(item: SliceFit) -> Iterator[str]:
-    """Yield the letters behind the numbers of a slice that are to be read with care."""
+    """Yield the letters that mark the numbers of a slice as to be read with care."""
     if item.status == "sparse":
         yield "s"
     if item.status == "scale_not_applied":
@@ -180,13 +180,13 @@ def _lowest_r2(groups: Iterable[_Group]) -> float | None:
 
 
 def _share(numbers: tuple[int, int]) -> str:
-    """Show how many slices have numbers, of how many."""
+    """Show how many of how many slices have numbers."""
     fitted, slices = numbers
     return f"{slices:,}" if fitted == slices else f"{fitted:,} of {slices:,}"
 
 
 def _digits(items: Sequence[SliceFit]) -> int:
-    """Digits after the point that show the smallest standard error: three to five."""
+    """Return how many digits after the point show the smallest standard error: three to five."""
     errors = [item.k_se for item in items if item.fitted and item.k_se > 0]
     return min(5, max(3, math.ceil(-math.log10(min(errors))))) if errors else 3
 

@@ -1,4 +1,4 @@
-"""What `weightgauge info` has to say: versions and how the core was built."""
+"""The document of `weightgauge info`: versions and how the core was built."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weightgauge.reporting.document import Column, Document, DocumentTable, Sect
 
 
 def info_document(facts: Mapping[str, Any]) -> Document:
-    """List facts by name; those of a group have the group's name in front.
+    """List facts by name; the name of a fact in a group begins with the group's name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What `weightgauge ls` has to say: the tensors of a checkpoint."""
+"""The document of `weightgauge ls`: the tensors of a checkpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from weightgauge.reporting.views.architecture import architecture_lines
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
 
-# The number of a block or an expert is in the name too, so that those are dropped first.
+# The columns of blocks and experts are dropped first, because these numbers are in the name too.
 _COLUMNS = (
     Column(key="tensor", form=printable, identifies=True, may_shorten=True),
     Column(key="kind", drop=6),
@@ -37,12 +37,12 @@ _COLUMNS = (
 
 
 class Content(NamedTuple):
-    """What there is in a checkpoint, or in the histograms of one.
+    """The contents of a checkpoint, or of saved histograms.
 
     Attributes
     ----------
     model : str
-        What was asked for.
+        The model as the caller named it.
     rows : sequence of dict
         One for each tensor: see `weightgauge.anatomy.inventory`.
     files : int
@@ -50,7 +50,7 @@ class Content(NamedTuple):
     architecture : Architecture
         Facts about each tower.
     warnings : tuple of str
-        What is odd.
+        Oddities of the input.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""What `weightgauge reproduce` has to say: claims, and a model beside published ones."""
+"""The document of `weightgauge reproduce`: claims, and a model beside published ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Live(NamedTuple):
     result : ModelFit
         Its fit by the published protocol.
     entry : str or None
-        Which published model; None where none has a kind of matrix in common with it.
+        The published model; None if none has a kind of matrix in common with the checkpoint.
     kinds : tuple of KindBeside
         Medians of both.
     """

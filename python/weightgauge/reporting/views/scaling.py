@@ -1,4 +1,4 @@
-"""What `weightgauge scaling` has to say: runs, laws, and what they prove."""
+"""The document of `weightgauge scaling`: runs, laws, and what they prove."""
 
 from __future__ import annotations
 

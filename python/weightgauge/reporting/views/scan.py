@@ -1,4 +1,4 @@
-"""What `weightgauge scan` has to say: how much smaller the counts are than the weights."""
+"""The document of `weightgauge scan`: how much smaller the counts are than the weights."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def scan_document(kept: ModelHistograms, path: str, size: int) -> Document:
-    """Tell what was written.
+    """Say what was written.
 
     Parameters
     ----------
     kept : ModelHistograms
-        What was written.
+        The counts that were written.
     path : str
-        Where to.
+        Path of the file.
     size : int
         Bytes of the file.
     """

@@ -1,4 +1,4 @@
-"""How much the heads, or the experts, of a block differ, and which stand out."""
+"""How much the heads or experts of a block differ, and which ones stand out."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from weightgauge.fits import SliceFit
 
 FAR = 3.0
-"""Standard errors from the block's median; of equal Gaussian heads one in 370 is further away."""
+"""Standard errors from the block's median. Of equal Gaussian heads, one in 370 is further away."""
 
 _SHOWN = 10
 
 
 class Distance(NamedTuple):
-    """A head or expert against its like in the same block.
+    """A head or expert compared with the others of its kind in the same block.
 
     Attributes
     ----------
     item : SliceFit
         The head or expert.
     middle : float
-        Median k of all that there are in the block, of the same kind.
+        Median k of all of the same kind in the block.
     errors : float
-        How far its own k lies from that, in its own standard errors.
+        Distance of its k from that median, in its own standard errors.
     """
 
     item: SliceFit
@@ -41,12 +41,12 @@ _Groups = dict[tuple[str | None, str], list[list["SliceFit"]]]
 
 
 def spread_sections(slices: Sequence[SliceFit], per: str) -> Iterator[Section]:
-    """Yield two tables: the spread of k by kind, and what lies furthest from its block's median.
+    """Yield two tables: the spread of k by kind, and the slices furthest from their block's median.
 
     Parameters
     ----------
     slices : sequence of SliceFit
-        Those that count, without wholes that are given in pieces.
+        The slices to compare, without wholes whose pieces are given.
     per : {"head", "expert"}
         What is compared.
     """
@@ -76,12 +76,12 @@ def spread_sections(slices: Sequence[SliceFit], per: str) -> Iterator[Section]:
 
 
 def _groups(slices: Sequence[SliceFit], per: str) -> _Groups:
-    """Collect what can be compared: by tower and kind, one list for each block."""
+    """Group the slices that can be compared: by tower and kind, one list for each block."""
     blocks: dict[tuple[str | None, str, int | None, str], list[SliceFit]] = defaultdict(list)
     for item in slices:
         number = item.head if per == "head" else item.expert
         if number is not None and item.fitted:
-            # Heads of one tensor only: a block may have several attentions.
+            # Only heads of one tensor are compared, because a block may have several attentions.
             owner = item.tensor if per == "head" else ""
             blocks[item.tower, item.kind, item.block, owner].append(item)
     groups: _Groups = defaultdict(list)

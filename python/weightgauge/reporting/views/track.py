@@ -1,4 +1,4 @@
-"""What `weightgauge track` has to say: the course of k and lambda, and what stands out."""
+"""The document of `weightgauge track`: the course of k and lambda, and what stands out."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _FORCES = (
 
 
 def track_document(found: Trajectory) -> Document:
-    """Show a run: how many findings, a line a kind, how far training came, what stands out.
+    """Show a run: the number of findings, a line a kind, how far training came, and the findings.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def _training(found: Trajectory) -> Iterator[Part]:
 def _force_row(
     tower: str | None, kind: str, intervals: Sequence[IntervalForces], start: float | None
 ) -> dict[str, Any]:
-    """Sum forces over the run, as shares of the mean square at its start."""
+    """Sum forces over the run, as shares of the mean square at the start of the run."""
     names = ("change", "decay", "updates", "injection", "alignment")
     sums = {name: math.fsum(getattr(each, name) for each in intervals) for name in names}
     closure = math.fsum(each.closure_error for each in intervals)

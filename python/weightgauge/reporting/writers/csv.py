@@ -1,4 +1,4 @@
-"""Documents as CSV: exact numbers, and nothing in a name that does something in a spreadsheet."""
+"""Documents as CSV: exact numbers, and names that are harmless in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from weightgauge.reporting.document import Document, DocumentTable
 from weightgauge.reporting.values import shape_text
 from weightgauge.reporting.writers.medium import Medium
 
-# What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), with the full-width
-# forms that some of them take for the same characters.
+# A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection"). Some
+# treat the full-width forms like the plain characters.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -30,7 +30,7 @@ def write(document: Document, medium: Medium) -> str:
 
 
 def csv_text(table: DocumentTable) -> str:
-    """Return rows as CSV with a header; None is an empty field, a shape is written 384x1536."""
+    """Return rows as CSV with a header; None becomes an empty field, a shape 384x1536."""
     keys = [column.key for column in table.columns]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -41,12 +41,12 @@ def csv_text(table: DocumentTable) -> str:
 
 
 def inert(text: str) -> str:
-    """Make a foreign string harmless in a cell of a spreadsheet, and on a terminal that shows it.
+    """Make a foreign string harmless in a cell of a spreadsheet, and on a terminal.
 
     Control and invisible characters become escapes. A string that would be taken for a formula
     gets an apostrophe in front.
     """
-    shown = printable(text, limit=10 * len(text) + 80)  # as long as it has to be
+    shown = printable(text, limit=10 * len(text) + 80)  # long enough to shorten nothing
     return f"'{shown}" if text.startswith(_FORMULA_STARTS) else shown
 
 

@@ -1,4 +1,4 @@
-"""The table of forms: their names, their writers, and the files that are known by their endings."""
+"""The table of forms: their names, their writers, and the endings of their files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Format(NamedTuple):
     suffixes : tuple of str
         Endings of file names that ask for it, in lower case.
     module : str
-        Where its writer is: a function `write` of a document and the place it goes to. It is
-        imported when it is first used, so that help need not wait for it.
+        The module of its writer, a function `write` that takes a document and a `Medium`. It is
+        imported when it is first used, so that help does not wait for it.
     """
 
     suffixes: tuple[str, ...]
@@ -45,7 +45,7 @@ class Format(NamedTuple):
         return content
 
 
-# In the order in which help shows them.
+# Help shows them in this order.
 FORMATS = {
     "human": Format((".txt",), "weightgauge.reporting.writers.text"),
     "json": Format((".json",), "weightgauge.reporting.writers.json"),
@@ -53,11 +53,11 @@ FORMATS = {
 }
 
 DEFAULT = "human"
-"""The form where neither an option nor a file's name asks for one."""
+"""The form that is used if neither an option nor a file's name asks for one."""
 
 
 def format_by_suffix(path: str) -> str | None:
-    """Return the name of the form that a file's ending asks for; None for an ending of no form."""
+    """Return the name of the form that a file's ending asks for; None if no form has the ending."""
     name = os.path.basename(path).lower()
     for chosen, form in FORMATS.items():
         if any(name.endswith(suffix) and name != suffix for suffix in form.suffixes):

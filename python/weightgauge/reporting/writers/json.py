@@ -26,8 +26,8 @@ def write(document: Document, medium: Medium) -> str:
 def json_text(data: Mapping[str, Any]) -> str:
     """Return plain values as JSON, one line for each record of their lists.
 
-    Only ASCII is written: control and bidirectional characters of names appear as escapes. NaN
-    and infinities, which JSON does not have, are an error: they have to be None before.
+    Only ASCII is written: control and bidirectional characters of names appear as escapes. JSON has
+    no NaN and no infinities. They are an error here; callers pass None instead.
     """
     members = []
     for key, value in data.items():

@@ -1,4 +1,4 @@
-"""What a writer has to know of the place that its text goes to."""
+"""What a writer has to know about the place of its text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Medium:
     Attributes
     ----------
     width : int or None
-        Columns of the terminal; None where there is none, as in a pipe.
+        Columns of the terminal; None without a terminal, as in a pipe.
     colour : bool
         Whether headings may be set off with terminal escapes.
     notes : bool

@@ -1,8 +1,8 @@
 """Documents as text for people, on a terminal, in a pipe and in a file.
 
-Everything shown is plain text: there is no markup that a name could smuggle in. On a terminal no
-line is wider than it, but for lines that are there to be copied, and for titles and headings whose
-words are longer than the terminal is wide.
+Everything shown is plain text, so that no name can smuggle in markup. On a terminal no line is
+wider than the terminal, with two exceptions: lines that are there to be copied, and titles and
+headings with a word that is wider.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _findings(page: _Page, findings: Sequence[Finding]) -> None:
 
 
 class _Page:
-    """Lines of text, collected."""
+    """Collects lines of text."""
 
     def __init__(self, medium: Medium) -> None:
         self._width = medium.width
@@ -78,7 +78,7 @@ class _Page:
         self._lines: list[str] = []
 
     def gap(self) -> None:
-        """Add an empty line, unless nothing stands above it."""
+        """Add an empty line, unless it would be the first line."""
         if self._lines:
             self._lines.append("")
 
@@ -110,7 +110,7 @@ class _Page:
         return "\n".join(self._lines) + "\n" if self._lines else ""
 
     def _prose(self, text: str, width: int | None) -> None:
-        """Add sentences; on a terminal a name that is longer than a line loses its middle."""
+        """Add sentences; on a terminal the middle of a name longer than a line is left out."""
         terminal = self._width
         if terminal is not None:
             text = " ".join(shortened(word, terminal) for word in text.split(" "))
