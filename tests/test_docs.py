@@ -1,0 +1,101 @@
+"""The documentation: links lead somewhere, files that are named exist, commands are mentioned."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from weightgauge.cli.group import main
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTSIDE = {".git", ".venv", "build", "node_modules"}
+PAGES = sorted(
+    path for path in ROOT.rglob("*.md") if not OUTSIDE & set(path.relative_to(ROOT).parts)
+)
+FOR_PEOPLE = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"`([^`\n]+)`")
+# Folders at the root that documentation names files in.
+FOLDERS = ("python/", "cpp/", "tests/", "bench/", "docs/", "tools/", ".ci/")
+# Capitals stand for a name to choose, as in cli/commands/NAME.py.
+TO_CHOOSE = re.compile(r"\b[A-Z]{4,}\b")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ +(.*?) *$", FENCE.sub("", text_of(page)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links_of(text: str) -> list[str]:
+    """Return where the links of a page lead, those to other machines left out."""
+    found = LINK.findall(FENCE.sub("", text))
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+def files_named_in(text: str) -> list[str]:
+    """Return the paths from the root that a page names as code."""
+    words = [word for code in CODE.findall(FENCE.sub("", text)) for word in code.split()]
+    return [word for word in words if word.startswith(FOLDERS) and not TO_CHOOSE.search(word)]
+
+
+def test_pages_links_and_names_are_found():
+    assert {"README.md", "CONTRIBUTING.md", "docs/architecture.md"} <= {name(p) for p in PAGES}
+    everything = "\n".join(text_of(page) for page in PAGES)
+    assert len(links_of(everything)) > 10
+    assert len(files_named_in(everything)) > 20
+    assert links_of("[a](b.md) [c](https://d.e)\n```\n[f](g.md)\n```\n") == ["b.md"]
+    assert files_named_in("`pytest bench/x.py` `cpp/NAMES.cpp` python/y") == ["bench/x.py"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page):
+    for link in links_of(text_of(page)):
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_that_are_named_exist(page):
+    for path in files_named_in(text_of(page)):
+        assert list(ROOT.glob(path.rstrip("/:,"))), path
+
+
+def test_layers_and_rooms_are_in_the_map():
+    page = text_of(ROOT / "docs" / "architecture.md")
+    rooms = [path for path in (ROOT / "cpp" / "core").iterdir() if path.is_dir()]
+    package = ROOT / "python" / "weightgauge"
+    packages = [path.parent for path in package.glob("*/__init__.py")]
+    assert len(rooms) > 5 and len(packages) > 5
+    for folder in (*rooms, *packages):
+        assert f"`{folder.name}/`" in page, folder.name
+    for module in package.glob("*.py"):
+        assert module.stem.startswith("_") or f"`{module.stem}`" in page, module.stem
+
+
+def commands() -> list[str]:
+    return main.list_commands(click.Context(main))
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_mentioned(command):
+    pages = "\n".join(text_of(page) for page in FOR_PEOPLE)
+    assert re.search(rf"weightgauge {command}\b|`{command}`", pages)
+
+
+def test_the_readme_is_short():
+    assert len(text_of(ROOT / "README.md").splitlines()) < 130
