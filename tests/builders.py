@@ -1,4 +1,4 @@
-"""Safetensors files and sharded checkpoints for the tests, valid or wrong in one chosen way."""
+"""Make safetensors files and sharded checkpoints for tests, valid or wrong in one chosen way."""
 
 from __future__ import annotations
 

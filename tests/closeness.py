@@ -1,4 +1,4 @@
-"""Comparison by relative difference alone."""
+"""Comparison of numbers by their relative difference alone."""
 
 from __future__ import annotations
 

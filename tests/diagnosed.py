@@ -1,4 +1,4 @@
-"""Models whose shapes are known, and what to ask of their diagnoses."""
+"""Models whose shapes k are known, and their diagnoses."""
 
 from __future__ import annotations
 

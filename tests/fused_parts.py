@@ -1,4 +1,4 @@
-"""What checkpoints with fused tensors are put together from."""
+"""The parts from which checkpoints with fused tensors are put together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers to test, and what it takes to see them read or refused."""
+"""Headers to test, and functions to read them or to see them refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small Hub on 127.0.0.1: as much of the real one's interface as its client needs to download."""
+"""A small Hub on 127.0.0.1 with the part of the real interface that a client needs to download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of saved counts share."""
+"""Helpers that tests of saved counts share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data that the statistical tests draw: element formats and seeded distributions."""
+"""Data for the statistical tests: element formats and seeded distributions."""
 
 from __future__ import annotations
 

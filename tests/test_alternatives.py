@@ -1,4 +1,4 @@
-"""Five distributions compared, against SciPy."""
+"""The comparison of five distributions, checked with SciPy."""
 
 from __future__ import annotations
 

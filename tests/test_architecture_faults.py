@@ -1,4 +1,4 @@
-"""Configurations that contradict the shapes or themselves: a warning each, and the fact unknown."""
+"""Configurations that contradict shapes or themselves give a warning, and the fact is unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Balanced fits against NumPy, and what is said of them."""
+"""Balanced fits compared with NumPy, and the words of the diagnosis about them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Fits of F32 and F64 from bins: where elements lie inside a bin may not matter, nor how small they
-are."""
+"""Fits of F32 and F64 from bins do not depend on places inside a bin, nor on tiny magnitudes."""
 
 from __future__ import annotations
 

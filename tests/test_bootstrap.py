@@ -1,4 +1,4 @@
-"""The bootstrap over rows, against simulation and refits."""
+"""The bootstrap over rows, compared with simulation and refits."""
 
 from __future__ import annotations
 

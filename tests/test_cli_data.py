@@ -1,4 +1,4 @@
-"""JSON and CSV: exact numbers, and nothing in a name that does something elsewhere."""
+"""JSON and CSV have exact numbers, and names that are harmless elsewhere."""
 
 from __future__ import annotations
 

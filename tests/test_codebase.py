@@ -1,4 +1,4 @@
-"""The rules that the code base sets itself, where a machine can see them kept."""
+"""Rules of the code base that a machine can check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever `config.json` holds, every tensor is fitted as a whole and no part is made up."""
+"""Whatever `config.json` holds, every tensor is fitted as a whole and no part is invented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`diagnose`: kinds, what stands out, what to look at, and models with nothing to judge."""
+"""`diagnose`: kinds, outliers, alerts, and models with nothing to judge."""
 
 from __future__ import annotations
 

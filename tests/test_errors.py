@@ -1,4 +1,4 @@
-"""The package's exceptions: where they belong, what they say, and that it is harmless."""
+"""The package's exceptions: their classes, their messages, and that messages are harmless."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that are fed to a scan: the fit is that of the files, however they are cut."""
+"""Weights that are fed to a scan give the fit of the files, however they are cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of file formats: every row is told from all others, and its words are said."""
+"""The table of file formats: each format is told from all others, and its words are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strided views of files in the core: what is counted, and what is refused before reading."""
+"""Strided views of files in the core: which items are counted, and which views are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shard index: what it may say, where it may lead, and whether its shards agree with it."""
+"""The shard index: its contents, the paths that it may name, and shards that disagree with it."""
 
 from __future__ import annotations
 

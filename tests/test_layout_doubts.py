@@ -1,4 +1,4 @@
-"""Fused tensors without config.json, or with a wrong one: shapes decide, or it stays whole."""
+"""Fused tensors without a right config.json: shapes decide, or the tensor stays whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard errors of medians, against simulation."""
+"""Standard errors of medians, compared with simulation."""
 
 from __future__ import annotations
 

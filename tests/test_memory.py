@@ -1,4 +1,4 @@
-"""Memory a scan needs: a bounded amount per thread, whatever the size of the model.
+"""The memory of a scan is bounded for each thread, whatever the size of the model.
 
 The files are sparse, so that gigabytes cost no disk; one tensor of real numbers in each makes the
 tables and batches of every format fill up.

@@ -1,4 +1,4 @@
-"""Magnitudes that differ in their last digits only, in slices too large to be sorted at once."""
+"""Magnitudes that differ only in their last digits, in slices too large to be sorted at once."""
 
 from __future__ import annotations
 

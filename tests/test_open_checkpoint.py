@@ -1,4 +1,4 @@
-"""`open_checkpoint` on this machine: files, directories, links, and what is none of them."""
+"""`open_checkpoint` on local paths: files, directories, links, and paths that are none of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper protocol against the library that published it, and its KS put right."""
+"""The paper's protocol compared with the published library, and its KS corrected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole checkpoints as people have them: a BERT-like F32 model and the BF16 demo models."""
+"""Whole trained checkpoints: a BERT-like F32 model and the BF16 demo models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that are made in crowds are like those that are made one by one."""
+"""Records from `maker` are equal to those that are made in the usual way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's claims; every figure again by NumPy and SciPy."""
+"""The paper's claims; NumPy and SciPy recompute every figure."""
 
 from __future__ import annotations
 

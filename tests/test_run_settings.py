@@ -1,4 +1,4 @@
-"""Settings of a run: where they come from, learning rates, and what optimisers make of decay."""
+"""Settings of a run: their sources, learning rates, and how optimisers apply weight decay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a slice without a usable fit is called, and that content never raises."""
+"""The status of slices without a usable fit; no content raises an error."""
 
 from __future__ import annotations
 

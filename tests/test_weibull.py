@@ -1,4 +1,4 @@
-"""fit_weibull against the sorting oracle: every format, distribution, size and trim."""
+"""`fit_weibull` compared with the sorting oracle: every format, distribution, size and trim."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the rows of fused tensors are shared out, written down as sequences of cuts.
+"""Layouts of fused tensors, written down as sequences of cuts.
 
 Every fused layout is an order of stretches along one axis: these belong to the query of head 0, the
 next to its key, and so on. A cut is one such stretch.

@@ -1,4 +1,4 @@
-"""Models that see."""
+"""Models of images."""
 
 from __future__ import annotations
 

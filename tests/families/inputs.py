@@ -1,4 +1,4 @@
-"""What the tiny models are run on: enough tokens to reach every expert."""
+"""Inputs on which the tiny models are run: enough tokens to reach every expert."""
 
 from __future__ import annotations
 

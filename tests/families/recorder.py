@@ -1,4 +1,4 @@
-"""What a model does while it runs: its projections, attentions, activations and choices."""
+"""Record what a model does while it runs: projections, attentions, activations and choices."""
 
 from __future__ import annotations
 

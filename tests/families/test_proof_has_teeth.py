@@ -1,4 +1,4 @@
-"""The proof by zeroing finds rules that are wrong."""
+"""The proof by zeroing detects wrong rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one stored tensor is, by the rules of its family."""
+"""The true content of one stored tensor, by the rules of its family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other libraries, adapters, quantised storage and what nobody knows."""
+"""Other libraries, adapters, quantised storage and unknown names."""
 
 FAMILIES = {
     "torch.nn.TransformerEncoder": """
