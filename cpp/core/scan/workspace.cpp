@@ -6,8 +6,9 @@ namespace weightgauge {
 
 namespace {
 
-// Larger histograms leave no memory behind.
-constexpr std::size_t most_entries_kept = std::size_t{1} << 16;
+// Larger histograms leave no memory behind: no fit from bins has more entries, and getting memory
+// anew would take twice as long as the fit itself.
+constexpr std::size_t most_entries_kept = most_bins_of_fit;
 
 // No lock: a process may be forked while another thread is here.
 class Waiting {
