@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass, make_dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from weightgauge.errors import MissingExtraError
@@ -67,6 +67,28 @@ def maker(record: Callable[_Fields, _Record]) -> Callable[_Fields, _Record]:
 
     members = [(field.name, field.type, field) for field in fields(record)]  # type: ignore[arg-type]
     return make_dataclass(record.__name__, members, slots=True, namespace={"__post_init__": freeze})
+
+
+def named_tuples(record: Callable[..., _Record], *columns: Iterable[Any]) -> list[_Record]:
+    """Return the named tuples whose fields are these columns, in a fraction of the usual time.
+
+    Parameters
+    ----------
+    record : type
+        A named tuple.
+    *columns : iterable
+        One for each field; the shortest decides how many named tuples there are.
+
+    Examples
+    --------
+    >>> from typing import NamedTuple
+    >>> class Point(NamedTuple):
+    ...     x: int
+    ...     y: int
+    >>> named_tuples(Point, (1, 2), (3, 4))
+    [Point(x=1, y=3), Point(x=2, y=4)]
+    """
+    return list(map(partial(tuple.__new__, record), zip(*columns, strict=False)))  # type: ignore[arg-type]
 
 
 @cache

@@ -1,8 +1,22 @@
 """From the names of tensors to components: the kind of each weight, and its place in the model."""
 
-from weightgauge.anatomy.components.classify import Component, classify
+from weightgauge.anatomy.components.classify import (
+    Component,
+    classify,
+    classify_by_form,
+    first_rows,
+)
 from weightgauge.anatomy.components.siblings import TensorLike
 from weightgauge.anatomy.components.table import KINDS, MATRIX_KINDS
 from weightgauge.anatomy.components.vocabulary import TOWERS
 
-__all__ = ["KINDS", "MATRIX_KINDS", "TOWERS", "Component", "TensorLike", "classify"]
+__all__ = [
+    "KINDS",
+    "MATRIX_KINDS",
+    "TOWERS",
+    "Component",
+    "TensorLike",
+    "classify",
+    "classify_by_form",
+    "first_rows",
+]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count, repeat
 from typing import Any, NamedTuple
 
 from weightgauge.anatomy.components.names import ends_with, leaf, stem, without
@@ -15,7 +17,9 @@ from weightgauge.anatomy.components.siblings import (
 )
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
-from weightgauge.records import as_dict
+from weightgauge.records import as_dict, named_tuples
+
+_Form = tuple[str, str | None, tuple[int, ...], str]  # template, tower, shape and dtype
 
 
 class Component(NamedTuple):
@@ -49,6 +53,23 @@ class Component(NamedTuple):
         return as_dict(self)
 
 
+class Classified(NamedTuple):
+    """What every tensor of a checkpoint is.
+
+    Attributes
+    ----------
+    components : list of Component
+        One per tensor, in the order of the tensors.
+    forms : list of int
+        The same number for tensors of one form: their names differ in the numbers of blocks and
+        experts alone, and tower, shape and dtype are the same. What does not depend on these
+        numbers needs to be found out for one tensor of each form only.
+    """
+
+    components: list[Component]
+    forms: list[int]
+
+
 def classify(tensors: Sequence[TensorLike]) -> list[Component]:
     """Classify every tensor of a checkpoint.
 
@@ -74,23 +95,35 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
     >>> classify([weight])[0].kind, classify([weight])[0].block
     ('q', 11)
     """
-    places = places_of([tensor.name for tensor in tensors])
-    templates = [template for template, _, _, _ in places]
+    return classify_by_form(tensors).components
+
+
+def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
+    """Classify every tensor as `classify` does, and say which tensors are of one form."""
+    templates, blocks, towers, experts = places_of([tensor.name for tensor in tensors])
     shapes = [tensor.shape for tensor in tensors]
-    siblings = Siblings(dict.fromkeys(zip(templates, shapes, strict=True)))
-    # A checkpoint has few templates and many tensors. Template, rank and dtype decide the kind.
+    dtypes = [tensor.dtype for tensor in tensors]
+    numbers: defaultdict[_Form, int] = defaultdict(count().__next__)
+    forms = list(map(numbers.__getitem__, zip(templates, towers, shapes, dtypes, strict=True)))
+    siblings = Siblings(dict.fromkeys((template, shape) for template, _, shape, _ in numbers))
+    # A checkpoint has few forms and many tensors. Template, rank and dtype decide the kind.
     known: dict[tuple[str, int, str], str] = {}
-    components = []
-    make = tuple.__new__  # past the named tuple's own call, which takes three times as long
-    for tensor, shape, (template, block, tower, expert) in zip(
-        tensors, shapes, places, strict=True
-    ):
-        key = (template, len(shape), tensor.dtype)
-        kind = known.get(key)
-        if kind is None:
-            kind = known[key] = _kind(template, tensor, siblings)
-        components.append(make(Component, (kind, block, tower, expert, None, None)))
-    return components
+    kinds = []
+    for (template, _, shape, dtype), first in zip(numbers, first_rows(forms), strict=True):
+        key = (template, len(shape), dtype)
+        if key not in known:
+            known[key] = _kind(template, tensors[first], siblings)
+        kinds.append(known[key])
+    none = repeat(None)
+    components = named_tuples(
+        Component, map(kinds.__getitem__, forms), blocks, towers, experts, none, none
+    )
+    return Classified(components, forms)
+
+
+def first_rows(forms: Sequence[int]) -> list[int]:
+    """Return the place of the first tensor of each form, ascending."""
+    return sorted(dict(zip(reversed(forms), range(len(forms) - 1, -1, -1), strict=True)).values())
 
 
 def _kind(template: str, tensor: TensorLike, siblings: Siblings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate, pairwise, zip_longest
 from typing import NamedTuple
 
 from weightgauge.anatomy.components.vocabulary import (
@@ -20,11 +21,31 @@ _TOWER_OF = {name: tower for tower, names in TOWER_WORDS.items() for name in nam
 _HALVES = ("encoder", "decoder")
 
 
-Place = tuple[str, int | None, str | None, int | None]
-"""Template, block, tower and expert of a parameter.
+# What stands between two names, and in place of a number, where many names are cut at once. Names
+# that hold these characters get halves of surrogate pairs for them, which no name holds.
+_END, _CUT = "\n", "\0"
+_STAND_INS = {ord(_END): "\ud80a", ord(_CUT): "\ud800"}
 
-The template is the name without the numbers of blocks and experts, which all blocks share.
-"""
+
+class Places(NamedTuple):
+    """Places of parameters, as columns.
+
+    Attributes
+    ----------
+    templates : list of str
+        Names without the numbers of blocks and experts, which all blocks share.
+    blocks : list of int or None
+        Numbers of their blocks.
+    towers : list of str or None
+        Their towers.
+    experts : list of int or None
+        Numbers of their experts.
+    """
+
+    templates: list[str]
+    blocks: list[int | None]
+    towers: list[str | None]
+    experts: list[int | None]
 
 
 class _Skeleton(NamedTuple):
@@ -32,28 +53,31 @@ class _Skeleton(NamedTuple):
 
     Attributes
     ----------
+    texts : tuple of str
+        What stands before, between and behind the numbers.
     kept : tuple of int
-        Positions of the numbers that belong neither to blocks nor to experts.
+        Which of the numbers belong neither to blocks nor to experts.
     block, stage, expert : int
-        Positions of these numbers; -1 where there is none.
+        Which of the numbers these are; -1 where there is none.
     named_expert : int or None
         Number of the expert where it is part of a word.
     tower : str or None
         The tower.
-    templates : dict
-        Templates of the names seen so far, by the numbers that they keep.
+    template : str
+        The template of names that keep no number.
     """
 
+    texts: tuple[str, ...]
     kept: tuple[int, ...]
     block: int
     stage: int
     expert: int
     named_expert: int | None
     tower: str | None
-    templates: dict[tuple[str, ...], str]
+    template: str
 
 
-def places_of(names: Sequence[str]) -> list[Place]:
+def places_of(names: Sequence[str]) -> Places:
     """Find the places of all parameters of a checkpoint.
 
     Parameters
@@ -63,85 +87,96 @@ def places_of(names: Sequence[str]) -> list[Place]:
 
     Returns
     -------
-    list of Place
+    Places
         In the same order.
     """
-    # Names are split at their numbers. Large models have tens of thousands of names but few
-    # skeletons, and only skeletons are examined closely.
-    skeletons: dict[tuple[str, ...], _Skeleton] = {}
-    stages = _Stages()
-    found: list[Place] = []
-    for parts in map(_NUMBER.split, names):
-        texts = tuple(parts[::2])
-        skeleton = skeletons.get(texts)
-        if skeleton is None:
-            skeleton = skeletons[texts] = _skeleton(texts)
-        kept, at_block, stage, at_expert, named_expert, tower, templates = skeleton
-        numbers = tuple([parts[i] for i in kept]) if kept else ()
-        template = templates.get(numbers)
-        if template is None:
-            template = templates[numbers] = _blanked(parts, skeleton)
-        block = int(parts[at_block]) if at_block >= 0 else None
-        expert = int(parts[at_expert]) if at_expert >= 0 else named_expert
-        found.append((template, block, tower, expert))
-        if stage >= 0:
-            stages.note(parts, skeleton)
-    return stages.count_through(names, skeletons, found) if stages else found
+    # Large models have tens of thousands of names but few skeletons. Only skeletons are examined
+    # closely, and what is left to do for each name is done for all names in a few calls.
+    outlines, numbers = _outlines(names)
+    known = {outline: _skeleton(tuple(outline.split(_CUT))) for outline in dict.fromkeys(outlines)}
+    skeletons = list(map(known.__getitem__, outlines))
+    firsts = list(accumulate([len(each.texts) - 1 for each in skeletons], initial=0))
+    values = {number: int(number) for number in set(numbers)}
+    blocks = [
+        values[numbers[first + each.block]] if each.block >= 0 else None
+        for first, each in zip(firsts, skeletons, strict=False)
+    ]
+    experts = [each.named_expert for each in skeletons]
+    if any(each.expert >= 0 for each in known.values()):
+        experts = [
+            values[numbers[first + each.expert]] if each.expert >= 0 else each.named_expert
+            for first, each in zip(firsts, skeletons, strict=False)
+        ]
+    templates = [each.template for each in skeletons]
+    if any(each.kept for each in known.values()):
+        templates = [
+            _template(each, numbers[first:behind]) if each.kept else each.template
+            for each, (first, behind) in zip(skeletons, pairwise(firsts), strict=True)
+        ]
+    if any(each.stage >= 0 for each in known.values()):
+        blocks = _counted_through(names, skeletons, blocks)
+    return Places(templates, blocks, [each.tower for each in skeletons], experts)
 
 
-class _Stages:
-    """Blocks of hierarchical models, whose numbers begin anew in every stage."""
+def _outlines(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Cut all names at their numbers: return what is left of each, and all numbers in a row."""
+    if not names:
+        return [], []
+    text = _END.join(names)
+    if text.count(_END) >= len(names) or _CUT in text:
+        text = _END.join([name.translate(_STAND_INS) for name in names])
+    parts = _NUMBER.split(text)
+    return _CUT.join(parts[::2]).split(_END), parts[1::2]
 
-    def __init__(self) -> None:
-        self._depths: dict[tuple[str, ...], dict[int, int]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._depths)
+def _counted_through(
+    names: Sequence[str], skeletons: Sequence[_Skeleton], blocks: Sequence[int | None]
+) -> list[int | None]:
+    """Continue the numbers of blocks from stage to stage; what lies between is in no block.
 
-    def note(self, parts: list[str], skeleton: _Skeleton) -> None:
-        """Note a block, so that the depth of its stage is known in the end."""
-        depths = self._depths.setdefault(tuple(parts[: skeleton.stage]), {})
-        stage, block = int(parts[skeleton.stage]), int(parts[skeleton.block])
-        depths[stage] = max(depths.get(stage, 0), block + 1)
-
-    def count_through(
-        self,
-        names: Sequence[str],
-        skeletons: dict[tuple[str, ...], _Skeleton],
-        found: list[Place],
-    ) -> list[Place]:
-        """Continue the numbers of blocks from stage to stage; what lies between is in no block."""
-        counted = []
-        for name, (template, block, tower, expert) in zip(names, found, strict=True):
+    In hierarchical models the numbers of blocks begin anew in every stage.
+    """
+    depths: dict[tuple[str, ...], dict[int, int]] = {}  # of the stages, by what stands before them
+    for name, each in zip(names, skeletons, strict=True):
+        if each.stage >= 0:
             parts = _NUMBER.split(name)
-            skeleton = skeletons[tuple(parts[::2])]
-            if skeleton.stage >= 0:
-                block = self._count(parts, skeleton)
-            elif skeleton.block >= 0 and tuple(parts[: skeleton.block]) in self._depths:
-                block = None
-            counted.append((template, block, tower, expert))
-        return counted
+            stage, block = _stage_and_block(each, parts)
+            stages = depths.setdefault(tuple(parts[: 2 * each.stage + 1]), {})
+            stages[stage] = max(stages.get(stage, 0), block + 1)
+    counted = list(blocks)
+    for row, (name, each) in enumerate(zip(names, skeletons, strict=True)):
+        parts = _NUMBER.split(name)
+        if each.stage >= 0:
+            stages = depths[tuple(parts[: 2 * each.stage + 1])]
+            counted[row] = _number_in_all(stages, *_stage_and_block(each, parts))
+        elif each.block >= 0 and tuple(parts[: 2 * each.block + 1]) in depths:
+            counted[row] = None
+    return counted
 
-    def _count(self, parts: list[str], skeleton: _Skeleton) -> int | None:
-        """Return the number of a block in the whole model; None if an earlier stage is missing."""
-        depths = self._depths[tuple(parts[: skeleton.stage])]
-        stage = int(parts[skeleton.stage])
-        if stage >= len(depths) or any(earlier not in depths for earlier in range(stage)):
-            return None
-        return sum(depths[earlier] for earlier in range(stage)) + int(parts[skeleton.block])
+
+def _number_in_all(depths: dict[int, int], stage: int, block: int) -> int | None:
+    """Return the number of a block in the whole model; None if an earlier stage is missing."""
+    if stage >= len(depths) or any(earlier not in depths for earlier in range(stage)):
+        return None
+    return sum(depths[earlier] for earlier in range(stage)) + block
+
+
+def _stage_and_block(skeleton: _Skeleton, parts: Sequence[str]) -> tuple[int, int]:
+    return int(parts[2 * skeleton.stage + 1]), int(parts[2 * skeleton.block + 1])
 
 
 def block_path(name: str) -> str:
     """Return the path of the block that a parameter lies in; empty outside the blocks."""
     parts = _NUMBER.split(name)
-    return _joined(parts[: _skeleton(tuple(parts[::2])).block + 1])
+    at = _skeleton(tuple(parts[::2])).block
+    return _joined(parts[::2][: at + 1], parts[1::2][: at + 1])
 
 
 def stage_of(name: str) -> int | None:
     """Return the number of the stage that a block belongs to; None where there are no stages."""
     parts = _NUMBER.split(name)
     stage = _skeleton(tuple(parts[::2])).stage
-    return int(parts[stage]) if stage >= 0 else None
+    return int(parts[2 * stage + 1]) if stage >= 0 else None
 
 
 def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
@@ -149,40 +184,45 @@ def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
     kept: list[int] = []
     outer = ""
     for i, text in enumerate(texts[:-1]):
-        number, word = 2 * i + 1, text.rpartition(".")[2]
-        staged = (outer, text.removeprefix(".")) in STAGED_BLOCKS and block in (-1, number - 2)
+        word = text.rpartition(".")[2]
+        staged = (outer, text.removeprefix(".")) in STAGED_BLOCKS and block in (-1, i - 1)
         outer = word
         if staged:
-            block, stage = number, number - 2
-            kept = [i for i in kept if i != stage]
+            block, stage = i, i - 1
+            kept = [number for number in kept if number != stage]
         elif word in BLOCK_WORDS:
-            block = number if block < 0 else block
+            block = i if block < 0 else block
         elif word in EXPERT_WORDS:
-            expert = number if expert < 0 else expert
+            expert = i if expert < 0 else expert
         else:
-            kept.append(number)
+            kept.append(i)
     text = "".join(texts)
     named = EXPERT_NAME.search(text) if expert < 0 and "expert_" in text else None
-    return _Skeleton(
+    found = _Skeleton(
+        texts=texts,
         kept=tuple(kept),
         block=block,
         stage=stage,
         expert=expert,
         named_expert=int(named[1]) if named else None,
         tower=_tower(texts, block),
-        templates={},
+        template="",
     )
+    return found if kept else found._replace(template=_template(found, ["#"] * len(texts[1:])))
 
 
-def _blanked(parts: list[str], skeleton: _Skeleton) -> str:
-    shown = [part if i % 2 == 0 or i in skeleton.kept else "#" for i, part in enumerate(parts)]
-    text = _joined(shown)
+def _template(skeleton: _Skeleton, numbers: Sequence[str]) -> str:
+    shown = [number if i in skeleton.kept else "#" for i, number in enumerate(numbers)]
+    text = _joined(skeleton.texts, shown)
     return text if skeleton.named_expert is None else EXPERT_NAME.sub(".experts.#.", text)
 
 
-def _joined(parts: list[str]) -> str:
-    """Join the parts of a name that was split at its numbers."""
-    return "".join(part if i % 2 == 0 else f".{part}" for i, part in enumerate(parts))
+def _joined(texts: Sequence[str], numbers: Sequence[str]) -> str:
+    """Put numbers behind the first texts, as they stand in a name."""
+    return "".join(
+        text if number is None else f"{text}.{number}"
+        for text, number in zip_longest(texts, numbers)
+    )
 
 
 def _tower(texts: tuple[str, ...], block: int) -> str | None:
@@ -193,7 +233,7 @@ def _tower(texts: tuple[str, ...], block: int) -> str | None:
     and decoder, because vision models have encoders too.
     """
     if block >= 0:
-        path = "".join(texts[: block // 2 + 1])
+        path = "".join(texts[: block + 1])
     else:
         owner, _, last = "".join(texts).rpartition(".")
         path = owner.rpartition(".")[0] if last in ("weight", "bias") else owner
