@@ -88,7 +88,7 @@ def named_tuples(record: Callable[..., _Record], *columns: Iterable[Any]) -> lis
     >>> named_tuples(Point, (1, 2), (3, 4))
     [Point(x=1, y=3), Point(x=2, y=4)]
     """
-    return list(map(partial(tuple.__new__, record), zip(*columns, strict=False)))  # type: ignore[arg-type]
+    return list(map(partial(tuple.__new__, record), zip(*columns, strict=False)))  # type: ignore[type-var, arg-type]
 
 
 @cache

@@ -47,6 +47,8 @@ def choose(
         If there are tensors, and none is chosen.
     """
     wanted, unwanted = _patterns("include", include), _patterns("exclude", exclude)
+    if not wanted and not unwanted:
+        return list(tensors), []
     matches = {
         pattern: {tensor.name for tensor in tensors if fnmatchcase(tensor.name, pattern)}
         for pattern in (*wanted, *unwanted)

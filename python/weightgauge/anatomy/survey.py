@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.architecture import Architecture, architecture_of
-from weightgauge.anatomy.components import Component, TensorLike, classify
+from weightgauge.anatomy.components import Component, TensorLike, classify_by_form
 from weightgauge.anatomy.lora import Adapted, adapted_matrices
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
@@ -45,6 +45,8 @@ class Survey:
         would have if its values were stored.
     architecture : Architecture
         What is known about the towers.
+    forms : dict of str to int
+        The same number for tensors of one form: see `weightgauge.anatomy.components.Classified`.
     adapted : tuple of (Adapted, Component)
         Matrices that low-rank factors adapt.
     warnings : tuple of str
@@ -55,6 +57,7 @@ class Survey:
     places: dict[str, Component]
     shapes: dict[str, tuple[int, ...]]
     architecture: Architecture
+    forms: dict[str, int] = field(default_factory=dict)
     adapted: tuple[tuple[Adapted, Component], ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
@@ -83,16 +86,17 @@ def survey(checkpoint: Checkpoint) -> Survey:
         if (stored := storage.matrices.get(tensor.name)) is not None:
             matrices[i] = _Named(stored.name, stored.shape, "F32")
     updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
-    components = classify([*matrices, *updates])
-    kinds = components[: len(tensors)]
+    components, forms = classify_by_form([*matrices, *updates])
+    kinds, forms = components[: len(tensors)], forms[: len(tensors)]
     names = [tensor.name for tensor in tensors]
     for i, name in enumerate(names) if storage.roles else ():
         if name in storage.roles:
             kinds[i] = kinds[i]._replace(kind="other")
+            forms[i] = -1 - i  # others of its form may hold weights
     # An adapter need not adapt every block.
     is_adapter = bool(adapted) or checkpoint.adapter_config is not None
     complete = not is_adapter and not _is_a_part(checkpoint)
-    architecture = architecture_of(matrices, kinds, config, complete=complete)
+    architecture = architecture_of(matrices, kinds, config, complete=complete, forms=forms)
     shapes = {tensor.name: tensor.shape for tensor in tensors}
     if storage.matrices or updates:
         shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
@@ -101,6 +105,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         places=dict(zip(names, kinds, strict=True)),
         shapes=shapes,
         architecture=architecture,
+        forms=dict(zip(names, forms, strict=True)),
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
         warnings=(*architecture.warnings, *storage.warnings, *unpaired),
     )

@@ -219,6 +219,7 @@ def slices_of_checkpoint(
         architecture=known.architecture,
         per=per,
         stored=known.storage.matrices,
+        forms=known.forms,
     )
     wanted += products(known, chosen, per, unsplit)
     empty = () if checkpoint.tensors else ("the checkpoint holds no tensors",)

@@ -24,6 +24,7 @@ def architecture_of(
     config: Mapping[str, Any] | None,
     *,
     complete: bool = False,
+    forms: Sequence[int] | None = None,
 ) -> Architecture:
     """Describe every tower of a checkpoint.
 
@@ -38,6 +39,9 @@ def architecture_of(
         sense, or contradicts the shapes, becomes a warning, and the fact stays unknown.
     complete : bool
         Whether these are all weights of the model, so that no other blocks and experts exist.
+    forms : sequence of int, optional
+        Which tensors are of one form: see `weightgauge.anatomy.components.Classified`. It saves
+        time, and changes nothing.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def architecture_of(
     >>> found.attention, found.heads, found.kv_heads, found.head_dim
     ('GQA', 8, 2, 8)
     """
-    evidence = gather(tensors, components)
+    evidence = gather(tensors, components, forms)
     if not evidence and config:
         evidence = {None: Evidence()}
     warnings = bad_sections(config or {})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from weightgauge.anatomy.components import Component, TensorLike
+from weightgauge.anatomy.components import Component, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 
 Seen = dict[int, str]
@@ -24,6 +24,7 @@ _OTHER_ATTENTION = re.compile(r"(?:^|\.)(?:linear_attn|mixer|mamba|ssm|indexer)\
 # Blocks that draft further tokens are not counted as blocks, nor does the configuration count them.
 _DRAFT = re.compile(r"(?:^|\.)mtp\.")
 _MIXTURE = re.compile(r"expert|moe|router|mixture", re.IGNORECASE)
+_DIGIT = re.compile("[0-9]")
 _PER_HEAD = re.compile(r"\.(?:sinks|relative_attention_bias\.weight)$")
 
 
@@ -77,7 +78,9 @@ class Evidence:
 
 
 def gather(
-    tensors: Sequence[TensorLike], components: Sequence[Component]
+    tensors: Sequence[TensorLike],
+    components: Sequence[Component],
+    forms: Sequence[int] | None = None,
 ) -> dict[str | None, Evidence]:
     """Gather evidence from every tensor of a checkpoint that lies in a block.
 
@@ -90,6 +93,9 @@ def gather(
         All tensors of the checkpoint.
     components : sequence of Component
         Their components, in the same order.
+    forms : sequence of int, optional
+        Which tensors are of one form: see `weightgauge.anatomy.components.Classified`. Without it
+        each tensor is looked at.
 
     Returns
     -------
@@ -97,26 +103,53 @@ def gather(
         The evidence for each tower.
     """
     found: dict[str | None, Evidence] = {}
-    numbered = any(place.block is not None for place in components)
-    for tensor, place in zip(tensors, components, strict=True):
-        if place.block is None:
-            if not numbered and place.kind in _SHAPED:
+    inside = [row for row, place in enumerate(components) if place.block is not None]
+    if not inside:
+        for tensor, place in zip(tensors, components, strict=True):
+            if place.kind in _SHAPED:
                 _note(found.setdefault(place.tower, Evidence()), tensor, place.kind)
-            continue
-        tower = found.get(place.tower)
-        if tower is None:
-            tower = found[place.tower] = Evidence()
-        if place.expert is not None:
-            # Experts are most tensors of a large model, and show nothing but their number.
-            tower.mixture = True
-            tower.expert_numbers.setdefault(place.expert, tensor.name)
-            tower.blocks.setdefault(place.block, tensor.name)
-            continue
-        tower.blocks.setdefault(place.block, tensor.name)
-        _note(tower, tensor, place.kind)
-        tower.mixture = tower.mixture or _MIXTURE.search(tensor.name) is not None
-    _count_stacks(found, tensors, components)
+        return found
+    towers = [components[row].tower for row in inside]
+    forms = range(len(tensors)) if forms is None else forms
+    for tower in dict.fromkeys(towers):
+        rows = [row for row, each in zip(inside, towers, strict=True) if each == tower]
+        found[tower] = _evidence(
+            [tensors[row] for row in rows],
+            [components[row] for row in rows],
+            [forms[row] for row in rows],
+        )
     return found
+
+
+def _evidence(
+    tensors: Sequence[TensorLike], components: Sequence[Component], forms: Sequence[int]
+) -> Evidence:
+    """Gather the evidence from the tensors in the blocks of one tower."""
+    names = [tensor.name for tensor in tensors]
+    blocks = [place.block for place in components]
+    seen = Evidence(blocks=_first_names(blocks, names))
+    # Experts are most tensors of a large model, and show nothing but their number.
+    experts = [place.expert for place in components]
+    alone = [row for row, expert in enumerate(experts) if expert is None]
+    if len(alone) < len(experts):
+        seen.mixture = True
+        seen.expert_numbers = _first_names(experts, names)
+        names = [names[row] for row in alone]
+        blocks = [blocks[row] for row in alone]
+    for at in first_rows([forms[row] for row in alone]):
+        tensor = tensors[alone[at]]
+        _note(seen, tensor, components[alone[at]].kind)
+        seen.mixture = seen.mixture or _MIXTURE.search(tensor.name) is not None
+    if not _in_one_stack(names, blocks):
+        paths = {block_path(tensor.name) for tensor in tensors}
+        seen.stacks = sum(_DRAFT.search(path) is None for path in paths)
+    return seen
+
+
+def _first_names(values: Sequence[int | None], names: Sequence[str]) -> Seen:
+    """Return the values that occur, each with the first of the names that show it."""
+    found = dict(zip(reversed(values), reversed(names), strict=True))
+    return {value: found[value] for value in dict.fromkeys(values) if value is not None}
 
 
 def _note(tower: Evidence, tensor: TensorLike, kind: str) -> None:
@@ -148,24 +181,24 @@ def _note_norm(tower: Evidence, name: str, shape: tuple[int, ...]) -> None:
         tower.key_norms.setdefault(shape, name)
 
 
-def _count_stacks(
-    found: dict[str | None, Evidence],
-    tensors: Sequence[TensorLike],
-    components: Sequence[Component],
-) -> None:
-    """Count the blocks of towers in which several stacks number their blocks from zero."""
-    first: dict[tuple[str | None, int], str] = {}
-    mixed = set()
-    for tensor, place in zip(tensors, components, strict=True):
-        if place.block is None or place.expert is not None or place.tower in mixed:
-            continue
-        before = tensor.name.partition(f".{place.block}.")[0]
-        if first.setdefault((place.tower, place.block), before) != before:
-            mixed.add(place.tower)
-    for tower in mixed:
-        paths = {
-            block_path(tensor.name)
-            for tensor, place in zip(tensors, components, strict=True)
-            if place.tower == tower and place.block is not None
-        }
-        found[tower].stacks = sum(_DRAFT.search(path) is None for path in paths)
+def _in_one_stack(names: Sequence[str], blocks: Sequence[int | None]) -> bool:
+    """Whether what stands before the number of a block is the same in all names of each block."""
+    if not names:
+        return True
+    # In nearly all models it is the same in all names. Without a digit it has no number in it that
+    # could be taken for that of the block.
+    prefix = _before(names[0], blocks[0])
+    starts = {block: f"{prefix}.{block}." for block in dict.fromkeys(blocks)}
+    if _DIGIT.search(prefix) is None and all(
+        map(str.startswith, names, map(starts.__getitem__, blocks))
+    ):
+        return True
+    first: dict[int | None, str] = {}
+    return all(
+        first.setdefault(block, before) == before
+        for block, before in zip(blocks, map(_before, names, blocks), strict=True)
+    )
+
+
+def _before(name: str, block: int | None) -> str:
+    return name.partition(f".{block}.")[0]

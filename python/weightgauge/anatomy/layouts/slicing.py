@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
-from weightgauge.anatomy.components import Component
+from weightgauge.anatomy.components import Component, first_rows
 from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts
 from weightgauge.anatomy.layouts.rules import HEAD_RULES, layout_of, may_be_fused
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
+from weightgauge.records import named_tuples
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
@@ -60,6 +62,7 @@ def slices_of(
     architecture: Architecture,
     per: str,
     stored: Mapping[str, Stored] | None = None,
+    forms: Mapping[str, int] | None = None,
 ) -> tuple[list[Slice], list[str]]:
     """Cut tensors into the slices that are fitted.
 
@@ -78,6 +81,10 @@ def slices_of(
     stored : mapping of str to Stored, optional
         Tensors that are decoded. They are cut like the matrices that are made from them.
 
+    forms : mapping of str to int, optional
+        Which tensors are of one form, by name: see `weightgauge.anatomy.components.Classified`. It
+        saves time, and changes nothing.
+
     Returns
     -------
     slices : list of Slice
@@ -86,20 +93,30 @@ def slices_of(
         Tensors that stay whole although they hold several matrices, or heads that were asked for.
     """
     cutter = _Cutter(architecture, shapes, per)
-    slices: list[Slice] = []
-    by_head = per == "head"
     sources = stored or {}
+    components = [places[tensor.name] for tensor in tensors]
+    alike = [forms[tensor.name] for tensor in tensors] if forms else range(len(tensors))
+    divisible = set()
+    for row in first_rows(alike):
+        matrix = sources.get(tensors[row].name, tensors[row])
+        kind = components[row].kind
+        by_head = per == "head" and kind in HEAD_RULES
+        if by_head or may_be_fused(matrix.name, kind, len(matrix.shape)):
+            divisible.add(alike[row])
+    if not divisible and not sources:
+        extents = [tensor.shape for tensor in tensors]
+        whole = named_tuples(
+            Slice, tensors, components, extents, repeat(None), repeat(""), repeat(None)
+        )
+        return whole, []
+    slices: list[Slice] = []
     make = tuple.__new__  # past the named tuple's own call, which takes three times as long
-    for tensor in tensors:
-        name, shape, source = tensor.name, tensor.shape, None
-        place = places[name]
-        if sources and (source := sources.get(name)) is not None:
-            name, shape = source.name, source.shape
-        kind = place.kind
-        may_be_cut = (by_head and kind in HEAD_RULES) or may_be_fused(name, kind, len(shape))
-        if may_be_cut and (source is not None or tensor.dtype in ITEM_BYTES):
+    for tensor, place, form in zip(tensors, components, alike, strict=True):
+        source = sources.get(tensor.name)
+        if form in divisible and (source is not None or tensor.dtype in ITEM_BYTES):
             slices.extend(cutter.cut(tensor, place, source))
         else:
+            shape = tensor.shape if source is None else source.shape
             slices.append(make(Slice, (tensor, place, shape, None, "", source)))
     return slices, cutter.warnings()
 

@@ -86,7 +86,7 @@ def adapted_matrices(
     warnings : list of str
         One line for each reason why a pair has no product, or why its factor is not known.
     """
-    if not any("lora" in tensor.name for tensor in tensors):
+    if "lora" not in "\n".join([tensor.name for tensor in tensors]):
         return [], []
     by_name = {tensor.name: tensor for tensor in tensors}
     adapted: list[Adapted] = []

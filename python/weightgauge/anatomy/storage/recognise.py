@@ -115,8 +115,9 @@ def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) 
 
 def _find_mxfp4(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
     """Find bytes with two F4 codes each, beside which lie an exponent for every 32 codes."""
-    for name, tensor in tensors.items():
-        if tensor.dtype not in _BYTES or further_scale(name, tensors) is not None:
+    for name in [name for name, tensor in tensors.items() if tensor.dtype in _BYTES]:
+        tensor = tensors[name]
+        if further_scale(name, tensors) is not None:
             continue
         base = name.removesuffix("_blocks")
         candidates = [f"{base}_scales"] if base != name else scale_names(name)
