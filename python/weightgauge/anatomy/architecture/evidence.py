@@ -109,14 +109,14 @@ def gather(
             if place.kind in _SHAPED:
                 _note(found.setdefault(place.tower, Evidence()), tensor, place.kind)
         return found
-    towers = [components[row].tower for row in inside]
     forms = range(len(tensors)) if forms is None else forms
+    towers = [components[row].tower for row in inside]
     for tower in dict.fromkeys(towers):
         rows = [row for row, each in zip(inside, towers, strict=True) if each == tower]
         found[tower] = _evidence(
-            [tensors[row] for row in rows],
-            [components[row] for row in rows],
-            [forms[row] for row in rows],
+            list(map(tensors.__getitem__, rows)),
+            list(map(components.__getitem__, rows)),
+            list(map(forms.__getitem__, rows)),
         )
     return found
 
@@ -134,22 +134,20 @@ def _evidence(
     if len(alone) < len(experts):
         seen.mixture = True
         seen.expert_numbers = _first_names(experts, names)
-        names = [names[row] for row in alone]
-        blocks = [blocks[row] for row in alone]
-    for at in first_rows([forms[row] for row in alone]):
+    for at in first_rows(list(map(forms.__getitem__, alone))):
         tensor = tensors[alone[at]]
         _note(seen, tensor, components[alone[at]].kind)
         seen.mixture = seen.mixture or _MIXTURE.search(tensor.name) is not None
-    if not _in_one_stack(names, blocks):
-        paths = {block_path(tensor.name) for tensor in tensors}
+    if not _in_one_stack(list(map(names.__getitem__, alone)), list(map(blocks.__getitem__, alone))):
+        paths = {block_path(name) for name in names}
         seen.stacks = sum(_DRAFT.search(path) is None for path in paths)
     return seen
 
 
 def _first_names(values: Sequence[int | None], names: Sequence[str]) -> Seen:
-    """Return the values that occur, each with the first of the names that show it."""
+    """Return the values that occur, in any order, each with the first of the names that show it."""
     found = dict(zip(reversed(values), reversed(names), strict=True))
-    return {value: found[value] for value in dict.fromkeys(values) if value is not None}
+    return {value: name for value, name in found.items() if value is not None}
 
 
 def _note(tower: Evidence, tensor: TensorLike, kind: str) -> None:

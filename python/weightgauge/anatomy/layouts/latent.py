@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.heads import exactly, head_dim_of
 from weightgauge.anatomy.layouts.layout import Field, Layout, NotCut
@@ -36,6 +38,11 @@ def kv_a(candidate: Candidate) -> Layout:
         raise NotCut("it has no rotary part")
     fields = (Field("latent", candidate.kind, rank), Field("rope", candidate.kind, rope))
     return Layout(candidate.shape, 0, fields)
+
+
+def may_be_gated(shape: tuple[int, ...], widths: Container[int]) -> bool:
+    """Whether there is an output projection with which `gated_q` could apply."""
+    return shape[0] % 2 == 0 and shape[0] // 2 in widths
 
 
 def gated_q(candidate: Candidate) -> Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,12 +30,16 @@ class Rule:
         configuration.
     ranks : tuple of int
         Numbers of dimensions that such a tensor may have.
+    possible : callable or None
+        Whether the rule can apply to a tensor of that shape, given the numbers of columns of the
+        matrices of its checkpoint. It spares most tensors a look at their neighbours.
     """
 
     names: str
     layout: Tell
     model_types: str = ""
     ranks: tuple[int, ...] = (2,)
+    possible: Callable[[tuple[int, ...], Container[int]], bool] | None = None
 
     @cached_property
     def tails(self) -> tuple[str, ...]:
@@ -107,7 +111,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "kv_a": (Rule("kv_a_proj_with_mqa wkv_a", latent.kv_a),),
     "kv_b": (Rule("kv_b_proj wkv_b", latent.kv_b),),
-    "q": (Rule("q_proj", latent.gated_q),),
+    "q": (Rule("q_proj", latent.gated_q, possible=latent.may_be_gated),),
     **dict.fromkeys(
         ("gate", "up", "down", "ffn_in", "ffn_out"),
         (
@@ -133,25 +137,30 @@ HEAD_RULES: dict[str, Tell] = {
 
 _FUSED = ("qkv", "kv", "gate_up")  # tensors of these kinds are fused under any name
 
-_LEAVES: dict[tuple[str, int], set[str]] = {}
-"""Last parts of the names that may hold several matrices, by kind and number of dimensions."""
-for _kind, _rules in RULES.items():
-    for _rule in _rules:
-        for _rank in _rule.ranks:
-            _LEAVES.setdefault((_kind, _rank), set()).update(map(leaf, _rule.tails))
 
+def may_be_fused(name: str, kind: str, shape: tuple[int, ...], widths: Container[int]) -> bool:
+    """Whether a tensor may hold several matrices, before its neighbours are looked at.
 
-def may_be_fused(name: str, kind: str, rank: int) -> bool:
-    """Whether a tensor may hold several matrices. It is quick, for checkpoints of many tensors."""
+    Parameters
+    ----------
+    name, kind, shape
+        The tensor's.
+    widths : container of int
+        Numbers of columns of the matrices of its checkpoint.
+
+    Returns
+    -------
+    bool
+    """
     if kind in _FUSED:
         return True
-    leaves = _LEAVES.get((kind, rank))
-    if leaves is None:
-        return False
-    for part in leaves:
-        if part in name:
-            return leaf(stem(name) or name) in leaves
-    return False
+    last = leaf(stem(name) or name)
+    return any(
+        len(shape) in rule.ranks
+        and any(leaf(tail) == last for tail in rule.tails)
+        and (rule.possible is None or rule.possible(shape, widths))
+        for rule in RULES.get(kind, ())
+    )
 
 
 def layout_of(candidate: Candidate) -> Layout | None:

@@ -96,12 +96,13 @@ def slices_of(
     sources = stored or {}
     components = [places[tensor.name] for tensor in tensors]
     alike = [forms[tensor.name] for tensor in tensors] if forms else range(len(tensors))
+    widths = {shape[1] for shape in set(shapes.values()) if len(shape) == 2}
     divisible = set()
     for row in first_rows(alike):
         matrix = sources.get(tensors[row].name, tensors[row])
         kind = components[row].kind
         by_head = per == "head" and kind in HEAD_RULES
-        if by_head or may_be_fused(matrix.name, kind, len(matrix.shape)):
+        if by_head or may_be_fused(matrix.name, kind, matrix.shape, widths):
             divisible.add(alike[row])
     if not divisible and not sources:
         extents = [tensor.shape for tensor in tensors]
