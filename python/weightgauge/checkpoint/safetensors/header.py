@@ -8,49 +8,25 @@ checkpoints.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from itertools import islice
 from operator import attrgetter, eq
 from typing import NamedTuple
 
 from weightgauge.checkpoint.safetensors.header_entry import (
-    MAX_RANK,
+    METADATA,
     Entry,
-    byte_length,
     read_entry,
     read_metadata,
 )
 from weightgauge.checkpoint.safetensors.json_cursor import JsonCursor
+from weightgauge.checkpoint.safetensors.usual_entries import read_usual_entries
 from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.checkpoint.types import TensorInfo
-from weightgauge.dtypes import DTYPE_BITS
 from weightgauge.errors import HeaderError, printable
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
-_METADATA = "__metadata__"
-
-# An entry as nearly every writer spells it: a plain name and the three fields, in any order. The
-# text of dtype and shape is the key under which their parsed values are kept.
-_S = rb"[ \t\n\r]*+"
-_UNSIGNED = rb"(0|[1-9][0-9]{0,18})"
-_FIELD = rb"(?:%b)" % b"|".join(
-    (
-        _S.join((rb'"dtype"', rb":", rb'("[A-Z0-9_]*+")')),
-        _S.join((rb'"shape"', rb":", rb"(\[[0-9, ]*+\])")),
-        _S.join((rb'"data_offsets"', rb":", rb"\[", _UNSIGNED, rb",", _UNSIGNED, rb"\]")),
-    )
-)
-# Behind a field comes a comma with another field, or the closing brace.
-_ENTRY = re.compile(
-    _S
-    + _S.join((rb'"([^"\\\x00-\x1f]*+)"', rb":", rb"\{"))
-    + rb"(?:%b%b%b(?:,(?!%b\})|(?=\}))){3}" % (_S, _FIELD, _S, _S)
-    + _S.join((rb"\}", rb"([,}])"))
-)
-_SHAPE = re.compile(rb"\[(?: *+(?:0|[1-9][0-9]{0,18}) *+(?:,(?! *+\])|(?=\])))*+\]")
-_REMEMBERED = 4096
 
 
 class TensorTable(NamedTuple):
@@ -164,7 +140,9 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
     more = cursor.peek_on() != b"}"
     if not more:
         cursor.take(b"}")
-    while more and _read_usual_entries(cursor, table.tensors, data_start, data_size, shard):
+    apart = 0  # entries that are to be read field by field
+    while more:
+        apart = apart or read_usual_entries(cursor, table.tensors, data_start, data_size, shard)
         start = cursor.pos
         try:
             name, value, more = _read_entry(cursor, data_size, seen_metadata=seen_metadata)
@@ -174,6 +152,7 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
             if not cursor.extend():
                 raise
             continue
+        apart -= 1
         if isinstance(value, Entry):
             offset, nbytes = data_start + value.begin, value.end - value.begin
             table.tensors.append(TensorInfo(name, value.dtype, value.shape, shard, offset, nbytes))
@@ -193,7 +172,7 @@ def _read_entry(
     start = cursor.pos
     name = cursor.key(where)
     value: Entry | dict[str, str]
-    if name == _METADATA:
+    if name == METADATA:
         if seen_metadata:
             cursor.fail("the header has __metadata__ twice", start)
         value = read_metadata(cursor)
@@ -204,57 +183,6 @@ def _read_entry(
             fault.tensor = name
             raise
     return name, value, cursor.more(b"}", where)
-
-
-def _read_usual_entries(
-    cursor: JsonCursor, tensors: list[TensorInfo], data_start: int, data_size: int, shard: int
-) -> bool:
-    """Read entries as long as they have the usual spelling and are valid.
-
-    Returns False at the end of the table. Returns True with the cursor at an entry that has to be
-    read field by field, because it is spelled otherwise or is wrong. The slower reader then raises
-    the precise error.
-    """
-    data, pos = cursor.data, cursor.pos
-    match, append = _ENTRY.match, tensors.append
-    make = tuple.__new__  # past the named tuple's own call, which takes three times as long
-    remembered: dict[bytes, tuple[str, tuple[int, ...], int]] = {}
-    closed = False
-    while not closed and (found := match(data, pos)) is not None:
-        raw_name, raw_dtype, raw_shape, raw_begin, raw_end, separator = found.groups()
-        if raw_dtype is None or raw_shape is None or raw_begin is None:
-            break  # one of the three fields is there twice, another not at all
-        storage = raw_dtype + raw_shape
-        known = remembered.get(storage)
-        try:
-            name = raw_name.decode()
-            if known is None:
-                if len(remembered) >= _REMEMBERED:
-                    remembered.clear()
-                known = remembered[storage] = _read_storage(raw_dtype, raw_shape)
-        except ValueError:  # from decode() too
-            break
-        dtype, shape, nbytes = known
-        end = int(raw_end)
-        if end - int(raw_begin) != nbytes or end > data_size or name == _METADATA:
-            break
-        append(make(TensorInfo, (name, dtype, shape, shard, data_start + end - nbytes, nbytes)))
-        pos = found.end()
-        closed = separator == b"}"
-    cursor.pos = pos
-    return not closed
-
-
-def _read_storage(raw_dtype: bytes, raw_shape: bytes) -> tuple[str, tuple[int, ...], int]:
-    """Return dtype, shape and length in bytes; raise ValueError if one of them is unusual."""
-    dtype = raw_dtype[1:-1].decode()
-    if dtype not in DTYPE_BITS or _SHAPE.fullmatch(raw_shape) is None:
-        raise ValueError
-    sizes = raw_shape[1:-1].split(b",") if raw_shape != b"[]" else ()
-    if len(sizes) > MAX_RANK:
-        raise ValueError
-    shape = tuple(map(int, sizes))
-    return dtype, shape, byte_length(dtype, shape)
 
 
 def _check_coverage(tensors: list[TensorInfo], data_start: int, file_size: int, path: str) -> None:

@@ -9,6 +9,7 @@ from weightgauge.checkpoint.safetensors.json_cursor import JsonCursor
 from weightgauge.dtypes import DTYPE_BITS
 from weightgauge.errors import printable
 
+METADATA = "__metadata__"
 MAX_RANK = 64
 MAX_METADATA = 1_000_000
 
