@@ -195,7 +195,11 @@ void bind_array(py::module_& module) {
       .def_static("from_dlpack", &from_dlpack, py::arg("capsule"))
       .def_property_readonly("dtype",
                              [](const ArrayView& array) { return dtype_name(array.view.dtype); })
-      .def_property_readonly("size", [](const ArrayView& array) { return array.view.elements(); });
+      .def_property_readonly("size", [](const ArrayView& array) { return array.view.elements(); })
+      .def_property_readonly(
+          "address",
+          [](const ArrayView& array) { return reinterpret_cast<std::uintptr_t>(array.memory); })
+      .def_property_readonly("span", [](const ArrayView& array) { return array.view.end(); });
 }
 
 }  // namespace weightgauge::bindings

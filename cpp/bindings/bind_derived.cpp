@@ -23,7 +23,7 @@ ValueReader reader_from(const FileSlice& slice, const Sources& sources) {
   return {*sources.at(slice.file), view_from(slice, sources)};
 }
 
-ScanResults scan_differences(const std::vector<FileSpec>& files, const FileSlices& a,
+ScanResults scan_differences(const std::vector<SourceSpec>& files, const FileSlices& a,
                              const FileSlices& b, const std::string& io, const Progress& progress,
                              const ScanOptions& options) {
   if (a.rows.size() != b.rows.size()) {
@@ -44,7 +44,7 @@ ScanResults scan_differences(const std::vector<FileSpec>& files, const FileSlice
   return ScanResults(scan(sources, specs, options, control, watch));
 }
 
-ScanResults scan_balanced(const std::vector<FileSpec>& files, const FileSlices& slices,
+ScanResults scan_balanced(const std::vector<SourceSpec>& files, const FileSlices& slices,
                           const std::vector<std::pair<std::uint64_t, int>>& forms,
                           const std::string& io, const Progress& progress,
                           const ScanOptions& options) {

@@ -45,7 +45,7 @@ ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> pap
   return options;
 }
 
-ScanResults scan_files(const std::vector<FileSpec>& files, const FileSlices& slices,
+ScanResults scan_files(const std::vector<SourceSpec>& files, const FileSlices& slices,
                        const std::string& io, const Progress& progress,
                        const ScanOptions& options) {
   Control control;

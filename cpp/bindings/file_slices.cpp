@@ -102,9 +102,14 @@ View view_from(const FileSlice& slice, const Sources& sources) {
   return decoded_view(checked_view(DType::f8_e8m0, offset, dims, decoding->items()), decoding);
 }
 
-Sources open_sources(const std::vector<FileSpec>& files, const std::string& io) {
+Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io) {
   Sources sources;
-  for (const auto& [path, identity] : files) {
+  for (const SourceSpec& file : files) {
+    if (const auto* array = std::get_if<ArrayView>(&file)) {
+      sources.push_back(std::make_unique<MemorySource>(array->memory, array->view.end()));
+      continue;
+    }
+    const auto& [path, identity] = std::get<FileSpec>(file);
     const auto& [device, inode, size, mtime, ctime] = identity;
     sources.push_back(open_file(path, FileIdentity{device, inode, size, mtime, ctime},
                                 io == "pread" ? Io::pread : Io::mmap));

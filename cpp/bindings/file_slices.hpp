@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "bindings/bindings.hpp"
 #include "core/base/parallel.hpp"
 #include "core/decode/block_scale.hpp"
 #include "core/io/byte_source.hpp"
@@ -23,6 +24,8 @@ namespace weightgauge::bindings {
 using Identity =
     std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
 using FileSpec = std::tuple<std::string, Identity>;
+// A file, or the memory of an array.
+using SourceSpec = std::variant<FileSpec, ArrayView>;
 // Number of the file, dtype, offset in bytes, number of items.
 using FileNumbers = std::tuple<std::size_t, std::string, std::uint64_t, std::uint64_t>;
 struct BlockScaleSpec {
@@ -59,7 +62,8 @@ using Shaped = std::tuple<std::size_t, std::vector<std::pair<std::uint64_t, std:
 using Sources = std::vector<std::unique_ptr<ByteSource>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
-Sources open_sources(const std::vector<FileSpec>& files, const std::string& io);
+// Arrays must outlive the sources.
+Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io);
 // `formats` are indices into `dtypes`. The `items` of a shaped slice are ignored. Throws
 // std::invalid_argument for an unknown dtype and for columns of different lengths.
 FileSlices file_slices_from(const std::vector<std::string>& dtypes,

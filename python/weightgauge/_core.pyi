@@ -84,6 +84,12 @@ class ArrayView:
     def dtype(self) -> str: ...
     @property
     def size(self) -> int: ...
+    @property
+    def address(self) -> int:
+        """Where its lowest byte lies."""
+    @property
+    def span(self) -> int:
+        """Bytes from the lowest one to the end of the highest item."""
 
 class ScanOptions:
     def __init__(
@@ -133,6 +139,7 @@ class LowRank:
     ) -> None: ...
 
 FileSpec = tuple[bytes, tuple[int, int, int, int, int]]
+SourceSpec = FileSpec | ArrayView
 
 class FileSlices:
     def __init__(
@@ -148,7 +155,7 @@ class FileSlices:
     def __len__(self) -> int: ...
 
 def scan_files(
-    files: Sequence[FileSpec],
+    files: Sequence[SourceSpec],
     slices: FileSlices,
     *,
     io: str,
@@ -173,7 +180,7 @@ class FedScan:
     def finish(self) -> ScanResults: ...
 
 def scan_differences(
-    files: Sequence[FileSpec],
+    files: Sequence[SourceSpec],
     a: FileSlices,
     b: FileSlices,
     *,
@@ -182,7 +189,7 @@ def scan_differences(
     options: ScanOptions,
 ) -> ScanResults: ...
 def scan_balanced(
-    files: Sequence[FileSpec],
+    files: Sequence[SourceSpec],
     slices: FileSlices,
     forms: Sequence[tuple[int, int]],
     *,

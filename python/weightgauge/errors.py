@@ -224,6 +224,10 @@ class UnsupportedDtypeError(WeightgaugeError, TypeError):
     """The elements of an array are no floating-point numbers in the memory of the CPU."""
 
 
+class LiveModelError(WeightgaugeError, ValueError):
+    """A model in memory cannot be read: it has no values here, or is no model."""
+
+
 class HistogramFileError(WeightgaugeError, ValueError):
     """A file of saved histograms cannot be read."""
 

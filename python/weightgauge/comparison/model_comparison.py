@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.magnitudes.options import FitOptions
-    from weightgauge.scanning import Measurable, ModelHistograms, SavedSlice
+    from weightgauge.scanning import Measurable, Model, SavedSlice
     from weightgauge.scanning.derived import Difference
 
 SCHEMA_VERSION = 1
@@ -84,8 +83,8 @@ class Comparison:
 
 
 def compare(
-    a: str | os.PathLike[str] | ModelHistograms,
-    b: str | os.PathLike[str] | ModelHistograms,
+    a: Model,
+    b: Model,
     *,
     elements: bool = True,
     per: str = "tensor",
@@ -99,8 +98,9 @@ def compare(
 
     Parameters
     ----------
-    a, b : str, os.PathLike or ModelHistograms
-        As for `weightgauge.fit`. Slices are matched by name, and across layouts by kind and block.
+    a, b : str, os.PathLike, torch.nn.Module, mapping, ModelHistograms or ModelFit
+        As for `weightgauge.fit`; of fits only k and lambda are compared. Slices are matched by
+        name, and across layouts by kind and block.
     elements : bool
         Whether slices of the same name and shape are also subtracted from each other, which reads
         both models once more. Saved counts cannot be subtracted.

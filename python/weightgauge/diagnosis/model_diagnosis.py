@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -36,14 +35,14 @@ from weightgauge.reference import Neighbour, models, nearest
 
 if TYPE_CHECKING:
     from weightgauge.magnitudes.options import FitOptions
-    from weightgauge.scanning import Measurable, ModelHistograms
+    from weightgauge.scanning import Measurable, Model
 
 
 def diagnose(
-    model: str | os.PathLike[str] | ModelHistograms,
+    model: Model,
     *,
     init: str = "normal",
-    baseline: str | os.PathLike[str] | ModelHistograms | None = None,
+    baseline: Model | None = None,
     lr: float | None = None,
     weight_decay: float | None = None,
     steps: int | None = None,
@@ -60,12 +59,13 @@ def diagnose(
 
     Parameters
     ----------
-    model : str, os.PathLike or ModelHistograms
-        As for `weightgauge.fit`.
+    model : str, os.PathLike, torch.nn.Module, mapping, ModelHistograms or ModelFit
+        As for `weightgauge.fit`. A fit has no counts, and so no tails.
     init : {"normal", "uniform", "truncated normal", "orthogonal"}
         How the model was initialised. Drift is measured from the anchor of that initialisation.
-    baseline : str, os.PathLike or ModelHistograms, optional
-        The model at step 0. For the kinds that it has, drift is measured from its medians.
+    baseline : optional
+        The model at step 0, as for `weightgauge.fit`. For the kinds that it has, drift is measured
+        from its medians.
     lr, weight_decay, steps : float, float, int, optional
         Peak learning rate, decoupled weight decay and optimiser steps: all three or none.
     schedule, warmup
@@ -180,16 +180,17 @@ def _starts(subject: Measurable, options: FitOptions) -> dict[tuple[str | None, 
 def _start_told(
     kinds: Sequence[KindDiagnosis],
     anchor: Start,
-    baseline: str | os.PathLike[str] | ModelHistograms | None,
+    baseline: Model | None,
 ) -> str:
     """Say what drift is measured from."""
+    from weightgauge.scanning import name_of
+
     by_anchor = f"{anchor.source}, k {anchor.k:.4f}"
     if baseline is None or not any(kind.start == "measured" for kind in kinds):
         return by_anchor
-    name = os.fspath(baseline) if isinstance(baseline, str | os.PathLike) else baseline.model
     named = namer(kinds)
     others = [named(kind) for kind in kinds if kind.start == anchor.source]
-    measured = f"measured: {printable(name)}"
+    measured = f"measured: {printable(name_of(baseline))}"
     return measured + (f"; {by_anchor} for {', '.join(others)}" if others else "")
 
 

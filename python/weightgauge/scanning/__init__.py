@@ -5,7 +5,7 @@ from weightgauge.scanning.feed import FedScan, WantedRange
 from weightgauge.scanning.fit_model import fit
 from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.model_histograms import ModelHistograms
-from weightgauge.scanning.opening import Measurable, open_any, open_slices
+from weightgauge.scanning.opening import Measurable, Model, name_of, open_any, open_slices
 from weightgauge.scanning.saved_model import SavedSlice
 from weightgauge.scanning.scan_model import kept_histograms, scan
 
@@ -14,11 +14,13 @@ __all__ = [
     "FedScan",
     "Measurable",
     "Measured",
+    "Model",
     "ModelHistograms",
     "SavedSlice",
     "WantedRange",
     "fit",
     "kept_histograms",
+    "name_of",
     "open_any",
     "open_slices",
     "scan",

@@ -13,8 +13,9 @@ from weightgauge.anatomy.selection import choose
 from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.slice_fits import SliceFits
+from weightgauge.scanning.live.shard import LiveCheckpoint
 from weightgauge.scanning.measured import Measured
-from weightgauge.scanning.run import blank_numbers, scan_slices, stored_bytes
+from weightgauge.scanning.run import blank_numbers, joined, scan_slices, stored_bytes
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
@@ -96,7 +97,17 @@ class CheckpointSlices:
         CheckpointError, FileChangedError
             If a file cannot be read.
         """
-        found = scan_slices(self.checkpoint, self.slices, options, progress=progress, scan=scan)
+        if self._on_device and scan is None:
+            batches = self._batches(progress)
+            found = joined(
+                [
+                    scan_slices(self.checkpoint, batch, options, progress=within)
+                    for batch, within in batches
+                ],
+                options,
+            )
+        else:
+            found = scan_slices(self.checkpoint, self.slices, options, progress=progress, scan=scan)
         without = self._without_weights()
         told = dict(found.told)
         told |= {len(found) + i: words for i, (_, words) in enumerate(without)}
@@ -155,6 +166,11 @@ class CheckpointSlices:
         for fit in absent:
             yield Measured(fit, None, 1.0, "", "")
 
+    @property
+    def _on_device(self) -> bool:
+        """Whether tensors are copied for being read, so that not all can be read at once."""
+        return isinstance(self.checkpoint, LiveCheckpoint) and not self.checkpoint.resident
+
     def _missing(self, slices: Sequence[Slice]) -> dict[int, str]:
         """Why scales that are known to exist are not applied, by place."""
         unscaled = self.survey.storage.unscaled
@@ -175,7 +191,7 @@ class CheckpointSlices:
     def _batches(
         self, progress: Callable[[int, int], None] | None
     ) -> Iterator[tuple[Sequence[Slice], Callable[[int, int], None] | None]]:
-        batches = list(_of_limited_size(self.slices))
+        batches = list(_of_limited_size(self.slices, copied=self._on_device))
         if progress is None:
             yield from ((batch, None) for batch in batches)
             return
@@ -234,15 +250,19 @@ def slices_of_checkpoint(
     )
 
 
-def _of_limited_size(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
+def _of_limited_size(slices: Sequence[Slice], *, copied: bool = False) -> Iterator[list[Slice]]:
     batch: list[Slice] = []
     held = 0
+    last = ""
     for item in slices:
         wide = item.stored is not None or ITEM_BYTES.get(item.tensor.dtype, 0) > 2
         elements = 1
         for extent in item.shape:
             elements *= extent
         held += _ENTRY_BYTES * min(elements, _MOST_WIDE if wide else _MOST_NARROW)
+        if copied and item.tensor.name != last:  # the pieces of a tensor stand together
+            last = item.tensor.name
+            held += item.tensor.nbytes
         batch.append(item)
         if held > _BATCH_BYTES:
             yield batch

@@ -70,10 +70,10 @@ def scan_differences(
     """
     from weightgauge import _core
 
-    plan_a = ScanPlan(a, scales_apart=False)
+    plan_a = ScanPlan(a, scales_apart=False, in_order=True)
     for item, _ in pairs:
         plan_a.add(item.tensor, item.cut, item.stored)
-    plan_b = ScanPlan(b, scales_apart=False, first_file=len(plan_a.shards))
+    plan_b = ScanPlan(b, scales_apart=False, first_file=len(plan_a.files), in_order=True)
     for _, item in pairs:
         plan_b.add(item.tensor, item.cut, item.stored)
     total = sum(math.prod(item.shape) for item, _ in pairs)
@@ -130,7 +130,7 @@ def scan_balanced(
     """
     from weightgauge import _core
 
-    plan = ScanPlan(checkpoint, scales_apart=False)
+    plan = ScanPlan(checkpoint, scales_apart=False, in_order=True)
     for item in matrices:
         plan.add(item.tensor, item.cut, item.stored)
     total = 2 * sum(math.prod(item.shape) for item in matrices)

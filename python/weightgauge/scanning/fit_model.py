@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.magnitudes.options import FitOptions
-from weightgauge.scanning.model_histograms import ModelHistograms
-from weightgauge.scanning.opening import Measurable, open_slices
+from weightgauge.scanning.opening import Measurable, Model, open_slices
 
 
 def fit(
-    model: str | os.PathLike[str] | ModelHistograms,
+    model: Model,
     *,
     trim: str = "mid_80",
     protocol: str = "order",
@@ -35,9 +33,12 @@ def fit(
 
     Parameters
     ----------
-    model : str, os.PathLike or ModelHistograms
+    model : str, os.PathLike, torch.nn.Module, mapping, ModelHistograms or ModelFit
         A safetensors file, a directory, a model on the Hub (``org/name[@revision]``), or a file
-        of histograms (``.wghist``) that `scan` saved.
+        of histograms (``.wghist``) that `scan` saved. Or a model in memory, which is read where it
+        lies: a module of PyTorch, a state dict, or any mapping of names to arrays (of NumPy,
+        ml_dtypes, PyTorch, or with DLPack or a buffer). Tensors on a device are copied to the
+        processor's memory, a few at a time. Or what `scan` or `fit` returned.
     trim : {"mid_80", "mid_90", "full"}
         Window of plotting positions that enters the regression.
     protocol : {"order", "paper"}
@@ -67,15 +68,17 @@ def fit(
     ------
     CheckpointError, ModelNotFoundError, HubError, FileChangedError
         If the checkpoint cannot be read. What the tensors hold never raises.
+    LiveModelError, UnsupportedDtypeError
+        If a model in memory has no values, or is none.
     NeedsWeightsError
-        If a file of histograms is asked for what only weights tell.
+        If saved histograms or a fit are asked for what only weights tell.
     NothingSelectedError
         If `include` and `exclude` leave no tensor.
     ValueError
         If an option is none of its choices.
     """
     options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads, io=io)
-    subject = open_slices(model, include=include, exclude=exclude, per=per)
+    subject = open_slices(model, include=include, exclude=exclude, per=per, options=options)
     return model_fit(subject, subject.fits(options, progress=progress), options)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from weightgauge.anatomy.storage.stored import Numbers, Product, ScaledCodes
 from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.scanning.live.shard import LiveCheckpoint, LiveShard
+from weightgauge.scanning.live.strides import strided
 
 if TYPE_CHECKING:
     from weightgauge import _core
@@ -34,21 +36,35 @@ class ScanPlan:
         their histogram is exact, and a scale common to all changes no shape.
     first_file : int
         Number of the first file, where those of another plan come before.
+    in_order : bool
+        Whether the elements of each slice must come in C order, for those of others to be set
+        against them. Counting needs no order.
 
     Attributes
     ----------
-    shards : list of int
-        Files that take part, in the order in which the slices number them.
+    files : list of (int, bool)
+        Files that take part, in the order in which the slices number them: the shard, and whether
+        it is an array in memory that is read as its strides say.
     scale_of : dict of int to int
         Where a slice has one scale for all of it that is not applied yet: index of the scale's
         result, by that of the slice.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, scales_apart: bool, first_file: int = 0) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        scales_apart: bool,
+        first_file: int = 0,
+        in_order: bool = False,
+    ) -> None:
         self._checkpoint = checkpoint
+        self._strided = isinstance(checkpoint, LiveCheckpoint) and not in_order
         self._scales_apart = scales_apart
         self._first_file = first_file
         self._positions: dict[int, int] = {}
+        self._as_they_lie: dict[int, int] = {}
+        self.files: list[tuple[int, bool]] = []
         self._scales: dict[str, int] = {}
         self._files: list[int] = []
         self._formats: list[int] = []
@@ -62,8 +78,8 @@ class ScanPlan:
 
     @property
     def shards(self) -> list[int]:
-        """Files that take part."""
-        return list(self._positions)
+        """Shards of the files that take part."""
+        return [shard for shard, _ in self.files]
 
     @property
     def nbytes(self) -> int:
@@ -90,6 +106,8 @@ class ScanPlan:
     def add(self, tensor: TensorInfo, piece: Cut | None, stored: Stored | None) -> int:
         """Add one slice; return the index that its result will have."""
         if stored is None:
+            if self._strided and (index := self._add_strided(tensor, piece)) is not None:
+                return index
             if piece is None:  # quick, for checkpoints of very many tensors
                 dtype = tensor.dtype
                 items = tensor.nbytes // ITEM_BYTES[dtype]
@@ -104,6 +122,21 @@ class ScanPlan:
             return index
         decoding = self._block_scale(tensor, source)
         return self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
+
+    def _add_strided(self, tensor: TensorInfo, piece: Cut | None) -> int | None:
+        """Add a slice of an array that does not lie in C order; None where it does."""
+        shard = self._checkpoint.shards[tensor.shard]
+        if not isinstance(shard, LiveShard) or shard.strides is None:
+            return None
+        first, dims = (0, ((tensor.size, 1),)) if piece is None else (piece.first, piece.dims)
+        found = strided(first, dims, tensor.shape, shard.strides)
+        if found is None:
+            return None
+        items = math.prod(extent for extent, _ in dims)
+        file = self._numbered(self._as_they_lie, tensor.shard, as_it_lies=True)
+        index = self._add_to(file, tensor.dtype, found.offset, items)
+        self._shaped.append((index, found.dims, None))
+        return index
 
     def _add_part(
         self,
@@ -132,7 +165,10 @@ class ScanPlan:
 
     def _add(self, shard: int, dtype: str, offset: int, items: int) -> int:
         file = self._positions.get(shard)
-        self._files.append(self._position(shard) if file is None else file)
+        return self._add_to(self._position(shard) if file is None else file, dtype, offset, items)
+
+    def _add_to(self, file: int, dtype: str, offset: int, items: int) -> int:
+        self._files.append(file)
         self._formats.append(_NUMBER_OF[dtype])
         self._offsets.append(offset)
         self._items.append(items)
@@ -181,4 +217,11 @@ class ScanPlan:
         return self._position(tensor.shard), numbers.dtype, tensor.offset, tensor.size
 
     def _position(self, shard: int) -> int:
-        return self._positions.setdefault(shard, self._first_file + len(self._positions))
+        return self._numbered(self._positions, shard)
+
+    def _numbered(self, known: dict[int, int], shard: int, *, as_it_lies: bool = False) -> int:
+        number = known.get(shard)
+        if number is None:
+            number = known[shard] = self._first_file + len(self.files)
+            self.files.append((shard, as_it_lies))
+        return number

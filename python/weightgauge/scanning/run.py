@@ -14,6 +14,7 @@ from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescaled
+from weightgauge.scanning.live.shard import LiveShard
 from weightgauge.scanning.plan import ScanPlan
 
 if TYPE_CHECKING:
@@ -141,6 +142,25 @@ def scan_slices(
     return ScannedSlices(numbers, told, scales, options, counts)
 
 
+def joined(parts: Sequence[ScannedSlices], options: FitOptions) -> ScannedSlices:
+    """Put what several scans found together; the counts stay behind."""
+    starts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
+    return ScannedSlices(
+        np.concatenate([blank_numbers(0), *(part.numbers for part in parts)]),
+        {
+            start + row: words
+            for start, part in zip(starts, parts, strict=False)
+            for row, words in part.told.items()
+        },
+        {
+            start + row: scale
+            for start, part in zip(starts, parts, strict=False)
+            for row, scale in part.scales.items()
+        },
+        options,
+    )
+
+
 def blank_numbers(size: int) -> NDArray[np.void]:
     """Return rows as `_core.ScanResults.numbers` has them, of slices that were not counted."""
     from weightgauge import _core
@@ -206,9 +226,9 @@ def _scanned(
     return results
 
 
-def file_specs(checkpoint: Checkpoint, plan: ScanPlan) -> list[_core.FileSpec]:
-    """Files of a plan as the core takes them."""
-    return [_file_spec(checkpoint.shards[shard]) for shard in plan.shards]
+def file_specs(checkpoint: Checkpoint, plan: ScanPlan) -> list[_core.SourceSpec]:
+    """Files of a plan as the core takes them; tensors on a device are copied for it."""
+    return [_file_spec(checkpoint.shards[shard], as_it_lies) for shard, as_it_lies in plan.files]
 
 
 @contextmanager
@@ -243,7 +263,9 @@ def _without_scan(dtype: str) -> tuple[str, str]:
     return "not_applicable", f"{dtype} holds no floating-point weights"
 
 
-def _file_spec(shard: ShardFile) -> tuple[bytes, tuple[int, int, int, int, int]]:
+def _file_spec(shard: ShardFile, as_it_lies: bool) -> _core.SourceSpec:
+    if isinstance(shard, LiveShard):
+        return shard.source(as_it_lies=as_it_lies)
     identity = shard.identity
     if shard.path is None or identity is None:
         raise CheckpointError("its weights are in no file; they can only be fed", path=shard.name)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from weightgauge.anatomy.inventory import inventory
+from weightgauge.errors import NeedsWeightsError, printable
+from weightgauge.fits.model_fit import ModelFit
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices
+from weightgauge.scanning.live.shard import LiveCheckpoint
 from weightgauge.scanning.model_histograms import ModelHistograms
-from weightgauge.scanning.opening import open_slices
+from weightgauge.scanning.opening import Model, open_slices
 from weightgauge.scanning.packed_histogram import pack
 from weightgauge.scanning.saved_model import SavedSlice
 
 
 def scan(
-    model: str | os.PathLike[str] | ModelHistograms,
+    model: Model,
     *,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
@@ -48,8 +50,10 @@ def scan(
     ------
     CheckpointError, ModelNotFoundError, HubError, FileChangedError
         As for `weightgauge.fit`.
-    NothingSelectedError, ValueError
+    LiveModelError, UnsupportedDtypeError, NothingSelectedError, ValueError
         As for `weightgauge.fit`.
+    NeedsWeightsError
+        If the model is a fit, which has no counts.
 
     Examples
     --------
@@ -60,6 +64,8 @@ def scan(
     True
     """
     options = FitOptions(threads=threads, io=io)
+    if isinstance(model, ModelFit):
+        raise NeedsWeightsError(f"{printable(model.model)}: a fit has no counts; scan the model")
     subject = open_slices(model, include=include, exclude=exclude, per=per)
     if isinstance(subject, ModelHistograms):
         return subject
@@ -79,6 +85,7 @@ def kept_histograms(
     progress: Callable[[int, int], None] | None,
 ) -> ModelHistograms:
     """Count a checkpoint and keep the counts."""
+    checkpoint = subject.checkpoint
     slices = []
     for each in subject.measure(options, progress=progress):
         packed = None if each.histogram is None else pack(each.histogram._core)
@@ -88,7 +95,7 @@ def kept_histograms(
         per=subject.per,
         slices=tuple(slices),
         tensors=tuple(tensors),
-        files=len(subject.checkpoint.shards),
+        files=1 if isinstance(checkpoint, LiveCheckpoint) else len(checkpoint.shards),
         architecture=subject.architecture,
         warnings=subject.warnings,
     )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from weightgauge.checkpoint.hub.hub_id import HubId, parse_hub_id
 from weightgauge.errors import ModelNotFoundError, NotACheckpointError, RunError, printable
+from weightgauge.scanning import name_of
 from weightgauge.trajectory.finding import Finding, named
 from weightgauge.trajectory.run_files import TRAINER_STATE, step_of_state
 from weightgauge.trajectory.step_names import step_of_name
@@ -82,7 +83,7 @@ def candidates_of(asked: list[Any], *, keep_nameless: bool = False) -> Listing:
     listing = Listing()
     for item in asked:
         if not isinstance(item, str | os.PathLike):
-            listing.candidates.append(Candidate(item, step_of_name(str(item.model)), "name"))
+            listing.candidates.append(Candidate(item, step_of_name(name_of(item)), "name"))
             continue
         path = os.fsdecode(item)
         if os.path.isdir(path):

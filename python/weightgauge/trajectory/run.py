@@ -113,9 +113,9 @@ def find_run(run: Any, *, steps: Sequence[int] | None = None) -> Run:
 
 def model_name(model: Any) -> str:
     """Return what to call a model, safe to show."""
-    if isinstance(model, str | os.PathLike):
-        return printable(os.fsdecode(model), limit=1000)
-    return printable(str(model.model), limit=1000)
+    from weightgauge.scanning import name_of
+
+    return printable(name_of(model), limit=1000)
 
 
 def _is_sequence(run: Any) -> bool:

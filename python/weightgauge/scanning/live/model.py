@@ -1,0 +1,192 @@
+"""A module, a state dict or a mapping of names to arrays as a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from weightgauge.checkpoint.types import ShardFile, TensorInfo
+from weightgauge.dtypes import DTYPE_BITS
+from weightgauge.errors import LiveModelError, printable
+from weightgauge.records import Table
+from weightgauge.scanning.live.arrays import LiveArray, live_array, nbytes_of
+from weightgauge.scanning.live.names import bare_names
+from weightgauge.scanning.live.shard import LiveCheckpoint, LiveShard
+
+_ORDER = {dtype: place for place, dtype in enumerate(DTYPE_BITS)}
+_WRAPPED_IN = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+_FLAT = "_flat_param"
+"""The name under which the first FSDP keeps all parameters of a module in one row."""
+
+
+@runtime_checkable
+class Module(Protocol):
+    """What is asked of a `torch.nn.Module`."""
+
+    def named_modules(self, *, remove_duplicate: bool = ...) -> Any:
+        """Go over the modules within, itself first."""
+
+    def named_parameters(self) -> Any:
+        """Go over the parameters."""
+
+
+LiveModel = Module | Mapping[str, Any]
+"""A `torch.nn.Module`, or arrays by name."""
+
+
+class _Held(NamedTuple):
+    name: str
+    array: LiveArray
+
+
+def is_live(model: object) -> bool:
+    """Tell whether a model is one in memory rather than the name of one."""
+    return isinstance(model, Mapping | Module)
+
+
+def live_checkpoint(model: LiveModel, *, name: str = "") -> LiveCheckpoint:
+    """Describe a model in memory as the checkpoint that would be saved of it.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or mapping of str to array
+        Of a module its parameters and the buffers that are saved. Arrays are PyTorch tensors on any
+        device, NumPy arrays (those of ml_dtypes too), or what offers DLPack or a buffer. No element
+        is read now, and none is copied.
+    name : str, optional
+        What the model is called; by default the name of its class.
+
+    Returns
+    -------
+    LiveCheckpoint
+        With names as in the bare model, whatever it is wrapped in, and tensors in the order in
+        which safetensors stores them. Tied tensors are there once, by the name that comes first.
+
+    Raises
+    ------
+    LiveModelError
+        Tensors have no values, are flattened by FSDP, or are no arrays.
+    UnsupportedDtypeError
+        Tensors have formats that no checkpoint holds.
+    """
+    given = list(named_arrays(model))
+    names = bare_names([each for each, _ in given])
+    held = [
+        _Held(bare, live_array(bare, array)) for bare, (_, array) in zip(names, given, strict=True)
+    ]
+    held = untied(held)
+    held.sort(key=lambda each: (-_ORDER[each.array.dtype], each.name))
+    config, warnings = _config(model)
+    return LiveCheckpoint(
+        model=name or shown_name(model),
+        shards=Table(ShardFile, (_shard(each.array) for each in held)),
+        tensors=Table(TensorInfo, (_tensor(each, place) for place, each in enumerate(held))),
+        config=config,
+        metadata={},
+        warnings=warnings,
+        adapter_config=_adapter_config(model),
+    )
+
+
+def named_arrays(model: LiveModel) -> Iterator[tuple[str, Any]]:
+    """Yield the names and arrays of what would be saved of a model, tied ones each time.
+
+    Raises
+    ------
+    LiveModelError
+        The mapping has other keys than names, or FSDP has flattened the parameters.
+    """
+    if isinstance(model, Mapping):
+        for name, array in model.items():
+            if not isinstance(name, str):
+                raise LiveModelError(
+                    f"a model is a module, or a mapping of names to arrays; {name!r} is no name"
+                )
+            yield name, array
+        return
+    # Not `state_dict()`, whose hooks may gather what is sharded.
+    for prefix, module in model.named_modules(remove_duplicate=False):
+        start = f"{prefix}." if prefix else ""
+        unsaved = getattr(module, "_non_persistent_buffers_set", ())
+        for name, parameter in module._parameters.items():
+            if name == _FLAT:
+                raise LiveModelError(
+                    f"'{printable(prefix)}' was flattened by FullyShardedDataParallel: its tensors "
+                    "have no shapes. Use fully_shard, or measure within summon_full_params"
+                )
+            if parameter is not None:
+                yield start + name, parameter
+        for name, buffer in module._buffers.items():
+            if buffer is not None and name not in unsaved:
+                yield start + name, buffer
+
+
+def untied(held: Sequence[_Held]) -> list[_Held]:
+    """Leave one of several tensors that share all of their memory: the first, by which it is used.
+
+    In a module the embedding stands before the head that is tied to it.
+    """
+    seen: set[tuple[str, int, int, str]] = set()
+    kept = []
+    for each in held:
+        memory = each.array.memory
+        if memory[2] > 0 and memory in seen:
+            continue
+        seen.add(memory)
+        kept.append(each)
+    return kept
+
+
+def bare_module(model: object) -> object:
+    """Return the module inside its wrappers."""
+    while True:
+        # What was set rather than what is passed on: wrappers look for the rest inside.
+        within = getattr(model, "_modules", {})
+        inner = next((within[each] for each in _WRAPPED_IN if each in within), None)
+        if inner is None and "base_model" in within:
+            inner = getattr(within["base_model"], "_modules", {}).get("model")
+        if inner is None or (len(within) != 1 and "base_model" not in within):
+            return model
+        model = inner
+
+
+def shown_name(model: LiveModel) -> str:
+    """Return what a model in memory is called where nobody has named it."""
+    if isinstance(model, Mapping):
+        return f"{type(model).__name__} of {len(model):,} arrays"
+    return type(bare_module(model)).__name__
+
+
+def _config(model: LiveModel) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+    found: Any = getattr(bare_module(model), "config", None)
+    try:
+        if hasattr(found, "to_json_string"):  # what is saved: without what goes without saying
+            return dict(json.loads(found.to_json_string())), ()
+        return (dict(found.to_dict()), ()) if hasattr(found, "to_dict") else (None, ())
+    except Exception as error:  # whatever the model's own code may raise
+        return None, (f"the model's configuration is left out: {printable(str(error))}",)
+
+
+def _adapter_config(model: LiveModel) -> Mapping[str, Any] | None:
+    """Return what PEFT knows of the only adapter of a model."""
+    module: Any = model
+    while module is not None:
+        adapters = getattr(module, "peft_config", None)
+        if isinstance(adapters, Mapping) and len(adapters) == 1:
+            with suppress(Exception):  # whatever the configuration's own code may raise
+                return dict(next(iter(adapters.values())).to_dict())
+        within = getattr(module, "_modules", {})
+        module = next((within[each] for each in _WRAPPED_IN if each in within), None)
+    return None
+
+
+def _shard(array: LiveArray) -> LiveShard:
+    return LiveShard(name="memory", size=nbytes_of(array.dtype, array.shape), array=array)
+
+
+def _tensor(held: _Held, place: int) -> TensorInfo:
+    array = held.array
+    nbytes = nbytes_of(array.dtype, array.shape)
+    return TensorInfo(held.name, array.dtype, array.shape, place, 0, nbytes)
