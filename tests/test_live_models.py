@@ -306,3 +306,10 @@ def test_nothing_is_copied():
     view = shard.source(as_it_lies=True)
     assert view.address == weights.__array_interface__["data"][0]
     assert view.span == weights.nbytes
+
+
+@pytest.mark.parametrize("model", [3, None, [], b"x"])
+def test_what_is_no_model_is_told(model):
+    for measure in (wg.fit, wg.scan, wg.diagnose):
+        with pytest.raises(LiveModelError, match=type(model).__name__):
+            measure(model)

@@ -67,10 +67,16 @@ def live_checkpoint(model: LiveModel, *, name: str = "") -> LiveCheckpoint:
     Raises
     ------
     LiveModelError
-        Tensors have no values, are flattened by FSDP, or are no arrays.
+        It is neither a module nor a mapping, or its tensors have no values, are flattened by FSDP,
+        or are no arrays.
     UnsupportedDtypeError
         Tensors have formats that no checkpoint holds.
     """
+    if not is_live(model):
+        raise LiveModelError(
+            "a model is a path, a model on the Hub, a torch module, a mapping of names to arrays, "
+            f"histograms or a fit; this is {type(model).__name__}"
+        )
     given = list(named_arrays(model))
     names = bare_names([each for each, _ in given])
     held = [
