@@ -52,11 +52,16 @@ def with_weights(subject: Measurable) -> CheckpointSlices:
     Raises
     ------
     NeedsWeightsError
-        If the model consists of saved counts.
+        If the model consists of saved counts, or of parts of tensors.
     """
     from weightgauge.scanning import CheckpointSlices
 
     if isinstance(subject, CheckpointSlices):
+        if not subject.complete:
+            raise NeedsWeightsError(
+                f"{printable(subject.model)}: tensors are sharded over processes; balanced fits "
+                "need whole matrices"
+            )
         return subject
     name = printable(subject.file or subject.model)
     raise NeedsWeightsError(f"{name}: balanced fits need the weights, row by row")

@@ -23,6 +23,7 @@ SPARSE_SHARE = 0.10
 
 # A fit from bins whose proven relative error exceeds this is refused.
 _COARSE = 1e-6
+_TOO_CLOSE = "the magnitudes are too close together for the bins; fit the elements"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -199,16 +200,38 @@ def fit_of_histogram(
     With a `scale`, all magnitudes are multiplied by it before the fit.
     """
     found = counts.fit(options.trim, options.paper_bins())
-    numbers: Numbers = (
+    numbers = _numbers(counts, found)
+    fit = fit_of_numbers(numbers if scale == 1.0 else rescaled(numbers, scale), options)
+    if found.error_bound <= _COARSE:
+        return fit
+    return without_numbers(fit, "degenerate", _TOO_CLOSE)  # the bound may also be NaN
+
+
+def numbers_of_histogram(
+    counts: _core.Histogram, options: FitOptions
+) -> tuple[Numbers, tuple[str, str] | None]:
+    """Fit the counts of the core's as `fit_of_histogram` does.
+
+    Returns
+    -------
+    Numbers
+        Of the fit.
+    (str, str) or None
+        Status and reason where the bins are too coarse; the numbers then lack a fit.
+    """
+    found = counts.fit(options.trim, options.paper_bins())
+    numbers = _numbers(counts, found)
+    if found.error_bound <= _COARSE:
+        return numbers, None
+    return (*(math.nan,) * 6, *numbers[6:]), ("degenerate", _TOO_CLOSE)
+
+
+def _numbers(counts: _core.Histogram, found: _core.Fit) -> Numbers:
+    return (
         *(found.k, found.k_se, found.lam, found.ln_lambda_se, found.r2, found.ks),
         *(counts.rms, counts.max, counts.n, counts.zeros, counts.nans + counts.infs),
         *(found.status, counts.dropped_bits == 0),
     )
-    fit = fit_of_numbers(numbers if scale == 1.0 else rescaled(numbers, scale), options)
-    if found.error_bound <= _COARSE:
-        return fit
-    reason = "the magnitudes are too close together for the bins; fit the elements"
-    return without_numbers(fit, "degenerate", reason)  # also if the bound is NaN
 
 
 def without_numbers(fit: WeibullFit, status: str, reason: str) -> WeibullFit:

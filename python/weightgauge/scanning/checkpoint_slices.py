@@ -15,7 +15,14 @@ from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.slice_fits import SliceFits
 from weightgauge.scanning.live.shard import LiveCheckpoint
 from weightgauge.scanning.measured import Measured
-from weightgauge.scanning.run import blank_numbers, joined, scan_slices, stored_bytes
+from weightgauge.scanning.run import (
+    ScannedSlices,
+    blank_numbers,
+    joined,
+    scan_slices,
+    stored_bytes,
+)
+from weightgauge.scanning.sharded import scan_local
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
@@ -97,17 +104,12 @@ class CheckpointSlices:
         CheckpointError, FileChangedError
             If a file cannot be read.
         """
-        if self._on_device and scan is None:
-            batches = self._batches(progress)
-            found = joined(
-                [
-                    scan_slices(self.checkpoint, batch, options, progress=within)
-                    for batch, within in batches
-                ],
-                options,
-            )
+        if scan is None:
+            batches = self._batches(progress) if self._on_device else [(self.slices, progress)]
+            parts = [self._scanned(batch, options, within) for batch, within in batches]
+            found = parts[0] if len(parts) == 1 else joined(parts, options)
         else:
-            found = scan_slices(self.checkpoint, self.slices, options, progress=progress, scan=scan)
+            found = scan_slices(self.checkpoint, self.slices, options, scan=scan)
         without = self._without_weights()
         told = dict(found.told)
         told |= {len(found) + i: words for i, (_, words) in enumerate(without)}
@@ -146,9 +148,7 @@ class CheckpointSlices:
             If a file cannot be read.
         """
         for batch, within in self._batches(progress):
-            found = scan_slices(
-                self.checkpoint, batch, options, keep_histograms=True, progress=within
-            )
+            found = self._scanned(batch, options, within, keep_histograms=True)
             missing = self._missing(batch)
             fits = SliceFits(
                 batch, found.numbers, options.protocol, told=found.told, missing=missing
@@ -165,6 +165,26 @@ class CheckpointSlices:
         )
         for fit in absent:
             yield Measured(fit, None, 1.0, "", "")
+
+    def _scanned(
+        self,
+        batch: Sequence[Slice],
+        options: FitOptions,
+        progress: Callable[[int, int], None] | None,
+        *,
+        keep_histograms: bool = False,
+    ) -> ScannedSlices:
+        checkpoint = self.checkpoint
+        if isinstance(checkpoint, LiveCheckpoint) and not self.complete:
+            return scan_local(checkpoint, batch, options, progress=progress)
+        return scan_slices(
+            checkpoint, batch, options, keep_histograms=keep_histograms, progress=progress
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether all elements are in this process, or in files."""
+        return not (isinstance(self.checkpoint, LiveCheckpoint) and self.checkpoint.sharded)
 
     @property
     def _on_device(self) -> bool:

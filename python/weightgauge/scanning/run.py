@@ -46,7 +46,8 @@ class ScannedSlices:
     options : FitOptions
         How they were fitted.
     counts : callable, optional
-        Returns the histogram of the slice in a row; where histograms were asked for.
+        Returns the histogram of the slice in a row, None where it has none; where histograms were
+        asked for.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class ScannedSlices:
         told: dict[int, tuple[str, str]],
         scales: dict[int, float],
         options: FitOptions,
-        counts: Callable[[int], _core.Histogram] | None = None,
+        counts: Callable[[int], _core.Histogram | None] | None = None,
     ) -> None:
         self.numbers = numbers
         self.told = told
@@ -72,9 +73,12 @@ class ScannedSlices:
 
     def take_histogram(self, row: int) -> MagnitudeHistogram | None:
         """Take the counts of one slice; they are there once, and not for formats not counted."""
-        if self._counts is None or row in self.told:
-            return None
-        return MagnitudeHistogram(self._counts(row))
+        counts = self.take_counts(row)
+        return None if counts is None else MagnitudeHistogram(counts)
+
+    def take_counts(self, row: int) -> _core.Histogram | None:
+        """Take the counts of one slice as the core has them."""
+        return None if self._counts is None else self._counts(row)
 
 
 def scan_slices(
@@ -138,8 +142,12 @@ def scan_slices(
             if scale != 1.0:
                 scales[row] = scale
                 numbers[row] = rescaled(numbers[row].item(), scale)
-    counts = (lambda row: results.take_histogram(places[row])) if keep_histograms else None
-    return ScannedSlices(numbers, told, scales, options, counts)
+
+    def take(row: int) -> _core.Histogram | None:
+        place = places[row]
+        return None if place == _NOT_COUNTED else results.take_histogram(place)
+
+    return ScannedSlices(numbers, told, scales, options, take if keep_histograms else None)
 
 
 def joined(parts: Sequence[ScannedSlices], options: FitOptions) -> ScannedSlices:

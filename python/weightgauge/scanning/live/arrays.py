@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weightgauge.dtypes import DTYPE_BITS, ITEM_BYTES
 from weightgauge.errors import LiveModelError, UnsupportedDtypeError, printable
+from weightgauge.scanning.live.shards import Sharding, is_dtensor, local_part
 from weightgauge.scanning.live.strides import in_c_order, overlapping
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class LiveArray:
         Device, place, extent and format of its memory: equal for tied tensors.
     resident : bool
         Whether it lies in the memory of the processor.
+    sharding : Sharding or None
+        Which part it is of a tensor that lies in several processes.
     """
 
     array: Any
@@ -66,6 +69,17 @@ class LiveArray:
     strides: tuple[int, ...] | None
     memory: tuple[str, int, int, str]
     resident: bool = True
+    sharding: Sharding | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Length in bytes of what is here."""
+        return nbytes_of(self.dtype, self.shape)
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """Shape of the tensor, of which a part may be here."""
+        return self.shape if self.sharding is None else self.sharding.shape
 
     def view(self, *, as_it_lies: bool) -> _core.ArrayView:
         """Return the elements as the core reads them; see `LiveShard.source`."""
@@ -73,7 +87,7 @@ class LiveArray:
 
         # Bytes are also read as scales or codes, whatever they were made as.
         dtype = self.dtype if self.dtype in ITEM_BYTES else "F8_E8M0"
-        plain = _plain(self.array)
+        plain = plain_array(self.array)
         if not as_it_lies:
             plain = np.ascontiguousarray(plain)
         return _core.ArrayView.from_numpy(plain, dtype)
@@ -87,7 +101,7 @@ def live_array(name: str, array: object) -> LiveArray:
     name : str
         What the model calls it.
     array : object
-        A PyTorch tensor that is all here, or what NumPy takes for an array of numbers.
+        A PyTorch tensor, a DTensor too, or what NumPy takes for an array of numbers.
 
     Returns
     -------
@@ -100,6 +114,9 @@ def live_array(name: str, array: object) -> LiveArray:
     LiveModelError
         There are no values, or it is no array.
     """
+    if is_dtensor(array):
+        local, sharding = local_part(name, array)
+        return replace(_of_tensor(name, local), sharding=sharding)
     return _of_tensor(name, array) if is_tensor(array) else _of_numpy(name, array)
 
 
@@ -195,8 +212,12 @@ def _strides(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> tup
     return None if usual or overlapping(shape, strides, item) else strides
 
 
-def _plain(array: Any) -> np.ndarray[Any, Any]:
-    """Return an array of NumPy with the same memory; a tensor on a device is copied."""
+def plain_array(array: Any) -> np.ndarray[Any, Any]:
+    """Return an array of NumPy with the same memory.
+
+    Its items have the size of the array's elements, and may be integers in place of numbers that
+    NumPy does not know. A tensor on a device is copied.
+    """
     if isinstance(array, np.ndarray):
         return array
     tensor = array.detach()

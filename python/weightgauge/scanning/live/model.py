@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from weightgauge.checkpoint.types import ShardFile, TensorInfo
@@ -14,6 +15,7 @@ from weightgauge.records import Table
 from weightgauge.scanning.live.arrays import LiveArray, live_array, nbytes_of
 from weightgauge.scanning.live.names import bare_names
 from weightgauge.scanning.live.shard import LiveCheckpoint, LiveShard
+from weightgauge.scanning.live.shards import Sharding, part_shown
 
 _ORDER = {dtype: place for place, dtype in enumerate(DTYPE_BITS)}
 _WRAPPED_IN = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -46,7 +48,7 @@ def is_live(model: object) -> bool:
     return isinstance(model, Mapping | Module)
 
 
-def live_checkpoint(model: LiveModel, *, name: str = "") -> LiveCheckpoint:
+def live_checkpoint(model: LiveModel, *, name: str = "", rank: int | None = None) -> LiveCheckpoint:
     """Describe a model in memory as the checkpoint that would be saved of it.
 
     Parameters
@@ -57,6 +59,9 @@ def live_checkpoint(model: LiveModel, *, name: str = "") -> LiveCheckpoint:
         is read now, and none is copied.
     name : str, optional
         What the model is called; by default the name of its class.
+    rank : int, optional
+        Number of this process, where counts of all processes are added: what a process before this
+        one has too is then left out here.
 
     Returns
     -------
@@ -85,6 +90,10 @@ def live_checkpoint(model: LiveModel, *, name: str = "") -> LiveCheckpoint:
     held = untied(held)
     held.sort(key=lambda each: (-_ORDER[each.array.dtype], each.name))
     config, warnings = _config(model)
+    if rank is not None:
+        held = [_Held(each.name, _counted_once(each.array, rank)) for each in held]
+    elif parts := [each.array.sharding for each in held if each.array.sharding is not None]:
+        warnings = (*warnings, part_shown(parts))
     return LiveCheckpoint(
         model=name or shown_name(model),
         shards=Table(ShardFile, (_shard(each.array) for each in held)),
@@ -162,7 +171,9 @@ def shown_name(model: LiveModel) -> str:
     """Return what a model in memory is called where nobody has named it."""
     if isinstance(model, Mapping):
         return f"{type(model).__name__} of {len(model):,} arrays"
-    return type(bare_module(model)).__name__
+    # `fully_shard` puts its own class before that of a module.
+    classes = [each.__name__ for each in type(bare_module(model)).__mro__]
+    return classes[classes.index("FSDPModule") + 1] if "FSDPModule" in classes else classes[0]
 
 
 def _config(model: LiveModel) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
@@ -188,11 +199,22 @@ def _adapter_config(model: LiveModel) -> Mapping[str, Any] | None:
     return None
 
 
+def _counted_once(array: LiveArray, rank: int) -> LiveArray:
+    """Leave out what a process before this one counts."""
+    sharding = array.sharding
+    if sharding is None:
+        if rank == 0:
+            return array
+        whole = tuple((0, extent) for extent in array.shape)
+        sharding = Sharding(array.shape, whole, replica=True)
+    return replace(array, sharding=sharding._replace(left_out=sharding.replica))
+
+
 def _shard(array: LiveArray) -> LiveShard:
     return LiveShard(name="memory", size=nbytes_of(array.dtype, array.shape), array=array)
 
 
 def _tensor(held: _Held, place: int) -> TensorInfo:
     array = held.array
-    nbytes = nbytes_of(array.dtype, array.shape)
-    return TensorInfo(held.name, array.dtype, array.shape, place, 0, nbytes)
+    nbytes = nbytes_of(array.dtype, array.whole)
+    return TensorInfo(held.name, array.dtype, array.whole, place, 0, nbytes)

@@ -55,6 +55,17 @@ class LiveCheckpoint(Checkpoint):
         """Whether all of it lies in the memory of the processor."""
         return all(shard.array.resident for shard in self.live_shards)
 
+    def live_shard(self, place: int) -> LiveShard:
+        """Return the memory of one tensor."""
+        shard = self.shards[place]
+        assert isinstance(shard, LiveShard)
+        return shard
+
+    @property
+    def sharded(self) -> bool:
+        """Whether only a part of some tensors is in this process."""
+        return any(shard.array.sharding is not None for shard in self.live_shards)
+
     @property
     def live_shards(self) -> tuple[LiveShard, ...]:
         """Its tensors' memory, in the order of the tensors."""

@@ -93,7 +93,7 @@ def strided(
         offset += place * stride
     found: list[tuple[int, int]] = []
     for extent, step in dims:
-        parts = _along(extent, step, shape, usual)
+        parts = along(extent, step, shape, usual)
         if parts is None:
             return None
         for count, times, dimension in parts:
@@ -104,10 +104,23 @@ def strided(
     return Strided(offset, tuple(found))
 
 
-def _along(
+def along(
     extent: int, step: int, shape: Sequence[int], usual: Sequence[int]
 ) -> list[tuple[int, int, int]] | None:
-    """Split steps in C order into steps along dimensions: how many, how long, along which."""
+    """Split steps in C order into steps along dimensions.
+
+    Parameters
+    ----------
+    extent, step : int
+        So many elements, so far from each other in C order.
+    shape, usual : sequence of int
+        Of the array, and its strides in C order.
+
+    Returns
+    -------
+    list of (int, int, int) or None
+        How many, how far, and along which dimension; None where they follow no dimensions.
+    """
     parts: list[tuple[int, int, int]] = []
     while extent > 1:
         known = [i for i, n in enumerate(shape) if n > 1 and step % usual[i] == 0]
