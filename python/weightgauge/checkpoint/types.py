@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weightgauge.errors import printable
+from weightgauge.errors import CheckpointError, printable
 from weightgauge.records import Table, as_dict, as_row
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+
+    from weightgauge import _core
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,6 +69,41 @@ class ShardFile:
     size: int
     path: str | None = None
     identity: FileIdentity | None = None
+
+    def source(self, *, as_it_lies: bool) -> _core.SourceSpec:
+        """Return where the bytes are, as the core opens it.
+
+        Parameters
+        ----------
+        as_it_lies : bool
+            Of what has `strides`, whether elements stay where these say; a file has none.
+
+        Raises
+        ------
+        CheckpointError
+            If they are in no file.
+        """
+        del as_it_lies
+        identity = self.identity
+        if self.path is None or identity is None:
+            raise CheckpointError(
+                "its weights are in no file; they can only be fed", path=self.name
+            )
+        return (
+            os.fsencode(self.path),  # a name on disk need not be UTF-8
+            (
+                identity.device,
+                identity.inode,
+                identity.size,
+                identity.mtime_ns,
+                identity.ctime_ns,
+            ),
+        )
+
+    @property
+    def strides(self) -> tuple[int, ...] | None:
+        """Strides in bytes of what does not lie in C order; None for a file, where all does."""
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; the identity is a dict of its own."""
@@ -163,6 +201,21 @@ class Checkpoint:
             "adapter_config": None if self.adapter_config is None else dict(self.adapter_config),
         }
 
+    @property
+    def files(self) -> int:
+        """How many files the weights lie in."""
+        return len(self.shards)
+
+    @property
+    def resident(self) -> bool:
+        """Whether all can be read at once; not where tensors are copied first for being read."""
+        return True
+
+    @property
+    def sharded(self) -> bool:
+        """Whether only a part of some tensors can be read by this process."""
+        return False
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dict of plain values per tensor."""
         return self.tensors.to_dicts()
@@ -182,7 +235,7 @@ class Checkpoint:
         nbytes = sum(tensor.nbytes for tensor in self.tensors)
         return (
             f"<Checkpoint '{printable(self.model, limit=60)}': "
-            f"{_count(len(self.tensors), 'tensor')} in {_count(len(self.shards), 'file')}, "
+            f"{_count(len(self.tensors), 'tensor')} in {_count(self.files, 'file')}, "
             f"{nbytes:,} bytes of weights>"
         )
 

@@ -105,7 +105,8 @@ class CheckpointSlices:
             If a file cannot be read.
         """
         if scan is None:
-            batches = self._batches(progress) if self._on_device else [(self.slices, progress)]
+            at_once = self.checkpoint.resident
+            batches = [(self.slices, progress)] if at_once else self._batches(progress)
             parts = [self._scanned(batch, options, within) for batch, within in batches]
             found = parts[0] if len(parts) == 1 else joined(parts, options)
         else:
@@ -175,7 +176,7 @@ class CheckpointSlices:
         keep_histograms: bool = False,
     ) -> ScannedSlices:
         checkpoint = self.checkpoint
-        if isinstance(checkpoint, LiveCheckpoint) and not self.complete:
+        if isinstance(checkpoint, LiveCheckpoint) and checkpoint.sharded:
             return scan_local(checkpoint, batch, options, progress=progress)
         return scan_slices(
             checkpoint, batch, options, keep_histograms=keep_histograms, progress=progress
@@ -184,12 +185,7 @@ class CheckpointSlices:
     @property
     def complete(self) -> bool:
         """Whether all elements are in this process, or in files."""
-        return not (isinstance(self.checkpoint, LiveCheckpoint) and self.checkpoint.sharded)
-
-    @property
-    def _on_device(self) -> bool:
-        """Whether tensors are copied for being read, so that not all can be read at once."""
-        return isinstance(self.checkpoint, LiveCheckpoint) and not self.checkpoint.resident
+        return not self.checkpoint.sharded
 
     def _missing(self, slices: Sequence[Slice]) -> dict[int, str]:
         """Why scales that are known to exist are not applied, by place."""
@@ -211,7 +207,7 @@ class CheckpointSlices:
     def _batches(
         self, progress: Callable[[int, int], None] | None
     ) -> Iterator[tuple[Sequence[Slice], Callable[[int, int], None] | None]]:
-        batches = list(_of_limited_size(self.slices, copied=self._on_device))
+        batches = list(_of_limited_size(self.slices, copied=not self.checkpoint.resident))
         if progress is None:
             yield from ((batch, None) for batch in batches)
             return

@@ -10,7 +10,6 @@ import numpy as np
 
 from weightgauge.anatomy.storage.stored import Numbers, Product, ScaledCodes
 from weightgauge.dtypes import ITEM_BYTES
-from weightgauge.scanning.live.shard import LiveCheckpoint, LiveShard
 from weightgauge.scanning.live.strides import strided
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ class ScanPlan:
         in_order: bool = False,
     ) -> None:
         self._checkpoint = checkpoint
-        self._strided = isinstance(checkpoint, LiveCheckpoint) and not in_order
+        strides = (shard.strides for shard in checkpoint.shards)
+        self._strided = not in_order and any(each is not None for each in strides)
         self._scales_apart = scales_apart
         self._first_file = first_file
         self._positions: dict[int, int] = {}
@@ -126,7 +126,7 @@ class ScanPlan:
     def _add_strided(self, tensor: TensorInfo, piece: Cut | None) -> int | None:
         """Add a slice of an array that does not lie in C order; None where it does."""
         shard = self._checkpoint.shards[tensor.shard]
-        if not isinstance(shard, LiveShard) or shard.strides is None:
+        if shard.strides is None:
             return None
         first, dims = (0, ((tensor.size, 1),)) if piece is None else (piece.first, piece.dims)
         found = strided(first, dims, tensor.shape, shard.strides)

@@ -14,7 +14,6 @@ from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescaled
-from weightgauge.scanning.live.shard import LiveShard
 from weightgauge.scanning.plan import ScanPlan
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from weightgauge import _core
     from weightgauge.anatomy.layouts import Slice
-    from weightgauge.checkpoint import Checkpoint, ShardFile
+    from weightgauge.checkpoint import Checkpoint
     from weightgauge.magnitudes.options import FitOptions
 
     Scan = Callable[[ScanPlan], _core.ScanResults]
@@ -236,7 +235,9 @@ def _scanned(
 
 def file_specs(checkpoint: Checkpoint, plan: ScanPlan) -> list[_core.SourceSpec]:
     """Files of a plan as the core takes them; tensors on a device are copied for it."""
-    return [_file_spec(checkpoint.shards[shard], as_it_lies) for shard, as_it_lies in plan.files]
+    return [
+        checkpoint.shards[shard].source(as_it_lies=as_it_lies) for shard, as_it_lies in plan.files
+    ]
 
 
 @contextmanager
@@ -269,24 +270,6 @@ def _without_scan(dtype: str) -> tuple[str, str]:
     if dtype in _NO_DECODER:
         return "unsupported_dtype", f"{dtype} has no decoder here"
     return "not_applicable", f"{dtype} holds no floating-point weights"
-
-
-def _file_spec(shard: ShardFile, as_it_lies: bool) -> _core.SourceSpec:
-    if isinstance(shard, LiveShard):
-        return shard.source(as_it_lies=as_it_lies)
-    identity = shard.identity
-    if shard.path is None or identity is None:
-        raise CheckpointError("its weights are in no file; they can only be fed", path=shard.name)
-    return (
-        os.fsencode(shard.path),  # a name on disk need not be UTF-8
-        (
-            identity.device,
-            identity.inode,
-            identity.size,
-            identity.mtime_ns,
-            identity.ctime_ns,
-        ),
-    )
 
 
 def _known_name(checkpoints: Sequence[Checkpoint], raw: bytes) -> str:

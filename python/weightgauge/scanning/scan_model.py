@@ -10,7 +10,6 @@ from weightgauge.errors import NeedsWeightsError, printable
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices
-from weightgauge.scanning.live.shard import LiveCheckpoint
 from weightgauge.scanning.model_histograms import ModelHistograms
 from weightgauge.scanning.opening import Model, open_slices
 from weightgauge.scanning.packed_histogram import pack
@@ -85,7 +84,6 @@ def kept_histograms(
     progress: Callable[[int, int], None] | None,
 ) -> ModelHistograms:
     """Count a checkpoint and keep the counts."""
-    checkpoint = subject.checkpoint
     slices = []
     for each in subject.measure(options, progress=progress):
         packed = None if each.histogram is None else pack(each.histogram._core)
@@ -95,7 +93,7 @@ def kept_histograms(
         per=subject.per,
         slices=tuple(slices),
         tensors=tuple(tensors),
-        files=1 if isinstance(checkpoint, LiveCheckpoint) else len(checkpoint.shards),
+        files=subject.checkpoint.files,
         architecture=subject.architecture,
         warnings=subject.warnings,
     )

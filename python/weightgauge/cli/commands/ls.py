@@ -54,7 +54,7 @@ def _content(model: str) -> Content:
     return Content(
         opened.model,
         inventory(opened, known),
-        len(opened.shards),
+        opened.files,
         known.architecture,
         (*opened.warnings, *known.warnings),
     )

@@ -51,6 +51,11 @@ class LiveCheckpoint(Checkpoint):
     """A model in memory, with a `LiveShard` for each tensor."""
 
     @property
+    def files(self) -> int:
+        """One: what would be saved."""
+        return 1
+
+    @property
     def resident(self) -> bool:
         """Whether all of it lies in the memory of the processor."""
         return all(shard.array.resident for shard in self.live_shards)
