@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 
 import pytest
 
@@ -189,7 +190,7 @@ def test_lines_where_blocks_cannot_be_written(folder, monkeypatch):
 
     done = subprocess.run(
         [sys.executable, "-m", "weightgauge", "track", str(folder)],
-        env={"PYTHONIOENCODING": "ascii", "PATH": ""},
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         check=True,
     )

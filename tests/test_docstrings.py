@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import doctest
-import importlib
-import pkgutil
 
 import pytest
 
-import weightgauge
+from package_modules import package_modules
 
-MODULES = [
-    "weightgauge",
-    *(
-        module.name
-        for module in pkgutil.walk_packages(weightgauge.__path__, "weightgauge.")
-        if not module.name.endswith(("__main__", "._core"))
-    ),
-]
+MODULES = {module.__name__: module for module in package_modules()}
 
 
 def test_there_are_examples():
     finder = doctest.DocTestFinder()
-    found = [test for name in MODULES for test in finder.find(importlib.import_module(name), name)]
+    found = [test for name, module in MODULES.items() for test in finder.find(module, name)]
     assert sum(len(test.examples) for test in found) > 10
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
-    result = doctest.testmod(importlib.import_module(name))
+    result = doctest.testmod(MODULES[name])
     assert result.failed == 0

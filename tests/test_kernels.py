@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -146,7 +147,7 @@ def test_the_environment_names_a_level():
     for wish, expected in [("portable", "portable"), ("auto", LEVELS[-1]), ("", LEVELS[-1])]:
         done = subprocess.run(
             [sys.executable, "-c", script],
-            env={"WEIGHTGAUGE_KERNELS": wish},
+            env={**os.environ, "WEIGHTGAUGE_KERNELS": wish},
             capture_output=True,
             text=True,
             check=True,
