@@ -69,7 +69,7 @@ def columns_of(slices: Sequence[SliceFit]) -> Columns:
         return Columns(
             [item.tensor.name for item in items],
             [item.place for item in items],
-            [item.stored is not None and is_product(item.stored.text) for item in items],
+            [stored is not None and is_product(stored.text) for _, _, _, _, _, stored in items],
             slices.fitted,
             *(numbers[name] for name in ("k", "lam", "r2")),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from weightgauge.fits.pieces import counted_rows
 from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from weightgauge.fits.slice_fit import SliceFit
 
 _NAN = float("nan")
@@ -59,15 +60,16 @@ class KindSummary:
 def summaries(slices: Sequence[SliceFit]) -> Table[KindSummary]:
     """Summarise every kind that occurs, in the order of `weightgauge.anatomy.components.KINDS`."""
     columns = columns_of(slices)
-    members: dict[str, list[int]] = defaultdict(list)
-    for row in counted_rows(columns):
-        members[columns.places[row].kind].append(row)
-    found = [_summary(kind, columns, members[kind]) for kind in KINDS if kind in members]
+    rows = np.array(counted_rows(columns), np.int64)
+    numbers = {kind: number for number, kind in enumerate(KINDS)}
+    kinds = np.array([numbers[place.kind] for place in columns.places], np.int64)[rows]
+    there = np.unique(kinds)  # ascending, so in the order of `KINDS`
+    found = [_summary(KINDS[number], columns, rows[kinds == number]) for number in there]
     return Table(KindSummary, found)
 
 
-def _summary(kind: str, columns: Columns, members: list[int]) -> KindSummary:
-    rows = np.array(members)[columns.fitted[members]]
+def _summary(kind: str, columns: Columns, members: NDArray[np.int64]) -> KindSummary:
+    rows = members[columns.fitted[members]]
     k, lam, r2 = columns.k[rows], columns.lam[rows], columns.r2[rows]
     return KindSummary(
         kind=kind,

@@ -51,9 +51,9 @@ def divided_rows(columns: Columns) -> Sequence[int]:
 
 
 def _whole_rows(columns: Columns) -> dict[str, int]:
-    numbers = Counter(columns.tensors)
-    if len(numbers) == len(columns.tensors):
+    if len(set(columns.tensors)) == len(columns.tensors):
         return {}
+    numbers = Counter(columns.tensors)
     groups: dict[str, list[int]] = defaultdict(list)
     for row, name in enumerate(columns.tensors):
         if numbers[name] > 1:

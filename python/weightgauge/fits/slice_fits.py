@@ -131,21 +131,31 @@ class SliceFits(Sequence[SliceFit]):
 
 
 def _table_order(slices: Sequence[Slice]) -> list[int]:
-    """Places of slices in the order of tables."""
-    keys = []
-    known: dict[tuple[str, int | None, str | None], tuple[int, int, int, int, int]] = {}
-    for tensor, place, *_ in slices:
-        kind, block, tower, expert, head, part = place
-        group = known.get((kind, block, tower))
-        if group is None:
-            group = known[kind, block, tower] = order_key(kind, block, tower, None)
-        keys.append(
-            (
-                group,
-                -1 if expert is None else expert,
-                tensor.name,
-                part or "",
-                -1 if head is None else head,
-            )
-        )
-    return sorted(range(len(keys)), key=keys.__getitem__)
+    """Places of slices in the order of tables: by `order_key`, then by name, part and head."""
+    if not slices:
+        return []
+    tensors, places, *_ = zip(*slices, strict=True)
+    kinds, blocks, towers, experts, heads, parts = zip(*places, strict=True)
+    last: list[Any] = [tensor.name for tensor in tensors]
+    if any(parts) or heads.count(None) < len(heads):
+        last = [
+            (name, part or "", -1 if head is None else head)
+            for name, part, head in zip(last, parts, heads, strict=True)
+        ]
+    by_name = sorted(range(len(last)), key=last.__getitem__)
+    # There are few kinds and towers, so their part of the key is made once for each pair.
+    pairs = list(zip(kinds, towers, strict=True))
+    known = {pair: order_key(pair[0], None, pair[1], None) for pair in dict.fromkeys(pairs)}
+    rows = {pair: row for row, pair in enumerate(known)}
+    tower, outside, _, kind, _ = np.array(list(known.values())).T[
+        :, np.array(list(map(rows.__getitem__, pairs)))
+    ]
+    block, expert = (
+        np.array([-1 if number is None else number for number in column])
+        for column in (blocks, experts)
+    )
+    keys = (expert, kind, block, np.where(block < 0, outside, 1), tower)
+    deciding = [key[by_name] for key in keys if (key != key[0]).any()]
+    order = np.array(by_name)
+    found: list[int] = (order[np.lexsort(deciding)] if deciding else order).tolist()
+    return found
