@@ -47,7 +47,7 @@ def inventory(
             "storage": known.storage.note(tensor.name) or None,
         }
         for tensor in (checkpoint.tensors if tensors is None else tensors)
-        for place in [known.places[tensor.name]]
+        for place in [known.components[known.rows[tensor.name]]]
     ]
     return sorted(rows, key=_order)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.architecture import Architecture, architecture_of
-from weightgauge.anatomy.components import Component, TensorLike, classify_by_form
+from weightgauge.anatomy.components import Component, Components, TensorLike, classify_by_form
 from weightgauge.anatomy.lora import Adapted, adapted_matrices
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
@@ -38,14 +38,16 @@ class Survey:
     ----------
     storage : Storage
         What is stored in place of weights.
-    places : dict of str to Component
-        Component of every tensor, by its name.
+    components : Components
+        Component of every tensor.
+    rows : dict of str to int
+        Places of the tensors in `components` and `forms`, by name.
     shapes : dict of str to tuple of int
         Shapes of tensors and matrices by name. A decoded matrix is also found by the name that it
         would have if its values were stored.
     architecture : Architecture
         What is known about the towers.
-    forms : dict of str to int
+    forms : list of int
         The same number for tensors of one form: see `weightgauge.anatomy.components.Classified`.
     adapted : tuple of (Adapted, Component)
         Matrices that low-rank factors adapt.
@@ -54,16 +56,19 @@ class Survey:
     """
 
     storage: Storage
-    places: dict[str, Component]
+    components: Components
+    rows: dict[str, int]
     shapes: dict[str, tuple[int, ...]]
     architecture: Architecture
-    forms: dict[str, int] = field(default_factory=dict)
+    forms: list[int]
     adapted: tuple[tuple[Adapted, Component], ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     def __repr__(self) -> str:
         """Show how many tensors and adapted matrices there are."""
-        return f"<Survey of {len(self.places):,} tensors, {len(self.adapted):,} adapted matrices>"
+        return (
+            f"<Survey of {len(self.components):,} tensors, {len(self.adapted):,} adapted matrices>"
+        )
 
 
 def survey(checkpoint: Checkpoint) -> Survey:
@@ -87,25 +92,27 @@ def survey(checkpoint: Checkpoint) -> Survey:
             matrices[i] = _Named(stored.name, stored.shape, "F32")
     updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
     components, forms = classify_by_form([*matrices, *updates])
-    kinds, forms = components[: len(tensors)], forms[: len(tensors)]
+    places, forms = components[: len(tensors)], forms[: len(tensors)]
     names = [tensor.name for tensor in tensors]
-    for i, name in enumerate(names) if storage.roles else ():
-        if name in storage.roles:
-            kinds[i] = kinds[i]._replace(kind="other")
-            forms[i] = -1 - i  # others of its form may hold weights
+    if storage.roles:
+        others = [row for row, name in enumerate(names) if name in storage.roles]
+        places = places.with_kind(others, "other")
+        for row in others:
+            forms[row] = -1 - row  # others of its form may hold weights
     # An adapter need not adapt every block.
     is_adapter = bool(adapted) or checkpoint.adapter_config is not None
     complete = not is_adapter and not _is_a_part(checkpoint)
-    architecture = architecture_of(matrices, kinds, config, complete=complete, forms=forms)
+    architecture = architecture_of(matrices, places, config, complete=complete, forms=forms)
     shapes = {tensor.name: tensor.shape for tensor in tensors}
     if storage.matrices or updates:
         shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
     return Survey(
         storage=storage,
-        places=dict(zip(names, kinds, strict=True)),
+        components=places,
+        rows={name: row for row, name in enumerate(names)},
         shapes=shapes,
         architecture=architecture,
-        forms=dict(zip(names, forms, strict=True)),
+        forms=forms,
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
         warnings=(*architecture.warnings, *storage.warnings, *unpaired),
     )
@@ -140,20 +147,20 @@ def products(
 
     wanted = {tensor.name for tensor in chosen}
     virtual: list[TensorInfo] = []
-    places: dict[str, Component] = {}
+    places: list[Component] = []
     stored: dict[str, Stored] = {}
     for each, component in found.adapted:
         if all(factor.name in wanted for factor in each.factors):
             # Factors whose names are written in two ways can get the same name.
-            name = each.name if each.name not in places else each.factors[0].name
+            name = each.name if each.name not in stored else each.factors[0].name
             left = each.factors[1]
             virtual.append(TensorInfo(name, "F32", each.stored.shape, left.shard, 0, 0))
-            places[name] = component._replace(part=PRODUCT)
+            places.append(component._replace(part=PRODUCT))
             stored[name] = each.stored
     slices, whole = slices_of(
         virtual,
         shapes=found.shapes,
-        places=places,
+        places=Components.of(places),
         architecture=found.architecture,
         per=per,
         stored=stored,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from weightgauge.anatomy.layouts import Slices
 from weightgauge.fits.slice_fit import is_product
 from weightgauge.fits.slice_fits import SliceFits
 
@@ -43,6 +44,8 @@ class Columns(NamedTuple):
     ----------
     tensors : list of str
         Names in the checkpoint.
+    kinds : sequence of str
+        Kinds of the slices.
     places : sequence of Place
         What the slices are.
     products : list of bool
@@ -54,6 +57,7 @@ class Columns(NamedTuple):
     """
 
     tensors: list[str]
+    kinds: Sequence[str]
     places: Sequence[Place]
     products: list[bool]
     fitted: NDArray[np.bool_]
@@ -65,16 +69,18 @@ class Columns(NamedTuple):
 def columns_of(slices: Sequence[SliceFit]) -> Columns:
     """Return the columns of records, or of fits that are no records yet."""
     if isinstance(slices, SliceFits):
-        items, numbers = slices.slices, slices.numbers
+        items, numbers = Slices.of(slices.slices), slices.numbers
         return Columns(
-            [item.tensor.name for item in items],
-            [item.place for item in items],
-            [stored is not None and is_product(stored.text) for _, _, _, _, _, stored in items],
+            [tensor.name for tensor in items.tensors],
+            items.places.kinds,
+            items.places,
+            [stored is not None and is_product(stored.text) for stored in items.sources],
             slices.fitted,
             *(numbers[name] for name in ("k", "lam", "r2")),
         )
     return Columns(
         [item.tensor for item in slices],
+        [item.kind for item in slices],
         slices,
         [item.is_product for item in slices],
         np.array([item.fitted for item in slices], np.bool_),

@@ -62,7 +62,7 @@ def summaries(slices: Sequence[SliceFit]) -> Table[KindSummary]:
     columns = columns_of(slices)
     rows = np.array(counted_rows(columns), np.int64)
     numbers = {kind: number for number, kind in enumerate(KINDS)}
-    kinds = np.array([numbers[place.kind] for place in columns.places], np.int64)[rows]
+    kinds = np.array([numbers[kind] for kind in columns.kinds], np.int64)[rows]
     there = np.unique(kinds)  # ascending, so in the order of `KINDS`
     found = [_summary(KINDS[number], columns, rows[kinds == number]) for number in there]
     return Table(KindSummary, found)

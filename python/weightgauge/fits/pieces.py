@@ -33,7 +33,7 @@ def counted_rows(columns: Columns) -> Sequence[int]:
     once = divided_rows(columns)
     if not any(columns.products):
         return once
-    kinds = [place.kind for place in columns.places]
+    kinds = columns.kinds
     stored = {kinds[row] for row in once if not columns.products[row]}
     return [row for row in once if not columns.products[row] or kinds[row] not in stored]
 
@@ -44,7 +44,7 @@ def divided_rows(columns: Columns) -> Sequence[int]:
     whole = _whole_rows(columns)
     if not whole:
         return every
-    kinds = [place.kind for place in columns.places]
+    kinds = columns.kinds
     names = list(zip(columns.tensors, kinds, strict=True))
     pieces = {names[row] for row in every if whole.get(names[row][0], row) != row}
     return [row for row in every if whole.get(names[row][0]) != row or names[row] not in pieces]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from weightgauge.anatomy.components.ordering import order_key
+from weightgauge.anatomy.layouts import Slice, Slices
 from weightgauge.fits.slice_fit import SliceFit, slice_fit
 from weightgauge.magnitudes.weibull import status_and_reason
 from weightgauge.records import Table, to_frame
@@ -15,8 +16,6 @@ from weightgauge.records import Table, to_frame
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     from numpy.typing import NDArray
-
-    from weightgauge.anatomy.layouts import Slice
 
 
 class SliceFits(Sequence[SliceFit]):
@@ -61,7 +60,7 @@ class SliceFits(Sequence[SliceFit]):
             return self
         places = {row: place for place, row in enumerate(order)}
         return SliceFits(
-            [self.slices[row] for row in order],
+            Slices.of(self.slices).take(order),
             self.numbers[order],
             self._protocol,
             told={places[row]: words for row, words in self._told.items()},
@@ -134,25 +133,26 @@ def _table_order(slices: Sequence[Slice]) -> list[int]:
     """Places of slices in the order of tables: by `order_key`, then by name, part and head."""
     if not slices:
         return []
-    tensors, places, *_ = zip(*slices, strict=True)
-    kinds, blocks, towers, experts, heads, parts = zip(*places, strict=True)
-    last: list[Any] = [tensor.name for tensor in tensors]
-    if any(parts) or heads.count(None) < len(heads):
+    columns = Slices.of(slices)
+    places = columns.places
+    last: list[Any] = [tensor.name for tensor in columns.tensors]
+    if any(places.parts) or len(set(places.heads)) > 1:
         last = [
             (name, part or "", -1 if head is None else head)
-            for name, part, head in zip(last, parts, heads, strict=True)
+            for name, part, head in zip(last, places.parts, places.heads, strict=True)
         ]
     by_name = sorted(range(len(last)), key=last.__getitem__)
     # There are few kinds and towers, so their part of the key is made once for each pair.
-    pairs = list(zip(kinds, towers, strict=True))
-    known = {pair: order_key(pair[0], None, pair[1], None) for pair in dict.fromkeys(pairs)}
+    known = {
+        pair: order_key(pair[0], None, pair[1], None)
+        for pair in set(zip(places.kinds, places.towers, strict=True))
+    }
     rows = {pair: row for row, pair in enumerate(known)}
-    tower, outside, _, kind, _ = np.array(list(known.values())).T[
-        :, np.array(list(map(rows.__getitem__, pairs)))
-    ]
+    pairs = map(rows.__getitem__, zip(places.kinds, places.towers, strict=True))
+    tower, outside, _, kind, _ = np.array(list(known.values())).T[:, np.array(list(pairs))]
     block, expert = (
         np.array([-1 if number is None else number for number in column])
-        for column in (blocks, experts)
+        for column in (places.blocks, places.experts)
     )
     keys = (expert, kind, block, np.where(block < 0, outside, 1), tower)
     deciding = [key[by_name] for key in keys if (key != key[0]).any()]

@@ -52,7 +52,7 @@ class CheckpointSlices:
         What its tensors are.
     chosen : tuple of TensorInfo
         Tensors that include and exclude patterns leave.
-    slices : tuple of Slice
+    slices : sequence of Slice
         What is counted.
     warnings : tuple of str
         What is odd about the checkpoint, its configuration or the choice of tensors.
@@ -63,7 +63,7 @@ class CheckpointSlices:
     checkpoint: Checkpoint
     survey: Survey
     chosen: tuple[TensorInfo, ...]
-    slices: tuple[Slice, ...]
+    slices: Sequence[Slice]
     warnings: tuple[str, ...]
 
     @property
@@ -117,7 +117,7 @@ class CheckpointSlices:
         numbers = found.numbers
         if without:
             numbers = np.concatenate((numbers, blank_numbers(len(without))))
-        slices = (*self.slices, *(item for item, _ in without))
+        slices = [*self.slices, *(item for item, _ in without)] if without else self.slices
         missing = self._missing(self.slices)
         return SliceFits(
             slices, numbers, options.protocol, told=told, missing=missing
@@ -199,7 +199,10 @@ class CheckpointSlices:
         """Slices of the chosen tensors that hold no weights, each with its status and reason."""
         roles = self.survey.storage.roles
         return [
-            (Slice(tensor, self.survey.places[tensor.name], tensor.shape), ("not_applicable", role))
+            (
+                Slice(tensor, self.survey.components[self.survey.rows[tensor.name]], tensor.shape),
+                ("not_applicable", role),
+            )
             for tensor in (self.chosen if roles else ())
             if (role := roles.get(tensor.name))
         ]
@@ -244,16 +247,18 @@ def slices_of_checkpoint(
     chosen, unmatched = choose(checkpoint.tensors, include=include, exclude=exclude)
     known = survey(checkpoint)
     roles = known.storage.roles
+    weights = [tensor for tensor in chosen if tensor.name not in roles] if roles else chosen
+    rows = [known.rows[tensor.name] for tensor in weights]
     wanted, unsplit = slices_of(
-        [tensor for tensor in chosen if tensor.name not in roles] if roles else chosen,
+        weights,
         shapes=known.shapes,
-        places=known.places,
+        places=known.components.take(rows),
         architecture=known.architecture,
         per=per,
         stored=known.storage.matrices,
-        forms=known.forms,
+        forms=list(map(known.forms.__getitem__, rows)),
     )
-    wanted += products(known, chosen, per, unsplit)
+    updates = products(known, chosen, per, unsplit)
     empty = () if checkpoint.tensors else ("the checkpoint holds no tensors",)
     return CheckpointSlices(
         model=checkpoint.model,
@@ -261,7 +266,7 @@ def slices_of_checkpoint(
         checkpoint=checkpoint,
         survey=known,
         chosen=tuple(chosen),
-        slices=tuple(wanted),
+        slices=[*wanted, *updates] if updates else wanted,
         warnings=(*checkpoint.warnings, *empty, *known.warnings, *unsplit, *unmatched),
     )
 

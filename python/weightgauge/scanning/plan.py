@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import floordiv
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,6 +123,21 @@ class ScanPlan:
             return index
         decoding = self._block_scale(tensor, source)
         return self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
+
+    def add_whole(self, tensors: Sequence[TensorInfo]) -> list[int]:
+        """Add whole tensors that hold the values themselves, as `add` adds each of them."""
+        if self._strided:
+            return [self.add(tensor, None, None) for tensor in tensors]
+        shards = [tensor.shard for tensor in tensors]
+        files = {shard: self._position(shard) for shard in dict.fromkeys(shards)}
+        dtypes = [tensor.dtype for tensor in tensors]
+        sizes = [tensor.nbytes for tensor in tensors]
+        first = len(self)
+        self._files += map(files.__getitem__, shards)
+        self._formats += map(_NUMBER_OF.__getitem__, dtypes)
+        self._offsets += [tensor.offset for tensor in tensors]
+        self._items += map(floordiv, sizes, map(ITEM_BYTES.__getitem__, dtypes))
+        return list(range(first, len(self)))
 
     def _add_strided(self, tensor: TensorInfo, piece: Cut | None) -> int | None:
         """Add a slice of an array that does not lie in C order; None where it does."""

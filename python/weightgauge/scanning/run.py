@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightgauge.anatomy.layouts import Slice, Slices
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weightgauge import _core
-    from weightgauge.anatomy.layouts import Slice
     from weightgauge.checkpoint import Checkpoint
     from weightgauge.magnitudes.options import FitOptions
 
@@ -185,6 +185,10 @@ def planned(
 ) -> tuple[ScanPlan, list[int]]:
     """Plan a scan: the plan, and for each slice its place there, -1 for one that is not counted."""
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
+    columns = Slices.of(slices)
+    whole = not any(columns.cuts) and not any(columns.sources)
+    if whole and ITEM_BYTES.keys() >= {tensor.dtype for tensor in columns.tensors}:
+        return plan, plan.add_whole(columns.tensors)
     places = [
         _NOT_COUNTED
         if stored is None and tensor.dtype not in ITEM_BYTES

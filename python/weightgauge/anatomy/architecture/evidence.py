@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from weightgauge.anatomy.components import Component, TensorLike, first_rows
+from weightgauge.anatomy.components import Component, Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 
 Seen = dict[int, str]
@@ -102,43 +102,41 @@ def gather(
     dict
         The evidence for each tower.
     """
+    places = Components.of(components)
     found: dict[str | None, Evidence] = {}
-    inside = [row for row, place in enumerate(components) if place.block is not None]
+    inside = [row for row, block in enumerate(places.blocks) if block is not None]
     if not inside:
-        for tensor, place in zip(tensors, components, strict=True):
-            if place.kind in _SHAPED:
-                _note(found.setdefault(place.tower, Evidence()), tensor, place.kind)
+        for tensor, kind, tower in zip(tensors, places.kinds, places.towers, strict=True):
+            if kind in _SHAPED:
+                _note(found.setdefault(tower, Evidence()), tensor, kind)
         return found
     forms = range(len(tensors)) if forms is None else forms
-    towers = [components[row].tower for row in inside]
+    towers = list(map(places.towers.__getitem__, inside))
     for tower in dict.fromkeys(towers):
         rows = [row for row, each in zip(inside, towers, strict=True) if each == tower]
         found[tower] = _evidence(
             list(map(tensors.__getitem__, rows)),
-            list(map(components.__getitem__, rows)),
+            places.take(rows),
             list(map(forms.__getitem__, rows)),
         )
     return found
 
 
-def _evidence(
-    tensors: Sequence[TensorLike], components: Sequence[Component], forms: Sequence[int]
-) -> Evidence:
+def _evidence(tensors: Sequence[TensorLike], places: Components, forms: Sequence[int]) -> Evidence:
     """Gather the evidence from the tensors in the blocks of one tower."""
-    names = [tensor.name for tensor in tensors]
-    blocks = [place.block for place in components]
-    seen = Evidence(blocks=_first_names(blocks, names))
+    names: Sequence[str] = [tensor.name for tensor in tensors]
+    seen = Evidence(blocks=_first_names(places.blocks, names))
     # Experts are most tensors of a large model, and show nothing but their number.
-    experts = [place.expert for place in components]
-    alone = [row for row, expert in enumerate(experts) if expert is None]
-    if len(alone) < len(experts):
+    alone = [row for row, expert in enumerate(places.experts) if expert is None]
+    if len(alone) < len(tensors):
         seen.mixture = True
-        seen.expert_numbers = _first_names(experts, names)
+        seen.expert_numbers = _first_names(places.experts, names)
     for at in first_rows(list(map(forms.__getitem__, alone))):
-        tensor = tensors[alone[at]]
-        _note(seen, tensor, components[alone[at]].kind)
-        seen.mixture = seen.mixture or _MIXTURE.search(tensor.name) is not None
-    if not _in_one_stack(list(map(names.__getitem__, alone)), list(map(blocks.__getitem__, alone))):
+        row = alone[at]
+        _note(seen, tensors[row], places.kinds[row])
+        seen.mixture = seen.mixture or _MIXTURE.search(names[row]) is not None
+    blocks = list(map(places.blocks.__getitem__, alone))
+    if not _in_one_stack(list(map(names.__getitem__, alone)), blocks):
         paths = {block_path(name) for name in names}
         seen.stacks = sum(_DRAFT.search(path) is None for path in paths)
     return seen

@@ -1,11 +1,7 @@
 """From the names of tensors to components: the kind of each weight, and its place in the model."""
 
-from weightgauge.anatomy.components.classify import (
-    Component,
-    classify,
-    classify_by_form,
-    first_rows,
-)
+from weightgauge.anatomy.components.classify import classify, classify_by_form, first_rows
+from weightgauge.anatomy.components.component import Component, Components
 from weightgauge.anatomy.components.siblings import TensorLike
 from weightgauge.anatomy.components.table import KINDS, MATRIX_KINDS
 from weightgauge.anatomy.components.vocabulary import TOWERS
@@ -15,6 +11,7 @@ __all__ = [
     "MATRIX_KINDS",
     "TOWERS",
     "Component",
+    "Components",
     "TensorLike",
     "classify",
     "classify_by_form",

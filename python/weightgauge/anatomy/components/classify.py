@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import count, repeat
-from typing import Any, NamedTuple
+from itertools import count
+from typing import NamedTuple
 
+from weightgauge.anatomy.components.component import Component, Components
 from weightgauge.anatomy.components.names import ends_with, leaf, stem, without
 from weightgauge.anatomy.components.places import places_of
 from weightgauge.anatomy.components.siblings import (
@@ -17,40 +18,8 @@ from weightgauge.anatomy.components.siblings import (
 )
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
-from weightgauge.records import as_dict, named_tuples
 
 _Form = tuple[str, str | None, tuple[int, ...], str]  # template, tower, shape and dtype
-
-
-class Component(NamedTuple):
-    """The kind of a weight and its place in a transformer.
-
-    Attributes
-    ----------
-    kind : str
-        One of `KINDS`.
-    block : int or None
-        Number of the block; None outside the blocks.
-    tower : str or None
-        "encoder", "decoder", "vision", "text" or "audio" where the name says so, else None.
-    expert : int or None
-        Number of the expert.
-    head : int or None
-        Number of the attention head, for a slice that is one head.
-    part : str or None
-        Which part of a fused tensor, for a slice that is one.
-    """
-
-    kind: str
-    block: int | None = None
-    tower: str | None = None
-    expert: int | None = None
-    head: int | None = None
-    part: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return as_dict(self)
 
 
 class Classified(NamedTuple):
@@ -58,7 +27,7 @@ class Classified(NamedTuple):
 
     Attributes
     ----------
-    components : list of Component
+    components : Components
         One per tensor, in the order of the tensors.
     forms : list of int
         The same number for tensors of one form: their names differ in the numbers of blocks and
@@ -66,7 +35,7 @@ class Classified(NamedTuple):
         numbers needs to be found out for one tensor of each form only.
     """
 
-    components: list[Component]
+    components: Components
     forms: list[int]
 
 
@@ -95,7 +64,7 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
     >>> classify([weight])[0].kind, classify([weight])[0].block
     ('q', 11)
     """
-    return classify_by_form(tensors).components
+    return list(classify_by_form(tensors).components)
 
 
 def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
@@ -114,10 +83,7 @@ def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
         if key not in known:
             known[key] = _kind(template, tensors[first], siblings)
         kinds.append(known[key])
-    none = repeat(None)
-    components = named_tuples(
-        Component, map(kinds.__getitem__, forms), blocks, towers, experts, none, none
-    )
+    components = Components(list(map(kinds.__getitem__, forms)), blocks, towers, experts)
     return Classified(components, forms)
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from weightgauge.anatomy.components import Component, first_rows
+from weightgauge.anatomy.components import Component, Components, first_rows
 from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts
 from weightgauge.anatomy.layouts.rules import HEAD_RULES, layout_of, may_be_fused
-from weightgauge.anatomy.slice_key import SliceKey
+from weightgauge.anatomy.layouts.slices import Slice, Slices
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
-from weightgauge.records import named_tuples
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
@@ -21,57 +19,26 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
 
-class Slice(NamedTuple):
-    """The elements that are fitted together.
-
-    Attributes
-    ----------
-    tensor : TensorInfo
-        Tensor that holds them.
-    place : Component
-        Kind and place of the slice.
-    shape : tuple of int
-        Shape of the slice.
-    cut : Cut or None
-        The piece of the tensor that the slice is; None for the whole tensor.
-    note : str
-        Why a tensor that may hold several matrices is not cut; "" for every other slice.
-    stored : Stored or None
-        How the values are decoded from the tensor; None where the tensor holds the values.
-    """
-
-    tensor: TensorInfo
-    place: Component
-    shape: tuple[int, ...]
-    cut: Cut | None = None
-    note: str = ""
-    stored: Stored | None = None
-
-    @property
-    def key(self) -> SliceKey:
-        """The key by which the slice is found in its model."""
-        place = self.place
-        return SliceKey(self.tensor.name, place.part, place.expert, place.head)
-
-
 def slices_of(
     tensors: Sequence[TensorInfo],
     *,
     shapes: Mapping[str, tuple[int, ...]],
-    places: Mapping[str, Component],
+    places: Components,
     architecture: Architecture,
     per: str,
     stored: Mapping[str, Stored] | None = None,
-    forms: Mapping[str, int] | None = None,
-) -> tuple[list[Slice], list[str]]:
+    forms: Sequence[int] | None = None,
+) -> tuple[Sequence[Slice], list[str]]:
     """Cut tensors into the slices that are fitted.
 
     Parameters
     ----------
     tensors : sequence of TensorInfo
         Tensors that are fitted.
-    shapes, places : mapping
-        Shape of every matrix of the checkpoint, and component of every tensor, by name.
+    shapes : mapping
+        Shape of every matrix of the checkpoint, by name.
+    places : Components
+        Their components.
     architecture : Architecture
         What is known about the towers.
     per : {"tensor", "head", "expert"}
@@ -81,38 +48,34 @@ def slices_of(
     stored : mapping of str to Stored, optional
         Tensors that are decoded. They are cut like the matrices that are made from them.
 
-    forms : mapping of str to int, optional
-        Which tensors are of one form, by name: see `weightgauge.anatomy.components.Classified`. It
-        saves time, and changes nothing.
+    forms : sequence of int, optional
+        Which tensors are of one form: see `weightgauge.anatomy.components.Classified`. It saves
+        time, and changes nothing.
 
     Returns
     -------
-    slices : list of Slice
+    slices : sequence of Slice
         Ordered by tensor, each whole tensor before its parts.
     warnings : list of str
         Tensors that stay whole although they hold several matrices, or heads that were asked for.
     """
     cutter = _Cutter(architecture, shapes, per)
     sources = stored or {}
-    components = [places[tensor.name] for tensor in tensors]
-    alike = [forms[tensor.name] for tensor in tensors] if forms else range(len(tensors))
+    kinds = places.kinds
+    alike = range(len(tensors)) if forms is None else forms
     widths = {shape[1] for shape in set(shapes.values()) if len(shape) == 2}
     divisible = set()
     for row in first_rows(alike):
         matrix = sources.get(tensors[row].name, tensors[row])
-        kind = components[row].kind
+        kind = kinds[row]
         by_head = per == "head" and kind in HEAD_RULES
         if by_head or may_be_fused(matrix.name, kind, matrix.shape, widths):
             divisible.add(alike[row])
     if not divisible and not sources:
-        extents = [tensor.shape for tensor in tensors]
-        whole = named_tuples(
-            Slice, tensors, components, extents, repeat(None), repeat(""), repeat(None)
-        )
-        return whole, []
+        return Slices(tensors, places, [tensor.shape for tensor in tensors]), []
     slices: list[Slice] = []
     make = tuple.__new__  # past the named tuple's own call, which takes three times as long
-    for tensor, place, form in zip(tensors, components, alike, strict=True):
+    for tensor, place, form in zip(tensors, places, alike, strict=True):
         source = sources.get(tensor.name)
         if form in divisible and (source is not None or tensor.dtype in ITEM_BYTES):
             slices.extend(cutter.cut(tensor, place, source))

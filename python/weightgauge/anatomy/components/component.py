@@ -1,0 +1,104 @@
+"""What a tensor or a slice is: the kind of weight, and its place in the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, overload
+
+from weightgauge.records import as_dict, named_tuples
+
+
+class Component(NamedTuple):
+    """The kind of a weight and its place in a transformer.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    block : int or None
+        Number of the block; None outside the blocks.
+    tower : str or None
+        "encoder", "decoder", "vision", "text" or "audio" where the name says so, else None.
+    expert : int or None
+        Number of the expert.
+    head : int or None
+        Number of the attention head, for a slice that is one head.
+    part : str or None
+        Which part of a fused tensor, for a slice that is one.
+    """
+
+    kind: str
+    block: int | None = None
+    tower: str | None = None
+    expert: int | None = None
+    head: int | None = None
+    part: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return as_dict(self)
+
+
+class Components(Sequence[Component]):
+    """Components as columns. A record is made when somebody asks for one.
+
+    Parameters
+    ----------
+    kinds, blocks, towers, experts, heads, parts : sequence
+        The fields of `Component`; `heads` and `parts` are None throughout where they are left out.
+    """
+
+    __slots__ = ("blocks", "experts", "heads", "kinds", "parts", "towers")
+
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        blocks: Sequence[int | None],
+        towers: Sequence[str | None],
+        experts: Sequence[int | None],
+        heads: Sequence[int | None] | None = None,
+        parts: Sequence[str | None] | None = None,
+    ) -> None:
+        none = (None,) * len(kinds)
+        self.kinds = kinds
+        self.blocks = blocks
+        self.towers = towers
+        self.experts = experts
+        self.heads = none if heads is None else heads
+        self.parts = none if parts is None else parts
+
+    @classmethod
+    def of(cls, components: Sequence[Component]) -> Components:
+        """Return components as columns, in which they may be already."""
+        if isinstance(components, Components):
+            return components
+        return cls(*zip(*components, strict=True)) if components else cls((), (), (), ())
+
+    def take(self, rows: Sequence[int]) -> Components:
+        """Return those in the given places."""
+        return Components(*(list(map(column.__getitem__, rows)) for column in self._columns()))
+
+    def with_kind(self, rows: Sequence[int], kind: str) -> Components:
+        """Return the same components but for the kind of those in the given places."""
+        kinds = list(self.kinds)
+        for row in rows:
+            kinds[row] = kind
+        return Components(kinds, *self._columns()[1:])
+
+    def _columns(self) -> tuple[Sequence[Any], ...]:
+        return self.kinds, self.blocks, self.towers, self.experts, self.heads, self.parts
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    @overload
+    def __getitem__(self, index: int) -> Component: ...
+    @overload
+    def __getitem__(self, index: slice) -> Components: ...
+    def __getitem__(self, index: int | slice) -> Component | Components:
+        """Return one record, or the columns of several."""
+        chosen: list[Any] = [column[index] for column in self._columns()]
+        return Components(*chosen) if isinstance(index, slice) else Component(*chosen)
+
+    def __iter__(self) -> Iterator[Component]:
+        return iter(named_tuples(Component, *self._columns()))

@@ -1,0 +1,114 @@
+"""What is fitted together: a tensor, or a piece of it, as a record and as columns of many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from weightgauge.anatomy.components import Component, Components
+from weightgauge.anatomy.layouts.layout import Cut
+from weightgauge.anatomy.slice_key import SliceKey
+from weightgauge.records import named_tuples
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.storage import Stored
+    from weightgauge.checkpoint import TensorInfo
+
+
+class Slice(NamedTuple):
+    """The elements that are fitted together.
+
+    Attributes
+    ----------
+    tensor : TensorInfo
+        Tensor that holds them.
+    place : Component
+        Kind and place of the slice.
+    shape : tuple of int
+        Shape of the slice.
+    cut : Cut or None
+        The piece of the tensor that the slice is; None for the whole tensor.
+    note : str
+        Why a tensor that may hold several matrices is not cut; "" for every other slice.
+    stored : Stored or None
+        How the values are decoded from the tensor; None where the tensor holds the values.
+    """
+
+    tensor: TensorInfo
+    place: Component
+    shape: tuple[int, ...]
+    cut: Cut | None = None
+    note: str = ""
+    stored: Stored | None = None
+
+    @property
+    def key(self) -> SliceKey:
+        """The key by which the slice is found in its model."""
+        place = self.place
+        return SliceKey(self.tensor.name, place.part, place.expert, place.head)
+
+
+class Slices(Sequence[Slice]):
+    """Slices as columns. A record is made when somebody asks for one.
+
+    Parameters
+    ----------
+    tensors, places, shapes, cuts, notes, sources : sequence
+        The fields of `Slice`, the last for its `stored`. Where the last three are left out, the
+        slices are whole tensors that hold the values.
+    """
+
+    __slots__ = ("cuts", "notes", "places", "shapes", "sources", "tensors")
+
+    def __init__(
+        self,
+        tensors: Sequence[TensorInfo],
+        places: Components,
+        shapes: Sequence[tuple[int, ...]],
+        cuts: Sequence[Cut | None] | None = None,
+        notes: Sequence[str] | None = None,
+        sources: Sequence[Stored | None] | None = None,
+    ) -> None:
+        self.tensors = tensors
+        self.places = places
+        self.shapes = shapes
+        self.cuts = (None,) * len(tensors) if cuts is None else cuts
+        self.notes = ("",) * len(tensors) if notes is None else notes
+        self.sources = (None,) * len(tensors) if sources is None else sources
+
+    @classmethod
+    def of(cls, slices: Sequence[Slice]) -> Slices:
+        """Return slices as columns, in which they may be already."""
+        if isinstance(slices, Slices):
+            return slices
+        if not slices:
+            return cls((), Components.of(()), ())
+        tensors, places, *others = zip(*slices, strict=True)
+        return cls(tensors, Components.of(places), *others)
+
+    def take(self, rows: Sequence[int]) -> Slices:
+        """Return those in the given places."""
+        tensors, _, *others = self._columns()
+        return Slices(
+            list(map(tensors.__getitem__, rows)),
+            self.places.take(rows),
+            *(list(map(column.__getitem__, rows)) for column in others),
+        )
+
+    def _columns(self) -> tuple[Sequence[Any], ...]:
+        return self.tensors, self.places, self.shapes, self.cuts, self.notes, self.sources
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    @overload
+    def __getitem__(self, index: int) -> Slice: ...
+    @overload
+    def __getitem__(self, index: slice) -> Slices: ...
+    def __getitem__(self, index: int | slice) -> Slice | Slices:
+        """Return one record, or the columns of several."""
+        chosen: list[Any] = [column[index] for column in self._columns()]
+        return Slices(*chosen) if isinstance(index, slice) else Slice(*chosen)
+
+    def __iter__(self) -> Iterator[Slice]:
+        return iter(named_tuples(Slice, *self._columns()))
