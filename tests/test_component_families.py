@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from names import FAMILIES, Tensor
-from weightgauge.anatomy.components import KINDS, MATRIX_KINDS, classify
+from weightgauge.anatomy.architecture import architecture_of
+from weightgauge.anatomy.components import (
+    KINDS,
+    MATRIX_KINDS,
+    classify,
+    classify_by_form,
+    first_rows,
+)
 
 NAMES = [row.tensor.name for rows in FAMILIES.values() for row in rows]
 
@@ -42,3 +49,19 @@ def test_a_matrix_of_any_format_has_the_same_kind() -> None:
         plain = classify([row.tensor for row in rows])
         coded = classify([row.tensor._replace(dtype="F8_E4M3") for row in rows])
         assert plain == coded
+
+
+def test_one_tensor_of_each_form_shows_what_all_of_them_show() -> None:
+    for rows in FAMILIES.values():
+        tensors = [row.tensor for row in rows]
+        components, forms = classify_by_form(tensors)
+        assert list(components) == classify(tensors)
+        first = first_rows(forms)
+        assert [forms[row] for row in first] == list(dict.fromkeys(forms))
+        for row, form in enumerate(forms):
+            like = first[form]
+            assert components[row].kind == components[like].kind
+            assert components[row].tower == components[like].tower
+            assert tensors[row][1:] == tensors[like][1:]
+        one_by_one = architecture_of(tensors, components, None)
+        assert architecture_of(tensors, components, None, forms=forms) == one_by_one

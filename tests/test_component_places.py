@@ -38,6 +38,13 @@ def test_hostile_names_stay_other(name: str) -> None:
     assert classify([Tensor(name, HH)]) == [Component("other", None, None, None, None, None)]
 
 
+@pytest.mark.parametrize("odd", ["a\nb.3.c", "\0", "\n", "h.\0.0.\n"])
+def test_names_with_control_characters_do_not_move_their_neighbours(odd: str) -> None:
+    names = [f"model.layers.{i}.self_attn.q_proj.weight" for i in range(4)]
+    names.insert(2, f"model.layers.7.{odd}.mlp.up_proj.weight")
+    assert blocks(*names) == [0, 1, 7, 2, 3]
+
+
 def test_no_tensors() -> None:
     assert classify([]) == []
 

@@ -76,6 +76,55 @@ def test_fields_come_in_any_order(order: tuple[int, ...]) -> None:
     assert (tensor.dtype, tensor.shape, tensor.nbytes) == ("F32", (2,), 8)
 
 
+_USUAL = '"{name}":{{"dtype":"F32","shape":[2],"data_offsets":[{begin},{end}]}}'
+_SPELLINGS = {
+    "usual": _USUAL,
+    "sorted": '"{name}":{{"data_offsets":[{begin},{end}],"dtype":"F32","shape":[2]}}',
+    "shape first": '"{name}":{{"shape":[2],"dtype":"F32","data_offsets":[{begin},{end}]}}',
+    "spaced": _USUAL.replace(":", " :\t").replace(",", "\n, "),
+    "escaped": _USUAL.replace("{name}", "\\u0061{name}"),
+    "one field more": _USUAL.replace('"shape"', '"note":"}}","shape"'),
+    "braces in the name": _USUAL.replace("{name}", "{{{name}}}"),
+}
+
+
+def spelled(spellings: list[str]) -> tuple[list[str], list[str]]:
+    """Write one entry in each of the spellings; return them and their names."""
+    entries = [
+        _SPELLINGS[spelling].format(name=f"h.{i}.w", begin=8 * i, end=8 * i + 8)
+        for i, spelling in enumerate(spellings)
+    ]
+    return entries, [next(iter(json.loads(f"{{{each}}}"))) for each in entries]
+
+
+@pytest.mark.parametrize("spelling", _SPELLINGS)
+@pytest.mark.parametrize("other", _SPELLINGS)
+def test_many_entries_in_two_spellings(spelling: str, other: str) -> None:
+    entries, names = spelled([spelling] * 20 + [other] * 20 + [spelling, other] * 20)
+    text = f"{{{','.join(entries)}}}"
+    tensors = parse(pack(text, bytes(8 * len(names))))
+    assert [tensor.name for tensor in tensors] == names
+    data_start = 8 + len(text.encode())
+    for i, tensor in enumerate(tensors):
+        assert (tensor.dtype, tensor.shape, tensor.nbytes) == ("F32", (2,), 8)
+        assert tensor.offset == data_start + 8 * i
+
+
+@pytest.mark.parametrize("spelling", _SPELLINGS)
+@pytest.mark.parametrize(("right", "wrong"), [("F32", "F31"), ("[2]", "[02]"), ("[2]", "[3]")])
+def test_one_wrong_entry_among_many_is_named(spelling: str, right: str, wrong: str) -> None:
+    entries, names = spelled([spelling] * 60)
+    entries[33] = entries[33].replace(right, wrong)
+    error = refused(pack(f"{{{','.join(entries)}}}", bytes(8 * 60)))
+    assert error.tensor == names[33]
+
+
+def test_the_name_of_the_metadata_is_no_tensor_among_many() -> None:
+    entries, _ = spelled(["usual"] * 60)
+    entries[33] = entries[33].replace("h.33.w", "__metadata__")
+    assert "__metadata__" in str(refused(pack(f"{{{','.join(entries)}}}", bytes(8 * 60))))
+
+
 def test_lower_case_dtype_is_refused_with_the_right_spelling() -> None:
     assert "F32?" in str(refused(one_tensor(dtype='"f32"')))
 

@@ -12,6 +12,7 @@ import weightgauge as wg
 from fused_models import FUSED
 from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.pieces import counted, divided, wholes
+from weightgauge.fits.slice_fit import table_order
 
 
 @pytest.fixture
@@ -83,6 +84,13 @@ def test_columns_and_records_give_the_same_summaries(family, per, tmp_path):
     for choose in (counted, divided):
         assert [id(item) for item in choose(model.slices)] == [id(item) for item in choose(records)]
     assert wholes(model.slices) == wholes(records)
+
+
+@pytest.mark.parametrize("family", FUSED)
+@pytest.mark.parametrize("per", ["tensor", "head", "expert"])
+def test_slices_come_in_the_order_of_tables(family, per, tmp_path):
+    model = wg.fit(FUSED[family]().save(tmp_path / "model", np.float32), per=per)
+    assert list(model.slices) == sorted(model.slices, key=table_order)
 
 
 def test_products_count_where_nothing_else_of_their_kind_does(tmp_path, write_checkpoint):
