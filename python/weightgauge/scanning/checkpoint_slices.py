@@ -248,15 +248,18 @@ def slices_of_checkpoint(
     known = survey(checkpoint)
     roles = known.storage.roles
     weights = [tensor for tensor in chosen if tensor.name not in roles] if roles else chosen
-    rows = [known.rows[tensor.name] for tensor in weights]
+    places, forms = known.components, known.forms
+    if len(weights) < len(places):
+        rows = [known.rows[tensor.name] for tensor in weights]
+        places, forms = places.take(rows), [forms[row] for row in rows]
     wanted, unsplit = slices_of(
         weights,
         shapes=known.shapes,
-        places=known.components.take(rows),
+        places=places,
         architecture=known.architecture,
         per=per,
         stored=known.storage.matrices,
-        forms=list(map(known.forms.__getitem__, rows)),
+        forms=forms,
     )
     updates = products(known, chosen, per, unsplit)
     empty = () if checkpoint.tensors else ("the checkpoint holds no tensors",)
