@@ -126,12 +126,11 @@ def summed(parts: Sequence[KindForces]) -> KindForces:
 def _kinds(model: LiveModel) -> dict[int, KindKey]:
     """Return tower and kind of the matrices whose parts are counted here, by identity."""
     checkpoint = live_checkpoint(model, rank=rank())
-    places = survey(checkpoint).places
+    places = survey(checkpoint).components
     parameters = {name: value for name, value in _named(model)}
     by_memory = {}
-    for tensor, shard in zip(checkpoint.tensors, checkpoint.live_shards, strict=True):
+    for place, shard in zip(places, checkpoint.live_shards, strict=True):
         sharding = shard.array.sharding
-        place = places[tensor.name]
         if place.kind in MATRIX_KINDS and (sharding is None or not sharding.left_out):
             by_memory[shard.array.memory[:3]] = (place.tower, place.kind)
     found = {}
