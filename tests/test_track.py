@@ -19,8 +19,8 @@ from diagnosed import LAYER, NAMES, stored
 from made_fits import made_fit, made_slice
 from made_runs import write_run, write_step
 from weightgauge.errors import CheckpointError, RunError
+from weightgauge.findings import LEVELS
 from weightgauge.trajectory import reading
-from weightgauge.trajectory.finding import LEVELS
 from weightgauge.trajectory.trajectory import LONG_COLUMNS
 
 GAUSSIAN = 1.2054

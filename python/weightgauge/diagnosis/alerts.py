@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.rules import KIND_RULES, SLICE_RULES, JudgedKind, JudgedSlice
+from weightgauge.findings import slice_name
 from weightgauge.fits.pieces import wholes
-from weightgauge.fits.slice_fit import slice_name
 from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:

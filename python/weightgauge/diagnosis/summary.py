@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import GAUSSIAN_K, TRANSMISSION
 from weightgauge.diagnosis.rules import SLICE_RULES
-from weightgauge.fits.slice_fit import slice_name
+from weightgauge.findings import slice_name
 from weightgauge.reference import models
 from weightgauge.reference.nearest import MISSING
 

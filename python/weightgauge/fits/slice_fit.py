@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components.ordering import order_key
 from weightgauge.anatomy.slice_key import SliceKey
@@ -120,47 +119,6 @@ _slice_fit = maker(SliceFit)
 def is_product(decoded: str) -> bool:
     """Whether that is how the values of a product of two stored tensors are made."""
     return decoded.startswith("B A ")
-
-
-class _Named(Protocol):
-    """What a slice, or a record about one, has to be told from others."""
-
-    @property
-    def tensor(self) -> str:
-        """Name in the checkpoint."""
-
-    @property
-    def part(self) -> str | None:
-        """Which matrix of a fused tensor."""
-
-    @property
-    def expert(self) -> int | None:
-        """Number of the expert."""
-
-    @property
-    def head(self) -> int | None:
-        """Number of the head."""
-
-
-def slice_name(item: _Named) -> str:
-    """Return what to call a slice: its tensor, and which part, expert and head of it.
-
-    Parameters
-    ----------
-    item : SliceFit, or a record about one
-        Has `tensor`, `part`, `expert` and `head`.
-
-    Returns
-    -------
-    str
-        Safe to show. An expert whose number is in the tensor's name is not named again.
-    """
-    marks = [] if item.part is None else [item.part]
-    if item.expert is not None and str(item.expert) not in re.split(r"\D+", item.tensor):
-        marks.append(f"expert {item.expert}")
-    if item.head is not None:
-        marks.append(f"head {item.head}")
-    return printable(item.tensor) + (f" ({', '.join(marks)})" if marks else "")
 
 
 def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: str = "") -> SliceFit:

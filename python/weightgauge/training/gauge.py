@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.choices import PER, check_choice
+from weightgauge.findings import LEVELS, Finding
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning import kept_histograms
 from weightgauge.scanning.fit_model import model_fit
@@ -18,7 +19,6 @@ from weightgauge.training.ranks import Ranks
 from weightgauge.training.recorder import Recorder
 from weightgauge.training.snapshots import FailedSnapshot, Snapshot, Snapshots
 from weightgauge.training.worker import Worker
-from weightgauge.trajectory.finding import LEVELS, Finding
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.findings import Finding, by_importance
 from weightgauge.records import Table
 from weightgauge.training.report import KindNow, StepReport
 from weightgauge.trajectory.changes import onset
-from weightgauge.trajectory.finding import Finding, by_importance
 from weightgauge.trajectory.measurements import NUMBERS, KindState, Measurements
 from weightgauge.trajectory.series import SliceSeries
 from weightgauge.trajectory.step_findings import step_findings

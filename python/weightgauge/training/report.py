@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
+    from weightgauge.findings import Finding
     from weightgauge.fits.model_fit import ModelFit
     from weightgauge.scanning import ModelHistograms
-    from weightgauge.trajectory.finding import Finding
     from weightgauge.trajectory.forces import Forces
     from weightgauge.trajectory.kind_sizes import KindKey
 

@@ -1,6 +1,6 @@
 """Runs over time: what happens to k and lambda from step to step, and laws over several runs."""
 
-from weightgauge.trajectory.finding import Finding
+from weightgauge.findings import Finding
 from weightgauge.trajectory.forces import Forces, IntervalForces
 from weightgauge.trajectory.kind_sizes import KindSize
 from weightgauge.trajectory.law_fits import Law

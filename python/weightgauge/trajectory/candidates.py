@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from weightgauge.checkpoint.hub.hub_id import HubId, parse_hub_id
 from weightgauge.errors import ModelNotFoundError, NotACheckpointError, RunError, printable
+from weightgauge.findings import Finding, named
 from weightgauge.scanning import name_of
-from weightgauge.trajectory.finding import Finding, named
 from weightgauge.trajectory.run_files import TRAINER_STATE, step_of_state
 from weightgauge.trajectory.step_names import step_of_name
 

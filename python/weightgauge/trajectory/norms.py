@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.trajectory.finding import Finding
+from weightgauge.findings import Finding
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.kind_sizes import KindKey

@@ -13,8 +13,8 @@ from weightgauge.errors import (
     NeedsWeightsError,
     WeightgaugeError,
 )
+from weightgauge.findings import Finding
 from weightgauge.fits.model_fit import ModelFit
-from weightgauge.trajectory.finding import Finding
 from weightgauge.trajectory.run import StepModel
 
 PAUSES_S = (0.5, 1.0, 2.0)

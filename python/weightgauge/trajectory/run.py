@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from weightgauge.errors import RunError, printable
+from weightgauge.findings import Finding, named
 from weightgauge.trajectory.candidates import Candidate, candidates_of
-from weightgauge.trajectory.finding import Finding, named
 
 LARGEST_STEP = 10**15
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.fits.slice_fit import slice_name
+from weightgauge.findings import Finding, named, slice_name
 from weightgauge.trajectory.changes import jumps
-from weightgauge.trajectory.finding import Finding, named
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey

@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
+from weightgauge.findings import Finding, by_importance
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.records import Table, frame_of
 from weightgauge.trajectory.changes import change_from_start, change_points, onset
-from weightgauge.trajectory.finding import Finding, by_importance
 from weightgauge.trajectory.forces import IntervalForces, interval_forces
 from weightgauge.trajectory.laws import why_not_asked
 from weightgauge.trajectory.levelling import levelling

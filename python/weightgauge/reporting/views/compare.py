@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components import KINDS
 from weightgauge.errors import printable
-from weightgauge.fits.slice_fit import slice_name
+from weightgauge.findings import slice_name
 from weightgauge.reporting.document import (
     Column,
     Document,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
-from weightgauge.fits.slice_fit import slice_name
+from weightgauge.findings import slice_name
 from weightgauge.reference.nearest import MISSING
 from weightgauge.reporting.document import (
     Column,

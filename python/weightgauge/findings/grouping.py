@@ -1,0 +1,89 @@
+"""Findings as a reader gets them: one line for all that are alike, and a verdict in one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from weightgauge.findings.finding import LEVELS, Finding, named, slice_name
+from weightgauge.findings.registry import RULES
+
+
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """Findings of one rule and level that one line tells.
+
+    Attributes
+    ----------
+    id, level : str
+        As in `Finding`.
+    findings : tuple of Finding
+        At least one.
+    message : str
+        The line, safe to show.
+    hint : str or None
+        What to do about it.
+    """
+
+    id: str
+    level: str
+    findings: tuple[Finding, ...]
+    message: str
+    hint: str | None
+
+
+def grouped(findings: Iterable[Finding]) -> list[FindingGroup]:
+    """Put findings together that one line can tell, in the order of their first ones.
+
+    Findings are alike if they have rule, level and step in common, and the rule has words for
+    several.
+    """
+    groups: dict[object, list[Finding]] = {}
+    for number, each in enumerate(findings):
+        rule = RULES.get(each.id)
+        together = rule is not None and rule.several and each.tensor is not None
+        key = (each.id, each.level, each.step) if together else number
+        groups.setdefault(key, []).append(each)
+    return [
+        FindingGroup(first.id, first.level, tuple(members), _told(members), first.hint)
+        for members in groups.values()
+        for first in members[:1]
+    ]
+
+
+def _told(members: Sequence[Finding]) -> str:
+    first = members[0]
+    if len(members) == 1:
+        return first.message
+    values = [each.value for each in members if isinstance(each.value, int | float)]
+    told = RULES[first.id].several.format(
+        count=len(members),
+        names=named(list(dict.fromkeys(slice_name(each.place) for each in members))),
+        least=min(values, default=0),
+        most=max(values, default=0),
+        total=sum(values),
+    )
+    return told if first.step is None else f"step {first.step:,}: {told}"
+
+
+def verdict(findings: Iterable[Finding]) -> str:
+    """Say in one line how much was found; what one line tells counts once.
+
+    Examples
+    --------
+    >>> verdict([])
+    'No fault found'
+    >>> from weightgauge.findings import Finding
+    >>> verdict([Finding(id="nearest", level="note", message="...")])
+    'No fault found; 1 note'
+    """
+    count = Counter(group.level for group in grouped(findings))
+    told = ", ".join(
+        f"{count[level]:,} {level}{'' if count[level] == 1 else 's'}"
+        for level in LEVELS
+        if count[level]
+    )
+    if count["fault"]:
+        return told
+    return f"No fault found; {told}" if told else "No fault found"

@@ -1,0 +1,81 @@
+"""What a rule is: one question about a finished record, and the words of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from weightgauge.findings.finding import Finding, Place, slice_name
+
+_NOWHERE = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the registry.
+
+    Attributes
+    ----------
+    id : str
+        Stable name.
+    level : {"fault", "warning", "note"}
+        How serious it is, where nothing speaks for another level.
+    asks : str
+        What it asks, in a few words.
+    words : str
+        The message about one place: a format string for `value`, `expected` and details. The name
+        of the place is put before it.
+    several : str
+        The message about several places, which stands in place of all of theirs: a format string
+        for `count`, `names`, and the `least`, `most` and `total` of the values. "" where each place
+        keeps a line of its own.
+    hint : str or None
+        What to do about it.
+    threshold : float or None
+        The number that decides, where one does.
+    source : str
+        Where the question or its number comes from; "" where it needs none.
+    """
+
+    id: str
+    level: str
+    asks: str
+    words: str
+    several: str = ""
+    hint: str | None = None
+    threshold: float | None = None
+    source: str = ""
+
+    def finding(
+        self,
+        place: Place = _NOWHERE,
+        *,
+        value: float | int | str | None = None,
+        expected: float | int | str | None = None,
+        level: str | None = None,
+        hint: str | None = None,
+        step: int | None = None,
+        **details: Any,
+    ) -> Finding:
+        """Return the finding that the rule applies.
+
+        Parameters
+        ----------
+        place : Place
+            What it is about.
+        value, expected, level, hint, step
+            As in `Finding`; level and hint are the rule's own by default.
+        **details
+            Whatever else the words need; strings must be safe to show.
+        """
+        told = self.words.format(value=value, expected=expected, **details)
+        return Finding(
+            id=self.id,
+            level=level or self.level,
+            **place._asdict(),
+            value=value,
+            expected=expected,
+            message=told if place.tensor is None else f"{slice_name(place)}: {told}",
+            hint=hint or self.hint,
+            step=step,
+        )
