@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.architecture import Architecture, architecture_of
+from weightgauge.anatomy.completeness import missing_findings
 from weightgauge.anatomy.components import Component, Components, TensorLike, classify_by_form
 from weightgauge.anatomy.lora import Adapted, adapted_matrices
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.checkpoint.types import TensorInfo
+from weightgauge.findings import Finding
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.layouts import Slice
@@ -53,6 +55,8 @@ class Survey:
         Matrices that low-rank factors adapt.
     warnings : tuple of str
         What the reader should know about storage, factors or configuration.
+    findings : tuple of Finding
+        What a whole model lacks.
     """
 
     storage: Storage
@@ -63,6 +67,7 @@ class Survey:
     forms: list[int]
     adapted: tuple[tuple[Adapted, Component], ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    findings: tuple[Finding, ...] = field(default=())
 
     def __repr__(self) -> str:
         """Show how many tensors and adapted matrices there are."""
@@ -115,6 +120,9 @@ def survey(checkpoint: Checkpoint) -> Survey:
         forms=forms,
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
         warnings=(*architecture.warnings, *storage.warnings, *unpaired),
+        findings=()
+        if is_adapter or _is_one_file_of_several(checkpoint)
+        else tuple(missing_findings(matrices, places, forms, architecture, config)),
     )
 
 
@@ -184,3 +192,12 @@ def _is_a_part(checkpoint: Checkpoint) -> bool:
     """Whether the files of a checkpoint are not all that their names say there are."""
     totals = [_OF_SEVERAL.search(shard.name) for shard in checkpoint.shards]
     return any(found is not None and int(found[1]) > len(totals) for found in totals)
+
+
+def _is_one_file_of_several(checkpoint: Checkpoint) -> bool:
+    """Whether somebody asked for one file of a model that has several."""
+    return (
+        checkpoint.files == 1
+        and _is_a_part(checkpoint)
+        and checkpoint.model.endswith(checkpoint.shards[0].name)
+    )

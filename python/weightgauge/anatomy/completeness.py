@@ -1,0 +1,275 @@
+"""What a model lacks: blocks, parts of blocks, head and embedding, by names and configuration."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from weightgauge.anatomy.architecture import Architecture, TowerFacts
+from weightgauge.anatomy.architecture.settings import Settings
+from weightgauge.anatomy.components import (
+    MATRIX_KINDS,
+    Components,
+    TensorLike,
+    first_rows,
+)
+from weightgauge.anatomy.components.places import block_path
+from weightgauge.errors import printable
+from weightgauge.findings import RULES, Finding, Place, named
+
+_LEAST_BLOCKS = 3
+"""With fewer blocks nobody can say which of them is as it should be."""
+_MOST_LACKING = 0.25
+"""More blocks than these that lack the same are another kind of block, not a loss."""
+_NUMBER = re.compile("[0-9]+")
+
+_KINDS_OF_BLOCKS = ("layer_types", "layers_block_type", "attention_types")
+"""Keys that name the kind of each block."""
+_OTHER_KINDS_OF_BLOCKS = (
+    *("hybrid_override_pattern", "attn_layer_period", "attn_layer_offset", "block_configs"),
+    *("num_kv_shared_layers", "full_attn_idxs", "hybrid_layer_ids", "attn_layer_idx"),
+)
+"""Keys that tell of blocks of several kinds in another way."""
+_SHARED_BLOCKS = ("num_hidden_groups", "num_mem_blocks", "num_recurrent_steps")
+"""Keys of models that use one block several times."""
+
+_WITH_HEAD = re.compile("For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$")
+_LANGUAGE = re.compile("For(?:CausalLM|MaskedLM)$|LMHeadModel$")
+_UNTIED = frozenset(
+    (
+        *("llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "phi", "phi3"),
+        *("gpt_neox", "gptj", "olmo", "olmo2", "olmoe", "deepseek_v2", "deepseek_v3", "stablelm"),
+        *("internlm2", "persimmon", "granitemoe", "glm", "glm4", "gpt_oss"),
+    )
+)
+"""Model types whose head is not tied to the embedding unless the configuration says so."""
+
+
+@dataclass(slots=True)
+class _Stack:
+    """Blocks that are numbered together.
+
+    Attributes
+    ----------
+    tower : str or None
+        The tower they belong to.
+    path : str
+        What stands before their numbers.
+    blocks : set of int
+        Their numbers.
+    there : dict of str to set of int
+        The blocks in which a module has a tensor of any kind. Numbers in a module's name, such as
+        those of experts, are replaced by "#".
+    weights : dict of str to Counter
+        How many matrices and norms a module has in each block.
+    matrices : set of str
+        Modules that hold matrices.
+    """
+
+    tower: str | None
+    path: str
+    blocks: set[int] = field(default_factory=set)
+    there: dict[str, set[int]] = field(default_factory=dict)
+    weights: dict[str, Counter[int]] = field(default_factory=dict)
+    matrices: set[str] = field(default_factory=set)
+
+
+def missing_findings(
+    tensors: Sequence[TensorLike],
+    places: Components,
+    forms: Sequence[int],
+    architecture: Architecture,
+    config: Mapping[str, Any] | None,
+) -> list[Finding]:
+    """Find out what a whole model lacks.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        All tensors of the model.
+    places : Components
+        What they are.
+    forms : sequence of int
+        Which tensors are of one form: see `weightgauge.anatomy.components.Classified`.
+    architecture : Architecture
+        What is known of the towers.
+    config : mapping or None
+        Content of `config.json`.
+
+    Returns
+    -------
+    list of Finding
+    """
+    stacks = _stacks_of(tensors, places, forms)
+    by_tower = Counter(stack.tower for stack in stacks)
+    found: list[Finding] = []
+    for stack in stacks:
+        facts = architecture.of(stack.tower)
+        alone = by_tower[stack.tower] == 1
+        found += _missing_blocks(stack, _stated_blocks(facts) if alone and facts else None)
+        found += _missing_parts(stack, (facts.config if facts else None) or config or {})
+    return found + list(_missing_outside(places, config or {}, bool(stacks)))
+
+
+def _stacks_of(
+    tensors: Sequence[TensorLike], places: Components, forms: Sequence[int]
+) -> list[_Stack]:
+    """Sort the tensors of blocks by stack and module; one name of each form is looked at."""
+    blocks_of: dict[int, list[int | None]] = {}
+    for form, block in zip(forms, places.blocks, strict=True):
+        blocks_of.setdefault(form, []).append(block)
+    stacks: dict[tuple[str | None, str], _Stack] = {}
+    for row, form in zip(first_rows(forms), dict.fromkeys(forms), strict=True):
+        name, kind, tower = tensors[row].name, places.kinds[row], places.towers[row]
+        within = block_path(name)
+        if not within or places.blocks[row] is None:
+            continue
+        path = within.rstrip("0123456789").rstrip(".")
+        module = _NUMBER.sub("#", name[len(within) + 1 :].rpartition(".")[0])
+        stack = stacks.setdefault((tower, _NUMBER.sub("#", path)), _Stack(tower, path))
+        numbers = [number for number in blocks_of[form] if number is not None]
+        stack.blocks.update(numbers)
+        stack.there.setdefault(module, set()).update(numbers)
+        if kind in MATRIX_KINDS or kind == "norm":
+            stack.weights.setdefault(module, Counter()).update(numbers)
+        if kind in MATRIX_KINDS:
+            stack.matrices.add(module)
+    return [stack for stack in stacks.values() if stack.matrices]
+
+
+def _stated_blocks(facts: TowerFacts) -> tuple[str, int] | None:
+    """Return the key and the number of blocks that the configuration states."""
+    section = facts.config
+    if "depths" in section or any(section.get(key) is not None for key in _SHARED_BLOCKS):
+        return None
+    return Settings(section, "", facts.tower, []).number("blocks")
+
+
+def _missing_blocks(stack: _Stack, stated: tuple[str, int] | None) -> Iterator[Finding]:
+    there = sorted(stack.blocks)
+    if len(there) < 2 and stated is None:
+        return
+    first = 1 if there[0] == 1 and (stated is None or stated[1] == len(there)) else 0
+    end = there[-1] + 1
+    gaps = [number for number in range(first, end) if number not in stack.blocks]
+    if len(there) > 1 and len(gaps) >= len(there) - 1:
+        return  # every second or third number: not the numbers of blocks
+    if stated is not None and end < stated[1]:
+        gaps += range(end, stated[1])
+        expected: int | None = stated[1]
+        why = f"; config.json says {stated[0]} = {stated[1]:,}"
+    else:
+        expected = len(there) + len(gaps)
+        why = ""
+    if not gaps:
+        return
+    which = "block" if len(gaps) == 1 else "blocks"
+    yield RULES["missing-block"].finding(
+        Place(tower=stack.tower, block=gaps[0] if len(gaps) == 1 else None),
+        value=len(there),
+        expected=expected,
+        what=f"{printable(stack.path)}: {which} {_ranges(gaps)} missing, {len(there):,} there{why}",
+    )
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Write numbers shortly: "0, 4 to 7 and 9"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    texts = [
+        f"{low}" if low == high else f"{low}, {high}" if high == low + 1 else f"{low} to {high}"
+        for low, high in runs
+    ]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _missing_parts(stack: _Stack, config: Mapping[str, Any]) -> Iterator[Finding]:
+    if any(config.get(key) is not None for key in _OTHER_KINDS_OF_BLOCKS):
+        return
+    types = next((config[key] for key in _KINDS_OF_BLOCKS if key in config), None)
+    groups: dict[str, list[int]] = {}
+    for block in sorted(stack.blocks):
+        told = isinstance(types, list) and block < len(types)
+        groups.setdefault(str(types[block]) if told and types else "", []).append(block)
+    for blocks in groups.values():
+        if len(blocks) >= _LEAST_BLOCKS:
+            yield from _lacking(stack, blocks)
+
+
+def _lacking(stack: _Stack, blocks: Sequence[int]) -> Iterator[Finding]:
+    """Tell of blocks that have some, but not all, of the weights that most blocks have."""
+    usual = {}
+    for module, counts in stack.weights.items():
+        number, blocks_with = Counter(counts[block] for block in blocks).most_common(1)[0]
+        if number and 2 * blocks_with > len(blocks):
+            usual[module] = number
+    lacking: dict[tuple[str, ...], list[int]] = {}
+    for block in blocks:
+        if any(counts[block] for module, counts in stack.weights.items() if module not in usual):
+            continue  # it is a block of another kind
+        absent = [
+            module
+            for module, number in usual.items()
+            if stack.weights[module][block] < number
+            # Where a module holds other tensors in place of weights, it is stored in another form.
+            and (stack.weights[module][block] or block not in stack.there[module])
+        ]
+        if absent:
+            lacking.setdefault(tuple(absent), []).append(block)
+    if sum(map(len, lacking.values())) > max(1, _MOST_LACKING * len(blocks)):
+        return
+    for modules, members in lacking.items():
+        if members == [blocks[0]] and not stack.matrices & set(modules):
+            continue  # a first block may do without a norm that the embedding has already
+        yield _lacking_told(stack, modules, members, blocks)
+
+
+def _lacking_told(
+    stack: _Stack, modules: Sequence[str], members: Sequence[int], blocks: Sequence[int]
+) -> Finding:
+    names = [f"{stack.path}.{block}.{module}" for block in members for module in modules]
+    several = any("#" in module for module in modules)
+    return RULES["missing-part"].finding(
+        Place(tower=stack.tower, block=members[0] if len(members) == 1 else None),
+        value=len(blocks) - len(members),
+        expected=len(blocks),
+        what=f"{'some of ' if several else ''}{named(names)} missing; the other blocks have "
+        f"{'it' if len(names) == 1 and not several else 'them'}",
+    )
+
+
+def _missing_outside(
+    places: Components, config: Mapping[str, Any], has_blocks: bool
+) -> Iterator[Finding]:
+    """Tell of a head, an embedding or a last norm that a language model lacks."""
+    names = config.get("architectures")
+    architectures = [each for each in names if isinstance(each, str)] if names else []
+    if not has_blocks or len(architectures) != 1:
+        return
+    (name,) = architectures
+    there = set(places.kinds)
+    tied = config.get("tie_word_embeddings")
+    untied = tied is False or (tied is None and config.get("model_type") in _UNTIED)
+    if "head" not in there and untied and _WITH_HEAD.search(name):
+        why = (
+            "config.json says that it is not tied to the embedding"
+            if tied is False
+            else f"a {printable(str(config.get('model_type')))} model has one of its own"
+        )
+        yield RULES["missing-head"].finding(
+            Place(kind="head"),
+            value=0,
+            expected=1,
+            what=f"there is no output head (lm_head); {why}",
+        )
+    if "embed" not in there and _LANGUAGE.search(name) and not (tied and "head" in there):
+        yield RULES["missing-embedding"].finding(
+            Place(kind="embed"), value=0, expected=1, what="there is no token embedding"
+        )
