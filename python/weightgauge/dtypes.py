@@ -49,3 +49,6 @@ _COUNTED = (
 
 ITEM_BYTES = MappingProxyType({name: max(DTYPE_BITS[name] // 8, 1) for name in _COUNTED})
 """Bytes of one stored item of each format that is counted; F4 stores two elements in a byte."""
+
+NO_DECODER = frozenset(("F6_E2M3", "F6_E3M2", "C64"))
+"""Formats of weights that are not counted."""

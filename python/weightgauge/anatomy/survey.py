@@ -13,6 +13,7 @@ from weightgauge.anatomy.components import Component, Components, TensorLike, cl
 from weightgauge.anatomy.lora import Adapted, adapted_matrices
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
+from weightgauge.anatomy.stored_findings import stored_findings
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.findings import Finding
 
@@ -56,7 +57,7 @@ class Survey:
     warnings : tuple of str
         What the reader should know about storage, factors or configuration.
     findings : tuple of Finding
-        What a whole model lacks.
+        What a whole model lacks, and what cannot be measured.
     """
 
     storage: Storage
@@ -108,6 +109,9 @@ def survey(checkpoint: Checkpoint) -> Survey:
     is_adapter = bool(adapted) or checkpoint.adapter_config is not None
     complete = not is_adapter and not _is_a_part(checkpoint)
     architecture = architecture_of(matrices, places, config, complete=complete, forms=forms)
+    missing: list[Finding] = []
+    if not is_adapter and not _is_one_file_of_several(checkpoint):
+        missing = missing_findings(matrices, places, forms, architecture, config)
     shapes = {tensor.name: tensor.shape for tensor in tensors}
     if storage.matrices or updates:
         shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
@@ -120,9 +124,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         forms=forms,
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
         warnings=(*architecture.warnings, *storage.warnings, *unpaired),
-        findings=()
-        if is_adapter or _is_one_file_of_several(checkpoint)
-        else tuple(missing_findings(matrices, places, forms, architecture, config)),
+        findings=(*stored_findings(tensors, places, storage), *missing),
     )
 
 

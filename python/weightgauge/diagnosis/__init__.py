@@ -1,7 +1,6 @@
 """What the fits of a model mean: regimes, drift, training progress, and what stands out."""
 
 from weightgauge.anatomy.architecture.attention_type import attention_type
-from weightgauge.diagnosis.alerts import Alert
 from weightgauge.diagnosis.drift import Drift, SigmaGrowth, drift, sigma_growth
 from weightgauge.diagnosis.expected import expected_range
 from weightgauge.diagnosis.kind_diagnosis import BalancedFit, KindDiagnosis
@@ -21,7 +20,6 @@ from weightgauge.distributions.anchors import INITS, Anchor, init_anchor
 __all__ = [
     "INITS",
     "SCHEDULES",
-    "Alert",
     "Anchor",
     "BalancedFit",
     "Diagnosis",

@@ -39,11 +39,11 @@ class KindDiagnosis:
         Statistics over the matrices; lambda has the unit of the weights.
     k_se : float
         Standard error of the median shape, for independent weights: see `median_error`.
-    regime : str
-        Name of the regime: see `weightgauge.diagnosis.regime`.
-    verdict : str
+    regime : str or None
+        Name of the regime: see `weightgauge.diagnosis.regime`; None where the values are on a grid.
+    verdict : str or None
         Whether the median lies in the Transmission Class, 1.18 to 1.21: "inside", "outside" or
-        "undecided" at 95 %.
+        "undecided" at 95 %; None where there is no regime.
     expected : tuple of float or None
         Range of published models with such attention: see `expected_range`.
     expected_verdict : str or None
@@ -79,8 +79,8 @@ class KindDiagnosis:
     k_max: float
     lambda_median: float
     r2_median: float
-    regime: str
-    verdict: str
+    regime: str | None
+    verdict: str | None
     expected: tuple[float, float] | None
     expected_verdict: str | None
     k_init: float
@@ -158,6 +158,7 @@ def kind_diagnosis(
     start: Start,
     tails: Mapping[int, Heaviness],
     balanced: Mapping[int, BalancedFit],
+    on_grid: bool = False,
 ) -> KindDiagnosis:
     """Judge the matrices of one kind.
 
@@ -171,6 +172,9 @@ def kind_diagnosis(
         Shape and scale at step 0, from which drift is measured.
     tails, balanced : mapping
         Tails and balanced fits, by the identity of the `SliceFit`.
+    on_grid : bool
+        Whether most of them hold few values, so that k says nothing about the training. Then there
+        is no regime, no drift, and no verdict.
 
     Returns
     -------
@@ -183,11 +187,11 @@ def kind_diagnosis(
     facts = architecture.of(group.tower)
     storage = "merged" if group.merged else facts.storage
     expected = expected_range(group.kind, attention=facts.attention, storage=storage)
-    if group.updates:
+    if group.updates or on_grid:
         expected = None
-    found = regime(k, r2, k_se)
+    found = None if on_grid else regime(k, r2, k_se)
     moved = None
-    if not group.updates:
+    if not group.updates and not on_grid:
         moved = drift(k, start.k, k_se=k_se, k_init_se=start.k_se)
     growth = None
     if moved is not None and math.isfinite(start.lam):
@@ -205,8 +209,8 @@ def kind_diagnosis(
         k_max=max(item.k for item in items),
         lambda_median=lam,
         r2_median=r2,
-        regime=found.name,
-        verdict=found.verdict,
+        regime=None if found is None else found.name,
+        verdict=None if found is None else found.verdict,
         expected=expected,
         expected_verdict=None if expected is None else _usual(k, k_se, expected),
         k_init=math.nan if moved is None else start.k,

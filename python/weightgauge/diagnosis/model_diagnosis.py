@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from statistics import median
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import check_choice
-from weightgauge.diagnosis.alerts import alerts
 from weightgauge.diagnosis.balanced import balanced_fits, with_weights
+from weightgauge.diagnosis.fresh import fresh_findings
 from weightgauge.diagnosis.kind_diagnosis import (
     KindDiagnosis,
     Start,
@@ -20,15 +20,23 @@ from weightgauge.diagnosis.kind_diagnosis import (
     median_error,
     namer,
 )
-from weightgauge.diagnosis.outliers import outliers
+from weightgauge.diagnosis.kind_findings import (
+    outlier_findings,
+    published_findings,
+    shallow_finding,
+    tail_findings,
+)
+from weightgauge.diagnosis.outliers import Outlier, outliers
 from weightgauge.diagnosis.record import Diagnosis
-from weightgauge.diagnosis.shallow_ffn import shallow_ffn
+from weightgauge.diagnosis.shallow_ffn import ShallowFFN, shallow_ffn
 from weightgauge.diagnosis.slice_group import SliceGroup, slice_groups
 from weightgauge.diagnosis.summary import summary
 from weightgauge.diagnosis.training import TrainingProgress, training_progress
 from weightgauge.distributions import Heaviness, heaviness
 from weightgauge.distributions.anchors import INITS, init_anchor
 from weightgauge.errors import NothingSelectedError, printable
+from weightgauge.findings import Finding, Place, by_importance
+from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.fits.slice_fit import SliceFit, table_order
 from weightgauge.records import Table
 from weightgauge.reference import Neighbour, models, nearest
@@ -115,9 +123,13 @@ def diagnose(
     balance = {} if weights is None else balanced_fits(weights, slices, options, progress)
     groups = slice_groups(slices)
     anchor = Start(init_anchor(init).k, math.nan, 0.0, init)
+    counted = (*subject.findings, *slice_findings(slices))
+    spoilt = frozenset(each.place for each in counted if each.level == "fault")
+    gridded = frozenset(each.place for each in counted if each.id == "grid")
     kinds = [
         kind_diagnosis(
             group,
+            on_grid=2 * sum(item.place in gridded for item in group.slices) > len(group.slices),
             architecture=subject.architecture,
             start=starts.get((group.tower, group.kind), anchor),
             tails=tails,
@@ -127,23 +139,49 @@ def diagnose(
     ]
     shallow = shallow_ffn(slices)
     ranked, compared = _nearest(groups, kinds)
+    stand_out = outliers(groups)
     found = Diagnosis(
         model=subject.model,
         architecture=subject.architecture,
         start=_start_told(kinds, anchor, baseline),
         kinds=Table(KindDiagnosis, kinds),
-        outliers=outliers(groups),
+        outliers=stand_out,
         shallow_ffn=shallow,
         training=training,
         nearest=ranked,
         nearest_kinds=compared,
-        alerts=alerts(kinds, slices, tails=tails, shallow=shallow),
+        findings=by_importance(
+            (
+                *counted,
+                *_findings(groups, kinds, tails, stand_out, shallow, ranked, spoilt),
+            )
+        ),
         slices=Table(SliceFit, slices),
         tails=tuple(tails.get(id(item)) for item in slices),
         balanced=tuple(balance.get(item.key) for item in slices),
         warnings=(*subject.warnings, *([] if baseline is None else _baseline_doubts(kinds, init))),
     )
     return replace(found, summary=summary(found))
+
+
+def _findings(
+    groups: Sequence[SliceGroup],
+    kinds: Sequence[KindDiagnosis],
+    tails: dict[int, Heaviness],
+    stand_out: Sequence[Outlier],
+    shallow: ShallowFFN | None,
+    ranked: Sequence[Neighbour],
+    spoilt: frozenset[Place],
+) -> Iterator[Finding]:
+    """Collect what kinds and tails show."""
+    judged = [item for group in groups for item in group.slices]
+    fresh = list(fresh_findings(groups, tails))
+    yield from fresh
+    yield from tail_findings(judged, tails, spoilt)
+    yield from outlier_findings(stand_out, spoilt)
+    yield from shallow_finding(shallow)
+    if not any(each.tensor is None for each in fresh):  # published models are trained ones
+        yield from published_findings(kinds, ranked)
 
 
 def _training(
@@ -185,12 +223,12 @@ def _start_told(
     """Say what drift is measured from."""
     from weightgauge.scanning import name_of
 
-    by_anchor = f"{anchor.source}, k {anchor.k:.4f}"
+    by_anchor = f"a {anchor.source} initialisation (k {anchor.k:.4f})"
     if baseline is None or not any(kind.start == "measured" for kind in kinds):
         return by_anchor
     named = namer(kinds)
     others = [named(kind) for kind in kinds if kind.start == anchor.source]
-    measured = f"measured: {printable(name_of(baseline))}"
+    measured = printable(name_of(baseline))
     return measured + (f"; {by_anchor} for {', '.join(others)}" if others else "")
 
 
@@ -232,7 +270,9 @@ def _nearest(
     """
     shapes: dict[str | None, dict[str, float]] = {}
     for group, kind in zip(groups, kinds, strict=True):
-        if not (group.updates or (group.merged and group.kind in ("q", "k", "v"))):
+        if not (
+            kind.regime is None or group.updates or (group.merged and group.kind in ("q", "k", "v"))
+        ):
             shapes.setdefault(group.tower, {})[group.kind] = kind.k_median
     published = [set(model.kinds) for model in models().values()]
     best: dict[str, float] = max(

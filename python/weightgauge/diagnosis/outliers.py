@@ -5,23 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightgauge.errors import printable
+from weightgauge.findings import Place
 from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.slice_group import SliceGroup
+    from weightgauge.fits.slice_fit import SliceFit
 
 FEWEST = 5
 """A kind with fewer matrices has no outliers."""
 
-THRESHOLD = 3.5
-"""Robust z beyond which a value counts as an outlier (Iglewicz and Hoaglin, How to Detect and
-Handle Outliers, 1993)."""
+_THRESHOLDS = ((5, 7.8), (6, 5.5), (8, 4.9), (12, 4.4), (24, 3.9), (80, 3.8))
+"""Numbers of matrices, and the robust z that one of as many normal ones passes in 5 % of groups:
+see docs/statistics.md, outliers."""
+
+_LEAST = {"k": 0.05, "ln lambda": 0.25}
+"""Differences that nobody has to look at, however regular the others are."""
 
 _MAD_TO_SD = 1.482602218505602
+_MOST_FOR_TREND = 200
+"""With more matrices than these every one is no longer compared with every other."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,10 +46,11 @@ class Outlier:
         "k" or "ln lambda".
     value, se : float
         The quantity, and its standard error for independent weights.
-    median : float
-        Median of the quantity over the kind and tower.
+    expected : float
+        What others of its kind and tower have at its depth.
     z : float
-        (value - median) / sqrt(s^2 + se^2) with s = 1.4826 times the median absolute deviation.
+        (value - expected) / sqrt(s^2 + se^2) with s = 1.4826 times the median absolute deviation
+        from what is expected.
     """
 
     tensor: str
@@ -52,8 +63,15 @@ class Outlier:
     quantity: str
     value: float
     se: float
-    median: float
+    expected: float
     z: float
+
+    @property
+    def place(self) -> Place:
+        """What findings about the matrix are about."""
+        return Place(
+            self.tensor, self.part, self.kind, self.block, self.tower, self.expert, self.head
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -89,15 +107,35 @@ def outliers(groups: Sequence[SliceGroup]) -> Table[Outlier]:
     return Table(Outlier, sorted(found, key=lambda each: -abs(each.z)))
 
 
+def threshold(members: int) -> float:
+    """Return the robust z beyond which one of so many matrices stands out.
+
+    Parameters
+    ----------
+    members : int
+        Matrices of one kind, at least five.
+
+    Examples
+    --------
+    >>> threshold(6), threshold(80)
+    (5.5, 3.8)
+    """
+    sizes, limits = zip(*_THRESHOLDS, strict=True)
+    return float(np.interp(math.log(members), np.log(sizes), limits))
+
+
 def _outliers(
     group: SliceGroup, quantity: str, values: Sequence[tuple[float, float]]
 ) -> list[Outlier]:
-    middle = median(value for value, _ in values)
-    spread = _MAD_TO_SD * median(abs(value - middle) for value, _ in values)
+    expected = _at_depth(group.slices, [value for value, _ in values])
+    rest = [value - usual for (value, _), usual in zip(values, expected, strict=True)]
+    spread = _MAD_TO_SD * median(map(abs, rest))
+    limit = threshold(len(values))
     found = []
-    for item, (value, se) in zip(group.slices, values, strict=True):
+    for item, (value, se), usual in zip(group.slices, values, expected, strict=True):
         error = math.hypot(spread, se if math.isfinite(se) else 0.0)
-        if error == 0 or abs(value - middle) < THRESHOLD * error:
+        off = abs(value - usual)
+        if error == 0 or off < limit * error or off < _LEAST[quantity]:
             continue
         found.append(
             Outlier(
@@ -111,8 +149,28 @@ def _outliers(
                 quantity=quantity,
                 value=value,
                 se=se,
-                median=middle,
-                z=(value - middle) / error,
+                expected=usual,
+                z=(value - usual) / error,
             )
         )
     return found
+
+
+def _at_depth(slices: Sequence[SliceFit], values: Sequence[float]) -> list[float]:
+    """Return what each matrix should have: the median, or a robust line over the blocks.
+
+    The line is that of Theil (1950) and Sen (1968): the median of the slopes between all pairs.
+    """
+    middle = median(values)
+    blocks = [item.block for item in slices]
+    if None in blocks or len(set(blocks)) < FEWEST or len(blocks) > _MOST_FOR_TREND:
+        return [middle] * len(values)
+    depths = [float(block or 0) for block in blocks]
+    slopes = [
+        (values[j] - values[i]) / (depths[j] - depths[i])
+        for i, j in combinations(range(len(values)), 2)
+        if depths[i] != depths[j]
+    ]
+    slope = median(slopes)
+    start = median(value - slope * depth for value, depth in zip(values, depths, strict=True))
+    return [start + slope * depth for depth in depths]

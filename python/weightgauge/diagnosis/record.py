@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
+from weightgauge.findings import Finding, verdict
 from weightgauge.records import Table
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
     from weightgauge.anatomy.architecture import Architecture
-    from weightgauge.diagnosis.alerts import Alert
     from weightgauge.diagnosis.kind_diagnosis import BalancedFit, KindDiagnosis
     from weightgauge.diagnosis.outliers import Outlier
     from weightgauge.diagnosis.shallow_ffn import ShallowFFN
@@ -49,8 +49,8 @@ class Diagnosis:
         in common with them.
     nearest_kinds : tuple of str
         Kinds of this model that were compared with published models, all of one tower.
-    alerts : Table of Alert
-        What somebody should look at.
+    findings : Table of Finding
+        What is wrong or odd about the model, the most serious first.
     slices : Table of SliceFit
         All fits, in the order of tables.
     tails : tuple of Heaviness or None
@@ -72,7 +72,7 @@ class Diagnosis:
     training: TrainingProgress | None
     nearest: Table[Neighbour]
     nearest_kinds: tuple[str, ...]
-    alerts: Table[Alert]
+    findings: Table[Finding]
     slices: Table[SliceFit]
     tails: tuple[Heaviness | None, ...]
     balanced: tuple[BalancedFit | None, ...]
@@ -87,6 +87,8 @@ class Diagnosis:
             "schema_version": SCHEMA_VERSION,
             "weightgauge": __version__,
             "model": self.model,
+            "verdict": verdict(self.findings),
+            "findings": self.findings.to_dicts(),
             "architecture": self.architecture.to_dict(),
             "start": self.start,
             "kinds": self.kinds.to_dicts(),
@@ -95,7 +97,6 @@ class Diagnosis:
             "training": None if self.training is None else self.training.to_dict(),
             "nearest": self.nearest.to_dicts(),
             "nearest_kinds": list(self.nearest_kinds),
-            "alerts": self.alerts.to_dicts(),
             "summary": list(self.summary),
             "warnings": list(self.warnings),
             "slices": [
@@ -130,5 +131,5 @@ class Diagnosis:
         """Show how much was found; `summary` has the sentences."""
         return (
             f"<Diagnosis '{printable(self.model, limit=60)}': {len(self.kinds)} kinds, "
-            f"{len(self.outliers):,} outliers, {len(self.alerts):,} alerts>"
+            f"{verdict(self.findings)}>"
         )

@@ -1,4 +1,4 @@
-"""The sentences of a diagnosis. Each follows from a number that the diagnosis shows."""
+"""What k means, in sentences. Each follows from a number that the diagnosis shows."""
 
 from __future__ import annotations
 
@@ -6,34 +6,56 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.diagnosis.kind_diagnosis import namer
-from weightgauge.diagnosis.regime import GAUSSIAN_K, TRANSMISSION
-from weightgauge.diagnosis.rules import SLICE_RULES
-from weightgauge.findings import slice_name
-from weightgauge.reference import models
-from weightgauge.reference.nearest import MISSING
+from weightgauge.diagnosis.regime import GAUSSIAN_K, STRONG_SELECTION_K, TRANSMISSION
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
     from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.diagnosis.training import TrainingProgress
 
-_REGIMES = {
-    "transmission": "In the Transmission Class (k 1.18 to 1.21, as Gaussian weights)",
-    "transmission, poor fit": "In the band of the Transmission Class, but with R2 below 0.95",
-    "mild selection": "In mild selection (k 0.95 to 1.18)",
-    "strong selection": "In strong selection (k below 0.95)",
-    "light-tailed": "Light-tailed (k above 1.21)",
-}
+SLIGHTLY_K = 1.10
+"""Shapes from here to the Transmission Class are called slightly heavier than Gaussian."""
+
 BALANCE_MARGIN = 0.03
 """Least difference in k between balanced, unbalanced and Gaussian matrices that gets a sentence. It
 must also be three standard errors, because there are many kinds."""
 
-_COUNTED_ALERTS = ("heavy_tails", "non_finite", "zero_heavy", "all_zero", "poor_fit")
-"""Rules whose tensors the summary counts, in the order of its sentences."""
+_SENTENCES = {
+    "like Gaussian": f"Like Gaussian weights (k {TRANSMISSION[0]} to {TRANSMISSION[1]}; the "
+    "paper's Transmission Class)",
+    "like Gaussian, poor fit": "Like Gaussian weights in k, but not of one distribution (R2 below "
+    "0.95)",
+    "slightly heavier": f"Slightly heavier-tailed than Gaussian (k {SLIGHTLY_K:.2f} to "
+    f"{TRANSMISSION[0]}; paper: mild selection)",
+    "clearly heavier": f"Clearly heavier-tailed than Gaussian (k {STRONG_SELECTION_K} to "
+    f"{SLIGHTLY_K:.2f}; paper: mild selection)",
+    "far heavier": f"Far heavier-tailed than Gaussian (k below {STRONG_SELECTION_K}; paper: strong "
+    "selection)",
+    "lighter": f"Lighter-tailed than Gaussian (k above {TRANSMISSION[1]})",
+}
+
+
+def reading(kind: KindDiagnosis) -> str:
+    """Say what the shape of a kind means beside Gaussian weights, in a few words.
+
+    Returns
+    -------
+    str
+        A key of the sentences; "on a grid" where k says nothing.
+    """
+    if kind.regime is None:
+        return "on a grid"
+    if kind.regime == "light-tailed":
+        return "lighter"
+    if kind.regime.startswith("transmission"):
+        return "like Gaussian, poor fit" if kind.regime.endswith("poor fit") else "like Gaussian"
+    if kind.k_median < STRONG_SELECTION_K:
+        return "far heavier"
+    return "slightly heavier" if kind.k_median >= SLIGHTLY_K else "clearly heavier"
 
 
 def summary(found: Diagnosis) -> tuple[str, ...]:
-    """Say in sentences what a diagnosis found.
+    """Say in sentences what the shapes of a model mean.
 
     Parameters
     ----------
@@ -50,48 +72,45 @@ def summary(found: Diagnosis) -> tuple[str, ...]:
 
 def _sentences(found: Diagnosis) -> Iterator[str]:
     if not found.kinds:
-        yield (
-            "No attention or FFN matrix was recognised and fitted, so there is nothing to judge; "
-            "'weightgauge fit' has every tensor."
-        )
+        yield _nothing_to_judge(found)
     named = namer(found.kinds)
-    for name, words in _REGIMES.items():
-        members = [kind for kind in found.kinds if kind.regime == name]
+    for name, words in _SENTENCES.items():
+        members = [kind for kind in found.kinds if reading(kind) == name]
         if members:
             listed = ", ".join(f"{named(kind)} {kind.k_median:.3f}" for kind in members)
             doubtful = [named(kind) for kind in members if kind.verdict == "undecided"]
-            doubt = f" (undecided at 95 %: {', '.join(doubtful)})" if doubtful else ""
+            doubt = f" (too few weights to be sure: {', '.join(doubtful)})" if doubtful else ""
             yield f"{words}: {listed}{doubt}."
-    yield from _about_expectations(found.kinds)
+    gridded = [named(kind) for kind in found.kinds if kind.regime is None]
+    if gridded:
+        yield f"On a grid, so that k says nothing of the training: {', '.join(gridded)}."
+    yield from _about_published(found.kinds)
     yield from _about_drift(found)
     yield from _about_balance(found.kinds)
-    yield from _about_outliers(found)
-    yield from _about_alerts(found)
     yield from _about_training(found.training)
-    yield from _about_nearest(found)
 
 
-def _about_expectations(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
+def _nothing_to_judge(found: Diagnosis) -> str:
+    zero = [each for each in found.findings if each.id == "all-zero" and each.level == "fault"]
+    matrices = [item for item in found.slices if item.kind not in ("norm", "bias", "other")]
+    if zero and len(zero) == len(matrices):
+        return f"All {len(zero):,} attention and FFN matrices are zero."
+    return (
+        "No attention or FFN matrix was recognised and fitted, so there is nothing to judge; "
+        "'weightgauge fit' has every tensor."
+    )
+
+
+def _about_published(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
     named = namer(kinds)
-    for verdict, words in (
-        ("inside", "As in published models with such attention"),
-        ("outside", "Unlike published models with such attention"),
-    ):
-        listed = [
-            f"{named(kind)} ({kind.expected[0]:.2f} to {kind.expected[1]:.2f})"
-            for kind in kinds
-            if kind.expected_verdict == verdict and kind.expected not in (None, TRANSMISSION)
-            if kind.expected is not None
-        ]
-        if listed:
-            yield f"{words}: {', '.join(listed)}."
-    left = [
-        named(kind)
+    listed = [
+        f"{named(kind)} ({kind.expected[0]:.2f} to {kind.expected[1]:.2f})"
         for kind in kinds
-        if kind.expected == TRANSMISSION and kind.expected_verdict == "outside"
+        if kind.expected_verdict == "inside" and kind.expected not in (None, TRANSMISSION)
+        if kind.expected is not None
     ]
-    if left:
-        yield f"Outside the Transmission Class, to which they usually belong: {', '.join(left)}."
+    if listed:
+        yield f"As in published models with such attention: {', '.join(listed)}."
 
 
 def _about_drift(found: Diagnosis) -> Iterator[str]:
@@ -102,7 +121,7 @@ def _about_drift(found: Diagnosis) -> Iterator[str]:
         if kind.drift_severity is not None
     ]
     if moved:
-        yield f"Drift of k since initialisation ({found.start}): {', '.join(moved)}."
+        yield f"Change of k since {found.start}: {', '.join(moved)}."
 
 
 def _about_balance(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
@@ -133,33 +152,6 @@ def _about_balance(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
         )
 
 
-def _about_outliers(found: Diagnosis) -> Iterator[str]:
-    if not found.outliers:
-        return
-    number = len({(each.tensor, each.part, each.expert) for each in found.outliers})
-    first = found.outliers[0]
-    yield (
-        f"{number:,} {'matrix stands' if number == 1 else 'matrices stand'} out among those of "
-        f"their kind, most of all {slice_name(first)} ({first.quantity} {first.value:.3f}, median "
-        f"{first.median:.3f}, z {first.z:+.1f})."
-    )
-
-
-def _about_alerts(found: Diagnosis) -> Iterator[str]:
-    words = {rule.id: rule.several for rule in SLICE_RULES}
-    for name in _COUNTED_ALERTS:
-        number = len({alert.tensor for alert in found.alerts if alert.alert == name})
-        if number:
-            one = number == 1
-            what = "tensor, or a part of it, has" if one else "tensors, or parts of them, have"
-            yield f"{number:,} {what} {words[name]}."
-    if found.shallow_ffn is not None and found.shallow_ffn.regime == "B":
-        yield (
-            "The first blocks have the shallow FFN anomaly known from some Qwen models: smallest k "
-            f"of gate, up and down in blocks 0 to 5 {found.shallow_ffn.min_k:.3f}, at most 0.7."
-        )
-
-
 def _about_training(run: TrainingProgress | None) -> Iterator[str]:
     if run is None:
         return
@@ -170,22 +162,3 @@ def _about_training(run: TrainingProgress | None) -> Iterator[str]:
         else ""
     )
     yield f"Training lasted {run.steps_per_tau:.2f} tau: {run.state}{scheduled}."
-
-
-def _about_nearest(found: Diagnosis) -> Iterator[str]:
-    if not found.nearest:
-        return
-    name, distance = found.nearest[0]
-    theirs = models()[name].kinds.keys()
-    common = [kind for kind in found.nearest_kinds if kind in theirs]
-    alone = len(theirs ^ set(found.nearest_kinds))
-    penalty = (
-        f"; {alone} {'kind' if alone == 1 else 'kinds'} that only one of the two has count "
-        f"{MISSING} each"
-        if alone
-        else ""
-    )
-    yield (
-        f"The nearest published model is {name}: {distance:.3f} in k, over {', '.join(common)}"
-        f"{penalty}."
-    )

@@ -114,9 +114,8 @@ _SLICES = (
         "zero-share",
         WARNING,
         "Does a matrix have more zeros than its kind?",
-        "{value:.1%} of the weights are zero; others of its kind have {expected:.1%}",
-        several="{count:,} tensors have more zeros than others of their kind ({least:.1%} to "
-        "{most:.1%}): {names}",
+        "{value:.1%} of the weights are zero; of others of its kind {expected:.1%} are",
+        several="{least:.1%} to {most:.1%} of the weights of {count:,} tensors are zero: {names}",
         threshold=0.005,
     ),
     Rule(
@@ -170,11 +169,9 @@ _SLICES = (
         "grid",
         NOTE,
         "Are the weights on a grid of few values?",
-        "the weights lie on a grid of {value:,} magnitudes: k is that of the grid, so regime and "
-        "drift say nothing",
-        several="the weights of {count:,} tensors lie on a grid of {least:,} to {most:,} "
-        "magnitudes (quantised and stored as floats): k is that of the grid, so regime and drift "
-        "say nothing: {names}",
+        "{what}; k is that of the grid and says nothing of the training",
+        several="the weights of {count:,} tensors lie on a grid, or lack all small values, as if "
+        "quantised or pruned; their k says nothing of the training: {names}",
     ),
     Rule(
         "unmeasured",
@@ -229,14 +226,13 @@ _KINDS = (
         "block-outlier",
         WARNING,
         "Does a matrix stand out among those of its kind?",
-        "{quantity} {value:.3g}, where the {members:,} {kind} matrices have {expected:.3g} "
-        "(z {z:+.1f})",
+        "{quantity} {value:.4g}, where others of its kind have {expected:.4g} (z {z:+.1f})",
         several="{count:,} matrices stand out among those of their kind: {names}",
         source="docs/statistics.md, outliers",
     ),
     Rule(
         "never-trained",
-        NOTE,
+        WARNING,
         "Do the weights look trained?",
         "{what}",
         several="{count:,} matrices look as they were initialised: {names}",

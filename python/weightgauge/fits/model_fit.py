@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.anatomy.architecture import Architecture
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.errors import printable
+from weightgauge.findings import Finding, verdict
 from weightgauge.fits.kind_summary import KindSummary
 from weightgauge.fits.pieces import counted, divided, wholes
 from weightgauge.fits.slice_fit import SliceFit
@@ -46,6 +47,8 @@ class ModelFit:
         What is odd about the checkpoint, its configuration or the choice of tensors.
     architecture : Architecture
         Heads, experts and other facts about each tower of the checkpoint.
+    findings : Table of Finding
+        What is wrong or odd about the model, the most serious first.
     """
 
     model: str
@@ -56,6 +59,7 @@ class ModelFit:
     kinds: Table[KindSummary]
     warnings: tuple[str, ...]
     architecture: Architecture = field(default_factory=Architecture)
+    findings: Table[Finding] = field(default_factory=lambda: Table(Finding))
 
     @cached_property
     def wholes(self) -> Mapping[str, SliceFit]:
@@ -144,7 +148,8 @@ class ModelFit:
         -------
         dict
             ``schema_version``, ``weightgauge`` (version), ``model``, ``protocol``, ``trim``,
-            ``exact``, ``architecture``, and ``slices`` and ``kinds`` (a list of dicts each).
+            ``exact``, ``architecture``, ``verdict``, and ``findings``, ``slices`` and ``kinds`` (a
+            list of dicts each).
         """
         from weightgauge._version import __version__
 
@@ -156,6 +161,8 @@ class ModelFit:
             "trim": self.trim,
             "exact": self.exact,
             "architecture": self.architecture.to_dict(),
+            "verdict": verdict(self.findings),
+            "findings": self.findings.to_dicts(),
             "slices": self.to_dicts(),
             "kinds": self.kinds.to_dicts(),
         }

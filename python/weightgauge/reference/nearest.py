@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from weightgauge.records import Table, as_dict
 from weightgauge.reference.entries import models
 
-MISSING = 0.25
-"""Difference in k that a kind counts if only one of two models has it. It is about as much as the
-most different models of one layout differ in any kind."""
+CLOSE = 0.1
+"""Distance from which on no model is called close: models of one family lie within 0.05."""
 
 
 class Neighbour(NamedTuple):
@@ -23,10 +22,13 @@ class Neighbour(NamedTuple):
         Key of `weightgauge.reference.models`.
     distance : float
         Root mean square difference in k; see `nearest`.
+    kinds : int
+        Number of kinds that both models have.
     """
 
     id: str
     distance: float
+    kinds: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -36,9 +38,10 @@ class Neighbour(NamedTuple):
 def nearest(k_by_kind: Mapping[str, float]) -> Table[Neighbour]:
     """Rank the published models by how close their median shapes are.
 
-    The distance is the root mean square of the differences in k over all kinds that either model
-    has. A kind that only one of them has counts as a difference of `MISSING`. The paper publishes
-    the medians but no distance; this distance is our own.
+    The distance is the root mean square of the differences in k over the kinds that both models
+    have. Models that have fewer than half as many of the kinds as another are left out: one kind
+    that agrees by chance makes no neighbour. The paper publishes the medians but no distance; this
+    distance is our own.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ def nearest(k_by_kind: Mapping[str, float]) -> Table[Neighbour]:
     Returns
     -------
     Table of Neighbour
-        All 12 models, nearest first; empty where no kind is in common.
+        Nearest first; empty where no kind is in common.
 
     Examples
     --------
@@ -57,24 +60,13 @@ def nearest(k_by_kind: Mapping[str, float]) -> Table[Neighbour]:
     >>> wg.reference.nearest({"q": 0.8, "k": 0.77, "v": 1.06, "o": 1.04, "gate": 1.2})[0].id
     'olmo-1-7b'
     """
-    entries = models()
-    comparable = {kind for entry in entries.values() for kind in entry.kinds}
-    known = {kind: k for kind, k in k_by_kind.items() if kind in comparable and math.isfinite(k)}
-    if not known:
-        return Table(Neighbour)
-    distances = [
-        Neighbour(
-            name, _distance(known, {kind: medians.k for kind, medians in entry.kinds.items()})
-        )
-        for name, entry in entries.items()
-    ]
-    return Table(Neighbour, sorted(distances, key=lambda each: each.distance))
-
-
-def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    kinds = one.keys() | other.keys()
-    squares = [
-        (one[kind] - other[kind]) ** 2 if kind in one and kind in other else MISSING**2
-        for kind in kinds
-    ]
-    return math.sqrt(math.fsum(squares) / len(squares))
+    known = {kind: k for kind, k in k_by_kind.items() if math.isfinite(k)}
+    found = []
+    for name, entry in models().items():
+        shared = [known[kind] - entry.kinds[kind].k for kind in known if kind in entry.kinds]
+        if shared:
+            square = math.fsum(each**2 for each in shared) / len(shared)
+            found.append(Neighbour(name, math.sqrt(square), len(shared)))
+    most = max((each.kinds for each in found), default=0)
+    alike = [each for each in found if 2 * each.kinds >= most]
+    return Table(Neighbour, sorted(alike, key=lambda each: each.distance))

@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from weightgauge.findings import Finding
 
 
 class Estimate(NamedTuple):
@@ -155,28 +158,6 @@ class Section:
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that a reader should know about one tensor, or about the model.
-
-    Attributes
-    ----------
-    level : str
-        How serious it is: "fault", "warning" or "note".
-    id : str
-        Which rule found it.
-    tensor : str or None
-        Name in the checkpoint; None if it is about more than one tensor.
-    message : str
-        The same in a sentence, safe to show.
-    """
-
-    level: str
-    id: str
-    tensor: str | None
-    message: str
-
-
 def _no_data() -> dict[str, Any]:
     return {}
 
@@ -193,12 +174,13 @@ class Document:
     ----------
     title : str
         One line that says what it is about, safe to show; "" for none.
-    verdict : str or None
-        The conclusion in one line.
+    findings : sequence of Finding or None
+        What was noticed, the most serious first; None where nothing was looked for. Text begins
+        with the verdict, and shows faults and warnings above the first table.
     sections : sequence of Section
         Tables and the text between them. The first section belongs to the title.
-    findings : sequence of Finding
-        What to look at, in the order of their rules.
+    findings_first : bool
+        Whether text shows notes above the first table too, not at the end.
     summary : sequence of str
         The whole result in sentences.
     notes : sequence of Paragraph, Line or Verbatim
@@ -216,9 +198,9 @@ class Document:
     """
 
     title: str = ""
-    verdict: str | None = None
+    findings: Sequence[Finding] | None = None
+    findings_first: bool = False
     sections: Sequence[Section] = ()
-    findings: Sequence[Finding] = ()
     summary: Sequence[str] = ()
     notes: Sequence[Paragraph | Line | Verbatim] = ()
     warnings: Sequence[str] = ()

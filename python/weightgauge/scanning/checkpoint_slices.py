@@ -27,6 +27,7 @@ from weightgauge.scanning.sharded import scan_local
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
     from weightgauge.checkpoint import Checkpoint, TensorInfo
+    from weightgauge.findings import Finding
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning.run import Scan
 
@@ -70,6 +71,14 @@ class CheckpointSlices:
     def architecture(self) -> Architecture:
         """What is known of the towers."""
         return self.survey.architecture
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What headers and configuration show of the model and of the chosen tensors."""
+        chosen = {tensor.name for tensor in self.chosen}
+        return tuple(
+            each for each in self.survey.findings if each.tensor is None or each.tensor in chosen
+        )
 
     def doubts(self, options: FitOptions) -> tuple[str, ...]:
         """Say what fits are not as exact as they might be; fits of weights are."""

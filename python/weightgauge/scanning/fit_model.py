@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from weightgauge.findings import by_importance
 from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.model_fit import ModelFit
+from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.opening import Measurable, Model, open_slices
@@ -93,4 +95,5 @@ def model_fit(subject: Measurable, slices: Sequence[SliceFit], options: FitOptio
         kinds=summaries(slices),
         warnings=(*subject.warnings, *subject.doubts(options)),
         architecture=subject.architecture,
+        findings=by_importance((*subject.findings, *slice_findings(slices))),
     )

@@ -123,6 +123,9 @@ class ModelHistograms(SavedModel):
             slices=tuple(item for item in self.slices if item.fit.tensor in names),
             tensors=tuple(row for row in self.tensors if row["tensor"] in names),
             warnings=(*self.warnings, *unmatched),
+            findings=tuple(
+                each for each in self.findings if each.tensor is None or each.tensor in names
+            ),
         )
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightgauge.anatomy.layouts import Slice, Slices
-from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescaled
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Scan = Callable[[ScanPlan], _core.ScanResults]
 
 _NOT_COUNTED = -1
-_NO_DECODER = ("F6_E2M3", "F6_E3M2", "C64")
 
 
 class ScannedSlices:
@@ -271,7 +270,7 @@ def read_errors_told(*checkpoints: Checkpoint) -> Iterator[None]:
 
 def _without_scan(dtype: str) -> tuple[str, str]:
     """Status and reason of a slice whose format is not counted."""
-    if dtype in _NO_DECODER:
+    if dtype in NO_DECODER:
         return "unsupported_dtype", f"{dtype} has no decoder here"
     return "not_applicable", f"{dtype} holds no floating-point weights"
 

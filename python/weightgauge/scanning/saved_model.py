@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from weightgauge.anatomy.architecture import Architecture
+from weightgauge.findings import Finding
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.scanning.packed_histogram import PackedHistogram, unpack
@@ -60,6 +61,8 @@ class SavedModel:
         Heads, experts and other facts about each tower.
     warnings : tuple of str
         What was odd about the checkpoint.
+    findings : tuple of Finding
+        What headers and configuration showed.
     """
 
     model: str
@@ -69,3 +72,4 @@ class SavedModel:
     files: int = 1
     architecture: Architecture = field(default_factory=Architecture)
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()

@@ -96,4 +96,5 @@ def kept_histograms(
         files=subject.checkpoint.files,
         architecture=subject.architecture,
         warnings=subject.warnings,
+        findings=subject.findings,
     )

@@ -44,6 +44,8 @@ class Storage:
         Matrices that are decoded while they are counted, by the name of the tensor with the codes.
     roles : dict of str to str
         What a tensor without weights is for, in a clause, by its name.
+    packed : dict of str to str
+        What people call the quantiser that packed a matrix, by the name of the packed tensor.
     unscaled : dict of str to str
         Why codes are counted without their scale, by the name of their tensor.
     warnings : list of str
@@ -52,6 +54,7 @@ class Storage:
 
     matrices: dict[str, Stored] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
+    packed: dict[str, str] = field(default_factory=dict)
     unscaled: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -141,16 +144,13 @@ def _find_mxfp4(tensors: _Tensors, config: _Config, found: Storage, words: str) 
 
 def _find_packed(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
     """Find the packed integers of known quantisers: see `weightgauge.anatomy.storage.packed`."""
-    counts: dict[str, list[str]] = {}
     for name, title, others in packed_by(tensors, config):
         if name in found.matrices:
             continue
-        counts.setdefault(title, []).append(name)
+        found.packed[name] = title
         found.roles[name] = words.format(quantiser=title)
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
-    for title, names in counts.items():
-        found.warnings.append(f"{_some(names)} is packed by {title} and not measured")
 
 
 def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
@@ -158,7 +158,6 @@ def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str)
     blocks, wrong = stated_blocks(config)
     found.warnings += [wrong] if wrong else []
     quantised = isinstance((config or {}).get("quantization_config"), Mapping)
-    reasons: dict[str, list[str]] = {}
     doubts: dict[str, list[str]] = {}
     coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]
     for name in coded:
@@ -170,7 +169,6 @@ def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str)
             if quantised and len(tensor.shape) > 1:
                 reason = "config.json says it is quantised, but no scale lies beside it"
                 found.unscaled[name] = f"fitted as stored: {reason}"
-                reasons.setdefault(reason, []).append(name)
             continue
         found.roles[scale.name] = _scale_role(name)
         _note_activation_scales(name, tensors, found)
@@ -182,7 +180,6 @@ def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str)
             decoding = scaled_codes(tensor, scale, blocks=blocks)
         except NotScaled as error:
             found.unscaled[name] = f"fitted as stored, its scale is not applied: {error}"
-            reasons.setdefault(str(error), []).append(name)
         else:
             per = _spread(tensor, decoding.codes)
             text = words.format(codes=tensor.dtype, scale=_leaf(scale.name), per=per)
@@ -191,10 +188,6 @@ def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str)
             if decoding.doubt:
                 doubts.setdefault(decoding.doubt, []).append(name)
     found.warnings += [f"{_some(names)} {doubt}" for doubt, names in doubts.items()]
-    found.warnings += [
-        f"{_some(names)} is fitted as stored, without its scale: {reason}"
-        for reason, names in reasons.items()
-    ]
 
 
 def _some(names: Sequence[str]) -> str:

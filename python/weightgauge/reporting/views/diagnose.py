@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.diagnosis.summary import reading
 from weightgauge.errors import printable
 from weightgauge.findings import slice_name
-from weightgauge.reference.nearest import MISSING
 from weightgauge.reporting.document import (
     Column,
     Document,
     DocumentTable,
     Estimate,
-    Finding,
     Line,
     Paragraph,
     Part,
@@ -26,7 +26,6 @@ from weightgauge.reporting.values import range_text
 from weightgauge.reporting.views.architecture import architecture_lines
 
 if TYPE_CHECKING:
-    from weightgauge.diagnosis.alerts import Alert
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
     from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.diagnosis.training import TrainingProgress
@@ -39,7 +38,7 @@ _OUTLIERS = (
     Column(key="block", right=True),
     Column(key="quantity", heading="of"),
     Column(key="value", form=".3f", right=True),
-    Column(key="median", form=".3f", right=True),
+    Column(key="expected", heading="its kind", form=".3f", right=True),
     Column(key="z", form="+.1f", right=True),
 )
 
@@ -57,25 +56,15 @@ def diagnose_document(found: Diagnosis) -> Document:
     architecture = tuple(map(Paragraph, architecture_lines(found.architecture)))
     return Document(
         title=printable(found.model, limit=1000),
-        sections=(Section("", architecture), *_sections(found)),
-        findings=_findings(found.alerts),
-        summary=found.summary,
+        sections=(Section("", (*architecture, Line(_extent(found)))), *_sections(found)),
+        findings=found.findings,
+        findings_first=True,
         notes=(_note(found),),
         warnings=found.warnings,
         metadata=metadata(SCHEMA_VERSION, model=found.model),
         data=found.to_dict,
         records=lambda: _records(found.kinds),
     )
-
-
-def _findings(alerts: Sequence[Alert]) -> list[Finding]:
-    from weightgauge.diagnosis.rules import KIND_RULES, SLICE_RULES
-
-    levels = {rule.id: rule.level for rule in KIND_RULES}
-    levels |= {rule.id: rule.level for rule in SLICE_RULES}
-    return [
-        Finding(levels[alert.alert], alert.alert, alert.tensor, alert.message) for alert in alerts
-    ]
 
 
 def _records(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
@@ -88,16 +77,29 @@ def _records(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
     )
 
 
+def _extent(found: Diagnosis) -> str:
+    """Say how much was measured, and why the rest was not."""
+    tensors = {item.tensor for item in found.slices if not item.is_product}
+    fitted = {item.tensor for item in found.slices if item.fitted and not item.is_product}
+    told = f"{len(fitted):,} of {len(tensors):,} tensors fitted"
+    reasons = Counter(
+        _WITHOUT.get(item.status, item.status.replace("_", " "))
+        for item in {item.tensor: item for item in found.slices}.values()
+        if item.tensor not in fitted and not item.is_product
+    )
+    rest = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+    return f"{told}; not fitted: {rest}" if rest else told
+
+
 def _sections(found: Diagnosis) -> Iterator[Section]:
+    if found.summary:
+        yield Section("What k means", tuple(Paragraph(f"- {each}") for each in found.summary))
     if found.kinds:
         yield Section("By kind", (_kinds(found.kinds),))
     if found.outliers:
         yield Section("Matrices that stand out among those of their kind", _outliers(found))
     if found.training is not None:
         yield Section("Training", tuple(map(Line, _training(found.training))))
-    if found.nearest:
-        nearest = ", ".join(f"{name} {distance:.3f}" for name, distance in found.nearest[:3])
-        yield Section("Nearest published models", (Line(f"{nearest} (distance in k)"),))
 
 
 def _kinds(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
@@ -108,11 +110,11 @@ def _kinds(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
         Column(key="kind", identifies=True),
         Column(key="slices", form=",", right=True, drop=1),
         Column(key="k", heading="k median", form=".3f", right=True),
-        Column(key="regime"),
-        Column(key="verdict", heading="in class"),
-        Column(key="expected", heading="usual", form=_range, right=True, drop=3),
-        Column(key="expected_verdict", heading="is usual"),
-        Column(key="drift", form="+.1%", right=True),
+        Column(key="reading", heading="beside Gaussian"),
+        Column(key="verdict", heading="like Gaussian?", form=_answer, hide_empty=True),
+        Column(key="expected", heading="published", form=_range, right=True, drop=3),
+        Column(key="expected_verdict", heading="as published?", form=_answer, hide_empty=True),
+        Column(key="drift", heading="change of k", form="+.1%", right=True, hide_empty=True),
         Column(key="kurtosis_median", heading="kurtosis", form=".1f", right=True, drop=2),
         *(_GROWTH if grown else ()),
         *(_BALANCED if balanced else ()),
@@ -131,10 +133,11 @@ _BALANCED = (
 
 
 def _kind_row(kind: KindDiagnosis) -> dict[str, Any]:
-    alike = ("tower", "kind", "slices", "regime", "verdict", "expected", "expected_verdict")
+    alike = ("tower", "kind", "slices", "verdict", "expected", "expected_verdict")
     finite = ("drift", "kurtosis_median", "lambda_share", "k_core_median", "k_core_gaussian")
     return {
         "k": Estimate(kind.k_median, kind.k_se),
+        "reading": reading(kind),
         "sigma_growth": math.exp(kind.ln_sigma) if math.isfinite(kind.ln_sigma) else None,
         **{field: getattr(kind, field) for field in alike},
         **{field: _if_finite(getattr(kind, field)) for field in finite},
@@ -149,7 +152,7 @@ def _outliers(found: Diagnosis) -> tuple[Part, ...]:
             "block": each.block,
             "quantity": each.quantity,
             "value": Estimate(each.value, each.se),
-            "median": each.median,
+            "expected": each.expected,
             "z": each.z,
         }
         for each in found.outliers[:_SHOWN]
@@ -171,15 +174,29 @@ def _training(run: TrainingProgress) -> Iterator[str]:
 
 def _note(found: Diagnosis) -> Paragraph:
     return Paragraph(
-        "In class: whether k lies in the Transmission Class, 1.18 to 1.21, at 95 % confidence for "
-        "independent weights; shared row and column scales make the true error larger. Usual: the "
-        "range of a dozen published language models with such attention (arXiv:2605.18898), the "
-        f"class itself for FFN and o. Drift: since initialisation ({found.start}). Kurtosis: 3 for "
-        "Gaussian weights. "
-        "z: distance from the median of the kind in robust standard deviations, from 3.5 on; kinds "
-        "of fewer than five matrices have none. Nearest: kinds that only one of two models has "
-        f"count {MISSING} each. --json has every slice with its tails."
+        "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
+        "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
+        "1.21 at 95 % confidence for independent weights; shared scales make the true error "
+        "larger. Published: the range of published language models with such attention "
+        f"(arXiv:2605.18898). Change of k: since {found.start}. Kurtosis: 3 for Gaussian weights. "
+        "z: distance from what others of the kind have at that depth, in robust standard "
+        "deviations; kinds of fewer than five matrices have none. --json has every slice with its "
+        "tails."
     )
+
+
+_ANSWERS = {"inside": "yes", "outside": "no", "undecided": "too few weights"}
+_WITHOUT = {
+    "empty": "without a number",
+    "too_few": "too small",
+    "degenerate": "of too few values",
+    "not_applicable": "no weights",
+    "unsupported_dtype": "in a format without a decoder",
+}
+
+
+def _answer(verdict: str) -> str:
+    return _ANSWERS[verdict]
 
 
 def _range(expected: tuple[float, float]) -> str:

@@ -49,6 +49,7 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
             *(spread_sections(result.counted, per) if per != "tensor" else ()),
             kind_section(result),
         ),
+        findings=result.findings,
         notes=tuple(map(Paragraph, fit_notes(result))),
         warnings=result.warnings,
         metadata=metadata(

@@ -70,8 +70,10 @@ def scaling_document(found: Scaling) -> Document:
     asked = sum(run.asked for run in found.runs)
     return Document(
         title="lambda against sqrt(learning rate / weight decay)",
-        verdict=f"{asked:,} of {len(found.runs):,} runs are asked",
-        sections=tuple(_sections(found)),
+        sections=(
+            Section("", (Line(f"{asked:,} of {len(found.runs):,} runs are asked"),)),
+            *_sections(found),
+        ),
         summary=[f"{_name(law)}: {law.proves}" for law in found.laws],
         notes=(_NOTE,) if found.laws else (),
         metadata=metadata(SCHEMA_VERSION),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from weightgauge.reporting.document import (
     Document,
     DocumentTable,
     Estimate,
-    Finding,
     Line,
     Paragraph,
     Part,
@@ -79,48 +77,16 @@ def track_document(found: Trajectory) -> Document:
     """
     from weightgauge.trajectory.trajectory import LONG_COLUMNS, SCHEMA_VERSION
 
-    faults = [
-        Paragraph(f"fault  {each.message}") for each in found.findings if each.level == "fault"
-    ]
     return Document(
         title=found.run,
-        verdict=verdict([each.level for each in found.findings]),
-        sections=(
-            Section("", (*faults, _extent(found))),
-            *_sections(found),
-        ),
-        findings=[
-            Finding(each.level, each.id, each.tensor, f"{each.level}  {each.message}")
-            for each in found.findings
-            if each.level != "fault"
-        ],
+        sections=(Section("", (_extent(found),)), *_sections(found)),
+        findings=found.findings,
         notes=(_note(found),),
         warnings=found.warnings,
         metadata=metadata(SCHEMA_VERSION, run=found.run),
         data=found.to_dict,
         records=lambda: DocumentTable(plain_columns(LONG_COLUMNS), found.to_dicts()),
     )
-
-
-def verdict(levels: Sequence[str]) -> str:
-    """Count findings by their level.
-
-    Examples
-    --------
-    >>> verdict(["fault", "note", "note"])
-    '1 fault, 2 notes'
-    >>> verdict(["note"])
-    'No fault found; 1 note'
-    """
-    count = Counter(levels)
-    told = ", ".join(
-        f"{count[level]:,} {level}{'' if count[level] == 1 else 's'}"
-        for level in ("fault", "warning", "note")
-        if count[level]
-    )
-    if count["fault"]:
-        return told
-    return f"No fault found; {told}" if told else "No fault found"
 
 
 def _extent(found: Trajectory) -> Line:

@@ -7,12 +7,13 @@ headings with a word that is wider.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
+from weightgauge.findings import FindingGroup, grouped, verdict
 from weightgauge.reporting.document import (
     Document,
     DocumentTable,
-    Finding,
     Line,
     Paragraph,
     Part,
@@ -24,6 +25,7 @@ from weightgauge.reporting.writers.medium import Medium
 
 _PROSE_WIDTH = 100
 _FINDINGS_SHOWN = 12
+_COLOURS = {"fault": "1;31", "warning": "33", "note": ""}
 
 
 def write(document: Document, medium: Medium) -> str:
@@ -39,18 +41,26 @@ def write(document: Document, medium: Medium) -> str:
     page = _Page(medium)
     if document.title:
         page.heading(document.title)
-    if document.verdict:
-        page.part(Line(document.verdict))
+    groups = grouped(document.findings or ())
+    if document.findings is not None:
+        page.verdict(verdict(document.findings))
+        page.findings([group for group in groups if group.level != "note"])
+    notes = [group for group in groups if group.level == "note"]
     for number, section in enumerate(document.sections):
         if section.heading:
             page.heading(section.heading)
         elif number:
             page.gap()
         page.parts(section.parts)
+        if not number and document.findings_first and notes:
+            page.gap()
+            page.findings(notes)
         if medium.notes and section.notes:
             page.gap()
             page.parts(map(Paragraph, section.notes))
-    _findings(page, document.findings)
+    if notes and not document.findings_first:
+        page.heading("Notes")
+        page.findings(notes)
     if document.summary:
         page.heading("Summary")
         page.parts(Paragraph(f"- {sentence}") for sentence in document.summary)
@@ -58,15 +68,6 @@ def write(document: Document, medium: Medium) -> str:
         page.gap()
         page.parts(document.notes)
     return page.text()
-
-
-def _findings(page: _Page, findings: Sequence[Finding]) -> None:
-    if not findings:
-        return
-    page.heading("To look at")
-    page.parts(Paragraph(f"- {finding.message}") for finding in findings[:_FINDINGS_SHOWN])
-    if len(findings) > _FINDINGS_SHOWN:
-        page.part(Line(f"... and {len(findings) - _FINDINGS_SHOWN:,} more: --json"))
 
 
 class _Page:
@@ -87,6 +88,25 @@ class _Page:
         self.gap()
         lines = wrapped(text, self._width)
         self._lines += [f"\x1b[1m{line}\x1b[0m" for line in lines] if self._colour else lines
+
+    def verdict(self, text: str) -> None:
+        """Add the line that says how much was found, in the colour of its most serious level."""
+        level = next((level for level in _COLOURS if re.search(rf"[0-9] {level}", text)), "")
+        self._lines += [self._coloured(line, level) for line in wrapped(text, self._width)]
+
+    def findings(self, groups: Sequence[FindingGroup]) -> None:
+        """Add a line for each group of findings, and below it what to do about a fault."""
+        for group in groups[:_FINDINGS_SHOWN]:
+            told = f"{group.level}  {group.id}  {group.message}"
+            first, *others = self._broken(told)
+            label = f"{group.level}  {group.id}"
+            if first.startswith(label):
+                first = self._coloured(label, group.level) + first[len(label) :]
+            self._lines += [first, *others]
+            if group.hint and group.level != "note":
+                self._lines += [f"  {line}" for line in self._broken(f"hint: {group.hint}")]
+        if len(groups) > _FINDINGS_SHOWN:
+            self._lines.append(f"... and {len(groups) - _FINDINGS_SHOWN:,} more: --json")
 
     def parts(self, parts: Iterable[Part]) -> None:
         """Add one part after the other."""
@@ -111,7 +131,20 @@ class _Page:
 
     def _prose(self, text: str, width: int | None) -> None:
         """Add sentences; on a terminal the middle of a name longer than a line is left out."""
-        terminal = self._width
-        if terminal is not None:
-            text = " ".join(shortened(word, terminal) for word in text.split(" "))
-        self._lines += wrapped(text, width)
+        self._lines += wrapped(self._fitting(text, self._width), width)
+
+    def _broken(self, text: str) -> list[str]:
+        """Break a finding into lines, of which all but the first are set in."""
+        width = min(self._width or _PROSE_WIDTH, _PROSE_WIDTH)
+        first, *others = wrapped(self._fitting(text, self._width and width - 2), width - 2)
+        return [first, *(f"  {line}" for line in others)]
+
+    @staticmethod
+    def _fitting(text: str, terminal: int | None) -> str:
+        if terminal is None:
+            return text
+        return " ".join(shortened(word, terminal) for word in text.split(" "))
+
+    def _coloured(self, text: str, level: str) -> str:
+        colour = _COLOURS.get(level)
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour and colour else text

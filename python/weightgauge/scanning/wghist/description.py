@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.anatomy.architecture import MLA, Architecture, TowerFacts
 from weightgauge.anatomy.components import KINDS, TOWERS
 from weightgauge.choices import PER
+from weightgauge.findings import LEVELS, Finding
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 
@@ -39,6 +40,7 @@ def described(histograms: SavedModel) -> dict[str, Any]:
         "files": histograms.files,
         "architecture": histograms.architecture.to_dict(),
         "warnings": list(histograms.warnings),
+        "findings": [each.to_dict() for each in histograms.findings],
         "tensors": list(histograms.tensors),
         "slices": [_slice_described(item) for item in histograms.slices],
     }
@@ -75,6 +77,7 @@ def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> SavedM
         files=_count(top, "files"),
         architecture=_architecture(top.get("architecture")),
         warnings=tuple(_checked_text(each, "a warning") for each in _items(top, "warnings")),
+        findings=tuple(_finding(each) for each in _items(top, "findings")),
     )
 
 
@@ -114,6 +117,22 @@ def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram
         packed=None if counted is None else packed(number, counted),
         scale=_scale(given.get("scale")),
     )
+
+
+def _finding(entry: Any) -> Finding:
+    given = _mapping(entry, "a finding")
+    texts = ("tensor", "part", "kind", "tower", "hint")
+    fields: dict[str, Any] = {name: _text(given, name) for name in ("id", "level", "message")}
+    fields |= {name: _optional(given, name, str) for name in texts}
+    fields |= {name: _optional(given, name, int) for name in (*_OPTIONAL_NUMBERS, "step")}
+    if fields["level"] not in LEVELS:
+        raise DescriptionError("a finding has an unknown level")
+    for name in ("value", "expected"):
+        value = given.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float | str | None):
+            raise DescriptionError(f"{name!r} of a finding is neither a number nor a text")
+        fields[name] = value
+    return Finding(**fields)
 
 
 def _tensor_row(entry: Any) -> dict[str, Any]:

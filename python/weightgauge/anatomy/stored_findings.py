@@ -1,0 +1,61 @@
+"""What headers show of single tensors: no elements, no decoder, codes without their scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from weightgauge.anatomy.components import Components
+from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
+from weightgauge.findings import RULES, Finding, Place
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.storage import Storage
+    from weightgauge.checkpoint import TensorInfo
+
+
+def stored_findings(
+    tensors: Sequence[TensorInfo], places: Components, storage: Storage
+) -> list[Finding]:
+    """Find the tensors whose weights are not there or cannot be measured.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        All tensors.
+    places : Components
+        What they are.
+    storage : Storage
+        How they are stored.
+
+    Returns
+    -------
+    list of Finding
+    """
+    found = []
+    for row, tensor in enumerate(tensors):
+        name = tensor.name
+        if 0 in tensor.shape and tensor.dtype in ITEM_BYTES:
+            shape = list(tensor.shape)
+            found.append(RULES["empty"].finding(_place(name, places, row), value=0, shape=shape))
+        elif tensor.dtype in NO_DECODER:
+            reason = f"there is no decoder for {tensor.dtype}"
+            found.append(_unmeasured(_place(name, places, row), reason))
+    for row, tensor in enumerate(tensors if storage.packed or storage.unscaled else ()):
+        if (quantiser := storage.packed.get(tensor.name)) is not None:
+            packed = f"packed by {quantiser}, which is not decoded"
+            found.append(_unmeasured(_place(tensor.name, places, row), packed))
+        if reason := storage.unscaled.get(tensor.name, ""):
+            found.append(
+                RULES["scale-missing"].finding(_place(tensor.name, places, row), reason=reason)
+            )
+    return found
+
+
+def _unmeasured(place: Place, reason: str) -> Finding:
+    return RULES["unmeasured"].finding(place, value=reason, reason=reason)
+
+
+def _place(name: str, places: Components, row: int) -> Place:
+    kind, block, tower, expert, *_ = places[row]
+    return Place(tensor=name, kind=kind, block=block, tower=tower, expert=expert)

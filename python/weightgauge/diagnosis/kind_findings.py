@@ -1,0 +1,116 @@
+"""What the matrices of a kind show together: outliers, tails, and k beside published models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from weightgauge.anatomy.components import MATRIX_KINDS
+from weightgauge.diagnosis.expected import GROUPED, MERGED, SEPARATE_MHA
+from weightgauge.diagnosis.kind_diagnosis import namer
+from weightgauge.diagnosis.regime import TRANSMISSION
+from weightgauge.findings import RULES, Finding, Place, named
+from weightgauge.reference import models
+from weightgauge.reference.nearest import CLOSE
+
+if TYPE_CHECKING:
+    from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
+    from weightgauge.diagnosis.outliers import Outlier
+    from weightgauge.diagnosis.shallow_ffn import ShallowFFN
+    from weightgauge.distributions import Heaviness
+    from weightgauge.fits.slice_fit import SliceFit
+    from weightgauge.reference import Neighbour
+
+_STORED = {
+    SEPARATE_MHA: ("MHA", "separate", "separate q and k"),
+    GROUPED: ("GQA", "separate", "grouped-query attention"),
+    MERGED: ("MHA", "merged", "q, k and v in one tensor"),
+}
+"""Attention and storage of the published models that a range rests on, and what to call them."""
+
+
+def tail_findings(
+    slices: Sequence[SliceFit], tails: Mapping[int, Heaviness], spoilt: frozenset[Place]
+) -> Iterator[Finding]:
+    """Tell of matrices with weights that are far larger than the rest.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        All slices that are judged.
+    tails : mapping
+        Tails by the identity of the `SliceFit`.
+    spoilt : frozenset of Place
+        Slices with a fault, whose tails say nothing.
+    """
+    rule = RULES["heavy-tail"]
+    for item in slices:
+        found = tails.get(id(item))
+        if found is None or item.kind not in MATRIX_KINDS or item.place in spoilt:
+            continue
+        if rule.threshold is not None and found.kurtosis > rule.threshold:
+            yield rule.finding(item.place, value=found.kurtosis, expected=3.0, ratio=found.max_q99)
+
+
+def outlier_findings(outliers: Sequence[Outlier], spoilt: frozenset[Place]) -> Iterator[Finding]:
+    """Tell of matrices that stand out, once each, by the quantity that is farthest out."""
+    told = set(spoilt)
+    for each in outliers:
+        if each.place not in told:
+            told.add(each.place)
+            yield RULES["block-outlier"].finding(
+                each.place,
+                value=each.value,
+                expected=each.expected,
+                quantity=each.quantity,
+                z=each.z,
+            )
+
+
+def shallow_finding(found: ShallowFFN | None) -> Iterator[Finding]:
+    """Tell of the shape of the first gated FFNs that some Qwen models have."""
+    if found is not None and found.regime == "B":
+        yield RULES["shallow-ffn"].finding(found.slice.place, value=found.min_k, expected=1.0)
+
+
+def published_findings(
+    kinds: Sequence[KindDiagnosis], nearest: Sequence[Neighbour]
+) -> Iterator[Finding]:
+    """Say where k lies beside published models, with the number of models that this rests on."""
+    name = namer(kinds)
+    for kind in kinds:
+        if kind.expected is None or kind.expected_verdict != "outside":
+            continue
+        low, high = kind.expected
+        yield RULES["kind-unusual"].finding(
+            Place(kind=kind.kind, tower=kind.tower),
+            value=kind.k_median,
+            expected=f"{low} to {high}",
+            what=f"{name(kind)} {kind.k_median:.2f}; {_rests_on(kind.expected)} {low:.2f} to "
+            f"{high:.2f}",
+        )
+    if nearest:
+        first = nearest[0]
+        shared = f"{first.kinds} kind{'' if first.kinds == 1 else 's'} that both have"
+        near = f"{first.id}, {first.distance:.2f} in k over {shared}"
+        close = first.distance < CLOSE
+        yield RULES["nearest"].finding(
+            value=first.distance,
+            expected=CLOSE,
+            what=f"the nearest published model is {near}"
+            if close
+            else f"no published model is close (nearest: {near})",
+        )
+
+
+def _rests_on(expected: tuple[float, float]) -> str:
+    """Name the models whose range it is, or say how many they are."""
+    if expected == TRANSMISSION:
+        return f"most of the {len(models())} published models have"
+    attention, storage, words = _STORED[expected]
+    members = [
+        entry.id
+        for entry in models().values()
+        if (entry.attention, entry.storage) == (attention, storage)
+    ]
+    return f"the {len(members)} published models with {words} ({named(members)}) have"

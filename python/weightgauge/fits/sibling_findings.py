@@ -1,0 +1,109 @@
+"""What slices show beside others of their kind and block: too many zeros, scales that are lost."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightgauge.findings import RULES, Finding
+from weightgauge.magnitudes.weibull import SPARSE_SHARE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weightgauge.fits.slice_fit import SliceFit
+    from weightgauge.fits.slice_numbers import SliceNumbers
+
+_TIMES_USUAL = 4.0
+"""Zeros are far above the level of a kind from this many times its median share on."""
+
+_LARGEST_SIZE, _SMALLEST_SIZE = 300.0, 1e-4
+"""lambda sqrt(fan-in) of trained matrices lies well inside. A fresh matrix has 0.5 to 1.2, and 57
+where each weight has variance one and is scaled when it is used; FP8 codes taken for values have
+880 and more."""
+
+_PAIRS = (("gate", "up"), ("q", "k"))
+"""Kinds of one block whose weights are of one size in every trained model."""
+
+_VOCABULARY = frozenset(("embed", "head", "router", "lora_a", "lora_b"))
+"""Kinds whose size says nothing: rows of an embedding are no sums, routers are small."""
+
+
+def zero_shares(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, rows: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Tell of matrices with more zeros than others of their kind, or more than a tenth."""
+    least = RULES["zero-share"].threshold or math.nan
+    share = numbers.zeros / np.maximum(numbers.elements, 1)
+    judged = rows & numbers.matrix & (numbers.zeros < numbers.elements)
+    if not (judged & (share > least)).any():
+        return
+    groups: dict[tuple[str | None, str], list[int]] = defaultdict(list)
+    for row in np.flatnonzero(judged).tolist():
+        groups[slices[row].tower, slices[row].kind].append(row)
+    for (_, kind), members in groups.items():
+        shares = share[members]
+        for row in members:
+            others = shares[np.asarray(members) != row]
+            usual = float(np.median(others)) if len(others) and kind != "other" else 0.0
+            alone = kind in ("embed", "other") or not len(others)
+            limit = SPARSE_SHARE if alone else max(least, _TIMES_USUAL * usual)
+            if share[row] > min(limit, SPARSE_SHARE):
+                yield RULES["zero-share"].finding(
+                    slices[row].place, value=float(share[row]), expected=usual
+                )
+
+
+def lost_scales(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, rows: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Tell of matrices that are larger or smaller than the weights of a trained model can be."""
+    judged = rows & numbers.known & numbers.columns.fitted & ~np.asarray(numbers.columns.products)
+    judged &= np.array([kind not in _VOCABULARY for kind in numbers.columns.kinds], np.bool_)
+    inputs = np.array([shape[-1] if shape else 1 for shape in numbers.shapes], np.float64)
+    size = numbers.columns.lam * np.sqrt(inputs)
+    beyond = judged & ~((size > _SMALLEST_SIZE) & (size < _LARGEST_SIZE))
+    for row in np.flatnonzero(beyond).tolist():
+        yield RULES["scale-lost"].finding(
+            slices[row].place,
+            value=float(size[row]),
+            expected=1.0,
+            beside="usual (lambda times the root of the number of inputs is near 1)",
+        )
+    yield from _unlike_partners(slices, numbers, judged & ~beyond)
+
+
+def _unlike_partners(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, judged: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Compare gate with up and q with k of the same block, which differ by less than 30 times."""
+    most = RULES["scale-lost"].threshold or math.nan
+    kinds, lam = numbers.columns.kinds, numbers.columns.lam
+    judged = judged & np.array([kind in _PARTNERS for kind in kinds], np.bool_)
+    if not judged.any() or lam[judged].max() <= most * lam[judged].min():
+        return
+    found: dict[tuple[object, ...], dict[str, int]] = defaultdict(dict)
+    for row in np.flatnonzero(judged).tolist():
+        item = slices[row]
+        if item.block is not None:
+            found[item.tower, item.block, item.expert, item.head][item.kind] = row
+    for members in found.values():
+        for pair in _PAIRS:
+            if not members.keys() >= set(pair):
+                continue
+            small, large = sorted(pair, key=lambda kind: lam[members[kind]])
+            ratio = float(lam[members[large]] / lam[members[small]])
+            if ratio > most:
+                yield RULES["scale-lost"].finding(
+                    slices[members[large]].place,
+                    value=ratio,
+                    expected=1.0,
+                    beside=f"those of {small} in the same block",
+                )
+
+
+_PARTNERS = frozenset(kind for pair in _PAIRS for kind in pair)

@@ -1,0 +1,155 @@
+"""What the counts of single slices show: NaN, zeros, one value, random bytes, a grid."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightgauge.findings import RULES, Finding
+from weightgauge.fits.pieces import divided_rows
+from weightgauge.fits.sibling_findings import lost_scales, zero_shares
+from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weightgauge.fits.slice_fit import SliceFit
+
+_BY_DESIGN = re.compile(
+    r"zero_?(?:conv|module|init)|ada_?ln|modulation|gate_(?:attn|ffwd)|layer_?scale|"
+    r"controlnet_(?:down|mid)_blocks|controlnet_cond_embedding\.conv_out|final_layer|proj_out|"
+    r"time_emb|scale_shift",
+    re.IGNORECASE,
+)
+"""Names of matrices that many models initialise with zeros."""
+
+_MASK = re.compile(r"(?:^|\.)(?:masked_bias|attention_mask|causal_mask|mask)$")
+
+_LARGEST = {
+    "F64": 1.8e308,
+    "F32": 3.4e38,
+    "BF16": 3.4e38,
+    "F16": 65504.0,
+    "F8_E5M2": 57344.0,
+    "F8_E5M2FNUZ": 57344.0,
+}
+"""Largest finite magnitudes of the formats whose exponents span far more than weights do."""
+
+_SPREAD_K = 0.3
+"""Random bytes have k of at most 0.21 (F16) and 0.03 (BF16, F32). The heaviest published kind of a
+trained model has 0.68."""
+
+_NO_SMALL_K = 1.45
+"""A uniform distribution has k = 1.375. INT4 by groups of 128 has 1.65, and 2:4 pruning 2.06."""
+
+_SPOILT = frozenset(("non-finite", "flipped-bit", "garbled", "scale-lost", "constant", "grid"))
+"""Rules that explain a poor fit."""
+
+
+def slice_findings(slices: Sequence[SliceFit]) -> list[Finding]:
+    """Ask everything that the counts of the slices of one model can tell.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        All slices of the model.
+
+    Returns
+    -------
+    list of Finding
+        Of a tensor that is given whole and in pieces, only the pieces are judged.
+    """
+    numbers = numbers_of(slices)
+    rows = np.zeros(len(slices), np.bool_)
+    rows[list(divided_rows(numbers.columns))] = True
+    found = list(_asked(slices, numbers, rows))
+    spoilt = {each.place for each in found if each.id in _SPOILT}
+    poor = rows & numbers.known & numbers.columns.fitted
+    poor &= numbers.columns.r2 < _threshold("poor-fit")
+    for item in _at(slices, poor):
+        place = item.place
+        if place not in spoilt:
+            found.append(RULES["poor-fit"].finding(place, value=item.r2, expected=0.95))
+    return found
+
+
+def is_mask(tensor: str, rank: int) -> bool:
+    """Tell whether a tensor is a mask stored with the weights, whose infinities are meant."""
+    return _MASK.search(tensor) is not None or (tensor.endswith("bias") and rank > 1)
+
+
+def _threshold(rule: str) -> float:
+    return RULES[rule].threshold or math.nan
+
+
+def _at(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[SliceFit]:
+    return (slices[int(row)] for row in np.flatnonzero(mask))
+
+
+def _asked(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, rows: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    yield from _non_finite(slices, rows & (numbers.nonfinite > 0))
+    several = numbers.elements > 1
+    yield from _all_zero(slices, rows & several & (numbers.zeros == numbers.elements))
+    single = (numbers.zeros == 0) & (numbers.nonfinite == 0) & several & numbers.matrix
+    same = np.abs(numbers.rms - numbers.max) <= 1e-12 * numbers.max
+    yield from _constant(slices, rows & single & same)
+    yield from _garbled(slices, rows & numbers.matrix & numbers.columns.fitted)
+    yield from _grids(slices, rows & numbers.known & numbers.columns.fitted)
+    yield from zero_shares(slices, numbers, rows)
+    yield from lost_scales(slices, numbers, rows)
+
+
+def _non_finite(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
+    for item in _at(slices, mask):
+        if not is_mask(item.tensor, len(item.shape)):
+            yield RULES["non-finite"].finding(
+                item.place,
+                value=item.nonfinite,
+                expected=0,
+                elements=item.n + item.zeros + item.nonfinite,
+            )
+
+
+def _all_zero(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
+    for item in _at(slices, mask):
+        if item.is_product:
+            continue  # its second factor is told of
+        if item.kind == "lora_b":
+            yield RULES["untrained-adapter"].finding(item.place, value=item.zeros)
+            continue
+        vector = len(item.shape) < 2 or item.kind in ("norm", "bias")
+        meant = vector or (item.kind == "other" and _BY_DESIGN.search(item.tensor))
+        yield RULES["all-zero"].finding(
+            item.place, value=item.zeros, level="note" if meant else None
+        )
+
+
+def _constant(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
+    for item in _at(slices, mask):
+        yield RULES["constant"].finding(item.place, value=item.max, elements=item.n)
+
+
+def _grids(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
+    """Tell of values that are spread more evenly than any weights are."""
+    for item in _at(slices, mask):
+        if item.k > _NO_SMALL_K and item.kind != "embed":
+            yield RULES["grid"].finding(
+                item.place,
+                value=item.k,
+                expected=_NO_SMALL_K,
+                what=f"hardly any weight is near zero (k {item.k:.2f}; a uniform distribution has "
+                "1.38), as if quantised in groups, or pruned",
+            )
+
+
+def _garbled(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
+    for item in _at(slices, mask):
+        largest = _LARGEST.get(item.dtype, math.inf)
+        if item.k < _SPREAD_K and item.max > 1e-3 * largest and not item.decoded:
+            yield RULES["garbled"].finding(item.place, value=item.max, dtype=item.dtype)
