@@ -18,7 +18,7 @@ from weightgauge.errors import LiveModelError, NeedsWeightsError, UnsupportedDty
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning import open_slices, slices_of_checkpoint
 from weightgauge.scanning.live import live_checkpoint
-from weightgauge.scanning.live.names import bare_names
+from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.scanning.live.strides import c_strides, strided
 
 

@@ -6,7 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.anatomy.components import MATRIX_KINDS
+from weightgauge.anatomy.components.vocabulary import ROOT
+from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.scanning import SavedSlice
 
 _Place = tuple[str | None, str, int | None, int | None, int | None]
@@ -20,7 +23,8 @@ class Match(NamedTuple):
     a, b : SavedSlice
         The slice of each model.
     by_name : bool
-        Whether tensor and part have the same names. If not, the two were matched by kind and place.
+        Whether tensor and part have the same names, or would have without wrappers and the name of
+        the model's top. If not, the two were matched by kind and place.
     """
 
     a: SavedSlice
@@ -47,7 +51,8 @@ class Matches(NamedTuple):
 def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
     """Pair the slices of two models.
 
-    Slices are first matched by the names of tensor and part. The matrices that are left over are
+    Slices are first matched by the names of tensor and part, then by these names without what
+    wrappers of modules and the top of a model add to them. The matrices that are left over are
     matched by tower, kind, block, expert and head, where exactly one of each model is there. So the
     q of a fused tensor meets a q that is a tensor of its own. Products of low-rank factors are
     matched by name only, because an update is another quantity than the weight that it changes.
@@ -63,8 +68,11 @@ def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
     """
     of_b = {each.fit.key: each for each in b}
     by_name = {each.fit.key: of_b[each.fit.key] for each in a if each.fit.key in of_b}
+    if len(by_name) < min(len(a), len(b)):
+        by_name |= _matched_bare(a, b, by_name)
+    taken = {each.fit.key for each in by_name.values()}
     left_a = _by_place(each for each in a if each.fit.key not in by_name)
-    left_b = _by_place(each for each in b if each.fit.key not in by_name)
+    left_b = _by_place(each for each in b if each.fit.key not in taken)
     pairs = []
     for each in a:
         if each.fit.key in by_name:
@@ -78,6 +86,36 @@ def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
         _unpaired(a, {pair.a.fit.tensor for pair in pairs}),
         _unpaired(b, {pair.b.fit.tensor for pair in pairs}),
     )
+
+
+def _matched_bare(
+    a: Sequence[SavedSlice], b: Sequence[SavedSlice], known: dict[SliceKey, SavedSlice]
+) -> dict[SliceKey, SavedSlice]:
+    """Pair slices whose names are the same but for wrappers and the top of the model."""
+    taken = {each.fit.key for each in known.values()}
+    of_a, of_b = (_by_bare_key(side) for side in (a, b))
+    return {
+        each.fit.key: of_b[key]
+        for key, each in of_a.items()
+        if key in of_b and each.fit.key not in known and of_b[key].fit.key not in taken
+    }
+
+
+def _by_bare_key(slices: Sequence[SavedSlice]) -> dict[SliceKey, SavedSlice]:
+    """Return slices by their keys with bare names, those left out that share one."""
+    names = list(dict.fromkeys(each.fit.tensor for each in slices))
+    tops = [_without_top(name) for name in bare_names(names)]
+    bare = dict(zip(names, tops if len(set(tops)) == len(names) else names, strict=True))
+    return {each.fit.key._replace(tensor=bare[each.fit.tensor]): each for each in slices}
+
+
+def _without_top(name: str) -> str:
+    """Leave out the name of the top of a model, such as "model" or "transformer"."""
+    parts = name.split(".")
+    deepest = max(
+        (depth for depth in range(1, len(parts)) if ".".join(parts[:depth]) in ROOT), default=0
+    )
+    return ".".join(parts[deepest:])
 
 
 def _by_place(slices: Iterable[SavedSlice]) -> dict[_Place, list[SavedSlice]]:

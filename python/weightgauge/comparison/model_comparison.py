@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.comparison.matching import Match, matched
 from weightgauge.comparison.pair import Pair, pair_of
+from weightgauge.comparison.pair_findings import pair_findings, side_findings
 from weightgauge.errors import printable
+from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.slice_fit import table_order
 from weightgauge.records import Table
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
+    from weightgauge.anatomy.layouts import Slice
     from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import Measurable, Model, SavedSlice
@@ -36,6 +39,8 @@ class Comparison:
         The pair that moved most comes first: see `Pair.moved`.
     only_a, only_b : tuple of str
         Tensors without a counterpart.
+    findings : Table of Finding
+        What is wrong with either model, and what stands out between them, the most serious first.
     warnings : tuple of str
         What the reader should know about the models or their match.
     """
@@ -45,6 +50,7 @@ class Comparison:
     pairs: Table[Pair]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
+    findings: Table[Finding]
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,6 +62,8 @@ class Comparison:
             "weightgauge": __version__,
             "a": self.a,
             "b": self.b,
+            "verdict": verdict(self.findings),
+            "findings": self.findings.to_dicts(),
             "pairs": self.pairs.to_dicts(),
             "only_a": list(self.only_a),
             "only_b": list(self.only_b),
@@ -134,12 +142,25 @@ def compare(
     options = FitOptions(threads=threads, io=io)
     first = open_slices(a, include=include, exclude=exclude, per=per)
     second = open_slices(b, include=include, exclude=exclude, per=per)
-    matches = matched(_histograms(first, options, progress), _histograms(second, options, progress))
+    of_a, of_b = (_histograms(side, options, progress) for side in (first, second))
+    matches = matched(of_a, of_b)
     differences, unknown = _differences(first, second, matches.pairs, options, elements, progress)
     pairs = [
-        pair_of(match, differences.get(match.a.fit.key), _why_not(match, differences, unknown))
+        pair_of(
+            match,
+            differences.get(match.a.fit.key),
+            _why_not(match, differences, unknown),
+            rows=_shared_rows(match) if match.a.fit.key in differences else None,
+        )
         for match in matches.pairs
     ]
+    findings = by_importance(
+        (
+            *side_findings("a", first.findings, [each.fit for each in of_a]),
+            *side_findings("b", second.findings, [each.fit for each in of_b]),
+            *pair_findings(matches.pairs, pairs, matches.only_a, matches.only_b),
+        )
+    )
     pairs.sort(key=lambda pair: -1.0 if math.isnan(pair.moved) else pair.moved, reverse=True)
     return Comparison(
         a=first.model,
@@ -147,6 +168,7 @@ def compare(
         pairs=Table(Pair, pairs),
         only_a=tuple(matches.only_a),
         only_b=tuple(matches.only_b),
+        findings=findings,
         warnings=(
             *(f"a: {warning}" for warning in first.warnings),
             *(f"b: {warning}" for warning in second.warnings),
@@ -190,25 +212,48 @@ def _differences(
         return {}, "elements that are sharded over processes are not compared"
     of_a = {item.key: item for item in first.slices}
     of_b = {item.key: item for item in second.slices}
-    wanted = [
-        (of_a[match.a.fit.key], of_b[match.b.fit.key])
-        for match in pairs
-        if match.by_name
-        and match.a.fit.key in of_a
-        and match.b.fit.key in of_b
-        and of_a[match.a.fit.key].shape == of_b[match.b.fit.key].shape
-        and can_be_read(of_a[match.a.fit.key])
-        and can_be_read(of_b[match.b.fit.key])
-    ]
+    wanted = []
+    for match in pairs:
+        a, b = of_a.get(match.a.fit.key), of_b.get(match.b.fit.key)
+        if a is None or b is None or not match.by_name or not (can_be_read(a) and can_be_read(b)):
+            continue
+        if (rows := _shared_rows(match)) is not None and not (a.stored or b.stored):
+            wanted.append((_first_rows(a, rows), _first_rows(b, rows)))
+        elif a.shape == b.shape:
+            wanted.append((a, b))
     found = scan_differences(
         first.checkpoint, second.checkpoint, wanted, options, progress=progress
     )
     return {a.key: each for (a, _), each in zip(wanted, found, strict=True)}, ""
 
 
+def _shared_rows(match: Match) -> int | None:
+    """Return how many rows both matrices have, where one has more: as after a new vocabulary."""
+    a, b = match.a.fit.shape, match.b.fit.shape
+    whole = match.a.fit.part is None and match.a.fit.expert is None and match.a.fit.head is None
+    if not (match.by_name and whole and len(a) == len(b) == 2) or a[0] == b[0] or a[1] != b[1]:
+        return None
+    return min(a[0], b[0])
+
+
+def _first_rows(item: Slice, rows: int) -> Slice:
+    """Return the first rows of a matrix that is a tensor of its own."""
+    from weightgauge.anatomy.layouts.layout import Cut
+
+    columns = item.shape[1]
+    place, shape = item.place, (rows, columns)
+    cut = Cut(place.part, place.kind, None, None, shape, 0, ((rows * columns, 1),))
+    return item._replace(shape=shape, cut=cut)
+
+
 def _why_not(match: Match, differences: dict[SliceKey, Difference], unknown: str) -> str:
+    rows = _shared_rows(match)
     if match.a.fit.key in differences:
-        return ""
+        if rows is None:
+            return ""
+        more = abs(match.a.fit.shape[0] - match.b.fit.shape[0])
+        side = "a" if match.a.fit.shape[0] > rows else "b"
+        return f"the first {rows:,} rows are compared; {more:,} rows only in {side}"
     if unknown:
         return unknown
     if not match.by_name:

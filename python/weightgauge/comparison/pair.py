@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.comparison.two_samples import least_difference, two_sample_ks
 from weightgauge.errors import printable
+from weightgauge.findings import Place
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
@@ -36,12 +37,17 @@ class Pair:
         Weibull scales, in the unit of the weights.
     dln_lambda, dln_lambda_se, dln_lambda_z : float
         ln(lambda_b / lambda_a), its standard error, and the quotient of the two.
+    nonfinite_a, nonfinite_b : int
+        NaN and infinite elements.
+    rows : int or None
+        Number of rows that were compared, where one of the two has more; None where both have all.
     changed : float
         Share of the elements whose values differ.
     ks : float
         Kolmogorov-Smirnov distance between the magnitudes, zeros included.
     difference_rms : float
-        Root mean square of b - a, divided by that of a.
+        Root mean square of b - a, divided by that of a; NaN where an element of b - a is NaN or
+        infinite, because then there is no such number.
     difference_k, difference_lambda : float
         Weibull fit of the magnitudes of b - a that are not zero.
     moved : float
@@ -74,6 +80,9 @@ class Pair:
     dln_lambda: float
     dln_lambda_se: float
     dln_lambda_z: float
+    nonfinite_a: int
+    nonfinite_b: int
+    rows: int | None
     changed: float
     ks: float
     difference_rms: float
@@ -81,6 +90,13 @@ class Pair:
     difference_lambda: float
     moved: float
     note: str
+
+    @property
+    def place(self) -> Place:
+        """What findings about the pair are about, by its names in a."""
+        return Place(
+            self.tensor, self.part, self.kind, self.block, self.tower, self.expert, self.head
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None for what is missing."""
@@ -94,7 +110,9 @@ class Pair:
         return f"<Pair '{name}' {self.kind}: dk {self.dk:+.4f}, moved {self.moved:.3g}>"
 
 
-def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
+def pair_of(
+    match: Match, difference: Difference | None, note: str, *, rows: int | None = None
+) -> Pair:
     """Compare two slices.
 
     Parameters
@@ -105,6 +123,8 @@ def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
         The difference of their elements; None where elements were not compared.
     note : str
         Why elements were not compared; "" where they were.
+    rows : int, optional
+        Number of rows that were compared, where one of the two has more.
 
     Returns
     -------
@@ -115,6 +135,8 @@ def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
     ln_a, ln_b = _log(a.lam), _log(b.lam)
     dln, dln_se, dln_z = _change(ln_a, a.ln_lambda_se, ln_b, b.ln_lambda_se)
     counts = match.a.histogram(), match.b.histogram()
+    # Elements that became NaN have no difference, and those that are left are another sample.
+    formed = None if difference is None or difference.fit.nonfinite else difference
     missing = [
         f"{side}: {fit.reason or fit.status}"
         for side, fit in (("a", a), ("b", b))
@@ -140,11 +162,14 @@ def pair_of(match: Match, difference: Difference | None, note: str) -> Pair:
         dln_lambda=dln,
         dln_lambda_se=dln_se,
         dln_lambda_z=dln_z,
+        nonfinite_a=a.nonfinite,
+        nonfinite_b=b.nonfinite,
+        rows=rows,
         changed=nan if difference is None else difference.changed,
         ks=nan if counts[0] is None or counts[1] is None else two_sample_ks(counts[0], counts[1]),
-        difference_rms=nan if difference is None or not a.rms > 0 else difference.fit.rms / a.rms,
-        difference_k=nan if difference is None else difference.fit.k,
-        difference_lambda=nan if difference is None else difference.fit.lam,
+        difference_rms=nan if formed is None or not a.rms > 0 else formed.fit.rms / a.rms,
+        difference_k=nan if formed is None else formed.fit.k,
+        difference_lambda=nan if formed is None else formed.fit.lam,
         moved=_moved(match, difference, counts),
         note="; ".join([*missing, *([note] if note else [])]),
     )

@@ -97,6 +97,8 @@ class Finding:
         What to do about it.
     step : int or None
         The step of a run at which it was noticed; None for what is about the run, or one model.
+    model : str or None
+        Which of several models it is about, such as "a" and "b"; None where there is only one.
     """
 
     id: str
@@ -113,6 +115,7 @@ class Finding:
     message: str
     hint: str | None = None
     step: int | None = None
+    model: str | None = None
 
     @property
     def place(self) -> Place:

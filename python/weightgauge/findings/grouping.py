@@ -36,14 +36,14 @@ class FindingGroup:
 def grouped(findings: Iterable[Finding]) -> list[FindingGroup]:
     """Put findings together that one line can tell, in the order of their first ones.
 
-    Findings are alike if they have rule, level and step in common, and the rule has words for
-    several.
+    Findings are alike if they have rule, level, step and model in common, and the rule has words
+    for several.
     """
     groups: dict[object, list[Finding]] = {}
     for number, each in enumerate(findings):
         rule = RULES.get(each.id)
         together = rule is not None and rule.several and each.tensor is not None
-        key = (each.id, each.level, each.step) if together else number
+        key = (each.id, each.level, each.step, each.model) if together else number
         groups.setdefault(key, []).append(each)
     return [
         FindingGroup(first.id, first.level, tuple(members), _told(members), first.hint)
@@ -54,8 +54,9 @@ def grouped(findings: Iterable[Finding]) -> list[FindingGroup]:
 
 def _told(members: Sequence[Finding]) -> str:
     first = members[0]
+    of_model = "" if first.model is None else f"{first.model}: "
     if len(members) == 1:
-        return first.message
+        return f"{of_model}{first.message}"
     values = [each.value for each in members if isinstance(each.value, int | float)]
     told = RULES[first.id].several.format(
         count=len(members),
@@ -64,7 +65,8 @@ def _told(members: Sequence[Finding]) -> str:
         most=max(values, default=0),
         total=sum(values),
     )
-    return told if first.step is None else f"step {first.step:,}: {told}"
+    at_step = "" if first.step is None else f"step {first.step:,}: "
+    return f"{of_model}{at_step}{told}"
 
 
 def verdict(findings: Iterable[Finding]) -> str:

@@ -310,6 +310,15 @@ _PAIRS = (
         "{what}",
         several="{count:,} matrices moved by more than their error: {names}",
     ),
+    Rule(
+        "reordered",
+        WARNING,
+        "Are the same values in the same order?",
+        "the same values in another order ({how}?)",
+        several="{count:,} tensors hold the same values in another order (rows permuted or "
+        "transposed?): {names}",
+        hint="q and k of some formats are permuted for rotary positions; else a converter is wrong",
+    ),
     Rule("identical", NOTE, "Are all values equal?", "{what}"),
 )
 

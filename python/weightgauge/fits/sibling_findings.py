@@ -62,7 +62,8 @@ def lost_scales(
     slices: Sequence[SliceFit], numbers: SliceNumbers, rows: NDArray[np.bool_]
 ) -> Iterator[Finding]:
     """Tell of matrices that are larger or smaller than the weights of a trained model can be."""
-    judged = rows & numbers.known & numbers.columns.fitted & ~np.asarray(numbers.columns.products)
+    judged = rows & numbers.known & numbers.columns.fitted
+    judged &= ~np.array(numbers.columns.products, np.bool_)
     judged &= np.array([kind not in _VOCABULARY for kind in numbers.columns.kinds], np.bool_)
     inputs = np.array([shape[-1] if shape else 1 for shape in numbers.shapes], np.float64)
     size = numbers.columns.lam * np.sqrt(inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -75,16 +75,19 @@ def compare_document(found: Comparison) -> Document:
     from weightgauge.comparison.pair import Pair
     from weightgauge.records import columns
 
-    tables = (_kinds(found.pairs), _most_moved(found.pairs)) if found.pairs else ()
+    moved = [pair for pair in found.pairs if pair.changed != 0 or abs(pair.dk) > 0]
+    tables = (_kinds(found.pairs), _most_moved(moved)) if moved else ()
     b = Line(f"b: {printable(found.b, limit=1000)}")
     return Document(
         title=f"a: {printable(found.a, limit=1000)}",
         sections=(
-            Section("", (b, Line(_standing(found.pairs)))),
+            Section("", (b, Line(_standing(found.pairs)), *_reasons(found.pairs))),
             *tables,
             *_without_counterpart(found),
         ),
-        notes=(_NOTE,) if found.pairs else (),
+        findings=found.findings,
+        findings_first=True,
+        notes=(_NOTE,) if moved else (),
         warnings=found.warnings,
         metadata=metadata(SCHEMA_VERSION, a=found.a, b=found.b),
         data=found.to_dict,
@@ -100,7 +103,19 @@ def _standing(pairs: Sequence[Pair]) -> str:
     text = f"{len(pairs):,} pairs of slices"
     if compared:
         text += f"; {same:,} of {len(compared):,} that were compared by element are the same"
+    lost = sum(pair.nonfinite_b - pair.nonfinite_a for pair in pairs)
+    if lost > 0:
+        text += f"; {lost:,} elements became NaN or infinite"
     return text
+
+
+def _reasons(pairs: Sequence[Pair]) -> list[Line]:
+    """Say why elements were not compared, or not all."""
+    apart = [pair.note for pair in pairs if pair.note and (pair.rows or math.isnan(pair.changed))]
+    return [
+        Line(f"{number:,} {'pair' if number == 1 else 'pairs'}: {note}")
+        for note, number in Counter(apart).most_common(_NAMES_SHOWN)
+    ]
 
 
 def _kinds(pairs: Sequence[Pair]) -> Section:

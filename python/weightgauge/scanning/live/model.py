@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.checkpoint.types import ShardFile, TensorInfo
 from weightgauge.dtypes import DTYPE_BITS
 from weightgauge.errors import LiveModelError, printable
 from weightgauge.records import Table
 from weightgauge.scanning.live.arrays import LiveArray, live_array, nbytes_of
-from weightgauge.scanning.live.names import bare_names
 from weightgauge.scanning.live.shard import LiveCheckpoint, LiveShard
 from weightgauge.scanning.live.shards import Sharding, part_shown
 

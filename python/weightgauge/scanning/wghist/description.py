@@ -121,7 +121,7 @@ def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram
 
 def _finding(entry: Any) -> Finding:
     given = _mapping(entry, "a finding")
-    texts = ("tensor", "part", "kind", "tower", "hint")
+    texts = ("tensor", "part", "kind", "tower", "hint", "model")
     fields: dict[str, Any] = {name: _text(given, name) for name in ("id", "level", "message")}
     fields |= {name: _optional(given, name, str) for name in texts}
     fields |= {name: _optional(given, name, int) for name in (*_OPTIONAL_NUMBERS, "step")}

@@ -1,0 +1,81 @@
+"""What is noticed when two models are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from weightgauge.findings import RULES, Finding
+from weightgauge.fits.slice_findings import slice_findings
+
+if TYPE_CHECKING:
+    from weightgauge.comparison.matching import Match
+    from weightgauge.comparison.pair import Pair
+    from weightgauge.fits.slice_fit import SliceFit
+
+
+def side_findings(
+    side: str, findings: Iterable[Finding], slices: Sequence[SliceFit]
+) -> list[Finding]:
+    """Return what is wrong with one of two models by itself; notes are left out.
+
+    Parameters
+    ----------
+    side : {"a", "b"}
+        Which of the two.
+    findings : iterable of Finding
+        What headers and configuration showed.
+    slices : sequence of SliceFit
+        Its slices.
+    """
+    return [
+        replace(each, model=side)
+        for each in (*findings, *slice_findings(slices))
+        if each.level != "note"
+    ]
+
+
+def pair_findings(
+    matches: Sequence[Match], pairs: Sequence[Pair], only_a: Sequence[str], only_b: Sequence[str]
+) -> Iterator[Finding]:
+    """Tell of pairs that are equal, hold the same values in another order, or differ in form.
+
+    Parameters
+    ----------
+    matches : sequence of Match
+        The slices of each pair.
+    pairs : sequence of Pair
+        What was found, in the same order.
+    only_a, only_b : sequence of str
+        Tensors without a counterpart.
+    """
+    compared = [pair for pair in pairs if pair.changed == pair.changed]
+    if compared and len(compared) == len(pairs) and not any(pair.changed for pair in compared):
+        tensors = len({pair.tensor for pair in pairs})
+        if only_a or only_b or any(pair.rows for pair in pairs):
+            what = f"all values that both have are equal, in {tensors:,} tensors"
+        else:
+            what = f"IDENTICAL: all {tensors:,} tensors have equal values"
+        yield RULES["identical"].finding(value=tensors, what=what)
+    for match, pair in zip(matches, pairs, strict=True):
+        yield from _about_pair(match, pair)
+
+
+def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:
+    a, b = match.a.fit, match.b.fit
+    if a.dtype != b.dtype:
+        yield RULES["dtype-differs"].finding(pair.place, value=b.dtype, expected=a.dtype)
+    if match.by_name and a.shape != b.shape:
+        yield RULES["shape-differs"].finding(
+            pair.place, value=str(list(b.shape)), expected=str(list(a.shape)), level="note"
+        )
+    turned = a.shape != b.shape and a.shape == b.shape[::-1]
+    same_counts = pair.ks == 0 and (a.n, a.zeros) == (b.n, b.zeros) and a.n > 1
+    if same_counts and (turned or pair.changed > 0):
+        yield RULES["reordered"].finding(
+            pair.place,
+            value=None if turned else pair.changed,
+            expected=0,
+            how="transposed" if turned else "rows permuted, or transposed",
+        )
