@@ -19,12 +19,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weightgauge import comparison, diagnosis, distributions, errors, reference
+    from weightgauge import (
+        comparison,
+        diagnosis,
+        distributions,
+        errors,
+        findings,
+        health,
+        reference,
+    )
     from weightgauge.checkpoint import open_checkpoint
     from weightgauge.comparison.model_comparison import Comparison, compare
     from weightgauge.diagnosis.model_diagnosis import diagnose
     from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.fits import KindSummary, ModelFit, SliceFit
+    from weightgauge.health.check import check
+    from weightgauge.health.result import CheckResult
     from weightgauge.magnitudes import (
         MagnitudeHistogram,
         WeibullFit,
@@ -40,6 +50,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "CheckResult",
     "Claim",
     "Comparison",
     "Diagnosis",
@@ -52,14 +63,17 @@ __all__ = [
     "Trajectory",
     "WeibullFit",
     "__version__",
+    "check",
     "compare",
     "comparison",
     "diagnose",
     "diagnosis",
     "distributions",
     "errors",
+    "findings",
     "fit",
     "fit_weibull",
+    "health",
     "magnitude_histogram",
     "open_checkpoint",
     "quantiles",
@@ -73,6 +87,7 @@ __all__ = [
 # Public names are imported when they are first used, so that `weightgauge --help` need not wait
 # for NumPy.
 _MODULES = {
+    "CheckResult": "health.result",
     "Claim": "reference.claims",
     "Comparison": "comparison.model_comparison",
     "Diagnosis": "diagnosis.record",
@@ -85,6 +100,7 @@ _MODULES = {
     "Trajectory": "trajectory.trajectory",
     "WeibullFit": "magnitudes",
     "__version__": "_version",
+    "check": "health.check",
     "compare": "comparison.model_comparison",
     "diagnose": "diagnosis.model_diagnosis",
     "fit": "scanning",
@@ -101,7 +117,15 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     value: object
-    if name in ("comparison", "diagnosis", "distributions", "errors", "reference"):
+    if name in (
+        "comparison",
+        "diagnosis",
+        "distributions",
+        "errors",
+        "findings",
+        "health",
+        "reference",
+    ):
         value = import_module(f"weightgauge.{name}")
     elif name in _MODULES:
         value = getattr(import_module(f"weightgauge.{_MODULES[name]}"), name)

@@ -264,10 +264,30 @@ class MissingExtraError(WeightgaugeError, ImportError):
         self.extra = extra
 
 
-class RunError(WeightgaugeError, ValueError):
-    """What was named is no run: it has no steps, or its settings are wrong."""
+class _HintedError(WeightgaugeError, ValueError):
+    """A wrong request, with what to do instead.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong; safe to show.
+    hint : str
+        What to do; "" where nothing helps.
+    """
 
     def __init__(self, problem: str, *, hint: str = "") -> None:
         super().__init__(f"{problem}. {hint}" if hint else problem)
         self.problem = problem
         self.hint = hint
+
+
+class RulesError(_HintedError):
+    """A rules file cannot be read, or says something that is not known."""
+
+
+class BaselineError(_HintedError):
+    """What a model is compared with is no version of it, or no adapter of it."""
+
+
+class RunError(_HintedError):
+    """What was named is no run: it has no steps, or its settings are wrong."""

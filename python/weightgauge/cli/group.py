@@ -20,6 +20,7 @@ _COMMANDS = {
     "fit": "weightgauge.cli.commands.fit",
     "diagnose": "weightgauge.cli.commands.diagnose",
     "compare": "weightgauge.cli.commands.compare",
+    "check": "weightgauge.cli.commands.check",
     "track": "weightgauge.cli.commands.track",
     "scaling": "weightgauge.cli.commands.scaling",
     "scan": "weightgauge.cli.commands.scan",

@@ -10,7 +10,7 @@ import click
 
 from weightgauge.choices import IO_MODES, PER
 from weightgauge.cli.output import Output, choose_format
-from weightgauge.reporting.writers.formats import DEFAULT, FORMATS
+from weightgauge.reporting.writers.formats import DEFAULT, offered
 
 model_argument = click.argument("model", metavar="MODEL")
 
@@ -69,11 +69,19 @@ def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for the result's form and place; the command gets one `output`."""
+    return _with_output(command, findings=False)
 
+
+def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the same options for a command whose result is findings, with the forms for those."""
+    return _with_output(command, findings=True)
+
+
+def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[..., Any]:
     @click.option(
         "--format",
         "asked_format",
-        type=click.Choice(list(FORMATS)),
+        type=click.Choice(offered(findings=findings)),
         help=f"Form of the result. Default: by the name of the output file, else {DEFAULT}.",
     )
     @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -99,7 +107,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if force and path is None:
             raise click.UsageError("--force is for --output FILE, which is not given")
         path = None if path == "-" else path
-        chosen = choose_format(asked_format, json=as_json, path=path)
+        chosen = choose_format(asked_format, json=as_json, path=path, findings=findings)
         return command(*args, output=Output(chosen, path, force, quiet), **options)
 
     return with_output

@@ -139,7 +139,9 @@ class Output:
             raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
 
 
-def choose_format(asked: str | None, *, json: bool, path: str | None) -> str:
+def choose_format(
+    asked: str | None, *, json: bool, path: str | None, findings: bool = False
+) -> str:
     """Choose the form of the result: the one asked for, else that of the file's name.
 
     Raises
@@ -153,7 +155,7 @@ def choose_format(asked: str | None, *, json: bool, path: str | None) -> str:
         return "json"
     if asked is not None:
         return asked
-    return format_by_suffix(path or "") or DEFAULT
+    return format_by_suffix(path or "", findings=findings) or DEFAULT
 
 
 def colour_allowed() -> bool:

@@ -9,7 +9,7 @@ from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.diagnosis.expected import GROUPED, MERGED, SEPARATE_MHA
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import TRANSMISSION
-from weightgauge.findings import RULES, Finding, Place, named
+from weightgauge.findings import RULES, Finding, Place, Rule, named
 from weightgauge.reference import models
 from weightgauge.reference.nearest import CLOSE
 
@@ -30,7 +30,10 @@ _STORED = {
 
 
 def tail_findings(
-    slices: Sequence[SliceFit], tails: Mapping[int, Heaviness], spoilt: frozenset[Place]
+    slices: Sequence[SliceFit],
+    tails: Mapping[int, Heaviness],
+    spoilt: frozenset[Place],
+    rules: Mapping[str, Rule] = RULES,
 ) -> Iterator[Finding]:
     """Tell of matrices with weights that are far larger than the rest.
 
@@ -42,8 +45,10 @@ def tail_findings(
         Tails by the identity of the `SliceFit`.
     spoilt : frozenset of Place
         Slices with a fault, whose tails say nothing.
+    rules : mapping of str to Rule
+        The rules by their ids, whose thresholds decide.
     """
-    rule = RULES["heavy-tail"]
+    rule = rules["heavy-tail"]
     for item in slices:
         found = tails.get(id(item))
         if found is None or item.kind not in MATRIX_KINDS or item.place in spoilt:

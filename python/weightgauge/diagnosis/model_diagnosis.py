@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from statistics import median
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
@@ -35,7 +36,7 @@ from weightgauge.diagnosis.training import TrainingProgress, training_progress
 from weightgauge.distributions import Heaviness, heaviness
 from weightgauge.distributions.anchors import INITS, init_anchor
 from weightgauge.errors import NothingSelectedError, printable
-from weightgauge.findings import Finding, Place, by_importance
+from weightgauge.findings import RULES, Finding, Place, Rule, by_importance
 from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.fits.slice_fit import SliceFit, table_order
 from weightgauge.records import Table
@@ -113,17 +114,61 @@ def diagnose(
     training = _training(lr, weight_decay, steps, schedule, warmup)
     options = FitOptions(threads=threads, io=io)
     subject = open_slices(model, include=include, exclude=exclude)
-    weights = with_weights(subject) if balanced else None
     starts = {}
     if baseline is not None:
         # If the patterns leave nothing of the baseline, all drift is measured from the anchor.
         with suppress(NothingSelectedError):
             starts = _starts(open_slices(baseline, include=include, exclude=exclude), options)
+    anchor = Start(init_anchor(init).k, math.nan, 0.0, init)
+    found = diagnosed(
+        subject, options, anchor=anchor, starts=starts, balanced=balanced, progress=progress
+    )
+    told = _start_told(found.kinds, anchor, baseline)
+    doubts = () if baseline is None else _baseline_doubts(found.kinds, init)
+    found = replace(found, start=told, training=training, warnings=(*found.warnings, *doubts))
+    return replace(found, summary=summary(found))
+
+
+def diagnosed(
+    subject: Measurable,
+    options: FitOptions,
+    *,
+    anchor: Start | None = None,
+    starts: Mapping[tuple[str | None, str], Start] = MappingProxyType({}),
+    balanced: bool = False,
+    rules: Mapping[str, Rule] = RULES,
+    progress: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Judge what was opened; the arguments are those of `diagnose`, checked.
+
+    Parameters
+    ----------
+    subject : Measurable
+        The model.
+    options : FitOptions
+        How to fit and read.
+    anchor : Start, optional
+        Where kinds start that `starts` lacks; by default as normal weights.
+    starts : mapping of (tower, kind) to Start
+        Where kinds started.
+    balanced : bool
+        Whether to fit with rows and columns of equal scale too.
+    rules : mapping of str to Rule
+        The rules by their ids, whose thresholds decide.
+    progress : callable, optional
+        Called with (bytes done, bytes in all) now and then.
+
+    Returns
+    -------
+    Diagnosis
+        Without a summary.
+    """
+    anchor = anchor or Start(init_anchor("normal").k, math.nan, 0.0, "normal")
+    weights = with_weights(subject) if balanced else None
     slices, tails = _measured(subject, options, progress)
     balance = {} if weights is None else balanced_fits(weights, slices, options, progress)
     groups = slice_groups(slices)
-    anchor = Start(init_anchor(init).k, math.nan, 0.0, init)
-    counted = (*subject.findings, *slice_findings(slices))
+    counted = (*subject.findings, *slice_findings(slices, rules))
     spoilt = frozenset(each.place for each in counted if each.level == "fault")
     gridded = frozenset(each.place for each in counted if each.id == "grid")
     kinds = [
@@ -140,28 +185,27 @@ def diagnose(
     shallow = shallow_ffn(slices)
     ranked, compared = _nearest(groups, kinds)
     stand_out = outliers(groups)
-    found = Diagnosis(
+    return Diagnosis(
         model=subject.model,
         architecture=subject.architecture,
-        start=_start_told(kinds, anchor, baseline),
+        start=_start_told(kinds, anchor, None),
         kinds=Table(KindDiagnosis, kinds),
         outliers=stand_out,
         shallow_ffn=shallow,
-        training=training,
+        training=None,
         nearest=ranked,
         nearest_kinds=compared,
         findings=by_importance(
             (
                 *counted,
-                *_findings(groups, kinds, tails, stand_out, shallow, ranked, spoilt),
+                *_findings(groups, kinds, tails, stand_out, shallow, ranked, spoilt, rules),
             )
         ),
         slices=Table(SliceFit, slices),
         tails=tuple(tails.get(id(item)) for item in slices),
         balanced=tuple(balance.get(item.key) for item in slices),
-        warnings=(*subject.warnings, *([] if baseline is None else _baseline_doubts(kinds, init))),
+        warnings=subject.warnings,
     )
-    return replace(found, summary=summary(found))
 
 
 def _findings(
@@ -172,12 +216,13 @@ def _findings(
     shallow: ShallowFFN | None,
     ranked: Sequence[Neighbour],
     spoilt: frozenset[Place],
+    rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
     """Collect what kinds and tails show."""
     judged = [item for group in groups for item in group.slices]
     fresh = list(fresh_findings(groups, tails))
     yield from fresh
-    yield from tail_findings(judged, tails, spoilt)
+    yield from tail_findings(judged, tails, spoilt, rules)
     yield from outlier_findings(stand_out, spoilt)
     yield from shallow_finding(shallow)
     if not any(each.tensor is None for each in fresh):  # published models are trained ones

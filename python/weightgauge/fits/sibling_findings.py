@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.findings import RULES, Finding
+from weightgauge.findings import Finding, Rule
 from weightgauge.magnitudes.weibull import SPARSE_SHARE
 
 if TYPE_CHECKING:
@@ -34,10 +34,13 @@ _VOCABULARY = frozenset(("embed", "head", "router", "lora_a", "lora_b"))
 
 
 def zero_shares(
-    slices: Sequence[SliceFit], numbers: SliceNumbers, rows: NDArray[np.bool_]
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    rows: NDArray[np.bool_],
+    rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
     """Tell of matrices with more zeros than others of their kind, or more than a tenth."""
-    least = RULES["zero-share"].threshold or math.nan
+    least = rules["zero-share"].threshold or math.nan
     share = numbers.zeros / np.maximum(numbers.elements, 1)
     judged = rows & numbers.matrix & (numbers.zeros < numbers.elements)
     if not (judged & (share > least)).any():
@@ -53,13 +56,16 @@ def zero_shares(
             alone = kind in ("embed", "other") or not len(others)
             limit = SPARSE_SHARE if alone else max(least, _TIMES_USUAL * usual)
             if share[row] > min(limit, SPARSE_SHARE):
-                yield RULES["zero-share"].finding(
+                yield rules["zero-share"].finding(
                     slices[row].place, value=float(share[row]), expected=usual
                 )
 
 
 def lost_scales(
-    slices: Sequence[SliceFit], numbers: SliceNumbers, rows: NDArray[np.bool_]
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    rows: NDArray[np.bool_],
+    rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
     """Tell of matrices that are larger or smaller than the weights of a trained model can be."""
     judged = rows & numbers.known & numbers.columns.fitted
@@ -69,20 +75,23 @@ def lost_scales(
     size = numbers.columns.lam * np.sqrt(inputs)
     beyond = judged & ~((size > _SMALLEST_SIZE) & (size < _LARGEST_SIZE))
     for row in np.flatnonzero(beyond).tolist():
-        yield RULES["scale-lost"].finding(
+        yield rules["scale-lost"].finding(
             slices[row].place,
             value=float(size[row]),
             expected=1.0,
             beside="usual (lambda times the root of the number of inputs is near 1)",
         )
-    yield from _unlike_partners(slices, numbers, judged & ~beyond)
+    yield from _unlike_partners(slices, numbers, judged & ~beyond, rules)
 
 
 def _unlike_partners(
-    slices: Sequence[SliceFit], numbers: SliceNumbers, judged: NDArray[np.bool_]
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    judged: NDArray[np.bool_],
+    rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
     """Compare gate with up and q with k of the same block, which differ by less than 30 times."""
-    most = RULES["scale-lost"].threshold or math.nan
+    most = rules["scale-lost"].threshold or math.nan
     kinds, lam = numbers.columns.kinds, numbers.columns.lam
     judged = judged & np.array([kind in _PARTNERS for kind in kinds], np.bool_)
     if not judged.any() or lam[judged].max() <= most * lam[judged].min():
@@ -99,7 +108,7 @@ def _unlike_partners(
             small, large = sorted(pair, key=lambda kind: lam[members[kind]])
             ratio = float(lam[members[large]] / lam[members[small]])
             if ratio > most:
-                yield RULES["scale-lost"].finding(
+                yield rules["scale-lost"].finding(
                     slices[members[large]].place,
                     value=ratio,
                     expected=1.0,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.findings import RULES, Finding
+from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.pieces import divided_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
@@ -50,13 +50,15 @@ _SPOILT = frozenset(("non-finite", "flipped-bit", "garbled", "scale-lost", "cons
 """Rules that explain a poor fit."""
 
 
-def slice_findings(slices: Sequence[SliceFit]) -> list[Finding]:
+def slice_findings(slices: Sequence[SliceFit], rules: Mapping[str, Rule] = RULES) -> list[Finding]:
     """Ask everything that the counts of the slices of one model can tell.
 
     Parameters
     ----------
     slices : sequence of SliceFit
         All slices of the model.
+    rules : mapping of str to Rule
+        The rules by their ids, whose thresholds decide.
 
     Returns
     -------
@@ -66,14 +68,18 @@ def slice_findings(slices: Sequence[SliceFit]) -> list[Finding]:
     numbers = numbers_of(slices)
     rows = np.zeros(len(slices), np.bool_)
     rows[list(divided_rows(numbers.columns))] = True
-    found = list(_asked(slices, numbers, rows))
+    found = list(_asked(slices, numbers, rows, rules))
     spoilt = {each.place for each in found if each.id in _SPOILT}
     poor = rows & numbers.known & numbers.columns.fitted
-    poor &= numbers.columns.r2 < _threshold("poor-fit")
+    poor &= numbers.columns.r2 < (rules["poor-fit"].threshold or math.nan)
     for item in _at(slices, poor):
         place = item.place
         if place not in spoilt:
-            found.append(RULES["poor-fit"].finding(place, value=item.r2, expected=0.95))
+            found.append(
+                RULES["poor-fit"].finding(
+                    place, value=item.r2, expected=rules["poor-fit"].threshold
+                )
+            )
     return found
 
 
@@ -82,16 +88,15 @@ def is_mask(tensor: str, rank: int) -> bool:
     return _MASK.search(tensor) is not None or (tensor.endswith("bias") and rank > 1)
 
 
-def _threshold(rule: str) -> float:
-    return RULES[rule].threshold or math.nan
-
-
 def _at(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[SliceFit]:
     return (slices[int(row)] for row in np.flatnonzero(mask))
 
 
 def _asked(
-    slices: Sequence[SliceFit], numbers: SliceNumbers, rows: NDArray[np.bool_]
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    rows: NDArray[np.bool_],
+    rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
     yield from _non_finite(slices, rows & (numbers.nonfinite > 0))
     several = numbers.elements > 1
@@ -101,8 +106,8 @@ def _asked(
     yield from _constant(slices, rows & single & same)
     yield from _garbled(slices, rows & numbers.matrix & numbers.columns.fitted)
     yield from _grids(slices, rows & numbers.known & numbers.columns.fitted)
-    yield from zero_shares(slices, numbers, rows)
-    yield from lost_scales(slices, numbers, rows)
+    yield from zero_shares(slices, numbers, rows, rules)
+    yield from lost_scales(slices, numbers, rows, rules)
 
 
 def _non_finite(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:

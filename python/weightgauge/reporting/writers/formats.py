@@ -21,10 +21,13 @@ class Format(NamedTuple):
     module : str
         The module of its writer, a function `write` that takes a document and a `Medium`. It is
         imported when it is first used, so that help does not wait for it.
+    findings_only : bool
+        Whether it holds findings and nothing else, so that only commands that check offer it.
     """
 
     suffixes: tuple[str, ...]
     module: str
+    findings_only: bool = False
 
     def write(self, document: Document, medium: Medium) -> str | bytes:
         """Write a document.
@@ -50,16 +53,25 @@ FORMATS = {
     "human": Format((".txt",), "weightgauge.reporting.writers.text"),
     "json": Format((".json",), "weightgauge.reporting.writers.json"),
     "csv": Format((".csv",), "weightgauge.reporting.writers.csv"),
+    "junit": Format((".xml",), "weightgauge.reporting.writers.junit", findings_only=True),
+    "sarif": Format((".sarif",), "weightgauge.reporting.writers.sarif", findings_only=True),
+    "github": Format((), "weightgauge.reporting.writers.github", findings_only=True),
 }
 
 DEFAULT = "human"
 """The form that is used if neither an option nor a file's name asks for one."""
 
 
-def format_by_suffix(path: str) -> str | None:
+def offered(*, findings: bool) -> list[str]:
+    """Return the names of the forms that a command offers: all where its result is findings."""
+    return [name for name, form in FORMATS.items() if findings or not form.findings_only]
+
+
+def format_by_suffix(path: str, *, findings: bool = False) -> str | None:
     """Return the name of the form that a file's ending asks for; None if no form has the ending."""
     name = os.path.basename(path).lower()
-    for chosen, form in FORMATS.items():
+    for chosen in offered(findings=findings):
+        form = FORMATS[chosen]
         if any(name.endswith(suffix) and name != suffix for suffix in form.suffixes):
             return chosen
     return None

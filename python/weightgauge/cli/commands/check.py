@@ -1,0 +1,89 @@
+"""`weightgauge check`: whether a model is whole and sound, for people and for gates."""
+
+from __future__ import annotations
+
+import click
+
+from weightgauge.cli.options import (
+    findings_options,
+    model_argument,
+    reading_options,
+    selection_options,
+)
+from weightgauge.cli.output import Output
+
+
+@click.command("check", short_help="Say whether a model is whole and sound; for gates.")
+@model_argument
+@click.option(
+    "--against",
+    metavar="MODEL",
+    help="Another version of the model, or a .wghist of it: compare names, forms and bytes.",
+)
+@click.option("--adapter", metavar="MODEL", help="A low-rank adapter that is to fit the model.")
+@click.option(
+    "--rules",
+    metavar="FILE",
+    help="TOML: rules turned off, other levels and thresholds, accepted findings.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["fault", "warning"]),
+    default="fault",
+    show_default=True,
+    help="Least level at which the check fails.",
+)
+@selection_options
+@reading_options
+@findings_options
+def command(
+    model: str,
+    output: Output,
+    *,
+    against: str | None,
+    adapter: str | None,
+    rules: str | None,
+    fail_on: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    threads: int | None,
+    io: str,
+) -> int:
+    """Check whether MODEL is whole and sound: files, blocks, head, NaN, zeros, scales, tails.
+
+    With --against, every tensor is compared with the same one of another version: what is missing,
+    has another shape, or other bytes, down to a single bit. Where most matrices differ, the model
+    was trained on, and differing bytes are notes. MODEL is as for 'weightgauge fit'.
+
+    Exit status: 0 nothing was found, 4 something was found at the level of --fail-on, 3 nothing was
+    found but not everything could be measured, 1 the model could not be read, 2 wrong usage.
+
+    \b
+    Examples:
+      weightgauge check org/name
+      weightgauge check ./export --against ./checkpoint
+      weightgauge check ./merged --fail-on warning --rules rules.toml
+      weightgauge check ./model --format sarif -o weightgauge.sarif
+      weightgauge check ./base --adapter ./adapter
+    """  # noqa: D301
+    output.check(*(each for each in (model, against, adapter, rules) if each is not None))
+
+    from weightgauge.cli.progress import scan_progress
+    from weightgauge.health import check
+    from weightgauge.reporting.views.check import check_document
+
+    with scan_progress(quiet=output.quiet) as progress:
+        found = check(
+            model,
+            against=against,
+            adapter=adapter,
+            rules=rules,
+            fail_on=fail_on,
+            include=include,
+            exclude=exclude,
+            threads=threads,
+            io=io,
+            progress=progress,
+        )
+    output.write(check_document(found))
+    return found.exit_code

@@ -1,0 +1,7 @@
+"""`check`: whether a model is whole and sound, for people and for gates."""
+
+from weightgauge.health.check import check
+from weightgauge.health.result import Accepted, CheckResult
+from weightgauge.health.rules_file import Acceptance, RulesFile, read_rules
+
+__all__ = ["Acceptance", "Accepted", "CheckResult", "RulesFile", "check", "read_rules"]

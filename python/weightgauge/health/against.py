@@ -1,0 +1,144 @@
+"""What differs between a model and the one that it should be like, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from weightgauge.anatomy.bare_names import bare_names
+from weightgauge.errors import BaselineError, printable
+from weightgauge.findings import RULES, Finding, Place
+
+if TYPE_CHECKING:
+    from weightgauge.scanning import ModelHistograms
+
+_FEWEST_SHARED = 0.5
+"""Share of the tensors that two versions of one model have in common, by name."""
+
+_MOST_DAMAGED = 0.5
+"""Where more of the matrices differ than these, the model was trained on: no file is damaged so."""
+
+
+class _Tensor(NamedTuple):
+    """One row of what is saved about a tensor.
+
+    Attributes
+    ----------
+    place : Place
+        What findings about it are about.
+    dtype, shape : str, tuple of int
+        Format and shape.
+    digest : str or None
+        Digest of its bytes.
+    """
+
+    place: Place
+    dtype: str
+    shape: tuple[int, ...]
+    digest: str | None
+
+
+def against_findings(model: ModelHistograms, base: ModelHistograms) -> list[Finding]:
+    """Compare the tensors of a model with those of another: names, forms and bytes.
+
+    Parameters
+    ----------
+    model, base : ModelHistograms
+        With a digest for every tensor, as `weightgauge.scan` makes them.
+
+    Returns
+    -------
+    list of Finding
+
+    Raises
+    ------
+    BaselineError
+        If the two are no versions of one model.
+    """
+    ours, theirs = _by_name(model.tensors), _by_name(base.tensors)
+    shared = [name for name in ours if name in theirs]
+    if len(shared) < _FEWEST_SHARED * min(len(ours), len(theirs)) or not shared:
+        raise BaselineError(
+            f"{printable(base.model)} is another model than {printable(model.model)}: they have "
+            f"{len(shared):,} of {len(ours):,} tensors in common",
+            hint="Compare versions of one model.",
+        )
+    return [
+        *_names(ours, theirs, printable(base.model, limit=60)),
+        *_forms(ours, theirs, shared),
+        *_bytes(ours, theirs, shared),
+    ]
+
+
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Tensor]:
+    names = bare_names([row["tensor"] for row in rows])
+    return {
+        name: _Tensor(
+            Place(row["tensor"], None, row["kind"], row["block"], row["tower"], row["expert"]),
+            row["dtype"],
+            tuple(row["shape"]),
+            row.get("digest"),
+        )
+        for name, row in zip(names, rows, strict=True)
+    }
+
+
+def _names(
+    ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor], base: str
+) -> Iterator[Finding]:
+    for name, tensor in theirs.items():
+        if name not in ours:
+            yield RULES["missing-tensor"].finding(tensor.place, base=base)
+    for name, tensor in ours.items():
+        if name not in theirs:
+            yield RULES["extra-tensor"].finding(tensor.place, base=base)
+
+
+def _forms(
+    ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor], shared: Sequence[str]
+) -> Iterator[Finding]:
+    for name in shared:
+        one, other = ours[name], theirs[name]
+        if one.shape != other.shape:
+            yield RULES["shape-differs"].finding(
+                one.place, value=str(list(one.shape)), expected=str(list(other.shape))
+            )
+        if one.dtype != other.dtype:
+            yield RULES["dtype-differs"].finding(one.place, value=one.dtype, expected=other.dtype)
+
+
+def _bytes(
+    ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor], shared: Sequence[str]
+) -> Iterator[Finding]:
+    """Tell of tensors whose bytes differ, and of those that hold another tensor's bytes."""
+    alike = [
+        name
+        for name in shared
+        if (ours[name].dtype, ours[name].shape) == (theirs[name].dtype, theirs[name].shape)
+        and None not in (ours[name].digest, theirs[name].digest)
+    ]
+    differing = [name for name in alike if ours[name].digest != theirs[name].digest]
+    # Vectors such as norms are often frozen, or equal by chance.
+    matrices = [name for name in alike if len(ours[name].shape) > 1]
+    changed = [name for name in differing if len(ours[name].shape) > 1]
+    trained = len(matrices) > 1 and len(changed) > _MOST_DAMAGED * len(matrices)
+    homes: dict[str | None, list[str]] = {}
+    for name in alike:
+        homes.setdefault(theirs[name].digest, []).append(name)
+    for name in differing:
+        one, other = ours[name], theirs[name]
+        others = homes.get(one.digest, [])
+        if len(others) == 1 and len(one.shape) > 1:
+            yield RULES["exchanged"].finding(
+                one.place,
+                value=theirs[others[0]].place.tensor,
+                expected=one.place.tensor,
+                other=printable(theirs[others[0]].place.tensor or ""),
+            )
+            continue
+        yield RULES["value-differs"].finding(
+            one.place,
+            value=one.digest,
+            expected=other.digest,
+            level="note" if trained else None,
+        )

@@ -1,0 +1,147 @@
+"""`check`: ask every rule of a model, and of what it is compared with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from weightgauge.choices import check_choice
+from weightgauge.findings import Finding, by_importance
+from weightgauge.health.result import Accepted, CheckResult
+from weightgauge.health.rules_file import RulesFile, read_rules
+from weightgauge.records import Table
+
+if TYPE_CHECKING:
+    from weightgauge.scanning import Model, ModelHistograms
+
+FAIL_ON = ("fault", "warning")
+"""Levels from which on a check can fail."""
+
+
+def check(
+    model: Model,
+    *,
+    against: Model | None = None,
+    adapter: str | os.PathLike[str] | None = None,
+    rules: str | os.PathLike[str] | RulesFile | None = None,
+    fail_on: str = "fault",
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
+    threads: int | None = None,
+    io: str = "mmap",
+    progress: Callable[[int, int], None] | None = None,
+) -> CheckResult:
+    """Check whether a model is whole and sound.
+
+    Parameters
+    ----------
+    model : str, os.PathLike, torch.nn.Module, mapping or ModelHistograms
+        As for `weightgauge.scan`.
+    against : optional
+        Another version of the model: a copy, a base, an earlier step, or a ``.wghist`` of it.
+    adapter : str or os.PathLike, optional
+        A low-rank adapter that is to fit the model.
+    rules : str, os.PathLike or RulesFile, optional
+        A rules file: see `weightgauge.health.read_rules`.
+    fail_on : {"fault", "warning"}
+        The least level at which the check fails.
+    include, exclude, threads, io, progress
+        As for `weightgauge.fit`.
+
+    Returns
+    -------
+    CheckResult
+        `CheckResult.exit_code` is what the command exits with.
+
+    Raises
+    ------
+    CheckpointError, ModelNotFoundError, HubError, FileChangedError, HistogramFileError
+        If a model cannot be read.
+    BaselineError
+        If `against` is another model, or the adapter that of another model.
+    RulesError
+        If the rules file is not valid.
+    NothingSelectedError
+        If `include` and `exclude` leave no tensor.
+    ValueError
+        If `fail_on` is none of its choices.
+
+    Examples
+    --------
+    >>> import weightgauge as wg
+    >>> from weightgauge import demo
+    >>> found = wg.check(demo.paths()["step-0"])
+    >>> found.failed, found.exit_code
+    (False, 0)
+    """
+    from weightgauge.diagnosis.model_diagnosis import diagnosed
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning.scan_model import scan
+
+    check_choice("fail_on", fail_on, FAIL_ON)
+    file = rules if isinstance(rules, RulesFile) else read_rules(rules) if rules else RulesFile()
+    kept = scan(model, include=include, exclude=exclude, threads=threads, io=io, progress=progress)
+    found = [*diagnosed(kept, FitOptions(threads=threads, io=io), rules=file.rules()).findings]
+    if against is not None:
+        found += _against(kept, against, include, exclude, threads, io)
+    if adapter is not None:
+        found += _adapter(kept, adapter)
+    left, accepted = _judged(found, file)
+    unmeasured = {each.tensor for each in found if each.id == "unmeasured"}
+    return CheckResult(
+        model=kept.model,
+        against=None if against is None else _named(against),
+        fail_on=fail_on,
+        tensors=len(kept.tensors),
+        measured=len(kept.tensors) - len(unmeasured),
+        findings=by_importance(left),
+        accepted=Table(Accepted, accepted),
+        warnings=kept.warnings,
+    )
+
+
+def _named(model: Model) -> str:
+    from weightgauge.scanning.opening import name_of
+
+    return name_of(model)
+
+
+def _against(
+    kept: ModelHistograms,
+    against: Model,
+    include: str | Sequence[str] | None,
+    exclude: str | Sequence[str] | None,
+    threads: int | None,
+    io: str,
+) -> list[Finding]:
+    from weightgauge.health.against import against_findings
+    from weightgauge.scanning.scan_model import scan
+
+    base = scan(against, include=include, exclude=exclude, threads=threads, io=io)
+    return against_findings(kept, base)
+
+
+def _adapter(kept: ModelHistograms, adapter: str | os.PathLike[str]) -> list[Finding]:
+    from weightgauge.checkpoint import open_checkpoint
+    from weightgauge.health.adapter import adapter_findings
+
+    return adapter_findings(kept, open_checkpoint(adapter))
+
+
+def _judged(found: Sequence[Finding], file: RulesFile) -> tuple[list[Finding], list[Accepted]]:
+    """Give findings the levels of the rules file, and take out what it accepts."""
+    today = date.today()
+    left: list[Finding] = []
+    accepted: list[Accepted] = []
+    for each in found:
+        levelled = file.levelled(each)
+        if levelled is None:
+            continue
+        reason = next((entry.reason for entry in file.accepted if entry.covers(each, today)), None)
+        if reason is None:
+            left.append(levelled)
+        else:
+            accepted.append(Accepted(levelled, reason))
+    return left, accepted

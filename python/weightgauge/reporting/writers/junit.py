@@ -1,0 +1,67 @@
+"""Findings as a JUnit report, in which every rule is a test case."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from weightgauge.findings import LEVELS, RULES, FindingGroup, grouped
+from weightgauge.reporting.document import Document
+from weightgauge.reporting.writers.medium import Medium
+
+# XML 1.0 has no other characters, not even as references.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write(document: Document, medium: Medium) -> str:
+    """Return one test case for each rule; those fail that found something at the level asked for.
+
+    Parameters
+    ----------
+    document : Document
+        What to write.
+    medium : Medium
+        The place it goes to, which makes no difference.
+    """
+    data = document.data()
+    limit = LEVELS.index(data["fail_on"])
+    by_rule: dict[str, list[FindingGroup]] = {name: [] for name in sorted(RULES)}
+    for group in grouped(document.findings or ()):
+        by_rule[group.id].append(group)
+    suite = ElementTree.Element("testsuite")
+    failures = 0
+    for name, groups in by_rule.items():
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="weightgauge", name=name, time="0"
+        )
+        failing = [each for each in groups if LEVELS.index(each.level) <= limit]
+        others = [each for each in groups if each not in failing]
+        if failing:
+            failures += 1
+            message = _safe(failing[0].message)
+            failure = ElementTree.SubElement(
+                case, "failure", type=failing[0].level, message=message
+            )
+            failure.text = _safe("\n".join(each.message for each in failing))
+        if others:
+            told = "\n".join(f"{each.level}: {each.message}" for each in others)
+            ElementTree.SubElement(case, "system-out").text = _safe(told)
+    skipped = 0
+    if not data["complete"]:
+        skipped = 1
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="weightgauge", name="everything-measured", time="0"
+        )
+        left = data["tensors"] - data["measured"]
+        ElementTree.SubElement(case, "skipped", message=f"{left:,} tensors were not measured")
+    counts = {"tests": str(len(suite)), "failures": str(failures), "errors": "0"}
+    suite.attrib |= {"name": _safe(f"weightgauge check {data['model']}"), **counts}
+    suite.attrib |= {"skipped": str(skipped), "time": "0"}
+    root = ElementTree.Element("testsuites", counts)
+    root.append(suite)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
+
+
+def _safe(text: str) -> str:
+    return _NOT_XML.sub("�", text)
