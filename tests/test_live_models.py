@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 import weightgauge as wg
 from builders import write_safetensors
+from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.anatomy.layouts.layout import Cut
 from weightgauge.errors import LiveModelError, NeedsWeightsError, UnsupportedDtypeError
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning import open_slices, slices_of_checkpoint
 from weightgauge.scanning.live import live_checkpoint
-from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.scanning.live.strides import c_strides, strided
 
 

@@ -83,16 +83,18 @@ def published_findings(
 ) -> Iterator[Finding]:
     """Say where k lies beside published models, with the number of models that this rests on."""
     name = namer(kinds)
+    outside: dict[tuple[float, float], list[KindDiagnosis]] = {}
     for kind in kinds:
-        if kind.expected is None or kind.expected_verdict != "outside":
-            continue
-        low, high = kind.expected
+        if kind.expected is not None and kind.expected_verdict == "outside":
+            outside.setdefault(kind.expected, []).append(kind)
+    for (low, high), members in outside.items():
+        found = ", ".join(f"{name(kind)} {kind.k_median:.2f}" for kind in members)
+        one = members[0] if len(members) == 1 else None
         yield RULES["kind-unusual"].finding(
-            Place(kind=kind.kind, tower=kind.tower),
-            value=kind.k_median,
+            Place() if one is None else Place(kind=one.kind, tower=one.tower),
+            value=found if one is None else one.k_median,
             expected=f"{low} to {high}",
-            what=f"{name(kind)} {kind.k_median:.2f}; {_rests_on(kind.expected)} {low:.2f} to "
-            f"{high:.2f}",
+            what=f"{found}; {_rests_on((low, high))} {low:.2f} to {high:.2f}",
         )
     if nearest:
         first = nearest[0]

@@ -365,3 +365,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
     {rule.id: rule for rows in (_FILES, _STACKS, _SLICES, _KINDS, _PAIRS, _RUNS) for rule in rows}
 )
 """All rules by their id."""
+
+MODEL_RULES = tuple(rule.id for rows in (_FILES, _STACKS, _SLICES, _KINDS) for rule in rows)
+"""Ids of the rules that are asked of one model."""
+
+PAIR_RULES = tuple(rule.id for rule in _PAIRS)
+"""Ids of the rules that need another model beside it."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from weightgauge.choices import check_choice
 from weightgauge.findings import Finding, by_importance
+from weightgauge.findings.registry import MODEL_RULES, PAIR_RULES
 from weightgauge.health.result import Accepted, CheckResult
-from weightgauge.health.rules_file import RulesFile, read_rules
+from weightgauge.health.rules_file import OFF, RulesFile, read_rules
 from weightgauge.records import Table
 
 if TYPE_CHECKING:
@@ -90,12 +91,18 @@ def check(
         found += _adapter(kept, adapter)
     left, accepted = _judged(found, file)
     unmeasured = {each.tensor for each in found if each.id == "unmeasured"}
+    compared = against is not None or adapter is not None
     return CheckResult(
         model=kept.model,
         against=None if against is None else _named(against),
         fail_on=fail_on,
         tensors=len(kept.tensors),
         measured=len(kept.tensors) - len(unmeasured),
+        rules=tuple(
+            name
+            for name in (*MODEL_RULES, *(PAIR_RULES if compared else ()))
+            if file.levels.get(name) != OFF
+        ),
         findings=by_importance(left),
         accepted=Table(Accepted, accepted),
         warnings=kept.warnings,

@@ -49,6 +49,8 @@ class CheckResult:
         From which level on the check fails.
     tensors, measured : int
         Tensors of the model, and those that were measured or hold no weights.
+    rules : tuple of str
+        Ids of the rules that were asked.
     findings : Table of Finding
         What was found, the most serious first; less what is accepted.
     accepted : Table of Accepted
@@ -62,6 +64,7 @@ class CheckResult:
     fail_on: str
     tensors: int
     measured: int
+    rules: tuple[str, ...]
     findings: Table[Finding]
     accepted: Table[Accepted]
     warnings: tuple[str, ...]
@@ -98,6 +101,7 @@ class CheckResult:
             "complete": self.complete,
             "tensors": self.tensors,
             "measured": self.measured,
+            "rules": list(self.rules),
             "verdict": verdict(self.findings),
             "findings": self.findings.to_dicts(),
             "accepted": self.accepted.to_dicts(),

@@ -27,7 +27,7 @@ def write(document: Document, medium: Medium) -> str:
     """
     data = document.data()
     model = str(data["model"])
-    rules = sorted(RULES)
+    rules = list(data["rules"])
     results = [_result(each, rules.index(each.id), model) for each in document.findings or ()]
     for each in data["accepted"]:
         suppression = [{"kind": "external", "justification": each["accepted"]}]

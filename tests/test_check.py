@@ -1,0 +1,351 @@
+"""`check`: exit statuses, rules files, comparisons, adapters, and its reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+import junitparser
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sarif_pydantic import Sarif
+
+import weightgauge as wg
+from made_models import BLOCK, config, put, trained
+from weightgauge.cli import main
+from weightgauge.errors import BaselineError, RulesError
+from weightgauge.findings import RULES
+from weightgauge.health import read_rules
+
+UP = BLOCK.format(2) + "mlp.up_proj.weight"
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["check", *map(str, arguments)], prog_name="weightgauge")
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
+    return put(tmp_path_factory.mktemp("healthy") / "model", trained(), config())
+
+
+@pytest.fixture(scope="module")
+def with_nan(tmp_path_factory):
+    tensors = trained()
+    tensors[UP][:10] = np.nan
+    return put(tmp_path_factory.mktemp("nan") / "model", tensors, config())
+
+
+@pytest.fixture
+def rules(tmp_path):
+    def write(text):
+        path = tmp_path / "rules.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+# -- exit statuses
+
+
+def test_a_healthy_model_passes(healthy):
+    found = wg.check(healthy)
+    assert (found.failed, found.complete, found.exit_code) == (False, True, 0)
+    assert not [each for each in found.findings if each.level == "fault"]
+    done = run(healthy)
+    assert done.exit_code == 0 and done.stdout.splitlines()[1].startswith("No fault found")
+
+
+def test_a_fault_fails(with_nan):
+    found = wg.check(with_nan)
+    (fault,) = [each for each in found.findings if each.level == "fault"]
+    assert (fault.id, fault.tensor, fault.value) == ("non-finite", UP, 640)
+    assert found.exit_code == 4 == run(with_nan).exit_code
+
+
+def test_a_warning_fails_where_that_is_asked(tmp_path):
+    tensors = trained()
+    tensors[UP][np.random.default_rng(1).random(tensors[UP].shape) < 0.03] = 0
+    path = put(tmp_path / "model", tensors, config())
+    assert run(path).exit_code == 0
+    assert run(path, "--fail-on", "warning").exit_code == 4
+    assert [each.id for each in wg.check(path).findings if each.tensor == UP] == ["zero-share"]
+
+
+def test_what_could_not_be_measured_is_never_a_pass(tmp_path):
+    tensors = trained()
+    tensors["model.layers.0.mlp.odd.weight"] = np.zeros((8, 8), np.complex64)
+    path = put(tmp_path / "model", tensors, config())
+    found = wg.check(path)
+    assert not found.failed and not found.complete and found.exit_code == 3
+    done = run(path)
+    assert done.exit_code == 3 and "the check is not complete" in done.stdout
+
+
+def test_packed_weights_are_never_a_pass(tmp_path):
+    tensors = trained()
+    name = UP.removesuffix("weight")
+    del tensors[UP]
+    tensors |= {
+        f"{name}qweight": np.zeros((8, 128), np.int32),
+        f"{name}qzeros": np.zeros((1, 16), np.int32),
+        f"{name}scales": np.ones((1, 128), np.float16),
+        f"{name}g_idx": np.zeros(64, np.int32),
+    }
+    found = wg.check(put(tmp_path / "model", tensors, config()))
+    assert found.exit_code == 3
+    assert [each.tensor for each in found.findings if each.id == "unmeasured"] == [f"{name}qweight"]
+
+
+@pytest.mark.parametrize("arguments", [["no/such/path"], ["{model}", "--rules", "absent.toml"]])
+def test_it_never_passes_what_it_could_not_look_at(healthy, arguments):
+    done = run(*(each.format(model=healthy) for each in arguments))
+    assert done.exit_code == 1 and done.stdout == "" and done.stderr.startswith("error: ")
+
+
+def test_saved_counts_are_checked_like_the_weights(with_nan, tmp_path):
+    wg.scan(with_nan).save(tmp_path / "kept.wghist")
+    assert wg.check(tmp_path / "kept.wghist").findings == wg.check(with_nan).findings
+
+
+# -- rules files
+
+
+def test_rules_are_turned_off_and_levelled(with_nan, rules):
+    off = rules('[rules.non-finite]\nlevel = "off"\n')
+    found = wg.check(with_nan, rules=off)
+    assert found.exit_code == 0 and "non-finite" not in {each.id for each in found.findings}
+    assert "non-finite" not in found.rules
+    note = rules('[rules.non-finite]\nlevel = "note"\n')
+    (finding,) = [each for each in wg.check(with_nan, rules=note).findings if each.tensor == UP]
+    assert (finding.id, finding.level) == ("non-finite", "note")
+
+
+def test_thresholds_decide(tmp_path, rules):
+    tensors = trained()
+    tensors[UP][np.random.default_rng(1).random(tensors[UP].shape) < 0.03] = 0
+    path = put(tmp_path / "model", tensors, config())
+    ids = {each.id for each in wg.check(path).findings}
+    assert "zero-share" in ids
+    loose = rules("[rules.zero-share]\nthreshold = 0.05\n")
+    assert "zero-share" not in {each.id for each in wg.check(path, rules=loose).findings}
+
+
+def test_findings_are_accepted_by_glob_with_a_reason_until_a_day(with_nan, rules):
+    text = '[[accept]]\nrule = "non-finite"\ntensor = "{}"\nreason = "known"\n{}'
+    found = wg.check(with_nan, rules=rules(text.format("model.layers.2.*", "")))
+    assert found.exit_code == 0
+    ((accepted),) = found.accepted
+    assert (accepted.finding.tensor, accepted.reason) == (UP, "known")
+    elsewhere = rules(text.format("model.layers.3.*", ""))
+    assert wg.check(with_nan, rules=elsewhere).exit_code == 4
+    today, yesterday = date.today(), date.today() - timedelta(days=1)
+    assert wg.check(with_nan, rules=rules(text.format("*", f"until = {today}"))).exit_code == 0
+    assert wg.check(with_nan, rules=rules(text.format("*", f"until = {yesterday}"))).exit_code == 4
+    assert (
+        "Accepted by the rules file" in run(with_nan, "--rules", rules(text.format("*", ""))).stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("rules = 3", "rules: is no table"),
+        ("[rule.non-finite]", "does not know 'rule'"),
+        ('[rules.nan]\nlevel = "note"', "there is no rule 'nan'"),
+        ('[rules.non-finite]\nlevels = "note"', "does not know 'levels'"),
+        ('[rules.non-finite]\nlevel = "error"', "level is none of"),
+        ("[rules.non-finite]\nlevel = 2", "level is none of"),
+        ("[rules.non-finite]\nthreshold = 2", "has no threshold"),
+        ("[rules.zero-share]\nthreshold = -1", "no positive number"),
+        ("[rules.zero-share]\nthreshold = true", "no positive number"),
+        ("[rules.zero-share]\nthreshold = nan", "no positive number"),
+        ('accept = "all"', "no list of tables"),
+        ('[[accept]]\nrule = "non-finite"', "needs a reason"),
+        ('[[accept]]\nreason = "so"', "needs a rule"),
+        ('[[accept]]\nrule = "nan"\nreason = "so"', "there is no rule 'nan'"),
+        ('[[accept]]\nrule = "non-finite"\nreason = "so"\ntensor = 3', "no text"),
+        ('[[accept]]\nrule = "non-finite"\nreason = "so"\nuntil = "2027"', "no date"),
+        ('[[accept]]\nrule = "non-finite"\nreason = "so"\nuntil = 2027-01-01T00:00:00', "no date"),
+        ('[[accept]]\nrule = "non-finite"\nreason = "so"\nwhen = 3', "does not know 'when'"),
+        ("[rules", "is no TOML"),
+        ("\udcff", "is no TOML"),
+    ],
+)
+def test_a_rules_file_with_a_mistake_is_refused_whole(healthy, tmp_path, text, told):
+    path = tmp_path / "rules.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RulesError, match=re.escape(told)):
+        read_rules(path)
+    done = run(healthy, "--rules", path)
+    assert done.exit_code == 1 and len(done.stderr.splitlines()) <= 2 and told in done.stderr
+
+
+def test_a_rules_file_that_cannot_be_read(tmp_path):
+    with pytest.raises(RulesError, match="cannot be read"):
+        read_rules(tmp_path)
+    (tmp_path / "long.toml").write_bytes(b"#" * (2 << 20))
+    with pytest.raises(RulesError, match="too long"):
+        read_rules(tmp_path / "long.toml")
+
+
+# -- beside another model
+
+
+def test_another_model_is_refused(healthy, tmp_path):
+    other = {f"encoder.{i}.thing.weight": np.ones((4, 4), np.float32) * i for i in range(9)}
+    with pytest.raises(BaselineError, match="another model"):
+        wg.check(healthy, against=put(tmp_path / "other", other))
+    assert run(healthy, "--against", tmp_path / "other").exit_code == 1
+
+
+def test_names_shapes_and_formats_are_compared(healthy, tmp_path):
+    tensors = trained()
+    del tensors[UP]
+    tensors["model.more.weight"] = np.ones((4, 4), np.float32)
+    tensors["lm_head.weight"] = tensors["lm_head.weight"][:-8]
+    down = BLOCK.format(0) + "mlp.down_proj.weight"
+    tensors[down] = tensors[down].astype(np.float16)
+    found = wg.check(put(tmp_path / "model", tensors, config()), against=healthy)
+    told = {(each.id, each.tensor) for each in found.findings}
+    for expected in (
+        ("missing-tensor", UP),
+        ("extra-tensor", "model.more.weight"),
+        ("shape-differs", "lm_head.weight"),
+        ("dtype-differs", down),
+    ):
+        assert expected in told
+    assert found.exit_code == 4
+
+
+def test_wrappers_are_seen_through(healthy, tmp_path):
+    wrapped = {f"module._orig_mod.{name}": value for name, value in trained().items()}
+    found = wg.check(put(tmp_path / "model", wrapped, config()), against=healthy)
+    assert not {each.id for each in found.findings} & {"missing-tensor", "extra-tensor"}
+
+
+def test_adapters_fit_their_model(healthy, tmp_path):
+    def adapter(name, columns, module="model.layers.0.self_attn.q_proj"):
+        factors = {
+            f"base_model.model.{module}.lora_A.weight": np.ones((4, columns), np.float32),
+            f"base_model.model.{module}.lora_B.weight": np.ones((64, 4), np.float32),
+        }
+        more = "base_model.model.model.layers.1.self_attn.q_proj"
+        factors |= {
+            f"{more}.lora_A.weight": np.ones((4, 64), np.float32),
+            f"{more}.lora_B.weight": np.ones((64, 4), np.float32),
+        }
+        path = put(tmp_path / name, factors)
+        (path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
+        return path
+
+    fitting = wg.check(healthy, adapter=adapter("fits", 64))
+    assert not {each.id for each in fitting.findings} & {"adapter-target", "adapter-shape"}
+    wrong = wg.check(healthy, adapter=adapter("wrong", 32))
+    assert [each.id for each in wrong.findings if each.level == "fault"] == ["adapter-shape"]
+    absent = wg.check(healthy, adapter=adapter("absent", 64, "model.layers.9.self_attn.q_proj"))
+    assert [each.id for each in absent.findings if each.level == "fault"] == ["adapter-target"]
+    with pytest.raises(BaselineError, match="no adapter"):
+        wg.check(healthy, adapter=healthy)
+
+
+# -- reports
+
+
+def test_json_has_all(with_nan):
+    document = json.loads(run(with_nan, "--format", "json").stdout)
+    for key in ("schema_version", "model", "against", "fail_on", "failed", "complete", "verdict"):
+        assert key in document
+    assert document["failed"] is True and document["findings"][0]["id"] == "non-finite"
+    assert document == json.loads(json.dumps(wg.check(with_nan).to_dict()))
+
+
+def test_sarif_is_valid(with_nan, rules):
+    accepted = rules('[[accept]]\nrule = "non-finite"\nreason = "known: <&>"\n')
+    for arguments in ([], ["--rules", accepted]):
+        text = run(with_nan, "--format", "sarif", *arguments).stdout
+        log = Sarif.model_validate_json(text)
+        (one,) = log.runs
+        ids = [rule.id for rule in one.tool.driver.rules]
+        assert all(ids[each.rule_index] == each.rule_id for each in one.results)
+        document = json.loads(text)
+        (result,) = [each for each in document["runs"][0]["results"] if each["level"] == "error"]
+        (place,) = result["locations"][0]["logicalLocations"]
+        assert place["fullyQualifiedName"] == UP
+        assert ("suppressions" in result) == bool(arguments)
+        _check_schema(document)
+
+
+def _check_schema(document):
+    """Compare with the published schema where a copy of it is at hand."""
+    path = os.environ.get("WEIGHTGAUGE_SARIF_SCHEMA")
+    if path:
+        import jsonschema
+
+        jsonschema.validate(document, json.loads(Path(path).read_text()))
+
+
+JENKINS = {
+    "testsuites": {"name", "time", "tests", "failures", "errors", "disabled"},
+    "testsuite": {
+        *("name", "tests", "failures", "errors", "time", "disabled", "skipped", "timestamp"),
+        *("hostname", "id", "package", "file", "log", "url", "version", "group"),
+    },
+    "testcase": {"name", "assertions", "time", "classname", "status", "class", "file", "line"},
+    "failure": {"type", "message"},
+    "skipped": {"type", "message"},
+    "system-out": set(),
+}
+"""Elements and attributes of the schema of Jenkins' xUnit plugin (junit-10.xsd)."""
+
+
+def test_junit_is_valid(with_nan, tmp_path):
+    path = tmp_path / "report.xml"
+    assert run(with_nan, "-o", path).exit_code == 4
+    for element in ElementTree.parse(path).iter():
+        assert set(element.attrib) <= JENKINS[element.tag]
+    (suite,) = junitparser.JUnitXml.fromfile(str(path))
+    failing = [case.name for case in suite if case.result]
+    assert failing == ["non-finite"]
+    assert suite.tests == len(list(suite)) and suite.failures == 1
+
+
+def test_github_reads_its_annotations(with_nan):
+    text = run(with_nan, "--format", "github").stdout
+    lines = [line for line in text.splitlines() if line.startswith("::")]
+    pattern = re.compile(r"::(error|warning|notice) title=([^:,\r\n]*)::(.+)")
+    parsed = [pattern.fullmatch(line) for line in lines]
+    assert lines and all(parsed)
+    assert parsed[0][1] == "error" and UP in parsed[0][3]
+
+
+@pytest.mark.parametrize("form", ["sarif", "junit", "github", "json"])
+def test_foreign_names_break_no_report(tmp_path, form):
+    name = "model.layers.0.mlp.\u202e]]>\x1b[31m%0A::error::<b>&\n.weight"
+    tensors = {name: np.full((8, 8), np.nan, np.float32)}
+    done = run(put(tmp_path / "model", tensors), "--format", form)
+    assert done.exit_code == 4 and "\x1b" not in done.stdout and "\u202e" not in done.stdout
+    if form == "junit":
+        ElementTree.fromstring(done.stdout)
+    if form in ("sarif", "json"):
+        json.loads(done.stdout)
+    if form == "github":
+        assert sum(line.startswith("::error") for line in done.stdout.splitlines()) == 1
+
+
+def test_a_report_that_cannot_be_written(healthy, tmp_path):
+    done = run(healthy, "--format", "sarif", "-o", tmp_path / "absent" / "x.sarif")
+    assert done.exit_code == 1 and len(done.stderr.splitlines()) <= 2
+
+
+def test_forms_of_findings_are_offered_where_findings_are_all(healthy):
+    done = CliRunner().invoke(main, ["fit", str(healthy), "--format", "sarif"])
+    assert done.exit_code == 2
+    for rule in wg.check(healthy).rules:
+        assert rule in RULES
