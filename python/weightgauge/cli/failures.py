@@ -14,7 +14,7 @@ import click
 from weightgauge import errors
 
 if TYPE_CHECKING:
-    from weightgauge.fits.slice_fit import SliceFit
+    from weightgauge.findings import Finding
 
 OK, FAILED, USAGE, PARTIAL, BUG, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 70, 130, 141
 
@@ -91,29 +91,26 @@ def exit_code(call: Callable[[], Any]) -> int:
     return result if isinstance(result, int) else OK
 
 
-def unmeasured_told(slices: Iterable[SliceFit]) -> int:
-    """Report on stderr which tensors have a format without a decoder; integers are no failure.
+def unmeasured_told(findings: Iterable[Finding], tensors: int) -> int:
+    """Report on stderr which weights could not be measured; plain integers are no failure.
 
     Parameters
     ----------
-    slices : iterable of SliceFit
-        All slices that should have been measured.
+    findings : iterable of Finding
+        What was found.
+    tensors : int
+        Number of tensors that should have been measured.
 
     Returns
     -------
     int
         The code to exit with.
     """
-    slices = tuple(slices)
-    failed = [item for item in slices if item.status == "unsupported_dtype"]
+    failed = [each for each in findings if each.id == "unmeasured"]
     if not failed:
         return OK
-    dtypes = ", ".join(sorted({item.dtype for item in failed}))
-    tensors = len({item.tensor for item in slices})
-    _say(
-        f"error: {len(failed):,} of {tensors:,} tensors could not be measured: "
-        f"there is no decoder for {dtypes}"
-    )
+    reasons = "; ".join(sorted({str(each.value) for each in failed}))
+    _say(f"error: {len(failed):,} of {tensors:,} tensors could not be measured: {reasons}")
     _say("hint: --exclude them if that is as it should be")
     return PARTIAL
 

@@ -119,7 +119,7 @@ def main() -> None:
 
     \b
     Examples:
-      weightgauge demo                          what training does to k, on a model that comes along
+      weightgauge demo                          what training does to k, on the bundled model
       weightgauge fit model.safetensors         the fit of a file
       weightgauge fit org/name --json           of a model on the Hub, for programs
       weightgauge ls ./checkpoint               what is in a directory of shards
@@ -130,6 +130,7 @@ def main() -> None:
       1  the input, the network or the output failed
       2  the command line is wrong
       3  done, but some tensors could not be measured
+    4  'check' found a fault
       70 a bug in weightgauge
       130 interrupted
     """  # noqa: D301

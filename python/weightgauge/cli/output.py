@@ -94,17 +94,25 @@ class Output:
     def write(self, document: Document) -> None:
         """Write the whole result, then the warnings about the input on stderr.
 
+        Where the result is not for people, faults and warnings about the weights go there too.
+
         Raises
         ------
         OutputExistsError, OutputError
             See `check`; or the disk is full. What was there before is as it was.
         """
+        from weightgauge.findings import grouped
+
         content = FORMATS[self.format].write(document, self.medium())
         if self.path is None:
             _write_stdout(content)
         else:
             self._write_file(content)
         if not self.quiet:
+            if self.format != DEFAULT and self.format != "github":
+                for group in grouped(document.findings or ()):
+                    if group.level != "note":
+                        click.echo(f"{group.level}: {group.message}", err=True)
             for message in document.warnings:
                 click.echo(f"warning: {message}", err=True)
 

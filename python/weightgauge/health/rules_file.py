@@ -123,6 +123,7 @@ class _Reader:
         self._shown = shown
 
     def read(self, document: dict[str, Any]) -> RulesFile:
+        """Return the rules, or raise `RulesError` for the first mistake."""
         self._known(document, frozenset(("rules", "accept")), "the file")
         levels: dict[str, str] = {}
         thresholds: dict[str, float] = {}

@@ -110,7 +110,7 @@ def command(
             progress=progress,
         )
     output.write(diagnose_document(found))
-    return unmeasured_told(found.slices)
+    return unmeasured_told(found.findings, len({item.tensor for item in found.slices}))
 
 
 def _check_run(

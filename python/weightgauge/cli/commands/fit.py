@@ -99,4 +99,7 @@ def command(
         output.write(fit_document(results[0], per=per))
     else:
         output.write(fit_models_document(results))
-    return max(unmeasured_told(result.slices) for result in results)
+    return max(
+        unmeasured_told(result.findings, len({item.tensor for item in result.slices}))
+        for result in results
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components import KINDS
 from weightgauge.errors import printable
+from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -65,6 +67,7 @@ def fit_models_document(results: Sequence[ModelFit]) -> Document:
             Section("Median k", (_medians(results, marked, kinds, "k_median", ".3f"),)),
             Section("Median lambda", (_medians(results, marked, kinds, "lambda_median", ".4g"),)),
         ),
+        findings=_findings(results),
         notes=(_NOTE,),
         warnings=tuple(
             f"{printable(result.model, limit=1000)}: {warning}"
@@ -73,6 +76,8 @@ def fit_models_document(results: Sequence[ModelFit]) -> Document:
         ),
         metadata=head,
         data=lambda: {
+            "verdict": verdict(_findings(results)),
+            "findings": [each.to_dict() for each in _findings(results)],
             "kinds": [
                 {**mark, **kind.to_dict()}
                 for mark, result in zip(marked, results, strict=True)
@@ -83,6 +88,15 @@ def fit_models_document(results: Sequence[ModelFit]) -> Document:
         records=lambda: DocumentTable(
             plain_columns(["model", "step", *columns(SliceFit)]), _slices(results, marked)
         ),
+    )
+
+
+def _findings(results: Sequence[ModelFit]) -> Sequence[Finding]:
+    """Return the findings of all models, each with the name of its model."""
+    return by_importance(
+        replace(each, model=printable(result.model))
+        for result in results
+        for each in result.findings
     )
 
 
