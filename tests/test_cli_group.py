@@ -20,7 +20,8 @@ from weightgauge.cli import main
 from weightgauge.cli.failures import HINTS, exit_code
 
 COMMANDS = (
-    *("fit", "diagnose", "compare", "track", "scaling", "scan", "ls", "reproduce", "info", "demo"),
+    *("fit", "diagnose", "compare", "check", "track", "scaling", "scan", "ls", "reproduce", "info"),
+    "demo",
 )
 
 
@@ -52,7 +53,7 @@ def test_help_lists_the_commands_and_exit_codes():
     text = run("-h").stdout
     for command in COMMANDS:
         assert f"\n  {command} " in text
-    for code in ("0", "1", "2", "3", "70", "130"):
+    for code in ("0", "1", "2", "3", "4", "70", "130"):
         assert f"\n    {code} " in text
 
 
