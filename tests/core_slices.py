@@ -16,5 +16,6 @@ def file_slices(*slices):
         formats=np.arange(len(slices), dtype=np.uint8),
         offsets=np.array(offsets, np.uint64),
         items=np.zeros(len(slices), np.uint64),
+        noted=np.ones(len(slices), np.uint8),
         shaped=list(zip(range(len(slices)), dims, decodings, strict=True)),
     )

@@ -21,6 +21,8 @@ def made_slice(tensor: str, kind: str, block: int | None = None, **given: object
         **{"k": 1.2, "k_se": 0.0213},
         **{"lam": 0.0177, "ln_lambda_se": 0.0135, "r2": 0.9977, "ks": 0.0251},
         **{"rms": 0.02, "max": 0.0752},
+        **{"negatives": 2050, "zero_blocks": 0, "levels": 1900, "at_max": 1, "second": 0.0743},
+        **{"digest": "0123456789abcdef"},
     }
     if given.get("status", "ok") not in ("ok", "sparse", "scale_not_applied"):
         fields |= dict.fromkeys(("k", "k_se", "lam", "ln_lambda_se", "r2", "ks"), NAN)

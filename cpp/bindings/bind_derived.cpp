@@ -39,7 +39,7 @@ ScanResults scan_differences(const std::vector<SourceSpec>& files, const FileSli
     auto difference = std::make_shared<Difference>(reader_from(a.rows[i], sources),
                                                    reader_from(b.rows[i], sources));
     const std::uint64_t items = difference->items();
-    specs.push_back({a.rows[i].file, made_view(items, std::move(difference))});
+    specs.push_back({a.rows[i].file, made_view(items, std::move(difference)), Noted::nothing});
   }
   return ScanResults(scan(sources, specs, options, control, watch));
 }
@@ -69,7 +69,7 @@ ScanResults scan_balanced(const std::vector<SourceSpec>& files, const FileSlices
   for (std::size_t i = 0; i < slices.rows.size(); ++i) {
     auto balanced = std::make_shared<Balanced>(matrices[i], std::move(factors[i]));
     const std::uint64_t items = balanced->items();
-    specs.push_back({slices.rows[i].file, made_view(items, std::move(balanced))});
+    specs.push_back({slices.rows[i].file, made_view(items, std::move(balanced)), Noted::nothing});
   }
   return ScanResults(scan(sources, specs, options, control, watch));
 }

@@ -28,7 +28,7 @@ FileRange range_of(const FileNumbers& numbers) {
 }
 
 FedSlice fed_slice(const FileSlice& slice, const Sources& sources) {
-  FedSlice fed{{slice.file, view_from(slice, sources)}, {}, false};
+  FedSlice fed{spec_from(slice, sources), {}, false};
   if (slice.decoding == nullptr) {
     return fed;
   }

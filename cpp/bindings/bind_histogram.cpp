@@ -85,6 +85,9 @@ void bind_histogram(py::module_& module) {
       .def_readonly("infs", &Histogram::infs)
       .def_readonly("max_key", &Histogram::max_key)
       .def_property_readonly("max", &max_magnitude)
+      .def_property_readonly("levels", [](const Histogram& h) { return top_levels(h).levels; })
+      .def_property_readonly("at_max", [](const Histogram& h) { return top_levels(h).at_max; })
+      .def_property_readonly("second", [](const Histogram& h) { return top_levels(h).second; })
       .def_property_readonly("rms", [](const Histogram& h) { return root_mean_square(h, h.n()); })
       .def_property_readonly(
           "keys", [](const Self& self) { return view_of(self, self.cast<Histogram&>().keys); })

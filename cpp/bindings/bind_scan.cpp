@@ -55,7 +55,7 @@ ScanResults scan_files(const std::vector<SourceSpec>& files, const FileSlices& s
   std::vector<SliceSpec> specs;
   specs.reserve(slices.rows.size());
   for (const FileSlice& slice : slices.rows) {
-    specs.push_back({slice.file, view_from(slice, sources)});
+    specs.push_back(spec_from(slice, sources));
   }
   return ScanResults(scan(sources, specs, options, control, watch));
 }
@@ -67,7 +67,7 @@ ScanResults scan_array(const ArrayView& array, const Progress& progress,
   const py::gil_scoped_release release;
   std::vector<std::unique_ptr<ByteSource>> sources;
   sources.push_back(std::make_unique<MemorySource>(array.memory, array.view.end()));
-  return ScanResults(scan(sources, {{0, array.view}}, options, control, watch));
+  return ScanResults(scan(sources, {{0, array.view, Noted::nothing}}, options, control, watch));
 }
 
 // The exceptions carry arguments; Python makes messages of them.
@@ -110,7 +110,8 @@ void bind_scan(py::module_& module) {
            py::arg("threads"), py::arg("chunk_bytes"));
   py::class_<FileSlices>(module, "FileSlices")
       .def(py::init(&file_slices_from), py::kw_only(), py::arg("dtypes"), py::arg("files"),
-           py::arg("formats"), py::arg("offsets"), py::arg("items"), py::arg("shaped"))
+           py::arg("formats"), py::arg("offsets"), py::arg("items"), py::arg("noted"),
+           py::arg("shaped"))
       .def("__len__", [](const FileSlices& slices) { return slices.rows.size(); });
   py::class_<BlockScaleSpec>(module, "BlockScale")
       .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,

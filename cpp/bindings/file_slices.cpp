@@ -26,6 +26,10 @@ std::function<void()> watcher(const Control& control, const Progress& progress) 
 
 namespace {
 
+bool is_product(const FileSlice& slice) {
+  return slice.decoding != nullptr && std::holds_alternative<LowRankSpec>(*slice.decoding);
+}
+
 FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
   const auto& [file, dtype_word, offset, items] = spec;
   const ByteSource& source = *sources.at(file);
@@ -42,9 +46,10 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint8_t>& formats,
                             const ColumnOf<std::uint64_t>& offsets,
                             const ColumnOf<std::uint64_t>& items,
+                            const ColumnOf<std::uint8_t>& noted,
                             const std::vector<Shaped>& shaped) {
   const auto size = static_cast<std::size_t>(files.size());
-  for (const py::ssize_t other : {formats.size(), offsets.size(), items.size()}) {
+  for (const py::ssize_t other : {formats.size(), offsets.size(), items.size(), noted.size()}) {
     if (static_cast<std::size_t>(other) != size) {
       throw std::invalid_argument("the columns of slices differ in length");
     }
@@ -60,6 +65,10 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
     if (formats.data()[row] >= known.size()) {
       throw std::invalid_argument("a slice has no format");
     }
+    if (noted.data()[row] > static_cast<std::uint8_t>(Noted::digest)) {
+      throw std::invalid_argument("nothing of that kind is noted of a slice");
+    }
+    slice.noted = static_cast<Noted>(noted.data()[row]);
     slice.file = files.data()[row];
     slice.dtype = known[formats.data()[row]];
     slice.offset = offsets.data()[row];
@@ -81,7 +90,7 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
 }
 
 View view_from(const FileSlice& slice, const Sources& sources) {
-  const auto& [file, dtype, offset, dims, spec] = slice;
+  const auto& [file, dtype, offset, dims, spec, noted] = slice;
   const std::uint64_t size = sources.at(file)->size();
   if (spec == nullptr) {
     return checked_view(dtype, offset, dims, size);
@@ -100,6 +109,21 @@ View view_from(const FileSlice& slice, const Sources& sources) {
                                             numbers_from(product.right, sources), product.factor);
   // No bytes stand behind the items of a product. Their numbers are given as byte offsets.
   return decoded_view(checked_view(DType::f8_e8m0, offset, dims, decoding->items()), decoding);
+}
+
+SliceSpec spec_from(const FileSlice& slice, const Sources& sources) {
+  View view = view_from(slice, sources);
+  const bool whole = slice.noted == Noted::tensor;
+  const std::uint64_t stored = view.stored_bytes(view.items());
+  const bool apart = view.items() > 0 && stored != view.end() - view.offset;
+  if ((whole && (apart || is_product(slice))) ||
+      (slice.noted == Noted::digest && slice.decoding != nullptr)) {
+    throw std::invalid_argument("a digest is that of a tensor's own bytes");
+  }
+  if (slice.noted == Noted::digest && view.items() > 0) {
+    view.dims = slice.dims;  // in the order in which the items would be stored
+  }
+  return {slice.file, std::move(view), slice.noted};
 }
 
 Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io) {

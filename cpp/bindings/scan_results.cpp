@@ -26,14 +26,22 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
               totals.zeros,
               totals.nans + totals.infs,
               static_cast<std::uint8_t>(fit.status),
-              slice.exact};
+              slice.exact,
+              slice.notes.negatives,
+              slice.notes.zero_pages,
+              slice.top.levels,
+              slice.top.at_max,
+              slice.top.second,
+              slice.digest.value_or(0),
+              slice.digest.has_value()};
   }
   return table;
 }
 
 void bind_scan_results(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(SliceNumbers, k, k_se, lam, ln_lambda_se, r2, ks, rms, max, n, zeros,
-                       nonfinite, status, exact);
+                       nonfinite, status, exact, negatives, zero_blocks, levels, at_max, second,
+                       digest, digested);
   module.def(
       "numbers_dtype", [] { return py::dtype::of<SliceNumbers>(); },
       "Element type of the tables that ScanResults.numbers returns.");

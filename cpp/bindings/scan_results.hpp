@@ -26,6 +26,13 @@ struct SliceNumbers {
   std::uint64_t nonfinite;
   std::uint8_t status;  // a FitStatus
   bool exact;
+  std::uint64_t negatives;
+  std::uint64_t zero_blocks;
+  std::uint64_t levels;
+  std::uint64_t at_max;
+  double second;
+  std::uint64_t digest;
+  bool digested;  // whether there is a digest
 };
 
 // Making Python objects for tens of thousands of slices would take longer than counting them. So

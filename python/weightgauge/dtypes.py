@@ -52,3 +52,6 @@ ITEM_BYTES = MappingProxyType({name: max(DTYPE_BITS[name] // 8, 1) for name in _
 
 NO_DECODER = frozenset(("F6_E2M3", "F6_E3M2", "C64"))
 """Formats of weights that are not counted."""
+
+FORMAT_OF_SIZE = MappingProxyType({1: "F8_E8M0", 2: "BF16", 4: "F32", 8: "F64"})
+"""A format that is counted, by the bytes of an item: as which items of any kind can be read."""

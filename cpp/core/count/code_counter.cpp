@@ -15,6 +15,7 @@ constexpr std::size_t pairs_from = std::size_t{1} << 16;
 constexpr std::uint16_t magnitude_mask = 0x7FFF;
 // One loop is chosen for so many items at a time.
 constexpr std::size_t sampled_items = 32768;
+static_assert(2 * sampled_items % page_bytes == 0);
 constexpr std::uint8_t negative_zero = 0x80;
 // Up to this many items it takes less time to find the range of their codes than to go through the
 // whole table.
@@ -80,39 +81,47 @@ std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& c
 
 }  // namespace
 
-void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n) {
+void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, PageNotes* notes) {
   if (n == 0) {
     return;
   }
   bytes_counted_ += n * item_bytes(dtype);
   if (is_16_bit(dtype)) {
     note_items(items, n);
-    count_items(items, n, magnitude_mask, kernels().count_items, kernels().count_crowded_items);
+    count_items(items, n, magnitude_mask, kernels().count_items, kernels().count_crowded_items,
+                notes);
     return;
   }
   if (bytes_counted_ >= pairs_from) {
-    // One store counts two bytes. The table of pairs tells later how often each byte occurred.
     const std::size_t pairs = n / 2;
-    if (has_wide_rows(dtype)) {
-      count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
-                  kernels().count_crowded_turned_pairs);
-    } else {
-      count_items(items, pairs, pair_mask(dtype), kernels().count_items,
-                  kernels().count_crowded_items);
-    }
-    pairs_used_ = true;
-    if (is_fnuz(dtype)) {
-      negative_zeros_ += kernels().count_equal_bytes(items, 2 * pairs, negative_zero);
-    }
+    count_pairs(dtype, items, pairs, notes);
     items += 2 * pairs;
     n -= 2 * pairs;
+  } else if (notes != nullptr) {
+    kernels().note_pages(items, n / page_bytes * page_bytes, *notes);
   }
   bytes_.resize(sub_tables * 256);
   kernels().count_bytes(items, n, bytes_.data());
 }
 
+// One store counts two bytes. The table of pairs tells later how often each byte occurred.
+void CodeCounter::count_pairs(DType dtype, const std::byte* items, std::size_t pairs,
+                              PageNotes* notes) {
+  if (has_wide_rows(dtype)) {
+    count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
+                kernels().count_crowded_turned_pairs, notes);
+  } else {
+    count_items(items, pairs, pair_mask(dtype), kernels().count_items,
+                kernels().count_crowded_items, notes);
+  }
+  pairs_used_ = true;
+  if (is_fnuz(dtype)) {
+    negative_zeros_ += kernels().count_equal_bytes(items, 2 * pairs, negative_zero);
+  }
+}
+
 void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
-                              Loop crowded) {
+                              Loop crowded, PageNotes* notes) {
   items_.make_room(codes_under(mask));  // one that is too small has not been used yet
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
@@ -121,9 +130,9 @@ void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16
       crowded_.make_room(sub_tables * sub_table_stride);
       crowded_used_ = true;
       note_crowded_range(begin, size, mask);
-      crowded(begin, size, mask, crowded_.data());
+      crowded(begin, size, mask, crowded_.data(), notes);
     } else {
-      plain(begin, size, mask, items_.data());
+      plain(begin, size, mask, items_.data(), notes);
     }
   }
 }

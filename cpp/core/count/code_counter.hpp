@@ -29,7 +29,8 @@ struct HarvestSpace {
 
 class CodeCounter {
  public:
-  void count(DType dtype, const std::byte* items, std::size_t n);
+  // Whole pages are noted as well unless `notes` is null: see Kernels::count_items.
+  void count(DType dtype, const std::byte* items, std::size_t n, PageNotes* notes);
   // The table of 16-bit items by magnitude. The caller counts `n` items there in place of count();
   // `item` is one of them.
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
@@ -42,7 +43,8 @@ class CodeCounter {
   using Loop = decltype(Kernels::count_items);
   // Uses the loop `crowded` where neighbours often share a code, else `plain`.
   void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
-                   Loop crowded);
+                   Loop crowded, PageNotes* notes);
+  void count_pairs(DType dtype, const std::byte* items, std::size_t pairs, PageNotes* notes);
   void join_tables();
   void add_pairs(DType dtype, std::uint64_t* by_raw);
   void note_items(const std::byte* item, std::size_t n);

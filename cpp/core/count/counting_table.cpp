@@ -39,28 +39,56 @@ void CountingTable::make_cells() {
 }
 
 void CountingTable::count(Method method, DType dtype, const std::byte* items, std::size_t n,
-                          const PaperBins* paper) {
+                          const PaperBins* paper, const Noting& noting) {
   pending_ += n;
-  if (method == Method::bins) {
-    if (cells_.size() == 0) {
-      make_cells();
-    }
-    if (dtype == DType::f32) {
-      kernels().count_f32_bins(items, n, bins_);
-    } else {
-      kernels().count_f64_bins(items, n, bins_);
-    }
-  } else if (!is_wide(dtype)) {
-    codes_.count(dtype, items, n);
+  if (noting.negatives) {
+    count_noted(method, dtype, items, n, noting);
   } else {
-    leading_.resize(table_size);
-    count_f64_leading(items, n, leading_.data(), leading_extremes_);
+    count_items(method, dtype, items, n, nullptr);
   }
   if (paper != nullptr && is_wide(dtype)) {
     if (paper_.empty()) {
       paper_ = no_paper_counts();
     }
     count_paper_bins(dtype, items, n, *paper, paper_);
+  }
+}
+
+// Loops note whole pages while they count. The rest is noted on its own.
+void CountingTable::count_noted(Method method, DType dtype, const std::byte* items, std::size_t n,
+                                const Noting& noting) {
+  const std::size_t item = item_bytes(dtype);
+  const std::size_t whole = n * item / page_bytes * page_bytes;
+  PageNotes notes;
+  notes.codes = negative_codes(dtype);
+  notes.page = noting.first_page;
+  count_items(method, dtype, items, whole / item, &notes);
+  if (whole < n * item) {
+    count_items(method, dtype, items + whole, n - whole / item, nullptr);
+    kernels().note_pages(items + whole, n * item - whole, notes);
+  }
+  notes_.negatives += notes.negatives;
+  if (noting.pages) {
+    notes_.add({notes.sum, notes.zero_pages, 0});
+  }
+}
+
+void CountingTable::count_items(Method method, DType dtype, const std::byte* items, std::size_t n,
+                                PageNotes* notes) {
+  if (method == Method::bins) {
+    if (cells_.size() == 0) {
+      make_cells();
+    }
+    if (dtype == DType::f32) {
+      kernels().count_f32_bins(items, n, bins_, notes);
+    } else {
+      kernels().count_f64_bins(items, n, bins_, notes);
+    }
+  } else if (!is_wide(dtype)) {
+    codes_.count(dtype, items, n, notes);
+  } else {
+    leading_.resize(table_size);
+    count_f64_leading(items, n, leading_.data(), leading_extremes_);
   }
 }
 

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/base/zeroed_cells.hpp"
+#include "core/count/byte_notes.hpp"
 #include "core/count/code_counter.hpp"
 #include "core/count/paper_bins.hpp"
 #include "core/histogram/histogram.hpp"
@@ -36,9 +38,11 @@ class CountingTable {
 
   // `paper` may be null: then the published protocol's bins are not counted.
   void count(Method method, DType dtype, const std::byte* items, std::size_t n,
-             const PaperBins* paper);
+             const PaperBins* paper, const Noting& noting = {});
   // As CodeCounter::open_table().
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
+  // Of items that were counted there.
+  void note_negatives(std::uint64_t negatives) { notes_.negatives += negatives; }
   // Items counted since the last harvest.
   std::uint64_t pending() const { return pending_; }
   // While no more items than these are pending, the table has room for as many again.
@@ -54,8 +58,14 @@ class CountingTable {
   void release();
   // The published protocol's counts since the last call; empty where none were taken.
   PaperCounts harvest_paper();
+  // What was noted since the last call.
+  ByteNotes harvest_notes() { return std::exchange(notes_, {}); }
 
  private:
+  void count_noted(Method method, DType dtype, const std::byte* items, std::size_t n,
+                   const Noting& noting);
+  void count_items(Method method, DType dtype, const std::byte* items, std::size_t n,
+                   PageNotes* notes);
   Histogram harvest_bins(DType dtype, std::size_t most_bins);
   Histogram harvest_leading(DType dtype);
   void make_cells();
@@ -79,6 +89,7 @@ class CountingTable {
   std::vector<std::uint32_t> upper_codes_;
   BinCells bins_;
   PaperCounts paper_;
+  ByteNotes notes_;
   std::uint64_t pending_ = 0;
 };
 

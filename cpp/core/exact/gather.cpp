@@ -6,14 +6,14 @@ namespace {
 
 template <class Key>
 Histogram sort_whole(const ByteSource& source, const View& view, ReadBuffer& buffer,
-                     KeySpace<Key>& space, const Control& control) {
+                     KeySpace<Key>& space, const Control& control, const TakeValues& see) {
   Histogram result(view.dtype);
   space.keys.make_room(view.items());
   space.scratch.make_room(view.items());
   Key* const keys = space.keys.data();
   std::size_t n = 0;
   const auto limit = static_cast<Key>(first_nonfinite_key(view.dtype));
-  detail::for_each_key<Key>(source, view, buffer, control, [&](Key key) {
+  const auto sort_out = [&](Key key) {
     if (key == 0) {
       ++result.zeros;
     } else if (key < limit) {
@@ -23,7 +23,15 @@ Histogram sort_whole(const ByteSource& source, const View& view, ReadBuffer& buf
     } else {
       ++result.nans;
     }
-  });
+  };
+  constexpr std::size_t block = (std::size_t{32} << 10) / sizeof(Key);  // in the first-level cache
+  detail::for_each_block<Key>(source, view, block, buffer, control,
+                              [&](const std::byte* packed, std::size_t items) {
+                                see(packed, items);
+                                for (std::size_t i = 0; i < items; ++i) {
+                                  sort_out(detail::key_of<Key>(packed + i * sizeof(Key)));
+                                }
+                              });
   radix_sort(keys, space.scratch.data(), n);
   detail::emit_runs(
       keys, n, [&result](std::uint64_t key, std::uint64_t count) { result.append(key, count, 0); });
@@ -34,11 +42,11 @@ Histogram sort_whole(const ByteSource& source, const View& view, ReadBuffer& buf
 }  // namespace
 
 Histogram sorted_histogram(const ByteSource& source, const View& view, ReadBuffer& buffer,
-                           SortSpace& space, const Control& control) {
+                           SortSpace& space, const Control& control, const TakeValues& see) {
   if (view.dtype == DType::f32) {
-    return sort_whole(source, view, buffer, space.of<std::uint32_t>(), control);
+    return sort_whole(source, view, buffer, space.of<std::uint32_t>(), control, see);
   }
-  return sort_whole(source, view, buffer, space.of<std::uint64_t>(), control);
+  return sort_whole(source, view, buffer, space.of<std::uint64_t>(), control, see);
 }
 
 }  // namespace weightgauge

@@ -165,8 +165,9 @@ void for_each_sorted(const ByteSource& source, const View& view, const Batch& ba
   }
 }
 
-// The whole slice sorted at once, for slices of few elements.
+// The whole slice sorted at once, for slices of few elements. `see` is shown its packed items, in
+// the order of the view.
 Histogram sorted_histogram(const ByteSource& source, const View& view, ReadBuffer& buffer,
-                           SortSpace& space, const Control& control);
+                           SortSpace& space, const Control& control, const TakeValues& see);
 
 }  // namespace weightgauge

@@ -14,6 +14,19 @@ double max_magnitude(const Histogram& histogram) {
   return histogram.zeros > 0 ? 0.0 : std::numeric_limits<double>::quiet_NaN();
 }
 
+TopLevels top_levels(const Histogram& histogram) {
+  const std::size_t size = histogram.size();
+  TopLevels top;
+  top.levels = histogram.exact() ? size : 0;
+  if (size > 0) {
+    top.at_max = histogram.counts.back();
+  }
+  if (size > 1) {
+    top.second = entry_at(histogram, size - 2).mean;
+  }
+  return top;
+}
+
 std::vector<double> mean_magnitudes(const Histogram& histogram) {
   std::vector<double> means;
   means.reserve(histogram.size());

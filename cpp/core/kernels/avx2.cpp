@@ -1,3 +1,5 @@
+#include <immintrin.h>
+
 #include "core/kernels/levels.hpp"
 
 namespace weightgauge::avx2 {

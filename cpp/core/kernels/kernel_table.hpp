@@ -12,6 +12,7 @@
 #include "core/kernels/bin_cells.hpp"
 #include "core/kernels/bin_kernels.hpp"
 #include "core/kernels/entry_kernels.hpp"
+#include "core/kernels/page_notes.hpp"
 
 namespace weightgauge {
 
@@ -33,11 +34,19 @@ struct UpcomingRows {
   const std::byte* line = nullptr;
 };
 
-// The part of each row that belongs to one slice: the byte at which it begins in the row, and the
-// slice's counts.
+// The part of each row that belongs to one slice: the byte at which it begins in the row, the
+// slice's counts, and to what the number of its negative items is added.
 struct RowPart {
   std::ptrdiff_t offset;
   std::uint32_t* counts;
+  std::uint64_t negatives;
+};
+constexpr std::size_t most_row_parts = 4;
+
+// 16-bit items in rows: what tells magnitudes apart, and NegativeCodes::first_other.
+struct RowItems {
+  std::uint16_t mask;
+  std::uint16_t first_other;
 };
 
 // Loops that find some of their input store whole vectors. So arrays of results need room for so
@@ -57,37 +66,42 @@ struct Kernels {
   BinKernels bins;
 
   // 16-bit items: ++counts[item & mask]. `counts` has item_codes cells, none of which may reach
-  // 2^32.
+  // 2^32. Whole pages are noted as well, as note_pages() does, unless `notes` is null.
   void (*count_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                      std::uint32_t* counts);
+                      std::uint32_t* counts, PageNotes* notes);
   // Counts into sub_tables tables in turn. It is for items whose neighbours often share a code: in
   // one table, an increment would wait for the one before it.
   void (*count_crowded_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                              std::uint32_t* tables);
+                              std::uint32_t* tables, PageNotes* notes);
   // The two loops above with ++counts[turned_cell(item & mask)].
   void (*count_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                             std::uint32_t* counts);
+                             std::uint32_t* counts, PageNotes* notes);
   void (*count_crowded_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
-                                     std::uint32_t* tables);
+                                     std::uint32_t* tables, PageNotes* notes);
   // Whether neighbours often share a code, judged by a sample.
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
 
-  // Counts 16-bit items of several slices that share `n` rows; each has `width` items in each row.
-  void (*count_rows)(const std::byte* const* rows, std::size_t n, const RowPart* parts,
-                     std::size_t slices, std::size_t width, std::uint16_t mask,
+  // Counts 16-bit items of several slices that share `n` rows, at most most_row_parts of them; each
+  // has `width` items in each row, no more than 2,048.
+  void (*count_rows)(const std::byte* const* rows, std::size_t n, RowPart* parts,
+                     std::size_t slices, std::size_t width, const RowItems& form,
                      UpcomingRows& upcoming);
   // Counts pairs of items: the first of each pair belongs to one slice, the second to another.
-  void (*count_alternating)(const std::byte* items, std::size_t pairs, std::uint16_t mask,
-                            std::uint32_t* even, std::uint32_t* odd);
+  void (*count_alternating)(const std::byte* items, std::size_t pairs, const RowItems& form,
+                            RowPart& even, RowPart& odd);
 
   // Counts bytes in counts[sub_tables][256]; the sum over the sub-tables is the count of a code.
   void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
   std::uint64_t (*count_equal_bytes)(const std::byte* items, std::size_t n, std::uint8_t code);
 
-  // Count F32 and F64 in bins; see bin_cells.hpp.
-  void (*count_f32_bins)(const std::byte* items, std::size_t n, BinCells& cells);
-  void (*count_f64_bins)(const std::byte* items, std::size_t n, BinCells& cells);
+  // Adds pages of n bytes to the notes. A last page that is shorter is filled up with zeros; it is
+  // never among the pages of zeros.
+  void (*note_pages)(const std::byte* bytes, std::size_t n, PageNotes& notes);
+
+  // Count F32 and F64 in bins; see bin_cells.hpp. Whole pages are noted unless `notes` is null.
+  void (*count_f32_bins)(const std::byte* items, std::size_t n, BinCells& cells, PageNotes* notes);
+  void (*count_f64_bins)(const std::byte* items, std::size_t n, BinCells& cells, PageNotes* notes);
 
   // Of the magnitude keys of F32 or F64 items, writes those from `first` to `first` + `width` to
   // `to`. Returns how many they are. `to` must have room for n keys and gather_slack more.

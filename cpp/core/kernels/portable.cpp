@@ -1,3 +1,7 @@
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "core/kernels/levels.hpp"
 
 namespace weightgauge::portable {

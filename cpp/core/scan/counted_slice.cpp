@@ -88,6 +88,7 @@ void note_totals(const Histogram& histogram, SliceResult& result, std::optional<
   result.histogram.nans = histogram.nans;
   result.histogram.infs = histogram.infs;
   result.histogram.max_key = histogram.max_key;
+  result.top = top_levels(histogram);
   const bool finite = result.n + histogram.zeros > 0;
   result.rms = rms ? *rms : root_mean_square(histogram, result.n);
   if (result.n > 0) {

@@ -22,7 +22,7 @@ struct CountedSlice {
 std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, CountedSlice counted,
                                        Workspace& workspace);
 
-// Puts n, the largest magnitude, the root mean square and what is not finite into the result. The
+// Puts n, the largest magnitudes, the root mean square and what is not finite into the result. The
 // root mean square is made from the histogram where it is not known.
 void note_totals(const Histogram& histogram, SliceResult& result,
                  std::optional<double> rms = std::nullopt);

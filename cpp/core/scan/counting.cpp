@@ -3,23 +3,47 @@
 #include <utility>
 
 #include "core/exact/gather.hpp"
+#include "core/io/decoding.hpp"
 #include "core/io/stretches.hpp"
 #include "core/scan/counted_slice.hpp"
+#include "core/scan/digesting.hpp"
 
 namespace weightgauge {
 
 namespace {
 
-void count_part(const Slice& slice, Method method,
+void count_part(const Slice& slice, Method method, Noting noting,
                 const std::pair<std::uint64_t, std::uint64_t>& items, Workspace& workspace) {
   CountingTable& table = workspace.table(0);
+  const std::size_t item = item_bytes(slice.view.dtype);
+  noting.first_page = items.first * item / page_bytes;
   for_each_stretch(slice.source, slice.view, items.first, items.second, workspace.buffer,
                    [&](const std::byte* packed, std::size_t n) {
-                     table.count(method, slice.view.dtype, packed, n, slice.options.paper.get());
+                     table.count(method, slice.view.dtype, packed, n, slice.options.paper.get(),
+                                 noting);
+                     noting.first_page += n * item / page_bytes;
                    });
 }
 
+// The bytes of codes are other than those of the values that are counted.
+bool has_digest_of_codes(const Slice& slice) {
+  return has_digest(slice) && slice.view.decoding != nullptr;
+}
+
+ByteNotes digest_of_codes(const Slice& slice, std::uint64_t first, std::uint64_t last,
+                          Workspace& workspace) {
+  const std::uint64_t per_item = slice.view.decoding->values_per_item();
+  return pages_of(slice, first / per_item, last / per_item, workspace.buffer);
+}
+
 }  // namespace
+
+Noting noting_of(const Slice& slice) {
+  Noting noting;
+  noting.negatives = slice.noted != Noted::nothing;
+  noting.pages = has_digest(slice) && slice.view.decoding == nullptr;
+  return noting;
+}
 
 Method first_method(DType dtype, std::uint64_t items) {
   if (!is_wide(dtype)) {
@@ -36,7 +60,10 @@ void Counting::run_part(std::uint64_t part, Workspace& workspace, Control& contr
     workspace.sort.release();  // there is memory for counting or for sorting
   }
   const auto items = chunks_.items_of(part);
-  count_part(slice_, method_, items, workspace);
+  if (has_digest_of_codes(slice_)) {
+    counts_.add_notes(digest_of_codes(slice_, items.first, items.second, workspace));
+  }
+  count_part(slice_, method_, noting_of(slice_), items, workspace);
   note_progress(slice_.view, items.second - items.first, control);
 }
 
@@ -45,6 +72,7 @@ void Counting::hand_over(std::size_t table, Workspace& workspace) {
 }
 
 std::unique_ptr<Phase> Counting::finish(Workspace& workspace, const Control& /*control*/) {
+  note_result(slice_, counts_.notes());
   if (counts_.out_of_reach() > 0) {
     return std::make_unique<CountingLeadingBits>(slice_, chunks_);
   }
@@ -56,7 +84,7 @@ CountingLeadingBits::CountingLeadingBits(const Slice& slice, const Chunks& chunk
     : slice_(slice), chunks_(chunks), counts_(slice, Method::leading) {}
 
 void CountingLeadingBits::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
-  count_part(slice_, Method::leading, chunks_.items_of(part), workspace);
+  count_part(slice_, Method::leading, {}, chunks_.items_of(part), workspace);
 }
 
 void CountingLeadingBits::hand_over(std::size_t table, Workspace& workspace) {
@@ -70,12 +98,27 @@ std::unique_ptr<Phase> CountingLeadingBits::finish(Workspace& workspace,
 }
 
 void SortingWhole::run_part(std::uint64_t /*part*/, Workspace& workspace, Control& control) {
-  counted_ =
-      sorted_histogram(slice_.source, slice_.view, workspace.buffer, workspace.sort, control);
-  note_progress(slice_.view, slice_.view.items(), control);
+  const View& view = slice_.view;
+  const Noting noting = noting_of(slice_);
+  std::uint64_t page = 0;
+  const auto see = [&](const std::byte* packed, std::size_t n) {
+    if (noting.negatives) {
+      notes_.add(notes_of(view.dtype, packed, n, page));
+      page += n * item_bytes(view.dtype) / page_bytes;
+    }
+  };
+  counted_ = sorted_histogram(slice_.source, view, workspace.buffer, workspace.sort, control, see);
+  if (!noting.pages) {
+    notes_ = {0, 0, notes_.negatives};
+  }
+  if (has_digest_of_codes(slice_)) {
+    notes_.add(digest_of_codes(slice_, 0, view.items(), workspace));
+  }
+  note_progress(view, view.items(), control);
 }
 
 std::unique_ptr<Phase> SortingWhole::finish(Workspace& workspace, const Control& /*control*/) {
+  note_result(slice_, notes_);
   return finish_counting(slice_, Method::sorted, {std::move(*counted_), {}}, workspace);
 }
 

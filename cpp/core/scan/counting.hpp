@@ -14,6 +14,9 @@ namespace weightgauge {
 // How the items of such a slice are counted first.
 Method first_method(DType dtype, std::uint64_t items);
 
+// What is noted of a slice's items while they are counted; the page is still to be named.
+Noting noting_of(const Slice& slice);
+
 // Items are counted one by one or in bins, chunk by chunk. Where F64 magnitudes lie beyond the
 // bins, CountingLeadingBits follows.
 class Counting final : public Phase {
@@ -23,6 +26,8 @@ class Counting final : public Phase {
   void run_part(std::uint64_t part, Workspace& workspace, Control& control) override;
   void hand_over(std::size_t table, Workspace& workspace) override;
   std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) override;
+  // As SliceCounts::add_notes().
+  void add_notes(const ByteNotes& notes) { counts_.add_notes(notes); }
 
  private:
   Slice slice_;
@@ -57,6 +62,7 @@ class SortingWhole final : public Phase {
  private:
   Slice slice_;
   std::optional<Histogram> counted_;
+  ByteNotes notes_;
 };
 
 }  // namespace weightgauge

@@ -31,15 +31,42 @@ class RangeSource : public ByteSource {
 }  // namespace
 
 FedCounting::FedCounting(const Slice& slice, Method method)
-    : slice_(slice), method_(method), counting_(slice, method, {slice.view.items(), step}) {}
+    : slice_(slice),
+      method_(method),
+      counting_(slice, method, {slice.view.items(), step}),
+      pages_({slice.view.offset, slice.view.end()}) {}
 
 void FedCounting::count(ByteRange range, const std::byte* bytes, Workspace& workspace) {
   if (method_ == Method::bins) {
     workspace.sort.release();  // there is memory for counting or for sorting
   }
+  Noting noting = noting_of(slice_);
+  if (!has_digest(slice_)) {
+    count_range(range, bytes, noting, workspace);
+    return;
+  }
+  if (!noting.pages) {  // codes are other bytes than the values that are counted
+    pages_.add(range, bytes);
+    count_range(range, bytes, noting, workspace);
+    return;
+  }
+  pages_.add_rest(range, bytes);
+  const ByteRange filled = pages_.filled_by(range);
+  noting.first_page = pages_.page_at(filled.begin);
+  count_range(filled, bytes + (filled.begin - range.begin), noting, workspace);
+  noting.pages = false;
+  count_range({range.begin, filled.begin}, bytes, noting, workspace);
+  count_range({filled.end, range.end}, bytes + (filled.end - range.begin), noting, workspace);
+}
+
+void FedCounting::count_range(ByteRange range, const std::byte* bytes, const Noting& noting,
+                              Workspace& workspace) {
+  if (range.begin == range.end) {
+    return;
+  }
   const Overlap found = overlap_of(slice_.view, range);
   for (const View& block : found.blocks) {
-    count_block(block, range, bytes, workspace);
+    count_block(block, range, bytes, noting, workspace);
   }
   for (const std::uint64_t at : found.cut_items) {
     join(at, range, bytes, workspace);
@@ -47,7 +74,7 @@ void FedCounting::count(ByteRange range, const std::byte* bytes, Workspace& work
 }
 
 void FedCounting::count_block(const View& block, ByteRange range, const std::byte* bytes,
-                              Workspace& workspace) {
+                              Noting noting, Workspace& workspace) {
   const RangeSource in_place(range, bytes, slice_.source.size());
   const MemorySource memory(bytes, range.end - range.begin);
   View moved = block;
@@ -57,9 +84,11 @@ void FedCounting::count_block(const View& block, ByteRange range, const std::byt
   const ByteSource& source = decoded ? static_cast<const ByteSource&>(in_place) : memory;
   const std::uint64_t items = block.items();
   for (std::uint64_t from = 0; from < items; from += step) {
-    for_each_stretch(
-        source, decoded ? block : moved, from, std::min(items, from + step), workspace.buffer,
-        [&](const std::byte* packed, std::size_t n) { count_packed(packed, n, workspace); });
+    for_each_stretch(source, decoded ? block : moved, from, std::min(items, from + step),
+                     workspace.buffer, [&](const std::byte* packed, std::size_t n) {
+                       count_packed(packed, n, noting, workspace);
+                       noting.first_page += n * item_bytes(block.dtype) / page_bytes;
+                     });
   }
 }
 
@@ -73,18 +102,21 @@ void FedCounting::join(std::uint64_t at, ByteRange range, const std::byte* bytes
               static_cast<std::size_t>(end - begin));
   cut.have += static_cast<std::size_t>(end - begin);
   if (cut.have == item) {
-    count_packed(cut.bytes.data(), 1, workspace);
+    Noting noting = noting_of(slice_);
+    noting.pages = false;
+    count_packed(cut.bytes.data(), 1, noting, workspace);
     cut_items_.erase(at);
   }
 }
 
-void FedCounting::count_packed(const std::byte* items, std::size_t n, Workspace& workspace) {
+void FedCounting::count_packed(const std::byte* items, std::size_t n, const Noting& noting,
+                               Workspace& workspace) {
   const DType dtype = slice_.view.dtype;
   CountingTable& table = workspace.table(0);
   if (table.pending() > CountingTable::room(dtype)) {
     hand_over(workspace);
   }
-  table.count(method_, dtype, items, n, slice_.options.paper.get());
+  table.count(method_, dtype, items, n, slice_.options.paper.get(), noting);
 }
 
 }  // namespace weightgauge

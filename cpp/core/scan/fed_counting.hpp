@@ -9,6 +9,7 @@
 
 #include "core/io/byte_ranges.hpp"
 #include "core/scan/counting.hpp"
+#include "core/scan/tensor_pages.hpp"
 #include "core/scan/slice.hpp"
 
 namespace weightgauge {
@@ -26,6 +27,7 @@ class FedCounting {
   void hand_over(Workspace& workspace) { counting_.hand_over(0, workspace); }
   // After all bytes have come, and all counts are handed over: as Phase::finish().
   std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) {
+    counting_.add_notes(pages_.notes());
     return counting_.finish(workspace, control);
   }
 
@@ -36,14 +38,18 @@ class FedCounting {
     std::size_t have = 0;
   };
 
-  void count_block(const View& block, ByteRange range, const std::byte* bytes,
+  void count_range(ByteRange range, const std::byte* bytes, const Noting& noting,
+                   Workspace& workspace);
+  void count_block(const View& block, ByteRange range, const std::byte* bytes, Noting noting,
                    Workspace& workspace);
   void join(std::uint64_t at, ByteRange range, const std::byte* bytes, Workspace& workspace);
-  void count_packed(const std::byte* items, std::size_t n, Workspace& workspace);
+  void count_packed(const std::byte* items, std::size_t n, const Noting& noting,
+                    Workspace& workspace);
 
   Slice slice_;
   Method method_;
   Counting counting_;
+  TensorPages pages_;
   std::map<std::uint64_t, CutItem> cut_items_;  // by their first byte
 };
 

@@ -43,7 +43,8 @@ FedScan::FedScan(std::unique_ptr<Spool> spool, std::vector<FedSlice> slices,
   for (const FedSlice& slice : slices_) {
     const View& view = slice.spec.view;
     SliceResult& result = results_.emplace_back(view.dtype);
-    states_.emplace_back(Slice{*spool_->sources().at(slice.spec.source), view, options_, result});
+    states_.emplace_back(
+        Slice{*spool_->sources().at(slice.spec.source), view, options_, result, slice.spec.noted});
   }
   unfinished_ = slices_.size();
   for (std::size_t index = 0; index < slices_.size(); ++index) {
@@ -58,7 +59,7 @@ FedScan::Stage FedScan::first_stage(std::size_t index) const {
   const View& view = slice.spec.view;
   const Method method = first_method(view.dtype, view.items());
   const bool looked_at_again =
-      method == Method::sorted ||
+      slice.spec.noted == Noted::digest || method == Method::sorted ||
       (method == Method::bins && (options_.exact || !options_.probabilities.empty()));
   if (slice.made || looked_at_again) {
     return Stage::whole;

@@ -30,7 +30,7 @@ constexpr std::size_t block_bytes = 256 * 1024;
 static_assert(block_bytes <= ReadBuffer::bytes);
 // So many slices of a block are counted at a time, as long as a row has no more than so many items
 // of them all: the first-level cache then has room for the cells that they use.
-constexpr std::size_t most_at_once = 4;
+constexpr std::size_t most_at_once = most_row_parts;
 constexpr std::size_t most_items_at_once = 512;
 // Rows whose places are listed at a time.
 constexpr std::size_t most_rows = std::size_t{1} << 16;
@@ -39,7 +39,11 @@ bool alternates(const View& view) { return view.dims.back().stride == 2 * item; 
 
 // Views of one shape whose offsets differ by less than this share cache lines or pages. 0 where
 // nothing is gained by reading them together.
-std::uint64_t reach_of(const View& view) {
+std::uint64_t reach_of(const SliceSpec& slice) {
+  const View& view = slice.view;
+  if (slice.noted == Noted::tensor || slice.noted == Noted::digest) {
+    return 0;  // it lies between no others
+  }
   if (view.decoding != nullptr || !is_16_bit(view.dtype) || view.dims.empty() ||
       view.items() < least_items) {
     return 0;
@@ -82,7 +86,7 @@ bool before(const SliceSpec& a, const SliceSpec& b) {
 std::vector<std::vector<std::size_t>> sets_in_shared_rows(const std::vector<SliceSpec>& slices) {
   std::vector<std::size_t> candidates;
   for (std::size_t i = 0; i < slices.size(); ++i) {
-    if (reach_of(slices[i].view) > 0) {
+    if (reach_of(slices[i]) > 0) {
       candidates.push_back(i);
     }
   }
@@ -92,7 +96,7 @@ std::vector<std::vector<std::size_t>> sets_in_shared_rows(const std::vector<Slic
   std::vector<std::vector<std::size_t>> sets;
   for (std::size_t i = 0; i < candidates.size();) {
     const SliceSpec& first = slices[candidates[i]];
-    const std::uint64_t reach = reach_of(first.view);
+    const std::uint64_t reach = reach_of(first);
     std::vector<std::size_t> together;
     std::uint64_t end = first.view.offset;  // of a row of the slices so far
     while (i < candidates.size() && together.size() < SharedRows::most_slices) {
@@ -119,7 +123,10 @@ namespace {
 class Pass {
  public:
   Pass(const std::vector<SliceJob*>& jobs, Workspace& workspace)
-      : workspace_(workspace), source_(jobs.front()->source()), dtype_(jobs.front()->view().dtype) {
+      : workspace_(workspace),
+        source_(jobs.front()->source()),
+        dtype_(jobs.front()->view().dtype),
+        form_{magnitude_mask, static_cast<std::uint16_t>(negative_codes(dtype_).first_other)} {
     for (const SliceJob* const job : jobs) {
       offsets_.push_back(
           static_cast<std::ptrdiff_t>(job->view().offset - jobs.front()->view().offset));
@@ -230,9 +237,12 @@ class Pass {
       std::array<RowPart, most_at_once> parts;
       std::size_t slices = 0;
       for (; slices < most && i < offsets_.size(); ++slices, ++i) {
-        parts[slices] = {offsets_[i], table(i, rows[0], n * width_)};
+        parts[slices] = {offsets_[i], table(i, rows[0], n * width_), 0};
       }
-      kernels().count_rows(rows, n, parts.data(), slices, width_, magnitude_mask, upcoming);
+      kernels().count_rows(rows, n, parts.data(), slices, width_, form_, upcoming);
+      for (std::size_t part = 0; part < slices; ++part) {
+        workspace_.table(i - slices + part).note_negatives(parts[part].negatives);
+      }
     }
   }
 
@@ -243,8 +253,11 @@ class Pass {
         count_packed(i, pairs);
       }
     } else {
-      kernels().count_alternating(items, pairs, magnitude_mask, table(0, items, pairs),
-                                  table(1, items, pairs));
+      RowPart even = {offsets_[0], table(0, items, pairs), 0};
+      RowPart odd = {offsets_[1], table(1, items, pairs), 0};
+      kernels().count_alternating(items, pairs, form_, even, odd);
+      workspace_.table(0).note_negatives(even.negatives);
+      workspace_.table(1).note_negatives(odd.negatives);
     }
   }
 
@@ -254,7 +267,8 @@ class Pass {
 
   // Where neighbours are often equal, each slice is counted by itself, in the way made for that.
   void count_packed(std::size_t slice, std::size_t n) {
-    workspace_.table(slice).count(Method::codes, dtype_, packed_items(), n, nullptr);
+    workspace_.table(slice).count(Method::codes, dtype_, packed_items(), n, nullptr,
+                                  {true, false, 0});
   }
   std::byte* packed_items() { return workspace_.buffer.inner(0).data(); }
 
@@ -276,6 +290,7 @@ class Pass {
   Workspace& workspace_;
   const ByteSource& source_;
   DType dtype_;
+  RowItems form_;
   std::vector<std::ptrdiff_t> offsets_;   // bytes from the first slice to each
   std::vector<std::uint64_t> rows_;       // where they begin in the source
   std::vector<const std::byte*> places_;  // and in memory

@@ -4,21 +4,33 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "core/base/parallel.hpp"
+#include "core/count/byte_notes.hpp"
 #include "core/fit/weibull.hpp"
 #include "core/histogram/histogram.hpp"
+#include "core/histogram/summary.hpp"
 #include "core/io/byte_source.hpp"
 #include "core/io/view.hpp"
 #include "core/scan/options.hpp"
 
 namespace weightgauge {
 
+// What is noted of a slice beside its counts.
+enum class Noted : std::uint8_t {
+  nothing,
+  negatives,  // how many elements are negative: of a piece of a tensor, and of what is not stored
+  tensor,     // of all of a tensor, whose bytes lie side by side, its digest and zeros as well
+  digest,     // the digest and zeros of a tensor alone: nothing is counted
+};
+
 struct SliceSpec {
   std::size_t source;  // index into the sources
   View view;
+  Noted noted = Noted::nothing;
 };
 
 struct SliceResult {
@@ -27,9 +39,12 @@ struct SliceResult {
   std::uint64_t n = 0;
   double rms = 0;  // of all finite elements, zeros included; NaN where there is none
   double max = 0;  // largest finite magnitude; NaN where there is none
+  TopLevels top;
   Fit fit;
   bool exact = true;  // the fit is that of the sorted magnitudes, nothing having been binned
   std::vector<double> quantiles;  // in the order of the probabilities; NaN where n is 0
+  ByteNotes notes;
+  std::optional<std::uint64_t> digest;
 };
 
 // What every phase of the work on a slice knows. All of it outlives the work.
@@ -38,7 +53,12 @@ struct Slice {
   const View& view;
   const ScanOptions& options;
   SliceResult& result;
+  Noted noted = Noted::nothing;
 };
+
+inline bool has_digest(const Slice& slice) {
+  return slice.noted == Noted::tensor || slice.noted == Noted::digest;
+}
 
 // The items of a slice in parts that any worker may count.
 struct Chunks {

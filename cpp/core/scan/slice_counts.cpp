@@ -15,8 +15,10 @@ void SliceCounts::harvest(CountingTable& table, HarvestSpace& space) {
   const std::uint64_t out_of_reach = table.out_of_reach();
   Histogram part = table.harvest(method_, dtype_, most_bins_, space);
   const PaperCounts paper = table.harvest_paper();
+  const ByteNotes notes = table.harvest_notes();
   const std::lock_guard<std::mutex> lock(mutex_);
   out_of_reach_ += out_of_reach;
+  notes_.add(notes);
   if (!histogram_) {
     histogram_ = std::move(part);
   } else {
@@ -26,6 +28,11 @@ void SliceCounts::harvest(CountingTable& table, HarvestSpace& space) {
     }
   }
   add_paper_counts(paper, paper_);
+}
+
+void SliceCounts::add_notes(const ByteNotes& notes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  notes_.add(notes);
 }
 
 }  // namespace weightgauge

@@ -25,6 +25,9 @@ class SliceCounts {
   Histogram take_histogram() { return std::move(*histogram_); }
   // Of the published protocol's bins; empty where they were not counted.
   PaperCounts take_paper() { return std::move(paper_); }
+  // Adds what was noted apart from counting. Several workers may call it.
+  void add_notes(const ByteNotes& notes);
+  const ByteNotes& notes() const { return notes_; }
   // Magnitudes of F64 that no bin is for.
   std::uint64_t out_of_reach() const { return out_of_reach_; }
 
@@ -35,6 +38,7 @@ class SliceCounts {
   std::mutex mutex_;
   std::optional<Histogram> histogram_;
   PaperCounts paper_;
+  ByteNotes notes_;
   std::uint64_t out_of_reach_ = 0;
 };
 

@@ -4,20 +4,30 @@
 
 #include "core/io/decoding.hpp"
 #include "core/scan/counting.hpp"
+#include "core/scan/digesting.hpp"
 
 namespace weightgauge {
 
 namespace {
 
-Chunks chunks_of(const View& view, std::uint64_t chunk_bytes) {
+Chunks chunks_of(const Slice& slice, std::uint64_t chunk_bytes) {
+  const View& view = slice.view;
   std::uint64_t chunk_items = std::max<std::uint64_t>(chunk_bytes / item_bytes(view.dtype), 1);
+  std::uint64_t unit = 1;
   if (view.decoding != nullptr) {  // chunks begin and end between stored items
-    chunk_items += chunk_items % view.decoding->values_per_item();
+    unit = view.decoding->values_per_item();
   }
+  if (has_digest(slice)) {  // or between pages
+    unit *= page_bytes / view.stored_item_bytes();
+  }
+  chunk_items = (chunk_items + unit - 1) / unit * unit;
   return {view.items(), chunk_items};
 }
 
 std::unique_ptr<Phase> first_phase(const Slice& slice, const Chunks& chunks) {
+  if (slice.noted == Noted::digest) {
+    return std::make_unique<Digesting>(slice, chunks);
+  }
   const Method method = first_method(slice.view.dtype, chunks.items);
   if (method == Method::sorted) {
     return std::make_unique<SortingWhole>(slice);
@@ -29,7 +39,7 @@ std::unique_ptr<Phase> first_phase(const Slice& slice, const Chunks& chunks) {
 
 SliceJob::SliceJob(const Slice& slice, std::uint64_t chunk_bytes)
     : slice_(slice),
-      chunks_(chunks_of(slice.view, chunk_bytes)),
+      chunks_(chunks_of(slice, chunk_bytes)),
       phase_(first_phase(slice_, chunks_)),
       pending_(phase_->parts()) {}
 

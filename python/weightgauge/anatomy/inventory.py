@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.survey import Survey
     from weightgauge.checkpoint import Checkpoint, TensorInfo
 
-FIELDS = ("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "bytes", "storage")
-"""Columns of the table."""
+FIELDS = (
+    *("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "bytes", "storage"),
+    "digest",
+)
+"""Keys of a row. The digest is None as long as the weights have not been read."""
 
 
 def inventory(
@@ -45,6 +48,7 @@ def inventory(
             "shape": list(tensor.shape),
             "bytes": tensor.nbytes,
             "storage": known.storage.note(tensor.name) or None,
+            "digest": None,
         }
         for tensor in (checkpoint.tensors if tensors is None else tensors)
         for place in [known.components[known.rows[tensor.name]]]

@@ -57,6 +57,22 @@ class SliceFit:
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
     rms, max : float
         Root mean square and largest magnitude.
+    negatives : int
+        Elements below zero; -0, -Inf and NaN are none. Of scaled codes and products, those of the
+        values.
+    zero_blocks : int
+        Blocks of 2 KiB, counted from the tensor's first byte, of which all bytes are zero, as they
+        are where a file has lost a page. Of whole tensors; 0 for pieces and products.
+    levels : int or None
+        Different magnitudes other than zero; None where they were not counted one by one.
+    at_max : int
+        Elements of the largest magnitude; where magnitudes were counted in bins, those in its bin.
+    second : float
+        The magnitude next below the largest one; where there are bins, the mean of the next bin.
+    digest : str or None
+        Of the tensor's stored bytes, in 16 hexadecimal digits: equal for equal bytes, and other if
+        any bit differs (docs/statistics.md says what is certain). None for pieces, products, and
+        tensors that are not counted.
 
     Numbers that a slice does not have are NaN. The standard errors of a product are those of as
     many independent weights, which it does not have.
@@ -85,6 +101,12 @@ class SliceFit:
     ks: float
     rms: float
     max: float
+    negatives: int
+    zero_blocks: int
+    levels: int | None
+    at_max: int
+    second: float
+    digest: str | None
 
     @property
     def fitted(self) -> bool:
@@ -149,12 +171,15 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
     """
     tensor, place, shape, _, note, stored = item
     status, reason = _marked(words, missing, note)
-    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, *_ = numbers
+    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite = numbers[:11]
+    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:]
     return _slice_fit(
         *(tensor.name, place.part, place.kind, place.block, place.tower, place.expert, place.head),
         *(tensor.dtype, shape, n, zeros, nonfinite, status, reason),
         "" if stored is None else stored.text,
         *(k, k_se, lam, ln_lambda_se, r2, ks, rms, largest),
+        *(negatives, blocks, levels or (None if n or not zeros + nonfinite else 0), at_max, second),
+        f"{digest:016x}" if digested else None,
     )
 
 

@@ -11,10 +11,15 @@ from weightgauge.magnitudes.arrays import array_view
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.records import as_row, maker
 
-Numbers = tuple[float, float, float, float, float, float, float, float, int, int, int, int, bool]
+Numbers = tuple[
+    float, float, float, float, float, float, float, float, int, int, int, int, bool,
+    int, int, int, int, float, int, bool,
+]  # fmt: skip
 """k, its standard error, lambda, the standard error of ln lambda, R2, KS, RMS, maximum; numbers of
 elements that were fitted, that are zero, and that are not finite; the core's status as an index
-into `_core.fit_statuses`; whether the fit is exact."""
+into `_core.fit_statuses`; whether the fit is exact; numbers of negative elements, of 2 KiB blocks
+of zeros, of different magnitudes, and of elements at the maximum; the magnitude below it; the
+digest of the bytes, and whether there is one."""
 
 _STATUSES = tuple(_core.fit_statuses())
 
@@ -158,7 +163,7 @@ def fit_weibull(
 
 def fit_of_numbers(numbers: Numbers, options: FitOptions) -> WeibullFit:
     """Return the fit of one slice, with the words for its status."""
-    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, _, exact = numbers
+    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, _, exact = numbers[:13]
     status, reason = status_and_reason(numbers, options.protocol)
     return _weibull_fit(
         *(k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest),
@@ -179,17 +184,27 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
     Returns
     -------
     Numbers
-        The scale lambda, RMS and maximum are multiplied; nothing else changes. If the number is
-        zero, infinite or NaN, there is no fit.
+        The scale lambda, RMS, maximum and the magnitude below it are multiplied; nothing else
+        changes. If the number is zero, infinite or NaN, there is no fit.
     """
-    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, status, exact = numbers
+    k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, status, exact = numbers[
+        :13
+    ]
+    negatives, blocks, levels, at_max, second, *digest = numbers[13:]
     if 0 < by < math.inf:
-        sizes = (rms * by, largest * by)
-        return (k, k_se, lam * by, ln_lambda_se, r2, ks, *sizes, n, zeros, nonfinite, status, exact)
+        return (
+            *(k, k_se, lam * by, ln_lambda_se, r2, ks, rms * by, largest * by),
+            *(n, zeros, nonfinite, status, exact),
+            *(negatives, blocks, levels, at_max, second * by, *digest),
+        )
     finite = n + zeros
     zeros, nonfinite = (finite, nonfinite) if by == 0 else (0, finite + nonfinite)
     size = 0.0 if zeros else math.nan
-    return (*(math.nan,) * 6, size, size, 0, zeros, nonfinite, _STATUSES.index("empty"), exact)
+    return (
+        *(*(math.nan,) * 6, size, size),
+        *(0, zeros, nonfinite, _STATUSES.index("empty"), exact),
+        *(0, blocks, 0, 0, math.nan, *digest),
+    )
 
 
 def fit_of_histogram(
@@ -231,6 +246,7 @@ def _numbers(counts: _core.Histogram, found: _core.Fit) -> Numbers:
         *(found.k, found.k_se, found.lam, found.ln_lambda_se, found.r2, found.ks),
         *(counts.rms, counts.max, counts.n, counts.zeros, counts.nans + counts.infs),
         *(found.status, counts.dropped_bits == 0),
+        *(0, 0, counts.levels, counts.at_max, counts.second, 0, False),
     )
 
 
@@ -265,7 +281,7 @@ def status_and_reason(numbers: Numbers, protocol: str) -> tuple[str, str]:
     status, reason : str
         As in `WeibullFit`.
     """
-    n, zeros, nonfinite, number, _ = numbers[8:]
+    n, zeros, nonfinite, number = numbers[8:12]
     core_status = _STATUSES[number]
     total = n + zeros + nonfinite
     if core_status == "ok":

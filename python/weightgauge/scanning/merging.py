@@ -65,7 +65,12 @@ def _added(members: Sequence[SavedSlice], options: FitOptions) -> SavedSlice:
         total = total.merge(each)
     if prod(first.fit.shape) > _COUNTED_SINGLY and total.dtype in _DROPPED_BITS:
         total = total.merge(empty_histogram(total.dtype, _DROPPED_BITS[total.dtype]))
-    fit = fit_of_histogram(total, options, scale=first.scale)
-    return first._replace(
-        fit=refitted(first.fit, fit, missing=first.missing, note=first.note), packed=pack(total)
+    found = fit_of_histogram(total, options, scale=first.scale)
+    fit = replace(
+        refitted(first.fit, found, missing=first.missing, note=first.note),
+        negatives=sum(each.fit.negatives for each in members),
+        levels=total.levels if total.dropped_bits == 0 else None,
+        at_max=total.at_max,
+        second=total.second * first.scale,
     )
+    return first._replace(fit=fit, packed=pack(total))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from enum import IntEnum
 from operator import floordiv
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightgauge.anatomy.storage.stored import Numbers, Product, ScaledCodes
-from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.dtypes import FORMAT_OF_SIZE, ITEM_BYTES
 from weightgauge.scanning.live.strides import strided
 
 if TYPE_CHECKING:
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 
 _FORMATS = tuple(ITEM_BYTES)
 _NUMBER_OF = {name: number for number, name in enumerate(_FORMATS)}
+
 _Dims = Sequence[tuple[int, int]]  # extent and stride in bytes
+
+
+class Noted(IntEnum):
+    """What the core notes of a slice beside its counts."""
+
+    NEGATIVES = 1
+    TENSOR = 2
+    DIGEST = 3
 
 
 class ScanPlan:
@@ -48,6 +58,9 @@ class ScanPlan:
     scale_of : dict of int to int
         Where a slice has one scale for all of it that is not applied yet: index of the scale's
         result, by that of the slice.
+    digest_of : dict of int to int
+        Where a whole tensor is counted in another order than that of its bytes in a file: index of
+        the result with its digest, by that of the slice.
     """
 
     def __init__(
@@ -71,8 +84,10 @@ class ScanPlan:
         self._formats: list[int] = []
         self._offsets: list[int] = []
         self._items: list[int] = []
+        self._noted: list[int] = []
         self._shaped: list[tuple[int, _Dims, _core.BlockScale | _core.LowRank | None]] = []
         self.scale_of: dict[int, int] = {}
+        self.digest_of: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._files)
@@ -101,6 +116,7 @@ class ScanPlan:
             formats=np.array(self._formats, np.uint8),
             offsets=np.array(self._offsets, np.uint64),
             items=np.array(self._items, np.uint64),
+            noted=np.array(self._noted, np.uint8),
             shaped=self._shaped,
         )
 
@@ -112,7 +128,7 @@ class ScanPlan:
             if piece is None:  # quick, for checkpoints of very many tensors
                 dtype = tensor.dtype
                 items = tensor.nbytes // ITEM_BYTES[dtype]
-                return self._add(tensor.shard, dtype, tensor.offset, items)
+                return self._add(tensor.shard, dtype, tensor.offset, items, Noted.TENSOR)
             return self._add_part(tensor.shard, tensor.dtype, tensor, piece)
         source = stored.source
         if isinstance(source, Product):
@@ -137,7 +153,20 @@ class ScanPlan:
         self._formats += map(_NUMBER_OF.__getitem__, dtypes)
         self._offsets += [tensor.offset for tensor in tensors]
         self._items += map(floordiv, sizes, map(ITEM_BYTES.__getitem__, dtypes))
+        self._noted += [Noted.TENSOR] * len(tensors)
         return list(range(first, len(self)))
+
+    def add_digest(self, tensor: TensorInfo) -> int:
+        """Add all bytes of a tensor in the order of a file, which are not to be counted."""
+        strides = self._checkpoint.shards[tensor.shard].strides
+        if strides is None or min(strides) < 0:
+            return self._add(tensor.shard, "F8_E8M0", tensor.offset, tensor.nbytes, Noted.DIGEST)
+        item = tensor.nbytes // max(tensor.size, 1)
+        file = self._numbered(self._as_they_lie, tensor.shard, as_it_lies=True)
+        index = self._add_to(file, FORMAT_OF_SIZE[item], 0, tensor.size, Noted.DIGEST)
+        dims = zip(tensor.shape, strides, strict=True)
+        self._shaped.append((index, [each for each in dims if each[0] > 1], None))
+        return index
 
     def _add_strided(self, tensor: TensorInfo, piece: Cut | None) -> int | None:
         """Add a slice of an array that does not lie in C order; None where it does."""
@@ -152,6 +181,8 @@ class ScanPlan:
         file = self._numbered(self._as_they_lie, tensor.shard, as_it_lies=True)
         index = self._add_to(file, tensor.dtype, found.offset, items)
         self._shaped.append((index, found.dims, None))
+        if piece is None:
+            self.digest_of[index] = self.add_digest(tensor)
         return index
 
     def _add_part(
@@ -165,9 +196,10 @@ class ScanPlan:
         """Add all of a tensor, or a piece, whose items have the format `dtype`."""
         item = ITEM_BYTES[dtype]
         if piece is None:
-            index = self._add(shard, dtype, tensor.offset, tensor.nbytes // item)
+            items = tensor.nbytes // item
+            index = self._add(shard, dtype, tensor.offset, items, Noted.TENSOR)
             if decoding is not None:
-                self._shaped.append((index, ((tensor.nbytes // item, item),), decoding))
+                self._shaped.append((index, ((items, item),), decoding))
             return index
         first, dims = piece.first, piece.dims
         if dtype == "F4":  # cut between bytes: the elements of the last dimension are adjacent
@@ -179,15 +211,26 @@ class ScanPlan:
         self._shaped.append((index, strides, decoding))
         return index
 
-    def _add(self, shard: int, dtype: str, offset: int, items: int) -> int:
+    def _add(
+        self,
+        shard: int,
+        dtype: str,
+        offset: int,
+        items: int,
+        noted: Noted = Noted.NEGATIVES,
+    ) -> int:
         file = self._positions.get(shard)
-        return self._add_to(self._position(shard) if file is None else file, dtype, offset, items)
+        known = self._position(shard) if file is None else file
+        return self._add_to(known, dtype, offset, items, noted)
 
-    def _add_to(self, file: int, dtype: str, offset: int, items: int) -> int:
+    def _add_to(
+        self, file: int, dtype: str, offset: int, items: int, noted: Noted = Noted.NEGATIVES
+    ) -> int:
         self._files.append(file)
         self._formats.append(_NUMBER_OF[dtype])
         self._offsets.append(offset)
         self._items.append(items)
+        self._noted.append(noted)
         return len(self._files) - 1
 
     def _add_scale(self, scale: Numbers) -> int:

@@ -131,8 +131,12 @@ def scan_slices(
     }
     found = results.numbers()
     numbers = found
-    if told or plan.scale_of:
+    if told or plan.scale_of or plan.digest_of:
         numbers = np.append(found, blank_numbers(1))[places]
+    for row, place in enumerate(places) if plan.digest_of else ():
+        if (at := plan.digest_of.get(place)) is not None:
+            for name in ("digest", "digested", "zero_blocks"):
+                numbers[name][row] = found[name][at]
     scales = {}
     for row, place in enumerate(places) if plan.scale_of else ():
         if (at := plan.scale_of.get(place)) is not None:

@@ -10,6 +10,7 @@ from weightgauge.errors import NeedsWeightsError, printable
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices
+from weightgauge.scanning.digests import tensor_digests
 from weightgauge.scanning.model_histograms import ModelHistograms
 from weightgauge.scanning.opening import Model, open_slices
 from weightgauge.scanning.packed_histogram import pack
@@ -73,6 +74,7 @@ def scan(
         options,
         inventory(subject.checkpoint, subject.survey, subject.chosen),
         progress=progress,
+        digest_all=True,
     )
 
 
@@ -82,17 +84,41 @@ def kept_histograms(
     tensors: Sequence[dict[str, Any]] = (),
     *,
     progress: Callable[[int, int], None] | None,
+    digest_all: bool = False,
 ) -> ModelHistograms:
-    """Count a checkpoint and keep the counts."""
+    """Count a checkpoint and keep the counts.
+
+    Parameters
+    ----------
+    subject : CheckpointSlices
+        What to count.
+    options : FitOptions
+        How to fit and read.
+    tensors : sequence of dict
+        What `inventory` tells of each tensor.
+    progress : callable, optional
+        Called with (bytes done, bytes in all) now and then.
+    digest_all : bool
+        Whether those tensors that are not counted, or only in pieces, are read as well, for their
+        digests.
+
+    Returns
+    -------
+    ModelHistograms
+    """
     slices = []
     for each in subject.measure(options, progress=progress):
         packed = None if each.histogram is None else pack(each.histogram._core)
         slices.append(SavedSlice(each.fit, each.note, each.missing, packed, each.scale))
+    digests = {each.fit.tensor: each.fit.digest for each in slices if each.fit.digest is not None}
+    if digest_all and subject.complete:
+        others = [tensor for tensor in subject.chosen if tensor.name not in digests]
+        digests |= tensor_digests(subject.checkpoint, others, options)
     return ModelHistograms(
         model=subject.model,
         per=subject.per,
         slices=tuple(slices),
-        tensors=tuple(tensors),
+        tensors=tuple({**row, "digest": digests.get(row["tensor"])} for row in tensors),
         files=subject.checkpoint.files,
         architecture=subject.architecture,
         warnings=subject.warnings,

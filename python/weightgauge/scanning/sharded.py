@@ -66,6 +66,7 @@ def scan_local(
     numbers = blank_numbers(len(slices))
     for row, histogram in counts.items():
         numbers[row], words = numbers_of_histogram(histogram, options)
+        numbers["negatives"][row] = scanned.numbers["negatives"][list(places[row])].sum()
         if words is not None:
             told[row] = words
     return ScannedSlices(numbers, told, {}, options, counts.get)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightgauge.dtypes import DTYPE_BITS, ITEM_BYTES
+from weightgauge.dtypes import DTYPE_BITS, FORMAT_OF_SIZE, ITEM_BYTES
 from weightgauge.errors import LiveModelError, UnsupportedDtypeError, printable
 from weightgauge.scanning.live.shards import Sharding, is_dtensor, local_part
 from weightgauge.scanning.live.strides import in_c_order, overlapping
@@ -85,9 +85,9 @@ class LiveArray:
         """Return the elements as the core reads them; see `LiveShard.source`."""
         from weightgauge import _core
 
-        # Bytes are also read as scales or codes, whatever they were made as.
-        dtype = self.dtype if self.dtype in ITEM_BYTES else "F8_E8M0"
         plain = plain_array(self.array)
+        # Bytes are also read as scales or codes, or for a digest, whatever they were made as.
+        dtype = self.dtype if self.dtype in ITEM_BYTES else FORMAT_OF_SIZE[plain.itemsize]
         if not as_it_lies:
             plain = np.ascontiguousarray(plain)
         return _core.ArrayView.from_numpy(plain, dtype)

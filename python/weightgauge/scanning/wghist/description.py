@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.architecture import MLA, Architecture, TowerFacts
 from weightgauge.anatomy.components import KINDS, TOWERS
+from weightgauge.anatomy.inventory import FIELDS
 from weightgauge.choices import PER
 from weightgauge.findings import LEVELS, Finding
 from weightgauge.fits.slice_fit import SliceFit
@@ -21,8 +23,9 @@ _TEXTS = ("tensor", "kind", "dtype", "status", "reason", "decoded")
 _OPTIONAL_TEXTS = ("part", "tower")
 _OPTIONAL_NUMBERS = ("block", "expert", "head")
 _COUNTS = ("n", "zeros", "nonfinite")
-_NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max")
-_ROW = ("tensor", "kind", "block", "tower", "expert", "dtype", "shape", "bytes", "storage")
+_NOTED = ("negatives", "zero_blocks", "at_max")
+_NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second")
+_DIGEST = re.compile("[0-9a-f]{16}")
 
 
 class DescriptionError(ValueError):
@@ -101,7 +104,10 @@ def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram
     fields: dict[str, Any] = {name: _text(given, name) for name in _TEXTS}
     fields |= {name: _optional(given, name, str) for name in _OPTIONAL_TEXTS}
     fields |= {name: _optional(given, name, int) for name in _OPTIONAL_NUMBERS}
-    fields |= {name: _count(given, name) for name in _COUNTS}
+    fields |= {name: _count(given, name) for name in (*_COUNTS, *_NOTED)}
+    fields |= {"digest": _digest(given), "levels": None}
+    if given.get("levels") is not None:
+        fields["levels"] = _count(given, "levels")
     fields |= {name: _number(given, name) for name in _NUMBERS}
     if fields["kind"] not in KINDS or fields["tower"] not in TOWERS:
         raise DescriptionError("a slice has an unknown kind or tower")
@@ -141,7 +147,8 @@ def _tensor_row(entry: Any) -> dict[str, Any]:
     row |= {name: _optional(given, name, int) for name in ("block", "expert")}
     row |= {name: _optional(given, name, str) for name in ("tower", "storage")}
     row |= {"shape": list(_shape(given)), "bytes": _count(given, "bytes")}
-    return {name: row[name] for name in _ROW}
+    row["digest"] = _digest(given)
+    return {name: row[name] for name in FIELDS}
 
 
 def _architecture(entry: Any) -> Architecture:
@@ -200,6 +207,13 @@ def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:
     if value is None or type(value) is kind:
         return value
     raise DescriptionError(f"'{name}' is of a wrong type")
+
+
+def _digest(given: Mapping[str, Any]) -> str | None:
+    value: str | None = _optional(given, "digest", str)
+    if value is not None and _DIGEST.fullmatch(value) is None:
+        raise DescriptionError("a digest is damaged")
+    return value
 
 
 def _count(given: Mapping[str, Any], name: str) -> int:
