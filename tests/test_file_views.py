@@ -154,6 +154,7 @@ def test_columns_of_slices_fit_together(scan):
             "formats": np.zeros(2, np.uint8),
             "offsets": np.array([OFFSET, OFFSET + 4], np.uint64),
             "items": np.array([5, 7], np.uint64),
+            "noted": np.array([1, 2], np.uint8),
         }
         return _core.FileSlices(**{"dtypes": ["F32"], **columns, "shaped": [], **changed})
 
@@ -164,6 +165,8 @@ def test_columns_of_slices_fit_together(scan):
         {"formats": np.ones(2, np.uint8)},
         {"formats": np.zeros(1, np.uint8)},
         {"items": np.zeros(3, np.uint64)},
+        {"noted": np.ones(1, np.uint8)},
+        {"noted": np.array([1, 4], np.uint8)},
         {"shaped": [(2, [(1, 4)], None)]},
     ):
         with pytest.raises(ValueError):

@@ -190,12 +190,12 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, status, exact = numbers[
         :13
     ]
-    negatives, blocks, levels, at_max, second, *digest = numbers[13:]
+    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:]
     if 0 < by < math.inf:
         return (
             *(k, k_se, lam * by, ln_lambda_se, r2, ks, rms * by, largest * by),
             *(n, zeros, nonfinite, status, exact),
-            *(negatives, blocks, levels, at_max, second * by, *digest),
+            *(negatives, blocks, levels, at_max, second * by, digest, digested),
         )
     finite = n + zeros
     zeros, nonfinite = (finite, nonfinite) if by == 0 else (0, finite + nonfinite)
@@ -203,7 +203,7 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
     return (
         *(*(math.nan,) * 6, size, size),
         *(0, zeros, nonfinite, _STATUSES.index("empty"), exact),
-        *(0, blocks, 0, 0, math.nan, *digest),
+        *(0, blocks, 0, 0, math.nan, digest, digested),
     )
 
 
