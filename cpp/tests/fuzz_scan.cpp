@@ -47,6 +47,7 @@ struct Plain {
   std::uint64_t zeros = 0;
   std::uint64_t nans = 0;
   std::uint64_t infs = 0;
+  std::uint64_t negatives = 0;
 
   void add(double value) {
     if (std::isnan(value)) {
@@ -57,6 +58,7 @@ struct Plain {
       ++zeros;
     } else {
       magnitudes.push_back(std::fabs(value));
+      negatives += value < 0 ? 1 : 0;
     }
   }
 };
@@ -74,6 +76,13 @@ Plain plain(DType dtype, const std::vector<std::byte>& items) {
   }
   std::sort(found.magnitudes.begin(), found.magnitudes.end());
   return found;
+}
+
+// A slice whose items lie side by side is taken for a tensor.
+SliceSpec spec_of(const testing::FuzzSlice& slice) {
+  const View& view = slice.view;
+  const bool whole = view.items() * item_bytes(view.dtype) == view.end() - view.offset;
+  return {0, view, whole ? Noted::tensor : Noted::negatives};
 }
 
 // Feeds all ranges that are wanted, in pieces of at most `most` bytes, the last ones first.
@@ -96,7 +105,7 @@ std::vector<SliceResult> scanned_as_fed(const FuzzCase& made, const ScanOptions&
   const std::vector<Spool::File> files = {{"fed", made.bytes.size()}};
   std::vector<FedSlice> slices;
   for (const testing::FuzzSlice& slice : made.slices) {
-    slices.push_back({{0, slice.view}, {}, false});
+    slices.push_back({spec_of(slice), {}, false});
   }
   FedScan fed(std::make_unique<Spool>(files, std::filesystem::temp_directory_path().string(),
                                       Spool::usual_memory),
@@ -125,7 +134,7 @@ std::vector<SliceResult> scanned(const FuzzCase& made, const Manner& manner, boo
   }
   std::vector<SliceSpec> slices;
   for (const testing::FuzzSlice& slice : made.slices) {
-    slices.push_back({0, slice.view});
+    slices.push_back(spec_of(slice));
   }
   Control control;
   return scan(sources, slices, options, control, testing::no_watch);
@@ -173,6 +182,7 @@ void check_result(const SliceResult& result, const Plain& expected, const ScanOp
   REQUIRE(result.histogram.zeros == expected.zeros);
   REQUIRE(result.histogram.nans == expected.nans);
   REQUIRE(result.histogram.infs == expected.infs);
+  REQUIRE(result.notes.negatives == expected.negatives);
   if (options.keep_histogram) {
     check_entries(result.histogram, magnitudes);
   }
@@ -215,6 +225,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_result(results[i], plain(made.dtype, made.slices[i].items), made.options);
     ++tell.slices;
     tell.binned += results[i].histogram.exact() ? 0 : 1;
+    if (results[i].digest) {
+      const std::vector<std::byte>& items = made.slices[i].items;
+      const ByteNotes notes =
+          notes_of(made.dtype, items.data(), items.size() / item_bytes(made.dtype), 0);
+      REQUIRE(*results[i].digest == digest_of(notes.page_sum, items.size()));
+    }
   }
   REQUIRE(testing::hash_of(results) ==
           testing::hash_of(scanned(made, made.other, made.options.exact)));

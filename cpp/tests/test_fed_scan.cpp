@@ -78,7 +78,11 @@ int feed_all(FedScan& fed, const Files& files, std::uint64_t most, std::uint64_t
   return rounds;
 }
 
-FedSlice plain(std::size_t file, View view) { return {{file, std::move(view)}, {}, false}; }
+// Slices without gaps are taken for tensors, which have digests.
+FedSlice plain(std::size_t file, View view) {
+  const bool whole = view.items() * item_bytes(view.dtype) == view.end() - view.offset;
+  return {{file, std::move(view), whole ? Noted::tensor : Noted::negatives}, {}, false};
+}
 
 FeedFault fault_of(const std::function<void()>& act) {
   try {
@@ -136,7 +140,8 @@ Mixture mixture() {
         std::make_shared<BlockScale>(DType::f8_e5m2, BlockGrid{16'000, 1, 64, 100, 16, 25}, 22'400,
                                      FloatReader(*sources[1], DType::f32, 8'000, 16));
     const View stored = checked_view(DType::f8_e5m2, 16'000, {{6'400, 1}}, scaled->end());
-    slices.push_back({{1, decoded_view(stored, scaled)}, {{1, {8'000, 8'064}}}, false});
+    slices.push_back(
+        {{1, decoded_view(stored, scaled), Noted::tensor}, {{1, {8'000, 8'064}}}, false});
     const auto product =
         std::make_shared<LowRank>(30, 2, 20, FloatReader(*sources[1], DType::f32, 0, 60),
                                   FloatReader(*sources[1], DType::f32, 240, 40), 0.5F);

@@ -119,7 +119,8 @@ struct Model {
   }
 
   void add(DType dtype, std::vector<std::byte> bytes) {
-    slices.push_back({tensors.size(), contiguous_view(dtype, 0, bytes.size() / item_bytes(dtype))});
+    slices.push_back({tensors.size(), contiguous_view(dtype, 0, bytes.size() / item_bytes(dtype)),
+                      Noted::tensor});
     tensors.push_back(std::move(bytes));
   }
 

@@ -16,7 +16,7 @@ struct PackedSlice {
         view(contiguous_view(dtype, 0, bytes.size() / item_bytes(dtype))),
         result(dtype) {}
 
-  Slice slice() { return {source, view, options, result}; }
+  Slice slice() { return {source, view, options, result, Noted::nothing}; }
   void count(CountingTable& table, Method method, std::size_t from, std::size_t to) const {
     table.count(method, view.dtype, bytes.data() + from * item_bytes(view.dtype), to - from,
                 options.paper.get());

@@ -9,8 +9,8 @@
 
 #include "core/io/byte_ranges.hpp"
 #include "core/scan/counting.hpp"
-#include "core/scan/tensor_pages.hpp"
 #include "core/scan/slice.hpp"
+#include "core/scan/tensor_pages.hpp"
 
 namespace weightgauge {
 

@@ -30,7 +30,7 @@ enum class Noted : std::uint8_t {
 struct SliceSpec {
   std::size_t source;  // index into the sources
   View view;
-  Noted noted = Noted::nothing;
+  Noted noted = Noted::negatives;
 };
 
 struct SliceResult {
@@ -53,7 +53,7 @@ struct Slice {
   const View& view;
   const ScanOptions& options;
   SliceResult& result;
-  Noted noted = Noted::nothing;
+  Noted noted;
 };
 
 inline bool has_digest(const Slice& slice) {
