@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.reference import Neighbour
 
+_BLOWN_UP = 300.0
+"""Quotient of the largest magnitude and the 99 % quantile from which somebody should look. The
+largest single weights that are known of language models have about 200."""
+
 _STORED = {
     SEPARATE_MHA: ("MHA", "separate", "separate q and k"),
     GROUPED: ("GQA", "separate", "grouped-query attention"),
@@ -54,7 +58,14 @@ def tail_findings(
         if found is None or item.kind not in MATRIX_KINDS or item.place in spoilt:
             continue
         if rule.threshold is not None and found.kurtosis > rule.threshold:
-            yield rule.finding(item.place, value=found.kurtosis, expected=3.0, ratio=found.max_q99)
+            blown_up = found.max_q99 > _BLOWN_UP and item.kind not in ("embed", "head")
+            yield rule.finding(
+                item.place,
+                value=found.kurtosis,
+                expected=3.0,
+                ratio=found.max_q99,
+                level="warning" if blown_up else None,
+            )
 
 
 def outlier_findings(outliers: Sequence[Outlier], spoilt: frozenset[Place]) -> Iterator[Finding]:

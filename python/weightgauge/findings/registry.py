@@ -111,6 +111,22 @@ _SLICES = (
         hint="pages that were never written, as after a crash or a full disk; copy the file again",
     ),
     Rule(
+        "dead-rows",
+        WARNING,
+        "Are rows of a matrix all zeros?",
+        "{value:,} rows are all zeros",
+        several="{total:,} rows of {count:,} matrices are all zeros: {names}",
+        hint="neurons that were pruned, or never written",
+    ),
+    Rule(
+        "unused-rows",
+        NOTE,
+        "Are there rows of an embedding or head that were never used?",
+        "{value:,} rows are all zeros, as those of tokens that do not exist",
+        several="{total:,} rows of {count:,} tensors are all zeros, as those of tokens that do not "
+        "exist: {names}",
+    ),
+    Rule(
         "zero-share",
         WARNING,
         "Does a matrix have more zeros than its kind?",

@@ -13,6 +13,7 @@ from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.pieces import divided_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
+from weightgauge.fits.tensor_findings import tensor_findings, tied_finding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,8 @@ _LARGEST = {
 }
 """Largest finite magnitudes of the formats whose exponents span far more than weights do."""
 
+_NEAR_LARGEST = 1e-3
+
 _SPREAD_K = 0.3
 """Random bytes have k of at most 0.21 (F16) and 0.03 (BF16, F32). The heaviest published kind of a
 trained model has 0.68."""
@@ -46,11 +49,26 @@ trained model has 0.68."""
 _NO_SMALL_K = 1.45
 """A uniform distribution has k = 1.375. INT4 by groups of 128 has 1.65, and 2:4 pruning 2.06."""
 
+_MOST_LEVELS = 64
+"""Magnitudes of a grid: plain FP8 casts of small weights leave about 30, INT4 7 or 8. Well-scaled
+FP8 has up to 126, from which k is right."""
+_LEAST_FOR_LEVELS = 1000
+
+_NO_WEIGHT, _FAR_BEYOND = 128.0, 256.0
+"""No weight of a trained matrix is so large and so far from the next one."""
+
+_FLOATS = frozenset(("F64", "F32", "BF16", "F16"))
+
 _SPOILT = frozenset(("non-finite", "flipped-bit", "garbled", "scale-lost", "constant", "grid"))
 """Rules that explain a poor fit."""
 
 
-def slice_findings(slices: Sequence[SliceFit], rules: Mapping[str, Rule] = RULES) -> list[Finding]:
+def slice_findings(
+    slices: Sequence[SliceFit],
+    rules: Mapping[str, Rule] = RULES,
+    *,
+    tied: bool | None = None,
+) -> list[Finding]:
     """Ask everything that the counts of the slices of one model can tell.
 
     Parameters
@@ -59,6 +77,8 @@ def slice_findings(slices: Sequence[SliceFit], rules: Mapping[str, Rule] = RULES
         All slices of the model.
     rules : mapping of str to Rule
         The rules by their ids, whose thresholds decide.
+    tied : bool or None
+        Whether the configuration ties the output head to the embedding.
 
     Returns
     -------
@@ -68,7 +88,7 @@ def slice_findings(slices: Sequence[SliceFit], rules: Mapping[str, Rule] = RULES
     numbers = numbers_of(slices)
     rows = np.zeros(len(slices), np.bool_)
     rows[list(divided_rows(numbers.columns))] = True
-    found = list(_asked(slices, numbers, rows, rules))
+    found = [*_asked(slices, numbers, rows, rules), *tied_finding(slices, tied)]
     spoilt = {each.place for each in found if each.id in _SPOILT}
     poor = rows & numbers.known & numbers.columns.fitted
     poor &= numbers.columns.r2 < (rules["poor-fit"].threshold or math.nan)
@@ -104,8 +124,16 @@ def _asked(
     single = (numbers.zeros == 0) & (numbers.nonfinite == 0) & several & numbers.matrix
     same = np.abs(numbers.rms - numbers.max) <= 1e-12 * numbers.max
     yield from _constant(slices, rows & single & same)
-    yield from _garbled(slices, rows & numbers.matrix & numbers.columns.fitted)
-    yield from _grids(slices, rows & numbers.known & numbers.columns.fitted)
+    garbled = _garbled_rows(slices, rows & numbers.matrix & (numbers.columns.k < _SPREAD_K))
+    for row in garbled:
+        item = slices[row]
+        yield RULES["garbled"].finding(item.place, value=item.max, dtype=item.dtype)
+    rows = rows.copy()
+    rows[garbled] = False  # what else such bytes show is no news
+    yield from _grids(slices, numbers, rows & numbers.known & ~(single & same))
+    yield from _flipped(slices, numbers, rows & numbers.matrix, rules)
+    yield from _clipped(slices, numbers, rows & numbers.known, rules)
+    yield from tensor_findings(slices, numbers)
     yield from zero_shares(slices, numbers, rows, rules)
     yield from lost_scales(slices, numbers, rows, rules)
 
@@ -140,10 +168,18 @@ def _constant(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[F
         yield RULES["constant"].finding(item.place, value=item.max, elements=item.n)
 
 
-def _grids(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
-    """Tell of values that are spread more evenly than any weights are."""
-    for item in _at(slices, mask):
-        if item.k > _NO_SMALL_K and item.kind != "embed":
+def _grids(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, mask: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Tell of values that are few, or spread more evenly than any weights are."""
+    few = (numbers.levels > 0) & (numbers.levels <= _MOST_LEVELS) & (numbers.n >= _LEAST_FOR_LEVELS)
+    even = numbers.columns.fitted & (numbers.columns.k > _NO_SMALL_K)
+    for item in _at(slices, mask & (few | even)):
+        if item.levels is not None and item.levels <= _MOST_LEVELS:
+            one = item.levels == 1
+            what = f"the weights lie on a grid of {item.levels} magnitude{'' if one else 's'}"
+            yield RULES["grid"].finding(item.place, value=item.levels, what=what)
+        elif item.kind != "embed":
             yield RULES["grid"].finding(
                 item.place,
                 value=item.k,
@@ -153,8 +189,44 @@ def _grids(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Find
             )
 
 
-def _garbled(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
-    for item in _at(slices, mask):
-        largest = _LARGEST.get(item.dtype, math.inf)
-        if item.k < _SPREAD_K and item.max > 1e-3 * largest and not item.decoded:
-            yield RULES["garbled"].finding(item.place, value=item.max, dtype=item.dtype)
+def _flipped(
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    mask: NDArray[np.bool_],
+    rules: Mapping[str, Rule],
+) -> Iterator[Finding]:
+    """Tell of a largest weight that is far beyond the next one."""
+    rule = rules["flipped-bit"]
+    ratio = numbers.max / np.maximum(numbers.second, np.finfo(np.float64).tiny)
+    apart = ratio > (rule.threshold or math.inf)
+    large = (numbers.max > _NO_WEIGHT) & (ratio > _FAR_BEYOND)
+    for item in _at(slices, mask & (numbers.n > 1) & (apart | large)):
+        yield rule.finding(item.place, value=item.max, expected=item.second)
+
+
+def _clipped(
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    mask: NDArray[np.bool_],
+    rules: Mapping[str, Rule],
+) -> Iterator[Finding]:
+    """Tell of matrices many of whose weights are of the largest magnitude."""
+    rule = rules["clipped"]
+    share = numbers.at_max / np.maximum(numbers.n, 1)
+    varied = (numbers.levels == 0) | (numbers.levels > _MOST_LEVELS)
+    enough = varied & (numbers.n >= _LEAST_FOR_LEVELS) & (share > (rule.threshold or math.inf))
+    for item in _at(slices, mask & enough):
+        if item.dtype in _FLOATS and not item.decoded:
+            yield rule.finding(
+                item.place, value=item.at_max / item.n, expected=0.0, largest=item.max
+            )
+
+
+def _garbled_rows(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> list[int]:
+    """Return the slices whose magnitudes spread over all of their format, as random bytes do."""
+    found = []
+    for row in np.flatnonzero(mask).tolist():
+        item = slices[row]
+        if item.max > _NEAR_LARGEST * _LARGEST.get(item.dtype, math.inf) and not item.decoded:
+            found.append(row)
+    return found

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from weightgauge.fits.slice_fit import SliceFit
 
-_COUNTS = ("n", "zeros", "nonfinite")
+_COUNTS = ("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks")
+_SIZES = ("max", "second", "rms")
 
 
 class SliceNumbers(NamedTuple):
@@ -30,8 +31,11 @@ class SliceNumbers(NamedTuple):
         Shapes.
     n, zeros, nonfinite, elements : ndarray of int64
         Elements that were fitted, zeros, elements that are NaN or infinite, and their sum.
-    max, rms : ndarray of float64
-        Largest magnitude and root mean square; NaN where there is none.
+    levels, at_max, zero_blocks : ndarray of int64
+        Different magnitudes, 0 where that is not known; elements of the largest one; and blocks of
+        2 KiB that are all zero.
+    max, second, rms : ndarray of float64
+        Largest magnitude, the next one, and root mean square; NaN where there is none.
     matrix : ndarray of bool
         Whether it is a weight matrix, or of no known kind and of two or more dimensions.
     known : ndarray of bool
@@ -44,7 +48,11 @@ class SliceNumbers(NamedTuple):
     zeros: NDArray[np.int64]
     nonfinite: NDArray[np.int64]
     elements: NDArray[np.int64]
+    levels: NDArray[np.int64]
+    at_max: NDArray[np.int64]
+    zero_blocks: NDArray[np.int64]
     max: NDArray[np.float64]
+    second: NDArray[np.float64]
     rms: NDArray[np.float64]
     matrix: NDArray[np.bool_]
     known: NDArray[np.bool_]
@@ -56,12 +64,13 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
     if isinstance(slices, SliceFits):
         shapes = [item.shape for item in slices.slices]
         counts = [slices.numbers[name].astype(np.int64) for name in _COUNTS]
-        sizes = [slices.numbers[name] for name in ("max", "rms")]
+        sizes = [slices.numbers[name] for name in _SIZES]
     else:
         shapes = [item.shape for item in slices]
-        counts = [np.array([getattr(item, name) for item in slices], np.int64) for name in _COUNTS]
-        sizes = [np.array([getattr(item, name) for item in slices]) for name in ("max", "rms")]
-    n, zeros, nonfinite = counts
+        counts = [_counts(slices, name) for name in _COUNTS]
+        sizes = [np.array([getattr(item, name) for item in slices]) for name in _SIZES]
+    n, zeros, nonfinite, levels, at_max, zero_blocks = counts
+    largest, second, rms = sizes
     known = np.array([kind in _KNOWN for kind in columns.kinds], np.bool_)
     flat = np.array([len(shape) < 2 for shape in shapes], np.bool_)
     other = np.array([kind == "other" for kind in columns.kinds], np.bool_)
@@ -72,11 +81,19 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         zeros=zeros,
         nonfinite=nonfinite,
         elements=n + zeros + nonfinite,
-        max=sizes[0],
-        rms=sizes[1],
+        levels=levels,
+        at_max=at_max,
+        zero_blocks=zero_blocks,
+        max=largest,
+        second=second,
+        rms=rms,
         matrix=known | (other & ~flat),
         known=known,
     )
 
 
 _KNOWN = frozenset(MATRIX_KINDS)
+
+
+def _counts(slices: Sequence[SliceFit], name: str) -> NDArray[np.int64]:
+    return np.array([getattr(item, name) or 0 for item in slices], np.int64)

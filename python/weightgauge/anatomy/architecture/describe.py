@@ -70,7 +70,14 @@ def architecture_of(
         where, section = section_of(config or {}, tower, frozenset(evidence))
         settings = Settings(section, where, tower, warnings)
         towers.append(_describe(tower, settings, evidence[tower], complete))
-    return Architecture(tuple(towers), tuple(dict.fromkeys(warnings)))
+    return Architecture(tuple(towers), tuple(dict.fromkeys(warnings)), _tied(config or {}))
+
+
+def _tied(config: Mapping[str, Any]) -> bool | None:
+    """Return whether head and embedding are one matrix, as the configuration of the whole says."""
+    sections = [config, *(config.get(name) for name in ("text_config", "decoder"))]
+    stated = [each.get("tie_word_embeddings") for each in sections if isinstance(each, Mapping)]
+    return next((each for each in stated if isinstance(each, bool)), None)
 
 
 def _describe(tower: str | None, settings: Settings, seen: Evidence, complete: bool) -> TowerFacts:

@@ -152,10 +152,13 @@ class Architecture:
         One for each tower that has blocks, in the order of tables.
     warnings : tuple of str
         Where `config.json` contradicts the shapes, or itself; those facts are None.
+    tied : bool or None
+        Whether the configuration ties the output head to the embedding; None where it says nothing.
     """
 
     towers: tuple[TowerFacts, ...] = ()
     warnings: tuple[str, ...] = ()
+    tied: bool | None = None
 
     def of(self, tower: str | None) -> TowerFacts:
         """Return the facts of a tower, or a record without facts if nothing is known about it."""
@@ -163,7 +166,7 @@ class Architecture:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {"towers": [facts.to_dict() for facts in self.towers]}
+        return {"towers": [facts.to_dict() for facts in self.towers], "tied": self.tied}
 
     def __repr__(self) -> str:
         """Show which towers there are."""

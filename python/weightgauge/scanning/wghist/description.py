@@ -153,7 +153,8 @@ def _tensor_row(entry: Any) -> dict[str, Any]:
 
 def _architecture(entry: Any) -> Architecture:
     given = _mapping(entry, "the architecture")
-    return Architecture(tuple(_tower(each) for each in _items(given, "towers")))
+    tied = _optional(given, "tied", bool)
+    return Architecture(tuple(_tower(each) for each in _items(given, "towers")), tied=tied)
 
 
 def _tower(entry: Any) -> TowerFacts:
