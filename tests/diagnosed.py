@@ -45,8 +45,9 @@ def joined(found):
     return " ".join(found.summary)
 
 
-def codes(found):
-    return [alert.alert for alert in found.alerts]
+def rules_of(found):
+    """The rules of what was found, in the order of the findings."""
+    return [each.id for each in found.findings]
 
 
 OLMO = {"q": 0.85, "k": 0.8, "v": 1.1, "o": 1.05, "gate": GAUSSIAN, "up": GAUSSIAN, "down": 1.19}

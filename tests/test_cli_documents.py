@@ -13,10 +13,10 @@ from diagnosed import GAUSSIAN, OLMO, write_model
 from weightgauge.cli import main
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.errors import printable
+from weightgauge.findings import Finding
 from weightgauge.reporting.document import (
     Document,
     DocumentTable,
-    Finding,
     Line,
     Paragraph,
     Section,
@@ -158,7 +158,7 @@ def test_what_to_look_at_has_the_level_of_its_rule(documents):
         found for name, found in documents.items() if name.startswith("diagnose") and "--lr" in name
     )
     told = {(finding.id, finding.level) for finding in document.findings}
-    assert ("outside_expected", "note") in told
+    assert ("kind-unusual", "note") in told
     assert {level for _, level in told} <= {"fault", "warning", "note"}
 
 
@@ -167,13 +167,15 @@ def test_what_to_look_at_has_the_level_of_its_rule(documents):
 
 MADE = Document(
     title="model",
-    verdict="usual in all respects",
     sections=(
         Section("", (Line("first"),)),
         Section("Second", (Paragraph("word " * 30 + "end"),), notes=("why",)),
         Section("", (Line("third"),)),
     ),
-    findings=[Finding("warning", "rule", None, f"finding {i}") for i in range(14)],
+    findings=[
+        *(Finding(id="rule", level="warning", message=f"finding {i}") for i in range(14)),
+        Finding(id="other", level="note", message="well"),
+    ],
     summary=("all is well",),
     notes=(Paragraph("how to read it"), Verbatim("  a command")),
 )
@@ -181,11 +183,13 @@ MADE = Document(
 
 def test_a_whole_document_as_text():
     lines = write_text(MADE, Medium()).splitlines()
-    assert lines[:5] == ["model", "usual in all respects", "first", "", "Second"]
-    assert [len(line) for line in lines[5:7]] == [99, 53]
-    assert lines[7:13] == ["", "why", "", "third", "", "To look at"]
-    assert lines[13:26] == [*(f"- finding {i}" for i in range(12)), "... and 2 more: --json"]
-    assert lines[26:] == ["", "Summary", "- all is well", "", "how to read it", "  a command"]
+    assert lines[:2] == ["model", "No fault found; 14 warnings, 1 note"]
+    assert lines[2:14] == [f"warning  rule  finding {i}" for i in range(12)]
+    assert lines[14:18] == ["... and 2 more: --json", "first", "", "Second"]
+    assert [len(line) for line in lines[18:20]] == [99, 53]
+    assert lines[20:24] == ["", "why", "", "third"]
+    assert lines[24:27] == ["", "Notes", "note  other  well"]
+    assert lines[27:] == ["", "Summary", "- all is well", "", "how to read it", "  a command"]
 
 
 def test_notes_are_left_out_where_only_the_result_is_wanted():
@@ -194,11 +198,16 @@ def test_notes_are_left_out_where_only_the_result_is_wanted():
     assert text.endswith("\n- all is well\n")
 
 
-def test_headings_alone_have_colour():
+def test_headings_and_levels_alone_have_colour():
     lines = write_text(MADE, Medium(colour=True, width=80)).splitlines()
-    bold = [line for line in lines if "\x1b" in line]
-    assert bold == [
-        f"\x1b[1m{text}\x1b[0m" for text in ("model", "Second", "To look at", "Summary")
+    coloured = [line for line in lines if "\x1b" in line]
+    yellow = "\x1b[33m{}\x1b[0m"
+    assert [line for line in coloured if "\x1b[33m" not in line] == [
+        f"\x1b[1m{text}\x1b[0m" for text in ("model", "Second", "Notes", "Summary")
+    ]
+    assert [line for line in coloured if "\x1b[33m" in line] == [
+        yellow.format("No fault found; 14 warnings, 1 note"),
+        *(f"{yellow.format('warning  rule')}  finding {i}" for i in range(12)),
     ]
 
 

@@ -14,7 +14,6 @@ import weightgauge as wg
 from diagnosed import GAUSSIAN, run
 from made_runs import write_run
 from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS, sparkline
-from weightgauge.reporting.views.track import verdict
 from weightgauge.trajectory import reading
 from weightgauge.trajectory.trajectory import LONG_COLUMNS
 
@@ -85,7 +84,7 @@ def test_a_step_that_cannot_be_read_shows_above_the_table(folder):
     assert "step 500 cannot be read" in result.stderr
     lines = result.stdout.splitlines()
     assert lines[1].startswith("1 fault")
-    assert lines[2].startswith("fault  step 500 cannot be read")
+    assert lines[2].startswith("fault  unreadable-step  step 500 cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -196,16 +195,3 @@ def test_lines_where_blocks_cannot_be_written(folder, monkeypatch):
     )
     assert done.stdout.isascii()
     assert b"#~_" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("levels", "text"),
-    [
-        ([], "No fault found"),
-        (["note"], "No fault found; 1 note"),
-        (["warning", "note", "note"], "No fault found; 1 warning, 2 notes"),
-        (["fault", "note", "fault"], "2 faults, 1 note"),
-    ],
-)
-def test_verdicts(levels, text):
-    assert verdict(levels) == text

@@ -28,7 +28,7 @@ def test_drift_is_measured_from_the_initialisation(made_model):
     assert by_kind(wg.diagnose(path))["ffn_in"].drift_severity == "mild"
     found = wg.diagnose(path, init="uniform")
     assert by_kind(found)["ffn_in"].drift_severity == "invariant"
-    assert found.start == "uniform, k 1.3751"
+    assert found.start == "a uniform initialisation (k 1.3751)"
 
 
 def test_drift_from_a_measured_start(made_model):
@@ -44,7 +44,7 @@ def test_drift_from_a_measured_start(made_model):
         start.k_median, start.lambda_median, kind.k_median, kind.lambda_median
     )
     assert (kind.ln_sigma, kind.lambda_share) == (growth.ln_sigma, growth.lambda_share)
-    assert found.start == f"measured: {before}" and kind.start == "measured"
+    assert found.start == str(before) and kind.start == "measured"
     errors = [item.k_se for item in wg.fit(before).slices if item.kind == "o"]
     shapes = [item.k for item in wg.fit(before).slices if item.kind == "o"]
     assert kind.drift_se == pytest.approx(
@@ -60,10 +60,13 @@ def test_kinds_that_the_baseline_lacks_drift_from_the_anchor(made_model):
     kinds = by_kind(found := wg.diagnose(after, baseline=before))
     assert (kinds["o"].start, kinds["q"].start) == ("measured", "normal")
     assert kinds["q"].k_init == pytest.approx(1.2054, abs=1e-4)
-    assert found.start == f"measured: {before}; normal, k 1.2054 for q"
+    assert found.start == f"{before}; a normal initialisation (k 1.2054) for q"
     assert "the baseline has no q" in found.warnings[-1]
     nothing = wg.diagnose(made_model({"v": 1.1}, name="c"), baseline=before)
-    assert nothing.start == "normal, k 1.2054" and "no v" in nothing.to_dict()["warnings"][-1]
+    assert (
+        nothing.start == "a normal initialisation (k 1.2054)"
+        and "no v" in nothing.to_dict()["warnings"][-1]
+    )
 
 
 def test_the_class_has_one_verdict():
@@ -77,7 +80,10 @@ def test_the_class_has_one_verdict():
 def test_patterns_that_leave_nothing_of_the_baseline(made_model):
     before, after = made_model({"o": 1.1}, name="a"), made_model({"o": 1.1, "q": 1.1}, name="b")
     found = wg.diagnose(after, baseline=before, include="*q_proj*")
-    assert found.start == "normal, k 1.2054" and "the baseline has no q" in found.warnings[-1]
+    assert (
+        found.start == "a normal initialisation (k 1.2054)"
+        and "the baseline has no q" in found.warnings[-1]
+    )
 
 
 def test_patterns_choose_in_the_baseline_too(made_model):

@@ -28,12 +28,25 @@ def test_the_document(made_model):
     found = wg.diagnose(path, lr=1e-3, weight_decay=0.1, steps=1000)
     document = found.to_dict()
     assert document["schema_version"] == 1
-    for key in ("architecture", "kinds", "outliers", "training", "nearest", "alerts", "summary"):
+    for key in (
+        "architecture",
+        "kinds",
+        "outliers",
+        "training",
+        "nearest",
+        "verdict",
+        "findings",
+        "summary",
+    ):
         assert key in document
     for key in ("kind", "k_median", "regime", "verdict", "expected"):
         assert key in document["kinds"][0]
     assert document["kinds"][0]["expected"] == [0.76, 0.99]
-    assert document["nearest"][0] == {"id": "olmo-1-7b", "distance": found.nearest[0][1]}
+    assert document["nearest"][0] == {
+        "id": "olmo-1-7b",
+        "distance": found.nearest[0].distance,
+        "kinds": 7,
+    }
     assert document["training"]["tau"] == pytest.approx(10_000)
     text = run("diagnose", path, "--lr", 1e-3, "--weight-decay", 0.1, "--steps", 1000, "--json")
     assert json.loads(text.stdout) == json.loads(json.dumps(document, allow_nan=False))
@@ -50,14 +63,18 @@ def test_saved_counts_give_the_same_diagnosis(made_model, tmp_path):
 def test_the_page(made_model):
     text = run("diagnose", made_model(OLMO, blocks=2)).stdout
     lines = text.splitlines()
+    assert lines[1] == "No fault found; 2 notes"
     assert (
-        lines[1] == "llama; 2 blocks; hidden 128; MHA 4 heads of 32; q, k and v stored separately"
+        lines[2] == "llama; 2 blocks; hidden 128; MHA 4 heads of 32; q, k and v stored separately"
     )
+    assert lines[3] == "14 of 14 tensors fitted"
     header = next(line for line in lines if line.startswith("kind"))
     assert header.split()[:4] == ["kind", "slices", "k", "median"]
-    for heading in ("By kind", "Nearest published models", "To look at", "Summary"):
-        assert heading in lines
-    assert "olmo-1-7b" in text and "Training" not in lines
+    # First what was noticed, then what k means, then the numbers.
+    notes = [number for number, line in enumerate(lines) if line.startswith("note  ")]
+    assert [lines[number].split()[1] for number in notes] == ["kind-unusual", "nearest"]
+    assert "olmo-1-7b" in lines[notes[1]] and "Training" not in lines
+    assert max(notes) < lines.index("What k means") < lines.index("By kind")
 
 
 def test_the_table_of_kinds_as_csv(made_model):
@@ -89,34 +106,50 @@ def test_sentences_follow_from_the_numbers(made_model):
     )
     kinds, text = by_kind(found), joined(found)
     assert (
-        f"In strong selection (k below 0.95): q {kinds['q'].k_median:.3f}, "
-        f"k {kinds['k'].k_median:.3f}." in found.summary
+        "Far heavier-tailed than Gaussian (k below 0.95; paper: strong selection): "
+        f"q {kinds['q'].k_median:.3f}, k {kinds['k'].k_median:.3f}." in found.summary
     )
-    assert f"In mild selection (k 0.95 to 1.18): v {kinds['v'].k_median:.3f}, o " in text
-    gate = f"gate {kinds['gate'].k_median:.3f}"
-    assert f"In the Transmission Class (k 1.18 to 1.21, as Gaussian weights): {gate}" in text
+    for kind, words in (
+        ("v", "Slightly heavier-tailed than Gaussian (k 1.10 to 1.18; paper: mild selection): v"),
+        ("o", "Clearly heavier-tailed than Gaussian (k 0.95 to 1.10; paper: mild selection): o"),
+        ("gate", "Like Gaussian weights (k 1.18 to 1.21; the paper's Transmission Class): gate"),
+    ):
+        assert f"{words} {kinds[kind].k_median:.3f}" in text
     assert "As in published models with such attention: q (0.76 to 0.99), k (0.76 to 0.99)." in text
-    assert "Outside the Transmission Class, to which they usually belong: o." in text
+    (unusual,) = (each for each in found.findings if each.id == "kind-unusual")
+    assert (unusual.level, unusual.kind) == ("note", "o")
+    assert unusual.message == (
+        f"o {kinds['o'].k_median:.2f}; most of the 12 published models have 1.18 to 1.21"
+    )
     drift, error = 100 * kinds["q"].drift, 100 * kinds["q"].drift_se
-    assert f"since initialisation (normal, k 1.2054): q {drift:+.1f}±{error:.1f} % (mild)" in text
+    start = "a normal initialisation (k 1.2054)"
+    assert f"Change of k since {start}: q {drift:+.1f}±{error:.1f} % (mild)" in text
     assert (
         "Training lasted 1.20 tau: saturated; with the linear schedule 0.60, approaching." in text
     )
-    distance = found.nearest[0][1]
-    assert found.summary[-1] == (
-        f"The nearest published model is olmo-1-7b: {distance:.3f} in k, over q, k, v, o, gate, "
-        "up, down."
+    (near,) = (each for each in found.findings if each.id == "nearest")
+    distance = found.nearest[0].distance
+    assert (near.level, near.value) == ("note", distance)
+    assert near.message == (
+        f"the nearest published model is olmo-1-7b, {distance:.2f} in k over 7 kinds that both have"
     )
 
 
-def test_missing_kinds_are_told_with_the_distance(made_model):
+def test_the_distance_says_how_many_kinds_it_rests_on(made_model):
     found = wg.diagnose(made_model({"q": 0.85, "k": 0.8, "o": 1.05}))
-    name = found.nearest[0][0]
-    alone = wg.reference.models()[name].kinds.keys() - {"q", "k", "o"}
     assert found.nearest_kinds == ("q", "k", "o")
-    assert (
-        f"over q, k, o; {len(alone)} kinds that only one of the two has count 0.25 each."
-        in joined(found)
+    assert found.nearest[0].kinds == 3
+    (near,) = (each for each in found.findings if each.id == "nearest")
+    assert near.message.endswith(" in k over 3 kinds that both have")
+
+
+def test_a_model_that_is_like_no_published_one_is_not_given_a_neighbour(made_model):
+    found = wg.diagnose(made_model({"q": 0.6, "k": 0.6, "v": 0.6, "o": 0.6}))
+    first = found.nearest[0]
+    (near,) = (each for each in found.findings if each.id == "nearest")
+    assert first.distance > 0.1 and near.message == (
+        f"no published model is close (nearest: {first.id}, {first.distance:.2f} in k over "
+        f"{first.kinds} kinds that both have)"
     )
 
 

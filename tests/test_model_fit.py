@@ -29,7 +29,7 @@ SLICE_FIELDS = [
 KIND_FIELDS = ["kind", "slices", "k_median", "k_min", "k_max", "lambda_median", "r2_median"]
 DOCUMENT_FIELDS = [
     *("schema_version", "weightgauge", "model", "protocol", "trim", "exact"),
-    *("architecture", "slices", "kinds"),
+    *("architecture", "verdict", "findings", "slices", "kinds"),
 ]
 
 

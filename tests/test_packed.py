@@ -100,7 +100,12 @@ def test_nothing_of_it_is_fitted(tmp_path, write_checkpoint, tensors, title):
     packed = next(iter(tensors))
     assert found[packed].reason.startswith(f"packed by {title}")
     assert all(f"'{STEM}.{packed}'" in found[name].reason for name in tensors if name != packed)
-    assert result.warnings == (f"'{STEM}.{packed}' is packed by {title} and not measured",)
+    assert [(each.id, each.level, each.tensor) for each in result.findings] == [
+        ("unmeasured", "warning", f"{STEM}.{packed}")
+    ]
+    assert result.findings[0].message == (
+        f"{STEM}.{packed}: not measured: packed by {title}, which is not decoded"
+    )
 
 
 @pytest.mark.parametrize(("method", "title"), [("gptq", "GPTQ"), ("awq", "AWQ"), (7, "GPTQ")])

@@ -8,7 +8,6 @@ import pytest
 
 import weightgauge as wg
 from weightgauge.anatomy.components import KINDS
-from weightgauge.reference.nearest import MISSING
 
 IDS = (
     *("pythia-70m", "pythia-160m", "pythia-410m", "pythia-1b", "pythia-6.9b"),
@@ -58,24 +57,38 @@ def test_the_tables_cannot_be_changed():
 @pytest.mark.parametrize("name", IDS)
 def test_each_model_is_its_own_nearest(name):
     ranked = wg.reference.nearest(shapes(name))
-    assert ranked[0] == (name, 0.0)
-    assert ranked[1][1] > 0
-    assert sorted(each for each, _ in ranked) == sorted(IDS)
-    assert [distance for _, distance in ranked] == sorted(distance for _, distance in ranked)
+    assert ranked[0] == (name, 0.0, len(shapes(name)))
+    assert ranked[1].distance > 0
+    assert [each.distance for each in ranked] == sorted(each.distance for each in ranked)
+    # A model with fewer than half as many kinds in common as another is no neighbour.
+    common = {other: len(shapes(name).keys() & shapes(other).keys()) for other in IDS}
+    assert {each.id: each.kinds for each in ranked} == {
+        other: kinds for other, kinds in common.items() if 2 * kinds >= len(shapes(name))
+    }
 
 
-def test_the_distance_is_the_root_mean_square_over_the_kinds_of_either():
+def distance_to(name, mine):
+    return next(each.distance for each in wg.reference.nearest(mine) if each.id == name)
+
+
+def test_the_distance_is_the_root_mean_square_over_the_kinds_of_both():
     mine = {"o": 1.2, "gate": 1.1, "head": 0.5}  # no published model has a head
     theirs = shapes("llama-3-8b")
-    squares = [(1.2 - theirs["o"]) ** 2, (1.1 - theirs["gate"]) ** 2, *[MISSING**2] * 5]
-    expected = math.sqrt(sum(squares) / 7)
-    assert dict(wg.reference.nearest(mine))["llama-3-8b"] == pytest.approx(expected, rel=1e-12)
+    expected = math.sqrt(((1.2 - theirs["o"]) ** 2 + (1.1 - theirs["gate"]) ** 2) / 2)
+    assert distance_to("llama-3-8b", mine) == pytest.approx(expected, rel=1e-12)
+
+
+def test_one_kind_that_agrees_makes_no_neighbour():
+    """Pythia stores q, k and v in one tensor, and has three kinds in common with OLMo."""
+    mine = shapes("olmo-1-7b") | {"o": shapes("pythia-1b")["o"]}
+    assert "pythia-1b" not in {each.id for each in wg.reference.nearest(mine)}
+    assert "pythia-1b" in {each.id for each in wg.reference.nearest({"o": mine["o"]})}
 
 
 def test_ffn_kinds_count():
     base = shapes("mistral-7b")
     moved = base | {kind: base[kind] - 0.3 for kind in ("gate", "up", "down")}
-    assert dict(wg.reference.nearest(moved))["mistral-7b"] > 0.1
+    assert distance_to("mistral-7b", moved) > 0.1
 
 
 @pytest.mark.parametrize("mine", [{}, {"head": 1.2, "conv": 1.0}, {"q": math.nan}])

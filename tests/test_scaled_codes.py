@@ -269,7 +269,9 @@ def test_scales_that_do_not_fit_are_told(fit_scaled, shape, spelling):
     item, result = fit_scaled(values, np.ones(shape, dtype), scales=spelling)
     assert item.status == "scale_not_applied"
     assert "weight_scale_inv" in item.reason
-    assert len(result.warnings) == 1 and WEIGHT in result.warnings[0]
+    (missing,) = (each for each in result.findings if each.id == "scale-missing")
+    assert (missing.level, missing.tensor) == ("fault", WEIGHT)
+    assert missing.message == f"{WEIGHT}: {item.reason}"
     expected = oracle.order_fit(oracle.magnitudes(values.astype(np.float64)))
     assert item.k == relative(expected.k, rel=1e-12)
 
@@ -334,8 +336,10 @@ def test_a_scale_that_should_be_there(tmp_path, write_checkpoint):
     (tmp_path / "config.json").write_text(json.dumps(config))
     result = wg.fit(path)
     assert result.slices[0].status == "scale_not_applied"
-    assert len(result.warnings) == 1 and "no scale lies beside it" in result.warnings[0]
-    assert wg.fit(path).slices[0].reason.startswith("fitted as stored")
+    (missing,) = (each for each in result.findings if each.id == "scale-missing")
+    assert (missing.level, missing.tensor) == ("fault", WEIGHT)
+    assert "no scale lies beside it" in missing.message
+    assert result.slices[0].reason.startswith("fitted as stored")
 
 
 def test_scales_in_another_file(tmp_path, write_checkpoint):

@@ -37,6 +37,7 @@ from weightgauge.distributions import Heaviness, heaviness
 from weightgauge.distributions.anchors import INITS, init_anchor
 from weightgauge.errors import NothingSelectedError, printable
 from weightgauge.findings import RULES, Finding, Place, Rule, by_importance
+from weightgauge.fits.pieces import wholes
 from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.fits.slice_fit import SliceFit, table_order
 from weightgauge.records import Table
@@ -220,9 +221,12 @@ def _findings(
 ) -> Iterator[Finding]:
     """Collect what kinds and tails show."""
     judged = [item for group in groups for item in group.slices]
+    whole = wholes(judged)
     fresh = list(fresh_findings(groups, tails))
     yield from fresh
-    yield from tail_findings(judged, tails, spoilt, rules)
+    yield from tail_findings(
+        [item for item in judged if whole.get(item.tensor) is not item], tails, spoilt, rules
+    )
     yield from outlier_findings(stand_out, spoilt)
     yield from shallow_finding(shallow)
     if not any(each.tensor is None for each in fresh):  # published models are trained ones

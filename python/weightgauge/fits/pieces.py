@@ -50,6 +50,12 @@ def divided_rows(columns: Columns) -> Sequence[int]:
     return [row for row in every if whole.get(names[row][0]) != row or names[row] not in pieces]
 
 
+def piece_rows(columns: Columns) -> Sequence[int]:
+    """Return the places of all slices but whole tensors that are also given in pieces."""
+    whole = set(_whole_rows(columns).values())
+    return [row for row in range(len(columns.tensors)) if row not in whole]
+
+
 def _whole_rows(columns: Columns) -> dict[str, int]:
     if len(set(columns.tensors)) == len(columns.tensors):
         return {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightgauge.findings import RULES, Finding, Rule
-from weightgauge.fits.pieces import divided_rows
+from weightgauge.fits.pieces import piece_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
 from weightgauge.fits.tensor_findings import tensor_findings, tied_finding
@@ -87,7 +87,7 @@ def slice_findings(
     """
     numbers = numbers_of(slices)
     rows = np.zeros(len(slices), np.bool_)
-    rows[list(divided_rows(numbers.columns))] = True
+    rows[piece_rows(numbers.columns)] = True
     found = [*_asked(slices, numbers, rows, rules), *tied_finding(slices, tied)]
     spoilt = {each.place for each in found if each.id in _SPOILT}
     poor = rows & numbers.known & numbers.columns.fitted
