@@ -25,8 +25,6 @@ from diagnosed import (
     weibull,
 )
 from weightgauge.diagnosis.kind_diagnosis import median_error
-from weightgauge.diagnosis.outliers import outliers
-from weightgauge.diagnosis.slice_group import slice_groups
 from weightgauge.findings import RULES
 
 
