@@ -26,10 +26,15 @@ _THRESHOLDS = ((5, 7.8), (6, 5.5), (8, 4.9), (12, 4.4), (24, 3.9), (80, 3.8))
 """Numbers of matrices, and the robust z that one of as many normal ones passes in 5 % of groups:
 see docs/statistics.md, outliers."""
 
+_THRESHOLDS_WITH_TREND = ((8, 6.9), (12, 5.1), (24, 4.1), (80, 3.8))
+"""The same where a trend over the blocks was removed, which makes the rest smaller than it was."""
+
 _LEAST = {"k": 0.05, "ln lambda": 0.25}
 """Differences that nobody has to look at, however regular the others are."""
 
 _MAD_TO_SD = 1.482602218505602
+_FEWEST_FOR_TREND = 8
+"""Over fewer blocks a line follows single matrices so closely that hardly any can stand out."""
 _MOST_FOR_TREND = 200
 """With more matrices than these every one is no longer compared with every other."""
 
@@ -107,30 +112,33 @@ def outliers(groups: Sequence[SliceGroup]) -> Table[Outlier]:
     return Table(Outlier, sorted(found, key=lambda each: -abs(each.z)))
 
 
-def threshold(members: int) -> float:
+def threshold(members: int, *, trend: bool = False) -> float:
     """Return the robust z beyond which one of so many matrices stands out.
 
     Parameters
     ----------
     members : int
         Matrices of one kind, at least five.
+    trend : bool
+        Whether a trend over the blocks was removed.
 
     Examples
     --------
-    >>> threshold(6), threshold(80)
-    (5.5, 3.8)
+    >>> threshold(6), threshold(80), threshold(12, trend=True)
+    (5.5, 3.8, 5.1)
     """
-    sizes, limits = zip(*_THRESHOLDS, strict=True)
+    sizes, limits = zip(*(_THRESHOLDS_WITH_TREND if trend else _THRESHOLDS), strict=True)
     return float(np.interp(math.log(members), np.log(sizes), limits))
 
 
 def _outliers(
     group: SliceGroup, quantity: str, values: Sequence[tuple[float, float]]
 ) -> list[Outlier]:
-    expected = _at_depth(group.slices, [value for value, _ in values])
+    trend = _has_trend(group.slices)
+    expected = _at_depth(group.slices, [value for value, _ in values], trend=trend)
     rest = [value - usual for (value, _), usual in zip(values, expected, strict=True)]
     spread = _MAD_TO_SD * median(map(abs, rest))
-    limit = threshold(len(values))
+    limit = threshold(len(values), trend=trend)
     found = []
     for item, (value, se), usual in zip(group.slices, values, expected, strict=True):
         error = math.hypot(spread, se if math.isfinite(se) else 0.0)
@@ -156,16 +164,21 @@ def _outliers(
     return found
 
 
-def _at_depth(slices: Sequence[SliceFit], values: Sequence[float]) -> list[float]:
+def _has_trend(slices: Sequence[SliceFit]) -> bool:
+    """Whether there are enough blocks for a line over them."""
+    blocks = {item.block for item in slices}
+    enough = len(blocks) >= _FEWEST_FOR_TREND and len(slices) <= _MOST_FOR_TREND
+    return None not in blocks and enough
+
+
+def _at_depth(slices: Sequence[SliceFit], values: Sequence[float], *, trend: bool) -> list[float]:
     """Return what each matrix should have: the median, or a robust line over the blocks.
 
     The line is that of Theil (1950) and Sen (1968): the median of the slopes between all pairs.
     """
-    middle = median(values)
-    blocks = [item.block for item in slices]
-    if None in blocks or len(set(blocks)) < FEWEST or len(blocks) > _MOST_FOR_TREND:
-        return [middle] * len(values)
-    depths = [float(block or 0) for block in blocks]
+    if not trend:
+        return [median(values)] * len(values)
+    depths = [float(item.block or 0) for item in slices]
     slopes = [
         (values[j] - values[i]) / (depths[j] - depths[i])
         for i, j in combinations(range(len(values)), 2)

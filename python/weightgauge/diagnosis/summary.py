@@ -91,7 +91,7 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
 
 
 def _nothing_to_judge(found: Diagnosis) -> str:
-    zero = [each for each in found.findings if each.id == "all-zero" and each.level == "fault"]
+    zero = [each for each in found.findings if each.id == "all-zero"]
     matrices = [item for item in found.slices if item.kind not in ("norm", "bias", "other")]
     if zero and len(zero) == len(matrices):
         return f"All {len(zero):,} attention and FFN matrices are zero."

@@ -158,9 +158,8 @@ def _all_zero(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[F
             continue
         vector = len(item.shape) < 2 or item.kind in ("norm", "bias")
         meant = vector or (item.kind == "other" and _BY_DESIGN.search(item.tensor))
-        yield RULES["all-zero"].finding(
-            item.place, value=item.zeros, level="note" if meant else None
-        )
+        rule = RULES["zero-by-design" if meant else "all-zero"]
+        yield rule.finding(item.place, value=item.zeros)
 
 
 def _constant(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:

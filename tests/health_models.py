@@ -1,0 +1,149 @@
+"""Models of several layouts, fresh or as if trained, to damage and to leave whole."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import ml_dtypes
+import numpy as np
+
+from samples import FORMATS
+
+BF16 = np.dtype(ml_dtypes.bfloat16)
+_SPELLINGS = {dtype: name for name, dtype in FORMATS.items() if name != "F4"}
+_SPELLINGS |= {np.dtype(np.int32): "I32", np.dtype(np.uint8): "U8", np.dtype(np.int64): "I64"}
+
+
+def normal(rng, rows, columns):
+    """Normal weights of standard deviation 0.02."""
+    return 0.02 * rng.standard_normal((rows, columns))
+
+
+def kaiming_uniform(rng, rows, columns):
+    """What linear layers of PyTorch start with: uniform up to the root of 1/inputs."""
+    bound = 1 / math.sqrt(columns)
+    return rng.uniform(-bound, bound, (rows, columns))
+
+
+def truncated_normal(rng, rows, columns):
+    """Normal weights without those beyond two standard deviations."""
+    drawn = rng.standard_normal((rows, columns))
+    while (beyond := np.abs(drawn) > 2).any():
+        drawn[beyond] = rng.standard_normal(int(beyond.sum()))
+    return 0.02 * drawn
+
+
+def orthogonal(rng, rows, columns):
+    """Rows or columns of a random orthogonal matrix."""
+    drawn = rng.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(drawn)
+    q *= np.sign(np.diagonal(r))
+    return q if rows >= columns else q.T
+
+
+def trained(rng, rows, columns):
+    """Normal weights with rows and columns of unequal scale, as training makes them."""
+    return (
+        normal(rng, rows, columns)
+        * np.exp(0.3 * rng.standard_normal((rows, 1)))
+        * np.exp(0.1 * rng.standard_normal((1, columns)))
+    )
+
+
+INITS = (normal, kaiming_uniform, truncated_normal, orthogonal)
+
+
+def _norms(prefix, names, width):
+    return {f"{prefix}{name}.weight": np.ones(width) for name in names}
+
+
+def llama(make=trained, seed=0, *, blocks=6, hidden=128, inner=256, vocab=512, kv=128, experts=0):
+    """A Llama-like model and its configuration; with experts, one like Mixtral.
+
+    Returns
+    -------
+    tuple of dict
+        Arrays by name, and the content of config.json.
+    """
+    rng = np.random.default_rng(seed)
+    tensors = {"model.embed_tokens.weight": make(rng, vocab, hidden)}
+    for block in range(blocks):
+        layer = f"model.layers.{block}."
+        for name, rows in (("q", hidden), ("k", kv), ("v", kv), ("o", hidden)):
+            tensors[f"{layer}self_attn.{name}_proj.weight"] = make(rng, rows, hidden)
+        if experts:
+            tensors[f"{layer}block_sparse_moe.gate.weight"] = make(rng, experts, hidden)
+            for expert in range(experts):
+                inside = f"{layer}block_sparse_moe.experts.{expert}."
+                tensors[f"{inside}w1.weight"] = make(rng, inner, hidden)
+                tensors[f"{inside}w2.weight"] = make(rng, hidden, inner)
+                tensors[f"{inside}w3.weight"] = make(rng, inner, hidden)
+        else:
+            tensors[f"{layer}mlp.gate_proj.weight"] = make(rng, inner, hidden)
+            tensors[f"{layer}mlp.up_proj.weight"] = make(rng, inner, hidden)
+            tensors[f"{layer}mlp.down_proj.weight"] = make(rng, hidden, inner)
+        tensors |= _norms(layer, ("input_layernorm", "post_attention_layernorm"), hidden)
+    tensors |= _norms("model.", ("norm",), hidden)
+    tensors["lm_head.weight"] = make(rng, vocab, hidden)
+    config = {
+        **{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": hidden},
+        **{"intermediate_size": inner, "num_hidden_layers": blocks, "num_attention_heads": 8},
+        **{"num_key_value_heads": 8 * kv // hidden, "vocab_size": vocab},
+        "tie_word_embeddings": False,
+    }
+    if experts:
+        config |= {"model_type": "mixtral", "architectures": ["MixtralForCausalLM"]}
+        config |= {"num_local_experts": experts}
+    return _narrow(tensors), config
+
+
+def gpt2(make=trained, seed=0, *, blocks=6, hidden=128, vocab=512):
+    """A GPT-2-like model and its configuration: q, k and v in one tensor, stored by columns."""
+    rng = np.random.default_rng(seed)
+    tensors = {"wte.weight": make(rng, vocab, hidden), "wpe.weight": make(rng, 256, hidden)}
+    for block in range(blocks):
+        layer = f"h.{block}."
+        for name, rows, columns in (
+            ("attn.c_attn", 3 * hidden, hidden),
+            ("attn.c_proj", hidden, hidden),
+            ("mlp.c_fc", 4 * hidden, hidden),
+            ("mlp.c_proj", hidden, 4 * hidden),
+        ):
+            tensors[f"{layer}{name}.weight"] = make(rng, rows, columns).T
+            tensors[f"{layer}{name}.bias"] = np.zeros(rows)
+        tensors |= _norms(layer, ("ln_1", "ln_2"), hidden)
+        tensors |= {f"{layer}{name}.bias": np.zeros(hidden) for name in ("ln_1", "ln_2")}
+    tensors |= {"ln_f.weight": np.ones(hidden), "ln_f.bias": np.zeros(hidden)}
+    config = {
+        **{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_embd": hidden},
+        **{"n_head": 4, "n_layer": blocks, "vocab_size": vocab},
+    }
+    return _narrow(tensors), config
+
+
+def _narrow(tensors):
+    return {name: array.astype(np.float32).astype(BF16) for name, array in tensors.items()}
+
+
+LAYOUTS = {
+    "llama": llama,
+    "grouped": lambda make, seed: llama(make, seed, kv=32),
+    "experts": lambda make, seed: llama(make, seed, blocks=4, experts=4),
+    "gpt2": gpt2,
+}
+
+
+def put(write_checkpoint, folder, tensors, config=None, *, name="model.safetensors"):
+    """Write a model and return its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_checkpoint(
+        folder / name,
+        {
+            key: (_SPELLINGS[array.dtype], array.shape, np.ascontiguousarray(array).tobytes())
+            for key, array in tensors.items()
+        },
+    )
+    if config is not None:
+        (folder / "config.json").write_text(json.dumps(config))
+    return folder

@@ -1,0 +1,159 @@
+"""The record of a finding, the registry of rules, groups, order and verdict."""
+
+from __future__ import annotations
+
+import json
+import string
+
+import pytest
+
+from weightgauge.findings import LEVELS, RULES, Finding, Place, by_importance, grouped, verdict
+
+FIELDS = [
+    *("id", "level", "tensor", "part", "kind", "block", "tower", "expert", "head"),
+    *("value", "expected", "message", "hint", "step"),
+]
+
+
+def of(rule, tensor, value=1, **given):
+    """A finding of a rule with words for several."""
+    return RULES[rule].finding(Place(tensor=tensor), value=value, **given)
+
+
+def test_a_finding_in_json_has_these_keys():
+    found = of("all-zero", "h.0.q", 9)
+    row = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert list(row) == FIELDS
+    assert row == dict.fromkeys(FIELDS) | {
+        **{"id": "all-zero", "level": "fault", "tensor": "h.0.q", "value": 9},
+        "message": "h.0.q: all 9 weights are zero",
+        "hint": RULES["all-zero"].hint,
+    }
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_json_does_not_have_are_null(value):
+    assert of("flipped-bit", "t", value, expected=1.0).to_dict()["value"] is None
+
+
+def test_the_place_says_part_expert_and_head():
+    place = Place(tensor="h.3.experts.up", part="gate", expert=5, head=2)
+    found = RULES["all-zero"].finding(place, value=4)
+    assert found.message == "h.3.experts.up (gate, expert 5, head 2): all 4 weights are zero"
+    assert found.place == place
+
+
+def test_an_expert_that_the_name_has_is_not_named_again():
+    place = Place(tensor="h.3.experts.5.up", expert=5)
+    assert RULES["all-zero"].finding(place, value=4).message.startswith("h.3.experts.5.up: ")
+
+
+def test_names_that_would_steer_a_terminal_are_made_harmless():
+    message = of("all-zero", "a\x1b[31mb\u202e").message
+    assert message.isprintable() and "\x1b" not in message
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_rows_of_the_registry(rule):
+    assert RULES[rule.id] is rule
+    assert rule.id == rule.id.lower() and set(rule.id) <= {*string.ascii_lowercase, "-"}
+    assert rule.level in LEVELS
+    assert rule.asks.endswith("?") and rule.asks[0].isupper()
+    fields = {name for _, name, _, _ in string.Formatter().parse(rule.several) if name}
+    assert fields <= {"count", "names", "least", "most", "total"}
+    assert not rule.several or "names" in fields
+
+
+# -- verdict
+
+
+@pytest.mark.parametrize(
+    ("levels", "text"),
+    [
+        ([], "No fault found"),
+        (["note"], "No fault found; 1 note"),
+        (["warning", "note", "note"], "No fault found; 1 warning, 2 notes"),
+        (["fault", "note", "fault"], "2 faults, 1 note"),
+        (["fault", *["warning"] * 2, *["note"] * 5], "1 fault, 2 warnings, 5 notes"),
+    ],
+)
+def test_the_verdict_counts_by_level(levels, text):
+    found = [Finding(id=f"rule-{i}", level=level, message="") for i, level in enumerate(levels)]
+    assert verdict(found) == text
+
+
+def test_what_one_line_tells_counts_once():
+    assert verdict([of("empty", f"h.{i}", 0, shape=[0]) for i in range(42)]) == "1 fault"
+
+
+# -- groups
+
+
+def test_equal_findings_are_one_line_with_their_number_and_the_first_names():
+    found = [of("non-finite", f"h.{i}", 2 + i, elements=9) for i in range(5)]
+    (group,) = grouped(found)
+    assert (group.id, group.level, group.hint) == (
+        "non-finite",
+        "fault",
+        RULES["non-finite"].hint,
+    )
+    assert group.findings == tuple(found)
+    assert group.message == (
+        "20 weights in 5 tensors are NaN or infinite: h.0, h.1, h.2 and 2 more"
+    )
+
+
+def test_least_and_most_are_those_of_the_group():
+    found = [of("clipped", name, value, largest=1.0) for name, value in (("a", 0.5), ("b", 0.02))]
+    (group,) = grouped(found)
+    assert group.message == "2 tensors have 2.0% to 50.0% of their weights at the largest " + (
+        "magnitude: a, b"
+    )
+
+
+def test_one_finding_keeps_its_own_words():
+    (group,) = grouped([of("all-zero", "h.0", 4)])
+    assert group.message == "h.0: all 4 weights are zero"
+
+
+def test_levels_steps_rules_and_findings_about_models_are_not_thrown_together():
+    several = [
+        of("all-zero", "a"),
+        of("all-zero", "b", level="note"),
+        of("all-zero", "c", step=5),
+        of("non-finite", "d", elements=1),
+        RULES["missing-block"].finding(what="one"),
+        RULES["missing-block"].finding(what="another"),
+    ]
+    assert [group.findings for group in grouped(several)] == [(each,) for each in several]
+
+
+def test_a_group_of_one_step_names_the_step():
+    found = [of("all-zero", name, 4, step=1500) for name in "ab"]
+    (group,) = grouped(found)
+    assert group.message == "step 1,500: all weights of 2 tensors are zero: a, b"
+
+
+# -- order
+
+
+def test_the_most_serious_come_first_then_the_rule_with_most_findings():
+    fault, warning, note = (Finding(id=f"x-{each}", level=each, message="") for each in LEVELS)
+    few, many = of("constant", "a", elements=1), [of("all-zero", name) for name in "bcd"]
+    assert by_importance([note, few, warning, *many, fault]) == (
+        *many,
+        few,
+        fault,
+        warning,
+        note,
+    )
+
+
+def test_what_is_about_a_whole_run_comes_before_its_steps():
+    late, early, whole = (of("all-zero", "a", step=step) for step in (9, 2, None))
+    assert by_importance([late, early, whole]) == (whole, early, late)
+
+
+def test_the_order_of_the_input_decides_nothing_between_rules():
+    one, other = of("constant", "a", elements=1), of("all-zero", "b")
+    assert by_importance([one, other]) == by_importance([other, one]) == (other, one)

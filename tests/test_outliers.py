@@ -1,0 +1,110 @@
+"""Matrices that stand out among those of their kind: thresholds, trend, least differences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from made_fits import made_slice
+from weightgauge.diagnosis.outliers import outliers, threshold
+from weightgauge.diagnosis.slice_group import slice_groups
+
+
+def found(shapes, *, blocks=None, scales=None, k_se=1e-9):
+    """Outliers among matrices of one kind: (block, quantity) and z of each."""
+    slices = [
+        made_slice(
+            f"t{i}",
+            "o",
+            None if blocks is None else blocks[i],
+            k=k,
+            k_se=k_se,
+            lam=0.02 if scales is None else scales[i],
+            ln_lambda_se=1e-9,
+        )
+        for i, k in enumerate(shapes)
+    ]
+    return outliers(slice_groups(slices))
+
+
+def share_beyond(values, limit):
+    """Share of the rows of which one value or more is that many robust deviations out.
+
+    Thresholds are rounded to two digits, which moves the share by up to a fifth of itself.
+    """
+    rest = np.abs(values - np.median(values, axis=1, keepdims=True))
+    spread = 1.4826 * np.median(rest, axis=1, keepdims=True)
+    return (rest > limit * spread).any(axis=1).mean()
+
+
+def test_a_matrix_stands_out_from_the_threshold_on():
+    values = [1.10, 1.11, 1.12, 1.13, 1.14, 1.15]
+    # Median 1.13, deviations 0.03 0.02 0.01 0 0.01 0.02 and that of the odd one: their median is
+    # 0.02, the robust standard deviation 0.029652. Seven matrices: between 5.5 and 4.9, in the
+    # logarithm of their number.
+    limit = 5.5 - 0.6 * math.log(7 / 6) / math.log(8 / 6)
+    assert threshold(7) == pytest.approx(limit, rel=1e-12)
+    assert found([*values, 1.13 + (limit - 0.01) * 0.029652]) == ()
+    (odd,) = found([*values, 1.13 + (limit + 0.01) * 0.029652])
+    assert (odd.tensor, odd.quantity) == ("t6", "k")
+    assert odd.expected == 1.13 and odd.z == pytest.approx(limit + 0.01, abs=1e-4)
+
+
+@pytest.mark.parametrize("members", [5, 6, 8, 12, 24, 80])
+def test_one_group_of_normal_values_in_twenty_passes_the_threshold(members):
+    """Simulated apart from the code: medians and median absolute deviations by NumPy."""
+    values = np.random.default_rng(members).standard_normal((20_000, members))
+    assert share_beyond(values, threshold(members)) == pytest.approx(0.05, abs=0.01)
+
+
+@pytest.mark.parametrize("members", [8, 12, 24, 80])
+def test_one_group_in_twenty_passes_it_after_a_trend_was_removed(members):
+    values = np.random.default_rng(members).standard_normal((4000, members))
+    left, right = np.triu_indices(members, 1)
+    slopes = (values[:, right] - values[:, left]) / (right - left)
+    rest = values - np.median(slopes, axis=1)[:, None] * np.arange(members)
+    assert share_beyond(rest, threshold(members, trend=True)) == pytest.approx(0.05, abs=0.012)
+
+
+def test_a_larger_number_needs_a_smaller_z():
+    limits = [threshold(members) for members in range(5, 200)]
+    assert limits == sorted(limits, reverse=True)
+    assert (limits[0], limits[-1]) == (7.8, 3.8)
+
+
+def test_a_trend_with_depth_is_no_outlier():
+    blocks = range(9)
+    trend = [1.2 - 0.03 * block for block in blocks]
+    assert found(trend, blocks=blocks) == ()
+    # What the middle block has is odd in the last one.
+    (odd,) = found([*trend[:8], trend[4]], blocks=blocks)
+    assert odd.block == 8 and odd.expected == pytest.approx(trend[8]) and odd.z > 0
+
+
+@pytest.mark.parametrize("blocks", [None, [0, 1, 2, 3, 4, 5, 6, 6, 6, 6]])
+def test_without_eight_blocks_there_is_no_trend(blocks):
+    values = [1.2 - 0.03 * i for i in range(9)]
+    (odd,) = found([*values, 2.0], blocks=blocks)
+    assert odd.expected == pytest.approx(np.median([*values, 2.0]))
+
+
+@pytest.mark.parametrize(("off", "stands_out"), [(0.049, False), (0.051, True), (-0.051, True)])
+def test_small_differences_in_k_are_nothing_however_regular_the_others_are(off, stands_out):
+    assert bool(found([1.13] * 6 + [1.13 + off])) is stands_out
+
+
+@pytest.mark.parametrize(("factor", "stands_out"), [(1.25, False), (1.3, True), (1 / 1.3, True)])
+def test_small_differences_in_lambda_are_nothing(factor, stands_out):
+    odd = found([1.2] * 7, scales=[0.02] * 6 + [0.02 * factor])
+    assert [each.quantity for each in odd] == (["ln lambda"] if stands_out else [])
+
+
+def test_the_error_of_the_matrix_counts():
+    values = [1.13] * 6 + [1.23]
+    assert found(values, k_se=0.01) and not found(values, k_se=0.03)
+
+
+def test_fewer_than_five_have_no_outliers():
+    assert found([1.2, 1.2, 1.2, 5.0]) == () != found([1.2, 1.2, 1.2, 1.2, 5.0])
