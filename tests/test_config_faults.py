@@ -104,8 +104,9 @@ def test_a_file_that_is_no_configuration(text: bytes, words: str, tmp_path) -> N
     directory = model.save(tmp_path)
     (tmp_path / "config.json").write_bytes(text)
     found = wg.fit(directory, per="head")
-    assert any(words in line for line in found.warnings)
-    assert all(len(line) < LONGEST_WARNING + len(str(tmp_path)) for line in found.warnings)
+    (told,) = (each.message for each in found.findings if each.id == "config-unreadable")
+    assert words in told
+    assert len(told) < LONGEST_WARNING + len(str(tmp_path))
     (tmp_path / "config.json").unlink()
     assert found.slices == wg.fit(directory, per="head").slices
 

@@ -56,7 +56,7 @@ for model, revision in json.loads(sys.argv[1]):
             "paths": [shard.path for shard in checkpoint.shards],
             "config": checkpoint.config,
             "adapter_config": checkpoint.adapter_config,
-            "warnings": list(checkpoint.warnings),
+            "findings": [[each.id, each.message] for each in checkpoint.findings],
         })
 print(json.dumps(answers))
 """
@@ -134,7 +134,7 @@ def test_single_file(hub: Hub, client: Client) -> None:
     assert plain["tensors"] == ["w"]
     assert plain["model"] == "org/tiny"
     assert plain["config"] == {"model_type": "tiny"}
-    assert plain["warnings"] == []
+    assert [rule for rule, _ in plain["findings"]] == ["left-out"]
     assert address == {**plain, "model": "hf://org/tiny"}
     # no pickle, no readme, nothing twice
     assert hub.asked_for() == ["config.json", "model.safetensors"]
@@ -241,7 +241,7 @@ def test_model_without_safetensors(hub: Hub, client: Client) -> None:
     hub.add("org/parts", {"unet/a.safetensors": b"", "vae/a.safetensors": b""})
     old, parts = client.open_all([("org/old", None), ("org/parts", None)])
     failed(old, "NotACheckpointError", "org/old", "pickle")
-    failed(parts, "NotACheckpointError", "org/parts", "'unet'", "'vae'")
+    failed(parts, "NotACheckpointError", "'org/parts/unet'", "'org/parts/vae'")
     assert hub.asked_for() == []
 
 
@@ -313,7 +313,7 @@ def test_server_down_with_and_without_cache(tmp_path: Path) -> None:
         online = client.open("org/tiny")
     cached, missing = client.open_all([("org/tiny", None), ("org/none", None)])
     assert cached["paths"] == online["paths"]
-    (warning,) = cached["warnings"]
+    warning = dict(cached["findings"])["cached-copy"]
     assert "could not be reached" in warning
     assert commit[:12] in warning
     failed(missing, "HubError", "org/none", "could not be reached", "HF_ENDPOINT")
@@ -325,7 +325,7 @@ def test_hub_out_of_order_serves_from_cache(hub: Hub, client: Client) -> None:
     hub.status = 503
     cached, missing = client.open_all([("org/tiny", None), ("org/none", None)])
     assert cached["tensors"] == ["w"]
-    assert len(cached["warnings"]) == 1
+    assert "cached-copy" in dict(cached["findings"])
     failed(missing, "HubError", "org/none", "503")
 
 

@@ -251,7 +251,7 @@ def test_buffers_and_integers_are_listed_and_not_fitted():
 
 
 def test_an_empty_model_says_so():
-    assert "the checkpoint holds no tensors" in wg.fit({}).warnings
+    assert [each.message for each in wg.fit({}).findings] == ["the model has no tensors"]
 
 
 def test_ties_are_counted_once_by_the_name_that_comes_first():

@@ -236,7 +236,9 @@ def test_bad_configuration_of_the_adapter(adapter, tmp_path, text):
     path = adapter(pair(Q, *factors(40, 8, 50)))
     (tmp_path / "adapter_config.json").write_text(text)
     result = wg.fit(path)
-    assert any("adapter_config.json is left out" in line for line in result.warnings)
+    (finding,) = result.findings
+    assert finding.id == "config-unreadable"
+    assert "adapter_config.json is left out" in finding.message
     # It is there, so that nothing may say that it is not.
     assert not any("there is no adapter_config.json" in line for line in result.warnings)
     assert product_of(result).status == "scale_not_applied"

@@ -204,7 +204,7 @@ def test_pattern_of_another_type(llama):
 def test_checkpoint_without_tensors(checkpoint):
     result = wg.fit(checkpoint({}), include="*")
     assert (result.slices, result.kinds) == ((), ())
-    assert "no tensors" in result.warnings[0]
+    assert "no tensors" in result.findings[0].message
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from weightgauge.errors import (
     ModelNotFoundError,
     NotACheckpointError,
 )
+from weightgauge.findings import Finding
+from weightgauge.records import Table
 
 ONE = safetensors_bytes({"w": TWO_FLOATS}, metadata={"format": "pt"})
 OTHER = safetensors_bytes({"v": TWO_FLOATS}, metadata={"format": "np", "who": "me"})
@@ -48,7 +50,7 @@ def test_single_file(tmp_path: Path) -> None:
     assert checkpoint.model == str(path)
     assert checkpoint.metadata == {"format": "pt"}
     assert checkpoint.config is None
-    assert checkpoint.warnings == ()
+    assert checkpoint.findings == ()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_directory_with_one_checkpoint(
     write_files(tmp_path, {name: b"{}" if name.endswith("_config.json") else ONE for name in files})
     checkpoint = open_checkpoint(tmp_path)
     assert [shard.name for shard in checkpoint.shards] == expected
-    assert checkpoint.warnings == ()
+    assert all(each.level == "note" for each in checkpoint.findings)
 
 
 def test_the_only_other_index_is_used(tmp_path: Path) -> None:
@@ -90,8 +92,9 @@ def test_several_files_without_an_index(tmp_path: Path) -> None:
     assert [shard.name for shard in checkpoint.shards] == ["a.safetensors", "b.safetensors"]
     assert [(tensor.name, tensor.shard) for tensor in checkpoint.tensors] == [("w", 0), ("v", 1)]
     assert checkpoint.metadata == {"format": "pt", "who": "me"}
-    assert len(checkpoint.warnings) == 1
-    assert "without an index" in checkpoint.warnings[0]
+    (finding,) = checkpoint.findings
+    assert (finding.id, finding.level) == ("odd-input", "warning")
+    assert "without an index" in finding.message
 
 
 def test_same_tensor_in_two_files_without_an_index(tmp_path: Path) -> None:
@@ -111,7 +114,7 @@ def test_same_tensor_in_two_files_without_an_index(tmp_path: Path) -> None:
         (["pytorch_model.bin", "config.json"], "pickle"),
         (["model-q4.gguf"], "GGUF"),
         (["tf_model.h5"], "HDF5"),
-        (["model_index.json", "unet/x.safetensors", "text_encoder/model.safetensors"], "'unet'"),
+        (["model_index.json", "unet/x.safetensors", "text_encoder/model.safetensors"], "/unet'"),
     ],
     ids=["empty", "unrelated", "only_bin", "only_gguf", "only_h5", "diffusers"],
 )
@@ -153,7 +156,9 @@ def test_fifo_as_config_is_a_warning(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
     checkpoint = open_checkpoint(tmp_path)
     assert checkpoint.config is None
-    assert "FIFO" in checkpoint.warnings[0]
+    (finding,) = checkpoint.findings
+    assert (finding.id, finding.level) == ("config-unreadable", "warning")
+    assert "FIFO" in finding.message
 
 
 def test_fifo_that_replaces_a_file_after_the_check_does_not_block(
@@ -210,8 +215,7 @@ def test_directory_in_the_place_of_a_file(tmp_path: Path) -> None:
     assert "found 'model.safetensors/'" in refused(tmp_path)
     (tmp_path / "model.safetensors").rename(tmp_path / "other")
     (tmp_path / "model.safetensors").symlink_to("other")
-    with pytest.raises(NotACheckpointError, match="is a directory"):
-        open_checkpoint(tmp_path)
+    assert "found 'model.safetensors/'" in refused(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -248,20 +252,16 @@ def test_link_to_a_single_file_is_followed_anywhere(tmp_path: Path) -> None:
     assert checkpoint.shards[0].name == "model.safetensors"
 
 
-def test_link_found_in_a_directory_must_not_leave_it(tmp_path: Path) -> None:
+def test_links_in_a_directory_that_was_named_are_followed(tmp_path: Path) -> None:
     real = write_safetensors(tmp_path / "store" / "blob", {"w": TWO_FLOATS})
+    (tmp_path / "store" / "settings").write_text('{"num_heads": 2}')
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").symlink_to(real)
-    assert "lead out" in refused(tmp_path / "model")
-
-
-def test_config_link_must_not_leave_the_directory(tmp_path: Path) -> None:
-    (tmp_path / "secret.json").write_text('{"token": "x"}')
-    write_files(tmp_path / "model", {"model.safetensors": ONE})
-    (tmp_path / "model" / "config.json").symlink_to("../secret.json")
+    (tmp_path / "model" / "config.json").symlink_to("../store/settings")
     checkpoint = open_checkpoint(tmp_path / "model")
-    assert checkpoint.config is None
-    assert "lead out" in checkpoint.warnings[0]
+    assert checkpoint.shards[0].path == str(real)
+    assert checkpoint.config == {"num_heads": 2}
+    assert checkpoint.findings == ()
 
 
 def test_dangling_link(tmp_path: Path) -> None:
@@ -305,8 +305,9 @@ def test_bad_config_is_a_warning(tmp_path: Path, text: bytes) -> None:
     checkpoint = open_checkpoint(tmp_path)
     assert checkpoint.config is None
     assert len(checkpoint.tensors) == 1
-    (warning,) = checkpoint.warnings
-    assert str(tmp_path / "config.json") in warning
+    (finding,) = checkpoint.findings
+    assert finding.id == "config-unreadable"
+    assert str(tmp_path / "config.json") in finding.message
 
 
 # ---------------------------------------------------------------- names that lead nowhere
@@ -372,7 +373,7 @@ def test_reprs_are_short_and_inert() -> None:
     identity = FileIdentity(1, 2, 3, 4, 5)
     config = {"architectures": ["x" * 100_000]}
     shard = ShardFile("a", identity.size, "/a", identity)
-    checkpoint = Checkpoint(name, (shard,), (tensor,), config, {}, ())
+    checkpoint = Checkpoint(name, (shard,), (tensor,), config, {}, Table(Finding))
     for text in (repr(tensor), repr(checkpoint)):
         assert len(text) < 400
         assert text.isprintable()

@@ -9,29 +9,32 @@ from typing import Any
 
 from weightgauge.checkpoint.byte_source import ByteSource
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME, read_config
+from weightgauge.checkpoint.file_sets import file_sets
 from weightgauge.checkpoint.formats import read_headers
-from weightgauge.checkpoint.index import ShardIndex, check_shards, read_index, shortened
+from weightgauge.checkpoint.index import ShardIndex, check_shards
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.safetensors.header import TensorTable
-from weightgauge.checkpoint.selection import Selection
-from weightgauge.checkpoint.shard_names import stays_inside
+from weightgauge.checkpoint.selection import Selection, missing_files
 from weightgauge.checkpoint.types import Checkpoint, ShardFile, TensorInfo
 from weightgauge.errors import (
     CheckpointError,
     FileChangedError,
     HeaderError,
-    IndexFileError,
-    NotACheckpointError,
     printable,
 )
+from weightgauge.findings import RULES, Finding
 from weightgauge.records import Table
 
 
 def open_single_file(path: str, *, model: str) -> Checkpoint:
     """Read one file of weights that the caller named. A link is followed wherever it leads."""
     shard, table = _read_file(path, name=os.path.basename(path))
-    configs, warnings = _configs_beside(os.path.dirname(path), anywhere=True)
-    return _checkpoint(model, [shard], [table], configs, warnings)
+    configs, findings = _configs_beside(os.path.dirname(path))
+    total = next((each.total for each in file_sets([shard.name]) if each.total), 1)
+    if total > 1:
+        what = f"this is one of {total:,} files of a model; the others are not read"
+        findings.append(RULES["odd-input"].finding(what=what))
+    return _checkpoint(model, [shard], [table], configs, findings)
 
 
 def open_sources(
@@ -77,7 +80,8 @@ def open_selection(directory: str, selection: Selection, *, model: str) -> Check
     Parameters
     ----------
     directory : str
-        Where the files are. No link among them may lead out of it.
+        Where the files are. Links are followed wherever they lead: who named the directory chose
+        them.
     selection : Selection
         The files, relative to the directory.
     model : str
@@ -85,50 +89,42 @@ def open_selection(directory: str, selection: Selection, *, model: str) -> Check
 
     Raises
     ------
-    CheckpointError
-        If a file is invalid or leads out of the directory, or if two files contradict each other.
-    """
-    if selection.index is not None:
-        _check_inside(directory, [selection.index], shown=directory)
-        shown = os.path.join(directory, selection.index)
-        with RegularFile(shown, shown) as file:
-            index = read_index(file)
-        return open_index(directory, index, model=model)
-    _check_inside(directory, selection.files, shown=directory)
-    shards, tables = _read_all(directory, selection.files)
-    _refuse_repeated_names(directory, shards, tables)
-    configs, warnings = _configs_beside(directory)
-    return _checkpoint(model, shards, tables, configs, [*selection.warnings, *warnings])
-
-
-def open_index(directory: str, index: ShardIndex, *, model: str) -> Checkpoint:
-    """Read the shards that an index names.
-
-    Parameters
-    ----------
-    directory : str
-        Where the index lies. No shard may lead out of it.
-    index : ShardIndex
-        A valid index.
-    model : str
-        What the caller asked for.
-
-    Raises
-    ------
     IndexFileError
-        If a shard leads out of the directory, in which case nothing is opened, or if index and
-        shards contradict each other. The error lists everything that is wrong.
+        If index and shards contradict each other. The error lists everything that is wrong.
     CheckpointError
-        If a shard is invalid.
+        If a file is invalid, or if two files contradict each other.
     """
-    _check_inside(directory, index.shards, shown=index.shown, kind=IndexFileError)
-    missing = [name for name in index.shards if not _exists(os.path.join(directory, name))]
-    gone = set(missing)
-    shards, tables = _read_all(directory, [name for name in index.shards if name not in gone])
-    by_name = {shard.name: table.tensors for shard, table in zip(shards, tables, strict=True)}
-    warnings = check_shards(index, missing, by_name)
+    findings = [*selection.findings, *missing_files(selection.files)]
+    index = selection.index
+    if index is None:
+        shards, tables = _read_all(directory, selection.files)
+        _refuse_repeated_names(directory, shards, tables)
+    else:
+        missing = [name for name in index.shards if not _exists(os.path.join(directory, name))]
+        gone = set(missing)
+        shards, tables = _read_all(directory, [name for name in index.shards if name not in gone])
+        findings += _follow_index(index, missing, shards, tables)
     configs, more = _configs_beside(directory)
-    return _checkpoint(model, shards, tables, configs, [*warnings, *more])
+    return _checkpoint(model, shards, tables, configs, [*findings, *more])
+
+
+def _follow_index(
+    index: ShardIndex,
+    missing: Sequence[str],
+    shards: Sequence[ShardFile],
+    tables: list[TensorTable],
+) -> list[Finding]:
+    """Leave of each tensor the copy that the index names, and tell what is odd about the index."""
+    names = [shard.name for shard in shards]
+    checked = check_shards(
+        index, missing, dict(zip(names, (table.tensors for table in tables), strict=True))
+    )
+    for place, (name, table) in enumerate(zip(names, tables, strict=True)):
+        stale = checked.stale.get(name)
+        if stale:
+            kept = [tensor for tensor in table.tensors if tensor.name not in stale]
+            tables[place] = TensorTable(kept, table.metadata)
+    return checked.findings
 
 
 def _exists(path: str) -> bool:
@@ -140,22 +136,6 @@ def _exists(path: str) -> bool:
         # A name that is too long for the system, or that leads through a file, is absent too.
         return isinstance(error, PermissionError)
     return True
-
-
-def _check_inside(
-    directory: str,
-    names: Sequence[str],
-    *,
-    shown: str,
-    kind: type[CheckpointError] = NotACheckpointError,
-) -> None:
-    outside = [name for name in names if not stays_inside(directory, os.path.join(directory, name))]
-    if outside:
-        listed = shortened([f"'{printable(name)}'" for name in outside])
-        raise kind(
-            f"has links that lead out of the checkpoint: {listed}; name the file itself to read it",
-            path=shown,
-        )
 
 
 def _read_all(directory: str, names: Sequence[str]) -> tuple[list[ShardFile], list[TensorTable]]:
@@ -200,27 +180,24 @@ def _refuse_repeated_names(
 _Configs = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
 
 
-def _configs_beside(directory: str, *, anywhere: bool = False) -> tuple[_Configs, list[str]]:
+def _configs_beside(directory: str) -> tuple[_Configs, list[Finding]]:
     """Read the configurations of the model and of an adapter, as far as they exist."""
-    model, warnings = _config_beside(directory, CONFIG_NAME, anywhere)
-    adapter, more = _config_beside(directory, ADAPTER_CONFIG_NAME, anywhere)
-    return (model, adapter), [*warnings, *more]
+    model, findings = _config_beside(directory, CONFIG_NAME)
+    adapter, more = _config_beside(directory, ADAPTER_CONFIG_NAME)
+    return (model, adapter), [*findings, *more]
 
 
-def _config_beside(
-    directory: str, name: str, anywhere: bool
-) -> tuple[dict[str, Any] | None, list[str]]:
+def _config_beside(directory: str, name: str) -> tuple[dict[str, Any] | None, list[Finding]]:
     path = os.path.join(directory, name)
     if not os.path.lexists(path):
         return None, []
     try:
-        if not anywhere:
-            _check_inside(directory, [name], shown=directory)
         with RegularFile(path, path) as file:
             return read_config(file), []
     except (CheckpointError, FileChangedError, FileNotFoundError) as error:
         problem = error.strerror or "" if type(error) is FileNotFoundError else str(error)
-        return None, [f"the model's {name} is left out: {problem}"]
+        what = f"the model's {name} is left out: {problem}"
+        return None, [RULES["config-unreadable"].finding(what=what)]
 
 
 def _checkpoint(
@@ -228,17 +205,21 @@ def _checkpoint(
     shards: Sequence[ShardFile],
     tables: Sequence[TensorTable],
     configs: _Configs,
-    warnings: Sequence[str],
+    findings: Sequence[Finding],
 ) -> Checkpoint:
     metadata: dict[str, str] = {}
     for table in reversed(tables):
         metadata.update(table.metadata)
+    tensors = Table(TensorInfo, chain.from_iterable(table.tensors for table in tables))
+    if not tensors:
+        what = "the checkpoint holds no tensors"
+        findings = [RULES["odd-input"].finding(what=what, level="warning"), *findings]
     return Checkpoint(
         model=model,
         shards=Table(ShardFile, shards),
-        tensors=Table(TensorInfo, chain.from_iterable(table.tensors for table in tables)),
+        tensors=tensors,
         config=configs[0],
         metadata=metadata,
-        warnings=tuple(warnings),
+        findings=Table(Finding, findings),
         adapter_config=configs[1],
     )

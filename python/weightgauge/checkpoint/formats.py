@@ -31,28 +31,52 @@ class FileFormat:
         Short name.
     suffixes : tuple of str
         Endings of the names of such files, in lower case.
+    prefixes : tuple of str
+        Beginnings of the names of such files, where these tell more than their endings.
     signature : callable or None
         Tells such a file from its first bytes; None where the name alone tells.
     read : callable or None
         Reads the headers; None for a format that is recognised and refused.
     looks_like : str
-        What to call one such file, with advice; follows the words "it looks like".
+        What to call one such file; follows the words "it looks like".
     several : str
-        What to call such files where a directory has nothing else; ``{names}`` stands for the names
-        of the first of them. Empty where they are not mentioned.
+        What to call such files in a directory. Empty where they are not mentioned.
+    advice : str
+        What to do about such files; a clause.
     """
 
     name: str
     suffixes: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
     signature: Signature | None = None
     read: Reader | None = None
     looks_like: str = ""
     several: str = ""
+    advice: str = ""
 
 
 _CONVERT = "convert it to safetensors first"
-_RUNS_CODE = f"it can run code when loaded, so it is never opened here; {_CONVERT}"
 _UNPACK = "unpack it first"
+_NEVER_OPENED = "it can run code when loaded, so it is never opened here"
+_FROM_TORCH = (
+    'python -c "import torch; from safetensors.torch import save_file as s; '
+    "s({k: v.clone() for k, v in torch.load('FILE', map_location='cpu', weights_only=True)"
+    ".items()}, 'model.safetensors')\""
+)
+_FROM_GGUF = (
+    'python -c "from transformers import AutoModelForCausalLM as M; '
+    "M.from_pretrained('DIR', gguf_file='FILE').save_pretrained('OUT')\""
+)
+_FROM_ONNX = (
+    'python -c "import onnx, onnx.numpy_helper as h; from safetensors.numpy import save_file as s; '
+    "s({t.name: h.to_array(t) for t in onnx.load('FILE').graph.initializer}, "
+    "'model.safetensors')\""
+)
+_FROM_NPZ = (
+    'python -c "import numpy; from safetensors.numpy import save_file as s; '
+    "s(dict(numpy.load('FILE')), 'model.safetensors')\""
+)
+_PICKLE_ADVICE = f"{_NEVER_OPENED}; convert it with: {_FROM_TORCH}"
 
 SAFETENSORS = FileFormat(
     name="safetensors",
@@ -81,43 +105,87 @@ FORMATS: tuple[FileFormat, ...] = (
     INDEX,
     HISTOGRAMS,
     FileFormat(
+        name="distributed checkpoint of PyTorch",
+        suffixes=(".distcp", ".metadata"),
+        looks_like="a part of a distributed checkpoint of PyTorch",
+        several="parts of a distributed checkpoint of PyTorch",
+        advice=(
+            "convert it with: python -m torch.distributed.checkpoint.format_utils dcp_to_torch "
+            f"DIR FILE, and then: {_FROM_TORCH}"
+        ),
+    ),
+    FileFormat(
+        name="DeepSpeed",
+        prefixes=("zero_pp_rank_", "bf16_zero_pp_rank_", "mp_rank_"),
+        looks_like="a part of a checkpoint of DeepSpeed or Megatron",
+        several="parts of a checkpoint of DeepSpeed or Megatron",
+        advice=(
+            "convert it with the program that DeepSpeed put beside it: python zero_to_fp32.py DIR "
+            "OUT --safe_serialization (of Megatron: with its own converter)"
+        ),
+    ),
+    FileFormat(
+        name="NumPy archive",
+        suffixes=(".npz",),
+        looks_like="a NumPy archive",
+        several="NumPy archives",
+        advice=f"convert it with: {_FROM_NPZ}",
+    ),
+    FileFormat(
         name="PyTorch archive",
         suffixes=(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"),
         signature=starts_with(b"PK\x03\x04"),
-        looks_like=f"a zip archive, as torch.save writes: a PyTorch pickle; {_RUNS_CODE}",
-        several="PyTorch pickles ({names}), which can run code when loaded and are never opened",
+        looks_like="a PyTorch pickle, as torch.save writes",
+        several="PyTorch pickles",
+        advice=_PICKLE_ADVICE,
     ),
     FileFormat(
         name="pickle",
         signature=signatures.is_pickle,
-        looks_like=f"a Python pickle, as old versions of torch.save write; {_RUNS_CODE}",
+        looks_like="a Python pickle, as old versions of torch.save write",
+        advice=_PICKLE_ADVICE,
     ),
     FileFormat(
         name="GGUF",
         suffixes=(".gguf",),
         signature=starts_with(b"GGUF"),
-        looks_like=f"a GGUF file (llama.cpp); {_CONVERT}, or name the original checkpoint",
+        looks_like="a GGUF file (llama.cpp)",
         several="GGUF files (llama.cpp)",
+        advice=f"name the checkpoint that it was made from, or convert it with: {_FROM_GGUF}",
     ),
     FileFormat(
         name="GGML",
         signature=starts_with(b"lmgg"),
-        looks_like=f"a GGML file (llama.cpp); {_CONVERT}",
+        looks_like="a GGML file (llama.cpp)",
+        advice=_CONVERT,
     ),
     FileFormat(
         name="HDF5",
         suffixes=(".h5",),
         signature=starts_with(b"\x89HDF\r\n\x1a\n"),
-        looks_like=f"an HDF5 file (Keras); {_CONVERT}",
+        looks_like="an HDF5 file (Keras)",
         several="HDF5 files (Keras)",
+        advice=_CONVERT,
     ),
-    FileFormat(name="Flax", suffixes=(".msgpack",), several="Flax files"),
-    FileFormat(name="ONNX", suffixes=(".onnx",), several="ONNX files"),
-    FileFormat(name="NumPy archive", suffixes=(".npz",), several="NumPy archives"),
+    FileFormat(
+        name="Flax",
+        suffixes=(".msgpack",),
+        looks_like="a Flax file",
+        several="Flax files",
+        advice=_CONVERT,
+    ),
+    FileFormat(
+        name="ONNX",
+        suffixes=(".onnx", ".onnx_data"),
+        looks_like="an ONNX file",
+        several="ONNX files",
+        advice=f"convert it with: {_FROM_ONNX}",
+    ),
     FileFormat(
         name="NumPy array",
         signature=starts_with(b"\x93NUMPY"),
-        looks_like="a NumPy .npy array; load it with numpy.load and pass the array",
+        looks_like="a NumPy .npy array",
+        advice="load it with numpy.load and pass the array",
     ),
     FileFormat(
         name="empty zip",
@@ -127,27 +195,32 @@ FORMATS: tuple[FileFormat, ...] = (
     FileFormat(
         name="gzip",
         signature=starts_with(b"\x1f\x8b"),
-        looks_like=f"a gzip archive; {_UNPACK}",
+        looks_like="a gzip archive",
+        advice=_UNPACK,
     ),
     FileFormat(
         name="bzip2",
         signature=starts_with(b"BZh"),
-        looks_like=f"a bzip2 archive; {_UNPACK}",
+        looks_like="a bzip2 archive",
+        advice=_UNPACK,
     ),
     FileFormat(
         name="xz",
         signature=starts_with(b"\xfd7zXZ\x00"),
-        looks_like=f"an xz archive; {_UNPACK}",
+        looks_like="an xz archive",
+        advice=_UNPACK,
     ),
     FileFormat(
         name="Zstandard",
         signature=starts_with(b"\x28\xb5\x2f\xfd"),
-        looks_like=f"a Zstandard archive; {_UNPACK}",
+        looks_like="a Zstandard archive",
+        advice=_UNPACK,
     ),
     FileFormat(
         name="7-Zip",
         signature=starts_with(b"7z\xbc\xaf\x27\x1c"),
-        looks_like=f"a 7-Zip archive; {_UNPACK}",
+        looks_like="a 7-Zip archive",
+        advice=_UNPACK,
     ),
     FileFormat(name="ELF", signature=starts_with(b"\x7fELF"), looks_like="an executable"),
     FileFormat(
@@ -161,7 +234,8 @@ FORMATS: tuple[FileFormat, ...] = (
     FileFormat(
         name="tar",
         signature=signatures.is_tar,
-        looks_like=f"a tar archive; {_UNPACK}",
+        looks_like="a tar archive",
+        advice=_UNPACK,
     ),
     FileFormat(
         name="HTML",
@@ -175,6 +249,10 @@ FORMATS: tuple[FileFormat, ...] = (
     ),
     FileFormat(name="text", signature=signatures.is_text, looks_like="a text file"),
 )
+
+
+PICKLES = tuple(each for each in FORMATS if each.advice == _PICKLE_ADVICE)
+"""Formats that can run code when they are loaded."""
 
 
 def format_of(head: bytes, file_size: int) -> FileFormat | None:
@@ -195,6 +273,16 @@ def format_of(head: bytes, file_size: int) -> FileFormat | None:
     return next(
         (each for each in FORMATS if each.signature and each.signature(head, file_size)), None
     )
+
+
+def format_by_name(name: str) -> FileFormat | None:
+    """Tell the format of a file from its name, as far as names tell; None where they do not."""
+    bare = name.rpartition("/")[2].lower()
+    ends = next((each for each in FORMATS if each.suffixes and bare.endswith(each.suffixes)), None)
+    starts = next(
+        (each for each in FORMATS if each.prefixes and bare.startswith(each.prefixes)), None
+    )
+    return ends if starts is None or ends is SAFETENSORS else starts
 
 
 def read_headers(source: ByteSource, *, shard: int = 0) -> TensorTable:
@@ -227,10 +315,26 @@ def read_headers(source: ByteSource, *, shard: int = 0) -> TensorTable:
     except HeaderError as error:
         size = source.size
         found = format_of(source.read(0, min(size, HEAD_BYTES)), size)
-        if size == 0 or found is None or found is SAFETENSORS:
+        if size == 0 or found is SAFETENSORS:
             raise
-        if found.read is not None:
+        if found is not None and found.read is not None:
             return found.read(source, shard)
+        told = _told(found, format_by_name(source.shown))
+        if not told:
+            raise
         raise NotACheckpointError(
-            f"is not a safetensors file: it looks like {found.looks_like}", path=source.shown
+            f"is not a safetensors file: {told}", path=source.shown
         ) from error
+
+
+def _told(found: FileFormat | None, named: FileFormat | None) -> str:
+    """Say what a file is by its bytes, or by its name where that tells more; "" if neither does."""
+    if named is not None and (named.read is not None or not named.looks_like):
+        named = None
+    # Several formats are zip archives or pickles, which only names tell apart.
+    general = found in PICKLES and named not in PICKLES
+    if named is not None and (found is None or general):
+        return f"by its name it is probably {named.looks_like}; {named.advice}"
+    if found is None:
+        return ""
+    return f"it looks like {found.looks_like}" + (f"; {found.advice}" if found.advice else "")

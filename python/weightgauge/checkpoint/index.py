@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from weightgauge.checkpoint import strict_json
 from weightgauge.checkpoint.byte_source import ByteSource
@@ -11,6 +12,7 @@ from weightgauge.checkpoint.shard_names import name_problem
 from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.errors import IndexFileError, printable
+from weightgauge.findings import RULES, Finding, Place
 
 INDEX_SUFFIX = ".safetensors.index.json"
 _MAX_BYTES = 10_000_000
@@ -87,9 +89,24 @@ def parse_index(raw: bytes, *, shown: str) -> ShardIndex:
     return ShardIndex(shown=shown, weight_map=weight_map, shards=shards)
 
 
+class Checked(NamedTuple):
+    """What the comparison of an index with its shards shows.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        About tensors that lie in two shards, and about those that the index does not list.
+    stale : dict of str to set of str
+        By shard, the tensors that the index assigns to another one in which they lie too.
+    """
+
+    findings: list[Finding]
+    stale: dict[str, set[str]]
+
+
 def check_shards(
     index: ShardIndex, missing: Sequence[str], tables: Mapping[str, Sequence[TensorInfo]]
-) -> list[str]:
+) -> Checked:
     """Compare an index with the content of its shards.
 
     Parameters
@@ -101,32 +118,26 @@ def check_shards(
     tables : mapping of str to sequence of TensorInfo
         The tensors of each shard that exists.
 
-    Returns
-    -------
-    list of str
-        Warnings about tensors that lie in a shard and are not in the index.
-
     Raises
     ------
     IndexFileError
-        If shards are missing, or tensors are absent from their shard or lie in two shards. The
-        error lists all of them.
+        If shards are missing, or tensors are absent from their shard, or lie in two shards of which
+        the index names neither. The error lists all of them.
     """
-    homes: dict[str, str] = {}
-    twice: dict[str, str] = {}
+    homes: dict[str, list[str]] = {}
     for shard, tensors in tables.items():
         for tensor in tensors:
-            if tensor.name in homes:
-                twice[tensor.name] = (
-                    f"in '{printable(homes[tensor.name])}' and '{printable(shard)}'"
-                )
-            else:
-                homes[tensor.name] = shard
+            homes.setdefault(tensor.name, []).append(shard)
     gone = set(missing)
     absent = {
         name: f"in '{printable(shard)}'"
         for name, shard in index.weight_map.items()
-        if name not in twice and shard not in gone and homes.get(name) != shard
+        if shard not in gone and shard not in homes.get(name, ())
+    }
+    twice = {
+        name: f"in '{printable(shards[0])}' and '{printable(shards[1])}'"
+        for name, shards in homes.items()
+        if len(shards) > 1 and name not in index.weight_map
     }
     problems = []
     if missing:
@@ -135,20 +146,53 @@ def check_shards(
     if absent:
         problems.append(f"tensors listed but absent: {_places(absent)}")
     if twice:
-        problems.append(f"tensors that lie in two shards: {_places(twice)}")
+        problems.append(f"tensors that lie in two shards and are not listed: {_places(twice)}")
     if problems:
-        first = next(iter({**absent, **twice}), None)
         error = IndexFileError("; ".join(problems), path=index.shown)
-        error.tensor = first
+        error.tensor = next(iter({**absent, **twice}), None)
         raise error
+    findings = [] if len(homes) == sum(map(len, tables.values())) else _stale(index, homes, tables)
+    stale: dict[str, set[str]] = {}
+    for name, shards in homes.items():
+        for shard in shards if len(shards) > 1 else ():
+            if shard != index.weight_map[name]:
+                stale.setdefault(shard, set()).add(name)
     unlisted = [name for name in homes if name not in index.weight_map]
-    if not unlisted:
-        return []
-    names = shortened([f"'{printable(name)}'" for name in unlisted])
-    return [
-        f"{printable(index.shown, limit=1000)}: {len(unlisted)} tensors lie in the shards but are "
-        f"not listed: {names}"
-    ]
+    if unlisted:
+        names = shortened([f"'{printable(name)}'" for name in unlisted])
+        what = (
+            f"{printable(index.shown, limit=1000)}: {len(unlisted)} tensors lie in the shards but "
+            f"are not listed: {names}"
+        )
+        findings.append(RULES["stale-index"].finding(what=what))
+    return Checked(findings, stale)
+
+
+def _stale(
+    index: ShardIndex, homes: Mapping[str, list[str]], tables: Mapping[str, Sequence[TensorInfo]]
+) -> list[Finding]:
+    """Return a finding for each tensor that lies in two shards."""
+    forms = {
+        (shard, tensor.name): (tensor.dtype, tensor.shape)
+        for shard, tensors in tables.items()
+        for tensor in tensors
+        if len(homes[tensor.name]) > 1
+    }
+    findings = []
+    for name, shards in homes.items():
+        for shard in shards if len(shards) > 1 else ():
+            home = index.weight_map[name]
+            if shard != home:
+                differs = forms[shard, name] != forms[home, name]
+                findings.append(
+                    RULES["stale-copy"].finding(
+                        Place(tensor=name),
+                        value=printable(shard),
+                        expected=printable(home),
+                        other=" (with another shape or format)" if differs else "",
+                    )
+                )
+    return findings
 
 
 def shortened(items: Sequence[str]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 
-from weightgauge.checkpoint.assemble import open_index, open_selection, open_single_file
+from weightgauge.checkpoint.assemble import open_selection, open_single_file
+from weightgauge.checkpoint.cache_folder import snapshot_of
 from weightgauge.checkpoint.formats import INDEX
-from weightgauge.checkpoint.index import INDEX_SUFFIX, read_index
+from weightgauge.checkpoint.index import ShardIndex, read_index
 from weightgauge.checkpoint.regular_file import RegularFile
-from weightgauge.checkpoint.selection import choose_files
-from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
+from weightgauge.checkpoint.selection import Selection, choose_files
 from weightgauge.checkpoint.types import Checkpoint
 from weightgauge.errors import ModelNotFoundError, NotACheckpointError, WeightgaugeError, printable
 
@@ -21,7 +21,8 @@ def open_local(path: str) -> Checkpoint:
     Parameters
     ----------
     path : str
-        A safetensors file of any name, an index (``*.index.json``), or a directory.
+        A safetensors file of any name, an index (``*.index.json``), a directory, or a model's
+        folder in the cache of the Hub.
 
     Returns
     -------
@@ -37,11 +38,10 @@ def open_local(path: str) -> Checkpoint:
     try:
         is_directory = stat.S_ISDIR(os.stat(path).st_mode)
         if is_directory:
-            return _open_directory(path)
+            return _open_directory(snapshot_of(path) or path, model=path)
         if path.endswith(INDEX.suffixes):
-            with RegularFile(path, path) as file:
-                index = read_index(file)
-            return open_index(os.path.dirname(path), index, model=path)
+            index = _read_index(path)
+            return open_selection(os.path.dirname(path), Selection(index, index.shards), model=path)
         return open_single_file(path, model=path)
     except WeightgaugeError:
         raise
@@ -53,28 +53,34 @@ def open_local(path: str) -> Checkpoint:
         raise NotACheckpointError(f"cannot be opened: {error.strerror}", path=path) from error
 
 
-def _open_directory(path: str) -> Checkpoint:
+def _open_directory(path: str, *, model: str) -> Checkpoint:
     names: list[str] = []
     try:
         with os.scandir(path) as entries:
             for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    # The error names the folders that hold weights; deeper ones are not searched.
-                    names += _weights_in(entry) or [f"{entry.name}/"]
+                if entry.is_dir():
+                    names += _files_in(entry)  # deeper folders are not searched
                 else:
                     names.append(entry.name)
     except OSError as error:
         raise NotACheckpointError(f"cannot be listed: {error.strerror}", path=path) from error
-    return open_selection(path, choose_files(names, shown=path), model=path)
+    selection = choose_files(
+        names, shown=path, read=lambda name: _read_index(os.path.join(path, name))
+    )
+    return open_selection(path, selection, model=model)
 
 
-def _weights_in(folder: os.DirEntry[str]) -> list[str]:
+def _read_index(path: str) -> ShardIndex:
+    with RegularFile(path, path) as file:
+        return read_index(file)
+
+
+def _files_in(folder: os.DirEntry[str]) -> list[str]:
+    """Return the files of a folder, or the folder itself if it has none or cannot be listed."""
+    found = []
     try:
         with os.scandir(folder.path) as entries:
-            return [
-                f"{folder.name}/{entry.name}"
-                for entry in entries
-                if entry.name.endswith((WEIGHTS_SUFFIX, INDEX_SUFFIX))
-            ]
+            found = [f"{folder.name}/{entry.name}" for entry in entries if not entry.is_dir()]
     except OSError:
-        return []
+        pass
+    return found or [f"{folder.name}/"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.errors import CheckpointError, printable
+from weightgauge.findings import Finding
 from weightgauge.records import Table, as_dict, as_row
 
 if TYPE_CHECKING:
@@ -174,8 +175,8 @@ class Checkpoint:
         Content of the `config.json` beside the weights; None if there is no readable one.
     metadata : mapping of str to str
         The ``__metadata__`` of all shards. Where they disagree, the first shard's value is kept.
-    warnings : tuple of str
-        What the reader should know, but what is no reason to stop.
+    findings : Table of Finding
+        What files, indexes and configurations show.
     adapter_config : mapping or None
         Content of the `adapter_config.json` of a low-rank adapter; None if there is no readable
         one.
@@ -186,7 +187,7 @@ class Checkpoint:
     tensors: Table[TensorInfo]
     config: Mapping[str, Any] | None
     metadata: Mapping[str, str]
-    warnings: tuple[str, ...]
+    findings: Table[Finding]
     adapter_config: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -197,7 +198,7 @@ class Checkpoint:
             "tensors": self.tensors.to_dicts(),
             "config": None if self.config is None else dict(self.config),
             "metadata": dict(self.metadata),
-            "warnings": list(self.warnings),
+            "findings": self.findings.to_dicts(),
             "adapter_config": None if self.adapter_config is None else dict(self.adapter_config),
         }
 

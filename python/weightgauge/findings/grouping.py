@@ -52,6 +52,11 @@ def grouped(findings: Iterable[Finding]) -> list[FindingGroup]:
     ]
 
 
+def serious(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Return the lines that tell faults and warnings, without notes, in their order."""
+    return tuple(group.message for group in grouped(findings) if group.level != "note")
+
+
 def _told(members: Sequence[Finding]) -> str:
     first = members[0]
     of_model = "" if first.model is None else f"{first.model}: "

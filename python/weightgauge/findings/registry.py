@@ -19,7 +19,7 @@ _FILES = (
         "missing-file",
         FAULT,
         "Are all files there that the names of the others count?",
-        "{files}",
+        "{what}",
         hint="fetch or copy the missing files",
     ),
     Rule(
@@ -32,9 +32,20 @@ _FILES = (
         "stale-copy",
         WARNING,
         "Does a tensor lie in two files, of which the index names one?",
-        "{what}",
+        "also lies in {value}{other}; the index names {expected}, and that is read",
+        several="{count:,} tensors lie in two files each; those that the index names are read: "
+        "{names}",
     ),
     Rule("left-out", NOTE, "What lies beside the checkpoint and is not read?", "{what}"),
+    Rule(
+        "config-unreadable",
+        WARNING,
+        "Can the configurations beside the weights be read?",
+        "{what}",
+        hint="without it, heads and experts are told from shapes alone",
+    ),
+    Rule("cached-copy", WARNING, "Did the Hub say which version is the newest?", "{what}"),
+    Rule("part-of-model", WARNING, "Does this process have all of the model?", "{what}"),
     Rule("odd-input", NOTE, "Is anything else odd about the files?", "{what}"),
 )
 

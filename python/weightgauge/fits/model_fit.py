@@ -44,7 +44,7 @@ class ModelFit:
     kinds : Table of KindSummary
         One for each kind that occurs, in the order of `weightgauge.anatomy.components.KINDS`.
     warnings : tuple of str
-        What is odd about the checkpoint, its configuration or the choice of tensors.
+        What is odd about the tensors, their configuration or the choice of them.
     architecture : Architecture
         Heads, experts and other facts about each tower of the checkpoint.
     findings : Table of Finding

@@ -12,7 +12,9 @@ from weightgauge.anatomy.layouts import Slice, slices_of
 from weightgauge.anatomy.selection import choose
 from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
 from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.findings import Finding
 from weightgauge.fits.slice_fits import SliceFits
+from weightgauge.records import Table
 from weightgauge.scanning.live.shard import LiveCheckpoint
 from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.run import (
@@ -27,7 +29,6 @@ from weightgauge.scanning.sharded import scan_local
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
     from weightgauge.checkpoint import Checkpoint, TensorInfo
-    from weightgauge.findings import Finding
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning.run import Scan
 
@@ -56,7 +57,7 @@ class CheckpointSlices:
     slices : sequence of Slice
         What is counted.
     warnings : tuple of str
-        What is odd about the checkpoint, its configuration or the choice of tensors.
+        What is odd about the tensors, their configuration or the choice of them.
     """
 
     model: str
@@ -73,11 +74,12 @@ class CheckpointSlices:
         return self.survey.architecture
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What headers and configuration show of the model and of the chosen tensors."""
+    def findings(self) -> Table[Finding]:
+        """What files, headers and configuration show of the model and of the chosen tensors."""
         chosen = {tensor.name for tensor in self.chosen}
-        return tuple(
-            each for each in self.survey.findings if each.tensor is None or each.tensor in chosen
+        found = (*self.checkpoint.findings, *self.survey.findings)
+        return Table(
+            Finding, (each for each in found if each.tensor is None or each.tensor in chosen)
         )
 
     def doubts(self, options: FitOptions) -> tuple[str, ...]:
@@ -271,7 +273,6 @@ def slices_of_checkpoint(
         forms=forms,
     )
     updates = products(known, chosen, per, unsplit)
-    empty = () if checkpoint.tensors else ("the checkpoint holds no tensors",)
     return CheckpointSlices(
         model=checkpoint.model,
         per=per,
@@ -279,7 +280,7 @@ def slices_of_checkpoint(
         survey=known,
         chosen=tuple(chosen),
         slices=[*wanted, *updates] if updates else wanted,
-        warnings=(*checkpoint.warnings, *empty, *known.warnings, *unsplit, *unmatched),
+        warnings=(*known.warnings, *unsplit, *unmatched),
     )
 
 

@@ -95,5 +95,7 @@ def model_fit(subject: Measurable, slices: Sequence[SliceFit], options: FitOptio
         kinds=summaries(slices),
         warnings=(*subject.warnings, *subject.doubts(options)),
         architecture=subject.architecture,
-        findings=by_importance((*subject.findings, *slice_findings(slices))),
+        findings=by_importance(
+            (*subject.findings, *slice_findings(slices, tied=subject.architecture.tied))
+        ),
     )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from weightgauge.anatomy.selection import choose
 from weightgauge.errors import NeedsWeightsError, printable
+from weightgauge.findings import Finding
 from weightgauge.fits.slice_fit import SliceFit, refitted, table_order
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.options import FitOptions
@@ -44,7 +45,9 @@ class ModelHistograms(SavedModel):
     architecture : Architecture
         Heads, experts and other facts about each tower.
     warnings : tuple of str
-        What was odd about the checkpoint.
+        What was odd about the tensors.
+    findings : Table of Finding
+        What files, indexes and configurations showed.
     file : str or None
         Where they were loaded from.
     """
@@ -123,8 +126,9 @@ class ModelHistograms(SavedModel):
             slices=tuple(item for item in self.slices if item.fit.tensor in names),
             tensors=tuple(row for row in self.tensors if row["tensor"] in names),
             warnings=(*self.warnings, *unmatched),
-            findings=tuple(
-                each for each in self.findings if each.tensor is None or each.tensor in names
+            findings=Table(
+                Finding,
+                (each for each in self.findings if each.tensor is None or each.tensor in names),
             ),
         )
 

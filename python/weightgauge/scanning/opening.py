@@ -97,7 +97,7 @@ def _without_counts(fit: ModelFit, per: str, options: FitOptions) -> ModelHistog
         tensors=(),
         architecture=fit.architecture,
         warnings=fit.warnings,
-        findings=tuple(fit.findings),
+        findings=fit.findings,
     )
 
 

@@ -9,6 +9,7 @@ from weightgauge.anatomy.architecture import Architecture
 from weightgauge.findings import Finding
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
+from weightgauge.records import Table
 from weightgauge.scanning.packed_histogram import PackedHistogram, unpack
 
 
@@ -60,9 +61,9 @@ class SavedModel:
     architecture : Architecture
         Heads, experts and other facts about each tower.
     warnings : tuple of str
-        What was odd about the checkpoint.
-    findings : tuple of Finding
-        What headers and configuration showed.
+        What was odd about the tensors.
+    findings : Table of Finding
+        What files, headers and configuration showed.
     """
 
     model: str
@@ -72,4 +73,4 @@ class SavedModel:
     files: int = 1
     architecture: Architecture = field(default_factory=Architecture)
     warnings: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: Table[Finding] = field(default_factory=lambda: Table(Finding))

@@ -27,6 +27,7 @@ from weightgauge.errors import (
     NotACheckpointError,
     printable,
 )
+from weightgauge.findings import RULES
 
 _LIBRARY = "weightgauge"
 
@@ -62,15 +63,10 @@ def open_on_hub(hub_id: HubId, *, model: str) -> Checkpoint:
             with translated(hub_id):
                 names = _list_files(hub_id)
         except HubUnreachableError as error:
-            directory, selection, warnings = _find_in_cache(hub_id, error)
+            directory, selection = _find_in_cache(hub_id, error)
         else:
             directory, selection = _fetch(hub_id, names)
-            warnings = ()
-    return open_selection(
-        directory,
-        Selection(selection.index, selection.files, (*warnings, *selection.warnings)),
-        model=model,
-    )
+    return open_selection(directory, selection, model=model)
 
 
 def _list_files(hub_id: HubId) -> list[str]:
@@ -84,22 +80,22 @@ def _list_files(hub_id: HubId) -> list[str]:
 
 
 def _fetch(hub_id: HubId, names: Sequence[str]) -> tuple[str, Selection]:
-    selection = choose_files(names, shown=str(hub_id))
-    wanted = list(selection.files)
-    if selection.index is not None:
-        # The index is fetched first and alone, because it names the large files to fetch.
-        directory = _download(hub_id, [selection.index])
-        index = _read_index(hub_id, directory, selection.index)
-        missing = sorted(set(index.shards) - set(names))
-        if missing:
-            listed = shortened([f"'{printable(name)}'" for name in missing])
-            raise IndexFileError(
-                f"{len(missing)} of {len(index.shards)} shards are missing on the Hub: {listed}",
-                path=index.shown,
-            )
-        wanted = [selection.index, *index.shards]
-    wanted += [name for name in (CONFIG_NAME, ADAPTER_CONFIG_NAME) if name in names]
-    return _download(hub_id, wanted), selection
+    # An index is fetched first and alone, because it names the large files to fetch.
+    selection = choose_files(
+        names,
+        shown=str(hub_id),
+        read=lambda name: _read_index(hub_id, _download(hub_id, [name]), name),
+    )
+    index = selection.index
+    missing = sorted(set(selection.files) - set(names))
+    if index is not None and missing:
+        listed = shortened([f"'{printable(name)}'" for name in missing])
+        raise IndexFileError(
+            f"{len(missing)} of {len(index.shards)} shards are missing on the Hub: {listed}",
+            path=index.shown,
+        )
+    beside = [name for name in (CONFIG_NAME, ADAPTER_CONFIG_NAME) if name in names]
+    return _download(hub_id, [*selection.files, *beside]), selection
 
 
 def _read_index(hub_id: HubId, directory: str, name: str) -> ShardIndex:
@@ -119,7 +115,7 @@ def _download(hub_id: HubId, names: Sequence[str]) -> str:
         )
 
 
-def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection, tuple[str, ...]]:
+def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection]:
     """Find a complete copy of the model in the cache, or raise the error that led here."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.constants import HF_HUB_OFFLINE
@@ -136,21 +132,30 @@ def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection, tupl
     except (OSError, ValueError):  # there is no copy, or none that the client can read
         raise cause from None
     names = _cached_list(hub_id)
+
+    def read(name: str) -> ShardIndex:
+        _check_cached(hub_id, directory, [name], cause)
+        return _read_index(hub_id, directory, name)
+
     try:
         selection = choose_files(
-            os.listdir(directory) if names is None else names, shown=str(hub_id)
+            os.listdir(directory) if names is None else names, shown=str(hub_id), read=read
         )
     except NotACheckpointError:
         if names is None:  # the cache may hold only some of the model's files
             raise cause from None
         raise
-    needed = list(selection.files)
-    if selection.index is not None and _has(directory, selection.index):
-        index = _read_index(hub_id, directory, selection.index)
-        needed = list(index.shards)
-    elif selection.index is not None:
-        needed = [selection.index]
-    missing = [name for name in needed if not _has(directory, name)]
+    _check_cached(hub_id, directory, selection.files, cause)
+    if HF_HUB_OFFLINE:
+        return directory, selection
+    commit = os.path.basename(directory)
+    what = f"{hub_id}: the Hub could not be reached, the cached copy {commit[:12]} was read"
+    found = RULES["cached-copy"].finding(what=what)
+    return directory, Selection(selection.index, selection.files, (found, *selection.findings))
+
+
+def _check_cached(hub_id: HubId, directory: str, names: Sequence[str], cause: HubError) -> None:
+    missing = [name for name in names if not _has(directory, name)]
     if missing:
         listed = shortened([f"'{printable(name)}'" for name in missing])
         raise HubError(
@@ -158,11 +163,6 @@ def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection, tupl
             "was not asked or gave no answer",
             hint=cause.hint,
         ) from cause
-    if HF_HUB_OFFLINE:
-        return directory, selection, ()
-    commit = os.path.basename(directory)
-    warning = f"{hub_id}: the Hub could not be reached, the cached copy {commit[:12]} was read"
-    return directory, selection, (warning,)
 
 
 def _cached_list(hub_id: HubId) -> list[str] | None:

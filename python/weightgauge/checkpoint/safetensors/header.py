@@ -124,8 +124,8 @@ def read_table(
     except JsonFault as fault:
         offset = None if fault.offset is None else LENGTH_BYTES + fault.offset
         raise HeaderError(fault.problem, path=path, tensor=fault.tensor, offset=offset) from None
+    _check_names(table.tensors, path)  # first: entries of one name may overlap, too
     _check_coverage(table.tensors, data_start, file_size, path)
-    _check_names(table.tensors, path)
     return table
 
 

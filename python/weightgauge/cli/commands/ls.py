@@ -42,13 +42,18 @@ def command(model: str, output: Output) -> None:
 def _content(model: str) -> Content:
     from weightgauge.anatomy.inventory import inventory
     from weightgauge.anatomy.survey import survey
+    from weightgauge.findings import serious
     from weightgauge.reporting.views.ls import Content
     from weightgauge.scanning import ModelHistograms, open_any
 
     opened = open_any(model)
     if isinstance(opened, ModelHistograms):
         return Content(
-            opened.model, opened.tensors, opened.files, opened.architecture, opened.warnings
+            opened.model,
+            opened.tensors,
+            opened.files,
+            opened.architecture,
+            (*serious(opened.findings), *opened.warnings),
         )
     known = survey(opened)
     return Content(
@@ -56,5 +61,5 @@ def _content(model: str) -> Content:
         inventory(opened, known),
         opened.files,
         known.architecture,
-        (*opened.warnings, *known.warnings),
+        (*serious(opened.findings), *known.warnings),
     )

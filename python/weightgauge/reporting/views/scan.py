@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightgauge.errors import printable
+from weightgauge.findings import by_importance
+from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.reporting.document import Document, Line
 
 if TYPE_CHECKING:
@@ -28,4 +30,10 @@ def scan_document(kept: ModelHistograms, path: str, size: int) -> Document:
         f"{printable(path, limit=1000)}: {size:,} bytes for {stored:,} bytes of weights "
         f"({size / max(stored, 1):.2%}), {len(kept.slices):,} slices"
     )
-    return Document(notes=(Line(told),), warnings=kept.warnings)
+    fits = [each.fit for each in kept.slices]
+    counted = slice_findings(fits, tied=kept.architecture.tied)
+    return Document(
+        findings=by_importance((*kept.findings, *counted)),
+        notes=(Line(told),),
+        warnings=kept.warnings,
+    )

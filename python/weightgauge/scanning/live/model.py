@@ -12,6 +12,7 @@ from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.checkpoint.types import ShardFile, TensorInfo
 from weightgauge.dtypes import DTYPE_BITS
 from weightgauge.errors import LiveModelError, printable
+from weightgauge.findings import RULES, Finding
 from weightgauge.records import Table
 from weightgauge.scanning.live.arrays import LiveArray, live_array, nbytes_of
 from weightgauge.scanning.live.shard import LiveCheckpoint, LiveShard
@@ -89,18 +90,21 @@ def live_checkpoint(model: LiveModel, *, name: str = "", rank: int | None = None
     ]
     held = untied(held)
     held.sort(key=lambda each: (-_ORDER[each.array.dtype], each.name))
-    config, warnings = _config(model)
+    config, findings = _config(model)
     if rank is not None:
         held = [_Held(each.name, _counted_once(each.array, rank)) for each in held]
     elif parts := [each.array.sharding for each in held if each.array.sharding is not None]:
-        warnings = (*warnings, part_shown(parts))
+        findings.append(RULES["part-of-model"].finding(what=part_shown(parts)))
+    if not held:
+        what = "the model has no tensors"
+        findings.append(RULES["odd-input"].finding(what=what, level="warning"))
     return LiveCheckpoint(
         model=name or shown_name(model),
         shards=Table(ShardFile, (_shard(each.array) for each in held)),
         tensors=Table(TensorInfo, (_tensor(each, place) for place, each in enumerate(held))),
         config=config,
         metadata={},
-        warnings=warnings,
+        findings=Table(Finding, findings),
         adapter_config=_adapter_config(model),
     )
 
@@ -176,14 +180,15 @@ def shown_name(model: LiveModel) -> str:
     return classes[classes.index("FSDPModule") + 1] if "FSDPModule" in classes else classes[0]
 
 
-def _config(model: LiveModel) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+def _config(model: LiveModel) -> tuple[Mapping[str, Any] | None, list[Finding]]:
     found: Any = getattr(bare_module(model), "config", None)
     try:
         if hasattr(found, "to_json_string"):  # what is saved: without what goes without saying
-            return dict(json.loads(found.to_json_string())), ()
-        return (dict(found.to_dict()), ()) if hasattr(found, "to_dict") else (None, ())
+            return dict(json.loads(found.to_json_string())), []
+        return (dict(found.to_dict()), []) if hasattr(found, "to_dict") else (None, [])
     except Exception as error:  # whatever the model's own code may raise
-        return None, (f"the model's configuration is left out: {printable(str(error))}",)
+        what = f"the model's configuration cannot be read: {printable(str(error))}"
+        return None, [RULES["config-unreadable"].finding(what=what)]
 
 
 def _adapter_config(model: LiveModel) -> Mapping[str, Any] | None:

@@ -14,6 +14,7 @@ from weightgauge.anatomy.inventory import FIELDS
 from weightgauge.choices import PER
 from weightgauge.findings import LEVELS, Finding
 from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.records import Table
 from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def described(histograms: SavedModel) -> dict[str, Any]:
         "files": histograms.files,
         "architecture": histograms.architecture.to_dict(),
         "warnings": list(histograms.warnings),
-        "findings": [each.to_dict() for each in histograms.findings],
+        "findings": histograms.findings.to_dicts(),
         "tensors": list(histograms.tensors),
         "slices": [_slice_described(item) for item in histograms.slices],
     }
@@ -80,7 +81,7 @@ def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> SavedM
         files=_count(top, "files"),
         architecture=_architecture(top.get("architecture")),
         warnings=tuple(_checked_text(each, "a warning") for each in _items(top, "warnings")),
-        findings=tuple(_finding(each) for each in _items(top, "findings")),
+        findings=Table(Finding, map(_finding, _items(top, "findings"))),
     )
 
 
