@@ -181,6 +181,14 @@ def test_index_without_a_complete_save_beside_it(tmp_path: Path, there: list[str
         open_checkpoint(tmp_path)
 
 
+def test_index_that_is_a_dangling_link_is_named(tmp_path: Path) -> None:
+    write_files(tmp_path, SHARDS)
+    (tmp_path / INDEX).symlink_to("nowhere")
+    with pytest.raises(NotACheckpointError, match="leads nowhere") as caught:
+        open_checkpoint(tmp_path)
+    assert INDEX in str(caught.value)
+
+
 @pytest.mark.parametrize("indexed", [False, True], ids=["without_index", "with_index"])
 def test_missing_numbers_are_a_fault(tmp_path: Path, indexed: bool) -> None:
     shards = {f"model-{i:05}-of-00010.safetensors": {f"h.{i}.w": TWO_FLOATS} for i in (2, 3, 6, 9)}

@@ -126,7 +126,7 @@ def test_a_turned_update_of_a_family_that_is_not_turned_stays_whole(adapter, tmp
 def warned(path, per):
     checkpoint = open_checkpoint(path)
     warnings: list[str] = []
-    products(survey(checkpoint), checkpoint.tensors, per, warnings)
+    products(survey(checkpoint), checkpoint, checkpoint.tensors, per, warnings)
     return warnings
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from weightgauge.anatomy.architecture import Architecture, architecture_of
 from weightgauge.anatomy.completeness import missing_findings
 from weightgauge.anatomy.components import Component, Components, TensorLike, classify_by_form
-from weightgauge.anatomy.lora import Adapted, adapted_matrices
+from weightgauge.anatomy.lora import Adapted, adapted_matrices, unscaled_told
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
+from weightgauge.checkpoint.scalars import read_scalars
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.findings import Finding
 
@@ -91,7 +92,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
     """
     tensors, config = checkpoint.tensors, checkpoint.config
     storage = storage_of(tensors, config)
-    adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config)
+    adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config, checkpoint.metadata)
     matrices: list[TensorLike] = list(tensors)
     for i, tensor in enumerate(tensors) if storage.matrices else ():
         if (stored := storage.matrices.get(tensor.name)) is not None:
@@ -130,6 +131,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
 
 def products(
     found: Survey,
+    checkpoint: Checkpoint,
     chosen: Sequence[TensorInfo],
     per: str,
     warnings: list[str] | None = None,
@@ -140,6 +142,8 @@ def products(
     ----------
     found : Survey
         What the checkpoint holds.
+    checkpoint : Checkpoint
+        The checkpoint itself. The alphas of the products are read from it, where they are tensors.
     chosen : sequence of TensorInfo
         Tensors that are fitted. A product is fitted if both of its factors are.
     per : {"tensor", "head", "expert"}
@@ -147,7 +151,7 @@ def products(
         changes.
     warnings : list of str, optional
         Receives one line for each reason why products are not cut although they hold several
-        matrices, or heads that were asked for.
+        matrices, or heads that were asked for, and one for all whose factor is not known.
 
     Returns
     -------
@@ -155,18 +159,17 @@ def products(
     """
     from weightgauge.anatomy.layouts import slices_of
 
-    wanted = {tensor.name for tensor in chosen}
+    updates = _scaled_updates(found, checkpoint, chosen)
     virtual: list[TensorInfo] = []
     places: list[Component] = []
     stored: dict[str, Stored] = {}
-    for each, component in found.adapted:
-        if all(factor.name in wanted for factor in each.factors):
-            # Factors whose names are written in two ways can get the same name.
-            name = each.name if each.name not in stored else each.factors[0].name
-            left = each.factors[1]
-            virtual.append(TensorInfo(name, "F32", each.stored.shape, left.shard, 0, 0))
-            places.append(component._replace(part=PRODUCT))
-            stored[name] = each.stored
+    for each, component in updates:
+        # Factors whose names are written in two ways can get the same name.
+        name = each.name if each.name not in stored else each.factors[0].name
+        left = each.factors[1]
+        virtual.append(TensorInfo(name, "F32", each.stored.shape, left.shard, 0, 0))
+        places.append(component._replace(part=PRODUCT))
+        stored[name] = each.stored
     slices, whole = slices_of(
         virtual,
         shapes=found.shapes,
@@ -176,9 +179,28 @@ def products(
         stored=stored,
     )
     if warnings is not None:
-        warnings += whole
+        warnings += [*whole, *unscaled_told([each for each, _ in updates])]
     return [
         item._replace(place=item.place._replace(part=item.place.part or PRODUCT)) for item in slices
+    ]
+
+
+def _scaled_updates(
+    found: Survey, checkpoint: Checkpoint, chosen: Sequence[TensorInfo]
+) -> list[tuple[Adapted, Component]]:
+    """Return the adapted matrices whose factors are chosen, with the alphas that tensors hold."""
+    wanted = {tensor.name for tensor in chosen}
+    updates = [
+        (each, component)
+        for each, component in found.adapted
+        if all(factor.name in wanted for factor in each.factors)
+    ]
+    alphas = read_scalars(checkpoint, (each.alpha for each, _ in updates if each.alpha is not None))
+    return [
+        (each.scaled_by(alphas[each.alpha.name]), component)
+        if each.alpha is not None and each.alpha.name in alphas
+        else (each, component)
+        for each, component in updates
     ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from weightgauge.checkpoint.identity import FileIdentity
 from weightgauge.checkpoint.opening import open_checkpoint
-from weightgauge.checkpoint.types import Checkpoint, FileIdentity, ShardFile, TensorInfo
+from weightgauge.checkpoint.types import Checkpoint, ShardFile, TensorInfo
 
 __all__ = ["Checkpoint", "FileIdentity", "ShardFile", "TensorInfo", "open_checkpoint"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from weightgauge.checkpoint.types import FileIdentity
+from weightgauge.checkpoint.identity import FileIdentity
 
 
 class ByteSource(Protocol):

@@ -64,9 +64,15 @@ def _open_directory(path: str, *, model: str) -> Checkpoint:
                     names.append(entry.name)
     except OSError as error:
         raise NotACheckpointError(f"cannot be listed: {error.strerror}", path=path) from error
-    selection = choose_files(
-        names, shown=path, read=lambda name: _read_index(os.path.join(path, name))
-    )
+
+    def read(name: str) -> ShardIndex:
+        try:
+            return _read_index(os.path.join(path, name))
+        except FileNotFoundError as error:
+            shown = os.path.join(path, name)
+            raise NotACheckpointError("is a link that leads nowhere", path=shown) from error
+
+    selection = choose_files(names, shown=path, read=read)
     return open_selection(path, selection, model=model)
 
 

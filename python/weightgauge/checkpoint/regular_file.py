@@ -11,7 +11,7 @@ import os
 import stat
 from types import TracebackType
 
-from weightgauge.checkpoint.types import FileIdentity
+from weightgauge.checkpoint.identity import FileIdentity
 from weightgauge.errors import FileChangedError, NotACheckpointError, printable
 
 _KINDS = (

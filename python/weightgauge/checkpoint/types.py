@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weightgauge.errors import CheckpointError, printable
+from weightgauge.checkpoint.identity import FileIdentity
+from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.findings import Finding
-from weightgauge.records import Table, as_dict, as_row
+from weightgauge.records import Table, as_dict
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
     from weightgauge import _core
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class FileIdentity:
-    """What the system reports about a file, all of which stays the same while it is unchanged.
-
-    Attributes
-    ----------
-    device, inode : int
-        Numbers of the device and of the file on it.
-    size : int
-        Length in bytes.
-    mtime_ns, ctime_ns : int
-        Times of the last change of the content and of the inode, in nanoseconds. A program can set
-        the first but not the second, so a forged modification time does not hide a change.
-    """
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return as_row(self)
-
-    def __repr__(self) -> str:
-        """Show where the file lies and its length."""
-        return f"<FileIdentity: device {self.device}, inode {self.inode}, {self.size:,} bytes>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,6 +72,37 @@ class ShardFile:
                 identity.ctime_ns,
             ),
         )
+
+    @property
+    def readable(self) -> bool:
+        """Whether `read_all` can read it."""
+        return self.path is not None
+
+    def read_all(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return a few short pieces of the file.
+
+        Parameters
+        ----------
+        ranges : sequence of (int, int)
+            The first byte of each, and its length, within the size.
+
+        Raises
+        ------
+        FileChangedError
+            If it is not the file whose header was read.
+        CheckpointError
+            If it cannot be read.
+        """
+        if self.path is None:
+            raise CheckpointError("is in no file; it can only be fed", path=self.name)
+        changed = f"{printable(self.name)}: changed since it was opened"
+        try:
+            with RegularFile(self.path, self.path) as file:
+                if file.identity != self.identity:
+                    raise FileChangedError(changed)
+                return [file.read(offset, length) for offset, length in ranges]
+        except FileNotFoundError as error:
+            raise FileChangedError(changed) from error
 
     @property
     def strides(self) -> tuple[int, ...] | None:

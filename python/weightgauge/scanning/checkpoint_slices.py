@@ -272,7 +272,7 @@ def slices_of_checkpoint(
         stored=known.storage.matrices,
         forms=forms,
     )
-    updates = products(known, chosen, per, unsplit)
+    updates = products(known, checkpoint, chosen, per, unsplit)
     return CheckpointSlices(
         model=checkpoint.model,
         per=per,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.anatomy.lora.scaling import adapts_stack, factor_of
-from weightgauge.anatomy.storage import Numbers, Product, Stored
+from weightgauge.anatomy.lora.flat_names import dotted
+from weightgauge.anatomy.lora.header_settings import header_settings, settings_of
+from weightgauge.anatomy.lora.scaling import adapts_stack, factor_of, factor_of_alpha
+from weightgauge.anatomy.storage import Factor, Numbers, Product, Stored
+from weightgauge.checkpoint.scalars import FORMATS
 from weightgauge.errors import printable
 
 if TYPE_CHECKING:
@@ -24,6 +28,9 @@ _PAIRS = (
     ("lora.down", "lora.up", False),
 )
 _FORMATS = ("F32", "BF16", "F16")
+_ALPHAS = ("alpha", "lora_alpha")
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
+METADATA = "__metadata__"
 _MOST_RANK = 1 << 16
 _MOST = 1 << 31
 _BASE = "base_model.model."
@@ -45,12 +52,16 @@ class Adapted:
         The factors A and B.
     stored : Stored
         How the update is made from them.
+    alpha : TensorInfo or None
+        The tensor of one number that says how the product is scaled, where nothing that can be read
+        without it does.
     """
 
     module: str
     adapter: str
     factors: tuple[TensorInfo, TensorInfo]
     stored: Stored
+    alpha: TensorInfo | None = None
 
     def __repr__(self) -> str:
         """Show the module and how the update is made."""
@@ -64,11 +75,23 @@ class Adapted:
     @property
     def weight(self) -> str:
         """Name of the adapted weight in its own model."""
-        return f"{self.module.removeprefix(_BASE)}.weight"
+        return _weight(self.module)
+
+    def scaled_by(self, alpha: float) -> Adapted:
+        """Return the same with the factor that the number in `alpha` makes."""
+        source = self.stored.source
+        assert isinstance(source, Product)
+        factor = factor_of_alpha(alpha, source.rank)
+        if factor.unknown and not source.factor.unknown:
+            return self
+        source = replace(source, factor=factor)
+        return replace(self, stored=replace(self.stored, source=source, text=_text(source)))
 
 
 def adapted_matrices(
-    tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None
+    tensors: Sequence[TensorInfo],
+    config: Mapping[str, Any] | None,
+    metadata: Mapping[str, str] = _NO_METADATA,
 ) -> tuple[list[Adapted], list[str]]:
     """Pair the factors of low-rank adapters.
 
@@ -78,17 +101,20 @@ def adapted_matrices(
         All tensors of a checkpoint.
     config : mapping or None
         The content of `adapter_config.json`.
+    metadata : mapping of str to str
+        The ``__metadata__`` of the header.
 
     Returns
     -------
     adapted : list of Adapted
         One for each pair of factors that fit each other.
     warnings : list of str
-        One line for each reason why a pair has no product, or why its factor is not known.
+        One line for each reason why a pair has no product.
     """
     if "lora" not in "\n".join([tensor.name for tensor in tensors]):
         return [], []
     by_name = {tensor.name: tensor for tensor in tensors}
+    settings = header_settings(metadata)
     adapted: list[Adapted] = []
     faults: dict[str, list[str]] = {}
     for module, adapter, first, second_name, transposed in _firsts(by_name):
@@ -99,12 +125,12 @@ def adapted_matrices(
         if second is None or reason:
             faults.setdefault(f"has no product B A: {reason}", []).append(first.name)
             continue
-        found = _adapted(module, adapter, (first, second), transposed, by_name, config)
-        source = found.stored.source
-        if isinstance(source, Product) and source.factor.unknown:
-            reason = f"is multiplied out without lora_alpha/r: {source.factor.unknown}"
-            faults.setdefault(reason, []).append(first.name)
-        adapted.append(found)
+        factor = factor_of(module.removeprefix(_BASE), first.shape[0], config)
+        alpha = _alpha(module, by_name) if factor.unknown else None
+        if factor.unknown:
+            factor = _of_header(module, first.shape[0], settings, factor)
+        stored = _stored(module, (first, second), transposed, factor, config)
+        adapted.append(Adapted(module, adapter, (first, second), stored, alpha))
     if config is not None and config.get("use_dora") is True and adapted:
         faults["has magnitudes of DoRA beside it, which B A does not include"] = [
             adapted[0].factors[0].name
@@ -143,20 +169,29 @@ def _fault(first: TensorInfo, second: TensorInfo | None, second_name: str) -> st
     return ""
 
 
-def _adapted(
+def _alpha(module: str, tensors: Mapping[str, TensorInfo]) -> TensorInfo | None:
+    """Return the tensor of one number that says how a product is scaled, if there is one."""
+    found = (tensors.get(f"{module}.{name}") for name in _ALPHAS)
+    return next((each for each in found if each and each.size == 1 and each.dtype in FORMATS), None)
+
+
+def _of_header(
+    module: str, rank: int, settings: Mapping[str, dict[str, Any]], otherwise: Factor
+) -> Factor:
+    """Return the factor that the header states; if it says nothing of it, the one given."""
+    within, stated = settings_of(module.removeprefix(_BASE), settings)
+    return factor_of(within, rank, stated, source=METADATA) if stated else otherwise
+
+
+def _stored(
     module: str,
-    adapter: str,
     factors: tuple[TensorInfo, TensorInfo],
     transposed: bool,
-    tensors: Mapping[str, TensorInfo],
+    factor: Factor,
     config: Mapping[str, Any] | None,
-) -> Adapted:
+) -> Stored:
     first, second = factors
     rank, rows, columns = first.shape[0], second.shape[0], prod(first.shape[1:])
-    alpha = next((n for n in (f"{module}.alpha", f"{module}.lora_alpha") if n in tensors), None)
-    factor = factor_of(module.removeprefix(_BASE), rank, config)
-    if config is None and alpha is not None:
-        factor = type(factor)(1.0, "", f"alpha in '{printable(alpha)}' is not applied")
     transposed = transposed or (config or {}).get("fan_in_fan_out") is True
     product = Product(
         Numbers(second, second.dtype), Numbers(first, first.dtype), rows, rank, columns, factor
@@ -165,9 +200,31 @@ def _adapted(
     turned = transposed and len(shape) == 2
     if turned:
         shape = shape[::-1]
-    text = f"B A of rank {rank:,}, {f'times {factor.text}' if factor.text else 'unscaled'}"
-    weight = f"{module.removeprefix(_BASE)}.weight"
-    return Adapted(module, adapter, factors, Stored(weight, shape, product, text, turned))
+    return Stored(_weight(module), shape, product, _text(product), turned)
+
+
+def _weight(module: str) -> str:
+    return f"{dotted(module.removeprefix(_BASE))}.weight"
+
+
+def _text(product: Product) -> str:
+    text = product.factor.text
+    return f"B A of rank {product.rank:,}, {f'times {text}' if text else 'unscaled'}"
+
+
+def unscaled_told(adapted: Sequence[Adapted]) -> list[str]:
+    """Say in one line of which products the factor is not known, and why."""
+    unknown: dict[str, list[str]] = {}
+    for each in adapted:
+        source = each.stored.source
+        if isinstance(source, Product) and source.factor.unknown:
+            unknown.setdefault(source.factor.unknown, []).append(each.factors[0].name)
+    if not unknown:
+        return []
+    reason, *others = unknown
+    names = [name for members in unknown.values() for name in members]
+    more = f" (and {len(others):,} other reasons)" if others else ""
+    return [_line(names, f"is multiplied out without lora_alpha/r: {reason}{more}")]
 
 
 def _line(names: Sequence[str], reason: str) -> str:

@@ -1,4 +1,4 @@
-"""The number that an adapter's product is multiplied with, from `adapter_config.json`."""
+"""The number that an adapter's product is multiplied with, from whatever states it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 from weightgauge.anatomy.storage import Factor
 from weightgauge.errors import printable
 
+CONFIG = "adapter_config.json"
 _REGEX = frozenset("*+?()[]{}|\\$")
+_LARGEST = 1e30
 
 
-def factor_of(module: str, rank: int, config: Mapping[str, Any] | None) -> Factor:
+def factor_of(
+    module: str, rank: int, config: Mapping[str, Any] | None, *, source: str = CONFIG
+) -> Factor:
     """Return the number that B A is multiplied with before it is added to a weight.
 
     It is lora_alpha / r, or lora_alpha / sqrt(r) for rank-stabilised adapters.
@@ -24,29 +28,44 @@ def factor_of(module: str, rank: int, config: Mapping[str, Any] | None) -> Facto
     rank : int
         Rank of its factors.
     config : mapping or None
-        The content of `adapter_config.json`.
+        The content of `adapter_config.json`, or what says the same. Without ``r`` the rank is that
+        of the factors, unless it is `adapter_config.json` itself.
+    source : str
+        Where that was read.
 
     Returns
     -------
     Factor
-        1 and a reason, where the configuration is missing or contradicts the factors.
+        1 and a reason, where the settings are missing or contradict the factors.
     """
     if config is None:
-        return Factor(1.0, "", "no adapter_config.json can be read")
+        return Factor(1.0, "", f"no {CONFIG} can be read")
     try:
-        stated = _of_module(module, config, "r", "rank_pattern")
-        alpha = _of_module(module, config, "lora_alpha", "alpha_pattern")
+        stated = float(rank)
+        if source == CONFIG or "r" in config:
+            stated = _of_module(module, config, "r", "rank_pattern", source)
+        alpha = _of_module(module, config, "lora_alpha", "alpha_pattern", source)
     except ValueError as error:
         return Factor(1.0, "", str(error))
     if stated != rank:
-        return Factor(1.0, "", f"adapter_config.json says rank {stated:g}, the factors {rank:,}")
+        return Factor(1.0, "", f"{source} says rank {stated:g}, the factors {rank:,}")
     stabilised = config.get("use_rslora", False)
     if not isinstance(stabilised, bool):
-        return Factor(1.0, "", "use_rslora in adapter_config.json is neither true nor false")
+        return Factor(1.0, "", f"use_rslora in {source} is neither true nor false")
     value = alpha / (math.sqrt(rank) if stabilised else rank)
-    if not abs(value) < 1e30:
-        return Factor(1.0, "", "lora_alpha in adapter_config.json is no reasonable number")
+    if not abs(value) < _LARGEST:
+        return Factor(1.0, "", f"lora_alpha in {source} is no reasonable number")
     return Factor(value, f"lora_alpha/{'sqrt(r)' if stabilised else 'r'} = {value:.6g}")
+
+
+def factor_of_alpha(alpha: float, rank: int) -> Factor:
+    """Return the number that B A is multiplied with where a tensor beside them holds alpha."""
+    if alpha == 0.0:
+        return Factor(1.0, "", "its alpha is 0, so the product would be nothing")
+    value = alpha / rank
+    if not abs(value) < _LARGEST:  # NaN is not below it either
+        return Factor(1.0, "", "its alpha is no reasonable number")
+    return Factor(value, f"alpha/r = {value:.6g}")
 
 
 def adapts_stack(module: str, rank: int, config: Mapping[str, Any] | None) -> bool:
@@ -57,18 +76,20 @@ def adapts_stack(module: str, rank: int, config: Mapping[str, Any] | None) -> bo
     if config is None or not config.get("target_parameters"):
         return False
     try:
-        stated = _of_module(module, config, "r", "rank_pattern")
+        stated = _of_module(module, config, "r", "rank_pattern", CONFIG)
     except ValueError:
         return False
     return 0 < stated < rank and rank % stated == 0
 
 
-def _of_module(module: str, config: Mapping[str, Any], key: str, patterns: str) -> float:
+def _of_module(
+    module: str, config: Mapping[str, Any], key: str, patterns: str, source: str
+) -> float:
     """Return the value of the first pattern that the module's path ends in, else of the key."""
     value, told = config.get(key), key
     table = config.get(patterns) or {}
     if not isinstance(table, Mapping):
-        raise ValueError(f"{patterns} in adapter_config.json is no table")
+        raise ValueError(f"{patterns} in {source} is no table")
     for pattern, of_pattern in table.items():
         # PEFT allows regular expressions there. They are not matched: one could run for years.
         if _REGEX & set(pattern):
@@ -79,5 +100,5 @@ def _of_module(module: str, config: Mapping[str, Any], key: str, patterns: str) 
             value, told = of_pattern, patterns
             break
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{told} in adapter_config.json is no number")
+        raise ValueError(f"{told} in {source} is no number")
     return float(value)

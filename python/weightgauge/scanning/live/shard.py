@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.checkpoint import Checkpoint
 from weightgauge.checkpoint.types import ShardFile
+from weightgauge.scanning.live.arrays import plain_array
 
 if TYPE_CHECKING:
     from weightgauge import _core
@@ -35,6 +37,18 @@ class LiveShard(ShardFile):
             need be. Tensors on a device are copied now.
         """
         return self.array.view(as_it_lies=as_it_lies)
+
+    @property
+    def readable(self) -> bool:
+        """Whether `read_all` can read it."""
+        return True
+
+    def read_all(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return pieces of the elements in C order, as `ShardFile.read_all` does of a file."""
+        import numpy as np
+
+        raw = np.ascontiguousarray(plain_array(self.array.array)).tobytes()
+        return [raw[offset : offset + length] for offset, length in ranges]
 
     @property
     def strides(self) -> tuple[int, ...] | None:
