@@ -18,7 +18,7 @@ from sarif_pydantic import Sarif
 import weightgauge as wg
 from made_models import BLOCK, config, put, trained
 from weightgauge.cli import main
-from weightgauge.errors import BaselineError, RulesError
+from weightgauge.errors import OtherModelError, RulesError
 from weightgauge.findings import RULES
 from weightgauge.health import read_rules
 
@@ -200,7 +200,7 @@ def test_a_rules_file_that_cannot_be_read(tmp_path):
 
 def test_another_model_is_refused(healthy, tmp_path):
     other = {f"encoder.{i}.thing.weight": np.ones((4, 4), np.float32) * i for i in range(9)}
-    with pytest.raises(BaselineError, match="another model"):
+    with pytest.raises(OtherModelError, match="another model"):
         wg.check(healthy, against=put(tmp_path / "other", other))
     assert run(healthy, "--against", tmp_path / "other").exit_code == 1
 
@@ -251,7 +251,7 @@ def test_adapters_fit_their_model(healthy, tmp_path):
     assert [each.id for each in wrong.findings if each.level == "fault"] == ["adapter-shape"]
     absent = wg.check(healthy, adapter=adapter("absent", 64, "model.layers.9.self_attn.q_proj"))
     assert [each.id for each in absent.findings if each.level == "fault"] == ["adapter-target"]
-    with pytest.raises(BaselineError, match="no adapter"):
+    with pytest.raises(OtherModelError, match="no adapter"):
         wg.check(healthy, adapter=healthy)
 
 

@@ -156,7 +156,7 @@ def test_hostile_names_are_inert_everywhere(command, form, tmp_path, write_check
         assert "[bold]x[/bold]" in result.stdout
 
 
-FOUND = ["architecture", "tensors", "totals"]
+FOUND = ["architecture", "metadata", "findings", "warnings", "tensors", "totals"]
 
 
 def test_ls_human(small):

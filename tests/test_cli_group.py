@@ -121,7 +121,7 @@ def test_every_error_of_the_package_is_in_the_table():
             "error: m: is a GGUF file",
             "MODEL is",
         ),
-        (errors.IndexFileError("no", path="i"), "error: i: no", "belong together"),
+        (errors.IndexFileError("no", path="i"), "error: i: no", "of one save"),
         (errors.ModelNotFoundError("m: is not there"), "error: m: is not there", "MODEL is"),
         (errors.HubError("m: refused", hint="Log in."), "error: m: refused", "hint: Log in."),
         (errors.FileChangedError("m: shrank"), "error: m: shrank", "run again"),

@@ -17,6 +17,7 @@ from diagnosed import (
 )
 from weightgauge import demo
 from weightgauge.diagnosis.kind_diagnosis import median_error
+from weightgauge.errors import OtherModelError
 
 
 def test_drift_is_measured_from_the_initialisation(made_model):
@@ -62,11 +63,15 @@ def test_kinds_that_the_baseline_lacks_drift_from_the_anchor(made_model):
     assert kinds["q"].k_init == pytest.approx(1.2054, abs=1e-4)
     assert found.start == f"{before}; a normal initialisation (k 1.2054) for q"
     assert "the baseline has no q" in found.warnings[-1]
-    nothing = wg.diagnose(made_model({"v": 1.1}, name="c"), baseline=before)
-    assert (
-        nothing.start == "a normal initialisation (k 1.2054)"
-        and "no v" in nothing.to_dict()["warnings"][-1]
-    )
+
+
+def test_a_baseline_with_nothing_in_common_is_refused(made_model):
+    before, after = made_model({"o": 1.1}, name="a"), made_model({"v": 1.1}, name="c")
+    for model in (after, wg.scan(after)):
+        with pytest.raises(OtherModelError, match="is another model") as caught:
+            wg.diagnose(model, baseline=before)
+        assert str(before) in str(caught.value)
+        assert "(o " in str(caught.value) and "here v " in str(caught.value)
 
 
 def test_the_class_has_one_verdict():

@@ -27,6 +27,7 @@ PARENTS: dict[str, tuple[type[BaseException], ...]] = {
     "UnsupportedDtypeError": (TypeError,),
     "HistogramFileError": (ValueError,),
     "NeedsWeightsError": (ValueError,),
+    "OtherModelError": (ValueError,),
     "OutputError": (OSError,),
     "OutputExistsError": (FileExistsError,),
     "MissingExtraError": (ImportError,),

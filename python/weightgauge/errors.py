@@ -87,11 +87,13 @@ class CheckpointError(WeightgaugeError, ValueError):
         Raw name of the tensor that the problem is about.
     offset : int, optional
         Byte in the file at which the fault lies.
+    hint : str, optional
+        What the caller can do, where that is more than to fetch or save the file again.
 
     Attributes
     ----------
-    path, tensor, offset
-        As given. The message names each of them that is known.
+    path, tensor, offset, hint
+        As given. The message names each of the first three that is known.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class CheckpointError(WeightgaugeError, ValueError):
         path: str | None = None,
         tensor: str | None = None,
         offset: int | None = None,
+        hint: str = "",
     ) -> None:
         message = problem if tensor is None else f"tensor '{printable(tensor)}': {problem}"
         if path is not None:
@@ -111,6 +114,7 @@ class CheckpointError(WeightgaugeError, ValueError):
         self.path = path
         self.tensor = tensor
         self.offset = offset
+        self.hint = hint
 
 
 class HeaderError(CheckpointError):
@@ -285,8 +289,8 @@ class RulesError(_HintedError):
     """A rules file cannot be read, or says something that is not known."""
 
 
-class BaselineError(_HintedError):
-    """What a model is compared with is no version of it, or no adapter of it."""
+class OtherModelError(_HintedError):
+    """Two models that were to be set against each other are no versions of one, or no adapter."""
 
 
 class RunError(_HintedError):

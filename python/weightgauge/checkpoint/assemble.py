@@ -22,7 +22,7 @@ from weightgauge.errors import (
     HeaderError,
     printable,
 )
-from weightgauge.findings import RULES, Finding
+from weightgauge.findings import RULES, Finding, by_importance
 from weightgauge.records import Table
 
 
@@ -174,6 +174,7 @@ def _refuse_repeated_names(
                     path=os.path.join(directory, shards[place].name),
                     tensor=tensor.name,
                     offset=tensor.offset,
+                    hint="name one of the files, or put an index beside them",
                 )
 
 
@@ -220,6 +221,6 @@ def _checkpoint(
         tensors=tensors,
         config=configs[0],
         metadata=metadata,
-        findings=Table(Finding, findings),
+        findings=by_importance(findings),
         adapter_config=configs[1],
     )

@@ -32,10 +32,14 @@ HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (errors.HubError, "check the network, the name and your access to the model"),
     (errors.FileChangedError, "something writes to the file: run again when that is done"),
     (errors.NotACheckpointError, _WHAT_MODEL_IS),
-    (errors.IndexFileError, "index and shards must belong together: fetch the checkpoint again"),
+    (
+        errors.IndexFileError,
+        "index and shards must be of one save: copy what is missing, or name one file",
+    ),
     (errors.ConfigError, "mend the config.json or take it away: a checkpoint works without one"),
     (errors.HistogramFileError, "'weightgauge scan MODEL -o FILE.wghist' writes such a file"),
     (errors.NeedsWeightsError, "give the checkpoint in place of the .wghist file"),
+    (errors.OtherModelError, "the baseline is the same model at an earlier step"),
     (errors.CheckpointError, "the file is damaged or incomplete: fetch or save it again"),
     (
         errors.NothingSelectedError,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import check_choice
 from weightgauge.diagnosis.balanced import balanced_fits, with_weights
+from weightgauge.diagnosis.baseline import check_baseline
 from weightgauge.diagnosis.fresh import fresh_findings
 from weightgauge.diagnosis.kind_diagnosis import (
     KindDiagnosis,
@@ -96,6 +97,8 @@ def diagnose(
         If a model cannot be read. What tensors hold never raises.
     NeedsWeightsError
         If balanced fits of saved counts are asked for.
+    OtherModelError
+        If the baseline shares no kind of matrix of one shape with the model.
     ValueError
         If an option is none of its choices, or only some of `lr`, `weight_decay` and `steps` are
         given.
@@ -119,7 +122,9 @@ def diagnose(
     if baseline is not None:
         # If the patterns leave nothing of the baseline, all drift is measured from the anchor.
         with suppress(NothingSelectedError):
-            starts = _starts(open_slices(baseline, include=include, exclude=exclude), options)
+            before = open_slices(baseline, include=include, exclude=exclude)
+            check_baseline(subject, before)
+            starts = _starts(before, options)
     anchor = Start(init_anchor(init).k, math.nan, 0.0, init)
     found = diagnosed(
         subject, options, anchor=anchor, starts=starts, balanced=balanced, progress=progress

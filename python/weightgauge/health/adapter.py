@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.anatomy.survey import survey
-from weightgauge.errors import BaselineError, printable
+from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
 
 if TYPE_CHECKING:
@@ -31,19 +31,19 @@ def adapter_findings(model: ModelHistograms, adapter: Checkpoint) -> list[Findin
 
     Raises
     ------
-    BaselineError
+    OtherModelError
         If it is no adapter, or none of its products has a matrix in the model.
     """
     adapted = survey(adapter).adapted
     shown = printable(adapter.model)
     if not adapted:
-        raise BaselineError(f"{shown}: holds no low-rank factors, so it is no adapter")
+        raise OtherModelError(f"{shown}: holds no low-rank factors, so it is no adapter")
     names = bare_names([row["tensor"] for row in model.tensors])
     shapes = {name: tuple(row["shape"]) for name, row in zip(names, model.tensors, strict=True)}
     products = {each.weight: (each.stored.shape, place.block) for each, place in adapted}
     found = list(_unfitting(products, shapes))
     if sum(each.id == "adapter-target" for each in found) == len(products):
-        raise BaselineError(
+        raise OtherModelError(
             f"{shown} is an adapter of another model: {printable(model.model)} has none of the "
             f"{len(products):,} matrices that it changes",
             hint="Give the adapter's own base model.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.bare_names import bare_names
-from weightgauge.errors import BaselineError, printable
+from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def against_findings(model: ModelHistograms, base: ModelHistograms) -> list[Find
 
     Raises
     ------
-    BaselineError
+    OtherModelError
         If the two are no versions of one model.
     """
     ours, theirs = _by_name(model.tensors), _by_name(base.tensors)
     shared = [name for name in ours if name in theirs]
     if len(shared) < _FEWEST_SHARED * min(len(ours), len(theirs)) or not shared:
-        raise BaselineError(
+        raise OtherModelError(
             f"{printable(base.model)} is another model than {printable(model.model)}: they have "
             f"{len(shared):,} of {len(ours):,} tensors in common",
             hint="Compare versions of one model.",

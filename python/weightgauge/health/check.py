@@ -60,7 +60,7 @@ def check(
     ------
     CheckpointError, ModelNotFoundError, HubError, FileChangedError, HistogramFileError
         If a model cannot be read.
-    BaselineError
+    OtherModelError
         If `against` is another model, or the adapter that of another model.
     RulesError
         If the rules file is not valid.

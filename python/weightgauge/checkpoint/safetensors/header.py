@@ -240,5 +240,6 @@ def _check_names(tensors: Sequence[TensorInfo], path: str) -> None:
                 path=path,
                 tensor=tensor.name,
                 offset=tensor.offset,
+                hint="programs disagree on which one counts: the file has to be written again",
             )
         first[tensor.name] = tensor

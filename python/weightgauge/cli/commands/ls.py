@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from weightgauge.cli.options import model_argument, output_options
+from weightgauge.anatomy.components import KINDS
+from weightgauge.cli.options import model_argument, output_options, selection_options
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
@@ -15,17 +17,35 @@ if TYPE_CHECKING:
 
 @click.command("ls", short_help="List the tensors of a checkpoint and what they are.")
 @model_argument
+@selection_options
+@click.option(
+    "--kind",
+    "kinds",
+    metavar="KIND",
+    type=click.Choice(KINDS),
+    multiple=True,
+    help="Only tensors of this kind (q, gate, norm, ...); may be given more than once.",
+)
 @output_options
-def command(model: str, output: Output) -> None:
+def command(
+    model: str,
+    output: Output,
+    *,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    kinds: tuple[str, ...],
+) -> None:
     """List the tensors of MODEL with their kind, block, dtype, shape and size.
 
     Below, a line for each tower tells heads, experts and how q, k and v are stored, as far as
-    config.json and shapes say. Only headers are read. A matrix whose name is in no table of known
+    config.json and shapes say, and what the header says of itself (__metadata__). Only headers are
+    read. A matrix whose name is in no table of known
     models is of the kind 'other'; it is fitted like all, but never counted into another kind.
 
     \b
     Examples:
       weightgauge ls model.safetensors
+      weightgauge ls org/name --kind q --kind k
       weightgauge ls org/name --format csv -o tensors.csv
       weightgauge ls ./checkpoint --json | jq '.totals'
     """  # noqa: D301
@@ -35,31 +55,49 @@ def command(model: str, output: Output) -> None:
     from weightgauge.reporting.views.ls import ls_document
 
     with scan_progress(quiet=output.quiet):
-        content = _content(model)
+        content = _content(model, include, exclude, kinds)
     output.write(ls_document(content))
 
 
-def _content(model: str) -> Content:
+def _content(
+    model: str, include: tuple[str, ...], exclude: tuple[str, ...], kinds: tuple[str, ...]
+) -> Content:
     from weightgauge.anatomy.inventory import inventory
+    from weightgauge.anatomy.selection import choose
     from weightgauge.anatomy.survey import survey
-    from weightgauge.findings import serious
     from weightgauge.reporting.views.ls import Content
     from weightgauge.scanning import ModelHistograms, open_any
 
     opened = open_any(model)
     if isinstance(opened, ModelHistograms):
+        kept = opened.only(include=include, exclude=exclude, per=opened.per)
         return Content(
-            opened.model,
-            opened.tensors,
-            opened.files,
-            opened.architecture,
-            (*serious(opened.findings), *opened.warnings),
+            kept.model,
+            _of_kinds(kept.tensors, kinds),
+            kept.files,
+            kept.architecture,
+            kept.warnings,
+            kept.findings,
         )
+    chosen, unmatched = choose(opened.tensors, include=include, exclude=exclude)
     known = survey(opened)
     return Content(
         opened.model,
-        inventory(opened, known),
+        _of_kinds(inventory(opened, known, chosen), kinds),
         opened.files,
         known.architecture,
-        (*serious(opened.findings), *known.warnings),
+        (*known.warnings, *unmatched),
+        opened.findings,
+        opened.metadata,
     )
+
+
+def _of_kinds(rows: Sequence[dict[str, Any]], kinds: tuple[str, ...]) -> Sequence[dict[str, Any]]:
+    from weightgauge.errors import NothingSelectedError
+
+    found = [row for row in rows if not kinds or row["kind"] in kinds]
+    if rows and not found:
+        raise NothingSelectedError(
+            f"none of the {len(rows):,} tensors is of the kind {' or '.join(kinds)}"
+        )
+    return found

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.errors import printable
+from weightgauge.findings import Finding, serious
+from weightgauge.records import Table
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -36,6 +39,10 @@ _COLUMNS = (
 )
 
 
+_ENTRIES_SHOWN = 12
+_ENTRY_SHOWN = 60
+
+
 class Content(NamedTuple):
     """The contents of a checkpoint, or of saved histograms.
 
@@ -50,7 +57,11 @@ class Content(NamedTuple):
     architecture : Architecture
         Facts about each tower.
     warnings : tuple of str
-        Oddities of the input.
+        Oddities of the tensors.
+    findings : Table of Finding
+        What files, indexes and configurations show.
+    header : mapping of str to str
+        The ``__metadata__`` of the headers.
     """
 
     model: str
@@ -58,6 +69,8 @@ class Content(NamedTuple):
     files: int
     architecture: Architecture
     warnings: tuple[str, ...]
+    findings: Table[Finding]
+    header: Mapping[str, str] = MappingProxyType({})
 
 
 def ls_document(content: Content) -> Document:
@@ -83,13 +96,32 @@ def ls_document(content: Content) -> Document:
     architecture = map(Paragraph, architecture_lines(content.architecture))
     return Document(
         title=printable(content.model, limit=1000),
-        sections=(Section("", (table,)), Section("", (*architecture, Line(sums)))),
-        warnings=content.warnings,
+        sections=(
+            Section("", (table,)),
+            *_header_shown(content.header),
+            Section("", (*architecture, Line(sums))),
+        ),
+        warnings=(*serious(content.findings), *content.warnings),
         metadata=metadata(1, model=content.model),
         data=lambda: {
             "architecture": content.architecture.to_dict(),
+            "metadata": dict(content.header),
+            "findings": content.findings.to_dicts(),
+            "warnings": list(content.warnings),
             "tensors": list(content.rows),
             "totals": totals,
         },
         records=lambda: table,
     )
+
+
+def _header_shown(header: Mapping[str, str]) -> list[Section]:
+    """Show the beginning of what a header says of itself, a line an entry."""
+    lines = [
+        Line(f"{printable(key, limit=_ENTRY_SHOWN)}: {printable(value, limit=_ENTRY_SHOWN)}")
+        for key, value in list(header.items())[:_ENTRIES_SHOWN]
+    ]
+    rest = len(header) - _ENTRIES_SHOWN
+    if rest > 0:
+        lines.append(Line(f"... and {rest:,} more: --json"))
+    return [Section("__metadata__ of the header", tuple(lines))] if lines else []
