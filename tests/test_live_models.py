@@ -296,7 +296,7 @@ def test_steps_of_a_run_may_be_models_in_memory():
     moved = {name: 2 * values for name, values in LLAMA.items()}
     run = wg.track({0: LLAMA, 100: moved})
     assert run.steps == (0, 100)
-    assert all(abs(kind.change_ln_lambda - np.log(2)) < 1e-6 for kind in run.kinds)
+    assert all(abs(kind.dln_lambda - np.log(2)) < 1e-6 for kind in run.kinds)
 
 
 def test_nothing_is_copied():

@@ -153,8 +153,8 @@ def test_medians_changes_and_onsets_are_those_of_track():
     for now, course in zip(last.kinds, found.kinds, strict=True):
         assert now.k == course.k[-1] and now.k_se == course.k_se[-1]
         assert now.lam == course.lam[-1] and now.rms == course.rms[-1]
-        assert now.change_k == course.change_k
-        assert now.change_ln_lambda == pytest.approx(course.change_ln_lambda, abs=1e-12)
+        assert now.dk == course.dk
+        assert now.dln_lambda == pytest.approx(course.dln_lambda, abs=1e-12)
         assert now.onset == course.onset == 3
 
 
@@ -166,9 +166,7 @@ def test_the_recorder_writes_what_track_reads(tmp_path):
     assert sorted(os.listdir(folder)) == [f"step-000{step}00.wghist" for step in range(3)]
     found = wg.track(folder)
     assert found.steps == (0, 100, 200)
-    assert all(
-        kind.change_ln_lambda == pytest.approx(2 * np.log(1.01), abs=1e-5) for kind in found.kinds
-    )
+    assert all(kind.dln_lambda == pytest.approx(2 * np.log(1.01), abs=1e-5) for kind in found.kinds)
     last = wg.ModelHistograms.load(folder / "step-000200.wghist")
     assert wg.fit(last).to_dicts() == wg.fit(weights).to_dicts()
 
@@ -183,7 +181,7 @@ def test_json_lines_are_complete_after_every_step(tmp_path):
     document = json.loads(lines[-1])
     assert document["schema_version"] == 1
     assert [kind["kind"] for kind in document["kinds"]] == ["q", "k", "v", "o"]
-    assert {"k", "k_se", "lambda", "rms", "change_k", "onset"} <= document["kinds"][0].keys()
+    assert {"k", "k_se", "lambda", "rms", "dk", "onset"} <= document["kinds"][0].keys()
 
 
 def test_a_nan_is_told_at_once_and_once_and_the_run_goes_on(caplog):
@@ -277,7 +275,7 @@ def test_state_survives_a_resume_through_json():
     assert not report.findings  # it was told before
     by_kind = {kind.kind: kind for kind in report.kinds}
     # Since the start: steps 0 to 2 and 4 each multiply by 1.01, the first before it is measured.
-    assert by_kind["v"].change_ln_lambda == pytest.approx(3 * np.log(1.01), abs=1e-5)
+    assert by_kind["v"].dln_lambda == pytest.approx(3 * np.log(1.01), abs=1e-5)
     assert state["last_step"] == 3
 
 
@@ -289,7 +287,7 @@ def test_steps_that_are_trained_again_replace_those_before():
         each /= np.float32(1.01**3)
     run(gauge, [2])
     wanted = pytest.approx(np.log(1.01), abs=1e-5)
-    assert all(kind.change_ln_lambda == wanted for kind in gauge.last.kinds)
+    assert all(kind.dln_lambda == wanted for kind in gauge.last.kinds)
     gauge.close()
 
 

@@ -330,7 +330,7 @@ def test_the_trainer_of_transformers(tmp_path):
     first, later = sink.reports[0], again.reports[-1]
     assert later.step == 8
     for kind, now in zip(first.kinds, later.kinds, strict=True):
-        assert now.change_k == pytest.approx(now.k - kind.k, abs=1e-12)
+        assert now.dk == pytest.approx(now.k - kind.k, abs=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore")

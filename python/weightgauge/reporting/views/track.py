@@ -150,12 +150,12 @@ def _kind_row(kind: KindSeries) -> dict[str, Any]:
         "k_course": sparkline(kind.k, kind.k_se),
         "k_first": _first(kind.k),
         "k_last": _first(kind.k[::-1]),
-        "k_change": Estimate(kind.change_k, kind.change_k_se),
+        "k_change": Estimate(kind.dk, kind.dk_se),
         "onset": kind.onset,
         "lambda_course": sparkline(ln_lambda, kind.ln_lambda_se),
         "lambda_first": _first(kind.lam),
         "lambda_last": _first(kind.lam[::-1]),
-        "lambda_change": Estimate(kind.change_ln_lambda, kind.change_ln_lambda_se),
+        "lambda_change": Estimate(kind.dln_lambda, kind.dln_lambda_se),
         "levelling": held,
     }
 
