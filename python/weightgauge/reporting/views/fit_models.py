@@ -63,7 +63,7 @@ def fit_models_document(results: Sequence[ModelFit]) -> Document:
         sections=(
             Section("", (Line(f"Weibull fits, protocol {first.protocol}, trim {first.trim}"),)),
             Section("Median k", (_medians(results, marked, kinds, "k_median", ".3f"),)),
-            Section("Median lambda", (_medians(results, marked, kinds, "lambda_median", ".4g"),)),
+            Section("Median lambda", (_medians(results, marked, kinds, "lambda_median", "#.4g"),)),
         ),
         notes=(_NOTE,),
         warnings=tuple(

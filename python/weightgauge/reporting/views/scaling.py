@@ -28,7 +28,7 @@ _RUNS = (
     Column(key="optimizer", heading="optimiser", hide_empty=True),
     Column(key="lr", heading="learning rate", form=".3g", right=True, hide_empty=True),
     Column(key="weight_decay", heading="decay", form=".3g", right=True, hide_empty=True),
-    Column(key="ratio", heading="sqrt(eta/wd)", form=".4g", right=True, hide_empty=True),
+    Column(key="ratio", heading="sqrt(eta/wd)", form="#.4g", right=True, hide_empty=True),
     Column(key="steps_per_tau", heading="T/tau", form=".3f", right=True, hide_empty=True),
 )
 _LAWS = (
@@ -37,7 +37,7 @@ _LAWS = (
     Column(key="n", form=",", right=True),
     Column(key="pearson_r", heading="r", form=".3f", right=True),
     Column(key="pearson_ci", heading="95 %", right=True, follows=True),
-    Column(key="slope_origin", heading="slope", form=".4g", right=True),
+    Column(key="slope_origin", heading="slope", form="#.4g", right=True),
     Column(key="r2_origin", heading="R2", form=".2f", right=True),
     Column(key="ols", heading="line"),
     Column(key="exponent", form=".2f", right=True),
@@ -117,7 +117,7 @@ def _law_row(law: Law) -> dict[str, Any]:
         interval = f"{law.pearson_low:.3f}..{law.pearson_high:.3f}"
     line = ""
     if math.isfinite(law.ols_slope):
-        line = f"{law.ols_intercept:.3g} {law.ols_slope:+.3g} x"
+        line = f"{law.ols_intercept:#.3g} {law.ols_slope:+#.3g} x"
     names = ("tower", "kind", "n", "pearson_r", "slope_origin", "r2_origin", "exponent")
     return {
         **{name: getattr(law, name) for name in names},

@@ -38,8 +38,8 @@ _KINDS = (
     Column(key="k_change", heading="change", form="+.3f", right=True, follows=True),
     Column(key="onset", form=",", right=True, follows=True),
     Column(key="lambda_course", heading="ln lambda"),
-    Column(key="lambda_first", heading="first", form=".4g", right=True, follows=True),
-    Column(key="lambda_last", heading="last", form=".4g", right=True, follows=True),
+    Column(key="lambda_first", heading="first", form="#.4g", right=True, follows=True),
+    Column(key="lambda_last", heading="last", form="#.4g", right=True, follows=True),
     Column(key="lambda_change", heading="change", form="+.3f", right=True, follows=True),
     Column(key="levelling", heading="lambda", drop=1),
 )
