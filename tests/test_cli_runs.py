@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import tomllib
 
 import pytest
 
@@ -119,11 +120,11 @@ def test_scaling(tmp_path, write_checkpoint):
     (folders[0] / "weightgauge.toml").write_text("[training]\noptimizer = 'sgd'\nlr = 0.1\n")
     text = run("scaling", *folders)
     assert (text.exit_code, text.stderr) == (0, "")
-    assert "3 of 4 runs are asked" in text.stdout
+    assert "the law is asked of 3 of 4 runs" in text.stdout
     assert "run0 is not asked: needs weight decay (--weight-decay)." in text.stdout.replace(
         "\n", " "
     )
-    assert "too few to tell one law from another" in text.stdout
+    assert "too few to tell one law from another" in text.stdout.replace("\n", " ")
     document = json.loads(run("scaling", *folders, "--json").stdout)
     assert document == wg.scaling(folders).to_dict()
     assert [law["kind"] for law in document["laws"]] == ["o", "ffn_in", "pooled"]
@@ -131,7 +132,64 @@ def test_scaling(tmp_path, write_checkpoint):
     assert [row["kind"] for row in rows] == ["o", "ffn_in", "pooled"]
     assert float(rows[0]["ols_slope"]) == pytest.approx(0.1, rel=0.05)
     none = run("scaling", *folders[:1])
-    assert (none.exit_code, "0 of 1 runs are asked" in none.stdout) == (0, True)
+    assert (none.exit_code, "the law is asked of 0 of 1 runs" in none.stdout) == (0, True)
+
+
+def test_scaling_with_settings_of_each_run(tmp_path, write_checkpoint):
+    folders = [
+        write_run(tmp_path / name, write_checkpoint, {1000: {"o": (GAUSSIAN, lam)}})
+        for name, lam in (("a", 0.1), ("b", 0.2), ("c", 0.4))
+    ]
+    (folders[2] / "weightgauge.toml").write_text("[training]\nlr = 16e-3\n")
+    given = ("--optimizer", "adamw", "--lr", "1e-3, 4e-3,", "--weight-decay", "0.1")
+    found = json.loads(run("scaling", *folders, *given, "--json").stdout)
+    assert [each["settings"]["lr"] for each in found["runs"]] == [1e-3, 4e-3, 16e-3]
+    assert [each["asked"] for each in found["runs"]] == [True] * 3
+    assert found["laws"][0]["exponent"] == pytest.approx(1, abs=0.01)
+    assert (
+        found
+        == wg.scaling(folders, optimizer="adamw", lr=[1e-3, 4e-3, None], weight_decay=0.1).to_dict()
+    )
+    wrong = run("scaling", *folders, "--lr", "1e-3,fast,1e-3")
+    assert (wrong.exit_code, "'fast' is not a valid float" in wrong.stderr) == (2, True)
+    few = run("scaling", *folders, "--lr", "1e-3,2e-3")
+    assert (few.exit_code, "2 values are given for 3 runs" in few.stderr) == (1, True)
+
+
+def test_scaling_tells_once_what_to_write_beside_runs(tmp_path, write_checkpoint):
+    folders = [
+        write_run(tmp_path / name, write_checkpoint, {1000: {"o": (GAUSSIAN, 0.1)}})
+        for name in ("a", "b")
+    ]
+    for folder in folders:
+        (folder / "weightgauge.toml").write_text("[training]\nlr = 1e-3\n")
+    text = run("scaling", *folders)
+    assert text.exit_code == 0
+    assert text.stdout.replace("\n", " ").count("needs the optimiser (--optimizer)") == 1
+    page = text.stdout.replace("\n", " ")
+    assert f"{folders[0]}, {folders[1]} are not asked: needs" in page
+    lines = text.stdout.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.strip() == "[training]")
+    told = tomllib.loads("\n".join(lines[start : start + 3]))["training"]
+    assert told.keys() == {"optimizer", "weight_decay"}  # what is there is not asked for
+    for folder in folders:
+        (folder / "weightgauge.toml").write_text(
+            "\n".join(["[training]", "lr = 1e-3", *lines[start + 1 : start + 3]])
+        )
+    assert "the law is asked of 2 of 2 runs" in run("scaling", *folders).stdout
+
+
+def test_what_runs_prove_is_said_once(tmp_path, write_checkpoint, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kinds = dict.fromkeys(("o", "q", "up"), (GAUSSIAN, 0.1))
+    for name in ("a", "b"):
+        write_run(tmp_path / name, write_checkpoint, {9: kinds})
+    text = run("scaling", "a", "b", "--optimizer=adamw", "--lr=1e-3,2e-3", "--weight-decay=0.1")
+    page = text.stdout.replace("\n", " ")
+    assert page.count("prove nothing") == 1
+    assert "- all kinds: 2 runs with 2 values" in page
+    assert page.count("No saturation law:") == 1
+    assert max(map(len, text.stdout.splitlines())) <= 100
 
 
 # ---------------------------------------------------------------- fit
