@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -106,6 +107,24 @@ def test_what_is_refused(tmp_path, monkeypatch, arguments, code, word):
     assert (result.exit_code, word in result.stderr) == (code, True), result.stderr
 
 
+def test_a_kind_that_is_gone_at_the_end_has_no_last_number(tmp_path, write_checkpoint):
+    kinds = dict.fromkeys(("o", "up"), (GAUSSIAN, 0.1))
+    folder = write_run(tmp_path / "run", write_checkpoint, {0: kinds, 10: kinds})
+    write_run(folder, write_checkpoint, {20: {"o": (GAUSSIAN, 0.1)}})
+    (table,) = run("track", folder).stdout.split("\n\n")[1:2]
+    gone = next(line for line in table.splitlines() if line.startswith("ffn_in"))
+    there = next(line for line in table.splitlines() if line.startswith("o "))
+    assert (gone.count("1.2"), there.count("1.2")) == (1, 2)  # k first, and k last
+    assert ("±" in gone, "±" in there) == (False, True)
+
+
+def test_a_step_that_may_still_be_written_says_so(folder, monkeypatch):
+    monkeypatch.setattr("weightgauge.trajectory.reading.PAUSES_S", ())
+    (folder / "checkpoint-900").mkdir()
+    page = run("track", folder).stdout.replace("\n", " ")
+    assert "it is empty. It changed a moment ago: it may still be written." in page
+
+
 # ---------------------------------------------------------------- scaling
 
 
@@ -117,7 +136,7 @@ def test_scaling(tmp_path, write_checkpoint):
         (folders[-1] / "weightgauge.toml").write_text(
             f"[training]\nlr = {0.1 * ratio**2}\nweight_decay = 0.1\noptimizer = 'adamw'\n"
         )
-    (folders[0] / "weightgauge.toml").write_text("[training]\noptimizer = 'sgd'\nlr = 0.1\n")
+    (folders[0] / "weightgauge.toml").write_text("[training]\noptimizer = 'lion'\nlr = 0.1\n")
     text = run("scaling", *folders)
     assert (text.exit_code, text.stderr) == (0, "")
     assert "the law is asked of 3 of 4 runs" in text.stdout
@@ -133,6 +152,13 @@ def test_scaling(tmp_path, write_checkpoint):
     assert float(rows[0]["ols_slope"]) == pytest.approx(0.1, rel=0.05)
     none = run("scaling", *folders[:1])
     assert (none.exit_code, "the law is asked of 0 of 1 runs" in none.stdout) == (0, True)
+
+
+def test_scaling_asks_for_nothing_where_the_optimiser_rules_the_law_out(tmp_path, write_checkpoint):
+    folder = write_run(tmp_path / "a", write_checkpoint, {9: {"o": (GAUSSIAN, 0.1)}})
+    text = run("scaling", folder, "--optimizer", "sgd").stdout
+    assert "does not follow for sgd" in text.replace("\n", " ")
+    assert "[training]" not in text and "needs" not in text
 
 
 def test_scaling_with_settings_of_each_run(tmp_path, write_checkpoint):
@@ -218,6 +244,21 @@ def test_fit_of_several_models(folder):
     assert [(row["model"], row["step"], float(row["k"])) for row in rows] == [
         (row["model"], str(row["step"]), row["k"]) for row in expected
     ]
+
+
+def test_counts_of_one_model_are_told_apart_by_their_files(folder):
+    files = []
+    for step in (0, 500):
+        kept = folder / f"step-{step}.wghist"
+        counts = wg.scan(folder / f"checkpoint-{step}")
+        dataclasses.replace(counts, model="the same").save(kept)
+        files.append(str(kept))
+    document = json.loads(run("fit", *files, "--json").stdout)
+    assert (document["models"], document["steps"]) == (files, [0, 500])
+    assert {(row["model"], row["step"]) for row in document["slices"]} == {
+        (files[0], 0),
+        (files[1], 500),
+    }
 
 
 def test_models_without_steps(made_model):

@@ -149,6 +149,31 @@ def test_no_steps(tmp_path: Path) -> None:
         find_run(str(tmp_path / "none"))
 
 
+def test_a_folder_without_steps_says_what_it_holds(tmp_path: Path) -> None:
+    def told(folder: Path) -> str:
+        with pytest.raises(RunError) as error:
+            find_run(str(folder))
+        return str(error.value)
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert f"{empty}: no steps" in told(empty)
+    assert "holds no model and no checkpoint" in told(empty)
+    for name in ("one", "two"):
+        weights = tmp_path / "runs" / name / "weights"
+        weights.mkdir(parents=True)
+        for step in (0, 10):
+            (weights / f"step-{step}.wghist").touch()
+    for above in (tmp_path / "runs", tmp_path / "runs" / "one"):
+        assert f"It holds runs, such as {tmp_path / 'runs' / 'one' / 'weights'}" in told(above)
+    models = tmp_path / "models"
+    for name in ("first", "final"):
+        (models / name).mkdir(parents=True)
+        (models / name / "model.safetensors").touch()
+    assert "no step can be told for final, first" in told(models)
+    assert "--steps" in told(models)
+
+
 def test_one_step_is_a_run(tmp_path: Path) -> None:
     folder_of(tmp_path, "checkpoint-500")
     # what DeepSpeed leaves in it has the same number, and is no run of its own

@@ -13,8 +13,9 @@ import weightgauge as wg
 from made_fits import made_fit, made_slice
 from made_runs import write_run
 from weightgauge.errors import RunError
+from weightgauge.trajectory.asked import why_not_asked
 from weightgauge.trajectory.law_fits import LawPoint, fit_law
-from weightgauge.trajectory.laws import POOLED_KINDS, why_not_asked
+from weightgauge.trajectory.laws import POOLED_KINDS
 from weightgauge.trajectory.saturation import fit_saturation, growth, saturation_point
 from weightgauge.trajectory.settings import RunSettings
 
@@ -174,6 +175,8 @@ def test_what_saturation_lacks():
     [
         ({}, "needs the optimiser (--optimizer), the peak learning rate (--lr) and weight decay"),
         ({"optimizer": "adamw", "lr": 1e-3}, "needs weight decay (--weight-decay)"),
+        ({"optimizer": "adamh"}, "norm held constant"),  # whatever else is missing
+        ({"optimizer": "adam", "lr": 1e-3}, "does not follow for adam"),
         ({"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.0}, "no weight decay"),
         ({"optimizer": "sgd", "lr": 1e-3, "weight_decay": 0.1}, "fourth root"),
         ({"optimizer": "hyperball", "lr": 1e-3, "weight_decay": 0.1}, "norm held constant"),

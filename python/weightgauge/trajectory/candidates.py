@@ -76,7 +76,7 @@ def candidates_of(asked: list[Any], *, keep_nameless: bool = False) -> Listing:
     ModelNotFoundError
         If there is no such path and no such model.
     RunError
-        If a pattern matches nothing.
+        If a pattern matches nothing, or a folder holds neither a model nor steps.
     HubError
         If the Hub cannot list a model's revisions.
     """
@@ -126,6 +126,8 @@ def _add_folder(listing: Listing, folder: str, keep_nameless: bool) -> None:
         return
     listing.folders.append(folder)
     if not steps and not (keep_nameless and nameless):
+        if own.step is None and not _holds_model(folder):
+            raise _no_steps(folder, nameless)
         listing.candidates.append(own)
         return
     steps += _own_model(folder, {each.step for each in steps}, nameless)
@@ -134,6 +136,37 @@ def _add_folder(listing: Listing, folder: str, keep_nameless: bool) -> None:
         listing.candidates += nameless
     elif nameless:
         listing.findings.append(_left_out(nameless))
+
+
+def _no_steps(folder: str, nameless: list[Candidate]) -> RunError:
+    """Say what a folder lacks, and where the runs are that it may hold."""
+    shown = printable(folder, limit=1000)
+    if runs := _runs_within(folder):
+        hint = f"It holds runs, such as {printable(runs[0], limit=1000)}: name one."
+        return RunError(f"{shown}: no steps", hint=hint)
+    if nameless:
+        names = [os.path.basename(each.model) for each in nameless]
+        return RunError(
+            f"{shown}: no step can be told for {named(names)}",
+            hint="Neither a name nor a trainer_state.json has it: give the steps with --steps.",
+        )
+    return RunError(
+        f"{shown}: no steps",
+        hint="It holds no model and no checkpoint such as checkpoint-500 or step-500.wghist.",
+    )
+
+
+def _runs_within(folder: str, depth: int = 2) -> list[str]:
+    found = []
+    for entry in _entries(folder):
+        if not entry.is_dir() or entry.name.startswith(_UNFINISHED):
+            continue
+        inside = _entries(entry.path)
+        if any(_may_be_step(each) and _candidate(each.path).step is not None for each in inside):
+            found.append(entry.path)
+        elif depth > 1:
+            found += _runs_within(entry.path, depth - 1)
+    return found
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -14,9 +14,9 @@ from weightgauge.fits.model_fit import ModelFit
 from weightgauge.records import as_row, columns, frame_of
 from weightgauge.reference.claims import FFN_KINDS
 from weightgauge.reference.entries import ReferenceModel
+from weightgauge.trajectory.asked import why_not_asked
 from weightgauge.trajectory.kind_sizes import KindKey, KindSize, kind_sizes, weibull_mean_square
 from weightgauge.trajectory.law_fits import POOLED, Law, LawPoint, fit_law
-from weightgauge.trajectory.phrases import enumerated
 from weightgauge.trajectory.reading import UnreadableStep, read_step
 from weightgauge.trajectory.run import Run, find_run
 from weightgauge.trajectory.saturation import SaturationFit, saturation_point
@@ -305,39 +305,6 @@ def _run(
         sizes=sizes,
         starts=starts,
     )
-
-
-def why_not_asked(settings: RunSettings) -> str:
-    """Say why the square-root law is not asked of a run; "" where it is.
-
-    Parameters
-    ----------
-    settings : RunSettings
-        Of the run.
-
-    Returns
-    -------
-    str
-    """
-    missing = [
-        f"{name} ({option})"
-        for name, option, value in (
-            ("the optimiser", "--optimizer", settings.optimizer),
-            ("the peak learning rate", "--lr", settings.lr),
-            ("weight decay", "--weight-decay", settings.weight_decay),
-        )
-        if value is None
-    ]
-    if missing:
-        return f"needs {enumerated(missing)}"
-    known = settings.known_optimizer
-    if known is None:
-        return f"nothing is known of {settings.optimizer}"
-    if known.norm_held:
-        return f"norm held constant: {known.name}: {known.reason}"
-    if not known.square_root_law:
-        return f"the law does not follow for {known.name}: {known.reason}"
-    return "" if settings.weight_decay else "there is no weight decay, so that no level is to come"
 
 
 def _laws(runs: Sequence[ScalingRun]) -> list[Law]:

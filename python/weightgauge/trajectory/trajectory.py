@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.errors import printable
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.records import Table, frame_of
+from weightgauge.trajectory.asked import why_not_asked
 from weightgauge.trajectory.changes import change_from_start, change_points, onset
 from weightgauge.trajectory.finding import Finding, by_importance
 from weightgauge.trajectory.forces import IntervalForces, interval_forces
-from weightgauge.trajectory.laws import why_not_asked
 from weightgauge.trajectory.levelling import levelling
 from weightgauge.trajectory.measurements import NUMBERS, KindState, Measurements
 from weightgauge.trajectory.norms import held_norms, norm_findings

@@ -98,5 +98,5 @@ def command(
     if len(results) == 1:
         output.write(fit_document(results[0], per=per))
     else:
-        output.write(fit_models_document(results))
+        output.write(fit_models_document(models, results))
     return max(unmeasured_told(result.slices) for result in results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
@@ -101,19 +101,18 @@ def _sections(found: Scaling) -> Iterator[Section]:
         yield Section("", (Line("The runs that are asked have no kind of matrix in common."),))
 
 
-def _not_asked(runs: Iterable[ScalingRun]) -> Iterator[Part]:
+def _not_asked(left_out: Sequence[ScalingRun]) -> Iterator[Part]:
     """Say once for each reason which runs are left out, and where missing settings are written."""
+    from weightgauge.trajectory.asked import missing_for_law
+
     by_reason: dict[str, list[ScalingRun]] = {}
-    for run in runs:
+    for run in left_out:
         by_reason.setdefault(run.reason, []).append(run)
     for reason, alike in by_reason.items():
         names = ", ".join(printable(run.run, limit=1000) for run in alike)
         yield Paragraph(f"{names} {'is' if len(alike) == 1 else 'are'} not asked: {reason}.")
-    missing = [
-        name
-        for name in _TOML
-        if any(getattr(run.settings, name) is None for alike in by_reason.values() for run in alike)
-    ]
+    needed = {name for run in left_out for name in missing_for_law(run.settings)}
+    missing = [name for name in _TOML if name in needed]
     if missing:
         yield Paragraph(
             "An option has one value for all runs, or one for each in their order, as in "

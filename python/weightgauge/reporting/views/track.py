@@ -46,8 +46,10 @@ _KINDS = (
 _PROGRESS = (
     Column(key="step", form=",", right=True, identifies=True),
     Column(key="lr", heading="learning rate", form=".3g", right=True, hide_empty=True),
-    Column(key="steps_per_tau", heading="T/tau at the peak", form=".3f", right=True),
-    Column(key="state"),
+    Column(
+        key="steps_per_tau", heading="T/tau at the peak", form=".3f", right=True, hide_empty=True
+    ),
+    Column(key="state", hide_empty=True),
     Column(
         key="scheduled_steps_per_tau",
         heading="by the schedule",
@@ -80,7 +82,9 @@ def track_document(found: Trajectory) -> Document:
     from weightgauge.trajectory.trajectory import LONG_COLUMNS, SCHEMA_VERSION
 
     faults = [
-        Paragraph(f"fault  {each.message}") for each in found.findings if each.level == "fault"
+        Paragraph(f"fault  {each.message}" + (f". {each.hint}" if each.hint else ""))
+        for each in found.findings
+        if each.level == "fault"
     ]
     return Document(
         title=found.run,
@@ -142,20 +146,23 @@ def _sections(found: Trajectory) -> Iterator[Section]:
 
 
 def _kind_row(kind: KindSeries) -> dict[str, Any]:
+    """Show the course of a kind; a last number is that of the run's last step, or none."""
     ln_lambda = [math.log(lam) if lam > 0 else math.nan for lam in kind.lam]
+    ended = math.isfinite(kind.k[-1])
+    nothing = Estimate(math.nan, math.nan)
     held = "norm held constant" if kind.norm_held else kind.levelling.state
     return {
         "tower": kind.tower,
         "kind": kind.kind,
         "k_course": sparkline(kind.k, kind.k_se),
         "k_first": _first(kind.k),
-        "k_last": _first(kind.k[::-1]),
-        "k_change": Estimate(kind.dk, kind.dk_se),
+        "k_last": kind.k[-1],
+        "k_change": Estimate(kind.dk, kind.dk_se) if ended else nothing,
         "onset": kind.onset,
         "lambda_course": sparkline(ln_lambda, kind.ln_lambda_se),
         "lambda_first": _first(kind.lam),
-        "lambda_last": _first(kind.lam[::-1]),
-        "lambda_change": Estimate(kind.dln_lambda, kind.dln_lambda_se),
+        "lambda_last": kind.lam[-1],
+        "lambda_change": Estimate(kind.dln_lambda, kind.dln_lambda_se) if ended else nothing,
         "levelling": held,
     }
 
