@@ -12,7 +12,9 @@ import pytest
 from gauged import Kept, model, run
 from weightgauge.errors import MissingExtraError
 from weightgauge.training import Gauge, JsonLines, MLflow
+from weightgauge.training.gauge_maker import GaugeMaker
 from weightgauge.training.sinks import magnitudes_by_kind
+from weightgauge.trajectory.settings_sources import run_settings
 
 
 def test_json_lines_are_complete_after_every_step(tmp_path):
@@ -103,3 +105,23 @@ def test_magnitudes_of_a_kind_are_bucketed_without_losing_one():
     wanted, _ = np.histogram(values, edges)
     assert counts.tolist() == wanted.tolist() and counts.sum() == values.size
     assert first == pytest.approx(values.sum()) and second == pytest.approx((values**2).sum())
+
+
+def test_arguments_of_a_trainer_are_kept_beside_the_record(tmp_path, caplog):
+    arguments = {
+        **{"optim": "adamw_torch", "learning_rate": 1e-3, "weight_decay": 0.1, "max_steps": -1},
+        **{"lr_scheduler_type": "cosine", "warmup_steps": 10, "hub_token": "secret"},
+    }
+    maker = GaugeMaker({"record": tmp_path / "run"}, forces=False)
+    maker.keep_arguments(arguments, 500)
+    settings = run_settings([str(tmp_path / "run")])
+    assert (settings.lr, settings.weight_decay, settings.steps) == (1e-3, 0.1, 500)
+    assert (settings.schedule, settings.warmup) == ("cosine", 10)
+    assert "secret" not in (tmp_path / "run" / "training_args.json").read_text()
+    maker.keep_arguments({**arguments, "learning_rate": 2e-3}, 600)  # as when it is resumed
+    assert run_settings([str(tmp_path / "run")]).lr == 2e-3
+    GaugeMaker({}, forces=False).keep_arguments(arguments, 500)  # nothing is recorded
+    assert not caplog.records
+    (tmp_path / "file").touch()
+    GaugeMaker({"record": tmp_path / "file"}, forces=False).keep_arguments(arguments, 500)
+    assert len(caplog.records) == 1  # and training goes on

@@ -17,6 +17,12 @@ from weightgauge.trajectory.settings import SETTINGS, RunSettings
 OPTIONS = "options"
 """The source of settings that the caller gave."""
 
+ARGUMENTS = (
+    *("optim", "learning_rate", "weight_decay", "max_steps"),
+    *("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"),
+)
+"""What is read of the arguments of the trainer of transformers."""
+
 _MOST_TOML = 1_000_000
 _PLAIN_SCHEDULES = {
     "constant": ("constant", 1.0),
