@@ -107,6 +107,16 @@ def test_what_is_refused(tmp_path, monkeypatch, arguments, code, word):
     assert (result.exit_code, word in result.stderr) == (code, True), result.stderr
 
 
+def test_whether_lambda_levelled_off_is_told_from_five_steps_on(tmp_path, write_checkpoint):
+    def page(count):
+        steps = {10 * i: {"o": (GAUSSIAN, 0.1 + 0.01 * i)} for i in range(count)}
+        return run("track", write_run(tmp_path / f"of-{count}", write_checkpoint, steps)).stdout
+
+    few = page(4)
+    assert "lambda level" not in few and "too few steps" not in few
+    assert "lambda level" in page(5)
+
+
 def test_a_kind_that_is_gone_at_the_end_has_no_last_number(tmp_path, write_checkpoint):
     kinds = dict.fromkeys(("o", "up"), (GAUSSIAN, 0.1))
     folder = write_run(tmp_path / "run", write_checkpoint, {0: kinds, 10: kinds})

@@ -38,10 +38,10 @@ _KINDS = (
     Column(key="k_change", heading="change", form="+.3f", right=True, follows=True),
     Column(key="onset", form=",", right=True, follows=True),
     Column(key="lambda_course", heading="ln lambda"),
-    Column(key="lambda_first", heading="first", form="#.4g", right=True, follows=True),
+    Column(key="lambda_first", heading="lambda first", form="#.4g", right=True, follows=True),
     Column(key="lambda_last", heading="last", form="#.4g", right=True, follows=True),
-    Column(key="lambda_change", heading="change", form="+.3f", right=True, follows=True),
-    Column(key="levelling", heading="lambda", drop=1),
+    Column(key="lambda_change", heading="ln change", form="+.3f", right=True, follows=True),
+    Column(key="levelling", heading="lambda level", drop=1, hide_empty=True),
 )
 _PROGRESS = (
     Column(key="step", form=",", right=True, identifies=True),
@@ -147,10 +147,13 @@ def _sections(found: Trajectory) -> Iterator[Section]:
 
 def _kind_row(kind: KindSeries) -> dict[str, Any]:
     """Show the course of a kind; a last number is that of the run's last step, or none."""
+    from weightgauge.trajectory.levelling import TOO_FEW
+
     ln_lambda = [math.log(lam) if lam > 0 else math.nan for lam in kind.lam]
     ended = math.isfinite(kind.k[-1])
     nothing = Estimate(math.nan, math.nan)
-    held = "norm held constant" if kind.norm_held else kind.levelling.state
+    state = kind.levelling.state
+    level = "norm held constant" if kind.norm_held else state if state != TOO_FEW else None
     return {
         "tower": kind.tower,
         "kind": kind.kind,
@@ -163,7 +166,7 @@ def _kind_row(kind: KindSeries) -> dict[str, Any]:
         "lambda_first": _first(kind.lam),
         "lambda_last": kind.lam[-1],
         "lambda_change": Estimate(kind.dln_lambda, kind.dln_lambda_se) if ended else nothing,
-        "levelling": held,
+        "levelling": level,
     }
 
 
@@ -210,9 +213,10 @@ def _note(found: Trajectory) -> Paragraph:
     )
     if found.forces:
         text += (
-            "Mean square: in units of its first value; decay by the schedule and the mean squares "
-            "that were measured, updates the rest, both off by no more than 'up to' where it only "
-            "grew or only shrank between steps. "
+            "Mean square: in units of its first value, each force by what it added, so that decay "
+            "is negative; decay by the schedule and the mean squares that were measured, updates "
+            "the rest, both off by no more than 'up to' where it only grew or only shrank between "
+            "steps. "
         )
     return Paragraph(text + "--json and --format csv have every slice at every step.")
 
