@@ -249,10 +249,16 @@ def test_settings_of_each_run():
 
     runs = [model(0.1), model(0.2), model(0.4)]
     found = wg.scaling(
-        runs, optimizer="adamw", lr=(1e-3, 4e-3, 16e-3), weight_decay=np.array([0.1, 0.1, 0.1])
+        runs,
+        optimizer="adamw",
+        lr=(1e-3, 4e-3, 16e-3),
+        weight_decay=np.array([0.1, 0.1, 0.1]),
+        schedule="constant",
+        total_steps=np.array([10, 20, 30]),
     )
     assert [run.settings.lr for run in found.runs] == [1e-3, 4e-3, 16e-3]
     assert [run.ratio for run in found.runs] == pytest.approx([0.1, 0.2, 0.4])
+    assert [run.settings.steps for run in found.runs] == [10, 20, 30]
     (law,) = found.laws
     assert (law.slope_origin, law.exponent) == pytest.approx((1, 1))  # lambda is that ratio
     with pytest.raises(RunError, match="lr: 2 values are given for 3 runs"):

@@ -236,16 +236,13 @@ def _settings_of_runs(count: int, given: Mapping[str, Any]) -> list[dict[str, An
     """Give each run its settings, of values for all and of sequences with one for each."""
     settings: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, value in given.items():
-        each = [value] * count if isinstance(value, str) or not _is_listed(value) else list(value)
+        plain = value.tolist() if hasattr(value, "tolist") else value  # of NumPy
+        each = list(plain) if isinstance(plain, list | tuple) else [plain] * count
         if len(each) != count:
             raise RunError(f"{name}: {len(each)} values are given for {count} runs")
         for of_run, own in zip(settings, each, strict=True):
             of_run[name] = own
     return settings
-
-
-def _is_listed(value: Any) -> bool:
-    return hasattr(value, "__len__") and hasattr(value, "__iter__")
 
 
 def _published(model: ReferenceModel, given: Mapping[str, Any]) -> ScalingRun:
