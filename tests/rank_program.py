@@ -176,6 +176,14 @@ def different(_out):
         assert "processes 0 and 1 have different tensors" in str(error)
     else:
         raise AssertionError("different tensors were added")
+    # A process that cannot count tells the others, which would wait for it.
+    try:
+        scan_sharded({name: torch.randn(4, 4)} if dist.get_rank() else {})
+    except wg.errors.LiveModelError as error:
+        assert "nothing to measure" in str(error)
+        assert str(error).startswith("process 0: ") == bool(dist.get_rank())
+    else:
+        raise AssertionError("a model without tensors was added")
 
 
 def gauge(out):

@@ -89,6 +89,21 @@ def test_wrapping_breaks_between_words_only(words, width):
     assert all(cells(line) <= width or " " not in line for line in lines)
 
 
+@pytest.mark.parametrize("width", range(1, 60))
+def test_a_number_is_never_parted_from_its_unit(width):
+    sentence = "Drift is undecided at 95 %: q, k (of 1,024 MB), and 12.5 % of v; it took 3 ms, 2 s."
+    lines = wrapped(sentence, width)
+    assert " ".join(lines) == sentence
+    for together in ("95 %:", "1,024 MB),", "12.5 %", "3 ms,", "2 s."):
+        assert any(together in line for line in lines)
+    assert all(cells(line) <= max(width, cells("1,024 MB),")) or " " not in line for line in lines)
+
+
+def test_words_that_only_look_like_units_are_parted():
+    assert wrapped("q % of it", 2) == ["q", "%", "of", "it"]
+    assert wrapped("12 steps", 4) == ["12", "steps"]
+
+
 # -- tables
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
 import os
+import tomllib
 
 import pytest
 
@@ -104,6 +106,34 @@ def test_what_is_refused(tmp_path, monkeypatch, arguments, code, word):
     assert (result.exit_code, word in result.stderr) == (code, True), result.stderr
 
 
+def test_whether_lambda_levelled_off_is_told_from_five_steps_on(tmp_path, write_checkpoint):
+    def page(count):
+        steps = {10 * i: {"o": (GAUSSIAN, 0.1 + 0.01 * i)} for i in range(count)}
+        return run("track", write_run(tmp_path / f"of-{count}", write_checkpoint, steps)).stdout
+
+    few = page(4)
+    assert "lambda level" not in few and "too few steps" not in few
+    assert "lambda level" in page(5)
+
+
+def test_a_kind_that_is_gone_at_the_end_has_no_last_number(tmp_path, write_checkpoint):
+    kinds = dict.fromkeys(("o", "up"), (GAUSSIAN, 0.1))
+    folder = write_run(tmp_path / "run", write_checkpoint, {0: kinds, 10: kinds})
+    write_run(folder, write_checkpoint, {20: {"o": (GAUSSIAN, 0.1)}})
+    (table,) = run("track", folder).stdout.split("\n\n")[1:2]
+    gone = next(line for line in table.splitlines() if line.startswith("ffn_in"))
+    there = next(line for line in table.splitlines() if line.startswith("o "))
+    assert (gone.count("1.2"), there.count("1.2")) == (1, 2)  # k first, and k last
+    assert ("±" in gone, "±" in there) == (False, True)
+
+
+def test_a_step_that_may_still_be_written_says_so(folder, monkeypatch):
+    monkeypatch.setattr("weightgauge.trajectory.reading.PAUSES_S", ())
+    (folder / "checkpoint-900").mkdir()
+    page = run("track", folder).stdout.replace("\n", " ")
+    assert "it is empty. It changed a moment ago: it may still be written." in page
+
+
 # ---------------------------------------------------------------- scaling
 
 
@@ -115,14 +145,14 @@ def test_scaling(tmp_path, write_checkpoint):
         (folders[-1] / "weightgauge.toml").write_text(
             f"[training]\nlr = {0.1 * ratio**2}\nweight_decay = 0.1\noptimizer = 'adamw'\n"
         )
-    (folders[0] / "weightgauge.toml").write_text("[training]\noptimizer = 'sgd'\nlr = 0.1\n")
+    (folders[0] / "weightgauge.toml").write_text("[training]\noptimizer = 'lion'\nlr = 0.1\n")
     text = run("scaling", *folders)
     assert (text.exit_code, text.stderr) == (0, "")
-    assert "3 of 4 runs are asked" in text.stdout
+    assert "the law is asked of 3 of 4 runs" in text.stdout
     assert "run0 is not asked: needs weight decay (--weight-decay)." in text.stdout.replace(
         "\n", " "
     )
-    assert "too few to tell one law from another" in text.stdout
+    assert "too few to tell one law from another" in text.stdout.replace("\n", " ")
     document = json.loads(run("scaling", *folders, "--json").stdout)
     assert document == wg.scaling(folders).to_dict()
     assert [law["kind"] for law in document["laws"]] == ["o", "ffn_in", "pooled"]
@@ -130,7 +160,71 @@ def test_scaling(tmp_path, write_checkpoint):
     assert [row["kind"] for row in rows] == ["o", "ffn_in", "pooled"]
     assert float(rows[0]["ols_slope"]) == pytest.approx(0.1, rel=0.05)
     none = run("scaling", *folders[:1])
-    assert (none.exit_code, "0 of 1 runs are asked" in none.stdout) == (0, True)
+    assert (none.exit_code, "the law is asked of 0 of 1 runs" in none.stdout) == (0, True)
+
+
+def test_scaling_asks_for_nothing_where_the_optimiser_rules_the_law_out(tmp_path, write_checkpoint):
+    folder = write_run(tmp_path / "a", write_checkpoint, {9: {"o": (GAUSSIAN, 0.1)}})
+    text = run("scaling", folder, "--optimizer", "sgd").stdout
+    assert "does not follow for sgd" in text.replace("\n", " ")
+    assert "[training]" not in text and "needs" not in text
+
+
+def test_scaling_with_settings_of_each_run(tmp_path, write_checkpoint):
+    folders = [
+        write_run(tmp_path / name, write_checkpoint, {1000: {"o": (GAUSSIAN, lam)}})
+        for name, lam in (("a", 0.1), ("b", 0.2), ("c", 0.4))
+    ]
+    (folders[2] / "weightgauge.toml").write_text("[training]\nlr = 16e-3\n")
+    given = ("--optimizer", "adamw", "--lr", "1e-3, 4e-3,", "--weight-decay", "0.1")
+    found = json.loads(run("scaling", *folders, *given, "--json").stdout)
+    assert [each["settings"]["lr"] for each in found["runs"]] == [1e-3, 4e-3, 16e-3]
+    assert [each["asked"] for each in found["runs"]] == [True] * 3
+    assert found["laws"][0]["exponent"] == pytest.approx(1, abs=0.01)
+    assert (
+        found
+        == wg.scaling(folders, optimizer="adamw", lr=[1e-3, 4e-3, None], weight_decay=0.1).to_dict()
+    )
+    wrong = run("scaling", *folders, "--lr", "1e-3,fast,1e-3")
+    assert (wrong.exit_code, "'fast' is not a valid float" in wrong.stderr) == (2, True)
+    few = run("scaling", *folders, "--lr", "1e-3,2e-3")
+    assert (few.exit_code, "2 values are given for 3 runs" in few.stderr) == (1, True)
+
+
+def test_scaling_tells_once_what_to_write_beside_runs(tmp_path, write_checkpoint):
+    folders = [
+        write_run(tmp_path / name, write_checkpoint, {1000: {"o": (GAUSSIAN, 0.1)}})
+        for name in ("a", "b")
+    ]
+    for folder in folders:
+        (folder / "weightgauge.toml").write_text("[training]\nlr = 1e-3\n")
+    text = run("scaling", *folders)
+    assert text.exit_code == 0
+    assert text.stdout.replace("\n", " ").count("needs the optimiser (--optimizer)") == 1
+    page = text.stdout.replace("\n", " ")
+    assert f"{folders[0]}, {folders[1]} are not asked: needs" in page
+    lines = text.stdout.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.strip() == "[training]")
+    told = tomllib.loads("\n".join(lines[start : start + 3]))["training"]
+    assert told.keys() == {"optimizer", "weight_decay"}  # what is there is not asked for
+    for folder in folders:
+        (folder / "weightgauge.toml").write_text(
+            "\n".join(["[training]", "lr = 1e-3", *lines[start + 1 : start + 3]])
+        )
+    assert "the law is asked of 2 of 2 runs" in run("scaling", *folders).stdout
+
+
+def test_what_runs_prove_is_said_once(tmp_path, write_checkpoint, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kinds = dict.fromkeys(("o", "q", "up"), (GAUSSIAN, 0.1))
+    for name in ("a", "b"):
+        write_run(tmp_path / name, write_checkpoint, {9: kinds})
+    text = run("scaling", "a", "b", "--optimizer=adamw", "--lr=1e-3,2e-3", "--weight-decay=0.1")
+    page = text.stdout.replace("\n", " ")
+    assert page.count("prove nothing") == 1
+    assert "- all kinds: 2 runs with 2 values" in page
+    assert page.count("No saturation law:") == 1
+    assert max(map(len, text.stdout.splitlines())) <= 100
 
 
 # ---------------------------------------------------------------- fit
@@ -159,6 +253,21 @@ def test_fit_of_several_models(folder):
     assert [(row["model"], row["step"], float(row["k"])) for row in rows] == [
         (row["model"], str(row["step"]), row["k"]) for row in expected
     ]
+
+
+def test_counts_of_one_model_are_told_apart_by_their_files(folder):
+    files = []
+    for step in (0, 500):
+        kept = folder / f"step-{step}.wghist"
+        counts = wg.scan(folder / f"checkpoint-{step}")
+        dataclasses.replace(counts, model="the same").save(kept)
+        files.append(str(kept))
+    document = json.loads(run("fit", *files, "--json").stdout)
+    assert (document["models"], document["steps"]) == (files, [0, 500])
+    assert {(row["model"], row["step"]) for row in document["slices"]} == {
+        (files[0], 0),
+        (files[1], 500),
+    }
 
 
 def test_models_without_steps(made_model):

@@ -37,14 +37,12 @@ def test_all_matrices_start_gaussian(tracks):
 def test_lambda_grows_with_little_decay_and_shrinks_with_much(tracks):
     for weak, middle, strong in zip(*(found.kinds for found in tracks), strict=True):
         assert weak.lam[-1] > middle.lam[-1] > weak.lam[0] > strong.lam[-1]
-        assert weak.change_ln_lambda > 50 * weak.change_ln_lambda_se
+        assert weak.dln_lambda > 50 * weak.dln_lambda_se
 
 
 def test_feed_forward_shapes_drift_and_more_so_with_more_decay(tracks):
     for name in ("gate", "up", "down"):
-        changes = [
-            next(kind.change_k for kind in found.kinds if kind.kind == name) for found in tracks
-        ]
+        changes = [next(kind.dk for kind in found.kinds if kind.kind == name) for found in tracks]
         assert 0 > changes[0] > changes[1] > changes[2]
 
 

@@ -250,8 +250,41 @@ def test_buffers_and_integers_are_listed_and_not_fitted():
     assert fits["empty"].status == "empty"
 
 
-def test_an_empty_model_says_so():
-    assert [each.message for each in wg.fit({}).findings] == ["the model has no tensors"]
+class WithoutParameters:
+    """A module such as an activation function."""
+
+    def __init__(self, **parameters):
+        self._parameters, self._buffers, self._modules = parameters, {"mask": np.ones(3)}, {}
+        self._non_persistent_buffers_set = {"mask"}
+
+    def named_modules(self, remove_duplicate=True):
+        yield "", self
+
+    def named_parameters(self):
+        yield from ()
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({}, "dict of 0 arrays: there is nothing to measure in an empty mapping"),
+        (WithoutParameters(), "WithoutParameters: the module has no parameters"),
+        (WithoutParameters(bias=None), "WithoutParameters: the module has no parameters"),
+        ({"a": None}, "'a' is a NoneType, no array"),
+        (WithoutParameters, "the class WithoutParameters, not a model made of it"),
+    ],
+)
+def test_a_model_without_tensors_is_an_error(model, words):
+    for measure in (
+        wg.fit,
+        wg.scan,
+        wg.diagnose,
+        lambda model: wg.compare(LLAMA, model),
+        lambda model: wg.compare(model, LLAMA),
+        lambda model: wg.track({0: model}),
+    ):
+        with pytest.raises(LiveModelError, match=words):
+            measure(model)
 
 
 def test_ties_are_counted_once_by_the_name_that_comes_first():
@@ -296,7 +329,7 @@ def test_steps_of_a_run_may_be_models_in_memory():
     moved = {name: 2 * values for name, values in LLAMA.items()}
     run = wg.track({0: LLAMA, 100: moved})
     assert run.steps == (0, 100)
-    assert all(abs(kind.change_ln_lambda - np.log(2)) < 1e-6 for kind in run.kinds)
+    assert all(abs(kind.dln_lambda - np.log(2)) < 1e-6 for kind in run.kinds)
 
 
 def test_nothing_is_copied():

@@ -70,6 +70,15 @@ def test_fits_are_the_same(mixture, tmp_path, trim):
             assert kept.to_dict() == fresh.to_dict()
 
 
+def test_tables_of_counts_are_those_of_the_fit(mixture, tmp_path):
+    wg.scan(mixture).save(tmp_path / "kept.wghist")
+    wanted = wg.fit(mixture)
+    for kept in (wg.scan(mixture), wg.ModelHistograms.load(tmp_path / "kept.wghist")):
+        assert kept.to_dicts() == wanted.to_dicts()
+    pytest.importorskip("pandas")
+    assert wg.scan(mixture).to_pandas().equals(wanted.to_pandas())
+
+
 def test_fits_by_the_published_protocol_are_the_same(mixture):
     from_counts = wg.fit(wg.scan(mixture), protocol="paper")
     assert "3 large F32 and F64 slices were counted in fine bins" in from_counts.warnings[-1]

@@ -149,6 +149,31 @@ def test_no_steps(tmp_path: Path) -> None:
         find_run(str(tmp_path / "none"))
 
 
+def test_a_folder_without_steps_says_what_it_holds(tmp_path: Path) -> None:
+    def told(folder: Path) -> str:
+        with pytest.raises(RunError) as error:
+            find_run(str(folder))
+        return str(error.value)
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert f"{empty}: no steps" in told(empty)
+    assert "holds no model and no checkpoint" in told(empty)
+    for name in ("one", "two"):
+        weights = tmp_path / "runs" / name / "weights"
+        weights.mkdir(parents=True)
+        for step in (0, 10):
+            (weights / f"step-{step}.wghist").touch()
+    for above in (tmp_path / "runs", tmp_path / "runs" / "one"):
+        assert f"It holds runs, such as {tmp_path / 'runs' / 'one' / 'weights'}" in told(above)
+    models = tmp_path / "models"
+    for name in ("first", "final"):
+        (models / name).mkdir(parents=True)
+        (models / name / "model.safetensors").touch()
+    assert "no step can be told for final, first" in told(models)
+    assert "--steps" in told(models)
+
+
 def test_one_step_is_a_run(tmp_path: Path) -> None:
     folder_of(tmp_path, "checkpoint-500")
     # what DeepSpeed leaves in it has the same number, and is no run of its own
@@ -181,9 +206,11 @@ import json, sys
 from weightgauge.checkpoint import open_checkpoint
 from weightgauge.errors import WeightgaugeError
 from weightgauge.trajectory.run import find_run
+from weightgauge.trajectory.settings_sources import run_settings
 
 try:
     run = find_run(json.loads(sys.argv[1]))
+    settings = run_settings(run.folders)
     for each in run.steps:
         open_checkpoint(each.model)
 except WeightgaugeError as error:
@@ -192,6 +219,7 @@ else:
     print(json.dumps({
         "steps": [[each.step, each.model] for each in run.steps],
         "findings": [each.message for each in run.findings],
+        "settings": settings.to_dict(),
     }))
 """
 
@@ -243,3 +271,50 @@ def test_revisions_on_the_hub(tmp_path: Path) -> None:
         assert [step for step, _ in cached["steps"]] == [3, 20, 1000]
         fresh = on_hub(hub, tmp_path, "org/tiny@step*", HF_HOME=str(tmp_path / "fresh"))
         assert fresh["error"] == "HubUnreachableError"
+
+
+def test_settings_of_revisions_on_the_hub(tmp_path: Path) -> None:
+    def files(step):
+        state = {"global_step": step, "max_steps": 500, "log_history": []}
+        arguments = {"optim": "adamw_torch", "learning_rate": 1e-3, "weight_decay": 0.1}
+        return {
+            "model.safetensors": WEIGHTS,
+            "trainer_state.json": json.dumps(state).encode(),
+            "training_args.json": json.dumps(arguments).encode(),
+            "training_args.bin": b"\x80\x02pickle",
+            "README.md": b"# tiny",
+        }
+
+    with running_hub() as hub:
+        for step in (100, 200):
+            hub.add("org/tiny", files(step), revision=f"step{step}")
+        hub.add("org/tiny", files(300), revision="main")
+        found = on_hub(hub, tmp_path, "org/tiny@step*")
+        assert [step for step, _ in found["steps"]] == [100, 200]
+        wanted = {"optimizer": "adamw_torch", "lr": 1e-3, "weight_decay": 0.1, "steps": 500}
+        assert {name: found["settings"][name] for name in wanted} == wanted
+        assert found["settings"]["sources"]["lr"] == "training_args.json"
+        # those of the last step alone, and no pickle; equal weights are fetched once
+        assert hub.asked_for() == ["model.safetensors", "trainer_state.json", "training_args.json"]
+        # where no name tells the step, the trainer does
+        everything = on_hub(hub, tmp_path, "org/tiny@*")
+        assert [step for step, _ in everything["steps"]] == [100, 200, 300]
+        assert everything["findings"] == []
+        one = on_hub(hub, tmp_path, "org/tiny")
+        assert one["steps"] == [[300, "org/tiny"]]
+        hub.status = 503  # from the cache
+        cached = on_hub(hub, tmp_path, ["org/tiny@step100", "org/tiny@step200"])
+        assert cached["settings"]["lr"] == 1e-3
+
+
+def test_a_person_may_write_settings_into_a_revision(tmp_path: Path) -> None:
+    toml = b"[training]\nlr = 2e-3\n"
+    with running_hub() as hub:
+        for name in ("s", "step5"):
+            files = {"model.safetensors": WEIGHTS, "weightgauge.toml": toml}
+            hub.add("org/tiny", files, revision=name)
+        found = on_hub(hub, tmp_path, "org/tiny@step5")
+        assert found["settings"]["lr"] == 2e-3
+        # a model that there is not is told, rather than that its step is not known
+        assert on_hub(hub, tmp_path, "org/none")["error"] == "ModelNotFoundError"
+        assert on_hub(hub, tmp_path, "org/tiny@s")["error"] == "RunError"

@@ -13,8 +13,9 @@ import weightgauge as wg
 from made_fits import made_fit, made_slice
 from made_runs import write_run
 from weightgauge.errors import RunError
+from weightgauge.trajectory.asked import why_not_asked
 from weightgauge.trajectory.law_fits import LawPoint, fit_law
-from weightgauge.trajectory.laws import POOLED_KINDS, why_not_asked
+from weightgauge.trajectory.laws import POOLED_KINDS
 from weightgauge.trajectory.saturation import fit_saturation, growth, saturation_point
 from weightgauge.trajectory.settings import RunSettings
 
@@ -84,7 +85,7 @@ def test_a_law_is_what_scipy_says():
 @pytest.mark.parametrize(
     ("ratios", "word"),
     [
-        ([0.1], "the same sqrt"),
+        ([0.1], "One run tells nothing"),
         ([0.1, 0.1, 0.1], "the same sqrt"),
         ([0.1, 0.2], "prove nothing"),
         ([0.1, 0.2, 0.3], "prove nothing"),
@@ -162,7 +163,7 @@ def test_saturation_finds_the_update_again(measured):
 def test_what_saturation_lacks():
     settings = RunSettings(lr=1e-3, weight_decay=0.0, schedule="constant")
     assert saturation_point(settings, 100, 4e-4, math.nan) is None
-    assert "lack the sum" in fit_saturation([None, None]).reason
+    assert "learning rates of 2 of 2 runs are not known" in fit_saturation([None, None]).reason
     assert growth(RunSettings(lr=1e-3, weight_decay=0.1, schedule="constant"), 0) == 0
 
 
@@ -172,8 +173,10 @@ def test_what_saturation_lacks():
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({}, "needs the optimiser (--optimizer) and the peak learning rate (--lr) and weight"),
+        ({}, "needs the optimiser (--optimizer), the peak learning rate (--lr) and weight decay"),
         ({"optimizer": "adamw", "lr": 1e-3}, "needs weight decay (--weight-decay)"),
+        ({"optimizer": "adamh"}, "norm held constant"),  # whatever else is missing
+        ({"optimizer": "adam", "lr": 1e-3}, "does not follow for adam"),
         ({"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.0}, "no weight decay"),
         ({"optimizer": "sgd", "lr": 1e-3, "weight_decay": 0.1}, "fourth root"),
         ({"optimizer": "hyperball", "lr": 1e-3, "weight_decay": 0.1}, "norm held constant"),
@@ -240,11 +243,50 @@ def test_models_in_hand_and_what_they_share():
     assert "same sqrt(eta/wd)" in found.laws[0].proves
 
 
+def test_settings_of_each_run():
+    def model(lam):
+        return {10: made_fit(made_slice("o.w", "o", 0, lam=lam))}
+
+    runs = [model(0.1), model(0.2), model(0.4)]
+    found = wg.scaling(
+        runs,
+        optimizer="adamw",
+        lr=(1e-3, 4e-3, 16e-3),
+        weight_decay=np.array([0.1, 0.1, 0.1]),
+        schedule="constant",
+        total_steps=np.array([10, 20, 30]),
+    )
+    assert [run.settings.lr for run in found.runs] == [1e-3, 4e-3, 16e-3]
+    assert [run.ratio for run in found.runs] == pytest.approx([0.1, 0.2, 0.4])
+    assert [run.settings.steps for run in found.runs] == [10, 20, 30]
+    (law,) = found.laws
+    assert (law.slope_origin, law.exponent) == pytest.approx((1, 1))  # lambda is that ratio
+    with pytest.raises(RunError, match="lr: 2 values are given for 3 runs"):
+        wg.scaling(runs, lr=[1e-3, 2e-3])
+
+
+def test_none_leaves_what_is_found_beside_a_run(tmp_path, write_checkpoint):
+    folders = [run_of(tmp_path, write_checkpoint, name, 1e-3, 0.02) for name in ("a", "b")]
+    found = wg.scaling(folders, lr=[None, 2e-3], optimizer=["lion", None])
+    assert [run.settings.lr for run in found.runs] == [1e-3, 2e-3]
+    assert [run.settings.optimizer for run in found.runs] == ["lion", "adamw"]
+
+
+def test_a_run_counts_once(tmp_path, write_checkpoint, monkeypatch):
+    folder = run_of(tmp_path, write_checkpoint, "a", 1e-3, 0.02)
+    monkeypatch.chdir(tmp_path)
+    for again in (folder, "a", "./a/"):
+        with pytest.raises(RunError, match="is named twice, and is one run"):
+            wg.scaling([str(folder), again])
+
+
 def test_no_runs_at_all(tmp_path):
     for wrong in ([], "runs"):
         with pytest.raises(RunError, match="sequence of runs"):
             wg.scaling(wrong)
-    assert wg.scaling([{5: made_fit(made_slice("a", "o", 0))}]).laws == ()
+    none = wg.scaling([{5: made_fit(made_slice("a", "o", 0))}])
+    assert none.laws == ()
+    assert {"kind", "n", "pearson_r", "saturation_c"} <= set(none.to_pandas().columns)
 
 
 def test_pooled_kinds_are_the_published_ones():

@@ -90,14 +90,14 @@ def test_kinds_and_slices_over_steps(run):
 def test_change_and_onset(run):
     kinds = by_kind(wg.track(run))
     assert kinds["down"].onset == 200
-    assert kinds["down"].change_k == pytest.approx(0.9 - GAUSSIAN, abs=0.06)
-    assert kinds["down"].change_k_se == pytest.approx(
+    assert kinds["down"].dk == pytest.approx(0.9 - GAUSSIAN, abs=0.06)
+    assert kinds["down"].dk_se == pytest.approx(
         math.hypot(kinds["down"].k_se[0], kinds["down"].k_se[-1])
     )
     for kind in ("q", "up", "gate"):
         assert kinds[kind].onset is None
-        assert kinds[kind].change_k == pytest.approx(0, abs=1e-3)
-    assert kinds["q"].change_ln_lambda == pytest.approx(math.log(3.5), abs=1e-4)
+        assert kinds[kind].dk == pytest.approx(0, abs=1e-3)
+    assert kinds["q"].dln_lambda == pytest.approx(math.log(3.5), abs=1e-4)
     assert kinds["q"].rms[-1] / kinds["q"].rms[0] == pytest.approx(3.5, rel=1e-4)
 
 
@@ -220,7 +220,7 @@ def test_one_step(run):
     found = wg.track([run / "checkpoint-300"])
     assert found.steps == (300,)
     assert rules(found) == [("one-step", 300)]
-    assert math.isnan(found.kinds[0].change_k)
+    assert math.isnan(found.kinds[0].dk)
     assert found.kinds[0].onset is None
     json.dumps(found.to_dict(), allow_nan=False)
 

@@ -305,6 +305,8 @@ def test_the_trainer_of_transformers(tmp_path):
             output_dir=str(tmp_path / "out"),
             max_steps=steps,
             save_steps=4,
+            learning_rate=1e-3,
+            weight_decay=0.1,
             per_device_train_batch_size=2,
             report_to=[],
             disable_tqdm=True,
@@ -324,13 +326,18 @@ def test_the_trainer_of_transformers(tmp_path):
     assert steps[0] == 0 and steps[-1] == 5 and set(steps) <= {0, 2, 4, 5}
     assert sink.reports[0].fit.to_dicts() == start
     assert sink.reports[-1].fit.to_dicts() == wg.fit(model).to_dicts()
-    assert wg.track(tmp_path / "weights").steps == tuple(steps)
+    found = wg.track(tmp_path / "weights")
+    assert found.steps == tuple(steps)
+    assert (found.needs, found.law) == ((), "")
+    assert found.progress[-1].steps_per_tau == pytest.approx(5 * 1e-3 * 0.1)
+    assert (found.settings.schedule, found.settings.steps) == ("linear", 5)
     again = Kept()
     train(8, str(tmp_path / "out" / "checkpoint-4"), again)
     first, later = sink.reports[0], again.reports[-1]
     assert later.step == 8
+    assert wg.track(tmp_path / "weights").settings.steps == 8
     for kind, now in zip(first.kinds, later.kinds, strict=True):
-        assert now.change_k == pytest.approx(now.k - kind.k, abs=1e-12)
+        assert now.dk == pytest.approx(now.k - kind.k, abs=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore")

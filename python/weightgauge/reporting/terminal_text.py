@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _ELLIPSIS = "…"
+_UNITS = frozenset(("%", "bit", "bits", "byte", "bytes", "kB", "MB", "GB", "TB", "ms", "s"))
+_BEHIND_WORDS = ".,:;)]"
 _HEADS = (1 / 3, 1 / 2, 2 / 3)
 
 
@@ -25,11 +27,16 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
 def wrapped(text: str, width: int | None) -> list[str]:
     """Break a text between words into lines of at most `width` cells; None breaks nowhere.
 
-    A word that is wider than a line is left whole.
+    A word that is wider than a line is left whole, and a number stays with its unit.
+
+    Examples
+    --------
+    >>> wrapped("they lie within 95 % of it", 18)
+    ['they lie within', '95 % of it']
     """
     if width is None or cells(text) <= width:
         return [text]
-    first, *words = text.split(" ")
+    first, *words = _unparted(text)
     lines, taken = [first], cells(first)
     for word in words:
         taken += 1 + cells(word)
@@ -39,6 +46,18 @@ def wrapped(text: str, width: int | None) -> list[str]:
             lines.append(word)
             taken = cells(word)
     return [line.rstrip() for line in lines]
+
+
+def _unparted(text: str) -> Iterator[str]:
+    """Yield the words of a text, a number and the unit behind it as one."""
+    held, *words = text.split(" ")
+    for word in words:
+        if held[-1:].isdigit() and word.rstrip(_BEHIND_WORDS) in _UNITS:
+            held += f" {word}"
+        else:
+            yield held
+            held = word
+    yield held
 
 
 def shortened(text: str, width: int, *, head: float = 1 / 3) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.selection import choose
 from weightgauge.errors import NeedsWeightsError, printable
@@ -14,11 +14,14 @@ from weightgauge.fits.slice_fit import SliceFit, refitted, table_order
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram
-from weightgauge.records import Table
+from weightgauge.records import Table, to_frame
 from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.packed_histogram import unpack
 from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 from weightgauge.scanning.wghist.file import read_histograms, write_histograms
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
 
 _STANDARD = FitOptions(threads=1)
 
@@ -159,6 +162,20 @@ class ModelHistograms(SavedModel):
         saved = read_histograms(path)
         given = {each.name: getattr(saved, each.name) for each in fields(saved)}
         return cls(**given, file=os.fsdecode(path))
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per slice, as those of `weightgauge.fit` of the model."""
+        return self.fits(_STANDARD).to_dicts()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row per slice, as that of `weightgauge.fit` of the model.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return to_frame(SliceFit, self.to_dicts())
 
     @property
     def nbytes(self) -> int:

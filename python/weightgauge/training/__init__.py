@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from weightgauge.training.ranks import scan_sharded
     from weightgauge.training.recorder import Recorder
     from weightgauge.training.report import KindNow, StepReport
-    from weightgauge.training.sinks import ExperimentRun, JsonLines, Sink, TensorBoard
+    from weightgauge.training.sinks import ExperimentRun, JsonLines, MLflow, Sink, TensorBoard
     from weightgauge.training.trainer_callback import TrainerCallback
 
 _MODULES = {
@@ -20,6 +20,7 @@ _MODULES = {
     "JsonLines": "sinks",
     "KindNow": "report",
     "LightningCallback": "lightning_callback",
+    "MLflow": "sinks",
     "Recorder": "recorder",
     "Sink": "sinks",
     "StepReport": "report",
@@ -34,6 +35,7 @@ __all__ = [
     "JsonLines",
     "KindNow",
     "LightningCallback",
+    "MLflow",
     "Recorder",
     "Sink",
     "StepReport",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.training.failures import LOGGER
 from weightgauge.training.gauge import Gauge
+from weightgauge.training.recorder import Recorder
 
 if TYPE_CHECKING:
     from weightgauge.scanning.live import LiveModel
@@ -51,6 +53,16 @@ class GaugeMaker:
             self._state = self.gauge.state_dict()
             self.gauge.close()
             self.gauge = None
+
+    def keep_arguments(self, arguments: Mapping[str, Any], steps: int) -> None:
+        """Write how the model is trained beside its record, if there is one; this may fail."""
+        record = self._options.get("record")
+        if record is None:
+            return
+        try:
+            Recorder(record).write_arguments(arguments, steps=steps)
+        except Exception as error:  # training goes on
+            LOGGER.warning("the settings of the run are not written to %s: %s", record, error)
 
     @property
     def state(self) -> dict[str, Any] | None:

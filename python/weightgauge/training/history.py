@@ -131,8 +131,8 @@ class History:
             ln_lambda_se=state.ln_lambda_se,
             r2=state.r2,
             rms=state.rms,
-            change_k=state.k - first_k,
-            change_ln_lambda=ln_lambda - first_ln_lambda,
+            dk=state.k - first_k,
+            dln_lambda=ln_lambda - first_ln_lambda,
             onset=onset(steps, k, k_se),
         )
 
@@ -166,10 +166,10 @@ def _series(measured: Measurements) -> list[SliceSeries]:
             expert=item.expert,
             head=item.head,
             **{name: tuple(table[name][:, i].tolist()) for name in NUMBERS},
-            change_k=nan,
-            change_k_se=nan,
-            change_ln_lambda=nan,
-            change_ln_lambda_se=nan,
+            dk=nan,
+            dk_se=nan,
+            dln_lambda=nan,
+            dln_lambda_se=nan,
             onset=None,
             change_points=(),
         )

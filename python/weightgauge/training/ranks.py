@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.inventory import inventory
 from weightgauge.choices import PER, check_choice
-from weightgauge.errors import WeightgaugeError
+from weightgauge.errors import LiveModelError, WeightgaugeError
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning import kept_histograms, slices_of_checkpoint
 from weightgauge.scanning.live import LiveCheckpoint, LiveModel, live_checkpoint
@@ -51,20 +51,41 @@ def scan_sharded(
     Raises
     ------
     LiveModelError
-        A tensor is placed in a way that is not read, or the processes have different tensors.
+        A tensor is placed in a way that is not read, there are none, another process could not
+        count, or the processes have different tensors.
     """
     check_choice("per", per, PER)
+
+    def part_of(here: int) -> ModelHistograms:
+        checkpoint = live_checkpoint(model, rank=here)
+        slices = slices_of_checkpoint(checkpoint, include=include, exclude=exclude, per=per)
+        tensors = inventory(checkpoint, slices.survey, slices.chosen)
+        return kept_histograms(slices, FitOptions(threads=threads), tensors, progress=None)
+
     processes = distributed()
-    here = 0 if processes is None else int(processes.get_rank(group))
-    checkpoint = live_checkpoint(model, rank=here)
-    slices = slices_of_checkpoint(checkpoint, include=include, exclude=exclude, per=per)
-    tensors = inventory(checkpoint, slices.survey, slices.chosen)
-    part = kept_histograms(slices, FitOptions(threads=threads), tensors, progress=None)
     if processes is None:
-        return part
-    parts: list[Any] = [None] * int(processes.get_world_size(group))
-    processes.all_gather_object(parts, part, group=group)
-    return added(parts)
+        return part_of(0)
+    return _gathered(part_of, processes, group)
+
+
+def _gathered(
+    part_of: Callable[[int], ModelHistograms], processes: Any, group: Any
+) -> ModelHistograms:
+    """Add the parts of all processes; where one cannot count, none waits for it in vain."""
+    here = int(processes.get_rank(group))
+    part, failure = None, None
+    try:
+        part = part_of(here)
+    except Exception as error:  # raised below, once the others know
+        failure = error
+    answers: list[Any] = [None] * int(processes.get_world_size(group))
+    told = None if failure is None else f"process {here}: {failure}"
+    processes.all_gather_object(answers, (told, part), group=group)
+    if failure is not None:
+        raise failure
+    if problems := [problem for problem, _ in answers if problem]:
+        raise LiveModelError("; ".join(problems))
+    return added([each for _, each in answers])
 
 
 class Ranks:

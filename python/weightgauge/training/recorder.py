@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.files import write_atomically
 
 if TYPE_CHECKING:
     from weightgauge.training.report import StepReport
@@ -38,6 +42,30 @@ class Recorder:
         """
         os.makedirs(self.folder, exist_ok=True)
         report.histograms.save(self.path_of(report.step), force=True)
+
+    def write_arguments(self, arguments: Mapping[str, Any], *, steps: int) -> None:
+        """Write how the model is trained beside the counts, where `track` looks for it.
+
+        Parameters
+        ----------
+        arguments : mapping
+            Those of the trainer of transformers; what `track` does not read is left out.
+        steps : int
+            Optimiser steps of the whole run.
+
+        Raises
+        ------
+        OSError
+            The folder or the file cannot be written.
+        """
+        from weightgauge.trajectory.run_files import TRAINING_ARGS
+        from weightgauge.trajectory.settings_sources import ARGUMENTS
+
+        known = {name: arguments[name] for name in ARGUMENTS if name in arguments}
+        text = json.dumps({**known, "max_steps": steps}, indent=2, default=str)
+        os.makedirs(self.folder, exist_ok=True)
+        path = os.path.join(self.folder, TRAINING_ARGS)
+        write_atomically(path, f"{text}\n".encode(), force=True)
 
     def close(self) -> None:
         """Do nothing: each file is complete."""

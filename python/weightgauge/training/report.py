@@ -30,7 +30,7 @@ class KindNow:
         Matrices with numbers.
     k, k_se, lam, ln_lambda_se, r2, rms : float
         Medians, and their standard errors.
-    change_k, change_ln_lambda : float
+    dk, dln_lambda : float
         Since the first step that was measured.
     onset : int or None
         First step from which k stays more than three standard errors from its start, as far as is
@@ -46,8 +46,8 @@ class KindNow:
     ln_lambda_se: float
     r2: float
     rms: float
-    change_k: float
-    change_ln_lambda: float
+    dk: float
+    dln_lambda: float
     onset: int | None
 
     @property

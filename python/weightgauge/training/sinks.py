@@ -1,10 +1,11 @@
-"""Where the reports of a gauge go: JSON lines, TensorBoard, W&B and trackio."""
+"""Where the reports of a gauge go: JSON lines, TensorBoard, W&B, trackio and MLflow."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import time
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import numpy as np
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from weightgauge.training.report import StepReport
 
 _BUCKETS = 64
+_MLFLOW_BATCH, _MLFLOW_TAG = 1000, 5000
+"""Most metrics in a request, and most characters in a tag, that every server of MLflow takes."""
+
 _ALERT_LEVELS = {"fault": "ERROR", "warning": "WARN", "note": "INFO"}
 
 
@@ -156,6 +160,55 @@ class ExperimentRun:
         if hasattr(self._run, "alert"):
             levels = getattr(_package_of(self._run), "AlertLevel", None)
             self._run.alert(title=title, text=text, level=getattr(levels, level, None))
+
+
+class MLflow:
+    """Logs k and ln lambda of every kind to a run of MLflow; findings are tags of the run.
+
+    MLflow has no histograms. A gauge reports from a thread of its own, in which MLflow knows no
+    active run: the run is therefore named.
+
+    Parameters
+    ----------
+    run : mlflow.ActiveRun or str
+        What `mlflow.start_run` or `mlflow.active_run` returned, or the run's id; it stays open.
+    prefix : str
+        First part of all names.
+
+    Raises
+    ------
+    MissingExtraError
+        If MLflow is not installed.
+    """
+
+    def __init__(self, run: Any, *, prefix: str = "weights") -> None:
+        try:
+            from mlflow import MlflowClient
+            from mlflow.entities import Metric
+        except ImportError as error:
+            raise MissingExtraError("mlflow is not installed: pip install mlflow") from error
+        self._run_id = run if isinstance(run, str) else run.info.run_id
+        self._prefix = prefix
+        self._client = MlflowClient()
+        self._metric = Metric
+
+    def write(self, report: StepReport) -> None:
+        """Log scalars in few requests, and findings."""
+        now = time.time_ns() // 1_000_000
+        metrics = [
+            self._metric(name, value, now, report.step)
+            for name, value in _scalars(report, self._prefix).items()
+        ]
+        for first in range(0, len(metrics), _MLFLOW_BATCH):
+            self._client.log_batch(self._run_id, metrics=metrics[first : first + _MLFLOW_BATCH])
+        if report.findings:
+            told = "; ".join(f"{each.level}: {each.message}" for each in report.findings)
+            self._client.set_tag(
+                self._run_id, f"{self._prefix}/findings/{report.step}", told[:_MLFLOW_TAG]
+            )
+
+    def close(self) -> None:
+        """Do nothing: the run is its owner's."""
 
 
 def magnitudes_by_kind(

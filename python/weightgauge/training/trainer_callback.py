@@ -20,7 +20,8 @@ class TrainerCallback(transformers.TrainerCallback):  # type: ignore[misc]
     """Measures the model that a `transformers.Trainer` trains: at its start, its end, and between.
 
     Its state is saved in the `trainer_state.json` of each checkpoint, and taken up again when
-    training is resumed from there.
+    training is resumed from there. Beside what it records it writes how the model is trained, so
+    that `weightgauge track` knows T/tau.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ class TrainerCallback(transformers.TrainerCallback):  # type: ignore[misc]
         """Make the gauge, with the state of a run that is resumed."""
         self._maker.resume(state.stateful_callbacks.get(_STATE))
         self._maker.begin(given["model"], given.get("optimizer"), state.global_step)
+        if state.is_world_process_zero:
+            self._maker.keep_arguments(args.to_dict(), state.max_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Pass the step on."""

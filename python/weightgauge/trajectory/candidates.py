@@ -12,7 +12,7 @@ from weightgauge.checkpoint.hub.hub_id import HubId, parse_hub_id
 from weightgauge.errors import ModelNotFoundError, NotACheckpointError, RunError, printable
 from weightgauge.findings import Finding, named
 from weightgauge.scanning import name_of
-from weightgauge.trajectory.run_files import TRAINER_STATE, step_of_state
+from weightgauge.trajectory.run_files import TRAINER_STATE, folder_of_revision, step_of_state
 from weightgauge.trajectory.step_names import step_of_name
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json")
@@ -76,7 +76,7 @@ def candidates_of(asked: list[Any], *, keep_nameless: bool = False) -> Listing:
     ModelNotFoundError
         If there is no such path and no such model.
     RunError
-        If a pattern matches nothing.
+        If a pattern matches nothing, or a folder holds neither a model nor steps.
     HubError
         If the Hub cannot list a model's revisions.
     """
@@ -95,7 +95,7 @@ def candidates_of(asked: list[Any], *, keep_nameless: bool = False) -> Listing:
             listing.candidates += sorted(map(_candidate, matches), key=_by_step)
             listing.folders += [os.path.dirname(match) or "." for match in matches[:1]]
         else:
-            _add_from_hub(listing, path)
+            _add_from_hub(listing, path, keep_nameless)
     return listing
 
 
@@ -126,6 +126,8 @@ def _add_folder(listing: Listing, folder: str, keep_nameless: bool) -> None:
         return
     listing.folders.append(folder)
     if not steps and not (keep_nameless and nameless):
+        if own.step is None and not _holds_model(folder):
+            raise _no_steps(folder, nameless)
         listing.candidates.append(own)
         return
     steps += _own_model(folder, {each.step for each in steps}, nameless)
@@ -134,6 +136,37 @@ def _add_folder(listing: Listing, folder: str, keep_nameless: bool) -> None:
         listing.candidates += nameless
     elif nameless:
         listing.findings.append(_left_out(nameless))
+
+
+def _no_steps(folder: str, nameless: list[Candidate]) -> RunError:
+    """Say what a folder lacks, and where the runs are that it may hold."""
+    shown = printable(folder, limit=1000)
+    if runs := _runs_within(folder):
+        hint = f"It holds runs, such as {printable(runs[0], limit=1000)}: name one."
+        return RunError(f"{shown}: no steps", hint=hint)
+    if nameless:
+        names = [os.path.basename(each.model) for each in nameless]
+        return RunError(
+            f"{shown}: no step can be told for {named(names)}",
+            hint="Neither a name nor a trainer_state.json has it: give the steps with --steps.",
+        )
+    return RunError(
+        f"{shown}: no steps",
+        hint="It holds no model and no checkpoint such as checkpoint-500 or step-500.wghist.",
+    )
+
+
+def _runs_within(folder: str, depth: int = 2) -> list[str]:
+    found = []
+    for entry in _entries(folder):
+        if not entry.is_dir() or entry.name.startswith(_UNFINISHED):
+            continue
+        inside = _entries(entry.path)
+        if any(_may_be_step(each) and _candidate(each.path).step is not None for each in inside):
+            found.append(entry.path)
+        elif depth > 1:
+            found += _runs_within(entry.path, depth - 1)
+    return found
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -209,7 +242,7 @@ def _left_out(nameless: list[Candidate]) -> Finding:
     )
 
 
-def _add_from_hub(listing: Listing, text: str) -> None:
+def _add_from_hub(listing: Listing, text: str, keep_nameless: bool) -> None:
     hub_id = parse_hub_id(text)
     if hub_id is None:
         if has_magic(text):
@@ -219,8 +252,10 @@ def _add_from_hub(listing: Listing, text: str) -> None:
             hint="Revisions on the Hub are written org/name@step*.",
         )
     if hub_id.revision is None or not has_magic(hub_id.revision):
-        step = None if hub_id.revision is None else step_of_name(hub_id.revision)
-        listing.candidates.append(Candidate(text, step, "name"))
+        known = _of_revision(text, hub_id)
+        if known.step is None and not keep_nameless:
+            known = _of_state(text, hub_id)
+        listing.candidates.append(known)
         return
     listing.candidates += sorted(_revisions(hub_id, listing), key=_by_step)
 
@@ -232,11 +267,22 @@ def _revisions(hub_id: HubId, listing: Listing) -> list[Candidate]:
     matching = [name for name in hub_revisions(hub_id) if fnmatchcase(name, pattern)]
     if not matching:
         raise RunError(f"{hub_id}: no branch and no tag of the model matches")
-    found = [
-        Candidate(f"hf://{hub_id.repository}@{name}", step_of_name(name), "name")
-        for name in matching
-    ]
+    found = []
+    for name in matching:
+        each, model = HubId(hub_id.repository, name), f"hf://{hub_id.repository}@{name}"
+        known = _of_revision(model, each)
+        found.append(_of_state(model, each) if known.step is None else known)
     nameless = [each for each in found if each.step is None]
     if nameless:
         listing.findings.append(_left_out(nameless))
     return [each for each in found if each.step is not None]
+
+
+def _of_revision(model: str, hub_id: HubId) -> Candidate:
+    step = None if hub_id.revision is None else step_of_name(hub_id.revision)
+    return Candidate(model, step, "name")
+
+
+def _of_state(model: str, hub_id: HubId) -> Candidate:
+    folder = folder_of_revision(hub_id)
+    return Candidate(model, None if folder is None else step_of_state(folder), TRAINER_STATE)

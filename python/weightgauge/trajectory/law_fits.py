@@ -178,6 +178,8 @@ def _line(x: Any, y: Any) -> tuple[float, float, float]:
 
 def _proves(x: Any, r: float, low: float, high: float, exponent: float, error: float) -> str:
     """Say what so many points prove."""
+    if len(x) == 1:
+        return "One run tells nothing about how lambda goes with sqrt(eta/wd)."
     different = len(np.unique(np.round(np.log(x), 9)))
     if different < 2:
         return "All runs have the same sqrt(eta/wd), so that nothing follows about how lambda goes."

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import RunError, printable
 from weightgauge.fits.model_fit import ModelFit
-from weightgauge.records import as_row, frame_of
+from weightgauge.records import as_row, columns, frame_of
 from weightgauge.reference.claims import FFN_KINDS
 from weightgauge.reference.entries import ReferenceModel
+from weightgauge.trajectory.asked import why_not_asked
 from weightgauge.trajectory.kind_sizes import KindKey, KindSize, kind_sizes, weibull_mean_square
 from weightgauge.trajectory.law_fits import POOLED, Law, LawPoint, fit_law
 from weightgauge.trajectory.reading import UnreadableStep, read_step
 from weightgauge.trajectory.run import Run, find_run
-from weightgauge.trajectory.saturation import saturation_point
+from weightgauge.trajectory.saturation import SaturationFit, saturation_point
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
 
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 POOLED_KINDS = ("o", *FFN_KINDS)
 """Kinds whose mean lambda is the published figure: attention output and feed-forward."""
+
+LAW_COLUMNS = (
+    *(name for name in columns(Law) if name != "saturation"),
+    *(f"saturation_{name}" for name in columns(SaturationFit)),
+)
+"""Columns of laws as a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -119,7 +126,8 @@ class Scaling:
         for law in self.laws:
             row = as_row(law)
             saturation = row.pop("saturation").to_dict()
-            rows.append({**row, **{f"saturation_{name}": v for name, v in saturation.items()}})
+            flat = {**row, **{f"saturation_{name}": v for name, v in saturation.items()}}
+            rows.append({name: flat[name] for name in LAW_COLUMNS})
         return rows
 
     def to_pandas(self) -> pd.DataFrame:
@@ -130,7 +138,7 @@ class Scaling:
         MissingExtraError
             If pandas is not installed.
         """
-        return frame_of(self.to_dicts())
+        return frame_of(self.to_dicts(), columns=LAW_COLUMNS)
 
     def __repr__(self) -> str:
         """Show how many runs were asked, and r of each kind."""
@@ -142,13 +150,13 @@ class Scaling:
 def scaling(
     runs: Sequence[Any],
     *,
-    optimizer: str | None = None,
-    lr: float | None = None,
-    weight_decay: float | None = None,
-    schedule: str | None = None,
-    final: float | None = None,
-    warmup: int | None = None,
-    total_steps: int | None = None,
+    optimizer: str | Sequence[str | None] | None = None,
+    lr: float | Sequence[float | None] | None = None,
+    weight_decay: float | Sequence[float | None] | None = None,
+    schedule: str | Sequence[str | None] | None = None,
+    final: float | Sequence[float | None] | None = None,
+    warmup: int | Sequence[int | None] | None = None,
+    total_steps: int | Sequence[int | None] | None = None,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     threads: int | None = None,
@@ -166,8 +174,9 @@ def scaling(
         Runs as for `weightgauge.track`, each of one step or more, or published models
         (`weightgauge.reference.models`), which were trained with AdamW.
     optimizer, lr, weight_decay, schedule, final, warmup, total_steps
-        Settings that all runs share; see `weightgauge.trajectory.settings.RunSettings`. They
-        override what is found beside a run.
+        Settings, each a value that all runs share or a sequence with one for each run; see
+        `weightgauge.trajectory.settings.RunSettings`. They override what is found beside a run;
+        None leaves that.
     include, exclude, threads, io, progress
         As for `weightgauge.fit`.
 
@@ -178,7 +187,7 @@ def scaling(
     Raises
     ------
     RunError
-        If there is no run, one has no steps, or a setting is wrong.
+        If there is no run, one is named twice or has no steps, or a setting is wrong.
     CheckpointError, ModelNotFoundError, HubError, HistogramFileError
         If no step of a run can be read.
 
@@ -194,18 +203,46 @@ def scaling(
 
     if isinstance(runs, str | os.PathLike) or not runs:
         raise RunError("scaling takes a sequence of runs, at least one")
-    given = {
-        **{"optimizer": optimizer, "lr": lr, "weight_decay": weight_decay, "schedule": schedule},
-        **{"final": final, "warmup": warmup, "steps": total_steps},
-    }
+    _check_different(runs)
+    settings = _settings_of_runs(
+        len(runs),
+        {
+            **{"optimizer": optimizer, "lr": lr, "weight_decay": weight_decay},
+            **{"schedule": schedule, "final": final, "warmup": warmup, "steps": total_steps},
+        },
+    )
     read = partial(fit, include=include, exclude=exclude, threads=threads, io=io, progress=progress)
     found = [
         _published(each, given)
         if isinstance(each, ReferenceModel)
         else _measured(each, given, read)
-        for each in runs
+        for each, given in zip(runs, settings, strict=True)
     ]
     return Scaling(tuple(found), tuple(_laws([run for run in found if run.asked])))
+
+
+def _check_different(runs: Sequence[Any]) -> None:
+    """Refuse a run that is named twice: a law would count it as two."""
+    named = [os.fsdecode(each) for each in runs if isinstance(each, str | os.PathLike)]
+    seen: set[str] = set()
+    for name in named:
+        place = os.path.realpath(name) if os.path.lexists(name) else name
+        if place in seen:
+            raise RunError(f"{printable(name, limit=1000)} is named twice, and is one run")
+        seen.add(place)
+
+
+def _settings_of_runs(count: int, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give each run its settings, of values for all and of sequences with one for each."""
+    settings: list[dict[str, Any]] = [{} for _ in range(count)]
+    for name, value in given.items():
+        plain = value.tolist() if hasattr(value, "tolist") else value  # of NumPy
+        each = list(plain) if isinstance(plain, list | tuple) else [plain] * count
+        if len(each) != count:
+            raise RunError(f"{name}: {len(each)} values are given for {count} runs")
+        for of_run, own in zip(settings, each, strict=True):
+            of_run[name] = own
+    return settings
 
 
 def _published(model: ReferenceModel, given: Mapping[str, Any]) -> ScalingRun:
@@ -265,39 +302,6 @@ def _run(
         sizes=sizes,
         starts=starts,
     )
-
-
-def why_not_asked(settings: RunSettings) -> str:
-    """Say why the square-root law is not asked of a run; "" where it is.
-
-    Parameters
-    ----------
-    settings : RunSettings
-        Of the run.
-
-    Returns
-    -------
-    str
-    """
-    missing = [
-        f"{name} ({option})"
-        for name, option, value in (
-            ("the optimiser", "--optimizer", settings.optimizer),
-            ("the peak learning rate", "--lr", settings.lr),
-            ("weight decay", "--weight-decay", settings.weight_decay),
-        )
-        if value is None
-    ]
-    if missing:
-        return f"needs {' and '.join(missing)}"
-    known = settings.known_optimizer
-    if known is None:
-        return f"nothing is known of {settings.optimizer}"
-    if known.norm_held:
-        return f"norm held constant: {known.name}: {known.reason}"
-    if not known.square_root_law:
-        return f"the law does not follow for {known.name}: {known.reason}"
-    return "" if settings.weight_decay else "there is no weight decay, so that no level is to come"
 
 
 def _laws(runs: Sequence[ScalingRun]) -> list[Law]:

@@ -11,6 +11,9 @@ import numpy as np
 
 from weightgauge.records import as_row
 
+TOO_FEW = "too few steps"
+"""The state where nothing can be said about a level yet."""
+
 _FEWEST = 5
 _TRIED, _CLOSER = 400, 2
 _SETTLED = 0.05
@@ -75,7 +78,7 @@ def levelling(steps: Sequence[int], lam: Sequence[float]) -> Levelling:
     """
     known = [(s, v) for s, v in zip(steps, lam, strict=True) if math.isfinite(v) and v > 0]
     if len(known) < _FEWEST:
-        return _without("too few steps")
+        return _without(TOO_FEW)
     t, y = np.array(known, dtype=np.float64).T
     last = float(y[-1])
     if float(np.max(y) / np.min(y)) < 1.01:

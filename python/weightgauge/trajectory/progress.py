@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.diagnosis.training import training_state
 from weightgauge.records import Table, as_row
+from weightgauge.trajectory.phrases import enumerated
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.settings import RunSettings
@@ -103,12 +104,14 @@ def missing_settings(settings: RunSettings) -> tuple[str, ...]:
     """
     told = []
     if rates := _lacking(settings, ("lr", "weight_decay")):
-        told.append(f"T/tau needs {rates}.")
+        told.append(f"T/tau needs {enumerated(rates)}.")
     if not settings.scheduled and not settings.logged:
         parts = _lacking(settings, ("lr", "schedule"))
         if settings.schedule in ("cosine", "linear") and settings.steps is None:
-            parts = " and ".join(filter(None, (parts, "--total-steps")))
-        told.append(f"The learning rate at each step, and what decay did, need {parts}.")
+            parts.append("--total-steps")
+        told.append(
+            f"The learning rate at each step, and what decay did, need {enumerated(parts)}."
+        )
     optimizer = settings.known_optimizer
     if settings.optimizer is None:
         told.append(
@@ -123,5 +126,5 @@ def missing_settings(settings: RunSettings) -> tuple[str, ...]:
 _OPTIONS = {"lr": "--lr", "weight_decay": "--weight-decay", "schedule": "--schedule"}
 
 
-def _lacking(settings: RunSettings, names: Sequence[str]) -> str:
-    return " and ".join(_OPTIONS[name] for name in names if getattr(settings, name) is None)
+def _lacking(settings: RunSettings, names: Sequence[str]) -> list[str]:
+    return [_OPTIONS[name] for name in names if getattr(settings, name) is None]

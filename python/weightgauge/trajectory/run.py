@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from weightgauge.errors import RunError, printable
+from weightgauge.checkpoint.hub.hub_id import parse_hub_id
+from weightgauge.errors import RunError, WeightgaugeError, printable
 from weightgauge.findings import Finding, named
 from weightgauge.trajectory.candidates import Candidate, candidates_of
+from weightgauge.trajectory.run_files import folder_of_revision
 
 LARGEST_STEP = 10**15
 
@@ -50,7 +53,7 @@ class Run:
         In the order of steps, each step once; at least one.
     folders : tuple of str
         Local directories where settings of the run may lie, the run's own first, then that of its
-        last step.
+        last step; of a revision on the Hub, what was fetched of the files beside its weights.
     findings : tuple of Finding
         Steps that occur twice, and what was left out.
     """
@@ -62,7 +65,7 @@ class Run:
 
 
 def find_run(run: Any, *, steps: Sequence[int] | None = None) -> Run:
-    """Find the steps of a run; no weight is read.
+    """Find the steps of a run; no weight is read or fetched.
 
     Parameters
     ----------
@@ -105,10 +108,22 @@ def find_run(run: Any, *, steps: Sequence[int] | None = None) -> Run:
             hint="A run is a folder of checkpoints such as checkpoint-500, or a list of them.",
         )
     ordered = _once(found, findings)
-    last = ordered[-1].model
-    if isinstance(last, str | os.PathLike) and os.path.isdir(last):
-        folders = [*folders, os.fsdecode(last)]
+    folders += _folder_of(ordered[-1].model)
     return Run(name, tuple(ordered), tuple(dict.fromkeys(folders)), tuple(findings))
+
+
+def _folder_of(model: Any) -> list[str]:
+    """Return the folder of a step, where settings may lie beside its weights."""
+    if not isinstance(model, str | os.PathLike):
+        return []
+    path = os.fsdecode(model)
+    if os.path.lexists(path):
+        return [path] if os.path.isdir(path) else []
+    with suppress(WeightgaugeError):  # a step that cannot be had is told when it is read
+        hub_id = parse_hub_id(path)
+        folder = None if hub_id is None else folder_of_revision(hub_id)
+        return [] if folder is None else [folder]
+    return []
 
 
 def model_name(model: Any) -> str:

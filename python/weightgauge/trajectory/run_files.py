@@ -1,4 +1,4 @@
-"""The small files that trainers leave beside weights, read as far as they can be read."""
+"""The small files that trainers and people leave beside weights, read as far as can be."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import re
 from typing import Any
 
+from weightgauge.checkpoint.hub.beside import fetch_beside
+from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.strict_json import JsonFault, loads
 from weightgauge.errors import WeightgaugeError
@@ -15,6 +17,9 @@ TRAINER_STATE = "trainer_state.json"
 
 TRAINING_ARGS = "training_args.json"
 """The arguments of that trainer, where they were saved as JSON; the pickle is never opened."""
+
+TOML = "weightgauge.toml"
+"""Settings that a person writes into the folder of a run, in a table ``[training]``."""
 
 _MAX_BYTES = 200_000_000
 _NOT_A_NUMBER = re.compile(rb"([:\[,]\s*)-?(?:NaN|Infinity)(?=\s*[,\]}])")
@@ -64,3 +69,24 @@ def step_of_state(folder: str) -> int | None:
     """
     step = (read_json_object(folder, TRAINER_STATE) or {}).get("global_step")
     return step if isinstance(step, int) and not isinstance(step, bool) and step >= 0 else None
+
+
+def folder_of_revision(hub_id: HubId) -> str | None:
+    """Fetch the small files beside the weights of a revision on the Hub; no weights.
+
+    Parameters
+    ----------
+    hub_id : HubId
+        The model and its revision.
+
+    Returns
+    -------
+    str or None
+        A local directory that holds what there is; None where there is nothing.
+
+    Raises
+    ------
+    ModelNotFoundError, HubError
+        If the Hub has no such revision, refuses, or cannot be reached.
+    """
+    return fetch_beside(hub_id, (TRAINER_STATE, TRAINING_ARGS, TOML))

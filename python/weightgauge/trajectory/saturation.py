@@ -165,14 +165,13 @@ def fit_saturation(points: Sequence[SaturationPoint | None]) -> SaturationFit:
         return _none(
             len(known),
             start,
-            f"{missing} of {len(points)} runs lack the sum of their learning rates: it needs lr, "
-            "weight decay above 0 and the schedule (--lr, --weight-decay, --schedule, and "
-            "--total-steps unless that is constant)",
+            f"the learning rates of {missing} of {len(points)} runs are not known, whose sum it "
+            "takes: that needs lr, weight decay above 0 and the schedule (--lr, --weight-decay, "
+            "--schedule, and --total-steps unless that is constant)",
         )
     if len(known) < (2 if measured else 3):
-        return _none(
-            len(known), start, f"{len(known)} runs are too few" + ("" if measured else _NO_START)
-        )
+        few = "one run is too few" if len(known) == 1 else f"{len(known)} runs are too few"
+        return _none(len(known), start, few + ("" if measured else _NO_START))
     c, error, start_square = _fitted(known, [point.grown_at_peak for point in known], measured)
     scheduled = _fitted(known, [point.grown for point in known], measured)
     return SaturationFit(

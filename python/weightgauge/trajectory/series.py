@@ -23,9 +23,9 @@ class SliceSeries:
         What it is: see `weightgauge.SliceFit`.
     k, k_se, lam, ln_lambda_se, r2, rms : tuple of float
         Its numbers at each step, as in `weightgauge.SliceFit`.
-    change_k, change_k_se : float
+    dk, dk_se : float
         Last k minus first and its standard error: see `weightgauge.trajectory.changes.Change`.
-    change_ln_lambda, change_ln_lambda_se : float
+    dln_lambda, dln_lambda_se : float
         The same of the logarithm of lambda.
     onset : int or None
         First step from which k stays more than three standard errors from its start.
@@ -46,10 +46,10 @@ class SliceSeries:
     ln_lambda_se: Series
     r2: Series
     rms: Series
-    change_k: float
-    change_k_se: float
-    change_ln_lambda: float
-    change_ln_lambda_se: float
+    dk: float
+    dk_se: float
+    dln_lambda: float
+    dln_lambda_se: float
     onset: int | None
     change_points: tuple[int, ...]
 
@@ -77,7 +77,7 @@ class KindSeries:
         `weightgauge.diagnosis.kind_diagnosis.median_error`.
     mean_square : tuple of float
         Mean square of all their weights.
-    change_k, change_k_se, change_ln_lambda, change_ln_lambda_se, onset, change_points
+    dk, dk_se, dln_lambda, dln_lambda_se, onset, change_points
         As for `SliceSeries`, of the medians.
     levelling : Levelling
         Whether lambda has levelled off.
@@ -96,10 +96,10 @@ class KindSeries:
     r2: Series
     rms: Series
     mean_square: Series
-    change_k: float
-    change_k_se: float
-    change_ln_lambda: float
-    change_ln_lambda_se: float
+    dk: float
+    dk_se: float
+    dln_lambda: float
+    dln_lambda_se: float
     onset: int | None
     change_points: tuple[int, ...]
     levelling: Levelling

@@ -11,14 +11,17 @@ from typing import Any
 
 from weightgauge.errors import RunError, printable
 from weightgauge.trajectory.optimizers import optimizer_of
-from weightgauge.trajectory.run_files import TRAINER_STATE, TRAINING_ARGS, read_json_object
+from weightgauge.trajectory.run_files import TOML, TRAINER_STATE, TRAINING_ARGS, read_json_object
 from weightgauge.trajectory.settings import SETTINGS, RunSettings
-
-TOML = "weightgauge.toml"
-"""Settings that a person writes into the folder of a run, in a table ``[training]``."""
 
 OPTIONS = "options"
 """The source of settings that the caller gave."""
+
+ARGUMENTS = (
+    *("optim", "learning_rate", "weight_decay", "max_steps"),
+    *("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"),
+)
+"""What is read of the arguments of the trainer of transformers."""
 
 _MOST_TOML = 1_000_000
 _PLAIN_SCHEDULES = {

@@ -12,9 +12,9 @@ from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.records import Table, frame_of
+from weightgauge.trajectory.asked import why_not_asked
 from weightgauge.trajectory.changes import change_from_start, change_points, onset
 from weightgauge.trajectory.forces import IntervalForces, interval_forces
-from weightgauge.trajectory.laws import why_not_asked
 from weightgauge.trajectory.levelling import levelling
 from weightgauge.trajectory.measurements import NUMBERS, KindState, Measurements
 from weightgauge.trajectory.norms import held_norms, norm_findings
@@ -361,10 +361,10 @@ def _changes(steps: Sequence[int], numbers: dict[str, Any]) -> dict[str, Any]:
     of_k = change_from_start(k, k_se)
     of_lambda = change_from_start(ln_lambda, ln_lambda_se)
     return {
-        "change_k": of_k.value,
-        "change_k_se": of_k.error,
-        "change_ln_lambda": of_lambda.value,
-        "change_ln_lambda_se": of_lambda.error,
+        "dk": of_k.value,
+        "dk_se": of_k.error,
+        "dln_lambda": of_lambda.value,
+        "dln_lambda_se": of_lambda.error,
         "onset": onset(steps, k, k_se),
         "change_points": change_points(steps, k, k_se),
     }

@@ -1,19 +1,22 @@
 """Checkpoints on the Hub, through the cache that huggingface_hub keeps.
 
-The list of the model's files decides what is fetched. Only safetensors files, their index,
-`config.json` and `adapter_config.json` are ever fetched.
+The list of the model's files decides what is fetched: safetensors files, their index, `config.json`
+and `adapter_config.json`, and nothing else.
 """
 
 from __future__ import annotations
 
-import glob
 import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from weightgauge.checkpoint.assemble import open_selection
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME
+from weightgauge.checkpoint.hub.client import (
+    bars_only_on_a_terminal,
+    cached_directory,
+    download,
+    list_files,
+)
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.checkpoint.index import ShardIndex, read_index, shortened
@@ -28,8 +31,6 @@ from weightgauge.errors import (
     printable,
 )
 from weightgauge.findings import RULES
-
-_LIBRARY = "weightgauge"
 
 
 def open_on_hub(hub_id: HubId, *, model: str) -> Checkpoint:
@@ -58,10 +59,10 @@ def open_on_hub(hub_id: HubId, *, model: str) -> Checkpoint:
     CheckpointError
         If the model has no safetensors files, or invalid ones.
     """
-    with _bars_only_on_a_terminal():
+    with bars_only_on_a_terminal():
         try:
             with translated(hub_id):
-                names = _list_files(hub_id)
+                names = list_files(hub_id)
         except HubUnreachableError as error:
             directory, selection = _find_in_cache(hub_id, error)
         else:
@@ -69,22 +70,12 @@ def open_on_hub(hub_id: HubId, *, model: str) -> Checkpoint:
     return open_selection(directory, selection, model=model)
 
 
-def _list_files(hub_id: HubId) -> list[str]:
-    from huggingface_hub import HfApi
-    from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
-
-    info = HfApi(library_name=_LIBRARY).model_info(
-        hub_id.repository, revision=hub_id.revision, timeout=HF_HUB_DOWNLOAD_TIMEOUT
-    )
-    return [sibling.rfilename for sibling in info.siblings or ()]
-
-
 def _fetch(hub_id: HubId, names: Sequence[str]) -> tuple[str, Selection]:
     # An index is fetched first and alone, because it names the large files to fetch.
     selection = choose_files(
         names,
         shown=str(hub_id),
-        read=lambda name: _read_index(hub_id, _download(hub_id, [name]), name),
+        read=lambda name: _read_index(hub_id, download(hub_id, [name]), name),
     )
     index = selection.index
     missing = sorted(set(selection.files) - set(names))
@@ -95,7 +86,7 @@ def _fetch(hub_id: HubId, names: Sequence[str]) -> tuple[str, Selection]:
             path=index.shown,
         )
     beside = [name for name in (CONFIG_NAME, ADAPTER_CONFIG_NAME) if name in names]
-    return _download(hub_id, [*selection.files, *beside]), selection
+    return download(hub_id, [*selection.files, *beside]), selection
 
 
 def _read_index(hub_id: HubId, directory: str, name: str) -> ShardIndex:
@@ -103,33 +94,12 @@ def _read_index(hub_id: HubId, directory: str, name: str) -> ShardIndex:
         return read_index(file)
 
 
-def _download(hub_id: HubId, names: Sequence[str]) -> str:
-    from huggingface_hub import snapshot_download
-
-    with translated(hub_id):
-        return snapshot_download(
-            hub_id.repository,
-            revision=hub_id.revision,
-            library_name=_LIBRARY,
-            allow_patterns=[glob.escape(name) for name in names],
-        )
-
-
 def _find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection]:
     """Find a complete copy of the model in the cache, or raise the error that led here."""
-    from huggingface_hub import snapshot_download
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
-    try:
-        # Without patterns the client only looks for the folder. Whether the folder is complete is
-        # checked below.
-        directory = snapshot_download(
-            hub_id.repository,
-            revision=hub_id.revision,
-            local_files_only=True,
-            allow_patterns=[],
-        )
-    except (OSError, ValueError):  # there is no copy, or none that the client can read
+    directory = cached_directory(hub_id)
+    if directory is None:
         raise cause from None
     names = _cached_list(hub_id)
 
@@ -182,18 +152,3 @@ def _cached_list(hub_id: HubId) -> list[str] | None:
 
 def _has(directory: str, name: str) -> bool:
     return os.path.exists(os.path.join(directory, name))
-
-
-@contextmanager
-def _bars_only_on_a_terminal() -> Iterator[None]:
-    from huggingface_hub.constants import HF_HUB_DISABLE_PROGRESS_BARS
-    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
-
-    if sys.stderr.isatty() or HF_HUB_DISABLE_PROGRESS_BARS is not None:
-        yield  # the environment's choice is kept
-        return
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        enable_progress_bars()

@@ -98,7 +98,7 @@ def command(
     if len(results) == 1:
         output.write(fit_document(results[0], per=per))
     else:
-        output.write(fit_models_document(results))
+        output.write(fit_models_document(models, results))
     return max(
         unmeasured_told(result.findings, len({item.tensor for item in result.slices}))
         for result in results

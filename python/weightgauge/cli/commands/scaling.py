@@ -13,7 +13,7 @@ from weightgauge.cli.run_options import settings_options
 
 @click.command("scaling", short_help="Set lambda against learning rate and decay over runs.")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@settings_options
+@settings_options(for_each_run=True)
 @selection_options
 @reading_options
 @output_options
@@ -34,12 +34,14 @@ def command(
     its interval, the proportional law with its R2, a line, an exponent, and the saturation law,
     which knows how far each run came. What so few runs prove is said in a sentence. The law is
     asked only of optimisers for which it follows, such as AdamW and Lion. Settings come from each
-    run's own files as for 'weightgauge track'; options are for all runs.
+    run's own files as for 'weightgauge track'. Options override them: one value for all runs, or
+    one for each RUN in their order, separated by commas; an empty one leaves what the files say.
 
     \b
     Examples:
       weightgauge scaling ./wd-0.01 ./wd-0.1 ./wd-1.0
       weightgauge scaling ./lr-* --optimizer adamw --weight-decay 0.1 --json
+      weightgauge scaling ./a ./b ./c --optimizer adamw --lr 3e-4 --weight-decay 0.01,0.1,1
     """  # noqa: D301
     output.check(*runs)
 

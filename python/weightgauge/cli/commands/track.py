@@ -25,7 +25,7 @@ from weightgauge.cli.run_options import settings_options
     metavar="N,N,...",
     help="Steps of the models in their order, where no name tells them.",
 )
-@settings_options
+@settings_options()
 @click.option(
     "--trim",
     type=click.Choice(list(TRIMS)),

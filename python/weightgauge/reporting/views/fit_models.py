@@ -33,11 +33,13 @@ _NOTE = Paragraph(
 )
 
 
-def fit_models_document(results: Sequence[ModelFit]) -> Document:
+def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Document:
     """Show the medians of several models by kind; for programs, every slice of each.
 
     Parameters
     ----------
+    names : sequence of str
+        What the user calls the models: two files of histograms may be of models of one name.
     results : sequence of ModelFit
         The fits in the order to show them, all made with the same options.
     """
@@ -46,14 +48,12 @@ def fit_models_document(results: Sequence[ModelFit]) -> Document:
     from weightgauge.records import columns
     from weightgauge.trajectory.candidates import step_of_model
 
-    steps = [step_of_model(result.model) for result in results]
-    marked = [
-        {"model": result.model, "step": step} for result, step in zip(results, steps, strict=True)
-    ]
+    steps = [step_of_model(name) for name in names]
+    marked = [{"model": name, "step": step} for name, step in zip(names, steps, strict=True)]
     first = results[0]
     head = metadata(
         SCHEMA_VERSION,
-        models=[result.model for result in results],
+        models=list(names),
         steps=steps,
         protocol=first.protocol,
         trim=first.trim,
@@ -65,13 +65,13 @@ def fit_models_document(results: Sequence[ModelFit]) -> Document:
         sections=(
             Section("", (Line(f"Weibull fits, protocol {first.protocol}, trim {first.trim}"),)),
             Section("Median k", (_medians(results, marked, kinds, "k_median", ".3f"),)),
-            Section("Median lambda", (_medians(results, marked, kinds, "lambda_median", ".4g"),)),
+            Section("Median lambda", (_medians(results, marked, kinds, "lambda_median", "#.4g"),)),
         ),
         findings=_findings(results),
         notes=(_NOTE,),
         warnings=tuple(
-            f"{printable(result.model, limit=1000)}: {warning}"
-            for result in results
+            f"{printable(name, limit=1000)}: {warning}"
+            for name, result in zip(names, results, strict=True)
             for warning in result.warnings
         ),
         metadata=head,
@@ -115,7 +115,7 @@ def _medians(
     of_kinds = [Column(key=kind, form=form, right=True, hide_empty=True) for kind in kinds]
     rows = [
         {
-            "model": printable(result.model, limit=1000),
+            "model": printable(mark["model"], limit=1000),
             "step": mark["step"],
             **{kind.kind: kind.to_dict()[field] for kind in result.kinds},
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
@@ -13,7 +13,9 @@ from weightgauge.reporting.document import (
     DocumentTable,
     Line,
     Paragraph,
+    Part,
     Section,
+    Verbatim,
     metadata,
     plain_columns,
 )
@@ -28,22 +30,25 @@ _RUNS = (
     Column(key="optimizer", heading="optimiser", hide_empty=True),
     Column(key="lr", heading="learning rate", form=".3g", right=True, hide_empty=True),
     Column(key="weight_decay", heading="decay", form=".3g", right=True, hide_empty=True),
-    Column(key="ratio", heading="sqrt(eta/wd)", form=".4g", right=True, hide_empty=True),
+    Column(key="ratio", heading="sqrt(eta/wd)", form="#.4g", right=True, hide_empty=True),
     Column(key="steps_per_tau", heading="T/tau", form=".3f", right=True, hide_empty=True),
 )
 _LAWS = (
     Column(key="tower", hide_empty=True, identifies=True),
     Column(key="kind", identifies=True),
     Column(key="n", form=",", right=True),
-    Column(key="pearson_r", heading="r", form=".3f", right=True),
-    Column(key="pearson_ci", heading="95 %", right=True, follows=True),
-    Column(key="slope_origin", heading="slope", form=".4g", right=True),
-    Column(key="r2_origin", heading="R2", form=".2f", right=True),
-    Column(key="ols", heading="line"),
-    Column(key="exponent", form=".2f", right=True),
+    Column(key="pearson_r", heading="r", form=".3f", right=True, hide_empty=True),
+    Column(key="pearson_ci", heading="95 %", right=True, follows=True, hide_empty=True),
+    Column(key="slope_origin", heading="slope", form="#.4g", right=True),
+    Column(key="r2_origin", heading="R2", form=".2f", right=True, hide_empty=True),
+    Column(key="ols", heading="line", hide_empty=True),
+    Column(key="exponent", form=".2f", right=True, hide_empty=True),
     Column(key="error_origin", heading="off", form=".0%", right=True),
     Column(key="error", heading="saturation off", form=".0%", right=True, hide_empty=True),
 )
+_TOML = {"optimizer": '"adamw"', "lr": "3e-4    # at the peak", "weight_decay": "0.1"}
+"""What the law cannot do without, as an example of what to write beside a run."""
+
 _NOTE = Paragraph(
     "Lambda: median of each kind at the last step of a run; pooled: mean over the attention output "
     "and the feed-forward kinds that all runs have. r: of lambda and sqrt(eta/wd), with its 95 % "
@@ -65,39 +70,75 @@ def scaling_document(found: Scaling) -> Document:
     found : Scaling
         What to show.
     """
-    from weightgauge.trajectory.laws import SCHEMA_VERSION
+    from weightgauge.trajectory.laws import LAW_COLUMNS, SCHEMA_VERSION
 
     asked = sum(run.asked for run in found.runs)
     return Document(
         title="lambda against sqrt(learning rate / weight decay)",
         sections=(
-            Section("", (Line(f"{asked:,} of {len(found.runs):,} runs are asked"),)),
+            Section(
+                "",
+                (Line(f"the law is asked of {asked:,} of {len(found.runs):,} runs"),),
+            ),
             *_sections(found),
         ),
-        summary=[f"{_name(law)}: {law.proves}" for law in found.laws],
+        summary=list(_summary(found.laws)),
         notes=(_NOTE,) if found.laws else (),
         metadata=metadata(SCHEMA_VERSION),
         data=found.to_dict,
-        records=lambda: _records(found),
+        records=lambda: DocumentTable(plain_columns(LAW_COLUMNS), found.to_dicts()),
     )
 
 
 def _sections(found: Scaling) -> Iterator[Section]:
-    why = tuple(
-        Paragraph(f"{printable(run.run, limit=1000)} is not asked: {run.reason}.")
-        for run in found.runs
-        if not run.asked
-    )
-    yield Section("", (DocumentTable(_RUNS, list(map(_run_row, found.runs))), *why))
+    runs = DocumentTable(_RUNS, list(map(_run_row, found.runs)))
+    yield Section("", (runs, *_not_asked([run for run in found.runs if not run.asked])))
     if found.laws:
         yield Section("By kind", (DocumentTable(_LAWS, list(map(_law_row, found.laws))),))
         reasons = dict.fromkeys(
             law.saturation.reason for law in found.laws if law.saturation.reason
         )
         if reasons:
-            yield Section("", tuple(Line(f"No saturation law: {reason}.") for reason in reasons))
+            yield Section(
+                "", tuple(Paragraph(f"No saturation law: {reason}.") for reason in reasons)
+            )
     elif any(run.asked for run in found.runs):
         yield Section("", (Line("The runs that are asked have no kind of matrix in common."),))
+
+
+def _not_asked(left_out: Sequence[ScalingRun]) -> Iterator[Part]:
+    """Say once for each reason which runs are left out, and where missing settings are written."""
+    from weightgauge.trajectory.asked import missing_for_law
+
+    by_reason: dict[str, list[ScalingRun]] = {}
+    for run in left_out:
+        by_reason.setdefault(run.reason, []).append(run)
+    for reason, alike in by_reason.items():
+        names = ", ".join(printable(run.run, limit=1000) for run in alike)
+        yield Paragraph(f"{names} {'is' if len(alike) == 1 else 'are'} not asked: {reason}.")
+    needed = {name for run in left_out for name in missing_for_law(run.settings)}
+    missing = [name for name in _TOML if name in needed]
+    if missing:
+        yield Paragraph(
+            "An option has one value for all runs, or one for each in their order, as in "
+            "--weight-decay 0.1,0.5,2. Settings are also read from a file weightgauge.toml in the "
+            "folder of each run:"
+        )
+        yield from (Verbatim(f"    {line}") for line in ("[training]", *map(_setting, missing)))
+
+
+def _setting(name: str) -> str:
+    return f"{name} = {_TOML[name]}"
+
+
+def _summary(laws: Iterable[Law]) -> Iterator[str]:
+    """Say what the runs prove, once for all kinds of which the same is to say."""
+    by_sentence: dict[str, list[str]] = {}
+    for law in laws:
+        by_sentence.setdefault(law.proves, []).append(_name(law))
+    for sentence, names in by_sentence.items():
+        everything = len(by_sentence) == 1 and len(names) > 1
+        yield f"{'all kinds' if everything else ', '.join(names)}: {sentence}"
 
 
 def _run_row(run: ScalingRun) -> dict[str, Any]:
@@ -119,7 +160,7 @@ def _law_row(law: Law) -> dict[str, Any]:
         interval = f"{law.pearson_low:.3f}..{law.pearson_high:.3f}"
     line = ""
     if math.isfinite(law.ols_slope):
-        line = f"{law.ols_intercept:.3g} {law.ols_slope:+.3g} x"
+        line = f"{law.ols_intercept:#.3g} {law.ols_slope:+#.3g} x"
     names = ("tower", "kind", "n", "pearson_r", "slope_origin", "r2_origin", "exponent")
     return {
         **{name: getattr(law, name) for name in names},
@@ -132,8 +173,3 @@ def _law_row(law: Law) -> dict[str, Any]:
 
 def _name(law: Law) -> str:
     return law.kind if law.tower is None else f"{law.tower} {law.kind}"
-
-
-def _records(found: Scaling) -> DocumentTable:
-    rows = found.to_dicts()
-    return DocumentTable(plain_columns(list(rows[0]) if rows else ("kind",)), rows)

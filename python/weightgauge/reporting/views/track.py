@@ -36,16 +36,18 @@ _KINDS = (
     Column(key="k_change", heading="change", form="+.3f", right=True, follows=True),
     Column(key="onset", form=",", right=True, follows=True),
     Column(key="lambda_course", heading="ln lambda"),
-    Column(key="lambda_first", heading="first", form=".4g", right=True, follows=True),
-    Column(key="lambda_last", heading="last", form=".4g", right=True, follows=True),
-    Column(key="lambda_change", heading="change", form="+.3f", right=True, follows=True),
-    Column(key="levelling", heading="lambda", drop=1),
+    Column(key="lambda_first", heading="lambda first", form="#.4g", right=True, follows=True),
+    Column(key="lambda_last", heading="last", form="#.4g", right=True, follows=True),
+    Column(key="lambda_change", heading="ln change", form="+.3f", right=True, follows=True),
+    Column(key="levelling", heading="lambda level", drop=1, hide_empty=True),
 )
 _PROGRESS = (
     Column(key="step", form=",", right=True, identifies=True),
     Column(key="lr", heading="learning rate", form=".3g", right=True, hide_empty=True),
-    Column(key="steps_per_tau", heading="T/tau at the peak", form=".3f", right=True),
-    Column(key="state"),
+    Column(
+        key="steps_per_tau", heading="T/tau at the peak", form=".3f", right=True, hide_empty=True
+    ),
+    Column(key="state", hide_empty=True),
     Column(
         key="scheduled_steps_per_tau",
         heading="by the schedule",
@@ -108,21 +110,27 @@ def _sections(found: Trajectory) -> Iterator[Section]:
 
 
 def _kind_row(kind: KindSeries) -> dict[str, Any]:
+    """Show the course of a kind; a last number is that of the run's last step, or none."""
+    from weightgauge.trajectory.levelling import TOO_FEW
+
     ln_lambda = [math.log(lam) if lam > 0 else math.nan for lam in kind.lam]
-    held = "norm held constant" if kind.norm_held else kind.levelling.state
+    ended = math.isfinite(kind.k[-1])
+    nothing = Estimate(math.nan, math.nan)
+    state = kind.levelling.state
+    level = "norm held constant" if kind.norm_held else state if state != TOO_FEW else None
     return {
         "tower": kind.tower,
         "kind": kind.kind,
         "k_course": sparkline(kind.k, kind.k_se),
         "k_first": _first(kind.k),
-        "k_last": _first(kind.k[::-1]),
-        "k_change": Estimate(kind.change_k, kind.change_k_se),
+        "k_last": kind.k[-1],
+        "k_change": Estimate(kind.dk, kind.dk_se) if ended else nothing,
         "onset": kind.onset,
         "lambda_course": sparkline(ln_lambda, kind.ln_lambda_se),
         "lambda_first": _first(kind.lam),
-        "lambda_last": _first(kind.lam[::-1]),
-        "lambda_change": Estimate(kind.change_ln_lambda, kind.change_ln_lambda_se),
-        "levelling": held,
+        "lambda_last": kind.lam[-1],
+        "lambda_change": Estimate(kind.dln_lambda, kind.dln_lambda_se) if ended else nothing,
+        "levelling": level,
     }
 
 
@@ -169,9 +177,10 @@ def _note(found: Trajectory) -> Paragraph:
     )
     if found.forces:
         text += (
-            "Mean square: in units of its first value; decay by the schedule and the mean squares "
-            "that were measured, updates the rest, both off by no more than 'up to' where it only "
-            "grew or only shrank between steps. "
+            "Mean square: in units of its first value, each force by what it added, so that decay "
+            "is negative; decay by the schedule and the mean squares that were measured, updates "
+            "the rest, both off by no more than 'up to' where it only grew or only shrank between "
+            "steps. "
         )
     return Paragraph(text + "--json and --format csv have every slice at every step.")
 

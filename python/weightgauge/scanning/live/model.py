@@ -45,8 +45,8 @@ class _Held(NamedTuple):
 
 
 def is_live(model: object) -> bool:
-    """Tell whether a model is one in memory rather than the name of one."""
-    return isinstance(model, Mapping | Module)
+    """Tell whether a model is one in memory rather than the name of one, or a class of modules."""
+    return isinstance(model, Mapping | Module) and not isinstance(model, type)
 
 
 def live_checkpoint(model: LiveModel, *, name: str = "", rank: int | None = None) -> LiveCheckpoint:
@@ -73,17 +73,19 @@ def live_checkpoint(model: LiveModel, *, name: str = "", rank: int | None = None
     Raises
     ------
     LiveModelError
-        It is neither a module nor a mapping, or its tensors have no values, are flattened by FSDP,
-        or are no arrays.
+        It is neither a module nor a mapping, or has no tensors, or its tensors have no values, are
+        flattened by FSDP, or are no arrays.
     UnsupportedDtypeError
         Tensors have formats that no checkpoint holds.
     """
     if not is_live(model):
         raise LiveModelError(
             "a model is a path, a model on the Hub, a torch module, a mapping of names to arrays, "
-            f"histograms or a fit; this is {type(model).__name__}"
+            f"histograms or a fit; this is {_what(model)}"
         )
     given = list(named_arrays(model))
+    if not given:
+        raise LiveModelError(_no_tensors(model))
     names = bare_names([each for each, _ in given])
     held = [
         _Held(bare, live_array(bare, array)) for bare, (_, array) in zip(names, given, strict=True)
@@ -140,6 +142,18 @@ def named_arrays(model: LiveModel) -> Iterator[tuple[str, Any]]:
         for name, buffer in module._buffers.items():
             if buffer is not None and name not in unsaved:
                 yield start + name, buffer
+
+
+def _what(model: object) -> str:
+    if isinstance(model, type):
+        return f"the class {model.__name__}, not a model made of it"
+    return type(model).__name__
+
+
+def _no_tensors(model: LiveModel) -> str:
+    if isinstance(model, Mapping):
+        return f"{shown_name(model)}: there is nothing to measure in an empty mapping"
+    return f"{shown_name(model)}: the module has no parameters and no buffers that are saved"
 
 
 def untied(held: Sequence[_Held]) -> list[_Held]:

@@ -1,0 +1,69 @@
+"""What is asked of `huggingface_hub`, which is imported when the Hub is first needed."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from weightgauge.checkpoint.hub.hub_errors import translated
+from weightgauge.checkpoint.hub.hub_id import HubId
+
+_LIBRARY = "weightgauge"
+
+
+def list_files(hub_id: HubId) -> list[str]:
+    """List the files of a model by their names; one request."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
+
+    info = HfApi(library_name=_LIBRARY).model_info(
+        hub_id.repository, revision=hub_id.revision, timeout=HF_HUB_DOWNLOAD_TIMEOUT
+    )
+    return [sibling.rfilename for sibling in info.siblings or ()]
+
+
+def download(hub_id: HubId, names: Sequence[str]) -> str:
+    """Fetch files of a model into the cache, unless they are there; return their directory."""
+    from huggingface_hub import snapshot_download
+
+    with translated(hub_id):
+        return snapshot_download(
+            hub_id.repository,
+            revision=hub_id.revision,
+            library_name=_LIBRARY,
+            allow_patterns=[glob.escape(name) for name in names],
+        )
+
+
+def cached_directory(hub_id: HubId) -> str | None:
+    """Return the directory of a model in the cache, complete or not; None if there is none."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        # Without patterns the client only looks for the folder, whatever it holds.
+        return snapshot_download(
+            hub_id.repository,
+            revision=hub_id.revision,
+            local_files_only=True,
+            allow_patterns=[],
+        )
+    except (OSError, ValueError):  # there is no copy, or none that the client can read
+        return None
+
+
+@contextmanager
+def bars_only_on_a_terminal() -> Iterator[None]:
+    """Keep the client's progress bars out of logs."""
+    from huggingface_hub.constants import HF_HUB_DISABLE_PROGRESS_BARS
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
+
+    if sys.stderr.isatty() or HF_HUB_DISABLE_PROGRESS_BARS is not None:
+        yield  # the environment's choice is kept
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
