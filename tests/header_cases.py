@@ -31,7 +31,7 @@ def parse(content: bytes) -> list[TensorInfo]:
     """Parse a file's bytes as if they were read from model.safetensors."""
     (length,) = struct.unpack_from("<Q", content)
     header = content[8 : 8 + length]
-    return parse_header(header, file_size=len(content), path="model.safetensors").tensors
+    return list(parse_header(header, file_size=len(content), path="model.safetensors").tensors)
 
 
 def open_bytes(tmp_path: Path, content: bytes) -> list[TensorInfo]:
@@ -70,6 +70,7 @@ LIMITED = """
 import resource
 import sys
 
+import weightgauge._core
 from weightgauge.checkpoint import open_checkpoint
 from weightgauge.errors import HeaderError, NotACheckpointError
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from weightgauge.checkpoint.byte_source import ByteSource
@@ -15,7 +14,8 @@ from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.safetensors.header import TensorTable
 from weightgauge.checkpoint.selection import Selection
 from weightgauge.checkpoint.shard_names import stays_inside
-from weightgauge.checkpoint.types import Checkpoint, ShardFile, TensorInfo
+from weightgauge.checkpoint.tensors import Tensors
+from weightgauge.checkpoint.types import Checkpoint, ShardFile
 from weightgauge.errors import (
     CheckpointError,
     FileChangedError,
@@ -125,7 +125,7 @@ def open_index(directory: str, index: ShardIndex, *, model: str) -> Checkpoint:
     missing = [name for name in index.shards if not _exists(os.path.join(directory, name))]
     gone = set(missing)
     shards, tables = _read_all(directory, [name for name in index.shards if name not in gone])
-    by_name = {shard.name: table.tensors for shard, table in zip(shards, tables, strict=True)}
+    by_name = {shard.name: table.tensors.names for shard, table in zip(shards, tables, strict=True)}
     warnings = check_shards(index, missing, by_name)
     configs, more = _configs_beside(directory)
     return _checkpoint(model, shards, tables, configs, [*warnings, *more])
@@ -185,15 +185,15 @@ def _refuse_repeated_names(
 ) -> None:
     homes: dict[str, int] = {}
     for place, table in enumerate(tables):
-        for tensor in table.tensors:
-            home = homes.setdefault(tensor.name, place)
+        for row, name in enumerate(table.tensors.names):
+            home = homes.setdefault(name, place)
             if home != place:
                 raise HeaderError(
                     f"is also in '{printable(shards[home].name)}', and no index says which counts; "
                     "name one of the files",
                     path=os.path.join(directory, shards[place].name),
-                    tensor=tensor.name,
-                    offset=tensor.offset,
+                    tensor=name,
+                    offset=table.tensors.offsets[row],
                 )
 
 
@@ -236,7 +236,7 @@ def _checkpoint(
     return Checkpoint(
         model=model,
         shards=Table(ShardFile, shards),
-        tensors=Table(TensorInfo, chain.from_iterable(table.tensors for table in tables)),
+        tensors=Tensors.joined([table.tensors for table in tables]),
         config=configs[0],
         metadata=metadata,
         warnings=tuple(warnings),

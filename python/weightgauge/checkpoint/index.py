@@ -9,7 +9,6 @@ from weightgauge.checkpoint import strict_json
 from weightgauge.checkpoint.byte_source import ByteSource
 from weightgauge.checkpoint.shard_names import name_problem
 from weightgauge.checkpoint.strict_json import JsonFault
-from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.errors import IndexFileError, printable
 
 INDEX_SUFFIX = ".safetensors.index.json"
@@ -88,7 +87,7 @@ def parse_index(raw: bytes, *, shown: str) -> ShardIndex:
 
 
 def check_shards(
-    index: ShardIndex, missing: Sequence[str], tables: Mapping[str, Sequence[TensorInfo]]
+    index: ShardIndex, missing: Sequence[str], tables: Mapping[str, Sequence[str]]
 ) -> list[str]:
     """Compare an index with the content of its shards.
 
@@ -98,8 +97,8 @@ def check_shards(
         The index.
     missing : sequence of str
         Shards that do not exist.
-    tables : mapping of str to sequence of TensorInfo
-        The tensors of each shard that exists.
+    tables : mapping of str to sequence of str
+        The names of the tensors of each shard that exists.
 
     Returns
     -------
@@ -114,14 +113,12 @@ def check_shards(
     """
     homes: dict[str, str] = {}
     twice: dict[str, str] = {}
-    for shard, tensors in tables.items():
-        for tensor in tensors:
-            if tensor.name in homes:
-                twice[tensor.name] = (
-                    f"in '{printable(homes[tensor.name])}' and '{printable(shard)}'"
-                )
+    for shard, names in tables.items():
+        for name in names:
+            if name in homes:
+                twice[name] = f"in '{printable(homes[name])}' and '{printable(shard)}'"
             else:
-                homes[tensor.name] = shard
+                homes[name] = shard
     gone = set(missing)
     absent = {
         name: f"in '{printable(shard)}'"
@@ -130,8 +127,8 @@ def check_shards(
     }
     problems = []
     if missing:
-        names = shortened([f"'{printable(name)}'" for name in missing])
-        problems.append(f"{len(missing)} of {len(index.shards)} shards are missing: {names}")
+        listed = shortened([f"'{printable(name)}'" for name in missing])
+        problems.append(f"{len(missing)} of {len(index.shards)} shards are missing: {listed}")
     if absent:
         problems.append(f"tensors listed but absent: {_places(absent)}")
     if twice:
@@ -144,10 +141,10 @@ def check_shards(
     unlisted = [name for name in homes if name not in index.weight_map]
     if not unlisted:
         return []
-    names = shortened([f"'{printable(name)}'" for name in unlisted])
+    listed = shortened([f"'{printable(name)}'" for name in unlisted])
     return [
         f"{printable(index.shown, limit=1000)}: {len(unlisted)} tensors lie in the shards but are "
-        f"not listed: {names}"
+        f"not listed: {listed}"
     ]
 
 
