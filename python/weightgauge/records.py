@@ -23,6 +23,7 @@ _NULL_WHEN_EMPTY = frozenset(("reason", "decoded"))
 
 _Fields = ParamSpec("_Fields")
 _Record = TypeVar("_Record")
+_Value = TypeVar("_Value")
 
 # The usual integers and truth values of pandas have no missing value, and an empty column has no
 # format unless one is given.
@@ -89,6 +90,17 @@ def named_tuples(record: Callable[..., _Record], *columns: Iterable[Any]) -> lis
     [Point(x=1, y=3), Point(x=2, y=4)]
     """
     return list(map(partial(tuple.__new__, record), zip(*columns, strict=False)))  # type: ignore[type-var, arg-type]
+
+
+def taken(column: Sequence[_Value], rows: Iterable[int]) -> list[_Value]:
+    """Return what stands in the given places of a column.
+
+    Examples
+    --------
+    >>> taken("abc", [2, 0])
+    ['c', 'a']
+    """
+    return list(map(column.__getitem__, rows))
 
 
 @cache

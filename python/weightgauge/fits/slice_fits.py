@@ -135,7 +135,7 @@ def _table_order(slices: Sequence[Slice]) -> list[int]:
         return []
     columns = Slices.of(slices)
     places = columns.places
-    last: list[Any] = [tensor.name for tensor in columns.tensors]
+    last: list[Any] = columns.tensors.names
     if any(places.parts) or len(set(places.heads)) > 1:
         last = [
             (name, part or "", -1 if head is None else head)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.lora.scaling import adapts_stack, factor_of
 from weightgauge.anatomy.storage import Numbers, Product, Stored
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def adapted_matrices(
     warnings : list of str
         One line for each reason why a pair has no product, or why its factor is not known.
     """
-    if "lora" not in "\n".join([tensor.name for tensor in tensors]):
+    if "lora" not in "\n".join(Tensors.of(tensors).names):
         return [], []
     by_name = {tensor.name: tensor for tensor in tensors}
     adapted: list[Adapted] = []
