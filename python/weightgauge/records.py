@@ -92,7 +92,7 @@ def named_tuples(record: Callable[..., _Record], *columns: Iterable[Any]) -> lis
     return list(map(partial(tuple.__new__, record), zip(*columns, strict=False)))  # type: ignore[type-var, arg-type]
 
 
-def taken(column: Sequence[_Value], rows: Iterable[int]) -> list[_Value]:
+def taken(column: Sequence[_Value], rows: Sequence[int]) -> list[_Value]:
     """Return what stands in the given places of a column.
 
     Examples
@@ -100,6 +100,8 @@ def taken(column: Sequence[_Value], rows: Iterable[int]) -> list[_Value]:
     >>> taken("abc", [2, 0])
     ['c', 'a']
     """
+    if column and column.count(column[0]) == len(column):  # nothing to look up
+        return [column[0]] * len(rows)
     return list(map(column.__getitem__, rows))
 
 

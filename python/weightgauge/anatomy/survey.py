@@ -91,9 +91,8 @@ def survey(checkpoint: Checkpoint) -> Survey:
         matrices = [_as_matrix(tensor, storage.matrices.get(tensor.name)) for tensor in tensors]
     updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
     components, forms = classify_by_form([*matrices, *updates] if updates else matrices)
-    places, forms = (
-        (components[: len(tensors)], forms[: len(tensors)]) if updates else (components, forms)
-    )
+    places = components[: len(tensors)] if updates else components
+    forms = forms[: len(tensors)]
     names = tensors.names
     if storage.roles:
         others = [row for row, name in enumerate(names) if name in storage.roles]
@@ -151,6 +150,8 @@ def products(
     """
     from weightgauge.anatomy.layouts import slices_of
 
+    if not found.adapted:
+        return []
     wanted = {tensor.name for tensor in chosen}
     virtual: list[TensorInfo] = []
     places: list[Component] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from weightgauge.checkpoint.types import TensorInfo
-from weightgauge.records import named_tuples, to_frame
+from weightgauge.records import named_tuples, taken, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -75,7 +75,7 @@ class Tensors(Sequence[TensorInfo]):
 
     def take(self, rows: Sequence[int]) -> Tensors:
         """Return those in the given places."""
-        return Tensors(*(list(map(column.__getitem__, rows)) for column in self.columns()))
+        return Tensors(*(taken(column, rows) for column in self.columns()))
 
     def extend(self, *columns: Iterable[Any]) -> None:
         """Add tensors, given by their columns."""

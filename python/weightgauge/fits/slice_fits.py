@@ -58,7 +58,8 @@ class SliceFits(Sequence[SliceFit]):
         order = _table_order(self.slices)
         if order == list(range(len(order))):
             return self
-        places = {row: place for place, row in enumerate(order)}
+        anything_said = self._told or self._missing
+        places = {row: place for place, row in enumerate(order)} if anything_said else {}
         return SliceFits(
             Slices.of(self.slices).take(order),
             self.numbers[order],

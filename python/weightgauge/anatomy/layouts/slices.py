@@ -9,7 +9,7 @@ from weightgauge.anatomy.components import Component, Components
 from weightgauge.anatomy.layouts.layout import Cut
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.checkpoint.tensors import Tensors
-from weightgauge.records import named_tuples
+from weightgauge.records import named_tuples, taken
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.storage import Stored
@@ -93,7 +93,7 @@ class Slices(Sequence[Slice]):
         return Slices(
             self.tensors.take(rows),
             self.places.take(rows),
-            *(list(map(column.__getitem__, rows)) for column in others),
+            *(taken(column, rows) for column in others),
         )
 
     def _columns(self) -> tuple[Sequence[Any], ...]:
