@@ -100,8 +100,8 @@ def taken(column: Sequence[_Value], rows: Sequence[int]) -> list[_Value]:
     >>> taken("abc", [2, 0])
     ['c', 'a']
     """
-    if column and column.count(column[0]) == len(column):  # nothing to look up
-        return [column[0]] * len(rows)
+    if column and column[0] == column[-1] and column.count(column[0]) == len(column):
+        return [column[0]] * len(rows)  # there is nothing to look up
     return list(map(column.__getitem__, rows))
 
 

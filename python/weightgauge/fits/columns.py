@@ -74,7 +74,9 @@ def columns_of(slices: Sequence[SliceFit]) -> Columns:
             items.tensors.names,
             items.places.kinds,
             items.places,
-            [stored is not None and is_product(stored.text) for stored in items.sources],
+            [stored is not None and is_product(stored.text) for stored in items.sources]
+            if any(items.sources)
+            else [False] * len(items),
             slices.fitted,
             *(numbers[name] for name in ("k", "lam", "r2")),
         )

@@ -136,7 +136,10 @@ def _evidence(
     names = taken(all_names, rows)
     seen = Evidence(blocks=_first_names(taken(places.blocks, rows), names))
     # Experts are most tensors of a large model, and show nothing but their number.
-    alone = [row for row in rows if places.experts[row] is None]
+    alone, names_alone = rows, names
+    if places.experts.count(None) < len(places):
+        alone = [row for row in rows if places.experts[row] is None]
+        names_alone = taken(all_names, alone)
     if len(alone) < len(rows):
         seen.mixture = True
         seen.expert_numbers = _first_names(taken(places.experts, rows), names)
@@ -144,7 +147,7 @@ def _evidence(
         row = alone[at]
         _note(seen, tensors[row], places.kinds[row])
         seen.mixture = seen.mixture or _MIXTURE.search(all_names[row]) is not None
-    if not _in_one_stack(taken(all_names, alone), taken(places.blocks, alone)):
+    if not _in_one_stack(names_alone, taken(places.blocks, alone)):
         paths = {block_path(name) for name in names}
         seen.stacks = sum(_DRAFT.search(path) is None for path in paths)
     return seen

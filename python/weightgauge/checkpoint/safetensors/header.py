@@ -124,8 +124,11 @@ def read_table(
     except JsonFault as fault:
         offset = None if fault.offset is None else LENGTH_BYTES + fault.offset
         raise HeaderError(fault.problem, path=path, tensor=fault.tensor, offset=offset) from None
-    tensors = _in_order(table.tensors, data_start)
-    _check_coverage(tensors, data_start, file_size, path)
+    tensors = table.tensors
+    if not _in_sequence(tensors, data_start):
+        tensors = _by_offset(tensors)
+        _check_sequence(tensors, data_start, path)
+    _check_end(tensors, data_start, file_size, path)
     _check_names(tensors, path)
     return TensorTable(tensors, table.metadata)
 
@@ -187,38 +190,40 @@ def _read_entry(
     return name, value, cursor.more(b"}", where)
 
 
-def _in_order(tensors: Tensors, data_start: int) -> Tensors:
+def _in_sequence(tensors: Tensors, data_start: int) -> bool:
+    """Whether the data of each tensor begin where those of the one before end."""
+    return all(map(eq, tensors.offsets, accumulate(tensors.nbytes, initial=data_start)))
+
+
+def _by_offset(tensors: Tensors) -> Tensors:
     """Return the tensors sorted by offset; among those at the same offset the empty ones first."""
-    if _in_sequence(tensors, data_start):
-        return tensors
     # Two stable sorts need no list of pairs, which would take more memory than the names.
     rows = sorted(range(len(tensors)), key=tensors.nbytes.__getitem__)
     rows.sort(key=tensors.offsets.__getitem__)
     return tensors.take(rows)
 
 
-def _in_sequence(tensors: Tensors, data_start: int) -> bool:
-    """Whether the data of each tensor begin where those of the one before end."""
-    ends = accumulate(tensors.nbytes, initial=data_start)
-    return all(map(eq, tensors.offsets, ends))
+def _check_sequence(tensors: Tensors, data_start: int, path: str) -> None:
+    """Check that the data of tensors sorted by offset follow each other without gap or overlap."""
+    if _in_sequence(tensors, data_start):
+        return
+    expected = data_start
+    before = None
+    for tensor in tensors:
+        if tensor.offset != expected:
+            neighbour = f"tensor '{printable(before.name)}'" if before else "the header"
+            if tensor.offset > expected:
+                problem = f"{tensor.offset - expected} bytes that belong to no tensor lie before it"
+            else:
+                problem = f"its data begin {expected - tensor.offset} bytes inside {neighbour}"
+            raise HeaderError(problem, path=path, tensor=tensor.name, offset=tensor.offset)
+        expected += tensor.nbytes
+        before = tensor
 
 
-def _check_coverage(tensors: Tensors, data_start: int, file_size: int, path: str) -> None:
-    """Check that the tensors' data follow each other to the end without gap or overlap."""
+def _check_end(tensors: Tensors, data_start: int, file_size: int, path: str) -> None:
+    """Check that the data of the tensors, which follow each other, end where the file does."""
     end = data_start + sum(tensors.nbytes)
-    if not _in_sequence(tensors, data_start):
-        end = data_start
-        before = None
-        for tensor in tensors:
-            if tensor.offset != end:
-                neighbour = f"tensor '{printable(before.name)}'" if before else "the header"
-                if tensor.offset > end:
-                    problem = f"{tensor.offset - end} bytes that belong to no tensor lie before it"
-                else:
-                    problem = f"its data begin {end - tensor.offset} bytes inside {neighbour}"
-                raise HeaderError(problem, path=path, tensor=tensor.name, offset=tensor.offset)
-            end += tensor.nbytes
-            before = tensor
     if end != file_size:
         raise HeaderError(
             f"{file_size - end} bytes at the end of the file belong to no tensor",
