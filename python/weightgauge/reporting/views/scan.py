@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightgauge.errors import printable
-from weightgauge.reporting.document import Document, Line
+from weightgauge.reporting.document import Document, Line, metadata
 
 if TYPE_CHECKING:
     from weightgauge.scanning import ModelHistograms
+
+SCHEMA_VERSION = 1
 
 
 def scan_document(kept: ModelHistograms, path: str, size: int) -> Document:
@@ -28,4 +30,15 @@ def scan_document(kept: ModelHistograms, path: str, size: int) -> Document:
         f"{printable(path, limit=1000)}: {size:,} bytes for {stored:,} bytes of weights "
         f"({size / max(stored, 1):.2%}), {len(kept.slices):,} slices"
     )
-    return Document(notes=(Line(told),), warnings=kept.warnings)
+    return Document(
+        notes=(Line(told),),
+        warnings=kept.warnings,
+        metadata=metadata(SCHEMA_VERSION, model=kept.model, per=kept.per),
+        data=lambda: {
+            "file": path,
+            "bytes": size,
+            "bytes_of_weights": stored,
+            "slices": len(kept.slices),
+            "warnings": list(kept.warnings),
+        },
+    )
