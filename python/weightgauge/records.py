@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass, make_dataclass
 from functools import cache, partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from weightgauge.errors import MissingExtraError
@@ -102,7 +103,9 @@ def taken(column: Sequence[_Value], rows: Sequence[int]) -> list[_Value]:
     """
     if column and column[0] == column[-1] and column.count(column[0]) == len(column):
         return [column[0]] * len(rows)  # there is nothing to look up
-    return list(map(column.__getitem__, rows))
+    if len(rows) < 2:
+        return [column[row] for row in rows]
+    return list(itemgetter(*rows)(column))
 
 
 @cache

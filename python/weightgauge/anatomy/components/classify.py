@@ -18,6 +18,7 @@ from weightgauge.anatomy.components.siblings import (
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.tensor_facts import TensorFacts, TensorLike
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
+from weightgauge.records import taken
 
 _Form = tuple[str, str | None, tuple[int, ...], str]  # template, tower, shape and dtype
 
@@ -82,7 +83,7 @@ def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
         if key not in known:
             known[key] = _kind(template, tensors[first], siblings)
         kinds.append(known[key])
-    components = Components(list(map(kinds.__getitem__, forms)), blocks, towers, experts)
+    components = Components(taken(kinds, forms), blocks, towers, experts)
     return Classified(components, forms)
 
 

@@ -13,6 +13,7 @@ from weightgauge.checkpoint.safetensors.header_entry import MAX_RANK, byte_lengt
 from weightgauge.checkpoint.safetensors.json_cursor import JsonCursor
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import DTYPE_BITS
+from weightgauge.records import taken
 
 _SHAPE = re.compile(rb"\[(?: *+(?:0|[1-9][0-9]{0,18}) *+(?:,(?! *+\])|(?=\])))*+\]")
 
@@ -50,9 +51,7 @@ def read_usual_entries(
         storages = [_storage(dtype, shape) for dtype, shape in spelled]
     except ValueError:
         return len(names)
-    dtypes, shapes, lengths = (
-        list(map(column.__getitem__, storage_of)) for column in zip(*storages, strict=True)
-    )
+    dtypes, shapes, lengths = (taken(column, storage_of) for column in zip(*storages, strict=True))
     if lengths != sizes:
         return len(names)
     tensors.extend(names, dtypes, shapes, repeat(shard, len(names)), offsets, sizes)
