@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from weightgauge.anatomy.components import (
     Component,
     Components,
-    TensorFacts,
     TensorLike,
     first_rows,
 )
 from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.records import taken
 
 Seen = dict[int, str]
