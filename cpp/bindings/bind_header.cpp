@@ -14,8 +14,8 @@ namespace weightgauge::bindings {
 
 namespace {
 
-// A list of as many objects; `make` returns a new reference for each place. A null reference ends
-// the list there, with whatever error Python has been told of.
+// A list of as many objects. `make` returns a new reference for each place, or null with an error
+// set, which is thrown.
 template <class Make>
 py::list list_of(std::size_t size, Make make) {
   py::list made(size);
