@@ -6,12 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from weightgauge.anatomy.components import (
-    Component,
-    Components,
-    TensorLike,
-    first_rows,
-)
+from weightgauge.anatomy.components import Component, Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.records import taken
