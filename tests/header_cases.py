@@ -8,12 +8,13 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from builders import pack, safetensors_bytes
 from weightgauge.checkpoint import TensorInfo, open_checkpoint
-from weightgauge.checkpoint.safetensors.header import parse_header
+from weightgauge.checkpoint.safetensors import header as reader
 from weightgauge.errors import CheckpointError, HeaderError
 
 VALID = safetensors_bytes(
@@ -28,10 +29,34 @@ EIGHT = bytes(8)
 
 
 def parse(content: bytes) -> list[TensorInfo]:
-    """Parse a file's bytes as if they were read from model.safetensors."""
+    """Parse a file's bytes as if they were read from model.safetensors.
+
+    Every header is read twice: as it is read, and field by field throughout. Both must find the
+    same tensors, or refuse it with the same words.
+    """
     (length,) = struct.unpack_from("<Q", content)
     header = content[8 : 8 + length]
-    return parse_header(header, file_size=len(content), path="model.safetensors").tensors
+    with patch.object(reader, "read_usual_entries", return_value=1):
+        by_field = outcome(header, file_size=len(content))
+    found = outcome(header, file_size=len(content))
+    if isinstance(found, HeaderError):
+        assert isinstance(by_field, HeaderError)
+        assert told(found) == told(by_field)
+        raise found
+    assert found == by_field
+    return list(found.tensors)
+
+
+def outcome(header: bytes, *, file_size: int) -> reader.TensorTable | HeaderError:
+    """Return what a header holds, or why it is refused."""
+    try:
+        return reader.parse_header(header, file_size=file_size, path="model.safetensors")
+    except HeaderError as error:
+        return error
+
+
+def told(error: HeaderError) -> tuple[object, ...]:
+    return str(error), error.path, error.tensor, error.offset
 
 
 def open_bytes(tmp_path: Path, content: bytes) -> list[TensorInfo]:
@@ -70,6 +95,7 @@ LIMITED = """
 import resource
 import sys
 
+import weightgauge._core
 from weightgauge.checkpoint import open_checkpoint
 from weightgauge.errors import HeaderError, NotACheckpointError
 

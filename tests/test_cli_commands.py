@@ -247,6 +247,46 @@ def test_demo_shows_k_leaving_the_gaussian_value():
         assert f"weightgauge fit {path}" in result.stdout
 
 
+def test_demo_as_data():
+    document = json.loads(run("demo", "--json").stdout)
+    assert (document["schema_version"], document["weightgauge"]) == (1, wg.__version__)
+    assert document["gaussian_k"] == pytest.approx(1.2054, abs=1e-4)
+    paths = {step: str(path) for step, path in demo.paths().items()}
+    assert document["paths"] == paths
+    first, last = (wg.fit(path) for path in paths.values())
+    assert [row["kind"] for row in document["kinds"]] == [
+        kind.kind for kind in first.kinds if kind.kind not in ("norm", "bias", "other")
+    ]
+    for row in document["kinds"]:
+        before, after = first[row["kind"]], last[row["kind"]]
+        assert (row["k_step_0"], row["k_step_last"]) == (before.k_median, after.k_median)
+        assert row["change"] == after.k_median - before.k_median
+        assert row["slices"] == before.slices
+    head, *rows = run("demo", "--format", "csv").stdout.splitlines()
+    assert head == "kind,slices,k_step_0,k_step_last,change,k_se"
+    assert len(rows) == len(document["kinds"])
+
+
+def test_scan_as_data(small, tmp_path):
+    path = tmp_path / "small.wghist"
+    result = run("scan", small, "-o", path, "--include", "*", "--include", "nothing", "--json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    kept = wg.scan(small)
+    assert document == {
+        "schema_version": 1,
+        "weightgauge": wg.__version__,
+        "model": str(small),
+        "per": "tensor",
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "bytes_of_weights": sum(tensor.nbytes for tensor in wg.open_checkpoint(small).tensors),
+        "slices": len(kept.slices),
+        "warnings": ["the pattern 'nothing' matches no tensor"],
+    }
+    assert "matches no tensor" in result.stderr
+
+
 def test_minilm(minilm):
     result = run("fit", minilm)
     assert result.exit_code == 0

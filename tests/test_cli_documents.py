@@ -229,7 +229,7 @@ def test_an_empty_document_is_no_text():
 
 
 def test_options_offer_the_forms_of_the_table():
-    for name in ("fit", "diagnose", "compare", "ls", "reproduce", "info"):
+    for name in ("fit", "diagnose", "compare", "ls", "reproduce", "info", "demo"):
         command = main.get_command(None, name)
         (option,) = (each for each in command.params if each.name == "asked_format")
         assert list(option.type.choices) == list(FORMATS)

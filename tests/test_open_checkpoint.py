@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from builders import TWO_FLOATS, TWO_SHARDS, safetensors_bytes, write_files, write_safetensors
-from weightgauge.checkpoint import Checkpoint, FileIdentity, ShardFile, TensorInfo, open_checkpoint
+from weightgauge.checkpoint import (
+    Checkpoint,
+    FileIdentity,
+    ShardFile,
+    TensorInfo,
+    Tensors,
+    open_checkpoint,
+)
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.errors import (
     CheckpointError,
@@ -373,7 +380,7 @@ def test_reprs_are_short_and_inert() -> None:
     identity = FileIdentity(1, 2, 3, 4, 5)
     config = {"architectures": ["x" * 100_000]}
     shard = ShardFile("a", identity.size, "/a", identity)
-    checkpoint = Checkpoint(name, (shard,), (tensor,), config, {}, Table(Finding))
+    checkpoint = Checkpoint(name, (shard,), Tensors.of([tensor]), config, {}, Table(Finding))
     for text in (repr(tensor), repr(checkpoint)):
         assert len(text) < 400
         assert text.isprintable()

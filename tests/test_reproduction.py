@@ -114,6 +114,7 @@ def test_qwen_labels():
 def test_json():
     result = run("--json")
     document = json.loads(result.stdout)
+    assert document["weightgauge"] == wg.__version__
     assert (result.exit_code, document["schema_version"]) == (0, 1)
     assert [claim["id"] for claim in document["claims"]] == list(CLAIMS)
     for claim in document["claims"]:

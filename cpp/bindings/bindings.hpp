@@ -15,6 +15,7 @@ void bind_array(pybind11::module_& module);
 void bind_derived(pybind11::module_& module);
 void bind_feed(pybind11::module_& module);
 void bind_fit(pybind11::module_& module);
+void bind_header(pybind11::module_& module);
 void bind_histogram(pybind11::module_& module);
 void bind_info(pybind11::module_& module);
 void bind_scan(pybind11::module_& module);

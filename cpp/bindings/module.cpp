@@ -12,5 +12,6 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_scan(module);
   bind_feed(module);
   bind_derived(module);
+  bind_header(module);
   bind_info(module);
 }

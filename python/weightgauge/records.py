@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass, make_dataclass
 from functools import cache, partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from weightgauge.errors import MissingExtraError
@@ -23,6 +24,7 @@ _NULL_WHEN_EMPTY = frozenset(("reason", "decoded"))
 
 _Fields = ParamSpec("_Fields")
 _Record = TypeVar("_Record")
+_Value = TypeVar("_Value")
 
 # The usual integers and truth values of pandas have no missing value, and an empty column has no
 # format unless one is given.
@@ -89,6 +91,21 @@ def named_tuples(record: Callable[..., _Record], *columns: Iterable[Any]) -> lis
     [Point(x=1, y=3), Point(x=2, y=4)]
     """
     return list(map(partial(tuple.__new__, record), zip(*columns, strict=False)))  # type: ignore[type-var, arg-type]
+
+
+def taken(column: Sequence[_Value], rows: Sequence[int]) -> list[_Value]:
+    """Return what stands in the given places of a column.
+
+    Examples
+    --------
+    >>> taken("abc", [2, 0])
+    ['c', 'a']
+    """
+    if column and column[0] == column[-1] and column.count(column[0]) == len(column):
+        return [column[0]] * len(rows)  # there is nothing to look up
+    if len(rows) < 2:
+        return [column[row] for row in rows]
+    return list(itemgetter(*rows)(column))
 
 
 @cache

@@ -23,7 +23,7 @@ def choose(
     *,
     include: str | Sequence[str] | None,
     exclude: str | Sequence[str] | None,
-) -> tuple[list[_Tensor], list[str]]:
+) -> tuple[Sequence[_Tensor], list[str]]:
     """Choose tensors by name.
 
     Parameters
@@ -35,7 +35,7 @@ def choose(
 
     Returns
     -------
-    chosen : list
+    chosen : sequence
         Tensors that an include pattern matches and no exclude pattern matches. Without include
         patterns, all tensors count as included.
     warnings : list of str
@@ -48,7 +48,7 @@ def choose(
     """
     wanted, unwanted = _patterns("include", include), _patterns("exclude", exclude)
     if not wanted and not unwanted:
-        return list(tensors), []
+        return tensors, []
     matches = {
         pattern: {tensor.name for tensor in tensors if fnmatchcase(tensor.name, pattern)}
         for pattern in (*wanted, *unwanted)

@@ -93,14 +93,14 @@ def survey(checkpoint: Checkpoint) -> Survey:
     tensors, config = checkpoint.tensors, checkpoint.config
     storage = storage_of(tensors, config)
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config, checkpoint.metadata)
-    matrices: list[TensorLike] = list(tensors)
-    for i, tensor in enumerate(tensors) if storage.matrices else ():
-        if (stored := storage.matrices.get(tensor.name)) is not None:
-            matrices[i] = _Named(stored.name, stored.shape, "F32")
+    matrices: Sequence[TensorLike] = tensors
+    if storage.matrices:
+        matrices = [_as_matrix(tensor, storage.matrices.get(tensor.name)) for tensor in tensors]
     updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
-    components, forms = classify_by_form([*matrices, *updates])
-    places, forms = components[: len(tensors)], forms[: len(tensors)]
-    names = [tensor.name for tensor in tensors]
+    components, forms = classify_by_form([*matrices, *updates] if updates else matrices)
+    places = components[: len(tensors)] if updates else components
+    forms = forms[: len(tensors)]
+    names = tensors.names
     if storage.roles:
         others = [row for row, name in enumerate(names) if name in storage.roles]
         places = places.with_kind(others, "other")
@@ -113,13 +113,13 @@ def survey(checkpoint: Checkpoint) -> Survey:
     missing: list[Finding] = []
     if not is_adapter and not _is_one_file_of_several(checkpoint):
         missing = missing_findings(matrices, places, forms, architecture, config)
-    shapes = {tensor.name: tensor.shape for tensor in tensors}
+    shapes = dict(zip(names, tensors.shapes, strict=True))
     if storage.matrices or updates:
         shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
     return Survey(
         storage=storage,
         components=places,
-        rows={name: row for row, name in enumerate(names)},
+        rows=dict(zip(names, range(len(names)), strict=True)),
         shapes=shapes,
         architecture=architecture,
         forms=forms,
@@ -127,6 +127,11 @@ def survey(checkpoint: Checkpoint) -> Survey:
         warnings=(*architecture.warnings, *storage.warnings, *unpaired),
         findings=(*stored_findings(tensors, places, storage), *missing),
     )
+
+
+def _as_matrix(tensor: TensorInfo, stored: Stored | None) -> TensorLike:
+    """Return what classification is to see in place of a tensor."""
+    return tensor if stored is None else _Named(stored.name, stored.shape, "F32")
 
 
 def products(
@@ -159,6 +164,8 @@ def products(
     """
     from weightgauge.anatomy.layouts import slices_of
 
+    if not found.adapted:
+        return []
     updates = _scaled_updates(found, checkpoint, chosen)
     virtual: list[TensorInfo] = []
     places: list[Component] = []

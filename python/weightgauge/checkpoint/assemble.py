@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from weightgauge.checkpoint.byte_source import ByteSource
@@ -15,7 +14,8 @@ from weightgauge.checkpoint.index import ShardIndex, check_shards
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.safetensors.header import TensorTable
 from weightgauge.checkpoint.selection import Selection, missing_files
-from weightgauge.checkpoint.types import Checkpoint, ShardFile, TensorInfo
+from weightgauge.checkpoint.tensors import Tensors
+from weightgauge.checkpoint.types import Checkpoint, ShardFile
 from weightgauge.errors import (
     CheckpointError,
     FileChangedError,
@@ -122,8 +122,8 @@ def _follow_index(
     for place, (name, table) in enumerate(zip(names, tables, strict=True)):
         stale = checked.stale.get(name)
         if stale:
-            kept = [tensor for tensor in table.tensors if tensor.name not in stale]
-            tables[place] = TensorTable(kept, table.metadata)
+            rows = [row for row, each in enumerate(table.tensors.names) if each not in stale]
+            tables[place] = TensorTable(table.tensors.take(rows), table.metadata)
     return checked.findings
 
 
@@ -165,15 +165,15 @@ def _refuse_repeated_names(
 ) -> None:
     homes: dict[str, int] = {}
     for place, table in enumerate(tables):
-        for tensor in table.tensors:
-            home = homes.setdefault(tensor.name, place)
+        for row, name in enumerate(table.tensors.names):
+            home = homes.setdefault(name, place)
             if home != place:
                 raise HeaderError(
                     f"is also in '{printable(shards[home].name)}', and no index says which counts; "
                     "name one of the files",
                     path=os.path.join(directory, shards[place].name),
-                    tensor=tensor.name,
-                    offset=tensor.offset,
+                    tensor=name,
+                    offset=table.tensors.offsets[row],
                     hint="name one of the files, or put an index beside them",
                 )
 
@@ -211,7 +211,7 @@ def _checkpoint(
     metadata: dict[str, str] = {}
     for table in reversed(tables):
         metadata.update(table.metadata)
-    tensors = Table(TensorInfo, chain.from_iterable(table.tensors for table in tables))
+    tensors = Tensors.joined([table.tensors for table in tables])
     if not tensors:
         what = "the checkpoint holds no tensors"
         findings = [RULES["odd-input"].finding(what=what, level="warning"), *findings]

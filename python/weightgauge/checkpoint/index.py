@@ -10,7 +10,7 @@ from weightgauge.checkpoint import strict_json
 from weightgauge.checkpoint.byte_source import ByteSource
 from weightgauge.checkpoint.shard_names import name_problem
 from weightgauge.checkpoint.strict_json import JsonFault
-from weightgauge.checkpoint.types import TensorInfo
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import IndexFileError, printable
 from weightgauge.findings import RULES, Finding, Place
 
@@ -105,7 +105,7 @@ class Checked(NamedTuple):
 
 
 def check_shards(
-    index: ShardIndex, missing: Sequence[str], tables: Mapping[str, Sequence[TensorInfo]]
+    index: ShardIndex, missing: Sequence[str], tables: Mapping[str, Tensors]
 ) -> Checked:
     """Compare an index with the content of its shards.
 
@@ -115,7 +115,7 @@ def check_shards(
         The index.
     missing : sequence of str
         Shards that do not exist.
-    tables : mapping of str to sequence of TensorInfo
+    tables : mapping of str to Tensors
         The tensors of each shard that exists.
 
     Raises
@@ -126,8 +126,8 @@ def check_shards(
     """
     homes: dict[str, list[str]] = {}
     for shard, tensors in tables.items():
-        for tensor in tensors:
-            homes.setdefault(tensor.name, []).append(shard)
+        for name in tensors.names:
+            homes.setdefault(name, []).append(shard)
     gone = set(missing)
     absent = {
         name: f"in '{printable(shard)}'"
@@ -141,8 +141,8 @@ def check_shards(
     }
     problems = []
     if missing:
-        names = shortened([f"'{printable(name)}'" for name in missing])
-        problems.append(f"{len(missing)} of {len(index.shards)} shards are missing: {names}")
+        listed = shortened([f"'{printable(name)}'" for name in missing])
+        problems.append(f"{len(missing)} of {len(index.shards)} shards are missing: {listed}")
     if absent:
         problems.append(f"tensors listed but absent: {_places(absent)}")
     if twice:
@@ -169,7 +169,7 @@ def check_shards(
 
 
 def _stale(
-    index: ShardIndex, homes: Mapping[str, list[str]], tables: Mapping[str, Sequence[TensorInfo]]
+    index: ShardIndex, homes: Mapping[str, list[str]], tables: Mapping[str, Tensors]
 ) -> list[Finding]:
     """Return a finding for each tensor that lies in two shards."""
     forms = {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
     from weightgauge import _core
+    from weightgauge.checkpoint.tensors import Tensors
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -172,8 +173,8 @@ class Checkpoint:
         The model, as the caller named it.
     shards : Table of ShardFile
         In the order in which the index first names them; without an index, sorted by name.
-    tensors : Table of TensorInfo
-        By shard, then by offset. No name occurs twice.
+    tensors : Tensors
+        Of `TensorInfo`, by shard, then by offset. No name occurs twice.
     config : mapping or None
         Content of the `config.json` beside the weights; None if there is no readable one.
     metadata : mapping of str to str
@@ -187,7 +188,7 @@ class Checkpoint:
 
     model: str
     shards: Table[ShardFile]
-    tensors: Table[TensorInfo]
+    tensors: Tensors
     config: Mapping[str, Any] | None
     metadata: Mapping[str, str]
     findings: Table[Finding]
@@ -236,11 +237,10 @@ class Checkpoint:
 
     def __repr__(self) -> str:
         """Show the sizes, not the contents, which may be very long."""
-        nbytes = sum(tensor.nbytes for tensor in self.tensors)
         return (
             f"<Checkpoint '{printable(self.model, limit=60)}': "
             f"{_count(len(self.tensors), 'tensor')} in {_count(self.files, 'file')}, "
-            f"{nbytes:,} bytes of weights>"
+            f"{sum(self.tensors.nbytes):,} bytes of weights>"
         )
 
 

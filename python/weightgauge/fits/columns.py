@@ -71,10 +71,12 @@ def columns_of(slices: Sequence[SliceFit]) -> Columns:
     if isinstance(slices, SliceFits):
         items, numbers = Slices.of(slices.slices), slices.numbers
         return Columns(
-            [tensor.name for tensor in items.tensors],
+            items.tensors.names,
             items.places.kinds,
             items.places,
-            [stored is not None and is_product(stored.text) for stored in items.sources],
+            [stored is not None and is_product(stored.text) for stored in items.sources]
+            if any(items.sources)
+            else [False] * len(items),
             slices.fitted,
             *(numbers[name] for name in ("k", "lam", "r2")),
         )

@@ -58,7 +58,8 @@ class SliceFits(Sequence[SliceFit]):
         order = _table_order(self.slices)
         if order == list(range(len(order))):
             return self
-        places = {row: place for place, row in enumerate(order)}
+        anything_said = self._told or self._missing
+        places = {row: place for place, row in enumerate(order)} if anything_said else {}
         return SliceFits(
             Slices.of(self.slices).take(order),
             self.numbers[order],
@@ -135,7 +136,7 @@ def _table_order(slices: Sequence[Slice]) -> list[int]:
         return []
     columns = Slices.of(slices)
     places = columns.places
-    last: list[Any] = [tensor.name for tensor in columns.tensors]
+    last: list[Any] = columns.tensors.names
     if any(places.parts) or len(set(places.heads)) > 1:
         last = [
             (name, part or "", -1 if head is None else head)
@@ -150,12 +151,17 @@ def _table_order(slices: Sequence[Slice]) -> list[int]:
     rows = {pair: row for row, pair in enumerate(known)}
     pairs = map(rows.__getitem__, zip(places.kinds, places.towers, strict=True))
     tower, outside, _, kind, _ = np.array(list(known.values())).T[:, np.array(list(pairs))]
-    block, expert = (
-        np.array([-1 if number is None else number for number in column])
-        for column in (places.blocks, places.experts)
-    )
+    block, expert = map(_numbers, (places.blocks, places.experts))
     keys = (expert, kind, block, np.where(block < 0, outside, 1), tower)
     deciding = [key[by_name] for key in keys if (key != key[0]).any()]
     order = np.array(by_name)
     found: list[int] = (order[np.lexsort(deciding)] if deciding else order).tolist()
     return found
+
+
+def _numbers(column: Sequence[int | None]) -> NDArray[np.int64]:
+    """Return the numbers of blocks or experts, -1 where there is none."""
+    without = column.count(None)
+    if without == len(column):
+        return np.full(len(column), -1)
+    return np.array([-1 if each is None else each for each in column] if without else column)

@@ -52,7 +52,7 @@ class CheckpointSlices:
         Where the weights are.
     survey : Survey
         What its tensors are.
-    chosen : tuple of TensorInfo
+    chosen : sequence of TensorInfo
         Tensors that include and exclude patterns leave.
     slices : sequence of Slice
         What is counted.
@@ -64,7 +64,7 @@ class CheckpointSlices:
     per: str
     checkpoint: Checkpoint
     survey: Survey
-    chosen: tuple[TensorInfo, ...]
+    chosen: Sequence[TensorInfo]
     slices: Sequence[Slice]
     warnings: tuple[str, ...]
 
@@ -278,7 +278,7 @@ def slices_of_checkpoint(
         per=per,
         checkpoint=checkpoint,
         survey=known,
-        chosen=tuple(chosen),
+        chosen=chosen,
         slices=[*wanted, *updates] if updates else wanted,
         warnings=(*known.warnings, *unsplit, *unmatched),
     )

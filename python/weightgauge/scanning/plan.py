@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weightgauge import _core
     from weightgauge.anatomy.layouts import Cut
     from weightgauge.anatomy.storage import Stored
-    from weightgauge.checkpoint import Checkpoint, TensorInfo
+    from weightgauge.checkpoint import Checkpoint, TensorInfo, Tensors
 
 _FORMATS = tuple(ITEM_BYTES)
 _NUMBER_OF = {name: number for number, name in enumerate(_FORMATS)}
@@ -140,19 +140,16 @@ class ScanPlan:
         decoding = self._block_scale(tensor, source)
         return self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
 
-    def add_whole(self, tensors: Sequence[TensorInfo]) -> list[int]:
+    def add_whole(self, tensors: Tensors) -> list[int]:
         """Add whole tensors that hold the values themselves, as `add` adds each of them."""
         if self._strided:
             return [self.add(tensor, None, None) for tensor in tensors]
-        shards = [tensor.shard for tensor in tensors]
-        files = {shard: self._position(shard) for shard in dict.fromkeys(shards)}
-        dtypes = [tensor.dtype for tensor in tensors]
-        sizes = [tensor.nbytes for tensor in tensors]
+        files = {shard: self._position(shard) for shard in dict.fromkeys(tensors.shards)}
         first = len(self)
-        self._files += map(files.__getitem__, shards)
-        self._formats += map(_NUMBER_OF.__getitem__, dtypes)
-        self._offsets += [tensor.offset for tensor in tensors]
-        self._items += map(floordiv, sizes, map(ITEM_BYTES.__getitem__, dtypes))
+        self._files += map(files.__getitem__, tensors.shards)
+        self._formats += map(_NUMBER_OF.__getitem__, tensors.dtypes)
+        self._offsets += tensors.offsets
+        self._items += map(floordiv, tensors.nbytes, map(ITEM_BYTES.__getitem__, tensors.dtypes))
         self._noted += [Noted.TENSOR] * len(tensors)
         return list(range(first, len(self)))
 

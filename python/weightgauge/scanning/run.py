@@ -190,7 +190,7 @@ def planned(
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
     columns = Slices.of(slices)
     whole = not any(columns.cuts) and not any(columns.sources)
-    if whole and ITEM_BYTES.keys() >= {tensor.dtype for tensor in columns.tensors}:
+    if whole and ITEM_BYTES.keys() >= set(columns.tensors.dtypes):
         return plan, plan.add_whole(columns.tensors)
     places = [
         _NOT_COUNTED

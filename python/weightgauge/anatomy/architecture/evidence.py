@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from weightgauge.anatomy.components import Component, Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.components.tensor_facts import TensorFacts
+from weightgauge.records import taken
 
 Seen = dict[int, str]
 """Values that occur, each with the name of one tensor that shows it."""
@@ -111,32 +113,36 @@ def gather(
                 _note(found.setdefault(tower, Evidence()), tensor, kind)
         return found
     forms = range(len(tensors)) if forms is None else forms
-    towers = list(map(places.towers.__getitem__, inside))
-    for tower in dict.fromkeys(towers):
-        rows = [row for row, each in zip(inside, towers, strict=True) if each == tower]
-        found[tower] = _evidence(
-            list(map(tensors.__getitem__, rows)),
-            places.take(rows),
-            list(map(forms.__getitem__, rows)),
-        )
+    towers = taken(places.towers, inside)
+    found_towers = dict.fromkeys(towers)
+    for tower in found_towers:
+        rows = inside
+        if len(found_towers) > 1:
+            rows = [row for row, each in zip(inside, towers, strict=True) if each == tower]
+        found[tower] = _evidence(tensors, places, forms, rows)
     return found
 
 
-def _evidence(tensors: Sequence[TensorLike], places: Components, forms: Sequence[int]) -> Evidence:
-    """Gather the evidence from the tensors in the blocks of one tower."""
-    names: Sequence[str] = [tensor.name for tensor in tensors]
-    seen = Evidence(blocks=_first_names(places.blocks, names))
+def _evidence(
+    tensors: Sequence[TensorLike], places: Components, forms: Sequence[int], rows: Sequence[int]
+) -> Evidence:
+    """Gather the evidence from the tensors in the blocks of one tower, which stand in `rows`."""
+    all_names = TensorFacts.of(tensors).names
+    names = taken(all_names, rows)
+    seen = Evidence(blocks=_first_names(taken(places.blocks, rows), names))
     # Experts are most tensors of a large model, and show nothing but their number.
-    alone = [row for row, expert in enumerate(places.experts) if expert is None]
-    if len(alone) < len(tensors):
+    alone, names_alone = rows, names
+    if places.experts.count(None) < len(places):
+        alone = [row for row in rows if places.experts[row] is None]
+        names_alone = taken(all_names, alone)
+    if len(alone) < len(rows):
         seen.mixture = True
-        seen.expert_numbers = _first_names(places.experts, names)
-    for at in first_rows(list(map(forms.__getitem__, alone))):
+        seen.expert_numbers = _first_names(taken(places.experts, rows), names)
+    for at in first_rows(taken(forms, alone)):
         row = alone[at]
         _note(seen, tensors[row], places.kinds[row])
-        seen.mixture = seen.mixture or _MIXTURE.search(names[row]) is not None
-    blocks = list(map(places.blocks.__getitem__, alone))
-    if not _in_one_stack(list(map(names.__getitem__, alone)), blocks):
+        seen.mixture = seen.mixture or _MIXTURE.search(all_names[row]) is not None
+    if not _in_one_stack(names_alone, taken(places.blocks, alone)):
         paths = {block_path(name) for name in names}
         seen.stacks = sum(_DRAFT.search(path) is None for path in paths)
     return seen

@@ -14,10 +14,11 @@ from weightgauge.anatomy.components.siblings import (
     FAMILIES_BY_LEAF,
     NAMED_BY_LEAF,
     Siblings,
-    TensorLike,
 )
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
+from weightgauge.anatomy.components.tensor_facts import TensorFacts, TensorLike
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
+from weightgauge.records import taken
 
 _Form = tuple[str, str | None, tuple[int, ...], str]  # template, tower, shape and dtype
 
@@ -69,9 +70,8 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
 
 def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
     """Classify every tensor as `classify` does, and say which tensors are of one form."""
-    templates, blocks, towers, experts = places_of([tensor.name for tensor in tensors])
-    shapes = [tensor.shape for tensor in tensors]
-    dtypes = [tensor.dtype for tensor in tensors]
+    names, shapes, dtypes = TensorFacts.of(tensors)
+    templates, blocks, towers, experts = places_of(names)
     numbers: defaultdict[_Form, int] = defaultdict(count().__next__)
     forms = list(map(numbers.__getitem__, zip(templates, towers, shapes, dtypes, strict=True)))
     siblings = Siblings(dict.fromkeys((template, shape) for template, _, shape, _ in numbers))
@@ -83,7 +83,7 @@ def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
         if key not in known:
             known[key] = _kind(template, tensors[first], siblings)
         kinds.append(known[key])
-    components = Components(list(map(kinds.__getitem__, forms)), blocks, towers, experts)
+    components = Components(taken(kinds, forms), blocks, towers, experts)
     return Classified(components, forms)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
-from weightgauge.records import as_dict, named_tuples
+from weightgauge.records import as_dict, named_tuples, taken
 
 
 class Component(NamedTuple):
@@ -76,7 +76,7 @@ class Components(Sequence[Component]):
 
     def take(self, rows: Sequence[int]) -> Components:
         """Return those in the given places."""
-        return Components(*(list(map(column.__getitem__, rows)) for column in self._columns()))
+        return Components(*(taken(column, rows) for column in self._columns()))
 
     def with_kind(self, rows: Sequence[int], kind: str) -> Components:
         """Return the same components but for the kind of those in the given places."""

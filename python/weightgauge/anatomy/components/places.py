@@ -14,6 +14,7 @@ from weightgauge.anatomy.components.vocabulary import (
     STAGED_BLOCKS,
     TOWER_WORDS,
 )
+from weightgauge.records import taken
 
 # Nine digits are more than any model needs and keep a hostile name from becoming a huge number.
 _NUMBER = re.compile(r"\.([0-9]{1,9})(?=\.)")
@@ -93,29 +94,41 @@ def places_of(names: Sequence[str]) -> Places:
     # Large models have tens of thousands of names but few skeletons. Only skeletons are examined
     # closely, and what is left to do for each name is done for all names in a few calls.
     outlines, numbers = _outlines(names)
-    known = {outline: _skeleton(tuple(outline.split(_CUT))) for outline in dict.fromkeys(outlines)}
-    skeletons = list(map(known.__getitem__, outlines))
-    firsts = list(accumulate([len(each.texts) - 1 for each in skeletons], initial=0))
-    values = {number: int(number) for number in set(numbers)}
-    blocks = [
-        values[numbers[first + each.block]] if each.block >= 0 else None
-        for first, each in zip(firsts, skeletons, strict=False)
-    ]
-    experts = [each.named_expert for each in skeletons]
-    if any(each.expert >= 0 for each in known.values()):
+    places = {outline: place for place, outline in enumerate(dict.fromkeys(outlines))}
+    known = [_skeleton(tuple(outline.split(_CUT))) for outline in places]
+    which = list(map(places.__getitem__, outlines))
+    firsts = list(accumulate(taken([len(each.texts) - 1 for each in known], which), initial=0))
+    value_of = {number: int(number) for number in set(numbers)}
+    values = list(map(value_of.__getitem__, numbers))
+    blocks = _values_at(values, firsts, taken([each.block for each in known], which))
+    experts = taken([each.named_expert for each in known], which)
+    if any(each.expert >= 0 for each in known):
+        numbered = _values_at(values, firsts, taken([each.expert for each in known], which))
         experts = [
-            values[numbers[first + each.expert]] if each.expert >= 0 else each.named_expert
-            for first, each in zip(firsts, skeletons, strict=False)
+            named if number is None else number
+            for number, named in zip(numbered, experts, strict=True)
         ]
-    templates = [each.template for each in skeletons]
-    if any(each.kept for each in known.values()):
+    templates = taken([each.template for each in known], which)
+    if any(each.kept for each in known):
         templates = [
-            _template(each, numbers[first:behind]) if each.kept else each.template
-            for each, (first, behind) in zip(skeletons, pairwise(firsts), strict=True)
+            _template(known[place], numbers[first:behind]) if known[place].kept else template
+            for place, template, (first, behind) in zip(
+                which, templates, pairwise(firsts), strict=True
+            )
         ]
-    if any(each.stage >= 0 for each in known.values()):
-        blocks = _counted_through(names, skeletons, blocks)
-    return Places(templates, blocks, [each.tower for each in skeletons], experts)
+    if any(each.stage >= 0 for each in known):
+        blocks = _counted_through(names, taken(known, which), blocks)
+    return Places(templates, blocks, taken([each.tower for each in known], which), experts)
+
+
+def _values_at(
+    values: Sequence[int], firsts: Sequence[int], positions: Sequence[int]
+) -> list[int | None]:
+    """Return one number of each name, by its position among them; None where that is negative."""
+    return [
+        values[first + position] if position >= 0 else None
+        for first, position in zip(firsts, positions, strict=False)
+    ]
 
 
 def _outlines(names: Sequence[str]) -> tuple[list[str], list[str]]:

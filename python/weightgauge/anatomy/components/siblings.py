@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
 from weightgauge.anatomy.components.names import ends_with, join, leaf, stem, without
 from weightgauge.anatomy.components.table import FAMILIES, NAMED, Family
 from weightgauge.anatomy.components.vocabulary import ADAPTER, EXPERT_TEMPLATE, FEED_FORWARD
 
 _Shape = tuple[int, ...]
-
-
-class TensorLike(Protocol):
-    """The facts about a tensor that classification uses."""
-
-    @property
-    def name(self) -> str:
-        """Name of the parameter."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the parameter."""
-
-    @property
-    def dtype(self) -> str:
-        """Element format of the parameter, in the spelling of safetensors."""
 
 
 class Siblings:

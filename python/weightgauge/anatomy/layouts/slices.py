@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 from weightgauge.anatomy.components import Component, Components
 from weightgauge.anatomy.layouts.layout import Cut
 from weightgauge.anatomy.slice_key import SliceKey
-from weightgauge.records import named_tuples
+from weightgauge.checkpoint.tensors import Tensors
+from weightgauge.records import named_tuples, taken
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.storage import Stored
@@ -54,15 +55,15 @@ class Slices(Sequence[Slice]):
     Parameters
     ----------
     tensors, places, shapes, cuts, notes, sources : sequence
-        The fields of `Slice`, the last for its `stored`. Where the last three are left out, the
-        slices are whole tensors that hold the values.
+        The fields of `Slice` as columns, the last for its `stored`. Where the last three are left
+        out, the slices are whole tensors that hold the values.
     """
 
     __slots__ = ("cuts", "notes", "places", "shapes", "sources", "tensors")
 
     def __init__(
         self,
-        tensors: Sequence[TensorInfo],
+        tensors: Tensors,
         places: Components,
         shapes: Sequence[tuple[int, ...]],
         cuts: Sequence[Cut | None] | None = None,
@@ -82,17 +83,17 @@ class Slices(Sequence[Slice]):
         if isinstance(slices, Slices):
             return slices
         if not slices:
-            return cls((), Components.of(()), ())
+            return cls(Tensors.of(()), Components.of(()), ())
         tensors, places, *others = zip(*slices, strict=True)
-        return cls(tensors, Components.of(places), *others)
+        return cls(Tensors.of(tensors), Components.of(places), *others)
 
     def take(self, rows: Sequence[int]) -> Slices:
         """Return those in the given places."""
-        tensors, _, *others = self._columns()
+        _, _, *others = self._columns()
         return Slices(
-            list(map(tensors.__getitem__, rows)),
+            self.tensors.take(rows),
             self.places.take(rows),
-            *(list(map(column.__getitem__, rows)) for column in others),
+            *(taken(column, rows) for column in others),
         )
 
     def _columns(self) -> tuple[Sequence[Any], ...]:

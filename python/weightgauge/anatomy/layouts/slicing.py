@@ -10,6 +10,7 @@ from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts
 from weightgauge.anatomy.layouts.rules import HEAD_RULES, layout_of, may_be_fused
 from weightgauge.anatomy.layouts.slices import Slice, Slices
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 
@@ -72,7 +73,8 @@ def slices_of(
         if by_head or may_be_fused(matrix.name, kind, matrix.shape, widths):
             divisible.add(alike[row])
     if not divisible and not sources:
-        return Slices(tensors, places, [tensor.shape for tensor in tensors]), []
+        columns = Tensors.of(tensors)
+        return Slices(columns, places, columns.shapes), []
     slices: list[Slice] = []
     make = tuple.__new__  # past the named tuple's own call, which takes three times as long
     for tensor, place, form in zip(tensors, places, alike, strict=True):

@@ -13,6 +13,7 @@ from weightgauge.anatomy.lora.header_settings import header_settings, settings_o
 from weightgauge.anatomy.lora.scaling import adapts_stack, factor_of, factor_of_alpha
 from weightgauge.anatomy.storage import Factor, Numbers, Product, Stored
 from weightgauge.checkpoint.scalars import FORMATS
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def adapted_matrices(
     warnings : list of str
         One line for each reason why a pair has no product.
     """
-    if "lora" not in "\n".join([tensor.name for tensor in tensors]):
+    if "lora" not in "\n".join(Tensors.of(tensors).names):
         return [], []
     by_name = {tensor.name: tensor for tensor in tensors}
     settings = header_settings(metadata)

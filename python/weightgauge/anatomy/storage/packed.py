@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,7 @@ def packed_by(
     tuple of (str, str, list of str)
         Name of a packed tensor, its quantiser, and the names of the tensors that belong to it.
     """
-    quantisers = _possible({name.rpartition(".")[2] for name in tensors})
+    quantisers = _possible(tensors)
     if not quantisers:
         return
     beneath = _beneath(tensors)
@@ -100,8 +100,14 @@ def packed_by(
                 break
 
 
-def _possible(leaves: set[str]) -> dict[str, list[Quantiser]]:
+def may_be_packed(names: Iterable[str]) -> bool:
+    """Whether any of the names is one that a quantiser gives."""
+    return bool(_possible(names))
+
+
+def _possible(names: Iterable[str]) -> dict[str, list[Quantiser]]:
     """Return the quantisers with a mark that occurs, by the last part of the packed name."""
+    leaves = {name.rpartition(".")[2] for name in names}
     found: dict[str, list[Quantiser]] = {}
     for quantiser in QUANTISERS:
         marks = [mark.rpartition(".")[2] for mark in quantiser.marks.split()]

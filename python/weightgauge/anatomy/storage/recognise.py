@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.anatomy.storage.packed import packed_by
+from weightgauge.anatomy.storage.packed import may_be_packed, packed_by
 from weightgauge.anatomy.storage.scales import (
     F8,
     NotScaled,
@@ -21,6 +21,7 @@ from weightgauge.anatomy.storage.scales import (
     stated_blocks,
 )
 from weightgauge.anatomy.storage.stored import ScaledCodes, Stored
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
 
 if TYPE_CHECKING:
@@ -109,7 +110,11 @@ def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) 
     -------
     Storage
     """
-    by_name = {tensor.name: tensor for tensor in tensors}
+    columns = Tensors.of(tensors)
+    by_name: dict[str, TensorInfo] = {}
+    # Most checkpoints hold nothing but weights. That takes less time to see than to list them.
+    if not (_BYTES | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
+        by_name = dict(zip(columns.names, columns, strict=True))
     found = Storage()
     for decoder in DECODERS:
         decoder.find(by_name, config, found, decoder.words)

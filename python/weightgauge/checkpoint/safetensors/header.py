@@ -8,9 +8,9 @@ checkpoints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice
-from operator import attrgetter, eq
+from collections.abc import Callable
+from itertools import accumulate, islice
+from operator import eq
 from typing import NamedTuple
 
 from weightgauge.checkpoint.safetensors.header_entry import (
@@ -22,7 +22,7 @@ from weightgauge.checkpoint.safetensors.header_entry import (
 from weightgauge.checkpoint.safetensors.json_cursor import JsonCursor
 from weightgauge.checkpoint.safetensors.usual_entries import read_usual_entries
 from weightgauge.checkpoint.strict_json import JsonFault
-from weightgauge.checkpoint.types import TensorInfo
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import HeaderError, printable
 
 LENGTH_BYTES = 8
@@ -32,7 +32,7 @@ MAX_HEADER_BYTES = 100_000_000
 class TensorTable(NamedTuple):
     """The content of a header: tensors sorted by offset, and the ``__metadata__``."""
 
-    tensors: list[TensorInfo]
+    tensors: Tensors
     metadata: dict[str, str]
 
 
@@ -88,8 +88,8 @@ def parse_header(header: bytes, *, file_size: int, path: str, shard: int = 0) ->
     Examples
     --------
     >>> text = b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
-    >>> parse_header(text, file_size=8 + len(text) + 8, path="a.safetensors").tensors
-    [TensorInfo('w', F32 [2], shard 0, bytes 62..70)]
+    >>> parse_header(text, file_size=8 + len(text) + 8, path="a.safetensors").tensors[0]
+    TensorInfo('w', F32 [2], shard 0, bytes 62..70)
     """
 
     def fetch(offset: int, length: int) -> bytes:
@@ -124,9 +124,13 @@ def read_table(
     except JsonFault as fault:
         offset = None if fault.offset is None else LENGTH_BYTES + fault.offset
         raise HeaderError(fault.problem, path=path, tensor=fault.tensor, offset=offset) from None
-    _check_names(table.tensors, path)  # first: entries of one name may overlap, too
-    _check_coverage(table.tensors, data_start, file_size, path)
-    return table
+    tensors = table.tensors
+    _check_names(tensors, path)  # first: entries of one name may overlap, too
+    if not _in_sequence(tensors, data_start):
+        tensors = _by_offset(tensors)
+        _check_sequence(tensors, data_start, path)
+    _check_end(tensors, data_start, file_size, path)
+    return TensorTable(tensors, table.metadata)
 
 
 def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int) -> TensorTable:
@@ -135,7 +139,7 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
     if cursor.peek_on() != b"{":
         cursor.fail(f"the header is {cursor.describe()}, not a JSON object")
     cursor.take(b"{")
-    table = TensorTable([], {})
+    table = TensorTable(Tensors.of(()), {})
     seen_metadata = False
     more = cursor.peek_on() != b"}"
     if not more:
@@ -155,7 +159,8 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
         apart -= 1
         if isinstance(value, Entry):
             offset, nbytes = data_start + value.begin, value.end - value.begin
-            table.tensors.append(TensorInfo(name, value.dtype, value.shape, shard, offset, nbytes))
+            fields = (name, value.dtype, value.shape, shard, offset, nbytes)
+            table.tensors.extend(*zip(fields, strict=True))
         else:
             seen_metadata = True
             table.metadata.update(value)
@@ -185,22 +190,23 @@ def _read_entry(
     return name, value, cursor.more(b"}", where)
 
 
-def _check_coverage(tensors: list[TensorInfo], data_start: int, file_size: int, path: str) -> None:
-    """Check that the tensors' data follow each other to the end without gap or overlap.
+def _in_sequence(tensors: Tensors, data_start: int) -> bool:
+    """Whether the data of each tensor begin where those of the one before end."""
+    return all(map(eq, tensors.offsets, accumulate(tensors.nbytes, initial=data_start)))
 
-    Sorts the list by offset. Among tensors at the same offset the empty ones come first.
-    """
-    expected = data_start
-    for tensor in tensors:
-        if tensor.offset != expected:
-            break
-        expected += tensor.nbytes
-    else:
-        _check_end(tensors, expected, file_size, path)
-        return
+
+def _by_offset(tensors: Tensors) -> Tensors:
+    """Return the tensors sorted by offset; among those at the same offset the empty ones first."""
     # Two stable sorts need no list of pairs, which would take more memory than the names.
-    tensors.sort(key=attrgetter("nbytes"))
-    tensors.sort(key=attrgetter("offset"))
+    rows = sorted(range(len(tensors)), key=tensors.nbytes.__getitem__)
+    rows.sort(key=tensors.offsets.__getitem__)
+    return tensors.take(rows)
+
+
+def _check_sequence(tensors: Tensors, data_start: int, path: str) -> None:
+    """Check that the data of tensors sorted by offset follow each other without gap or overlap."""
+    if _in_sequence(tensors, data_start):
+        return
     expected = data_start
     before = None
     for tensor in tensors:
@@ -213,33 +219,34 @@ def _check_coverage(tensors: list[TensorInfo], data_start: int, file_size: int, 
             raise HeaderError(problem, path=path, tensor=tensor.name, offset=tensor.offset)
         expected += tensor.nbytes
         before = tensor
-    _check_end(tensors, expected, file_size, path)
 
 
-def _check_end(tensors: Sequence[TensorInfo], end: int, file_size: int, path: str) -> None:
+def _check_end(tensors: Tensors, data_start: int, file_size: int, path: str) -> None:
+    """Check that the data of the tensors, which follow each other, end where the file does."""
+    end = data_start + sum(tensors.nbytes)
     if end != file_size:
         raise HeaderError(
             f"{file_size - end} bytes at the end of the file belong to no tensor",
             path=path,
-            tensor=tensors[-1].name if tensors else None,
+            tensor=tensors.names[-1] if tensors else None,
             offset=end,
         )
 
 
-def _check_names(tensors: Sequence[TensorInfo], path: str) -> None:
+def _check_names(tensors: Tensors, path: str) -> None:
     # Sorting needs an eighth of the memory of a set of a million names.
-    names = sorted(map(attrgetter("name"), tensors))
+    names = sorted(tensors.names)
     if not any(map(eq, names, islice(names, 1, None))):
         return
-    first: dict[str, TensorInfo] = {}
-    for tensor in tensors:
-        if tensor.name in first:
+    first: dict[str, int] = {}
+    for name, offset in zip(tensors.names, tensors.offsets, strict=True):
+        if name in first:
             raise HeaderError(
-                f"the name is used twice: its data begin at byte {first[tensor.name].offset} "
-                f"and at byte {tensor.offset}",
+                f"the name is used twice: its data begin at byte {first[name]} "
+                f"and at byte {offset}",
                 path=path,
-                tensor=tensor.name,
-                offset=tensor.offset,
+                tensor=name,
+                offset=offset,
                 hint="programs disagree on which one counts: the file has to be written again",
             )
-        first[tensor.name] = tensor
+        first[name] = offset

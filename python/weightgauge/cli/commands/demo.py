@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from weightgauge.cli.output import Output
-from weightgauge.reporting.writers.formats import DEFAULT
+from weightgauge.cli.options import output_options
+
+if TYPE_CHECKING:
+    from weightgauge.cli.output import Output
 
 
 @click.command("demo", short_help="See k leave 1.2054 in a model that comes along.")
-@click.option("-q", "--quiet", is_flag=True, help="Only the table.")
-def command(quiet: bool) -> None:
+@output_options
+def command(output: Output) -> None:
     """Fit a small language model before its first and after its last step of training.
 
     The checkpoints come with the package; nothing is fetched.
@@ -18,11 +22,13 @@ def command(quiet: bool) -> None:
     \b
     Examples:
       weightgauge demo
+      weightgauge demo --json
     """  # noqa: D301
+    output.check()
     from weightgauge import demo
     from weightgauge.reporting.views.demo import demo_document
     from weightgauge.scanning import fit
 
     paths = demo.paths()
     fits = {step: fit(path) for step, path in paths.items()}
-    Output(DEFAULT, None, force=False, quiet=quiet).write(demo_document(fits, paths))
+    output.write(demo_document(fits, paths))

@@ -7,7 +7,7 @@ import os
 import click
 
 from weightgauge.cli.options import model_argument, per_option, reading_options, selection_options
-from weightgauge.cli.output import Output
+from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT
 
 
@@ -25,6 +25,7 @@ from weightgauge.reporting.writers.formats import DEFAULT
 @selection_options
 @per_option
 @reading_options
+@click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no notes.")
 def command(
     model: str,
@@ -36,6 +37,7 @@ def command(
     per: str,
     threads: int | None,
     io: str,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Count the magnitudes of every tensor of MODEL and save the counts.
@@ -51,6 +53,7 @@ def command(
       weightgauge scan org/name -o name.wghist
       weightgauge fit name.wghist
       weightgauge scan ./checkpoint --per head -o heads.wghist
+      weightgauge scan ./checkpoint -o counts.wghist --json
     """  # noqa: D301
     from weightgauge.scanning.wghist.file import ENDING
 
@@ -76,5 +79,6 @@ def command(
             progress=progress,
         )
     output.save(lambda target: kept.save(target, force=force))
-    told = Output(DEFAULT, None, force=False, quiet=quiet)
+    form = choose_format(None, json=as_json, path=None)
+    told = Output(form, None, force=False, quiet=quiet)
     told.write(scan_document(kept, path, os.path.getsize(path)))

@@ -17,10 +17,14 @@ from weightgauge.reporting.document import (
     Paragraph,
     Section,
     Verbatim,
+    metadata,
+    plain_columns,
 )
 
 if TYPE_CHECKING:
     from weightgauge.fits import ModelFit
+
+SCHEMA_VERSION = 1
 
 
 def demo_document(fits: Mapping[str, ModelFit], paths: Mapping[str, Path]) -> Document:
@@ -34,9 +38,10 @@ def demo_document(fits: Mapping[str, ModelFit], paths: Mapping[str, Path]) -> Do
         Where the checkpoints are, by the name of the step.
     """
     gaussian_k = TRIMS["mid_80"].gaussian_k
+    table = _table(fits)
     return Document(
         title=f"Median k of each kind of matrix (Gaussian weights: {gaussian_k:.4f})",
-        sections=(Section("", (_table(fits),)),),
+        sections=(Section("", (table,)),),
         notes=(
             Paragraph(
                 f"At step 0 the weights are Gaussian: k is {gaussian_k:.4f} but for the chance of "
@@ -47,6 +52,15 @@ def demo_document(fits: Mapping[str, ModelFit], paths: Mapping[str, Path]) -> Do
             Line(""),
             Line("The same with all blocks, then try a model of your own:"),
             *(Verbatim(f"  weightgauge fit {path}") for path in paths.values()),
+        ),
+        metadata=metadata(SCHEMA_VERSION),
+        data=lambda: {
+            "gaussian_k": gaussian_k,
+            "paths": {step: str(path) for step, path in paths.items()},
+            "kinds": list(table.rows),
+        },
+        records=lambda: DocumentTable(
+            plain_columns([column.key for column in table.columns]), table.rows
         ),
     )
 
@@ -62,7 +76,7 @@ def _table(fits: Mapping[str, ModelFit]) -> DocumentTable:
         {
             "kind": kind,
             "slices": summary.slices,
-            **{step: by_kind[kind].k_median for step, by_kind in kinds.items()},
+            **{_key(step): by_kind[kind].k_median for step, by_kind in kinds.items()},
             "change": last[kind].k_median - summary.k_median,
             "k_se": median(
                 item.k_se for item in trained.slices if item.kind == kind and item.fitted
@@ -76,7 +90,9 @@ def _table(fits: Mapping[str, ModelFit]) -> DocumentTable:
             Column(key="kind", identifies=True),
             Column(key="slices", right=True),
             *(
-                Column(key=step, heading=f"k at {step.replace('-', ' ')}", form=".4f", right=True)
+                Column(
+                    key=_key(step), heading=f"k at {step.replace('-', ' ')}", form=".4f", right=True
+                )
                 for step in fits
             ),
             Column(key="change", form="+.4f", right=True),
@@ -84,3 +100,8 @@ def _table(fits: Mapping[str, ModelFit]) -> DocumentTable:
         ),
         rows,
     )
+
+
+def _key(step: str) -> str:
+    """Return the name of a step's median in data."""
+    return f"k_{step.replace('-', '_')}"

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.errors import printable
 from weightgauge.findings import serious
-from weightgauge.reporting.document import Column, Document, DocumentTable, Section, plain_columns
+from weightgauge.reporting.document import (
+    Column,
+    Document,
+    DocumentTable,
+    Section,
+    metadata,
+    plain_columns,
+)
 from weightgauge.reporting.values import range_text
 
 if TYPE_CHECKING:
@@ -77,7 +84,7 @@ def reproduce_document(claims: Sequence[Claim], live: Live | None) -> Document:
             *(() if live is None else (_beside(live),)),
         ),
         warnings=() if live is None else (*serious(live.result.findings), *live.result.warnings),
-        metadata={"schema_version": 1},
+        metadata=metadata(1),
         data=lambda: {"claims": [claim.to_dict() for claim in claims], **beside},
         records=lambda: DocumentTable(plain_columns(_RECORDS), list(map(_record, claims))),
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightgauge.errors import printable
-from weightgauge.findings import by_importance
+from weightgauge.findings import by_importance, verdict
 from weightgauge.fits.slice_findings import slice_findings
-from weightgauge.reporting.document import Document, Line
+from weightgauge.reporting.document import Document, Line, metadata
 
 if TYPE_CHECKING:
     from weightgauge.scanning import ModelHistograms
+
+SCHEMA_VERSION = 1
 
 
 def scan_document(kept: ModelHistograms, path: str, size: int) -> Document:
@@ -32,8 +34,19 @@ def scan_document(kept: ModelHistograms, path: str, size: int) -> Document:
     )
     fits = [each.fit for each in kept.slices]
     counted = slice_findings(fits, tied=kept.architecture.tied)
+    findings = by_importance((*kept.findings, *counted))
     return Document(
-        findings=by_importance((*kept.findings, *counted)),
+        findings=findings,
         notes=(Line(told),),
         warnings=kept.warnings,
+        metadata=metadata(SCHEMA_VERSION, model=kept.model, per=kept.per),
+        data=lambda: {
+            "file": path,
+            "bytes": size,
+            "bytes_of_weights": stored,
+            "slices": len(kept.slices),
+            "verdict": verdict(findings),
+            "findings": findings.to_dicts(),
+            "warnings": list(kept.warnings),
+        },
     )

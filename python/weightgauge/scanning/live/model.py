@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from weightgauge.anatomy.bare_names import bare_names
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.checkpoint.types import ShardFile, TensorInfo
 from weightgauge.dtypes import DTYPE_BITS
 from weightgauge.errors import LiveModelError, printable
@@ -103,7 +104,7 @@ def live_checkpoint(model: LiveModel, *, name: str = "", rank: int | None = None
     return LiveCheckpoint(
         model=name or shown_name(model),
         shards=Table(ShardFile, (_shard(each.array) for each in held)),
-        tensors=Table(TensorInfo, (_tensor(each, place) for place, each in enumerate(held))),
+        tensors=Tensors.of(_tensor(each, place) for place, each in enumerate(held)),
         config=config,
         metadata={},
         findings=Table(Finding, findings),

@@ -1,0 +1,90 @@
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bindings/bindings.hpp"
+#include "core/io/header_scan.hpp"
+
+namespace py = pybind11;
+
+namespace weightgauge::bindings {
+
+namespace {
+
+// A list of as many objects. `make` returns a new reference for each place, or null with an error
+// set, which is thrown.
+template <class Make>
+py::list list_of(std::size_t size, Make make) {
+  py::list made(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    PyObject* const item = make(i);
+    if (item == nullptr) {
+      throw py::error_already_set();
+    }
+    PyList_SET_ITEM(made.ptr(), static_cast<Py_ssize_t>(i), item);
+  }
+  return made;
+}
+
+PyObject* text_from(std::string_view bytes) {
+  return PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "strict");
+}
+
+// Leaves the entries from the first one on whose name is not UTF-8.
+py::list take_names(HeaderEntries& entries, std::string_view text) {
+  py::list names;
+  for (const std::string_view name : entries.names) {
+    const auto made = py::reinterpret_steal<py::object>(text_from(name));
+    if (!made) {
+      if (PyErr_ExceptionMatches(PyExc_UnicodeDecodeError) == 0) {
+        throw py::error_already_set();
+      }
+      PyErr_Clear();
+      entries.behind = static_cast<std::size_t>(name.data() - text.data()) - 1;  // at its quote
+      break;
+    }
+    names.append(made);
+  }
+  return names;
+}
+
+py::tuple usual_entries(const py::bytes& header, std::size_t start, std::uint64_t data_start,
+                        std::uint64_t data_size) {
+  const std::string_view text = header;
+  HeaderEntries entries = scan_header_entries(text, start, data_size);
+  py::list names = take_names(entries, text);
+  const std::size_t size = names.size();
+  py::list storages = list_of(entries.storages.size(), [&entries](std::size_t i) {
+    const auto& [dtype, shape] = entries.storages[i];
+    return py::make_tuple(py::bytes(dtype.data(), dtype.size()),
+                          py::bytes(shape.data(), shape.size()))
+        .release()
+        .ptr();
+  });
+  return py::make_tuple(
+      std::move(names), std::move(storages),
+      list_of(size, [&](std::size_t i) { return PyLong_FromUnsignedLong(entries.storage_of[i]); }),
+      list_of(size,
+              [&](std::size_t i) {
+                return PyLong_FromUnsignedLongLong(data_start + entries.begins[i]);
+              }),
+      list_of(size,
+              [&](std::size_t i) {
+                return PyLong_FromUnsignedLongLong(entries.ends[i] - entries.begins[i]);
+              }),
+      entries.behind);
+}
+
+}  // namespace
+
+void bind_header(py::module_& module) {
+  module.def("usual_entries", &usual_entries, py::arg("text"), py::arg("start"), py::kw_only(),
+             py::arg("data_start"), py::arg("data_size"),
+             "Entries of a header from `start` on that are spelled as usual: names, spellings of "
+             "dtype and shape, which of these each has, offsets, lengths; and where the next is.");
+}
+
+}  // namespace weightgauge::bindings

@@ -1,0 +1,125 @@
+"""The tensors of a checkpoint as columns, of which a record is made when somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from weightgauge.checkpoint.types import TensorInfo
+from weightgauge.records import named_tuples, taken, to_frame
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+
+class Tensors(Sequence[TensorInfo]):
+    """A sequence of `TensorInfo` that compares, hashes and is cut like a tuple of them.
+
+    Large checkpoints have tens of thousands of tensors. What looks at all of them looks at columns.
+
+    Attributes
+    ----------
+    names, dtypes, shapes, shards, offsets, nbytes : list
+        The fields of `TensorInfo`, all of one length.
+
+    Examples
+    --------
+    >>> tensors = Tensors.of([TensorInfo("w", "F32", (2, 3), 0, 96, 24)])
+    >>> tensors
+    <1 tensor>
+    >>> tensors[0]
+    TensorInfo('w', F32 [2, 3], shard 0, bytes 96..120)
+    >>> tensors.shapes
+    [(2, 3)]
+    """
+
+    __slots__ = ("dtypes", "names", "nbytes", "offsets", "shapes", "shards")
+
+    def __init__(
+        self,
+        names: list[str],
+        dtypes: list[str],
+        shapes: list[tuple[int, ...]],
+        shards: list[int],
+        offsets: list[int],
+        nbytes: list[int],
+    ) -> None:
+        self.names = names
+        self.dtypes = dtypes
+        self.shapes = shapes
+        self.shards = shards
+        self.offsets = offsets
+        self.nbytes = nbytes
+
+    @classmethod
+    def of(cls, tensors: Iterable[TensorInfo]) -> Tensors:
+        """Return tensors as columns, in which they may be already."""
+        if isinstance(tensors, Tensors):
+            return tensors
+        columns = list(map(list, zip(*tensors, strict=True))) or [[] for _ in TensorInfo._fields]
+        return cls(*columns)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Tensors]) -> Tensors:
+        """Put the tensors of several files one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        joined = cls.of(())
+        for part in parts:
+            joined.extend(*part.columns())
+        return joined
+
+    def columns(self) -> tuple[list[Any], ...]:
+        """Return the columns in the order of the fields of `TensorInfo`."""
+        return self.names, self.dtypes, self.shapes, self.shards, self.offsets, self.nbytes
+
+    def take(self, rows: Sequence[int]) -> Tensors:
+        """Return those in the given places."""
+        return Tensors(*(taken(column, rows) for column in self.columns()))
+
+    def extend(self, *columns: Iterable[Any]) -> None:
+        """Add tensors, given by their columns."""
+        for column, more in zip(self.columns(), columns, strict=True):
+            column += more
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dict of plain values per tensor."""
+        return [each.to_dict() for each in self]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a data frame with one row per tensor; see `weightgauge.records.to_frame`.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return to_frame(TensorInfo, self.to_dicts())
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> TensorInfo: ...
+    @overload
+    def __getitem__(self, index: slice) -> Tensors: ...
+    def __getitem__(self, index: int | slice) -> TensorInfo | Tensors:
+        """Return one record, or the columns of several."""
+        chosen: list[Any] = [column[index] for column in self.columns()]
+        return Tensors(*chosen) if isinstance(index, slice) else TensorInfo(*chosen)
+
+    def __iter__(self) -> Iterator[TensorInfo]:
+        return iter(named_tuples(TensorInfo, *self.columns()))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the records, with those of a tuple too."""
+        if isinstance(other, Tensors):
+            return self.columns() == other.columns()
+        return tuple(self) == other if isinstance(other, tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        """Show how many there are."""
+        return f"<{len(self):,} {'tensor' if len(self) == 1 else 'tensors'}>"
