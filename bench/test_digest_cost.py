@@ -39,6 +39,7 @@ def scan(
             items=np.full(slices, items, np.uint64),
             noted=np.full(slices, noted, np.uint8),
             shaped=[],
+            pieces=[],
         )
         found = _core.scan_files([source], columns, io="mmap", progress=None, options=options)
         return found.numbers()

@@ -17,5 +17,6 @@ def file_slices(*slices):
         offsets=np.array(offsets, np.uint64),
         items=np.zeros(len(slices), np.uint64),
         noted=np.ones(len(slices), np.uint8),
+        pieces=[],
         shaped=list(zip(range(len(slices)), dims, decodings, strict=True)),
     )

@@ -35,6 +35,7 @@ def slices(dtype: str, items: int, *, offset: int = 0, noted: int = TENSOR) -> _
         items=np.array([items], np.uint64),
         noted=np.array([noted], np.uint8),
         shaped=[],
+        pieces=[],
     )
 
 

@@ -10,7 +10,9 @@ import pytest
 
 import page_digest
 import weightgauge as wg
+from samples import FORMATS
 from test_mxfp4 import gpt_oss
+from weightgauge.scanning.digests import tensor_digests
 
 PREFIX = "model.layers.0.self_attn."
 
@@ -73,6 +75,48 @@ def test_tensors_of_which_only_pieces_are_counted_have_digests_when_saved(attent
         f"{PREFIX}qkv_proj.weight": page_digest.digest(as_bf16(fused)[2]),
         f"{PREFIX}o_proj.weight": page_digest.digest(as_bf16(output)[2]),
     }
+
+
+@pytest.mark.parametrize(
+    ("shape", "again"),
+    [
+        ((4, 64, 128), []),  # each expert fills some pages
+        ((4, 63, 127), ["model.layers.0.mlp.experts.down_proj"]),
+        ((1, 63, 127), []),  # the only one ends with the tensor
+        ((2, 2048, 257), []),
+        ((40, 128, 1024), []),  # F32 of so many elements is counted in bins
+    ],
+)
+@pytest.mark.parametrize("spelling", ["BF16", "F32", "F8_E4M3"])
+def test_pieces_that_fill_pages_make_the_digest(
+    shape, again, spelling, tmp_path, write_checkpoint, monkeypatch
+):
+    """Experts one by one: what they read need not be read again for the whole's digest."""
+    read = []
+
+    def note(checkpoint, tensors, options):
+        read.extend(tensor.name for tensor in tensors)
+        return tensor_digests(checkpoint, tensors, options)
+
+    monkeypatch.setattr("weightgauge.scanning.scan_model.tensor_digests", note)
+    config = {"model_type": "gpt_oss", "num_local_experts": shape[0]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    data = normal(*shape, seed=8).astype(FORMATS[spelling]).tobytes()
+    name = "model.layers.0.mlp.experts.down_proj"
+    path = write_checkpoint(tmp_path / "model.safetensors", {name: (spelling, shape, data)})
+    kept = wg.scan(path, per="expert")
+    assert len(kept.slices) == shape[0]
+    assert [row["digest"] for row in kept.tensors] == [page_digest.digest(data)]
+    assert read == again
+    assert all(item.digest is None for item in wg.fit(path, per="expert"))
+
+
+def test_pieces_of_codes_make_the_digest(tmp_path, write_checkpoint):
+    path, _, _ = gpt_oss(tmp_path, write_checkpoint)
+    whole = {row["tensor"]: row["digest"] for row in wg.scan(path).tensors}
+    kept = wg.scan(path, per="expert")
+    assert {row["tensor"]: row["digest"] for row in kept.tensors} == whole
+    assert None not in whole.values()
 
 
 def test_interleaved_gate_and_up(tmp_path, write_checkpoint):

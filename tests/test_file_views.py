@@ -156,7 +156,9 @@ def test_columns_of_slices_fit_together(scan):
             "items": np.array([5, 7], np.uint64),
             "noted": np.array([1, 2], np.uint8),
         }
-        return _core.FileSlices(**{"dtypes": ["F32"], **columns, "shaped": [], **changed})
+        return _core.FileSlices(
+            **{"dtypes": ["F32"], **columns, "shaped": [], "pieces": [], **changed}
+        )
 
     assert len(slices()) == 2
     for wrong in (
@@ -167,6 +169,7 @@ def test_columns_of_slices_fit_together(scan):
         {"items": np.zeros(3, np.uint64)},
         {"noted": np.ones(1, np.uint8)},
         {"noted": np.array([1, 4], np.uint8)},
+        {"pieces": [(2, 0)]},
         {"shaped": [(2, [(1, 4)], None)]},
     ):
         with pytest.raises(ValueError):

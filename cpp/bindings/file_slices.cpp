@@ -46,8 +46,8 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint8_t>& formats,
                             const ColumnOf<std::uint64_t>& offsets,
                             const ColumnOf<std::uint64_t>& items,
-                            const ColumnOf<std::uint8_t>& noted,
-                            const std::vector<Shaped>& shaped) {
+                            const ColumnOf<std::uint8_t>& noted, const std::vector<Shaped>& shaped,
+                            const std::vector<std::pair<std::size_t, std::uint64_t>>& pieces) {
   const auto size = static_cast<std::size_t>(files.size());
   for (const py::ssize_t other : {formats.size(), offsets.size(), items.size(), noted.size()}) {
     if (static_cast<std::size_t>(other) != size) {
@@ -86,11 +86,18 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
       slices.rows[row].decoding = std::make_shared<const DecodingSpec>(*decoding);
     }
   }
+  for (const auto& [row, first_page] : pieces) {
+    if (row >= size) {
+      throw std::invalid_argument("there is no slice of that number");
+    }
+    slices.rows[row].noted = Noted::pages;
+    slices.rows[row].first_page = first_page;
+  }
   return slices;
 }
 
 View view_from(const FileSlice& slice, const Sources& sources) {
-  const auto& [file, dtype, offset, dims, spec, noted] = slice;
+  const auto& [file, dtype, offset, dims, spec, noted, first_page] = slice;
   const std::uint64_t size = sources.at(file)->size();
   if (spec == nullptr) {
     return checked_view(dtype, offset, dims, size);
@@ -113,7 +120,7 @@ View view_from(const FileSlice& slice, const Sources& sources) {
 
 SliceSpec spec_from(const FileSlice& slice, const Sources& sources) {
   View view = view_from(slice, sources);
-  const bool whole = slice.noted == Noted::tensor;
+  const bool whole = slice.noted == Noted::tensor || slice.noted == Noted::pages;
   const std::uint64_t stored = view.stored_bytes(view.items());
   const bool apart = view.items() > 0 && stored != view.end() - view.offset;
   if ((whole && (apart || is_product(slice))) ||
@@ -123,7 +130,7 @@ SliceSpec spec_from(const FileSlice& slice, const Sources& sources) {
   if (slice.noted == Noted::digest && view.items() > 0) {
     view.dims = slice.dims;  // in the order in which the items would be stored
   }
-  return {slice.file, std::move(view), slice.noted};
+  return {slice.file, std::move(view), slice.noted, slice.first_page};
 }
 
 Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io) {

@@ -48,6 +48,7 @@ struct FileSlice {
   std::vector<Dim> dims;
   std::shared_ptr<const DecodingSpec> decoding;
   Noted noted = Noted::negatives;
+  std::uint64_t first_page = 0;
 };
 // Python passes slices as columns, because they come in tens of thousands. Most slices are whole
 // tensors, whose items lie side by side.
@@ -65,15 +66,16 @@ using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 // Arrays must outlive the sources.
 Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io);
-// `formats` are indices into `dtypes`. `noted` are values of Noted. The `items` of a shaped slice
-// are ignored. Throws std::invalid_argument for an unknown dtype and for columns of different
-// lengths.
+// `formats` are indices into `dtypes`. `noted` are values of Noted, and `pieces` rows whose pages
+// are noted, with the first page of each. The `items` of a shaped slice are ignored. Throws
+// std::invalid_argument for an unknown dtype and for columns of different lengths.
 FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint32_t>& files,
                             const ColumnOf<std::uint8_t>& formats,
                             const ColumnOf<std::uint64_t>& offsets,
                             const ColumnOf<std::uint64_t>& items,
-                            const ColumnOf<std::uint8_t>& noted, const std::vector<Shaped>& shaped);
+                            const ColumnOf<std::uint8_t>& noted, const std::vector<Shaped>& shaped,
+                            const std::vector<std::pair<std::size_t, std::uint64_t>>& pieces);
 // Throws std::invalid_argument if the slice does not lie inside its file.
 View view_from(const FileSlice& slice, const Sources& sources);
 // Throws as well if the digest is asked for of values that are made of several tensors, or of a

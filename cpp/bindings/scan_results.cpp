@@ -32,7 +32,7 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
               slice.top.levels,
               slice.top.at_max,
               slice.top.second,
-              slice.digest.value_or(0),
+              slice.digest.value_or(slice.notes.page_sum),
               slice.digest.has_value()};
   }
   return table;
@@ -45,6 +45,8 @@ void bind_scan_results(py::module_& module) {
   module.def(
       "numbers_dtype", [] { return py::dtype::of<SliceNumbers>(); },
       "Element type of the tables that ScanResults.numbers returns.");
+  module.def("digest_of", &digest_of, py::arg("page_sum"), py::arg("nbytes"),
+             "Digest of a tensor from the sum of its pages' words.");
   py::class_<ScanResults>(module, "ScanResults")
       .def("__len__", &ScanResults::size)
       .def("numbers", &ScanResults::numbers)

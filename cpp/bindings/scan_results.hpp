@@ -31,8 +31,8 @@ struct SliceNumbers {
   std::uint64_t levels;
   std::uint64_t at_max;
   double second;
-  std::uint64_t digest;
-  bool digested;  // whether there is a digest
+  std::uint64_t digest;  // or what the pages of a piece add to that of their tensor
+  bool digested;         // whether there is a digest
 };
 
 // Making Python objects for tens of thousands of slices would take longer than counting them. So

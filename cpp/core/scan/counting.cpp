@@ -16,7 +16,7 @@ void count_part(const Slice& slice, Method method, Noting noting,
                 const std::pair<std::uint64_t, std::uint64_t>& items, Workspace& workspace) {
   CountingTable& table = workspace.table(0);
   const std::size_t item = item_bytes(slice.view.dtype);
-  noting.first_page = items.first * item / page_bytes;
+  noting.first_page = slice.first_page + items.first * item / page_bytes;
   for_each_stretch(slice.source, slice.view, items.first, items.second, workspace.buffer,
                    [&](const std::byte* packed, std::size_t n) {
                      table.count(method, slice.view.dtype, packed, n, slice.options.paper.get(),
@@ -26,12 +26,12 @@ void count_part(const Slice& slice, Method method, Noting noting,
 }
 
 // The bytes of codes are other than those of the values that are counted.
-bool has_digest_of_codes(const Slice& slice) {
-  return has_digest(slice) && slice.view.decoding != nullptr;
+bool has_pages_of_codes(const Slice& slice) {
+  return notes_pages(slice.noted) && slice.view.decoding != nullptr;
 }
 
-ByteNotes digest_of_codes(const Slice& slice, std::uint64_t first, std::uint64_t last,
-                          Workspace& workspace) {
+ByteNotes pages_of_codes(const Slice& slice, std::uint64_t first, std::uint64_t last,
+                         Workspace& workspace) {
   const std::uint64_t per_item = slice.view.decoding->values_per_item();
   return pages_of(slice, first / per_item, last / per_item, workspace.buffer);
 }
@@ -41,7 +41,7 @@ ByteNotes digest_of_codes(const Slice& slice, std::uint64_t first, std::uint64_t
 Noting noting_of(const Slice& slice) {
   Noting noting;
   noting.negatives = slice.noted != Noted::nothing;
-  noting.pages = has_digest(slice) && slice.view.decoding == nullptr;
+  noting.pages = notes_pages(slice.noted) && slice.view.decoding == nullptr;
   return noting;
 }
 
@@ -60,8 +60,8 @@ void Counting::run_part(std::uint64_t part, Workspace& workspace, Control& contr
     workspace.sort.release();  // there is memory for counting or for sorting
   }
   const auto items = chunks_.items_of(part);
-  if (has_digest_of_codes(slice_)) {
-    counts_.add_notes(digest_of_codes(slice_, items.first, items.second, workspace));
+  if (has_pages_of_codes(slice_)) {
+    counts_.add_notes(pages_of_codes(slice_, items.first, items.second, workspace));
   }
   count_part(slice_, method_, noting_of(slice_), items, workspace);
   note_progress(slice_.view, items.second - items.first, control);
@@ -100,7 +100,7 @@ std::unique_ptr<Phase> CountingLeadingBits::finish(Workspace& workspace,
 void SortingWhole::run_part(std::uint64_t /*part*/, Workspace& workspace, Control& control) {
   const View& view = slice_.view;
   const Noting noting = noting_of(slice_);
-  std::uint64_t page = 0;
+  std::uint64_t page = slice_.first_page;
   const auto see = [&](const std::byte* packed, std::size_t n) {
     if (noting.negatives) {
       notes_.add(notes_of(view.dtype, packed, n, page));
@@ -111,8 +111,8 @@ void SortingWhole::run_part(std::uint64_t /*part*/, Workspace& workspace, Contro
   if (!noting.pages) {
     notes_ = {0, 0, notes_.negatives};
   }
-  if (has_digest_of_codes(slice_)) {
-    notes_.add(digest_of_codes(slice_, 0, view.items(), workspace));
+  if (has_pages_of_codes(slice_)) {
+    notes_.add(pages_of_codes(slice_, 0, view.items(), workspace));
   }
   note_progress(view, view.items(), control);
 }

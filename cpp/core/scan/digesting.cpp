@@ -13,7 +13,7 @@ ByteNotes pages_of(const Slice& slice, std::uint64_t first, std::uint64_t last,
     stored.dtype = DType::f8_e8m0;  // bytes
   }
   const std::size_t item = item_bytes(stored.dtype);
-  TensorPages pages({0, stored.items() * item});
+  TensorPages pages({0, stored.items() * item}, slice.first_page);
   std::uint64_t at = first * item;
   for_each_stretch(slice.source, stored, first, last, buffer,
                    [&](const std::byte* packed, std::size_t n) {
@@ -25,7 +25,7 @@ ByteNotes pages_of(const Slice& slice, std::uint64_t first, std::uint64_t last,
 
 void note_result(const Slice& slice, const ByteNotes& notes) {
   slice.result.notes = notes;
-  if (has_digest(slice)) {
+  if (slice.noted == Noted::tensor || slice.noted == Noted::digest) {
     slice.result.digest = digest_of(notes.page_sum, slice.view.stored_bytes(slice.view.items()));
   }
 }

@@ -34,14 +34,14 @@ FedCounting::FedCounting(const Slice& slice, Method method)
     : slice_(slice),
       method_(method),
       counting_(slice, method, {slice.view.items(), step}),
-      pages_({slice.view.offset, slice.view.end()}) {}
+      pages_({slice.view.offset, slice.view.end()}, slice.first_page) {}
 
 void FedCounting::count(ByteRange range, const std::byte* bytes, Workspace& workspace) {
   if (method_ == Method::bins) {
     workspace.sort.release();  // there is memory for counting or for sorting
   }
   Noting noting = noting_of(slice_);
-  if (!has_digest(slice_)) {
+  if (!notes_pages(slice_.noted)) {
     count_range(range, bytes, noting, workspace);
     return;
   }

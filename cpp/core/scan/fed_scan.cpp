@@ -43,8 +43,8 @@ FedScan::FedScan(std::unique_ptr<Spool> spool, std::vector<FedSlice> slices,
   for (const FedSlice& slice : slices_) {
     const View& view = slice.spec.view;
     SliceResult& result = results_.emplace_back(view.dtype);
-    states_.emplace_back(
-        Slice{*spool_->sources().at(slice.spec.source), view, options_, result, slice.spec.noted});
+    states_.emplace_back(Slice{*spool_->sources().at(slice.spec.source), view, options_, result,
+                               slice.spec.noted, slice.spec.first_page});
   }
   unfinished_ = slices_.size();
   for (std::size_t index = 0; index < slices_.size(); ++index) {

@@ -49,9 +49,9 @@ class Jobs {
         chunk_bytes = shared;
       }
       SliceResult& result = results_.emplace_back(slices[i].view.dtype);
-      jobs_.emplace_back(
-          Slice{*sources.at(slices[i].source), slices[i].view, options, result, slices[i].noted},
-          chunk_bytes);
+      jobs_.emplace_back(Slice{*sources.at(slices[i].source), slices[i].view, options, result,
+                               slices[i].noted, slices[i].first_page},
+                         chunk_bytes);
     }
     for (const std::vector<std::size_t>& set : sets) {
       std::vector<SliceJob*> together;

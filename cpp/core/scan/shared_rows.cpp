@@ -41,7 +41,7 @@ bool alternates(const View& view) { return view.dims.back().stride == 2 * item; 
 // nothing is gained by reading them together.
 std::uint64_t reach_of(const SliceSpec& slice) {
   const View& view = slice.view;
-  if (slice.noted == Noted::tensor || slice.noted == Noted::digest) {
+  if (notes_pages(slice.noted)) {
     return 0;  // it lies between no others
   }
   if (view.decoding != nullptr || !is_16_bit(view.dtype) || view.dims.empty() ||

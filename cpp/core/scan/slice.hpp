@@ -25,12 +25,14 @@ enum class Noted : std::uint8_t {
   negatives,  // how many elements are negative: of a piece of a tensor, and of what is not stored
   tensor,     // of all of a tensor, whose bytes lie side by side, its digest and zeros as well
   digest,     // the digest and zeros of a tensor alone: nothing is counted
+  pages,      // of a piece that fills pages of its tensor, what these add to the tensor's digest
 };
 
 struct SliceSpec {
   std::size_t source;  // index into the sources
   View view;
   Noted noted = Noted::negatives;
+  std::uint64_t first_page = 0;  // of a piece whose pages are noted
 };
 
 struct SliceResult {
@@ -54,10 +56,11 @@ struct Slice {
   const ScanOptions& options;
   SliceResult& result;
   Noted noted;
+  std::uint64_t first_page = 0;
 };
 
-inline bool has_digest(const Slice& slice) {
-  return slice.noted == Noted::tensor || slice.noted == Noted::digest;
+inline bool notes_pages(Noted noted) {
+  return noted == Noted::tensor || noted == Noted::digest || noted == Noted::pages;
 }
 
 // The items of a slice in parts that any worker may count.

@@ -17,7 +17,7 @@ Chunks chunks_of(const Slice& slice, std::uint64_t chunk_bytes) {
   if (view.decoding != nullptr) {  // chunks begin and end between stored items
     unit = view.decoding->values_per_item();
   }
-  if (has_digest(slice)) {  // or between pages
+  if (notes_pages(slice.noted)) {  // or between pages
     unit *= page_bytes / view.stored_item_bytes();
   }
   chunk_items = (chunk_items + unit - 1) / unit * unit;

@@ -35,7 +35,7 @@ void TensorPages::add_rest(ByteRange range, const std::byte* bytes) {
 
 void TensorPages::add_part(ByteRange range, const std::byte* bytes) {
   const std::uint64_t number = page_at(range.begin);
-  const std::uint64_t begin = tensor_.begin + number * page_bytes;
+  const std::uint64_t begin = tensor_.begin + (number - first_page_) * page_bytes;
   const std::uint64_t size = std::min<std::uint64_t>(page_bytes, tensor_.end - begin);
   Page& page = pages_[number];
   std::memcpy(page.bytes.data() + (range.begin - begin), bytes,

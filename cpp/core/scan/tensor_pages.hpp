@@ -16,12 +16,16 @@ namespace weightgauge {
 // at most two pages for each range that has come, and one where ranges come in order.
 class TensorPages {
  public:
-  // The place of the tensor among the bytes from which ranges are taken.
-  explicit TensorPages(ByteRange tensor) : tensor_(tensor) {}
+  // The place of the tensor, or of a piece that begins with a page, among the bytes from which
+  // ranges are taken.
+  explicit TensorPages(ByteRange tensor, std::uint64_t first_page = 0)
+      : tensor_(tensor), first_page_(first_page) {}
 
   // The bytes of a range that fill pages; an empty range where there are none.
   ByteRange filled_by(ByteRange range) const;
-  std::uint64_t page_at(std::uint64_t byte) const { return (byte - tensor_.begin) / page_bytes; }
+  std::uint64_t page_at(std::uint64_t byte) const {
+    return first_page_ + (byte - tensor_.begin) / page_bytes;
+  }
 
   // Adds a range. No byte may come twice.
   void add(ByteRange range, const std::byte* bytes);
@@ -38,6 +42,7 @@ class TensorPages {
   void add_part(ByteRange range, const std::byte* bytes);
 
   ByteRange tensor_;
+  std::uint64_t first_page_;
   std::map<std::uint64_t, Page> pages_;  // that have begun, by number
   ByteNotes notes_;
 };

@@ -167,7 +167,10 @@ class CheckpointSlices:
             )
             for row, item in enumerate(batch):
                 counts, scale = found.take_histogram(row), found.scales.get(row, 1.0)
-                yield Measured(fits[row], counts, scale, item.note, missing.get(row, ""))
+                yield Measured(
+                    *(fits[row], counts, scale, item.note, missing.get(row, "")),
+                    found.pages.get(row),
+                )
         without = self._without_weights()
         absent = SliceFits(
             [item for item, _ in without],

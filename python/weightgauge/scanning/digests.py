@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.scanning.plan import ScanPlan
@@ -11,6 +11,7 @@ from weightgauge.scanning.run import file_specs, read_errors_told
 if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint, TensorInfo
     from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning.measured import PiecePages
 
 
 def tensor_digests(
@@ -52,3 +53,48 @@ def tensor_digests(
         )
     found = results.numbers()["digest"].tolist()
     return {tensor.name: f"{digest:016x}" for tensor, digest in zip(tensors, found, strict=True)}
+
+
+def digests_of_pieces(
+    tensors: Sequence[TensorInfo], pieces: Mapping[str, Sequence[PiecePages]]
+) -> dict[str, str]:
+    """Return the digests of those tensors that are covered by pieces which fill pages.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        Some tensors.
+    pieces : mapping of str to sequence of PiecePages
+        Pieces by the name of their tensor; some may lie within others.
+
+    Returns
+    -------
+    dict of str to str
+        By name.
+    """
+    from weightgauge import _core
+
+    found = {}
+    for tensor in tensors:
+        words = _covering(tensor.nbytes, pieces.get(tensor.name, ()))
+        if words is not None:
+            found[tensor.name] = f"{_core.digest_of(words, tensor.nbytes):016x}"
+    return found
+
+
+def _covering(nbytes: int, pieces: Sequence[PiecePages]) -> int | None:
+    """Sum of the pages' words of pieces side by side that are all of a tensor."""
+    longest: dict[int, PiecePages] = {}
+    for each in pieces:
+        if each.nbytes > 0 and (
+            each.begin not in longest or each.nbytes > longest[each.begin].nbytes
+        ):
+            longest[each.begin] = each
+    at, words = 0, 0
+    while longest and at < nbytes:
+        piece = longest.get(at)
+        if piece is None:
+            return None
+        at += piece.nbytes
+        words += piece.words
+    return words % 2**64 if longest and at == nbytes else None

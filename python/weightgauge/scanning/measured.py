@@ -9,6 +9,22 @@ if TYPE_CHECKING:
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
 
 
+class PiecePages(NamedTuple):
+    """What a piece that fills pages of its tensor adds to the tensor's digest.
+
+    Attributes
+    ----------
+    begin, nbytes : int
+        Its first byte in the tensor, and its length in bytes.
+    words : int
+        Sum of the words of its pages.
+    """
+
+    begin: int
+    nbytes: int
+    words: int
+
+
 class Measured(NamedTuple):
     """One slice with its numbers.
 
@@ -23,6 +39,8 @@ class Measured(NamedTuple):
     note, missing : str
         Parts of the reason that do not come from the counts: why it is not split, and why a scale
         was not applied.
+    pages : PiecePages or None
+        Of a piece that fills pages of its tensor.
     """
 
     fit: SliceFit
@@ -30,3 +48,4 @@ class Measured(NamedTuple):
     scale: float
     note: str
     missing: str
+    pages: PiecePages | None = None

@@ -24,6 +24,7 @@ _FORMATS = tuple(ITEM_BYTES)
 _NUMBER_OF = {name: number for number, name in enumerate(_FORMATS)}
 
 _Dims = Sequence[tuple[int, int]]  # extent and stride in bytes
+_PAGE = 2048  # bytes of a page of the core
 
 
 class Noted(IntEnum):
@@ -61,6 +62,9 @@ class ScanPlan:
     digest_of : dict of int to int
         Where a whole tensor is counted in another order than that of its bytes in a file: index of
         the result with its digest, by that of the slice.
+    pages_of : dict of int to (int, int)
+        For pieces that fill pages of their tensor, by index: their first byte in the tensor and
+        their length in bytes.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class ScanPlan:
         self._shaped: list[tuple[int, _Dims, _core.BlockScale | _core.LowRank | None]] = []
         self.scale_of: dict[int, int] = {}
         self.digest_of: dict[int, int] = {}
+        self.pages_of: dict[int, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._files)
@@ -118,6 +123,7 @@ class ScanPlan:
             items=np.array(self._items, np.uint64),
             noted=np.array(self._noted, np.uint8),
             shaped=self._shaped,
+            pieces=[(index, begin // _PAGE) for index, (begin, _) in self.pages_of.items()],
         )
 
     def add(self, tensor: TensorInfo, piece: Cut | None, stored: Stored | None) -> int:
@@ -206,6 +212,9 @@ class ScanPlan:
         index = self._add(shard, dtype, tensor.offset + first * item, items)
         strides = [(extent, stride * item) for extent, stride in dims]
         self._shaped.append((index, strides, decoding))
+        begin, size = first * item, items * item
+        if _fills_pages(begin, size, tensor.nbytes) and _adjacent(dims):
+            self.pages_of[index] = begin, size
         return index
 
     def _add(
@@ -281,3 +290,19 @@ class ScanPlan:
             number = known[shard] = self._first_file + len(self.files)
             self.files.append((shard, as_it_lies))
         return number
+
+
+def _fills_pages(begin: int, size: int, nbytes: int) -> bool:
+    """Tell whether bytes of a tensor of `nbytes` begin with a page, and end with one or with it."""
+    end = begin + size
+    return begin % _PAGE == 0 and (end % _PAGE == 0 or end == nbytes)
+
+
+def _adjacent(dims: _Dims) -> bool:
+    """Tell whether the elements of a piece lie side by side."""
+    step = 1
+    for extent, stride in reversed(dims):
+        if extent != 1 and stride != step:
+            return False
+        step *= extent
+    return True

@@ -15,6 +15,7 @@ from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescaled
+from weightgauge.scanning.measured import PiecePages
 from weightgauge.scanning.plan import ScanPlan
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class ScannedSlices:
         not 1.
     options : FitOptions
         How they were fitted.
+    pages : dict of int to PiecePages
+        Of the pieces that fill pages of their tensors.
     counts : callable, optional
         Returns the histogram of the slice in a row, None where it has none; where histograms were
         asked for.
@@ -55,10 +58,12 @@ class ScannedSlices:
         scales: dict[int, float],
         options: FitOptions,
         counts: Callable[[int], _core.Histogram | None] | None = None,
+        pages: dict[int, PiecePages] | None = None,
     ) -> None:
         self.numbers = numbers
         self.told = told
         self.scales = scales
+        self.pages = pages or {}
         self._options = options
         self._counts = counts
 
@@ -149,7 +154,13 @@ def scan_slices(
         place = places[row]
         return None if place == _NOT_COUNTED else results.take_histogram(place)
 
-    return ScannedSlices(numbers, told, scales, options, take if keep_histograms else None)
+    pages = {
+        row: PiecePages(*plan.pages_of[place], int(found["digest"][place]))
+        for row, place in (enumerate(places) if plan.pages_of else ())
+        if place in plan.pages_of
+    }
+    counts = take if keep_histograms else None
+    return ScannedSlices(numbers, told, scales, options, counts, pages)
 
 
 def joined(parts: Sequence[ScannedSlices], options: FitOptions) -> ScannedSlices:

@@ -10,7 +10,8 @@ from weightgauge.errors import NeedsWeightsError, printable
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices
-from weightgauge.scanning.digests import tensor_digests
+from weightgauge.scanning.digests import digests_of_pieces, tensor_digests
+from weightgauge.scanning.measured import PiecePages
 from weightgauge.scanning.model_histograms import ModelHistograms
 from weightgauge.scanning.opening import Model, open_slices
 from weightgauge.scanning.packed_histogram import pack
@@ -107,10 +108,14 @@ def kept_histograms(
     ModelHistograms
     """
     slices = []
+    pieces: dict[str, list[PiecePages]] = {}
     for each in subject.measure(options, progress=progress):
+        if each.pages is not None:
+            pieces.setdefault(each.fit.tensor, []).append(each.pages)
         packed = None if each.histogram is None else pack(each.histogram._core)
         slices.append(SavedSlice(each.fit, each.note, each.missing, packed, each.scale))
     digests = {each.fit.tensor: each.fit.digest for each in slices if each.fit.digest is not None}
+    digests |= digests_of_pieces(subject.chosen, pieces)
     if digest_all and subject.complete:
         others = [tensor for tensor in subject.chosen if tensor.name not in digests]
         digests |= tensor_digests(subject.checkpoint, others, options)
