@@ -35,10 +35,17 @@ def truncated_normal(rng, rows, columns):
 
 
 def orthogonal(rng, rows, columns):
-    """Rows or columns of a random orthogonal matrix."""
-    drawn = rng.standard_normal((max(rows, columns), min(rows, columns)))
-    q, r = np.linalg.qr(drawn)
-    q *= np.sign(np.diagonal(r))
+    """Rows or columns of a random orthogonal matrix.
+
+    Gram and Schmidt's way without a linear algebra library, whose threads would only get in the way
+    of each other over matrices as small as these.
+    """
+    q = rng.standard_normal((max(rows, columns), min(rows, columns)))
+    for column in range(q.shape[1]):
+        before, vector = q[:, :column], q[:, column]
+        for _ in range(2):  # the second pass removes what rounding left
+            vector -= np.einsum("ij,j->i", before, np.einsum("ij,i->j", before, vector))
+        vector /= np.sqrt(np.sum(vector**2))
     return q if rows >= columns else q.T
 
 

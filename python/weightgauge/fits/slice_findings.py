@@ -29,6 +29,7 @@ _BY_DESIGN = re.compile(
 """Names of matrices that many models initialise with zeros."""
 
 _MASK = re.compile(r"(?:^|\.)(?:masked_bias|attention_mask|causal_mask|mask)$")
+_BIAS = re.compile(r"(?:^|\.)bias$")
 
 _LARGEST = {
     "F64": 1.8e308,
@@ -88,6 +89,7 @@ def slice_findings(
     numbers = numbers_of(slices)
     rows = np.zeros(len(slices), np.bool_)
     rows[piece_rows(numbers.columns)] = True
+    rows &= ~_masks(numbers)
     found = [*_asked(slices, numbers, rows, rules), *tied_finding(slices, tied)]
     spoilt = {each.place for each in found if each.id in _SPOILT}
     poor = rows & numbers.known & numbers.columns.fitted
@@ -105,7 +107,21 @@ def slice_findings(
 
 def is_mask(tensor: str, rank: int) -> bool:
     """Tell whether a tensor is a mask stored with the weights, whose infinities are meant."""
-    return _MASK.search(tensor) is not None or (tensor.endswith("bias") and rank > 1)
+    masked_later = rank > 1 and _BIAS.search(tensor) is not None
+    return masked_later or _MASK.search(tensor) is not None
+
+
+def _masks(numbers: SliceNumbers) -> NDArray[np.bool_]:
+    columns = numbers.columns
+    return np.array(
+        [
+            kind in ("bias", "other") and is_mask(name, len(shape))
+            for kind, name, shape in zip(
+                columns.kinds, columns.tensors, numbers.shapes, strict=True
+            )
+        ],
+        np.bool_,
+    )
 
 
 def _at(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[SliceFit]:
@@ -140,13 +156,12 @@ def _asked(
 
 def _non_finite(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
     for item in _at(slices, mask):
-        if not is_mask(item.tensor, len(item.shape)):
-            yield RULES["non-finite"].finding(
-                item.place,
-                value=item.nonfinite,
-                expected=0,
-                elements=item.n + item.zeros + item.nonfinite,
-            )
+        yield RULES["non-finite"].finding(
+            item.place,
+            value=item.nonfinite,
+            expected=0,
+            elements=item.n + item.zeros + item.nonfinite,
+        )
 
 
 def _all_zero(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:

@@ -1,0 +1,60 @@
+"""Models that are well: no fault, and how many warnings."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+import health_models as models
+import weightgauge as wg
+from families.frozen_copy import FOLDER
+from weightgauge import demo
+
+FAMILIES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("init", models.INITS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("layout", models.LAYOUTS)
+def test_fresh_models_are_untrained_and_nothing_else(layout, init, write_checkpoint, tmp_path):
+    """Two seeds of four initialisations and four layouts: 32 models."""
+    for seed in range(2):
+        tensors, config = models.LAYOUTS[layout](init, seed)
+        found = wg.diagnose(models.put(write_checkpoint, tmp_path / str(seed), tensors, config))
+        told = {(each.id, each.level) for each in found.findings}
+        assert told - {("zero-by-design", "note")} == {("never-trained", "note")}
+
+
+@pytest.mark.parametrize("layout", models.LAYOUTS)
+def test_trained_models_have_remarks_alone(layout, write_checkpoint, tmp_path):
+    tensors, config = models.LAYOUTS[layout](models.trained, 0)
+    found = wg.diagnose(models.put(write_checkpoint, tmp_path / "m", tensors, config))
+    assert {each.level for each in found.findings} == {"note"}
+    assert "never-trained" not in {each.id for each in found.findings}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_family_has_a_fault(family):
+    found = wg.diagnose(FOLDER / family)
+    assert [each for each in found.findings if each.level == "fault"] == []
+
+
+def test_few_families_have_a_warning():
+    """The frozen copies have 64 to 4,096 weights a matrix: less than anything that is used."""
+    levels = Counter(
+        level
+        for family in FAMILIES
+        for level in {each.level for each in wg.fit(FOLDER / family).findings}
+    )
+    assert levels["fault"] == levels["warning"] == 0
+
+
+@pytest.mark.parametrize("step", demo.paths())
+def test_the_bundled_model_is_well(step):
+    assert {each.level for each in wg.diagnose(demo.paths()[step]).findings} == {"note"}
+
+
+def test_minilm_is_well(minilm):
+    """Its pooler was never trained with the rest, which shows in tests of rows alone."""
+    found = wg.diagnose(minilm)
+    assert {each.level for each in found.findings} <= {"note"}, found.findings

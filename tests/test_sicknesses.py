@@ -1,0 +1,393 @@
+"""Copies of one model that were damaged in one way each: which rule names which tensors."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import health_models as models
+import weightgauge as wg
+from weightgauge.findings import RULES
+
+LAYER = "model.layers.{}.{}.weight"
+Q, OUT, UP, DOWN = (
+    LAYER.format(2, "self_attn.q_proj"),
+    LAYER.format(3, "self_attn.o_proj"),
+    LAYER.format(1, "mlp.up_proj"),
+    LAYER.format(4, "mlp.down_proj"),
+)
+REMARKS = {"kind-unusual", "nearest", "heavy-tail", "poor-fit"}
+"""Notes that follow from what is wrong, or from the size of the model."""
+
+
+def wide(tensors, name):
+    return tensors[name].astype(np.float32)
+
+
+def of_block(tensors, block):
+    """Names of the matrices of a block."""
+    return [name for name in tensors if f".layers.{block}." in name and tensors[name].ndim == 2]
+
+
+def of_blocks(tensors):
+    """Names of the matrices of all blocks."""
+    return [name for name in tensors if ".layers." in name and tensors[name].ndim == 2]
+
+
+def drop(tensors, *patterns):
+    for name in [name for name in tensors if any(each in name for each in patterns)]:
+        del tensors[name]
+
+
+# Each of these damages tensors and configuration, and returns what must be found: the rule, the
+# tensors that it names, and their values.
+
+
+def zeros(tensors, config):
+    tensors[Q] = np.zeros_like(tensors[Q])
+    return "all-zero", {Q: 128 * 128}
+
+
+def not_numbers(tensors, config):
+    tensors[UP][3, 5:8] = (np.nan, np.inf, -np.inf)
+    return "non-finite", {UP: 3}
+
+
+def a_norm_of_nan(tensors, config):
+    tensors["model.norm.weight"][:] = np.nan
+    return "non-finite", {"model.norm.weight": 128}
+
+
+def nan_in_biases_of_experts(tensors, config):
+    name = "model.layers.0.mlp.experts.gate_up_proj_bias"
+    tensors[name] = np.full((4, 64), np.nan, np.float32)
+    return "non-finite", {name: 256}
+
+
+def one_value(tensors, config):
+    tensors[OUT][:] = 0.25
+    return "constant", {OUT: 0.25}
+
+
+def one_magnitude(tensors, config):
+    tensors[OUT] = np.copysign(np.float32(0.25), wide(tensors, OUT)).astype(models.BF16)
+    return "constant", {OUT: 0.25}
+
+
+def empty(tensors, config):
+    names = [name for name in tensors if "up_proj" in name]
+    for name in names:
+        tensors[name] = np.zeros((0,), models.BF16)
+    return "empty", dict.fromkeys(names, 0)
+
+
+def a_block_missing(tensors, config):
+    drop(tensors, ".layers.3.")
+    return "missing-block", 5
+
+
+def the_first_and_last_blocks_missing(tensors, config):
+    drop(tensors, ".layers.0.", ".layers.5.")
+    return "missing-block", 4
+
+
+def a_part_missing(tensors, config):
+    drop(tensors, OUT)
+    return "missing-part", 5
+
+
+def the_head_missing(tensors, config):
+    drop(tensors, "lm_head")
+    return "missing-head", 0
+
+
+def the_embedding_missing(tensors, config):
+    drop(tensors, "embed_tokens")
+    return "missing-embedding", 0
+
+
+def codes_in_place_of_one_matrix(tensors, config):
+    tensors[UP] = codes_of(wide(tensors, UP)).astype(models.BF16)
+    return "scale-lost", {UP: None}
+
+
+def codes_in_place_of_all(tensors, config):
+    names = of_blocks(tensors)
+    for name in names:
+        tensors[name] = codes_of(wide(tensors, name))
+    return "scale-lost", dict.fromkeys(names)
+
+
+def codes_that_lost_their_scales(tensors, config):
+    _, names = codes_in_place_of_all(tensors, config)
+    config["quantization_config"] = {"quant_method": "fp8"}
+    return "scale-missing", names
+
+
+def random_bytes(tensors, config):
+    drawn = np.random.default_rng(0).integers(0, 65536, tensors[Q].shape, dtype=np.uint16)
+    tensors[Q] = drawn.view(models.BF16)
+    return "garbled", {Q: None}
+
+
+def a_matrix_twice_as_large(tensors, config):
+    tensors[OUT] = (wide(tensors, OUT) * 2).astype(models.BF16)
+    return "block-outlier", {OUT: None}
+
+
+def a_block_twice_as_large(tensors, config):
+    names = of_block(tensors, 3)
+    for name in names:
+        tensors[name] = (wide(tensors, name) * 2).astype(models.BF16)
+    return "block-outlier", dict.fromkeys(names)
+
+
+def int4_in_groups(tensors, config):
+    names = of_blocks(tensors)
+    for name in names:
+        groups = wide(tensors, name).reshape(-1, 32)
+        scale = np.abs(groups).max(axis=1, keepdims=True) / 7
+        tensors[name] = (np.round(groups / scale) * scale).reshape(tensors[name].shape)
+        tensors[name] = tensors[name].astype(models.BF16)
+    return "grid", dict.fromkeys(names)
+
+
+def two_of_four_pruned(tensors, config):
+    pruned = wide(tensors, UP).reshape(-1, 4)
+    np.put_along_axis(pruned, np.argsort(np.abs(pruned), axis=1)[:, :2], 0, axis=1)
+    tensors[UP] = pruned.reshape(tensors[UP].shape).astype(models.BF16)
+    return "zero-share", {UP: 0.5}
+
+
+def a_few_zeros_where_others_have_none(tensors, config):
+    flat = tensors[UP].reshape(-1)
+    flat[: len(flat) // 50] = 0
+    return "zero-share", {UP: len(flat) // 50 / len(flat)}
+
+
+def a_block_never_trained(tensors, config):
+    rng = np.random.default_rng(9)
+    names = of_block(tensors, 3)
+    for name in names:
+        fresh = models.normal(rng, *tensors[name].shape)
+        tensors[name] = fresh.astype(np.float32).astype(models.BF16)
+    return "never-trained", dict.fromkeys(names)
+
+
+def the_head_never_trained(tensors, config):
+    shape = tensors["lm_head.weight"].shape
+    fresh = models.kaiming_uniform(np.random.default_rng(9), *shape)
+    tensors["lm_head.weight"] = fresh.astype(np.float32).astype(models.BF16)
+    return "never-trained", {"lm_head.weight": None}
+
+
+def packed_integers(tensors, config):
+    stem = LAYER.format(1, "mlp.up_proj").removesuffix("weight")
+    drop(tensors, stem)
+    tensors[f"{stem}qweight"] = np.ones((16, 256), np.int32)
+    tensors[f"{stem}qzeros"] = np.ones((1, 32), np.int32)
+    tensors[f"{stem}scales"] = np.ones((1, 256), np.float16)
+    return "unmeasured", {f"{stem}qweight": None}
+
+
+def rows_blown_up(tensors, config):
+    tensors[DOWN][5:7] = tensors[DOWN][5:7] * 100
+    return "heavy-tail", {DOWN: None}
+
+
+def codes_of(values):
+    """What a quantiser stores: codes up to 448, whose scale lies elsewhere."""
+    return (values / np.abs(values).max() * 448).astype(ml_dtypes.float8_e4m3fn)
+
+
+SICKNESSES = (
+    *(zeros, not_numbers, a_norm_of_nan, one_value, one_magnitude, empty),
+    *(nan_in_biases_of_experts, a_block_missing),
+    *(the_first_and_last_blocks_missing, a_part_missing, the_head_missing, the_embedding_missing),
+    *(codes_in_place_of_one_matrix, codes_in_place_of_all, codes_that_lost_their_scales),
+    *(random_bytes, a_matrix_twice_as_large, a_block_twice_as_large, int4_in_groups),
+    *(two_of_four_pruned, a_few_zeros_where_others_have_none, a_block_never_trained),
+    *(the_head_never_trained, packed_integers, rows_blown_up),
+)
+BESIDE = {
+    codes_that_lost_their_scales: {"scale-lost"},  # the codes are still taken for values
+    random_bytes: {"non-finite", "scale-lost"},
+    int4_in_groups: {"zero-share"},
+    two_of_four_pruned: {"grid", "block-outlier"},
+    a_block_never_trained: {"block-outlier"},
+    packed_integers: {"missing-part"},
+}
+"""Rules that may tell of the same damage in their own words."""
+
+
+def damaged(sickness, write_checkpoint, folder):
+    tensors, config = models.llama(seed=1)
+    expected = sickness(tensors, config)
+    return models.put(write_checkpoint, folder, tensors, config), expected
+
+
+@pytest.mark.parametrize("sickness", SICKNESSES, ids=lambda each: each.__name__)
+def test_every_sickness_is_named(sickness, write_checkpoint, tmp_path):
+    path, (rule, expected) = damaged(sickness, write_checkpoint, tmp_path / "m")
+    found = wg.diagnose(path)
+    told = [each for each in found.findings if each.id == rule]
+    assert {each.level for each in told} == {RULES[rule].level}
+    if isinstance(expected, dict):
+        assert sorted(each.tensor for each in told) == sorted(expected)
+        for each in told:
+            wanted = expected[each.tensor]
+            assert wanted is None or each.value == pytest.approx(wanted, rel=0.01)
+            assert each.message.startswith(f"{each.tensor}: ")
+    else:
+        (only,) = told
+        assert (only.tensor, only.value) == (None, expected)
+    others = {each.id for each in found.findings} - {rule} - REMARKS
+    assert others <= BESIDE.get(sickness, set())
+
+
+def test_the_model_before_the_damage_is_well(write_checkpoint, tmp_path):
+    path = models.put(write_checkpoint, tmp_path / "m", *models.llama(seed=1))
+    assert {each.id for each in wg.diagnose(path).findings} <= {"kind-unusual", "nearest"}
+    assert wg.fit(path).findings == ()
+
+
+@pytest.mark.parametrize("sickness", SICKNESSES[:16], ids=lambda each: each.__name__)
+def test_fit_finds_the_faults_and_so_do_saved_counts(sickness, write_checkpoint, tmp_path):
+    path, _ = damaged(sickness, write_checkpoint, tmp_path / "m")
+    kept = tmp_path / "kept.wghist"
+    wg.scan(path).save(kept)
+    diagnosis = wg.diagnose(path)
+    assert wg.diagnose(kept).findings == diagnosis.findings
+    assert wg.fit(kept).findings == (fit := wg.fit(path)).findings
+    assert set(fit.findings) <= set(diagnosis.findings)
+    faults = [each for each in diagnosis.findings if each.level == "fault"]
+    assert [each for each in fit.findings if each.level == "fault"] == faults != []
+
+
+# -- relatives that are well
+
+
+def biases_of_zeros(tensors, config):
+    """Biases that nobody trained are zero; so are gates, by design."""
+    for block in range(6):
+        tensors[f"model.layers.{block}.self_attn.q_proj.bias"] = np.zeros(128, models.BF16)
+    tensors["model.zero_conv.weight"] = np.zeros((8, 8), models.BF16)
+    return {"zero-by-design"}
+
+
+def norms_of_ones(tensors, config):
+    """Fresh norms have one value, and are no constant matrices."""
+    return set()
+
+
+def a_mask_of_infinities(tensors, config):
+    mask = np.zeros((1, 1, 16, 16), np.float32)
+    mask[..., np.triu_indices(16, 1)[0], np.triu_indices(16, 1)[1]] = -np.inf
+    tensors["model.layers.0.self_attn.bias"] = mask
+    tensors["model.layers.0.self_attn.masked_bias"] = np.array(-np.inf, np.float32)
+    # Such masks are stored as ones and zeros as well.
+    tensors["model.layers.1.self_attn.bias"] = np.tril(np.ones((1, 1, 16, 16), np.float32))
+    return set()
+
+
+def biases_of_experts_that_are_whole(tensors, config):
+    """A stack of biases has two dimensions, and is no mask: see `nan_in_biases_of_experts`."""
+    tensors["model.layers.0.mlp.experts.gate_up_proj_bias"] = np.ones((4, 64), np.float32)
+    return set()
+
+
+def a_tied_head(tensors, config):
+    drop(tensors, "lm_head")
+    config["tie_word_embeddings"] = True
+    return set()
+
+
+def a_backbone(tensors, config):
+    drop(tensors, "lm_head")
+    config["architectures"] = ["LlamaModel"]
+    return set()
+
+
+def blocks_of_two_kinds(tensors, config):
+    """Every third block has no attention, as its configuration says."""
+    for block in (2, 5):
+        drop(tensors, f".layers.{block}.self_attn")
+    config["layer_types"] = ["full_attention", "full_attention", "mamba"] * 2
+    return set()
+
+
+def every_matrix_smaller_with_depth(tensors, config):
+    for name in of_blocks(tensors):
+        block = int(name.split(".")[2])
+        tensors[name] = (wide(tensors, name) * 0.9**block).astype(models.BF16)
+    return set()
+
+
+def zeros_in_all_of_a_kind(tensors, config):
+    """Sparse by design: all have as many."""
+    for name in [name for name in tensors if "up_proj" in name]:
+        flat = tensors[name].reshape(-1)
+        flat[: len(flat) // 50] = 0
+    return set()
+
+
+def codes_with_their_scale(tensors, config):
+    scale = np.abs(wide(tensors, UP)).max() / 448
+    tensors[UP] = codes_of(wide(tensors, UP))
+    tensors[f"{UP}_scale"] = np.array(scale, np.float32)
+    config["quantization_config"] = {"quant_method": "fp8"}
+    return set()
+
+
+RELATIVES = (
+    *(biases_of_zeros, norms_of_ones, a_mask_of_infinities, a_tied_head, a_backbone),
+    biases_of_experts_that_are_whole,
+    *(blocks_of_two_kinds, every_matrix_smaller_with_depth, zeros_in_all_of_a_kind),
+    codes_with_their_scale,
+)
+
+
+@pytest.mark.parametrize("relative", RELATIVES, ids=lambda each: each.__name__)
+def test_healthy_relatives_are_not_accused(relative, write_checkpoint, tmp_path):
+    tensors, config = models.llama(seed=1)
+    remarks = relative(tensors, config) | {"kind-unusual", "nearest"}
+    found = wg.diagnose(models.put(write_checkpoint, tmp_path / "m", tensors, config))
+    assert {each.level for each in found.findings} <= {"note"}, found.findings
+    assert {each.id for each in found.findings} <= remarks
+
+
+def test_an_adapter_at_its_start_changes_nothing_yet(write_checkpoint, tmp_path):
+    rng = np.random.default_rng(0)
+    stem = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
+    tensors = {}
+    for block in range(2):
+        tensors[stem.format(block, "A")] = models.normal(rng, 8, 128).astype(np.float32)
+        tensors[stem.format(block, "B")] = np.zeros((128, 8), np.float32)
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, name="adapter_model.safetensors")
+    found = wg.fit(path / "adapter_model.safetensors").findings
+    untrained = [each for each in found if each.id == "untrained-adapter"]
+    assert [each.tensor for each in untrained] == [stem.format(block, "B") for block in range(2)]
+    assert {each.level for each in found} == {"note"}
+
+
+# -- and no rule is forgotten
+
+
+def test_every_rule_that_is_asked_has_a_sickness():
+    """Rules that only diagnose asks of shapes are tested in test_diagnose.py and its documents."""
+    package = Path(wg.__file__).parent
+    asked = set()
+    for path in package.rglob("*.py"):
+        asked |= set(re.findall(r'RULES\["([a-z-]+)"', path.read_text(encoding="utf-8")))
+    tensors, config = {}, {}
+    named = set()
+    for sickness in SICKNESSES:
+        tensors, config = models.llama(seed=1)
+        named.add(sickness(tensors, config)[0])
+    named |= {"untrained-adapter", "zero-by-design"}
+    named |= {"poor-fit", "shallow-ffn", "kind-unusual", "nearest"}
+    assert asked - named == set()
