@@ -9,6 +9,7 @@ import click
 import pytest
 
 from weightgauge.cli.group import main
+from weightgauge.findings import RULES
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = {".git", ".venv", "build", "node_modules"}
@@ -85,6 +86,14 @@ def test_layers_and_rooms_are_in_the_map():
         assert f"`{folder.name}/`" in page, folder.name
     for module in package.glob("*.py"):
         assert module.stem.startswith("_") or f"`{module.stem}`" in page, module.stem
+
+
+def test_every_rule_is_in_the_table_with_what_to_do():
+    page = text_of(ROOT / "docs" / "health.md")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    told = {row[0].strip("`"): tuple(row[1:3]) for row in rows if len(row) == 4}
+    assert told == {rule.id: (rule.level, rule.asks) for rule in RULES.values()}
+    assert all(len(row[3]) > 5 for row in rows if len(row) == 4)
 
 
 def commands() -> list[str]:
