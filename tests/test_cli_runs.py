@@ -235,7 +235,8 @@ def test_fit_of_several_models(folder):
     result = run("fit", *models)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("2 models\n")
-    assert result.stdout.count(str(models[1])) == 2  # medians of k, and of lambda
+    assert result.stdout.count(str(models[1])) == 3  # verdict, medians of k, and of lambda
+    assert result.stdout.splitlines()[1:3] == [f"{model}: No fault found" for model in models]
     fits = [wg.fit(model) for model in models]
     expected = [
         {"model": str(model), "step": step, **row}
@@ -246,6 +247,7 @@ def test_fit_of_several_models(folder):
     assert document["slices"] == expected
     assert document["models"] == list(map(str, models))
     assert document["steps"] == [0, 500]
+    assert (document["verdicts"], document["findings"]) == (["No fault found"] * 2, [])
     assert [row["k_median"] for row in document["kinds"]] == [
         kind.k_median for fit in fits for kind in fit.kinds
     ]

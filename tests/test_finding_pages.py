@@ -142,6 +142,20 @@ def test_a_run_shows_its_verdict_and_its_faults_first(sick, write_checkpoint, tm
     )
 
 
+def test_several_models_have_a_verdict_each(sick, write_checkpoint, tmp_path):
+    well = models.put(write_checkpoint, tmp_path / "well", *models.llama(seed=1))
+    lines = run("fit", well, sick).stdout.splitlines()
+    assert lines[1] == f"{well}: No fault found"
+    text = " ".join(" ".join(lines).split())
+    assert f"{sick}: {VERDICT}" in text
+    assert f" fault non-finite {NAN}: 1 of 32,768 weights are NaN" in text
+    assert text.index("warning zero-share") < text.index("Median k")
+    document = json.loads(run("fit", well, sick, "--json").stdout)
+    assert document["verdicts"][0] == "No fault found"
+    assert {row["model"] for row in document["findings"]} == {str(sick)}
+    assert [row["tensor"] for row in document["findings"] if row["id"] == "all-zero"] == ZEROS
+
+
 def test_many_findings_of_one_rule_take_one_line(sick):
     found = wg.fit(sick).findings
     assert [len(group.findings) for group in grouped(found)][:2] == [4, 1]

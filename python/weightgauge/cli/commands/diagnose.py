@@ -66,10 +66,11 @@ def command(
 ) -> int:
     """Judge the weights of MODEL: what is usual, what stands out, how far training has come.
 
-    For every kind of matrix: the median shape k, its regime with the standard error's verdict, the
-    range of published models with such attention, drift since initialisation, and tails. Then the
-    matrices that stand out among those of their kind, alerts (NaN, zeros, heavy tails, poor fits),
-    T/tau where learning rate, weight decay and steps are given, and the nearest published models.
+    First what is wrong or odd, as 'weightgauge fit' finds it (NaN, zeros, lost parts), and what
+    matrices show together: those that stand out, heavy tails, the nearest published models. Then
+    what k means in plain words. Then for every kind of matrix: the median shape k beside Gaussian
+    weights and beside published models with such attention, its change since initialisation, and
+    tails; and T/tau where learning rate, weight decay and steps are given.
     --balanced tells rows and columns of different scale from a heavy-tailed core. MODEL is as for
     'weightgauge fit'.
 

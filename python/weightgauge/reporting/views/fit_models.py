@@ -77,6 +77,7 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
         metadata=head,
         data=lambda: {
             "verdict": verdict(_findings(results)),
+            "verdicts": [verdict(result.findings) for result in results],
             "findings": [each.to_dict() for each in _findings(results)],
             "kinds": [
                 {**mark, **kind.to_dict()}
