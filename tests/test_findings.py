@@ -111,6 +111,14 @@ def test_least_and_most_are_those_of_the_group():
     )
 
 
+def test_a_range_of_one_number_is_a_number():
+    found = [
+        of("zero-share", name, value, expected=0.0) for name, value in (("a", 0.5), ("b", 0.5))
+    ]
+    (group,) = grouped(found)
+    assert group.message == "50.0% of the weights of 2 tensors are zero: a, b"
+
+
 def test_one_finding_keeps_its_own_words():
     (group,) = grouped([of("all-zero", "h.0", 4)])
     assert group.message == "h.0: all 4 weights are zero"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from weightgauge.findings.finding import LEVELS, Finding, named, slice_name
 from weightgauge.findings.registry import RULES
+
+
+_ONE_NUMBER = re.compile(r"(?<!\S)([0-9]\S*) to \1(?!\S)")
+"""A range whose ends look the same once they are rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ def _told(members: Sequence[Finding]) -> str:
         most=max(values, default=0),
         total=sum(values),
     )
+    told = _ONE_NUMBER.sub(r"\1", told)
     at_step = "" if first.step is None else f"step {first.step:,}: "
     return f"{of_model}{at_step}{told}"
 
