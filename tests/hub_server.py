@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 _API = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<rev>[^/]+))?")
 _REFS = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)/refs")
+_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]+)")
 _FILE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<name>.+)")
 
 
@@ -36,6 +38,10 @@ class Hub:
         And with this X-Error-Code.
     user_agents : set of str
         What the clients called themselves.
+    ranges : bool
+        Whether it answers requests for parts of a file.
+    sent : list of (str, int, int)
+        Parts that were sent: name of the file, first byte, and the first one behind them.
     """
 
     def __init__(self) -> None:
@@ -46,6 +52,8 @@ class Hub:
         self.gated: set[str] = set()
         self.status: int | None = None
         self.error_code = ""
+        self.ranges = True
+        self.sent: list[tuple[str, int, int]] = []
         self._models: dict[str, dict[str, tuple[str, dict[str, bytes]]]] = {}
 
     def add(self, repo: str, files: Mapping[str, bytes], *, revision: str = "main") -> str:
@@ -57,10 +65,11 @@ class Hub:
         return commit
 
     def asked_for(self) -> list[str]:
-        """Names of the files whose content was sent, sorted."""
+        """Names of the files whose content was sent as a whole, sorted."""
         pattern = re.compile(r"GET /[^/]+/[^/]+/resolve/[^/]+/(.+)")
         found = (pattern.fullmatch(request) for request in self.requests)
-        return sorted(match[1] for match in found if match)
+        every = Counter(match[1] for match in found if match)
+        return sorted((every - Counter(name for name, _, _ in self.sent)).elements())
 
     def branches(self, repo: str) -> dict[str, str]:
         """The commits of a model's revisions by their names."""
@@ -150,7 +159,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, b"", {"X-Error-Code": code} if code else {})
             return
         content = files[name]
-        self._send(200, content, {"X-Repo-Commit": commit, "ETag": f'"{_blob_id(content)}"'})
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{_blob_id(content)}"'}
+        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
+        if asked is None or not hub.ranges:
+            self._send(200, content, headers)
+            return
+        first, last = int(asked[1]), min(int(asked[2]), len(content) - 1)
+        hub.sent.append((name, first, last + 1))
+        if first >= len(content):
+            self._send(416, b"", {**headers, "Content-Range": f"bytes */{len(content)}"})
+            return
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+        self._send(206, content[first : last + 1], headers)
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)

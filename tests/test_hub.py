@@ -37,7 +37,7 @@ SINGLE = {
 
 # The client reads its settings when it is imported, so that each case needs a fresh process.
 CHILD = """
-import json, sys
+import json, os, sys
 from weightgauge.checkpoint import open_checkpoint
 from weightgauge.errors import WeightgaugeError
 
@@ -45,6 +45,9 @@ answers = []
 for model, revision in json.loads(sys.argv[1]):
     try:
         checkpoint = open_checkpoint(model, revision=revision)
+        if os.environ.get("WANTED"):
+            for shard in checkpoint.shards:
+                shard.source(as_it_lies=True)
     except WeightgaugeError as error:
         answers.append({"error": type(error).__name__, "kinds": [
             kind.__name__ for kind in type(error).__mro__], "message": str(error)})
@@ -136,8 +139,10 @@ def test_single_file(hub: Hub, client: Client) -> None:
     assert plain["config"] == {"model_type": "tiny"}
     assert [rule for rule, _ in plain["findings"]] == ["left-out"]
     assert address == {**plain, "model": "hf://org/tiny"}
-    # no pickle, no readme, nothing twice
-    assert hub.asked_for() == ["config.json", "model.safetensors"]
+    # no pickle, no readme, nothing twice, and of the weights the header alone
+    assert plain["paths"] == [None]
+    assert hub.asked_for() == ["config.json"]
+    assert hub.sent == [("model.safetensors", 0, len(SINGLE["model.safetensors"]))] * 2
     assert not [request for request in hub.requests if ".bin" in request or ".ckpt" in request]
     # not a terminal: no progress bars
     assert client.stderr == ""
@@ -149,7 +154,7 @@ def test_adapter_with_its_configuration(hub: Hub, client: Client) -> None:
     hub.add("org/adapter", {**settings, "adapter_model.bin": b"\x80\x02pickle"})
     answer = client.open("org/adapter")
     assert (answer["config"], answer["adapter_config"]) == (None, {"r": 8})
-    assert hub.asked_for() == sorted(settings)
+    assert hub.asked_for() == ["adapter_config.json"]
 
 
 def test_sharded_without_unrelated_files(hub: Hub, client: Client) -> None:
@@ -164,6 +169,9 @@ def test_sharded_without_unrelated_files(hub: Hub, client: Client) -> None:
     answer = client.open("org/big")
     assert answer["tensors"] == ["embed.weight", "h.0.weight", "h.1.weight"]
     assert answer["shards"] == list(TWO_SHARDS)
+    assert hub.asked_for() == ["config.json", INDEX]
+    assert sorted(name for name, _, _ in hub.sent) == sorted(TWO_SHARDS)
+    client.open("org/big", WANTED="1")
     assert hub.asked_for() == sorted(files)
 
 
@@ -278,7 +286,8 @@ def test_offline_with_and_without_cache(hub: Hub, client: Client) -> None:
     hub.add("org/tiny", SINGLE)
     hub.add("org/big", {**sharded_files(TWO_SHARDS), "consolidated.safetensors": b"unrelated"})
     models: list[tuple[str, str | None]] = [("org/tiny", None), ("org/big", None)]
-    online = client.open_all(models)
+    client.open_all(models, WANTED="1")
+    online = client.open_all(models)  # the files in the cache
     hub.requests.clear()
     *offline, missing, revision = client.open_all(
         [*models, ("org/none", None), ("org/tiny@v2", None)], HF_HUB_OFFLINE="1"
@@ -291,7 +300,7 @@ def test_offline_with_and_without_cache(hub: Hub, client: Client) -> None:
 
 def test_incomplete_cache_offline_names_what_is_missing(hub: Hub, client: Client) -> None:
     hub.add("org/big", sharded_files(TWO_SHARDS))
-    first, second = client.open("org/big")["paths"]
+    first, second = client.open("org/big", WANTED="1")["paths"]
     os.unlink(second)  # the blob; its link in the snapshot now leads nowhere
     answer = client.open("org/big", HF_HUB_OFFLINE="1")
     failed(answer, "HubError", "model-00002-of-00002.safetensors", "HF_HUB_OFFLINE")
@@ -310,9 +319,14 @@ def test_server_down_with_and_without_cache(tmp_path: Path) -> None:
     with running_hub() as hub:
         client = Client(tmp_path, {"HF_ENDPOINT": hub.endpoint})
         commit = hub.add("org/tiny", SINGLE)
-        online = client.open("org/tiny")
-    cached, missing = client.open_all([("org/tiny", None), ("org/none", None)])
+        hub.add("org/big", sharded_files(TWO_SHARDS))
+        online = client.open("org/tiny", WANTED="1")
+        client.open("org/big", WANTED="1")
+    cached, big, missing = client.open_all(
+        [("org/tiny", None), ("org/big", None), ("org/none", None)]
+    )
     assert cached["paths"] == online["paths"]
+    assert "could not be reached" in dict(big["findings"])["cached-copy"]
     warning = dict(cached["findings"])["cached-copy"]
     assert "could not be reached" in warning
     assert commit[:12] in warning
@@ -321,7 +335,7 @@ def test_server_down_with_and_without_cache(tmp_path: Path) -> None:
 
 def test_hub_out_of_order_serves_from_cache(hub: Hub, client: Client) -> None:
     hub.add("org/tiny", SINGLE)
-    client.open("org/tiny")
+    client.open("org/tiny", WANTED="1")
     hub.status = 503
     cached, missing = client.open_all([("org/tiny", None), ("org/none", None)])
     assert cached["tensors"] == ["w"]
@@ -347,7 +361,27 @@ def test_hub_out_of_order_serves_from_cache(hub: Hub, client: Client) -> None:
         ("/org/name", None),
         ("org/name/", None),
         ("org/", None),
-        ("a/b/c", None),
+        ("org/name/unet", HubId("org/name", None, "unet")),
+        ("org/name/a/b.safetensors@v1", HubId("org/name", "v1", "a/b.safetensors")),
+        ("hf://org/name/unet", HubId("org/name", None, "unet")),
+        ("https://huggingface.co/org/name", HubId("org/name", None)),
+        ("https://huggingface.co/org/name/", HubId("org/name", None)),
+        ("https://hf.co/org/name?library=x#top", HubId("org/name", None)),
+        ("https://huggingface.co/gpt2", HubId("gpt2", None)),
+        ("https://huggingface.co/org/name/tree/main", HubId("org/name", "main")),
+        ("https://huggingface.co/org/name/tree/v1/a/b", HubId("org/name", "v1", "a/b")),
+        (
+            "https://huggingface.co/org/name/blob/main/x.safetensors",
+            HubId("org/name", "main", "x.safetensors"),
+        ),
+        (
+            "https://huggingface.co/org/name/tree/refs%2Fpr%2F1/unet",
+            HubId("org/name", "refs/pr/1", "unet"),
+        ),
+        ("https://huggingface.co/org/name/tree/a%2Fb", HubId("org/name", "a/b")),
+        ("https://example.org/org/name", None),
+        ("org/name/../x", None),
+        ("org/name//x", None),
         ("runs/model.safetensors", None),
         ("runs/pytorch_model.bin", None),
         ("org\\name", None),
@@ -358,6 +392,21 @@ def test_hub_out_of_order_serves_from_cache(hub: Hub, client: Client) -> None:
 )
 def test_how_a_model_is_written(text: str, expected: HubId | None) -> None:
     assert parse_hub_id(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://huggingface.co/datasets/org/name",
+        "https://huggingface.co/org/name/discussions",
+        "https://huggingface.co/org/name/tree/main/../../x",
+        "https://huggingface.co/",
+    ],
+)
+def test_page_that_is_none_of_a_model(text: str) -> None:
+    with pytest.raises(ModelNotFoundError, match="no page of a model") as caught:
+        parse_hub_id(text)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("revision", ["", "../../x", "/etc", "a..b", "a\\b", "a\x00b", "a\nb", "."])

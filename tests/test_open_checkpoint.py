@@ -330,7 +330,7 @@ def test_bad_config_is_a_warning(tmp_path: Path, text: bytes) -> None:
         "~/missing",
         "gpt2",
         "",
-        "a/b/c",
+        "a/b/../c",
         "a\x00b",
         "x" * 5000,
         "org/name@",
@@ -354,7 +354,7 @@ def test_missing_path_object_is_no_hub_id(tmp_path: Path, monkeypatch: pytest.Mo
         open_checkpoint(Path("org/name"))
 
 
-@pytest.mark.parametrize("name", ["hf://", "hf://a/b/c", "hf://datasets/a/b", "hf://org/na..me"])
+@pytest.mark.parametrize("name", ["hf://", "hf://a/b//c", "hf://a/../b", "hf://org/na..me"])
 def test_hub_address_that_names_no_model(name: str) -> None:
     with pytest.raises(ModelNotFoundError, match="hf://org/name"):
         open_checkpoint(name)

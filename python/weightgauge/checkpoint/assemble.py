@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from weightgauge.checkpoint.byte_source import ByteSource
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME, read_config
@@ -24,6 +25,8 @@ from weightgauge.errors import (
 )
 from weightgauge.findings import RULES, Finding, by_importance
 from weightgauge.records import Table
+
+_NOTHING: Mapping[str, FileElsewhere] = MappingProxyType({})
 
 
 def open_single_file(path: str, *, model: str) -> Checkpoint:
@@ -74,7 +77,20 @@ def open_sources(
     return _checkpoint(model, shards, tables, (config, adapter_config), [])
 
 
-def open_selection(directory: str, selection: Selection, *, model: str) -> Checkpoint:
+class FileElsewhere(ByteSource, Protocol):
+    """A file that lies in no directory yet."""
+
+    def shard(self, name: str) -> ShardFile:
+        """Return it as a shard of a checkpoint, under its name there."""
+
+
+def open_selection(
+    directory: str,
+    selection: Selection,
+    *,
+    model: str,
+    elsewhere: Mapping[str, FileElsewhere] = _NOTHING,
+) -> Checkpoint:
     """Read the files of a directory that make up a checkpoint.
 
     Parameters
@@ -86,6 +102,8 @@ def open_selection(directory: str, selection: Selection, *, model: str) -> Check
         The files, relative to the directory.
     model : str
         What the caller asked for.
+    elsewhere : mapping of str to FileElsewhere
+        Files of the selection that are not in the directory.
 
     Raises
     ------
@@ -97,12 +115,17 @@ def open_selection(directory: str, selection: Selection, *, model: str) -> Check
     findings = [*selection.findings, *missing_files(selection.files)]
     index = selection.index
     if index is None:
-        shards, tables = _read_all(directory, selection.files)
+        shards, tables = _read_all(directory, selection.files, elsewhere)
         _refuse_repeated_names(directory, shards, tables)
     else:
-        missing = [name for name in index.shards if not _exists(os.path.join(directory, name))]
+        missing = [
+            name
+            for name in index.shards
+            if name not in elsewhere and not _exists(os.path.join(directory, name))
+        ]
         gone = set(missing)
-        shards, tables = _read_all(directory, [name for name in index.shards if name not in gone])
+        there = [name for name in index.shards if name not in gone]
+        shards, tables = _read_all(directory, there, elsewhere)
         findings += _follow_index(index, missing, shards, tables)
     configs, more = _configs_beside(directory)
     return _checkpoint(model, shards, tables, configs, [*findings, *more])
@@ -138,10 +161,17 @@ def _exists(path: str) -> bool:
     return True
 
 
-def _read_all(directory: str, names: Sequence[str]) -> tuple[list[ShardFile], list[TensorTable]]:
+def _read_all(
+    directory: str, names: Sequence[str], elsewhere: Mapping[str, FileElsewhere]
+) -> tuple[list[ShardFile], list[TensorTable]]:
     shards: list[ShardFile] = []
     tables: list[TensorTable] = []
     for place, name in enumerate(names):
+        file = elsewhere.get(name)
+        if file is not None:
+            tables.append(read_headers(file, shard=place))
+            shards.append(file.shard(name))
+            continue
         path = os.path.join(directory, name)
         try:
             shard, table = _read_file(path, name=name, place=place)

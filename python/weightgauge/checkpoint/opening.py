@@ -17,8 +17,9 @@ def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = Non
     ----------
     model : str or os.PathLike
         A safetensors file, an index, a directory, or a model on the Hub as
-        ``org/name[@revision]`` or ``hf://org/name[@revision]``. A name that exists here as a path
-        is taken as a path.
+        ``org/name[@revision]``, ``hf://org/name[@revision]`` or the address of its page. After the
+        name of a model a folder or a file of it may follow (``org/name/unet``). A name that exists
+        here as a path is taken as a path.
     revision : str, optional
         Branch, tag or commit on the Hub.
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from weightgauge.findings.finding import LEVELS, Finding, named, slice_name
 from weightgauge.findings.registry import RULES
 
-
 _ONE_NUMBER = re.compile(r"(?<!\S)([0-9]\S*) to \1(?!\S)")
 """A range whose ends look the same once they are rounded."""
 

@@ -124,5 +124,6 @@ def open_any(model: str | os.PathLike[str]) -> Checkpoint | ModelHistograms:
     checkpoint = open_checkpoint(model)
     if checkpoint.metadata.get("format") == FORMAT and len(checkpoint.shards) == 1:
         (shard,) = checkpoint.shards
+        shard.source(as_it_lies=True)  # a file on the Hub is fetched for that
         return ModelHistograms.load(shard.path or model)
     return checkpoint

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
 
-_LIBRARY = "weightgauge"
+LIBRARY = "weightgauge"
+"""What the client says who is asking."""
 
 
 def list_files(hub_id: HubId) -> list[str]:
@@ -18,7 +19,7 @@ def list_files(hub_id: HubId) -> list[str]:
     from huggingface_hub import HfApi
     from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
 
-    info = HfApi(library_name=_LIBRARY).model_info(
+    info = HfApi(library_name=LIBRARY).model_info(
         hub_id.repository, revision=hub_id.revision, timeout=HF_HUB_DOWNLOAD_TIMEOUT
     )
     return [sibling.rfilename for sibling in info.siblings or ()]
@@ -32,7 +33,7 @@ def download(hub_id: HubId, names: Sequence[str]) -> str:
         return snapshot_download(
             hub_id.repository,
             revision=hub_id.revision,
-            library_name=_LIBRARY,
+            library_name=LIBRARY,
             allow_patterns=[glob.escape(name) for name in names],
         )
 

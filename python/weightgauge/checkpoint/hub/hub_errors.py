@@ -51,9 +51,11 @@ def _translate(hub_id: HubId, error: Exception) -> WeightgaugeError:
             hint=f"Check the spelling. If the model is private: {_LOGIN}.",
         )
     if isinstance(error, errors.RevisionNotFoundError):
+        folder = "A folder stands before it: org/name/folder@revision."
         return ModelNotFoundError(
             f"{hub_id}: the model has no such revision",
-            hint="A revision is a branch, a tag or a commit of the model.",
+            hint="A revision is a branch, a tag or a commit of the model."
+            + (f" {folder}" if "/" in (hub_id.revision or "") else ""),
         )
     if isinstance(error, errors.HFValidationError):
         return ModelNotFoundError(f"{hub_id}: is no name of a model on the Hub")

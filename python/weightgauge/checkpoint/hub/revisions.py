@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from weightgauge.checkpoint.hub.client import LIBRARY
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.errors import HubUnreachableError
-
-_LIBRARY = "weightgauge"
 
 
 def hub_revisions(hub_id: HubId) -> list[str]:
@@ -33,7 +32,7 @@ def hub_revisions(hub_id: HubId) -> list[str]:
 
     try:
         with translated(hub_id):
-            refs = HfApi(library_name=_LIBRARY).list_repo_refs(hub_id.repository)
+            refs = HfApi(library_name=LIBRARY).list_repo_refs(hub_id.repository)
     except HubUnreachableError:
         if cached := _cached_revisions(hub_id):
             return cached

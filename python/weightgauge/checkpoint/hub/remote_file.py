@@ -1,0 +1,170 @@
+"""Files of weights on the Hub: their headers are asked for by range, the weights when needed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.checkpoint.hub.client import LIBRARY, bars_only_on_a_terminal
+from weightgauge.checkpoint.hub.hub_errors import translated
+from weightgauge.checkpoint.hub.hub_id import HubId
+from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.checkpoint.types import ShardFile
+from weightgauge.errors import FileChangedError, HubError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weightgauge import _core
+
+_FIRST_BYTES = 100_000
+"""Nearly all headers are shorter, so that one request is enough."""
+
+_RANGE = re.compile(r"bytes (?:[0-9]+-[0-9]+|\*)/([0-9]+)")
+
+
+class HubFile:
+    """A file on the Hub as a `ByteSource`; only what is read is fetched.
+
+    Parameters
+    ----------
+    hub_id : HubId
+        The model.
+    commit : str
+        The commit, so that nothing changes between two requests.
+    name : str
+        Name of the file in the model.
+
+    Attributes
+    ----------
+    shown : str
+        What messages call it.
+    size : int
+        Length in bytes.
+
+    Raises
+    ------
+    HubError, ModelNotFoundError
+        If the first bytes cannot be fetched.
+    """
+
+    identity = None
+
+    def __init__(self, hub_id: HubId, commit: str, name: str) -> None:
+        self._hub_id = hub_id
+        self._commit = commit
+        self._name = name
+        self.shown = printable(f"{hub_id.repository}/{name}", limit=1000)
+        self._head, self.size = self._fetch(0, _FIRST_BYTES)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly `length` bytes from `offset`, which must lie within the size.
+
+        Raises
+        ------
+        HubError
+            If they cannot be fetched.
+        """
+        end = offset + length
+        if offset <= len(self._head) < end:
+            self._head += self._fetch(len(self._head), end - len(self._head))[0]
+        if end <= len(self._head):
+            return self._head[offset:end]
+        return self._fetch(offset, length)[0]
+
+    def shard(self, name: str) -> ShardFile:
+        """Return the file as a shard of a checkpoint, under its name there."""
+        return HubShard(
+            name=name, size=self.size, hub_id=self._hub_id, commit=self._commit, file=self._name
+        )
+
+    def _fetch(self, offset: int, length: int) -> tuple[bytes, int]:
+        """Return bytes, fewer than asked for only at the end of the file, and the file's length."""
+        if length == 0:
+            return b"", self.size
+        with translated(self._hub_id):
+            response = self._answer(offset, length)
+        if response.status_code == 200:  # a server that knows no ranges sends all
+            content: bytes = response.content
+            return content[offset : offset + length], len(content)
+        total = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if total is None:
+            raise HubError(f"{self.shown}: the Hub does not say how long the file is")
+        size = int(total[1])
+        found = b"" if response.status_code == 416 else response.content
+        if len(found) != max(0, min(length, size - offset)):
+            raise HubError(f"{self.shown}: the Hub sent other bytes than were asked for")
+        return found, size
+
+    def _answer(self, offset: int, length: int) -> Any:
+        import huggingface_hub.utils
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
+
+        client: Any = huggingface_hub.utils  # whose public names are not declared as such
+        url = hf_hub_url(self._hub_id.repository, self._name, revision=self._commit)
+        headers = client.build_hf_headers(library_name=LIBRARY)
+        # Compressed, the bytes would be others than those of the range.
+        headers |= {"Range": f"bytes={offset}-{offset + length - 1}", "Accept-Encoding": "identity"}
+        response = client.get_session().get(url, headers=headers, timeout=HF_HUB_DOWNLOAD_TIMEOUT)
+        if response.status_code != 416:  # an empty file has no first bytes
+            client.hf_raise_for_status(response)
+        return response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HubShard(ShardFile):
+    """A file on the Hub that is fetched into the client's cache when its weights are needed.
+
+    Attributes
+    ----------
+    hub_id : HubId
+        The model.
+    commit : str
+        The commit.
+    file : str
+        Its name in the model, folders included.
+    """
+
+    hub_id: HubId
+    commit: str
+    file: str
+
+    def source(self, *, as_it_lies: bool) -> _core.SourceSpec:
+        """Fetch the file if it has not been, and return where the bytes are."""
+        self._fetch()
+        return ShardFile.source(self, as_it_lies=as_it_lies)
+
+    @property
+    def readable(self) -> bool:
+        """Whether `read_all` can read it."""
+        return True
+
+    def read_all(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Fetch the file if it has not been, and return pieces of it."""
+        self._fetch()
+        return ShardFile.read_all(self, ranges)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return ShardFile.to_dict(self)
+
+    def _fetch(self) -> None:
+        if self.path is not None:
+            return
+        from huggingface_hub import hf_hub_download
+
+        with bars_only_on_a_terminal(), translated(self.hub_id):
+            path = hf_hub_download(
+                self.hub_id.repository, self.file, revision=self.commit, library_name=LIBRARY
+            )
+        with RegularFile(path, path) as file:
+            if file.size != self.size:
+                raise FileChangedError(
+                    f"{printable(self.name)}: has {file.size:,} bytes in the cache, and "
+                    f"{self.size:,} on the Hub"
+                )
+            # Frozen for everybody else: where the file lies is known from now on.
+            object.__setattr__(self, "path", file.path)
+            object.__setattr__(self, "identity", file.identity)
