@@ -19,6 +19,8 @@ namespace weightgauge {
 namespace {
 
 constexpr std::uint64_t golden = 0x9E3779B97F4A7C15U;
+constexpr std::size_t sizes[] = {0, 1, 8, 64, 100, 2047, 2048, 2049, 4096, 20'000};
+constexpr std::size_t steps[] = {1, 3, 7, 20};  // pages of a part
 
 std::uint64_t scrambled(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
@@ -87,7 +89,7 @@ constexpr DType formats[] = {DType::f64,     DType::f32,     DType::f16,        
 
 TEST_SUITE("page_notes") {
   TEST_CASE("pages are noted as the definition says, at every level") {
-    for (const std::size_t size : {0, 1, 8, 64, 100, 2047, 2048, 2049, 4096, 20'000}) {
+    for (const std::size_t size : sizes) {
       CAPTURE(size);
       const std::vector<std::byte> bytes = testing::random_bytes(size, size);
       const std::uint64_t expected = plain_page_sum(bytes);
@@ -137,7 +139,7 @@ TEST_SUITE("page_notes") {
   TEST_CASE("parts of a tensor at fixed places add up to the whole") {
     const std::vector<std::byte> bytes = testing::random_bytes(20 * page_bytes + 77, 5);
     const ByteNotes whole = notes_of(DType::bf16, bytes.data(), bytes.size() / 2, 0);
-    for (const std::size_t pages : {1, 3, 7, 20}) {
+    for (const std::size_t pages : steps) {
       ByteNotes sum;
       for (std::size_t from = 0; from < bytes.size(); from += pages * page_bytes) {
         const std::size_t size = std::min(pages * page_bytes, bytes.size() - from);

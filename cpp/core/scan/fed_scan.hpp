@@ -40,7 +40,8 @@ struct FedSlice {
 // - one workspace for counting or sorting, as of one thread of scan(): about 64 MiB;
 // - counts of each slice that has begun and is not complete: at most 16 bytes for each magnitude
 //   that differs (0.5 MiB for 16-bit formats), or 24 for each bin of F32 and F64 (6 MiB). Whoever
-//   feeds in the order of wanted() has few of them at a time.
+//   feeds in the order of wanted() has few of them at a time;
+// - pages of 2 KiB of which only some bytes have come: at most two for each range that was fed.
 class FedScan {
  public:
   // The slices' decodings read from the spool's sources.

@@ -135,20 +135,7 @@ def scan_slices(
         if place == _NOT_COUNTED
     }
     found = results.numbers()
-    numbers = found
-    if told or plan.scale_of or plan.digest_of:
-        numbers = np.append(found, blank_numbers(1))[places]
-    for row, place in enumerate(places) if plan.digest_of else ():
-        if (at := plan.digest_of.get(place)) is not None:
-            for name in ("digest", "digested", "zero_blocks"):
-                numbers[name][row] = found[name][at]
-    scales = {}
-    for row, place in enumerate(places) if plan.scale_of else ():
-        if (at := plan.scale_of.get(place)) is not None:
-            scale = _single(found[at])
-            if scale != 1.0:
-                scales[row] = scale
-                numbers[row] = rescaled(numbers[row].item(), scale)
+    numbers, scales = _placed(found, plan, places)
 
     def take(row: int) -> _core.Histogram | None:
         place = places[row]
@@ -161,6 +148,35 @@ def scan_slices(
     }
     counts = take if keep_histograms else None
     return ScannedSlices(numbers, told, scales, options, counts, pages)
+
+
+def _placed(
+    found: NDArray[np.void], plan: ScanPlan, places: list[int]
+) -> tuple[NDArray[np.void], dict[int, float]]:
+    """Bring what was found into the order of slices, with digests and scales that stood apart.
+
+    Returns
+    -------
+    structured ndarray
+        One row per slice, a blank one where nothing was counted.
+    dict of int to float
+        Scales other than 1 by row; they are applied.
+    """
+    numbers = found
+    if _NOT_COUNTED in places or plan.scale_of or plan.digest_of:
+        numbers = np.append(found, blank_numbers(1))[places]
+    for row, place in enumerate(places) if plan.digest_of else ():
+        if (at := plan.digest_of.get(place)) is not None:
+            for name in ("digest", "digested", "zero_blocks"):
+                numbers[name][row] = found[name][at]
+    scales = {}
+    for row, place in enumerate(places) if plan.scale_of else ():
+        if (at := plan.scale_of.get(place)) is not None:
+            scale = _single(found[at])
+            if scale != 1.0:
+                scales[row] = scale
+                numbers[row] = rescaled(numbers[row].item(), scale)
+    return numbers, scales
 
 
 def joined(parts: Sequence[ScannedSlices], options: FitOptions) -> ScannedSlices:
