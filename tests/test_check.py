@@ -13,16 +13,38 @@ import junitparser
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import save_file
 from sarif_pydantic import Sarif
 
+import health_models as models
 import weightgauge as wg
-from made_models import BLOCK, config, put, trained
 from weightgauge.cli import main
 from weightgauge.errors import OtherModelError, RulesError
 from weightgauge.findings import RULES
 from weightgauge.health import read_rules
 
+BLOCK = "model.layers.{}."
 UP = BLOCK.format(2) + "mlp.up_proj.weight"
+
+
+def trained():
+    """Return the tensors of a small model that is well."""
+    return models.llama(hidden=64, vocab=256, kv=32)[0]
+
+
+def config():
+    return models.llama(hidden=64, vocab=256, kv=32)[1]
+
+
+def put(folder, tensors, settings=None):
+    """Write a checkpoint with safetensors itself."""
+    folder.mkdir(parents=True)
+    save_file(
+        {k: np.ascontiguousarray(v) for k, v in tensors.items()}, folder / "model.safetensors"
+    )
+    if settings is not None:
+        (folder / "config.json").write_text(json.dumps(settings))
+    return folder
 
 
 def run(*arguments):
@@ -253,6 +275,97 @@ def test_adapters_fit_their_model(healthy, tmp_path):
     assert [each.id for each in absent.findings if each.level == "fault"] == ["adapter-target"]
     with pytest.raises(OtherModelError, match="no adapter"):
         wg.check(healthy, adapter=healthy)
+
+
+# -- bytes
+
+
+def changed(tmp_path, healthy, change, name="changed"):
+    tensors = trained()
+    change(tensors)
+    found = wg.check(put(tmp_path / name, tensors, config()), against=healthy)
+    return found, {(each.id, each.tensor) for each in found.findings if each.level == "fault"}
+
+
+def test_equal_bytes_are_equal(healthy, tmp_path):
+    found, faults = changed(tmp_path, healthy, lambda tensors: None)
+    assert faults == set() and found.exit_code == 0
+
+
+@pytest.mark.parametrize("bit", [0, 6, 13, 15])
+def test_one_flipped_bit_is_found(healthy, tmp_path, bit):
+    def flip(tensors):
+        tensors[UP].view(np.uint16)[3, 5] ^= 1 << bit
+
+    found, faults = changed(tmp_path, healthy, flip)
+    assert ("value-differs", UP) in faults and found.exit_code == 4
+
+
+def test_a_flipped_bit_is_found_in_what_is_not_counted(tmp_path):
+    packed = np.arange(4096, dtype=np.int32).reshape(64, 64)
+    base = put(tmp_path / "base", {**trained(), "x.qweight": packed}, config())
+    other = packed.copy()
+    other[9, 9] ^= 1
+    path = put(tmp_path / "other", {**trained(), "x.qweight": other}, config())
+    faults = [
+        each.tensor for each in wg.check(path, against=base).findings if each.level == "fault"
+    ]
+    assert faults == ["x.qweight"]
+
+
+def test_exchanged_tensors_are_named(healthy, tmp_path):
+    k, v = (BLOCK.format(1) + f"self_attn.{name}_proj.weight" for name in "kv")
+
+    def exchange(tensors):
+        tensors[k], tensors[v] = tensors[v], tensors[k]
+
+    found, faults = changed(tmp_path, healthy, exchange)
+    assert faults == {("exchanged", k), ("exchanged", v)}
+    assert {each.value for each in found.findings if each.id == "exchanged"} == {k, v}
+
+
+def test_a_copied_expert_or_block_is_named(healthy, tmp_path):
+    source = BLOCK.format(4) + "mlp.up_proj.weight"
+    _, faults = changed(tmp_path, healthy, lambda t: t.update({UP: t[source].copy()}))
+    assert faults == {("exchanged", UP)}
+
+
+def test_a_shuffled_matrix_and_a_stale_copy_are_named(healthy, tmp_path):
+    def shuffle(tensors):
+        tensors[UP] = tensors[UP][::-1].copy()
+
+    def stale(tensors):
+        tensors[UP] = (tensors[UP].astype(np.float32) * 0.999).astype(tensors[UP].dtype)
+
+    assert changed(tmp_path, healthy, shuffle)[1] == {("value-differs", UP)}
+    assert changed(tmp_path, healthy, stale, "stale")[1] == {("value-differs", UP)}
+
+
+def test_a_fine_tune_differs_without_fault(healthy, tmp_path):
+    rng = np.random.default_rng(5)
+
+    def train(tensors):
+        for name, value in tensors.items():
+            if value.ndim == 2:
+                moved = value.astype(np.float32) + 0.001 * rng.standard_normal(value.shape)
+                tensors[name] = moved.astype(value.dtype)
+
+    found, faults = changed(tmp_path, healthy, train)
+    assert faults == set() and found.exit_code == 0
+    assert {each.level for each in found.findings if each.id == "value-differs"} == {"note"}
+
+
+def test_saved_counts_stand_for_the_base(healthy, tmp_path):
+    wg.scan(healthy).save(tmp_path / "base.wghist")
+
+    def flip(tensors):
+        tensors[UP].view(np.uint16)[3, 5] ^= 1
+
+    tensors = trained()
+    flip(tensors)
+    path = put(tmp_path / "model", tensors, config())
+    found = wg.check(path, against=tmp_path / "base.wghist")
+    assert [each.tensor for each in found.findings if each.id == "value-differs"] == [UP]
 
 
 # -- reports

@@ -199,6 +199,57 @@ def rows_blown_up(tensors, config):
     return "heavy-tail", {DOWN: None}
 
 
+def a_page_never_written(tensors, config):
+    tensors[UP].reshape(-1)[1111 : 1111 + 2048] = 0
+    return "zero-hole", {UP: None}
+
+
+def rows_of_zeros(tensors, config):
+    name = "model.layers.0.mlp.up_proj.weight"
+    tensors[name] = models.trained(np.random.default_rng(3), 256, 1024).astype(np.float32)
+    tensors[name][[7, 90]] = 0
+    return "dead-rows", {name: 2}
+
+
+def a_bit_of_an_exponent_flipped(tensors, config):
+    bits = tensors[UP].view(np.uint16).reshape(-1)
+    bits[777] ^= 1 << 14
+    return "flipped-bit", {UP: None}
+
+
+def clipped_weights(tensors, config):
+    values = wide(tensors, UP)
+    tensors[UP] = np.clip(values, -0.03, 0.03).astype(models.BF16)
+    return "clipped", {UP: None}
+
+
+def cast_to_fp8(tensors, config):
+    names = of_blocks(tensors)
+    for name in names:
+        tensors[name] = wide(tensors, name).astype(ml_dtypes.float8_e4m3fn).astype(models.BF16)
+    return "grid", dict.fromkeys(names)
+
+
+def ternary(tensors, config):
+    values = wide(tensors, UP)
+    tensors[UP] = (np.sign(values) * 0.02 * (np.abs(values) > 0.01)).astype(models.BF16)
+    return "grid", {UP: 1}
+
+
+def a_copied_block(tensors, config):
+    names = of_block(tensors, 4)
+    for name in names:
+        tensors[name] = tensors[name.replace(".4.", ".1.")].copy()
+    return "duplicate", dict.fromkeys(names)
+
+
+def a_tied_head_that_differs(tensors, config):
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].copy()
+    tensors["lm_head.weight"][3, 5] += 1
+    config["tie_word_embeddings"] = True
+    return "tied-differs", {"lm_head.weight": None}
+
+
 def codes_of(values):
     """What a quantiser stores: codes up to 448, whose scale lies elsewhere."""
     return (values / np.abs(values).max() * 448).astype(ml_dtypes.float8_e4m3fn)
@@ -212,6 +263,8 @@ SICKNESSES = (
     *(random_bytes, a_matrix_twice_as_large, a_block_twice_as_large, int4_in_groups),
     *(two_of_four_pruned, a_few_zeros_where_others_have_none, a_block_never_trained),
     *(the_head_never_trained, packed_integers, rows_blown_up),
+    *(a_page_never_written, rows_of_zeros, a_bit_of_an_exponent_flipped, clipped_weights),
+    *(cast_to_fp8, ternary, a_copied_block, a_tied_head_that_differs),
 )
 BESIDE = {
     codes_that_lost_their_scales: {"scale-lost"},  # the codes are still taken for values
@@ -220,6 +273,10 @@ BESIDE = {
     two_of_four_pruned: {"grid", "block-outlier"},
     a_block_never_trained: {"block-outlier"},
     packed_integers: {"missing-part"},
+    a_page_never_written: {"zero-share"},
+    rows_of_zeros: {"zero-share", "block-outlier"},
+    clipped_weights: {"block-outlier"},
+    ternary: {"zero-share", "block-outlier"},
 }
 """Rules that may tell of the same damage in their own words."""
 
@@ -360,6 +417,25 @@ def test_healthy_relatives_are_not_accused(relative, write_checkpoint, tmp_path)
     assert {each.id for each in found.findings} <= remarks
 
 
+def test_rows_of_zeros_of_an_embedding_belong_to_tokens_that_do_not_exist(
+    write_checkpoint, tmp_path
+):
+    tensors, config = models.llama(seed=1, hidden=1024, inner=16, vocab=64, kv=16, blocks=1)
+    tensors["model.embed_tokens.weight"][-9:] = 0
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    told = [each for each in wg.fit(path).findings if each.id == "unused-rows"]
+    assert [(each.tensor, each.value, each.level) for each in told] == [
+        ("model.embed_tokens.weight", 9, "note")
+    ]
+
+
+def test_a_head_that_is_the_embedding_is_no_copy(write_checkpoint, tmp_path):
+    tensors, config = models.llama(seed=1)
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].copy()
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    assert not {each.id for each in wg.fit(path).findings} & {"duplicate", "tied-differs"}
+
+
 def test_an_adapter_at_its_start_changes_nothing_yet(write_checkpoint, tmp_path):
     rng = np.random.default_rng(0)
     stem = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
@@ -388,6 +464,10 @@ def test_every_rule_that_is_asked_has_a_sickness():
     for sickness in SICKNESSES:
         tensors, config = models.llama(seed=1)
         named.add(sickness(tensors, config)[0])
-    named |= {"untrained-adapter", "zero-by-design"}
+    named |= {"untrained-adapter", "zero-by-design", "unused-rows"}
+    files = {"missing-file", "stale-index", "stale-copy", "left-out", "odd-input", "cached-copy"}
+    pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
+    pairs |= {"exchanged", "identical", "reordered", "adapter-target", "adapter-shape"}
+    named |= {*files, "config-unreadable", *pairs}  # in tests of directories, of compare and check
     named |= {"poor-fit", "shallow-ffn", "kind-unusual", "nearest"}
     assert asked - named == set()

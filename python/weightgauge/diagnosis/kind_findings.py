@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
@@ -90,13 +91,29 @@ def shallow_finding(found: ShallowFFN | None) -> Iterator[Finding]:
 
 
 def published_findings(
-    kinds: Sequence[KindDiagnosis], nearest: Sequence[Neighbour]
+    kinds: Sequence[KindDiagnosis],
+    nearest: Sequence[Neighbour],
+    rules: Mapping[str, Rule] = RULES,
 ) -> Iterator[Finding]:
-    """Say where k lies beside published models, with the number of models that this rests on."""
+    """Say where k lies beside published models, with the number of models that this rests on.
+
+    Parameters
+    ----------
+    kinds : sequence of KindDiagnosis
+        Kinds of the model.
+    nearest : sequence of Neighbour
+        Published models, nearest first.
+    rules : mapping of str to Rule
+        The rules by their ids, whose thresholds decide.
+    """
     name = namer(kinds)
+    far = list(_far(kinds, name, rules))
+    yield from far
+    told = {each.place for each in far}
     outside: dict[tuple[float, float], list[KindDiagnosis]] = {}
     for kind in kinds:
-        if kind.expected is not None and kind.expected_verdict == "outside":
+        known = Place(kind=kind.kind, tower=kind.tower) in told
+        if not known and kind.expected is not None and kind.expected_verdict == "outside":
             outside.setdefault(kind.expected, []).append(kind)
     for (low, high), members in outside.items():
         found = ", ".join(f"{name(kind)} {kind.k_median:.2f}" for kind in members)
@@ -119,6 +136,30 @@ def published_findings(
             if close
             else f"no published model is close (nearest: {near})",
         )
+
+
+def _far(
+    kinds: Sequence[KindDiagnosis],
+    name: Callable[[KindDiagnosis], str],
+    rules: Mapping[str, Rule],
+) -> Iterator[Finding]:
+    """Tell of kinds whose k lies beyond that of every published model by more than the threshold."""
+    rule = rules["k-far"]
+    for kind in kinds:
+        shapes = [
+            entry.kinds[kind.kind].k for entry in models().values() if kind.kind in entry.kinds
+        ]
+        if not shapes or kind.regime is None or kind.start is None:
+            continue
+        low, high = min(shapes), max(shapes)
+        if max(low - kind.k_median, kind.k_median - high) > (rule.threshold or math.inf):
+            yield rule.finding(
+                Place(kind=kind.kind, tower=kind.tower),
+                value=kind.k_median,
+                expected=f"{low:.2f} to {high:.2f}",
+                what=f"{name(kind)} {kind.k_median:.2f}; all {len(shapes)} published models with "
+                f"such matrices have {low:.2f} to {high:.2f}",
+            )
 
 
 def _rests_on(expected: tuple[float, float]) -> str:

@@ -235,7 +235,7 @@ def _findings(
     yield from outlier_findings(stand_out, spoilt)
     yield from shallow_finding(shallow)
     if not any(each.tensor is None for each in fresh):  # published models are trained ones
-        yield from published_findings(kinds, ranked)
+        yield from published_findings(kinds, ranked, rules)
 
 
 def _training(

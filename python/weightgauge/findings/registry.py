@@ -289,7 +289,14 @@ _KINDS = (
         "{what}",
         source="arXiv:2605.18898",
     ),
-    Rule("k-far", NOTE, "Is k of a kind far from all published models?", "{what}"),
+    Rule(
+        "k-far",
+        NOTE,
+        "Is k of a kind far from all published models?",
+        "{what}",
+        threshold=0.1,
+        source="arXiv:2605.18898",
+    ),
     Rule("nearest", NOTE, "Which published model is nearest in k?", "{what}"),
 )
 
@@ -353,13 +360,6 @@ _PAIRS = (
         "the adapter's product has shape {value}, the matrix {expected}",
         several="{count:,} products of the adapter do not have the shape of their matrix: {names}",
         hint="the adapter belongs to another model, or the vocabulary was resized",
-    ),
-    Rule(
-        "moved",
-        NOTE,
-        "Did k or lambda move by more than its error?",
-        "{what}",
-        several="{count:,} matrices moved by more than their error: {names}",
     ),
     Rule(
         "reordered",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,8 @@ from weightgauge.cli.options import model_argument, output_options, selection_op
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
+    from weightgauge.findings import Finding
+    from weightgauge.records import Table
     from weightgauge.reporting.views.ls import Content
 
 
@@ -87,8 +89,19 @@ def _content(
         opened.files,
         known.architecture,
         (*known.warnings, *unmatched),
-        opened.findings,
+        _of_headers(opened.findings, known.findings, {tensor.name for tensor in chosen}),
         opened.metadata,
+    )
+
+
+def _of_headers(
+    files: Iterable[Finding], tensors: Iterable[Finding], chosen: set[str]
+) -> Table[Finding]:
+    """Put together what files and headers show of the whole and of the chosen tensors."""
+    from weightgauge.findings import by_importance
+
+    return by_importance(
+        each for each in (*files, *tensors) if each.tensor is None or each.tensor in chosen
     )
 
 
