@@ -143,7 +143,7 @@ def _far(
     name: Callable[[KindDiagnosis], str],
     rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
-    """Tell of kinds whose k lies beyond that of every published model by more than the threshold."""
+    """Tell of kinds whose k lies beyond that of every published model, and by how much."""
     rule = rules["k-far"]
     for kind in kinds:
         shapes = [
