@@ -335,7 +335,7 @@ def test_a_shuffled_matrix_and_a_stale_copy_are_named(healthy, tmp_path):
         tensors[UP] = tensors[UP][::-1].copy()
 
     def stale(tensors):
-        tensors[UP] = (tensors[UP].astype(np.float32) * 0.999).astype(tensors[UP].dtype)
+        tensors[UP] = (tensors[UP].astype(np.float32) * 0.97).astype(tensors[UP].dtype)
 
     assert changed(tmp_path, healthy, shuffle)[1] == {("value-differs", UP)}
     assert changed(tmp_path, healthy, stale, "stale")[1] == {("value-differs", UP)}

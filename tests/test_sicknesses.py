@@ -468,6 +468,11 @@ def test_every_rule_that_is_asked_has_a_sickness():
     files = {"missing-file", "stale-index", "stale-copy", "left-out", "odd-input", "cached-copy"}
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
     pairs |= {"exchanged", "identical", "reordered", "adapter-target", "adapter-shape"}
-    named |= {*files, "config-unreadable", *pairs}  # in tests of directories, of compare and check
+    named |= {
+        *files,
+        "config-unreadable",
+        "part-of-model",
+        *pairs,
+    }  # in tests of directories, of compare and check
     named |= {"poor-fit", "shallow-ffn", "kind-unusual", "nearest"}
     assert asked - named == set()

@@ -174,7 +174,7 @@ def diagnosed(
     slices, tails = _measured(subject, options, progress)
     balance = {} if weights is None else balanced_fits(weights, slices, options, progress)
     groups = slice_groups(slices)
-    counted = (*subject.findings, *slice_findings(slices, rules))
+    counted = (*subject.findings, *slice_findings(slices, rules, tied=subject.architecture.tied))
     spoilt = frozenset(each.place for each in counted if each.level == "fault")
     gridded = frozenset(each.place for each in counted if each.id == "grid")
     kinds = [
