@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -113,6 +114,13 @@ def test_what_lies_beside_a_model_is_named_and_left_out(
     assert called in finding.message
 
 
+def test_configuration_of_an_adapter_that_is_left_out_is_not_the_models(tmp_path: Path) -> None:
+    files = {"adapter_model.safetensors": OTHER, "adapter_config.json": b'{"r": 8}'}
+    assert opened(tmp_path / "alone", files).adapter_config == {"r": 8}
+    checkpoint = opened(tmp_path / "both", {**files, "model.safetensors": OTHER})
+    assert checkpoint.adapter_config is None
+
+
 def test_all_that_is_left_out_is_one_finding(tmp_path: Path) -> None:
     beside = {f"old-{i}.bin": b"" for i in range(9)} | {"a.py": b"", "b.py": b"", "ema.pt": b""}
     checkpoint = opened(tmp_path, {"model.safetensors": OTHER, "README.md": b"", **beside})
@@ -213,7 +221,10 @@ def test_numbers_may_start_at_zero_or_one(tmp_path: Path, first: int) -> None:
 
 
 def test_absurd_number_of_files_takes_no_time(tmp_path: Path) -> None:
-    finding = of(opened(tmp_path, {"model-1-of-999999999.safetensors": OTHER}), "missing-file")
+    write_files(tmp_path, {"model-1-of-999999999.safetensors": OTHER})
+    start = time.perf_counter()
+    finding = of(open_checkpoint(tmp_path), "missing-file")
+    assert time.perf_counter() - start < 5  # to count them one by one takes minutes
     assert "999,999,998 of 999,999,999 files are missing" in finding.message
 
 

@@ -118,9 +118,7 @@ def test_long_header_takes_a_second_request_and_a_large_file_no_more(
     header = int.from_bytes(content[:8], "little")
     assert header > 200_000
     hub.add("org/long", {"model.safetensors": content})
-    code = (
-        "from weightgauge.checkpoint import open_checkpoint as o; print(len(o('org/long').tensors))"
-    )
+    code = "import weightgauge.checkpoint as c; print(len(c.open_checkpoint('org/long').tensors))"
     assert child(hub, tmp_path, code).strip() == "2000"
     assert hub.sent == [
         ("model.safetensors", 0, 100_000),
@@ -176,13 +174,12 @@ def test_folders_files_and_pages_are_models(hub: Hub, tmp_path: Path) -> None:
 def test_alphas_of_an_adapter_are_read_when_it_is_measured(hub: Hub, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     module = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q"
+    factors = {
+        name: rng.normal(0, 1, shape) for name, shape in (("down", (4, 32)), ("up", (16, 4)))
+    }
     tensors = {
-        f"{module}.lora_{name}.weight": (
-            "F32",
-            list(shape),
-            rng.normal(0, 1, shape).astype("f4").tobytes(),
-        )
-        for name, shape in (("down", (4, 32)), ("up", (16, 4)))
+        f"{module}.lora_{name}.weight": ("F32", list(each.shape), each.astype("f4").tobytes())
+        for name, each in factors.items()
     }
     tensors[f"{module}.alpha"] = ("F16", [], np.float16(2).tobytes())
     hub.add("org/lora", {"lora.safetensors": safetensors_bytes(tensors)})

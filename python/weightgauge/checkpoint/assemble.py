@@ -127,7 +127,7 @@ def open_selection(
         there = [name for name in index.shards if name not in gone]
         shards, tables = _read_all(directory, there, elsewhere)
         findings += _follow_index(index, missing, shards, tables)
-    configs, more = _configs_beside(directory)
+    configs, more = _configs_beside(directory, with_adapter=selection.with_adapter)
     return _checkpoint(model, shards, tables, configs, [*findings, *more])
 
 
@@ -211,9 +211,11 @@ def _refuse_repeated_names(
 _Configs = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
 
 
-def _configs_beside(directory: str) -> tuple[_Configs, list[Finding]]:
+def _configs_beside(directory: str, *, with_adapter: bool = True) -> tuple[_Configs, list[Finding]]:
     """Read the configurations of the model and of an adapter, as far as they exist."""
     model, findings = _config_beside(directory, CONFIG_NAME)
+    if not with_adapter:
+        return (model, None), findings
     adapter, more = _config_beside(directory, ADAPTER_CONFIG_NAME)
     return (model, adapter), [*findings, *more]
 

@@ -56,12 +56,13 @@ class FileSet:
     @property
     def missing(self) -> int:
         """How many shards are not there."""
-        return 0 if self.total is None else sum(1 for _ in self._absent())
+        counted = self._counted()
+        return len(counted) - sum(number in counted for number in self.numbers)
 
     @property
     def complete(self) -> bool:
         """Whether all shards are there."""
-        return next(self._absent(), None) is None
+        return self.missing == 0
 
     def missing_told(self) -> str:
         """Say which shards are missing."""
@@ -71,9 +72,12 @@ class FileSet:
         return shown + (f" and {more:,} more" if more > 0 else "")
 
     def _absent(self) -> Iterator[int]:
+        return (number for number in self._counted() if number not in self.numbers)
+
+    def _counted(self) -> range:
+        """Return the numbers that there should be; names may speak of a billion."""
         first = 0 if 0 in self.numbers else 1  # a few programs number from zero
-        total = self.total or 0
-        return (number for number in range(first, first + total) if number not in self.numbers)
+        return range(first, first + (self.total or 0))
 
     def _name(self, number: int) -> str:
         like = self.files[0]

@@ -124,25 +124,48 @@ def check_shards(
         If shards are missing, or tensors are absent from their shard, or lie in two shards of which
         the index names neither. The error lists all of them.
     """
-    homes: dict[str, list[str]] = {}
+    homes: dict[str, str] = {}
+    copies: dict[str, list[str]] = {}  # further homes, of the few tensors that have them
     for shard, tensors in tables.items():
         for name in tensors.names:
-            homes.setdefault(name, []).append(shard)
+            if homes.setdefault(name, shard) != shard:
+                copies.setdefault(name, []).append(shard)
     gone = set(missing)
     absent = {
         name: f"in '{printable(shard)}'"
         for name, shard in index.weight_map.items()
-        if shard not in gone and shard not in homes.get(name, ())
+        if shard not in gone and homes.get(name) != shard and shard not in copies.get(name, ())
     }
     twice = {
-        name: f"in '{printable(shards[0])}' and '{printable(shards[1])}'"
-        for name, shards in homes.items()
-        if len(shards) > 1 and name not in index.weight_map
+        name: f"in '{printable(homes[name])}' and '{printable(shards[0])}'"
+        for name, shards in copies.items()
+        if name not in index.weight_map
     }
+    _refuse(index, missing, absent, twice)
+    stale = _stale(index, {name: [homes[name], *shards] for name, shards in copies.items()})
+    findings = _copies_told(index, stale, tables)
+    unlisted = [name for name in homes if name not in index.weight_map]
+    if unlisted:
+        listed = shortened([f"'{printable(name)}'" for name in unlisted])
+        what = (
+            f"{printable(index.shown, limit=1000)}: {len(unlisted)} tensors lie in the shards but "
+            f"are not listed: {listed}"
+        )
+        findings.append(RULES["stale-index"].finding(what=what))
+    return Checked(findings, stale)
+
+
+def _refuse(
+    index: ShardIndex,
+    missing: Sequence[str],
+    absent: Mapping[str, str],
+    twice: Mapping[str, str],
+) -> None:
+    """Raise one error that lists everything that is wrong, if anything is."""
     problems = []
     if missing:
-        listed = shortened([f"'{printable(name)}'" for name in missing])
-        problems.append(f"{len(missing)} of {len(index.shards)} shards are missing: {listed}")
+        names = shortened([f"'{printable(name)}'" for name in missing])
+        problems.append(f"{len(missing)} of {len(index.shards)} shards are missing: {names}")
     if absent:
         problems.append(f"tensors listed but absent: {_places(absent)}")
     if twice:
@@ -151,47 +174,44 @@ def check_shards(
         error = IndexFileError("; ".join(problems), path=index.shown)
         error.tensor = next(iter({**absent, **twice}), None)
         raise error
-    findings = [] if len(homes) == sum(map(len, tables.values())) else _stale(index, homes, tables)
+
+
+def _stale(index: ShardIndex, places: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """Return by shard the tensors that the index assigns to another one."""
     stale: dict[str, set[str]] = {}
-    for name, shards in homes.items():
-        for shard in shards if len(shards) > 1 else ():
+    for name, shards in places.items():
+        for shard in shards:
             if shard != index.weight_map[name]:
                 stale.setdefault(shard, set()).add(name)
-    unlisted = [name for name in homes if name not in index.weight_map]
-    if unlisted:
-        names = shortened([f"'{printable(name)}'" for name in unlisted])
-        what = (
-            f"{printable(index.shown, limit=1000)}: {len(unlisted)} tensors lie in the shards but "
-            f"are not listed: {names}"
-        )
-        findings.append(RULES["stale-index"].finding(what=what))
-    return Checked(findings, stale)
+    return stale
 
 
-def _stale(
-    index: ShardIndex, homes: Mapping[str, list[str]], tables: Mapping[str, Tensors]
+def _copies_told(
+    index: ShardIndex,
+    stale: Mapping[str, set[str]],
+    tables: Mapping[str, Tensors],
 ) -> list[Finding]:
-    """Return a finding for each tensor that lies in two shards."""
+    """Return a finding for each copy that is not read."""
+    names = set().union(*stale.values())
     forms = {
         (shard, tensor.name): (tensor.dtype, tensor.shape)
-        for shard, tensors in tables.items()
+        for shard, tensors in (tables.items() if names else ())
         for tensor in tensors
-        if len(homes[tensor.name]) > 1
+        if tensor.name in names
     }
     findings = []
-    for name, shards in homes.items():
-        for shard in shards if len(shards) > 1 else ():
+    for shard, members in stale.items():
+        for name in sorted(members):
             home = index.weight_map[name]
-            if shard != home:
-                differs = forms[shard, name] != forms[home, name]
-                findings.append(
-                    RULES["stale-copy"].finding(
-                        Place(tensor=name),
-                        value=printable(shard),
-                        expected=printable(home),
-                        other=" (with another shape or format)" if differs else "",
-                    )
+            differs = forms[shard, name] != forms[home, name]
+            findings.append(
+                RULES["stale-copy"].finding(
+                    Place(tensor=name),
+                    value=printable(shard),
+                    expected=printable(home),
+                    other=" (with another shape or format)" if differs else "",
                 )
+            )
     return findings
 
 

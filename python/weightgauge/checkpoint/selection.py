@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from weightgauge.checkpoint.beside import instead, left_out
-from weightgauge.checkpoint.file_sets import FileSet, file_sets, role_of
+from weightgauge.checkpoint.file_sets import ADAPTER, FileSet, file_sets, role_of
 from weightgauge.checkpoint.index import INDEX_SUFFIX, ShardIndex, shortened
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
 from weightgauge.errors import NotACheckpointError, printable
@@ -28,11 +28,15 @@ class Selection:
         Files of weights, relative to the checkpoint.
     findings : tuple of Finding
         What the reader should know about the choice.
+    with_adapter : bool
+        Whether the configuration of an adapter is about these files; not where the adapter lies
+        beside them and is left out.
     """
 
     index: ShardIndex | None
     files: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    with_adapter: bool = True
 
 
 def choose_files(
@@ -77,10 +81,13 @@ def choose_files(
         raise NotACheckpointError(
             f"holds no safetensors file{instead(everything, shown=shown)}", path=shown
         )
+    taken = set(chosen.files)
+    adapters = {name for each in sets if role_of(each.stem, ()) == ADAPTER for name in each.files}
     return Selection(
         chosen.index,
         chosen.files,
-        (*chosen.findings, *left_out(everything, set(chosen.files), shown=shown)),
+        (*chosen.findings, *left_out(everything, taken, shown=shown)),
+        with_adapter=not adapters or bool(adapters & taken),
     )
 
 

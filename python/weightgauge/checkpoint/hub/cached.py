@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from weightgauge.checkpoint.hub.client import cached_directory
 from weightgauge.checkpoint.hub.hub_id import HubId
@@ -64,7 +65,7 @@ def find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection]:
     commit = os.path.basename(snapshot)
     what = f"{hub_id}: the Hub could not be reached, the cached copy {commit[:12]} was read"
     found = RULES["cached-copy"].finding(what=what)
-    return directory, Selection(selection.index, selection.files, (found, *selection.findings))
+    return directory, replace(selection, findings=(found, *selection.findings))
 
 
 def _check_cached(hub_id: HubId, directory: str, names: Sequence[str], cause: HubError) -> None:

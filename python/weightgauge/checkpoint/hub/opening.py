@@ -81,7 +81,8 @@ def _open_listed(hub_id: HubId, listing: Listing, model: str) -> Checkpoint:
             path=selection.index.shown,
             hint="the model is incomplete on the Hub; try another revision, or tell its authors",
         )
-    beside = [name for name in (CONFIG_NAME, ADAPTER_CONFIG_NAME) if name in listing.names]
+    settings = (CONFIG_NAME, ADAPTER_CONFIG_NAME) if selection.with_adapter else (CONFIG_NAME,)
+    beside = [name for name in settings if name in listing.names]
     snapshot = download(hub_id, [_joined(folder, name) for name in beside])
     directory, commit = os.path.join(snapshot, folder), os.path.basename(snapshot)
     wanted = [n for n in selection.files if not os.path.exists(os.path.join(directory, n))]
