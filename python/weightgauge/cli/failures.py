@@ -20,8 +20,8 @@ OK, FAILED, USAGE, PARTIAL, BUG, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 70, 130,
 
 _MESSAGE_LIMIT = 4000
 _WHAT_MODEL_IS = (
-    "MODEL is a safetensors file, a directory, org/name[@revision], hf://org/name[@revision] or "
-    "a .wghist file"
+    "MODEL is a safetensors file, a directory, org/name[/folder][@revision], the address of a "
+    "model's page on the Hub, or a .wghist file"
 )
 
 # The first class that fits gives the hint, unless the exception has a hint of its own.
