@@ -221,6 +221,7 @@ def test_tensors_to_look_at(made_model):
         ("heavy-tail", "note", LAYER.format(0, NAMES["o"])),
         ("non-finite", "fault", LAYER.format(1, NAMES["o"])),
         ("zero-share", "warning", LAYER.format(2, NAMES["o"])),
+        ("zero-hole", "fault", LAYER.format(2, NAMES["o"])),
         ("all-zero", "fault", LAYER.format(3, NAMES["o"])),
         ("poor-fit", "note", LAYER.format(4, NAMES["o"])),
         ("block-outlier", "warning", LAYER.format(4, NAMES["o"])),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.findings import Finding, named, slice_name
+from weightgauge.fits.slice_findings import is_mask
 from weightgauge.trajectory.changes import jumps
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def _non_finite(measured: Measurements, items: dict[SliceKey, SliceFit]) -> list
         new = [
             key
             for key, state in states.items()
-            if state.nonfinite and key not in seen and not _is_mask(items[key])
+            if state.nonfinite
+            and key not in seen
+            and not is_mask(key.tensor, len(items[key].shape))
         ]
         seen.update(new)
         if not new:
@@ -85,13 +88,6 @@ def _non_finite(measured: Measurements, items: dict[SliceKey, SliceFit]) -> list
             )
         )
     return found
-
-
-def _is_mask(item: SliceFit) -> bool:
-    """Tell whether a tensor is a mask stored with the weights, whose infinities are meant."""
-    if item.tensor.endswith("masked_bias"):
-        return True
-    return item.tensor.endswith("bias") and len(item.shape) > 1
 
 
 def _differences(measured: Measurements, items: dict[SliceKey, SliceFit], i: int) -> list[Finding]:
