@@ -67,15 +67,23 @@ def made(width=33, dtype=torch.float32):
     return Net(width).to(dtype)
 
 
+def of_counts(rows):
+    """Leave out what belongs to bytes side by side, which tensors in several processes lack."""
+    return [{**row, "digest": None, "zero_blocks": 0} for row in rows]
+
+
 def check_same(model, whole, per="tensor"):
     found = scan_sharded(model, per=per)
     wanted = wg.scan(whole, per=per)
     assert [each.fit.key for each in found.slices] == [each.fit.key for each in wanted.slices]
     for each, other in zip(found.slices, wanted.slices, strict=True):
         assert each.histogram() == other.histogram(), each.fit.tensor
-        assert each.fit.to_dict() == other.fit.to_dict(), each.fit.tensor
-    assert wg.fit(found, per=per).to_dicts() == wg.fit(whole, per=per).to_dicts()
-    assert found.tensors == wanted.tensors
+        one, other_one = of_counts([each.fit.to_dict(), other.fit.to_dict()])
+        assert one == other_one, each.fit.tensor
+        assert each.fit.digest in (None, other.fit.digest)
+    fits = [wg.fit(each, per=per).to_dicts() for each in (found, whole)]
+    assert of_counts(fits[0]) == of_counts(fits[1])
+    assert of_counts(found.tensors) == of_counts(wanted.tensors)
     assert not found.findings
     return found
 
@@ -215,7 +223,7 @@ def trained(model, whole, out, optimizer):
         assert steps == [0, 2, 4], steps
         kept = wg.ModelHistograms.load(record / "step-000004.wghist")
         if optimizer is None:
-            assert wg.fit(kept).to_dicts() == wg.fit(whole).to_dicts()
+            assert of_counts(wg.fit(kept).to_dicts()) == of_counts(wg.fit(whole).to_dicts())
         else:
             assert measured.last.forces
 

@@ -62,7 +62,8 @@ class SliceFit:
         values.
     zero_blocks : int
         Blocks of 2 KiB, counted from the tensor's first byte, of which all bytes are zero, as they
-        are where a file has lost a page. Of whole tensors; 0 for pieces and products.
+        are where a file has lost a page. Of whole tensors; 0 for pieces and products, and for what
+        lies in several processes.
     levels : int or None
         Different magnitudes other than zero; None where they were not counted one by one.
     at_max : int
@@ -71,8 +72,8 @@ class SliceFit:
         The magnitude next below the largest one; where there are bins, the mean of the next bin.
     digest : str or None
         Of the tensor's stored bytes, in 16 hexadecimal digits: equal for equal bytes, and other if
-        any bit differs (docs/statistics.md says what is certain). None for pieces, products, and
-        tensors that are not counted.
+        any bit differs (docs/statistics.md says what is certain). None for pieces and products, and
+        for what is not counted or lies in several processes.
 
     Numbers that a slice does not have are NaN. The standard errors of a product are those of as
     many independent weights, which it does not have.

@@ -32,8 +32,9 @@ def added(parts: Sequence[ModelHistograms]) -> ModelHistograms:
     -------
     ModelHistograms
         With the fits of whole tensors, the same to the last bit as if one process had counted them.
-        Only where a large F32 or F64 tensor needs more than its bins, since its magnitudes lie very
-        close together, there is no fit.
+        Digests and blocks of zeros belong to bytes side by side: they are there only where each
+        process has all of the model. Only where a large F32 or F64 tensor needs more than its bins,
+        since its magnitudes lie very close together, there is no fit.
 
     Raises
     ------
