@@ -183,6 +183,7 @@ def test_ls_json_and_csv(small):
         "shape": [32, 32],
         "bytes": 4096,
         "storage": None,
+        "digest": None,
     }
     header, *rows = csv.reader(io.StringIO(run("ls", small, "--format", "csv").stdout))
     assert header == list(document["tensors"][0])
@@ -195,6 +196,7 @@ def test_ls_json_and_csv(small):
         "F32",
         "32x32",
         "4096",
+        "",
         "",
     ]
 

@@ -1,4 +1,8 @@
-"""What `examples/train_bytes.py` recorded, three weight decays: the blocks' matrices, in BF16."""
+"""What `examples/train_bytes.py` recorded, three weight decays: the blocks' matrices, in BF16.
+
+The files hold counts alone: nothing was noted of the bytes, so that `negatives` is 0 in them and
+`digest` is None.
+"""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ _COLUMNS = (
     Column(key="shape", form=shape_text),
     Column(key="bytes", form=",", right=True, drop=7),
     Column(key="storage", hide_empty=True, may_wrap=True, drop=1),
+    Column(key="digest", hide_empty=True, drop=0),
 )
 
 
