@@ -363,6 +363,14 @@ def test_equal_models_are_called_identical_and_fill_no_table(made):
     assert "IDENTICAL: all 3 tensors" in page and "What moved most" not in page
 
 
+def test_integers_beside_equal_weights_do_not_hide_that_they_are_equal(made):
+    tensors = {DOWN.format(0): normal((64, 64)), "position_ids": ("I64", np.arange(8))}
+    a, b = made("a", tensors), made("b", tensors)
+    (note,) = wg.compare(a, b).findings
+    assert note.message == "IDENTICAL: all 1 tensor that were compared have equal values"
+    assert "Medians by kind" not in run("compare", a, b).stdout
+
+
 def test_the_same_values_in_another_order_are_told(made):
     square, tall = normal((64, 64)), normal((96, 64), 1)
     a = made("a", {Q.format(0): square, DOWN.format(0): tall, DOWN.format(1): tall})

@@ -51,15 +51,29 @@ def pair_findings(
         Tensors without a counterpart.
     """
     compared = [pair for pair in pairs if pair.changed == pair.changed]
-    if compared and len(compared) == len(pairs) and not any(pair.changed for pair in compared):
-        tensors = len({pair.tensor for pair in pairs})
+    if compared and not any(pair.changed for pair in compared) and _the_rest_is_equal(pairs):
+        tensors = len({pair.tensor for pair in compared})
         if only_a or only_b or any(pair.rows for pair in pairs):
-            what = f"all values that both have are equal, in {tensors:,} tensors"
+            what = f"all values that both have are equal, in {_tensors(tensors)}"
+        elif len(compared) < len(pairs):
+            what = f"IDENTICAL: all {_tensors(tensors)} that were compared have equal values"
         else:
-            what = f"IDENTICAL: all {tensors:,} tensors have equal values"
+            what = f"IDENTICAL: all {_tensors(tensors)} have equal values"
         yield RULES["identical"].finding(value=tensors, what=what)
     for match, pair in zip(matches, pairs, strict=True):
         yield from _about_pair(match, pair)
+
+
+def _tensors(number: int) -> str:
+    return "1 tensor" if number == 1 else f"{number:,} tensors"
+
+
+def _the_rest_is_equal(pairs: Sequence[Pair]) -> bool:
+    """Whether those pairs whose elements were not compared hold no weights, so that none differ."""
+    return all(
+        pair.changed == pair.changed or (pair.k_a != pair.k_a and pair.k_b != pair.k_b)
+        for pair in pairs
+    )
 
 
 def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:

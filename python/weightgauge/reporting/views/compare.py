@@ -75,7 +75,13 @@ def compare_document(found: Comparison) -> Document:
     from weightgauge.comparison.pair import Pair
     from weightgauge.records import columns
 
-    moved = [pair for pair in found.pairs if pair.changed != 0 or abs(pair.dk) > 0]
+    moved = [
+        pair
+        for pair in found.pairs
+        if pair.changed > 0
+        or abs(pair.dk) > 0
+        or (math.isnan(pair.changed) and math.isfinite(pair.k_a))
+    ]
     tables = (_kinds(found.pairs), _most_moved(moved)) if moved else ()
     b = Line(f"b: {printable(found.b, limit=1000)}")
     return Document(
