@@ -145,10 +145,10 @@ def test_a_run_shows_its_verdict_and_its_faults_first(sick, write_checkpoint, tm
 def test_several_models_have_a_verdict_each(sick, write_checkpoint, tmp_path):
     well = models.put(write_checkpoint, tmp_path / "well", *models.llama(seed=1))
     lines = run("fit", well, sick).stdout.splitlines()
-    assert lines[1] == f"{well}: No fault found"
+    assert f"{well}: No fault found" in lines and lines[1] == VERDICT
     text = " ".join(" ".join(lines).split())
     assert f"{sick}: {VERDICT}" in text
-    assert f" fault non-finite {NAN}: 1 of 32,768 weights are NaN" in text
+    assert f" fault non-finite {sick}: {NAN}: 1 of 32,768 weights are NaN" in text
     assert text.index("warning zero-share") < text.index("Median k")
     document = json.loads(run("fit", well, sick, "--json").stdout)
     assert document["verdicts"][0] == "No fault found"
@@ -177,3 +177,10 @@ def test_nothing_looked_for_says_nothing():
     assert write(Document(title="t", sections=(Section("", (table,)),)), Medium()).startswith(
         "t\na"
     )
+
+
+def test_a_cell_with_nan_is_marked(sick):
+    text = run("fit", sick).stdout
+    row = next(line for line in text.splitlines() if re.match(r" +5 ", line))
+    assert re.search(r"±[0-9.]+ n\b", row)
+    assert "n: some weights are NaN or infinite; the fit is of the others." in text

@@ -11,7 +11,7 @@ from weightgauge.findings import LEVELS, RULES, Finding, Place, by_importance, g
 
 FIELDS = [
     *("id", "level", "tensor", "part", "kind", "block", "tower", "expert", "head"),
-    *("value", "expected", "message", "hint", "step"),
+    *("value", "expected", "message", "hint", "step", "model"),
 ]
 
 

@@ -60,14 +60,20 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
         exact=first.exact,
     )
     kinds = [kind for kind in KINDS if any(kind in _names(result) for result in results)]
+    verdicts = [
+        Line(f"{printable(name, limit=1000)}: {verdict(result.findings)}")
+        for name, result in zip(names, results, strict=True)
+    ]
+    options = f"Weibull fits, protocol {first.protocol}, trim {first.trim}"
     return Document(
         title=f"{len(results):,} models",
         sections=(
-            Section("", (Line(f"Weibull fits, protocol {first.protocol}, trim {first.trim}"),)),
+            Section("", verdicts),
+            Section("", (Line(options),)),
             Section("Median k", (_medians(results, marked, kinds, "k_median", ".3f"),)),
             Section("Median lambda", (_medians(results, marked, kinds, "lambda_median", "#.4g"),)),
         ),
-        findings=_findings(results),
+        findings=_findings(names, results),
         notes=(_NOTE,),
         warnings=tuple(
             f"{printable(name, limit=1000)}: {warning}"
@@ -76,9 +82,9 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
         ),
         metadata=head,
         data=lambda: {
-            "verdict": verdict(_findings(results)),
+            "verdict": verdict(_findings(names, results)),
             "verdicts": [verdict(result.findings) for result in results],
-            "findings": [each.to_dict() for each in _findings(results)],
+            "findings": [each.to_dict() for each in _findings(names, results)],
             "kinds": [
                 {**mark, **kind.to_dict()}
                 for mark, result in zip(marked, results, strict=True)
@@ -92,11 +98,11 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
     )
 
 
-def _findings(results: Sequence[ModelFit]) -> Sequence[Finding]:
+def _findings(names: Sequence[str], results: Sequence[ModelFit]) -> Sequence[Finding]:
     """Return the findings of all models, each with the name of its model."""
     return by_importance(
-        replace(each, model=printable(result.model))
-        for result in results
+        replace(each, model=printable(name))
+        for name, result in zip(names, results, strict=True)
         for each in result.findings
     )
 

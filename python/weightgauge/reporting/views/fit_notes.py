@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weightgauge.fits import ModelFit, SliceFit
 
 _MARKS = {
+    "n": "some weights are NaN or infinite; the fit is of the others",
     "s": "more than 10 % of the weights are zero; the fit is of the others",
     "c": "fitted without the scale that belongs to the tensor",
     "p": f"poor fit, R2 below {POOR_R2}: one Weibull distribution does not describe the weights",

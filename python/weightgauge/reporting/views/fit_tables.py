@@ -147,6 +147,8 @@ def _kind_row(kind: KindSummary, fitted: int, anchor: float) -> dict[str, Any]:
 
 def marks_of(item: SliceFit) -> Iterator[str]:
     """Yield the letters that mark the numbers of a slice as to be read with care."""
+    if item.nonfinite:
+        yield "n"
     if item.status == "sparse":
         yield "s"
     if item.status == "scale_not_applied":
