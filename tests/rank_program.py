@@ -102,7 +102,7 @@ def fsdp(_out):
         heads = check_same(model, whole, per="head")
         assert any(each.fit.head == 2 for each in heads.slices)
         part = wg.fit(model)
-        assert [each.id for each in part.findings] == ["part-of-model"]
+        assert "part-of-model" in {each.id for each in part.findings}
         compared = wg.compare(model, whole).pairs
         assert all("sharded over processes are not compared" in pair.note for pair in compared)
         try:

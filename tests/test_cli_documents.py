@@ -23,7 +23,7 @@ from weightgauge.reporting.document import (
     Verbatim,
 )
 from weightgauge.reporting.terminal_text import cells
-from weightgauge.reporting.writers.formats import DEFAULT, FORMATS, Format
+from weightgauge.reporting.writers.formats import DEFAULT, FORMATS, Format, offered
 from weightgauge.reporting.writers.medium import Medium
 from weightgauge.reporting.writers.text import write as write_text
 
@@ -232,14 +232,21 @@ def test_options_offer_the_forms_of_the_table():
     for name in ("fit", "diagnose", "compare", "ls", "reproduce", "info", "demo"):
         command = main.get_command(None, name)
         (option,) = (each for each in command.params if each.name == "asked_format")
-        assert list(option.type.choices) == list(FORMATS)
+        assert list(option.type.choices) == offered(findings=False)
+    (option,) = (
+        each for each in main.get_command(None, "check").params if each.name == "asked_format"
+    )
+    assert list(option.type.choices) == list(FORMATS) == offered(findings=True)
     assert DEFAULT in FORMATS
 
 
 def test_every_form_is_found_by_its_endings():
     for name, form in FORMATS.items():
         for suffix in form.suffixes:
-            assert choose_format(None, json=False, path=f"some/fit{suffix.upper()}") == name
+            path = f"some/fit{suffix.upper()}"
+            assert choose_format(None, json=False, path=path, findings=True) == name
+            other = choose_format(None, json=False, path=path)
+            assert other == (DEFAULT if form.findings_only else name)
     assert choose_format(None, json=False, path="some.csv/fit") == DEFAULT
     assert choose_format(None, json=False, path=".json") == DEFAULT
 

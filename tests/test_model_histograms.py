@@ -228,7 +228,8 @@ def test_the_command_keeps_counts(mixture, tmp_path):
     path = tmp_path / "kept.wghist"
     result = run("scan", mixture, "-o", path)
     assert result.exit_code == 0
-    assert result.stdout.startswith(f"{path}: {path.stat().st_size:,} bytes for ")
+    assert f"{path}: {path.stat().st_size:,} bytes for " in result.stdout
+    assert result.stdout.startswith("3 faults, 1 warning\n")
     assert run("fit", path, "--json").stdout == run("fit", mixture, "--json").stdout
     assert run("scan", mixture, "-o", path).exit_code == 1
     assert run("scan", mixture, "-o", path, "--force", "-q").output == ""

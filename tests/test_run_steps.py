@@ -203,7 +203,7 @@ def test_unfinished_and_empty_steps(tmp_path: Path) -> None:
 
 CHILD = """
 import json, sys
-from weightgauge.checkpoint import open_checkpoint
+from weightgauge.scanning import fit
 from weightgauge.errors import WeightgaugeError
 from weightgauge.trajectory.run import find_run
 from weightgauge.trajectory.settings_sources import run_settings
@@ -212,7 +212,7 @@ try:
     run = find_run(json.loads(sys.argv[1]))
     settings = run_settings(run.folders)
     for each in run.steps:
-        open_checkpoint(each.model)
+        fit(each.model)
 except WeightgaugeError as error:
     print(json.dumps({"error": type(error).__name__, "message": str(error)}))
 else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, make_dataclass
 from functools import cache, partial
 from operator import itemgetter
@@ -213,11 +213,14 @@ def to_frame(record: type, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         for name, written in _annotations(record).items()
         if written in _FRAME_DTYPES
     }
-    return frame_of(rows, columns=columns(record), **formats)
+    return frame_of(rows, formats, columns=columns(record))
 
 
 def frame_of(
-    rows: Sequence[dict[str, Any]], *, columns: Sequence[str] | None = None, **formats: str
+    rows: Sequence[dict[str, Any]],
+    formats: Mapping[str, str],
+    *,
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return a DataFrame of plain rows.
 
@@ -225,10 +228,10 @@ def frame_of(
     ----------
     rows : sequence of dict
         Plain values.
+    formats : mapping of str to str
+        pandas' formats of columns, by name.
     columns : sequence of str, optional
         Names of the columns; by default the keys of the rows.
-    **formats : str
-        pandas' formats of columns, by name.
 
     Returns
     -------
@@ -243,7 +246,7 @@ def frame_of(
         import pandas as pd
     except ImportError as error:
         raise MissingExtraError("pandas", "pandas") from error
-    return pd.DataFrame(rows, columns=columns).astype(formats)
+    return pd.DataFrame(rows, columns=columns).astype(dict(formats))
 
 
 def as_dict(record: tuple[Any, ...]) -> dict[str, Any]:

@@ -209,7 +209,7 @@ class Published(Mapping[str, _Entry]):
 
         rows = self.to_dicts()
         formats = {"heads": "Int64", "kv_heads": "Int64", "r2": "float64"}
-        return frame_of(rows, **{name: formats[name] for name in formats.keys() & rows[0].keys()})
+        return frame_of(rows, {name: formats[name] for name in formats.keys() & rows[0].keys()})
 
     def __repr__(self) -> str:
         """Show how many models there are."""

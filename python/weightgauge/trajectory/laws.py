@@ -138,7 +138,7 @@ class Scaling:
         MissingExtraError
             If pandas is not installed.
         """
-        return frame_of(self.to_dicts(), columns=LAW_COLUMNS)
+        return frame_of(self.to_dicts(), {}, columns=LAW_COLUMNS)
 
     def __repr__(self) -> str:
         """Show how many runs were asked, and r of each kind."""

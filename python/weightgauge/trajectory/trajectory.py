@@ -135,7 +135,9 @@ class Trajectory:
         """
         whole = dict.fromkeys(("block", "expert", "head"), "Int64")
         numbers = dict.fromkeys(LONG_COLUMNS[LONG_COLUMNS.index("k") :], "float64")
-        return frame_of(self.to_dicts(), columns=LONG_COLUMNS, step="int64", **whole, **numbers)
+        return frame_of(
+            self.to_dicts(), {"step": "int64", **whole, **numbers}, columns=LONG_COLUMNS
+        )
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for i, (step, model) in enumerate(zip(self.steps, self.models, strict=True)):

@@ -80,5 +80,6 @@ def command(
         )
     output.save(lambda target: kept.save(target, force=force))
     form = choose_format(None, json=as_json, path=None)
-    told = Output(form, None, force=False, quiet=quiet)
-    told.write(scan_document(kept, path, os.path.getsize(path)))
+    if not quiet or as_json:  # the result is the file
+        told = Output(form, None, force=False, quiet=quiet)
+        told.write(scan_document(kept, path, os.path.getsize(path)))

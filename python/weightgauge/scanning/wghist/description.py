@@ -220,7 +220,7 @@ def _digest(given: Mapping[str, Any]) -> str | None:
 
 def _count(given: Mapping[str, Any], name: str) -> int:
     value = given.get(name)
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 1 << 63:
         raise DescriptionError(f"'{name}' is no count")
     return value
 
