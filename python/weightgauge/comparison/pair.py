@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.comparison.two_samples import least_difference, two_sample_ks
 from weightgauge.errors import printable
-from weightgauge.findings import Place
+from weightgauge.findings import Place, place_of
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ class Pair:
     @property
     def place(self) -> Place:
         """What findings about the pair are about, by its names in a."""
-        return Place(
-            self.tensor, self.part, self.kind, self.block, self.tower, self.expert, self.head
-        )
+        return place_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, None for what is missing."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightgauge.errors import printable
-from weightgauge.findings import Place
+from weightgauge.findings import Place, place_of
 from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ class Outlier:
     @property
     def place(self) -> Place:
         """What findings about the matrix are about."""
-        return Place(
-            self.tensor, self.part, self.kind, self.block, self.tower, self.expert, self.head
-        )
+        return place_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

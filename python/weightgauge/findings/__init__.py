@@ -1,6 +1,14 @@
 """What is noticed about a model: findings, the rules that make them, and what they add up to."""
 
-from weightgauge.findings.finding import LEVELS, Finding, Place, by_importance, named, slice_name
+from weightgauge.findings.finding import (
+    LEVELS,
+    Finding,
+    Place,
+    by_importance,
+    named,
+    place_of,
+    slice_name,
+)
 from weightgauge.findings.grouping import FindingGroup, grouped, serious, verdict
 from weightgauge.findings.registry import RULES
 from weightgauge.findings.rule import Rule
@@ -15,6 +23,7 @@ __all__ = [
     "by_importance",
     "grouped",
     "named",
+    "place_of",
     "serious",
     "slice_name",
     "verdict",

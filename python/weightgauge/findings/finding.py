@@ -34,6 +34,11 @@ class Place(NamedTuple):
     head: int | None = None
 
 
+def place_of(record: object) -> Place:
+    """Return the place of a record that has all the fields of a place."""
+    return Place(*(getattr(record, name) for name in Place._fields))
+
+
 class Named(Protocol):
     """What a slice, or a record about one, has to be told from others."""
 
@@ -120,9 +125,7 @@ class Finding:
     @property
     def place(self) -> Place:
         """What it is about."""
-        return Place(
-            self.tensor, self.part, self.kind, self.block, self.tower, self.expert, self.head
-        )
+        return place_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

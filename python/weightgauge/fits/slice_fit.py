@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.anatomy.components.ordering import order_key
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.errors import printable
-from weightgauge.findings import Place
+from weightgauge.findings import Place, place_of
 from weightgauge.records import FITTED, as_row, maker
 
 if TYPE_CHECKING:
@@ -127,9 +127,7 @@ class SliceFit:
     @property
     def place(self) -> Place:
         """What findings about the slice are about."""
-        return Place(
-            self.tensor, self.part, self.kind, self.block, self.tower, self.expert, self.head
-        )
+        return place_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: `lambda` for `lam`, None for what does not apply."""
