@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -353,6 +354,54 @@ def test_a_fine_tune_differs_without_fault(healthy, tmp_path):
     found, faults = changed(tmp_path, healthy, train)
     assert faults == set() and found.exit_code == 0
     assert {each.level for each in found.findings if each.id == "value-differs"} == {"note"}
+
+
+def test_identical_lets_nothing_pass_for_training(healthy, tmp_path):
+    tensors = trained()
+    for value in tensors.values():
+        if value.ndim == 2:
+            value.view(np.uint16)[3, 5] ^= 1
+    path = put(tmp_path / "model", tensors, config())
+    assert wg.check(path, against=healthy).exit_code == 0
+    found = wg.check(path, against=healthy, identical=True)
+    assert found.exit_code == 4 == run(path, "--against", healthy, "--identical").exit_code
+    matrices = [name for name, value in tensors.items() if value.ndim == 2]
+    assert sorted(each.tensor for each in found.findings if each.level == "fault") == sorted(
+        matrices
+    )
+    with pytest.raises(ValueError, match="compare with"):
+        wg.check(path, identical=True)
+    assert run(path, "--identical").exit_code == 2
+
+
+def test_few_matrices_that_differ_are_damage_however_few_there_are(tmp_path):
+    names = ("model.embed_tokens.weight", "lm_head.weight")
+    base = {name: trained()[name] for name in names}
+    other = {name: value.copy() for name, value in base.items()}
+    for value in other.values():
+        value.view(np.uint16)[3, 5] ^= 1
+    found = wg.check(put(tmp_path / "other", other), against=put(tmp_path / "base", base))
+    assert sorted(each.tensor for each in found.findings if each.level == "fault") == sorted(names)
+
+
+def test_what_could_not_be_compared_is_never_a_pass(healthy, tmp_path):
+    wide = {name: value.astype(np.float32) for name, value in trained().items()}
+    found = wg.check(put(tmp_path / "wide", wide, config()), against=healthy)
+    assert not found.failed and found.exit_code == 3
+    told = [each.tensor for each in found.findings if each.id == "not-compared"]
+    assert sorted(told) == sorted(wide)
+    # Counts that were added over processes, or made before, have no digests.
+    kept = wg.scan(healthy)
+    blind = dataclasses.replace(
+        kept, tensors=tuple({**row, "digest": None} for row in kept.tensors)
+    )
+    found = wg.check(healthy, against=blind)
+    assert not found.complete and found.exit_code == 3
+
+
+def test_nothing_is_never_a_pass(tmp_path):
+    found = wg.check(put(tmp_path / "empty", {}))
+    assert not found.failed and not found.complete and found.exit_code == 3
 
 
 def test_saved_counts_stand_for_the_base(healthy, tmp_path):

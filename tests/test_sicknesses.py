@@ -250,6 +250,28 @@ def a_tied_head_that_differs(tensors, config):
     return "tied-differs", {"lm_head.weight": None}
 
 
+def signs_lost(tensors, config):
+    tensors[UP] = np.abs(wide(tensors, UP)).astype(models.BF16)
+    return "one-sign", {UP: 0}
+
+
+def a_norm_of_zeros(tensors, config):
+    tensors["model.layers.3.input_layernorm.weight"][:] = 0
+    return "all-zero", {"model.layers.3.input_layernorm.weight": 128}
+
+
+def a_huge_norm(tensors, config):
+    tensors["model.norm.weight"] = np.ones(128, np.float32)
+    tensors["model.norm.weight"][7] = 1e30
+    return "flipped-bit", {"model.norm.weight": None}
+
+
+def nan_in_two_dimensional_biases(tensors, config):
+    name = "model.layers.3.mlp.experts.down_proj.bias"
+    tensors[name] = np.full((8, 256), np.nan, np.float32)
+    return "non-finite", {name: 2048}
+
+
 def codes_of(values):
     """What a quantiser stores: codes up to 448, whose scale lies elsewhere."""
     return (values / np.abs(values).max() * 448).astype(ml_dtypes.float8_e4m3fn)
@@ -265,6 +287,7 @@ SICKNESSES = (
     *(the_head_never_trained, packed_integers, rows_blown_up),
     *(a_page_never_written, rows_of_zeros, a_bit_of_an_exponent_flipped, clipped_weights),
     *(cast_to_fp8, ternary, a_copied_block, a_tied_head_that_differs),
+    *(signs_lost, a_norm_of_zeros, a_huge_norm, nan_in_two_dimensional_biases),
 )
 BESIDE = {
     codes_that_lost_their_scales: {"scale-lost"},  # the codes are still taken for values
@@ -357,6 +380,32 @@ def biases_of_experts_that_are_whole(tensors, config):
     return set()
 
 
+def zeros_that_are_meant(tensors, config):
+    """Token types, masks and positions that some models fill with zeros."""
+    for name, shape in (
+        ("model.embeddings.token_type_embeddings.weight", (1, 128)),
+        ("model.embeddings.mask_token", (1, 128)),
+        ("model.cls_token", (1, 1, 128)),
+        ("model.pos_embed", (1, 17, 128)),
+        ("model.layers.0.self_attn.relative_position_bias_table", (49, 8)),
+    ):
+        tensors[name] = np.zeros(shape, models.BF16)
+    return {"zero-by-design"}
+
+
+def a_mask_by_another_name(tensors, config):
+    mask = np.zeros((16, 16), np.float32)
+    mask[np.triu_indices(16, 1)] = -np.inf
+    tensors["attn_mask"] = mask
+    return set()
+
+
+def norms_that_are_differences_from_one(tensors, config):
+    for name in [name for name in tensors if "norm" in name]:
+        tensors[name] = np.zeros_like(tensors[name])
+    return {"zero-by-design"}
+
+
 def a_tied_head(tensors, config):
     drop(tensors, "lm_head")
     config["tie_word_embeddings"] = True
@@ -403,6 +452,7 @@ def codes_with_their_scale(tensors, config):
 RELATIVES = (
     *(biases_of_zeros, norms_of_ones, a_mask_of_infinities, a_tied_head, a_backbone),
     biases_of_experts_that_are_whole,
+    *(zeros_that_are_meant, a_mask_by_another_name, norms_that_are_differences_from_one),
     *(blocks_of_two_kinds, every_matrix_smaller_with_depth, zeros_in_all_of_a_kind),
     codes_with_their_scale,
 )
@@ -434,6 +484,16 @@ def test_a_head_that_is_the_embedding_is_no_copy(write_checkpoint, tmp_path):
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].copy()
     path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
     assert not {each.id for each in wg.fit(path).findings} & {"duplicate", "tied-differs"}
+
+
+def test_whole_rows_of_zeros_that_are_no_pages_are_a_warning(write_checkpoint, tmp_path):
+    tensors, config = models.llama(seed=1)
+    name = "model.layers.0.mlp.up_proj.weight"
+    tensors[name] = models.trained(np.random.default_rng(3), 256, 768).astype(np.float16)
+    tensors[name][[7, 8, 9]] = 0
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    told = {(each.id, each.level) for each in wg.fit(path).findings if each.tensor == name}
+    assert ("dead-rows", "warning") in told and "fault" not in {level for _, level in told}
 
 
 def test_an_adapter_at_its_start_changes_nothing_yet(write_checkpoint, tmp_path):
@@ -468,6 +528,7 @@ def test_every_rule_that_is_asked_has_a_sickness():
     files = {"missing-file", "stale-index", "stale-copy", "left-out", "odd-input", "cached-copy"}
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
     pairs |= {"exchanged", "identical", "reordered", "adapter-target", "adapter-shape"}
+    pairs |= {"not-compared"}
     named |= {
         *files,
         "config-unreadable",

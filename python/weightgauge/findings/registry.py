@@ -193,6 +193,14 @@ _SLICES = (
         threshold=0.01,
     ),
     Rule(
+        "one-sign",
+        FAULT,
+        "Do weights have both signs?",
+        "all {elements:,} weights have the same sign",
+        several="all weights of {count:,} tensors have the same sign: {names}",
+        hint="stored as magnitudes, or read as unsigned; convert it again",
+    ),
+    Rule(
         "grid",
         NOTE,
         "Are the weights on a grid of few values?",
@@ -336,6 +344,15 @@ _PAIRS = (
         "digest {value}, in the base {expected}",
         several="{count:,} tensors have other bytes than in the base: {names}",
         hint="a fine-tune differs everywhere; a copy differs nowhere",
+    ),
+    Rule(
+        "not-compared",
+        WARNING,
+        "Could the bytes of all tensors be compared?",
+        "its bytes could not be compared with those of the base: {reason}",
+        several="the bytes of {count:,} tensors could not be compared with those of the base: "
+        "{names}",
+        hint="compare with a checkpoint of the same formats, or with counts that have digests",
     ),
     Rule(
         "exchanged",

@@ -57,7 +57,10 @@ def zero_shares(
             limit = SPARSE_SHARE if alone else max(least, _TIMES_USUAL * usual)
             if share[row] > min(limit, SPARSE_SHARE):
                 yield rules["zero-share"].finding(
-                    slices[row].place, value=float(share[row]), expected=usual
+                    slices[row].place,
+                    value=float(share[row]),
+                    expected=usual,
+                    level="note" if kind == "other" else None,  # such as a bank of filters
                 )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightgauge.findings import RULES, Finding, Rule
+from weightgauge.fits.name_hints import is_mask, may_be_zero
 from weightgauge.fits.pieces import piece_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weightgauge.fits.slice_fit import SliceFit
-
-_BY_DESIGN = re.compile(
-    r"zero_?(?:conv|module|init)|ada_?ln|modulation|gate_(?:attn|ffwd)|layer_?scale|"
-    r"controlnet_(?:down|mid)_blocks|controlnet_cond_embedding\.conv_out|final_layer|proj_out|"
-    r"time_emb|scale_shift",
-    re.IGNORECASE,
-)
-"""Names of matrices that many models initialise with zeros."""
-
-_MASK = re.compile(r"(?:^|\.)(?:masked_bias|attention_mask|causal_mask|mask)$")
-_BIAS = re.compile(r"(?:^|\.)bias$")
 
 _LARGEST = {
     "F64": 1.8e308,
@@ -50,6 +39,9 @@ trained model has 0.68."""
 _NO_SMALL_K = 1.45
 """A uniform distribution has k = 1.375. INT4 by groups of 128 has 1.65, and 2:4 pruning 2.06."""
 
+_SURE = 3.0
+"""Standard errors that k has to lie beyond a limit."""
+
 _MOST_LEVELS = 64
 """Magnitudes of a grid: plain FP8 casts of small weights leave about 30, INT4 7 or 8. Well-scaled
 FP8 has up to 126, from which k is right."""
@@ -57,6 +49,9 @@ _LEAST_FOR_LEVELS = 1000
 
 _NO_WEIGHT, _FAR_BEYOND = 128.0, 256.0
 """No weight of a trained matrix is so large and so far from the next one."""
+
+_ONE_SIGN_KINDS = frozenset(("embed", "ssm", "router"))
+"""Kinds that may be stored as logarithms or sines, or start with one sign."""
 
 _FLOATS = frozenset(("F64", "F32", "BF16", "F16"))
 
@@ -105,12 +100,6 @@ def slice_findings(
     return found
 
 
-def is_mask(tensor: str, rank: int) -> bool:
-    """Tell whether a tensor is a mask stored with the weights, whose infinities are meant."""
-    masked_later = rank > 1 and _BIAS.search(tensor) is not None
-    return masked_later or _MASK.search(tensor) is not None
-
-
 def _masks(numbers: SliceNumbers) -> NDArray[np.bool_]:
     columns = numbers.columns
     return np.array(
@@ -136,7 +125,7 @@ def _asked(
 ) -> Iterator[Finding]:
     yield from _non_finite(slices, rows & (numbers.nonfinite > 0))
     several = numbers.elements > 1
-    yield from _all_zero(slices, rows & several & (numbers.zeros == numbers.elements))
+    yield from _all_zero(slices, numbers, rows & several & (numbers.zeros == numbers.elements))
     single = (numbers.zeros == 0) & (numbers.nonfinite == 0) & several & numbers.matrix
     same = np.abs(numbers.rms - numbers.max) <= 1e-12 * numbers.max
     yield from _constant(slices, rows & single & same)
@@ -147,8 +136,10 @@ def _asked(
     rows = rows.copy()
     rows[garbled] = False  # what else such bytes show is no news
     yield from _grids(slices, numbers, rows & numbers.known & ~(single & same))
-    yield from _flipped(slices, numbers, rows & numbers.matrix, rules)
+    vectors = np.array([kind in ("norm", "bias") for kind in numbers.columns.kinds], np.bool_)
+    yield from _flipped(slices, numbers, rows & (numbers.matrix | vectors), rules)
     yield from _clipped(slices, numbers, rows & numbers.known, rules)
+    yield from _one_sign(slices, numbers, rows & numbers.known & ~(single & same))
     yield from tensor_findings(slices, numbers)
     yield from zero_shares(slices, numbers, rows, rules)
     yield from lost_scales(slices, numbers, rows, rules)
@@ -164,15 +155,23 @@ def _non_finite(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator
         )
 
 
-def _all_zero(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
+def _all_zero(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, mask: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    norms = np.array([kind == "norm" for kind in numbers.columns.kinds], np.bool_)
+    # Some models store norms as differences from one, which all start at zero.
+    meant_norms = 2 * int((mask & norms).sum()) >= int(norms.sum())
     for item in _at(slices, mask):
         if item.is_product:
             continue  # its second factor is told of
         if item.kind == "lora_b":
             yield RULES["untrained-adapter"].finding(item.place, value=item.zeros)
             continue
-        vector = len(item.shape) < 2 or item.kind in ("norm", "bias")
-        meant = vector or (item.kind == "other" and _BY_DESIGN.search(item.tensor))
+        if item.kind == "norm":
+            meant = meant_norms
+        else:
+            unsure = item.kind in ("bias", "other", "embed")
+            meant = len(item.shape) < 2 or (unsure and may_be_zero(item.tensor, item.shape))
         rule = RULES["zero-by-design" if meant else "all-zero"]
         yield rule.finding(item.place, value=item.zeros)
 
@@ -187,7 +186,8 @@ def _grids(
 ) -> Iterator[Finding]:
     """Tell of values that are few, or spread more evenly than any weights are."""
     few = (numbers.levels > 0) & (numbers.levels <= _MOST_LEVELS) & (numbers.n >= _LEAST_FOR_LEVELS)
-    even = numbers.columns.fitted & (numbers.columns.k > _NO_SMALL_K)
+    lowest = numbers.columns.k - _SURE * numbers.k_se
+    even = numbers.columns.fitted & (lowest > _NO_SMALL_K)
     for item in _at(slices, mask & (few | even)):
         if item.levels is not None and item.levels <= _MOST_LEVELS:
             one = item.levels == 1
@@ -218,6 +218,16 @@ def _flipped(
         yield rule.finding(item.place, value=item.max, expected=item.second)
 
 
+def _one_sign(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, mask: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Tell of matrices all of whose weights have the same sign."""
+    one = (numbers.negatives == 0) | (numbers.negatives == numbers.n)
+    for item in _at(slices, mask & one & (numbers.n >= _LEAST_FOR_LEVELS)):
+        if item.kind not in _ONE_SIGN_KINDS and item.digest is not None:
+            yield RULES["one-sign"].finding(item.place, value=item.negatives, elements=item.n)
+
+
 def _clipped(
     slices: Sequence[SliceFit],
     numbers: SliceNumbers,
@@ -230,7 +240,7 @@ def _clipped(
     varied = (numbers.levels == 0) | (numbers.levels > _MOST_LEVELS)
     enough = varied & (numbers.n >= _LEAST_FOR_LEVELS) & (share > (rule.threshold or math.inf))
     for item in _at(slices, mask & enough):
-        if item.dtype in _FLOATS and not item.decoded:
+        if item.dtype in _FLOATS and not item.decoded and item.kind != "embed":
             yield rule.finding(
                 item.place, value=item.at_max / item.n, expected=0.0, largest=item.max
             )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from weightgauge.fits.slice_fit import SliceFit
 
-_COUNTS = ("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks")
-_SIZES = ("max", "second", "rms")
+_COUNTS = ("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks", "negatives")
+_SIZES = ("max", "second", "rms", "k_se")
 
 
 class SliceNumbers(NamedTuple):
@@ -31,11 +31,12 @@ class SliceNumbers(NamedTuple):
         Shapes.
     n, zeros, nonfinite, elements : ndarray of int64
         Elements that were fitted, zeros, elements that are NaN or infinite, and their sum.
-    levels, at_max, zero_blocks : ndarray of int64
-        Different magnitudes, 0 where that is not known; elements of the largest one; and blocks of
-        2 KiB that are all zero.
-    max, second, rms : ndarray of float64
-        Largest magnitude, the next one, and root mean square; NaN where there is none.
+    levels, at_max, zero_blocks, negatives : ndarray of int64
+        Different magnitudes, 0 where that is not known; elements of the largest one; blocks of 2
+        KiB that are all zero; and elements below zero.
+    max, second, rms, k_se : ndarray of float64
+        Largest magnitude, the next one, root mean square, and the standard error of k; NaN where
+        there is none.
     matrix : ndarray of bool
         Whether it is a weight matrix, or of no known kind and of two or more dimensions.
     known : ndarray of bool
@@ -51,9 +52,11 @@ class SliceNumbers(NamedTuple):
     levels: NDArray[np.int64]
     at_max: NDArray[np.int64]
     zero_blocks: NDArray[np.int64]
+    negatives: NDArray[np.int64]
     max: NDArray[np.float64]
     second: NDArray[np.float64]
     rms: NDArray[np.float64]
+    k_se: NDArray[np.float64]
     matrix: NDArray[np.bool_]
     known: NDArray[np.bool_]
 
@@ -69,8 +72,8 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         shapes = [item.shape for item in slices]
         counts = [_counts(slices, name) for name in _COUNTS]
         sizes = [np.array([getattr(item, name) for item in slices]) for name in _SIZES]
-    n, zeros, nonfinite, levels, at_max, zero_blocks = counts
-    largest, second, rms = sizes
+    n, zeros, nonfinite, levels, at_max, zero_blocks, negatives = counts
+    largest, second, rms, k_se = sizes
     known = np.array([kind in _KNOWN for kind in columns.kinds], np.bool_)
     flat = np.array([len(shape) < 2 for shape in shapes], np.bool_)
     other = np.array([kind == "other" for kind in columns.kinds], np.bool_)
@@ -84,9 +87,11 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         levels=levels,
         at_max=at_max,
         zero_blocks=zero_blocks,
+        negatives=negatives,
         max=largest,
         second=second,
         rms=rms,
+        k_se=k_se,
         matrix=known | (other & ~flat),
         known=known,
     )

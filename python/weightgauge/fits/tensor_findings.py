@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _BLOCK = 2048
 """Bytes of a block of zeros: see `SliceFit.zero_blocks`."""
 
+_PAGE = 4096
+"""Bytes of a page of a file: what is lost of a file is lost by pages."""
+
+_STRAY, _STRAY_SHARE = 4, 1e-5
+"""Zeros that a dense matrix may have anywhere, such as F16 weights that became too small."""
+
 _MOSTLY = 0.5
 """A tensor with more zeros than these was pruned, and is not dense elsewhere."""
 
@@ -51,9 +57,12 @@ def _stretches_of_zeros(item: SliceFit) -> Iterator[Finding]:
     if item.zeros > _MOSTLY * elements:
         return
     rows, odd = divmod(item.zeros, item.shape[-1])
+    odd = 0 if odd <= _STRAY + _STRAY_SHARE * elements else odd
+    item_bytes = ITEM_BYTES.get(item.dtype, 1)
+    width = item.shape[-1] * item_bytes
     if item.kind in _TIED and not odd:
         yield RULES["unused-rows"].finding(item.place, value=rows)
-    elif not odd and item.shape[-1] * ITEM_BYTES.get(item.dtype, 1) >= _BLOCK:
+    elif not odd and (width >= _BLOCK or rows * width % _PAGE):
         yield RULES["dead-rows"].finding(item.place, value=rows)
     else:
         yield RULES["zero-hole"].finding(item.place, value=item.zero_blocks, expected=0)

@@ -18,6 +18,9 @@ _FEWEST_SHARED = 0.5
 _MOST_DAMAGED = 0.5
 """Where more of the matrices differ than these, the model was trained on: no file is damaged so."""
 
+_FEWEST_TRAINED = 4
+"""Fewer matrices than these that differ are damage, however few there are in all."""
+
 
 class _Tensor(NamedTuple):
     """One row of what is saved about a tensor.
@@ -38,13 +41,17 @@ class _Tensor(NamedTuple):
     digest: str | None
 
 
-def against_findings(model: ModelHistograms, base: ModelHistograms) -> list[Finding]:
+def against_findings(
+    model: ModelHistograms, base: ModelHistograms, *, identical: bool = False
+) -> list[Finding]:
     """Compare the tensors of a model with those of another: names, forms and bytes.
 
     Parameters
     ----------
     model, base : ModelHistograms
         With a digest for every tensor, as `weightgauge.scan` makes them.
+    identical : bool
+        Whether the two are to be equal, so that no difference is taken for training.
 
     Returns
     -------
@@ -66,7 +73,7 @@ def against_findings(model: ModelHistograms, base: ModelHistograms) -> list[Find
     return [
         *_names(ours, theirs, printable(base.model, limit=60)),
         *_forms(ours, theirs, shared),
-        *_bytes(ours, theirs, shared),
+        *_bytes(ours, theirs, shared, identical=identical),
     ]
 
 
@@ -108,20 +115,25 @@ def _forms(
 
 
 def _bytes(
-    ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor], shared: Sequence[str]
+    ours: Mapping[str, _Tensor],
+    theirs: Mapping[str, _Tensor],
+    shared: Sequence[str],
+    *,
+    identical: bool,
 ) -> Iterator[Finding]:
     """Tell of tensors whose bytes differ, and of those that hold another tensor's bytes."""
-    alike = [
-        name
-        for name in shared
-        if (ours[name].dtype, ours[name].shape) == (theirs[name].dtype, theirs[name].shape)
-        and None not in (ours[name].digest, theirs[name].digest)
-    ]
+    alike = []
+    for name in shared:
+        reason = _why_not(ours[name], theirs[name])
+        if not reason:
+            alike.append(name)
+        elif ours[name].shape == theirs[name].shape:  # another shape is told of already
+            yield RULES["not-compared"].finding(ours[name].place, value=reason, reason=reason)
     differing = [name for name in alike if ours[name].digest != theirs[name].digest]
     # Vectors such as norms are often frozen, or equal by chance.
     matrices = [name for name in alike if len(ours[name].shape) > 1]
     changed = [name for name in differing if len(ours[name].shape) > 1]
-    trained = len(matrices) > 1 and len(changed) > _MOST_DAMAGED * len(matrices)
+    trained = len(changed) >= _FEWEST_TRAINED and len(changed) > _MOST_DAMAGED * len(matrices)
     homes: dict[str | None, list[str]] = {}
     for name in alike:
         homes.setdefault(theirs[name].digest, []).append(name)
@@ -140,5 +152,16 @@ def _bytes(
             one.place,
             value=one.digest,
             expected=other.digest,
-            level="note" if trained else None,
+            level="note" if trained and not identical else None,
         )
+
+
+def _why_not(one: _Tensor, other: _Tensor) -> str:
+    """Say why the bytes of two tensors cannot be compared; "" where they can."""
+    if one.dtype != other.dtype:
+        return f"{one.dtype} and {other.dtype}"
+    if one.shape != other.shape:
+        return f"shapes {list(one.shape)} and {list(other.shape)}"
+    if one.digest is None or other.digest is None:
+        return "there is no digest of " + ("it" if one.digest is None else "that of the base")
+    return ""

@@ -27,6 +27,7 @@ def check(
     against: Model | None = None,
     adapter: str | os.PathLike[str] | None = None,
     rules: str | os.PathLike[str] | RulesFile | None = None,
+    identical: bool = False,
     fail_on: str = "fault",
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
@@ -46,6 +47,9 @@ def check(
         A low-rank adapter that is to fit the model.
     rules : str, os.PathLike or RulesFile, optional
         A rules file: see `weightgauge.health.read_rules`.
+    identical : bool
+        Whether the model is to be equal to `against`. Otherwise differing bytes are notes where
+        most matrices differ, because then the model was trained on.
     fail_on : {"fault", "warning"}
         The least level at which the check fails.
     include, exclude, threads, io, progress
@@ -67,7 +71,7 @@ def check(
     NothingSelectedError
         If `include` and `exclude` leave no tensor.
     ValueError
-        If `fail_on` is none of its choices.
+        If `fail_on` is none of its choices, or `identical` is asked for with nothing to compare.
 
     Examples
     --------
@@ -78,19 +82,23 @@ def check(
     (False, 0)
     """
     from weightgauge.diagnosis.model_diagnosis import diagnosed
+    from weightgauge.health.against import against_findings
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning.scan_model import scan
 
     check_choice("fail_on", fail_on, FAIL_ON)
+    if identical and against is None:
+        raise ValueError("identical needs a model to compare with: give against")
     file = rules if isinstance(rules, RulesFile) else read_rules(rules) if rules else RulesFile()
     kept = scan(model, include=include, exclude=exclude, threads=threads, io=io, progress=progress)
     found = [*diagnosed(kept, FitOptions(threads=threads, io=io), rules=file.rules()).findings]
     if against is not None:
-        found += _against(kept, against, include, exclude, threads, io)
+        base = scan(against, include=include, exclude=exclude, threads=threads, io=io)
+        found += against_findings(kept, base, identical=identical)
     if adapter is not None:
         found += _adapter(kept, adapter)
     left, accepted = _judged(found, file)
-    unmeasured = {each.tensor for each in found if each.id == "unmeasured"}
+    unmeasured = {each.tensor for each in found if each.id in ("unmeasured", "not-compared")}
     compared = against is not None or adapter is not None
     return CheckResult(
         model=kept.model,
@@ -113,21 +121,6 @@ def _named(model: Model) -> str:
     from weightgauge.scanning.opening import name_of
 
     return name_of(model)
-
-
-def _against(
-    kept: ModelHistograms,
-    against: Model,
-    include: str | Sequence[str] | None,
-    exclude: str | Sequence[str] | None,
-    threads: int | None,
-    io: str,
-) -> list[Finding]:
-    from weightgauge.health.against import against_findings
-    from weightgauge.scanning.scan_model import scan
-
-    base = scan(against, include=include, exclude=exclude, threads=threads, io=io)
-    return against_findings(kept, base)
 
 
 def _adapter(kept: ModelHistograms, adapter: str | os.PathLike[str]) -> list[Finding]:

@@ -48,7 +48,8 @@ class CheckResult:
     fail_on : {"fault", "warning"}
         From which level on the check fails.
     tensors, measured : int
-        Tensors of the model, and those that were measured or hold no weights.
+        Tensors of the model, and those that were measured or hold no weights, and were compared
+        where there is something to compare with.
     rules : tuple of str
         Ids of the rules that were asked.
     findings : Table of Finding
@@ -77,8 +78,8 @@ class CheckResult:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that may be a weight was measured."""
-        return self.measured == self.tensors
+        """Whether there are tensors, and all that may be weights were measured and compared."""
+        return 0 < self.tensors == self.measured
 
     @property
     def exit_code(self) -> int:

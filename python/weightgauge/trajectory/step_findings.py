@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.findings import Finding, named, slice_name
-from weightgauge.fits.slice_findings import is_mask
+from weightgauge.fits.name_hints import is_mask
 from weightgauge.trajectory.changes import jumps
 
 if TYPE_CHECKING:

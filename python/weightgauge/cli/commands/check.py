@@ -20,6 +20,11 @@ from weightgauge.cli.output import Output
     metavar="MODEL",
     help="Another version of the model, or a .wghist of it: compare names, forms and bytes.",
 )
+@click.option(
+    "--identical",
+    is_flag=True,
+    help="Let every differing byte be a fault, also where most matrices differ.",
+)
 @click.option("--adapter", metavar="MODEL", help="A low-rank adapter that is to fit the model.")
 @click.option(
     "--rules",
@@ -41,6 +46,7 @@ def command(
     output: Output,
     *,
     against: str | None,
+    identical: bool,
     adapter: str | None,
     rules: str | None,
     fail_on: str,
@@ -53,7 +59,8 @@ def command(
 
     With --against, every tensor is compared with the same one of another version: what is missing,
     has another shape, or other bytes, down to a single bit. Where most matrices differ, the model
-    was trained on, and differing bytes are notes. MODEL is as for 'weightgauge fit'.
+    was trained on, and differing bytes are notes unless --identical is given. What could not be
+    compared, such as another format, is never a pass. MODEL is as for 'weightgauge fit'.
 
     Exit status: 0 nothing was found, 4 something was found at the level of --fail-on, 3 nothing was
     found but not everything could be measured, 1 the model could not be read, 2 wrong usage.
@@ -61,11 +68,13 @@ def command(
     \b
     Examples:
       weightgauge check org/name
-      weightgauge check ./export --against ./checkpoint
+      weightgauge check ./copy --against ./checkpoint --identical
       weightgauge check ./merged --fail-on warning --rules rules.toml
       weightgauge check ./model --format sarif -o weightgauge.sarif
       weightgauge check ./base --adapter ./adapter
     """  # noqa: D301
+    if identical and against is None:
+        raise click.UsageError("--identical is for --against MODEL, which is not given")
     output.check(*(each for each in (model, against, adapter, rules) if each is not None))
 
     from weightgauge.cli.progress import scan_progress
@@ -76,6 +85,7 @@ def command(
         found = check(
             model,
             against=against,
+            identical=identical,
             adapter=adapter,
             rules=rules,
             fail_on=fail_on,

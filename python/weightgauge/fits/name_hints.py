@@ -1,0 +1,39 @@
+"""What names say of tensors whose zeros and infinities are meant."""
+
+from __future__ import annotations
+
+import re
+
+_BY_DESIGN = re.compile(
+    r"zero_?(?:conv|module|init)|ada_?ln|modulation|gate_(?:attn|ffwd)|layer_?scale|"
+    r"controlnet_(?:down|mid)_blocks|controlnet_cond_embedding\.conv_out|final_layer|proj_out|"
+    r"time_emb|scale_shift|token_type|(?:mask|cls|class|dist|register|query|null|image|latent)_?"
+    r"(?:token|embed|quer)|pos(?:ition)?_?(?:embed|bias)|relative_position|latents$|bias$",
+    re.IGNORECASE,
+)
+"""Names of matrices that many models initialise with zeros, or fill with zeros where they are not
+used: gates and last layers of diffusion models, single tokens, positions, token types, and biases of
+experts, which are stacked."""
+
+_MASK = re.compile(r"(?:^|[._])(?:masked_bias|mask)$")
+_MASK_OF_ATTENTION = re.compile(r"att(?:n|ention)?(?:\.[a-z_]+)?\.bias$", re.IGNORECASE)
+"""GPT-2 and its relatives store the causal mask as the `bias` of an attention module."""
+
+
+def is_mask(tensor: str, rank: int) -> bool:
+    """Tell whether a tensor is a mask stored with the weights, whose infinities are meant.
+
+    Parameters
+    ----------
+    tensor : str
+        Its name.
+    rank : int
+        Its number of dimensions.
+    """
+    stored_as_bias = rank > 1 and _MASK_OF_ATTENTION.search(tensor) is not None
+    return stored_as_bias or _MASK.search(tensor) is not None
+
+
+def may_be_zero(tensor: str, shape: tuple[int, ...]) -> bool:
+    """Tell whether a tensor of zeros may be meant: one row, or a name that many start at zero."""
+    return sum(extent > 1 for extent in shape) < 2 or _BY_DESIGN.search(tensor) is not None
