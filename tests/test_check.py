@@ -399,6 +399,13 @@ def test_what_could_not_be_compared_is_never_a_pass(healthy, tmp_path):
     assert not found.complete and found.exit_code == 3
 
 
+def test_a_broken_configuration_is_never_a_pass(tmp_path):
+    path = put(tmp_path / "model", trained(), config())
+    (path / "config.json").write_text("{")
+    found = wg.check(path)
+    assert not found.failed and found.exit_code == 3
+
+
 def test_nothing_is_never_a_pass(tmp_path):
     found = wg.check(put(tmp_path / "empty", {}))
     assert not found.failed and not found.complete and found.exit_code == 3

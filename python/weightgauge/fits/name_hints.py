@@ -12,8 +12,8 @@ _BY_DESIGN = re.compile(
     re.IGNORECASE,
 )
 """Names of matrices that many models initialise with zeros, or fill with zeros where they are not
-used: gates and last layers of diffusion models, single tokens, positions, token types, and biases of
-experts, which are stacked."""
+used: gates and last layers of diffusion models, single tokens, positions, token types, and biases
+of experts, which are stacked."""
 
 _MASK = re.compile(r"(?:^|[._])(?:masked_bias|mask)$")
 _MASK_OF_ATTENTION = re.compile(r"att(?:n|ention)?(?:\.[a-z_]+)?\.bias$", re.IGNORECASE)

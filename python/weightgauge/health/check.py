@@ -17,6 +17,9 @@ from weightgauge.records import Table
 if TYPE_CHECKING:
     from weightgauge.scanning import Model, ModelHistograms
 
+_UNSEEN = frozenset(("unmeasured", "not-compared", "config-unreadable", "part-of-model", "empty"))
+"""Rules that tell of what a check could not look at, whatever level they are given."""
+
 FAIL_ON = ("fault", "warning")
 """Levels from which on a check can fail."""
 
@@ -98,7 +101,7 @@ def check(
     if adapter is not None:
         found += _adapter(kept, adapter)
     left, accepted = _judged(found, file)
-    unmeasured = {each.tensor for each in found if each.id in ("unmeasured", "not-compared")}
+    unmeasured = {each.tensor for each in found if each.id in _UNSEEN and each.tensor is not None}
     compared = against is not None or adapter is not None
     return CheckResult(
         model=kept.model,
@@ -106,6 +109,7 @@ def check(
         fail_on=fail_on,
         tensors=len(kept.tensors),
         measured=len(kept.tensors) - len(unmeasured),
+        complete=bool(kept.tensors) and not any(each.id in _UNSEEN for each in found),
         rules=tuple(
             name
             for name in (*MODEL_RULES, *(PAIR_RULES if compared else ()))

@@ -50,6 +50,9 @@ class CheckResult:
     tensors, measured : int
         Tensors of the model, and those that were measured or hold no weights, and were compared
         where there is something to compare with.
+    complete : bool
+        Whether there are tensors, all that may be weights were measured and compared, and the
+        configuration could be read.
     rules : tuple of str
         Ids of the rules that were asked.
     findings : Table of Finding
@@ -65,6 +68,7 @@ class CheckResult:
     fail_on: str
     tensors: int
     measured: int
+    complete: bool
     rules: tuple[str, ...]
     findings: Table[Finding]
     accepted: Table[Accepted]
@@ -75,11 +79,6 @@ class CheckResult:
         """Whether something was found at the level at which the check fails, or above."""
         limit = LEVELS.index(self.fail_on)
         return any(LEVELS.index(each.level) <= limit for each in self.findings)
-
-    @property
-    def complete(self) -> bool:
-        """Whether there are tensors, and all that may be weights were measured and compared."""
-        return 0 < self.tensors == self.measured
 
     @property
     def exit_code(self) -> int:
