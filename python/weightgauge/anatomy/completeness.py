@@ -1,11 +1,12 @@
-"""What a model lacks: blocks, parts of blocks, head and embedding, by names and configuration."""
+"""What a model lacks, by names and configuration: blocks, parts of blocks, and its ends."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
@@ -17,13 +18,14 @@ from weightgauge.anatomy.components import (
     first_rows,
 )
 from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.missing_ends import missing_ends
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place, named
 
 _LEAST_BLOCKS = 3
 """With fewer blocks nobody can say which of them is as it should be."""
-_MOST_LACKING = 0.25
-"""More blocks than these that lack the same are another kind of block, not a loss."""
+_FEW = 0.25
+"""Up to this share of the blocks, at one end of a stack, are seldom another kind of block."""
 _NUMBER = re.compile("[0-9]+")
 
 _KINDS_OF_BLOCKS = ("layer_types", "layers_block_type", "attention_types")
@@ -36,16 +38,12 @@ _OTHER_KINDS_OF_BLOCKS = (
 _SHARED_BLOCKS = ("num_hidden_groups", "num_mem_blocks", "num_recurrent_steps")
 """Keys of models that use one block several times."""
 
-_WITH_HEAD = re.compile("For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$")
-_LANGUAGE = re.compile("For(?:CausalLM|MaskedLM)$|LMHeadModel$")
-_UNTIED = frozenset(
-    (
-        *("llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "phi", "phi3"),
-        *("gpt_neox", "gptj", "olmo", "olmo2", "olmoe", "deepseek_v2", "deepseek_v3", "stablelm"),
-        *("internlm2", "persimmon", "granitemoe", "glm", "glm4", "gpt_oss"),
-    )
+_HALVES = (
+    (("q", "k"), ("v", "kv", "qkv"), "values (v)", "queries and keys (q, k)"),
+    (("gate", "up"), ("down", "ffn_out"), "way down (down)", "gate and way up (gate, up)"),
 )
-"""Model types whose head is not tied to the embedding unless the configuration says so."""
+"""Kinds that are of no use alone, kinds of which one must be with them, and both in words."""
+_OF_KEYS_AND_VALUES = re.compile(r"(?:^|\.)(?:k|v|key|value)_[^.]*$")
 
 
 @dataclass(slots=True)
@@ -67,6 +65,8 @@ class _Stack:
         How many matrices and norms a module has in each block.
     matrices : set of str
         Modules that hold matrices.
+    kinds : dict of str to set of int
+        The blocks that have a matrix of a kind; those of no known kind are "other".
     """
 
     tower: str | None
@@ -75,6 +75,19 @@ class _Stack:
     there: dict[str, set[int]] = field(default_factory=dict)
     weights: dict[str, Counter[int]] = field(default_factory=dict)
     matrices: set[str] = field(default_factory=set)
+    kinds: dict[str, set[int]] = field(default_factory=dict)
+
+    def of(self, *kinds: str) -> set[int]:
+        """Return the blocks that have a matrix of any of these kinds."""
+        return set().union(*(self.kinds.get(kind, ()) for kind in kinds))
+
+    def halves(self, given: Sequence[str], needed: Sequence[str]) -> set[int]:
+        """Return the blocks that have all kinds of the first, and none of the second.
+
+        A matrix of no known kind may be one of those that are needed.
+        """
+        both = set.intersection(*(self.of(kind) for kind in given))
+        return both - self.of(*needed, "other")
 
 
 def missing_findings(
@@ -111,7 +124,8 @@ def missing_findings(
         alone = by_tower[stack.tower] == 1
         found += _missing_blocks(stack, _stated_blocks(facts) if alone and facts else None)
         found += _missing_parts(stack, (facts.config if facts else None) or config or {})
-    return found + list(_missing_outside(places, config or {}, bool(stacks)))
+    paths = [stack.path for stack in stacks]
+    return found + list(missing_ends(tensors, places, forms, config or {}, paths))
 
 
 def _stacks_of(
@@ -137,6 +151,8 @@ def _stacks_of(
             stack.weights.setdefault(module, Counter()).update(numbers)
         if kind in MATRIX_KINDS:
             stack.matrices.add(module)
+        if kind in MATRIX_KINDS or (kind == "other" and len(tensors[row].shape) > 1):
+            stack.kinds.setdefault(kind, set()).update(numbers)
     return [stack for stack in stacks.values() if stack.matrices]
 
 
@@ -198,18 +214,28 @@ def _missing_parts(stack: _Stack, config: Mapping[str, Any]) -> Iterator[Finding
     for block in sorted(stack.blocks):
         told = isinstance(types, list) and block < len(types)
         groups.setdefault(str(types[block]) if told and types else "", []).append(block)
+    halves: set[int] = set()
+    for given, needed, lost, left in _HALVES:
+        if "v" in needed and config.get("attention_k_eq_v"):
+            continue  # keys are values as well
+        lone = stack.halves(given, needed)
+        halves |= lone
+        if 2 * len(lone) > len(stack.blocks) and not stack.of(*needed):
+            yield RULES["missing-part"].finding(
+                Place(tower=stack.tower),
+                value=0,
+                expected=len(lone),
+                what=f"{printable(stack.path)}: no block has the {lost}, "
+                f"though {len(lone):,} have {left}",
+            )
     for blocks in groups.values():
         if len(blocks) >= _LEAST_BLOCKS:
-            yield from _lacking(stack, blocks)
+            yield from _lacking(stack, blocks, halves)
 
 
-def _lacking(stack: _Stack, blocks: Sequence[int]) -> Iterator[Finding]:
+def _lacking(stack: _Stack, blocks: Sequence[int], halves: set[int]) -> Iterator[Finding]:
     """Tell of blocks that have some, but not all, of the weights that most blocks have."""
-    usual = {}
-    for module, counts in stack.weights.items():
-        number, blocks_with = Counter(counts[block] for block in blocks).most_common(1)[0]
-        if number and 2 * blocks_with > len(blocks):
-            usual[module] = number
+    usual = _usual(stack, blocks, halves)
     lacking: dict[tuple[str, ...], list[int]] = {}
     for block in blocks:
         if any(counts[block] for module, counts in stack.weights.items() if module not in usual):
@@ -223,12 +249,60 @@ def _lacking(stack: _Stack, blocks: Sequence[int]) -> Iterator[Finding]:
         ]
         if absent:
             lacking.setdefault(tuple(absent), []).append(block)
-    if sum(map(len, lacking.values())) > max(1, _MOST_LACKING * len(blocks)):
+    if 2 * sum(map(len, lacking.values())) > len(blocks):
         return
     for modules, members in lacking.items():
-        if members == [blocks[0]] and not stack.matrices & set(modules):
-            continue  # a first block may do without a norm that the embedding has already
-        yield _lacking_told(stack, modules, members, blocks)
+        if not _by_design(stack, blocks, usual, modules, members, halves):
+            yield _lacking_told(stack, modules, members, blocks)
+
+
+def _usual(stack: _Stack, blocks: Sequence[int], halves: set[int]) -> dict[str, int]:
+    """Return how many weights of each module most blocks have.
+
+    Half of the blocks are enough where the others are of no use without the module.
+    """
+    usual = {}
+    for module, counts in stack.weights.items():
+        there = Counter(counts[block] for block in blocks if counts[block]).most_common(1)
+        if there:
+            ((number, blocks_with),) = there
+            useless = all(counts[block] or block in halves for block in blocks)
+            if 2 * blocks_with > len(blocks) or (useless and 2 * blocks_with == len(blocks)):
+                usual[module] = number
+    return usual
+
+
+def _by_design(
+    stack: _Stack,
+    blocks: Sequence[int],
+    usual: Iterable[str],
+    modules: Sequence[str],
+    members: Sequence[int],
+    halves: set[int],
+) -> bool:
+    """Whether blocks that lack the same modules are rather another kind of block."""
+    if members == [blocks[0]] and not stack.matrices & set(modules):
+        return True  # a first block may do without a norm that the embedding has already
+    if _regular(blocks, members):
+        return True
+    at_the_end = list(blocks[-len(members) :]) == members
+    if at_the_end and halves.isdisjoint(members) and all(map(_OF_KEYS_AND_VALUES.search, modules)):
+        return True  # the last blocks may use the keys and values of an earlier one
+    # Some models add attention to a second input in their first or last blocks alone.
+    many = len(members) > max(1, _FEW * len(blocks))
+    at_an_end = at_the_end or list(blocks[: len(members)]) == members
+    parts = {module.partition(".")[0] for module in modules}
+    whole = {module for module in usual if module.partition(".")[0] in parts} == set(modules)
+    return many and at_an_end and whole
+
+
+def _regular(blocks: Sequence[int], members: Sequence[int]) -> bool:
+    """Whether members return at a fixed distance: every third block, or two of every five."""
+    steps = {after - before for before, after in pairwise(members)}
+    if len(members) > 2 and len(steps) == 1 and steps != {1}:
+        return True
+    pattern = [block in members for block in blocks]
+    return any(pattern[period:] == pattern[:-period] for period in range(2, len(pattern) // 2 + 1))
 
 
 def _lacking_told(
@@ -243,33 +317,3 @@ def _lacking_told(
         what=f"{'some of ' if several else ''}{named(names)} missing; the other blocks have "
         f"{'it' if len(names) == 1 and not several else 'them'}",
     )
-
-
-def _missing_outside(
-    places: Components, config: Mapping[str, Any], has_blocks: bool
-) -> Iterator[Finding]:
-    """Tell of a head, an embedding or a last norm that a language model lacks."""
-    names = config.get("architectures")
-    architectures = [each for each in names if isinstance(each, str)] if names else []
-    if not has_blocks or len(architectures) != 1:
-        return
-    (name,) = architectures
-    there = set(places.kinds)
-    tied = config.get("tie_word_embeddings")
-    untied = tied is False or (tied is None and config.get("model_type") in _UNTIED)
-    if "head" not in there and untied and _WITH_HEAD.search(name):
-        why = (
-            "config.json says that it is not tied to the embedding"
-            if tied is False
-            else f"a {printable(str(config.get('model_type')))} model has one of its own"
-        )
-        yield RULES["missing-head"].finding(
-            Place(kind="head"),
-            value=0,
-            expected=1,
-            what=f"there is no output head (lm_head); {why}",
-        )
-    if "embed" not in there and _LANGUAGE.search(name) and not (tied and "head" in there):
-        yield RULES["missing-embedding"].finding(
-            Place(kind="embed"), value=0, expected=1, what="there is no token embedding"
-        )

@@ -1,0 +1,179 @@
+"""What a model lacks: which losses are told, and which models only look incomplete."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import health_models as models
+import weightgauge as wg
+
+ENDS = ("model.embed_tokens.weight", "lm_head.weight")
+
+
+@pytest.fixture
+def told(write_checkpoint, tmp_path):
+    """Return the rules and messages about what a model lacks."""
+
+    def told(tensors, config):
+        found = wg.diagnose(models.put(write_checkpoint, tmp_path / "m", tensors, config))
+        lacks = ("missing-part", "missing-head", "missing-embedding", "missing-block")
+        return [(each.id, each.message) for each in found.findings if each.id in lacks]
+
+    return told
+
+
+def llama(blocks=6, **config):
+    tensors, whole = models.llama(seed=1, blocks=blocks, hidden=64, inner=96, vocab=320, kv=64)
+    return tensors, whole | config
+
+
+def drop(tensors, *parts, blocks=None):
+    for name in list(tensors):
+        inside = blocks is None or any(f".layers.{block}." in name for block in blocks)
+        if inside and any(part in name for part in parts):
+            del tensors[name]
+
+
+def rules(found):
+    return [rule for rule, _ in found]
+
+
+# -- both ends
+
+
+@pytest.mark.parametrize(
+    ("embedding", "head"),
+    [
+        ("transformer.embd.wte", "lm_head.linear"),
+        ("emb", "head"),
+        ("model.wte", "lm_head.0"),
+        ("backbone.embedding", "lm_head"),
+        ("tok_emb", "lm_head"),
+        ("model.token_emb", "to_logits"),
+        ("model.embed", "model.unembed"),
+    ],
+)
+@pytest.mark.parametrize("vocabulary", [320, 318, None])
+def test_ends_of_unknown_names_are_there(embedding, head, vocabulary, told):
+    """318 tokens are rounded up to 320 rows; without a size any unknown matrix may be an end."""
+    tensors, config = llama(model_type="foo", architectures=["FooForCausalLM"])
+    for old, new in zip(ENDS, (embedding, head), strict=True):
+        tensors[f"{new}.weight"] = tensors.pop(old)
+    config["vocab_size"] = vocabulary
+    assert told(tensors, config) == []
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_one_unknown_matrix_of_the_vocabulary_is_the_embedding(tied, told):
+    tensors, config = llama(architectures=["FooForCausalLM"], tie_word_embeddings=tied)
+    tensors["tok_emb.weight"] = tensors.pop(ENDS[0])
+    del tensors[ENDS[1]]
+    assert rules(told(tensors, config)) == ([] if tied else ["missing-head"])
+
+
+def test_other_matrices_outside_the_blocks_are_no_ends(told):
+    tensors, config = llama()
+    drop(tensors, *ENDS)
+    tensors["model.connector.weight"] = np.ones((64, 32), models.BF16)
+    assert sorted(rules(told(tensors, config))) == ["missing-embedding", "missing-head"]
+
+
+@pytest.mark.parametrize("lost", [ENDS[1:], ENDS, (*ENDS, "model.norm.weight")])
+def test_what_is_saved_without_the_name_of_its_model_needs_no_ends(lost, told):
+    tensors, config = llama()
+    drop(tensors, *lost)
+    assert told(tensors, config) != []
+    assert told({name.removeprefix("model."): each for name, each in tensors.items()}, config) == []
+
+
+@pytest.mark.parametrize("model_type", ["llama", "foo"])
+def test_last_norm(model_type, told):
+    tensors, config = llama(model_type=model_type)
+    del tensors["model.norm.weight"]
+    expected = [("missing-part", "there is no norm after the last block")]
+    assert told(tensors, config) == (expected if model_type == "llama" else [])
+
+
+def test_models_whose_norms_have_no_weights_lack_none(told):
+    tensors, config = llama(model_type="olmo")
+    drop(tensors, "norm")
+    assert told(tensors, config) == []
+
+
+# -- parts of blocks
+
+V, K, MLP = "self_attn.v_proj", "self_attn.k_proj", ".mlp."
+
+
+@pytest.mark.parametrize("lost", [(1,), (5,), (1, 2), (0, 4), (1, 2, 3), (0, 1, 2), (3, 4, 5)])
+def test_up_to_half_of_the_blocks_lack_their_values(lost, told):
+    tensors, config = llama()
+    drop(tensors, V, blocks=lost)
+    ((rule, message),) = told(tensors, config)
+    assert rule == "missing-part"
+    assert f"model.layers.{lost[0]}.self_attn.v_proj" in message
+
+
+@pytest.mark.parametrize(
+    ("part", "what"), [(V, "no block has the values"), ("down_proj", "no block has the way down")]
+)
+def test_no_block_has_what_the_others_are_useless_without(part, what, told):
+    tensors, config = llama()
+    drop(tensors, part)
+    ((rule, message),) = told(tensors, config)
+    assert rule == "missing-part"
+    assert what in message
+
+
+def test_a_matrix_of_unknown_name_may_be_what_is_needed(told):
+    tensors, config = llama()
+    for block in range(6):
+        layer = f"model.layers.{block}.self_attn."
+        tensors[f"{layer}worth.weight"] = tensors.pop(f"{layer}v_proj.weight")
+    assert told(tensors, config) == []
+
+
+def test_keys_may_be_values_as_well(told):
+    tensors, config = llama(attention_k_eq_v=True)
+    drop(tensors, V)
+    assert told(tensors, config) == []
+
+
+@pytest.mark.parametrize("lost", [(2, 5), (1, 3, 5), (0, 3), (1, 4)])
+def test_blocks_at_a_fixed_distance_are_of_another_kind(lost, told):
+    tensors, config = llama()
+    drop(tensors, MLP, blocks=lost)
+    assert told(tensors, config) == []
+
+
+@pytest.mark.parametrize("lost", [(5,), (4, 5)])
+def test_the_last_blocks_may_share_keys_and_values(lost, told):
+    tensors, config = llama()
+    for block in range(6):
+        tensors[f"model.layers.{block}.self_attn.k_norm.weight"] = np.ones(8, models.BF16)
+    drop(tensors, K, V, "k_norm", blocks=lost)
+    assert told(tensors, config) == []
+
+
+def test_blocks_in_the_middle_do_not_share_keys_and_values(told):
+    tensors, config = llama()
+    drop(tensors, K, V, blocks=(2, 3))
+    assert rules(told(tensors, config)) == ["missing-part"]
+
+
+@pytest.mark.parametrize("extra", [(4, 5, 6, 7), (3, 4, 5, 6, 7)])
+def test_the_last_blocks_alone_may_have_attention_to_a_second_input(extra, told):
+    tensors, config = llama(blocks=8)
+    for block in extra:
+        for part in "qkvo":
+            name = f"model.layers.{block}.{{}}.{part}_proj.weight"
+            tensors[name.format("crossattention")] = tensors[name.format("self_attn")]
+    assert told(tensors, config) == []
+
+
+def test_the_first_block_may_do_without_a_norm_and_any_without_a_bias(told):
+    tensors, config = llama()
+    drop(tensors, "input_layernorm", blocks=(0,))
+    tensors["model.layers.2.self_attn.q_proj.bias"] = np.ones(64, models.BF16)
+    assert told(tensors, config) == []
