@@ -7,7 +7,16 @@ import string
 
 import pytest
 
-from weightgauge.findings import LEVELS, RULES, Finding, Place, by_importance, grouped, verdict
+from weightgauge.findings import (
+    LEVELS,
+    RULES,
+    Finding,
+    Place,
+    by_importance,
+    grouped,
+    readable,
+    verdict,
+)
 
 FIELDS = [
     *("id", "level", "tensor", "part", "kind", "block", "tower", "expert", "head"),
@@ -60,8 +69,53 @@ def test_rows_of_the_registry(rule):
     assert rule.level in LEVELS
     assert rule.asks.endswith("?") and rule.asks[0].isupper()
     fields = {name for _, name, _, _ in string.Formatter().parse(rule.several) if name}
-    assert fields <= {"count", "names", "least", "most", "total"}
+    assert fields <= {"count", "names", "least", "most", "least_shown", "most_shown", "total"}
     assert not rule.several or "names" in fields
+
+
+# -- numbers in sentences
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (1, "1"),
+        (0.71234, "0.712"),
+        (74.96, "75"),
+        (-74.96, "-75"),
+        (999.4, "999"),
+        (999.7, "1,000"),
+        (1594.3, "1,594"),
+        (-1594.3, "-1,594"),
+        (817_123, "817,123"),
+        (999_999.7, "1,000,000"),
+        (1_234_567, "1.23e6"),
+        (2.5e38, "2.5e38"),
+        (1e-4, "0.0001"),
+        (0.000012345, "1.23e-5"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+        ("F32", "F32"),
+        (None, ""),
+    ],
+)
+def test_numbers_are_written_as_people_read_them(value, text):
+    assert readable(value) == text
+
+
+def test_findings_have_no_exponent_that_only_programs_write():
+    tail = [
+        RULES["heavy-tail"].finding(Place(tensor=name), value=value, expected=3.0, ratio="9")
+        for name, value in (("a", 74.96), ("b", 1590.2))
+    ]
+    assert "kurtosis 1,590 (Gaussian 3)" in tail[1].message
+    (group,) = grouped(tail)
+    assert "(kurtosis 75 to 1,590; Gaussian 3)" in group.message
+    assert (
+        "weight is 2.5e38, the next one 0.12"
+        in of("flipped-bit", "t", 2.5e38, expected=0.12).message
+    )
 
 
 # -- verdict

@@ -10,7 +10,7 @@ from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.diagnosis.expected import GROUPED, MERGED, SEPARATE_MHA
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import TRANSMISSION
-from weightgauge.findings import RULES, Finding, Place, Rule, named
+from weightgauge.findings import RULES, Finding, Place, Rule, named, readable
 from weightgauge.reference import models
 from weightgauge.reference.nearest import CLOSE
 
@@ -64,7 +64,7 @@ def tail_findings(
                 item.place,
                 value=found.kurtosis,
                 expected=3.0,
-                ratio=found.max_q99,
+                ratio=readable(found.max_q99),
                 level="warning" if blown_up else None,
             )
 

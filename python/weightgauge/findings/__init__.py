@@ -10,6 +10,7 @@ from weightgauge.findings.finding import (
     slice_name,
 )
 from weightgauge.findings.grouping import FindingGroup, grouped, serious, verdict
+from weightgauge.findings.readable import readable
 from weightgauge.findings.registry import RULES
 from weightgauge.findings.rule import Rule
 
@@ -24,6 +25,7 @@ __all__ = [
     "grouped",
     "named",
     "place_of",
+    "readable",
     "serious",
     "slice_name",
     "verdict",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from weightgauge.findings.finding import LEVELS, Finding, named, slice_name
+from weightgauge.findings.readable import readable
 from weightgauge.findings.registry import RULES
 
 _ONE_NUMBER = re.compile(r"(?<!\S)([0-9]\S*) to \1(?!\S)")
@@ -67,11 +68,14 @@ def _told(members: Sequence[Finding]) -> str:
     if len(members) == 1:
         return f"{of_model}{first.message}"
     values = [each.value for each in members if isinstance(each.value, int | float)]
+    least, most = min(values, default=0), max(values, default=0)
     told = RULES[first.id].several.format(
         count=len(members),
         names=named(list(dict.fromkeys(slice_name(each.place) for each in members))),
-        least=min(values, default=0),
-        most=max(values, default=0),
+        least=least,
+        most=most,
+        least_shown=readable(least),
+        most_shown=readable(most),
         total=sum(values),
     )
     told = _ONE_NUMBER.sub(r"\1", told)

@@ -101,7 +101,7 @@ _SLICES = (
         "constant",
         FAULT,
         "Does every matrix have more than one magnitude?",
-        "all {elements:,} weights have the magnitude {value:.4g}",
+        "all {elements:,} weights have the magnitude {shown}",
         several="all weights of {count:,} tensors have one magnitude: {names}",
         hint="filled in by a converter, or never initialised",
     ),
@@ -149,7 +149,7 @@ _SLICES = (
         "flipped-bit",
         FAULT,
         "Is the largest weight of a size that training makes?",
-        "the largest weight is {value:.3g}, the next one {expected:.3g}",
+        "the largest weight is {shown}, the next one {usual}",
         several="{count:,} tensors have a weight far beyond all others: {names}",
         hint="a flipped bit of an exponent, or an overflow; copy the file again",
         threshold=2.0**16,
@@ -158,8 +158,7 @@ _SLICES = (
         "garbled",
         FAULT,
         "Do the magnitudes spread as those of weights do?",
-        "the magnitudes spread over the whole range of {dtype} (up to {value:.2g}), as random "
-        "bytes do",
+        "the magnitudes spread over the whole range of {dtype} (up to {shown}), as random bytes do",
         several="the magnitudes of {count:,} tensors spread over the whole range of their format, "
         "as random bytes do: {names}",
         hint="read with a wrong format or offset, or damaged; copy or convert the file again",
@@ -168,9 +167,9 @@ _SLICES = (
         "scale-lost",
         FAULT,
         "Is the size of the weights one that trained models have?",
-        "the weights are {value:.3g} times as large as {beside}",
-        several="the weights of {count:,} tensors are {least:.3g} to {most:.3g} times as large as "
-        "they should be: {names}",
+        "the weights are {shown} times as large as {beside}",
+        several="the weights of {count:,} tensors are {least_shown} to {most_shown} times as large "
+        "as they should be: {names}",
         hint="codes that were stored without their scale; multiply by it, or convert again",
         threshold=30.0,
     ),
@@ -261,7 +260,7 @@ _KINDS = (
         "block-outlier",
         WARNING,
         "Does a matrix stand out among those of its kind?",
-        "{quantity} {value:.4g}, where others of its kind have {expected:.4g} (z {z:+.1f})",
+        "{quantity} {shown}, where others of its kind have {usual} (z {z:+.1f})",
         several="{count:,} matrices stand out among those of their kind: {names}",
         source="docs/statistics.md, outliers",
     ),
@@ -276,10 +275,10 @@ _KINDS = (
         "heavy-tail",
         NOTE,
         "Are there weights far larger than the rest?",
-        "kurtosis {value:.3g} (Gaussian 3), the largest weight is {ratio:.3g} times the 99 % "
+        "kurtosis {shown} (Gaussian 3), the largest weight is {ratio} times the 99 % "
         "quantile: few weights need most of a quantiser's range",
-        several="{count:,} matrices have weights far larger than the rest (kurtosis {least:.3g} to "
-        "{most:.3g}; Gaussian 3): quantise them with outliers apart: {names}",
+        several="{count:,} matrices have weights far larger than the rest (kurtosis {least_shown} "
+        "to {most_shown}; Gaussian 3): quantise them with outliers apart: {names}",
         threshold=20.0,
     ),
     Rule(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weightgauge.findings.finding import Finding, Place, slice_name
+from weightgauge.findings.readable import readable
 
 _NOWHERE = Place()
 
@@ -23,12 +24,13 @@ class Rule:
     asks : str
         What it asks, in a few words.
     words : str
-        The message about one place: a format string for `value`, `expected` and details. The name
-        of the place is put before it.
+        The message about one place: a format string for `value`, `expected` and details, and for
+        `shown` and `usual`, the first two as `readable` writes them. The name of the place is put
+        before it.
     several : str
         The message about several places, which stands in place of all of theirs: a format string
-        for `count`, `names`, and the `least`, `most` and `total` of the values. "" where each place
-        keeps a line of its own.
+        for `count`, `names`, and the `least`, `most` and `total` of the values; `least_shown` and
+        `most_shown` are as `readable` writes them. "" where each place keeps a line of its own.
     hint : str or None
         What to do about it.
     threshold : float or None
@@ -68,7 +70,13 @@ class Rule:
         **details
             Whatever else the words need; strings must be safe to show.
         """
-        told = self.words.format(value=value, expected=expected, **details)
+        told = self.words.format(
+            value=value,
+            expected=expected,
+            shown=readable(value),
+            usual=readable(expected),
+            **details,
+        )
         return Finding(
             id=self.id,
             level=level or self.level,
