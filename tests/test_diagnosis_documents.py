@@ -67,7 +67,7 @@ def test_the_page(made_model):
     assert (
         lines[2] == "llama; 2 blocks; hidden 128; MHA 4 heads of 32; q, k and v stored separately"
     )
-    assert lines[3] == "14 of 14 tensors fitted"
+    assert lines[3] == "14 tensors measured"
     header = next(line for line in lines if line.startswith("kind"))
     assert header.split()[:4] == ["kind", "slices", "k", "median"]
     # First what was noticed, then what k means, then the numbers.

@@ -130,7 +130,7 @@ def main() -> None:
       1  the input, the network or the output failed
       2  the command line is wrong
       3  done, but some tensors could not be measured
-      4  'check' found a fault
+      4  'check' found a fault (or a warning, with --fail-on warning)
       70 a bug in weightgauge
       130 interrupted
     """  # noqa: D301

@@ -20,6 +20,8 @@ BALANCE_MARGIN = 0.03
 """Least difference in k between balanced, unbalanced and Gaussian matrices that gets a sentence. It
 must also be three standard errors, because there are many kinds."""
 
+_LIMITS = " or ".join(map(str, TRANSMISSION))
+
 _SENTENCES = {
     "like Gaussian": f"Like Gaussian weights (k {TRANSMISSION[0]} to {TRANSMISSION[1]}; the "
     "paper's Transmission Class)",
@@ -79,7 +81,7 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
         if members:
             listed = ", ".join(f"{named(kind)} {kind.k_median:.3f}" for kind in members)
             doubtful = [named(kind) for kind in members if kind.verdict == "undecided"]
-            doubt = f" (too few weights to be sure: {', '.join(doubtful)})" if doubtful else ""
+            doubt = f" (too close to {_LIMITS} to call: {', '.join(doubtful)})" if doubtful else ""
             yield f"{words}: {listed}{doubt}."
     gridded = [named(kind) for kind in found.kinds if kind.regime is None]
     if gridded:

@@ -1,4 +1,4 @@
-"""Spellings of values that are neither a number nor a word."""
+"""Spellings of values that are neither a number nor a word, and of numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -13,3 +13,14 @@ def shape_text(shape: Sequence[int]) -> str:
 def range_text(ends: Sequence[float]) -> str:
     """Return the ends of a range as 0.76..0.99, with all their digits."""
     return "..".join(map(str, ends))
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun, which agrees with it.
+
+    Examples
+    --------
+    >>> counted(1, "tensor"), counted(1200, "tensor"), counted(2, "bias", "biases")
+    ('1 tensor', '1,200 tensors', '2 biases')
+    """
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
-from weightgauge.findings import Finding, by_importance
+from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.records import Table, frame_of
 from weightgauge.trajectory.asked import why_not_asked
@@ -93,6 +93,7 @@ class Trajectory:
             "schema_version": SCHEMA_VERSION,
             "weightgauge": __version__,
             "run": self.run,
+            "verdict": verdict(self.findings),
             "steps": list(self.steps),
             "models": list(self.models),
             "kinds": self.kinds.to_dicts(),

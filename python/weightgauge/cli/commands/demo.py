@@ -1,4 +1,4 @@
-"""`weightgauge demo`: what training does to k, on a model that comes along."""
+"""`weightgauge demo`: what training does to k, on the bundled model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weightgauge.cli.output import Output
 
 
-@click.command("demo", short_help="See k leave 1.2054 in a model that comes along.")
+@click.command("demo", short_help="See k leave 1.2054 in the bundled model.")
 @output_options
 def command(output: Output) -> None:
     """Fit a small language model before its first and after its last step of training.

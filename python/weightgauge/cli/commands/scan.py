@@ -58,9 +58,7 @@ def command(
     from weightgauge.scanning.wghist.file import ENDING
 
     if not path.lower().endswith(ENDING):
-        raise click.UsageError(
-            f"--output {path}: the name must end in {ENDING}, by which it is known"
-        )
+        raise click.UsageError(f"--output {path}: the name must end in {ENDING}")
     output = Output(DEFAULT, path, force, quiet)
     output.check(model)
 

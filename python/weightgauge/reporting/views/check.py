@@ -14,6 +14,7 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
+from weightgauge.reporting.values import counted
 
 if TYPE_CHECKING:
     from weightgauge.health import CheckResult
@@ -50,7 +51,7 @@ def check_document(found: CheckResult) -> Document:
 
 
 def _extent(found: CheckResult) -> list[str]:
-    lines = [f"{found.measured:,} of {found.tensors:,} tensors could be looked at"]
+    lines = [f"{found.measured:,} of {counted(found.tensors, 'tensor')} could be looked at"]
     if found.against is not None:
         lines.append(f"compared with {printable(found.against, limit=1000)}")
     least = "a fault" if found.fail_on == "fault" else "a warning or a fault"

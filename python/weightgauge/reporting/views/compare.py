@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
+from weightgauge.reporting.values import counted
 
 if TYPE_CHECKING:
     from weightgauge.comparison.model_comparison import Comparison
@@ -29,6 +31,17 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _NAMES_SHOWN = 5
+
+
+def _share_shown(share: float, digits: int) -> str:
+    """Show a share in percent; one that is not zero never looks like zero."""
+    shown = f"{share:.{digits}%}"
+    least = f"{10.0**-digits / 100:.{digits}%}"
+    return f"<{least}" if share > 0 and float(shown.rstrip("%")) == 0 else shown
+
+
+_changed = partial(_share_shown, digits=1)
+_difference = partial(_share_shown, digits=2)
 
 _MEDIANS = (
     Column(key="kind", identifies=True),
@@ -38,8 +51,8 @@ _MEDIANS = (
     Column(key="dk", form="+.4f", right=True),
     Column(key="dln_lambda", heading="dln lambda", form="+.4f", right=True),
     Column(key="ks", heading="KS", form=".4f", right=True),
-    Column(key="changed", form=".1%", right=True),
-    Column(key="difference_rms", heading="|b-a|/|a|", form=".2%", right=True),
+    Column(key="changed", form=_changed, right=True),
+    Column(key="difference_rms", heading="|b-a|/|a|", form=_difference, right=True),
 )
 _MOST_MOVED = (
     Column(key="tensor", identifies=True, may_shorten=True),
@@ -50,8 +63,8 @@ _MOST_MOVED = (
     Column(key="dln_lambda", heading="dln lambda", form="+.4f", right=True),
     Column(key="dln_lambda_z", heading="z", form="+.1f", right=True, follows=True, drop=1),
     Column(key="ks", heading="KS", form=".4f", right=True, drop=2),
-    Column(key="changed", form=".1%", right=True),
-    Column(key="difference_rms", heading="|b-a|/|a|", form=".2%", right=True),
+    Column(key="changed", form=_changed, right=True),
+    Column(key="difference_rms", heading="|b-a|/|a|", form=_difference, right=True),
 )
 _NOTE = Paragraph(
     "dk = k of b - k of a; z = dk over its standard error for independent weights, a and b "
@@ -83,11 +96,10 @@ def compare_document(found: Comparison) -> Document:
         or (math.isnan(pair.changed) and math.isfinite(pair.k_a))
     ]
     tables = (_kinds(found.pairs), _most_moved(moved)) if moved else ()
-    b = Line(f"b: {printable(found.b, limit=1000)}")
     return Document(
-        title=f"a: {printable(found.a, limit=1000)}",
+        title=f"a: {printable(found.a, limit=1000)}, b: {printable(found.b, limit=1000)}",
         sections=(
-            Section("", (b, Line(_standing(found.pairs)), *_reasons(found.pairs))),
+            Section("", (Line(_standing(found.pairs)), *_reasons(found.pairs))),
             *tables,
             *_without_counterpart(found),
         ),
@@ -106,12 +118,12 @@ def compare_document(found: Comparison) -> Document:
 def _standing(pairs: Sequence[Pair]) -> str:
     compared = [pair for pair in pairs if not math.isnan(pair.changed)]
     same = sum(pair.changed == 0 for pair in compared)
-    text = f"{len(pairs):,} pairs of slices"
+    text = counted(len(pairs), "pair of slices", "pairs of slices")
     if compared:
         text += f"; {same:,} of {len(compared):,} that were compared by element are the same"
     lost = sum(pair.nonfinite_b - pair.nonfinite_a for pair in pairs)
     if lost > 0:
-        text += f"; {lost:,} elements became NaN or infinite"
+        text += f"; {counted(lost, 'element')} became NaN or infinite"
     return text
 
 
@@ -119,7 +131,7 @@ def _reasons(pairs: Sequence[Pair]) -> list[Line]:
     """Say why elements were not compared, or not all."""
     apart = [pair.note for pair in pairs if pair.note and (pair.rows or math.isnan(pair.changed))]
     return [
-        Line(f"{number:,} {'pair' if number == 1 else 'pairs'}: {note}")
+        Line(f"{counted(number, 'pair')}: {note}")
         for note, number in Counter(apart).most_common(_NAMES_SHOWN)
     ]
 
@@ -138,7 +150,7 @@ def _kinds(pairs: Sequence[Pair]) -> Section:
         {
             "kind": kind,
             "pairs": len(members[kind]),
-            **{field: _median(members[kind], field) for field in measured},
+            **{field: _median(_both_known(members[kind], field), field) for field in measured},
         }
         for kind in KINDS
         if kind in members
@@ -171,6 +183,17 @@ def _without_counterpart(found: Comparison) -> Iterator[Section]:
 
 def _depth(pair: Pair) -> int:
     return sum(level is not None for level in (pair.part, pair.expert, pair.head))
+
+
+def _both_known(pairs: Sequence[Pair], field: str) -> Sequence[Pair]:
+    """Return the pairs that a median is over: shapes only where both sides have one.
+
+    Otherwise the medians of k of a and k of b would be over other matrices than that of their
+    difference.
+    """
+    if field not in ("k_a", "k_b", "dk", "dln_lambda"):
+        return pairs
+    return [pair for pair in pairs if math.isfinite(pair.k_a) and math.isfinite(pair.k_b)]
 
 
 def _median(pairs: Sequence[Pair], field: str) -> float | None:

@@ -90,9 +90,7 @@ def _table(fits: Mapping[str, ModelFit]) -> DocumentTable:
             Column(key="kind", identifies=True),
             Column(key="slices", right=True),
             *(
-                Column(
-                    key=_key(step), heading=f"k at {step.replace('-', ' ')}", form=".4f", right=True
-                )
+                Column(key=_key(step), heading=_heading(step), form=".4f", right=True)
                 for step in fits
             ),
             Column(key="change", form="+.4f", right=True),
@@ -105,3 +103,7 @@ def _table(fits: Mapping[str, ModelFit]) -> DocumentTable:
 def _key(step: str) -> str:
     """Return the name of a step's median in data."""
     return f"k_{step.replace('-', '_')}"
+
+
+def _heading(step: str) -> str:
+    return "k after training" if step == "step-last" else f"k at {step.replace('-', ' ')}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from weightgauge.reporting.document import (
 )
 from weightgauge.reporting.values import range_text
 from weightgauge.reporting.views.architecture import architecture_lines
+from weightgauge.reporting.views.unmeasured import extent
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
@@ -56,7 +56,10 @@ def diagnose_document(found: Diagnosis) -> Document:
     architecture = tuple(map(Paragraph, architecture_lines(found.architecture)))
     return Document(
         title=printable(found.model, limit=1000),
-        sections=(Section("", (*architecture, Line(_extent(found)))), *_sections(found)),
+        sections=(
+            Section("", (*architecture, Line(extent(found.slices, found.findings)))),
+            *_sections(found),
+        ),
         findings=found.findings,
         findings_first=True,
         notes=(_note(found),),
@@ -75,20 +78,6 @@ def _records(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
         plain_columns(columns(KindDiagnosis)),
         [{**kind.to_dict(), "expected": range_text(kind.expected or ())} for kind in kinds],
     )
-
-
-def _extent(found: Diagnosis) -> str:
-    """Say how much was measured, and why the rest was not."""
-    tensors = {item.tensor for item in found.slices if not item.is_product}
-    fitted = {item.tensor for item in found.slices if item.fitted and not item.is_product}
-    told = f"{len(fitted):,} of {len(tensors):,} tensors fitted"
-    reasons = Counter(
-        _WITHOUT.get(item.status, item.status.replace("_", " "))
-        for item in {item.tensor: item for item in found.slices}.values()
-        if item.tensor not in fitted and not item.is_product
-    )
-    rest = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
-    return f"{told}; not fitted: {rest}" if rest else told
 
 
 def _sections(found: Diagnosis) -> Iterator[Section]:
@@ -176,8 +165,9 @@ def _note(found: Diagnosis) -> Paragraph:
     return Paragraph(
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
         "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
-        "1.21 at 95 % confidence for independent weights; shared scales make the true error "
-        "larger. Published: the range of published language models with such attention "
+        "1.21 at 95 % confidence for independent weights; too close to call where k lies nearer to "
+        "one of the two than its error allows; shared scales make the true error larger. "
+        "Published: the range of published language models with such attention "
         f"(arXiv:2605.18898). Change of k: since {found.start}. Kurtosis: 3 for Gaussian weights. "
         "z: distance from what others of the kind have at that depth, in robust standard "
         "deviations; kinds of fewer than five matrices have none. --json has every slice with its "
@@ -185,14 +175,7 @@ def _note(found: Diagnosis) -> Paragraph:
     )
 
 
-_ANSWERS = {"inside": "yes", "outside": "no", "undecided": "too few weights"}
-_WITHOUT = {
-    "empty": "without a number",
-    "too_few": "too small",
-    "degenerate": "of too few values",
-    "not_applicable": "no weights",
-    "unsupported_dtype": "in a format without a decoder",
-}
+_ANSWERS = {"inside": "yes", "outside": "no", "undecided": "too close to call"}
 
 
 def _answer(verdict: str) -> str:

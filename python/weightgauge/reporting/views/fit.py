@@ -14,6 +14,7 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
+from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.fit_notes import fit_notes, products_text
 from weightgauge.reporting.views.fit_tables import (
     block_sections,
@@ -21,6 +22,7 @@ from weightgauge.reporting.views.fit_tables import (
     sections_outside_blocks,
 )
 from weightgauge.reporting.views.spread import spread_sections
+from weightgauge.reporting.views.unmeasured import extent
 
 if TYPE_CHECKING:
     from weightgauge.fits import ModelFit
@@ -43,7 +45,7 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
     return Document(
         title=printable(result.model, limit=1000),
         sections=(
-            Section("", (Line(_extent(result)),)),
+            Section("", (Line(_extent(result)), Line(_how(result)))),
             *block_sections(result.matrices),
             *sections_outside_blocks(result.pieces),
             *(spread_sections(result.counted, per) if per != "tensor" else ()),
@@ -65,17 +67,20 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
 
 
 def _extent(result: ModelFit) -> str:
-    """Say how much was fitted, and how."""
+    """Say how much was measured, and why the rest was not."""
     fitted = [item for item in result.slices if item.fitted]
     # Pieces of a tensor that is also given as a whole hold no further weights.
     stored = [item for item in fitted if not item.is_product]
     weights = sum(item.n for item in stored if result.wholes.get(item.tensor, item) is item)
     products = len({item.tensor for item in fitted if item.is_product})
     tensors = len({item.tensor for item in stored})
-    of_all = len({item.tensor for item in result.slices if not item.is_product})
-    return (
-        f"Weibull fit of |w|, protocol {result.protocol}, trim {result.trim}: "
-        f"{tensors:,}{f' of {of_all:,}' if of_all != tensors else ''} tensors, {weights:,} weights"
+    measured = (
+        f", {counted(weights, 'weight')}"
         f"{f' and {products_text(products)}' if products else ''}"
         f"{f' in {len(fitted):,} slices' if len(fitted) != tensors + products else ''}"
     )
+    return extent(result.slices, result.findings, measured)
+
+
+def _how(result: ModelFit) -> str:
+    return f"Weibull fit of |w|, protocol {result.protocol}, trim {result.trim}"

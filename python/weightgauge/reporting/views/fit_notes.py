@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from weightgauge.choices import POOR_R2
 from weightgauge.errors import printable
+from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
+from weightgauge.reporting.views.unmeasured import packed_tensors, why_without
 
 if TYPE_CHECKING:
     from weightgauge.fits import ModelFit, SliceFit
@@ -53,7 +55,7 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
 
 def products_text(number: int) -> str:
     """Say in words how many products of factors there are."""
-    return f"{number:,} product{'' if number == 1 else 's'} B A"
+    return counted(number, "product B A", "products B A")
 
 
 def _how_to_read(result: ModelFit) -> Iterator[str]:
@@ -99,14 +101,15 @@ def _products(result: ModelFit) -> Iterator[str]:
 
 
 def _missing(result: ModelFit) -> Iterator[str]:
+    packed = packed_tensors(result.findings)
     missing: dict[str, list[SliceFit]] = defaultdict(list)
     for item in result.slices:
         if not item.fitted:
-            missing[item.status].append(item)
-    for status, items in missing.items():
+            missing[why_without(item, packed).because].append(item)
+    for because, items in missing.items():
         reasons = {item.reason for item in items}
-        reason = items[0].reason if len(reasons) == 1 else f"such as {items[0].reason}"
-        yield f"Without numbers ({status}: {reason}): {_some(items)}."
+        reason = items[0].reason if len(reasons) == 1 else because
+        yield f"Without numbers, because {reason}: {_some(items)}."
 
 
 def _some(items: Sequence[SliceFit]) -> str:

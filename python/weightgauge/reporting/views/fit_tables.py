@@ -14,18 +14,13 @@ from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.errors import printable
 from weightgauge.reporting.document import Column, DocumentTable, Section
 from weightgauge.reporting.values import shape_text
+from weightgauge.reporting.views.unmeasured import why_without
 
 if TYPE_CHECKING:
     from weightgauge.fits import KindSummary, ModelFit, SliceFit
 
 VECTORS = ("norm", "bias")
 """Kinds whose k says nothing about matrices."""
-
-_WITHOUT_NUMBERS = {
-    "not_applicable": "no weights",
-    "unsupported_dtype": "unsupported",
-    "too_few": "too few",
-}
 
 _Group = Sequence["SliceFit"]
 
@@ -161,7 +156,7 @@ def _shape(group: _Group, digits: int) -> str:
     """Show k of a slice with its standard error, or the median of several and their number."""
     fitted = [item for item in group if item.fitted]
     if not fitted:
-        return _WITHOUT_NUMBERS.get(group[0].status, group[0].status)
+        return why_without(group[0]).cell
     marks = "".join(sorted({mark for item in fitted for mark in marks_of(item)}))
     marks = f" {marks}" if marks else ""
     if len(group) > 1:

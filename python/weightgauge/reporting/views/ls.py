@@ -19,7 +19,7 @@ from weightgauge.reporting.document import (
     Section,
     metadata,
 )
-from weightgauge.reporting.values import shape_text
+from weightgauge.reporting.values import counted, shape_text
 from weightgauge.reporting.views.architecture import architecture_lines
 
 if TYPE_CHECKING:
@@ -89,10 +89,9 @@ def ls_document(content: Content) -> Document:
         "bytes": sum(row["bytes"] for row in content.rows),
         "files": content.files,
     }
-    files = "1 file" if content.files == 1 else f"{content.files:,} files"
     sums = (
-        f"{totals['tensors']:,} tensors, {totals['elements']:,} elements, "
-        f"{totals['bytes']:,} bytes in {files}"
+        f"{counted(totals['tensors'], 'tensor')}, {counted(totals['elements'], 'element')}, "
+        f"{counted(totals['bytes'], 'byte')} in {counted(content.files, 'file')}"
     )
     architecture = map(Paragraph, architecture_lines(content.architecture))
     return Document(

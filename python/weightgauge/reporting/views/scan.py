@@ -8,6 +8,7 @@ from weightgauge.errors import printable
 from weightgauge.findings import by_importance, verdict
 from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.reporting.document import Document, Line, metadata
+from weightgauge.reporting.values import counted
 
 if TYPE_CHECKING:
     from weightgauge.scanning import ModelHistograms
@@ -30,12 +31,13 @@ def scan_document(kept: ModelHistograms, path: str, size: int) -> Document:
     stored = sum(row["bytes"] for row in kept.tensors)
     told = (
         f"{printable(path, limit=1000)}: {size:,} bytes for {stored:,} bytes of weights "
-        f"({size / max(stored, 1):.2%}), {len(kept.slices):,} slices"
+        f"({size / max(stored, 1):.2%}), {counted(len(kept.slices), 'slice')}"
     )
     fits = [each.fit for each in kept.slices]
-    counted = slice_findings(fits, tied=kept.architecture.tied)
-    findings = by_importance((*kept.findings, *counted))
+    of_slices = slice_findings(fits, tied=kept.architecture.tied)
+    findings = by_importance((*kept.findings, *of_slices))
     return Document(
+        title=printable(kept.model, limit=1000),
         findings=findings,
         notes=(Line(told),),
         warnings=kept.warnings,

@@ -19,6 +19,7 @@ from weightgauge.reporting.document import (
     plain_columns,
 )
 from weightgauge.reporting.sparkline import sparkline
+from weightgauge.reporting.values import counted
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.forces import IntervalForces
@@ -94,7 +95,7 @@ def track_document(found: Trajectory) -> Document:
 def _extent(found: Trajectory) -> Line:
     count, first, last = len(found.steps), found.steps[0], found.steps[-1]
     steps = f"step {first:,}" if count == 1 else f"{count:,} steps from {first:,} to {last:,}"
-    return Line(f"{steps}, {len(found.slices):,} slices")
+    return Line(f"{steps}, {counted(len(found.slices), 'slice')}")
 
 
 def _sections(found: Trajectory) -> Iterator[Section]:

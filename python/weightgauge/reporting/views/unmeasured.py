@@ -1,0 +1,147 @@
+"""What is said of slices without numbers: in a cell, in a count, and in a sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from weightgauge.reporting.values import counted
+
+if TYPE_CHECKING:
+    from weightgauge.findings import Finding
+    from weightgauge.fits import SliceFit
+
+
+class Why(NamedTuple):
+    """Why a slice has no numbers.
+
+    Attributes
+    ----------
+    cell : str
+        In the cell of a table.
+    one, several : str
+        As something that is counted.
+    because : str
+        As the reason for several.
+    """
+
+    cell: str
+    one: str
+    several: str
+    because: str
+
+
+_ZEROS = "all their elements are zero"
+_NO_ELEMENTS = Why(
+    "empty", "tensor without elements", "tensors without elements", "they have no elements"
+)
+_OF_ZEROS = Why("zeros", "tensor of zeros", "tensors of zeros", _ZEROS)
+_OF_ZEROS_BY_KIND = {
+    "bias": Why("zeros", "bias of zeros", "biases of zeros", _ZEROS),
+    "norm": Why("zeros", "norm of zeros", "norms of zeros", _ZEROS),
+}
+_NOT_FINITE = Why(
+    "NaN", "tensor of NaN", "tensors of NaN", "none of their elements is finite and non-zero"
+)
+_OUT_OF_RANGE = Why(
+    "out of range",
+    "tensor outside the published range",
+    "tensors outside the published range",
+    "no magnitude lies inside the published range of 1e-12 to 100",
+)
+_PACKED = Why("packed", "packed tensor", "packed tensors", "their weights are packed")
+_INTEGERS = Why("no weights", "integer tensor", "integer tensors", "they hold integers")
+_NO_FLOATS = Why(
+    "no weights",
+    "tensor without weights",
+    "tensors without weights",
+    "they hold no floating-point weights",
+)
+_HELPER = Why(
+    "no weights",
+    "tensor that belongs to another",
+    "tensors that belong to others",
+    "they belong to other tensors, such as their scales",
+)
+_BY_STATUS = {
+    "too_few": Why(
+        "too few",
+        "tensor of too few weights",
+        "tensors of too few weights",
+        "they have too few finite non-zero elements",
+    ),
+    "degenerate": Why(
+        "few values",
+        "tensor of too few values",
+        "tensors of too few values",
+        "they have too few different magnitudes",
+    ),
+    "unsupported_dtype": Why(
+        "unsupported",
+        "tensor in a format without a decoder",
+        "tensors in a format without a decoder",
+        "there is no decoder for their format",
+    ),
+}
+
+
+def why_without(item: SliceFit, packed: Collection[str] = ()) -> Why:
+    """Return why a slice has no numbers.
+
+    Parameters
+    ----------
+    item : SliceFit
+        A slice that is not fitted.
+    packed : collection of str
+        Names of the tensors whose weights are packed: see `packed_tensors`.
+    """
+    if item.status == "empty":
+        return _why_empty(item)
+    if item.status != "not_applicable":
+        return _BY_STATUS[item.status]
+    if item.tensor in packed:
+        return _PACKED
+    # Tensors that belong to others, such as scales, have a reason that names the other one.
+    if not item.reason.startswith(f"{item.dtype} holds"):
+        return _HELPER
+    return _INTEGERS if item.dtype[:1] in "IU" else _NO_FLOATS
+
+
+def _why_empty(item: SliceFit) -> Why:
+    if item.n:
+        return _OUT_OF_RANGE
+    if item.nonfinite:
+        return _NOT_FINITE
+    return _OF_ZEROS_BY_KIND.get(item.kind, _OF_ZEROS) if item.zeros else _NO_ELEMENTS
+
+
+def packed_tensors(findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the names of the tensors whose weights could not be measured as they are stored."""
+    return frozenset(
+        each.tensor for each in findings if each.id == "unmeasured" and each.tensor is not None
+    )
+
+
+def extent(slices: Sequence[SliceFit], findings: Iterable[Finding], measured: str = "") -> str:
+    """Say how many tensors were measured, and why the rest was not.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        All slices of a model; products are not counted.
+    findings : iterable of Finding
+        What was found about the model.
+    measured : str
+        What else to say of the measured ones, such as how many weights they have.
+    """
+    stored = [item for item in slices if not item.is_product]
+    tensors = {item.tensor for item in stored}
+    fitted = {item.tensor for item in stored if item.fitted}
+    of_all = "" if len(fitted) == len(tensors) else f"{len(fitted):,} of "
+    told = f"{of_all}{counted(len(tensors), 'tensor')} measured{measured}"
+    packed = packed_tensors(findings)
+    without = {item.tensor: item for item in stored if item.tensor not in fitted}
+    reasons = Counter(why_without(item, packed) for item in without.values())
+    rest = ", ".join(counted(count, why.one, why.several) for why, count in reasons.items())
+    return f"{told}; not measured: {rest}" if rest else told
