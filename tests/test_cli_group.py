@@ -255,6 +255,16 @@ def test_pipe_closed_from_the_start(arguments):
     assert (result.returncode, result.stderr) == (141, b"")
 
 
+def test_a_pickle_is_one_line_and_the_command_that_converts_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"PK\x03\x04" + bytes(60))
+    for model in ("pytorch_model.bin", "."):
+        error, hint = run("fit", model).stderr.splitlines()
+        assert error.startswith(f"error: {model}: ") and "PyTorch pickle" in error
+        assert len(error) < 160
+        assert hint.startswith("hint: ") and "torch.load" in hint
+
+
 def test_full_device_is_an_error_not_a_crash(minilm):
     with open("/dev/full", "wb") as full:
         result = subprocess.run(

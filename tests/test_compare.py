@@ -467,3 +467,33 @@ def test_a_result_does_not_replace_weights(made, tmp_path):
     a = made("a", {Q.format(0): normal((8, 8))})
     result = run("compare", a, a, "-o", a / "model.safetensors", "--force")
     assert result.exit_code == 1 and "weights" in result.stderr
+
+
+# -- words
+
+
+def test_the_title_names_both_models_and_the_verdict_follows(made):
+    base = {Q.format(0): normal((64, 64))}
+    a, b = made("a", base), made("b", {Q.format(0): normal((64, 64), 1)})
+    lines = run("compare", a, b).stdout.splitlines()
+    assert lines[:2] == [f"a: {a}, b: {b}", "No fault found"]
+
+
+def test_a_share_that_is_not_zero_is_not_shown_as_zero(made):
+    base = normal((64, 64)).astype(np.float32)
+    tuned = base.copy()
+    tuned[0, 0] += 1e-6
+    page = run("compare", made("a", {Q.format(0): base}), made("b", {Q.format(0): tuned})).stdout
+    (row,) = [line for line in page.splitlines() if line.startswith("q ")]
+    assert row.split()[-2:] == ["<0.1%", "<0.01%"]
+
+
+def test_medians_of_shapes_are_over_the_same_pairs(made):
+    """A matrix that only one of the two has numbers of says nothing of the change."""
+    heavy = stats.t(4).rvs((64, 64), random_state=1) * 0.02
+    a = {Q.format(0): normal((64, 64)), Q.format(1): heavy}
+    b = {Q.format(0): normal((64, 64), 2), Q.format(1): np.zeros((64, 64))}
+    a, b = made("a", a), made("b", b)
+    (pair,) = [pair for pair in wg.compare(a, b).pairs if math.isfinite(pair.k_b)]
+    (row,) = [line for line in run("compare", a, b).stdout.splitlines() if line.startswith("q ")]
+    assert row.split()[2:5] == [f"{pair.k_a:.4f}", f"{pair.k_b:.4f}", f"{pair.dk:+.4f}"]

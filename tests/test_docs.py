@@ -96,6 +96,15 @@ def test_every_rule_is_in_the_table_with_what_to_do():
     assert all(len(row[3]) > 5 for row in rows if len(row) == 4)
 
 
+def test_every_threshold_is_told_with_its_default():
+    page = text_of(ROOT / "docs" / "health.md")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    section = page.partition("### Thresholds")[2].partition("### ")[0]
+    told = {row[0].strip("`"): float(row[1]) for row in rows if len(row) == 3 and row[2] in section}
+    decided = {rule.id: rule.threshold for rule in RULES.values() if rule.threshold is not None}
+    assert told == decided
+
+
 def commands() -> list[str]:
     return main.list_commands(click.Context(main))
 

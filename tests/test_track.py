@@ -19,7 +19,7 @@ from diagnosed import LAYER, NAMES, stored
 from made_fits import made_fit, made_slice
 from made_runs import write_run, write_step
 from weightgauge.errors import CheckpointError, RunError
-from weightgauge.findings import LEVELS
+from weightgauge.findings import LEVELS, RULES
 from weightgauge.trajectory import reading
 from weightgauge.trajectory.trajectory import LONG_COLUMNS
 
@@ -247,7 +247,8 @@ def test_nan_is_told_at_the_step_where_it_appears(tmp_path, write_checkpoint):
     (finding,) = [each for each in found.findings if each.level == "fault"]
     assert (finding.id, finding.step, finding.tensor) == ("non-finite", 200, name)
     assert (finding.kind, finding.block, finding.value) == ("q", 1, 7)
-    assert finding.message == f"step 200: 7 NaN or infinite elements in {name}"
+    assert finding.message == f"step 200: {name}: 7 of 4,096 weights are NaN or infinite"
+    assert finding.hint == RULES["non-finite"].hint
     assert found.findings[0] is finding
 
 
@@ -413,4 +414,5 @@ def test_the_documentation_has_every_rule_once():
     code = "\n".join(path.read_text("utf-8") for path in sources)
     made = set(re.findall(r'id="([a-z-]+)"', code))
     made |= set(re.findall(r'"([a-z-]+)",\s+"(?:fault|warning|note)"', code))
+    made |= set(re.findall(r'RULES\["([a-z-]+)"\]', code))
     assert told == sorted(made - set(LEVELS))

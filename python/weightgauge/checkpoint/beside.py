@@ -58,20 +58,23 @@ def part_names(names: Iterable[str]) -> list[str]:
     return sorted({name.rpartition("/")[0] for name in weights if "/" in name})
 
 
-def instead(names: Sequence[str], *, shown: str) -> str:
-    """Say what a folder holds that has no safetensors file of its own, and what to do with it."""
+def instead(names: Sequence[str], *, shown: str) -> tuple[str, str]:
+    """Say what a folder holds that has no safetensors file of its own, and what to do with it.
+
+    What to do is "" where nothing more is known than what there is.
+    """
     parts = part_names(names)
     if parts:
-        return f" of its own, but its parts do; name one of them: {_parts(parts, shown)}"
+        return " of its own, but its parts do", f"name one of them: {_parts(parts, shown)}"
     for known in FORMATS:
         found = [name for name in names if known.several and format_by_name(name) is known]
         if found:
             listed = shortened([f"'{printable(name)}'" for name in found[:3]])
-            return f", only {known.several} ({listed}); {known.advice}"
+            return f", only {known.several} ({listed})", known.advice
     if not names:
-        return ": it is empty"
+        return ": it is empty", ""
     listed = shortened([f"'{printable(name)}'" for name in names])
-    return f"; found {listed}"
+    return f"; found {listed}", ""
 
 
 def _parts(parts: Sequence[str], shown: str) -> str:

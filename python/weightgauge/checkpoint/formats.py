@@ -319,22 +319,24 @@ def read_headers(source: ByteSource, *, shard: int = 0) -> TensorTable:
             raise
         if found is not None and found.read is not None:
             return found.read(source, shard)
-        told = _told(found, format_by_name(source.shown))
+        told, advice = _told(found, format_by_name(source.shown))
         if not told:
             raise
-        raise NotACheckpointError(
-            f"is not a safetensors file: {told}", path=source.shown
-        ) from error
+        problem = f"is not a safetensors file: {told}" + (f"; {advice}" if advice else "")
+        raise NotACheckpointError(problem, path=source.shown, hint=advice) from error
 
 
-def _told(found: FileFormat | None, named: FileFormat | None) -> str:
-    """Say what a file is by its bytes, or by its name where that tells more; "" if neither does."""
+def _told(found: FileFormat | None, named: FileFormat | None) -> tuple[str, str]:
+    """Say what a file is by its bytes, or by its name where that tells more, and what to do.
+
+    Both are "" if neither bytes nor name tell what it is.
+    """
     if named is not None and (named.read is not None or not named.looks_like):
         named = None
     # Several formats are zip archives or pickles, which only names tell apart.
     general = found in PICKLES and named not in PICKLES
     if named is not None and (found is None or general):
-        return f"by its name it is probably {named.looks_like}; {named.advice}"
+        return f"by its name it is probably {named.looks_like}", named.advice
     if found is None:
-        return ""
-    return f"it looks like {found.looks_like}" + (f"; {found.advice}" if found.advice else "")
+        return "", ""
+    return f"it looks like {found.looks_like}", found.advice

@@ -78,9 +78,9 @@ def choose_files(
     if chosen is None:
         chosen = _without_index(sets, shown)
     if chosen is None:
-        raise NotACheckpointError(
-            f"holds no safetensors file{instead(everything, shown=shown)}", path=shown
-        )
+        found, advice = instead(everything, shown=shown)
+        problem = f"holds no safetensors file{found}" + (f"; {advice}" if advice else "")
+        raise NotACheckpointError(problem, path=shown, hint=advice)
     taken = set(chosen.files)
     adapters = {name for each in sets if role_of(each.stem, ()) == ADAPTER for name in each.files}
     return Selection(

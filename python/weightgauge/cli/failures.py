@@ -39,7 +39,6 @@ HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (errors.ConfigError, "mend the config.json or take it away: a checkpoint works without one"),
     (errors.HistogramFileError, "'weightgauge scan MODEL -o FILE.wghist' writes such a file"),
     (errors.NeedsWeightsError, "give the checkpoint in place of the .wghist file"),
-    (errors.OtherModelError, "the baseline is the same model at an earlier step"),
     (errors.CheckpointError, "the file is damaged or incomplete: fetch or save it again"),
     (
         errors.NothingSelectedError,
@@ -154,7 +153,7 @@ def _message(error: Exception, own_hint: str) -> str:
         return f"{where}{error.strerror or error}"
     if isinstance(error, MemoryError):
         return "out of memory"
-    return str(error).removesuffix(own_hint).rstrip(" .") if own_hint else str(error)
+    return str(error).removesuffix(own_hint).rstrip(" .;") if own_hint else str(error)
 
 
 def _say(line: str) -> None:

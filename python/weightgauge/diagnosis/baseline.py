@@ -31,7 +31,8 @@ def check_baseline(subject: Measurable, baseline: Measurable) -> None:
         raise OtherModelError(
             f"{printable(baseline.model, limit=1000)}: is another model than "
             f"{printable(subject.model, limit=1000)}: no kind of matrix has the same shape in both "
-            f"({_told(theirs)}; here {_told(ours)})"
+            f"({_told(theirs)}; here {_told(ours)})",
+            hint="The baseline is the same model at an earlier step.",
         )
 
 

@@ -37,7 +37,10 @@ def adapter_findings(model: ModelHistograms, adapter: Checkpoint) -> list[Findin
     adapted = survey(adapter).adapted
     shown = printable(adapter.model)
     if not adapted:
-        raise OtherModelError(f"{shown}: holds no low-rank factors, so it is no adapter")
+        raise OtherModelError(
+            f"{shown}: holds no low-rank factors, so it is no adapter",
+            hint="Compare whole models with --against.",
+        )
     names = bare_names([row["tensor"] for row in model.tensors])
     shapes = {name: tuple(row["shape"]) for name, row in zip(names, model.tensors, strict=True)}
     products = {each.weight: (each.stored.shape, place.block) for each, place in adapted}

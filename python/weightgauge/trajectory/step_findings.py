@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.findings import Finding, named, slice_name
+from weightgauge.findings import RULES, Finding, named, slice_name
 from weightgauge.fits.name_hints import is_mask
 from weightgauge.trajectory.changes import jumps
 
@@ -76,15 +76,16 @@ def _non_finite(measured: Measurements, items: dict[SliceKey, SliceFit]) -> list
         if not new:
             continue
         count = sum(states[key].nonfinite for key in new)
+        members = [items[key] for key in new]
+        rule = RULES["non-finite"]
+        if len(members) == 1:
+            elements = math.prod(states[new[0]].shape)
+            words = f"{{}}: {rule.words.format(value=count, elements=elements)}"
+        else:
+            words = rule.several.format(total=count, count=len(members), names="{}")
         found.append(
             _finding(
-                "non-finite",
-                "fault",
-                step,
-                [items[key] for key in new],
-                f"{count:,} NaN or infinite elements in {{}}",
-                value=count,
-                expected=0,
+                rule.id, rule.level, step, members, words, value=count, expected=0, hint=rule.hint
             )
         )
     return found
@@ -198,6 +199,7 @@ def _finding(
     *,
     value: int,
     expected: int | None = None,
+    hint: str | None = None,
 ) -> Finding:
     """Tell of one slice with its place, or of several by their names."""
     names = named(list(dict.fromkeys(map(slice_name, members))))
@@ -217,4 +219,5 @@ def _finding(
         value=value,
         expected=expected,
         message=f"step {step:,}: {words.format(names)}",
+        hint=hint,
     )

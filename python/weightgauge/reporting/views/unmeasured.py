@@ -20,70 +20,48 @@ class Why(NamedTuple):
     ----------
     cell : str
         In the cell of a table.
-    one, several : str
-        As something that is counted.
+    counted : str
+        As something that is counted: a format string for the noun.
     because : str
         As the reason for several.
     """
 
     cell: str
-    one: str
-    several: str
+    counted: str
     because: str
 
 
-_ZEROS = "all their elements are zero"
-_NO_ELEMENTS = Why(
-    "empty", "tensor without elements", "tensors without elements", "they have no elements"
-)
-_OF_ZEROS = Why("zeros", "tensor of zeros", "tensors of zeros", _ZEROS)
-_OF_ZEROS_BY_KIND = {
-    "bias": Why("zeros", "bias of zeros", "biases of zeros", _ZEROS),
-    "norm": Why("zeros", "norm of zeros", "norms of zeros", _ZEROS),
-}
-_NOT_FINITE = Why(
-    "NaN", "tensor of NaN", "tensors of NaN", "none of their elements is finite and non-zero"
-)
+_NO_ELEMENTS = Why("empty", "{} without elements", "they have no elements")
+_OF_ZEROS = Why("zeros", "{} of zeros", "all their elements are zero")
+_NOT_FINITE = Why("NaN", "{} of NaN", "none of their elements is finite and non-zero")
 _OUT_OF_RANGE = Why(
     "out of range",
-    "tensor outside the published range",
-    "tensors outside the published range",
+    "{} outside the published range",
     "no magnitude lies inside the published range of 1e-12 to 100",
 )
-_PACKED = Why("packed", "packed tensor", "packed tensors", "their weights are packed")
-_INTEGERS = Why("no weights", "integer tensor", "integer tensors", "they hold integers")
-_NO_FLOATS = Why(
-    "no weights",
-    "tensor without weights",
-    "tensors without weights",
-    "they hold no floating-point weights",
-)
+_ONE_VALUE = Why("one value", "{} of one value", "all their elements have one magnitude")
+_PACKED = Why("packed", "packed {}", "their weights are packed")
+_INTEGERS = Why("no weights", "integer {}", "they hold integers")
+_NO_FLOATS = Why("no weights", "{} without weights", "they hold no floating-point weights")
 _HELPER = Why(
     "no weights",
-    "tensor that belongs to another",
-    "tensors that belong to others",
-    "they belong to other tensors, such as their scales",
+    "{} beside packed or scaled weights",
+    "they belong to other tensors, as scales do",
 )
 _BY_STATUS = {
     "too_few": Why(
-        "too few",
-        "tensor of too few weights",
-        "tensors of too few weights",
-        "they have too few finite non-zero elements",
+        "too few", "{} of too few weights", "they have too few finite non-zero elements"
     ),
     "degenerate": Why(
-        "few values",
-        "tensor of too few values",
-        "tensors of too few values",
-        "they have too few different magnitudes",
+        "few values", "{} of too few values", "they have too few different magnitudes"
     ),
     "unsupported_dtype": Why(
         "unsupported",
-        "tensor in a format without a decoder",
-        "tensors in a format without a decoder",
+        "{} in a format without a decoder",
         "there is no decoder for their format",
     ),
 }
+_NOUNS = {"bias": ("bias", "biases"), "norm": ("norm", "norms")}
 
 
 def why_without(item: SliceFit, packed: Collection[str] = ()) -> Why:
@@ -98,6 +76,8 @@ def why_without(item: SliceFit, packed: Collection[str] = ()) -> Why:
     """
     if item.status == "empty":
         return _why_empty(item)
+    if item.status == "degenerate" and item.levels == 1:
+        return _ONE_VALUE
     if item.status != "not_applicable":
         return _BY_STATUS[item.status]
     if item.tensor in packed:
@@ -113,7 +93,7 @@ def _why_empty(item: SliceFit) -> Why:
         return _OUT_OF_RANGE
     if item.nonfinite:
         return _NOT_FINITE
-    return _OF_ZEROS_BY_KIND.get(item.kind, _OF_ZEROS) if item.zeros else _NO_ELEMENTS
+    return _OF_ZEROS if item.zeros else _NO_ELEMENTS
 
 
 def packed_tensors(findings: Iterable[Finding]) -> frozenset[str]:
@@ -142,6 +122,12 @@ def extent(slices: Sequence[SliceFit], findings: Iterable[Finding], measured: st
     told = f"{of_all}{counted(len(tensors), 'tensor')} measured{measured}"
     packed = packed_tensors(findings)
     without = {item.tensor: item for item in stored if item.tensor not in fitted}
-    reasons = Counter(why_without(item, packed) for item in without.values())
-    rest = ", ".join(counted(count, why.one, why.several) for why, count in reasons.items())
+    reasons = Counter(
+        (why_without(item, packed), _NOUNS.get(item.kind, ("tensor", "tensors")))
+        for item in without.values()
+    )
+    rest = ", ".join(
+        counted(count, why.counted.format(one), why.counted.format(several))
+        for (why, (one, several)), count in reasons.items()
+    )
     return f"{told}; not measured: {rest}" if rest else told
