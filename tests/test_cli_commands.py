@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -269,6 +270,12 @@ def test_demo_as_data():
     assert len(rows) == len(document["kinds"])
 
 
+def test_the_page_of_scan_begins_with_the_model_and_the_verdict(small, tmp_path):
+    lines = run("scan", small, "-o", tmp_path / "small.wghist").stdout.splitlines()
+    assert lines[0] == str(small)
+    assert lines[1].startswith("No fault found")
+
+
 def test_scan_as_data(small, tmp_path):
     path = tmp_path / "small.wghist"
     result = run("scan", small, "-o", path, "--include", "*", "--include", "nothing", "--json")
@@ -294,7 +301,7 @@ def test_scan_as_data(small, tmp_path):
 def test_minilm(minilm):
     result = run("fit", minilm)
     assert result.exit_code == 0
-    blocks = [line for line in result.stdout.splitlines() if line.strip()[:1].isdigit()]
+    blocks = [line for line in result.stdout.splitlines() if re.match(" +[0-9]", line)]
     shapes, scales = blocks[:6], blocks[6:]
     assert all(line.count("±") == 6 for line in shapes)
     assert len(scales) == 6

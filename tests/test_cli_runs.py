@@ -59,7 +59,9 @@ def test_track_tells_the_verdict_first_then_a_row_a_kind(folder):
 
 def test_track_for_programs(folder):
     result = run("track", folder, "--json")
-    assert json.loads(result.stdout) == wg.track(folder).to_dict()
+    document = json.loads(result.stdout)
+    assert document == wg.track(folder).to_dict()
+    assert document["verdict"] == "No fault found; 1 note"
     result = run("track", folder, "--format", "csv")
     rows = rows_of(result.stdout)
     assert list(rows[0]) == list(LONG_COLUMNS)

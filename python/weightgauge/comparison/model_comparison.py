@@ -253,7 +253,8 @@ def _why_not(match: Match, differences: dict[SliceKey, Difference], unknown: str
             return ""
         more = abs(match.a.fit.shape[0] - match.b.fit.shape[0])
         side = "a" if match.a.fit.shape[0] > rows else "b"
-        return f"the first {rows:,} rows are compared; {more:,} rows only in {side}"
+        noun = "row" if more == 1 else "rows"
+        return f"the first {rows:,} rows are compared; {more:,} {noun} only in {side}"
     if unknown:
         return unknown
     if not match.by_name:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from weightgauge.findings import LEVELS, FindingGroup, grouped
 from weightgauge.reporting.document import Document
+from weightgauge.reporting.values import counted
 from weightgauge.reporting.writers.medium import Medium
 
 # XML 1.0 has no other characters, not even as references.
@@ -53,7 +54,7 @@ def write(document: Document, medium: Medium) -> str:
             suite, "testcase", classname="weightgauge", name="everything-measured", time="0"
         )
         left = data["tensors"] - data["measured"]
-        ElementTree.SubElement(case, "skipped", message=f"{left:,} tensors were not measured")
+        ElementTree.SubElement(case, "skipped", message=f"{counted(left, 'tensor')} not measured")
     counts = {"tests": str(len(suite)), "failures": str(failures), "errors": "0"}
     suite.attrib |= {"name": _safe(f"weightgauge check {data['model']}"), **counts}
     suite.attrib |= {"skipped": str(skipped), "time": "0"}
