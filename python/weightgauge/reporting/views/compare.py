@@ -67,12 +67,13 @@ _MOST_MOVED = (
     Column(key="difference_rms", heading="|b-a|/|a|", form=_difference, right=True),
 )
 _NOTE = Paragraph(
-    "dk = k of b - k of a; z = dk over its standard error for independent weights, a and b "
-    "independent of each other: for a fine-tune and its base the true z are larger. KS: "
-    "distance between the two distributions of |w|. Changed: share of the elements whose "
-    "values differ. |b-a|/|a|: root mean squares, by which pairs are sorted; without "
-    "elements by the least that it can be. --json and --format csv have every pair "
-    "with a fit of the differences."
+    "dk = k of b - k of a. Medians by kind are taken column by column, those of k and lambda over "
+    "pairs that have both: the median of dk need not be the difference of the medians. z = dk "
+    "over its standard error for independent weights, a and b independent of each other: for a "
+    "fine-tune and its base the true z are larger. KS: distance between the two distributions of "
+    "|w|. Changed: share of the elements whose values differ. |b-a|/|a|: root mean squares, by "
+    "which pairs are sorted; without elements by the least that it can be. --json and --format "
+    "csv have every pair with a fit of the differences."
 )
 
 
