@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from weightgauge.findings.finding import Finding, Place, slice_name
+from weightgauge.findings.finding import LEVELS, Finding, Place, slice_name
 from weightgauge.findings.readable import readable
+
+FAULT, WARNING, NOTE = LEVELS
+"""The levels by name."""
 
 _NOWHERE = Place()
 

@@ -1,0 +1,71 @@
+"""Rules about files, headers, configurations, and what a whole model has."""
+
+from __future__ import annotations
+
+from weightgauge.findings.rule import FAULT, NOTE, WARNING, Rule
+
+FILES = (
+    Rule(
+        "missing-file",
+        FAULT,
+        "Are all files there that the names of the others count?",
+        "{what}",
+        hint="fetch or copy the missing files",
+    ),
+    Rule(
+        "stale-index",
+        WARNING,
+        "Does the index name the files that are there?",
+        "{what}",
+    ),
+    Rule(
+        "stale-copy",
+        WARNING,
+        "Does a tensor lie in two files, of which the index names one?",
+        "also lies in {value}{other}; the index names {expected}, and that is read",
+        several="{count:,} tensors lie in two files each; those that the index names are read: "
+        "{names}",
+    ),
+    Rule("left-out", NOTE, "What lies beside the checkpoint and is not read?", "{what}"),
+    Rule(
+        "config-unreadable",
+        WARNING,
+        "Can the configurations beside the weights be read?",
+        "{what}",
+        hint="without it, heads and experts are told from shapes alone",
+    ),
+    Rule("cached-copy", WARNING, "Did the Hub say which version is the newest?", "{what}"),
+    Rule("part-of-model", WARNING, "Does this process have all of the model?", "{what}"),
+    Rule("odd-input", NOTE, "Is anything else odd about the files?", "{what}"),
+)
+
+STACKS = (
+    Rule(
+        "missing-block",
+        FAULT,
+        "Are the numbers of the blocks without a gap, and as many as the configuration says?",
+        "{what}",
+        hint="the export lost layers, or the configuration is another model's",
+    ),
+    Rule(
+        "missing-part",
+        FAULT,
+        "Does every block of a stack have the kinds of matrix that the others have?",
+        "{what}",
+        hint="the export lost tensors, or saved them under other names",
+    ),
+    Rule(
+        "missing-head",
+        FAULT,
+        "Is there an output head, where it is not tied to the embedding?",
+        "{what}",
+        hint="without it the model answers with random words; save it again with its head",
+    ),
+    Rule(
+        "missing-embedding",
+        FAULT,
+        "Does a language model have its embedding?",
+        "{what}",
+        hint="save the model again with its embedding",
+    ),
+)

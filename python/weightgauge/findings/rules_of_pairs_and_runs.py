@@ -1,0 +1,102 @@
+"""Rules about two models, and about the steps of a run."""
+
+from __future__ import annotations
+
+from weightgauge.findings.rule import FAULT, NOTE, WARNING, Rule
+
+PAIRS = (
+    Rule(
+        "missing-tensor",
+        FAULT,
+        "Does the model have all tensors of its base?",
+        "{base} has it, and this model does not",
+        several="{count:,} tensors of the base are missing: {names}",
+    ),
+    Rule(
+        "extra-tensor",
+        NOTE,
+        "Does the model have tensors that its base lacks?",
+        "not in {base}",
+        several="{count:,} tensors are not in the base: {names}",
+    ),
+    Rule(
+        "shape-differs",
+        FAULT,
+        "Are the shapes those of the base?",
+        "shape {value}, in the base {expected}",
+        several="{count:,} tensors have another shape than in the base: {names}",
+    ),
+    Rule(
+        "dtype-differs",
+        NOTE,
+        "Are the formats those of the base?",
+        "{value}, in the base {expected}",
+        several="{count:,} tensors have another format than in the base: {names}",
+    ),
+    Rule(
+        "value-differs",
+        FAULT,
+        "Are the bytes those of the base?",
+        "digest {value}, in the base {expected}",
+        several="{count:,} tensors have other bytes than in the base: {names}",
+        hint="a fine-tune differs everywhere; a copy differs nowhere",
+    ),
+    Rule(
+        "not-compared",
+        WARNING,
+        "Could the bytes of all tensors be compared?",
+        "its bytes could not be compared with those of the base: {reason}",
+        several="the bytes of {count:,} tensors could not be compared with those of the base: "
+        "{names}",
+        hint="compare with a checkpoint of the same formats, or with counts that have digests",
+    ),
+    Rule(
+        "exchanged",
+        FAULT,
+        "Does each tensor hold its own bytes, and not another's?",
+        "holds what the base has as {other}",
+        several="{count:,} tensors hold what the base has under another name: {names}",
+        hint="two tensors were exchanged, or one was copied over another",
+    ),
+    Rule(
+        "adapter-target",
+        FAULT,
+        "Does the model have the matrices that an adapter changes?",
+        "the adapter changes it, and the model does not have it",
+        several="the model lacks {count:,} matrices that the adapter changes: {names}",
+        hint="the adapter belongs to another model",
+    ),
+    Rule(
+        "adapter-shape",
+        FAULT,
+        "Do an adapter's products have the shapes of the matrices?",
+        "the adapter's product has shape {value}, the matrix {expected}",
+        several="{count:,} products of the adapter do not have the shape of their matrix: {names}",
+        hint="the adapter belongs to another model, or the vocabulary was resized",
+    ),
+    Rule(
+        "reordered",
+        WARNING,
+        "Are the same values in the same order?",
+        "the same values in another order ({how}?)",
+        several="{count:,} tensors hold the same values in another order (rows permuted or "
+        "transposed?): {names}",
+        hint="q and k of some formats are permuted for rotary positions; else a converter is wrong",
+    ),
+    Rule("identical", NOTE, "Are all values equal?", "{what}"),
+)
+
+RUNS = (
+    Rule("one-step", NOTE, "Has the run more than one step?", "{what}"),
+    Rule("step-unknown", NOTE, "Does every part of the run say its step?", "{what}"),
+    Rule("duplicate-step", WARNING, "Is every step there once?", "{what}"),
+    Rule("unreadable-step", FAULT, "Can every step be read?", "{what}"),
+    Rule("mixed-architectures", FAULT, "Are all steps of one architecture?", "{what}"),
+    Rule("vanished", WARNING, "Are all matrices still there?", "{what}"),
+    Rule("appeared", WARNING, "Were all matrices there before?", "{what}"),
+    Rule("changed-shape", WARNING, "Do shapes stay?", "{what}"),
+    Rule("changed-dtype", NOTE, "Do formats stay?", "{what}"),
+    Rule("discontinuity", WARNING, "Do k and lambda change without a jump?", "{what}"),
+    Rule("norm-held", NOTE, "Does the optimiser hold norms constant?", "{what}"),
+    Rule("unchanged", NOTE, "Does anything stay the same over all steps?", "{what}"),
+)

@@ -1,0 +1,180 @@
+"""Rules about one tensor, or a part of it, by its counts and its bytes."""
+
+from __future__ import annotations
+
+from weightgauge.findings.rule import FAULT, NOTE, WARNING, Rule
+
+SLICES = (
+    Rule(
+        "non-finite",
+        FAULT,
+        "Are all weights finite?",
+        "{value:,} of {elements:,} weights are NaN or infinite",
+        several="{total:,} weights in {count:,} tensors are NaN or infinite: {names}",
+        hint="a diverged training run or a damaged file; take an earlier checkpoint",
+    ),
+    Rule(
+        "all-zero",
+        FAULT,
+        "Is every matrix more than zeros?",
+        "all {value:,} weights are zero",
+        several="all weights of {count:,} tensors are zero: {names}",
+        hint="never written, or never trained after an initialisation with zeros",
+    ),
+    Rule(
+        "constant",
+        FAULT,
+        "Does every matrix have more than one magnitude?",
+        "all {elements:,} weights have the magnitude {shown}",
+        several="all weights of {count:,} tensors have one magnitude: {names}",
+        hint="filled in by a converter, or never initialised",
+    ),
+    Rule(
+        "empty",
+        FAULT,
+        "Does every tensor have elements?",
+        "no elements (shape {shape})",
+        several="{count:,} tensors have no elements: {names}",
+        hint="the save did not gather them (ZeRO-3 and FSDP leave such placeholders); save again",
+    ),
+    Rule(
+        "zero-hole",
+        FAULT,
+        "Are there stretches of zeros in a matrix that is dense elsewhere?",
+        "blocks of 2 KiB with nothing but zeros, where the rest is dense: {value:,}",
+        several="{count:,} tensors have stretches of zeros and are dense elsewhere: {names}",
+        hint="pages that were never written, as after a crash or a full disk; copy the file again",
+    ),
+    Rule(
+        "dead-rows",
+        WARNING,
+        "Are rows of a matrix all zeros?",
+        "rows that are all zeros: {value:,}",
+        several="{total:,} rows of {count:,} matrices are all zeros: {names}",
+        hint="neurons that were pruned, or never written",
+    ),
+    Rule(
+        "unused-rows",
+        NOTE,
+        "Are there rows of an embedding or head that were never used?",
+        "rows that are all zeros, as those of tokens that do not exist: {value:,}",
+        several="{total:,} rows of {count:,} tensors are all zeros, as those of tokens that do not "
+        "exist: {names}",
+    ),
+    Rule(
+        "zero-share",
+        WARNING,
+        "Does a matrix have more zeros than its kind?",
+        "{value:.1%} of the weights are zero; of others of its kind {expected:.1%} are",
+        several="{least:.1%} to {most:.1%} of the weights of {count:,} tensors are zero: {names}",
+        threshold=0.005,
+    ),
+    Rule(
+        "flipped-bit",
+        FAULT,
+        "Is the largest weight of a size that training makes?",
+        "the largest weight is {shown}, the next one {usual}",
+        several="{count:,} tensors have a weight far beyond all others: {names}",
+        hint="a flipped bit of an exponent, or an overflow; copy the file again",
+        threshold=2.0**16,
+    ),
+    Rule(
+        "garbled",
+        FAULT,
+        "Do the magnitudes spread as those of weights do?",
+        "the magnitudes spread over the whole range of {dtype} (up to {shown}), as random bytes do",
+        several="the magnitudes of {count:,} tensors spread over the whole range of their format, "
+        "as random bytes do: {names}",
+        hint="read with a wrong format or offset, or damaged; copy or convert the file again",
+    ),
+    Rule(
+        "scale-lost",
+        FAULT,
+        "Is the size of the weights one that trained models have?",
+        "the weights are {shown} times as large as {beside}",
+        several="the weights of {count:,} tensors are {least_shown} to {most_shown} times as large "
+        "as they should be: {names}",
+        hint="codes that were stored without their scale; multiply by it, or convert again",
+        threshold=30.0,
+    ),
+    Rule(
+        "scale-missing",
+        FAULT,
+        "Does every tensor of scaled codes have its scale?",
+        "{reason}",
+        several="{count:,} tensors are codes whose scale is missing or cannot be used: {names}",
+        hint="the numbers are those of the codes, not of the weights",
+    ),
+    Rule(
+        "clipped",
+        WARNING,
+        "Do many weights lie at the largest magnitude?",
+        "{value:.1%} of the weights lie at the largest magnitude, {largest:.4g}",
+        several="{count:,} tensors have {least:.1%} to {most:.1%} of their weights at the largest "
+        "magnitude: {names}",
+        hint="clipped while they were trained or converted",
+        threshold=0.01,
+    ),
+    Rule(
+        "one-sign",
+        FAULT,
+        "Do weights have both signs?",
+        "all {elements:,} weights have the same sign",
+        several="all weights of {count:,} tensors have the same sign: {names}",
+        hint="stored as magnitudes, or read as unsigned; convert it again",
+    ),
+    Rule(
+        "grid",
+        NOTE,
+        "Are the weights on a grid of few values?",
+        "{what}; k is that of the grid and says nothing of the training",
+        several="the weights of {count:,} tensors lie on a grid, or lack all small values, as if "
+        "quantised or pruned; their k says nothing of the training: {names}",
+    ),
+    Rule(
+        "unmeasured",
+        WARNING,
+        "Can all weights be measured?",
+        "not measured: {reason}",
+        several="{count:,} tensors are weights that were not measured: {names}",
+    ),
+    Rule(
+        "poor-fit",
+        NOTE,
+        "Does one Weibull distribution describe the magnitudes?",
+        "R2 {value:.3f}: one Weibull distribution does not describe it",
+        several="one Weibull distribution does not describe {count:,} tensors (R2 {least:.3f} to "
+        "{most:.3f}): {names}",
+        threshold=0.95,
+    ),
+    Rule(
+        "untrained-adapter",
+        NOTE,
+        "Does an adapter change anything?",
+        "the second factor is zero, so the adapter changes nothing yet",
+        several="the second factors of {count:,} products are zero, so the adapter changes nothing "
+        "there yet: {names}",
+    ),
+    Rule(
+        "zero-by-design",
+        NOTE,
+        "Is a bias, a norm or a gate all zeros, as many start?",
+        "all {value:,} elements are zero",
+        several="{count:,} biases, norms or gates are all zeros: {names}",
+    ),
+    Rule(
+        "duplicate",
+        WARNING,
+        "Do two tensors hold the same bytes?",
+        "holds the same bytes as {other}",
+        several="{count:,} tensors hold the same bytes as another: {names}",
+        hint="a copied block or expert; depth-upscaled and merged models have it on purpose",
+    ),
+    Rule(
+        "tied-differs",
+        WARNING,
+        "Are head and embedding equal where they are tied?",
+        "differs from {other}, although the configuration ties the two",
+        hint="one of the two is not used; which one depends on the program that loads it",
+    ),
+)
