@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -354,6 +355,18 @@ def test_a_fine_tune_differs_without_fault(healthy, tmp_path):
     found, faults = changed(tmp_path, healthy, train)
     assert faults == set() and found.exit_code == 0
     assert {each.level for each in found.findings if each.id == "value-differs"} == {"note"}
+
+
+def test_files_are_hashed_on_request(healthy, tmp_path):
+    content = (healthy / "model.safetensors").read_bytes()
+    expected = hashlib.sha256(content).hexdigest()
+    (only,) = wg.check(healthy, sha256=True).files
+    assert (only.name, only.size, only.sha256) == ("model.safetensors", len(content), expected)
+    assert f"{expected}  model.safetensors" in run(healthy, "--sha256").stdout.splitlines()
+    assert wg.check(healthy).files == ()
+    for nothing in (trained(), wg.scan(healthy)):
+        with pytest.raises(wg.errors.NeedsWeightsError, match="no files"):
+            wg.check(nothing, sha256=True)
 
 
 def test_identical_lets_nothing_pass_for_training(healthy, tmp_path):

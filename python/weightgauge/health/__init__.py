@@ -3,5 +3,6 @@
 from weightgauge.health.check import check
 from weightgauge.health.result import Accepted, CheckResult
 from weightgauge.health.rules_file import Acceptance, RulesFile, read_rules
+from weightgauge.health.signatures import FileHash
 
-__all__ = ["Acceptance", "Accepted", "CheckResult", "RulesFile", "check", "read_rules"]
+__all__ = ["Acceptance", "Accepted", "CheckResult", "FileHash", "RulesFile", "check", "read_rules"]

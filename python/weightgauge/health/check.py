@@ -12,6 +12,7 @@ from weightgauge.findings import Finding, by_importance
 from weightgauge.findings.registry import MODEL_RULES, PAIR_RULES
 from weightgauge.health.result import Accepted, CheckResult
 from weightgauge.health.rules_file import OFF, RulesFile, read_rules
+from weightgauge.health.signatures import FileHash, file_hashes
 from weightgauge.records import Table
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def check(
     adapter: str | os.PathLike[str] | None = None,
     rules: str | os.PathLike[str] | RulesFile | None = None,
     identical: bool = False,
+    sha256: bool = False,
     fail_on: str = "fault",
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
@@ -53,6 +55,9 @@ def check(
     identical : bool
         Whether the model is to be equal to `against`. Otherwise differing bytes are notes where
         most matrices differ, because then the model was trained on.
+    sha256 : bool
+        Whether to hash the files of weights as well, which reads them once more. The digests that
+        tensors are compared by are no signatures: somebody can forge them.
     fail_on : {"fault", "warning"}
         The least level at which the check fails.
     include, exclude, threads, io, progress
@@ -67,6 +72,8 @@ def check(
     ------
     CheckpointError, ModelNotFoundError, HubError, FileChangedError, HistogramFileError
         If a model cannot be read.
+    NeedsWeightsError
+        If hashes are asked for where there are no files.
     OtherModelError
         If `against` is another model, or the adapter that of another model.
     RulesError
@@ -118,6 +125,7 @@ def check(
         findings=by_importance(left),
         accepted=Table(Accepted, accepted),
         warnings=kept.warnings,
+        files=file_hashes(model, progress) if sha256 else Table(FileHash),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from weightgauge.errors import printable
 from weightgauge.findings import LEVELS, Finding, verdict
+from weightgauge.health.signatures import FileHash
 from weightgauge.records import Table
 
 SCHEMA_VERSION = 1
@@ -61,6 +62,8 @@ class CheckResult:
         What the rules file accepts.
     warnings : tuple of str
         What the reader should know about the input.
+    files : Table of FileHash
+        SHA-256 of the files of weights, where that was asked for.
     """
 
     model: str
@@ -73,6 +76,7 @@ class CheckResult:
     findings: Table[Finding]
     accepted: Table[Accepted]
     warnings: tuple[str, ...]
+    files: Table[FileHash]
 
     @property
     def failed(self) -> bool:
@@ -105,6 +109,7 @@ class CheckResult:
             "verdict": verdict(self.findings),
             "findings": self.findings.to_dicts(),
             "accepted": self.accepted.to_dicts(),
+            "files": self.files.to_dicts(),
             "warnings": list(self.warnings),
         }
 

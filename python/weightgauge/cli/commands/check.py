@@ -25,6 +25,7 @@ from weightgauge.cli.output import Output
     is_flag=True,
     help="Let every differing byte be a fault, also where most matrices differ.",
 )
+@click.option("--sha256", is_flag=True, help="Also hash the files of weights.")
 @click.option("--adapter", metavar="MODEL", help="A low-rank adapter that is to fit the model.")
 @click.option(
     "--rules",
@@ -47,6 +48,7 @@ def command(
     *,
     against: str | None,
     identical: bool,
+    sha256: bool,
     adapter: str | None,
     rules: str | None,
     fail_on: str,
@@ -86,6 +88,7 @@ def command(
             model,
             against=against,
             identical=identical,
+            sha256=sha256,
             adapter=adapter,
             rules=rules,
             fail_on=fail_on,

@@ -11,6 +11,7 @@ from weightgauge.reporting.document import (
     Line,
     Paragraph,
     Section,
+    Verbatim,
     metadata,
     plain_columns,
 )
@@ -36,10 +37,12 @@ def check_document(found: CheckResult) -> Document:
         Paragraph(f"{each.finding.id}: {each.finding.message} ({printable(each.reason)})")
         for each in found.accepted
     )
+    files = tuple(Verbatim(f"{each.sha256}  {printable(each.name)}") for each in found.files)
     return Document(
         title=printable(found.model, limit=1000),
         sections=(
             Section("", tuple(map(Line, _extent(found)))),
+            *((Section("SHA-256 of the files", files),) if files else ()),
             *((Section("Accepted by the rules file", accepted),) if accepted else ()),
         ),
         findings=found.findings,
