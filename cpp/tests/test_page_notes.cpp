@@ -83,7 +83,7 @@ void for_each_level(Check&& check) {
 
 constexpr DType formats[] = {DType::f64,     DType::f32,     DType::f16,         DType::bf16,
                              DType::f8_e4m3, DType::f8_e5m2, DType::f8_e4m3fnuz, DType::f8_e5m2fnuz,
-                             DType::f8_e8m0, DType::f4};
+                             DType::f8_e8m0, DType::f4,      DType::f4_unpacked};
 
 }  // namespace
 

@@ -25,8 +25,9 @@ NegativeCodes negative_codes(DType dtype) {
       return {8, 0x100};
     case DType::f4:
       return {4, 0x100};
-    case DType::f8_e8m0:
     case DType::f4_unpacked:
+      return {4, 0x100, true};
+    case DType::f8_e8m0:
       break;
   }
   return {};

@@ -18,6 +18,7 @@ struct NegativeCodes {
   // 2^bits where there is none (of two items in a byte 2^8). The default is that of a format
   // without negative numbers.
   std::uint64_t first_other = 0x81;
+  bool lower_half = false;  // with 4 bits: whether only the lower half of each byte is an item
 };
 
 struct PageNotes {
