@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from checking.building import BUILD, build
@@ -41,11 +42,24 @@ def fuzz() -> None:
     # The first inputs are long, because the fuzzer would make short ones grow slowly.
     source = random.Random(0)
     arrays = [source.randbytes(64) for _ in range(32)]
-    if fuzz_from(programs / "fuzz_scan", arrays, r"slices: \d+, of which binned: (\d+)") == 0:
-        raise Failed("no array was counted in bins")
     # The first byte says where scanning begins, the second how many bytes of data there are.
     headers = [b"\0\x20" + text for text in _HEADERS]
-    if fuzz_from(programs / "fuzz_header", headers, r"headers: \d+, entries read: (\d+)") == 0:
+    with ThreadPoolExecutor(2) as pool:  # each takes one processor for a minute
+        binned = pool.submit(
+            fuzz_from,
+            programs / "fuzz_scan",
+            arrays,
+            r"slices: \d+, of which binned: (\d+)",
+        )
+        read = pool.submit(
+            fuzz_from,
+            programs / "fuzz_header",
+            headers,
+            r"headers: \d+, entries read: (\d+)",
+        )
+    if binned.result() == 0:
+        raise Failed("no array was counted in bins")
+    if read.result() == 0:
         raise Failed("no entry of a header was read")
 
 
