@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import Components
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
 from weightgauge.findings import RULES, Finding, Place
 
@@ -32,15 +33,15 @@ def stored_findings(
     -------
     list of Finding
     """
+    columns = Tensors.of(tensors)
     found = []
-    for row, tensor in enumerate(tensors):
-        name = tensor.name
-        if 0 in tensor.shape and tensor.dtype in ITEM_BYTES:
-            shape = list(tensor.shape)
-            found.append(RULES["empty"].finding(_place(name, places, row), value=0, shape=shape))
-        elif tensor.dtype in NO_DECODER:
-            reason = f"there is no decoder for {tensor.dtype}"
-            found.append(_unmeasured(_place(name, places, row), reason))
+    for row, (dtype, shape) in enumerate(zip(columns.dtypes, columns.shapes, strict=True)):
+        if 0 in shape and dtype in ITEM_BYTES:
+            place = _place(columns.names[row], places, row)
+            found.append(RULES["empty"].finding(place, value=0, shape=list(shape)))
+        elif dtype in NO_DECODER:
+            place = _place(columns.names[row], places, row)
+            found.append(_unmeasured(place, f"there is no decoder for {dtype}"))
     for row, tensor in enumerate(tensors if storage.packed or storage.unscaled else ()):
         if (quantiser := storage.packed.get(tensor.name)) is not None:
             packed = f"packed by {quantiser}, which is not decoded"

@@ -53,6 +53,8 @@ _NO_WEIGHT, _FAR_BEYOND = 128.0, 256.0
 _ONE_SIGN_KINDS = frozenset(("embed", "ssm", "router"))
 """Kinds that may be stored as logarithms or sines, or start with one sign."""
 
+_MAY_BE_MASKS = frozenset(("bias", "other"))
+
 _FLOATS = frozenset(("F64", "F32", "BF16", "F16"))
 
 _SPOILT = frozenset(("non-finite", "flipped-bit", "garbled", "scale-lost", "constant", "grid"))
@@ -102,15 +104,11 @@ def slice_findings(
 
 def _masks(numbers: SliceNumbers) -> NDArray[np.bool_]:
     columns = numbers.columns
-    return np.array(
-        [
-            kind in ("bias", "other") and is_mask(name, len(shape))
-            for kind, name, shape in zip(
-                columns.kinds, columns.tensors, numbers.shapes, strict=True
-            )
-        ],
-        np.bool_,
-    )
+    found = np.zeros(len(columns.kinds), np.bool_)
+    for row, kind in enumerate(columns.kinds):
+        if kind in _MAY_BE_MASKS:
+            found[row] = is_mask(columns.tensors[row], len(numbers.shapes[row]))
+    return found
 
 
 def _at(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[SliceFit]:

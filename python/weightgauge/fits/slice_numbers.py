@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from weightgauge.anatomy.components import MATRIX_KINDS
+from weightgauge.anatomy.layouts import Slices
 from weightgauge.fits.columns import Columns, columns_of
 from weightgauge.fits.slice_fits import SliceFits
 
@@ -27,7 +28,7 @@ class SliceNumbers(NamedTuple):
     ----------
     columns : Columns
         Names, kinds, and k, lambda and R2.
-    shapes : list of tuple of int
+    shapes : sequence of tuple of int
         Shapes.
     n, zeros, nonfinite, elements : ndarray of int64
         Elements that were fitted, zeros, elements that are NaN or infinite, and their sum.
@@ -44,7 +45,7 @@ class SliceNumbers(NamedTuple):
     """
 
     columns: Columns
-    shapes: list[tuple[int, ...]]
+    shapes: Sequence[tuple[int, ...]]
     n: NDArray[np.int64]
     zeros: NDArray[np.int64]
     nonfinite: NDArray[np.int64]
@@ -65,7 +66,7 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
     """Return the numbers of records, or of fits that are no records yet."""
     columns = columns_of(slices)
     if isinstance(slices, SliceFits):
-        shapes = [item.shape for item in slices.slices]
+        shapes: Sequence[tuple[int, ...]] = Slices.of(slices.slices).shapes
         counts = [slices.numbers[name].astype(np.int64) for name in _COUNTS]
         sizes = [slices.numbers[name] for name in _SIZES]
     else:

@@ -11,6 +11,7 @@ import numpy as np
 from weightgauge.anatomy.layouts import Slice, slices_of
 from weightgauge.anatomy.selection import choose
 from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.findings import Finding
 from weightgauge.fits.slice_fits import SliceFits
@@ -76,11 +77,11 @@ class CheckpointSlices:
     @property
     def findings(self) -> Table[Finding]:
         """What files, headers and configuration show of the model and of the chosen tensors."""
-        chosen = {tensor.name for tensor in self.chosen}
         found = (*self.checkpoint.findings, *self.survey.findings)
-        return Table(
-            Finding, (each for each in found if each.tensor is None or each.tensor in chosen)
-        )
+        if any(each.tensor is not None for each in found):
+            chosen = set(Tensors.of(self.chosen).names)
+            found = tuple(each for each in found if each.tensor is None or each.tensor in chosen)
+        return Table(Finding, found)
 
     def doubts(self, options: FitOptions) -> tuple[str, ...]:
         """Say what fits are not as exact as they might be; fits of weights are."""
