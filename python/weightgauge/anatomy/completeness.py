@@ -81,6 +81,15 @@ class _Stack:
         """Return the blocks that have a matrix of any of these kinds."""
         return set().union(*(self.kinds.get(kind, ()) for kind in kinds))
 
+    @property
+    def uniform(self) -> bool:
+        """Whether all blocks have the same modules, with as many weights in each."""
+        number = len(self.blocks)
+        return all(
+            len(counts) == number and len(set(counts.values())) == 1
+            for counts in self.weights.values()
+        )
+
     def halves(self, given: Sequence[str], needed: Sequence[str]) -> set[int]:
         """Return the blocks that have all kinds of the first, and none of the second.
 
@@ -228,6 +237,8 @@ def _missing_parts(stack: _Stack, config: Mapping[str, Any]) -> Iterator[Finding
                 what=f"{printable(stack.path)}: no block has the {lost}, "
                 f"though {len(lone):,} have {left}",
             )
+    if stack.uniform:
+        return
     for blocks in groups.values():
         if len(blocks) >= _LEAST_BLOCKS:
             yield from _lacking(stack, blocks, halves)
