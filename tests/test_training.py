@@ -148,6 +148,23 @@ def test_a_nan_is_told_at_once_and_once_and_the_run_goes_on(caplog):
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
+def test_each_matrix_with_nan_is_told_of_and_one_that_gets_more_is_not_told_again():
+    first, second = (f"model.layers.{block}.self_attn.q_proj.weight" for block in (0, 1))
+    weights = model()
+    told = []
+    with Gauge(weights, every=1, alerts=told.append) as gauge:
+        weights[first][0, 0] = np.nan
+        run(gauge, [0])
+        weights[second][0, 0] = np.nan  # as many as in the other
+        run(gauge, [1])
+        weights[first][0] = np.nan
+        run(gauge, range(2, 12))  # more steps than are kept
+    assert [(each.id, each.step, each.tensor) for each in told] == [
+        ("non-finite", 0, first),
+        ("non-finite", 1, second),
+    ]
+
+
 @pytest.mark.parametrize(("alerts", "lines"), [("fault", 0), ("warning", 1), (None, 0)])
 def test_alerts_are_logged_from_the_level_that_is_asked_for(alerts, lines, caplog):
     weights = model()

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.findings import Finding, by_importance
 from weightgauge.records import Table
 from weightgauge.training.report import KindNow, StepReport
@@ -34,7 +35,7 @@ class History:
         self._courses: dict[KindKey, list[tuple[int, float, float, float]]] = {}
         self._recent: deque[tuple[int, Sequence[SliceFit]]] = deque(maxlen=_REMEMBERED)
         self._told: set[tuple[str, int | None, str | None]] = set()
-        self._non_finite: set[str] = set()
+        self._non_finite: set[SliceKey] = set()
 
     @property
     def last_step(self) -> int | None:
@@ -89,7 +90,7 @@ class History:
                 {"tower": tower, "kind": kind, "points": [_plain(point) for point in course]}
                 for (tower, kind), course in self._courses.items()
             ],
-            "non_finite": sorted(self._non_finite),
+            "non_finite": [key.to_dict() for key in self._non_finite],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -106,7 +107,7 @@ class History:
             (each["tower"], each["kind"]): [_point(*point) for point in each["points"]]
             for each in state["courses"]
         }
-        self._non_finite = set(state["non_finite"])
+        self._non_finite = {SliceKey(**each) for each in state["non_finite"]}
         self._recent.clear()
 
     def _forget_from(self, step: int) -> None:
@@ -140,15 +141,12 @@ class History:
         """Return what was not told before."""
         measured.sort()
         found = []
-        for each in step_findings(measured, _series(measured)):
+        for each in step_findings(measured, _series(measured), known_non_finite=self._non_finite):
             key = (each.id, each.step, each.message)
-            again = each.id == "non-finite" and each.message.partition(": ")[2] in self._non_finite
-            if key in self._told or again:
-                continue
-            self._told.add(key)
-            if each.id == "non-finite":
-                self._non_finite.add(each.message.partition(": ")[2])
-            found.append(each)
+            if key not in self._told:
+                self._told.add(key)
+                found.append(each)
+        self._non_finite |= {key for key, now in measured.states[-1].items() if now.nonfinite}
         return by_importance(found)
 
 

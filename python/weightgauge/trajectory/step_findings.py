@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 _LEAST_K, _LEAST_LN_LAMBDA = 0.02, 0.05
 
 
-def step_findings(measured: Measurements, slices: Sequence[SliceSeries]) -> list[Finding]:
+def step_findings(
+    measured: Measurements,
+    slices: Sequence[SliceSeries],
+    *,
+    known_non_finite: Set[SliceKey] = frozenset(),
+) -> list[Finding]:
     """Collect what is noticed at single steps.
 
     Parameters
@@ -31,13 +36,15 @@ def step_findings(measured: Measurements, slices: Sequence[SliceSeries]) -> list
         Of the run.
     slices : sequence of SliceSeries
         Its slices over steps.
+    known_non_finite : set of SliceKey
+        Slices whose NaN were told of before the first of these steps.
 
     Returns
     -------
     list of Finding
     """
     items = {item.key: item for item in measured.slices}
-    found = [*_unmeasured(measured.slices), *_non_finite(measured, items)]
+    found = [*_unmeasured(measured.slices), *_non_finite(measured, items, known_non_finite)]
     for i in range(1, len(measured.steps)):
         found += _differences(measured, items, i)
     return found + _discontinuities(measured.steps, slices)
@@ -60,10 +67,12 @@ def _unmeasured(slices: Sequence[SliceFit]) -> list[Finding]:
     ]
 
 
-def _non_finite(measured: Measurements, items: dict[SliceKey, SliceFit]) -> list[Finding]:
+def _non_finite(
+    measured: Measurements, items: dict[SliceKey, SliceFit], known: Set[SliceKey]
+) -> list[Finding]:
     """Tell of each slice once: at the step at which it first has NaN or infinite elements."""
     found = []
-    seen: set[SliceKey] = set()
+    seen = set(known)
     for step, states in zip(measured.steps, measured.states, strict=True):
         new = [
             key
