@@ -20,7 +20,7 @@ from weightgauge.anatomy.components import (
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.missing_ends import missing_ends
 from weightgauge.errors import printable
-from weightgauge.findings import RULES, Finding, Place, named
+from weightgauge.findings import RULES, Finding, Place, enumerated, named
 
 _LEAST_BLOCKS = 3
 """With fewer blocks nobody can say which of them is as it should be."""
@@ -212,7 +212,7 @@ def _ranges(numbers: Sequence[int]) -> str:
         f"{low}" if low == high else f"{low}, {high}" if high == low + 1 else f"{low} to {high}"
         for low, high in runs
     ]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return enumerated(texts)
 
 
 def _missing_parts(stack: _Stack, config: Mapping[str, Any]) -> Iterator[Finding]:

@@ -145,13 +145,7 @@ def _outliers(
             continue
         found.append(
             Outlier(
-                tensor=item.tensor,
-                part=item.part,
-                kind=item.kind,
-                block=item.block,
-                tower=item.tower,
-                expert=item.expert,
-                head=item.head,
+                **item.place._asdict(),
                 quantity=quantity,
                 value=value,
                 se=se,

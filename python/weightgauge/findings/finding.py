@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -170,3 +170,15 @@ def named(names: list[str]) -> str:
     shown = ", ".join(printable(name) for name in names[:_NAMED])
     rest = len(names) - _NAMED
     return f"{shown} and {rest:,} more" if rest > 0 else shown
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """Join words as a sentence does.
+
+    Examples
+    --------
+    >>> enumerated(["--lr", "--warmup", "--final"])
+    '--lr, --warmup and --final'
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -73,7 +73,7 @@ def lost_scales(
     """Tell of matrices that are larger or smaller than the weights of a trained model can be."""
     judged = rows & numbers.known & numbers.columns.fitted
     judged &= ~np.array(numbers.columns.products, np.bool_)
-    judged &= np.array([kind not in _VOCABULARY for kind in numbers.columns.kinds], np.bool_)
+    judged &= ~numbers.of(*_VOCABULARY)
     inputs = np.array([shape[-1] if shape else 1 for shape in numbers.shapes], np.float64)
     size = numbers.columns.lam * np.sqrt(inputs)
     beyond = judged & ~((size > _SMALLEST_SIZE) & (size < _LARGEST_SIZE))
@@ -95,8 +95,8 @@ def _unlike_partners(
 ) -> Iterator[Finding]:
     """Compare gate with up and q with k of the same block, which differ by less than 30 times."""
     most = rules["scale-lost"].threshold or math.nan
-    kinds, lam = numbers.columns.kinds, numbers.columns.lam
-    judged = judged & np.array([kind in _PARTNERS for kind in kinds], np.bool_)
+    lam = numbers.columns.lam
+    judged = judged & numbers.of(*_PARTNERS)
     if not judged.any() or lam[judged].max() <= most * lam[judged].min():
         return
     found: dict[tuple[object, ...], dict[str, int]] = defaultdict(dict)

@@ -95,7 +95,7 @@ def slice_findings(
         place = item.place
         if place not in spoilt:
             found.append(
-                RULES["poor-fit"].finding(
+                rules["poor-fit"].finding(
                     place, value=item.r2, expected=rules["poor-fit"].threshold
                 )
             )
@@ -134,7 +134,7 @@ def _asked(
     rows = rows.copy()
     rows[garbled] = False  # what else such bytes show is no news
     yield from _grids(slices, numbers, rows & numbers.known & ~(single & same))
-    vectors = np.array([kind in ("norm", "bias") for kind in numbers.columns.kinds], np.bool_)
+    vectors = numbers.of("norm", "bias")
     yield from _flipped(slices, numbers, rows & (numbers.matrix | vectors), rules)
     yield from _clipped(slices, numbers, rows & numbers.known, rules)
     yield from _one_sign(slices, numbers, rows & numbers.known & ~(single & same))
@@ -156,7 +156,7 @@ def _non_finite(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator
 def _all_zero(
     slices: Sequence[SliceFit], numbers: SliceNumbers, mask: NDArray[np.bool_]
 ) -> Iterator[Finding]:
-    norms = np.array([kind == "norm" for kind in numbers.columns.kinds], np.bool_)
+    norms = numbers.of("norm")
     # Some models store norms as differences from one, which all start at zero.
     meant_norms = 2 * int((mask & norms).sum()) >= int(norms.sum())
     for item in _at(slices, mask):

@@ -61,6 +61,10 @@ class SliceNumbers(NamedTuple):
     matrix: NDArray[np.bool_]
     known: NDArray[np.bool_]
 
+    def of(self, *kinds: str) -> NDArray[np.bool_]:
+        """Return which slices are of any of these kinds."""
+        return np.array([kind in kinds for kind in self.columns.kinds], np.bool_)
+
 
 def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
     """Return the numbers of records, or of fits that are no records yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightgauge.trajectory.phrases import enumerated
+from weightgauge.findings import enumerated
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.settings import RunSettings

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.diagnosis.training import training_state
+from weightgauge.findings import enumerated
 from weightgauge.records import Table, as_row
-from weightgauge.trajectory.phrases import enumerated
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.settings import RunSettings
