@@ -137,17 +137,18 @@ TEST_SUITE("entry_kernels") {
       std::sort(x.begin(), x.end());
       std::sort(y.begin(), y.end());
       const std::vector<double> count = as_doubles(counts_of(n, 9));
-      const InfluenceInput input = {x.data(), y.data(), count.data(), n,   x.back() + 0.5, 1.2, 0.1,
-                                    -0.5,     1.25,     1.5,          -0.3};
-      // G_j = sum over i >= j of J_i (x_{i+1} - x_i)
+      const InfluenceInput input = {x.data(), y.data(), count.data(), n,   1.2,
+                                    0.1,      -0.5,     1.25,         1.5, -0.3};
+      // G_j = sum over i >= j of J_i (x_{i+1} - x_i), nothing above the last point
       long double g_k = 0, g_lambda = 0, sum_k = 0, sum_lambda = 0, square_k = 0, square_lambda = 0;
       long double size_k = 0, size_lambda = 0;
       for (std::size_t j = n; j-- > 0;) {
-        const long double step =
-            (j + 1 < n ? x[j + 1] : input.next_x) - static_cast<long double>(x[j]);
+        const long double next = j + 1 < n ? x[j + 1] : x[j];
+        const long double step = next - x[j];
+        const long double middle = (next + x[j]) / 2;
         const long double slope =
             ((y[j] + 0.5L) - 2 * static_cast<long double>(input.k) *
-                                 (x[j] - static_cast<long double>(input.mean_x))) *
+                                 (middle - static_cast<long double>(input.mean_x))) *
             1.25L;
         g_k += slope * step;
         g_lambda += (1.5L + static_cast<long double>(input.per_slope) * slope) * step;

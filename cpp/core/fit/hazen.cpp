@@ -122,35 +122,50 @@ double HazenSums::beyond_head(std::uint64_t rank) const {
 }
 
 void HazenSums::tabulate() {
-  if (n_ > table_limit || head_.size() > n_) {
+  if (n_ > table_limit || !ends_.empty()) {
     return;
   }
   std::vector<double> table(n_ + 1, 0.0);
+  ends_.assign(n_ + 1, 0.0);
   for (std::uint64_t rank = window_.begin; rank <= window_.end; ++rank) {
     table[rank] = cumulative(rank);
+    ends_[rank] = y_after(rank);
   }
   head_.swap(table);
 }
 
-void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums,
+double HazenSums::y_after(std::uint64_t rank) const {
+  if (rank == 0 || rank >= n_) {
+    return y(rank == 0 ? 1 : n_);
+  }
+  return weibull_y_point(static_cast<double>(rank) / static_cast<double>(n_)).y;
+}
+
+void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
                                  std::vector<double>& memory) const {
   if (closed_form_everywhere()) {
-    memory.resize(std::max(memory.size(), 2 * (n + 1)));
-    closed_forms_after(ranks, n, sums, memory.data(), memory.data() + n + 1);
+    memory.resize(std::max(memory.size(), n + 1));
+    closed_forms_after(ranks, n, sums, y, memory.data());
     return;
   }
+  const std::uint64_t last = std::min(ranks[n - 1], window_.end);
   sums[0] = cumulative(window_.begin);
-  if (head_.size() > n_) {
+  y[0] = y_after(window_.begin);
+  if (!ends_.empty()) {
     const double* const tabulated = head_.data();
+    const double* const ends = ends_.data();
     for (std::size_t i = 0; i + 1 < n; ++i) {
       sums[i + 1] = tabulated[ranks[i]];
+      y[i + 1] = ends[ranks[i]];
     }
   } else {
     for (std::size_t i = 0; i + 1 < n; ++i) {
       sums[i + 1] = cumulative(ranks[i]);
+      y[i + 1] = y_after(ranks[i]);
     }
   }
-  sums[n] = cumulative(std::min(ranks[n - 1], window_.end));
+  sums[n] = cumulative(last);
+  y[n] = y_after(last);
 }
 
 double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, n_)); }

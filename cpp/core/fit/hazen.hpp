@@ -27,10 +27,10 @@ class HazenSums {
   double cumulative(std::uint64_t rank) const {
     return rank < head_.size() ? head_[rank] : beyond_head(rank);
   }
-  // The cumulative sum before the window's first rank and after each of n ascending ranks: n + 1
-  // numbers. Only the last rank may lie beyond the window; it then counts as the window's last.
-  // `memory` is to work in.
-  void cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums,
+  // The cumulative sum before the window's first rank and after each of n ascending ranks, and y at
+  // these places, p = rank/n: n + 1 numbers of each. Only the last rank may lie beyond the window;
+  // it then counts as the window's last. `memory` is to work in.
+  void cumulative_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
                         std::vector<double>& memory) const;
   // y at one rank (1-based)
   double y(std::uint64_t rank) const;
@@ -43,21 +43,21 @@ class HazenSums {
     double bend;
   };
   Boundary boundary(std::uint64_t rank) const;
-  // The first three of these numbers before the window's first rank and after each of n ascending
-  // ranks, as in cumulative_after(): n + 1 of each.
+  // The first three of these numbers at the places of cumulative_after(): n + 1 of each.
   void boundaries_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
                         double* slopes) const;
   double mean() const { return mean_; }
   // Sum over the window of (y - mean)^2: depends on n and the trim only.
   double centred_squares() const { return centred_squares_; }
 
-  // Puts the sums of all ranks into a table, where n is small enough for one. The sums stay the
-  // same; a table pays from their second use on.
+  // Puts the sums of all ranks, and y after them, into tables, where n is small enough. The numbers
+  // stay the same; a table pays from its second use on.
   void tabulate();
 
  private:
   double beyond_head(std::uint64_t rank) const;
   double closed_form(std::uint64_t rank) const;
+  double y_after(std::uint64_t rank) const;
   double sum_before(std::uint64_t rank, const YPoint& point) const;
   // Whether the closed form alone gives every sum inside the window. Then closed_forms_after() does
   // the work of boundaries_after() for many ranks at once.
@@ -72,6 +72,7 @@ class HazenSums {
   Window window_;
   std::vector<double> head_;  // cumulative sums of ranks 1..head_.size()-1
   std::vector<double> tail_;  // cumulative sums of the ranks after n - (tail_.size()-1)
+  std::vector<double> ends_;  // y after ranks 0..n inside the window, once they are tabulated
   double head_offset_ = 0;    // closed form -> cumulative
   double tail_offset_ = 0;
   double mean_ = 0;

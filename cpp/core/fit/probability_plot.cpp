@@ -60,7 +60,10 @@ void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot, P
   const std::size_t size = plot.weight.size();
   plot.y.resize(size);
   space.sums.resize(size + 1);
-  sums.cumulative_after(ranks.data() + reach.first, size, space.sums.data(), space.slopes);
+  space.ends.resize(size + 1);
+  sums.cumulative_after(ranks.data() + reach.first, size, space.sums.data(), space.ends.data(),
+                        space.slopes);
+  plot.end_y.assign(space.ends.begin() + 1, space.ends.end());
   kernels().entries.divide_differences(space.sums.data(), plot.weight.data(), size, plot.y.data());
   const double unit = values[reach.middle];
   plot.unit = scaled(unit);
@@ -76,7 +79,6 @@ void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot, P
     std::copy_n(first, size, plot.x.begin());
     sum_moments(sums.mean(), plot);
   }
-  plot.next_x = reach.last + 1 < entries ? plot.entries.x[reach.last + 1] : plot.x.back();
 }
 
 // The mean of a bin's elements from+1..to, by rank, of `count`; and how far it can be off.
@@ -133,6 +135,7 @@ void note_bins(const Histogram& histogram, const HazenSums& sums, std::size_t fi
     before[2] = slope[n];
     kernels().entries.divide_differences(cumulative, plot.weight.data() + from, n,
                                          plot.y.data() + from);
+    std::copy_n(y + 1, n, plot.end_y.begin() + static_cast<std::ptrdiff_t>(from));
     kernels().bins.bin_unknowns(low, width, mean, plot.count.data() + from, y, slope, n,
                                 static_cast<double>(sums.n()), plot.unknowns.at(from));
   }
@@ -165,6 +168,7 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot, Pl
   plot.unit = scaled(unit);
   plot.x.resize(size);
   plot.y.resize(size);
+  plot.end_y.resize(size);
   plot.unknowns.resize(size);
   plot.unknowns.edge = residual_slack(histogram.dtype);
   note_bins(histogram, sums, reach.first, plot);
@@ -181,11 +185,6 @@ void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot, Pl
   for (std::size_t j = 0; j < size; ++j) {
     plot.moments.xx += plot.weight[j] * unknowns.variance[j];
     plot.moments.xy += plot.weight[j] * unknowns.covariance[j];
-  }
-  plot.next_x = plot.x.back();
-  if (reach.last + 1 < histogram.size()) {
-    const double next = entry_at(histogram, reach.last + 1).mean;
-    log_ratios(histogram.dtype, &next, 1, unit, &plot.next_x);
   }
 }
 

@@ -40,8 +40,8 @@ struct Plot {
   std::vector<double> y;       // mean of y over them
   std::vector<double> weight;  // their number
   std::vector<double> count;   // elements of the entry, inside the window or not
+  std::vector<double> end_y;   // y at the end of the point's ranks, or of the window's
   double below = 0;            // elements below the first point's
-  double next_x = 0;  // X of the entry above the last point; the last point's own if there is none
 
   Moments moments;
 
@@ -56,7 +56,8 @@ struct Plot {
 struct PlotSpace {
   std::vector<double> values;  // magnitudes of the entries, or means of the bins
   std::vector<double> sums;    // cumulative sums of y at the points' ends, and before the first
-  std::vector<double> slopes;  // what comes with these sums
+  std::vector<double> ends;    // y at these places
+  std::vector<double> slopes;  // and y'
 };
 
 // Fills `plot`, whose memory is used again.

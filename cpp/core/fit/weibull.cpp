@@ -118,13 +118,17 @@ void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit,
   const Moments& moments = plot.moments;
   const double share = moments.weight / n;            // m: the window's share of the elements
   const double spread = moments.xx / moments.weight;  // S_xx
-  // From the top of the window down: G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window
-  // G is 0, below it G keeps its last value.
+  // The estimates move with the shares b_j of elements up to each boundary between two magnitudes
+  // inside the window, by
+  //   J_j = [y(b_j) - mean y - 2k ((X_j + X_{j+1})/2 - mean X)] / (m S_xx)     for k,
+  //   1/m + (mean y / k^2) J_j                                                 for ln lambda.
+  // The elements of a magnitude lie below all boundaries above it: their influence is -G_j,
+  // centred, with G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window G is 0, below it G
+  // keeps its last value.
   memory.resize(std::max(memory.size(), 2 * plot.x.size()));
   InfluenceSums sums = kernels().entries.sum_influences(
-      {plot.x.data(), plot.y.data(), plot.count.data(), plot.x.size(), plot.next_x, fit.k,
-       moments.mean_x, moments.mean_y, 1 / (share * spread), 1 / share,
-       moments.mean_y / (fit.k * fit.k)},
+      {plot.x.data(), plot.end_y.data(), plot.count.data(), plot.x.size(), fit.k, moments.mean_x,
+       moments.mean_y, 1 / (share * spread), 1 / share, moments.mean_y / (fit.k * fit.k)},
       memory.data());
   sums.sum_k += plot.below * sums.g_k;
   sums.sum_lambda += plot.below * sums.g_lambda;

@@ -45,10 +45,9 @@ struct LineSums {
 // at add_standard_errors().
 struct InfluenceInput {
   const double* x;
-  const double* y;
+  const double* end_y;  // y at the end of each point's ranks
   const double* count;
   std::size_t points;
-  double next_x;
   double k;
   double mean_x;
   double mean_y;

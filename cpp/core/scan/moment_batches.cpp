@@ -57,14 +57,28 @@ std::uint64_t distinct_magnitudes(const Histogram& counted, const AllMoments& ba
   return std::max<std::uint64_t>(distinct, counted.size());
 }
 
+// What the standard errors need beside the points: y at their ends, and what lies below.
+void end_points(const HazenSums& sums, Plot& plot) {
+  const std::size_t size = plot.weight.size();
+  std::uint64_t rank = sums.window().begin;
+  plot.below = static_cast<double>(rank);
+  std::vector<std::uint64_t> ranks(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    rank += static_cast<std::uint64_t>(plot.weight[i]);
+    ranks[i] = rank;
+  }
+  std::vector<double> cumulative(size + 1), ends(size + 1), slopes(size + 1);
+  sums.boundaries_after(ranks.data(), size, cumulative.data(), ends.data(), slopes.data());
+  plot.end_y.assign(ends.begin() + 1, ends.end());
+}
+
 Fit fit_of_plot(const Slice& slice, const MomentPlan& plan, Plot& plot, Workspace& workspace,
                 const Control& control) {
   const ScanOptions& options = slice.options;
   Fit fit = options.paper != nullptr ? fit_paper(plan.counted.paper, options.trim)
                                      : fit_of_moments(plot, plan.sums);
   if (fit.status == FitStatus::ok) {
-    plot.below = static_cast<double>(plan.sums.window().begin);
-    plot.next_x = plot.x.back();
+    end_points(plan.sums, plot);
     add_standard_errors(plot, plan.sums.n(), fit, workspace.fit.influences);
     fit.ks = exact_ks(slice.source, slice.view, plan.counted.histogram, fit.k, fit.log_scale,
                       workspace.buffer, workspace.sort, control);
