@@ -18,5 +18,7 @@ def file_slices(*slices):
         items=np.zeros(len(slices), np.uint64),
         noted=np.ones(len(slices), np.uint8),
         pieces=[],
+        columns=np.zeros(len(slices), np.uint64),
+        clusters=[],
         shaped=list(zip(range(len(slices)), dims, decodings, strict=True)),
     )

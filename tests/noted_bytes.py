@@ -22,6 +22,7 @@ def options(*, threads: int = 1, chunk_bytes: int = 1 << 20) -> _core.ScanOption
         probabilities=[],
         threads=threads,
         chunk_bytes=chunk_bytes,
+        errors="independent",
     )
 
 
@@ -36,6 +37,8 @@ def slices(dtype: str, items: int, *, offset: int = 0, noted: int = TENSOR) -> _
         noted=np.array([noted], np.uint8),
         shaped=[],
         pieces=[],
+        columns=np.zeros(1, np.uint64),
+        clusters=[],
     )
 
 

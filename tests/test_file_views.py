@@ -155,10 +155,10 @@ def test_columns_of_slices_fit_together(scan):
             "offsets": np.array([OFFSET, OFFSET + 4], np.uint64),
             "items": np.array([5, 7], np.uint64),
             "noted": np.array([1, 2], np.uint8),
+            "columns": np.zeros(2, np.uint64),
         }
-        return _core.FileSlices(
-            **{"dtypes": ["F32"], **columns, "shaped": [], "pieces": [], **changed}
-        )
+        lists = {"shaped": [], "pieces": [], "clusters": []}
+        return _core.FileSlices(**{"dtypes": ["F32"], **columns, **lists, **changed})
 
     assert len(slices()) == 2
     for wrong in (
@@ -169,6 +169,9 @@ def test_columns_of_slices_fit_together(scan):
         {"items": np.zeros(3, np.uint64)},
         {"noted": np.ones(1, np.uint8)},
         {"noted": np.array([1, 4], np.uint8)},
+        {"columns": np.zeros(1, np.uint64)},
+        {"clusters": [(2, 1, 1)]},
+        {"clusters": [(0, 0, 1)]},
         {"pieces": [(2, 0)]},
         {"shaped": [(2, [(1, 4)], None)]},
     ):

@@ -120,6 +120,7 @@ def digest(values: np.ndarray, *, threads: int, chunk_bytes: int) -> str:
         probabilities=[],
         threads=threads,
         chunk_bytes=chunk_bytes,
+        errors="independent",
     )
     found = _core.scan_array(array_view(values), progress=None, options=options)
     numbers = [np.ascontiguousarray(found.numbers()[name]) for name in found.numbers().dtype.names]

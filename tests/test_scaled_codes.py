@@ -384,7 +384,7 @@ def test_quantiles_cannot_tell_chunks_apart(tmp_path):
         options = _core.ScanOptions(
             **{"trim": "mid_80", "paper": None, "exact": False, "fit": False},
             **{"keep_histogram": False, "probabilities": probabilities},
-            **{"threads": 2, "chunk_bytes": chunk_bytes},
+            **{"threads": 2, "chunk_bytes": chunk_bytes, "errors": "independent"},
         )
         scales = (0, "F32", values.size, 500)
         grid = {"origin": 0, "matrices": 1, "rows": 500, "columns": 300}

@@ -1,8 +1,16 @@
 #include <pybind11/functional.h>
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,6 +20,7 @@
 #include "core/decode/balance.hpp"
 #include "core/decode/difference.hpp"
 #include "core/scan/scan.hpp"
+#include "core/two_way/paired.hpp"
 
 namespace py = pybind11;
 
@@ -42,6 +51,81 @@ ScanResults scan_differences(const std::vector<SourceSpec>& files, const FileSli
     specs.push_back({a.rows[i].file, made_view(items, std::move(difference)), Noted::nothing});
   }
   return ScanResults(scan(sources, specs, options, control, watch));
+}
+
+// A row of the table of paired errors.
+struct PairedNumbers {
+  double dk_se;
+  double dln_lambda_se;
+  std::uint8_t errors_basis;
+};
+
+// What is known of a fitted slice: its counts, what their magnitudes are multiplied with, and
+// values.
+struct KnownVersion {
+  InfluenceCurve influence;
+  std::uint64_t n;
+};
+
+// None where there is no fit.
+std::optional<KnownVersion> known_version(const Histogram* counts, double scale, Trim trim,
+                                          FitSpace& space) {
+  if (counts == nullptr) {
+    return std::nullopt;
+  }
+  const std::uint64_t n = counts->n();
+  if (fit_histogram(*counts, n, trim, space).status != FitStatus::ok) {
+    return std::nullopt;
+  }
+  return KnownVersion{InfluenceCurve(space.plot, space.influences, scale), n};
+}
+
+// Tables of these are made for pairs of slices whose counts are at hand.
+using Counts = std::vector<std::pair<const Histogram*, double>>;
+
+py::array_t<PairedNumbers> paired_errors_of(const std::vector<SourceSpec>& files,
+                                            const FileSlices& a, const FileSlices& b,
+                                            const Counts& counts_a, const Counts& counts_b,
+                                            const std::string& io, const ScanOptions& options) {
+  const std::size_t size = a.rows.size();
+  if (b.rows.size() != size || counts_a.size() != size || counts_b.size() != size) {
+    throw std::invalid_argument("every slice has counts, and one that it is compared with");
+  }
+  py::array_t<PairedNumbers> table(static_cast<py::ssize_t>(size));
+  PairedNumbers* const rows = table.mutable_data();
+  Control control;
+  const std::function<void()> watch = watcher(control, std::nullopt);
+  const py::gil_scoped_release release;
+  const Sources sources = open_sources(files, io);
+  std::atomic<std::size_t> next{0};
+  const auto work = [&](int) {
+    FitSpace space;
+    ReadBuffer buffer;
+    for (std::size_t i = next++; i < size; i = next++) {
+      control.check();
+      const auto known_a =
+          known_version(counts_a[i].first, counts_a[i].second, options.trim, space);
+      const auto known_b =
+          known_version(counts_b[i].first, counts_b[i].second, options.trim, space);
+      const double nan = std::numeric_limits<double>::quiet_NaN();
+      rows[i] = {nan, nan, static_cast<std::uint8_t>(ErrorsBasis::counts)};
+      const ValueReader values_a = reader_from(a.rows[i], sources);
+      const ValueReader values_b = reader_from(b.rows[i], sources);
+      const std::uint64_t columns = a.rows[i].columns;
+      if (known_a && known_b && columns > 0 && values_a.values() % columns == 0 &&
+          values_a.values() == values_b.values()) {
+        const PairedErrors found = paired_errors(
+            {values_a, known_a->influence, known_a->n}, {values_b, known_b->influence, known_b->n},
+            layout_of(a.rows[i], values_a.values()), options.errors == ErrorsFor::matrix, buffer);
+        rows[i] = {found.errors.k, found.errors.ln_lambda, static_cast<std::uint8_t>(found.basis)};
+      }
+    }
+  };
+  run_parallel(options.threads, control, work, watch);
+  for (const std::unique_ptr<ByteSource>& source : sources) {
+    source->verify();
+  }
+  return table;
 }
 
 ScanResults scan_balanced(const std::vector<SourceSpec>& files, const FileSlices& slices,
@@ -77,6 +161,10 @@ ScanResults scan_balanced(const std::vector<SourceSpec>& files, const FileSlices
 }  // namespace
 
 void bind_derived(py::module_& module) {
+  PYBIND11_NUMPY_DTYPE(PairedNumbers, dk_se, dln_lambda_se, errors_basis);
+  module.def("paired_errors", &paired_errors_of, py::arg("files"), py::arg("a"), py::arg("b"),
+             py::arg("counts_a"), py::arg("counts_b"), py::kw_only(), py::arg("io"),
+             py::arg("options"));
   module.def("scan_differences", &scan_differences, py::arg("files"), py::arg("a"), py::arg("b"),
              py::kw_only(), py::arg("io"), py::arg("progress").none(true), py::arg("options"));
   module.def("scan_balanced", &scan_balanced, py::arg("files"), py::arg("slices"), py::arg("forms"),

@@ -25,9 +25,22 @@ namespace {
 
 constexpr std::size_t most_chunk_bytes = std::size_t{16} << 20;
 
+ErrorsFor errors_from(const std::string& name) {
+  if (name == "independent") {
+    return ErrorsFor::independent;
+  }
+  if (name == "sampled") {
+    return ErrorsFor::sample;
+  }
+  if (name == "full") {
+    return ErrorsFor::matrix;
+  }
+  throw std::invalid_argument("unknown choice of errors '" + name + "'");
+}
+
 ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> paper, bool exact,
                          bool fit, bool keep_histogram, std::vector<double> probabilities,
-                         int threads, std::size_t chunk_bytes) {
+                         int threads, std::size_t chunk_bytes, const std::string& errors) {
   ScanOptions options;
   options.trim = trim_from_name(trim);
   options.paper = std::move(paper);
@@ -41,6 +54,7 @@ ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> pap
   }
   options.probabilities = std::move(probabilities);
   options.threads = threads;
+  options.errors = errors_from(errors);
   options.chunk_bytes = std::min(std::max<std::size_t>(chunk_bytes, 1), most_chunk_bytes);
   return options;
 }
@@ -107,11 +121,11 @@ void bind_scan(py::module_& module) {
   py::class_<ScanOptions>(module, "ScanOptions")
       .def(py::init(&options_from), py::kw_only(), py::arg("trim"), py::arg("paper").none(true),
            py::arg("exact"), py::arg("fit"), py::arg("keep_histogram"), py::arg("probabilities"),
-           py::arg("threads"), py::arg("chunk_bytes"));
+           py::arg("threads"), py::arg("chunk_bytes"), py::arg("errors"));
   py::class_<FileSlices>(module, "FileSlices")
       .def(py::init(&file_slices_from), py::kw_only(), py::arg("dtypes"), py::arg("files"),
            py::arg("formats"), py::arg("offsets"), py::arg("items"), py::arg("noted"),
-           py::arg("shaped"), py::arg("pieces"))
+           py::arg("shaped"), py::arg("pieces"), py::arg("columns"), py::arg("clusters"))
       .def("__len__", [](const FileSlices& slices) { return slices.rows.size(); });
   py::class_<BlockScaleSpec>(module, "BlockScale")
       .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,

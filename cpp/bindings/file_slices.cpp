@@ -41,15 +41,25 @@ FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
 
 }  // namespace
 
+MatrixLayout layout_of(const FileSlice& slice, std::uint64_t values) {
+  if (slice.columns == 0 || values % slice.columns != 0) {
+    return {};
+  }
+  return {values / slice.columns, slice.columns, slice.rows_in_cluster, slice.columns_in_cluster};
+}
+
 FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint32_t>& files,
                             const ColumnOf<std::uint8_t>& formats,
                             const ColumnOf<std::uint64_t>& offsets,
                             const ColumnOf<std::uint64_t>& items,
                             const ColumnOf<std::uint8_t>& noted, const std::vector<Shaped>& shaped,
-                            const std::vector<std::pair<std::size_t, std::uint64_t>>& pieces) {
+                            const std::vector<std::pair<std::size_t, std::uint64_t>>& pieces,
+                            const ColumnOf<std::uint64_t>& columns,
+                            const std::vector<Clustered>& clusters) {
   const auto size = static_cast<std::size_t>(files.size());
-  for (const py::ssize_t other : {formats.size(), offsets.size(), items.size(), noted.size()}) {
+  for (const py::ssize_t other :
+       {formats.size(), offsets.size(), items.size(), noted.size(), columns.size()}) {
     if (static_cast<std::size_t>(other) != size) {
       throw std::invalid_argument("the columns of slices differ in length");
     }
@@ -69,6 +79,7 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
       throw std::invalid_argument("nothing of that kind is noted of a slice");
     }
     slice.noted = static_cast<Noted>(noted.data()[row]);
+    slice.columns = columns.data()[row];
     slice.file = files.data()[row];
     slice.dtype = known[formats.data()[row]];
     slice.offset = offsets.data()[row];
@@ -93,11 +104,19 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
     slices.rows[row].noted = Noted::pages;
     slices.rows[row].first_page = first_page;
   }
+  for (const auto& [row, rows_in_cluster, columns_in_cluster] : clusters) {
+    if (row >= size || rows_in_cluster == 0 || columns_in_cluster == 0) {
+      throw std::invalid_argument("a cluster has no lines, or its matrix is not there");
+    }
+    slices.rows[row].rows_in_cluster = rows_in_cluster;
+    slices.rows[row].columns_in_cluster = columns_in_cluster;
+  }
   return slices;
 }
 
 View view_from(const FileSlice& slice, const Sources& sources) {
-  const auto& [file, dtype, offset, dims, spec, noted, first_page] = slice;
+  const auto& [file, dtype, offset, dims, spec, noted, first_page, columns, row_cluster,
+               column_cluster] = slice;
   const std::uint64_t size = sources.at(file)->size();
   if (spec == nullptr) {
     return checked_view(dtype, offset, dims, size);
@@ -130,7 +149,9 @@ SliceSpec spec_from(const FileSlice& slice, const Sources& sources) {
   if (slice.noted == Noted::digest && view.items() > 0) {
     view.dims = slice.dims;  // in the order in which the items would be stored
   }
-  return {slice.file, std::move(view), slice.noted, slice.first_page};
+  const std::uint64_t values = slice.decoding == nullptr ? view.elements() : view.items();
+  const MatrixLayout layout = layout_of(slice, values);
+  return {slice.file, std::move(view), slice.noted, slice.first_page, layout};
 }
 
 Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io) {

@@ -49,6 +49,9 @@ struct FileSlice {
   std::shared_ptr<const DecodingSpec> decoding;
   Noted noted = Noted::negatives;
   std::uint64_t first_page = 0;
+  std::uint64_t columns = 0;  // of a matrix, whose rows come one after the other; else 0
+  std::uint64_t rows_in_cluster = 1;
+  std::uint64_t columns_in_cluster = 1;
 };
 // Python passes slices as columns, because they come in tens of thousands. Most slices are whole
 // tensors, whose items lie side by side.
@@ -61,13 +64,16 @@ using ColumnOf = pybind11::array_t<Number, pybind11::array::c_style>;
 // in bytes) of each dimension, and how it is decoded.
 using Shaped = std::tuple<std::size_t, std::vector<std::pair<std::uint64_t, std::int64_t>>,
                           std::optional<DecodingSpec>>;
+// The clusters of a matrix: its row, and how many rows and columns there are in each.
+using Clustered = std::tuple<std::size_t, std::uint64_t, std::uint64_t>;
 using Sources = std::vector<std::unique_ptr<ByteSource>>;
 using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 // Arrays must outlive the sources.
 Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io);
 // `formats` are indices into `dtypes`. `noted` are values of Noted, and `pieces` rows whose pages
-// are noted, with the first page of each. The `items` of a shaped slice are ignored. Throws
+// are noted, with the first page of each. The `items` of a shaped slice are ignored. `columns` are
+// values in each row of a matrix, 0 where rows do not come one after the other. Throws
 // std::invalid_argument for an unknown dtype and for columns of different lengths.
 FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint32_t>& files,
@@ -75,7 +81,11 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint64_t>& offsets,
                             const ColumnOf<std::uint64_t>& items,
                             const ColumnOf<std::uint8_t>& noted, const std::vector<Shaped>& shaped,
-                            const std::vector<std::pair<std::size_t, std::uint64_t>>& pieces);
+                            const std::vector<std::pair<std::size_t, std::uint64_t>>& pieces,
+                            const ColumnOf<std::uint64_t>& columns,
+                            const std::vector<Clustered>& clusters);
+// The rows and columns of a slice of so many values; none where the columns do not divide it.
+MatrixLayout layout_of(const FileSlice& slice, std::uint64_t values);
 // Throws std::invalid_argument if the slice does not lie inside its file.
 View view_from(const FileSlice& slice, const Sources& sources);
 // Throws as well if the digest is asked for of values that are made of several tensors, or of a

@@ -33,7 +33,16 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
               slice.top.at_max,
               slice.top.second,
               slice.digest.value_or(slice.notes.page_sum),
-              slice.digest.has_value()};
+              slice.digest.has_value(),
+              slice.matrix.k_se,
+              slice.matrix.ln_lambda_se,
+              static_cast<std::uint8_t>(slice.matrix.basis),
+              slice.matrix.fresh_z,
+              slice.matrix.rows,
+              slice.matrix.columns,
+              slice.matrix.core,
+              slice.matrix.empty.rows,
+              slice.matrix.empty.columns};
   }
   return table;
 }
@@ -41,7 +50,8 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
 void bind_scan_results(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(SliceNumbers, k, k_se, lam, ln_lambda_se, r2, ks, rms, max, n, zeros,
                        nonfinite, status, exact, negatives, zero_blocks, levels, at_max, second,
-                       digest, digested);
+                       digest, digested, k_se_matrix, ln_lambda_se_matrix, errors_basis, fresh_z,
+                       spread_rows, spread_columns, spread_core, zero_rows, zero_columns);
   module.def(
       "numbers_dtype", [] { return py::dtype::of<SliceNumbers>(); },
       "Element type of the tables that ScanResults.numbers returns.");

@@ -33,6 +33,15 @@ struct SliceNumbers {
   double second;
   std::uint64_t digest;  // or what the pages of a piece add to that of their tensor
   bool digested;         // whether there is a digest
+  double k_se_matrix;
+  double ln_lambda_se_matrix;
+  std::uint8_t errors_basis;  // an ErrorsBasis
+  double fresh_z;
+  double spread_rows;
+  double spread_columns;
+  double spread_core;
+  std::uint64_t zero_rows;
+  std::uint64_t zero_columns;
 };
 
 // Making Python objects for tens of thousands of slices would take longer than counting them. So

@@ -110,6 +110,7 @@ class ScanOptions:
         probabilities: Sequence[float],
         threads: int,
         chunk_bytes: int,
+        errors: str,
     ) -> None: ...
 
 class ScanResults:
@@ -160,6 +161,8 @@ class FileSlices:
         noted: NDArray[np.uint8],
         shaped: Sequence[tuple[int, Sequence[tuple[int, int]], BlockScale | LowRank | None]],
         pieces: Sequence[tuple[int, int]],
+        columns: NDArray[np.uint64],
+        clusters: Sequence[tuple[int, int, int]],
     ) -> None: ...
     def __len__(self) -> int: ...
 
@@ -197,6 +200,18 @@ def scan_differences(
     progress: Callable[[int], object] | None,
     options: ScanOptions,
 ) -> ScanResults: ...
+def paired_errors(
+    files: Sequence[SourceSpec],
+    a: FileSlices,
+    b: FileSlices,
+    counts_a: Sequence[tuple[Histogram | None, float]],
+    counts_b: Sequence[tuple[Histogram | None, float]],
+    *,
+    io: str,
+    options: ScanOptions,
+) -> NDArray[np.void]:
+    """One row per pair: the errors of both differences, and what they rest on."""
+
 def scan_balanced(
     files: Sequence[SourceSpec],
     slices: FileSlices,

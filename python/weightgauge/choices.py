@@ -41,6 +41,10 @@ PROTOCOLS = ("order", "paper")
 PER = ("tensor", "head", "expert")
 """What one slice is."""
 
+ERRORS = ("sampled", "full", "independent")
+"""Standard errors of matrices, from some rows and columns or from all; or, from the counts alone,
+those of weights that are independent of each other."""
+
 IO_MODES = ("mmap", "pread")
 """How files are read: mapped into memory, or piece by piece."""
 

@@ -20,7 +20,7 @@ FITTED = frozenset(("ok", "sparse", "scale_not_applied"))
 """Statuses of slices that have k, lambda and the other numbers."""
 
 _LAM = re.compile("(?:^|(?<=_))lam(?=_|$)")
-_NULL_WHEN_EMPTY = frozenset(("reason", "decoded"))
+_NULL_WHEN_EMPTY = frozenset(("reason", "decoded", "errors_from"))
 
 _Fields = ParamSpec("_Fields")
 _Record = TypeVar("_Record")
@@ -261,12 +261,13 @@ def as_row(record: DataclassInstance) -> dict[str, Any]:
     Parameters
     ----------
     record : dataclass
-        A flat record.
+        A record of plain values, tuples and named tuples of these.
 
     Returns
     -------
     dict
-        In the order of the fields. NaN, infinities and an empty reason are None, tuples lists.
+        In the order of the fields. NaN, infinities and an empty reason are None, tuples lists, named
+        tuples dicts.
     """
     return {
         spelled(field.name): _plain(field.name, getattr(record, field.name))
@@ -279,4 +280,6 @@ def _plain(name: str, value: Any) -> Any:
         return None
     if value == "" and name in _NULL_WHEN_EMPTY:
         return None
+    if hasattr(value, "_asdict"):  # a named tuple is an object of JSON
+        return {name: _plain(name, each) for name, each in value._asdict().items()}
     return list(value) if isinstance(value, tuple) else value

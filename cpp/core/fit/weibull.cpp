@@ -113,33 +113,10 @@ Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, FitSpa
 }
 
 void add_standard_errors(const Plot& plot, std::uint64_t elements, Fit& fit,
-                         std::vector<double>& memory) {
-  const auto n = static_cast<double>(elements);
-  const Moments& moments = plot.moments;
-  const double share = moments.weight / n;            // m: the window's share of the elements
-  const double spread = moments.xx / moments.weight;  // S_xx
-  // The estimates move with the shares b_j of elements up to each boundary between two magnitudes
-  // inside the window, by
-  //   J_j = [y(b_j) - mean y - 2k ((X_j + X_{j+1})/2 - mean X)] / (m S_xx)     for k,
-  //   1/m + (mean y / k^2) J_j                                                 for ln lambda.
-  // The elements of a magnitude lie below all boundaries above it: their influence is -G_j,
-  // centred, with G_j = sum over i >= j of J_i (X_{i+1} - X_i). Above the window G is 0, below it G
-  // keeps its last value.
-  memory.resize(std::max(memory.size(), 2 * plot.x.size()));
-  InfluenceSums sums = kernels().entries.sum_influences(
-      {plot.x.data(), plot.end_y.data(), plot.count.data(), plot.x.size(), fit.k, moments.mean_x,
-       moments.mean_y, 1 / (share * spread), 1 / share, moments.mean_y / (fit.k * fit.k)},
-      memory.data());
-  sums.sum_k += plot.below * sums.g_k;
-  sums.sum_lambda += plot.below * sums.g_lambda;
-  sums.square_k += plot.below * sums.g_k * sums.g_k;
-  sums.square_lambda += plot.below * sums.g_lambda * sums.g_lambda;
-  const auto error = [n](double sum, double square) {
-    const double mean = sum / n;
-    return std::sqrt(std::max(0.0, square / n - mean * mean) / n);
-  };
-  fit.k_se = error(sums.sum_k, sums.square_k);
-  fit.ln_lambda_se = error(sums.sum_lambda, sums.square_lambda);
+                         Influences& influences) {
+  influences.make(plot, elements, fit.k);
+  fit.k_se = influences.errors().k;
+  fit.ln_lambda_se = influences.errors().ln_lambda;
 }
 
 }  // namespace weightgauge

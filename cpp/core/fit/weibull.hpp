@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/fit/hazen.hpp"
+#include "core/fit/influence.hpp"
 #include "core/fit/ks.hpp"
 #include "core/fit/probability_plot.hpp"
 #include "core/histogram/histogram.hpp"
@@ -45,15 +46,15 @@ struct FitSpace {
   Plot plot;
   PlotSpace plot_space;
   std::vector<double> distances;
-  std::vector<double> influences;
+  Influences influences;
 };
 
 // The whole fit from a histogram, KS and standard errors included. `n` is histogram.n().
 Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, FitSpace& space);
 
 // Standard errors of k and ln lambda for independent magnitudes, straight from the counts: the
-// spread of the estimator's influence function over all n elements. `memory` is to work in.
-void add_standard_errors(const Plot& plot, std::uint64_t n, Fit& fit, std::vector<double>& memory);
+// spread of the estimator's influence function over all n elements.
+void add_standard_errors(const Plot& plot, std::uint64_t n, Fit& fit, Influences& influences);
 
 // Fewer magnitudes than any fit can use? Otherwise ok.
 FitStatus fittable(const Histogram& histogram, std::uint64_t n, std::uint64_t least_n);

@@ -9,6 +9,7 @@
 #include "core/base/errors.hpp"
 #include "core/fit/ks.hpp"
 #include "core/fit/paper.hpp"
+#include "core/scan/matrix_errors.hpp"
 #include "core/scan/moment_batches.hpp"
 #include "core/scan/rank_batches.hpp"
 
@@ -74,12 +75,14 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
       return sort_in_batches(slice, method, std::move(counted));
     }
   }
+  std::unique_ptr<Phase> next =
+      matrix_errors(slice, histogram, workspace.fit.plot, workspace.fit.influences);
   if (options.keep_histogram) {
     result.histogram = std::move(histogram);
   } else if (method == Method::codes) {
     workspace.harvest.recycle(std::move(histogram));
   }
-  return nullptr;
+  return next;
 }
 
 void note_totals(const Histogram& histogram, SliceResult& result, std::optional<double> rms) {

@@ -39,12 +39,13 @@ FedScan::FedScan(std::unique_ptr<Spool> spool, std::vector<FedSlice> slices,
                  const ScanOptions& options)
     : spool_(std::move(spool)), slices_(std::move(slices)), options_(options) {
   options_.threads = 1;
+  options_.errors = ErrorsFor::independent;  // a sample would have to be kept
   results_.reserve(slices_.size());
   for (const FedSlice& slice : slices_) {
     const View& view = slice.spec.view;
     SliceResult& result = results_.emplace_back(view.dtype);
     states_.emplace_back(Slice{*spool_->sources().at(slice.spec.source), view, options_, result,
-                               slice.spec.noted, slice.spec.first_page});
+                               slice.spec.noted, slice.spec.first_page, slice.spec.layout});
   }
   unfinished_ = slices_.size();
   for (std::size_t index = 0; index < slices_.size(); ++index) {

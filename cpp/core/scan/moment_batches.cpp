@@ -9,6 +9,7 @@
 #include "core/exact/plan.hpp"
 #include "core/fit/paper.hpp"
 #include "core/histogram/log_magnitude.hpp"
+#include "core/scan/matrix_errors.hpp"
 
 namespace weightgauge {
 
@@ -86,9 +87,9 @@ Fit fit_of_plot(const Slice& slice, const MomentPlan& plan, Plot& plot, Workspac
   return fit;
 }
 
-// Fills the slice's result from the moments of all batches.
-void settle(const Slice& slice, MomentPlan& plan, AllMoments& moments, Plot& plot,
-            Workspace& workspace, const Control& control) {
+// Fills the slice's result from the moments of all batches; returns the phase that follows.
+std::unique_ptr<Phase> settle(const Slice& slice, MomentPlan& plan, AllMoments& moments, Plot& plot,
+                              Workspace& workspace, const Control& control) {
   Histogram& counted = plan.counted.histogram;
   const std::uint64_t distinct = distinct_magnitudes(counted, moments);
   std::optional<double> rms;  // bins as wide as that do not tell it
@@ -107,9 +108,11 @@ void settle(const Slice& slice, MomentPlan& plan, AllMoments& moments, Plot& plo
   } else if (slice.options.fit) {
     result.fit = fit_of_plot(slice, plan, plot, workspace, control);
   }
+  std::unique_ptr<Phase> next = matrix_errors(slice, counted, plot, workspace.fit.influences);
   if (slice.options.keep_histogram) {
     result.histogram = std::move(counted);
   }
+  return next;
 }
 
 }  // namespace
@@ -150,8 +153,7 @@ std::unique_ptr<Phase> QuickBatches::finish(Workspace& workspace, const Control&
   if (slice_.options.fit && inexact) {
     return std::make_unique<CarefulBatches>(slice_, std::move(plan_));
   }
-  settle(slice_, plan_, moments_, plot, workspace, control);
-  return nullptr;
+  return settle(slice_, plan_, moments_, plot, workspace, control);
 }
 
 CarefulBatches::CarefulBatches(const Slice& slice, MomentPlan plan)
@@ -163,8 +165,7 @@ void CarefulBatches::run_part(std::uint64_t part, Workspace& workspace, Control&
 
 std::unique_ptr<Phase> CarefulBatches::finish(Workspace& workspace, const Control& control) {
   Plot plot = plot_of(moments_);
-  settle(slice_, plan_, moments_, plot, workspace, control);
-  return nullptr;
+  return settle(slice_, plan_, moments_, plot, workspace, control);
 }
 
 }  // namespace weightgauge

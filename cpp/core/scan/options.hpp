@@ -11,6 +11,13 @@
 
 namespace weightgauge {
 
+// For what the standard errors hold.
+enum class ErrorsFor : std::uint8_t {
+  independent,  // elements that are independent of each other: from the counts alone
+  sample,       // those of matrices too, from a sample of rows and columns
+  matrix,       // the same from all rows and columns
+};
+
 struct ScanOptions {
   Trim trim = Trim::mid_80;
   // Bins of the published protocol; null for the order-statistics protocol.
@@ -18,6 +25,7 @@ struct ScanOptions {
   bool exact = false;  // F32 and F64 within 1e-12 rather than 1e-8 of the exact fit
   bool fit = true;
   bool keep_histogram = false;
+  ErrorsFor errors = ErrorsFor::independent;
   std::vector<double> probabilities;  // of quantiles wanted, each in [0, 1]
   int threads = 1;
   std::size_t chunk_bytes = std::size_t{1} << 20;

@@ -50,7 +50,7 @@ class Jobs {
       }
       SliceResult& result = results_.emplace_back(slices[i].view.dtype);
       jobs_.emplace_back(Slice{*sources.at(slices[i].source), slices[i].view, options, result,
-                               slices[i].noted, slices[i].first_page},
+                               slices[i].noted, slices[i].first_page, slices[i].layout},
                          chunk_bytes);
     }
     for (const std::vector<std::size_t>& set : sets) {

@@ -16,6 +16,8 @@
 #include "core/io/byte_source.hpp"
 #include "core/io/view.hpp"
 #include "core/scan/options.hpp"
+#include "core/two_way/matrix_layout.hpp"
+#include "core/two_way/variance.hpp"
 
 namespace weightgauge {
 
@@ -33,6 +35,7 @@ struct SliceSpec {
   View view;
   Noted noted = Noted::negatives;
   std::uint64_t first_page = 0;  // of a piece whose pages are noted
+  MatrixLayout layout = {};            // of a matrix
 };
 
 struct SliceResult {
@@ -47,6 +50,7 @@ struct SliceResult {
   std::vector<double> quantiles;  // in the order of the probabilities; NaN where n is 0
   ByteNotes notes;
   std::optional<std::uint64_t> digest;
+  MatrixNumbers matrix;
 };
 
 // What every phase of the work on a slice knows. All of it outlives the work.
@@ -57,6 +61,7 @@ struct Slice {
   SliceResult& result;
   Noted noted;
   std::uint64_t first_page = 0;
+  MatrixLayout layout = {};
 };
 
 inline bool notes_pages(Noted noted) {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import Measurable, Model, SavedSlice
-    from weightgauge.scanning.derived import Difference
+    from weightgauge.scanning.derived import Counts, Difference, PairedErrors
 
 SCHEMA_VERSION = 1
 
@@ -144,13 +144,16 @@ def compare(
     second = open_slices(b, include=include, exclude=exclude, per=per)
     of_a, of_b = (_histograms(side, options, progress) for side in (first, second))
     matches = matched(of_a, of_b)
-    differences, unknown = _differences(first, second, matches.pairs, options, elements, progress)
+    differences, paired, unknown = _differences(
+        first, second, matches.pairs, options, elements, progress
+    )
     pairs = [
         pair_of(
             match,
             differences.get(match.a.fit.key),
             _why_not(match, differences, unknown),
             rows=_shared_rows(match) if match.a.fit.key in differences else None,
+            paired=paired.get(match.a.fit.key),
         )
         for match in matches.pairs
     ]
@@ -199,32 +202,43 @@ def _differences(
     options: FitOptions,
     elements: bool,
     progress: Callable[[int, int], None] | None,
-) -> tuple[dict[SliceKey, Difference], str]:
-    """Return the differences of elements by slice, or the reason why no elements are compared."""
+) -> tuple[dict[SliceKey, Difference], dict[SliceKey, PairedErrors], str]:
+    """Return differences of elements and errors of those of fits, or why there are none."""
     from weightgauge.scanning import CheckpointSlices
-    from weightgauge.scanning.derived import can_be_read, scan_differences
+    from weightgauge.scanning.derived import can_be_read, paired_errors, scan_differences
 
     if not elements:
-        return {}, "elements were not compared"
+        return {}, {}, "elements were not compared"
     if not isinstance(first, CheckpointSlices) or not isinstance(second, CheckpointSlices):
-        return {}, "elements of saved counts cannot be compared"
+        return {}, {}, "elements of saved counts cannot be compared"
     if not (first.complete and second.complete):
-        return {}, "elements that are sharded over processes are not compared"
+        return {}, {}, "elements that are sharded over processes are not compared"
     of_a = {item.key: item for item in first.slices}
     of_b = {item.key: item for item in second.slices}
-    wanted = []
+    wanted, counts = [], []
     for match in pairs:
         a, b = of_a.get(match.a.fit.key), of_b.get(match.b.fit.key)
         if a is None or b is None or not match.by_name or not (can_be_read(a) and can_be_read(b)):
             continue
         if (rows := _shared_rows(match)) is not None and not (a.stored or b.stored):
             wanted.append((_first_rows(a, rows), _first_rows(b, rows)))
+            counts.append(((None, 1.0), (None, 1.0)))  # those of other rows as well
         elif a.shape == b.shape:
             wanted.append((a, b))
+            counts.append((_counts(match.a), _counts(match.b)))
     found = scan_differences(
         first.checkpoint, second.checkpoint, wanted, options, progress=progress
     )
-    return {a.key: each for (a, _), each in zip(wanted, found, strict=True)}, ""
+    errors = paired_errors(first.checkpoint, second.checkpoint, wanted, counts, options)
+    keys = [a.key for a, _ in wanted]
+    return dict(zip(keys, found, strict=True)), dict(zip(keys, errors, strict=True)), ""
+
+
+def _counts(item: SavedSlice) -> Counts:
+    """Return the counts of a slice as the core has them, and their scale."""
+    from weightgauge.scanning.packed_histogram import unpack
+
+    return None if item.packed is None else unpack(item.packed), item.scale
 
 
 def _shared_rows(match: Match) -> int | None:

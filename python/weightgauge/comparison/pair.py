@@ -14,7 +14,7 @@ from weightgauge.records import as_row
 if TYPE_CHECKING:
     from weightgauge.comparison.matching import Match
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
-    from weightgauge.scanning.derived import Difference
+    from weightgauge.scanning.derived import Difference, PairedErrors
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,11 +32,15 @@ class Pair:
     dk, dk_se : float
         k_b - k_a, and its standard error.
     z : float
-        dk / dk_se.
+        dk / dk_se; NaN where both are 0.
     lambda_a, lambda_b : float
         Weibull scales, in the unit of the weights.
     dln_lambda, dln_lambda_se, dln_lambda_z : float
         ln(lambda_b / lambda_a), its standard error, and the quotient of the two.
+    errors_from : str
+        What these errors come from: "paired: ..." where elements were compared, whose common part
+        then cancels; otherwise those of two matrices that are independent of each other, which are
+        too large for two versions of one.
     nonfinite_a, nonfinite_b : int
         NaN and infinite elements.
     rows : int or None
@@ -58,8 +62,7 @@ class Pair:
     note : str
         Why numbers are missing; "" where none are missing.
 
-    Standard errors take weights as independent, and a as independent of b. A fine-tuned model
-    depends on its base, so its z are too small. Numbers that a pair does not have are NaN.
+    Numbers that a pair does not have are NaN.
     """
 
     tensor: str
@@ -80,6 +83,7 @@ class Pair:
     dln_lambda: float
     dln_lambda_se: float
     dln_lambda_z: float
+    errors_from: str
     nonfinite_a: int
     nonfinite_b: int
     rows: int | None
@@ -109,7 +113,12 @@ class Pair:
 
 
 def pair_of(
-    match: Match, difference: Difference | None, note: str, *, rows: int | None = None
+    match: Match,
+    difference: Difference | None,
+    note: str,
+    *,
+    rows: int | None = None,
+    paired: PairedErrors | None = None,
 ) -> Pair:
     """Compare two slices.
 
@@ -123,15 +132,21 @@ def pair_of(
         Why elements were not compared; "" where they were.
     rows : int, optional
         Number of rows that were compared, where one of the two has more.
+    paired : PairedErrors, optional
+        Errors of the differences, where elements were compared.
 
     Returns
     -------
     Pair
     """
     a, b = match.a.fit, match.b.fit
-    dk, dk_se, z = _change(a.k, a.k_se, b.k, b.k_se)
-    ln_a, ln_b = _log(a.lam), _log(b.lam)
-    dln, dln_se, dln_z = _change(ln_a, a.ln_lambda_se, ln_b, b.ln_lambda_se)
+    dk_se = math.hypot(a.k_se_matrix, b.k_se_matrix)
+    dln_se = math.hypot(a.ln_lambda_se_matrix, b.ln_lambda_se_matrix)
+    errors_from = "" if math.isnan(dk_se) else f"two independent matrices: {a.errors_from}"
+    if paired is not None and not math.isnan(paired.dk_se):
+        dk_se, dln_se = paired.dk_se, paired.dln_lambda_se
+        errors_from = f"paired: {paired.errors_from}"
+    dk, dln = b.k - a.k, _log(b.lam) - _log(a.lam)
     counts = match.a.histogram(), match.b.histogram()
     # Elements that became NaN have no difference, and those that are left are another sample.
     formed = None if difference is None or difference.fit.nonfinite else difference
@@ -154,12 +169,13 @@ def pair_of(
         k_b=b.k,
         dk=dk,
         dk_se=dk_se,
-        z=z,
+        z=dk / dk_se if dk_se > 0 else math.nan,
         lambda_a=a.lam,
         lambda_b=b.lam,
         dln_lambda=dln,
         dln_lambda_se=dln_se,
-        dln_lambda_z=dln_z,
+        dln_lambda_z=dln / dln_se if dln_se > 0 else math.nan,
+        errors_from=errors_from,
         nonfinite_a=a.nonfinite,
         nonfinite_b=b.nonfinite,
         rows=rows,
@@ -171,12 +187,6 @@ def pair_of(
         moved=_moved(match, difference, counts),
         note="; ".join([*missing, *([note] if note else [])]),
     )
-
-
-def _change(a: float, a_se: float, b: float, b_se: float) -> tuple[float, float, float]:
-    """Return a difference, its standard error, and their quotient."""
-    change, error = b - a, math.hypot(a_se, b_se)
-    return change, error, change / error if error > 0 else math.nan
 
 
 def _moved(

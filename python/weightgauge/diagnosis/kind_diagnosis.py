@@ -183,7 +183,7 @@ def kind_diagnosis(
     items = group.slices
     k, lam = median(item.k for item in items), median(item.lam for item in items)
     r2 = median(item.r2 for item in items)
-    k_se = median_error([item.k for item in items], [item.k_se for item in items])
+    k_se = median_error([item.k for item in items], [item.k_se_matrix for item in items])
     facts = architecture.of(group.tower)
     storage = "merged" if group.merged else facts.storage
     expected = expected_range(group.kind, attention=facts.attention, storage=storage)

@@ -262,7 +262,9 @@ def _starts(subject: Measurable, options: FitOptions) -> dict[tuple[str | None, 
         (group.tower, group.kind): Start(
             median(item.k for item in group.slices),
             median(item.lam for item in group.slices),
-            median_error([item.k for item in group.slices], [item.k_se for item in group.slices]),
+            median_error(
+                [item.k for item in group.slices], [item.k_se_matrix for item in group.slices]
+            ),
             "measured",
         )
         for group in slice_groups(slices)

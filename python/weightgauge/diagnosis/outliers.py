@@ -103,8 +103,8 @@ def outliers(groups: Sequence[SliceGroup]) -> Table[Outlier]:
     for group in groups:
         if len(group.slices) < FEWEST:
             continue
-        shapes = [(item.k, item.k_se) for item in group.slices]
-        scales = [(math.log(item.lam), item.ln_lambda_se) for item in group.slices]
+        shapes = [(item.k, item.k_se_matrix) for item in group.slices]
+        scales = [(math.log(item.lam), item.ln_lambda_se_matrix) for item in group.slices]
         for quantity, values in (("k", shapes), ("ln lambda", scales)):
             found += _outliers(group, quantity, values)
     return Table(Outlier, sorted(found, key=lambda each: -abs(each.z)))

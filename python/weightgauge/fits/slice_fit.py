@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from weightgauge.anatomy.components.ordering import order_key
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.errors import printable
 from weightgauge.findings import Place, place_of
+from weightgauge.fits.matrix_errors import KEPT_COUNTS, Spread, matrix_fields
 from weightgauge.records import FITTED, as_row, maker
 
 if TYPE_CHECKING:
@@ -53,6 +55,22 @@ class SliceFit:
         Weibull shape and its standard error for independent magnitudes.
     lam, ln_lambda_se : float
         Weibull scale lambda, in units of the weights, and the standard error of its logarithm.
+    k_se_matrix, ln_lambda_se_matrix : float
+        Standard errors for weights whose rows, columns, heads or experts have scales of their own,
+        as those of trained matrices have; never below those for independent ones. Where rows are
+        not known, those for independent ones: `errors_from` says why.
+    errors_from : str
+        What the last two come from, such as "a sample of rows and columns", or "counts alone: one
+        row". "" without a fit.
+    fresh_z : float
+        How much more the means of ln |w| differ from row to row, or from column to column, than
+        among independent weights: the larger of both, in standard deviations. Within 4 of zero for
+        a matrix that was never trained. NaN where rows are not known.
+    spread : Spread or None
+        Where the variance of ln |w| comes from: rows, columns and the rest. None where rows are not
+        known.
+    zero_rows, zero_columns : int or None
+        Rows and columns that have no element but zeros. None where rows are not known.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
     rms, max : float
@@ -108,6 +126,13 @@ class SliceFit:
     at_max: int
     second: float
     digest: str | None
+    k_se_matrix: float
+    ln_lambda_se_matrix: float
+    errors_from: str
+    fresh_z: float
+    spread: Spread | None
+    zero_rows: int | None
+    zero_columns: int | None
 
     @property
     def fitted(self) -> bool:
@@ -137,7 +162,9 @@ class SliceFit:
         """Show the name, what it is, and k with its standard error."""
         found = self.status
         if self.fitted:
-            found = f"k={self.k:.4f}±{self.k_se:.4f}, lambda={self.lam:.4g}, R2={self.r2:.4f}"
+            found = (
+                f"k={self.k:.4f}±{self.k_se_matrix:.4f}, lambda={self.lam:.4g}, R2={self.r2:.4f}"
+            )
             found += "" if self.status == "ok" else f", {self.status}"
         return f"<SliceFit '{printable(self.tensor, limit=60)}' {self.kind}: {found}>"
 
@@ -168,10 +195,10 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
     -------
     SliceFit
     """
-    tensor, place, shape, _, note, stored = item
+    tensor, place, shape, _, note, stored, matrix = item
     status, reason = _marked(words, missing, note)
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite = numbers[:11]
-    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:]
+    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:20]
     return _slice_fit(
         *(tensor.name, place.part, place.kind, place.block, place.tower, place.expert, place.head),
         *(tensor.dtype, shape, n, zeros, nonfinite, status, reason),
@@ -179,6 +206,7 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
         *(k, k_se, lam, ln_lambda_se, r2, ks, rms, largest),
         *(negatives, blocks, levels or (None if n or not zeros + nonfinite else 0), at_max, second),
         f"{digest:016x}" if digested else None,
+        *matrix_fields(k_se, ln_lambda_se, numbers[20:], matrix),
     )
 
 
@@ -216,6 +244,11 @@ def refitted(item: SliceFit, found: WeibullFit, *, missing: str, note: str) -> S
         ks=found.ks,
         rms=found.rms,
         max=found.max,
+        k_se_matrix=found.k_se,
+        ln_lambda_se_matrix=found.ln_lambda_se,
+        errors_from="" if math.isnan(found.k) else KEPT_COUNTS,
+        fresh_z=math.nan,
+        spread=None,
     )
 
 

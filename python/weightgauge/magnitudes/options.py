@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weightgauge.choices import IO_MODES, PROTOCOLS, TRIMS, check_choice
+from weightgauge.choices import ERRORS, IO_MODES, PROTOCOLS, TRIMS, check_choice
 from weightgauge.threads import resolve_threads
 
 if TYPE_CHECKING:
@@ -32,10 +32,13 @@ class FitOptions:
     io : {"mmap", "pread"}
         Map the files, or read them piece by piece (for network file systems and tight
         address-space limits). A file that cannot be mapped is read.
+    errors : {"sampled", "full", "independent"}
+        Whether standard errors know of rows and columns, from a sample of them or from all; see
+        `weightgauge.choices.ERRORS`.
 
     Attributes
     ----------
-    trim, protocol, exact, io
+    trim, protocol, exact, io, errors
         As given.
     threads : int
         Number of threads, at least 1.
@@ -51,6 +54,7 @@ class FitOptions:
     exact: bool
     threads: int
     io: str
+    errors: str
 
     def __init__(
         self,
@@ -60,16 +64,19 @@ class FitOptions:
         exact: bool = False,
         threads: int | None = None,
         io: str = "mmap",
+        errors: str = "sampled",
     ) -> None:
         check_choice("trim", trim, TRIMS)
         check_choice("protocol", protocol, PROTOCOLS)
         check_choice("io", io, IO_MODES)
+        check_choice("errors", errors, ERRORS)
         put = object.__setattr__  # assignment does not work in a frozen class
         put(self, "trim", trim)
         put(self, "protocol", protocol)
         put(self, "exact", exact)
         put(self, "threads", resolve_threads(threads))
         put(self, "io", io)
+        put(self, "errors", errors)
 
     def to_core(
         self,
@@ -100,6 +107,7 @@ class FitOptions:
             probabilities=list(probabilities),
             threads=self.threads,
             chunk_bytes=_CHUNK_BYTES,
+            errors=self.errors,
         )
 
     def paper_bins(self) -> _core.PaperBins | None:

@@ -14,12 +14,18 @@ from weightgauge.records import as_row, maker
 Numbers = tuple[
     float, float, float, float, float, float, float, float, int, int, int, int, bool,
     int, int, int, int, float, int, bool,
+    float, float, int, float, float, float, float, int, int,
 ]  # fmt: skip
 """k, its standard error, lambda, the standard error of ln lambda, R2, KS, RMS, maximum; numbers of
 elements that were fitted, that are zero, and that are not finite; the core's status as an index
 into `_core.fit_statuses`; whether the fit is exact; numbers of negative elements, of 2 KiB blocks
 of zeros, of different magnitudes, and of elements at the maximum; the magnitude below it; the
-digest of the bytes, and whether there is one."""
+digest of the bytes, and whether there is one; the standard errors of k and ln lambda of a matrix,
+and what they rest on, as an index into the core's list; how far rows or columns differ, in standard
+deviations, and the parts of the variance of ln |w|: of rows, of columns, and the rest; rows and
+columns of zeros alone."""
+
+_NO_MATRIX = (math.nan, math.nan, 0, *(math.nan,) * 4, 0, 0)
 
 _STATUSES = tuple(_core.fit_statuses())
 
@@ -190,12 +196,13 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, status, exact = numbers[
         :13
     ]
-    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:]
+    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:20]
     if 0 < by < math.inf:
         return (
             *(k, k_se, lam * by, ln_lambda_se, r2, ks, rms * by, largest * by),
             *(n, zeros, nonfinite, status, exact),
             *(negatives, blocks, levels, at_max, second * by, digest, digested),
+            *numbers[20:],
         )
     finite = n + zeros
     zeros, nonfinite = (finite, nonfinite) if by == 0 else (0, finite + nonfinite)
@@ -204,6 +211,7 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
         *(*(math.nan,) * 6, size, size),
         *(0, zeros, nonfinite, _STATUSES.index("empty"), exact),
         *(0, blocks, 0, 0, math.nan, digest, digested),
+        *_NO_MATRIX,
     )
 
 
@@ -247,6 +255,7 @@ def _numbers(counts: _core.Histogram, found: _core.Fit) -> Numbers:
         *(counts.rms, counts.max, counts.n, counts.zeros, counts.nans + counts.infs),
         *(found.status, counts.dropped_bits == 0),
         *(0, 0, counts.levels, counts.at_max, counts.second, 0, False),
+        *_NO_MATRIX,
     )
 
 

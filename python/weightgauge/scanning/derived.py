@@ -7,14 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.fits.matrix_errors import errors_from
 from weightgauge.magnitudes.weibull import Numbers, WeibullFit, fit_of_numbers
 from weightgauge.scanning.plan import ScanPlan
 from weightgauge.scanning.run import file_specs, read_errors_told
 
 if TYPE_CHECKING:
+    from weightgauge import _core
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.checkpoint import Checkpoint
     from weightgauge.magnitudes.options import FitOptions
+
+    Counts = tuple[_core.Histogram | None, float]
 
 
 class Difference(NamedTuple):
@@ -70,12 +74,7 @@ def scan_differences(
     """
     from weightgauge import _core
 
-    plan_a = ScanPlan(a, scales_apart=False, in_order=True)
-    for item, _ in pairs:
-        plan_a.add(item.tensor, item.cut, item.stored)
-    plan_b = ScanPlan(b, scales_apart=False, first_file=len(plan_a.files), in_order=True)
-    for _, item in pairs:
-        plan_b.add(item.tensor, item.cut, item.stored)
+    plan_a, plan_b = _planned(a, b, pairs)
     total = sum(math.prod(item.shape) for item, _ in pairs)
     with read_errors_told(a, b):
         results = _core.scan_differences(
@@ -89,6 +88,89 @@ def scan_differences(
     if progress is not None:
         progress(total, total)
     return [_difference(row.item(), options) for row in results.numbers()]
+
+
+class PairedErrors(NamedTuple):
+    """Standard errors of what changed between two versions of a slice.
+
+    Attributes
+    ----------
+    dk_se, dln_lambda_se : float
+        Of k_b - k_a and of ln(lambda_b / lambda_a); NaN where they are not known.
+    errors_from : str
+        What they come from.
+    """
+
+    dk_se: float
+    dln_lambda_se: float
+    errors_from: str
+
+
+def paired_errors(
+    a: Checkpoint,
+    b: Checkpoint,
+    pairs: Sequence[tuple[Slice, Slice]],
+    counts: Sequence[tuple[Counts, Counts]],
+    options: FitOptions,
+) -> list[PairedErrors]:
+    """Find the errors of differences between fits of slices that share most of their values.
+
+    Each element moves both fits by its influences. What the difference of the fits scatters by are
+    the differences of these, which are small where the two values are near each other. They are
+    summed by rows and columns like those of one matrix (docs/statistics.md).
+
+    Parameters
+    ----------
+    a, b : Checkpoint
+        Where the two sides of the pairs are.
+    pairs : sequence of (Slice, Slice)
+        Slices of the same shape that `can_be_read`.
+    counts : sequence of (Counts, Counts)
+        The histogram of each side, and what its magnitudes are still to be multiplied with; None in
+        place of the histogram where there is none.
+    options : FitOptions
+        How to fit and read.
+
+    Returns
+    -------
+    list of PairedErrors
+        One per pair.
+
+    Raises
+    ------
+    FileChangedError, CheckpointError
+        A file changed, or could not be read.
+    """
+    from weightgauge import _core
+
+    plan_a, plan_b = _planned(a, b, pairs)
+    with read_errors_told(a, b):
+        found = _core.paired_errors(
+            [*file_specs(a, plan_a), *file_specs(b, plan_b)],
+            plan_a.to_core(),
+            plan_b.to_core(),
+            [each for each, _ in counts],
+            [each for _, each in counts],
+            io=options.io,
+            options=options.to_core(),
+        )
+    return [
+        PairedErrors(dk_se, dln_lambda_se, errors_from(basis, item.matrix))
+        for (dk_se, dln_lambda_se, basis), (item, _) in zip(found.tolist(), pairs, strict=True)
+    ]
+
+
+def _planned(
+    a: Checkpoint, b: Checkpoint, pairs: Sequence[tuple[Slice, Slice]]
+) -> tuple[ScanPlan, ScanPlan]:
+    """Plan to read both sides of pairs, element by element."""
+    plan_a = ScanPlan(a, scales_apart=False, in_order=True)
+    for item, _ in pairs:
+        plan_a.add(item.tensor, item.cut, item.stored, item.matrix)
+    plan_b = ScanPlan(b, scales_apart=False, first_file=len(plan_a.files), in_order=True)
+    for _, item in pairs:
+        plan_b.add(item.tensor, item.cut, item.stored, item.matrix)
+    return plan_a, plan_b
 
 
 def scan_balanced(

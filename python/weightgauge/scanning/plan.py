@@ -16,7 +16,7 @@ from weightgauge.scanning.live.strides import strided
 
 if TYPE_CHECKING:
     from weightgauge import _core
-    from weightgauge.anatomy.layouts import Cut
+    from weightgauge.anatomy.layouts import Cut, MatrixLayout
     from weightgauge.anatomy.storage import Stored
     from weightgauge.checkpoint import Checkpoint, TensorInfo, Tensors
 
@@ -89,6 +89,8 @@ class ScanPlan:
         self._offsets: list[int] = []
         self._items: list[int] = []
         self._noted: list[int] = []
+        self._columns: list[int] = []
+        self._clusters: list[tuple[int, int, int]] = []
         self._shaped: list[tuple[int, _Dims, _core.BlockScale | _core.LowRank | None]] = []
         self.scale_of: dict[int, int] = {}
         self.digest_of: dict[int, int] = {}
@@ -124,13 +126,29 @@ class ScanPlan:
             noted=np.array(self._noted, np.uint8),
             shaped=self._shaped,
             pieces=[(index, begin // _PAGE) for index, (begin, _) in self.pages_of.items()],
+            columns=np.array(self._columns, np.uint64),
+            clusters=self._clusters,
         )
 
-    def add(self, tensor: TensorInfo, piece: Cut | None, stored: Stored | None) -> int:
+    def add(
+        self,
+        tensor: TensorInfo,
+        piece: Cut | None,
+        stored: Stored | None,
+        matrix: MatrixLayout | None = None,
+    ) -> int:
         """Add one slice; return the index that its result will have."""
-        if stored is None:
-            if self._strided and (index := self._add_strided(tensor, piece)) is not None:
+        if stored is None and self._strided:
+            index = self._add_strided(tensor, piece, matrix)
+            if index is not None:
                 return index
+        index = self._add_stored(tensor, piece, stored)
+        if matrix is not None and not (stored is not None and isinstance(stored.source, Product)):
+            self._set_out(index, matrix)
+        return index
+
+    def _add_stored(self, tensor: TensorInfo, piece: Cut | None, stored: Stored | None) -> int:
+        if stored is None:
             if piece is None:  # quick, for checkpoints of very many tensors
                 dtype = tensor.dtype
                 items = tensor.nbytes // ITEM_BYTES[dtype]
@@ -146,10 +164,17 @@ class ScanPlan:
         decoding = self._block_scale(tensor, source)
         return self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
 
-    def add_whole(self, tensors: Tensors) -> list[int]:
+    def _set_out(self, index: int, matrix: MatrixLayout) -> None:
+        """Note how the elements of a slice form rows and columns."""
+        self._columns[index] = matrix.columns
+        if matrix[1:] != (1, 1):
+            self._clusters.append((index, matrix.rows_in_cluster, matrix.columns_in_cluster))
+
+    def add_whole(self, tensors: Tensors, matrices: Sequence[MatrixLayout | None]) -> list[int]:
         """Add whole tensors that hold the values themselves, as `add` adds each of them."""
         if self._strided:
-            return [self.add(tensor, None, None) for tensor in tensors]
+            pairs = zip(tensors, matrices, strict=True)
+            return [self.add(tensor, None, None, matrix) for tensor, matrix in pairs]
         files = {shard: self._position(shard) for shard in dict.fromkeys(tensors.shards)}
         first = len(self)
         self._files += map(files.__getitem__, tensors.shards)
@@ -157,6 +182,12 @@ class ScanPlan:
         self._offsets += tensors.offsets
         self._items += map(floordiv, tensors.nbytes, map(ITEM_BYTES.__getitem__, tensors.dtypes))
         self._noted += [Noted.TENSOR] * len(tensors)
+        self._columns += [0 if matrix is None else matrix.columns for matrix in matrices]
+        self._clusters += [
+            (first + row, matrix.rows_in_cluster, matrix.columns_in_cluster)
+            for row, matrix in enumerate(matrices)
+            if matrix is not None and matrix[1:] != (1, 1)
+        ]
         return list(range(first, len(self)))
 
     def add_digest(self, tensor: TensorInfo) -> int:
@@ -171,7 +202,9 @@ class ScanPlan:
         self._shaped.append((index, [each for each in dims if each[0] > 1], None))
         return index
 
-    def _add_strided(self, tensor: TensorInfo, piece: Cut | None) -> int | None:
+    def _add_strided(
+        self, tensor: TensorInfo, piece: Cut | None, matrix: MatrixLayout | None
+    ) -> int | None:
         """Add a slice of an array that does not lie in C order; None where it does."""
         shard = self._checkpoint.shards[tensor.shard]
         if shard.strides is None:
@@ -184,6 +217,12 @@ class ScanPlan:
         file = self._numbered(self._as_they_lie, tensor.shard, as_it_lies=True)
         index = self._add_to(file, tensor.dtype, found.offset, items)
         self._shaped.append((index, found.dims, None))
+        # The core takes elements in the order of their addresses.
+        steps = [abs(stride) for stride in shard.strides]
+        if matrix is not None and steps == sorted(steps, reverse=True):
+            self._set_out(index, matrix)
+        elif matrix is not None and len(steps) == 2:
+            self._set_out(index, matrix.turned(items // max(matrix.columns, 1)))
         if piece is None:
             self.digest_of[index] = self.add_digest(tensor)
         return index
@@ -237,6 +276,7 @@ class ScanPlan:
         self._offsets.append(offset)
         self._items.append(items)
         self._noted.append(noted)
+        self._columns.append(0)
         return len(self._files) - 1
 
     def _add_scale(self, scale: Numbers) -> int:

@@ -218,12 +218,12 @@ def planned(
     columns = Slices.of(slices)
     whole = not any(columns.cuts) and not any(columns.sources)
     if whole and ITEM_BYTES.keys() >= set(columns.tensors.dtypes):
-        return plan, plan.add_whole(columns.tensors)
+        return plan, plan.add_whole(columns.tensors, columns.matrices)
     places = [
         _NOT_COUNTED
         if stored is None and tensor.dtype not in ITEM_BYTES
-        else plan.add(tensor, cut, stored)
-        for tensor, _, _, cut, _, stored in slices
+        else plan.add(tensor, cut, stored, matrix)
+        for tensor, _, _, cut, _, stored, matrix in slices
     ]
     return plan, places
 

@@ -117,6 +117,9 @@ class Cut(NamedTuple):
         Place of its first element in the tensor, in the order of storage.
     dims : tuple of (int, int)
         Extent and stride, in elements, of each dimension along which its elements lie.
+    heads : (int, int)
+        Rows and columns of each of the heads that it consists of, in the order of storage; (1, 1)
+        where it is one head, or has none.
     """
 
     part: str | None
@@ -126,6 +129,7 @@ class Cut(NamedTuple):
     shape: tuple[int, ...]
     first: int
     dims: tuple[tuple[int, int], ...]
+    heads: tuple[int, int] = (1, 1)
 
 
 def cuts(layout: Layout, *, by_head: bool = False) -> tuple[Cut, ...]:
@@ -153,6 +157,20 @@ def cuts(layout: Layout, *, by_head: bool = False) -> tuple[Cut, ...]:
     return tuple(cut for expert in experts for cut in _of_expert(layout, expert, by_head))
 
 
+def lines_of_head(field: Field, axis: int) -> tuple[int, int]:
+    """Return the rows and columns of a head of the field; (1, 1) where it has none.
+
+    Examples
+    --------
+    >>> lines_of_head(Field("q", "q", 768, heads=12), axis=0)
+    (64, 1)
+    """
+    if not field.heads:
+        return 1, 1
+    lines = field.length // field.heads
+    return (lines, 1) if axis == 0 else (1, lines)
+
+
 def _of_expert(layout: Layout, expert: int | None, by_head: bool) -> Iterator[Cut]:
     matrix = layout.shape[1:] if layout.stacked else layout.shape
     axis = layout.axis - layout.stacked
@@ -174,5 +192,6 @@ def _of_expert(layout: Layout, expert: int | None, by_head: bool) -> Iterator[Cu
         else:
             shape = (*before, layout.groups * field.length, *after)
             dims = (over, (layout.groups, block * line), (field.length * line, 1))
-            yield Cut(field.part, field.kind, expert, None, shape, start, dims)
+            heads = lines_of_head(field, axis)
+            yield Cut(field.part, field.kind, expert, None, shape, start, dims, heads)
         start += field.length * line

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from weightgauge.anatomy.components import Component, Components
 from weightgauge.anatomy.layouts.layout import Cut
+from weightgauge.anatomy.layouts.matrix_layout import MatrixLayout
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.records import named_tuples, taken
@@ -33,6 +34,8 @@ class Slice(NamedTuple):
         Why a tensor that may hold several matrices is not cut; "" for every other slice.
     stored : Stored or None
         How the values are decoded from the tensor; None where the tensor holds the values.
+    matrix : MatrixLayout or None
+        How its elements form rows and columns; None where nobody asked.
     """
 
     tensor: TensorInfo
@@ -41,6 +44,7 @@ class Slice(NamedTuple):
     cut: Cut | None = None
     note: str = ""
     stored: Stored | None = None
+    matrix: MatrixLayout | None = None
 
     @property
     def key(self) -> SliceKey:
@@ -54,12 +58,12 @@ class Slices(Sequence[Slice]):
 
     Parameters
     ----------
-    tensors, places, shapes, cuts, notes, sources : sequence
-        The fields of `Slice` as columns, the last for its `stored`. Where the last three are left
-        out, the slices are whole tensors that hold the values.
+    tensors, places, shapes, cuts, notes, sources, matrices : sequence
+        The fields of `Slice` as columns, `sources` for its `stored`. Where cuts, notes and sources
+        are left out, the slices are whole tensors that hold the values.
     """
 
-    __slots__ = ("cuts", "notes", "places", "shapes", "sources", "tensors")
+    __slots__ = ("cuts", "matrices", "notes", "places", "shapes", "sources", "tensors")
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class Slices(Sequence[Slice]):
         cuts: Sequence[Cut | None] | None = None,
         notes: Sequence[str] | None = None,
         sources: Sequence[Stored | None] | None = None,
+        matrices: Sequence[MatrixLayout | None] | None = None,
     ) -> None:
         self.tensors = tensors
         self.places = places
@@ -76,6 +81,7 @@ class Slices(Sequence[Slice]):
         self.cuts = (None,) * len(tensors) if cuts is None else cuts
         self.notes = ("",) * len(tensors) if notes is None else notes
         self.sources = (None,) * len(tensors) if sources is None else sources
+        self.matrices = (None,) * len(tensors) if matrices is None else matrices
 
     @classmethod
     def of(cls, slices: Sequence[Slice]) -> Slices:
@@ -97,7 +103,8 @@ class Slices(Sequence[Slice]):
         )
 
     def _columns(self) -> tuple[Sequence[Any], ...]:
-        return self.tensors, self.places, self.shapes, self.cuts, self.notes, self.sources
+        beside = self.cuts, self.notes, self.sources, self.matrices
+        return self.tensors, self.places, self.shapes, *beside
 
     def __len__(self) -> int:
         return len(self.tensors)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from weightgauge.anatomy.components import Component, Components, first_rows
+from weightgauge.anatomy.components import MATRIX_KINDS, Component, Components, first_rows
 from weightgauge.anatomy.layouts.candidate import Candidate
-from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts
+from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts, lines_of_head
+from weightgauge.anatomy.layouts.matrix_layout import MatrixLayout, matrix_layout
 from weightgauge.anatomy.layouts.rules import HEAD_RULES, layout_of, may_be_fused
 from weightgauge.anatomy.layouts.slices import Slice, Slices
 from weightgauge.checkpoint.tensors import Tensors
@@ -72,9 +73,15 @@ def slices_of(
         by_head = per == "head" and kind in HEAD_RULES
         if by_head or may_be_fused(matrix.name, kind, matrix.shape, widths):
             divisible.add(alike[row])
+    matrix_of = {
+        alike[row]: cutter.matrix_of(tensors[row], places[row], sources.get(tensors[row].name))
+        for row in first_rows(alike)
+        if alike[row] not in divisible
+    }
     if not divisible and not sources:
         columns = Tensors.of(tensors)
-        return Slices(columns, places, columns.shapes), []
+        matrices = list(map(matrix_of.__getitem__, alike))
+        return Slices(columns, places, columns.shapes, matrices=matrices), []
     slices: list[Slice] = []
     make = tuple.__new__  # past the named tuple's own call, which takes three times as long
     for tensor, place, form in zip(tensors, places, alike, strict=True):
@@ -83,7 +90,8 @@ def slices_of(
             slices.extend(cutter.cut(tensor, place, source))
         else:
             shape = tensor.shape if source is None else source.shape
-            slices.append(make(Slice, (tensor, place, shape, None, "", source)))
+            matrix = matrix_of.get(form)
+            slices.append(make(Slice, (tensor, place, shape, None, "", source, matrix)))
     return slices, cutter.warnings()
 
 
@@ -103,17 +111,8 @@ class _Cutter:
     ) -> Iterator[Slice]:
         """Yield the slices of one tensor: the whole, its parts or its heads."""
         note, layout = "", None
-        shape = tensor.shape if stored is None else stored.shape
-        name = tensor.name if stored is None else stored.name
-        candidate = Candidate(
-            name,
-            shape,
-            place.kind,
-            self._architecture.of(place.tower).of_stage(name),
-            self._shapes,
-            transposed=stored is not None and tensor.name.endswith("_blocks"),
-            inputs_first=stored is not None and stored.turned,
-        )
+        candidate = self._candidate(tensor, place, stored)
+        shape = candidate.shape
         if tensor.size > 0:
             try:
                 layout = layout_of(candidate)
@@ -130,9 +129,36 @@ class _Cutter:
             note, pieces, by_head = "not split: two elements share a byte", (), False
         replaced = pieces and (by_head or (self._per == "expert" and layout and layout.stacked))
         if not replaced:
-            yield Slice(tensor, place, shape, None, note, stored)
+            matrix = _matrix(candidate, layout)
+            yield Slice(tensor, place, shape, None, note, stored, matrix)
         for piece in pieces:
-            yield Slice(tensor, _placed(place, piece), piece.shape, piece, stored=stored)
+            stored_shape = piece.shape[::-1] if candidate.inputs_first else piece.shape
+            matrix = matrix_layout(stored_shape, clusters=piece.heads)
+            yield Slice(tensor, _placed(place, piece), piece.shape, piece, "", stored, matrix)
+
+    def matrix_of(
+        self, tensor: TensorInfo, place: Component, stored: Stored | None
+    ) -> MatrixLayout | None:
+        """Return how a tensor that stays whole forms rows and columns."""
+        candidate = self._candidate(tensor, place, stored)
+        if place.kind not in HEAD_RULES or tensor.size == 0:
+            return _matrix(candidate, None)
+        try:
+            return _matrix(candidate, HEAD_RULES[place.kind](candidate))
+        except (NotCut, IndexError):  # of more or fewer dimensions than two
+            return _matrix(candidate, None)
+
+    def _candidate(self, tensor: TensorInfo, place: Component, stored: Stored | None) -> Candidate:
+        name = tensor.name if stored is None else stored.name
+        return Candidate(
+            name,
+            tensor.shape if stored is None else stored.shape,
+            place.kind,
+            self._architecture.of(place.tower).of_stage(name),
+            self._shapes,
+            transposed=stored is not None and tensor.name.endswith("_blocks"),
+            inputs_first=stored is not None and stored.turned,
+        )
 
     def _by_head(
         self, candidate: Candidate, layout: Layout | None, tensor: TensorInfo
@@ -172,6 +198,21 @@ class _Cutter:
             others = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
             lines.append(f"{first}{others} {what}: {reason}")
         return lines
+
+
+def _matrix(candidate: Candidate, layout: Layout | None) -> MatrixLayout:
+    """Return how a whole tensor forms rows and columns, in the order of storage.
+
+    Heads are clusters where all of the tensor consists of heads of one size.
+    """
+    shape = candidate.shape
+    stacked = len(shape) > 2 and candidate.kind in MATRIX_KINDS
+    heads = (
+        set() if layout is None else {lines_of_head(each, layout.axis) for each in layout.fields}
+    )
+    clusters = heads.pop() if len(heads) == 1 else (1, 1)
+    found = matrix_layout(shape, stacked=stacked, clusters=clusters)
+    return found.turned(shape[0]) if candidate.inputs_first and len(shape) == 2 else found
 
 
 def _placed(place: Component, piece: Cut) -> Component:

@@ -79,7 +79,7 @@ def _table(fits: Mapping[str, ModelFit]) -> DocumentTable:
             **{_key(step): by_kind[kind].k_median for step, by_kind in kinds.items()},
             "change": last[kind].k_median - summary.k_median,
             "k_se": median(
-                item.k_se for item in trained.slices if item.kind == kind and item.fitted
+                item.k_se_matrix for item in trained.slices if item.kind == kind and item.fitted
             ),
         }
         for kind, summary in first.items()

@@ -161,7 +161,7 @@ def _shape(group: _Group, digits: int) -> str:
     marks = f" {marks}" if marks else ""
     if len(group) > 1:
         return f"{_number(median(item.k for item in fitted), digits)} [{len(fitted)}]{marks}"
-    return f"{_number(fitted[0].k, digits)}±{_number(fitted[0].k_se, digits)}{marks}"
+    return f"{_number(fitted[0].k, digits)}±{_number(fitted[0].k_se_matrix, digits)}{marks}"
 
 
 def _scale(group: _Group) -> str:
@@ -184,7 +184,7 @@ def _share(numbers: tuple[int, int]) -> str:
 
 def _digits(items: Sequence[SliceFit]) -> int:
     """Return how many digits after the point show the smallest standard error: three to five."""
-    errors = [item.k_se for item in items if item.fitted and item.k_se > 0]
+    errors = [item.k_se_matrix for item in items if item.fitted and item.k_se_matrix > 0]
     return min(5, max(3, math.ceil(-math.log10(min(errors))))) if errors else 3
 
 

@@ -94,15 +94,15 @@ def _groups(slices: Sequence[SliceFit], per: str) -> _Groups:
 def _distances(group: Sequence[SliceFit]) -> Iterator[Distance]:
     middle = median(item.k for item in group)
     for item in group:
-        if item.k_se > 0:
-            yield Distance(item, middle, (item.k - middle) / item.k_se)
+        if item.k_se_matrix > 0:
+            yield Distance(item, middle, (item.k - middle) / item.k_se_matrix)
 
 
 def _spread_row(
     blocks: Sequence[Sequence[SliceFit]], found: Sequence[Distance]
 ) -> dict[str, float | None]:
     deviation = median(pstdev(item.k for item in group) for group in blocks)
-    error = median(item.k_se for group in blocks for item in group)
+    error = median(item.k_se_matrix for group in blocks for item in group)
     return {
         "number": sum(map(len, blocks)),
         "deviation": deviation,
@@ -134,7 +134,7 @@ def _furthest(found: list[Distance], per: str, tower: Sequence[Column]) -> Itera
             "block": each.item.block,
             "kind": each.item.kind,
             per: each.item.head if per == "head" else each.item.expert,
-            "k": Estimate(each.item.k, each.item.k_se),
+            "k": Estimate(each.item.k, each.item.k_se_matrix),
             "middle": each.middle,
             "errors": each.errors,
         }

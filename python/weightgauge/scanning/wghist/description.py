@@ -13,6 +13,7 @@ from weightgauge.anatomy.components import KINDS, TOWERS
 from weightgauge.anatomy.inventory import FIELDS
 from weightgauge.choices import PER
 from weightgauge.findings import LEVELS, Finding
+from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.records import Table
 from weightgauge.scanning.saved_model import SavedModel, SavedSlice
@@ -20,12 +21,16 @@ from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 if TYPE_CHECKING:
     from weightgauge.scanning.packed_histogram import PackedHistogram
 
-_TEXTS = ("tensor", "kind", "dtype", "status", "reason", "decoded")
+_TEXTS = ("tensor", "kind", "dtype", "status", "reason", "decoded", "errors_from")
 _OPTIONAL_TEXTS = ("part", "tower")
 _OPTIONAL_NUMBERS = ("block", "expert", "head")
 _COUNTS = ("n", "zeros", "nonfinite")
 _NOTED = ("negatives", "zero_blocks", "at_max")
-_NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second")
+_NUMBERS = (
+    *("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second"),
+    *("k_se_matrix", "ln_lambda_se_matrix", "fresh_z"),
+)
+_OPTIONAL_COUNTS = ("levels", "zero_rows", "zero_columns")
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 
@@ -106,10 +111,10 @@ def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram
     fields |= {name: _optional(given, name, str) for name in _OPTIONAL_TEXTS}
     fields |= {name: _optional(given, name, int) for name in _OPTIONAL_NUMBERS}
     fields |= {name: _count(given, name) for name in (*_COUNTS, *_NOTED)}
-    fields |= {"digest": _digest(given), "levels": None}
-    if given.get("levels") is not None:
-        fields["levels"] = _count(given, "levels")
+    fields["digest"] = _digest(given)
     fields |= {name: _number(given, name) for name in _NUMBERS}
+    fields["spread"] = _spread(given.get("spread"))
+    fields |= {name: _optional_count(given, name) for name in _OPTIONAL_COUNTS}
     if fields["kind"] not in KINDS or fields["tower"] not in TOWERS:
         raise DescriptionError("a slice has an unknown kind or tower")
     counted = _optional(given, "counted", str)
@@ -178,6 +183,8 @@ def _tower(entry: Any) -> TowerFacts:
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, Spread):
+        return {name: _plain(each) for name, each in value._asdict().items()}
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -225,6 +232,10 @@ def _count(given: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _optional_count(given: Mapping[str, Any], name: str) -> int | None:
+    return None if given.get(name) is None else _count(given, name)
+
+
 def _number(given: Mapping[str, Any], name: str) -> float:
     value = given.get(name)
     if value is None:
@@ -232,6 +243,13 @@ def _number(given: Mapping[str, Any], name: str) -> float:
     if type(value) not in (int, float):
         raise DescriptionError(f"'{name}' is no number")
     return float(value)
+
+
+def _spread(value: Any) -> Spread | None:
+    if value is None:
+        return None
+    given = _mapping(value, "'spread'")
+    return Spread(*(_number(given, name) for name in Spread._fields))
 
 
 def _shape(given: Mapping[str, Any]) -> tuple[int, ...]:

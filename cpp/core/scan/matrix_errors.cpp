@@ -1,0 +1,80 @@
+#include "core/scan/matrix_errors.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/decode/value_reader.hpp"
+#include "core/two_way/empty_lines.hpp"
+#include "core/two_way/sample.hpp"
+#include "core/two_way/sums.hpp"
+#include "core/two_way/variance.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// Each part of a phase has sums of all columns. Of a matrix that is looked at as a whole there are
+// a few parts, however many threads there are.
+constexpr std::size_t part_elements = std::size_t{1} << 22;
+constexpr std::size_t most_parts = 16;
+
+// Rows in each part: whole clusters.
+std::size_t rows_in_part(const Sample& sample) {
+  const std::size_t cluster = sample.row_clusters > 1 ? sample.rows_in_cluster() : 1;
+  const std::size_t clusters = sample.rows.size() / cluster;
+  const std::size_t elements = sample.rows.size() * sample.columns;
+  const std::size_t parts = std::clamp<std::size_t>(elements / part_elements, 1, most_parts);
+  return (clusters + parts - 1) / parts * cluster;
+}
+
+}  // namespace
+
+MatrixErrors::MatrixErrors(const Slice& slice, MagnitudeTable table)
+    : slice_(slice),
+      table_(std::move(table)),
+      sample_(sample_of(slice.layout, column_unit(slice.view),
+                        slice.options.errors == ErrorsFor::matrix)),
+      part_rows_(rows_in_part(sample_)),
+      sums_((sample_.rows.size() + part_rows_ - 1) / part_rows_) {}
+
+void MatrixErrors::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
+  const auto first = static_cast<std::size_t>(part) * part_rows_;
+  const std::size_t last = std::min(first + part_rows_, sample_.rows.size());
+  sums_[part] =
+      two_way_sums(slice_.source, slice_.view, sample_, first, last, table_, workspace.buffer);
+}
+
+std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control& control) {
+  SliceResult& result = slice_.result;
+  const Fit& fit = result.fit;
+  const MatrixLayout& layout = slice_.layout;
+  result.matrix =
+      matrix_numbers(sample_, sums_, table_.variances(), result.n, {fit.k_se, fit.ln_lambda_se});
+  if (result.histogram.zeros >= std::min(layout.rows, layout.columns)) {
+    result.matrix.empty = empty_lines(ValueReader(slice_.source, slice_.view), layout.columns,
+                                      workspace.buffer, control);
+  }
+  return nullptr;
+}
+
+std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histogram,
+                                     const Plot& plot, const Influences& influences) {
+  const ScanOptions& options = slice.options;
+  SliceResult& result = slice.result;
+  if (options.errors == ErrorsFor::independent || !options.fit ||
+      result.fit.status != FitStatus::ok) {
+    return nullptr;
+  }
+  const MatrixLayout& layout = slice.layout;
+  if (layout.rows == 0 || layout.columns % column_unit(slice.view) != 0) {
+    result.matrix.basis = ErrorsBasis::no_rows;
+    return nullptr;
+  }
+  if (layout.rows == 1 || layout.columns == 1) {
+    result.matrix.basis = ErrorsBasis::one_line;
+    return nullptr;
+  }
+  return std::make_unique<MatrixErrors>(slice, MagnitudeTable(histogram, plot, influences));
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,35 @@
+// The phase that looks at a matrix once more, for errors that know of its rows and columns.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "core/scan/phase.hpp"
+#include "core/scan/slice.hpp"
+#include "core/two_way/magnitude_table.hpp"
+
+namespace weightgauge {
+
+// Looks at some rows and columns of a slice that has been fitted, or at all.
+class MatrixErrors final : public Phase {
+ public:
+  MatrixErrors(const Slice& slice, MagnitudeTable table);
+  std::uint64_t parts() const override { return sums_.size(); }
+  void run_part(std::uint64_t part, Workspace& workspace, Control& control) override;
+  std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) override;
+
+ private:
+  Slice slice_;
+  MagnitudeTable table_;
+  Sample sample_;
+  std::size_t part_rows_;
+  std::vector<TwoWaySums> sums_;
+};
+
+// The phase that follows a fit from this plot; null where errors for matrices are not asked for or
+// the slice is none: it has no rows, or one row or one column.
+std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histogram,
+                                     const Plot& plot, const Influences& influences);
+
+}  // namespace weightgauge

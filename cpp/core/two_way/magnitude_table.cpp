@@ -1,0 +1,187 @@
+#include "core/two_way/magnitude_table.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/histogram/log_magnitude.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// Cells of wide formats: at least so many in a standard deviation of ln |w| inside the window. The
+// error of the variances is below a thousandth then.
+constexpr double cells_per_deviation = 32;
+constexpr std::uint64_t most_cells = std::uint64_t{1} << 15;
+
+int mantissa_bits(DType dtype) { return dtype == DType::f64 ? 52 : 23; }
+
+// Low bits of a key that may be left out.
+int shift_of(const Histogram& histogram, const Plot& plot) {
+  if (!is_wide(histogram.dtype)) {
+    return 0;
+  }
+  const double deviation = std::sqrt(plot.moments.xx / plot.moments.weight);
+  // A cell that leaves out s bits is 2^(s - mantissa bits) wide beside its magnitudes.
+  const double bits = std::floor(std::log2(deviation / cells_per_deviation));
+  const int most = mantissa_bits(histogram.dtype) - 7;  // 128 cells for each power of two
+  const int wanted = mantissa_bits(histogram.dtype) + static_cast<int>(std::max(bits, -60.0));
+  return std::max(std::min(wanted, most), histogram.dropped_bits);
+}
+
+// The entry of the first point, of a plot that knows the ranks of entries.
+std::size_t first_entry(const Plot& plot) {
+  const std::vector<std::uint64_t>& ranks = plot.entries.ranks;
+  const auto below = static_cast<std::uint64_t>(plot.below);
+  return static_cast<std::size_t>(std::upper_bound(ranks.begin(), ranks.end(), below) -
+                                  ranks.begin());
+}
+
+// The points of a plot by the entries of its histogram. Most plots have one point for each entry
+// inside the window. Those of slices that were sorted in batches know ranks only.
+class PointsOfEntries {
+ public:
+  PointsOfEntries(const Histogram& histogram, const Plot& plot) : points_(plot.count.size()) {
+    if (plot.entries.ranks.size() == histogram.size()) {
+      first_ = first_entry(plot);
+      return;
+    }
+    note_ranks(histogram, ranks_);
+    auto rank = static_cast<std::uint64_t>(plot.below);
+    for (const double count : plot.count) {
+      rank += static_cast<std::uint64_t>(count);
+      ends_.push_back(rank);
+    }
+  }
+
+  std::size_t of(std::size_t entry) const {
+    const std::size_t last = points_ - 1;
+    if (ends_.empty()) {
+      return std::min(entry < first_ ? 0 : entry - first_, last);
+    }
+    const auto after = std::lower_bound(ends_.begin(), ends_.end(), ranks_[entry]);
+    return std::min(static_cast<std::size_t>(after - ends_.begin()), last);
+  }
+
+ private:
+  std::size_t points_;
+  std::size_t first_ = 0;             // entry of the first point
+  std::vector<std::uint64_t> ends_;   // of points, where they know ranks only
+  std::vector<std::uint64_t> ranks_;  // of entries
+};
+
+// The first entry from `begin` on that lies beyond a cell. A cell has few entries beside all.
+std::size_t end_of_cell(const std::vector<std::uint64_t>& keys, std::size_t begin,
+                        std::uint64_t last_key) {
+  std::size_t step = 1;
+  std::size_t from = begin;
+  while (from + step < keys.size() && keys[from + step] <= last_key) {
+    from += step;
+    step *= 2;
+  }
+  const std::size_t to = std::min(from + step, keys.size());
+  const auto at = [&keys](std::size_t i) { return keys.begin() + static_cast<std::ptrdiff_t>(i); };
+  return static_cast<std::size_t>(std::upper_bound(at(from), at(to), last_key) - keys.begin());
+}
+
+std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram, const Plot& plot,
+                                                     int shift) {
+  const PointsOfEntries points(histogram, plot);
+  const int dropped = shift - histogram.dropped_bits;  // of a key of the histogram
+  std::vector<MagnitudeTable::Occupied> cells;
+  for (std::size_t i = 0; i < histogram.size();) {
+    const std::uint64_t cell = histogram.keys[i] >> dropped;
+    const std::uint64_t last_key = ((cell + 1) << dropped) - 1;
+    const std::size_t end = dropped == 0 ? i + 1 : end_of_cell(histogram.keys, i, last_key);
+    const std::size_t middle = i + (end - i) / 2;
+    double count = 0;
+    for (std::size_t j = i; j < end; ++j) {
+      count += to_double(histogram.counts[j]);
+    }
+    cells.push_back({cell, points.of(middle), entry_at(histogram, middle).mean, count});
+    i = end;
+  }
+  return cells;
+}
+
+}  // namespace
+
+MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
+                               const Influences& influences)
+    : dtype_(histogram.dtype), shift_(shift_of(histogram, plot)) {
+  if (histogram.exact() && shift_ == 0 && plot.entries.x.size() == histogram.size()) {
+    fill_exactly(histogram, plot, influences);
+  } else {
+    fill_by_cells(occupied_cells(histogram, plot, shift_), influences);
+  }
+  const double n = to_double(histogram.n());
+  for (double& square : variances_) {
+    square /= n;
+  }
+  mean_x_ /= n;  // influences are centred
+  variances_[2] -= mean_x_ * mean_x_;
+}
+
+void MagnitudeTable::put(std::uint64_t cell, const Influences::Pair& influence, double x,
+                         double count) {
+  cells_[cell - first_] = Terms{static_cast<float>(influence.k),
+                                static_cast<float>(influence.ln_lambda), static_cast<float>(x), 1};
+  variances_[0] += count * influence.k * influence.k;
+  variances_[1] += count * influence.ln_lambda * influence.ln_lambda;
+  variances_[2] += count * x * x;
+  mean_x_ += count * x;
+}
+
+// Every magnitude has a cell and a place in the plot.
+void MagnitudeTable::fill_exactly(const Histogram& histogram, const Plot& plot,
+                                  const Influences& influences) {
+  first_ = histogram.keys.front();
+  cells_.assign(histogram.keys.back() - first_ + 2, Terms{});
+  const std::size_t first = first_entry(plot);
+  const std::size_t last = first + influences.points() - 1;
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    const std::size_t point = std::min(std::max(i, first), last) - first;
+    put(histogram.keys[i], influences.of_point(point), plot.entries.x[i],
+        to_double(histogram.counts[i]));
+  }
+}
+
+void MagnitudeTable::fill_by_cells(std::vector<Occupied> occupied, const Influences& influences) {
+  // Magnitudes far below the others may stretch the table: they share its first cell, for which the
+  // largest of them stands.
+  const std::uint64_t last = occupied.back().cell;
+  first_ = std::max(occupied.front().cell, last - std::min(last, most_cells - 1));
+  std::size_t low = 0;
+  double count = 0;
+  while (occupied[low].cell <= first_) {
+    count += occupied[low++].count;
+  }
+  if (low > 0) {
+    occupied[low - 1].cell = first_;
+    occupied[low - 1].count = count;
+    occupied.erase(occupied.begin(), occupied.begin() + static_cast<std::ptrdiff_t>(low - 1));
+  }
+  std::vector<double> magnitudes(occupied.size()), x(occupied.size());
+  std::transform(occupied.begin(), occupied.end(), magnitudes.begin(),
+                 [](const Occupied& each) { return each.magnitude; });
+  log_ratios(dtype_, magnitudes.data(), x.size(), magnitudes[x.size() / 2], x.data());
+  cells_.assign(last - first_ + 2, Terms{});
+  for (std::size_t i = 0; i < occupied.size(); ++i) {
+    put(occupied[i].cell, influences.of_point(occupied[i].point), x[i], occupied[i].count);
+  }
+}
+
+std::vector<Terms> MagnitudeTable::of_codes() const {
+  const CodeTable& codes = code_table(dtype_);
+  std::vector<Terms> terms(256, Terms{});
+  for (std::size_t code = 0; code < terms.size(); ++code) {
+    const CodeMeaning meaning = codes.meaning[code];
+    const std::uint64_t cell = std::uint64_t{meaning.key} - first_;
+    if (meaning.magnitude == Magnitude::finite && cell < size()) {
+      terms[code] = cells_[cell];
+    }
+  }
+  return terms;
+}
+
+}  // namespace weightgauge

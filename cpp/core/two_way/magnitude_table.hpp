@@ -1,0 +1,60 @@
+// What an element of each magnitude adds to the sums by rows and columns.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/fit/influence.hpp"
+#include "core/histogram/histogram.hpp"
+
+namespace weightgauge {
+
+// Influence on k, influence on ln lambda, ln(|w|/unit), and 1; all four 0 for zeros and for what is
+// not finite. Four numbers fill one register, and are added by one instruction.
+using Terms = float __attribute__((vector_size(16)));
+
+// The terms of all magnitudes of a slice by their keys. F32 and F64 have too many keys: those that
+// agree in their leading bits share one cell, which is narrow beside the spread of the magnitudes
+// inside the window.
+class MagnitudeTable {
+ public:
+  // From the counts of a slice, the plot of its fit and its influences.
+  MagnitudeTable(const Histogram& histogram, const Plot& plot, const Influences& influences);
+
+  DType dtype() const { return dtype_; }
+  // Bits of a key that its cell leaves out.
+  int shift() const { return shift_; }
+  // The cell of the lowest keys, as keys without these bits.
+  std::uint64_t first() const { return first_; }
+  // Cells of magnitudes. One cell of zeros follows them.
+  std::size_t size() const { return cells_.size() - 1; }
+  const Terms* cells() const { return cells_.data(); }
+  // Variances of the first three terms over all elements that were counted: these are more than any
+  // sample has.
+  const double* variances() const { return variances_; }
+  // Of formats of eight bits and fewer: the terms of each code.
+  std::vector<Terms> of_codes() const;
+
+  // A cell with elements: its number, and what the entry in its middle is.
+  struct Occupied {
+    std::uint64_t cell;
+    std::size_t point;
+    double magnitude;
+    double count;
+  };
+
+ private:
+  void put(std::uint64_t cell, const Influences::Pair& influence, double x, double count);
+  void fill_exactly(const Histogram& histogram, const Plot& plot, const Influences& influences);
+  void fill_by_cells(std::vector<Occupied> occupied, const Influences& influences);
+
+  DType dtype_;
+  int shift_ = 0;
+  std::uint64_t first_ = 0;
+  std::vector<Terms> cells_;
+  double variances_[3] = {};
+  double mean_x_ = 0;
+};
+
+}  // namespace weightgauge

@@ -1,0 +1,34 @@
+// Errors of the difference between two versions of one matrix.
+#pragma once
+
+#include <cstdint>
+
+#include "core/decode/value_reader.hpp"
+#include "core/fit/influence.hpp"
+#include "core/two_way/sample.hpp"
+#include "core/two_way/variance.hpp"
+
+namespace weightgauge {
+
+// A version of a matrix: its values, its fit's influences, and how many elements were fitted.
+struct Version {
+  const ValueReader& values;
+  const InfluenceCurve& influence;
+  std::uint64_t n;
+};
+
+// Standard errors of k_b - k_a and of ln(lambda_b / lambda_a). Both estimates are means of
+// influences; what their difference scatters by are the differences of the influences of elements
+// at one place, so what both versions share cancels. They are taken as those of one matrix, with
+// rows, columns and clusters that have effects of their own, and are not below those of independent
+// places.
+struct PairedErrors {
+  Influences::Pair errors;
+  ErrorsBasis basis = ErrorsBasis::counts;
+};
+
+// Of the elements of a sample of both; the layout's rows and columns are those of both.
+PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
+                           bool everything, ReadBuffer& buffer);
+
+}  // namespace weightgauge

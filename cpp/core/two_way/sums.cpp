@@ -1,0 +1,236 @@
+#include "core/two_way/sums.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/io/decoding.hpp"
+#include "core/io/stretches.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+template <class Number>
+Number number_at(const std::byte* items, std::size_t i) {
+  Number number;
+  std::memcpy(&number, items + i * sizeof number, sizeof number);
+  return number;
+}
+
+// Each of the following finds the terms of a row's j-th element, whatever its bits are: those that
+// were not there when they were counted have terms of 0.
+class TermsOf16Bits {
+ public:
+  explicit TermsOf16Bits(const MagnitudeTable& table)
+      : cells_(table.cells()),
+        first_(static_cast<std::uint32_t>(table.first())),
+        zero_(static_cast<std::uint32_t>(table.size())) {}
+  Terms at(const std::byte* row, std::size_t j) const {
+    const std::uint32_t key = number_at<std::uint16_t>(row, j) & 0x7FFFU;
+    return cells_[std::min(key - first_, zero_)];
+  }
+
+ private:
+  const Terms* cells_;
+  std::uint32_t first_;
+  std::uint32_t zero_;
+};
+
+template <class Key>
+class TermsOfWide {
+ public:
+  explicit TermsOfWide(const MagnitudeTable& table)
+      : cells_(table.cells()),
+        shift_(table.shift()),
+        finite_(static_cast<Key>(first_nonfinite_key(table.dtype()) - 1)),
+        first_(static_cast<Key>(table.first())),
+        zero_(static_cast<Key>(table.size())) {}
+  Terms at(const std::byte* row, std::size_t j) const {
+    const Key key = number_at<Key>(row, j) & (static_cast<Key>(~Key{0}) >> 1);
+    const Key cell = std::max(static_cast<Key>(key >> shift_), first_) - first_;
+    return cells_[static_cast<Key>(key - 1) < finite_ ? std::min(cell, zero_) : zero_];
+  }
+
+ private:
+  const Terms* cells_;
+  int shift_;
+  Key finite_;  // keys of finite magnitudes but zero
+  Key first_;
+  Key zero_;
+};
+
+class TermsOf8Bits {
+ public:
+  explicit TermsOf8Bits(const MagnitudeTable& table) : codes_(table.of_codes()) {}
+  Terms at(const std::byte* row, std::size_t j) const {
+    return codes_[std::to_integer<std::size_t>(row[j])];
+  }
+
+ private:
+  std::vector<Terms> codes_;
+};
+
+// Two codes in a byte.
+class TermsOf4Bits {
+ public:
+  explicit TermsOf4Bits(const MagnitudeTable& table) : codes_(table.of_codes()) {}
+  Terms at(const std::byte* row, std::size_t j) const {
+    const std::size_t pair = std::to_integer<std::size_t>(row[j / 2]);
+    return codes_[j % 2 == 0 ? pair & 0x0FU : pair >> 4];
+  }
+
+ private:
+  std::vector<Terms> codes_;
+};
+
+// Where blocks of rows are.
+class BlockReader {
+ public:
+  BlockReader(const ByteSource& source, const View& view, const MatrixLayout& layout)
+      : source_(source),
+        view_(view),
+        columns_(layout.columns),
+        per_item_(elements_per_item(view.dtype)),
+        item_(item_bytes(view.dtype)) {
+    const std::size_t dims = view.dims.size();
+    const bool adjacent = view.decoding == nullptr && source.memory() != nullptr && dims > 0 &&
+                          view.dims.back().stride == static_cast<std::int64_t>(item_);
+    if (adjacent && (dims == 1 || (dims == 2 && view.dims[1].extent * per_item_ == columns_))) {
+      row_bytes_ = dims == 1 ? columns_ / per_item_ * item_
+                             : static_cast<std::uint64_t>(view.dims[0].stride);
+    }
+  }
+
+  std::size_t bytes_of(const Block& block) const { return block.width / per_item_ * item_; }
+  // Whether blocks can be read where they are.
+  bool in_place() const { return row_bytes_ > 0; }
+  const std::byte* at(std::uint64_t row, const Block& block) const {
+    return source_.memory() + view_.offset + row * row_bytes_ + block.first / per_item_ * item_;
+  }
+  // Writes the packed items of a block.
+  void copy(std::uint64_t row, const Block& block, ReadBuffer& buffer, std::byte* to) const {
+    const std::uint64_t per = view_.decoding != nullptr ? 1 : per_item_;
+    const std::uint64_t first = (row * columns_ + block.first) / per;
+    std::byte* next = to;
+    const std::byte* const end = to + bytes_of(block);
+    for_each_stretch(source_, view_, first, first + block.width / per, buffer,
+                     [&](const std::byte* packed, std::size_t items) {
+                       const std::size_t bytes =
+                           std::min(items * item_, static_cast<std::size_t>(end - next));
+                       std::memcpy(next, packed, bytes);
+                       next += bytes;
+                     });
+  }
+
+ private:
+  const ByteSource& source_;
+  const View& view_;
+  std::uint64_t columns_;
+  std::uint64_t per_item_;
+  std::size_t item_;
+  std::uint64_t row_bytes_ = 0;
+};
+
+constexpr std::size_t rows_at_once = 4;
+
+// Adds a block of several rows to the sums of its columns and to those of its rows.
+template <std::size_t rows, class Lookup>
+void add_block(const std::byte* const* row, std::size_t width, const Lookup& terms, Terms* columns,
+               Terms* const* sums) {
+  Terms sum[rows] = {};
+  for (std::size_t j = 0; j < width; ++j) {
+    Terms column = columns[j];
+    for (std::size_t i = 0; i < rows; ++i) {
+      const Terms element = terms.at(row[i], j);
+      column += element;
+      sum[i] += element;
+    }
+    columns[j] = column;
+  }
+  for (std::size_t i = 0; i < rows; ++i) {
+    *sums[i] += sum[i];
+  }
+}
+
+template <class Lookup>
+void add_rows(const BlockReader& reader, const Sample& sample, std::size_t first, std::size_t last,
+              const Lookup& terms, ReadBuffer& buffer, TwoWaySums& result) {
+  const std::size_t in_cluster = sample.rows_in_cluster();
+  const std::size_t per_cluster = sample.blocks_in_cluster();
+  std::vector<std::byte> copies;
+  for (std::size_t begin = first; begin < last;) {
+    // Rows that are added together belong to one cluster.
+    const std::size_t end_of_cluster = (begin / in_cluster + 1) * in_cluster;
+    const std::size_t n = std::min({rows_at_once, last - begin, end_of_cluster - begin});
+    Terms* columns =
+        result.columns.data() + (begin / in_cluster - first / in_cluster) * sample.columns;
+    for (std::size_t b = 0; b < sample.blocks.size(); ++b) {
+      const Block& block = sample.blocks[b];
+      const std::byte* row[rows_at_once];
+      Terms* sums[rows_at_once];
+      copies.resize(reader.in_place() ? 0 : n * reader.bytes_of(block));
+      for (std::size_t i = 0; i < n; ++i) {
+        sums[i] = &result.rows[(begin - first + i) * sample.column_clusters + b / per_cluster];
+        row[i] = copies.data() + i * reader.bytes_of(block);
+        if (reader.in_place()) {
+          row[i] = reader.at(sample.rows[begin + i], block);
+          detail::prefetch(reader.at(sample.rows[std::min(begin + n + i, last - 1)], block),
+                           reader.bytes_of(block));
+        } else {
+          reader.copy(sample.rows[begin + i], block, buffer,
+                      copies.data() + i * reader.bytes_of(block));
+        }
+      }
+      if (n == rows_at_once) {
+        add_block<rows_at_once>(row, block.width, terms, columns, sums);
+      } else {
+        for (std::size_t i = 0; i < n; ++i) {
+          add_block<1>(row + i, block.width, terms, columns, sums + i);
+        }
+      }
+      columns += block.width;
+    }
+    begin += n;
+  }
+}
+
+}  // namespace
+
+TwoWaySums two_way_sums(const ByteSource& source, const View& view, const Sample& sample,
+                        std::size_t first, std::size_t last, const MagnitudeTable& table,
+                        ReadBuffer& buffer) {
+  const std::size_t in_cluster = sample.rows_in_cluster();
+  const std::size_t clusters = (last - 1) / in_cluster - first / in_cluster + 1;
+  TwoWaySums sums;
+  sums.rows.assign((last - first) * sample.column_clusters, Terms{});
+  sums.columns.assign(clusters * sample.columns, Terms{});
+  const BlockReader reader(source, view, sample.layout);
+  const auto add = [&](const auto& terms) {
+    add_rows(reader, sample, first, last, terms, buffer, sums);
+  };
+  switch (view.dtype) {
+    case DType::f64:
+      add(TermsOfWide<std::uint64_t>(table));
+      break;
+    case DType::f32:
+      add(TermsOfWide<std::uint32_t>(table));
+      break;
+    case DType::bf16:
+    case DType::f16:
+      add(TermsOf16Bits(table));
+      break;
+    case DType::f4:
+      add(TermsOf4Bits(table));
+      break;
+    default:
+      add(TermsOf8Bits(table));
+  }
+  return sums;
+}
+
+std::uint64_t column_unit(const View& view) {
+  return view.decoding != nullptr ? view.decoding->values_per_item()
+                                  : elements_per_item(view.dtype);
+}
+
+}  // namespace weightgauge

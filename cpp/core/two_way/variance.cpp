@@ -1,0 +1,300 @@
+#include "core/two_way/variance.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace weightgauge {
+
+namespace {
+
+double square(double x) { return x * x; }
+
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) {
+    sum += value;
+  }
+  return sum / static_cast<double>(values.size());
+}
+
+// Sum of the squared distances from the mean.
+double squares_about(const std::vector<double>& values, double mean) {
+  double sum = 0;
+  for (const double value : values) {
+    sum += square(value - mean);
+  }
+  return sum;
+}
+
+// Half-widths of a 95 % interval from a variance of so many degrees of freedom, beside that of one
+// that is known: Student's quantile by its expansion in 1/freedom (Abramowitz and Stegun 26.7.5).
+double few_lines(double freedom) {
+  constexpr double normal = 1.959963984540054;
+  if (freedom < 3) {
+    return (freedom < 2 ? 12.706204736432095 : 4.302652729911275) / normal;
+  }
+  const double z = square(normal);
+  const double g1 = (z + 1) / 4;
+  const double g2 = ((5 * z + 16) * z + 3) / 96;
+  const double g3 = (((3 * z + 19) * z + 17) * z - 15) / 384;
+  const double g4 = ((((79 * z + 776) * z + 1482) * z - 1920) * z - 945) / 92160;
+  return 1 + (g1 + (g2 + (g3 + g4 / freedom) / freedom) / freedom) / freedom;
+}
+
+double per_freedom(double squares, double freedom) {
+  return freedom > 0 ? std::max(squares / freedom, 0.0) : 0.0;
+}
+
+// A sample set out in lines, which form clusters of one size, and in others, which cross them: the
+// lines are rows and the others columns, or the other way round.
+struct Nested {
+  std::vector<double> lines;   // mean of each line
+  std::vector<double> others;  // mean of each other
+  std::vector<double> cells;   // mean of each other inside each cluster, one cluster after another
+  double squares;              // about the mean, of all elements of the sample
+  std::size_t clusters;
+  // Of the whole matrix:
+  double all_clusters;
+  double all_lines;
+  double all_others;
+};
+
+// Variance of the matrix's mean where there are no clusters. Rows and columns have effects of their
+// own; their variances are those of the means less what the elements' own scatter adds to these.
+double crossed_variance(const Nested& of) {
+  const auto rows = static_cast<double>(of.lines.size());
+  const auto columns = static_cast<double>(of.others.size());
+  const double mean = mean_of(of.lines);
+  const double row_squares = squares_about(of.lines, mean);
+  const double column_squares = squares_about(of.others, mean);
+  const double rest = of.squares - columns * row_squares - rows * column_squares;
+  const double own = per_freedom(rest, (rows - 1) * (columns - 1));
+  const double row = std::max(per_freedom(row_squares, rows - 1) - own / columns, 0.0);
+  const double column = std::max(per_freedom(column_squares, columns - 1) - own / rows, 0.0);
+  return row * square(few_lines(rows - 1)) / of.all_lines +
+         column * square(few_lines(columns - 1)) / of.all_others +
+         own / (of.all_lines * of.all_others);
+}
+
+// The same with clusters of lines, which have effects of their own on all elements and on those of
+// each other.
+double nested_variance(const Nested& of) {
+  const auto clusters = static_cast<double>(of.clusters);
+  const auto others = static_cast<double>(of.others.size());
+  const std::size_t each = of.lines.size() / of.clusters;
+  const auto m = static_cast<double>(each);
+  const double mean = mean_of(of.lines);
+  std::vector<double> means(of.clusters);
+  double line_squares = 0;
+  for (std::size_t c = 0; c < of.clusters; ++c) {
+    const auto first = of.lines.begin() + static_cast<std::ptrdiff_t>(c * each);
+    const std::vector<double> own(first, first + static_cast<std::ptrdiff_t>(each));
+    means[c] = mean_of(own);
+    line_squares += squares_about(own, means[c]);
+  }
+  const double cluster_squares = squares_about(means, mean);
+  const double other_squares = squares_about(of.others, mean);
+  double cell_squares = 0;  // of the means of cells about those of their clusters
+  for (std::size_t c = 0; c < of.clusters; ++c) {
+    for (std::size_t j = 0; j < of.others.size(); ++j) {
+      cell_squares += square(of.cells[c * of.others.size() + j] - means[c]);
+    }
+  }
+  const double rest =
+      of.squares - m * others * cluster_squares - others * line_squares - m * cell_squares;
+  const double own = per_freedom(rest, clusters * (m - 1) * (others - 1));
+  const double crossed =
+      per_freedom(cell_squares - clusters * other_squares, (clusters - 1) * (others - 1));
+  const double cell = std::max(crossed - own / m, 0.0);
+  const double line = std::max(per_freedom(line_squares, clusters * (m - 1)) - own / others, 0.0);
+  const double cluster = std::max(
+      per_freedom(cluster_squares, clusters - 1) - line / m - cell / others - own / (m * others),
+      0.0);
+  const double other = std::max(
+      per_freedom(other_squares, others - 1) - cell / clusters - own / (clusters * m), 0.0);
+  return cluster * square(few_lines(clusters - 1)) / of.all_clusters +
+         line * square(few_lines(clusters * (m - 1))) / of.all_lines +
+         other * square(few_lines(others - 1)) / of.all_others +
+         cell / (of.all_clusters * of.all_others) + own / (of.all_lines * of.all_others);
+}
+
+// The parts' sums, joined.
+struct Joined {
+  std::vector<Terms> rows;         // of each row, one for each cluster of columns
+  std::vector<double> columns[4];  // of each column in each cluster of rows, by term
+};
+
+Joined join(const Sample& sample, const std::vector<TwoWaySums>& parts) {
+  Joined all;
+  for (std::vector<double>& term : all.columns) {
+    term.assign(sample.row_clusters * sample.columns, 0.0);
+  }
+  std::size_t at = 0;
+  for (const TwoWaySums& part : parts) {
+    all.rows.insert(all.rows.end(), part.rows.begin(), part.rows.end());
+    for (std::size_t i = 0; i < part.columns.size(); ++i) {
+      for (std::size_t term = 0; term < 4; ++term) {
+        all.columns[term][at + i] += static_cast<double>(part.columns[i][term]);
+      }
+    }
+    at += sample.row_clusters > 1 ? part.columns.size() : 0;
+  }
+  return all;
+}
+
+// Sums of one term over each row, all its clusters of columns together.
+std::vector<double> row_sums(const Sample& sample, const Joined& all, std::size_t term) {
+  std::vector<double> sums(sample.rows.size(), 0.0);
+  for (std::size_t i = 0; i < all.rows.size(); ++i) {
+    sums[i / sample.column_clusters] += static_cast<double>(all.rows[i][term]);
+  }
+  return sums;
+}
+
+// Sums of one term over each column, all clusters of rows together.
+std::vector<double> column_sums(const Sample& sample, const Joined& all, std::size_t term) {
+  std::vector<double> sums(sample.columns, 0.0);
+  for (std::size_t i = 0; i < all.columns[term].size(); ++i) {
+    sums[i % sample.columns] += all.columns[term][i];
+  }
+  return sums;
+}
+
+std::vector<double> divided(std::vector<double> sums, double by) {
+  for (double& sum : sums) {
+    sum /= by;
+  }
+  return sums;
+}
+
+Nested nested_of(const Sample& sample, const Joined& all, std::size_t term, double variance) {
+  const MatrixLayout& layout = sample.layout;
+  const auto rows = static_cast<double>(sample.rows.size());
+  const auto columns = static_cast<double>(sample.columns);
+  Nested of;
+  of.lines = divided(row_sums(sample, all, term), columns);
+  of.others = divided(column_sums(sample, all, term), rows);
+  of.squares = variance * rows * columns;
+  of.clusters = sample.row_clusters;
+  of.all_lines = static_cast<double>(layout.rows);
+  of.all_others = static_cast<double>(layout.columns);
+  of.all_clusters = static_cast<double>(layout.rows / layout.rows_in_cluster);
+  if (sample.row_clusters > 1) {
+    of.cells = divided(all.columns[term], rows / static_cast<double>(sample.row_clusters));
+  } else if (sample.column_clusters > 1) {
+    std::swap(of.lines, of.others);
+    std::swap(of.all_lines, of.all_others);
+    of.clusters = sample.column_clusters;
+    of.all_clusters = static_cast<double>(layout.columns / layout.columns_in_cluster);
+    of.cells.resize(all.rows.size());
+    const double each = columns / static_cast<double>(of.clusters);
+    for (std::size_t i = 0; i < all.rows.size(); ++i) {
+      const std::size_t cluster = i % of.clusters;
+      const std::size_t row = i / of.clusters;
+      of.cells[cluster * sample.rows.size() + row] = static_cast<double>(all.rows[i][term]) / each;
+    }
+  }
+  return of;
+}
+
+double standard_error(const Sample& sample, const Joined& all, std::size_t term, double variance) {
+  const Nested of = nested_of(sample, all, term, variance);
+  return std::sqrt(of.clusters > 1 ? nested_variance(of) : crossed_variance(of));
+}
+
+constexpr std::size_t log_term = 2;
+constexpr std::size_t count_term = 3;
+
+// Means of ln |w| by lines, and how they vary.
+struct Effects {
+  double squares = 0;  // sum of count x (mean - overall mean)^2
+  double lines = 0;    // with elements
+};
+
+Effects effects_of(const std::vector<double>& sums, const std::vector<double>& counts,
+                   double mean) {
+  Effects effects;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    if (counts[i] > 0) {
+      effects.squares += counts[i] * square(sums[i] / counts[i] - mean);
+      effects.lines += 1;
+    }
+  }
+  return effects;
+}
+
+// Analysis of variance of ln |w| by rows and columns. F is the mean square of lines beside that of
+// what is left; among independent elements of any distribution it is 1, with a variance of
+// 2/(lines - 1).
+void add_spread(const Sample& sample, const Joined& all, double variance, MatrixNumbers& numbers) {
+  const std::vector<double> row_counts = row_sums(sample, all, count_term);
+  const std::vector<double> row_logs = row_sums(sample, all, log_term);
+  double n = 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < row_counts.size(); ++i) {
+    n += row_counts[i];
+    sum += row_logs[i];
+  }
+  if (!(n > 0)) {
+    return;
+  }
+  const double mean = sum / n;
+  const Effects rows = effects_of(row_logs, row_counts, mean);
+  const Effects columns =
+      effects_of(column_sums(sample, all, log_term), column_sums(sample, all, count_term), mean);
+  const double freedom = n - rows.lines - columns.lines + 1;
+  const double rest = n * variance - rows.squares - columns.squares;
+  if (rows.lines < 2 || columns.lines < 2 || !(freedom > 0) || !(rest > 0)) {
+    return;
+  }
+  const double own = rest / freedom;
+  const auto z = [own](const Effects& of) {
+    const double f = of.squares / (of.lines - 1) / own;
+    return (f - 1) / std::sqrt(2 / (of.lines - 1));
+  };
+  const auto part = [own, n](const Effects& of) {
+    return std::max(of.squares / (of.lines - 1) - own, 0.0) * of.lines / n;
+  };
+  numbers.fresh_z = std::max(z(rows), z(columns));
+  numbers.rows = part(rows);
+  numbers.columns = part(columns);
+  numbers.core = own;
+}
+
+}  // namespace
+
+Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts,
+                                const double* variances) {
+  const Joined all = join(sample, parts);
+  return {standard_error(sample, all, 0, variances[0]),
+          standard_error(sample, all, 1, variances[1])};
+}
+
+MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>& parts,
+                             const double* variances, std::uint64_t elements,
+                             Influences::Pair least) {
+  const Joined all = join(sample, parts);
+  const MatrixLayout& layout = sample.layout;
+  MatrixNumbers numbers;
+  add_spread(sample, all, variances[log_term], numbers);
+  if (std::isnan(numbers.fresh_z)) {
+    numbers.basis = ErrorsBasis::empty_sample;
+    return numbers;
+  }
+  const bool all_rows = sample.rows.size() == layout.rows;
+  const bool whole = all_rows && sample.columns == layout.columns;
+  numbers.basis = whole ? ErrorsBasis::matrix : ErrorsBasis::sample;
+  // Elements that are not fitted have an influence of 0, and the estimates are means over the
+  // others.
+  const double share = static_cast<double>(elements) /
+                       (static_cast<double>(layout.rows) * static_cast<double>(layout.columns));
+  const auto error = [&](std::size_t term) {
+    return standard_error(sample, all, term, variances[term] * share) / share;
+  };
+  numbers.k_se = std::max(error(0), least.k);
+  numbers.ln_lambda_se = std::max(error(1), least.ln_lambda);
+  return numbers;
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,58 @@
+"""How the elements of a slice form rows and columns, and which of these belong together."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+
+class MatrixLayout(NamedTuple):
+    """Rows and columns in the order of storage.
+
+    Attributes
+    ----------
+    columns : int
+        Elements in each row.
+    rows_in_cluster, columns_in_cluster : int
+        So many rows, or columns, that follow each other share a head or an expert, and so may share
+        a scale; 1 where there are neither heads nor experts, or where they are not known.
+    """
+
+    columns: int
+    rows_in_cluster: int = 1
+    columns_in_cluster: int = 1
+
+    def turned(self, rows: int) -> MatrixLayout:
+        """Return the layout of the transposed matrix; `rows` are those of this one."""
+        return MatrixLayout(rows, self.columns_in_cluster, self.rows_in_cluster)
+
+
+def matrix_layout(
+    shape: tuple[int, ...], *, stacked: bool = False, clusters: tuple[int, int] = (1, 1)
+) -> MatrixLayout:
+    """Return the layout of values that come in C order.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the slice. The last dimension of a stack of matrices has its columns. Kernels of
+        convolutions have one row for each output. A vector is one row.
+    stacked : bool
+        Whether the slice is a stack of the matrices of experts, each of which is a cluster.
+    clusters : (int, int)
+        Rows and columns of a head.
+
+    Returns
+    -------
+    MatrixLayout
+
+    Examples
+    --------
+    >>> matrix_layout((8, 16, 32), stacked=True)
+    MatrixLayout(columns=32, rows_in_cluster=16, columns_in_cluster=1)
+    >>> matrix_layout((64, 3, 5, 5))
+    MatrixLayout(columns=75, rows_in_cluster=1, columns_in_cluster=1)
+    """
+    if stacked and len(shape) > 2:
+        return MatrixLayout(shape[-1], prod(shape[1:-1]))
+    return MatrixLayout(prod(shape[1:]) if len(shape) > 1 else prod(shape), *clusters)

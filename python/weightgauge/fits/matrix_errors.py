@@ -1,0 +1,98 @@
+"""What the rows and columns of a slice tell of its fit, in words and numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.layouts import MatrixLayout
+
+KEPT_COUNTS = "counts alone: they were fitted anew, without the weights"
+
+# In the order of the core's numbers. The last two are followed by what the samples consist of.
+_FROM = (
+    "counts alone",
+    "counts alone: its elements are not stored row after row",
+    "counts alone: one row or one column",
+    "counts alone: no two rows or columns with weights",
+    "a sample of",
+    "all",
+)
+_SAMPLE = 4
+
+
+class Spread(NamedTuple):
+    """Where the variance of ln |w| comes from.
+
+    Attributes
+    ----------
+    rows, columns : float
+        Variance of the effects of rows, and of columns.
+    core : float
+        The rest: pi^2/8 = 1.2337 for Gaussian weights.
+    """
+
+    rows: float
+    columns: float
+    core: float
+
+
+def matrix_fields(
+    k_se: float,
+    ln_lambda_se: float,
+    numbers: tuple[float, float, int, float, float, float, float, int, int],
+    matrix: MatrixLayout | None,
+) -> tuple[float, float, str, float, Spread | None, int | None, int | None]:
+    """Return the fields of `SliceFit` that come from rows and columns.
+
+    Parameters
+    ----------
+    k_se, ln_lambda_se : float
+        Standard errors for independent weights.
+    numbers : tuple
+        The last of `weightgauge.magnitudes.weibull.Numbers`.
+    matrix : MatrixLayout or None
+        How the elements form rows and columns.
+
+    Returns
+    -------
+    tuple
+        Standard errors of k and ln lambda, what they come from, how far rows or columns differ, the
+        parts of the variance, and rows and columns of zeros.
+    """
+    k_se_matrix, ln_lambda_se_matrix, basis, fresh_z, *parts, zero_rows, zero_columns = numbers
+    if math.isnan(k_se):
+        return math.nan, math.nan, "", math.nan, None, None, None
+    if basis < _SAMPLE:
+        return k_se, ln_lambda_se, _FROM[basis], math.nan, None, None, None
+    return (
+        *(k_se_matrix, ln_lambda_se_matrix, errors_from(basis, matrix), fresh_z, Spread(*parts)),
+        *(zero_rows, zero_columns),
+    )
+
+
+def errors_from(basis: int, matrix: MatrixLayout | None) -> str:
+    """Say what standard errors come from.
+
+    Parameters
+    ----------
+    basis : int
+        The core's number of it.
+    matrix : MatrixLayout or None
+        How the elements form rows and columns.
+
+    Examples
+    --------
+    >>> from weightgauge.anatomy.layouts import MatrixLayout
+    >>> errors_from(4, MatrixLayout(384, rows_in_cluster=32))
+    'a sample of rows in groups of 32, and columns'
+    """
+    if basis < _SAMPLE:
+        return _FROM[basis]
+    lines = "rows and columns"
+    if matrix is not None and matrix.rows_in_cluster > 1:
+        lines = f"rows in groups of {matrix.rows_in_cluster:,}, and columns"
+    elif matrix is not None and matrix.columns_in_cluster > 1:
+        lines = f"rows, and columns in groups of {matrix.columns_in_cluster:,}"
+    return f"{_FROM[basis]} {lines}"
