@@ -33,6 +33,7 @@ _KINDS_OF_BLOCKS = ("layer_types", "layers_block_type", "attention_types")
 _OTHER_KINDS_OF_BLOCKS = (
     *("hybrid_override_pattern", "attn_layer_period", "attn_layer_offset", "block_configs"),
     *("num_kv_shared_layers", "full_attn_idxs", "hybrid_layer_ids", "attn_layer_idx"),
+    *("sr_ratios", "sequence_reduction_ratios"),
 )
 """Keys that tell of blocks of several kinds in another way."""
 _SHARED_BLOCKS = ("num_hidden_groups", "num_mem_blocks", "num_recurrent_steps")
@@ -130,7 +131,8 @@ def missing_findings(
     found: list[Finding] = []
     for stack in stacks:
         facts = architecture.of(stack.tower)
-        alone = by_tower[stack.tower] == 1
+        # Where other towers have names, the configuration may be about these.
+        alone = by_tower[stack.tower] == 1 and (stack.tower is not None or len(by_tower) == 1)
         found += _missing_blocks(stack, _stated_blocks(facts) if alone and facts else None)
         found += _missing_parts(stack, (facts.config if facts else None) or config or {})
     paths = [stack.path for stack in stacks]

@@ -55,6 +55,14 @@ STACKS = (
         hint="the export lost tensors, or saved them under other names",
     ),
     Rule(
+        "shape-contradicts",
+        FAULT,
+        "Are the shapes those that the configuration states?",
+        "{what}",
+        several="the shapes of {count:,} tensors contradict config.json: {names}",
+        hint="the configuration is another model's, or the tensors are",
+    ),
+    Rule(
         "missing-head",
         FAULT,
         "Is there an output head, where it is not tied to the embedding?",
