@@ -156,3 +156,30 @@ def test_adapters_are_not_asked(write_checkpoint, tmp_path):
         name="adapter_model.safetensors",
     )
     assert "shape-contradicts" not in {each.id for each in wg.fit(folder).findings}
+
+
+def test_values_of_another_length_than_queries(told):
+    """Heads of 24 queries and 16 values, as `v_head_dim` says."""
+    tensors, config = models.llama(seed=1, blocks=3)
+    rng = np.random.default_rng(0)
+    for block in range(3):
+        for name, rows in (("q", 192), ("k", 192), ("v", 128)):
+            tensors[f"model.layers.{block}.self_attn.{name}_proj.weight"] = models.trained(
+                rng, rows, 128
+            ).astype(models.BF16)
+    assert told(tensors, config | {"head_dim": 24, "v_head_dim": 16}) == []
+
+
+def test_sizes_of_another_tower_are_no_contradiction(write_checkpoint, tmp_path):
+    """A predictor without a name of its own, whose sizes the configuration does not tell."""
+    tensors, config = models.llama(seed=1, blocks=4)
+    both = {f"encoder.{name.removeprefix('model.')}": each for name, each in tensors.items()}
+    small, _ = models.llama(seed=2, blocks=2, hidden=96)
+    both |= {
+        name.replace("model.layers.", "predictor.layer."): each
+        for name, each in small.items()
+        if ".layers." in name
+    }
+    config = config | {"architectures": ["FooModel"], "model_type": "foo"}
+    path = models.put(write_checkpoint, tmp_path / "m", both, config)
+    assert [each for each in wg.fit(path).findings if each.level == "fault"] == []
