@@ -197,3 +197,12 @@ def test_a_head_for_sounds_is_a_head(told):
     tensors["audio_lm_head.weight"] = np.ones((7, 32), models.BF16)
     del tensors[ENDS[1]]
     assert told(tensors, config) == []
+
+
+def test_a_matrix_is_missed_though_its_bias_is_there(told):
+    tensors, config = llama()
+    for block in range(6):
+        tensors[f"model.layers.{block}.self_attn.q_proj.bias"] = np.ones(64, models.BF16)
+    drop(tensors, "q_proj.weight", blocks=(2,))
+    ((rule, message),) = told(tensors, config)
+    assert rule == "missing-part" and "model.layers.2.self_attn.q_proj missing" in message

@@ -60,7 +60,7 @@ class _Stack:
     blocks : set of int
         Their numbers.
     there : dict of str to set of int
-        The blocks in which a module has a tensor of any kind. Numbers in a module's name, such as
+        The blocks in which a module has a tensor of any kind but a bias. Numbers in a module's name, such as
         those of experts, are replaced by "#".
     weights : dict of str to Counter
         How many matrices and norms a module has in each block.
@@ -157,7 +157,8 @@ def _stacks_of(
         stack = stacks.setdefault((tower, _NUMBER.sub("#", path)), _Stack(tower, path))
         numbers = [number for number in blocks_of[form] if number is not None]
         stack.blocks.update(numbers)
-        stack.there.setdefault(module, set()).update(numbers)
+        if kind != "bias":  # a bias is stored as it is, in whatever form its matrix is
+            stack.there.setdefault(module, set()).update(numbers)
         if kind in MATRIX_KINDS or kind == "norm":
             stack.weights.setdefault(module, Counter()).update(numbers)
         if kind in MATRIX_KINDS:
@@ -258,7 +259,7 @@ def _lacking(stack: _Stack, blocks: Sequence[int], halves: set[int]) -> Iterator
             for module, number in usual.items()
             if stack.weights[module][block] < number
             # Where a module holds other tensors in place of weights, it is stored in another form.
-            and (stack.weights[module][block] or block not in stack.there[module])
+            and (stack.weights[module][block] or block not in stack.there.get(module, ()))
         ]
         if absent:
             lacking.setdefault(tuple(absent), []).append(block)
