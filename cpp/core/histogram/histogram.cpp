@@ -108,10 +108,10 @@ std::vector<Bin> top_bins(const Histogram& histogram) {
   std::size_t from = histogram.size();
   for (std::size_t bins = 0; from > 0; --from) {
     const bool last = from == histogram.size();
-    if (last || histogram.keys[from - 1] >> narrower != histogram.keys[from] >> narrower) {
-      if (bins++ == most_top_bins) {
-        break;
-      }
+    const bool another =
+        last || histogram.keys[from - 1] >> narrower != histogram.keys[from] >> narrower;
+    if (another && bins++ == most_top_bins) {
+      break;
     }
   }
   Histogram end(histogram.dtype);

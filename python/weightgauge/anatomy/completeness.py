@@ -60,8 +60,8 @@ class _Stack:
     blocks : set of int
         Their numbers.
     there : dict of str to set of int
-        The blocks in which a module has a tensor of any kind but a bias. Numbers in a module's name, such as
-        those of experts, are replaced by "#".
+        The blocks in which a module has a tensor of any kind but a bias. Numbers in a module's
+        name, such as those of experts, are replaced by "#".
     weights : dict of str to Counter
         How many matrices and norms a module has in each block.
     matrices : set of str
