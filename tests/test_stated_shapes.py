@@ -183,3 +183,14 @@ def test_sizes_of_another_tower_are_no_contradiction(write_checkpoint, tmp_path)
     config = config | {"architectures": ["FooModel"], "model_type": "foo"}
     path = models.put(write_checkpoint, tmp_path / "m", both, config)
     assert [each for each in wg.fit(path).findings if each.level == "fault"] == []
+
+
+def test_a_model_may_have_none_of_some_tokens(write_checkpoint, tmp_path):
+    tensors, config = models.llama(seed=1)
+    tensors["embeddings.register_tokens"] = np.zeros((1, 0, 128), models.BF16)
+    tensors["model.other.weight"] = np.zeros((0, 128), models.BF16)
+    found = wg.fit(models.put(write_checkpoint, tmp_path / "m", tensors, config)).findings
+    assert {(each.tensor, each.level) for each in found if each.id == "empty"} == {
+        ("embeddings.register_tokens", "note"),
+        ("model.other.weight", "fault"),
+    }
