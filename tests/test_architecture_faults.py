@@ -225,7 +225,7 @@ def test_a_fit_comes_out_beside_a_configuration_that_is_wrong(tmp_path, write_ch
     (tmp_path / "config.json").write_text(json.dumps(config))
     result = wg.fit(path)
     assert len(result.slices) == 2
-    assert any("num_attention_heads = 3" in warning for warning in result.warnings)
+    assert any("num_attention_heads = 3" in each.message for each in result.findings)
     assert any("hidden_size" in warning for warning in result.warnings)
     assert result.architecture.of(None).heads is None
     assert result.to_dict()["architecture"] == result.architecture.to_dict()

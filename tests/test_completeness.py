@@ -177,3 +177,32 @@ def test_the_first_block_may_do_without_a_norm_and_any_without_a_bias(told):
     drop(tensors, "input_layernorm", blocks=(0,))
     tensors["model.layers.2.self_attn.q_proj.bias"] = np.ones(64, models.BF16)
     assert told(tensors, config) == []
+
+
+def test_norms_that_some_stages_alone_have(told):
+    """Stages that reduce the sequence have a norm for that, and the last one does not reduce it."""
+    tensors = {}
+    for stage in range(4):
+        for block in range(2):
+            layer = f"encoder.block.{stage}.{block + 2 * stage}.attention"
+            for name in ("query", "key", "value"):
+                tensors[f"{layer}.self.{name}.weight"] = np.ones((32, 32), models.BF16)
+            if stage < 3:
+                tensors[f"{layer}.self.layer_norm.weight"] = np.ones(32, models.BF16)
+    assert told(tensors, {"depths": [2] * 4, "sr_ratios": [8, 4, 2, 1]}) == []
+
+
+def test_a_head_for_sounds_is_a_head(told):
+    tensors, config = llama()
+    tensors["audio_lm_head.weight"] = np.ones((7, 32), models.BF16)
+    del tensors[ENDS[1]]
+    assert told(tensors, config) == []
+
+
+def test_a_matrix_is_missed_though_its_bias_is_there(told):
+    tensors, config = llama()
+    for block in range(6):
+        tensors[f"model.layers.{block}.self_attn.q_proj.bias"] = np.ones(64, models.BF16)
+    drop(tensors, "q_proj.weight", blocks=(2,))
+    ((rule, message),) = told(tensors, config)
+    assert rule == "missing-part" and "model.layers.2.self_attn.q_proj missing" in message

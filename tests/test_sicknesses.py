@@ -110,6 +110,18 @@ def the_embedding_missing(tensors, config):
     return "missing-embedding", 0
 
 
+def a_matrix_cut_short(tensors, config):
+    tensors[Q] = np.ascontiguousarray(tensors[Q][:100])
+    return "shape-contradicts", {Q: None}
+
+
+def fewer_rows_than_tokens(tensors, config):
+    names = ["model.embed_tokens.weight", "lm_head.weight"]
+    for name in names:
+        tensors[name] = tensors[name][:400]
+    return "shape-contradicts", dict.fromkeys(names)
+
+
 def codes_in_place_of_one_matrix(tensors, config):
     tensors[UP] = codes_of(wide(tensors, UP)).astype(models.BF16)
     return "scale-lost", {UP: None}
@@ -281,6 +293,7 @@ SICKNESSES = (
     *(zeros, not_numbers, a_norm_of_nan, one_value, one_magnitude, empty),
     *(nan_in_biases_of_experts, a_block_missing),
     *(the_first_and_last_blocks_missing, a_part_missing, the_head_missing, the_embedding_missing),
+    *(a_matrix_cut_short, fewer_rows_than_tokens),
     *(codes_in_place_of_one_matrix, codes_in_place_of_all, codes_that_lost_their_scales),
     *(random_bytes, a_matrix_twice_as_large, a_block_twice_as_large, int4_in_groups),
     *(two_of_four_pruned, a_few_zeros_where_others_have_none, a_block_never_trained),
@@ -335,7 +348,7 @@ def test_the_model_before_the_damage_is_well(write_checkpoint, tmp_path):
     assert wg.fit(path).findings == ()
 
 
-@pytest.mark.parametrize("sickness", SICKNESSES[:16], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("sickness", SICKNESSES[:18], ids=lambda each: each.__name__)
 def test_fit_finds_the_faults_and_so_do_saved_counts(sickness, write_checkpoint, tmp_path):
     path, _ = damaged(sickness, write_checkpoint, tmp_path / "m")
     kept = tmp_path / "kept.wghist"
@@ -491,6 +504,7 @@ def test_whole_rows_of_zeros_that_are_no_pages_are_a_warning(write_checkpoint, t
     name = "model.layers.0.mlp.up_proj.weight"
     tensors[name] = models.trained(np.random.default_rng(3), 256, 768).astype(np.float16)
     tensors[name][[7, 8, 9]] = 0
+    config["intermediate_sizes"] = [256] * 6  # so that blocks may differ in shape
     path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
     told = {(each.id, each.level) for each in wg.fit(path).findings if each.tensor == name}
     assert ("dead-rows", "warning") in told and "fault" not in {level for _, level in told}
@@ -526,6 +540,7 @@ def test_every_rule_that_is_asked_has_a_sickness():
         named.add(sickness(tensors, config)[0])
     named |= {"untrained-adapter", "zero-by-design", "unused-rows"}
     files = {"missing-file", "stale-index", "stale-copy", "left-out", "odd-input", "cached-copy"}
+    files |= {"copy-differs"}
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
     pairs |= {"exchanged", "identical", "reordered", "adapter-target", "adapter-shape"}
     pairs |= {"not-compared"}

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "core/histogram/histogram.hpp"
+#include "core/histogram/summary.hpp"
 #include "support.hpp"
 
 namespace weightgauge {
@@ -132,6 +133,15 @@ TEST_SUITE("histogram") {
       check_equal(merged(wider, bins), merged(wider, wider));
       check_equal(merged(exact, wider), merged(wider, wider));
       check_equal(coarsened(wider, bins.dropped_bits), wider);
+      const std::vector<float> small = {1e-9F, 2e-9F};
+      // What lies at the upper end is told from the usual bins all the same.
+      const Histogram low = coarsened(exact_histogram(DType::f32, small), wider.dropped_bits);
+      const TopLevels top = top_levels(bins);
+      for (const Histogram& each : {wider, merged(wider, low), merged(exact, low)}) {
+        CHECK(top_levels(each).at_max == top.at_max);
+        CHECK(top_levels(each).second == top.second);
+        CHECK(top_levels(each).levels == 0);
+      }
     }
   }
 

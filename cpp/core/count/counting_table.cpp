@@ -211,6 +211,9 @@ void CountingTable::take_bins(const WideExtremes& extremes, std::size_t most_bin
       for (std::size_t i = 0; i < found; ++i) {
         append_bin(result, Layout::dropped_bits, bins[i], counts[i], residuals[i]);
       }
+      for (std::size_t i = found - std::min<std::size_t>(found, 2); i < found; ++i) {
+        append_top(result.top, {bins[i], counts[i], residuals[i]});
+      }
       continue;
     }
     result.keys.insert(result.keys.end(), bins, bins + found);

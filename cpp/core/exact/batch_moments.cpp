@@ -32,7 +32,7 @@ double mean_ordinate(const HazenSums& sums, std::uint64_t from, std::uint64_t to
 class FinerCounts {
  public:
   FinerCounts(DType dtype, const Batch& batch, int wanted_bins, BatchMoments& result)
-      : dtype_(dtype), result_(result) {
+      : dtype_(dtype), usual_bits_(binned_dropped_bits(dtype)), result_(result) {
     result_.most = magnitude_value(dtype, batch.range.last);
     result_.bins.dropped_bits = wanted_bins;
   }
@@ -42,11 +42,17 @@ class FinerCounts {
     result_.squares += static_cast<double>(count) * share * share;
     if (result_.bins.dropped_bits != 0) {
       append_bin(result_.bins, 0, key, count, 0);
+      if (result_.bins.dropped_bits > usual_bits_) {
+        const std::uint64_t low_bits = key & ((std::uint64_t{1} << usual_bits_) - 1);
+        append_top(result_.bins.top,
+                   {key >> usual_bits_, count, (low_bits >> residual_shift(dtype_)) * count});
+      }
     }
   }
 
  private:
   DType dtype_;
+  int usual_bits_;
   BatchMoments& result_;
 };
 
@@ -193,6 +199,9 @@ Histogram binned_again(const Histogram& leading, int dropped_bits, const AllMome
   for (const std::optional<BatchMoments>& sums : batches) {
     for (std::size_t i = 0; i < sums->bins.size(); ++i) {
       bins.append(sums->bins.keys[i], sums->bins.counts[i], sums->bins.residuals[i]);
+    }
+    for (const Bin& bin : sums->bins.top) {
+      append_top(bins.top, bin);
     }
   }
   if (bins.n() != leading.n()) {

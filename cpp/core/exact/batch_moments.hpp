@@ -34,7 +34,7 @@ struct BatchMoments {
   double bend = 0;
   // Only where the counts are coarser than the usual bins: what those bins would have told of all
   // elements of the batch. These are the sum of (|w|/most)^2, `most` being the largest magnitude
-  // that the batch may hold, and the elements in bins.
+  // that the batch may hold, and the elements in bins, of which `top` are the last.
   double most = 0;
   double squares = 0;
   Histogram bins;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <stdexcept>
 
 #include "core/histogram/bin_shapes.hpp"
@@ -82,7 +83,61 @@ double binned_squares(const Histogram& histogram, int exponent) {
   return sum;
 }
 
+constexpr std::size_t most_top_bins = 2;
+
+// The bins at the upper end of two histograms together.
+std::vector<Bin> joined(const std::vector<Bin>& a, const std::vector<Bin>& b) {
+  std::vector<Bin> all;
+  std::merge(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(all),
+             [](const Bin& one, const Bin& other) { return one.key < other.key; });
+  std::vector<Bin> top;
+  for (const Bin& bin : all) {
+    append_top(top, bin);
+  }
+  return top;
+}
+
 }  // namespace
+
+std::vector<Bin> top_bins(const Histogram& histogram) {
+  const int usual = binned_dropped_bits(histogram.dtype);
+  if (histogram.dropped_bits > usual) {
+    return histogram.top;
+  }
+  const int narrower = usual - histogram.dropped_bits;
+  std::size_t from = histogram.size();
+  for (std::size_t bins = 0; from > 0; --from) {
+    const bool last = from == histogram.size();
+    const bool another =
+        last || histogram.keys[from - 1] >> narrower != histogram.keys[from] >> narrower;
+    if (another && bins++ == most_top_bins) {
+      break;
+    }
+  }
+  Histogram end(histogram.dtype);
+  end.dropped_bits = usual;
+  for (; from < histogram.size(); ++from) {
+    append_bin(end, histogram.dropped_bits, histogram.keys[from], histogram.counts[from],
+               histogram.exact() ? 0 : histogram.residuals[from]);
+  }
+  std::vector<Bin> top;
+  for (std::size_t i = 0; i < end.size(); ++i) {
+    top.push_back({end.keys[i], end.counts[i], end.residuals[i]});
+  }
+  return top;
+}
+
+void append_top(std::vector<Bin>& top, const Bin& bin) {
+  if (!top.empty() && top.back().key == bin.key) {
+    top.back().count += bin.count;
+    top.back().residual += bin.residual;
+    return;
+  }
+  if (top.size() == most_top_bins) {
+    top.erase(top.begin());
+  }
+  top.push_back(bin);
+}
 
 Histogram without_entries(const Histogram& like, int dropped_bits) {
   Histogram result(like.dtype);
@@ -90,6 +145,7 @@ Histogram without_entries(const Histogram& like, int dropped_bits) {
   result.nans = like.nans;
   result.infs = like.infs;
   result.max_key = like.max_key;
+  result.top = like.top;
   result.dropped_bits = dropped_bits;
   return result;
 }
@@ -115,6 +171,9 @@ Histogram coarsened(const Histogram& histogram, int dropped_bits) {
     append_bin(result, histogram.dropped_bits, histogram.keys[i], histogram.counts[i],
                histogram.exact() ? 0 : histogram.residuals[i]);
   }
+  if (dropped_bits > binned_dropped_bits(histogram.dtype)) {
+    result.top = top_bins(histogram);
+  }
   return result;
 }
 
@@ -132,6 +191,7 @@ Histogram merged(const Histogram& a, const Histogram& b) {
   result.nans = a.nans + b.nans;
   result.infs = a.infs + b.infs;
   result.max_key = std::max(a.max_key, b.max_key);
+  result.top = joined(a.top, b.top);
   // No branch depends on which key comes next, and the arrays do not grow entry by entry: both
   // would take longer.
   result.keys.resize(a.size() + b.size());

@@ -10,6 +10,13 @@
 
 namespace weightgauge {
 
+// The elements that share the leading bits of their keys, and the sum of the other bits.
+struct Bin {
+  std::uint64_t key;  // without the bits that are left out
+  std::uint64_t count;
+  std::uint64_t residual;
+};
+
 // Only magnitudes that occur are kept, in ascending order. An entry is one exact magnitude
 // (dropped_bits == 0) or, for F32 and F64 with too many of them, a bin of all magnitudes that
 // share their leading bits: the key without its `dropped_bits` low bits. Then `residuals` holds
@@ -26,6 +33,10 @@ struct Histogram {
   std::uint64_t nans = 0;
   std::uint64_t infs = 0;
   std::uint64_t max_key = 0;  // the largest finite magnitude's own key; 0 where there is none
+  // Where bins are wider than usual, the last two usual ones that hold anything, ascending: what
+  // lies at the upper end is told from them, however much memory there was for bins. Counts by
+  // leading bits alone have none.
+  std::vector<Bin> top;
 
   bool exact() const { return dropped_bits == 0; }
   std::size_t size() const { return keys.size(); }
@@ -66,6 +77,11 @@ Histogram without_entries(const Histogram& like, int dropped_bits);
 // magnitude's key.
 void append_bin(Histogram& to, int bin_bits, std::uint64_t bin, std::uint64_t count,
                 std::uint64_t residual);
+
+// The last two of the usual bins that hold anything, ascending; F32 and F64 only.
+std::vector<Bin> top_bins(const Histogram& histogram);
+// Adds a bin to such a list, above all that are there.
+void append_top(std::vector<Bin>& top, const Bin& bin);
 
 // The same magnitudes counted in bins; the histogram itself where it is binned already.
 Histogram binned(const Histogram& exact);

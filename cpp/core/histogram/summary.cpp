@@ -18,6 +18,14 @@ TopLevels top_levels(const Histogram& histogram) {
   const std::size_t size = histogram.size();
   TopLevels top;
   top.levels = histogram.exact() ? size : 0;
+  if (!histogram.top.empty()) {
+    Histogram usual(histogram.dtype);
+    usual.dropped_bits = binned_dropped_bits(histogram.dtype);
+    for (const Bin& bin : histogram.top) {
+      usual.append(bin.key, bin.count, bin.residual);
+    }
+    return top_levels(usual);
+  }
   if (size > 0) {
     top.at_max = histogram.counts.back();
   }

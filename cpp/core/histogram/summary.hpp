@@ -15,8 +15,8 @@ double max_magnitude(const Histogram& histogram);
 // What lies at the upper end.
 struct TopLevels {
   std::uint64_t levels = 0;  // different magnitudes; 0 where they were counted in bins
-  std::uint64_t at_max = 0;  // elements at the largest magnitude, or in its bin
-  // The next magnitude below it, or the mean of the next bin; NaN where there is none.
+  std::uint64_t at_max = 0;  // elements at the largest magnitude, or in its usual bin
+  // The next magnitude below it, or the mean of the next usual bin; NaN where there is none.
   double second = std::numeric_limits<double>::quiet_NaN();
 };
 TopLevels top_levels(const Histogram& histogram);

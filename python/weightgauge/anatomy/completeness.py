@@ -33,6 +33,7 @@ _KINDS_OF_BLOCKS = ("layer_types", "layers_block_type", "attention_types")
 _OTHER_KINDS_OF_BLOCKS = (
     *("hybrid_override_pattern", "attn_layer_period", "attn_layer_offset", "block_configs"),
     *("num_kv_shared_layers", "full_attn_idxs", "hybrid_layer_ids", "attn_layer_idx"),
+    *("sr_ratios", "sequence_reduction_ratios"),
 )
 """Keys that tell of blocks of several kinds in another way."""
 _SHARED_BLOCKS = ("num_hidden_groups", "num_mem_blocks", "num_recurrent_steps")
@@ -59,8 +60,8 @@ class _Stack:
     blocks : set of int
         Their numbers.
     there : dict of str to set of int
-        The blocks in which a module has a tensor of any kind. Numbers in a module's name, such as
-        those of experts, are replaced by "#".
+        The blocks in which a module has a tensor of any kind but a bias. Numbers in a module's
+        name, such as those of experts, are replaced by "#".
     weights : dict of str to Counter
         How many matrices and norms a module has in each block.
     matrices : set of str
@@ -130,7 +131,8 @@ def missing_findings(
     found: list[Finding] = []
     for stack in stacks:
         facts = architecture.of(stack.tower)
-        alone = by_tower[stack.tower] == 1
+        # Where other towers have names, the configuration may be about these.
+        alone = by_tower[stack.tower] == 1 and (stack.tower is not None or len(by_tower) == 1)
         found += _missing_blocks(stack, _stated_blocks(facts) if alone and facts else None)
         found += _missing_parts(stack, (facts.config if facts else None) or config or {})
     paths = [stack.path for stack in stacks]
@@ -155,7 +157,8 @@ def _stacks_of(
         stack = stacks.setdefault((tower, _NUMBER.sub("#", path)), _Stack(tower, path))
         numbers = [number for number in blocks_of[form] if number is not None]
         stack.blocks.update(numbers)
-        stack.there.setdefault(module, set()).update(numbers)
+        if kind != "bias":  # a bias is stored as it is, in whatever form its matrix is
+            stack.there.setdefault(module, set()).update(numbers)
         if kind in MATRIX_KINDS or kind == "norm":
             stack.weights.setdefault(module, Counter()).update(numbers)
         if kind in MATRIX_KINDS:
@@ -256,7 +259,7 @@ def _lacking(stack: _Stack, blocks: Sequence[int], halves: set[int]) -> Iterator
             for module, number in usual.items()
             if stack.weights[module][block] < number
             # Where a module holds other tensors in place of weights, it is stored in another form.
-            and (stack.weights[module][block] or block not in stack.there[module])
+            and (stack.weights[module][block] or block not in stack.there.get(module, ()))
         ]
         if absent:
             lacking.setdefault(tuple(absent), []).append(block)

@@ -38,7 +38,13 @@ def stored_findings(
     for row, (dtype, shape) in enumerate(zip(columns.dtypes, columns.shapes, strict=True)):
         if 0 in shape and dtype in ITEM_BYTES:
             place = _place(columns.names[row], places, row)
-            found.append(RULES["empty"].finding(place, value=0, shape=list(shape)))
+            # Tokens of which a model has none, such as registers: no placeholder of a weight.
+            none = place.kind == "other" and any(shape) and columns.names[row].endswith("tokens")
+            found.append(
+                RULES["empty"].finding(
+                    place, value=0, shape=list(shape), level="note" if none else None
+                )
+            )
         elif dtype in NO_DECODER:
             place = _place(columns.names[row], places, row)
             found.append(_unmeasured(place, f"there is no decoder for {dtype}"))

@@ -11,6 +11,7 @@ from weightgauge.anatomy.architecture import Architecture, architecture_of
 from weightgauge.anatomy.completeness import missing_findings
 from weightgauge.anatomy.components import Component, Components, TensorLike, classify_by_form
 from weightgauge.anatomy.lora import Adapted, adapted_matrices, unscaled_told
+from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
@@ -58,7 +59,7 @@ class Survey:
     warnings : tuple of str
         What the reader should know about storage, factors or configuration.
     findings : tuple of Finding
-        What a whole model lacks, and what cannot be measured.
+        What a whole model lacks, what contradicts its configuration, and what cannot be measured.
     """
 
     storage: Storage
@@ -111,8 +112,13 @@ def survey(checkpoint: Checkpoint) -> Survey:
     complete = not is_adapter and not _is_a_part(checkpoint)
     architecture = architecture_of(matrices, places, config, complete=complete, forms=forms)
     missing: list[Finding] = []
+    told: set[str] = set()
     if not is_adapter and not _is_one_file_of_several(checkpoint):
         missing = missing_findings(matrices, places, forms, architecture, config)
+        missing += shape_findings(
+            matrices, places, forms, architecture, config or {}, storage.packed
+        )
+        told.update(architecture.contradictions)
     shapes = dict(zip(names, tensors.shapes, strict=True))
     if storage.matrices or updates:
         shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
@@ -124,7 +130,11 @@ def survey(checkpoint: Checkpoint) -> Survey:
         architecture=architecture,
         forms=forms,
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
-        warnings=(*architecture.warnings, *storage.warnings, *unpaired),
+        warnings=(
+            *(line for line in architecture.warnings if line not in told),
+            *storage.warnings,
+            *unpaired,
+        ),
         findings=(*stored_findings(tensors, places, storage), *missing),
     )
 

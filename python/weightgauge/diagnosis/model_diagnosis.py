@@ -14,6 +14,7 @@ from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import check_choice
 from weightgauge.diagnosis.balanced import balanced_fits, with_weights
 from weightgauge.diagnosis.baseline import check_baseline
+from weightgauge.diagnosis.few_blocks import few_block_findings
 from weightgauge.diagnosis.fresh import fresh_findings
 from weightgauge.diagnosis.kind_diagnosis import (
     KindDiagnosis,
@@ -233,6 +234,7 @@ def _findings(
         [item for item in judged if whole.get(item.tensor) is not item], tails, spoilt, rules
     )
     yield from outlier_findings(stand_out, spoilt)
+    yield from few_block_findings(groups, spoilt, rules)
     yield from shallow_finding(shallow)
     if not any(each.tensor is None for each in fresh):  # published models are trained ones
         yield from published_findings(kinds, ranked, rules)

@@ -26,6 +26,13 @@ FILES = (
         several="{count:,} tensors lie in two files each; those that the index names are read: "
         "{names}",
     ),
+    Rule(
+        "copy-differs",
+        WARNING,
+        "Does a second copy of the weights, which is not read, hold the same?",
+        "{what}",
+        hint="delete the copy that is out of date; programs do not agree on which one they load",
+    ),
     Rule("left-out", NOTE, "What lies beside the checkpoint and is not read?", "{what}"),
     Rule(
         "config-unreadable",
@@ -53,6 +60,14 @@ STACKS = (
         "Does every block of a stack have the kinds of matrix that the others have?",
         "{what}",
         hint="the export lost tensors, or saved them under other names",
+    ),
+    Rule(
+        "shape-contradicts",
+        FAULT,
+        "Are the shapes those that the configuration states?",
+        "{what}",
+        several="the shapes of {count:,} tensors contradict config.json: {names}",
+        hint="the configuration is another model's, or the tensors are",
     ),
     Rule(
         "missing-head",

@@ -14,6 +14,18 @@ KINDS = (
         source="docs/statistics.md, outliers",
     ),
     Rule(
+        "block-scale",
+        WARNING,
+        "Has a block, or a matrix, of a model of one to four blocks another scale?",
+        "{what}",
+        several="{count:,} matrices have another scale than those of their kind in other blocks: "
+        "{names}",
+        hint="a merge, a scale or a learning rate that others do not have, or a part of another "
+        "model",
+        threshold=1.8,
+        source="docs/statistics.md, outliers",
+    ),
+    Rule(
         "never-trained",
         WARNING,
         "Do the weights look trained?",

@@ -26,7 +26,7 @@ _LARGEST_SIZE, _SMALLEST_SIZE = 300.0, 1e-4
 where each weight has variance one and is scaled when it is used; FP8 codes taken for values have
 400 and more, from 128 inputs on."""
 
-_PAIRS = (("gate", "up"), ("q", "k"))
+PARTNERS = (("gate", "up"), ("q", "k"))
 """Kinds of one block whose weights are of one size in every trained model."""
 
 _VOCABULARY = frozenset(("embed", "head", "router", "lora_a", "lora_b"))
@@ -96,7 +96,7 @@ def _unlike_partners(
     """Compare gate with up and q with k of the same block, which differ by less than 30 times."""
     most = rules["scale-lost"].threshold or math.nan
     lam = numbers.columns.lam
-    judged = judged & numbers.of(*_PARTNERS)
+    judged = judged & numbers.of(*_PARTNER_KINDS)
     if not judged.any() or lam[judged].max() <= most * lam[judged].min():
         return
     found: dict[tuple[object, ...], dict[str, int]] = defaultdict(dict)
@@ -105,7 +105,7 @@ def _unlike_partners(
         if item.block is not None:
             found[item.tower, item.block, item.expert, item.head][item.kind] = row
     for members in found.values():
-        for pair in _PAIRS:
+        for pair in PARTNERS:
             if not members.keys() >= set(pair):
                 continue
             small, large = sorted(pair, key=lambda kind: lam[members[kind]])
@@ -119,4 +119,4 @@ def _unlike_partners(
                 )
 
 
-_PARTNERS = frozenset(kind for pair in _PAIRS for kind in pair)
+_PARTNER_KINDS = frozenset(kind for pair in PARTNERS for kind in pair)

@@ -93,6 +93,7 @@ def check(
     """
     from weightgauge.diagnosis.model_diagnosis import diagnosed
     from weightgauge.health.against import against_findings
+    from weightgauge.health.copies import copies_compared
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning.scan_model import scan
 
@@ -102,6 +103,10 @@ def check(
     file = rules if isinstance(rules, RulesFile) else read_rules(rules) if rules else RulesFile()
     kept = scan(model, include=include, exclude=exclude, threads=threads, io=io, progress=progress)
     found = [*diagnosed(kept, FitOptions(threads=threads, io=io), rules=file.rules()).findings]
+    if file.levels.get("copy-differs") != OFF:
+        whole = include is None and exclude is None
+        options = FitOptions(threads=threads, io=io)
+        found = copies_compared(model, kept, options, found, whole=whole)
     if against is not None:
         base = scan(against, include=include, exclude=exclude, threads=threads, io=io)
         found += against_findings(kept, base, identical=identical)

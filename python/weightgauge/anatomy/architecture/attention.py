@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weightgauge.anatomy.architecture.evidence import Evidence, Seen
 from weightgauge.anatomy.architecture.settings import Settings
@@ -89,17 +89,26 @@ def heads_of(settings: Settings, seen: Evidence, widths: Widths) -> Heads:
     -------
     Heads
     """
+    widths = _without_values(settings, seen, widths)
     found = Heads(head_dim=_length_of_norms(seen, widths))
     _settle_heads(settings, found, seen, widths)
     contradiction = _normed_otherwise(settings, found, seen, widths)
     if contradiction is not None:
-        settings.warn(*contradiction)
+        settings.contradict(*contradiction)
         return Heads()
     _settle_head_dim(settings, found, widths)
     if found.heads is None and settings.number("heads") is None:
         found.heads = _quotient(widths.query, found.head_dim)
     _settle_kv_heads(settings, found, widths)
     return found
+
+
+def _without_values(settings: Settings, seen: Evidence, widths: Widths) -> Widths:
+    """Take queries from q alone where the configuration gives values another length."""
+    heads, length = settings.number("heads"), settings.number("v_head_dim")
+    if heads is None or length is None or heads[1] * length[1] not in widths.query:
+        return widths
+    return replace(widths, query=_sides(seen.of("q"), 0) or widths.query)
 
 
 def _length_of_norms(seen: Evidence, widths: Widths) -> int | None:
@@ -125,7 +134,7 @@ def _settle_heads(settings: Settings, found: Heads, seen: Evidence, widths: Widt
         found.heads = heads
         return
     width, name = next(iter(widths.query.items()))
-    settings.warn(key, heads, f"does not divide the {width:,} channels of {_tensor(name)}")
+    settings.contradict(key, heads, f"does not divide the {width:,} channels of {_tensor(name)}")
 
 
 def _normed_otherwise(
@@ -152,7 +161,7 @@ def _settle_head_dim(settings: Settings, found: Heads, widths: Widths) -> None:
             found.head_dim = normed or fitting[0][1]
             return
         key, length = lengths[0]
-        settings.warn(key, length, _misfit(found.heads, "heads", widths.query))
+        settings.contradict(key, length, _misfit(found.heads, "heads", widths.query))
         # Without a norm, either number may be the wrong one.
         if normed is None or not _fills(found.heads, normed, widths.query):
             found.heads = None
@@ -162,7 +171,7 @@ def _settle_head_dim(settings: Settings, found: Heads, widths: Widths) -> None:
         found.head_dim = normed
     else:
         key, heads = settings.number("heads") or ("heads", found.heads)
-        settings.warn(key, heads, _misfit(normed, _EACH, widths.query))
+        settings.contradict(key, heads, _misfit(normed, _EACH, widths.query))
         found.heads = None
         found.head_dim = normed
 
@@ -176,13 +185,13 @@ def _settle_kv_heads(settings: Settings, found: Heads, widths: Widths) -> None:
         return
     key, value, kv_heads = stated
     if found.heads is not None and found.heads % kv_heads:
-        settings.warn(key, value, f"does not divide the {found.heads:,} heads")
+        settings.contradict(key, value, f"does not divide the {found.heads:,} heads")
     elif _fills(kv_heads, found.head_dim, widths.key):
         found.kv_heads = kv_heads
     else:
         misfit = _misfit(found.head_dim, _EACH, widths.key)
         means = "" if value is kv_heads else f"means {kv_heads:,} for k and v, which "
-        settings.warn(key, value, means + misfit)
+        settings.contradict(key, value, means + misfit)
         if settings.number("head_dim") is None:
             # The length of heads then follows from their number, which may be wrong.
             found.heads = found.head_dim = None

@@ -65,12 +65,20 @@ def architecture_of(
     if not evidence and config:
         evidence = {None: Evidence()}
     warnings = bad_sections(config or {})
+    contradictions: list[str] = []
     towers = []
     for tower in sorted(evidence, key=TOWERS.index):
         where, section = section_of(config or {}, tower, frozenset(evidence))
         settings = Settings(section, where, tower, warnings)
         towers.append(_describe(tower, settings, evidence[tower], complete))
-    return Architecture(tuple(towers), tuple(dict.fromkeys(warnings)), _tied(config or {}))
+        if tower is not None or len(evidence) == 1:  # else it may be about another tower
+            contradictions += settings.contradictions
+    return Architecture(
+        tuple(towers),
+        tuple(dict.fromkeys(warnings)),
+        _tied(config or {}),
+        tuple(dict.fromkeys(contradictions)),
+    )
 
 
 def _tied(config: Mapping[str, Any]) -> bool | None:
@@ -120,7 +128,7 @@ def _hidden(settings: Settings, seen: Evidence) -> int | None:
             return value
     key, value = stated[0]
     name = next(iter(shapes.values()))
-    settings.warn(key, value, f"is no side of '{printable(name)}' {list(next(iter(shapes)))}")
+    settings.contradict(key, value, f"is no side of '{printable(name)}' {list(next(iter(shapes)))}")
     return None
 
 
@@ -168,14 +176,14 @@ def _experts(settings: Settings, seen: Evidence, complete: bool) -> int | None:
     elif seen.stacked_experts and experts not in seen.stacked_experts:
         name = next(iter(seen.stacked_experts.values()))
     elif complete and 0 < len(seen.expert_numbers) == last + 1 < experts:
-        settings.warn(key, experts, f"is more than the {last + 1:,} experts that there are")
+        settings.contradict(key, experts, f"is more than the {last + 1:,} experts that there are")
         return last + 1
     elif complete and experts and not seen.mixture:
         settings.warn(key, experts, "is told of a model without experts")
         return None
     else:
         return experts or None
-    settings.warn(key, experts, f"is not the number of experts of '{printable(name)}'")
+    settings.contradict(key, experts, f"is not the number of experts of '{printable(name)}'")
     return None
 
 

@@ -154,11 +154,14 @@ class Architecture:
         Where `config.json` contradicts the shapes, or itself; those facts are None.
     tied : bool or None
         Whether the configuration ties the output head to the embedding; None where it says nothing.
+    contradictions : tuple of str
+        Those of the warnings that tell of sizes that shapes contradict.
     """
 
     towers: tuple[TowerFacts, ...] = ()
     warnings: tuple[str, ...] = ()
     tied: bool | None = None
+    contradictions: tuple[str, ...] = ()
 
     def of(self, tower: str | None) -> TowerFacts:
         """Return the facts of a tower, or a record without facts if nothing is known about it."""

@@ -102,7 +102,7 @@ def _consistent(
         given = settings.number("heads") if confirmed.issuperset(facts) else None
         if blamed or given:
             shape, name = next(iter(shapes.items()))
-            settings.warn(
+            settings.contradict(
                 *(given or blamed[0]),
                 f"makes {expected:,} rows, not the {shape[0]:,} of '{printable(name)}'",
             )

@@ -29,6 +29,11 @@ class Settings:
         The tower that the section describes.
     warnings : list of str
         Receives a line for everything that is wrong in the section.
+
+    Attributes
+    ----------
+    contradictions : list of str
+        Those of the lines that tell of values that shapes contradict.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Settings:
         self.where = where
         self.tower = tower
         self._warnings = warnings
+        self.contradictions: list[str] = []
 
     def number(self, fact: str, *, least: int = 1) -> tuple[str, int] | None:
         """Read one fact.
@@ -87,6 +93,11 @@ class Settings:
         """Note that a value is not used, and why."""
         path = f"{self.where}.{key}" if self.where else key
         self._warnings.append(left_out(path, value, problem))
+
+    def contradict(self, key: str, value: object, problem: str) -> None:
+        """Note that shapes contradict a value, and how; it is not used."""
+        self.warn(key, value, problem)
+        self.contradictions.append(self._warnings[-1])
 
     def _look_up(self, key: str) -> Any:
         return value_at(self.section, key)

@@ -1,0 +1,289 @@
+"""Shapes that contradict the sizes which the configuration states."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from weightgauge.anatomy.architecture import Architecture, TowerFacts
+from weightgauge.anatomy.architecture.settings import Settings
+from weightgauge.anatomy.components import Components, TensorLike, first_rows
+from weightgauge.anatomy.components.places import block_path
+from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.errors import printable
+from weightgauge.findings import RULES, Finding, Place
+
+_NUMBER = re.compile("[0-9]+")
+
+_OF_BLOCKS = frozenset(
+    (
+        *("q", "k", "v", "qkv", "o", "gate", "up", "gate_up", "down", "ffn_in", "ffn_out"),
+        *("router", "norm"),
+    )
+)
+"""Kinds of which one side is the width of the residual stream."""
+_FEED_FORWARD = ("ffn_out", "down")
+"""Kinds whose other side is the inner width of a feed-forward network."""
+_INNER = ("intermediate_size", "ffn_dim", "d_ff", "n_inner")
+"""Keys that state the inner width."""
+_OF_SIDES = re.compile(
+    "head|dim|size|width|rank|channel|inner|inter|expert|group|ff|d_model|embd|mel|input|lfr|frames"
+)
+"""Keys that state a side of a matrix, or a number by which one is multiplied."""
+_COMPUTED = re.compile("adjust|multiple_of")
+"""Keys by which a program computes the inner width from the one that is stated."""
+_LARGEST = 10**7
+_OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter")
+"""Keys whose lists have a number for each of several stages."""
+_FEW = 0.25
+"""Where more of the tensors of a module lack the stated width, blocks differ on purpose."""
+_MOST_TIMES = 64
+"""Numbers up to this count things, such as experts that are stored as one wider network."""
+
+_TOKENS = re.compile(
+    r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|tok_embeddings|embed_in|token_embedding)\.weight$"
+)
+"""Embeddings that have one row for each token of the vocabulary."""
+_ROUNDED_UP = 1024
+"""A vocabulary is rounded up to a multiple of 128 for each of up to eight devices, at most."""
+_ADDED = 0.05
+"""Share of further rows that are there for tokens which a program adds later."""
+
+
+@dataclass(slots=True)
+class _Module:
+    """Tensors whose names differ in numbers alone.
+
+    Attributes
+    ----------
+    kind : str
+        What they are.
+    name : str
+        Their name with "#" in place of the numbers.
+    shapes : Counter
+        How many have each shape.
+    forms : dict of tuple to set of int
+        The forms of each shape: see `weightgauge.anatomy.components.Classified`.
+    """
+
+    kind: str
+    name: str
+    shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    forms: dict[tuple[int, ...], set[int]] = field(default_factory=dict)
+
+
+def shape_findings(
+    tensors: Sequence[TensorLike],
+    places: Components,
+    forms: Sequence[int],
+    architecture: Architecture,
+    config: Mapping[str, Any],
+    packed: Collection[str],
+) -> list[Finding]:
+    """Hold shapes against the sizes that a configuration states.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        All tensors of the model; in place of codes, the matrices that they make.
+    places : Components
+        What they are.
+    forms : sequence of int
+        Which tensors are of one form; negative for those that serve others, such as scales.
+    architecture : Architecture
+        What is known of the towers.
+    config : mapping
+        Content of `config.json`.
+    packed : collection of str
+        Names of tensors whose shape is not that of their matrix.
+
+    Returns
+    -------
+    list of Finding
+    """
+    found = [RULES["shape-contradicts"].finding(what=line) for line in architecture.contradictions]
+    weights = [
+        row
+        for row in first_rows(forms)
+        if forms[row] >= 0
+        and tensors[row].dtype in ITEM_BYTES
+        and tensors[row].name not in packed
+        and 0 not in tensors[row].shape
+    ]
+    counts = Counter(forms)
+    for facts in architecture.towers:
+        if not facts.config or _has_stages(facts.config):
+            continue
+        modules: dict[tuple[str, str], _Module] = {}
+        for row in weights:
+            kind, block, tower, *_ = places[row]
+            if kind in _OF_BLOCKS and tower == facts.tower and _in_plain_stack(tensors[row], block):
+                _note(modules, kind, tensors[row], forms[row], counts[forms[row]])
+        for module, shape, why in _odd_ones(facts, list(modules.values())):
+            told = module.forms[shape]
+            found += [
+                _told(tensors[row], places, row, why)
+                for row, form in enumerate(forms)
+                if form in told
+            ]
+        found += _inner_widths(facts, list(modules.values()))
+    return found + list(_vocabularies(tensors, places, weights, architecture, config))
+
+
+def _has_stages(section: Mapping[str, Any]) -> bool:
+    """Whether there are several widths, or several networks."""
+    return any(
+        isinstance(value, list)
+        and len(value) > 1
+        and _OF_STAGES.search(key)
+        and all(type(number) is int for number in value)
+        for key, value in section.items()
+    )
+
+
+def _in_plain_stack(tensor: TensorLike, block: int | None) -> bool:
+    """Whether a tensor lies in a block, and no second number counts stages."""
+    path = block_path(tensor.name) if block is not None else ""
+    return bool(path) and len(_NUMBER.findall(path)) == 1
+
+
+def _note(
+    modules: dict[tuple[str, str], _Module], kind: str, tensor: TensorLike, form: int, count: int
+) -> None:
+    name = _NUMBER.sub("#", tensor.name)
+    module = modules.setdefault((kind, name), _Module(kind, name))
+    shape = tuple(tensor.shape)
+    module.shapes[shape] += count
+    module.forms.setdefault(shape, set()).add(form)
+
+
+def _told(
+    tensor: TensorLike, places: Components, row: int, why: str, level: str | None = None
+) -> Finding:
+    kind, block, tower, expert, *_ = places[row]
+    place = Place(tensor=tensor.name, kind=kind, block=block, tower=tower, expert=expert)
+    shape = str(list(tensor.shape))
+    return RULES["shape-contradicts"].finding(
+        place, value=shape, level=level, what=f"shape {shape}; {why}"
+    )
+
+
+def _odd_ones(
+    facts: TowerFacts, modules: Sequence[_Module]
+) -> Iterator[tuple[_Module, tuple[int, ...], str]]:
+    """Yield shapes that few tensors of a module have, and that no number of a section explains."""
+    sizes = _sizes(facts.config)
+    explained = sizes | {a * b for a in sizes for b in sizes if a * b <= _LARGEST}
+    explained |= {2 * size for size in explained}
+    for module in modules:
+        (usual, _), *_ = module.shapes.most_common(1)
+        odd = [shape for shape in module.shapes if shape != usual]
+        number = sum(module.shapes[shape] for shape in odd)
+        if number > _FEW * module.shapes.total():
+            continue
+        for shape in odd:
+            if not explained.issuperset(shape):
+                why = f"others of its kind have {list(usual)}, and config.json states no such size"
+                yield module, shape, why
+
+
+def _inner_widths(facts: TowerFacts, modules: Sequence[_Module]) -> Iterator[Finding]:
+    """Tell of feed-forward networks none of which has the inner width that is stated."""
+    section = facts.config
+    hidden = {value for _, value in Settings(section, "", facts.tower, []).numbers("hidden")}
+    key = next((key for key in _INNER if type(section.get(key)) is int), None)
+    if key is None or not hidden or any(_COMPUTED.search(key) for key in section):
+        return
+    counts = {number for number in _integers(section) if number <= _MOST_TIMES} | {1}
+    # Some families count gate and up together.
+    accepted = {size * many for size in _sizes(section) for many in counts} | {section[key] // 2}
+    seen: dict[int, _Module] = {}
+    for module in modules:
+        if module.kind not in _FEED_FORWARD or "expert" in module.name:
+            continue
+        for shape in module.shapes:
+            if len(shape) != 2 or hidden.isdisjoint(shape):
+                return
+            seen[shape[0] if shape[1] in hidden else shape[1]] = module
+    if seen and accepted.isdisjoint(seen):
+        width, module = next(iter(seen.items()))
+        yield RULES["shape-contradicts"].finding(
+            Place(kind=module.kind, tower=facts.tower),
+            value=width,
+            expected=section[key],
+            level="warning",
+            what=f"config.json says {key} = {section[key]:,}; "
+            f"'{printable(module.name)}' has {width:,} inputs",
+        )
+
+
+def _integers(section: Mapping[str, Any]) -> list[int]:
+    return [value for value in section.values() if type(value) is int and value > 0]
+
+
+def _sizes(section: Mapping[str, Any]) -> set[int]:
+    """Return the numbers that sides of matrices may be made of; those of experts lie deeper."""
+    found = set()
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            found |= _sizes(value)
+        elif type(value) is int and 0 < value <= _LARGEST and _OF_SIDES.search(key):
+            found.add(value)
+    return found
+
+
+def _vocabularies(
+    tensors: Sequence[TensorLike],
+    places: Components,
+    weights: Sequence[int],
+    architecture: Architecture,
+    config: Mapping[str, Any],
+) -> Iterator[Finding]:
+    """Hold embeddings and heads against the size of the vocabulary.
+
+    Of several embeddings the largest is that of the vocabulary.
+    """
+    largest: dict[str, int] = {}
+    for row in weights:
+        kind, block, *_ = places[row]
+        tensor = tensors[row]
+        token = kind == "head" or (kind == "embed" and _TOKENS.search(tensor.name) is not None)
+        if token and block is None and len(tensor.shape) == 2:
+            before = largest.setdefault(kind, row)
+            if tensor.shape[0] > tensors[before].shape[0]:
+                largest[kind] = row
+    sizes = _sizes(config)
+    for row in largest.values():
+        tensor = tensors[row]
+        if sizes and not architecture.contradictions and min(tensor.shape) not in sizes:
+            width = min(tensor.shape)
+            why = f"config.json states no such width ({width:,})"
+            yield _told(tensor, places, row, why)
+        sections = [architecture.of(places.towers[row]).config, config, config.get("text_config")]
+        tokens = [
+            size
+            for section in sections
+            if isinstance(section, Mapping) and type(size := section.get("vocab_size")) is int
+        ]
+        if not tokens or min(tokens) <= 0 or not set(tokens).isdisjoint(tensor.shape):
+            continue
+        if tensor.shape[0] < min(tokens):
+            why = f"config.json says vocab_size = {min(tokens):,}"
+            yield _told(tensor, places, row, why)
+        most = max(tokens) + max(_ROUNDED_UP, round(_ADDED * max(tokens)))
+        if tensor.shape[0] > most and not _has_codebooks(config, tensor.shape[0]):
+            why = f"config.json says vocab_size = {max(tokens):,}"
+            yield _told(tensor, places, row, why, level="warning")
+
+
+def _has_codebooks(config: Mapping[str, Any], rows: int) -> bool:
+    """Whether sections state other vocabularies, such as those of sounds, that may be in one."""
+    for key, value in config.items():
+        if isinstance(value, Mapping) and _has_codebooks(value, rows):
+            return True
+        if "codebook" in key or ("vocab" in key and value == rows):
+            return True
+    return False

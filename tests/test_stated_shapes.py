@@ -1,0 +1,196 @@
+"""Shapes held against the sizes that the configuration states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import health_models as models
+import weightgauge as wg
+
+Q = "model.layers.2.self_attn.q_proj.weight"
+DOWN = "model.layers.4.mlp.down_proj.weight"
+NORM = "model.layers.1.input_layernorm.weight"
+
+
+@pytest.fixture
+def told(write_checkpoint, tmp_path):
+    """Returns what is told of shapes: level, tensor and message."""
+
+    def found(tensors, config):
+        fit = wg.fit(models.put(write_checkpoint, tmp_path / "m", tensors, config))
+        assert not [line for line in fit.warnings if "config.json" in line]
+        return [
+            (each.level, each.tensor, each.message)
+            for each in fit.findings
+            if each.id == "shape-contradicts"
+        ]
+
+    return found
+
+
+def test_a_healthy_model_contradicts_nothing(told):
+    assert told(*models.llama(seed=1)) == []
+    assert told(*models.gpt2(seed=1)) == []
+    assert told(*models.llama(seed=1, blocks=4, experts=4, kv=32)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("hidden_size", 192),
+        ("num_attention_heads", 7),
+        ("num_key_value_heads", 3),
+        ("head_dim", 24),
+    ],
+)
+def test_the_configuration_of_another_model(told, key, value):
+    tensors, config = models.llama(seed=1, kv=32)
+    ((level, tensor, message),) = told(tensors, config | {key: value})
+    assert (level, tensor) == ("fault", None)
+    assert message.startswith(f"config.json: {key} = {value} ")
+
+
+def test_another_number_of_experts(told):
+    tensors, config = models.llama(seed=1, blocks=4, experts=4)
+    ((level, _, message),) = told(tensors, config | {"num_local_experts": 8})
+    assert level == "fault" and "num_local_experts = 8" in message
+
+
+def test_another_inner_width(told):
+    tensors, config = models.llama(seed=1)
+    ((level, _, message),) = told(tensors, config | {"intermediate_size": 344})
+    assert level == "warning"
+    assert "intermediate_size = 344" in message and "256 inputs" in message
+
+
+@pytest.mark.parametrize("name", ["model.embed_tokens.weight", "lm_head.weight"])
+def test_fewer_rows_than_tokens(told, name):
+    tensors, config = models.llama(seed=1)
+    tensors[name] = tensors[name][:-1]
+    ((level, tensor, message),) = told(tensors, config)
+    assert (level, tensor) == ("fault", name)
+    assert message == f"{name}: shape [511, 128]; config.json says vocab_size = 512"
+
+
+@pytest.mark.parametrize("tokens", [512, 511, 500, 449])
+def test_vocabularies_that_are_rounded_up(told, tokens):
+    tensors, config = models.llama(seed=1)
+    assert told(tensors, config | {"vocab_size": tokens}) == []
+
+
+def test_far_more_rows_than_tokens(told):
+    tensors, config = models.llama(seed=1, vocab=4096)
+    found = told(tensors, config | {"vocab_size": 1000})
+    assert [(level, tensor) for level, tensor, _ in found] == [
+        ("warning", "model.embed_tokens.weight"),
+        ("warning", "lm_head.weight"),
+    ]
+
+
+def test_single_tensors_that_are_cut(told):
+    tensors, config = models.llama(seed=1)
+    tensors[Q] = np.ascontiguousarray(tensors[Q][:100])
+    tensors[DOWN] = np.ascontiguousarray(tensors[DOWN][:, :250])
+    tensors[NORM] = tensors[NORM][:60]
+    found = told(tensors, config)
+    assert {(level, tensor) for level, tensor, _ in found} == {
+        ("fault", Q),
+        ("fault", DOWN),
+        ("fault", NORM),
+    }
+    messages = {tensor: message for _, tensor, message in found}
+    assert messages[Q].startswith(f"{Q}: shape [100, 128]; others of its kind have [128, 128]")
+
+
+# -- well
+
+
+def test_experts_with_a_width_of_their_own(told):
+    tensors, config = models.llama(seed=1, blocks=4, experts=4)
+    config |= {"intermediate_size": 512, "moe_intermediate_size": 256}
+    assert told(tensors, config) == []
+
+
+def test_inner_widths_that_are_listed_block_by_block(told):
+    tensors, config = models.llama(seed=1)
+    tensors[DOWN] = np.ascontiguousarray(tensors[DOWN][:, :200])
+    assert told(tensors, config | {"intermediate_size": [256] * 4 + [200, 256]}) == []
+
+
+def test_an_embedding_with_a_width_of_its_own(told):
+    tensors, config = models.llama(seed=1)
+    tensors["model.embed_tokens.weight"] = tensors["model.embed_tokens.weight"][:, :32].copy()
+    assert told(tensors, config | {"embedding_size": 32}) == []
+
+
+def test_an_embedding_of_a_width_that_nothing_states(told):
+    tensors, config = models.llama(seed=1)
+    tensors["model.embed_tokens.weight"] = tensors["model.embed_tokens.weight"][:, :33].copy()
+    ((level, tensor, _),) = told(tensors, config)
+    assert (level, tensor) == ("fault", "model.embed_tokens.weight")
+
+
+def test_packed_codes_have_other_shapes(told):
+    tensors, config = models.llama(seed=1)
+    stem = Q.removesuffix("weight")
+    del tensors[Q]
+    tensors[f"{stem}qweight"] = np.ones((16, 128), np.int32)
+    tensors[f"{stem}qzeros"] = np.ones((1, 16), np.int32)
+    tensors[f"{stem}scales"] = np.ones((1, 128), np.float16)
+    assert told(tensors, config) == []
+
+
+def test_adapters_are_not_asked(write_checkpoint, tmp_path):
+    rng = np.random.default_rng(0)
+    stem = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
+    tensors = {
+        stem.format("A"): models.normal(rng, 8, 128).astype(np.float32),
+        stem.format("B"): models.normal(rng, 96, 8).astype(np.float32),
+    }
+    folder = models.put(
+        write_checkpoint,
+        tmp_path / "m",
+        tensors,
+        models.llama(seed=1)[1],
+        name="adapter_model.safetensors",
+    )
+    assert "shape-contradicts" not in {each.id for each in wg.fit(folder).findings}
+
+
+def test_values_of_another_length_than_queries(told):
+    """Heads of 24 queries and 16 values, as `v_head_dim` says."""
+    tensors, config = models.llama(seed=1, blocks=3)
+    rng = np.random.default_rng(0)
+    for block in range(3):
+        for name, rows in (("q", 192), ("k", 192), ("v", 128)):
+            tensors[f"model.layers.{block}.self_attn.{name}_proj.weight"] = models.trained(
+                rng, rows, 128
+            ).astype(models.BF16)
+    assert told(tensors, config | {"head_dim": 24, "v_head_dim": 16}) == []
+
+
+def test_sizes_of_another_tower_are_no_contradiction(write_checkpoint, tmp_path):
+    """A predictor without a name of its own, whose sizes the configuration does not tell."""
+    tensors, config = models.llama(seed=1, blocks=4)
+    both = {f"encoder.{name.removeprefix('model.')}": each for name, each in tensors.items()}
+    small, _ = models.llama(seed=2, blocks=2, hidden=96)
+    both |= {
+        name.replace("model.layers.", "predictor.layer."): each
+        for name, each in small.items()
+        if ".layers." in name
+    }
+    config = config | {"architectures": ["FooModel"], "model_type": "foo"}
+    path = models.put(write_checkpoint, tmp_path / "m", both, config)
+    assert [each for each in wg.fit(path).findings if each.level == "fault"] == []
+
+
+def test_a_model_may_have_none_of_some_tokens(write_checkpoint, tmp_path):
+    tensors, config = models.llama(seed=1)
+    tensors["embeddings.register_tokens"] = np.zeros((1, 0, 128), models.BF16)
+    tensors["model.other.weight"] = np.zeros((0, 128), models.BF16)
+    found = wg.fit(models.put(write_checkpoint, tmp_path / "m", tensors, config)).findings
+    assert {(each.tensor, each.level) for each in found if each.id == "empty"} == {
+        ("embeddings.register_tokens", "note"),
+        ("model.other.weight", "fault"),
+    }
