@@ -29,9 +29,10 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
               slice.exact,
               slice.notes.negatives,
               slice.notes.zero_pages,
-              slice.top.levels,
-              slice.top.at_max,
-              slice.top.second,
+              slice.ends.levels,
+              slice.ends.at_max,
+              slice.ends.second,
+              slice.ends.lowest,
               slice.digest.value_or(slice.notes.page_sum),
               slice.digest.has_value()};
   }
@@ -41,7 +42,7 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
 void bind_scan_results(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(SliceNumbers, k, k_se, lam, ln_lambda_se, r2, ks, rms, max, n, zeros,
                        nonfinite, status, exact, negatives, zero_blocks, levels, at_max, second,
-                       digest, digested);
+                       lowest, digest, digested);
   module.def(
       "numbers_dtype", [] { return py::dtype::of<SliceNumbers>(); },
       "Element type of the tables that ScanResults.numbers returns.");

@@ -42,6 +42,7 @@ struct Plot {
   std::vector<double> count;   // elements of the entry, inside the window or not
   double below = 0;            // elements below the first point's
   double next_x = 0;  // X of the entry above the last point; the last point's own if there is none
+  bool cut_by_zeros = false;  // zeros reach into the window: those below are all zero, without X
 
   Moments moments;
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.comparison.two_samples import least_difference, two_sample_ks
 from weightgauge.errors import printable
 from weightgauge.findings import Place, place_of
+from weightgauge.fits.withheld import REASONS, SAME_SHARE
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
     from weightgauge.comparison.matching import Match
+    from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
     from weightgauge.scanning.derived import Difference
 
@@ -30,7 +32,8 @@ class Pair:
     k_a, k_b : float
         Weibull shapes.
     dk, dk_se : float
-        k_b - k_a, and its standard error.
+        k_b - k_a, and its standard error. NaN where `withheld` says why, like all changes of k and
+        lambda.
     z : float
         dk / dk_se.
     lambda_a, lambda_b : float
@@ -55,6 +58,9 @@ class Pair:
         and otherwise a lower bound of it: `least_difference` of the two, divided by the root mean
         square of a. Infinite where a is all zeros and b is not, or where elements became NaN or
         infinite.
+    withheld : str or None
+        Why the k of one side says nothing of the training, so that no change is given: a key of
+        `weightgauge.fits.withheld.REASONS`; None where nothing is withheld.
     note : str
         Why numbers are missing; "" where none are missing.
 
@@ -89,6 +95,7 @@ class Pair:
     difference_k: float
     difference_lambda: float
     moved: float
+    withheld: str | None
     note: str
 
     @property
@@ -109,7 +116,12 @@ class Pair:
 
 
 def pair_of(
-    match: Match, difference: Difference | None, note: str, *, rows: int | None = None
+    match: Match,
+    difference: Difference | None,
+    note: str,
+    *,
+    rows: int | None = None,
+    reasons: tuple[str | None, str | None] = (None, None),
 ) -> Pair:
     """Compare two slices.
 
@@ -123,15 +135,19 @@ def pair_of(
         Why elements were not compared; "" where they were.
     rows : int, optional
         Number of rows that were compared, where one of the two has more.
+    reasons : (str or None, str or None)
+        Why the k of a, and that of b, says nothing of the training: see `withheld`.
 
     Returns
     -------
     Pair
     """
     a, b = match.a.fit, match.b.fit
-    dk, dk_se, z = _change(a.k, a.k_se, b.k, b.k_se)
+    alone = None if _same_window(a, b, reasons) else reasons[0] or reasons[1]
+    nothing = (math.nan, math.nan, math.nan)
+    dk, dk_se, z = nothing if alone else _change(a.k, a.k_se, b.k, b.k_se)
     ln_a, ln_b = _log(a.lam), _log(b.lam)
-    dln, dln_se, dln_z = _change(ln_a, a.ln_lambda_se, ln_b, b.ln_lambda_se)
+    dln, dln_se, dln_z = nothing if alone else _change(ln_a, a.ln_lambda_se, ln_b, b.ln_lambda_se)
     counts = match.a.histogram(), match.b.histogram()
     # Elements that became NaN have no difference, and those that are left are another sample.
     formed = None if difference is None or difference.fit.nonfinite else difference
@@ -140,6 +156,12 @@ def pair_of(
         for side, fit in (("a", a), ("b", b))
         if not fit.fitted
     ]
+    if alone:
+        missing += [
+            f"{side}: {REASONS[reason]}"
+            for side, reason in zip("ab", reasons, strict=True)
+            if reason is not None
+        ]
     nan = math.nan
     return Pair(
         tensor=a.tensor,
@@ -169,8 +191,17 @@ def pair_of(
         difference_k=nan if formed is None else formed.fit.k,
         difference_lambda=nan if formed is None else formed.fit.lam,
         moved=_moved(match, difference, counts),
+        withheld=alone,
         note="; ".join([*missing, *([note] if note else [])]),
     )
+
+
+def _same_window(a: SliceFit, b: SliceFit, reasons: tuple[str | None, str | None]) -> bool:
+    """Whether zeros reach into the windows of both fits, and as far into the one as the other."""
+    if reasons != ("censored", "censored"):
+        return False
+    shares = [each.zeros / (each.n + each.zeros) for each in (a, b)]
+    return abs(shares[0] - shares[1]) <= SAME_SHARE
 
 
 def _change(a: float, a_se: float, b: float, b_se: float) -> tuple[float, float, float]:

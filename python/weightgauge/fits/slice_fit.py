@@ -70,6 +70,8 @@ class SliceFit:
         Elements of the largest magnitude; where magnitudes were counted in bins, those in its bin.
     second : float
         The magnitude next below the largest one; where there are bins, the mean of the next bin.
+    lowest : float
+        The smallest magnitude other than zero; where there are bins, the mean of the lowest one.
     digest : str or None
         Of the tensor's stored bytes, in 16 hexadecimal digits: equal for equal bytes, and other if
         any bit differs (docs/statistics.md says what is certain). None for pieces and products, and
@@ -107,6 +109,7 @@ class SliceFit:
     levels: int | None
     at_max: int
     second: float
+    lowest: float
     digest: str | None
 
     @property
@@ -171,13 +174,14 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
     tensor, place, shape, _, note, stored = item
     status, reason = _marked(words, missing, note)
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite = numbers[:11]
-    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:]
+    negatives, blocks, levels, at_max, second, lowest, digest, digested = numbers[13:]
     return _slice_fit(
         *(tensor.name, place.part, place.kind, place.block, place.tower, place.expert, place.head),
         *(tensor.dtype, shape, n, zeros, nonfinite, status, reason),
         "" if stored is None else stored.text,
         *(k, k_se, lam, ln_lambda_se, r2, ks, rms, largest),
-        *(negatives, blocks, levels or (None if n or not zeros + nonfinite else 0), at_max, second),
+        *(negatives, blocks, levels or (None if n or not zeros + nonfinite else 0), at_max),
+        *(second, lowest),
         f"{digest:016x}" if digested else None,
     )
 

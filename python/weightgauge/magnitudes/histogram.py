@@ -89,7 +89,9 @@ class MagnitudeHistogram:
         """Largest finite magnitude; NaN if there is none."""
         return self._core.max
 
-    def fit(self, *, trim: str = "mid_80", protocol: str = "order") -> WeibullFit:
+    def fit(
+        self, *, trim: str = "mid_80", protocol: str = "order", zeros: str = "exclude"
+    ) -> WeibullFit:
         """Fit a Weibull distribution; the numbers are those of `fit_weibull` on the elements.
 
         If the histogram is not `exact` and the magnitudes lie too close together for its bins, the
@@ -107,7 +109,7 @@ class MagnitudeHistogram:
         -------
         WeibullFit
         """
-        return fit_of_histogram(self._core, FitOptions(trim=trim, protocol=protocol))
+        return fit_of_histogram(self._core, FitOptions(trim=trim, protocol=protocol, zeros=zeros))
 
     def quantiles(self, p: ArrayLike) -> NDArray[np.float64]:
         """Return quantiles of the finite non-zero magnitudes, by NumPy's method ``inverted_cdf``.

@@ -25,7 +25,7 @@ _OPTIONAL_TEXTS = ("part", "tower")
 _OPTIONAL_NUMBERS = ("block", "expert", "head")
 _COUNTS = ("n", "zeros", "nonfinite")
 _NOTED = ("negatives", "zero_blocks", "at_max")
-_NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second")
+_NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second", "lowest")
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 
