@@ -123,16 +123,18 @@ def withheld_rows(
     some &= numbers.n >= _LEAST_FOR_INT8
     share = numbers.zeros / np.maximum(numbers.n + numbers.zeros, 1)
     fitted = numbers.columns.fitted
+    gap = _none_near_zero(numbers)
     if zeros == "censor":
         others = fitted & (share > TRIMS[trim].low)
     else:
-        others = fitted & ((share > SPARSE_SHARE) | _none_near_zero(numbers))
+        others = fitted & ((share > SPARSE_SHARE) | gap)
     for row in np.flatnonzero(mask & (few | some | others)).tolist():
         item = slices[row]
         if few[row] or (some[row] and item.dtype in _FLOATS and not item.decoded):
             yield row, _on_grid(item)
         elif others[row]:
-            found = _censored(item) if zeros == "censor" else _gap_or_pruned(item, numbers, row)
+            near_zero = bool(gap[row])
+            found = _censored(item) if zeros == "censor" else _gap_or_pruned(item, gap=near_zero)
             if found is not None:
                 yield row, found
 
@@ -158,20 +160,12 @@ def _on_grid(item: SliceFit) -> Withheld:
     )
 
 
-def _gap_or_pruned(item: SliceFit, numbers: SliceNumbers, row: int) -> Withheld | None:
+def _gap_or_pruned(item: SliceFit, *, gap: bool) -> Withheld | None:
     if item.kind == "embed":
         return None  # rows of zeros and of one size are no grid
     share = item.zeros / (item.n + item.zeros)
-    if _none_near_zero(numbers)[row]:
-        return Withheld(
-            "gap",
-            item.k,
-            _NO_SMALL_K,
-            f"hardly any weight is near zero (k {item.k:.2f}; a uniform distribution has 1.38)"
-            f"{f' and {share:.1%} are zero' if item.zeros else ''}, as if quantised in groups, or "
-            "pruned",
-            "k is that of the grid and says nothing of the training",
-        )
+    if gap:
+        return _near_zero(item, share)
     in_blocks = item.zero_blocks * _BLOCK_BYTES >= item.zeros  # at least half, of two bytes each
     if item.kind in _WITH_UNUSED_ROWS or in_blocks:
         return None
@@ -181,6 +175,23 @@ def _gap_or_pruned(item: SliceFit, numbers: SliceNumbers, row: int) -> Withheld 
         0.0,
         f"{share:.1%} of the weights are zero, as if pruned",
         "k is that of the others and says nothing of the training",
+    )
+
+
+def _near_zero(item: SliceFit, share: float) -> Withheld:
+    even = item.k > _NO_SMALL_K
+    lacking = (
+        f"hardly any weight is near zero (k {item.k:.2f}; a uniform distribution has 1.38)"
+        if even
+        else f"no weight lies between zero and {item.lowest:.2g}"
+    )
+    zero = f" and {share:.1%} are zero" if item.zeros else ""
+    return Withheld(
+        "gap",
+        item.k if even else item.lowest,
+        _NO_SMALL_K if even else None,
+        f"{lacking}{zero}, as if quantised in groups, or pruned",
+        "k is that of the grid and says nothing of the training",
     )
 
 

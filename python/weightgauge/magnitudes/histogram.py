@@ -104,10 +104,19 @@ class MagnitudeHistogram:
         protocol : {"order", "paper"}
             If the histogram is not `exact`, the paper's bins are filled from the means of the fine
             bins, which moves about one element in 500 by a fine bin's width.
+        zeros : {"exclude", "censor"}
+            Leave zeros out, or rank them below all other magnitudes (left-censored); not with
+            `protocol` "paper".
 
         Returns
         -------
         WeibullFit
+
+        Raises
+        ------
+        ValueError
+            If an option is none of its choices, or zeros are to be censored in the published
+            protocol.
         """
         return fit_of_histogram(self._core, FitOptions(trim=trim, protocol=protocol, zeros=zeros))
 
