@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import interpolate, special, stats
 
 import oracle
 import weightgauge as wg
@@ -261,3 +261,39 @@ def test_bits_do_not_depend_on_threads(threads):
     fits = [wg.fit_weibull(values, zeros="censor", exact=e, threads=threads) for e in (False, True)]
     again = [wg.fit_weibull(values, zeros="censor", exact=e, threads=2) for e in (False, True)]
     assert [each.to_dict() for each in fits] == [each.to_dict() for each in again]
+
+
+def functional(levels, counts, zeros, low=0.1, high=0.9):
+    """The fits of rows of counts: k and ln lambda by integrals over plotting positions."""
+    u = -np.log1p(-np.linspace(low, high, 20_001))
+    integral = -np.exp(-u) * np.log(u) - special.exp1(u)
+    cumulative = zeros[:, None] + np.cumsum(counts, axis=1)
+    total = cumulative[:, -1:]
+    edges = np.concatenate((zeros[:, None], cumulative), axis=1) / total
+    inside = np.clip(edges, np.maximum(low, zeros[:, None] / total), high)
+    spline = interpolate.CubicSpline(-np.expm1(-u), integral)
+    width, ordinates = np.diff(inside), np.diff(spline(inside))
+    m = width.sum(axis=1, keepdims=True)
+    x = np.log(levels)
+    x_mean, y_mean = (width * x).sum(axis=1) / m[:, 0], ordinates.sum(axis=1) / m[:, 0]
+    centred = x - x_mean[:, None]
+    k = (centred * ordinates).sum(axis=1) / (width * centred**2).sum(axis=1)
+    return np.stack((k, x_mean - y_mean / k), axis=1)
+
+
+@pytest.mark.parametrize("share", [0.04, 0.3, 0.6])
+def test_standard_errors_are_those_of_the_derivatives_of_the_fit(share):
+    """How the fit moves when there is one element more of a level, or one zero: by differences."""
+    values = np.ceil(1500 * np.random.default_rng(14).random(100_000)) / 1500  # a bent plot
+    values[values < share] = 0
+    levels, counts = np.unique(values[values > 0], return_counts=True)
+    present = np.r_[np.sum(values == 0), counts].astype(np.float64)  # the zeros first
+    fit = wg.fit_weibull(values, zeros="censor")
+    found = functional(levels, present[None, 1:], present[:1])[0]
+    assert np.allclose(found, [fit.k, math.log(fit.lam)], rtol=1e-6)
+    more, less = present + 0.5 * np.eye(present.size), present - 0.5 * np.eye(present.size)
+    moved = functional(levels, more[:, 1:], more[:, 0]) - functional(
+        levels, less[:, 1:], less[:, 0]
+    )
+    squares = (present[:, None] * moved**2).sum(axis=0)
+    assert [fit.k_se, fit.ln_lambda_se] == pytest.approx(np.sqrt(squares).tolist(), rel=0.01)
