@@ -22,6 +22,7 @@ def made_slice(tensor: str, kind: str, block: int | None = None, **given: object
         **{"lam": 0.0177, "ln_lambda_se": 0.0135, "r2": 0.9977, "ks": 0.0251},
         **{"rms": 0.02, "max": 0.0752},
         **{"negatives": 2050, "zero_blocks": 0, "levels": 1900, "at_max": 1, "second": 0.0743},
+        **{"lowest": 1.2e-6},
         **{"digest": "0123456789abcdef"},
     }
     if given.get("status", "ok") not in ("ok", "sparse", "scale_not_applied"):
@@ -32,6 +33,7 @@ def made_slice(tensor: str, kind: str, block: int | None = None, **given: object
 def made_fit(*slices: SliceFit, model: str = "made/by-hand", **given: object) -> ModelFit:
     """A model fit with these slices, in this order."""
     fields: dict[str, object] = {"protocol": "order", "trim": "mid_80", "exact": False}
+    fields |= {"zero_handling": "exclude"}
     fields |= {"warnings": (), **given}
     return ModelFit(
         model=model,

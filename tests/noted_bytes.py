@@ -15,6 +15,7 @@ TENSOR, DIGEST = 2, 3
 def options(*, threads: int = 1, chunk_bytes: int = 1 << 20) -> _core.ScanOptions:
     return _core.ScanOptions(
         trim="mid_80",
+        zeros="exclude",
         paper=None,
         exact=False,
         fit=False,

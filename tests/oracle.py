@@ -141,6 +141,47 @@ def standard_errors(x: np.ndarray, trim: str = "mid_80") -> tuple[float, float]:
     return errors[0], errors[1]
 
 
+def censored_fit(x: np.ndarray, zeros: int, trim: str = "mid_80") -> Fit | None:
+    """The fit of sorted magnitudes `x` above `zeros` zeros that are left-censored.
+
+    All N = zeros + x.size elements have ranks, the zeros the lowest; a line is fitted to the
+    points of those magnitudes that lie in the window. Extended precision, as `order_fit`. None
+    where fewer than ten are left of a window that zeros reach into, or where a line means nothing.
+    """
+    total = zeros + x.size
+    ranks = np.arange(1, total + 1, dtype=np.longdouble)
+    p = (ranks - np.longdouble(0.5)) / total
+    low, high = WINDOWS[trim]
+    # In integers, as the limits are no doubles: 20 (2 i - 1) against 40 N low and 40 N high.
+    odd = 20 * (2 * np.arange(1, total + 1) - 1)
+    inside = (odd >= round(40 * low) * total) & (odd <= round(40 * high) * total)
+    used = inside & (np.arange(total) >= zeros)
+    if (inside[:zeros].any() and used.sum() < 10) or np.count_nonzero(np.diff(x)) < 2:
+        return None
+    inner = x[used[zeros:]].astype(np.longdouble)
+    if inner.size == 0 or inner[0] == inner[-1]:
+        return None
+    y = np.log(-np.log1p(-p[used]))
+    centre = inner[inner.size // 2]
+    log_x = log_ratio(inner, centre)
+    x_mean, y_mean = log_x.mean(), y.mean()
+    log_x, y = log_x - x_mean, y - y_mean
+    sxx, sxy, syy = (log_x * log_x).sum(), (log_x * y).sum(), (y * y).sum()
+    k = sxy / sxx
+    lam = np.exp(np.log(centre) + x_mean - y_mean / k)
+    return Fit(float(k), float(lam), float(sxy * sxy / (sxx * syy)))
+
+
+def censored_ks(x: np.ndarray, zeros: int, k: float, lam: float) -> float:
+    """sup |F_N - F| from the lowest magnitude on, F_N counting `zeros` below it."""
+    last = np.append(np.flatnonzero(np.diff(x)), x.size - 1)
+    z = np.exp(np.longdouble(k) * log_ratio(x[last].astype(np.longdouble), np.longdouble(lam)))
+    cdf = -np.expm1(-z)
+    upper = (zeros + last + 1).astype(np.longdouble) / (zeros + x.size)
+    lower = np.concatenate(([np.longdouble(zeros) / (zeros + x.size)], upper[:-1]))
+    return float(max(np.abs(upper - cdf).max(), np.abs(cdf - lower).max()))
+
+
 def inverted_cdf(x: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """Quantiles of magnitudes `x` by NumPy's own left-continuous inverse of the ECDF."""
     probs = np.asarray(probs, dtype=np.float64)

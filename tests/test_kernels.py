@@ -113,6 +113,7 @@ def test_a_block_of_bf16_inside_f32_is_not_lost():
 def digest(values: np.ndarray, *, threads: int, chunk_bytes: int) -> str:
     options = _core.ScanOptions(
         trim="mid_80",
+        zeros="exclude",
         paper=None,
         exact=False,
         fit=True,

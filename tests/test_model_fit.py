@@ -24,11 +24,11 @@ SLICE_FIELDS = [
     *("tensor", "part", "kind", "block", "tower", "expert", "head", "dtype", "shape"),
     *("n", "zeros", "nonfinite", "status", "reason", "decoded"),
     *("k", "k_se", "lambda", "ln_lambda_se", "r2", "ks", "rms", "max"),
-    *("negatives", "zero_blocks", "levels", "at_max", "second", "digest"),
+    *("negatives", "zero_blocks", "levels", "at_max", "second", "lowest", "digest"),
 ]
 KIND_FIELDS = ["kind", "slices", "k_median", "k_min", "k_max", "lambda_median", "r2_median"]
 DOCUMENT_FIELDS = [
-    *("schema_version", "weightgauge", "model", "protocol", "trim", "exact"),
+    *("schema_version", "weightgauge", "model", "protocol", "trim", "zero_handling", "exact"),
     *("architecture", "verdict", "findings", "slices", "kinds"),
 ]
 

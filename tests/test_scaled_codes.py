@@ -382,8 +382,8 @@ def test_quantiles_cannot_tell_chunks_apart(tmp_path):
     )
     for chunk_bytes in (1, 1003, 1 << 16):
         options = _core.ScanOptions(
-            **{"trim": "mid_80", "paper": None, "exact": False, "fit": False},
-            **{"keep_histogram": False, "probabilities": probabilities},
+            **{"trim": "mid_80", "zeros": "exclude", "paper": None, "exact": False},
+            **{"fit": False, "keep_histogram": False, "probabilities": probabilities},
             **{"threads": 2, "chunk_bytes": chunk_bytes, "errors": "independent"},
         )
         scales = (0, "F32", values.size, 500)

@@ -303,6 +303,7 @@ SICKNESSES = (
     *(signs_lost, a_norm_of_zeros, a_huge_norm, nan_in_two_dimensional_biases),
 )
 BESIDE = {
+    codes_in_place_of_one_matrix: {"grid"},  # FP8 codes as BF16: a hundred magnitudes
     codes_that_lost_their_scales: {"scale-lost"},  # the codes are still taken for values
     random_bytes: {"non-finite", "scale-lost"},
     int4_in_groups: {"zero-share"},

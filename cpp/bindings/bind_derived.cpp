@@ -74,7 +74,7 @@ std::optional<KnownVersion> known_version(const Histogram* counts, double scale,
     return std::nullopt;
   }
   const std::uint64_t n = counts->n();
-  if (fit_histogram(*counts, n, trim, space).status != FitStatus::ok) {
+  if (fit_histogram(*counts, n, trim, Zeros::exclude, space).status != FitStatus::ok) {
     return std::nullopt;
   }
   return KnownVersion{InfluenceCurve(space.plot, space.influences, scale), n};

@@ -24,6 +24,16 @@ Trim trim_from_name(const std::string& name) {
   throw std::invalid_argument("unknown trim '" + name + "'");
 }
 
+Zeros zeros_from_name(const std::string& name) {
+  if (name == "exclude") {
+    return Zeros::exclude;
+  }
+  if (name == "censor") {
+    return Zeros::censor;
+  }
+  throw std::invalid_argument("unknown treatment of zeros '" + name + "'");
+}
+
 namespace {
 
 const char* status_name(FitStatus status) {
@@ -40,6 +50,8 @@ const char* status_name(FitStatus status) {
       return "flat_window";
     case FitStatus::few_bins:
       return "few_bins";
+    case FitStatus::censored:
+      return "censored";
   }
   return "ok";
 }
@@ -47,7 +59,7 @@ const char* status_name(FitStatus status) {
 // The names of the statuses. Fits and tables of fits hold a status as an index into this list.
 std::vector<std::string> fit_statuses() {
   std::vector<std::string> names;
-  for (int status = 0; status <= static_cast<int>(FitStatus::few_bins); ++status) {
+  for (int status = 0; status <= static_cast<int>(FitStatus::censored); ++status) {
     names.emplace_back(status_name(static_cast<FitStatus>(status)));
   }
   return names;

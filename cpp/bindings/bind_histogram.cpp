@@ -54,12 +54,14 @@ py::array_t<double> magnitudes(const Histogram& histogram) {
   return py::array_t<double>(static_cast<py::ssize_t>(means.size()), means.data());
 }
 
-Fit fit(const Histogram& histogram, const std::string& trim, const PaperBins* paper) {
+Fit fit(const Histogram& histogram, const std::string& trim, const std::string& zeros,
+        const PaperBins* paper) {
   const Trim window = trim_from_name(trim);
+  const Zeros treatment = zeros_from_name(zeros);
   const py::gil_scoped_release release;
   LentWorkspace workspace;
   const Fit result = fit_with_protocol(
-      histogram, histogram.n(), window,
+      histogram, histogram.n(), window, treatment,
       paper == nullptr ? PaperCounts() : paper_counts(histogram, *paper), workspace->fit);
   workspace.give_back();
   return result;
@@ -85,9 +87,10 @@ void bind_histogram(py::module_& module) {
       .def_readonly("infs", &Histogram::infs)
       .def_readonly("max_key", &Histogram::max_key)
       .def_property_readonly("max", &max_magnitude)
-      .def_property_readonly("levels", [](const Histogram& h) { return top_levels(h).levels; })
-      .def_property_readonly("at_max", [](const Histogram& h) { return top_levels(h).at_max; })
-      .def_property_readonly("second", [](const Histogram& h) { return top_levels(h).second; })
+      .def_property_readonly("levels", [](const Histogram& h) { return end_levels(h).levels; })
+      .def_property_readonly("at_max", [](const Histogram& h) { return end_levels(h).at_max; })
+      .def_property_readonly("second", [](const Histogram& h) { return end_levels(h).second; })
+      .def_property_readonly("lowest", [](const Histogram& h) { return end_levels(h).lowest; })
       .def_property_readonly("rms", [](const Histogram& h) { return root_mean_square(h, h.n()); })
       .def_property_readonly(
           "keys", [](const Self& self) { return view_of(self, self.cast<Histogram&>().keys); })
@@ -98,7 +101,7 @@ void bind_histogram(py::module_& module) {
           [](const Self& self) { return view_of(self, self.cast<Histogram&>().residuals); })
       .def("magnitudes", &magnitudes)
       .def("quantiles", &histogram_quantiles, py::arg("probabilities"))
-      .def("fit", &fit, py::arg("trim"), py::arg("paper").none(true))
+      .def("fit", &fit, py::arg("trim"), py::arg("zeros"), py::arg("paper").none(true))
       .def("ks", &ks, py::arg("k"), py::arg("lam"))
       .def("merge", &checked_merge, py::arg("other"));
 }

@@ -38,11 +38,13 @@ ErrorsFor errors_from(const std::string& name) {
   throw std::invalid_argument("unknown choice of errors '" + name + "'");
 }
 
-ScanOptions options_from(const std::string& trim, std::shared_ptr<PaperBins> paper, bool exact,
-                         bool fit, bool keep_histogram, std::vector<double> probabilities,
-                         int threads, std::size_t chunk_bytes, const std::string& errors) {
+ScanOptions options_from(const std::string& trim, const std::string& zeros,
+                         std::shared_ptr<PaperBins> paper, bool exact, bool fit,
+                         bool keep_histogram, std::vector<double> probabilities, int threads,
+                         std::size_t chunk_bytes, const std::string& errors) {
   ScanOptions options;
   options.trim = trim_from_name(trim);
+  options.zeros = zeros_from_name(zeros);
   options.paper = std::move(paper);
   options.exact = exact;
   options.fit = fit;
@@ -119,9 +121,9 @@ void register_exceptions(py::module_& module) {
 void bind_scan(py::module_& module) {
   register_exceptions(module);
   py::class_<ScanOptions>(module, "ScanOptions")
-      .def(py::init(&options_from), py::kw_only(), py::arg("trim"), py::arg("paper").none(true),
-           py::arg("exact"), py::arg("fit"), py::arg("keep_histogram"), py::arg("probabilities"),
-           py::arg("threads"), py::arg("chunk_bytes"), py::arg("errors"));
+      .def(py::init(&options_from), py::kw_only(), py::arg("trim"), py::arg("zeros"),
+           py::arg("paper").none(true), py::arg("exact"), py::arg("fit"), py::arg("keep_histogram"),
+           py::arg("probabilities"), py::arg("threads"), py::arg("chunk_bytes"), py::arg("errors"));
   py::class_<FileSlices>(module, "FileSlices")
       .def(py::init(&file_slices_from), py::kw_only(), py::arg("dtypes"), py::arg("files"),
            py::arg("formats"), py::arg("offsets"), py::arg("items"), py::arg("noted"),

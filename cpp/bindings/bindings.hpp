@@ -30,5 +30,6 @@ struct ArrayView {
 
 // Throws std::invalid_argument for an unknown name. Python has checked it before.
 Trim trim_from_name(const std::string& name);
+Zeros zeros_from_name(const std::string& name);
 
 }  // namespace weightgauge::bindings

@@ -29,9 +29,10 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
               slice.exact,
               slice.notes.negatives,
               slice.notes.zero_pages,
-              slice.top.levels,
-              slice.top.at_max,
-              slice.top.second,
+              slice.ends.levels,
+              slice.ends.at_max,
+              slice.ends.second,
+              slice.ends.lowest,
               slice.digest.value_or(slice.notes.page_sum),
               slice.digest.has_value(),
               slice.matrix.k_se,
@@ -50,8 +51,8 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
 void bind_scan_results(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(SliceNumbers, k, k_se, lam, ln_lambda_se, r2, ks, rms, max, n, zeros,
                        nonfinite, status, exact, negatives, zero_blocks, levels, at_max, second,
-                       digest, digested, k_se_matrix, ln_lambda_se_matrix, errors_basis, fresh_z,
-                       spread_rows, spread_columns, spread_core, zero_rows, zero_columns);
+                       lowest, digest, digested, k_se_matrix, ln_lambda_se_matrix, errors_basis,
+                       fresh_z, spread_rows, spread_columns, spread_core, zero_rows, zero_columns);
   module.def(
       "numbers_dtype", [] { return py::dtype::of<SliceNumbers>(); },
       "Element type of the tables that ScanResults.numbers returns.");

@@ -31,6 +31,7 @@ struct SliceNumbers {
   std::uint64_t levels;
   std::uint64_t at_max;
   double second;
+  double lowest;
   std::uint64_t digest;  // or what the pages of a piece add to that of their tensor
   bool digested;         // whether there is a digest
   double k_se_matrix;

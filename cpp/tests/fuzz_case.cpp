@@ -170,6 +170,7 @@ FuzzCase fuzz_case(const std::uint8_t* data, std::size_t size) {
   const std::uint64_t flags = choices.bits(8);
   made.options.trim = static_cast<Trim>((flags & 3) % 3);
   made.options.exact = (flags & 4) != 0;
+  made.options.zeros = (flags & 32) != 0 ? Zeros::censor : Zeros::exclude;
   // A scan that makes quantiles makes nothing else.
   const bool quantiles = (flags & 24) == 24;
   made.options.fit = !quantiles;

@@ -186,7 +186,8 @@ std::uint64_t hash_of(const std::vector<SliceResult>& results) {
     mix_all({static_cast<std::uint64_t>(histogram.dropped_bits), histogram.zeros, histogram.nans,
              histogram.infs, histogram.max_key, result.n, static_cast<std::uint64_t>(fit.status)});
     mix_all({result.notes.negatives, result.notes.zero_pages, result.digest.value_or(0),
-             result.top.levels, result.top.at_max, bit_copy<std::uint64_t>(result.top.second)});
+             result.ends.levels, result.ends.at_max, bit_copy<std::uint64_t>(result.ends.second),
+             bit_copy<std::uint64_t>(result.ends.lowest)});
     mix_all(histogram.keys);
     mix_all(histogram.counts);
     mix_all(histogram.residuals);

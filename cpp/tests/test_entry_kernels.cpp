@@ -214,14 +214,16 @@ TEST_SUITE("entry_kernels") {
     for (const std::size_t n : sizes) {
       std::vector<double> x = normals(n, 12);
       std::sort(x.begin(), x.end());
+      const std::uint64_t below_all = n % 2 == 0 ? 0 : 5 * n;  // censored
       std::vector<std::uint64_t> ranks = counts_of(n, 13);
+      ranks[0] += below_all;
       std::partial_sum(ranks.begin(), ranks.end(), ranks.begin());
-      const CdfInput input = {x.data(), ranks.data(), n, 1.2, 0.3, &table};
+      const CdfInput input = {x.data(), ranks.data(), n, below_all, 1.2, 0.3, &table};
       const auto total = static_cast<double>(ranks.back());
       std::vector<double> expected(n);
       for (std::size_t i = 0; i < n; ++i) {
         const double f = -std::expm1(-std::exp(1.2 * (x[i] - 0.3)));
-        const double below = i == 0 ? 0 : static_cast<double>(ranks[i - 1]) / total;
+        const double below = static_cast<double>(i == 0 ? below_all : ranks[i - 1]) / total;
         expected[i] = std::max(static_cast<double>(ranks[i]) / total - f, f - below);
       }
       const double largest = *std::max_element(expected.begin(), expected.end());

@@ -38,6 +38,10 @@ TRIMS = MappingProxyType(
 PROTOCOLS = ("order", "paper")
 """Exact order statistics, or the 1,024 bins with which published numbers were made."""
 
+ZEROS = ("exclude", "censor")
+"""What zeros are to a fit: left out, or magnitudes below all others (left-censored), which have the
+lowest ranks; for pruned weights."""
+
 PER = ("tensor", "head", "expert")
 """What one slice is."""
 

@@ -266,8 +266,8 @@ def as_row(record: DataclassInstance) -> dict[str, Any]:
     Returns
     -------
     dict
-        In the order of the fields. NaN, infinities and an empty reason are None, tuples lists, named
-        tuples dicts.
+        In the order of the fields. NaN, infinities and an empty reason are None; tuples are lists,
+        and named tuples dicts.
     """
     return {
         spelled(field.name): _plain(field.name, getattr(record, field.name))

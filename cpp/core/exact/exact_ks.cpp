@@ -13,20 +13,21 @@ constexpr std::uint64_t most_sorted = std::uint64_t{1} << 18;
 
 }  // namespace
 
-double exact_ks(const ByteSource& source, const View& view, const Histogram& bins, double k,
-                LogScale lambda, ReadBuffer& buffer, SortSpace& space, const Control& control) {
-  const auto n = static_cast<double>(bins.n());
+double exact_ks(const ByteSource& source, const View& view, const Histogram& bins,
+                std::uint64_t censored, double k, LogScale lambda, ReadBuffer& buffer,
+                SortSpace& space, const Control& control) {
+  const auto n = static_cast<double>(bins.n() + censored);
   const auto cdf = [&](double magnitude) {
     return magnitude > 0 ? weibull_cdf(scaled(magnitude), k, lambda) : 0.0;
   };
   std::vector<std::uint64_t> ranks;
-  note_ranks(bins, ranks);
+  note_ranks(bins, ranks, censored);
   // The distances at the edges of the bins are reached (F_n is flat up to the next magnitude).
   EdgeDistances edges = edge_distances(bins, ranks, k, lambda);
   double best = edges.largest;
   std::vector<Contender>& contenders = edges.contenders;
   const auto hopeless = [&best](const Contender& contender) { return contender.most <= best; };
-  const auto below = [&ranks](std::size_t bin) { return bin == 0 ? 0 : ranks[bin - 1]; };
+  const auto below = [&](std::size_t bin) { return bin == 0 ? censored : ranks[bin - 1]; };
   for (;;) {
     contenders.erase(std::remove_if(contenders.begin(), contenders.end(), hopeless),
                      contenders.end());

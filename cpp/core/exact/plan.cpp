@@ -16,13 +16,14 @@ constexpr std::uint64_t most_bytes_of_batch = std::uint64_t{4} << 20;
 
 }  // namespace
 
-std::vector<Batch> plan_exact(const Histogram& leading, const Window& window) {
+std::vector<Batch> plan_exact(const Histogram& leading, const Window& window,
+                              std::uint64_t censored) {
   const std::uint64_t limit = std::clamp(leading.n() / wanted_batches, least_batch,
                                          most_bytes_of_batch / item_bytes(leading.dtype));
-  const bool all =
-      leading.size() <= 2 || leading.dropped_bits != binned_dropped_bits(leading.dtype);
+  const bool all = window.size() == 0 || leading.size() <= 2 ||
+                   leading.dropped_bits != binned_dropped_bits(leading.dtype);
   std::vector<Batch> batches;
-  std::uint64_t rank = 0;
+  std::uint64_t rank = censored;
   for (std::size_t i = 0; i < leading.size(); ++i) {
     const KeyRange range = bin_range(leading, i);
     const std::uint64_t count = leading.counts[i];

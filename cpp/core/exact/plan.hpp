@@ -11,8 +11,11 @@ namespace weightgauge {
 
 // Batches that cover the magnitudes inside the window; or all magnitudes, where they lie in two
 // bins at most or have not been counted in the usual bins. There are at least a few batches, so
-// that several threads find work. They depend on the data alone, never on the threads.
-std::vector<Batch> plan_exact(const Histogram& leading, const Window& window);
+// that several threads find work. They depend on the data alone, never on the threads. The
+// `censored` zeros have ranks below all of them; where they leave no window, all magnitudes are
+// covered.
+std::vector<Batch> plan_exact(const Histogram& leading, const Window& window,
+                              std::uint64_t censored = 0);
 // The largest difference of X = ln |w| that batches leave room for.
 double extent_of(const std::vector<Batch>& batches, DType dtype);
 // For magnitudes counted by their leading bits: how many low bits the narrowest bins leave out of

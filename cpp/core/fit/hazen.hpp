@@ -16,13 +16,20 @@ namespace weightgauge {
 // + 7 [y'''(b/n) - y'''(a/n)]/(5760 n^3), with an error of 31 y^(5)(p)/(967680 n^5) at either end:
 // below 1e-14 of the regression's sums from n = 1024 on. Smaller n, and the first and last 512
 // ranks of an untrimmed window, where y is singular, are summed one by one.
+// So is what zeros leave of a window where that is little: differences of the closed form would
+// lose digits.
 class HazenSums {
  public:
-  HazenSums(std::uint64_t n, Trim trim);
+  // The lowest `censored` of the n ranks have no part in the fit: see Zeros::censor.
+  HazenSums(std::uint64_t n, Trim trim, std::uint64_t censored = 0);
 
   std::uint64_t n() const { return n_; }
   Trim trim() const { return trim_; }
+  std::uint64_t censored() const { return censored_; }
+  // The ranks that have a part in the fit.
   Window window() const { return window_; }
+  // Whether the window begins where the censored ranks end, rather than at its own lower end.
+  bool cut_by_zeros() const { return censored_ > window_of(n_, trim_).begin; }
   // Sum of y over ranks 1..rank up to a constant; rank in [window().begin, window().end].
   double cumulative(std::uint64_t rank) const {
     return rank < head_.size() ? head_[rank] : beyond_head(rank);
@@ -65,15 +72,20 @@ class HazenSums {
   void closed_forms_after(const std::uint64_t* ranks, std::size_t n, double* sums, double* y,
                           double* slopes) const;
   void sum_directly();
+  void sum_window_directly();
   void sum_ends_directly();
+  double squares_of_ends(double centre) const;
+  double squares_between(std::uint64_t begin, std::uint64_t end, double centre) const;
 
   std::uint64_t n_;
   Trim trim_;
+  std::uint64_t censored_;
   Window window_;
   std::vector<double> head_;  // cumulative sums of ranks 1..head_.size()-1
-  std::vector<double> tail_;  // cumulative sums of the ranks after n - (tail_.size()-1)
+  std::vector<double> tail_;  // cumulative sums of the ranks after tail_begin_
   std::vector<double> ends_;  // y after ranks 0..n inside the window, once they are tabulated
-  double head_offset_ = 0;    // closed form -> cumulative
+  std::uint64_t tail_begin_ = 0;
+  double head_offset_ = 0;  // closed form -> cumulative
   double tail_offset_ = 0;
   double mean_ = 0;
   double centred_squares_ = 0;
@@ -84,7 +96,7 @@ class HazenSums {
 class HazenCache {
  public:
   // Valid until the next call.
-  const HazenSums& sums(std::uint64_t n, Trim trim);
+  const HazenSums& sums(std::uint64_t n, Trim trim, std::uint64_t censored);
 
  private:
   std::deque<HazenSums> kept_;  // the latest first

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/fit/special.hpp"
 #include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
@@ -14,6 +15,25 @@ namespace {
 // bring the coverage of 95 % intervals to between 93 and 97 % from n = 10 on.
 constexpr double few_elements_k = 10;
 constexpr double few_elements_ln_lambda = 3;
+
+// Where zeros reach into the window, its lower end lies at their share p0 of all n elements, and
+// moves with it. With X_1 the lowest magnitude's and e = y(p0) - mean y - k (X_1 - mean X), an
+// element that is zero rather than of that magnitude adds
+//   -(X_1 - mean X) e / (m S_xx) to the influence on k, and
+//   e / (k m) + (mean y / k^2) times that to the influence on ln lambda.
+// These are their negatives, as G is; zero where the window is not cut.
+Influences::Pair censored_end(const Plot& plot, double n, double k) {
+  if (!plot.cut_by_zeros) {
+    return {};
+  }
+  const Moments& moments = plot.moments;
+  const double share = moments.weight / n;
+  const double spread = moments.xx / moments.weight;
+  const double x = plot.x.front() - moments.mean_x;
+  const double residual = weibull_y(plot.below / n) - moments.mean_y - k * x;
+  const double of_k = x * residual / (share * spread);
+  return {of_k, moments.mean_y / (k * k) * of_k - residual / (k * share)};
+}
 
 }  // namespace
 
@@ -35,11 +55,15 @@ void Influences::make(const Plot& plot, std::uint64_t elements, double k) {
       {plot.x.data(), plot.end_y.data(), plot.count.data(), points_, k, moments.mean_x,
        moments.mean_y, 1 / (share * spread), 1 / share, moments.mean_y / (k * k)},
       g_.data());
+  const Pair end = censored_end(plot, n, k);
+  sums.g_k += end.k;
+  sums.g_lambda += end.ln_lambda;
   sums.sum_k += plot.below * sums.g_k;
   sums.sum_lambda += plot.below * sums.g_lambda;
   sums.square_k += plot.below * sums.g_k * sums.g_k;
   sums.square_lambda += plot.below * sums.g_lambda * sums.g_lambda;
   mean_ = {sums.sum_k / n, sums.sum_lambda / n};
+  of_zero_ = {mean_.k - sums.g_k, mean_.ln_lambda - sums.g_lambda};
   const auto error = [n](double mean, double square, double few) {
     return std::sqrt(std::max(0.0, square / n - mean * mean) / n) * (1 + few / n);
   };

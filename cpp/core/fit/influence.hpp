@@ -28,9 +28,12 @@ class Influences {
   }
   // All below the window are as the first point, all above it as the last.
   std::size_t points() const { return points_; }
+  // That of zeros that have ranks (see Zeros::censor); of all others it is not asked for.
+  Pair of_zero() const { return of_zero_; }
 
  private:
   std::size_t points_ = 0;
+  Pair of_zero_{};
   Pair mean_{};
   Pair errors_{};
   std::vector<double> g_;  // for each point that of k, then that of ln lambda

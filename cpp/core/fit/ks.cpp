@@ -40,7 +40,8 @@ double exact_distance(const Histogram& histogram, const EntryPlaces& places, dou
   memory.resize(std::max(memory.size(), groups + entries));
   double* const most = memory.data();
   double* const found = most + groups;
-  const CdfInput input = {places.x.data(), places.ranks.data(), entries, k,
+  const std::uint64_t below_all = places.ranks[0] - histogram.counts[0];
+  const CdfInput input = {places.x.data(), places.ranks.data(), entries, below_all, k,
                           lambda.offset,   &cdf_table()};
   // Roundings of p and z count as well: where k is huge, so are those of z.
   const double error = 2 * (cdf_table_error + 1e-9 + k * log_ratio_error);
@@ -58,7 +59,7 @@ double exact_distance(const Histogram& histogram, const EntryPlaces& places, dou
       if (found[i] >= near) {
         const double value = magnitude_value(histogram.dtype, histogram.keys[i]);
         const double f = weibull_cdf(scaled(value), k, lambda);
-        const double below = i == 0 ? 0 : to_double(places.ranks[i - 1]) / n;
+        const double below = to_double(places.ranks[i] - histogram.counts[i]) / n;
         exact = std::max({exact, f - below, to_double(places.ranks[i]) / n - f});
       }
     }
@@ -95,7 +96,9 @@ class Distances {
     for (std::size_t part = 0; part < parts; ++part) {
       const std::size_t from = begin + part * size;
       f[part] = cdf(entry_at(histogram_, from).low);
-      largest = std::max(largest, std::fabs(share_before(from) - f[part]));
+      const double above = f[part] - share_before(from);
+      // Elements below the first bin may be anywhere there: F is looked at from that bin on.
+      largest = std::max(largest, from == 0 ? above : std::fabs(above));
     }
     for (std::size_t part = 0; part < parts; ++part) {
       const std::size_t from = begin + part * size;
@@ -113,7 +116,7 @@ class Distances {
   }
 
   double share_before(std::size_t entry) const {
-    return entry == 0 ? 0.0 : to_double(ranks_[entry - 1]) / n_;
+    return to_double(entry == 0 ? ranks_[0] - histogram_.counts[0] : ranks_[entry - 1]) / n_;
   }
 
   double cdf(double magnitude) const {

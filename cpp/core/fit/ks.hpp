@@ -10,7 +10,7 @@
 namespace weightgauge {
 
 // Of every entry of a histogram: X = ln(|w| / unit), of exact histograms only, and the elements up
-// to it, its own included.
+// to it, its own included, and so are censored ones below all entries.
 struct EntryPlaces {
   std::vector<double> x;
   std::vector<std::uint64_t> ranks;
@@ -26,7 +26,8 @@ struct LogScale {
 double scale_value(LogScale lambda);
 double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 
-// sup |F_n - F| over all magnitudes, both sides of every jump. Exact where the histogram is;
+// sup |F_n - F| over all magnitudes, both sides of every jump; of censored elements F_n tells from
+// the lowest magnitude on, and only there they are compared. Exact where the histogram is;
 // otherwise taken at the edges of the bins: a lower bound that falls short by at most the largest
 // step of F across one bin (k 2^-13 / e).
 double ks_distance(const Histogram& histogram, double k, LogScale lambda);

@@ -88,10 +88,10 @@ Fit fit_paper(const PaperCounts& counts, Trim trim) {
   return fit;
 }
 
-Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
+Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
                       const PaperCounts& paper, FitSpace& space) {
   if (paper.empty()) {
-    return fit_histogram(histogram, n, trim, space);
+    return fit_histogram(histogram, n, trim, zeros, space);
   }
   Fit fit;
   fit.status = fittable(histogram, n, 0);
@@ -101,7 +101,7 @@ Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
   fit = fit_paper(paper, trim);
   if (fit.status == FitStatus::ok) {
     fit.ks = ks_distance(histogram, fit.k, fit.log_scale);
-    const HazenSums& sums = space.ordinates.sums(n, trim);
+    const HazenSums& sums = space.ordinates.sums(n, trim, 0);
     probability_plot(histogram, sums, space.plot, space.plot_space);
     add_standard_errors(space.plot, n, fit, space.influences);
   }

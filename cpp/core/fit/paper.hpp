@@ -13,8 +13,9 @@ Fit fit_paper(const PaperCounts& counts, Trim trim);
 
 // The whole fit from a histogram, by the published protocol where there are counts for it, else by
 // order statistics. KS and standard errors are those of the magnitudes counted, whatever the
-// protocol: the published KS compares an upper edge with a bin's centre. `n` is histogram.n().
-Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim,
+// protocol: the published KS compares an upper edge with a bin's centre. `n` is histogram.n(). The
+// published protocol always leaves zeros out.
+Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
                       const PaperCounts& paper, FitSpace& space);
 
 }  // namespace weightgauge

@@ -24,7 +24,8 @@ Reach reach_of(const std::vector<std::uint64_t>& ranks, const HazenSums& sums) {
     return static_cast<std::size_t>(std::upper_bound(ranks.begin(), ranks.end(), rank) -
                                     ranks.begin());
   };
-  return {after(window.begin), after(window.end - 1), after((sums.n() - 1) / 2)};
+  return {after(window.begin), after(window.end - 1),
+          after(std::max((sums.n() - 1) / 2, window.begin))};
 }
 
 void sum_moments(double mean_y, Plot& plot) {
@@ -52,7 +53,7 @@ void plot_exact(const Histogram& histogram, const HazenSums& sums, Plot& plot, P
   std::vector<std::uint64_t>& ranks = plot.entries.ranks;
   const Window window = sums.window();
   const std::size_t entries = histogram.size();
-  note_ranks(histogram, ranks);
+  note_ranks(histogram, ranks, sums.censored());
   values.resize(entries);
   magnitude_values(histogram.dtype, histogram.keys.data(), entries, values.data());
   const Reach reach = reach_of(ranks, sums);
@@ -160,7 +161,7 @@ double cut_bin(const Histogram& histogram, const Window& window, std::size_t fir
 void plot_bins(const Histogram& histogram, const HazenSums& sums, Plot& plot, PlotSpace& space) {
   std::vector<std::uint64_t>& ranks = plot.entries.ranks;
   const Window window = sums.window();
-  note_ranks(histogram, ranks);
+  note_ranks(histogram, ranks, sums.censored());
   const Reach reach = reach_of(ranks, sums);
   set_weights(histogram, reach, window, ranks, plot);
   const std::size_t size = plot.weight.size();
@@ -194,6 +195,7 @@ void probability_plot(const Histogram& histogram, const HazenSums& sums, Plot& p
                       PlotSpace& space) {
   plot.entries.x.clear();
   plot.unknowns.resize(0);
+  plot.cut_by_zeros = sums.cut_by_zeros();
   if (histogram.exact()) {
     plot_exact(histogram, sums, plot, space);
   } else {

@@ -42,6 +42,7 @@ struct Plot {
   std::vector<double> count;   // elements of the entry, inside the window or not
   std::vector<double> end_y;   // y at the end of the point's ranks, or of the window's
   double below = 0;            // elements below the first point's
+  bool cut_by_zeros = false;   // zeros reach into the window: those below are all zero, without X
 
   Moments moments;
 

@@ -158,7 +158,7 @@ YPoint weibull_y_point(double p) {
   return tabulated_quintics()[static_cast<std::size_t>(index)].at(t);
 }
 
-double weibull_y_square_integral(double p_low, double p_high) {
+double weibull_y_square_integral(double p_low, double p_high, double centre) {
   static const GaussLegendre rule = make_gauss_legendre();
   // With p = 1 - exp(-e^y) the integrand y^2 exp(y - e^y) is entire: no end needs special care.
   const double low = weibull_y(p_low);
@@ -167,10 +167,11 @@ double weibull_y_square_integral(double p_low, double p_high) {
   const double half = (high - low) / (2 * panels);
   double sum = 0;
   for (int panel = 0; panel < panels; ++panel) {
-    const double centre = low + half * (2 * panel + 1);
+    const double middle = low + half * (2 * panel + 1);
     for (std::size_t i = 0; i < gauss_points; ++i) {
-      const double y = centre + half * rule.node[i];
-      sum += rule.weight[i] * y * y * std::exp(y - std::exp(y));
+      const double y = middle + half * rule.node[i];
+      const double off = y - centre;
+      sum += rule.weight[i] * off * off * std::exp(y - std::exp(y));
     }
   }
   return half * sum;

@@ -29,7 +29,7 @@ YPoint weibull_y_point(double p);
 const YTable& weibull_y_table();
 bool weibull_y_tabulated(double p);
 
-// Integral of y(p)^2 over [p_low, p_high] inside (0, 1), by Gauss-Legendre panels in y.
-double weibull_y_square_integral(double p_low, double p_high);
+// Integral of (y(p) - centre)^2 over [p_low, p_high] inside (0, 1), by Gauss-Legendre panels in y.
+double weibull_y_square_integral(double p_low, double p_high, double centre = 0);
 
 }  // namespace weightgauge

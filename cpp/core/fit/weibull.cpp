@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/fit/censoring.hpp"
 #include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
@@ -11,7 +12,6 @@ namespace weightgauge {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t least_order_n = 10;
 
 // What the bins leave open about the fit, relative to its numbers.
 struct Errors {
@@ -86,13 +86,19 @@ Fit fit_of_moments(const Plot& plot, const HazenSums& sums) {
   return fit;
 }
 
-Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, FitSpace& space) {
+Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
+                  FitSpace& space) {
   Fit fit;
   fit.status = fittable(histogram, n, least_order_n);
   if (fit.status != FitStatus::ok) {
     return fit;
   }
-  const HazenSums& sums = space.ordinates.sums(n, trim);
+  const std::uint64_t censored = censored_of(histogram, zeros);
+  const HazenSums& sums = space.ordinates.sums(n + censored, trim, censored);
+  if (censoring_leaves_too_few(sums)) {
+    fit.status = FitStatus::censored;
+    return fit;
+  }
   Plot& plot = space.plot;
   probability_plot(histogram, sums, plot, space.plot_space);
   if (plot.x.size() < 2 && histogram.exact()) {
@@ -108,7 +114,7 @@ Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, FitSpa
     fit.error_bound = std::max(std::max(errors.k, errors.lambda), errors.r2);
   }
   fit.ks = ks_distance(histogram, plot.entries, fit.k, fit.log_scale, space.distances);
-  add_standard_errors(plot, n, fit, space.influences);
+  add_standard_errors(plot, sums.n(), fit, space.influences);
   return fit;
 }
 

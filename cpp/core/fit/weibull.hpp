@@ -12,6 +12,9 @@
 
 namespace weightgauge {
 
+// Fewer magnitudes than this have no line.
+constexpr std::uint64_t least_order_n = 10;
+
 enum class FitStatus : std::uint8_t {
   ok,
   empty,           // no non-zero finite magnitude
@@ -19,6 +22,7 @@ enum class FitStatus : std::uint8_t {
   few_magnitudes,  // two or fewer different magnitudes
   flat_window,     // one magnitude fills the whole trimmed window
   few_bins,        // paper protocol: fewer than five occupied bins in the window
+  censored,        // zeros have ranks and leave fewer than 10 others inside the window
 };
 
 struct Fit {
@@ -50,7 +54,8 @@ struct FitSpace {
 };
 
 // The whole fit from a histogram, KS and standard errors included. `n` is histogram.n().
-Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, FitSpace& space);
+Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
+                  FitSpace& space);
 
 // Standard errors of k and ln lambda for independent magnitudes, straight from the counts: the
 // spread of the estimator's influence function over all n elements.

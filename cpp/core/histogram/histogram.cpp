@@ -248,9 +248,15 @@ Entry entry_at(const Histogram& histogram, std::size_t index) {
   return {low, top + step, low + mean_residual * step};
 }
 
-void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks) {
+void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks,
+                std::uint64_t before) {
   ranks.resize(histogram.size());
   kernels().entries.running_sums(histogram.counts.data(), histogram.size(), ranks.data());
+  if (before > 0) {
+    for (std::uint64_t& rank : ranks) {
+      rank += before;
+    }
+  }
 }
 
 double root_mean_square(const Histogram& histogram, std::uint64_t n) {

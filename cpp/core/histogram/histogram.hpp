@@ -101,8 +101,9 @@ struct Entry {
 };
 Entry entry_at(const Histogram& histogram, std::size_t index);
 
-// The number of elements up to each entry, its own included.
-void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks);
+// The number of elements up to each entry, its own included, and `before` others below them all.
+void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks,
+                std::uint64_t before = 0);
 
 // Root mean square of the stored values, zeros included, non-finite ones left out.
 // `n` is histogram.n().

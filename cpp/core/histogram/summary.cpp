@@ -14,25 +14,31 @@ double max_magnitude(const Histogram& histogram) {
   return histogram.zeros > 0 ? 0.0 : std::numeric_limits<double>::quiet_NaN();
 }
 
-TopLevels top_levels(const Histogram& histogram) {
+EndLevels end_levels(const Histogram& histogram) {
   const std::size_t size = histogram.size();
-  TopLevels top;
-  top.levels = histogram.exact() ? size : 0;
+  EndLevels ends;
+  ends.levels = histogram.exact() ? size : 0;
+  if (size > 0) {
+    ends.lowest = entry_at(histogram, 0).mean;
+  }
   if (!histogram.top.empty()) {
     Histogram usual(histogram.dtype);
     usual.dropped_bits = binned_dropped_bits(histogram.dtype);
     for (const Bin& bin : histogram.top) {
       usual.append(bin.key, bin.count, bin.residual);
     }
-    return top_levels(usual);
+    const EndLevels upper = end_levels(usual);
+    ends.at_max = upper.at_max;
+    ends.second = upper.second;
+    return ends;
   }
   if (size > 0) {
-    top.at_max = histogram.counts.back();
+    ends.at_max = histogram.counts.back();
   }
   if (size > 1) {
-    top.second = entry_at(histogram, size - 2).mean;
+    ends.second = entry_at(histogram, size - 2).mean;
   }
-  return top;
+  return ends;
 }
 
 std::vector<double> mean_magnitudes(const Histogram& histogram) {

@@ -12,14 +12,16 @@ namespace weightgauge {
 // Largest finite magnitude; 0 where all are zero, NaN where none is finite.
 double max_magnitude(const Histogram& histogram);
 
-// What lies at the upper end.
-struct TopLevels {
+// What lies at both ends.
+struct EndLevels {
   std::uint64_t levels = 0;  // different magnitudes; 0 where they were counted in bins
   std::uint64_t at_max = 0;  // elements at the largest magnitude, or in its usual bin
   // The next magnitude below it, or the mean of the next usual bin; NaN where there is none.
   double second = std::numeric_limits<double>::quiet_NaN();
+  // The lowest magnitude other than zero, or the mean of the lowest bin; NaN where there is none.
+  double lowest = std::numeric_limits<double>::quiet_NaN();
 };
-TopLevels top_levels(const Histogram& histogram);
+EndLevels end_levels(const Histogram& histogram);
 
 // The magnitude of every entry, the means of bins where the histogram is not exact, ascending.
 std::vector<double> mean_magnitudes(const Histogram& histogram);

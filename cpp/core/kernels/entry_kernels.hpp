@@ -25,6 +25,7 @@ struct CdfInput {
   const double* x;             // ln(|w| / unit) of every entry, ascending; any unit
   const std::uint64_t* ranks;  // number of elements up to every entry, its own included
   std::size_t entries;
+  std::uint64_t below;  // elements below the first entry
   double k;
   double offset;  // ln(lambda / unit)
   const CdfTable* table;

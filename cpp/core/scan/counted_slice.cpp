@@ -69,9 +69,10 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
     return sort_in_batches(slice, method, std::move(counted));
   }
   if (options.fit) {
-    result.fit = fit_with_protocol(histogram, result.n, options.trim, counted.paper, workspace.fit);
+    result.fit = fit_with_protocol(histogram, result.n, options.trim, options.zeros, counted.paper,
+                                   workspace.fit);
     result.exact = !binned;
-    if (binned && !good_enough(result.fit)) {
+    if (binned && !good_enough(result.fit) && result.fit.status != FitStatus::censored) {
       return sort_in_batches(slice, method, std::move(counted));
     }
   }
@@ -91,7 +92,7 @@ void note_totals(const Histogram& histogram, SliceResult& result, std::optional<
   result.histogram.nans = histogram.nans;
   result.histogram.infs = histogram.infs;
   result.histogram.max_key = histogram.max_key;
-  result.top = top_levels(histogram);
+  result.ends = end_levels(histogram);
   const bool finite = result.n + histogram.zeros > 0;
   result.rms = rms ? *rms : root_mean_square(histogram, result.n);
   if (result.n > 0) {

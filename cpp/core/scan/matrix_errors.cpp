@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/decode/value_reader.hpp"
+#include "core/fit/censoring.hpp"
 #include "core/two_way/empty_lines.hpp"
 #include "core/two_way/sample.hpp"
 #include "core/two_way/sums.hpp"
@@ -48,6 +49,7 @@ std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control&
   SliceResult& result = slice_.result;
   const Fit& fit = result.fit;
   const MatrixLayout& layout = slice_.layout;
+  const std::uint64_t censored = censored_of(result.histogram, slice_.options.zeros);
   result.matrix =
       matrix_numbers(sample_, sums_, table_.variances(), result.n, {fit.k_se, fit.ln_lambda_se});
   if (result.histogram.zeros >= std::min(layout.rows, layout.columns)) {
@@ -74,7 +76,8 @@ std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histog
     result.matrix.basis = ErrorsBasis::one_line;
     return nullptr;
   }
-  return std::make_unique<MatrixErrors>(slice, MagnitudeTable(histogram, plot, influences));
+  return std::make_unique<MatrixErrors>(
+      slice, MagnitudeTable(histogram, plot, influences, censored_of(histogram, options.zeros)));
 }
 
 }  // namespace weightgauge

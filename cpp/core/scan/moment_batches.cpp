@@ -7,6 +7,7 @@
 #include "core/exact/bin_expansion.hpp"
 #include "core/exact/exact_ks.hpp"
 #include "core/exact/plan.hpp"
+#include "core/fit/censoring.hpp"
 #include "core/fit/paper.hpp"
 #include "core/histogram/log_magnitude.hpp"
 #include "core/scan/matrix_errors.hpp"
@@ -80,9 +81,10 @@ Fit fit_of_plot(const Slice& slice, const MomentPlan& plan, Plot& plot, Workspac
                                      : fit_of_moments(plot, plan.sums);
   if (fit.status == FitStatus::ok) {
     end_points(plan.sums, plot);
+    plot.cut_by_zeros = plan.sums.cut_by_zeros();
     add_standard_errors(plot, plan.sums.n(), fit, workspace.fit.influences);
-    fit.ks = exact_ks(slice.source, slice.view, plan.counted.histogram, fit.k, fit.log_scale,
-                      workspace.buffer, workspace.sort, control);
+    fit.ks = exact_ks(slice.source, slice.view, plan.counted.histogram, plan.sums.censored(), fit.k,
+                      fit.log_scale, workspace.buffer, workspace.sort, control);
   }
   return fit;
 }
@@ -94,7 +96,7 @@ std::unique_ptr<Phase> settle(const Slice& slice, MomentPlan& plan, AllMoments& 
   const std::uint64_t distinct = distinct_magnitudes(counted, moments);
   std::optional<double> rms;  // bins as wide as that do not tell it
   if (counted.dropped_bits != binned_dropped_bits(counted.dtype)) {
-    rms = rms_of(moments, plan.sums.n() + counted.zeros);
+    rms = rms_of(moments, counted.n() + counted.zeros);
   }
   if (plan.wanted_bins != 0) {
     counted = binned_again(counted, plan.wanted_bins, moments);
@@ -105,6 +107,9 @@ std::unique_ptr<Phase> settle(const Slice& slice, MomentPlan& plan, AllMoments& 
   if (slice.options.fit && distinct <= 2) {
     result.fit = Fit();
     result.fit.status = FitStatus::few_magnitudes;
+  } else if (slice.options.fit && censoring_leaves_too_few(plan.sums)) {
+    result.fit = Fit();
+    result.fit.status = FitStatus::censored;
   } else if (slice.options.fit) {
     result.fit = fit_of_plot(slice, plan, plot, workspace, control);
   }
@@ -126,8 +131,9 @@ MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted)
     wanted_bins = slice.options.keep_histogram ? binned_dropped_bits(dtype)
                                                : bins_within(leading, most_bins_of_fit);
   }
-  HazenSums sums(leading.n(), slice.options.trim);
-  std::vector<Batch> batches = plan_exact(leading, sums.window());
+  const std::uint64_t censored = censored_of(leading, slice.options.zeros);
+  HazenSums sums(leading.n() + censored, slice.options.trim, censored);
+  std::vector<Batch> batches = plan_exact(leading, sums.window(), censored);
   // Each group is a pass over all elements: a few more than threads, for these to end together.
   const auto threads = static_cast<std::size_t>(std::max(slice.options.threads, 1));
   std::vector<std::size_t> ends = group_batches(batches, dtype, threads > 1 ? 2 * threads : 1);

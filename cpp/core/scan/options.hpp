@@ -20,6 +20,7 @@ enum class ErrorsFor : std::uint8_t {
 
 struct ScanOptions {
   Trim trim = Trim::mid_80;
+  Zeros zeros = Zeros::exclude;
   // Bins of the published protocol; null for the order-statistics protocol.
   std::shared_ptr<const PaperBins> paper;
   bool exact = false;  // F32 and F64 within 1e-12 rather than 1e-8 of the exact fit

@@ -35,7 +35,7 @@ struct SliceSpec {
   View view;
   Noted noted = Noted::negatives;
   std::uint64_t first_page = 0;  // of a piece whose pages are noted
-  MatrixLayout layout = {};            // of a matrix
+  MatrixLayout layout = {};      // of a matrix
 };
 
 struct SliceResult {
@@ -44,7 +44,7 @@ struct SliceResult {
   std::uint64_t n = 0;
   double rms = 0;  // of all finite elements, zeros included; NaN where there is none
   double max = 0;  // largest finite magnitude; NaN where there is none
-  TopLevels top;
+  EndLevels ends;
   Fit fit;
   bool exact = true;  // the fit is that of the sorted magnitudes, nothing having been binned
   std::vector<double> quantiles;  // in the order of the probabilities; NaN where n is 0

@@ -107,19 +107,26 @@ std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram,
 }  // namespace
 
 MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
-                               const Influences& influences)
+                               const Influences& influences, std::uint64_t censored)
     : dtype_(histogram.dtype), shift_(shift_of(histogram, plot)) {
   if (histogram.exact() && shift_ == 0 && plot.entries.x.size() == histogram.size()) {
     fill_exactly(histogram, plot, influences);
   } else {
     fill_by_cells(occupied_cells(histogram, plot, shift_), influences);
   }
-  const double n = to_double(histogram.n());
+  const double fitted = to_double(histogram.n());
+  const double n = fitted + to_double(censored);
+  if (censored > 0) {
+    const Influences::Pair zero = influences.of_zero();
+    cells_.back() = Terms{static_cast<float>(zero.k), static_cast<float>(zero.ln_lambda), 0, 0};
+    variances_[0] += to_double(censored) * zero.k * zero.k;
+    variances_[1] += to_double(censored) * zero.ln_lambda * zero.ln_lambda;
+  }
   for (double& square : variances_) {
     square /= n;
   }
-  mean_x_ /= n;  // influences are centred
-  variances_[2] -= mean_x_ * mean_x_;
+  mean_x_ /= fitted;  // influences are centred
+  variances_[2] = variances_[2] * n / fitted - mean_x_ * mean_x_;
 }
 
 void MagnitudeTable::put(std::uint64_t cell, const Influences::Pair& influence, double x,
@@ -173,7 +180,7 @@ void MagnitudeTable::fill_by_cells(std::vector<Occupied> occupied, const Influen
 
 std::vector<Terms> MagnitudeTable::of_codes() const {
   const CodeTable& codes = code_table(dtype_);
-  std::vector<Terms> terms(256, Terms{});
+  std::vector<Terms> terms(256, cells_.back());
   for (std::size_t code = 0; code < terms.size(); ++code) {
     const CodeMeaning meaning = codes.meaning[code];
     const std::uint64_t cell = std::uint64_t{meaning.key} - first_;

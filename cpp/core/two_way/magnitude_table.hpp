@@ -10,8 +10,8 @@
 
 namespace weightgauge {
 
-// Influence on k, influence on ln lambda, ln(|w|/unit), and 1; all four 0 for zeros and for what is
-// not finite. Four numbers fill one register, and are added by one instruction.
+// Influence on k, influence on ln lambda, ln(|w|/unit), and 1; all four 0 for what is not fitted:
+// zeros, and what is not finite. Four numbers fill one register, and are added by one instruction.
 using Terms = float __attribute__((vector_size(16)));
 
 // The terms of all magnitudes of a slice by their keys. F32 and F64 have too many keys: those that
@@ -19,8 +19,11 @@ using Terms = float __attribute__((vector_size(16)));
 // inside the window.
 class MagnitudeTable {
  public:
-  // From the counts of a slice, the plot of its fit and its influences.
-  MagnitudeTable(const Histogram& histogram, const Plot& plot, const Influences& influences);
+  // From the counts of a slice, the plot of its fit and its influences. `censored` of its zeros
+  // have ranks, and so an influence, like all else that is not a magnitude: a matrix without NaN
+  // has nothing else.
+  MagnitudeTable(const Histogram& histogram, const Plot& plot, const Influences& influences,
+                 std::uint64_t censored);
 
   DType dtype() const { return dtype_; }
   // Bits of a key that its cell leaves out.

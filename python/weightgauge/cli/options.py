@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from weightgauge.choices import IO_MODES, PER
+from weightgauge.choices import IO_MODES, PER, ZEROS
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT, offered
 
@@ -65,6 +65,25 @@ def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="What one fit is made of; head: q, k, v and o by attention head.",
     )(command)
+
+
+def zeros_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that says what zeros are to the fits: `zeros`."""
+    return click.option(
+        "--zeros",
+        type=click.Choice(ZEROS),
+        default="exclude",
+        show_default=True,
+        help="Leave zeros out, or rank them below all others (pruned weights).",
+    )(command)
+
+
+def check_zeros(zeros: str, protocol: str) -> None:
+    """Refuse zeros that are to be censored by the published protocol, before anything is read."""
+    if zeros == "censor" and protocol == "paper":
+        raise click.UsageError(
+            "--zeros censor is for --protocol order: the published protocol leaves zeros out"
+        )
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:

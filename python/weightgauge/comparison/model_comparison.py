@@ -13,6 +13,7 @@ from weightgauge.comparison.pair_findings import pair_findings, side_findings
 from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.slice_fit import table_order
+from weightgauge.fits.withheld import withheld
 from weightgauge.records import Table
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Comparison:
     ----------
     a, b : str
         The two models, as the caller named them.
+    zero_handling : {"exclude", "censor"}
+        What zeros were to the fits: left out, or below all other magnitudes (left-censored).
     pairs : Table of Pair
         The pair that moved most comes first: see `Pair.moved`.
     only_a, only_b : tuple of str
@@ -47,6 +50,7 @@ class Comparison:
 
     a: str
     b: str
+    zero_handling: str
     pairs: Table[Pair]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
@@ -62,6 +66,7 @@ class Comparison:
             "weightgauge": __version__,
             "a": self.a,
             "b": self.b,
+            "zero_handling": self.zero_handling,
             "verdict": verdict(self.findings),
             "findings": self.findings.to_dicts(),
             "pairs": self.pairs.to_dicts(),
@@ -96,6 +101,7 @@ def compare(
     *,
     elements: bool = True,
     per: str = "tensor",
+    zeros: str = "exclude",
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     threads: int | None = None,
@@ -112,8 +118,9 @@ def compare(
     elements : bool
         Whether slices of the same name and shape are also subtracted from each other, which reads
         both models once more. Saved counts cannot be subtracted.
-    per, include, exclude, threads, io, progress
-        As for `weightgauge.fit`. Patterns apply to the names in both models.
+    per, zeros, include, exclude, threads, io, progress
+        As for `weightgauge.fit`. In a difference zeros are elements that are equal, and are always
+        left out of its fit. Patterns apply to the names in both models.
 
     Returns
     -------
@@ -139,13 +146,18 @@ def compare(
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import open_slices
 
-    options = FitOptions(threads=threads, io=io)
-    first = open_slices(a, include=include, exclude=exclude, per=per)
-    second = open_slices(b, include=include, exclude=exclude, per=per)
+    options = FitOptions(zeros=zeros, threads=threads, io=io)
+    first = open_slices(a, include=include, exclude=exclude, per=per, options=options)
+    second = open_slices(b, include=include, exclude=exclude, per=per, options=options)
     of_a, of_b = (_histograms(side, options, progress) for side in (first, second))
+    alone_a, alone_b = (
+        withheld([each.fit for each in side], zeros=options.zeros, trim=options.trim)
+        for side in (of_a, of_b)
+    )
     matches = matched(of_a, of_b)
+    reading = FitOptions(threads=threads, io=io)
     differences, paired, unknown = _differences(
-        first, second, matches.pairs, options, elements, progress
+        first, second, matches.pairs, reading, elements, progress
     )
     pairs = [
         pair_of(
@@ -153,14 +165,15 @@ def compare(
             differences.get(match.a.fit.key),
             _why_not(match, differences, unknown),
             rows=_shared_rows(match) if match.a.fit.key in differences else None,
-            paired=paired.get(match.a.fit.key),
+            paired=paired.get(match.a.fit.key) if options.zeros == "exclude" else None,
+            reasons=(alone_a.get(match.a.fit.key), alone_b.get(match.b.fit.key)),
         )
         for match in matches.pairs
     ]
     findings = by_importance(
         (
-            *side_findings("a", first.findings, [each.fit for each in of_a]),
-            *side_findings("b", second.findings, [each.fit for each in of_b]),
+            *side_findings("a", first.findings, [each.fit for each in of_a], options),
+            *side_findings("b", second.findings, [each.fit for each in of_b], options),
             *pair_findings(matches.pairs, pairs, matches.only_a, matches.only_b),
         )
     )
@@ -168,6 +181,7 @@ def compare(
     return Comparison(
         a=first.model,
         b=second.model,
+        zero_handling=options.zeros,
         pairs=Table(Pair, pairs),
         only_a=tuple(matches.only_a),
         only_b=tuple(matches.only_b),
@@ -215,7 +229,8 @@ def _differences(
         return {}, {}, "elements that are sharded over processes are not compared"
     of_a = {item.key: item for item in first.slices}
     of_b = {item.key: item for item in second.slices}
-    wanted, counts = [], []
+    wanted: list[tuple[Slice, Slice]] = []
+    counts: list[tuple[Counts, Counts]] = []
     for match in pairs:
         a, b = of_a.get(match.a.fit.key), of_b.get(match.b.fit.key)
         if a is None or b is None or not match.by_name or not (can_be_read(a) and can_be_read(b)):

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.comparison.two_samples import least_difference, two_sample_ks
 from weightgauge.errors import printable
 from weightgauge.findings import Place, place_of
+from weightgauge.fits.withheld import REASONS, SAME_SHARE
 from weightgauge.records import as_row
+from weightgauge.scanning.derived import PairedErrors
 
 if TYPE_CHECKING:
     from weightgauge.comparison.matching import Match
+    from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
-    from weightgauge.scanning.derived import Difference, PairedErrors
+    from weightgauge.scanning.derived import Difference
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,7 +33,8 @@ class Pair:
     k_a, k_b : float
         Weibull shapes.
     dk, dk_se : float
-        k_b - k_a, and its standard error.
+        k_b - k_a, and its standard error. NaN where `withheld` says why, like all changes of k and
+        lambda.
     z : float
         dk / dk_se; NaN where both are 0.
     lambda_a, lambda_b : float
@@ -59,6 +63,9 @@ class Pair:
         and otherwise a lower bound of it: `least_difference` of the two, divided by the root mean
         square of a. Infinite where a is all zeros and b is not, or where elements became NaN or
         infinite.
+    withheld : str or None
+        Why the k of one side says nothing of the training, so that no change is given: a key of
+        `weightgauge.fits.withheld.REASONS`; None where nothing is withheld.
     note : str
         Why numbers are missing; "" where none are missing.
 
@@ -93,6 +100,7 @@ class Pair:
     difference_k: float
     difference_lambda: float
     moved: float
+    withheld: str | None
     note: str
 
     @property
@@ -119,6 +127,7 @@ def pair_of(
     *,
     rows: int | None = None,
     paired: PairedErrors | None = None,
+    reasons: tuple[str | None, str | None] = (None, None),
 ) -> Pair:
     """Compare two slices.
 
@@ -134,19 +143,19 @@ def pair_of(
         Number of rows that were compared, where one of the two has more.
     paired : PairedErrors, optional
         Errors of the differences, where elements were compared.
+    reasons : (str or None, str or None)
+        Why the k of a, and that of b, says nothing of the training: see `withheld`.
 
     Returns
     -------
     Pair
     """
     a, b = match.a.fit, match.b.fit
-    dk_se = math.hypot(a.k_se_matrix, b.k_se_matrix)
-    dln_se = math.hypot(a.ln_lambda_se_matrix, b.ln_lambda_se_matrix)
-    errors_from = "" if math.isnan(dk_se) else f"two independent matrices: {a.errors_from}"
-    if paired is not None and not math.isnan(paired.dk_se):
-        dk_se, dln_se = paired.dk_se, paired.dln_lambda_se
-        errors_from = f"paired: {paired.errors_from}"
+    alone = None if _same_window(a, b, reasons) else reasons[0] or reasons[1]
+    errors = _errors(a, b, paired)
     dk, dln = b.k - a.k, _log(b.lam) - _log(a.lam)
+    if alone:
+        dk, dln, errors = math.nan, math.nan, PairedErrors(math.nan, math.nan, "")
     counts = match.a.histogram(), match.b.histogram()
     # Elements that became NaN have no difference, and those that are left are another sample.
     formed = None if difference is None or difference.fit.nonfinite else difference
@@ -155,6 +164,12 @@ def pair_of(
         for side, fit in (("a", a), ("b", b))
         if not fit.fitted
     ]
+    if alone:
+        missing += [
+            f"{side}: {REASONS[reason]}"
+            for side, reason in zip("ab", reasons, strict=True)
+            if reason is not None
+        ]
     nan = math.nan
     return Pair(
         tensor=a.tensor,
@@ -168,14 +183,14 @@ def pair_of(
         k_a=a.k,
         k_b=b.k,
         dk=dk,
-        dk_se=dk_se,
-        z=dk / dk_se if dk_se > 0 else math.nan,
+        dk_se=errors.dk_se,
+        z=_quotient(dk, errors.dk_se),
         lambda_a=a.lam,
         lambda_b=b.lam,
         dln_lambda=dln,
-        dln_lambda_se=dln_se,
-        dln_lambda_z=dln / dln_se if dln_se > 0 else math.nan,
-        errors_from=errors_from,
+        dln_lambda_se=errors.dln_lambda_se,
+        dln_lambda_z=_quotient(dln, errors.dln_lambda_se),
+        errors_from=errors.errors_from,
         nonfinite_a=a.nonfinite,
         nonfinite_b=b.nonfinite,
         rows=rows,
@@ -185,8 +200,32 @@ def pair_of(
         difference_k=nan if formed is None else formed.fit.k,
         difference_lambda=nan if formed is None else formed.fit.lam,
         moved=_moved(match, difference, counts),
+        withheld=alone,
         note="; ".join([*missing, *([note] if note else [])]),
     )
+
+
+def _same_window(a: SliceFit, b: SliceFit, reasons: tuple[str | None, str | None]) -> bool:
+    """Whether zeros reach into the windows of both fits, and as far into the one as the other."""
+    if reasons != ("censored", "censored"):
+        return False
+    shares = [each.zeros / (each.n + each.zeros) for each in (a, b)]
+    return abs(shares[0] - shares[1]) <= SAME_SHARE
+
+
+def _errors(a: SliceFit, b: SliceFit, paired: PairedErrors | None) -> PairedErrors:
+    """Return the errors of the changes: paired ones, or those of two independent matrices."""
+    if paired is not None and not math.isnan(paired.dk_se):
+        return paired._replace(errors_from=f"paired: {paired.errors_from}")
+    dk_se = math.hypot(a.k_se_matrix, b.k_se_matrix)
+    if math.isnan(dk_se):
+        return PairedErrors(math.nan, math.nan, "")
+    dln_lambda_se = math.hypot(a.ln_lambda_se_matrix, b.ln_lambda_se_matrix)
+    return PairedErrors(dk_se, dln_lambda_se, f"two independent matrices: {a.errors_from}")
+
+
+def _quotient(change: float, error: float) -> float:
+    return change / error if error > 0 else math.nan
 
 
 def _moved(

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from weightgauge.comparison.matching import Match
     from weightgauge.comparison.pair import Pair
     from weightgauge.fits.slice_fit import SliceFit
+    from weightgauge.magnitudes.options import FitOptions
 
 
 def side_findings(
-    side: str, findings: Iterable[Finding], slices: Sequence[SliceFit]
+    side: str, findings: Iterable[Finding], slices: Sequence[SliceFit], options: FitOptions
 ) -> list[Finding]:
     """Return what is wrong with one of two models by itself; notes are left out.
 
@@ -28,10 +29,12 @@ def side_findings(
         What headers and configuration showed.
     slices : sequence of SliceFit
         Its slices.
+    options : FitOptions
+        How they were fitted.
     """
     return [
         replace(each, model=side)
-        for each in (*findings, *slice_findings(slices))
+        for each in (*findings, *slice_findings(slices, options=options))
         if each.level != "note"
     ]
 

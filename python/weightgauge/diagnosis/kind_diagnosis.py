@@ -12,7 +12,7 @@ import numpy as np
 
 from weightgauge.diagnosis.drift import drift, sigma_growth
 from weightgauge.diagnosis.expected import ROUNDING, expected_range
-from weightgauge.diagnosis.regime import TRANSMISSION, regime, verdict
+from weightgauge.diagnosis.regime import GAUSSIAN_K, TRANSMISSION, regime, verdict
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class KindDiagnosis:
     k_se : float
         Standard error of the median shape, for independent weights: see `median_error`.
     regime : str or None
-        Name of the regime: see `weightgauge.diagnosis.regime`; None where the values are on a grid.
+        Name of the regime: see `weightgauge.diagnosis.regime`; None where it is withheld.
     verdict : str or None
         Whether the median lies in the Transmission Class, 1.18 to 1.21: "inside", "outside" or
         "undecided" at 95 %; None where there is no regime.
@@ -49,6 +49,12 @@ class KindDiagnosis:
     expected_verdict : str or None
         The same verdict for that range; None where no range is published. The ends of published
         ranges are rounded to two decimals, and the verdict allows for the rounding.
+    withheld : str or None
+        Why there is no regime, no verdict, no range and no drift, a key of
+        `weightgauge.fits.withheld.REASONS`: "grid" and "gap" for values on a grid, "pruned", and
+        "censored" where zeros reach into the window; None where nothing is withheld.
+    k_gaussian : float
+        Shape of Gaussian weights in the window that zeros leave: 1.2054 where they leave all of it.
     k_init : float
         Shape at initialisation. NaN for the update of an adapter, which does not start as a weight
         does.
@@ -83,6 +89,8 @@ class KindDiagnosis:
     verdict: str | None
     expected: tuple[float, float] | None
     expected_verdict: str | None
+    withheld: str | None
+    k_gaussian: float
     k_init: float
     start: str | None
     drift: float
@@ -158,7 +166,8 @@ def kind_diagnosis(
     start: Start,
     tails: Mapping[int, Heaviness],
     balanced: Mapping[int, BalancedFit],
-    on_grid: bool = False,
+    withheld: str | None = None,
+    k_gaussian: float = GAUSSIAN_K,
 ) -> KindDiagnosis:
     """Judge the matrices of one kind.
 
@@ -172,9 +181,11 @@ def kind_diagnosis(
         Shape and scale at step 0, from which drift is measured.
     tails, balanced : mapping
         Tails and balanced fits, by the identity of the `SliceFit`.
-    on_grid : bool
-        Whether most of them hold few values, so that k says nothing about the training. Then there
-        is no regime, no drift, and no verdict.
+    withheld : str, optional
+        Why the k of most of them says nothing of the training. Then there is no regime, no drift,
+        and no verdict.
+    k_gaussian : float
+        Shape of Gaussian weights in the same window.
 
     Returns
     -------
@@ -187,11 +198,11 @@ def kind_diagnosis(
     facts = architecture.of(group.tower)
     storage = "merged" if group.merged else facts.storage
     expected = expected_range(group.kind, attention=facts.attention, storage=storage)
-    if group.updates or on_grid:
+    if group.updates or withheld:
         expected = None
-    found = None if on_grid else regime(k, r2, k_se)
+    found = None if withheld else regime(k, r2, k_se)
     moved = None
-    if not group.updates and not on_grid:
+    if not group.updates and not withheld:
         moved = drift(k, start.k, k_se=k_se, k_init_se=start.k_se)
     growth = None
     if moved is not None and math.isfinite(start.lam):
@@ -213,6 +224,8 @@ def kind_diagnosis(
         verdict=None if found is None else found.verdict,
         expected=expected,
         expected_verdict=None if expected is None else _usual(k, k_se, expected),
+        withheld=withheld,
+        k_gaussian=k_gaussian,
         k_init=math.nan if moved is None else start.k,
         start=None if moved is None else start.source,
         drift=math.nan if moved is None else moved.relative,

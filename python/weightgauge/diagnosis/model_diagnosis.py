@@ -31,6 +31,7 @@ from weightgauge.diagnosis.kind_findings import (
 )
 from weightgauge.diagnosis.outliers import Outlier, outliers
 from weightgauge.diagnosis.record import Diagnosis
+from weightgauge.diagnosis.regime import GAUSSIAN_K
 from weightgauge.diagnosis.shallow_ffn import ShallowFFN, shallow_ffn
 from weightgauge.diagnosis.slice_group import SliceGroup, slice_groups
 from weightgauge.diagnosis.summary import summary
@@ -42,6 +43,7 @@ from weightgauge.findings import RULES, Finding, Place, Rule, by_importance
 from weightgauge.fits.pieces import wholes
 from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.fits.slice_fit import SliceFit, table_order
+from weightgauge.fits.withheld import of_most, withheld
 from weightgauge.records import Table
 from weightgauge.reference import Neighbour, models, nearest
 
@@ -61,6 +63,7 @@ def diagnose(
     schedule: str | None = None,
     warmup: int = 0,
     balanced: bool = False,
+    zeros: str = "exclude",
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     threads: int | None = None,
@@ -85,7 +88,7 @@ def diagnose(
     balanced : bool
         Whether to fit every matrix also with its rows and columns brought to equal scale, which
         reads the weights twice more.
-    include, exclude, threads, io, progress
+    zeros, include, exclude, threads, io, progress
         As for `weightgauge.fit`.
 
     Returns
@@ -117,13 +120,13 @@ def diagnose(
 
     check_choice("init", init, INITS)
     training = _training(lr, weight_decay, steps, schedule, warmup)
-    options = FitOptions(threads=threads, io=io)
-    subject = open_slices(model, include=include, exclude=exclude)
+    options = FitOptions(zeros=zeros, threads=threads, io=io)
+    subject = open_slices(model, include=include, exclude=exclude, options=options)
     starts = {}
     if baseline is not None:
         # If the patterns leave nothing of the baseline, all drift is measured from the anchor.
         with suppress(NothingSelectedError):
-            before = open_slices(baseline, include=include, exclude=exclude)
+            before = open_slices(baseline, include=include, exclude=exclude, options=options)
             check_baseline(subject, before)
             starts = _starts(before, options)
     anchor = Start(init_anchor(init).k, math.nan, 0.0, init)
@@ -175,13 +178,17 @@ def diagnosed(
     slices, tails = _measured(subject, options, progress)
     balance = {} if weights is None else balanced_fits(weights, slices, options, progress)
     groups = slice_groups(slices)
-    counted = (*subject.findings, *slice_findings(slices, rules, tied=subject.architecture.tied))
+    counted = (
+        *subject.findings,
+        *slice_findings(slices, rules, tied=subject.architecture.tied, options=options),
+    )
     spoilt = frozenset(each.place for each in counted if each.level == "fault")
-    gridded = frozenset(each.place for each in counted if each.id == "grid")
+    told_nothing = withheld(slices, zeros=options.zeros, trim=options.trim)
     kinds = [
         kind_diagnosis(
             group,
-            on_grid=2 * sum(item.place in gridded for item in group.slices) > len(group.slices),
+            withheld=of_most([told_nothing.get(item.key) for item in group.slices]),
+            k_gaussian=_gaussian_k(group, options),
             architecture=subject.architecture,
             start=starts.get((group.tower, group.kind), anchor),
             tails=tails,
@@ -194,6 +201,7 @@ def diagnosed(
     stand_out = outliers(groups)
     return Diagnosis(
         model=subject.model,
+        zero_handling=options.zeros,
         architecture=subject.architecture,
         start=_start_told(kinds, anchor, None),
         kinds=Table(KindDiagnosis, kinds),
@@ -213,6 +221,14 @@ def diagnosed(
         balanced=tuple(balance.get(item.key) for item in slices),
         warnings=subject.warnings,
     )
+
+
+def _gaussian_k(group: SliceGroup, options: FitOptions) -> float:
+    """Return the shape that Gaussian weights would have of which as many are zero."""
+    if options.zeros != "censor":
+        return GAUSSIAN_K
+    share = median(item.zeros / (item.n + item.zeros) for item in group.slices)
+    return init_anchor("normal", trim=options.trim, censored=share).k
 
 
 def _findings(

@@ -32,6 +32,8 @@ class Diagnosis:
     ----------
     model : str
         The model, as the caller named it.
+    zero_handling : {"exclude", "censor"}
+        What zeros were to the fits: left out, or below all other magnitudes (left-censored).
     architecture : Architecture
         Heads, experts and other facts about each tower.
     start : str
@@ -64,6 +66,7 @@ class Diagnosis:
     """
 
     model: str
+    zero_handling: str
     architecture: Architecture
     start: str
     kinds: Table[KindDiagnosis]
@@ -87,6 +90,7 @@ class Diagnosis:
             "schema_version": SCHEMA_VERSION,
             "weightgauge": __version__,
             "model": self.model,
+            "zero_handling": self.zero_handling,
             "verdict": verdict(self.findings),
             "findings": self.findings.to_dicts(),
             "architecture": self.architecture.to_dict(),

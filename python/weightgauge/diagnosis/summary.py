@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import GAUSSIAN_K, STRONG_SELECTION_K, TRANSMISSION
+from weightgauge.fits.withheld import CELLS
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
@@ -43,10 +44,12 @@ def reading(kind: KindDiagnosis) -> str:
     Returns
     -------
     str
-        A key of the sentences; "on a grid" where k says nothing.
+        A key of the sentences; "on a grid" or "pruned" where k says nothing.
     """
+    if kind.withheld is not None:
+        return CELLS[kind.withheld]
     if kind.regime is None:
-        return "on a grid"
+        return ""
     if kind.regime == "light-tailed":
         return "lighter"
     if kind.regime.startswith("transmission"):
@@ -83,13 +86,33 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
             doubtful = [named(kind) for kind in members if kind.verdict == "undecided"]
             doubt = f" (too close to {_LIMITS} to call: {', '.join(doubtful)})" if doubtful else ""
             yield f"{words}: {listed}{doubt}."
-    gridded = [named(kind) for kind in found.kinds if kind.regime is None]
-    if gridded:
-        yield f"On a grid, so that k says nothing of the training: {', '.join(gridded)}."
+    yield from _about_withheld(found.kinds)
     yield from _about_published(found.kinds)
     yield from _about_drift(found)
     yield from _about_balance(found.kinds)
     yield from _about_training(found.training)
+
+
+def _about_withheld(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
+    named = namer(kinds)
+    words = {
+        "grid": "On a grid, so that k says nothing of the training",
+        "gap": "Quantised in groups, or pruned, so that k says nothing of the training",
+        "pruned": "Pruned, so that k says nothing of the training; --zeros censor ranks the zeros "
+        "below all others",
+        "censored": "Pruned, with k of the larger weights; Gaussian weights of which as many are "
+        "zero would have the one in brackets",
+    }
+    for why, text in words.items():
+        listed = [
+            f"{named(kind)} {kind.k_median:.3f} ({kind.k_gaussian:.3f})"
+            if why == "censored"
+            else named(kind)
+            for kind in kinds
+            if kind.withheld == why
+        ]
+        if listed:
+            yield f"{text}: {', '.join(listed)}."
 
 
 def _nothing_to_judge(found: Diagnosis) -> str:

@@ -41,7 +41,12 @@ class Anchor(NamedTuple):
 
 
 def init_anchor(
-    init: str, *, trim: str = "mid_80", cut: float = 2.0, size: float | None = None
+    init: str,
+    *,
+    trim: str = "mid_80",
+    cut: float = 2.0,
+    size: float | None = None,
+    censored: float = 0.0,
 ) -> Anchor:
     """Return the fit that an initialisation starts from.
 
@@ -57,6 +62,9 @@ def init_anchor(
     size : float, optional
         The longer side of an orthogonal matrix, at least 2. The square of an element has the
         distribution Beta(1/2, (size - 1)/2). Without a size, its limit is used, which is normal.
+    censored : float
+        Share of the smallest magnitudes that are left-censored, at least 0 and below the window's
+        upper end: beyond its lower end, the window begins there.
 
     Returns
     -------
@@ -68,7 +76,8 @@ def init_anchor(
     Raises
     ------
     ValueError
-        If `init` or `trim` is unknown, `cut` is outside its range, or `size` is below 2.
+        If `init` or `trim` is unknown, `cut` or `censored` is outside its range, or `size` is below
+        2.
 
     Examples
     --------
@@ -82,12 +91,17 @@ def init_anchor(
         raise ValueError(f"cut must lie between 0.01 and 30, not {cut!r}")
     if size is not None and size < 2:
         raise ValueError(f"size must be at least 2, not {size!r}")
-    return _anchor(init, trim, float(cut), size)
+    if not 0 <= censored < TRIMS[trim].high:
+        raise ValueError(
+            f"censored must be at least 0 and below {TRIMS[trim].high:g}, where the window ends, "
+            f"not {censored!r}"
+        )
+    return _anchor(init, trim, float(cut), size, float(censored))
 
 
 @cache
-def _anchor(init: str, trim: str, cut: float, size: float | None) -> Anchor:
-    p, above, weight = _positions(TRIMS[trim].low, TRIMS[trim].high)
+def _anchor(init: str, trim: str, cut: float, size: float | None, censored: float) -> Anchor:
+    p, above, weight = _positions(max(TRIMS[trim].low, censored), TRIMS[trim].high)
     x, rms = _quantiles(init, p, above, cut, size)
     log_above = np.where(p < 0.5, np.log1p(-np.minimum(p, 0.5)), np.log(above))
     log_x, y = np.log(x), np.log(-log_above)

@@ -126,8 +126,8 @@ SLICES = (
     Rule(
         "grid",
         NOTE,
-        "Are the weights on a grid of few values?",
-        "{what}; k is that of the grid and says nothing of the training",
+        "Are the weights on a grid, or pruned?",
+        "{what}; {so}",
         several="the weights of {count:,} tensors lie on a grid, or lack all small values, as if "
         "quantised or pruned; their k says nothing of the training: {names}",
     ),

@@ -38,13 +38,25 @@ class Spread(NamedTuple):
     core: float
 
 
-def matrix_fields(
+class MatrixErrors(NamedTuple):
+    """Fields of `SliceFit` that come from rows and columns; see there."""
+
+    k_se: float
+    ln_lambda_se: float
+    errors_from: str
+    fresh_z: float = math.nan
+    spread: Spread | None = None
+    zero_rows: int | None = None
+    zero_columns: int | None = None
+
+
+def matrix_errors(
     k_se: float,
     ln_lambda_se: float,
     numbers: tuple[float, float, int, float, float, float, float, int, int],
     matrix: MatrixLayout | None,
-) -> tuple[float, float, str, float, Spread | None, int | None, int | None]:
-    """Return the fields of `SliceFit` that come from rows and columns.
+) -> MatrixErrors:
+    """Return what rows and columns tell of a fit.
 
     Parameters
     ----------
@@ -57,19 +69,16 @@ def matrix_fields(
 
     Returns
     -------
-    tuple
-        Standard errors of k and ln lambda, what they come from, how far rows or columns differ, the
-        parts of the variance, and rows and columns of zeros.
+    MatrixErrors
     """
-    k_se_matrix, ln_lambda_se_matrix, basis, fresh_z, *parts, zero_rows, zero_columns = numbers
+    k_se_matrix, ln_lambda_se_matrix, basis, fresh_z, rows, columns, core = numbers[:7]
     if math.isnan(k_se):
-        return math.nan, math.nan, "", math.nan, None, None, None
+        return MatrixErrors(math.nan, math.nan, "")
+    told = errors_from(basis, matrix)
     if basis < _SAMPLE:
-        return k_se, ln_lambda_se, _FROM[basis], math.nan, None, None, None
-    return (
-        *(k_se_matrix, ln_lambda_se_matrix, errors_from(basis, matrix), fresh_z, Spread(*parts)),
-        *(zero_rows, zero_columns),
-    )
+        return MatrixErrors(k_se, ln_lambda_se, told)
+    parts = Spread(rows, columns, core)
+    return MatrixErrors(k_se_matrix, ln_lambda_se_matrix, told, fresh_z, parts, *numbers[7:])
 
 
 def errors_from(basis: int, matrix: MatrixLayout | None) -> str:

@@ -36,6 +36,8 @@ class ModelFit:
         What was asked for.
     protocol, trim : str
         How the fits were made.
+    zero_handling : {"exclude", "censor"}
+        What zeros were to the fits: left out, or below all other magnitudes (left-censored).
     exact : bool
         Whether wide formats were counted without binning.
     slices : sequence of SliceFit
@@ -54,6 +56,7 @@ class ModelFit:
     model: str
     protocol: str
     trim: str
+    zero_handling: str
     exact: bool
     slices: Sequence[SliceFit]
     kinds: Table[KindSummary]
@@ -148,8 +151,8 @@ class ModelFit:
         -------
         dict
             ``schema_version``, ``weightgauge`` (version), ``model``, ``protocol``, ``trim``,
-            ``exact``, ``architecture``, ``verdict``, and ``findings``, ``slices`` and ``kinds`` (a
-            list of dicts each).
+            ``zero_handling``, ``exact``, ``architecture``, ``verdict``, and ``findings``,
+            ``slices`` and ``kinds`` (a list of dicts each).
         """
         from weightgauge._version import __version__
 
@@ -159,6 +162,7 @@ class ModelFit:
             "model": self.model,
             "protocol": self.protocol,
             "trim": self.trim,
+            "zero_handling": self.zero_handling,
             "exact": self.exact,
             "architecture": self.architecture.to_dict(),
             "verdict": verdict(self.findings),

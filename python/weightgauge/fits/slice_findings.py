@@ -14,6 +14,8 @@ from weightgauge.fits.pieces import piece_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
 from weightgauge.fits.tensor_findings import tensor_findings, tied_finding
+from weightgauge.fits.withheld import FEW_LEVELS, LEAST_FOR_LEVELS, withheld_rows
+from weightgauge.magnitudes.options import FitOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,17 +38,6 @@ _SPREAD_K = 0.3
 """Random bytes have k of at most 0.21 (F16) and 0.03 (BF16, F32). The heaviest published kind of a
 trained model has 0.68."""
 
-_NO_SMALL_K = 1.45
-"""A uniform distribution has k = 1.375. INT4 by groups of 128 has 1.65, and 2:4 pruning 2.06."""
-
-_SURE = 3.0
-"""Standard errors that k has to lie beyond a limit."""
-
-_MOST_LEVELS = 64
-"""Magnitudes of a grid: plain FP8 casts of small weights leave about 30, INT4 7 or 8. Well-scaled
-FP8 has up to 126, from which k is right."""
-_LEAST_FOR_LEVELS = 1000
-
 _NO_WEIGHT, _FAR_BEYOND = 128.0, 256.0
 """No weight of a trained matrix is so large and so far from the next one."""
 
@@ -66,6 +57,7 @@ def slice_findings(
     rules: Mapping[str, Rule] = RULES,
     *,
     tied: bool | None = None,
+    options: FitOptions | None = None,
 ) -> list[Finding]:
     """Ask everything that the counts of the slices of one model can tell.
 
@@ -77,6 +69,8 @@ def slice_findings(
         The rules by their ids, whose thresholds decide.
     tied : bool or None
         Whether the configuration ties the output head to the embedding.
+    options : FitOptions, optional
+        How the fits were made, if not as is usual.
 
     Returns
     -------
@@ -87,7 +81,10 @@ def slice_findings(
     rows = np.zeros(len(slices), np.bool_)
     rows[piece_rows(numbers.columns)] = True
     rows &= ~_masks(numbers)
-    found = [*_asked(slices, numbers, rows, rules), *tied_finding(slices, tied)]
+    found = [
+        *_asked(slices, numbers, rows, rules, options or FitOptions(threads=1)),
+        *tied_finding(slices, tied),
+    ]
     spoilt = {each.place for each in found if each.id in _SPOILT}
     poor = rows & numbers.known & numbers.columns.fitted
     poor &= numbers.columns.r2 < (rules["poor-fit"].threshold or math.nan)
@@ -120,6 +117,7 @@ def _asked(
     numbers: SliceNumbers,
     rows: NDArray[np.bool_],
     rules: Mapping[str, Rule],
+    options: FitOptions,
 ) -> Iterator[Finding]:
     yield from _non_finite(slices, rows & (numbers.nonfinite > 0))
     several = numbers.elements > 1
@@ -133,7 +131,7 @@ def _asked(
         yield RULES["garbled"].finding(item.place, value=item.max, dtype=item.dtype)
     rows = rows.copy()
     rows[garbled] = False  # what else such bytes show is no news
-    yield from _grids(slices, numbers, rows & numbers.known & ~(single & same))
+    yield from _grids(slices, numbers, rows & numbers.known & ~(single & same), options)
     vectors = numbers.of("norm", "bias")
     yield from _flipped(slices, numbers, rows & (numbers.matrix | vectors), rules)
     yield from _clipped(slices, numbers, rows & numbers.known, rules)
@@ -180,25 +178,20 @@ def _constant(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[F
 
 
 def _grids(
-    slices: Sequence[SliceFit], numbers: SliceNumbers, mask: NDArray[np.bool_]
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    mask: NDArray[np.bool_],
+    options: FitOptions,
 ) -> Iterator[Finding]:
-    """Tell of values that are few, or spread more evenly than any weights are."""
-    few = (numbers.levels > 0) & (numbers.levels <= _MOST_LEVELS) & (numbers.n >= _LEAST_FOR_LEVELS)
-    lowest = numbers.columns.k - _SURE * numbers.k_se
-    even = numbers.columns.fitted & (lowest > _NO_SMALL_K)
-    for item in _at(slices, mask & (few | even)):
-        if item.levels is not None and item.levels <= _MOST_LEVELS:
-            one = item.levels == 1
-            what = f"the weights lie on a grid of {item.levels} magnitude{'' if one else 's'}"
-            yield RULES["grid"].finding(item.place, value=item.levels, what=what)
-        elif item.kind != "embed":
-            yield RULES["grid"].finding(
-                item.place,
-                value=item.k,
-                expected=_NO_SMALL_K,
-                what=f"hardly any weight is near zero (k {item.k:.2f}; a uniform distribution has "
-                "1.38), as if quantised in groups, or pruned",
-            )
+    """Tell of values whose k says nothing of the training."""
+    for row, found in withheld_rows(slices, numbers, mask, zeros=options.zeros, trim=options.trim):
+        yield RULES["grid"].finding(
+            slices[row].place,
+            value=found.value,
+            expected=found.expected,
+            what=found.what,
+            so=found.so,
+        )
 
 
 def _flipped(
@@ -221,7 +214,7 @@ def _one_sign(
 ) -> Iterator[Finding]:
     """Tell of matrices all of whose weights have the same sign."""
     one = (numbers.negatives == 0) | (numbers.negatives == numbers.n)
-    for item in _at(slices, mask & one & (numbers.n >= _LEAST_FOR_LEVELS)):
+    for item in _at(slices, mask & one & (numbers.n >= LEAST_FOR_LEVELS)):
         if item.kind not in _ONE_SIGN_KINDS and item.digest is not None:
             yield RULES["one-sign"].finding(item.place, value=item.negatives, elements=item.n)
 
@@ -235,8 +228,8 @@ def _clipped(
     """Tell of matrices many of whose weights are of the largest magnitude."""
     rule = rules["clipped"]
     share = numbers.at_max / np.maximum(numbers.n, 1)
-    varied = (numbers.levels == 0) | (numbers.levels > _MOST_LEVELS)
-    enough = varied & (numbers.n >= _LEAST_FOR_LEVELS) & (share > (rule.threshold or math.inf))
+    varied = (numbers.levels == 0) | (numbers.levels > FEW_LEVELS)
+    enough = varied & (numbers.n >= LEAST_FOR_LEVELS) & (share > (rule.threshold or math.inf))
     for item in _at(slices, mask & enough):
         if item.dtype in _FLOATS and not item.decoded and item.kind != "embed":
             yield rule.finding(

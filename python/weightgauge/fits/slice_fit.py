@@ -10,7 +10,7 @@ from weightgauge.anatomy.components.ordering import order_key
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.errors import printable
 from weightgauge.findings import Place, place_of
-from weightgauge.fits.matrix_errors import KEPT_COUNTS, Spread, matrix_fields
+from weightgauge.fits.matrix_errors import KEPT_COUNTS, Spread, matrix_errors
 from weightgauge.records import FITTED, as_row, maker
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ class SliceFit:
         Elements of the largest magnitude; where magnitudes were counted in bins, those in its bin.
     second : float
         The magnitude next below the largest one; where there are bins, the mean of the next bin.
+    lowest : float
+        The smallest magnitude other than zero; where there are bins, the mean of the lowest one.
     digest : str or None
         Of the tensor's stored bytes, in 16 hexadecimal digits: equal for equal bytes, and other if
         any bit differs (docs/statistics.md says what is certain). None for pieces and products, and
@@ -125,6 +127,7 @@ class SliceFit:
     levels: int | None
     at_max: int
     second: float
+    lowest: float
     digest: str | None
     k_se_matrix: float
     ln_lambda_se_matrix: float
@@ -198,15 +201,23 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
     tensor, place, shape, _, note, stored, matrix = item
     status, reason = _marked(words, missing, note)
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite = numbers[:11]
-    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:20]
+    negatives, blocks, levels, at_max, second, lowest, digest, digested = numbers[13:21]
+    errors = matrix_errors(k_se, ln_lambda_se, numbers[21:], matrix)
     return _slice_fit(
         *(tensor.name, place.part, place.kind, place.block, place.tower, place.expert, place.head),
         *(tensor.dtype, shape, n, zeros, nonfinite, status, reason),
         "" if stored is None else stored.text,
         *(k, k_se, lam, ln_lambda_se, r2, ks, rms, largest),
-        *(negatives, blocks, levels or (None if n or not zeros + nonfinite else 0), at_max, second),
+        *(negatives, blocks, levels or (None if n or not zeros + nonfinite else 0), at_max),
+        *(second, lowest),
         f"{digest:016x}" if digested else None,
-        *matrix_fields(k_se, ln_lambda_se, numbers[20:], matrix),
+        errors.k_se,
+        errors.ln_lambda_se,
+        errors.errors_from,
+        errors.fresh_z,
+        errors.spread,
+        errors.zero_rows,
+        errors.zero_columns,
     )
 
 

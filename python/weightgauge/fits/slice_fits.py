@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     from numpy.typing import NDArray
 
+    from weightgauge.magnitudes.options import FitOptions
+
 
 class SliceFits(Sequence[SliceFit]):
     """A sequence of `SliceFit` that compares, hashes and is cut like a tuple of them.
@@ -27,7 +29,7 @@ class SliceFits(Sequence[SliceFit]):
         What they are.
     numbers : structured ndarray, one row per slice
         As `weightgauge._core.ScanResults.numbers` gives them.
-    protocol : {"order", "paper"}
+    options : FitOptions
         How the fits were made; it has a part in the reasons.
     told : mapping of int to (str, str), optional
         Status and reason of the slices that were not counted, by place.
@@ -35,20 +37,20 @@ class SliceFits(Sequence[SliceFit]):
         Why values lack a scale that is known to exist, by place.
     """
 
-    __slots__ = ("_made", "_missing", "_protocol", "_told", "numbers", "slices")
+    __slots__ = ("_made", "_missing", "_options", "_told", "numbers", "slices")
 
     def __init__(
         self,
         slices: Sequence[Slice],
         numbers: NDArray[np.void],
-        protocol: str,
+        options: FitOptions,
         *,
         told: Mapping[int, tuple[str, str]] | None = None,
         missing: Mapping[int, str] | None = None,
     ) -> None:
         self.slices = slices
         self.numbers = numbers
-        self._protocol = protocol
+        self._options = options
         self._told = told or {}
         self._missing = missing or {}
         self._made: list[SliceFit | None] = [None] * len(slices)
@@ -63,7 +65,7 @@ class SliceFits(Sequence[SliceFit]):
         return SliceFits(
             Slices.of(self.slices).take(order),
             self.numbers[order],
-            self._protocol,
+            self._options,
             told={places[row]: words for row, words in self._told.items()},
             missing={places[row]: text for row, text in self._missing.items()},
         )
@@ -126,7 +128,7 @@ class SliceFits(Sequence[SliceFit]):
 
     def _record(self, row: int) -> SliceFit:
         numbers = self.numbers[row].item()
-        words = self._told.get(row) or status_and_reason(numbers, self._protocol)
+        words = self._told.get(row) or status_and_reason(numbers, self._options)
         return slice_fit(self.slices[row], numbers, words, self._missing.get(row, ""))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
 
 _COUNTS = ("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks", "negatives")
-_SIZES = ("max", "second", "rms", "k_se")
+_SIZES = ("max", "second", "lowest", "rms", "k_se")
 
 
 class SliceNumbers(NamedTuple):
@@ -35,9 +35,9 @@ class SliceNumbers(NamedTuple):
     levels, at_max, zero_blocks, negatives : ndarray of int64
         Different magnitudes, 0 where that is not known; elements of the largest one; blocks of 2
         KiB that are all zero; and elements below zero.
-    max, second, rms, k_se : ndarray of float64
-        Largest magnitude, the next one, root mean square, and the standard error of k; NaN where
-        there is none.
+    max, second, lowest, rms, k_se : ndarray of float64
+        Largest magnitude, the next one, the smallest one other than zero, root mean square, and
+        the standard error of k; NaN where there is none.
     matrix : ndarray of bool
         Whether it is a weight matrix, or of no known kind and of two or more dimensions.
     known : ndarray of bool
@@ -56,6 +56,7 @@ class SliceNumbers(NamedTuple):
     negatives: NDArray[np.int64]
     max: NDArray[np.float64]
     second: NDArray[np.float64]
+    lowest: NDArray[np.float64]
     rms: NDArray[np.float64]
     k_se: NDArray[np.float64]
     matrix: NDArray[np.bool_]
@@ -78,7 +79,7 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         counts = [_counts(slices, name) for name in _COUNTS]
         sizes = [np.array([getattr(item, name) for item in slices]) for name in _SIZES]
     n, zeros, nonfinite, levels, at_max, zero_blocks, negatives = counts
-    largest, second, rms, k_se = sizes
+    largest, second, lowest, rms, k_se = sizes
     known = np.array([kind in _KNOWN for kind in columns.kinds], np.bool_)
     flat = np.array([len(shape) < 2 for shape in shapes], np.bool_)
     other = np.array([kind == "other" for kind in columns.kinds], np.bool_)
@@ -95,6 +96,7 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         negatives=negatives,
         max=largest,
         second=second,
+        lowest=lowest,
         rms=rms,
         k_se=k_se,
         matrix=known | (other & ~flat),

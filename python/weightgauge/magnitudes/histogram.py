@@ -89,7 +89,9 @@ class MagnitudeHistogram:
         """Largest finite magnitude; NaN if there is none."""
         return self._core.max
 
-    def fit(self, *, trim: str = "mid_80", protocol: str = "order") -> WeibullFit:
+    def fit(
+        self, *, trim: str = "mid_80", protocol: str = "order", zeros: str = "exclude"
+    ) -> WeibullFit:
         """Fit a Weibull distribution; the numbers are those of `fit_weibull` on the elements.
 
         If the histogram is not `exact` and the magnitudes lie too close together for its bins, the
@@ -102,12 +104,21 @@ class MagnitudeHistogram:
         protocol : {"order", "paper"}
             If the histogram is not `exact`, the paper's bins are filled from the means of the fine
             bins, which moves about one element in 500 by a fine bin's width.
+        zeros : {"exclude", "censor"}
+            Leave zeros out, or rank them below all other magnitudes (left-censored); not with
+            `protocol` "paper".
 
         Returns
         -------
         WeibullFit
+
+        Raises
+        ------
+        ValueError
+            If an option is none of its choices, or zeros are to be censored in the published
+            protocol.
         """
-        return fit_of_histogram(self._core, FitOptions(trim=trim, protocol=protocol))
+        return fit_of_histogram(self._core, FitOptions(trim=trim, protocol=protocol, zeros=zeros))
 
     def quantiles(self, p: ArrayLike) -> NDArray[np.float64]:
         """Return quantiles of the finite non-zero magnitudes, by NumPy's method ``inverted_cdf``.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from weightgauge.choices import ERRORS, IO_MODES, PROTOCOLS, TRIMS, check_choice
+from weightgauge.choices import ERRORS, IO_MODES, PROTOCOLS, TRIMS, ZEROS, check_choice
 from weightgauge.threads import resolve_threads
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class FitOptions:
         Window of plotting positions that enters the regression; see `weightgauge.choices.TRIMS`.
     protocol : {"order", "paper"}
         Exact order statistics, or the 1,024 bins with which published numbers were made.
+    zeros : {"exclude", "censor"}
+        Whether zeros are left out, or have the lowest ranks (left-censored).
     exact : bool
         Whether wide formats are sorted instead of counted in fine bins.
     threads : int, optional
@@ -38,7 +40,7 @@ class FitOptions:
 
     Attributes
     ----------
-    trim, protocol, exact, io, errors
+    trim, protocol, zeros, exact, io, errors
         As given.
     threads : int
         Number of threads, at least 1.
@@ -46,11 +48,13 @@ class FitOptions:
     Raises
     ------
     ValueError
-        If an option is none of its choices, or `threads` is below 1.
+        If an option is none of its choices, `threads` is below 1, or zeros are to be censored in
+        the published protocol, which leaves them out.
     """
 
     trim: str
     protocol: str
+    zeros: str
     exact: bool
     threads: int
     io: str
@@ -61,6 +65,7 @@ class FitOptions:
         *,
         trim: str = "mid_80",
         protocol: str = "order",
+        zeros: str = "exclude",
         exact: bool = False,
         threads: int | None = None,
         io: str = "mmap",
@@ -68,11 +73,18 @@ class FitOptions:
     ) -> None:
         check_choice("trim", trim, TRIMS)
         check_choice("protocol", protocol, PROTOCOLS)
+        check_choice("zeros", zeros, ZEROS)
         check_choice("io", io, IO_MODES)
         check_choice("errors", errors, ERRORS)
+        if zeros == "censor" and protocol == "paper":
+            raise ValueError(
+                "zeros are censored by protocol 'order' only; protocol 'paper' leaves them out, as "
+                "the published fits did"
+            )
         put = object.__setattr__  # assignment does not work in a frozen class
         put(self, "trim", trim)
         put(self, "protocol", protocol)
+        put(self, "zeros", zeros)
         put(self, "exact", exact)
         put(self, "threads", resolve_threads(threads))
         put(self, "io", io)
@@ -100,6 +112,7 @@ class FitOptions:
 
         return _core.ScanOptions(
             trim=self.trim,
+            zeros=self.zeros,
             paper=self.paper_bins(),
             exact=self.exact,
             fit=fit,

@@ -13,17 +13,17 @@ from weightgauge.records import as_row, maker
 
 Numbers = tuple[
     float, float, float, float, float, float, float, float, int, int, int, int, bool,
-    int, int, int, int, float, int, bool,
+    int, int, int, int, float, float, int, bool,
     float, float, int, float, float, float, float, int, int,
 ]  # fmt: skip
 """k, its standard error, lambda, the standard error of ln lambda, R2, KS, RMS, maximum; numbers of
 elements that were fitted, that are zero, and that are not finite; the core's status as an index
 into `_core.fit_statuses`; whether the fit is exact; numbers of negative elements, of 2 KiB blocks
 of zeros, of different magnitudes, and of elements at the maximum; the magnitude below it; the
-digest of the bytes, and whether there is one; the standard errors of k and ln lambda of a matrix,
-and what they rest on, as an index into the core's list; how far rows or columns differ, in standard
-deviations, and the parts of the variance of ln |w|: of rows, of columns, and the rest; rows and
-columns of zeros alone."""
+lowest one other than zero; the digest of the bytes, and whether there is one; the standard errors
+of k and ln lambda of a matrix, and what they rest on, as an index into the core's list; how far
+rows or columns differ, in standard deviations, and the parts of the variance of ln |w|: of rows, of
+columns, and the rest; rows and columns of zeros alone."""
 
 _NO_MATRIX = (math.nan, math.nan, 0, *(math.nan,) * 4, 0, 0)
 
@@ -31,6 +31,11 @@ _STATUSES = tuple(_core.fit_statuses())
 
 # A slice with a larger share of zeros than this is marked `sparse`.
 SPARSE_SHARE = 0.10
+
+_TAKEN = {
+    "exclude": "fitted on the rest",
+    "censor": "they rank below all others (left-censored)",
+}
 
 # A fit from bins whose proven relative error exceeds this is refused.
 _COARSE = 1e-6
@@ -60,7 +65,8 @@ class WeibullFit:
     n : int
         Number of finite non-zero elements, which are those fitted.
     zeros, nonfinite : int
-        Numbers of elements left out of the fit.
+        Numbers of other elements. NaN and infinite ones are left out of the fit; what zeros are to
+        it, `zero_handling` says.
     rms : float
         Root mean square of all finite elements, zeros included.
     max : float
@@ -70,8 +76,8 @@ class WeibullFit:
         ``too_few``, ``not_applicable`` or ``unsupported_dtype`` (numbers are NaN).
     reason : str
         Why the status is not ``ok``; empty if it is.
-    protocol, trim : str
-        As chosen by the caller.
+    protocol, trim, zero_handling : str
+        As chosen by the caller, `zero_handling` as `zeros`.
     exact : bool
         Whether k, lambda and R2 are those of the sorted magnitudes to 1e-12; if not, to 1e-8.
     """
@@ -91,6 +97,7 @@ class WeibullFit:
     reason: str
     protocol: str
     trim: str
+    zero_handling: str
     exact: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,6 +122,7 @@ def fit_weibull(
     *,
     trim: str = "mid_80",
     protocol: str = "order",
+    zeros: str = "exclude",
     exact: bool = False,
     threads: int | None = None,
 ) -> WeibullFit:
@@ -135,6 +143,10 @@ def fit_weibull(
     protocol : {"order", "paper"}
         Every order statistic, or the paper's 1,024 bins of log10 |w| (arXiv:2605.18898), for
         comparison with published numbers.
+    zeros : {"exclude", "censor"}
+        Leave zeros out, or count them in n as the lowest magnitudes, of which nothing else is known
+        (left-censored): for weights of which the smallest were set to zero. Only non-zero
+        magnitudes inside the window enter the regression. Not with `protocol` "paper".
     exact : bool
         F32 and F64 of more than 131,072 elements are fitted from fine bins; k, lambda and R2 are
         proven to be within 1e-8 of the exact fit, and KS is within 2e-4. With `exact`, or if they
@@ -152,7 +164,8 @@ def fit_weibull(
     UnsupportedDtypeError
         The array does not hold floating-point numbers of a format named above.
     ValueError
-        Unknown `trim` or `protocol`, or `threads` below 1.
+        Unknown `trim`, `protocol` or `zeros`, or `threads` below 1; or zeros are to be censored in
+        the published protocol.
 
     Examples
     --------
@@ -162,7 +175,7 @@ def fit_weibull(
     >>> print(f"{fit.k:.4f}")
     1.3751
     """
-    options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads)
+    options = FitOptions(trim=trim, protocol=protocol, zeros=zeros, exact=exact, threads=threads)
     results = _core.scan_array(array_view(array), progress=None, options=options.to_core())
     return fit_of_numbers(results.numbers()[0].item(), options)
 
@@ -170,10 +183,10 @@ def fit_weibull(
 def fit_of_numbers(numbers: Numbers, options: FitOptions) -> WeibullFit:
     """Return the fit of one slice, with the words for its status."""
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, _, exact = numbers[:13]
-    status, reason = status_and_reason(numbers, options.protocol)
+    status, reason = status_and_reason(numbers, options)
     return _weibull_fit(
         *(k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest),
-        *(status, reason, options.protocol, options.trim, exact),
+        *(status, reason, options.protocol, options.trim, options.zeros, exact),
     )
 
 
@@ -190,19 +203,19 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
     Returns
     -------
     Numbers
-        The scale lambda, RMS, maximum and the magnitude below it are multiplied; nothing else
-        changes. If the number is zero, infinite or NaN, there is no fit.
+        The scale lambda, RMS, the maximum, the magnitude below it and the lowest one are
+        multiplied; nothing else changes. If the number is zero, infinite or NaN, there is no fit.
     """
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, status, exact = numbers[
         :13
     ]
-    negatives, blocks, levels, at_max, second, digest, digested = numbers[13:20]
+    negatives, blocks, levels, at_max, second, lowest, digest, digested = numbers[13:21]
     if 0 < by < math.inf:
         return (
             *(k, k_se, lam * by, ln_lambda_se, r2, ks, rms * by, largest * by),
             *(n, zeros, nonfinite, status, exact),
-            *(negatives, blocks, levels, at_max, second * by, digest, digested),
-            *numbers[20:],
+            *(negatives, blocks, levels, at_max, second * by, lowest * by, digest, digested),
+            *numbers[21:],
         )
     finite = n + zeros
     zeros, nonfinite = (finite, nonfinite) if by == 0 else (0, finite + nonfinite)
@@ -210,7 +223,7 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
     return (
         *(*(math.nan,) * 6, size, size),
         *(0, zeros, nonfinite, _STATUSES.index("empty"), exact),
-        *(0, blocks, 0, 0, math.nan, digest, digested),
+        *(0, blocks, 0, 0, math.nan, math.nan, digest, digested),
         *_NO_MATRIX,
     )
 
@@ -222,7 +235,7 @@ def fit_of_histogram(
 
     With a `scale`, all magnitudes are multiplied by it before the fit.
     """
-    found = counts.fit(options.trim, options.paper_bins())
+    found = counts.fit(options.trim, options.zeros, options.paper_bins())
     numbers = _numbers(counts, found)
     fit = fit_of_numbers(numbers if scale == 1.0 else rescaled(numbers, scale), options)
     if found.error_bound <= _COARSE:
@@ -242,7 +255,7 @@ def numbers_of_histogram(
     (str, str) or None
         Status and reason where the bins are too coarse; the numbers then lack a fit.
     """
-    found = counts.fit(options.trim, options.paper_bins())
+    found = counts.fit(options.trim, options.zeros, options.paper_bins())
     numbers = _numbers(counts, found)
     if found.error_bound <= _COARSE:
         return numbers, None
@@ -254,7 +267,7 @@ def _numbers(counts: _core.Histogram, found: _core.Fit) -> Numbers:
         *(found.k, found.k_se, found.lam, found.ln_lambda_se, found.r2, found.ks),
         *(counts.rms, counts.max, counts.n, counts.zeros, counts.nans + counts.infs),
         *(found.status, counts.dropped_bits == 0),
-        *(0, 0, counts.levels, counts.at_max, counts.second, 0, False),
+        *(0, 0, counts.levels, counts.at_max, counts.second, counts.lowest, 0, False),
         *_NO_MATRIX,
     )
 
@@ -275,14 +288,14 @@ def without_numbers(fit: WeibullFit, status: str, reason: str) -> WeibullFit:
     )
 
 
-def status_and_reason(numbers: Numbers, protocol: str) -> tuple[str, str]:
+def status_and_reason(numbers: Numbers, options: FitOptions) -> tuple[str, str]:
     """Return the status of a fit, and the reason for it in words.
 
     Parameters
     ----------
     numbers : Numbers
         The numbers of the fit.
-    protocol : {"order", "paper"}
+    options : FitOptions
         How it was made.
 
     Returns
@@ -296,7 +309,7 @@ def status_and_reason(numbers: Numbers, protocol: str) -> tuple[str, str]:
     if core_status == "ok":
         share = zeros / total
         if share > SPARSE_SHARE:
-            return "sparse", f"{share:.1%} of the elements are zero; fitted on the rest"
+            return "sparse", f"{share:.1%} of the elements are zero; {_TAKEN[options.zeros]}"
         return "ok", ""
     if core_status == "empty":
         if n > 0:
@@ -307,9 +320,14 @@ def status_and_reason(numbers: Numbers, protocol: str) -> tuple[str, str]:
             return "empty", f"all {total:,} elements are zero"
         return "empty", f"none of the {total:,} elements is finite and non-zero"
     if core_status == "too_few":
-        if protocol == "paper":
+        if options.protocol == "paper":
             return "too_few", "fewer than 100 elements lie inside the published range"
         return "too_few", f"{n:,} finite non-zero elements; at least 10 are needed"
+    if core_status == "censored":
+        return "too_few", (
+            f"{zeros / (n + zeros):.1%} of the elements are zero and rank below all others; fewer "
+            "than 10 others lie inside the window"
+        )
     reasons = {
         "few_magnitudes": "two or fewer different magnitudes",
         "flat_window": "one magnitude fills the whole window",

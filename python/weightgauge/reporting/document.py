@@ -41,6 +41,22 @@ class Estimate(NamedTuple):
         return "±".join(texts).strip("±")
 
 
+class Word(str):
+    """A word in a cell where other rows have a number: why there is none.
+
+    Examples
+    --------
+    >>> format(Word("on a grid"), "+.3f")
+    'on a grid'
+    """
+
+    __slots__ = ()
+
+    def __format__(self, form: str) -> str:
+        """Write the word; the form is that of numbers."""
+        return str(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column of a table, described once for all writers.

@@ -131,9 +131,7 @@ class CheckpointSlices:
             numbers = np.concatenate((numbers, blank_numbers(len(without))))
         slices = [*self.slices, *(item for item, _ in without)] if without else self.slices
         missing = self._missing(self.slices)
-        return SliceFits(
-            slices, numbers, options.protocol, told=told, missing=missing
-        ).in_table_order()
+        return SliceFits(slices, numbers, options, told=told, missing=missing).in_table_order()
 
     def measure(
         self, options: FitOptions, *, progress: Callable[[int, int], None] | None = None
@@ -163,9 +161,7 @@ class CheckpointSlices:
         for batch, within in self._batches(progress):
             found = self._scanned(batch, options, within, keep_histograms=True)
             missing = self._missing(batch)
-            fits = SliceFits(
-                batch, found.numbers, options.protocol, told=found.told, missing=missing
-            )
+            fits = SliceFits(batch, found.numbers, options, told=found.told, missing=missing)
             for row, item in enumerate(batch):
                 counts, scale = found.take_histogram(row), found.scales.get(row, 1.0)
                 yield Measured(
@@ -176,7 +172,7 @@ class CheckpointSlices:
         absent = SliceFits(
             [item for item, _ in without],
             blank_numbers(len(without)),
-            options.protocol,
+            options,
             told={row: words for row, (_, words) in enumerate(without)},
         )
         for fit in absent:

@@ -54,7 +54,7 @@ class FedScan:
     ----------
     checkpoint : Checkpoint
         Its headers and configuration, opened from anywhere.
-    trim, protocol, exact, include, exclude, per
+    trim, protocol, zeros, exact, include, exclude, per
         As for `weightgauge.fit`.
     directory : str, optional
         Where a temporary file may be made; by default where `tempfile` makes them.
@@ -87,6 +87,7 @@ class FedScan:
         *,
         trim: str = "mid_80",
         protocol: str = "order",
+        zeros: str = "exclude",
         exact: bool = False,
         include: str | Sequence[str] | None = None,
         exclude: str | Sequence[str] | None = None,
@@ -98,7 +99,9 @@ class FedScan:
         from weightgauge import _core
 
         check_choice("per", per, PER)
-        self._options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=1)
+        self._options = FitOptions(
+            trim=trim, protocol=protocol, zeros=zeros, exact=exact, threads=1
+        )
         self._subject = slices_of_checkpoint(checkpoint, include=include, exclude=exclude, per=per)
         self._shards = {shard.name: shard for shard in checkpoint.shards}
         plan, _ = planned(checkpoint, self._subject.slices, self._options)

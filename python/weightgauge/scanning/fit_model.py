@@ -18,6 +18,7 @@ def fit(
     *,
     trim: str = "mid_80",
     protocol: str = "order",
+    zeros: str = "exclude",
     exact: bool = False,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
@@ -45,6 +46,9 @@ def fit(
         Window of plotting positions that enters the regression.
     protocol : {"order", "paper"}
         Exact order statistics, or the 1,024 bins with which published numbers were made.
+    zeros : {"exclude", "censor"}
+        Leave zeros out, or rank them below all other magnitudes (left-censored): for pruned
+        weights. Not with `protocol` "paper".
     exact : bool
         Count F32 and F64 without binning.
     include, exclude : str or sequence of str, optional
@@ -77,9 +81,11 @@ def fit(
     NothingSelectedError
         If `include` and `exclude` leave no tensor.
     ValueError
-        If an option is none of its choices.
+        If an option is none of its choices, or zeros are to be censored in the published protocol.
     """
-    options = FitOptions(trim=trim, protocol=protocol, exact=exact, threads=threads, io=io)
+    options = FitOptions(
+        trim=trim, protocol=protocol, zeros=zeros, exact=exact, threads=threads, io=io
+    )
     subject = open_slices(model, include=include, exclude=exclude, per=per, options=options)
     return model_fit(subject, subject.fits(options, progress=progress), options)
 
@@ -90,12 +96,16 @@ def model_fit(subject: Measurable, slices: Sequence[SliceFit], options: FitOptio
         model=subject.model,
         protocol=options.protocol,
         trim=options.trim,
+        zero_handling=options.zeros,
         exact=options.exact,
         slices=slices,
         kinds=summaries(slices),
         warnings=(*subject.warnings, *subject.doubts(options)),
         architecture=subject.architecture,
         findings=by_importance(
-            (*subject.findings, *slice_findings(slices, tied=subject.architecture.tied))
+            (
+                *subject.findings,
+                *slice_findings(slices, tied=subject.architecture.tied, options=options),
+            )
         ),
     )

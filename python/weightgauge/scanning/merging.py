@@ -73,5 +73,6 @@ def _added(members: Sequence[SavedSlice], options: FitOptions) -> SavedSlice:
         levels=total.levels if total.dropped_bits == 0 else None,
         at_max=total.at_max,
         second=total.second * first.scale,
+        lowest=total.lowest * first.scale,
     )
     return first._replace(fit=fit, packed=pack(total))

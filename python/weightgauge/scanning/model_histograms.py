@@ -204,7 +204,8 @@ def _fitted(
     """Fit the counts; None where the fit that was saved is the one that is asked for."""
     if counts is None:
         return None
-    standard = (options.trim, options.protocol) == (_STANDARD.trim, _STANDARD.protocol)
+    asked = (options.trim, options.protocol, options.zeros)
+    standard = asked == (_STANDARD.trim, _STANDARD.protocol, _STANDARD.zeros)
     if standard and not counts.exact:
         return None  # the scan may have looked into bins that are too coarse
     if options.protocol == "paper" and item.scale != 1.0:  # its bins are those of scaled values

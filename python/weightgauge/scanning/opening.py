@@ -84,10 +84,11 @@ def name_of(model: Model) -> str:
 
 def _without_counts(fit: ModelFit, per: str, options: FitOptions) -> ModelHistograms:
     """Put a fit in the place of histograms: it answers what needs no counts."""
-    same = (fit.trim, fit.protocol) == (options.trim, options.protocol)
-    if not same or (options.exact and not fit.exact):
+    made = (fit.trim, fit.protocol, fit.zero_handling)
+    if made != (options.trim, options.protocol, options.zeros) or (options.exact and not fit.exact):
         raise NeedsWeightsError(
             f"{printable(fit.model)}: the fit in hand was made with {fit.protocol}, {fit.trim}"
+            f"{', zeros censored' if fit.zero_handling == 'censor' else ''}"
             f"{', exact' if fit.exact else ''}; for another the weights or their counts are needed"
         )
     return ModelHistograms(

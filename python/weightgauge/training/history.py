@@ -67,7 +67,7 @@ class History:
         self._recent.append((step, fit.slices))
         measured = Measurements()
         for each, slices in self._recent:
-            measured.add(each, slices)
+            measured.add(each, slices, {})
         kinds = [
             self._kind(step, key, states[-1])
             for key, states in measured.kinds.items()
@@ -170,6 +170,7 @@ def _series(measured: Measurements) -> list[SliceSeries]:
             dln_lambda_se=nan,
             onset=None,
             change_points=(),
+            withheld=None,
         )
         for i, item in enumerate(measured.slices)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 from weightgauge.diagnosis.kind_diagnosis import median_error
 from weightgauge.diagnosis.slice_group import SliceGroup, slice_groups
 from weightgauge.fits.slice_fit import table_order
+from weightgauge.fits.withheld import SAME_SHARE, of_most
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,36 @@ _NAN = math.nan
 _DRAWINGS = 500  # of medians, for their errors to 3 %; there are two for each kind and step
 NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "rms")
 """What is kept of each slice at each step."""
+
+
+class Course(NamedTuple):
+    """What stands in the way of a course of k, at one step.
+
+    Attributes
+    ----------
+    why : str or None
+        Why k says nothing of the training, a key of `weightgauge.fits.withheld.REASONS`.
+    zeros : float
+        Share of zeros.
+    """
+
+    why: str | None
+    zeros: float
+
+
+def withheld_of(courses: Sequence[Course]) -> str | None:
+    """Return why the change of k over several steps is withheld, or None.
+
+    Where zeros reach into the window of the fits, shapes are comparable as long as the share of
+    zeros is the same.
+    """
+    reasons = [each.why for each in courses if each.why is not None]
+    others = [each for each in reasons if each != "censored"]
+    if others or not reasons:
+        return others[0] if others else None
+    shares = [each.zeros for each in courses]
+    same = len(reasons) == len(courses) and max(shares) - min(shares) <= SAME_SHARE
+    return None if same else "censored"
 
 
 class SliceState(NamedTuple):
@@ -71,6 +102,8 @@ class Measurements:
         For each step the state of each of its slices, by key.
     kinds : dict
         For each kind that occurs its medians at each step, by tower and kind.
+    courses, kind_courses : dict
+        For each slice, and for each kind, what stands in the way of a course at its steps.
     """
 
     def __init__(self) -> None:
@@ -78,10 +111,12 @@ class Measurements:
         self.slices: list[SliceFit] = []
         self.states: list[dict[SliceKey, SliceState]] = []
         self.kinds: dict[KindKey, list[KindState]] = {}
+        self.courses: dict[SliceKey, list[Course]] = {}
+        self.kind_courses: dict[KindKey, list[Course]] = {}
         self._rows: list[tuple[list[SliceKey], NDArray[np.float64]]] = []
         self._seen: set[SliceKey] = set()
 
-    def add(self, step: int, slices: Sequence[SliceFit]) -> None:
+    def add(self, step: int, slices: Sequence[SliceFit], reasons: Mapping[SliceKey, str]) -> None:
         """Add a step, later than those before it.
 
         Parameters
@@ -90,6 +125,8 @@ class Measurements:
             Which.
         slices : sequence of SliceFit
             All slices of its model, in the order of tables.
+        reasons : mapping of SliceKey to str
+            Why the k of slices says nothing of the training: see `weightgauge.fits.withheld`.
         """
         keys = [item.key for item in slices]
         numbers = [[getattr(item, name) for name in NUMBERS] for item in slices]
@@ -104,7 +141,14 @@ class Measurements:
             if key not in self._seen:
                 self._seen.add(key)
                 self.slices.append(item)
-        found = {(group.tower, group.kind): _state(group) for group in slice_groups(slices)}
+            if item.fitted:
+                share = item.zeros / (item.n + item.zeros)
+                self.courses.setdefault(key, []).append(Course(reasons.get(key), share))
+        groups = slice_groups(slices)
+        found = {(group.tower, group.kind): _state(group) for group in groups}
+        for group in groups:
+            course = _course(group, reasons)
+            self.kind_courses.setdefault((group.tower, group.kind), []).append(course)
         for kind in found:
             self.kinds.setdefault(kind, [KindState()] * len(self.steps))
         for kind, states in self.kinds.items():
@@ -122,6 +166,11 @@ class Measurements:
         for i, (keys, numbers) in enumerate(self._rows):
             table[i, [place[key] for key in keys]] = numbers
         return {name: table[:, :, i] for i, name in enumerate(NUMBERS)}
+
+
+def _course(group: SliceGroup, reasons: Mapping[SliceKey, str]) -> Course:
+    share = median(item.zeros / (item.n + item.zeros) for item in group.slices)
+    return Course(of_most([reasons.get(item.key) for item in group.slices]), share)
 
 
 def _state(group: SliceGroup) -> KindState:

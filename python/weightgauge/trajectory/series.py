@@ -31,6 +31,9 @@ class SliceSeries:
         First step from which k stays more than three standard errors from its start.
     change_points : tuple of int
         Steps at which the course of k changes.
+    withheld : str or None
+        Why the four changes, the onset and the change points are not given, a key of
+        `weightgauge.fits.withheld.REASONS`; None where they are.
     """
 
     tensor: str
@@ -52,6 +55,7 @@ class SliceSeries:
     dln_lambda_se: float
     onset: int | None
     change_points: tuple[int, ...]
+    withheld: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: `lambda` for `lam`, None in place of NaN."""
@@ -102,6 +106,7 @@ class KindSeries:
     dln_lambda_se: float
     onset: int | None
     change_points: tuple[int, ...]
+    withheld: str | None
     levelling: Levelling
     norm_held: bool
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.model_fit import ModelFit
+from weightgauge.fits.withheld import withheld
 from weightgauge.records import Table, frame_of
 from weightgauge.trajectory.asked import why_not_asked
-from weightgauge.trajectory.changes import change_from_start, change_points, onset
+from weightgauge.trajectory.courses import kind_series, slice_series
 from weightgauge.trajectory.forces import IntervalForces, interval_forces
-from weightgauge.trajectory.levelling import levelling
-from weightgauge.trajectory.measurements import NUMBERS, KindState, Measurements
+from weightgauge.trajectory.measurements import NUMBERS, Measurements
 from weightgauge.trajectory.norms import held_norms, norm_findings
 from weightgauge.trajectory.progress import StepProgress, missing_settings, step_progress
 from weightgauge.trajectory.reading import UnreadableStep, read_step
@@ -48,6 +48,8 @@ class Trajectory:
     ----------
     run : str
         What was asked for.
+    zero_handling : {"exclude", "censor"}
+        What zeros were to the fits: left out, or below all other magnitudes (left-censored).
     steps : tuple of int
         The steps that were read, in their order.
     models : tuple of str
@@ -73,6 +75,7 @@ class Trajectory:
     """
 
     run: str
+    zero_handling: str
     steps: tuple[int, ...]
     models: tuple[str, ...]
     kinds: Table[KindSeries]
@@ -93,6 +96,7 @@ class Trajectory:
             "schema_version": SCHEMA_VERSION,
             "weightgauge": __version__,
             "run": self.run,
+            "zero_handling": self.zero_handling,
             "verdict": verdict(self.findings),
             "steps": list(self.steps),
             "models": list(self.models),
@@ -179,6 +183,7 @@ def track(
     total_steps: int | None = None,
     trim: str = "mid_80",
     protocol: str = "order",
+    zeros: str = "exclude",
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     per: str = "tensor",
@@ -204,7 +209,7 @@ def track(
         `weightgauge.trajectory.settings.RunSettings`.
     total_steps : int, optional
         Steps for which the schedule was made.
-    trim, protocol, include, exclude, per, threads, io
+    trim, protocol, zeros, include, exclude, per, threads, io
         As for `weightgauge.fit`.
     progress : callable, optional
         As for `weightgauge.fit`, for each step anew.
@@ -242,6 +247,7 @@ def track(
         fit,
         trim=trim,
         protocol=protocol,
+        zeros=zeros,
         include=include,
         exclude=exclude,
         per=per,
@@ -250,7 +256,7 @@ def track(
         progress=progress,
     )
     measured, read_steps, warnings, unreadable = _measured(found, read)
-    return _trajectory(found, settings, measured, read_steps, unreadable, warnings)
+    return _trajectory(found, settings, zeros, measured, read_steps, unreadable, warnings)
 
 
 def _measured(
@@ -266,7 +272,8 @@ def _measured(
         except UnreadableStep as error:
             failed.append(error)
             continue
-        measured.add(each.step, result.slices)
+        reasons = withheld(result.slices, zeros=result.zero_handling, trim=result.trim)
+        measured.add(each.step, result.slices, reasons)
         steps.append(each)
         warnings += result.warnings
     if not steps:
@@ -278,17 +285,14 @@ def _measured(
 def _trajectory(
     run: Run,
     settings: RunSettings,
+    zeros: str,
     measured: Measurements,
     steps: Sequence[StepModel],
     unreadable: list[Finding],
     warnings: Sequence[str],
 ) -> Trajectory:
-    slices = _slices(measured)
-    held = held_norms(slices)
-    kinds = Table(
-        KindSeries,
-        (_kind(measured.steps, key, states, key in held) for key, states in measured.kinds.items()),
-    )
+    slices = slice_series(measured)
+    kinds = kind_series(measured, held=held_norms(slices))
     findings = [
         *run.findings,
         *unreadable,
@@ -306,6 +310,7 @@ def _trajectory(
         )
     return Trajectory(
         run=run.name,
+        zero_handling=zeros,
         steps=tuple(measured.steps),
         models=tuple(each.shown for each in steps),
         kinds=kinds,
@@ -318,59 +323,6 @@ def _trajectory(
         findings=by_importance(findings),
         warnings=tuple(warnings),
     )
-
-
-def _slices(measured: Measurements) -> Table[SliceSeries]:
-    table = measured.series()
-    found = []
-    for i, item in enumerate(measured.slices):
-        numbers: dict[str, Any] = {name: tuple(table[name][:, i].tolist()) for name in NUMBERS}
-        found.append(
-            SliceSeries(
-                tensor=item.tensor,
-                part=item.part,
-                kind=item.kind,
-                block=item.block,
-                tower=item.tower,
-                expert=item.expert,
-                head=item.head,
-                **numbers,
-                **_changes(measured.steps, numbers),
-            )
-        )
-    return Table(SliceSeries, found)
-
-
-def _kind(
-    steps: Sequence[int], key: KindKey, states: Sequence[KindState], norm_held: bool
-) -> KindSeries:
-    columns: dict[str, Any] = {
-        name: tuple(getattr(state, name) for state in states) for name in KindState._fields
-    }
-    return KindSeries(
-        kind=key[1],
-        tower=key[0],
-        **columns,
-        **_changes(steps, columns),
-        levelling=levelling(steps, columns["lam"]),
-        norm_held=norm_held,
-    )
-
-
-def _changes(steps: Sequence[int], numbers: dict[str, Any]) -> dict[str, Any]:
-    """Change from the start, onset and change points of one series."""
-    k, k_se, ln_lambda_se = numbers["k"], numbers["k_se"], numbers["ln_lambda_se"]
-    ln_lambda = [math.log(lam) if lam > 0 else math.nan for lam in numbers["lam"]]
-    of_k = change_from_start(k, k_se)
-    of_lambda = change_from_start(ln_lambda, ln_lambda_se)
-    return {
-        "dk": of_k.value,
-        "dk_se": of_k.error,
-        "dln_lambda": of_lambda.value,
-        "dln_lambda_se": of_lambda.error,
-        "onset": onset(steps, k, k_se),
-        "change_points": change_points(steps, k, k_se),
-    }
 
 
 def _forces(

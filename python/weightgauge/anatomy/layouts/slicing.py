@@ -90,8 +90,8 @@ def slices_of(
             slices.extend(cutter.cut(tensor, place, source))
         else:
             shape = tensor.shape if source is None else source.shape
-            matrix = matrix_of.get(form)
-            slices.append(make(Slice, (tensor, place, shape, None, "", source, matrix)))
+            fields = (tensor, place, shape, None, "", source, matrix_of.get(form))
+            slices.append(make(Slice, fields))
     return slices, cutter.warnings()
 
 

@@ -9,6 +9,7 @@ from weightgauge.cli.options import (
     per_option,
     reading_options,
     selection_options,
+    zeros_option,
 )
 from weightgauge.cli.output import Output
 
@@ -22,6 +23,7 @@ from weightgauge.cli.output import Output
     help="Compare distributions only; the weights are not read a second time.",
 )
 @per_option
+@zeros_option
 @selection_options
 @reading_options
 @output_options
@@ -32,6 +34,7 @@ def command(
     *,
     no_elements: bool,
     per: str,
+    zeros: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     threads: int | None,
@@ -63,6 +66,7 @@ def command(
             b,
             elements=not no_elements,
             per=per,
+            zeros=zeros,
             include=include,
             exclude=exclude,
             threads=threads,

@@ -10,6 +10,7 @@ from weightgauge.cli.options import (
     output_options,
     reading_options,
     selection_options,
+    zeros_option,
 )
 from weightgauge.cli.output import Output
 
@@ -44,6 +45,7 @@ from weightgauge.cli.output import Output
     is_flag=True,
     help="Also fit with rows and columns brought to equal scale; reads the weights twice more.",
 )
+@zeros_option
 @selection_options
 @reading_options
 @output_options
@@ -59,6 +61,7 @@ def command(
     schedule: str | None,
     warmup: int,
     balanced: bool,
+    zeros: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     threads: int | None,
@@ -104,6 +107,7 @@ def command(
             schedule=schedule,
             warmup=warmup,
             balanced=balanced,
+            zeros=zeros,
             include=include,
             exclude=exclude,
             threads=threads,

@@ -7,10 +7,12 @@ import click
 from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
+    check_zeros,
     output_options,
     per_option,
     reading_options,
     selection_options,
+    zeros_option,
 )
 from weightgauge.cli.output import Output
 
@@ -34,6 +36,7 @@ from weightgauge.cli.output import Output
 @click.option(
     "--exact", is_flag=True, help="Sort F32 and F64 instead of binning them finely; slower."
 )
+@zeros_option
 @selection_options
 @per_option
 @reading_options
@@ -45,6 +48,7 @@ def command(
     trim: str,
     protocol: str,
     exact: bool,
+    zeros: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     per: str,
@@ -72,6 +76,7 @@ def command(
       weightgauge fit ./checkpoint --per head --format csv -o heads.csv
       weightgauge fit org/base org/fine-tune ./merged --format csv -o fits.csv
     """  # noqa: D301
+    check_zeros(zeros, protocol)
     output.check(*models)
 
     from weightgauge.cli.progress import scan_progress
@@ -86,6 +91,7 @@ def command(
                 trim=trim,
                 protocol=protocol,
                 exact=exact,
+                zeros=zeros,
                 include=include,
                 exclude=exclude,
                 per=per,

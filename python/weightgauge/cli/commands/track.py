@@ -9,10 +9,12 @@ import click
 from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import OK, PARTIAL, unread_told
 from weightgauge.cli.options import (
+    check_zeros,
     output_options,
     per_option,
     reading_options,
     selection_options,
+    zeros_option,
 )
 from weightgauge.cli.output import Output
 from weightgauge.cli.run_options import settings_options
@@ -40,6 +42,7 @@ from weightgauge.cli.run_options import settings_options
     show_default=True,
     help="Exact order statistics, or the 1,024 bins behind published numbers.",
 )
+@zeros_option
 @selection_options
 @per_option
 @reading_options
@@ -52,6 +55,7 @@ def command(
     settings: dict[str, Any],
     trim: str,
     protocol: str,
+    zeros: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     per: str,
@@ -77,6 +81,7 @@ def command(
       weightgauge track ./run --format csv -o run.csv
     """  # noqa: D301
     numbers = None if steps is None else _numbers(steps)
+    check_zeros(zeros, protocol)
     output.check(*runs)
 
     from weightgauge.cli.progress import scan_progress
@@ -90,6 +95,7 @@ def command(
             **settings,
             trim=trim,
             protocol=protocol,
+            zeros=zeros,
             include=include,
             exclude=exclude,
             per=per,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.anatomy.components import KINDS
 from weightgauge.errors import printable
 from weightgauge.findings import slice_name
+from weightgauge.fits.withheld import CELLS, of_most
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -20,10 +21,12 @@ from weightgauge.reporting.document import (
     Line,
     Paragraph,
     Section,
+    Word,
     metadata,
     plain_columns,
 )
 from weightgauge.reporting.values import counted
+from weightgauge.reporting.views.zeros import zeros_note
 
 if TYPE_CHECKING:
     from weightgauge.comparison.model_comparison import Comparison
@@ -106,14 +109,19 @@ def compare_document(found: Comparison) -> Document:
         ),
         findings=found.findings,
         findings_first=True,
-        notes=(_NOTE,) if moved else (),
+        notes=_notes(found) if moved else (),
         warnings=found.warnings,
-        metadata=metadata(SCHEMA_VERSION, a=found.a, b=found.b),
+        metadata=metadata(SCHEMA_VERSION, a=found.a, b=found.b, zero_handling=found.zero_handling),
         data=found.to_dict,
         records=lambda: DocumentTable(
             plain_columns(columns(Pair)), [pair.to_dict() for pair in found.pairs]
         ),
     )
+
+
+def _notes(found: Comparison) -> tuple[Paragraph, ...]:
+    zeros = zeros_note(found.zero_handling).strip()
+    return (*([Paragraph(zeros)] if zeros else []), _NOTE)
 
 
 def _standing(pairs: Sequence[Pair]) -> str:
@@ -152,11 +160,18 @@ def _kinds(pairs: Sequence[Pair]) -> Section:
             "kind": kind,
             "pairs": len(members[kind]),
             **{field: _median(_both_known(members[kind], field), field) for field in measured},
+            **_withheld_change(members[kind]),
         }
         for kind in KINDS
         if kind in members
     ]
     return Section("Medians by kind", (DocumentTable(_MEDIANS, rows),))
+
+
+def _withheld_change(pairs: Sequence[Pair]) -> dict[str, Word]:
+    """Return the word that stands in place of dk where most pairs have none."""
+    why = of_most([pair.withheld for pair in pairs])
+    return {} if why is None else {"dk": Word(CELLS[why])}
 
 
 def _most_moved(pairs: Sequence[Pair]) -> Section:
@@ -169,7 +184,9 @@ def _moved_row(pair: Pair) -> dict[str, Any]:
     alike = ("kind", "block", "z", "dln_lambda", "dln_lambda_z", "ks", "changed", "difference_rms")
     return {
         "tensor": slice_name(pair),
-        "dk": Estimate(pair.dk, pair.dk_se),
+        "dk": Word(CELLS[pair.withheld])
+        if pair.withheld is not None
+        else Estimate(pair.dk, pair.dk_se),
         **{field: getattr(pair, field) for field in alike},
     }
 

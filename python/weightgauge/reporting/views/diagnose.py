@@ -24,6 +24,7 @@ from weightgauge.reporting.document import (
 from weightgauge.reporting.values import range_text
 from weightgauge.reporting.views.architecture import architecture_lines
 from weightgauge.reporting.views.unmeasured import extent
+from weightgauge.reporting.views.zeros import zeros_note
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
@@ -64,7 +65,7 @@ def diagnose_document(found: Diagnosis) -> Document:
         findings_first=True,
         notes=(_note(found),),
         warnings=found.warnings,
-        metadata=metadata(SCHEMA_VERSION, model=found.model),
+        metadata=metadata(SCHEMA_VERSION, model=found.model, zero_handling=found.zero_handling),
         data=found.to_dict,
         records=lambda: _records(found.kinds),
     )
@@ -163,6 +164,7 @@ def _training(run: TrainingProgress) -> Iterator[str]:
 
 def _note(found: Diagnosis) -> Paragraph:
     return Paragraph(
+        f"{zeros_note(found.zero_handling)}"
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
         "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
         "1.21 at 95 % confidence for independent weights; too close to call where k lies nearer to "

@@ -59,6 +59,7 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
             model=result.model,
             protocol=result.protocol,
             trim=result.trim,
+            zero_handling=result.zero_handling,
             exact=result.exact,
         ),
         data=result.to_dict,
@@ -83,4 +84,5 @@ def _extent(result: ModelFit) -> str:
 
 
 def _how(result: ModelFit) -> str:
-    return f"Weibull fit of |w|, protocol {result.protocol}, trim {result.trim}"
+    censored = ", zeros left-censored" if result.zero_handling == "censor" else ""
+    return f"Weibull fit of |w|, protocol {result.protocol}, trim {result.trim}{censored}"

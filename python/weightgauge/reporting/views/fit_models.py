@@ -57,6 +57,7 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
         steps=steps,
         protocol=first.protocol,
         trim=first.trim,
+        zero_handling=first.zero_handling,
         exact=first.exact,
     )
     kinds = [kind for kind in KINDS if any(kind in _names(result) for result in results)]
@@ -64,7 +65,8 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
         Line(f"{printable(name, limit=1000)}: {verdict(result.findings)}")
         for name, result in zip(names, results, strict=True)
     ]
-    options = f"Weibull fits, protocol {first.protocol}, trim {first.trim}"
+    censored = ", zeros left-censored" if first.zero_handling == "censor" else ""
+    options = f"Weibull fits, protocol {first.protocol}, trim {first.trim}{censored}"
     return Document(
         title=f"{len(results):,} models",
         sections=(

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 
 _MARKS = {
     "n": "some weights are NaN or infinite; the fit is of the others",
-    "s": "more than 10 % of the weights are zero; the fit is of the others",
+    "s": "more than 10 % of the weights are zero; {zeros}",
     "c": "fitted without the scale that belongs to the tensor",
     "p": f"poor fit, R2 below {POOR_R2}: one Weibull distribution does not describe the weights",
+}
+_ZEROS = {
+    "exclude": "the fit is of the others (--zeros censor: zeros rank below them, as pruned weights "
+    "did)",
+    "censor": "they rank below the others (left-censored), and k is that of the part of the window "
+    "that they leave",
 }
 _NAMES_SHOWN = 3
 
@@ -85,7 +91,7 @@ def _how_to_read(result: ModelFit) -> Iterator[str]:
     used = {mark for item in matrices for mark in marks_of(item)}
     for mark, meaning in _MARKS.items():
         if mark in used:
-            yield f"{mark}: {meaning}."
+            yield f"{mark}: {meaning.format(zeros=_ZEROS[result.zero_handling])}."
 
 
 def _decoded(result: ModelFit) -> Iterator[str]:

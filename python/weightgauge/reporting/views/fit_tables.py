@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.errors import printable
-from weightgauge.reporting.document import Column, DocumentTable, Section
+from weightgauge.fits.withheld import CELLS, of_most, withheld
+from weightgauge.reporting.document import Column, DocumentTable, Section, Word
 from weightgauge.reporting.values import shape_text
 from weightgauge.reporting.views.unmeasured import why_without
 
@@ -125,18 +126,32 @@ def kind_section(result: ModelFit) -> Section:
         Column(key="lambda_median", heading="lambda median", form="#.4g", right=True),
         Column(key="r2_median", heading="R2 median", form=".4f", right=True),
     )
-    rows = [_kind_row(kind, fitted[kind.kind], anchor) for kind in shown]
+    alone = _withheld_kinds(result)
+    rows = [_kind_row(kind, fitted[kind.kind], anchor, alone.get(kind.kind)) for kind in shown]
     return Section(
         f"By kind (k of Gaussian weights: {anchor:.4f})", (DocumentTable(columns, rows),)
     )
 
 
-def _kind_row(kind: KindSummary, fitted: int, anchor: float) -> dict[str, Any]:
+def _withheld_kinds(result: ModelFit) -> dict[str, str]:
+    """Return the kinds of which most matrices have no k to compare, each with the word for it."""
+    reasons = withheld(result.slices, zeros=result.zero_handling, trim=result.trim)
+    members: dict[str, list[str | None]] = defaultdict(list)
+    for item in result.counted:
+        if item.fitted:
+            members[item.kind].append(reasons.get(item.key))
+    found = {kind: of_most(each) for kind, each in members.items()} if reasons else {}
+    return {kind: CELLS[why] for kind, why in found.items() if why is not None}
+
+
+def _kind_row(
+    kind: KindSummary, fitted: int, anchor: float, withheld_as: str | None
+) -> dict[str, Any]:
     names = ("kind", "k_median", "k_min", "k_max", "lambda_median", "r2_median")
     return {
         **{name: getattr(kind, name) for name in names},
         "slices": (fitted, kind.slices),
-        "from_gaussian": kind.k_median - anchor,
+        "from_gaussian": Word(withheld_as) if withheld_as else kind.k_median - anchor,
     }
 
 

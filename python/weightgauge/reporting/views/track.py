@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.fits.withheld import CELLS
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -15,11 +16,13 @@ from weightgauge.reporting.document import (
     Paragraph,
     Part,
     Section,
+    Word,
     metadata,
     plain_columns,
 )
 from weightgauge.reporting.sparkline import sparkline
 from weightgauge.reporting.values import counted
+from weightgauge.reporting.views.zeros import zeros_note
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.forces import IntervalForces
@@ -86,7 +89,7 @@ def track_document(found: Trajectory) -> Document:
         findings=found.findings,
         notes=(_note(found),),
         warnings=found.warnings,
-        metadata=metadata(SCHEMA_VERSION, run=found.run),
+        metadata=metadata(SCHEMA_VERSION, run=found.run, zero_handling=found.zero_handling),
         data=found.to_dict,
         records=lambda: DocumentTable(plain_columns(LONG_COLUMNS), found.to_dicts()),
     )
@@ -119,13 +122,16 @@ def _kind_row(kind: KindSeries) -> dict[str, Any]:
     nothing = Estimate(math.nan, math.nan)
     state = kind.levelling.state
     level = "norm held constant" if kind.norm_held else state if state != TOO_FEW else None
+    change: Estimate | Word = Estimate(kind.dk, kind.dk_se) if ended else nothing
+    if kind.withheld is not None:
+        change = Word(CELLS[kind.withheld])
     return {
         "tower": kind.tower,
         "kind": kind.kind,
         "k_course": sparkline(kind.k, kind.k_se),
         "k_first": _first(kind.k),
         "k_last": kind.k[-1],
-        "k_change": Estimate(kind.dk, kind.dk_se) if ended else nothing,
+        "k_change": change,
         "onset": kind.onset,
         "lambda_course": sparkline(ln_lambda, kind.ln_lambda_se),
         "lambda_first": _first(kind.lam),
@@ -169,7 +175,7 @@ def _force_row(
 
 
 def _note(found: Trajectory) -> Paragraph:
-    text = (
+    text = zeros_note(found.zero_handling) + (
         "k and lambda are medians over the matrices of a kind; change is that of k and of ln "
         "lambda from the first step to the last, with the standard error that two independent "
         "models would have: those of one run share most of their weights, and the true error is "

@@ -27,7 +27,7 @@ _OPTIONAL_NUMBERS = ("block", "expert", "head")
 _COUNTS = ("n", "zeros", "nonfinite")
 _NOTED = ("negatives", "zero_blocks", "at_max")
 _NUMBERS = (
-    *("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second"),
+    *("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second", "lowest"),
     *("k_se_matrix", "ln_lambda_se_matrix", "fresh_z"),
 )
 _OPTIONAL_COUNTS = ("levels", "zero_rows", "zero_columns")

@@ -1,0 +1,206 @@
+"""Slices whose k is not that of training: values on a grid, and pruned weights.
+
+Only counts are asked. Of values rounded with a scale for each row or group, the slice as a whole
+has many different magnitudes; what shows is that none lies between zero and the smallest step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from weightgauge.choices import TRIMS
+from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
+from weightgauge.magnitudes.weibull import SPARSE_SHARE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weightgauge.anatomy.slice_key import SliceKey
+    from weightgauge.fits.slice_fit import SliceFit
+
+FEW_LEVELS = 64
+"""Magnitudes of a grid: plain FP8 casts of small weights leave about 30, INT4 7 or 8. Well-scaled
+FP8 has up to 126, from which k is right."""
+LEAST_FOR_LEVELS = 1000
+
+_INT8_LEVELS, _LEAST_FOR_INT8 = 256, 4096
+"""Values in a float format that are INT8 or FP8 codes times one scale. So many weights that are on
+no grid have hundreds of magnitudes more in BF16, which has 128 an octave."""
+
+_NO_SMALL_K, _SURE = 1.45, 3.0
+"""A uniform distribution has k = 1.375. INT4 by groups of 128 has 1.65, and 2:4 pruning 2.06. And
+standard errors that k has to lie above."""
+
+_GAP_SHARE, _GAP_WEIGHTS = 0.002, 30.0
+"""Of weights that are on no grid, the smallest is about one n-th of lambda. A grid is told where
+the fitted distribution has this share below it, and a flat density so many weights."""
+
+_FLOATS = frozenset(("F64", "F32", "BF16", "F16"))
+_WITH_UNUSED_ROWS = frozenset(("embed", "head"))
+_BLOCK_BYTES = 2048
+
+SAME_SHARE = 0.001
+"""Shares of zeros that are so near to each other leave windows of which k may be compared: k of
+Gaussian weights differs by less than 0.0005."""
+
+REASONS = {
+    "grid": "the values lie on a grid",
+    "gap": "hardly any weight is near zero, as if quantised in groups, or pruned",
+    "pruned": "more than a tenth of the weights are zero, as if pruned",
+    "censored": "zeros reach into the window of the fit",
+}
+"""Why k says nothing of the training, in words."""
+
+CELLS = {"grid": "on a grid", "gap": "grid or pruned", "pruned": "pruned", "censored": "pruned"}
+"""The same for a cell of a table."""
+
+
+class Withheld(NamedTuple):
+    """Why the k of a slice says nothing of the training.
+
+    Attributes
+    ----------
+    why : {"grid", "gap", "pruned", "censored"}
+        A key of `REASONS` and `CELLS`.
+    value, expected : float or int, and float or None
+        What was found, and what would have been in order.
+    what, so : str
+        What was found and what follows, in words.
+    """
+
+    why: str
+    value: float | int
+    expected: float | None
+    what: str
+    so: str
+
+
+def withheld(
+    slices: Sequence[SliceFit], *, zeros: str = "exclude", trim: str = "mid_80"
+) -> dict[SliceKey, str]:
+    """Find the slices whose k is not to be compared with that of weights that are on no grid.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        The slices of a model.
+    zeros : {"exclude", "censor"}
+        What zeros were to their fits.
+    trim : {"mid_80", "mid_90", "full"}
+        Window of their fits.
+
+    Returns
+    -------
+    dict
+        For each such slice the reason, a key of `REASONS`.
+    """
+    numbers = numbers_of(slices)
+    rows = withheld_rows(slices, numbers, numbers.known, zeros=zeros, trim=trim)
+    return {slices[row].key: found.why for row, found in rows}
+
+
+def of_most(reasons: Sequence[str | None]) -> str | None:
+    """Return what holds for several slices: the commonest reason, where most have one."""
+    found = Counter(reason for reason in reasons if reason is not None)
+    return found.most_common(1)[0][0] if 2 * sum(found.values()) > len(reasons) else None
+
+
+def withheld_rows(
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    mask: NDArray[np.bool_],
+    *,
+    zeros: str,
+    trim: str,
+) -> Iterator[tuple[int, Withheld]]:
+    """Yield the place and the reason of each such slice among those that `mask` has."""
+    few = (numbers.levels > 0) & (numbers.levels <= FEW_LEVELS) & (numbers.n >= LEAST_FOR_LEVELS)
+    some = (numbers.levels > FEW_LEVELS) & (numbers.levels <= _INT8_LEVELS)
+    some &= numbers.n >= _LEAST_FOR_INT8
+    share = numbers.zeros / np.maximum(numbers.n + numbers.zeros, 1)
+    fitted = numbers.columns.fitted
+    gap = _none_near_zero(numbers)
+    if zeros == "censor":
+        others = fitted & (share > TRIMS[trim].low)
+    else:
+        others = fitted & ((share > SPARSE_SHARE) | gap)
+    for row in np.flatnonzero(mask & (few | some | others)).tolist():
+        item = slices[row]
+        if few[row] or (some[row] and item.dtype in _FLOATS and not item.decoded):
+            yield row, _on_grid(item)
+        elif others[row]:
+            near_zero = bool(gap[row])
+            found = _censored(item) if zeros == "censor" else _gap_or_pruned(item, gap=near_zero)
+            if found is not None:
+                yield row, found
+
+
+def _none_near_zero(numbers: SliceNumbers) -> NDArray[np.bool_]:
+    columns = numbers.columns
+    with np.errstate(all="ignore"):  # slices without a fit have NaN
+        relative = numbers.lowest / columns.lam
+        below = -np.expm1(-(relative**columns.k))
+        gap = (below > _GAP_SHARE) & (numbers.n * relative > _GAP_WEIGHTS)
+        even = columns.k - _SURE * numbers.k_se > _NO_SMALL_K
+    return np.asarray(gap | even)
+
+
+def _on_grid(item: SliceFit) -> Withheld:
+    levels = item.levels or 0
+    return Withheld(
+        "grid",
+        levels,
+        None,
+        f"the weights lie on a grid of {levels} magnitude{'' if levels == 1 else 's'}",
+        "k is that of the grid and says nothing of the training",
+    )
+
+
+def _gap_or_pruned(item: SliceFit, *, gap: bool) -> Withheld | None:
+    if item.kind == "embed":
+        return None  # rows of zeros and of one size are no grid
+    share = item.zeros / (item.n + item.zeros)
+    if gap:
+        return _near_zero(item, share)
+    in_blocks = item.zero_blocks * _BLOCK_BYTES >= item.zeros  # at least half, of two bytes each
+    if item.kind in _WITH_UNUSED_ROWS or in_blocks:
+        return None
+    return Withheld(
+        "pruned",
+        share,
+        0.0,
+        f"{share:.1%} of the weights are zero, as if pruned",
+        "k is that of the others and says nothing of the training",
+    )
+
+
+def _near_zero(item: SliceFit, share: float) -> Withheld:
+    even = item.k > _NO_SMALL_K
+    lacking = (
+        f"hardly any weight is near zero (k {item.k:.2f}; a uniform distribution has 1.38)"
+        if even
+        else f"no weight lies between zero and {item.lowest:.2g}"
+    )
+    zero = f" and {share:.1%} are zero" if item.zeros else ""
+    return Withheld(
+        "gap",
+        item.k if even else item.lowest,
+        _NO_SMALL_K if even else None,
+        f"{lacking}{zero}, as if quantised in groups, or pruned",
+        "k is that of the grid and says nothing of the training",
+    )
+
+
+def _censored(item: SliceFit) -> Withheld:
+    share = item.zeros / (item.n + item.zeros)
+    return Withheld(
+        "censored",
+        share,
+        0.0,
+        f"{share:.1%} of the weights are zero and rank below the others",
+        "k is that of the larger ones, and compares only with weights of which as many are zero",
+    )
