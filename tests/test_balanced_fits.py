@@ -25,23 +25,13 @@ from samples import FORMATS
 from weightgauge.diagnosis.balanced import balanced_gaussian_k
 from weightgauge.diagnosis.summary import summary
 from weightgauge.errors import NeedsWeightsError
+from winsorised import balanced
 
 
 def uneven(shape, seed, spread=0.5):
     rng = np.random.default_rng(seed)
     rows, columns = (np.exp(rng.normal(0, spread, n)) for n in shape)
     return rng.normal(0, 0.02, shape) * rows[:, None] * columns
-
-
-def balanced(weights):
-    w = weights.astype(np.float64)
-    w[~np.isfinite(w)] = 0
-    rows, columns = np.sqrt((w**2).mean(1)), np.sqrt((w**2).mean(0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = weights.astype(np.float64) / rows[:, None] / columns * np.sqrt((w**2).mean())
-    scaled[(rows == 0), :] = 0
-    scaled[:, columns == 0] = 0
-    return scaled.astype(np.float32)
 
 
 @pytest.mark.parametrize("spelling", ["BF16", "F16", "F32", "F64", "F8_E5M2"])
