@@ -5,6 +5,8 @@ Nothing here imports the package. Loops go over rows and columns one by one; eac
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 CLIP = 3.7
@@ -13,9 +15,11 @@ MEDIAN = 0.674489750196081743  # of the magnitude of a standard normal number
 
 
 def spread_out(n: int) -> list[int]:
-    """Positions in the middle of equally long parts of 0 to n - 1, at most 15."""
-    parts = min(n, SAMPLED)
-    return [(2 * i + 1) * n // (2 * parts) for i in range(parts)]
+    """All of 0 to n - 1, in steps of the golden section (the next number without common factor)."""
+    step = int((math.sqrt(5) - 1) / 2 * n) + 1
+    while math.gcd(step, n) != 1:
+        step += 1
+    return [i * step % n for i in range(n)]
 
 
 def upper_median(values: np.ndarray) -> float:
@@ -25,11 +29,9 @@ def upper_median(values: np.ndarray) -> float:
 
 
 def row_start(magnitudes: np.ndarray) -> float:
-    """Scale of a row by its sample, or by all of it if the sample has few numbers."""
-    sample = magnitudes[spread_out(magnitudes.size)]
-    if np.count_nonzero(sample) < LEAST:
-        sample = magnitudes
-    return upper_median(sample) / MEDIAN
+    """Scale of a row by the first 15 elements that are not zero."""
+    ordered = magnitudes[spread_out(magnitudes.size)]
+    return upper_median(ordered[ordered > 0][:SAMPLED]) / MEDIAN
 
 
 def improved(scale: float, magnitudes: np.ndarray) -> float:
@@ -50,7 +52,7 @@ def winsorised_scales(weights: np.ndarray, sweeps: int = 2) -> tuple[np.ndarray,
     size = np.abs(weights.astype(np.float64))
     size[~np.isfinite(size)] = 0
     columns = np.ones(size.shape[1])
-    chosen = [row for row in spread_out(size.shape[0]) if size[row].any()]
+    chosen = [row for row in spread_out(size.shape[0])[:SAMPLED] if size[row].any()]
     if len(chosen) >= LEAST:
         alike = np.array([size[row] / row_start(size[row]) for row in chosen])
         for j, column in enumerate(alike.T):

@@ -72,7 +72,7 @@ TEST_SUITE("scale_kernels") {
     }
   }
 
-  TEST_CASE("clipped squares are added to their columns") {
+  TEST_CASE("clipped squares and counts are added to their columns") {
     for (const Kernels* const level : available_kernels()) {
       CAPTURE(level->level);
       for (const std::size_t n : sizes) {
@@ -85,6 +85,12 @@ TEST_SUITE("scale_kernels") {
         }
         level->scales.add_clipped(magnitudes.data(), n, 1.3, clip, sums.data());
         CHECK(sums == wanted);
+        std::vector<double> counts(n, 5.0);
+        magnitudes[n / 2] = 0;
+        level->scales.count_nonzero(magnitudes.data(), n, counts.data());
+        std::vector<double> counted(n, 6.0);
+        counted[n / 2] = 5.0;
+        CHECK(counts == counted);
       }
     }
   }

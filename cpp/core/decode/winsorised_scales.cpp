@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 
 #include "core/kernels/kernels.hpp"
@@ -21,13 +22,22 @@ constexpr std::uint64_t sampled = 15;
 constexpr std::size_t least_sampled = 8;
 constexpr double gaussian_median = 0.6744897501960817;  // of magnitudes, in standard deviations
 
-// Positions spread evenly over 0 to n - 1.
-std::vector<std::uint64_t> sample_of(std::uint64_t n) {
-  const std::uint64_t count = std::min(n, sampled);
+// The order in which elements are looked at: steps of the golden section, round and round, so that
+// the first few of them are spread evenly, however many they are, and all come once. No period in
+// the matrix falls in with it.
+std::uint64_t spreading_step(std::uint64_t n) {
+  auto step = static_cast<std::uint64_t>(0.6180339887498949 * static_cast<double>(n)) + 1;
+  while (std::gcd(step, n) != 1) {
+    ++step;
+  }
+  return step % n;
+}
+
+std::vector<std::uint64_t> first_positions(std::uint64_t n) {
   std::vector<std::uint64_t> positions;
-  positions.reserve(count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    positions.push_back((2 * i + 1) * n / (2 * count));
+  const std::uint64_t step = n == 0 ? 0 : spreading_step(n);
+  for (std::uint64_t at = 0; positions.size() < std::min(n, sampled); at = (at + step) % n) {
+    positions.push_back(at);
   }
   return positions;
 }
@@ -51,7 +61,7 @@ class Sample {
     values_[size_] = magnitude;
     size_ += magnitude > 0 ? 1 : 0;
   }
-  bool enough() const { return size_ >= least_sampled; }
+  std::size_t size() const { return size_; }
 
   // Compares every pair. For so few that is faster than sorting, because nothing branches on the
   // values.
@@ -76,28 +86,18 @@ class Sample {
   std::size_t size_ = 0;
 };
 
-// The inverse scale of a row by a sample, or by all of it where most of the sample is zero.
-double inverse_by_median(const double* values, const std::vector<std::uint64_t>& sample,
+// The inverse scale of a row by the first elements that are not zero.
+double inverse_by_median(const double* values, std::uint64_t step,
                          const std::vector<double>& by_column) {
   Sample some;
-  for (const std::uint64_t at : sample) {
+  const std::uint64_t n = by_column.size();
+  std::uint64_t at = 0;
+  for (std::uint64_t seen = 0; seen < n && some.size() < sampled; ++seen) {
     some.add(in_columns(values[at], by_column[at]));
+    at += step;
+    at -= at >= n ? n : 0;
   }
-  if (some.enough()) {
-    return inverse_of_median(some.median());
-  }
-  std::vector<double> all;
-  for (std::uint64_t at = 0; at < by_column.size(); ++at) {
-    if (const double magnitude = in_columns(values[at], by_column[at]); magnitude > 0) {
-      all.push_back(magnitude);
-    }
-  }
-  if (all.empty()) {
-    return 0;
-  }
-  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
-  std::nth_element(all.begin(), middle, all.end());
-  return inverse_of_median(*middle);
+  return some.size() == 0 ? 0 : inverse_of_median(some.median());
 }
 
 // The inverse scale, made better by the squares of `count` elements in units of the scale so far.
@@ -120,7 +120,9 @@ void scale_down(double* values, std::uint64_t n, int exponent) {
 }
 
 WinsorisedScales::WinsorisedScales(const ValueReader& matrix, const MatrixForm& form)
-    : matrix_(matrix), columns_(form.columns), sample_(sample_of(form.columns)) {
+    : matrix_(matrix),
+      columns_(form.columns),
+      step_(form.columns == 0 ? 0 : spreading_step(form.columns)) {
   if (columns_ == 0 || matrix.values() % columns_ != 0) {
     throw std::invalid_argument("the columns of a matrix do not divide its values");
   }
@@ -147,10 +149,10 @@ void WinsorisedScales::start(ReadBuffer& buffer, Control& control) {
   std::vector<std::uint64_t> rows;
   std::vector<double> by;
   std::vector<double> values(columns_);
-  for (const std::uint64_t row : sample_of(rows_)) {
+  for (const std::uint64_t row : first_positions(rows_)) {
     control.check();
     read(row * columns_, columns_, buffer, values.data());
-    const double inverse = inverse_by_median(values.data(), sample_, factors_.columns);
+    const double inverse = inverse_by_median(values.data(), step_, factors_.columns);
     if (inverse > 0) {
       rows.push_back(row);
       by.push_back(inverse);
@@ -177,7 +179,7 @@ void WinsorisedScales::start_columns(const std::vector<std::uint64_t>& rows,
       for (std::size_t i = 0; i < rows.size(); ++i) {
         some.add(in_columns(block[i * width + j], by[i]));
       }
-      const double inverse = some.enough() ? inverse_of_median(some.median()) : 0;
+      const double inverse = some.size() >= least_sampled ? inverse_of_median(some.median()) : 0;
       if (inverse > 0) {
         factors_.columns[first + j] = inverse;
       }
@@ -209,7 +211,7 @@ void WinsorisedScales::sweep_strip(std::uint64_t strip, ReadBuffer& buffer, Cont
 void WinsorisedScales::sweep_row(std::uint64_t row, double* values, Strip& strip) {
   double& by = factors_.rows[row];
   if (sweep_ == 0) {
-    by = inverse_by_median(values, sample_, factors_.columns);
+    by = inverse_by_median(values, step_, factors_.columns);
   }
   const ScaleKernels& loops = kernels().scales;
   const RowSquares squares = loops.clip_row(values, columns_, factors_.columns.data(), by, clip);
@@ -220,9 +222,7 @@ void WinsorisedScales::sweep_row(std::uint64_t row, double* values, Strip& strip
     return;
   }
   strip.counts.resize(columns_, 0.0);
-  for (std::uint64_t j = 0; j < columns_; ++j) {
-    strip.counts[j] += values[j] > 0 ? 1.0 : 0.0;
-  }
+  loops.count_nonzero(values, columns_, strip.counts.data());
 }
 
 // Called by the thread that finishes the last strip. Keeping the strips of all matrices until the

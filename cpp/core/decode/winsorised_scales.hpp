@@ -69,7 +69,7 @@ class WinsorisedScales {
 
   const ValueReader& matrix_;
   std::uint64_t columns_;
-  std::vector<std::uint64_t> sample_;  // of columns, for the start of a row
+  std::uint64_t step_;  // between the columns looked at for the start of a row
   std::uint64_t rows_ = 0;
   std::uint64_t count_ = 1;
   int sweep_ = 0;

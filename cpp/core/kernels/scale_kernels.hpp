@@ -23,6 +23,8 @@ struct ScaleKernels {
   // sums of their columns.
   void (*add_clipped)(const double* magnitudes, std::size_t n, double by_row, double clip,
                       double* sums);
+  // Adds 1 to the counts of columns whose magnitude is not zero.
+  void (*count_nonzero)(const double* magnitudes, std::size_t n, double* counts);
   // Multiplies n values by the factors of their row and column. A finite product that float32
   // lacks becomes its largest number, because an infinite one would be left out of a fit.
   void (*scale_row)(const double* values, std::size_t n, double by_row, const double* by_column,
