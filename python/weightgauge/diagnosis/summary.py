@@ -160,8 +160,8 @@ def _about_balance(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
         yield (
             "Lighter-tailed than Gaussian once rows and columns are brought to equal scale, which "
             f"unequal scale does not explain: {', '.join(light)}. Within rows and columns the "
-            "magnitudes are closer together than those of Gaussian weights, as after uniform "
-            "initialisation, or where small weights were rounded or pruned to zero."
+            "magnitudes are closer together than those of Gaussian weights. Uniform "
+            "initialisation does that, and so does rounding or pruning small weights to zero."
         )
 
 
