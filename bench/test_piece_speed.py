@@ -10,6 +10,7 @@ import pytest
 
 from interleaving import Beside
 from reference import expected_fit
+from weightgauge.diagnosis.balanced import balanced_gaussian_k
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning import open_slices
 from weightgauge.scanning.derived import scan_balanced, scan_differences
@@ -45,6 +46,18 @@ def stack(tmp_path_factory):
     config = {"model_type": "gpt_oss", "num_local_experts": 8}
     (directory / "config.json").write_text(json.dumps(config))
     yield directory, weights.reshape(8, rows, 2048)
+    (directory / "model.safetensors").unlink()
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """Give a directory with an embedding of few columns, and its weights."""
+    columns = 64
+    rows = ARRAY_BYTES // 2 // columns
+    directory = tmp_path_factory.mktemp("narrow")
+    name = "model.embed_tokens.weight"
+    weights = write_checkpoint(directory / "model.safetensors", {name: (rows, columns)})
+    yield directory, weights.reshape(rows, columns)
     (directory / "model.safetensors").unlink()
 
 
@@ -106,24 +119,31 @@ def test_interleaved_experts(measure, stack, threads):
         assert_like(by_part[part, 7], weights[7, :, i::2])
 
 
-def test_balanced(measure, square, threads):
-    path, weights = square
+def measured_balance(measure, path, weights, threads, what):
+    """Balance and fit a matrix of Gaussian weights; balancing leaves them as they are."""
     subject = open_slices(path)
+    options = FitOptions(threads=threads)
     (fit,) = measured(
         measure,
-        lambda: scan_balanced(
-            subject.checkpoint, subject.slices, [0.1], FitOptions(threads=threads)
-        ),
+        lambda: scan_balanced(subject.checkpoint, subject.slices, [0.1], options),
         path,
         weights,
         threads,
-        "rows and columns brought to equal scale, two passes",
+        what,
     )
-    w = weights.astype(np.float64)
-    rows, columns = np.sqrt((w**2).mean(axis=1)), np.sqrt((w**2).mean(axis=0))
-    balanced = w / rows[:, None] / columns * math.sqrt((w**2).mean())
-    expected = expected_fit(balanced.astype(np.float32).ravel())
-    assert fit.k == pytest.approx(expected.k, rel=1e-7)
+    assert fit.k == pytest.approx(balanced_gaussian_k(*weights.shape), abs=4 * fit.k_se)
+
+
+def test_balanced(measure, square, threads):
+    path, weights = square
+    what = "rows and columns brought to equal scale, three passes"
+    measured_balance(measure, path, weights, threads, what)
+
+
+def test_balanced_narrow(measure, narrow, threads):
+    path, weights = narrow
+    what = f"{weights.shape[1]} columns brought to equal scale, a median a row"
+    measured_balance(measure, path, weights, threads, what)
 
 
 def test_difference(measure, square, threads):

@@ -25,23 +25,13 @@ from samples import FORMATS
 from weightgauge.diagnosis.balanced import balanced_gaussian_k
 from weightgauge.diagnosis.summary import summary
 from weightgauge.errors import NeedsWeightsError
+from winsorised import balanced
 
 
 def uneven(shape, seed, spread=0.5):
     rng = np.random.default_rng(seed)
     rows, columns = (np.exp(rng.normal(0, spread, n)) for n in shape)
     return rng.normal(0, 0.02, shape) * rows[:, None] * columns
-
-
-def balanced(weights):
-    w = weights.astype(np.float64)
-    w[~np.isfinite(w)] = 0
-    rows, columns = np.sqrt((w**2).mean(1)), np.sqrt((w**2).mean(0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = weights.astype(np.float64) / rows[:, None] / columns * np.sqrt((w**2).mean())
-    scaled[(rows == 0), :] = 0
-    scaled[:, columns == 0] = 0
-    return scaled.astype(np.float32)
 
 
 @pytest.mark.parametrize("spelling", ["BF16", "F16", "F32", "F64", "F8_E5M2"])
@@ -125,18 +115,23 @@ def test_only_what_was_balanced_is_compared(tmp_path, write_checkpoint):
 
 
 @pytest.mark.parametrize(
-    ("k", "core", "returned", "heavy"),
+    ("k", "core", "returned", "heavy", "light"),
     [
-        (1.100, 1.135, True, True),  # both: some of the tails is unequal scale, the rest is not
-        (1.170, 1.199, False, False),
-        (1.170, 1.203, True, False),
-        (1.175, 1.178, False, False),
-        (1.174, 1.174, False, True),
-        (1.2054, 1.206, False, False),
+        # Both: some of the tails is unequal scale, the rest is not.
+        (1.100, 1.135, True, True, False),
+        (1.170, 1.199, False, False, False),
+        (1.170, 1.203, True, False, False),
+        (1.175, 1.178, False, False, False),
+        (1.174, 1.174, False, True, False),
+        (1.2054, 1.206, False, False, False),
+        (1.2054, 1.235, False, False, False),
+        (1.070, 1.235, True, False, False),
+        (1.070, 2.150, False, False, True),  # not "tails that were unequal scale"
+        (1.375, 1.376, False, False, True),
     ],
 )
 def test_balanced_fits_are_worth_a_sentence_from_a_difference_of_003_on(
-    made_model, k, core, returned, heavy
+    made_model, k, core, returned, heavy, light
 ):
     found = wg.diagnose(made_model({"o": GAUSSIAN}, blocks=1))
     kind = replace(
@@ -146,11 +141,14 @@ def test_balanced_fits_are_worth_a_sentence_from_a_difference_of_003_on(
         k_core_se=0.001,
         k_core_gaussian=1.206,
     )
-    uncertain = replace(kind, k_core_se=0.1)
+    uncertain = replace(kind, k_core_se=0.4)
     assert "equal scale" not in " ".join(summary(replace(found, kinds=(uncertain,))))
     text = " ".join(summary(replace(found, kinds=(kind,))))
     assert (f"so that much of the tails is unequal scale: o from {k:.3f}" in text) is returned
     assert ("Heavier than Gaussian even with rows and columns" in text) is heavy
+    assert ("Lighter-tailed than Gaussian once rows and columns" in text) is light
+    gridded = " ".join(summary(replace(found, kinds=(replace(kind, regime=None),))))
+    assert "equal scale" not in gridded
 
 
 def test_short_sides_and_stacks_are_not_balanced(tmp_path, write_checkpoint):
@@ -217,6 +215,7 @@ def test_progress_of_a_balanced_diagnosis_ends(made_model):
     calls = []
     wg.diagnose(made_model({"o": 1.19}), balanced=True, progress=lambda *call: calls.append(call))
     weights = 6 * 128 * 128
-    assert calls[-1] == (2 * weights, 2 * weights)
-    assert {total for _, total in calls} == {4 * weights, 2 * weights}
+    # Bytes of the F32 weights, then elements read: two sweeps and a fit.
+    assert calls[-1] == (3 * weights, 3 * weights)
+    assert {total for _, total in calls} == {4 * weights, 3 * weights}
     assert all(0 <= done <= total for done, total in calls)

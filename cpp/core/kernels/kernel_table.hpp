@@ -13,6 +13,7 @@
 #include "core/kernels/bin_kernels.hpp"
 #include "core/kernels/entry_kernels.hpp"
 #include "core/kernels/page_notes.hpp"
+#include "core/kernels/scale_kernels.hpp"
 
 namespace weightgauge {
 
@@ -64,6 +65,7 @@ struct Kernels {
   const char* level;
   EntryKernels entries;
   BinKernels bins;
+  ScaleKernels scales;
 
   // 16-bit items: ++counts[item & mask]. `counts` has item_codes cells, none of which may reach
   // 2^32. Whole pages are noted as well, as note_pages() does, unless `notes` is null.

@@ -25,25 +25,37 @@ SHORTEST_SIDE = 16
 """Rows and columns that a matrix needs. The scale of fewer elements is too uncertain."""
 
 
-def balanced_gaussian_k(rows: int, columns: int) -> float:
-    """Return the shape of a Gaussian matrix after rows and columns are divided by their RMS.
+SMALLEST_SIZE = SHORTEST_SIDE / 2
+"""Size m, as in `balanced_gaussian_k`, of a matrix with both sides of that length. Where zeros
+leave less, the scales of rows and columns are too uncertain as well."""
 
-    The root mean square of m elements contains each of them, so no element is far above it. An
-    element divided by the root mean square of its row has the distribution of an element of an
-    orthogonal matrix of size m. For rows and columns together, 1/m = 1/rows + 1/columns to first
-    order.
+
+def balanced_gaussian_k(rows: int, columns: int, nonzero: float = 1.0) -> float:
+    """Return the shape of a Gaussian matrix after rows and columns are divided by their scales.
+
+    The scale of m elements is made of each of them, so no element is far above it. An element
+    divided by the root mean square of its row has the distribution of an element of an orthogonal
+    matrix of size m. For rows and columns together, 1/m = 1/rows + 1/columns to first order.
+    Clipping changes nothing in that: it touches one of 4,600 Gaussian elements.
 
     Parameters
     ----------
     rows, columns : int
-        Size of the matrix, both at least 3.
+        Size of the matrix.
+    nonzero : float
+        Share of the elements that are not zero. Zeros do not count towards a scale, so m is as many
+        times smaller. `nonzero` times m must be 2 or more.
 
     Returns
     -------
     float
         1.2054 for large matrices and more for small ones, such as 1.2141 for 64 x 64.
     """
-    return init_anchor("orthogonal", size=rows * columns / (rows + columns)).k
+    return init_anchor("orthogonal", size=_size(rows, columns, nonzero)).k
+
+
+def _size(rows: int, columns: int, nonzero: float) -> float:
+    return nonzero * rows * columns / (rows + columns)
 
 
 def with_weights(subject: Measurable) -> CheckpointSlices:
@@ -89,8 +101,9 @@ def balanced_fits(
     Returns
     -------
     dict of SliceKey to BalancedFit
-        Stacks of matrices, matrices with a side shorter than `SHORTEST_SIDE`, and slices without a
-        fit are left out.
+        Left out are stacks of matrices, matrices with a side shorter than `SHORTEST_SIDE` or with
+        so few elements that are not zero (see `SMALLEST_SIZE`), and slices without a fit, before
+        balancing or after.
     """
     from weightgauge.scanning.derived import can_be_read, scan_balanced
 
@@ -107,8 +120,11 @@ def balanced_fits(
         options,
         progress=progress,
     )
-    return {
-        key: BalancedFit(fit.k, fit.k_se, balanced_gaussian_k(item.shape[0], item.shape[1]))
-        for (key, item), fit in zip(matrices.items(), found, strict=True)
-        if math.isfinite(fit.k)
-    }
+    balanced = {}
+    for (key, item), fit in zip(matrices.items(), found, strict=True):
+        rows, columns = item.shape
+        nonzero = fit.n / (rows * columns)
+        if math.isfinite(fit.k) and _size(rows, columns, nonzero) >= SMALLEST_SIZE:
+            gaussian = balanced_gaussian_k(rows, columns, nonzero)
+            balanced[key] = BalancedFit(fit.k, fit.k_se, gaussian)
+    return balanced

@@ -68,12 +68,12 @@ class KindDiagnosis:
     kurtosis_median, q99_q50_median : float
         Medians of two measures of the tails: see `weightgauge.distributions.Heaviness`.
     k_core_median, k_core_se : float
-        Median shape after rows and columns were divided by their root mean square, and its standard
-        error. NaN where that was not asked for, or where no matrix has 16 rows and columns.
+        Median shape after rows and columns were divided by their scales, and its standard error.
+        NaN where that was not asked for, or where no matrix has 16 rows and columns.
     k_core_before : float
         Median shape of the same matrices before the division.
     k_core_gaussian : float
-        `k_core_median` of Gaussian matrices of the same sizes.
+        `k_core_median` of Gaussian matrices of the same sizes, with as many zeros.
     """
 
     kind: str
@@ -140,14 +140,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class BalancedFit:
-    """Shape of a matrix whose rows and columns were divided by their root mean square.
+    """Shape of a matrix whose rows and columns were divided by their scales.
 
     Attributes
     ----------
     k, k_se : float
         Shape, and its standard error for independent weights.
     k_gaussian : float
-        Shape of a balanced Gaussian matrix of the same size.
+        Shape of a balanced Gaussian matrix of the same size, with as many zeros.
     """
 
     k: float

@@ -151,8 +151,10 @@ def _about_drift(found: Diagnosis) -> Iterator[str]:
 
 def _about_balance(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
     named = namer(kinds)
-    returned, heavy = [], []
+    returned, heavy, light = [], [], []
     for kind in kinds:
+        if kind.regime is None:  # on a grid, which shapes the balanced matrix as well
+            continue
         lift = (
             kind.k_core_gaussian - GAUSSIAN_K
         )  # by how much balancing raises k of Gaussian weights
@@ -161,7 +163,9 @@ def _about_balance(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
             f"(Gaussian {kind.k_core_gaussian:.3f})"
         )
         least = max(BALANCE_MARGIN, 3 * kind.k_core_se)
-        if kind.k_core_median - kind.k_core_before - lift > least:
+        if kind.k_core_median - kind.k_core_gaussian > least:
+            light.append(words)
+        elif kind.k_core_median - kind.k_core_before - lift > least:
             returned.append(words)
         if kind.k_core_gaussian - kind.k_core_median > least:
             heavy.append(words)
@@ -174,6 +178,13 @@ def _about_balance(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
         yield (
             "Heavier than Gaussian even with rows and columns brought to equal scale: "
             f"{', '.join(heavy)}."
+        )
+    if light:
+        yield (
+            "Lighter-tailed than Gaussian once rows and columns are brought to equal scale, which "
+            f"unequal scale does not explain: {', '.join(light)}. Within rows and columns the "
+            "magnitudes are closer together than those of Gaussian weights. Uniform "
+            "initialisation does that, and so does rounding or pruning small weights to zero."
         )
 
 

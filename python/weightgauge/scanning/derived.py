@@ -183,9 +183,11 @@ def scan_balanced(
 ) -> list[WeibullFit]:
     """Fit matrices whose rows and columns are brought to equal scale.
 
-    Element (i, j) is multiplied by RMS / (RMS of row i x RMS of column j), all of the matrix as it
-    is. Where weights are Gaussian with a scale for each row and each column, that leaves Gaussian
-    ones. Reads the weights twice; memory grows with rows and columns only.
+    Element (i, j) is divided by the scale of row i and that of column j. Where weights are Gaussian
+    with a scale for each row and each column, that leaves Gaussian ones. The scales are root mean
+    squares of magnitudes clipped at 3.7 of the scale itself, found in two sweeps from medians, so
+    that a few outliers do not decide them; zeros do not count. Reads the weights three times;
+    memory grows with rows and columns only.
 
     Parameters
     ----------
@@ -194,7 +196,7 @@ def scan_balanced(
     matrices : sequence of Slice
         Slices of two dimensions that `can_be_read`.
     largest : sequence of float
-        Largest magnitude of each, by which F64 is scaled before it is squared.
+        Largest magnitude of each, by which F64 is scaled so that no product leaves its range.
     options : FitOptions
         How to fit and read.
     progress : callable, optional
@@ -215,7 +217,7 @@ def scan_balanced(
     plan = ScanPlan(checkpoint, scales_apart=False, in_order=True)
     for item in matrices:
         plan.add(item.tensor, item.cut, item.stored)
-    total = 2 * sum(math.prod(item.shape) for item in matrices)
+    total = 3 * sum(math.prod(item.shape) for item in matrices)
     with read_errors_told(checkpoint):
         results = _core.scan_balanced(
             file_specs(checkpoint, plan),
