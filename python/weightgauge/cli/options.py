@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from weightgauge.choices import IO_MODES, PER, ZEROS
+from weightgauge.choices import ERRORS, IO_MODES, PER, ZEROS
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT, offered
 
@@ -75,6 +75,17 @@ def zeros_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default="exclude",
         show_default=True,
         help="Leave zeros out, or rank them below all others (pruned weights).",
+    )(command)
+
+
+def errors_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that says what standard errors come from: `errors`."""
+    return click.option(
+        "--errors",
+        type=click.Choice(ERRORS),
+        default="sampled",
+        show_default=True,
+        help="Standard errors from some rows and columns, from all, or as if independent.",
     )(command)
 
 

@@ -102,6 +102,7 @@ def compare(
     elements: bool = True,
     per: str = "tensor",
     zeros: str = "exclude",
+    errors: str = "sampled",
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     threads: int | None = None,
@@ -146,7 +147,7 @@ def compare(
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import open_slices
 
-    options = FitOptions(zeros=zeros, threads=threads, io=io)
+    options = FitOptions(zeros=zeros, errors=errors, threads=threads, io=io)
     first = open_slices(a, include=include, exclude=exclude, per=per, options=options)
     second = open_slices(b, include=include, exclude=exclude, per=per, options=options)
     of_a, of_b = (_histograms(side, options, progress) for side in (first, second))
@@ -155,7 +156,7 @@ def compare(
         for side in (of_a, of_b)
     )
     matches = matched(of_a, of_b)
-    reading = FitOptions(threads=threads, io=io)
+    reading = FitOptions(errors=errors, threads=threads, io=io)
     differences, paired, unknown = _differences(
         first, second, matches.pairs, reading, elements, progress
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -79,6 +80,18 @@ def _the_rest_is_equal(pairs: Sequence[Pair]) -> bool:
     )
 
 
+def _moved(pair: Pair) -> Iterator[Finding]:
+    """Tell of a shape or scale that differs by more than its paired error explains."""
+    if not pair.errors_from.startswith("paired"):
+        return
+    rule = RULES["moved"]
+    found = {"k": abs(pair.z), "lambda": abs(pair.dln_lambda_z)}
+    largest = max(found.values(), default=0.0, key=lambda z: z if z == z else 0.0)
+    if largest > (rule.threshold or math.inf):
+        what = " and ".join(name for name, z in found.items() if z > (rule.threshold or math.inf))
+        yield rule.finding(pair.place, value=largest, expected=rule.threshold, what=what)
+
+
 def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:
     a, b = match.a.fit, match.b.fit
     if a.dtype != b.dtype:
@@ -87,6 +100,7 @@ def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:
         yield RULES["shape-differs"].finding(
             pair.place, value=str(list(b.shape)), expected=str(list(a.shape)), level="note"
         )
+    yield from _moved(pair)
     turned = a.shape != b.shape and a.shape == b.shape[::-1]
     same_counts = pair.ks == 0 and (a.n, a.zeros) == (b.n, b.zeros) and a.n > 1
     if same_counts and (turned or pair.changed > 0):

@@ -59,9 +59,9 @@ def fresh_findings(
     """Tell of a model that was never trained, or of matrices in it that were not.
 
     A matrix looks fresh if its shape and its kurtosis are those of one of four initialisations
-    within their errors for independent weights. Training gives rows and columns scales of their
-    own, which raise the kurtosis: by 4 % for a tenth in the scale of rows, which is 3 standard
-    errors for 16,384 weights.
+    within their errors for independent weights, and if its rows and columns differ no more than
+    those of independent weights do. Training gives rows and columns scales of their own. They are
+    seen long before the kurtosis shows them: see `weightgauge.SliceFit.fresh_z`.
 
     Parameters
     ----------
@@ -110,6 +110,8 @@ def fresh_findings(
 
 def _start_of(item: SliceFit, tails: Heaviness) -> _Start | None:
     """Return the initialisation that a matrix looks like; None where it looks trained."""
+    if item.fresh_z > _REACH:
+        return None
     root = math.sqrt(item.n)
     for start in _starts():
         near = abs(item.k - start.k) <= _REACH * item.k_se
@@ -120,7 +122,9 @@ def _start_of(item: SliceFit, tails: Heaviness) -> _Start | None:
 
 
 def _is_trained(item: SliceFit, tails: Heaviness) -> bool:
-    """Whether tails are clearly those of no initialisation."""
+    """Whether rows, columns or tails are clearly those of no initialisation."""
+    if item.fresh_z > _CLEARLY * _REACH:
+        return True
     root = math.sqrt(item.n)
     return all(
         abs(tails.kurtosis - start.kurtosis) > _CLEARLY * _REACH * start.error / root

@@ -13,6 +13,7 @@ import numpy as np
 from weightgauge.diagnosis.drift import drift, sigma_growth
 from weightgauge.diagnosis.expected import ROUNDING, expected_range
 from weightgauge.diagnosis.regime import GAUSSIAN_K, TRANSMISSION, regime, verdict
+from weightgauge.fits.matrix_errors import Spread
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
     from weightgauge.diagnosis.slice_group import SliceGroup
     from weightgauge.distributions import Heaviness
+    from weightgauge.fits.slice_fit import SliceFit
 
 _DRAWN, _DRAWINGS = 500, 4000
 
@@ -38,7 +40,8 @@ class KindDiagnosis:
     k_median, k_min, k_max, lambda_median, r2_median : float
         Statistics over the matrices; lambda has the unit of the weights.
     k_se : float
-        Standard error of the median shape, for independent weights: see `median_error`.
+        Standard error of the median shape, from those of the matrices (`SliceFit.k_se_matrix`): see
+        `median_error`.
     regime : str or None
         Name of the regime: see `weightgauge.diagnosis.regime`; None where it is withheld.
     verdict : str or None
@@ -65,6 +68,9 @@ class KindDiagnosis:
     ln_sigma, lambda_share : float
         ln(sigma / sigma_init) by medians since a measured initialisation, and the share of lambda
         in it: see `sigma_growth`. NaN where the initialisation was not measured.
+    spread : Spread or None
+        Where the variance of ln |w| comes from, by medians over the matrices: rows, columns and the
+        rest. None where rows are not known.
     kurtosis_median, q99_q50_median : float
         Medians of two measures of the tails: see `weightgauge.distributions.Heaviness`.
     k_core_median, k_core_se : float
@@ -98,6 +104,7 @@ class KindDiagnosis:
     drift_severity: str | None
     ln_sigma: float
     lambda_share: float
+    spread: Spread | None
     kurtosis_median: float
     q99_q50_median: float
     k_core_median: float
@@ -233,6 +240,7 @@ def kind_diagnosis(
         drift_severity=None if moved is None else moved.severity,
         ln_sigma=math.nan if growth is None else growth.ln_sigma,
         lambda_share=math.nan if growth is None else growth.lambda_share,
+        spread=_spread(items),
         kurtosis_median=_median([each.kurtosis for each in measured]),
         q99_q50_median=_median([each.q99_q50 for each in measured]),
         k_core_median=_median([refit.k for refit in refits]),
@@ -304,6 +312,11 @@ def _real_variance(values: NDArray[np.float64], errors: NDArray[np.float64]) -> 
 def _usual(k: float, k_se: float, expected: tuple[float, float]) -> str:
     margin = 0.0 if expected == TRANSMISSION else ROUNDING  # the ends of the class are exact
     return verdict(k, k_se, (expected[0] - margin, expected[1] + margin))
+
+
+def _spread(items: Sequence[SliceFit]) -> Spread | None:
+    known = [item.spread for item in items if item.spread is not None]
+    return Spread(*map(median, zip(*known, strict=True))) if known else None
 
 
 def _median(values: Sequence[float]) -> float:

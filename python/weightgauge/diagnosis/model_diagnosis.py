@@ -64,6 +64,7 @@ def diagnose(
     warmup: int = 0,
     balanced: bool = False,
     zeros: str = "exclude",
+    errors: str = "sampled",
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     threads: int | None = None,
@@ -88,7 +89,7 @@ def diagnose(
     balanced : bool
         Whether to fit every matrix also with its rows and columns brought to equal scale, which
         reads the weights twice more.
-    zeros, include, exclude, threads, io, progress
+    zeros, errors, include, exclude, threads, io, progress
         As for `weightgauge.fit`.
 
     Returns
@@ -120,7 +121,7 @@ def diagnose(
 
     check_choice("init", init, INITS)
     training = _training(lr, weight_decay, steps, schedule, warmup)
-    options = FitOptions(zeros=zeros, threads=threads, io=io)
+    options = FitOptions(zeros=zeros, errors=errors, threads=threads, io=io)
     subject = open_slices(model, include=include, exclude=exclude, options=options)
     starts = {}
     if baseline is not None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 SLIGHTLY_K = 1.10
 """Shapes from here to the Transmission Class are called slightly heavier than Gaussian."""
 
+SPREAD_SHARE = 0.02
+"""Share of the variance of ln |w| from which on rows or columns are told of: at 2 % a row's scale
+varies by a sixth."""
+
 BALANCE_MARGIN = 0.03
 """Least difference in k between balanced, unbalanced and Gaussian matrices that gets a sentence. It
 must also be three standard errors, because there are many kinds."""
@@ -89,6 +93,7 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
     yield from _about_withheld(found.kinds)
     yield from _about_published(found.kinds)
     yield from _about_drift(found)
+    yield from _about_spread(found.kinds)
     yield from _about_balance(found.kinds)
     yield from _about_training(found.training)
 
@@ -147,6 +152,25 @@ def _about_drift(found: Diagnosis) -> Iterator[str]:
     ]
     if moved:
         yield f"Change of k since {found.start}: {', '.join(moved)}."
+
+
+def _about_spread(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
+    """Say of which kinds rows or columns have scales of their own."""
+    named = namer(kinds)
+    listed = []
+    for kind in kinds:
+        if kind.spread is None or kind.withheld is not None:
+            continue
+        total = sum(kind.spread)
+        shares = {"rows": kind.spread.rows / total, "columns": kind.spread.columns / total}
+        told = [f"{share:.0%} {line}" for line, share in shares.items() if share >= SPREAD_SHARE]
+        if told:
+            listed.append(f"{named(kind)} ({', '.join(told)})")
+    if listed:
+        yield (
+            "Of the spread of ln |w|, scales of whole rows and columns explain, which lower k: "
+            f"{', '.join(listed)}."
+        )
 
 
 def _about_balance(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:

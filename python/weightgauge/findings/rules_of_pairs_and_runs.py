@@ -34,6 +34,15 @@ PAIRS = (
         several="{count:,} tensors have another format than in the base: {names}",
     ),
     Rule(
+        "moved",
+        NOTE,
+        "Did the shape or the scale of a matrix change by more than chance?",
+        "{what} moved by {shown} standard errors (paired)",
+        several="{count:,} matrices moved in k or lambda by {least_shown} to {most_shown} standard "
+        "errors (paired): {names}",
+        threshold=5.0,
+    ),
+    Rule(
         "value-differs",
         FAULT,
         "Are the bytes those of the base?",

@@ -54,6 +54,14 @@ SLICES = (
         hint="neurons that were pruned, or never written",
     ),
     Rule(
+        "dead-columns",
+        WARNING,
+        "Are columns of a matrix all zeros?",
+        "columns that are all zeros: {value:,}",
+        several="{total:,} columns of {count:,} matrices are all zeros: {names}",
+        hint="inputs that were pruned, or never written",
+    ),
+    Rule(
         "unused-rows",
         NOTE,
         "Are there rows of an embedding or head that were never used?",

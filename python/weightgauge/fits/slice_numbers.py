@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from weightgauge.fits.slice_fit import SliceFit
 
-_COUNTS = ("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks", "negatives")
+_COUNTS = (
+    *("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks", "negatives"),
+    *("zero_rows", "zero_columns"),
+)
 _SIZES = ("max", "second", "lowest", "rms", "k_se")
 
 
@@ -32,6 +35,8 @@ class SliceNumbers(NamedTuple):
         Shapes.
     n, zeros, nonfinite, elements : ndarray of int64
         Elements that were fitted, zeros, elements that are NaN or infinite, and their sum.
+    zero_rows, zero_columns : ndarray of int64
+        Rows and columns of zeros alone; 0 where rows are not known.
     levels, at_max, zero_blocks, negatives : ndarray of int64
         Different magnitudes, 0 where that is not known; elements of the largest one; blocks of 2
         KiB that are all zero; and elements below zero.
@@ -54,6 +59,8 @@ class SliceNumbers(NamedTuple):
     at_max: NDArray[np.int64]
     zero_blocks: NDArray[np.int64]
     negatives: NDArray[np.int64]
+    zero_rows: NDArray[np.int64]
+    zero_columns: NDArray[np.int64]
     max: NDArray[np.float64]
     second: NDArray[np.float64]
     lowest: NDArray[np.float64]
@@ -78,7 +85,7 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         shapes = [item.shape for item in slices]
         counts = [_counts(slices, name) for name in _COUNTS]
         sizes = [np.array([getattr(item, name) for item in slices]) for name in _SIZES]
-    n, zeros, nonfinite, levels, at_max, zero_blocks, negatives = counts
+    n, zeros, nonfinite, levels, at_max, zero_blocks, negatives, zero_rows, zero_columns = counts
     largest, second, lowest, rms, k_se = sizes
     known = np.array([kind in _KNOWN for kind in columns.kinds], np.bool_)
     flat = np.array([len(shape) < 2 for shape in shapes], np.bool_)
@@ -94,6 +101,8 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         at_max=at_max,
         zero_blocks=zero_blocks,
         negatives=negatives,
+        zero_rows=zero_rows,
+        zero_columns=zero_columns,
         max=largest,
         second=second,
         lowest=lowest,

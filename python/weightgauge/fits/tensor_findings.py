@@ -28,6 +28,9 @@ _STRAY, _STRAY_SHARE = 4, 1e-5
 _MOSTLY = 0.5
 """A tensor with more zeros than these was pruned, and is not dense elsewhere."""
 
+_UNLIKELY = 0.1
+"""Lines of zeros are told of where fewer than these would come of zeros that lie anywhere."""
+
 _FEWEST_ELEMENTS = 256
 """Smaller matrices can be equal by chance, or by their initialisation."""
 
@@ -45,27 +48,40 @@ def tensor_findings(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterat
     numbers : SliceNumbers
         Their numbers.
     """
-    holed = (numbers.zero_blocks > 0) & numbers.matrix & (numbers.zeros < numbers.elements)
-    for row in np.flatnonzero(holed).tolist():
+    partly = numbers.matrix & (numbers.zeros > 0) & (numbers.zeros < numbers.elements)
+    lines = (numbers.zero_rows > 0) | (numbers.zero_columns > 0)
+    for row in np.flatnonzero(partly & ((numbers.zero_blocks > 0) | lines)).tolist():
         yield from _stretches_of_zeros(slices[row])
     yield from _duplicates(slices, numbers)
 
 
 def _stretches_of_zeros(item: SliceFit) -> Iterator[Finding]:
-    """Tell zeros that fill whole rows from zeros that begin and end anywhere."""
+    """Tell zeros that fill whole rows or columns from zeros that begin and end anywhere."""
     elements = item.n + item.zeros + item.nonfinite
-    if item.zeros > _MOSTLY * elements:
-        return
-    rows, odd = divmod(item.zeros, item.shape[-1])
-    odd = 0 if odd <= _STRAY + _STRAY_SHARE * elements else odd
-    item_bytes = ITEM_BYTES.get(item.dtype, 1)
-    width = item.shape[-1] * item_bytes
-    if item.kind in _TIED and not odd:
-        yield RULES["unused-rows"].finding(item.place, value=rows)
-    elif not odd and (width >= _BLOCK or rows * width % _PAGE):
-        yield RULES["dead-rows"].finding(item.place, value=rows)
-    else:
+    width = item.shape[-1]
+    rows, columns = item.zero_rows, item.zero_columns or 0
+    sparse = item.zeros > _MOSTLY * elements
+    if rows is None:  # only their bytes were looked at
+        rows = 0 if sparse else item.zeros // width
+    in_lines = rows * width + columns * (elements // width - rows)
+    odd = item.zeros - in_lines > _STRAY + _STRAY_SHARE * elements
+    row_bytes = width * ITEM_BYTES.get(item.dtype, 1)
+    # What is lost of a file fills whole rows too, where these are short.
+    page = row_bytes < _BLOCK and rows * row_bytes % _PAGE == 0 and item.kind not in _TIED
+    if item.zero_blocks and (odd or page) and not sparse:
         yield RULES["zero-hole"].finding(item.place, value=item.zero_blocks, expected=0)
+        rows = 0
+    elsewhere = (item.zeros - in_lines) / max(elements - in_lines, 1)
+    if rows and _by_chance(elsewhere, width, elements // width) < _UNLIKELY:
+        rule = "unused-rows" if item.kind in _TIED else "dead-rows"
+        yield RULES[rule].finding(item.place, value=rows)
+    if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
+        yield RULES["dead-columns"].finding(item.place, value=columns)
+
+
+def _by_chance(share: float, length: int, lines: int) -> float:
+    """Return how many of so many lines are all zeros where zeros lie anywhere."""
+    return float(share**length * lines)
 
 
 def _duplicates(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ def fit(
     trim: str = "mid_80",
     protocol: str = "order",
     zeros: str = "exclude",
+    errors: str = "sampled",
     exact: bool = False,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
@@ -49,6 +50,9 @@ def fit(
     zeros : {"exclude", "censor"}
         Leave zeros out, or rank them below all other magnitudes (left-censored): for pruned
         weights. Not with `protocol` "paper".
+    errors : {"sampled", "full", "independent"}
+        Whether the standard errors of matrices know of rows, columns, heads and experts with scales
+        of their own, from a sample of rows and columns or from all; or take weights as independent.
     exact : bool
         Count F32 and F64 without binning.
     include, exclude : str or sequence of str, optional
@@ -84,7 +88,13 @@ def fit(
         If an option is none of its choices, or zeros are to be censored in the published protocol.
     """
     options = FitOptions(
-        trim=trim, protocol=protocol, zeros=zeros, exact=exact, threads=threads, io=io
+        trim=trim,
+        protocol=protocol,
+        zeros=zeros,
+        errors=errors,
+        exact=exact,
+        threads=threads,
+        io=io,
     )
     subject = open_slices(model, include=include, exclude=exclude, per=per, options=options)
     return model_fit(subject, subject.fits(options, progress=progress), options)

@@ -24,6 +24,7 @@ def scan(
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     per: str = "tensor",
+    errors: str = "sampled",
     threads: int | None = None,
     io: str = "mmap",
     progress: Callable[[int, int], None] | None = None,
@@ -39,7 +40,7 @@ def scan(
     ----------
     model : str or os.PathLike
         As for `weightgauge.fit`.
-    include, exclude, per, threads, io, progress
+    include, exclude, per, errors, threads, io, progress
         As for `weightgauge.fit`.
 
     Returns
@@ -64,7 +65,7 @@ def scan(
     >>> wg.fit(kept).to_dicts() == wg.fit(demo.paths()["step-0"]).to_dicts()
     True
     """
-    options = FitOptions(threads=threads, io=io)
+    options = FitOptions(errors=errors, threads=threads, io=io)
     if isinstance(model, ModelFit):
         raise NeedsWeightsError(f"{printable(model.model)}: a fit has no counts; scan the model")
     subject = open_slices(model, include=include, exclude=exclude, per=per)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from weightgauge.cli.options import (
+    errors_option,
     output_options,
     per_option,
     reading_options,
@@ -24,6 +25,7 @@ from weightgauge.cli.output import Output
 )
 @per_option
 @zeros_option
+@errors_option
 @selection_options
 @reading_options
 @output_options
@@ -35,6 +37,7 @@ def command(
     no_elements: bool,
     per: str,
     zeros: str,
+    errors: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     threads: int | None,
@@ -67,6 +70,7 @@ def command(
             elements=not no_elements,
             per=per,
             zeros=zeros,
+            errors=errors,
             include=include,
             exclude=exclude,
             threads=threads,

@@ -6,6 +6,7 @@ import click
 
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
+    errors_option,
     model_argument,
     output_options,
     reading_options,
@@ -45,7 +46,13 @@ from weightgauge.cli.output import Output
     is_flag=True,
     help="Also fit with rows and columns brought to equal scale; reads the weights twice more.",
 )
+@click.option(
+    "--spread",
+    is_flag=True,
+    help="Show how much of the spread of ln |w| comes from rows, and from columns.",
+)
 @zeros_option
+@errors_option
 @selection_options
 @reading_options
 @output_options
@@ -61,7 +68,9 @@ def command(
     schedule: str | None,
     warmup: int,
     balanced: bool,
+    spread: bool,
     zeros: str,
+    errors: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     threads: int | None,
@@ -108,13 +117,14 @@ def command(
             warmup=warmup,
             balanced=balanced,
             zeros=zeros,
+            errors=errors,
             include=include,
             exclude=exclude,
             threads=threads,
             io=io,
             progress=progress,
         )
-    output.write(diagnose_document(found))
+    output.write(diagnose_document(found, spread=spread))
     return unmeasured_told(found.findings, len({item.tensor for item in found.slices}))
 
 

@@ -8,6 +8,7 @@ from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     check_zeros,
+    errors_option,
     output_options,
     per_option,
     reading_options,
@@ -37,6 +38,7 @@ from weightgauge.cli.output import Output
     "--exact", is_flag=True, help="Sort F32 and F64 instead of binning them finely; slower."
 )
 @zeros_option
+@errors_option
 @selection_options
 @per_option
 @reading_options
@@ -49,6 +51,7 @@ def command(
     protocol: str,
     exact: bool,
     zeros: str,
+    errors: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     per: str,
@@ -92,6 +95,7 @@ def command(
                 protocol=protocol,
                 exact=exact,
                 zeros=zeros,
+                errors=errors,
                 include=include,
                 exclude=exclude,
                 per=per,

@@ -6,7 +6,13 @@ import os
 
 import click
 
-from weightgauge.cli.options import model_argument, per_option, reading_options, selection_options
+from weightgauge.cli.options import (
+    errors_option,
+    model_argument,
+    per_option,
+    reading_options,
+    selection_options,
+)
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT
 
@@ -24,6 +30,7 @@ from weightgauge.reporting.writers.formats import DEFAULT
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @selection_options
 @per_option
+@errors_option
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no notes.")
@@ -35,6 +42,7 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     per: str,
+    errors: str,
     threads: int | None,
     io: str,
     as_json: bool,
@@ -72,6 +80,7 @@ def command(
             include=include,
             exclude=exclude,
             per=per,
+            errors=errors,
             threads=threads,
             io=io,
             progress=progress,

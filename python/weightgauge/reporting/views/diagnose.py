@@ -44,13 +44,15 @@ _OUTLIERS = (
 )
 
 
-def diagnose_document(found: Diagnosis) -> Document:
+def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
     """Show a diagnosis: tables, what to look at, and a summary in sentences.
 
     Parameters
     ----------
     found : Diagnosis
         What to show.
+    spread : bool
+        Whether the table by kind has the parts of the variance of ln |w|.
     """
     from weightgauge.diagnosis.record import SCHEMA_VERSION
 
@@ -59,11 +61,11 @@ def diagnose_document(found: Diagnosis) -> Document:
         title=printable(found.model, limit=1000),
         sections=(
             Section("", (*architecture, Line(extent(found.slices, found.findings)))),
-            *_sections(found),
+            *_sections(found, spread=spread),
         ),
         findings=found.findings,
         findings_first=True,
-        notes=(_note(found),),
+        notes=(_note(found), *((_SPREAD_NOTE,) if spread else ())),
         warnings=found.warnings,
         metadata=metadata(SCHEMA_VERSION, model=found.model, zero_handling=found.zero_handling),
         data=found.to_dict,
@@ -81,18 +83,18 @@ def _records(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
     )
 
 
-def _sections(found: Diagnosis) -> Iterator[Section]:
+def _sections(found: Diagnosis, *, spread: bool) -> Iterator[Section]:
     if found.summary:
         yield Section("What k means", tuple(Paragraph(f"- {each}") for each in found.summary))
     if found.kinds:
-        yield Section("By kind", (_kinds(found.kinds),))
+        yield Section("By kind", (_kinds(found.kinds, spread=spread),))
     if found.outliers:
         yield Section("Matrices that stand out among those of their kind", _outliers(found))
     if found.training is not None:
         yield Section("Training", tuple(map(Line, _training(found.training))))
 
 
-def _kinds(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
+def _kinds(kinds: Sequence[KindDiagnosis], *, spread: bool) -> DocumentTable:
     grown = any(math.isfinite(kind.ln_sigma) for kind in kinds)
     balanced = any(math.isfinite(kind.k_core_median) for kind in kinds)
     columns = (
@@ -108,6 +110,7 @@ def _kinds(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
         Column(key="kurtosis_median", heading="kurtosis", form=".1f", right=True, drop=2),
         *(_GROWTH if grown else ()),
         *(_BALANCED if balanced else ()),
+        *(_SPREAD if spread else ()),
     )
     return DocumentTable(columns, list(map(_kind_row, kinds)))
 
@@ -115,6 +118,10 @@ def _kinds(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
 _GROWTH = (
     Column(key="sigma_growth", heading="sigma grew", form=".2f", unit="x", right=True),
     Column(key="lambda_share", heading="by lambda", form=".0%", right=True),
+)
+_SPREAD = tuple(
+    Column(key=f"spread_{part}", heading=heading, form=".3f", right=True)
+    for part, heading in (("rows", "by rows"), ("columns", "by columns"), ("core", "the rest"))
 )
 _BALANCED = (
     Column(key="k_core_median", heading="k balanced", form=".3f", right=True),
@@ -131,6 +138,10 @@ def _kind_row(kind: KindDiagnosis) -> dict[str, Any]:
         "sigma_growth": math.exp(kind.ln_sigma) if math.isfinite(kind.ln_sigma) else None,
         **{field: getattr(kind, field) for field in alike},
         **{field: _if_finite(getattr(kind, field)) for field in finite},
+        **{
+            f"spread_{part}": None if kind.spread is None else getattr(kind.spread, part)
+            for part in ("rows", "columns", "core")
+        },
     }
 
 
@@ -167,8 +178,8 @@ def _note(found: Diagnosis) -> Paragraph:
         f"{zeros_note(found.zero_handling)}"
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
         "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
-        "1.21 at 95 % confidence for independent weights; too close to call where k lies nearer to "
-        "one of the two than its error allows; shared scales make the true error larger. "
+        "1.21 at 95 % confidence, with errors that know of rows, columns and heads; too close to "
+        "call where k lies nearer to one of the two than its error allows. "
         "Published: the range of published language models with such attention "
         f"(arXiv:2605.18898). Change of k: since {found.start}. Kurtosis: 3 for Gaussian weights. "
         "z: distance from what others of the kind have at that depth, in robust standard "
@@ -176,6 +187,11 @@ def _note(found: Diagnosis) -> Paragraph:
         "tails."
     )
 
+
+_SPREAD_NOTE = Paragraph(
+    "By rows, by columns, the rest: parts of the variance of ln |w|; Gaussian weights have only a "
+    "rest, of 1.234. Rows and columns of scales of their own lower k."
+)
 
 _ANSWERS = {"inside": "yes", "outside": "no", "undecided": "too close to call"}
 
