@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "core/histogram/histogram.hpp"
+#include "core/histogram/squares.hpp"
 #include "support.hpp"
 
 namespace weightgauge {

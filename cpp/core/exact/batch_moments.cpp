@@ -28,7 +28,7 @@ double mean_ordinate(const HazenSums& sums, std::uint64_t from, std::uint64_t to
   return sum / static_cast<double>(to - from);
 }
 
-// Squares and bins where the counting was coarse: see BatchMoments.
+// Squares, and bins where the counting was coarse: see BatchMoments.
 class FinerCounts {
  public:
   FinerCounts(DType dtype, const Batch& batch, int wanted_bins, BatchMoments& result)
@@ -50,24 +50,19 @@ class FinerCounts {
   BatchMoments& result_;
 };
 
-bool in_usual_bins(const Histogram& counted) {
-  return counted.dropped_bits == binned_dropped_bits(counted.dtype);
-}
-
 BatchMoments moments_one_by_one(const ByteSource& source, const View& view, const Batch& batch,
                                 const BatchTask& task, ReadBuffer& buffer, SortSpace& space,
                                 const Control& control) {
   BatchMoments result(view.dtype);
   const HazenSums& sums = task.sums;
   const Window window = sums.window();
-  const bool usual = in_usual_bins(task.counted);
   FinerCounts finer(view.dtype, batch, task.wanted_bins, result);
   PlotPoints points(task, result);
   std::uint64_t rank = batch.rank_before;
   for_each_sorted(source, view, batch, buffer, space, control,
                   [&](std::uint64_t key, std::uint64_t count) {
                     ++result.distinct;
-                    if (!usual) {
+                    if (task.squares) {
                       finer.add(key, count);
                     }
                     const std::uint64_t from = std::max(rank, window.begin);
@@ -107,7 +102,7 @@ BatchMoments moments_by_bins(DType dtype, const Batch& batch, Key* keys, const B
   const auto n = static_cast<std::size_t>(batch.count);
   space.scratch.make_room(n);
   Key* const scratch = space.scratch.data();
-  if (in_usual_bins(task.counted)) {
+  if (!task.squares) {
     const BinCounts bins = bins_inside(task.counted, batch.range);
     if (order_by_bins(keys, scratch, n, bins, bin_bits, space.places)) {
       expand_bins(dtype, batch, scratch, bins, keys, task, result);

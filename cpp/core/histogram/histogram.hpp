@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "core/base/dtype.hpp"
@@ -26,6 +27,8 @@ struct Histogram {
   std::uint64_t nans = 0;
   std::uint64_t infs = 0;
   std::uint64_t max_key = 0;  // the largest finite magnitude's own key; 0 where there is none
+  // The root mean square, where bins do not tell it: see squares.hpp.
+  std::optional<double> known_rms;
 
   bool exact() const { return dropped_bits == 0; }
   std::size_t size() const { return keys.size(); }
@@ -87,10 +90,6 @@ Entry entry_at(const Histogram& histogram, std::size_t index);
 
 // The number of elements up to each entry, its own included.
 void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks);
-
-// Root mean square of the stored values, zeros included, non-finite ones left out.
-// `n` is histogram.n().
-double root_mean_square(const Histogram& histogram, std::uint64_t n);
 
 // Magnitudes at 0-based ranks, ascending, each below n. Means of bins where not exact.
 std::vector<double> magnitudes_at(const Histogram& histogram,

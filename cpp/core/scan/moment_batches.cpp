@@ -9,6 +9,7 @@
 #include "core/exact/plan.hpp"
 #include "core/fit/paper.hpp"
 #include "core/histogram/log_magnitude.hpp"
+#include "core/histogram/squares.hpp"
 
 namespace weightgauge {
 
@@ -21,7 +22,8 @@ void run_group(const Slice& slice, const MomentPlan& plan, bool quick, std::uint
                Workspace& workspace, const Control& control, AllMoments& moments) {
   workspace.release_tables();  // there is memory for counting or for sorting
   const std::size_t first = part == 0 ? 0 : plan.group_ends[part - 1];
-  const BatchTask task{plan.counted.histogram, plan.sums, quick, plan.wanted_bins, plan.extent};
+  const BatchTask task{plan.counted.histogram, plan.sums,        quick,
+                       plan.squares,           plan.wanted_bins, plan.extent};
   std::vector<BatchMoments> found = moments_of_batches(
       slice.source, slice.view, &plan.batches[first], plan.group_ends[part] - first, task,
       workspace.buffer, workspace.sort, control);
@@ -77,12 +79,15 @@ void settle(const Slice& slice, MomentPlan& plan, AllMoments& moments, Plot& plo
             Workspace& workspace, const Control& control) {
   Histogram& counted = plan.counted.histogram;
   const std::uint64_t distinct = distinct_magnitudes(counted, moments);
-  std::optional<double> rms;  // bins as wide as that do not tell it
-  if (counted.dropped_bits != binned_dropped_bits(counted.dtype)) {
+  std::optional<double> rms;
+  if (plan.squares) {
     rms = rms_of(moments, plan.sums.n() + counted.zeros);
   }
   if (plan.wanted_bins != 0) {
     counted = binned_again(counted, plan.wanted_bins, moments);
+  }
+  if (!bins_tell_rms(counted)) {
+    counted.known_rms = rms;
   }
   moments.clear();
   SliceResult& result = slice.result;
@@ -109,14 +114,15 @@ MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted)
     wanted_bins = slice.options.keep_histogram ? binned_dropped_bits(dtype)
                                                : bins_within(leading, most_bins_of_fit);
   }
+  const bool squares = wants_all(leading);
   HazenSums sums(leading.n(), slice.options.trim);
   std::vector<Batch> batches = plan_exact(leading, sums.window());
   // Each group is a pass over all elements: a few more than threads, for these to end together.
   const auto threads = static_cast<std::size_t>(std::max(slice.options.threads, 1));
   std::vector<std::size_t> ends = group_batches(batches, dtype, threads > 1 ? 2 * threads : 1);
   const double extent = batches.empty() ? 0 : extent_of(batches, dtype);
-  return {std::move(counted), std::move(sums), std::move(batches),
-          std::move(ends),    wanted_bins,     extent};
+  return {std::move(counted), std::move(sums), std::move(batches), std::move(ends), squares,
+          wanted_bins,        extent};
 }
 
 QuickBatches::QuickBatches(const Slice& slice, MomentPlan plan)
