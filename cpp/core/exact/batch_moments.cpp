@@ -39,7 +39,11 @@ class FinerCounts {
 
   void add(std::uint64_t key, std::uint64_t count) {
     const double share = magnitude_value(dtype_, key) / result_.most;
-    result_.squares += static_cast<double>(count) * share * share;
+    // Kahan's sum: magnitudes are often alike, and then roundings go the same way.
+    const double square = static_cast<double>(count) * share * share - lost_;
+    const double sum = result_.squares + square;
+    lost_ = (sum - result_.squares) - square;
+    result_.squares = sum;
     if (result_.bins.dropped_bits != 0) {
       append_bin(result_.bins, 0, key, count, 0);
     }
@@ -48,6 +52,7 @@ class FinerCounts {
  private:
   DType dtype_;
   BatchMoments& result_;
+  double lost_ = 0;  // by how much the sum of squares has been rounded up
 };
 
 BatchMoments moments_one_by_one(const ByteSource& source, const View& view, const Batch& batch,
@@ -114,8 +119,11 @@ BatchMoments moments_by_bins(DType dtype, const Batch& batch, Key* keys, const B
   }
   radix_sort(keys, scratch, n);
   FinerCounts finer(dtype, batch, task.wanted_bins, result);
-  for (std::size_t i = 0; i < n; ++i) {
-    finer.add(keys[i], 1);
+  for (std::size_t i = 0, end = 0; i < n; i = end) {
+    while (end < n && keys[end] == keys[i]) {
+      ++end;
+    }
+    finer.add(keys[i], end - i);
   }
   expand_sorted_bins(dtype, batch, keys, task, result);
   return result;

@@ -45,7 +45,7 @@ class SliceFit:
         "too_few", "not_applicable" or "unsupported_dtype" for one without.
     reason : str
         Why the status is not "ok", in a sentence; "not split: ..." for a fused tensor whose parts
-        cannot be told.
+        cannot be told; that standard errors are rough where there are fewer than 100 magnitudes.
     decoded : str
         How the values that were fitted come from what is stored, such as "F8_E4M3 x
         weight_scale_inv per 128 x 128 block"; "" where they are stored as they are.

@@ -26,9 +26,14 @@ _STATUSES = tuple(_core.fit_statuses())
 # A slice with a larger share of zeros than this is marked `sparse`.
 SPARSE_SHARE = 0.10
 
-# A fit from a histogram of bins is refused where its proven relative error exceeds this. The standard
-# error of k is larger than that by far: 4e-5 for a billion elements.
+# Standard errors from fewer magnitudes than this are told to be rough: tests/test_few_elements.py
+# measures how rough they are.
+FEW_ELEMENTS = 100
+
+# A fit from a histogram of bins is refused where its proven relative error exceeds this. The
+# standard error of k is larger than that by far: 4e-5 for a billion elements.
 _COARSE = 1e-6
+_ROUGH = "only {} magnitudes: the standard errors are rough and often too small"
 _TOO_CLOSE = "the magnitudes are too close together for the bins; fit the elements"
 
 
@@ -64,7 +69,8 @@ class WeibullFit:
         ``ok``, ``sparse``, ``scale_not_applied`` (with numbers), ``degenerate``, ``empty``,
         ``too_few``, ``not_applicable`` or ``unsupported_dtype`` (numbers are NaN).
     reason : str
-        Why the status is not ``ok``; empty if it is.
+        Why the status is not ``ok``, and what else limits the numbers: with fewer than 100
+        magnitudes the standard errors are rough. Empty if nothing does.
     protocol, trim : str
         As chosen by the caller.
     exact : bool
@@ -307,10 +313,12 @@ def status_and_reason(numbers: Numbers, protocol: str) -> tuple[str, str]:
     core_status = _STATUSES[number]
     total = n + zeros + nonfinite
     if core_status == "ok":
+        few = _ROUGH.format(n) if n < FEW_ELEMENTS else ""
         share = zeros / total
         if share > SPARSE_SHARE:
-            return "sparse", f"{share:.1%} of the elements are zero; fitted on the rest"
-        return "ok", ""
+            sparse = f"{share:.1%} of the elements are zero; fitted on the rest"
+            return "sparse", f"{sparse}; {few}" if few else sparse
+        return "ok", few
     if core_status == "empty":
         if n > 0:
             return "empty", "no magnitude lies inside the published range of 1e-12 to 100"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.choices import POOR_R2
 from weightgauge.errors import printable
+from weightgauge.magnitudes.weibull import FEW_ELEMENTS
 from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
 from weightgauge.reporting.views.unmeasured import packed_tensors, why_without
@@ -42,6 +43,7 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
         also = f", {vectors:,} norm weights and biases too" if vectors else ""
         yield f"Every slice with R2, KS and RMS{also}: --format csv or --json."
     yield from _how_to_read(result)
+    yield from _few(result)
     yield from _decoded(result)
     yield from _missing(result)
     unknown = [
@@ -69,6 +71,19 @@ def _how_to_read(result: ModelFit) -> Iterator[str]:
     for mark, meaning in _MARKS.items():
         if mark in used:
             yield f"{mark}: {meaning}."
+
+
+def _few(result: ModelFit) -> Iterator[str]:
+    few = [
+        item
+        for item in result.slices
+        if item.fitted and len(item.shape) >= 2 and item.n < FEW_ELEMENTS
+    ]
+    if few:
+        yield (
+            f"With fewer than {FEW_ELEMENTS} weights other than zero the standard errors are rough "
+            f"and often too small: {_some(few)}."
+        )
 
 
 def _decoded(result: ModelFit) -> Iterator[str]:
