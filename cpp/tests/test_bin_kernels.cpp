@@ -341,7 +341,10 @@ TEST_SUITE("bin_kernels") {
           const double f_high = weibull_cdf(scaled(entry.high), k, scale);
           expected = std::max({expected, std::fabs(before - f_low), std::fabs(after - f_high)});
         }
-        CHECK(ks_distance(histogram, k, scale).distance == expected);
+        const KsDistance found = ks_distance(histogram, k, scale);
+        CHECK(found.distance == expected);
+        CHECK(found.shortfall >= 0);
+        CHECK(found.shortfall <= k * 0x1p-13 / 2.718281828);  // the slope of F is k/e at most
       }
     }
   }
