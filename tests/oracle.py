@@ -109,6 +109,20 @@ def ks_distance(x: np.ndarray, k: float, lam: float) -> float:
     return float(max(np.abs(upper - cdf).max(), np.abs(cdf - lower).max()))
 
 
+def root_mean_square(values: np.ndarray) -> float:
+    """Root mean square of the finite elements, zeros included, in extended precision.
+
+    Squares are those of elements beside the largest one: neither that of the largest double nor
+    that of the smallest subnormal one leaves the range.
+    """
+    flat = np.abs(np.asarray(values).astype(np.float64).ravel()).astype(np.longdouble)
+    flat = flat[np.isfinite(flat)]
+    largest = flat.max()
+    if largest == 0:
+        return 0.0
+    return float(largest * np.sqrt(np.mean((flat / largest) ** 2)))
+
+
 def standard_errors(x: np.ndarray, trim: str = "mid_80") -> tuple[float, float]:
     """SE of k and of ln lambda for iid magnitudes, from the influence of each distinct one.
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, special, stats
 
 from gaussian_weights import draw, of
 from weightgauge.distributions import (
@@ -115,3 +115,72 @@ def test_magnitudes_that_no_double_can_compare():
 def test_too_few_magnitudes_are_compared_with_nothing():
     assert compare_distributions(of([1.0, 2.0, 3.0])) == ()
     assert compare_distributions(of(1 + 1e-10 * np.arange(50))) == ()
+
+
+def unbinned_aic(x: np.ndarray) -> dict[str, float]:
+    """AIC of the distributions of two parameters or one, by the likelihood of the elements."""
+    logs = np.log(x)
+
+    def score(k):
+        weight = np.exp(k * (logs - logs.max()))
+        return np.sum(weight * logs) / np.sum(weight) - 1 / k - logs.mean()
+
+    k = optimize.brentq(score, 0.05, 20)
+    gap = math.log(x.mean()) - logs.mean()
+    shape = math.exp(optimize.brentq(lambda s: s - special.digamma(math.exp(s)) - gap, -8, 12))
+    fits = {
+        "weibull": stats.weibull_min(k, scale=np.mean(x**k) ** (1 / k)),
+        "gamma": stats.gamma(shape, scale=x.mean() / shape),
+        "lognormal": stats.lognorm(logs.std(), scale=math.exp(logs.mean())),
+        "half-normal": stats.halfnorm(scale=math.sqrt(np.mean(x**2))),
+    }
+    parameters = {"half-normal": 1}
+    return {
+        name: 2 * parameters.get(name, 2) - 2 * float(np.sum(fit.logpdf(x)))
+        for name, fit in fits.items()
+    }
+
+
+UNBINNED = {
+    "t3": lambda rng, n: np.abs(rng.standard_t(3, n)),
+    "t5": lambda rng, n: np.abs(rng.standard_t(5, n)),
+    "gaussian": lambda rng, n: np.abs(rng.standard_normal(n)),
+    "laplace": lambda rng, n: rng.exponential(size=n),
+    "lognormal": lambda rng, n: rng.lognormal(0, 0.7, n),
+    "weibull": lambda rng, n: rng.weibull(0.8, n),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "n"), [*((each, n) for each in UNBINNED for n in (2_000, 20_000)), ("t3", 150_000)]
+)
+def test_ranks_are_those_of_the_elements(name, n):
+    """Seed 8 has t3 with a magnitude of 100, for which alone Weibull comes before gamma."""
+    x = UNBINNED[name](np.random.default_rng(8), n).astype(np.float32)
+    wanted = unbinned_aic(x.astype(np.float64))
+    found = {fit.distribution: fit.aic for fit in compare_distributions(of(x))}
+    for one in wanted:
+        for other in wanted:
+            distance = wanted[one] - wanted[other]
+            # Bins in the middle lose a twentieth of a distance at most.
+            assert found[one] - found[other] == pytest.approx(distance, rel=0.05, abs=4), (
+                one,
+                other,
+            )
+            if abs(distance) > 4:
+                assert (found[one] < found[other]) == (wanted[one] < wanted[other]), (one, other)
+
+
+def test_a_single_element_far_out_counts_for_what_it_is_worth():
+    x = np.abs(np.random.default_rng(8).standard_t(3, 20_000)).astype(np.float32)
+    cut = np.minimum(x, np.sort(x)[-2])
+    behind = [
+        {fit.distribution: fit.aic for fit in compare_distributions(of(each))} for each in (x, cut)
+    ]
+    with_it, without = (each["half-normal"] - each["weibull"] for each in behind)
+    full = [unbinned_aic(each.astype(np.float64)) for each in (x, cut)]
+    changed = (full[0]["half-normal"] - full[0]["weibull"]) - (
+        full[1]["half-normal"] - full[1]["weibull"]
+    )
+    assert changed > 100
+    assert with_it - without == pytest.approx(changed, rel=0.05)

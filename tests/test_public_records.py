@@ -74,7 +74,7 @@ def results():
     yield wg.reference.nearest({"q": 1.0})
     yield wg.distributions.compare_distributions(weights)
     yield wg.distributions.heaviness(weights)
-    yield wg.distributions.row_bootstrap(weights, repetitions=20)
+    yield wg.distributions.matrix_bootstrap(weights, repetitions=20)
     yield wg.distributions.weibull_mle(weights)
     yield wg.distributions.regression_x_on_y(weights)
 

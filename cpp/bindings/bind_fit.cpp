@@ -6,6 +6,7 @@
 
 #include "bindings/bindings.hpp"
 #include "core/fit/paper.hpp"
+#include "core/scan/options.hpp"
 
 namespace py = pybind11;
 
@@ -83,9 +84,12 @@ void bind_fit(py::module_& module) {
       .def_readonly("ks", &Fit::ks)
       .def_readonly("k_se", &Fit::k_se)
       .def_readonly("ln_lambda_se", &Fit::ln_lambda_se)
-      .def_readonly("error_bound", &Fit::error_bound);
+      .def_readonly("error_bound", &Fit::error_bound)
+      .def_readonly("ks_shortfall", &Fit::ks_shortfall);
   py::class_<PaperBins, std::shared_ptr<PaperBins>>(module, "PaperBins")
       .def(py::init(&make_paper_bins), py::arg("thresholds"));
+  module.attr("fit_tolerance") = fit_tolerance;
+  module.attr("ks_tolerance") = ks_tolerance;
   module.def("fit_statuses", &fit_statuses,
              "What the numbers mean that fits have as their status.");
 }

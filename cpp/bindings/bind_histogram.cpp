@@ -1,6 +1,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "core/fit/paper.hpp"
 #include "core/histogram/check.hpp"
 #include "core/histogram/histogram.hpp"
+#include "core/histogram/squares.hpp"
 #include "core/histogram/summary.hpp"
 #include "core/scan/workspace.hpp"
 
@@ -27,7 +29,8 @@ std::vector<std::uint64_t> vector_of(const Words& words) {
 // The numbers may come from a file, so they are checked.
 Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words& keys,
                          const Words& counts, const Words& residuals, std::uint64_t zeros,
-                         std::uint64_t nans, std::uint64_t infs, std::uint64_t max_key) {
+                         std::uint64_t nans, std::uint64_t infs, std::uint64_t max_key,
+                         std::optional<double> known_rms) {
   Histogram result(dtype_from_name(dtype));
   result.dropped_bits = dropped_bits;
   result.keys = vector_of(keys);
@@ -37,6 +40,7 @@ Histogram make_histogram(const std::string& dtype, int dropped_bits, const Words
   result.nans = nans;
   result.infs = infs;
   result.max_key = max_key;
+  result.known_rms = known_rms;
   check_histogram(result);
   return result;
 }
@@ -68,7 +72,7 @@ Fit fit(const Histogram& histogram, const std::string& trim, const std::string& 
 }
 
 double ks(const Histogram& histogram, double k, double lambda) {
-  return ks_distance(histogram, k, LogScale{scaled(lambda), 0});
+  return ks_distance(histogram, k, LogScale{scaled(lambda), 0}).distance;
 }
 
 }  // namespace
@@ -78,7 +82,7 @@ void bind_histogram(py::module_& module) {
   py::class_<Histogram>(module, "Histogram")
       .def(py::init(&make_histogram), py::kw_only(), py::arg("dtype"), py::arg("dropped_bits"),
            py::arg("keys"), py::arg("counts"), py::arg("residuals"), py::arg("zeros"),
-           py::arg("nans"), py::arg("infs"), py::arg("max_key"))
+           py::arg("nans"), py::arg("infs"), py::arg("max_key"), py::arg("known_rms").none(true))
       .def_property_readonly("dtype", [](const Histogram& h) { return dtype_name(h.dtype); })
       .def_readonly("dropped_bits", &Histogram::dropped_bits)
       .def_property_readonly("n", &Histogram::n)
@@ -86,6 +90,7 @@ void bind_histogram(py::module_& module) {
       .def_readonly("nans", &Histogram::nans)
       .def_readonly("infs", &Histogram::infs)
       .def_readonly("max_key", &Histogram::max_key)
+      .def_readonly("known_rms", &Histogram::known_rms)
       .def_property_readonly("max", &max_magnitude)
       .def_property_readonly("levels", [](const Histogram& h) { return end_levels(h).levels; })
       .def_property_readonly("at_max", [](const Histogram& h) { return end_levels(h).at_max; })

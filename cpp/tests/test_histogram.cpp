@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 
 #include "core/histogram/histogram.hpp"
+#include "core/histogram/squares.hpp"
 #include "core/histogram/summary.hpp"
 #include "support.hpp"
 
@@ -195,6 +197,39 @@ TEST_SUITE("histogram") {
     CHECK(rms({3e-200, 4e-200}) == doctest::Approx(std::sqrt(12.5) * 1e-200).epsilon(1e-15));
     CHECK(rms({0}) == 0);
     CHECK(std::isnan(rms({})));
+  }
+
+  TEST_CASE("bins of subnormal magnitudes tell no root mean square, unless they hardly matter") {
+    const float least = std::numeric_limits<float>::denorm_min();
+    const std::vector<float> tiny = {least, 3 * least, 3 * least, 900 * least, 0.0F};
+    const Histogram exact = exact_histogram(DType::f32, tiny);
+    const Histogram bins = binned(exact);
+    CHECK(bins_tell_rms(exact));
+    CHECK(!bins_tell_rms(bins));
+    const double wanted = root_mean_square(exact, exact.n());
+    CHECK(wanted == doctest::Approx(std::sqrt((1 + 9 + 9 + 810000) / 5.0) * least).epsilon(1e-14));
+    CHECK(root_mean_square(bins, bins.n()) == wanted);  // kept when magnitudes were put into bins
+
+    const Histogram normal = binned(exact_histogram(DType::f32, testing::normal_floats(1000, 8)));
+    CHECK(bins_tell_rms(normal));
+    CHECK(!normal.known_rms);
+    CHECK(bins_tell_rms(merged(bins, normal)));
+    const Histogram twice = merged(bins, bins);
+    REQUIRE(twice.known_rms);
+    CHECK(*twice.known_rms == doctest::Approx(wanted).epsilon(1e-14));
+    Histogram untold = bins;
+    untold.known_rms.reset();
+    CHECK(!merged(untold, bins).known_rms);
+    CHECK(!told_root_mean_square(untold));
+  }
+
+  TEST_CASE("the root mean square of one magnitude in a bin is that magnitude") {
+    for (const float value : {0.1234567F, 1.0F, std::nextafter(2.0F, 0.0F)}) {
+      const Histogram bins = binned(exact_histogram(DType::f32, std::vector<float>(1000, value)));
+      const double found = root_mean_square(bins, bins.n());
+      CHECK(found <= value);
+      CHECK(found == doctest::Approx(value).epsilon(1e-13));
+    }
   }
 
   TEST_CASE("magnitudes at ranks are those of the sorted values") {

@@ -27,6 +27,11 @@ class Fit:
     def ln_lambda_se(self) -> float: ...
     @property
     def error_bound(self) -> float: ...
+    @property
+    def ks_shortfall(self) -> float: ...
+
+fit_tolerance: float
+ks_tolerance: float
 
 class PaperBins:
     def __init__(self, thresholds: NDArray[np.uint32]) -> None: ...
@@ -44,6 +49,7 @@ class Histogram:
         nans: int,
         infs: int,
         max_key: int,
+        known_rms: float | None,
     ) -> None: ...
     @property
     def dtype(self) -> str: ...
@@ -59,6 +65,9 @@ class Histogram:
     def infs(self) -> int: ...
     @property
     def max_key(self) -> int: ...
+    @property
+    def known_rms(self) -> float | None:
+        """Root mean square where the bins do not tell it."""
     @property
     def max(self) -> float: ...
     @property

@@ -28,7 +28,7 @@ double mean_ordinate(const HazenSums& sums, std::uint64_t from, std::uint64_t to
   return sum / static_cast<double>(to - from);
 }
 
-// Squares and bins where the counting was coarse: see BatchMoments.
+// Squares, and bins where the counting was coarse: see BatchMoments.
 class FinerCounts {
  public:
   FinerCounts(DType dtype, const Batch& batch, int wanted_bins, BatchMoments& result)
@@ -39,7 +39,11 @@ class FinerCounts {
 
   void add(std::uint64_t key, std::uint64_t count) {
     const double share = magnitude_value(dtype_, key) / result_.most;
-    result_.squares += static_cast<double>(count) * share * share;
+    // Kahan's sum: magnitudes are often alike, and then roundings go the same way.
+    const double square = static_cast<double>(count) * share * share - lost_;
+    const double sum = result_.squares + square;
+    lost_ = (sum - result_.squares) - square;
+    result_.squares = sum;
     if (result_.bins.dropped_bits != 0) {
       append_bin(result_.bins, 0, key, count, 0);
       if (result_.bins.dropped_bits > usual_bits_) {
@@ -54,11 +58,8 @@ class FinerCounts {
   DType dtype_;
   int usual_bits_;
   BatchMoments& result_;
+  double lost_ = 0;  // by how much the sum of squares has been rounded up
 };
-
-bool in_usual_bins(const Histogram& counted) {
-  return counted.dropped_bits == binned_dropped_bits(counted.dtype);
-}
 
 BatchMoments moments_one_by_one(const ByteSource& source, const View& view, const Batch& batch,
                                 const BatchTask& task, ReadBuffer& buffer, SortSpace& space,
@@ -66,14 +67,13 @@ BatchMoments moments_one_by_one(const ByteSource& source, const View& view, cons
   BatchMoments result(view.dtype);
   const HazenSums& sums = task.sums;
   const Window window = sums.window();
-  const bool usual = in_usual_bins(task.counted);
   FinerCounts finer(view.dtype, batch, task.wanted_bins, result);
   PlotPoints points(task, result);
   std::uint64_t rank = batch.rank_before;
   for_each_sorted(source, view, batch, buffer, space, control,
                   [&](std::uint64_t key, std::uint64_t count) {
                     ++result.distinct;
-                    if (!usual) {
+                    if (task.squares) {
                       finer.add(key, count);
                     }
                     const std::uint64_t from = std::max(rank, window.begin);
@@ -113,7 +113,7 @@ BatchMoments moments_by_bins(DType dtype, const Batch& batch, Key* keys, const B
   const auto n = static_cast<std::size_t>(batch.count);
   space.scratch.make_room(n);
   Key* const scratch = space.scratch.data();
-  if (in_usual_bins(task.counted)) {
+  if (!task.squares) {
     const BinCounts bins = bins_inside(task.counted, batch.range);
     if (order_by_bins(keys, scratch, n, bins, bin_bits, space.places)) {
       expand_bins(dtype, batch, scratch, bins, keys, task, result);
@@ -125,8 +125,11 @@ BatchMoments moments_by_bins(DType dtype, const Batch& batch, Key* keys, const B
   }
   radix_sort(keys, scratch, n);
   FinerCounts finer(dtype, batch, task.wanted_bins, result);
-  for (std::size_t i = 0; i < n; ++i) {
-    finer.add(keys[i], 1);
+  for (std::size_t i = 0, end = 0; i < n; i = end) {
+    while (end < n && keys[end] == keys[i]) {
+      ++end;
+    }
+    finer.add(keys[i], end - i);
   }
   expand_sorted_bins(dtype, batch, keys, task, result);
   return result;

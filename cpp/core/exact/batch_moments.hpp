@@ -32,9 +32,9 @@ struct BatchMoments {
   double inner_xx = 0;
   double inner_xy = 0;
   double bend = 0;
-  // Only where the counts are coarser than the usual bins: what those bins would have told of all
-  // elements of the batch. These are the sum of (|w|/most)^2, `most` being the largest magnitude
-  // that the batch may hold, and the elements in bins, of which `top` are the last.
+  // Only where they are wanted, of all elements of the batch: the sum of (|w|/most)^2, `most` being
+  // the largest magnitude that the batch may hold, and the elements in bins, of which `top` are the
+  // last.
   double most = 0;
   double squares = 0;
   Histogram bins;
@@ -48,7 +48,9 @@ struct BatchTask {
   // the bins adds. Otherwise, or where a bin holds more than can be sorted at once, they are made
   // magnitude by magnitude.
   bool quick;
-  // Low bits of a key that the bins to be made leave out; 0 where none are wanted.
+  bool squares;  // whether their sum is wanted
+  // Low bits of a key that the bins to be made leave out; 0 where none are wanted. Only with
+  // squares.
   int wanted_bins;
   double extent;  // of X over all batches, or more
 };

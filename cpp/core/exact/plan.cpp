@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/histogram/log_magnitude.hpp"
+#include "core/histogram/squares.hpp"
 
 namespace weightgauge {
 
@@ -16,12 +17,16 @@ constexpr std::uint64_t most_bytes_of_batch = std::uint64_t{4} << 20;
 
 }  // namespace
 
+bool wants_all(const Histogram& leading, const Window& window) {
+  return window.size() == 0 || leading.size() <= 2 ||
+         leading.dropped_bits != binned_dropped_bits(leading.dtype) || !bins_tell_rms(leading);
+}
+
 std::vector<Batch> plan_exact(const Histogram& leading, const Window& window,
                               std::uint64_t censored) {
   const std::uint64_t limit = std::clamp(leading.n() / wanted_batches, least_batch,
                                          most_bytes_of_batch / item_bytes(leading.dtype));
-  const bool all = window.size() == 0 || leading.size() <= 2 ||
-                   leading.dropped_bits != binned_dropped_bits(leading.dtype);
+  const bool all = wants_all(leading, window);
   std::vector<Batch> batches;
   std::uint64_t rank = censored;
   for (std::size_t i = 0; i < leading.size(); ++i) {

@@ -9,11 +9,13 @@
 
 namespace weightgauge {
 
-// Batches that cover the magnitudes inside the window; or all magnitudes, where they lie in two
-// bins at most or have not been counted in the usual bins. There are at least a few batches, so
-// that several threads find work. They depend on the data alone, never on the threads. The
-// `censored` zeros have ranks below all of them; where they leave no window, all magnitudes are
-// covered.
+// Whether magnitudes outside the window are wanted as well: where zeros leave no window, where all
+// lie in two bins at most, have not been counted in the usual bins, or lie in bins that do not tell
+// their root mean square.
+bool wants_all(const Histogram& leading, const Window& window);
+// Batches that cover the magnitudes inside the window, or all where these are wanted. There are at
+// least a few batches, so that several threads find work. They depend on the data alone, never on
+// the threads. The `censored` zeros have ranks below all of them.
 std::vector<Batch> plan_exact(const Histogram& leading, const Window& window,
                               std::uint64_t censored = 0);
 // The largest difference of X = ln |w| that batches leave room for.

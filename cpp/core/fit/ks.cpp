@@ -150,7 +150,7 @@ double weibull_cdf(Scaled magnitude, double k, LogScale lambda) {
   return -std::expm1(-std::exp(k * (log_ratio(magnitude, lambda.unit) - lambda.offset)));
 }
 
-double ks_distance(const Histogram& histogram, double k, LogScale lambda) {
+KsDistance ks_distance(const Histogram& histogram, double k, LogScale lambda) {
   EntryPlaces places;
   note_ranks(histogram, places.ranks);
   if (histogram.exact()) {
@@ -164,20 +164,25 @@ double ks_distance(const Histogram& histogram, double k, LogScale lambda) {
   return ks_distance(histogram, places, k, lambda, memory);
 }
 
-double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k, LogScale lambda,
-                   std::vector<double>& memory) {
-  return histogram.exact() ? exact_distance(histogram, places, k, lambda, memory)
-                           : edge_distances(histogram, places.ranks, k, lambda).largest;
+KsDistance ks_distance(const Histogram& histogram, const EntryPlaces& places, double k,
+                       LogScale lambda, std::vector<double>& memory) {
+  if (histogram.exact()) {
+    return {exact_distance(histogram, places, k, lambda, memory), 0};
+  }
+  // No distance inside a bin exceeds that at its edges by more than the step of F across the bin.
+  // The step is small (k 2^-13 / e) unless the bin is of subnormal magnitudes: such bins are as
+  // wide as their magnitudes, or wider.
+  const EdgeDistances edges = edge_distances(histogram, places.ranks, k, lambda);
+  double most = edges.largest;
+  for (const Contender& contender : edges.contenders) {
+    most = std::max(most, contender.most);
+  }
+  return {edges.largest, most - edges.largest};
 }
 
 EdgeDistances edge_distances(const Histogram& bins, const std::vector<std::uint64_t>& ranks,
                              double k, LogScale lambda) {
   return Distances(bins, ranks, k, lambda).at_edges();
-}
-
-double ks_shortfall(double k) {
-  // The steepest point of F against ln |w| is at the scale itself: slope k/e.
-  return std::fabs(k) * std::ldexp(1.0, -binned_mantissa_bits) / 2.718281828459045;
 }
 
 }  // namespace weightgauge

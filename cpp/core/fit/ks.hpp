@@ -27,16 +27,17 @@ double scale_value(LogScale lambda);
 double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 
 // sup |F_n - F| over all magnitudes, both sides of every jump; of censored elements F_n tells from
-// the lowest magnitude on, and only there they are compared. Exact where the histogram is;
-// otherwise taken at the edges of the bins: a lower bound that falls short by at most the largest
-// step of F across one bin (k 2^-13 / e).
-double ks_distance(const Histogram& histogram, double k, LogScale lambda);
+// the lowest magnitude on, and only there they are compared. Exact where the histogram is, otherwise
+// taken at the edges of the bins, which is a lower bound.
+struct KsDistance {
+  double distance;
+  double shortfall;  // by how much it may be too small; 0 where exact
+};
+KsDistance ks_distance(const Histogram& histogram, double k, LogScale lambda);
 // The same with the places of the entries at hand, X relative to lambda.unit, and memory to work
 // in.
-double ks_distance(const Histogram& histogram, const EntryPlaces& places, double k, LogScale lambda,
-                   std::vector<double>& memory);
-// By how much the distance of bins may fall short.
-double ks_shortfall(double k);
+KsDistance ks_distance(const Histogram& histogram, const EntryPlaces& places, double k,
+                       LogScale lambda, std::vector<double>& memory);
 
 // Of bins: the largest distance at their edges, and the bins inside which there may be a larger
 // one, ascending.

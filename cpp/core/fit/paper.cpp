@@ -100,7 +100,9 @@ Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim, Ze
   }
   fit = fit_paper(paper, trim);
   if (fit.status == FitStatus::ok) {
-    fit.ks = ks_distance(histogram, fit.k, fit.log_scale);
+    const KsDistance ks = ks_distance(histogram, fit.k, fit.log_scale);
+    fit.ks = ks.distance;
+    fit.ks_shortfall = ks.shortfall;
     const HazenSums& sums = space.ordinates.sums(n, trim, 0);
     probability_plot(histogram, sums, space.plot, space.plot_space);
     add_standard_errors(space.plot, n, fit, space.influences);

@@ -113,7 +113,9 @@ Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros 
     const Errors errors = errors_of(plot, fit.k);
     fit.error_bound = std::max(std::max(errors.k, errors.lambda), errors.r2);
   }
-  fit.ks = ks_distance(histogram, plot.entries, fit.k, fit.log_scale, space.distances);
+  const KsDistance ks = ks_distance(histogram, plot.entries, fit.k, fit.log_scale, space.distances);
+  fit.ks = ks.distance;
+  fit.ks_shortfall = ks.shortfall;
   add_standard_errors(plot, sums.n(), fit, space.influences);
   return fit;
 }

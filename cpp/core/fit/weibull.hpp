@@ -37,6 +37,7 @@ struct Fit {
   // Proven bound on the relative difference of k, lambda and R2 from the exact fit: 0 where the
   // histogram is exact.
   double error_bound = 0;
+  double ks_shortfall = 0;  // by how much KS may be too small: 0 where it is exact
   Fit();
 };
 

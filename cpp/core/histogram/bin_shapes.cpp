@@ -1,5 +1,6 @@
 #include "core/histogram/bin_shapes.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/kernels/kernels.hpp"
@@ -45,6 +46,12 @@ void shape_bins(const Histogram& histogram, std::size_t first, std::size_t n, do
   kernels().bins.shape_bins(histogram.keys.data() + first + i, histogram.counts.data() + first + i,
                             histogram.residuals.data() + first + i, n - i, scale_of(histogram),
                             low + i, width + i, mean + i);
+}
+
+std::size_t irregular_bins(const Histogram& histogram) {
+  const auto first =
+      std::lower_bound(histogram.keys.begin(), histogram.keys.end(), first_regular_bin(histogram));
+  return static_cast<std::size_t>(first - histogram.keys.begin());
 }
 
 }  // namespace weightgauge

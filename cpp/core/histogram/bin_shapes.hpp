@@ -11,4 +11,8 @@ namespace weightgauge {
 void shape_bins(const Histogram& histogram, std::size_t first, std::size_t n, double* low,
                 double* width, double* mean);
 
+// How many of the first entries are bins of magnitudes so small that their width beside them is not
+// that of all others: subnormal ones, and the smallest others of F64.
+std::size_t irregular_bins(const Histogram& histogram);
+
 }  // namespace weightgauge

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/histogram/summary.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -48,6 +50,13 @@ void check_entries(const Histogram& histogram, std::uint64_t last) {
   }
 }
 
+void check_known_rms(const Histogram& histogram) {
+  if (histogram.known_rms && (histogram.exact() || !(*histogram.known_rms >= 0) ||
+                              !(*histogram.known_rms <= max_magnitude(histogram)))) {
+    throw std::invalid_argument("the root mean square is above the largest magnitude, or none");
+  }
+}
+
 }  // namespace
 
 void check_histogram(const Histogram& histogram) {
@@ -70,6 +79,7 @@ void check_histogram(const Histogram& histogram) {
       (histogram.max_key > last || (histogram.max_key >> bits) != histogram.keys.back())) {
     throw std::invalid_argument("the largest magnitude does not lie in the last bin");
   }
+  check_known_rms(histogram);
 }
 
 Histogram checked_merge(const Histogram& a, const Histogram& b) {

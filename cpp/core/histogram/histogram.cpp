@@ -5,8 +5,7 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "core/histogram/bin_shapes.hpp"
-#include "core/histogram/log_magnitude.hpp"
+#include "core/histogram/squares.hpp"
 #include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
@@ -47,41 +46,6 @@ double residual_slack(DType dtype) {
 }
 
 namespace {
-
-// Sums of (|w| / 2^exponent)^2.
-double exact_squares(const Histogram& histogram, int exponent) {
-  constexpr std::size_t block = 512;
-  double values[block];
-  double sum = 0;
-  // In two steps: the inverse of the smallest subnormal is beyond the range.
-  const double half = std::ldexp(1.0, -exponent / 2);
-  const double other_half = std::ldexp(1.0, -exponent - -exponent / 2);
-  for (std::size_t from = 0; from < histogram.size(); from += block) {
-    const std::size_t size = std::min(block, histogram.size() - from);
-    magnitude_values(histogram.dtype, histogram.keys.data() + from, size, values);
-    sum += kernels().entries.sum_squares(values, histogram.counts.data() + from, size, half,
-                                         other_half);
-  }
-  return sum;
-}
-
-// Sheppard's correction: the spread of c values evenly placed in a bin.
-double binned_squares(const Histogram& histogram, int exponent) {
-  constexpr std::size_t block = 512;
-  double low[block];
-  double width[block];
-  double mean[block];
-  const double half = std::ldexp(1.0, -exponent / 2);
-  const double other_half = std::ldexp(1.0, -exponent - -exponent / 2);
-  double sum = 0;
-  for (std::size_t from = 0; from < histogram.size(); from += block) {
-    const std::size_t size = std::min(block, histogram.size() - from);
-    shape_bins(histogram, from, size, low, width, mean);
-    sum += kernels().bins.sum_bin_squares(mean, width, histogram.counts.data() + from, size, half,
-                                          other_half);
-  }
-  return sum;
-}
 
 constexpr std::size_t most_top_bins = 2;
 
@@ -174,6 +138,9 @@ Histogram coarsened(const Histogram& histogram, int dropped_bits) {
   if (dropped_bits > binned_dropped_bits(histogram.dtype)) {
     result.top = top_bins(histogram);
   }
+  if (!bins_tell_rms(result)) {
+    result.known_rms = told_root_mean_square(histogram);
+  }
   return result;
 }
 
@@ -224,6 +191,9 @@ Histogram merged(const Histogram& a, const Histogram& b) {
   result.keys.resize(size);
   result.counts.resize(size);
   result.residuals.resize(a.exact() ? 0 : size);
+  if (!bins_tell_rms(result)) {
+    result.known_rms = joint_root_mean_square(a, b);
+  }
   return result;
 }
 
@@ -257,18 +227,6 @@ void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks,
       rank += before;
     }
   }
-}
-
-double root_mean_square(const Histogram& histogram, std::uint64_t n) {
-  const std::uint64_t finite = n + histogram.zeros;
-  if (histogram.size() == 0) {
-    return finite > 0 ? 0.0 : std::nan("");
-  }
-  // Squares of raw values overflow at 1e200: a power of two near the largest magnitude is the unit.
-  const int exponent = scaled(entry_at(histogram, histogram.size() - 1).mean).exponent;
-  const double sum =
-      histogram.exact() ? exact_squares(histogram, exponent) : binned_squares(histogram, exponent);
-  return std::ldexp(std::sqrt(sum / static_cast<double>(finite)), exponent);
 }
 
 std::vector<double> magnitudes_at(const Histogram& histogram,

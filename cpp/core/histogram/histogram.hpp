@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "core/base/dtype.hpp"
@@ -37,6 +38,8 @@ struct Histogram {
   // lies at the upper end is told from them, however much memory there was for bins. Counts by
   // leading bits alone have none.
   std::vector<Bin> top;
+  // The root mean square, where bins do not tell it: see squares.hpp.
+  std::optional<double> known_rms;
 
   bool exact() const { return dropped_bits == 0; }
   std::size_t size() const { return keys.size(); }
@@ -104,10 +107,6 @@ Entry entry_at(const Histogram& histogram, std::size_t index);
 // The number of elements up to each entry, its own included, and `before` others below them all.
 void note_ranks(const Histogram& histogram, std::vector<std::uint64_t>& ranks,
                 std::uint64_t before = 0);
-
-// Root mean square of the stored values, zeros included, non-finite ones left out.
-// `n` is histogram.n().
-double root_mean_square(const Histogram& histogram, std::uint64_t n);
 
 // Magnitudes at 0-based ranks, ascending, each below n. Means of bins where not exact.
 std::vector<double> magnitudes_at(const Histogram& histogram,

@@ -57,9 +57,11 @@ struct BinKernels {
   void (*shape_bins)(const std::uint64_t* bins, const std::uint64_t* counts,
                      const std::uint64_t* residuals, std::size_t n, const BinScale& scale,
                      double* low, double* width, double* mean);
-  // Sum of count (mean factor factor2)^2 + (count - 1) (width factor factor2)^2 / 12.
-  double (*sum_bin_squares)(const double* mean, const double* width, const std::uint64_t* counts,
-                            std::size_t n, double factor, double factor2);
+  // Sum of count m^2 + (count - 1) v, with m and v the mean and variance of a bin's elements, all
+  // times factor factor2: v is that of evenly placed ones, or the largest that m leaves room for.
+  double (*sum_bin_squares)(const double* low, const double* width, const double* mean,
+                            const std::uint64_t* counts, std::size_t n, double factor,
+                            double factor2);
   // G, y and y' at each p. The table must reach every p. `integral` may be the same array as `p`.
   void (*y_points)(const YTable& table, const double* p, std::size_t n, double* integral, double* y,
                    double* slope);

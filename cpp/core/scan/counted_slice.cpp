@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/base/errors.hpp"
-#include "core/fit/ks.hpp"
 #include "core/fit/paper.hpp"
+#include "core/histogram/squares.hpp"
 #include "core/scan/matrix_errors.hpp"
 #include "core/scan/moment_batches.hpp"
 #include "core/scan/rank_batches.hpp"
@@ -29,7 +29,7 @@ std::unique_ptr<Phase> sort_in_batches(const Slice& slice, Method method, Counte
 
 bool good_enough(const Fit& fit) {
   return fit.status == FitStatus::ok && fit.error_bound <= fit_tolerance &&
-         ks_shortfall(fit.k) <= ks_tolerance;
+         fit.ks_shortfall <= ks_tolerance;
 }
 
 void take_quantiles(const Histogram& histogram, const std::vector<double>& probabilities,
@@ -65,7 +65,7 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
   }
   note_totals(histogram, result);
   take_quantiles(histogram, options.probabilities, result);
-  if (options.fit && binned && options.exact) {
+  if (binned && ((options.fit && options.exact) || !bins_tell_rms(histogram))) {
     return sort_in_batches(slice, method, std::move(counted));
   }
   if (options.fit) {
@@ -94,12 +94,12 @@ void note_totals(const Histogram& histogram, SliceResult& result, std::optional<
   result.histogram.max_key = histogram.max_key;
   result.ends = end_levels(histogram);
   const bool finite = result.n + histogram.zeros > 0;
-  result.rms = rms ? *rms : root_mean_square(histogram, result.n);
   if (result.n > 0) {
     result.max = magnitude_value(histogram.dtype, histogram.max_key);
   } else {
     result.max = finite ? 0.0 : nan;
   }
+  result.rms = rms ? std::min(*rms, result.max) : root_mean_square(histogram, result.n);
 }
 
 std::vector<std::uint64_t> ranks_in_order(const std::vector<double>& probabilities,

@@ -10,6 +10,7 @@
 #include "core/fit/censoring.hpp"
 #include "core/fit/paper.hpp"
 #include "core/histogram/log_magnitude.hpp"
+#include "core/histogram/squares.hpp"
 #include "core/scan/matrix_errors.hpp"
 
 namespace weightgauge {
@@ -23,7 +24,8 @@ void run_group(const Slice& slice, const MomentPlan& plan, bool quick, std::uint
                Workspace& workspace, const Control& control, AllMoments& moments) {
   workspace.release_tables();  // there is memory for counting or for sorting
   const std::size_t first = part == 0 ? 0 : plan.group_ends[part - 1];
-  const BatchTask task{plan.counted.histogram, plan.sums, quick, plan.wanted_bins, plan.extent};
+  const BatchTask task{plan.counted.histogram, plan.sums,        quick,
+                       plan.squares,           plan.wanted_bins, plan.extent};
   std::vector<BatchMoments> found = moments_of_batches(
       slice.source, slice.view, &plan.batches[first], plan.group_ends[part] - first, task,
       workspace.buffer, workspace.sort, control);
@@ -94,12 +96,15 @@ std::unique_ptr<Phase> settle(const Slice& slice, MomentPlan& plan, AllMoments& 
                               Workspace& workspace, const Control& control) {
   Histogram& counted = plan.counted.histogram;
   const std::uint64_t distinct = distinct_magnitudes(counted, moments);
-  std::optional<double> rms;  // bins as wide as that do not tell it
-  if (counted.dropped_bits != binned_dropped_bits(counted.dtype)) {
+  std::optional<double> rms;
+  if (plan.squares) {
     rms = rms_of(moments, counted.n() + counted.zeros);
   }
   if (plan.wanted_bins != 0) {
     counted = binned_again(counted, plan.wanted_bins, moments);
+  }
+  if (!bins_tell_rms(counted)) {
+    counted.known_rms = rms;
   }
   moments.clear();
   SliceResult& result = slice.result;
@@ -133,13 +138,14 @@ MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted)
   }
   const std::uint64_t censored = censored_of(leading, slice.options.zeros);
   HazenSums sums(leading.n() + censored, slice.options.trim, censored);
+  const bool squares = wants_all(leading, sums.window());
   std::vector<Batch> batches = plan_exact(leading, sums.window(), censored);
   // Each group is a pass over all elements: a few more than threads, for these to end together.
   const auto threads = static_cast<std::size_t>(std::max(slice.options.threads, 1));
   std::vector<std::size_t> ends = group_batches(batches, dtype, threads > 1 ? 2 * threads : 1);
   const double extent = batches.empty() ? 0 : extent_of(batches, dtype);
-  return {std::move(counted), std::move(sums), std::move(batches),
-          std::move(ends),    wanted_bins,     extent};
+  return {std::move(counted), std::move(sums), std::move(batches), std::move(ends), squares,
+          wanted_bins,        extent};
 }
 
 QuickBatches::QuickBatches(const Slice& slice, MomentPlan plan)

@@ -21,7 +21,8 @@ struct MomentPlan {
   HazenSums sums;
   std::vector<Batch> batches;
   std::vector<std::size_t> group_ends;  // a part is a group of batches, found in one pass
-  int wanted_bins;                      // see BatchTask
+  bool squares;                         // see BatchTask
+  int wanted_bins;
   double extent;
 };
 MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted);

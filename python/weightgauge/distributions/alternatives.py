@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
 
+# Bins of equal counts in the middle. Distributions differ most in the first and the last of these:
+# there a bin has at most an eighth of the elements from it outwards, and the outermost magnitudes
+# count one by one.
 _BINS = 512
+_TAIL_SHARE = 1 / 8
+_ONE_BY_ONE = 64
 _FEWEST = 10
 _MOST_DECADES = 100
 _LEAST_SPREAD = 1e-8
 
 _Tails = Callable[["NDArray[np.float64]", Sequence[float]], "tuple[Any, Any]"]
+_LogDensity = Callable[["NDArray[np.float64]", Sequence[float]], Any]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,7 +46,8 @@ class DistributionFit:
         gamma function. Weibull is its case of shape 1, gamma of power 1, and half-normal of
         shape 1/2 and power 2.
     log_likelihood : float
-        Natural logarithm of the likelihood of the binned counts. All distributions share the bins.
+        Natural logarithm of the likelihood: of the counts in bins, and of the logarithms of the
+        outermost magnitudes. All distributions share both.
     aic : float
         Akaike's information criterion, 2 (number of parameters) - 2 log_likelihood: lower is
         better. It takes elements as independent.
@@ -78,16 +85,28 @@ class _Family:
     names: tuple[str, ...]
     free: tuple[bool, ...]
     tails: _Tails  # returns the distribution function and its complement
+    log_density: _LogDensity  # of ln x
+
+
+class _Sample(NamedTuple):
+    """Magnitudes as their likelihood needs them: in bins, and outside of these one by one."""
+
+    edges: NDArray[np.float64]
+    binned: NDArray[np.float64]
+    outermost: NDArray[np.float64]
+    counts: NDArray[np.float64]
 
 
 def compare_distributions(weights: MagnitudeHistogram | ArrayLike) -> Table[DistributionFit]:
     """Fit five distributions to the magnitudes of weights and rank them.
 
-    Magnitudes are grouped into at most 512 bins of about equal counts. The first bin starts at 0,
-    the last ends at infinity, and the other edges lie half-way between magnitudes that occur. The
-    parameters maximise the likelihood of the counts. The generalised gamma distribution contains
-    Weibull, gamma and half-normal as special cases and the lognormal as a limit, so its likelihood
-    is the yardstick (Stacy 1962).
+    Magnitudes are grouped into 512 bins of about equal counts, whose edges lie half-way between
+    magnitudes that occur. The first and the last of them are divided further, because a heavy tail
+    is told by few elements: each bin there has an eighth of the elements that are farther out, and
+    up to 64 magnitudes at each end count with their density. The parameters maximise the
+    likelihood of all this. The generalised gamma distribution contains Weibull, gamma and
+    half-normal as special cases and the lognormal as a limit, so its likelihood is the yardstick
+    (Stacy 1962).
 
     Parameters
     ----------
@@ -117,7 +136,7 @@ def compare_distributions(weights: MagnitudeHistogram | ArrayLike) -> Table[Dist
     unit = float(histogram.quantiles([0.5])[0])
     scaled = x / unit  # of order 1, whatever the unit of the weights
     counts = histogram.counts.astype(np.float64)
-    edges, binned = _bins(scaled, counts)
+    sample = _sample(scaled, counts)
     logs = np.log(scaled)
     n = float(np.sum(counts))
     mean_log = float(np.sum(counts * logs)) / n
@@ -130,7 +149,7 @@ def compare_distributions(weights: MagnitudeHistogram | ArrayLike) -> Table[Dist
     for family in _FAMILIES:
         guesses = starts.get(family.name) or _nested_starts(found)
         best = max(
-            (_most_likely(family, guess, edges, binned) for guess in guesses),
+            (_most_likely(family, guess, sample) for guess in guesses),
             key=lambda each: each[1],
         )
         found[family.name] = best
@@ -156,28 +175,43 @@ def _starts(mean_log: float, spread: float, rms: float) -> dict[str, list[tuple[
     }
 
 
-def _bins(
-    x: NDArray[np.float64], counts: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return edges between magnitudes, and the counts between the edges."""
+def _sample(x: NDArray[np.float64], counts: NDArray[np.float64]) -> _Sample:
+    """Put magnitudes into bins, except for the outermost ones."""
     running = np.cumsum(counts)
-    marks = np.searchsorted(running, running[-1] * np.arange(1, _BINS) / _BINS)
-    last = np.unique(np.append(marks, len(x) - 1))  # last magnitude of each bin
-    between = (x[last[:-1]] + x[last[:-1] + 1]) / 2
-    edges = np.concatenate(([0.0], between, [np.inf]))
-    return edges, np.diff(np.concatenate(([0.0], running[last])))
+    n = running[-1]
+    # A tail has as many elements as one of the even bins, or a few dozen where these have fewer.
+    in_tail = max(n / _BINS, min(_ONE_BY_ONE, n / 8))
+    # The bins hold the magnitudes first .. last - 1, and the others lie in the tails.
+    first = min(_ONE_BY_ONE, int(np.searchsorted(running, in_tail, side="right")))
+    behind = int(np.searchsorted(running, n - in_tail, side="left"))
+    last = max(len(x) - _ONE_BY_ONE, behind + 1)
+    tail = [in_tail]  # elements farther out than each edge
+    while tail[-1] * _TAIL_SHARE > 1:
+        tail.append(tail[-1] * (1 - _TAIL_SHARE))
+    even = n * np.arange(1, _BINS) / _BINS
+    wanted = np.concatenate((tail, even, n - np.array(tail)))
+    marks = np.searchsorted(running, np.sort(wanted))
+    marks = marks[(marks >= first) & (marks < last - 1)]
+    ends = np.unique(np.concatenate((marks, [last - 1])))  # last magnitude of each bin
+    before = [first - 1] if first > 0 else []
+    inner = np.concatenate((before, ends if last < len(x) else ends[:-1])).astype(np.int64)
+    between = (x[inner] + x[inner + 1]) / 2
+    edges = np.concatenate(([] if first > 0 else [0.0], between, [] if last < len(x) else [np.inf]))
+    below = running[first - 1] if first > 0 else 0.0
+    binned = np.diff(np.concatenate(([below], running[ends])))
+    outside = np.r_[0:first, last : len(x)]
+    return _Sample(edges, binned, x[outside], counts[outside])
 
 
 def _most_likely(
     family: _Family,
     start: Sequence[float],
-    edges: NDArray[np.float64],
-    counts: NDArray[np.float64],
+    sample: _Sample,
 ) -> tuple[tuple[float, ...], float]:
     """Return parameters and log-likelihood at the maximum that is reached from `start`."""
     from scipy.optimize import minimize
 
-    n = float(np.sum(counts))
+    n = float(np.sum(sample.binned) + np.sum(sample.counts))
 
     def natural(point: Sequence[float]) -> tuple[float, ...]:
         with np.errstate(over="ignore"):
@@ -187,7 +221,7 @@ def _most_likely(
             )
 
     def loss(point: Sequence[float]) -> float:
-        return -_log_likelihood(family, natural(point), edges, counts) / n
+        return -_log_likelihood(family, natural(point), sample) / n
 
     first = [
         value if free else math.log(value) for value, free in zip(start, family.free, strict=True)
@@ -202,15 +236,15 @@ def _most_likely(
 def _log_likelihood(
     family: _Family,
     parameters: Sequence[float],
-    edges: NDArray[np.float64],
-    counts: NDArray[np.float64],
+    sample: _Sample,
 ) -> float:
     with np.errstate(all="ignore"):
-        below, above = family.tails(edges, parameters)
+        below, above = family.tails(sample.edges, parameters)
         # Each share is a difference on the side where no digits cancel.
         share = np.where(below[1:] < 0.5, np.diff(below), -np.diff(above))
-        terms = counts * np.log(np.maximum(share, 1e-300))
-    total = float(np.sum(terms))
+        terms = sample.binned * np.log(np.maximum(share, 1e-300))
+        singly = sample.counts * family.log_density(sample.outermost, parameters)
+    total = float(np.sum(terms) + np.sum(singly))
     return total if math.isfinite(total) else -1e300
 
 
@@ -250,10 +284,19 @@ def _worded(
     )
 
 
+def _log_weibull(x: NDArray[np.float64], parameters: Sequence[float]) -> Any:
+    k, lam = parameters
+    return _log_generalised_gamma(x, (1.0, k, lam))
+
+
 def _weibull(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[Any, Any]:
     k, lam = parameters
     z = (x / lam) ** k
     return -np.expm1(-z), np.exp(-z)
+
+
+def _log_half_normal(x: NDArray[np.float64], parameters: Sequence[float]) -> Any:
+    return _log_generalised_gamma(x, (0.5, 2.0, math.sqrt(2) * parameters[0]))
 
 
 def _half_normal(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[Any, Any]:
@@ -261,6 +304,11 @@ def _half_normal(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[A
 
     z = x / (parameters[0] * math.sqrt(2))
     return erf(z), erfc(z)
+
+
+def _log_lognormal(x: NDArray[np.float64], parameters: Sequence[float]) -> Any:
+    mu, sigma = parameters
+    return -0.5 * ((np.log(x) - mu) / sigma) ** 2 - math.log(sigma * math.sqrt(2 * math.pi))
 
 
 def _lognormal(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[Any, Any]:
@@ -272,9 +320,22 @@ def _lognormal(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[Any
     return ndtr(z), ndtr(-z)
 
 
+def _log_gamma(x: NDArray[np.float64], parameters: Sequence[float]) -> Any:
+    shape, scale = parameters
+    return _log_generalised_gamma(x, (shape, 1.0, scale))
+
+
 def _gamma(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[Any, Any]:
     shape, scale = parameters
     return _generalised_gamma(x, (shape, 1.0, scale))
+
+
+def _log_generalised_gamma(x: NDArray[np.float64], parameters: Sequence[float]) -> Any:
+    from scipy.special import gammaln
+
+    shape, power, scale = parameters
+    logs = power * np.log(x / scale)
+    return np.log(power) - gammaln(shape) + shape * logs - np.exp(logs)
 
 
 def _generalised_gamma(x: NDArray[np.float64], parameters: Sequence[float]) -> tuple[Any, Any]:
@@ -287,11 +348,15 @@ def _generalised_gamma(x: NDArray[np.float64], parameters: Sequence[float]) -> t
 
 # The generalised gamma distribution comes last, because it starts from the fits of the others.
 _FAMILIES = (
-    _Family("weibull", ("k", "lambda"), (False, False), _weibull),
-    _Family("half-normal", ("sigma",), (False,), _half_normal),
-    _Family("lognormal", ("mu", "sigma"), (True, False), _lognormal),
-    _Family("gamma", ("shape", "scale"), (False, False), _gamma),
+    _Family("weibull", ("k", "lambda"), (False, False), _weibull, _log_weibull),
+    _Family("half-normal", ("sigma",), (False,), _half_normal, _log_half_normal),
+    _Family("lognormal", ("mu", "sigma"), (True, False), _lognormal, _log_lognormal),
+    _Family("gamma", ("shape", "scale"), (False, False), _gamma, _log_gamma),
     _Family(
-        "generalised gamma", ("shape", "power", "scale"), (False, False, False), _generalised_gamma
+        "generalised gamma",
+        ("shape", "power", "scale"),
+        (False, False, False),
+        _generalised_gamma,
+        _log_generalised_gamma,
     ),
 )

@@ -1,4 +1,4 @@
-"""Standard errors for matrices whose rows have different scales: a bootstrap over rows."""
+"""Standard errors of a matrix whose rows and columns have different scales, by a bootstrap."""
 
 from __future__ import annotations
 
@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 _GROUPS = 1024
 _ROWS_AT_A_TIME = 256
 
+# What is drawn for each choice, and the order by which each has random numbers of its own.
+_OVER = {"rows": ("rows",), "columns": ("columns",), "both": ("rows", "columns", "elements")}
+_STREAMS = ("rows", "columns", "elements")
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Bootstrap:
-    """Fits of a matrix whose rows were drawn with replacement.
+class Drawings:
+    """Fits of a matrix of which parts were drawn with replacement.
 
     Attributes
     ----------
+    of : {"rows", "columns", "elements"}
+        What was drawn, as many of them as the matrix has.
     k_se, ln_lambda_se : float
         Standard deviations (ddof 1) of k and ln lambda over the drawings that have a fit; NaN
         where fewer than two have one.
@@ -34,6 +40,7 @@ class Bootstrap:
         The fits, to about 1e-4; NaN for a drawing without a fit.
     """
 
+    of: str
     k_se: float
     ln_lambda_se: float
     k: NDArray[np.float64]
@@ -41,41 +48,89 @@ class Bootstrap:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the standard errors and the number of drawings, as plain values for JSON."""
-        return {
-            "k_se": None if math.isnan(self.k_se) else self.k_se,
-            "ln_lambda_se": None if math.isnan(self.ln_lambda_se) else self.ln_lambda_se,
-            "repetitions": len(self.k),
-        }
+        return {"of": self.of, **_errors(self), "repetitions": len(self.k)}
 
     def __repr__(self) -> str:
         """Show the standard errors and the number of drawings."""
         return (
-            f"<Bootstrap of {len(self.k):,} drawings: k_se {self.k_se:.4g}, "
+            f"<{len(self.k):,} drawings of {self.of}: k_se {self.k_se:.4g}, "
             f"ln_lambda_se {self.ln_lambda_se:.4g}>"
         )
 
 
-def row_bootstrap(
-    matrix: ArrayLike, *, trim: str = "mid_80", repetitions: int = 200, seed: int = 0
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Bootstrap:
+    """Standard errors of k and ln lambda by a bootstrap, and the drawings they come from.
+
+    Attributes
+    ----------
+    over : {"rows", "columns", "both"}
+        What may share a scale.
+    k_se, ln_lambda_se : float
+        NaN where fewer than two drawings have a fit.
+    drawings : tuple of Drawings
+        Those of rows or columns; over both those of rows, of columns and of elements.
+    """
+
+    over: str
+    k_se: float
+    ln_lambda_se: float
+    drawings: tuple[Drawings, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the standard errors and what they come from, as plain values for JSON."""
+        return {
+            "over": self.over,
+            **_errors(self),
+            "drawings": [each.to_dict() for each in self.drawings],
+        }
+
+    def __repr__(self) -> str:
+        """Show the standard errors and the number of drawings."""
+        repetitions = len(self.drawings[0].k)
+        return (
+            f"<Bootstrap over {self.over}, {repetitions:,} drawings: k_se {self.k_se:.4g}, "
+            f"ln_lambda_se {self.ln_lambda_se:.4g}>"
+        )
+
+
+def _errors(found: Drawings | Bootstrap) -> dict[str, float | None]:
+    named = {"k_se": found.k_se, "ln_lambda_se": found.ln_lambda_se}
+    return {name: None if math.isnan(error) else error for name, error in named.items()}
+
+
+def matrix_bootstrap(
+    matrix: ArrayLike,
+    *,
+    over: str = "both",
+    trim: str = "mid_80",
+    repetitions: int = 200,
+    seed: int = 0,
 ) -> Bootstrap:
-    """Estimate the standard errors of k and ln lambda by drawing rows with replacement.
+    """Estimate the standard errors of k and ln lambda by drawing rows and columns again.
 
     The standard errors of a fit hold for independent magnitudes. The weights of a row often share
-    a scale, and then those errors are too small: in a matrix of 256 x 256 whose row scales spread
-    by 0.3 in their logarithms, they are 1.3 times too small for k and 5 times for ln lambda. This
-    bootstrap draws whole rows, so weights that share a scale stay together (Efron and Tibshirani,
-    An Introduction to the Bootstrap, 1993, ch. 8). For columns that share a scale, transpose the
-    matrix.
+    a scale, and so do those of a column; then those errors are too small: in a matrix of 256 x 256
+    whose row scales spread by 0.3 in their logarithms, they are 1.3 times too small for k and
+    5 times for ln lambda. Whole rows or columns are drawn with replacement, so that weights that
+    share a scale stay together (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+    ch. 8). Drawings of rows alone do not see the scales of columns, nor the reverse. Over both,
+    the variances of the two are added, and that of drawing elements one by one, which each of the
+    two contains, is subtracted once (Cameron, Gelbach and Miller, Journal of Business and Economic
+    Statistics 29, 2011); no less than that variance itself is taken.
 
     Parameters
     ----------
     matrix : array_like of float, shape (rows, columns)
-        The weights, with at least two rows. Zeros, NaN and infinities are left out, as in a fit.
+        The weights, with at least two of what is drawn. Zeros, NaN and infinities are left out, as
+        in a fit.
+    over : {"rows", "columns", "both"}
+        What may share a scale.
     trim : {"mid_80", "mid_90", "full"}
         Window of the fit.
     repetitions : int
-        Number of drawings, at least 2. The relative error of the standard errors is
-        1 / sqrt(2 repetitions).
+        Number of drawings, at least 2, of each kind. The relative error of their standard
+        deviations is 1 / sqrt(2 repetitions).
     seed : int
         Seed of the drawings.
 
@@ -88,38 +143,62 @@ def row_bootstrap(
     UnsupportedDtypeError
         If the elements are no real numbers.
     ValueError
-        If there is no matrix with two rows, `trim` is unknown, or `repetitions` is below 2.
+        If there is no matrix with two rows or columns to draw, `over` or `trim` is unknown, or
+        `repetitions` is below 2.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from weightgauge.distributions import row_bootstrap
+    >>> from weightgauge.distributions import matrix_bootstrap
     >>> weights = np.random.default_rng(1).normal(size=(200, 100))
-    >>> 0.5 < row_bootstrap(weights).k_se / (1.365 / weights.size**0.5) < 2
+    >>> 0.5 < matrix_bootstrap(weights).k_se / (1.365 / weights.size**0.5) < 2
     True
     """
+    check_choice("over", over, _OVER)
     check_choice("trim", trim, TRIMS)
     values = np.asarray(matrix)
     if values.dtype.kind not in "fiuV" or values.dtype.names is not None:
         raise UnsupportedDtypeError(f"elements of {values.dtype} are no real numbers")
-    if values.ndim != 2 or values.shape[0] < 2:
-        raise ValueError(f"a matrix of two rows or more is needed, not the shape {values.shape}")
+    for axis, name in enumerate(("rows", "columns")):
+        if values.ndim != 2 or (over in (name, "both") and values.shape[axis] < 2):
+            raise ValueError(f"a matrix of two {name} or more is needed, not {values.shape}")
     if repetitions < 2:
         raise ValueError(f"repetitions must be at least 2, not {repetitions}")
-    grouped = _grouped(values)
+    drawings = tuple(_drawings(values, of, trim, repetitions, seed) for of in _OVER[over])
+    if over != "both":
+        return Bootstrap(over, drawings[0].k_se, drawings[0].ln_lambda_se, drawings)
+    of_k = _two_way(*(each.k_se for each in drawings))
+    return Bootstrap(over, of_k, _two_way(*(each.ln_lambda_se for each in drawings)), drawings)
+
+
+def _two_way(of_rows: float, of_columns: float, of_elements: float) -> float:
+    return max(math.sqrt(max(of_rows**2 + of_columns**2 - of_elements**2, 0.0)), of_elements)
+
+
+def _drawings(
+    values: NDArray[np.generic], of: str, trim: str, repetitions: int, seed: int
+) -> Drawings:
     refits = np.full((2, repetitions), math.nan)
+    parts = values.T if of == "columns" else values
+    grouped = _grouped(parts)
     if grouped is not None:
         logs, counts = grouped
-        rng = np.random.default_rng(seed)
-        even = np.full(values.shape[0], 1 / values.shape[0])
-        drawn = rng.multinomial(values.shape[0], even, size=repetitions)
-        for i, weights in enumerate(drawn.astype(np.float64) @ counts):
+        rng = np.random.default_rng([seed, _STREAMS.index(of)])
+        if of == "elements":
+            total = np.sum(counts, axis=0)
+            size = int(np.sum(total))
+            drawn = rng.multinomial(size, total / size, size=repetitions).astype(np.float64)
+        else:
+            even = np.full(len(parts), 1 / len(parts))
+            times = rng.multinomial(len(parts), even, size=repetitions)
+            drawn = times.astype(np.float64) @ counts
+        for i, weights in enumerate(drawn):
             refits[:, i] = _line(logs, weights, trim)
     known = refits[:, np.isfinite(refits[0])]
     errors = (math.nan, math.nan)
     if known.shape[1] > 1:
         errors = float(np.std(known[0], ddof=1)), float(np.std(np.log(known[1]), ddof=1))
-    return Bootstrap(*errors, refits[0], refits[1])
+    return Drawings(of, *errors, refits[0], refits[1])
 
 
 def _grouped(

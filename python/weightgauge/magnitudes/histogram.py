@@ -22,9 +22,10 @@ class MagnitudeHistogram:
 
     For formats of 16 bits and fewer, and for F32 and F64 slices of up to 131,072 elements, there is
     one entry for every distinct magnitude: nothing about the distribution is lost. Larger F32 and
-    F64 slices are counted in bins of relative width 2^-13 (`exact` is False). The count and the
-    mean of each bin are known. Fits from bins are within 1e-8 if the magnitudes spread over more
-    than a few per cent.
+    F64 slices are counted in bins of relative width 2^-13 (`exact` is False); below the normal
+    range, bins are 2^-139 (F32) or 2^-1035 (F64) wide. The count and the mean of each bin are
+    known. Every fit from bins says how far from that of the elements it may be: usually below
+    1e-8, if the magnitudes spread over more than a few per cent.
 
     Histograms are made by `magnitude_histogram` or `MagnitudeHistogram.load` and never change.
     """
@@ -81,7 +82,10 @@ class MagnitudeHistogram:
 
     @property
     def rms(self) -> float:
-        """Root mean square of all finite elements, zeros included; NaN if there are none."""
+        """Root mean square of all finite elements, zeros included; NaN if there are none.
+
+        Exact if the histogram is, else within a relative 4e-9. Never above `max`.
+        """
         return self._core.rms
 
     @property
@@ -94,8 +98,11 @@ class MagnitudeHistogram:
     ) -> WeibullFit:
         """Fit a Weibull distribution; the numbers are those of `fit_weibull` on the elements.
 
-        If the histogram is not `exact` and the magnitudes lie too close together for its bins, the
-        status is ``degenerate``; then only the elements themselves can be fitted.
+        If the histogram is not `exact`, k, lambda and R2 are within a relative `error_bound` of
+        those of the elements, wherever these lie inside their bins. `fit_weibull` looks at the
+        elements again where that exceeds 1e-8; a histogram has none to look at. If it would exceed
+        1e-6, because the magnitudes lie too close together for the bins, the status is
+        ``degenerate``; then only the elements themselves can be fitted.
 
         Parameters
         ----------
@@ -131,7 +138,7 @@ class MagnitudeHistogram:
         Returns
         -------
         ndarray of float64
-            Shape of `p`. The values are exact if the histogram is, else within a relative 2^-13.
+            Shape of `p`. The values are exact if the histogram is, else within the width of a bin.
             NaN if n is 0.
         """
         values = checked_probabilities(p)
@@ -151,7 +158,8 @@ class MagnitudeHistogram:
         Returns
         -------
         float
-            Between 0 and 1; NaN if n is 0.
+            Between 0 and 1; NaN if n is 0. If the histogram is not `exact`, it is taken at the
+            edges of its bins, and too small by at most the step of F across one of them.
         """
         if not (0 < k < np.inf and 0 < lam < np.inf):
             raise ValueError(f"shape and scale must be positive and finite, not {k!r} and {lam!r}")
@@ -207,6 +215,7 @@ class MagnitudeHistogram:
             self.nan + zeros_gone + infs_gone + int(counts[nan].sum()),
             self.inf - infs_gone + int(counts[inf].sum()),
             int(distinct[-1]) if len(distinct) else 0,
+            None,
             distinct.astype(np.uint64),
             merged,
             np.empty(0, np.uint64),
@@ -280,7 +289,8 @@ class MagnitudeHistogram:
 
     def _scalars(self) -> tuple[Any, ...]:
         core = self._core
-        return (core.dtype, core.dropped_bits, core.zeros, core.nans, core.infs, core.max_key)
+        totals = (core.dtype, core.dropped_bits, core.zeros, core.nans, core.infs, core.max_key)
+        return (*totals, core.known_rms)
 
     def _arrays(self) -> tuple[NDArray[np.uint64], ...]:
         return (self._core.keys, self._core.counts, self._core.residuals)
@@ -293,6 +303,7 @@ def _made(
     nans: int,
     infs: int,
     max_key: int,
+    known_rms: float | None,
     keys: NDArray[np.uint64],
     counts: NDArray[np.uint64],
     residuals: NDArray[np.uint64],
@@ -311,6 +322,7 @@ def _made(
             nans=nans,
             infs=infs,
             max_key=max_key,
+            known_rms=known_rms,
         )
     )
 

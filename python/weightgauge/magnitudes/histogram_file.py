@@ -3,12 +3,13 @@
 It has the tensors ``keys``, ``counts`` and ``residuals`` (U64, one entry for each magnitude or bin;
 ``residuals`` is empty if the histogram is exact) and ``totals`` (U64: zeros, NaNs, infinities, key
 of the largest magnitude, number of low bits left out of a key). The metadata names the format, its
-version and the element format.
+version and the element format, and where bins do not tell the root mean square, that as well.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +46,8 @@ def write_histogram(
         "totals": np.array(totals, np.uint64),
     }
     metadata = {"format": _FORMAT, "version": _VERSION, "dtype": histogram.dtype}
+    if histogram.known_rms is not None:
+        metadata["rms"] = repr(histogram.known_rms)
     write_atomically(path, save(tensors, metadata), force=force)
 
 
@@ -71,12 +74,12 @@ def read_histogram(path: str | os.PathLike[str]) -> _core.Histogram:
         if isinstance(error, HistogramFileError):
             raise
         raise HistogramFileError(f"{name}: cannot be read: {printable(str(error))}") from error
-    return _checked(name, metadata.get("dtype", ""), keys, counts, residuals, totals)
+    return _checked(name, metadata, keys, counts, residuals, totals)
 
 
 def _checked(
     name: str,
-    dtype: str,
+    metadata: Mapping[str, str],
     keys: NDArray[np.uint64],
     counts: NDArray[np.uint64],
     residuals: NDArray[np.uint64],
@@ -88,9 +91,10 @@ def _checked(
     if totals.size != 5 or int(totals[4]) > 64:
         raise HistogramFileError(f"{name}: the totals are damaged")
     zeros, nans, infs, max_key, dropped_bits = (int(total) for total in totals)
+    rms = metadata.get("rms")
     try:
         return _core.Histogram(
-            dtype=dtype,
+            dtype=metadata.get("dtype", ""),
             dropped_bits=dropped_bits,
             keys=keys,
             counts=counts,
@@ -99,6 +103,7 @@ def _checked(
             nans=nans,
             infs=infs,
             max_key=max_key,
+            known_rms=None if rms is None else float(rms),
         )
     except ValueError as error:
         raise HistogramFileError(f"{name}: {printable(str(error))}") from error

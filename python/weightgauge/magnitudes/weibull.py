@@ -37,7 +37,8 @@ _TAKEN = {
     "censor": "they rank below all others (left-censored)",
 }
 
-# A fit from bins whose proven relative error exceeds this is refused.
+# A fit from a histogram of bins is refused where its proven relative error exceeds this. The
+# standard error of k is larger than that by far: 4e-5 for a billion elements.
 _COARSE = 1e-6
 _TOO_CLOSE = "the magnitudes are too close together for the bins; fit the elements"
 
@@ -79,7 +80,16 @@ class WeibullFit:
     protocol, trim, zero_handling : str
         As chosen by the caller, `zero_handling` as `zeros`.
     exact : bool
-        Whether k, lambda and R2 are those of the sorted magnitudes to 1e-12; if not, to 1e-8.
+        Whether k, lambda and R2 are those of the sorted magnitudes to 1e-12; if not, magnitudes
+        were counted in bins.
+    error_bound : float
+        By how much, relatively, k, lambda and R2 may differ from those of the sorted magnitudes
+        because of bins. It is proven, not estimated: no placement of the elements inside their
+        bins exceeds it. 0 if `exact`; at most 1e-8 for an array; at most 1e-6 for a histogram. NaN
+        if there is no fit, or no bound, as for the published protocol from a histogram of bins.
+    ks_bound : float
+        By how much `ks` may be too small because of bins, proven likewise. 0 if `exact`; at most
+        2e-4 for an array.
     """
 
     k: float
@@ -99,6 +109,8 @@ class WeibullFit:
     trim: str
     zero_handling: str
     exact: bool
+    error_bound: float
+    ks_bound: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values: ``lambda`` for `lam`, None for what is not finite."""
@@ -184,9 +196,14 @@ def fit_of_numbers(numbers: Numbers, options: FitOptions) -> WeibullFit:
     """Return the fit of one slice, with the words for its status."""
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite, _, exact = numbers[:13]
     status, reason = status_and_reason(numbers, options)
+    bounds = (math.nan, math.nan)
+    if not math.isnan(k):
+        # The published bins are filled from the elements, so that their counts are exact.
+        bound = 0.0 if exact or options.protocol == "paper" else _core.fit_tolerance
+        bounds = (bound, 0.0 if exact else _core.ks_tolerance)
     return _weibull_fit(
         *(k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest),
-        *(status, reason, options.protocol, options.trim, options.zeros, exact),
+        *(status, reason, options.protocol, options.trim, options.zeros, exact, *bounds),
     )
 
 
@@ -238,8 +255,11 @@ def fit_of_histogram(
     found = counts.fit(options.trim, options.zeros, options.paper_bins())
     numbers = _numbers(counts, found)
     fit = fit_of_numbers(numbers if scale == 1.0 else rescaled(numbers, scale), options)
-    if found.error_bound <= _COARSE:
+    if fit.exact or math.isnan(fit.k):
         return fit
+    if found.error_bound <= _COARSE:
+        bound = math.nan if options.protocol == "paper" else found.error_bound
+        return dataclasses.replace(fit, error_bound=bound, ks_bound=found.ks_shortfall)
     return without_numbers(fit, "degenerate", _TOO_CLOSE)  # the bound may also be NaN
 
 
@@ -285,6 +305,8 @@ def without_numbers(fit: WeibullFit, status: str, reason: str) -> WeibullFit:
         ln_lambda_se=nan,
         r2=nan,
         ks=nan,
+        error_bound=nan,
+        ks_bound=nan,
     )
 
 

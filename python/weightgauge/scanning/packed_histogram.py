@@ -33,6 +33,8 @@ class PackedHistogram(NamedTuple):
         Sums of the low bits; empty where the histogram is exact.
     zeros, nans, infs, max_key : int
         What is not among the counts, and the key of the largest magnitude.
+    known_rms : float or None
+        Root mean square where the bins do not tell it.
     """
 
     dtype: str
@@ -44,6 +46,7 @@ class PackedHistogram(NamedTuple):
     nans: int
     infs: int
     max_key: int
+    known_rms: float | None
 
     @property
     def nbytes(self) -> int:
@@ -63,6 +66,7 @@ def pack(histogram: _core.Histogram) -> PackedHistogram:
         nans=histogram.nans,
         infs=histogram.infs,
         max_key=histogram.max_key,
+        known_rms=histogram.known_rms,
     )
 
 
@@ -89,6 +93,7 @@ def unpack(packed: PackedHistogram) -> _core.Histogram:
         nans=packed.nans,
         infs=packed.infs,
         max_key=packed.max_key,
+        known_rms=packed.known_rms,
     )
 
 

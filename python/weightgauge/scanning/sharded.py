@@ -115,4 +115,5 @@ def empty_histogram(dtype: str, dropped_bits: int = 0) -> _core.Histogram:
         nans=0,
         infs=0,
         max_key=0,
+        known_rms=None,
     )

@@ -21,6 +21,8 @@ from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 if TYPE_CHECKING:
     from weightgauge.scanning.packed_histogram import PackedHistogram
 
+    Unpacking = Callable[[int, str, float | None], PackedHistogram]
+
 _TEXTS = ("tensor", "kind", "dtype", "status", "reason", "decoded", "errors_from")
 _OPTIONAL_TEXTS = ("part", "tower")
 _OPTIONAL_NUMBERS = ("block", "expert", "head")
@@ -55,7 +57,7 @@ def described(histograms: SavedModel) -> dict[str, Any]:
     }
 
 
-def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> SavedModel:
+def told(document: Any, packed: Unpacking) -> SavedModel:
     """Make histograms of a description and their counts.
 
     Parameters
@@ -63,8 +65,8 @@ def told(document: Any, packed: Callable[[int, str], PackedHistogram]) -> SavedM
     document : object
         What `described` returned, from JSON, or anything else.
     packed : callable
-        Gives the counts of a slice, by its number and element format; its length is the number of
-        slices.
+        Gives the counts of a slice, by its number, its element format, and the root mean square
+        where the counts do not tell it; its length is the number of slices.
 
     Raises
     ------
@@ -101,11 +103,12 @@ def _slice_described(item: SavedSlice) -> dict[str, Any]:
         "note": item.note,
         "missing": item.missing,
         "counted": counted,
+        "counted_rms": None if item.packed is None else item.packed.known_rms,
         "scale": scale,
     }
 
 
-def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram]) -> SavedSlice:
+def _slice(number: int, entry: Any, packed: Unpacking) -> SavedSlice:
     given = _mapping(entry, "a slice")
     fields: dict[str, Any] = {name: _text(given, name) for name in _TEXTS}
     fields |= {name: _optional(given, name, str) for name in _OPTIONAL_TEXTS}
@@ -118,6 +121,7 @@ def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram
     if fields["kind"] not in KINDS or fields["tower"] not in TOWERS:
         raise DescriptionError("a slice has an unknown kind or tower")
     counted = _optional(given, "counted", str)
+    known_rms = _optional(given, "counted_rms", float)
     shape = _shape(given)
     elements = sum(fields[name] for name in _COUNTS)
     if counted is not None and elements != math.prod(shape):
@@ -126,7 +130,7 @@ def _slice(number: int, entry: Any, packed: Callable[[int, str], PackedHistogram
         fit=SliceFit(shape=shape, **fields),
         note=_text(given, "note"),
         missing=_text(given, "missing"),
-        packed=None if counted is None else packed(number, counted),
+        packed=None if counted is None else packed(number, counted, known_rms),
         scale=_scale(given.get("scale")),
     )
 

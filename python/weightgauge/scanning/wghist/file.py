@@ -113,12 +113,12 @@ class _Arrays:
     def __len__(self) -> int:
         return len(self._totals)
 
-    def __call__(self, number: int, dtype: str) -> PackedHistogram:
+    def __call__(self, number: int, dtype: str, known_rms: float | None) -> PackedHistogram:
         """Packed histogram of a slice."""
         dropped_bits, zeros, nans, infs, max_key = (int(total) for total in self._totals[number])
         steps, counts, residuals = (self._array(f"{number}.{name}") for name in _ARRAYS)
         packed = PackedHistogram(
-            dtype, dropped_bits, steps, counts, residuals, zeros, nans, infs, max_key
+            dtype, dropped_bits, steps, counts, residuals, zeros, nans, infs, max_key, known_rms
         )
         unpack(packed)  # whether it is a histogram at all is found out now
         return packed
