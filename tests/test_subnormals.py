@@ -177,9 +177,9 @@ def test_a_root_mean_square_above_the_maximum_is_no_histogram(tmp_path):
 
 def test_root_mean_square_of_a_scanned_model(tmp_path):
     """By file, by saved counts, and by bytes that are fed in pieces."""
-    from weightgauge.scanning.feed import FedScan
-
     from safetensors.numpy import save_file
+
+    from weightgauge.scanning.feed import FedScan
 
     rows = gaussian("F32", 5 * SMALLEST["F32"]).reshape(400, 500)
     save_file({"model.layers.0.mlp.up_proj.weight": rows}, tmp_path / "model.safetensors")
