@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "bindings/bindings.hpp"
 #include "core/fit/paper.hpp"
@@ -88,10 +89,11 @@ void bind_fit(py::module_& module) {
       .def_readonly("ks_shortfall", &Fit::ks_shortfall);
   py::class_<PaperBins, std::shared_ptr<PaperBins>>(module, "PaperBins")
       .def(py::init(&make_paper_bins), py::arg("thresholds"));
-  module.attr("fit_tolerance") = fit_tolerance;
-  module.attr("ks_tolerance") = ks_tolerance;
   module.def("fit_statuses", &fit_statuses,
              "What the numbers mean that fits have as their status.");
+  module.def(
+      "fit_tolerances", [] { return std::make_pair(fit_tolerance, ks_tolerance); },
+      "What fits of arrays from bins keep to: relative for k, lambda and R2; and for KS.");
 }
 
 }  // namespace weightgauge::bindings

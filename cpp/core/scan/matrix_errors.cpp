@@ -72,8 +72,9 @@ std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histog
     result.matrix.basis = ErrorsBasis::no_rows;
     return nullptr;
   }
-  if (layout.rows == 1 || layout.columns == 1) {
-    result.matrix.basis = ErrorsBasis::one_line;
+  const bool few = layout.rows < fewest_lines && layout.columns < fewest_lines;
+  if (layout.rows == 1 || layout.columns == 1 || few) {
+    result.matrix.basis = ErrorsBasis::few_lines;
     return nullptr;
   }
   return std::make_unique<MatrixErrors>(

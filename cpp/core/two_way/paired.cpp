@@ -77,8 +77,9 @@ PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayou
   }
   PairedErrors found;
   found.errors = {least[0], least[1]};
-  if (layout.rows < 2 || layout.columns < 2) {
-    found.basis = ErrorsBasis::one_line;
+  const bool few = layout.rows < fewest_lines && layout.columns < fewest_lines;
+  if (layout.rows < 2 || layout.columns < 2 || few) {
+    found.basis = ErrorsBasis::few_lines;
     return found;
   }
   const bool all_rows = sample.rows.size() == layout.rows;

@@ -11,6 +11,10 @@ namespace {
 constexpr std::uint64_t usual_rows = 64;
 constexpr std::uint64_t usual_columns = 512;
 constexpr std::uint64_t large_matrix = std::uint64_t{1} << 22;
+// Of a cluster eight rows tell how rows differ inside it, which must be known to tell how clusters
+// do.
+constexpr std::uint64_t usual_rows_in_cluster = 8;
+constexpr std::uint64_t fewest_columns = 64;
 constexpr std::uint64_t block_columns = 64;
 constexpr std::uint64_t widest_block = 4096;  // where all columns are taken
 
@@ -127,12 +131,14 @@ Sample sample_of(MatrixLayout layout, std::uint64_t unit, bool everything) {
   if (!everything) {
     const std::uint64_t side = layout.rows >= large_matrix / layout.columns ? 2 : 1;
     const std::uint64_t most = side * usual_rows * side * usual_columns;
+    const std::uint64_t in_clusters = layout.rows / layout.rows_in_cluster * usual_rows_in_cluster;
     rows = side * usual_rows;
-    columns = side * usual_columns;
+    if (layout.rows_in_cluster > 1) {
+      rows = std::min(std::max(rows, in_clusters), most / fewest_columns);
+    }
+    columns = most / std::min(rows, layout.rows);
     if (layout.columns < columns) {
       rows = most / layout.columns;
-    } else if (layout.rows < rows) {
-      columns = most / layout.rows;
     }
   }
   Sample sample;

@@ -54,6 +54,9 @@ struct Nested {
   std::vector<double> cells;   // mean of each other inside each cluster, one cluster after another
   double squares;              // about the mean, of all elements of the sample
   std::size_t clusters;
+  // k follows how far the scales of clusters spread rather than their mean: their part is known
+  // half as well.
+  bool of_k;
   // Of the whole matrix:
   double all_clusters;
   double all_lines;
@@ -75,6 +78,13 @@ double crossed_variance(const Nested& of) {
   return row * square(few_lines(rows - 1)) / of.all_lines +
          column * square(few_lines(columns - 1)) / of.all_others +
          own / (of.all_lines * of.all_others);
+}
+
+// Where there are too few lines to tell how they differ: from the others alone.
+double one_way_variance(const std::vector<double>& others, double all_others) {
+  const double freedom = static_cast<double>(others.size()) - 1;
+  return per_freedom(squares_about(others, mean_of(others)), freedom) * square(few_lines(freedom)) /
+         all_others;
 }
 
 // The same with clusters of lines, which have effects of their own on all elements and on those of
@@ -113,7 +123,8 @@ double nested_variance(const Nested& of) {
       0.0);
   const double other = std::max(
       per_freedom(other_squares, others - 1) - cell / clusters - own / (clusters * m), 0.0);
-  return cluster * square(few_lines(clusters - 1)) / of.all_clusters +
+  const double freedom = of.of_k ? std::max((clusters - 1) / 2, 1.0) : clusters - 1;
+  return cluster * square(few_lines(freedom)) / of.all_clusters +
          line * square(few_lines(clusters * (m - 1))) / of.all_lines +
          other * square(few_lines(others - 1)) / of.all_others +
          cell / (of.all_clusters * of.all_others) + own / (of.all_lines * of.all_others);
@@ -177,6 +188,7 @@ Nested nested_of(const Sample& sample, const Joined& all, std::size_t term, doub
   of.others = divided(column_sums(sample, all, term), rows);
   of.squares = variance * rows * columns;
   of.clusters = sample.row_clusters;
+  of.of_k = term == 0;
   of.all_lines = static_cast<double>(layout.rows);
   of.all_others = static_cast<double>(layout.columns);
   of.all_clusters = static_cast<double>(layout.rows / layout.rows_in_cluster);
@@ -200,6 +212,12 @@ Nested nested_of(const Sample& sample, const Joined& all, std::size_t term, doub
 
 double standard_error(const Sample& sample, const Joined& all, std::size_t term, double variance) {
   const Nested of = nested_of(sample, all, term, variance);
+  if (of.all_lines < static_cast<double>(fewest_lines)) {
+    return std::sqrt(one_way_variance(of.others, of.all_others));
+  }
+  if (of.all_others < static_cast<double>(fewest_lines)) {
+    return std::sqrt(one_way_variance(of.lines, of.all_lines));
+  }
   return std::sqrt(of.clusters > 1 ? nested_variance(of) : crossed_variance(of));
 }
 

@@ -12,11 +12,14 @@
 
 namespace weightgauge {
 
+// With fewer rows, or columns, how they differ among themselves cannot be known.
+constexpr std::uint64_t fewest_lines = 8;
+
 // What the standard errors of a matrix rest on.
 enum class ErrorsBasis : std::uint8_t {
   counts,        // on independent elements: nothing else was asked for, or there is no fit
   no_rows,       // on these: nothing is known of rows
-  one_line,      // on these: there is one row or one column
+  few_lines,     // on these: there is one row or column, or there are fewer than eight of both
   empty_sample,  // on these: the sample has no two rows or columns with elements
   sample,        // on some rows and columns
   matrix,        // on all rows and columns

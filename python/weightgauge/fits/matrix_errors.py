@@ -14,8 +14,8 @@ KEPT_COUNTS = "counts alone: they were fitted anew, without the weights"
 _FROM = (
     "counts alone",
     "counts alone: its elements are not stored row after row",
-    "counts alone: one row or one column",
-    "counts alone: no two rows or columns with weights",
+    "counts alone: too few rows or columns",
+    "counts alone: no two rows or columns with weights in the sample",
     "a sample of",
     "all",
 )

@@ -28,6 +28,7 @@ columns, and the rest; rows and columns of zeros alone."""
 _NO_MATRIX = (math.nan, math.nan, 0, *(math.nan,) * 4, 0, 0)
 
 _STATUSES = tuple(_core.fit_statuses())
+_TOLERANCE, _KS_TOLERANCE = _core.fit_tolerances()
 
 # A slice with a larger share of zeros than this is marked `sparse`.
 SPARSE_SHARE = 0.10
@@ -199,8 +200,8 @@ def fit_of_numbers(numbers: Numbers, options: FitOptions) -> WeibullFit:
     bounds = (math.nan, math.nan)
     if not math.isnan(k):
         # The published bins are filled from the elements, so that their counts are exact.
-        bound = 0.0 if exact or options.protocol == "paper" else _core.fit_tolerance
-        bounds = (bound, 0.0 if exact else _core.ks_tolerance)
+        bound = 0.0 if exact or options.protocol == "paper" else _TOLERANCE
+        bounds = (bound, 0.0 if exact else _KS_TOLERANCE)
     return _weibull_fit(
         *(k, k_se, lam, ln_lambda_se, r2, ks, n, zeros, nonfinite, rms, largest),
         *(status, reason, options.protocol, options.trim, options.zeros, exact, *bounds),

@@ -1,0 +1,287 @@
+"""Errors of whole matrices against NumPy, and how often they hold."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import ml_dtypes
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import weightgauge as wg
+from matrix_samples import MATRICES, coverage, next_step, rescaled_rows, with_heads
+from oracle import influences, magnitudes
+from oracle_matrix import fresh_z, layout_variance, spread
+
+FORMATS = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+    "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    "F8_E5M2": ml_dtypes.float8_e5m2,
+}
+
+
+def only_slice(values, **options):
+    return wg.fit({"model.layers.0.mlp.up_proj.weight": values}, **options).slices[0]
+
+
+def of_heads(folder, kind, values, heads, **options):
+    """The fit of a projection of a model with so many heads."""
+    width = values.shape[1 if kind == "o" else 0]
+    config = {
+        "model_type": "llama",
+        "hidden_size": width,
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads,
+        "head_dim": width // heads,
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    name = f"model.layers.0.self_attn.{kind}_proj.weight"
+    save_file({name: np.ascontiguousarray(values)}, folder / "model.safetensors")
+    (found,) = wg.fit(folder, **options).slices
+    return found
+
+
+def oracle_errors(values, heads=1, turned=False):
+    """Errors from all rows and columns, not below those of independent weights."""
+    found = influences(magnitudes(values), "mid_80")
+    errors = []
+    for phi, of_k in zip(found.of(values), (True, False), strict=True):
+        laid = np.ascontiguousarray(phi.T) if turned else phi
+        layout = layout_variance(laid, laid.shape, int(found.counts.sum()), heads)
+        errors.append(math.sqrt(layout.variance(of_k=of_k)))
+    return errors
+
+
+def scaled_matrix(seed, rows, columns, sd=0.2):
+    rng = np.random.default_rng(seed)
+    scale = np.exp(sd * (rng.standard_normal((rows, 1)) + rng.standard_normal((1, columns))))
+    return rng.standard_normal((rows, columns)) * scale * 0.3
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("shape", [(64, 200), (300, 40), (9, 500), (5, 400), (400, 5)])
+def test_errors_of_all_rows_and_columns(dtype, shape):
+    values = scaled_matrix(1, *shape).astype(FORMATS[dtype])
+    found = only_slice(values, errors="full")
+    of_k, of_lambda = oracle_errors(values.astype(np.float64))
+    assert found.k_se_matrix == pytest.approx(max(of_k, found.k_se), rel=1e-3)
+    assert found.ln_lambda_se_matrix == pytest.approx(max(of_lambda, found.ln_lambda_se), rel=1e-3)
+    assert found.errors_from == "all rows and columns"
+
+
+def test_errors_of_large_matrices_in_bins():
+    values = scaled_matrix(2, 400, 700).astype(np.float32)  # counted in bins
+    exact = only_slice(values, errors="full", exact=True)
+    found = only_slice(values, errors="full")
+    of_k, of_lambda = oracle_errors(values.astype(np.float64))
+    for each in (found, exact):
+        assert each.k_se_matrix == pytest.approx(of_k, rel=2e-3)
+        assert each.ln_lambda_se_matrix == pytest.approx(of_lambda, rel=2e-3)
+
+
+@pytest.mark.parametrize("deviation", [1e-2, 1e-4, 1e-6])
+def test_errors_of_magnitudes_close_together(deviation):
+    rng = np.random.default_rng(3)
+    rows = 1 + deviation * rng.standard_normal((60, 1))
+    values = rows * (1 + deviation * rng.standard_normal((60, 300)))
+    found = only_slice(values, errors="full")
+    of_k, of_lambda = oracle_errors(values)
+    assert found.k_se_matrix == pytest.approx(of_k, rel=0.02)
+    assert found.ln_lambda_se_matrix == pytest.approx(of_lambda, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["q", "k", "v", "o"])
+@pytest.mark.parametrize("heads", [2, 8])
+def test_heads_are_clusters(tmp_path, kind, heads):
+    rng = np.random.default_rng(4)
+    of_rows = np.repeat(np.exp(0.3 * rng.standard_normal((heads, 1))), 8, axis=0)
+    values = (scaled_matrix(5, heads * 8, 96, 0.1) * of_rows).astype(np.float32)
+    if kind == "o":
+        values = np.ascontiguousarray(values.T)
+    found = of_heads(tmp_path, kind, values, heads, errors="full")
+    of_k, of_lambda = oracle_errors(values.astype(np.float64), heads, kind == "o")
+    assert found.k_se_matrix == pytest.approx(max(of_k, found.k_se), rel=1e-3)
+    assert found.ln_lambda_se_matrix == pytest.approx(max(of_lambda, found.ln_lambda_se), rel=1e-3)
+    assert "in groups of 8" in found.errors_from
+
+
+def test_experts_of_a_stack_are_clusters():
+    rng = np.random.default_rng(6)
+    scale = np.exp(0.3 * rng.standard_normal((6, 1, 1)))
+    values = (rng.standard_normal((6, 16, 32)) * scale).astype(np.float32)
+    name = "model.layers.0.mlp.experts.down_proj"
+    found = wg.fit({name: values}, errors="full")
+    whole = next(item for item in found.slices if item.expert is None)
+    of_k, of_lambda = oracle_errors(values.reshape(96, 32).astype(np.float64), 6)
+    assert whole.k_se_matrix == pytest.approx(max(of_k, whole.k_se), rel=1e-3)
+    assert whole.ln_lambda_se_matrix == pytest.approx(of_lambda, rel=1e-3)
+
+
+def test_zeros_have_no_influence():
+    rng = np.random.default_rng(7)
+    values = scaled_matrix(8, 80, 120).astype(np.float32)
+    values[rng.random(values.shape) < rng.random((80, 1)) * 0.6] = 0
+    found = only_slice(values, errors="full")
+    of_k, of_lambda = oracle_errors(values.astype(np.float64))
+    assert found.k_se_matrix == pytest.approx(of_k, rel=1e-3)
+    assert found.ln_lambda_se_matrix == pytest.approx(of_lambda, rel=1e-3)
+
+
+def test_spread_and_fresh_z():
+    for seed, sd in ((9, 0.0), (10, 0.1), (11, 0.5)):
+        values = scaled_matrix(seed, 120, 90, sd)
+        found = only_slice(values.astype(np.float32), errors="full")
+        assert found.fresh_z == pytest.approx(max(fresh_z(values.astype(np.float32))), abs=0.02)
+        assert found.spread == pytest.approx(spread(values.astype(np.float32)), abs=2e-3)
+
+
+def test_fresh_matrices_are_within_four_deviations():
+    rng = np.random.default_rng(12)
+    draws = {
+        "normal": lambda: rng.standard_normal((256, 300)),
+        "uniform": lambda: rng.random((256, 300)) - 0.5,
+        "t3": lambda: rng.standard_t(3, (256, 300)),
+    }
+    for draw in draws.values():
+        z = [only_slice(draw().astype(np.float32)).fresh_z for _ in range(60)]
+        assert max(map(abs, z)) < 4.5
+        assert 0.5 < np.std(z) < 1.2  # that of the larger of two is 0.83
+
+
+@pytest.mark.parametrize("shape", [(64, 1024), (256, 256), (768, 768)])
+@pytest.mark.parametrize("name", MATRICES)
+def test_coverage(name, shape):
+    def measure(values):
+        found = only_slice(values)
+        return found.k, math.log(found.lam), found.k_se_matrix, found.ln_lambda_se_matrix
+
+    draws = 200 if shape[0] == 768 else 400
+    slack = 2.5 * math.sqrt(0.9 * 0.1 / draws)
+    held = coverage(measure, MATRICES[name], shape, draws=draws, seed=13)
+    assert ((held > 0.90 - slack) & (held < 0.98 + slack)).all(), held
+
+
+def test_coverage_with_heads(tmp_path):
+    def measure(values):
+        found = of_heads(tmp_path / "model", "q", values, 12)
+        return found.k, math.log(found.lam), found.k_se_matrix, found.ln_lambda_se_matrix
+
+    held = coverage(measure, with_heads(12), (384, 384), draws=250, seed=14)
+    assert ((held > 0.85) & (held < 1)).all(), held
+
+
+def changes(make, draws, seed):
+    """z of k and of ln lambda between two states of one matrix, many times."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        before, after = make(rng)
+        name = "model.layers.0.mlp.up_proj.weight"
+        (pair,) = wg.compare({name: before}, {name: after}).pairs
+        assert pair.errors_from.startswith("paired")
+        found.append((pair.z, pair.dln_lambda_z))
+    return np.abs(np.array(found))
+
+
+@pytest.mark.parametrize("correlation", [0.9, 0.995, 0.99995])
+@pytest.mark.parametrize("sd", [0.0, 0.3])
+def test_steps_that_only_wander_rarely_differ(correlation, sd):
+    def make(rng):
+        before, after = next_step(rng, 128, 256, correlation, sd)
+        return before.astype(np.float32), after.astype(np.float32)
+
+    rejected = (changes(make, 200, 15) > 1.96).mean(axis=0)
+    assert (rejected < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)).all(), rejected
+
+
+def test_rounding_to_bf16_is_no_change():
+    def make(rng):
+        before = (rng.standard_normal((128, 256)) * 0.02).astype(np.float32)
+        return before, before.astype(ml_dtypes.bfloat16)
+
+    assert ((changes(make, 100, 16) > 1.96).mean(axis=0) < 0.12).all()
+
+
+def test_rescaled_rows_are_seen():
+    def make(rng):
+        before, after = rescaled_rows(rng, 256, 256)
+        return before.astype(np.float32), after.astype(np.float32)
+
+    assert (changes(make, 60, 17)[:, 0] > 1.96).mean() > 0.9
+
+
+def test_the_same_bits_for_any_number_of_threads_and_way_to_read(tmp_path):
+    values = scaled_matrix(18, 300, 500).astype(np.float32)
+    path = tmp_path / "model.safetensors"
+    save_file({"model.layers.0.mlp.up_proj.weight": values}, path)
+    found = [
+        wg.fit(path, errors=errors, threads=threads, io=io).slices[0]
+        for errors in ("sampled", "full")
+        for threads in (1, 3)
+        for io in ("mmap", "pread")
+    ]
+    assert len({repr(item.to_dict()) for item in found}) == 2
+
+
+def test_why_there_are_no_errors_of_a_matrix():
+    rng = np.random.default_rng(19)
+    few = "counts alone: too few rows or columns"
+    for shape in ((50,), (1, 50), (50, 1), (6, 7)):
+        found = only_slice(rng.standard_normal(shape).astype(np.float32))
+        assert found.errors_from == few, shape
+        assert found.k_se_matrix == found.k_se
+        assert found.ln_lambda_se_matrix == found.ln_lambda_se
+        assert found.spread is None
+    asked = only_slice(rng.standard_normal((64, 64)).astype(np.float32), errors="independent")
+    assert asked.errors_from == "counts alone"
+    nothing = only_slice(np.zeros((64, 64), np.float32))
+    assert nothing.errors_from == ""
+    assert math.isnan(nothing.k_se_matrix)
+    sample = np.zeros((4000, 600), np.float32)
+    sample[17, :40] = rng.standard_normal(40)
+    hidden = only_slice(sample)
+    assert hidden.errors_from == "counts alone: no two rows or columns with weights in the sample"
+    assert hidden.k_se_matrix == hidden.k_se
+
+
+def test_heads_that_do_not_divide_the_rows(tmp_path):
+    values = scaled_matrix(20, 50, 90).astype(np.float32)
+    found = of_heads(tmp_path, "q", values, 7, errors="full")
+    assert found.errors_from == "all rows and columns"
+    of_k, _ = oracle_errors(values.astype(np.float64))
+    assert found.k_se_matrix == pytest.approx(max(of_k, found.k_se), rel=1e-3)
+
+
+def test_transposed_arrays_have_the_errors_of_their_rows_and_columns():
+    values = scaled_matrix(21, 70, 90).astype(np.float32)
+    straight = only_slice(values, errors="full")
+    turned = only_slice(np.asfortranarray(values), errors="full")
+    assert turned.k_se_matrix == pytest.approx(straight.k_se_matrix, rel=1e-6)
+    assert turned.spread == pytest.approx(straight.spread, rel=1e-6)
+
+
+def test_saved_counts_keep_errors(tmp_path):
+    values = scaled_matrix(22, 100, 200).astype(np.float32)
+    kept = wg.scan({"model.layers.0.mlp.up_proj.weight": values})
+    kept.save(tmp_path / "kept.wghist")
+    before, after = (wg.fit(each).slices[0] for each in (kept, tmp_path / "kept.wghist"))
+    assert before == after
+    assert after.spread is not None
+    again = wg.fit(tmp_path / "kept.wghist", trim="mid_90").slices[0]
+    assert again.errors_from.startswith("counts alone")
+    assert again.k_se_matrix == again.k_se
+
+
+def test_rows_and_columns_of_zeros():
+    values = scaled_matrix(23, 90, 130).astype(np.float32)
+    assert (only_slice(values).zero_rows, only_slice(values).zero_columns) == (0, 0)
+    values[[3, 50]] = 0
+    values[:, [7, 8, 129]] = 0
+    found = only_slice(values)
+    assert (found.zero_rows, found.zero_columns) == (2, 3)
