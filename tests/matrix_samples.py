@@ -62,9 +62,9 @@ def unequal_sparsity(rng: np.random.Generator, rows: int, columns: int) -> np.nd
 
 
 def with_heads(
-    heads: int, *, of_heads: float = 0.15, of_rows: float = 0.05, of_columns: float = 0.15
+    heads: int, *, of_heads: float = 0.12, of_rows: float = 0.05, of_columns: float = 0.15
 ) -> Maker:
-    """Blocks of rows with scales of their own, as measured in a trained sentence encoder."""
+    """Blocks of rows with scales of their own, like the median matrix of a trained encoder."""
 
     def make(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
         of_block = np.repeat(_noise(rng, heads, 1), rows // heads, axis=0)
