@@ -123,36 +123,87 @@ def root_mean_square(values: np.ndarray) -> float:
     return float(largest * np.sqrt(np.mean((flat / largest) ** 2)))
 
 
-def standard_errors(x: np.ndarray, trim: str = "mid_80") -> tuple[float, float]:
-    """SE of k and of ln lambda for iid magnitudes, from the influence of each distinct one.
+@dataclass(frozen=True)
+class Influences:
+    """What one weight of each distinct magnitude does to k and to ln lambda, times n.
 
-    With w the share of each distinct magnitude in the window, m their sum and y the mean
-    ordinate of its tie group, J is the derivative of the estimate with respect to ln x; summing
-    J times the gaps from above gives the influence G, constant below and zero above the window.
+    `distinct` are the magnitudes in ascending order, `counts` how often each occurs. Both
+    influences are centred: their mean over all weights is zero.
     """
-    keep, y, y_mean, _ = _ordinates(x.size, trim)
-    y = (y + y_mean).astype(np.float64)
-    distinct, first, counts = np.unique(x[keep], return_index=True, return_counts=True)
+
+    distinct: np.ndarray
+    counts: np.ndarray
+    for_k: np.ndarray
+    for_ln_lambda: np.ndarray
+
+    def of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Influence on k and on ln lambda of every element of `values`, in their shape.
+
+        A zero and a value that is not finite have none: the fit leaves them out.
+        """
+        magnitude = np.abs(np.asarray(values).astype(np.float64))
+        counted = np.isfinite(magnitude) & (magnitude > 0)
+        place = np.searchsorted(self.distinct, np.where(counted, magnitude, 1.0))
+        place = np.minimum(place, self.distinct.size - 1)
+        assert (self.distinct[place] == magnitude)[counted].all(), "a value that was not fitted"
+        return (
+            np.where(counted, self.for_k[place], 0.0),
+            np.where(counted, self.for_ln_lambda[place], 0.0),
+        )
+
+
+def influences(x: np.ndarray, trim: str = "mid_80") -> Influences:
+    """Influence of each distinct magnitude of the sorted `x` on its fit.
+
+    A few more weights at a magnitude move every boundary above it between two successive
+    magnitudes: ranks that held the upper one now hold the lower one. At a boundary at the share
+    b of all weights, the sum over the window of (y - mean y) X loses y(b) - mean y times the gap,
+    and that of (X - mean X)^2 loses twice the gap's middle less mean X times the gap. Boundaries
+    outside the window move nothing.
+    """
+    keep, _, y_mean, _ = _ordinates(x.size, trim)
     fit = order_fit(x, trim)
     assert fit is not None
-    w = counts / x.size
-    m = w.sum()
+    distinct, counts = np.unique(x, return_counts=True)
     log_x = log_ratio(distinct.astype(np.longdouble), np.longdouble(fit.lam))
-    log_x = log_x.astype(np.float64)
-    group_y = np.add.reduceat(y, first) / counts
-    xbar, ybar = (w * log_x).sum() / m, (w * group_y).sum() / m
-    sxx = (w * (log_x - xbar) ** 2).sum() / m
-    for_k = ((group_y - ybar) - 2 * fit.k * (log_x - xbar)) / (m * sxx)
-    for_ln_lambda = 1 / m + (ybar / fit.k**2) * for_k
-    gaps = np.append(np.diff(log_x), 0.0)
-    errors = []
+    ends = np.cumsum(counts)
+    inside = np.minimum(ends, keep.stop) - np.maximum(ends - counts, keep.start)
+    inside = np.maximum(inside, 0)
+    m = inside.sum() / np.longdouble(x.size)
+    x_mean = (inside * log_x).sum() / inside.sum()
+    sxx = (inside * (log_x - x_mean) ** 2).sum() / inside.sum()
+    moving = (inside[:-1] > 0) & (inside[1:] > 0)
+    share = np.where(moving, ends[:-1] / np.longdouble(x.size), 0.5)
+    y_at = np.log(-np.log1p(-share))
+    middle = (log_x[:-1] + log_x[1:]) / 2
+    for_k = ((y_at - y_mean) - 2 * fit.k * (middle - x_mean)) / (m * sxx)
+    for_ln_lambda = 1 / m + (y_mean / np.longdouble(fit.k) ** 2) * for_k
+    found = []
     for derivative in (for_k, for_ln_lambda):
-        influence = np.cumsum((derivative * gaps)[::-1])[::-1]
-        ordered = np.zeros(x.size)
-        ordered[: keep.start] = influence[0]
-        ordered[keep] = np.repeat(influence, counts)
-        errors.append(float(np.sqrt(ordered.var() / x.size)))
-    return errors[0], errors[1]
+        steps = np.where(moving, derivative * np.diff(log_x), 0)
+        influence = np.append(-np.cumsum(steps[::-1])[::-1], 0)
+        influence -= (counts * influence).sum() / x.size
+        found.append(influence.astype(np.float64))
+    return Influences(distinct, counts, *found)
+
+
+def standard_errors(x: np.ndarray, trim: str = "mid_80") -> tuple[float, float]:
+    """SE of k and of ln lambda for independent magnitudes, from the influence of each."""
+    return independent_errors(influences(x, trim))
+
+
+def independent_errors(found: Influences) -> tuple[float, float]:
+    """SE of k and of ln lambda from influences that are independent of each other.
+
+    Influences describe moves that are small beside the window. Few magnitudes move it further:
+    the factors bring the coverage of a nominal 95 % back to 93 to 97.5 % from n = 10 on, for
+    Gaussian, t3, Laplace, lognormal and uniform data alike.
+    """
+    n = found.counts.sum()
+    return (
+        math.sqrt((found.counts * found.for_k**2).sum()) / n * (1 + 10 / n),
+        math.sqrt((found.counts * found.for_ln_lambda**2).sum()) / n * (1 + 3 / n),
+    )
 
 
 def censored_fit(x: np.ndarray, zeros: int, trim: str = "mid_80") -> Fit | None:

@@ -93,9 +93,10 @@ def test_ten_million_draws(name):
 def test_standard_errors_of_half_normal(trim, se_k, se_ln_lambda):
     n = 100_000
     fit = wg.fit_weibull(grid("half_normal", n), trim=trim)
-    # Sums over gaps are rectangle rules: order 1/n, a few times 1e-5; five decimals published.
-    assert fit.k_se * math.sqrt(n) == relative(se_k, rel=5e-5)
-    assert fit.ln_lambda_se * math.sqrt(n) == relative(se_ln_lambda, rel=5e-5)
+    # The allowance for few magnitudes is 10/n and 3/n. What lies between the window's ends and the
+    # next boundaries inside, half a gap each, is left out: below 10/n. Five decimals are published.
+    assert fit.k_se * math.sqrt(n) == relative(se_k * (1 + 10 / n), rel=1e-4)
+    assert fit.ln_lambda_se * math.sqrt(n) == relative(se_ln_lambda * (1 + 3 / n), rel=1e-4)
 
 
 @pytest.mark.parametrize("trim", ["mid_80", "mid_90"])

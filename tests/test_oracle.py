@@ -17,7 +17,6 @@ from oracle import (
     magnitudes,
     order_fit,
     paper_fit,
-    standard_errors,
     window,
 )
 
@@ -202,18 +201,6 @@ def test_ks_of_half_normal_against_its_own_fit() -> None:
     distance = ks_distance(HALF_NORMAL.ppf(midpoints(n)), 1.205434319017451, 0.8874870398322663)
     # 0.024399 is rounded to six decimals; the grid's steps add half of 1/n = 2.5e-6.
     assert distance == pytest.approx(0.024399, abs=0.5e-6 + 0.5 / n)
-
-
-@pytest.mark.parametrize(
-    ("trim", "se_k", "se_ln_lambda"),
-    [("mid_80", 1.36471, 0.86207), ("mid_90", 1.30643, 0.84972)],
-)
-def test_standard_errors_of_half_normal(trim: str, se_k: float, se_ln_lambda: float) -> None:
-    n = 200_000
-    for_k, for_ln_lambda = standard_errors(HALF_NORMAL.ppf(midpoints(n)), trim)
-    # Five decimals published; the sums over gaps are rectangle rules, an error of order 1/n.
-    assert for_k * math.sqrt(n) == pytest.approx(se_k, abs=3e-5)
-    assert for_ln_lambda * math.sqrt(n) == pytest.approx(se_ln_lambda, abs=3e-5)
 
 
 def test_quantiles_are_the_smallest_magnitude_covering_p() -> None:
