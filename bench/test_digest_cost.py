@@ -40,6 +40,8 @@ def scan(
             noted=np.full(slices, noted, np.uint8),
             shaped=[],
             pieces=[],
+            columns=np.zeros(slices, np.uint64),
+            clusters=[],
         )
         found = _core.scan_files([source], columns, io="mmap", progress=None, options=options)
         return found.numbers()

@@ -13,7 +13,10 @@ NAN = float("nan")
 
 
 def made_slice(tensor: str, kind: str, block: int | None = None, **given: object) -> SliceFit:
-    """A slice of 4,096 weights with k = 1.2; without numbers where the status says so."""
+    """A slice of 4,096 weights with k = 1.2; without numbers where the status says so.
+
+    Unless they are given, the errors of the matrix are those of independent weights.
+    """
     fields: dict[str, object] = {
         **{"tensor": tensor, "part": None, "kind": kind, "block": block, "tower": None},
         **{"expert": None, "head": None, "dtype": "BF16", "shape": (64, 64), "n": 4096},
@@ -24,10 +27,16 @@ def made_slice(tensor: str, kind: str, block: int | None = None, **given: object
         **{"negatives": 2050, "zero_blocks": 0, "levels": 1900, "at_max": 1, "second": 0.0743},
         **{"lowest": 1.2e-6},
         **{"digest": "0123456789abcdef"},
+        **{"errors_from": "counts alone", "fresh_z": NAN, "spread": None},
+        **{"zero_rows": None, "zero_columns": None},
     }
     if given.get("status", "ok") not in ("ok", "sparse", "scale_not_applied"):
         fields |= dict.fromkeys(("k", "k_se", "lam", "ln_lambda_se", "r2", "ks"), NAN)
-    return SliceFit(**{**fields, **given})  # type: ignore[arg-type]
+        fields["errors_from"] = ""
+    fields |= given
+    for error in ("k_se", "ln_lambda_se"):  # as they are where nothing is known of rows and columns
+        fields.setdefault(f"{error}_matrix", fields[error])
+    return SliceFit(**fields)  # type: ignore[arg-type]
 
 
 def made_fit(*slices: SliceFit, model: str = "made/by-hand", **given: object) -> ModelFit:

@@ -54,6 +54,8 @@ def test_fit_csv_has_a_row_per_slice(small):
         assert cells["block"] == ("" if item.block is None else str(item.block))
         assert cells["shape"] == "x".join(map(str, item.shape))
         assert float(cells["k"]) == item.k  # no digit is lost
+        assert float(cells["k_se_matrix"]) == item.k_se_matrix
+        assert float(cells["spread_columns"]) == item.spread.columns
         assert cells["reason"] == cells["expert"] == ""
 
 

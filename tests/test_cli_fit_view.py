@@ -8,6 +8,7 @@ import pytest
 
 from made_fits import made_fit, made_slice, same_as_golden
 from weightgauge.choices import TRIMS
+from weightgauge.fits import Spread
 from weightgauge.reporting.views.fit import fit_document
 from weightgauge.reporting.writers.medium import Medium
 from weightgauge.reporting.writers.text import write as write_text
@@ -112,6 +113,27 @@ def test_quiet_page_has_the_tables_alone():
     assert loud.startswith(quiet)
     assert "independent weights" in loud
     assert "independent weights" not in quiet
+
+
+def test_what_the_errors_allow_for_is_told():
+    known = {"spread": Spread(0.01, 0.02, 1.2), "errors_from": "a sample of rows and columns"}
+    sampled = [made_slice(f"a{i}", "q", i, **known) for i in range(2)]
+    alone = made_slice("b", "q", 2)
+    vector = made_slice("c", "norm", shape=(4096,))
+
+    def told(*slices):
+        text = " ".join(shown(made_fit(*slices)).split())
+        return text.partition("±: standard error")[2].partition(" Every slice")[0]
+
+    allows = "; it allows for rows, columns, heads and experts with scales of their own"
+    assert told(*sampled, vector) == f"{allows}."
+    assert told(*sampled, alone, vector).startswith(f"{allows}, except in 1 matrix, whose weights")
+    assert told(alone, vector).startswith(" of independent weights; where rows or columns have")
+
+
+def test_errors_in_the_tables_are_those_of_the_matrix():
+    text = shown(made_fit(made_slice("t", "q", 0, k_se=0.0036, k_se_matrix=0.0172)))
+    assert "1.200±0.017" in text and "±0.004" not in text
 
 
 def test_empty_fit():

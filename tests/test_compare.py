@@ -13,6 +13,7 @@ from scipy import stats
 
 import oracle
 import weightgauge as wg
+from oracle_matrix import layout_variance
 from samples import FORMATS
 from weightgauge import demo
 from weightgauge.cli import main
@@ -58,6 +59,20 @@ def by_tensor(found):
 # -- pairs
 
 
+def paired_errors(before, after):
+    """Errors of the changes of k and ln lambda, from what each element does to either, all seen."""
+    fitted = [oracle.influences(oracle.magnitudes(values)) for values in (before, after)]
+    n = int(fitted[1].counts.sum())
+    errors = []
+    for old, new, of_k in zip(
+        fitted[0].of(before), fitted[1].of(after), (True, False), strict=True
+    ):
+        change = new - old
+        variance = layout_variance(change, change.shape, n).variance(of_k=of_k)
+        errors.append(math.sqrt(max(variance, (change**2).sum() / n**2)))
+    return errors
+
+
 @pytest.mark.parametrize("spelling", ["BF16", "F16", "F32", "F64"])
 @pytest.mark.parametrize("shape", [(64, 64), (400, 400)])
 def test_numbers_of_a_pair(made, spelling, shape):
@@ -66,19 +81,19 @@ def test_numbers_of_a_pair(made, spelling, shape):
     tuned[: shape[0] // 4] += normal((shape[0] // 4, shape[1]), 1, 0.01)
     tuned = tuned.astype(FORMATS[spelling])
     a, b = made("a", {Q.format(0): (spelling, base)}), made("b", {Q.format(0): (spelling, tuned)})
-    (pair,) = wg.compare(a, b).pairs
+    (pair,) = wg.compare(a, b, errors="full").pairs
     fit_a, fit_b = wg.fit(a).slices[0], wg.fit(b).slices[0]
     assert (pair.k_a, pair.k_b, pair.lambda_a, pair.lambda_b) == (
         *(fit_a.k, fit_b.k),
         *(fit_a.lam, fit_b.lam),
     )
     assert pair.dk == fit_b.k - fit_a.k
-    assert pair.dk_se == pytest.approx(math.sqrt(fit_a.k_se**2 + fit_b.k_se**2))
+    # From bins influences are known along straight lines between the means of bins.
+    assert (pair.dk_se, pair.dln_lambda_se) == pytest.approx(paired_errors(base, tuned), rel=1e-4)
+    assert pair.errors_from == "paired: all rows and columns"
     assert pair.z == pytest.approx(pair.dk / pair.dk_se)
     assert pair.dln_lambda == pytest.approx(math.log(fit_b.lam / fit_a.lam), abs=1e-14)
-    assert pair.dln_lambda_se == pytest.approx(
-        math.sqrt(fit_a.ln_lambda_se**2 + fit_b.ln_lambda_se**2)
-    )
+    assert pair.dln_lambda_z == pytest.approx(pair.dln_lambda / pair.dln_lambda_se)
     w_a, w_b = base.astype(np.float64), tuned.astype(np.float64)
     assert pair.changed == np.mean(w_a != w_b)
     assert pair.ks == pytest.approx(
@@ -94,6 +109,25 @@ def test_numbers_of_a_pair(made, spelling, shape):
     rms = math.sqrt(np.mean(difference.astype(np.float64) ** 2) / np.mean(w_a**2))
     assert pair.difference_rms == pytest.approx(rms, rel=1e-7)
     assert pair.note == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "errors"),
+    [
+        ({"elements": False}, ("k_se_matrix", "ln_lambda_se_matrix")),
+        ({"errors": "independent"}, ("k_se", "ln_lambda_se")),
+    ],
+)
+def test_without_elements_two_matrices_are_independent(made, options, errors):
+    scales = np.exp(0.3 * normal((400, 1), 3, 1.0))  # rows differ, so that both kinds of errors do
+    base, tuned = normal((400, 200)) * scales, normal((400, 200), 1) * scales
+    a, b = made("a", {Q.format(0): base}), made("b", {Q.format(0): tuned})
+    (pair,) = wg.compare(a, b, **options).pairs
+    fits = wg.fit(a).slices[0], wg.fit(b).slices[0]
+    wanted = [math.hypot(*(getattr(fit, name) for fit in fits)) for name in errors]
+    assert (pair.dk_se, pair.dln_lambda_se) == pytest.approx(wanted)
+    assert pair.errors_from.startswith("two independent matrices: ")
+    assert pair.z == pytest.approx(pair.dk / pair.dk_se)
 
 
 def test_a_model_and_itself(made):
@@ -132,6 +166,27 @@ def test_what_no_z_tells_comes_before_what_is_the_same(made):
     # NaN; constant; twice, sqrt(2) times and once the weights.
     assert [pair.moved for pair in found[2:5]] == pytest.approx([2, math.sqrt(2), 1], rel=0.03)
     assert {pair.changed for pair in found[5:]} == {0.0}
+
+
+def test_what_moved_beyond_chance_is_told(made):
+    """Noise that keeps the distribution, rows that grew apart, and a matrix that grew."""
+    base = {DOWN.format(i): normal((96, 128), i) for i in range(3)}
+    wander, apart, grown = base
+    other = {
+        wander: 0.995 * base[wander] + math.sqrt(1 - 0.995**2) * normal((96, 128), 9),
+        apart: base[apart] * np.exp(normal((96, 1), 8, 1.0)),
+        grown: 1.5 * base[grown],
+    }
+    a, b = made("a", base), made("b", other)
+    found = wg.compare(a, b)
+    told = {each.tensor: each for each in found.findings if each.id == "moved"}
+    assert told.keys() == {apart, grown} and {each.level for each in told.values()} == {"note"}
+    pairs = {pair.tensor: pair for pair in found.pairs}
+    for name, finding in told.items():
+        assert finding.value == max(abs(pairs[name].z), abs(pairs[name].dln_lambda_z)) > 5
+    assert told[apart].message.startswith(f"{apart}: k")
+    assert told[grown].message.startswith(f"{grown}: lambda moved by")
+    assert "moved" not in {each.id for each in wg.compare(a, b, elements=False).findings}
 
 
 def test_a_flip_stands_out_among_small_changes(made):
@@ -416,9 +471,28 @@ def test_saved_counts_take_the_place_of_models(made, tmp_path):
     for one, other in zip(kept.pairs, fresh.pairs, strict=True):
         assert {**one.to_dict(), "note": ""} == {**other.to_dict(), "note": ""}
     whole = {pair.tensor: pair for pair in wg.compare(a, b).pairs}
-    assert {pair.tensor: (pair.z, pair.ks) for pair in kept.pairs} == {
-        tensor: (pair.z, pair.ks) for tensor, pair in whole.items()
+    assert {pair.tensor: (pair.dk, pair.ks) for pair in kept.pairs} == {
+        tensor: (pair.dk, pair.ks) for tensor, pair in whole.items()
     }
+
+
+@pytest.mark.parametrize("options", [{"zeros": "censor"}, {"errors": "independent"}])
+def test_saved_counts_are_compared_as_asked_for(made, tmp_path, options):
+    """Magnitudes of which the smallest third is zero, in rows of unequal scale."""
+    models = []
+    for name, seed in (("a", 0), ("b", 1)):
+        weights = normal((96, 128), seed) * np.exp(0.3 * normal((96, 1), 3, 1.0))
+        weights[np.abs(weights) < np.quantile(np.abs(weights), 1 / 3)] = 0
+        models.append(made(name, {DOWN.format(0): weights}))
+        wg.scan(models[-1]).save(tmp_path / f"{name}.wghist")
+    counts = [tmp_path / f"{name}.wghist" for name in "ab"]
+    kept = wg.compare(*counts, **options).pairs[0]
+    fresh = wg.compare(*models, elements=False, **options).pairs[0]
+    assert (kept.k_a, kept.k_b, kept.dk, kept.withheld) == pytest.approx(
+        (fresh.k_a, fresh.k_b, fresh.dk, fresh.withheld), nan_ok=True
+    )
+    if options == {"errors": "independent"}:
+        assert (kept.dk_se, kept.errors_from) == (fresh.dk_se, fresh.errors_from)
 
 
 def test_threads_and_io_change_nothing(made):

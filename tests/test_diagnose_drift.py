@@ -46,7 +46,7 @@ def test_drift_from_a_measured_start(made_model):
     )
     assert (kind.ln_sigma, kind.lambda_share) == (growth.ln_sigma, growth.lambda_share)
     assert found.start == str(before) and kind.start == "measured"
-    errors = [item.k_se for item in wg.fit(before).slices if item.kind == "o"]
+    errors = [item.k_se_matrix for item in wg.fit(before).slices if item.kind == "o"]
     shapes = [item.k for item in wg.fit(before).slices if item.kind == "o"]
     assert kind.drift_se == pytest.approx(
         math.hypot(

@@ -77,6 +77,42 @@ def test_the_page(made_model):
     assert max(notes) < lines.index("What k means") < lines.index("By kind")
 
 
+def test_rows_and_columns_of_unequal_scale_are_told(made_model):
+    """Rows of q, and rows and columns of v, have scales whose logarithms vary by 0.3."""
+    rng = np.random.default_rng(3)
+    scales = np.exp(rng.normal(0.0, 0.3, (2, 128)))
+    change = {}
+    for block in range(3):
+        q, v = (weibull(GAUSSIAN, (128, 128), seed=900 + 10 * block + i) for i in range(2))
+        change[LAYER.format(block, NAMES["q"])] = stored(q * scales[0][:, None])
+        change[LAYER.format(block, NAMES["v"])] = stored(v * np.outer(*scales))
+    path = made_model(dict.fromkeys(NAMES, GAUSSIAN), blocks=3, change=change)
+    found = wg.diagnose(path)
+    kinds = by_kind(found)
+    # Beside the variance pi^2/8 of ln |w| of Gaussian weights there is that of the scales.
+    assert kinds["q"].spread.rows == pytest.approx(np.log(scales[0]).var(ddof=1), rel=0.1)
+    assert kinds["v"].spread.columns == pytest.approx(np.log(scales[1]).var(ddof=1), rel=0.1)
+    assert kinds["q"].spread.core == pytest.approx(math.pi**2 / 8, rel=0.05)
+    q, v = (kinds[kind].spread for kind in "qv")
+    shares = [100 * each / sum(of) for each, of in ((q.rows, q), (v.rows, v), (v.columns, v))]
+    (told,) = (each for each in found.summary if each.startswith("Rows or columns have scales"))
+    assert told.endswith(
+        "share of the variance of ln |w|: q {:.0f} % (rows), v {:.0f} % (rows) and {:.0f} % "
+        "(columns).".format(*shares)
+    )
+    page = run("diagnose", path, "--spread").stdout
+    (row,) = (line.split() for line in page.splitlines() if line.startswith("q "))
+    assert row[-3:] == [f"{each:.3f}" for each in q]
+    assert "by columns" in page and "by columns" not in run("diagnose", path).stdout
+
+
+def test_fresh_matrices_have_no_rows_or_columns_to_tell_of(made_model):
+    found = wg.diagnose(made_model(dict.fromkeys(NAMES, GAUSSIAN), blocks=2))
+    assert "share of the variance" not in joined(found)
+    for kind in found.kinds:
+        assert sum(kind.spread[:2]) < 0.02 * sum(kind.spread)
+
+
 def test_the_table_of_kinds_as_csv(made_model):
     lines = run("diagnose", made_model(OLMO), "--format", "csv").stdout.splitlines()
     assert lines[0].startswith("kind,tower,slices,k_median,k_se,")

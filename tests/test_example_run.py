@@ -1,7 +1,7 @@
 """What `examples/train_bytes.py` recorded, three weight decays: the blocks' matrices, in BF16.
 
-The files hold counts alone: nothing was noted of the bytes, so that `negatives` is 0 in them and
-`digest` is None.
+The files hold counts alone: nothing was noted of the bytes or of rows, so that `negatives` is 0 in
+them, `digest` and `spread` are None, and errors are those of independent weights.
 """
 
 from __future__ import annotations

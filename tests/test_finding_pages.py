@@ -27,7 +27,7 @@ VERDICT = "2 faults, 1 warning"
 
 @pytest.fixture(scope="module")
 def sick(tmp_path_factory, write_checkpoint):
-    """A model with four matrices of zeros, a NaN, and a matrix that is half zeros."""
+    """A model with four matrices of zeros, a NaN, and a matrix of which half the rows are zeros."""
     tensors, config = models.llama(seed=1)
     for name in ZEROS:
         tensors[name] = np.zeros_like(tensors[name])
@@ -65,7 +65,7 @@ def test_what_is_wrong_stands_above_the_first_table(documents, command, width):
     for words in (
         f"fault all-zero all weights of 4 tensors are zero: {names} and 1 more",
         f"fault non-finite {NAN}: 1 of 32,768 weights are NaN or infinite",
-        "warning zero-share model.layers.4.mlp.up_proj.weight: 50.0% of the weights are zero",
+        "warning dead-rows model.layers.4.mlp.up_proj.weight: rows that are all zeros: 128",
     ):
         assert words in text
     if width is not None:
@@ -80,7 +80,7 @@ def test_levels_have_a_colour_on_a_terminal_and_nowhere_else(documents, command)
     assert "\x1b" not in plain
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
     assert "\x1b[1;31mfault  all-zero\x1b[0m" in coloured
-    assert "\x1b[33mwarning  zero-share\x1b[0m" in coloured
+    assert "\x1b[33mwarning  dead-rows\x1b[0m" in coloured
     (verdict,) = (line for line in coloured.splitlines() if VERDICT in line)
     assert verdict.startswith("\x1b[1;31m") and verdict.endswith("\x1b[0m")
 
@@ -149,7 +149,7 @@ def test_several_models_have_a_verdict_each(sick, write_checkpoint, tmp_path):
     text = " ".join(" ".join(lines).split())
     assert f"{sick}: {VERDICT}" in text
     assert f" fault non-finite {sick}: {NAN}: 1 of 32,768 weights are NaN" in text
-    assert text.index("warning zero-share") < text.index("Median k")
+    assert text.index("warning dead-rows") < text.index("Median k")
     document = json.loads(run("fit", well, sick, "--json").stdout)
     assert document["verdicts"][0] == "No fault found"
     assert {row["model"] for row in document["findings"]} == {str(sick)}

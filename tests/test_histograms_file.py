@@ -65,8 +65,8 @@ def test_damaged_counts(parts, arrays):
 
 
 def test_other_versions(parts):
-    assert_refused(parts, version="3")
-    assert_refused(parts, version="1")
+    assert_refused(parts, version="4")
+    assert_refused(parts, version="2")
     assert_refused(parts, format="weightgauge.magnitudes.histogram")
 
 

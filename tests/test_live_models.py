@@ -113,9 +113,18 @@ def test_arrays_need_not_lie_in_c_order(turn, per, tmp_path):
     turned = {name: turn(values) for name, values in arrays.items()}
     assert all(np.array_equal(turned[name], values) for name, values in arrays.items())
     subject = slices_of_checkpoint(replace(live_checkpoint(turned), config=config), per=per)
-    assert [each.to_dict() for each in subject.fits(FitOptions())] == wg.fit(
-        path, per=per
+    found = subject.fits(FitOptions(errors="independent"))
+    assert [each.to_dict() for each in found] == wg.fit(
+        path, per=per, errors="independent"
     ).to_dicts()
+    # Another order has another sample, but the same rows and columns in all.
+    pairs = zip(
+        subject.fits(FitOptions(errors="full")), wg.fit(path, per=per, errors="full"), strict=True
+    )
+    for one, other in pairs:
+        assert one.errors_from == other.errors_from
+        assert one.k_se_matrix == pytest.approx(other.k_se_matrix, rel=1e-5)
+        assert tuple(one.spread) == pytest.approx(tuple(other.spread), rel=1e-4, abs=1e-6)
     parts = [each.place.part for each in subject.slices]
     assert "q" in parts
 

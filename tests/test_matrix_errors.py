@@ -138,7 +138,7 @@ def test_spread_and_fresh_z():
         values = scaled_matrix(seed, 120, 90, sd)
         found = only_slice(values.astype(np.float32), errors="full")
         assert found.fresh_z == pytest.approx(max(fresh_z(values.astype(np.float32))), abs=0.02)
-        assert found.spread == pytest.approx(spread(values.astype(np.float32)), abs=2e-3)
+        assert tuple(found.spread) == pytest.approx(spread(values.astype(np.float32)), abs=2e-3)
 
 
 def test_fresh_matrices_are_within_four_deviations():
@@ -263,7 +263,7 @@ def test_transposed_arrays_have_the_errors_of_their_rows_and_columns():
     straight = only_slice(values, errors="full")
     turned = only_slice(np.asfortranarray(values), errors="full")
     assert turned.k_se_matrix == pytest.approx(straight.k_se_matrix, rel=1e-6)
-    assert turned.spread == pytest.approx(straight.spread, rel=1e-6)
+    assert tuple(turned.spread) == pytest.approx(tuple(straight.spread), rel=1e-6)
 
 
 def test_saved_counts_keep_errors(tmp_path):
@@ -285,3 +285,24 @@ def test_rows_and_columns_of_zeros():
     values[:, [7, 8, 129]] = 0
     found = only_slice(values)
     assert (found.zero_rows, found.zero_columns) == (2, 3)
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F32"])
+def test_censored_zeros_have_an_influence(dtype):
+    """Rows pruned more or less: without their zeros' influence the rows would seem alike."""
+    rng = np.random.default_rng(24)
+
+    def make():
+        values = rng.standard_normal((96, 200))
+        limit = np.exp(0.5 * rng.standard_normal((96, 1))) * 0.5
+        return np.where(np.abs(values) < limit, 0, values).astype(FORMATS[dtype])
+
+    def measure(values):
+        found = only_slice(values, zeros="censor", errors="full")
+        return found.k, math.log(found.lam), found.k_se_matrix, found.ln_lambda_se_matrix
+
+    found = np.array([measure(make()) for _ in range(200)])
+    off = np.abs(found[:, :2] - found[:, :2].mean(axis=0))
+    held = (off < 1.96 * found[:, 2:]).mean(axis=0)
+    assert (held > 0.9 - 2.5 * math.sqrt(0.09 / 200)).all(), held
+    assert (found[:, 2:].mean(axis=0) > 0).all()

@@ -25,6 +25,13 @@ SLICE_FIELDS = [
     *("n", "zeros", "nonfinite", "status", "reason", "decoded"),
     *("k", "k_se", "lambda", "ln_lambda_se", "r2", "ks", "rms", "max"),
     *("negatives", "zero_blocks", "levels", "at_max", "second", "lowest", "digest"),
+    *("k_se_matrix", "ln_lambda_se_matrix", "errors_from", "fresh_z"),
+    *("spread", "zero_rows", "zero_columns"),
+]
+TABLE_FIELDS = [
+    each
+    for name in SLICE_FIELDS
+    for each in (["spread_rows", "spread_columns", "spread_core"] if name == "spread" else [name])
 ]
 KIND_FIELDS = ["kind", "slices", "k_median", "k_min", "k_max", "lambda_median", "r2_median"]
 DOCUMENT_FIELDS = [
@@ -290,17 +297,29 @@ def test_numbers_that_json_does_not_have_are_null():
     assert row["max"] is None
 
 
+def test_where_the_spread_comes_from_is_three_numbers(llama):
+    known = wg.fit(llama).slices[0]
+    row = known.to_dict()
+    assert row["spread"] == known.spread.to_dict() == known.spread._asdict()
+    assert list(row["spread"]) == ["rows", "columns", "core"]
+    assert row["spread"]["core"] > 0
+    unknown = made_slice("t", "q", 0).to_dict()
+    assert unknown["spread"] is None
+    assert unknown["fresh_z"] is unknown["zero_rows"] is unknown["zero_columns"] is None
+    assert made_slice("t", "q", 0, status="empty").to_dict()["errors_from"] is None
+
+
 def test_pandas(llama):
     pd = pytest.importorskip("pandas")
     frame = wg.fit(llama).to_pandas()
-    assert list(frame.columns) == SLICE_FIELDS
+    assert list(frame.columns) == TABLE_FIELDS
     assert len(frame) == 9
     assert frame["block"].dtype == "Int64"
     assert frame.loc[0, "block"] is pd.NA
     assert frame.loc[1, "block"] == 2
-    assert frame["k"].dtype == "float64"
+    assert frame["k"].dtype == frame["spread_core"].dtype == "float64"
     empty = made_fit().to_pandas()
-    assert list(empty.columns) == SLICE_FIELDS
+    assert list(empty.columns) == TABLE_FIELDS
     assert len(empty) == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import weightgauge as wg
-from kept_models import run, same, stored
+from kept_models import assert_fitted_anew, assert_knows_counts_alone, run, same, stored
 from weightgauge import demo
 from weightgauge.errors import (
     HistogramFileError,
@@ -63,11 +63,27 @@ def test_fits_are_the_same(mixture, tmp_path, trim):
     from_weights = wg.fit(mixture, trim=trim)
     if trim == "mid_80":
         assert same(from_counts, from_weights)
+        return
     for kept, fresh in zip(from_counts.slices, from_weights.slices, strict=True):
-        if trim != "mid_80" and kept.tensor == "model.narrow.weight":
+        if kept.tensor == "model.narrow.weight":
             assert kept.status == "degenerate" and "too close together" in kept.reason
-        else:
+            assert_knows_counts_alone(kept)
+        elif fresh.status in ("not_applicable", "unsupported_dtype"):
             assert kept.to_dict() == fresh.to_dict()
+        else:
+            assert_fitted_anew(kept, fresh)
+
+
+@pytest.mark.parametrize("errors", ["full", "independent"])
+def test_errors_are_kept_as_the_scan_found_them(mixture, tmp_path, errors):
+    wg.scan(mixture, errors=errors).save(tmp_path / "kept.wghist")
+    assert same(wg.fit(tmp_path / "kept.wghist"), wg.fit(mixture, errors=errors))
+
+
+def test_independent_errors_are_there_for_the_asking(mixture):
+    found = wg.fit(wg.scan(mixture), errors="independent")
+    assert same(found, wg.fit(mixture, errors="independent"))
+    assert not same(found, wg.fit(mixture))
 
 
 def test_tables_of_counts_are_those_of_the_fit(mixture, tmp_path):
@@ -92,7 +108,7 @@ def test_fits_by_the_published_protocol_are_the_same(mixture):
         elif fresh.fitted and fresh.decoded:
             assert (kept.k, kept.lam) == pytest.approx((fresh.k, fresh.lam), rel=1e-6)
         else:
-            assert kept.to_dict() == fresh.to_dict()
+            assert_fitted_anew(kept, fresh)
 
 
 @pytest.mark.parametrize("per", ["head", "expert"])

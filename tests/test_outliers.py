@@ -12,17 +12,19 @@ from weightgauge.diagnosis.outliers import outliers, threshold
 from weightgauge.diagnosis.slice_group import slice_groups
 
 
-def found(shapes, *, blocks=None, scales=None, k_se=1e-9):
-    """Outliers among matrices of one kind: (block, quantity) and z of each."""
+def found(shapes, *, blocks=None, scales=None, k_se=1e-9, ln_lambda_se=1e-9):
+    """Outliers among matrices of one kind, whose errors are those of rows and columns."""
     slices = [
         made_slice(
             f"t{i}",
             "o",
             None if blocks is None else blocks[i],
             k=k,
-            k_se=k_se,
+            k_se=1e-9,
+            k_se_matrix=k_se,
             lam=0.02 if scales is None else scales[i],
             ln_lambda_se=1e-9,
+            ln_lambda_se_matrix=ln_lambda_se,
         )
         for i, k in enumerate(shapes)
     ]
@@ -103,7 +105,12 @@ def test_small_differences_in_lambda_are_nothing(factor, stands_out):
 
 def test_the_error_of_the_matrix_counts():
     values = [1.13] * 6 + [1.23]
-    assert found(values, k_se=0.01) and not found(values, k_se=0.03)
+    (odd,) = found(values, k_se=0.01)
+    assert odd.se == 0.01 and odd.z == pytest.approx(10.0)
+    assert not found(values, k_se=0.03)
+    scales = [0.02] * 6 + [0.03]  # ln 1.5 = 0.405
+    assert found([1.2] * 7, scales=scales, ln_lambda_se=0.05)
+    assert not found([1.2] * 7, scales=scales, ln_lambda_se=0.1)
 
 
 def test_fewer_than_five_have_no_outliers():

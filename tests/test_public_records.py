@@ -144,7 +144,9 @@ def test_every_table_can_become_a_data_frame(found):
         rows = table.to_dicts()
         assert len(frame) == len(rows)
         if rows:
-            assert list(frame.columns) == list(rows[0])
+            parts = {"spread": ["spread_rows", "spread_columns", "spread_core"]}
+            wanted = [each for name in rows[0] for each in parts.get(name, [name])]
+            assert list(frame.columns) == wanted
 
 
 def test_a_table_without_rows_still_has_its_columns():

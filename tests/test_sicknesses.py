@@ -43,6 +43,11 @@ def drop(tensors, *patterns):
         del tensors[name]
 
 
+def scatter_zeros(matrix):
+    """Let every fiftieth element be zero; no row or column becomes zeros alone."""
+    matrix.reshape(-1)[::50] = 0
+
+
 # Each of these damages tensors and configuration, and returns what must be found: the rule, the
 # tensors that it names, and their values.
 
@@ -176,9 +181,8 @@ def two_of_four_pruned(tensors, config):
 
 
 def a_few_zeros_where_others_have_none(tensors, config):
-    flat = tensors[UP].reshape(-1)
-    flat[: len(flat) // 50] = 0
-    return "zero-share", {UP: len(flat) // 50 / len(flat)}
+    scatter_zeros(tensors[UP])
+    return "zero-share", {UP: 1 / 50}
 
 
 def a_block_never_trained(tensors, config):
@@ -221,6 +225,11 @@ def rows_of_zeros(tensors, config):
     tensors[name] = models.trained(np.random.default_rng(3), 256, 1024).astype(np.float32)
     tensors[name][[7, 90]] = 0
     return "dead-rows", {name: 2}
+
+
+def columns_of_zeros(tensors, config):
+    tensors[UP][:, [7, 90, 91]] = 0
+    return "dead-columns", {UP: 3}
 
 
 def a_bit_of_an_exponent_flipped(tensors, config):
@@ -298,7 +307,8 @@ SICKNESSES = (
     *(random_bytes, a_matrix_twice_as_large, a_block_twice_as_large, int4_in_groups),
     *(two_of_four_pruned, a_few_zeros_where_others_have_none, a_block_never_trained),
     *(the_head_never_trained, packed_integers, rows_blown_up),
-    *(a_page_never_written, rows_of_zeros, a_bit_of_an_exponent_flipped, clipped_weights),
+    *(a_page_never_written, rows_of_zeros, columns_of_zeros),
+    *(a_bit_of_an_exponent_flipped, clipped_weights),
     *(cast_to_fp8, ternary, a_copied_block, a_tied_head_that_differs),
     *(signs_lost, a_norm_of_zeros, a_huge_norm, nan_in_two_dimensional_biases),
 )
@@ -311,7 +321,7 @@ BESIDE = {
     a_block_never_trained: {"block-outlier"},
     packed_integers: {"missing-part"},
     a_page_never_written: {"zero-share"},
-    rows_of_zeros: {"zero-share", "block-outlier"},
+    rows_of_zeros: {"block-outlier"},
     clipped_weights: {"block-outlier"},
     ternary: {"zero-share", "block-outlier"},
 }
@@ -450,8 +460,7 @@ def every_matrix_smaller_with_depth(tensors, config):
 def zeros_in_all_of_a_kind(tensors, config):
     """Sparse by design: all have as many."""
     for name in [name for name in tensors if "up_proj" in name]:
-        flat = tensors[name].reshape(-1)
-        flat[: len(flat) // 50] = 0
+        scatter_zeros(tensors[name])
     return set()
 
 
@@ -544,7 +553,7 @@ def test_every_rule_that_is_asked_has_a_sickness():
     files |= {"copy-differs"}
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
     pairs |= {"exchanged", "identical", "reordered", "adapter-target", "adapter-shape"}
-    pairs |= {"not-compared"}
+    pairs |= {"not-compared", "moved"}
     named |= {
         *files,
         "config-unreadable",

@@ -73,6 +73,22 @@ def test_fewer_rows_than_tokens(told, name):
     assert message == f"{name}: shape [511, 128]; config.json says vocab_size = 512"
 
 
+@pytest.mark.parametrize("name", ["model.embed_tokens.weight", "lm_head.weight"])
+def test_embeddings_of_another_width(told, name):
+    tensors, config = models.llama(seed=1)
+    tensors[name] = np.ascontiguousarray(tensors[name][:, :100])
+    found = [each for each in told(tensors, config) if each[1] == name]
+    wanted = f"{name}: shape [512, 100]; config.json states no such width (100)"
+    assert found == [("fault", name, wanted)]
+
+
+def test_fewer_tokens_than_a_row_has_elements(told):
+    tensors, config = models.llama(seed=1, vocab=65)
+    assert told(tensors, config) == []
+    del config["vocab_size"]
+    assert told(tensors, config) == []
+
+
 @pytest.mark.parametrize("tokens", [512, 511, 500, 449])
 def test_vocabularies_that_are_rounded_up(told, tokens):
     tensors, config = models.llama(seed=1)

@@ -167,7 +167,7 @@ def test_standard_errors_of_clusters_far_apart(spelling, n):
     for trim in TRIMS:
         fit = wg.fit_weibull(values, trim=trim, exact=True)
         k_se, ln_lambda_se = standard_errors(x, trim)
-        assert (fit.k_se, fit.ln_lambda_se) == relative((k_se, ln_lambda_se), rel=1e-3), trim
+        assert (fit.k_se, fit.ln_lambda_se) == relative((k_se, ln_lambda_se), rel=1e-8), trim
 
 
 def any_bits(n: int, mask: int = 0xFFFFFFFF) -> np.ndarray:
@@ -252,12 +252,19 @@ def test_positions_exactly_on_the_end_of_the_window_are_inside(n):
 def test_standard_errors_follow_the_formula(distribution, trim):
     x = draw(distribution, "F64", 50_000)
     fit = wg.fit_weibull(x, trim=trim)
-    # Where exactly the influence ends (at the last magnitude or at the next) is open by one gap
-    # of the 40,000 in the window. In the full window the last gaps are wide: up to a tenth of
-    # the spread of ln x is one gap, though its weight stays small.
-    assert (fit.k_se, fit.ln_lambda_se) == relative(
-        standard_errors(magnitudes(x), trim), rel=5e-3 if trim == "full" else 2e-4
-    )
+    assert (fit.k_se, fit.ln_lambda_se) == relative(standard_errors(magnitudes(x), trim), rel=1e-11)
+
+
+@pytest.mark.parametrize("trim", TRIMS)
+@pytest.mark.parametrize("distribution", COMMON)
+@pytest.mark.parametrize("spelling", ["BF16", "F16"])
+def test_standard_errors_of_16_bit_formats_follow_the_formula(spelling, distribution, trim):
+    values = draw(distribution, spelling, 20_011)
+    fit = wg.fit_weibull(values, trim=trim)
+    x = magnitudes(as_float64(values))
+    assert (fit.status in FITTED) == (order_fit(x, trim) is not None)
+    if fit.status in FITTED:
+        assert (fit.k_se, fit.ln_lambda_se) == relative(standard_errors(x, trim), rel=1e-11)
 
 
 @pytest.mark.parametrize("spelling", ["BF16", "F16", "F32"])

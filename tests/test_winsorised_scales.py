@@ -204,5 +204,5 @@ def test_pruned_rows_of_unequal_scale_are_not_told_to_be_tails_of_unequal_scale(
     tensors = {LAYER.format(0, NAMES["o"]): stored(weights)}
     found = wg.diagnose(write_checkpoint(tmp_path / "m.safetensors", tensors), balanced=True)
     assert found.kinds[0].k_median < 1.2 < 1.3 < found.kinds[0].k_core_median
-    assert "Lighter-tailed than Gaussian once rows and columns" in joined(found)
-    assert "much of the tails is unequal scale" not in joined(found)
+    assert "pruned, so that k says nothing of the training: o." in joined(found)
+    assert "equal scale" not in joined(found)

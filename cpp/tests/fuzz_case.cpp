@@ -171,6 +171,7 @@ FuzzCase fuzz_case(const std::uint8_t* data, std::size_t size) {
   made.options.trim = static_cast<Trim>((flags & 3) % 3);
   made.options.exact = (flags & 4) != 0;
   made.options.zeros = (flags & 32) != 0 ? Zeros::censor : Zeros::exclude;
+  made.options.errors = static_cast<ErrorsFor>((flags >> 6) % 3);
   // A scan that makes quantiles makes nothing else.
   const bool quantiles = (flags & 24) == 24;
   made.options.fit = !quantiles;

@@ -78,11 +78,20 @@ Plain plain(DType dtype, const std::vector<std::byte>& items) {
   return found;
 }
 
+// Rows and columns, and clusters of rows, of as many values.
+MatrixLayout some_layout(std::uint64_t values) {
+  std::uint64_t columns = 1 + values * 0x9E3779B97F4A7C15U % 600;
+  while (columns > 1 && values % columns != 0) {
+    --columns;
+  }
+  return {values / columns, columns, 1 + values % 5, 1 + values % 3};
+}
+
 // A slice whose items lie side by side is taken for a tensor.
 SliceSpec spec_of(const testing::FuzzSlice& slice) {
   const View& view = slice.view;
   const bool whole = view.items() * item_bytes(view.dtype) == view.end() - view.offset;
-  return {0, view, whole ? Noted::tensor : Noted::negatives};
+  return {0, view, whole ? Noted::tensor : Noted::negatives, 0, some_layout(view.elements())};
 }
 
 // Feeds all ranges that are wanted, in pieces of at most `most` bytes, the last ones first.

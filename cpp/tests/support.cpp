@@ -195,6 +195,12 @@ std::uint64_t hash_of(const std::vector<SliceResult>& results) {
                                 fit.ln_lambda_se, fit.error_bound}) {
       mix(bit_copy<std::uint64_t>(number));
     }
+    const MatrixNumbers& matrix = result.matrix;
+    mix_all({static_cast<std::uint64_t>(matrix.basis), matrix.empty.rows, matrix.empty.columns});
+    for (const double number : {matrix.k_se, matrix.ln_lambda_se, matrix.fresh_z, matrix.rows,
+                                matrix.columns, matrix.core}) {
+      mix(bit_copy<std::uint64_t>(number));
+    }
     for (const double quantile : result.quantiles) {
       mix(bit_copy<std::uint64_t>(quantile));
     }

@@ -138,11 +138,11 @@ TEST_SUITE("histogram") {
       const std::vector<float> small = {1e-9F, 2e-9F};
       // What lies at the upper end is told from the usual bins all the same.
       const Histogram low = coarsened(exact_histogram(DType::f32, small), wider.dropped_bits);
-      const TopLevels top = top_levels(bins);
+      const EndLevels top = end_levels(bins);
       for (const Histogram& each : {wider, merged(wider, low), merged(exact, low)}) {
-        CHECK(top_levels(each).at_max == top.at_max);
-        CHECK(top_levels(each).second == top.second);
-        CHECK(top_levels(each).levels == 0);
+        CHECK(end_levels(each).at_max == top.at_max);
+        CHECK(end_levels(each).second == top.second);
+        CHECK(end_levels(each).levels == 0);
       }
     }
   }

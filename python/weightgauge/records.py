@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, make_dataclass
 from functools import cache, partial
@@ -121,8 +122,32 @@ def spelled(name: str) -> str:
 
 
 def columns(record: type) -> list[str]:
-    """Return the names of a record's fields as they are spelled in output."""
-    return list(_annotations(record))
+    """Return the names of a record's values in tables, as `flat` makes them."""
+    return list(_column_types(record))
+
+
+def _column_types(record: type) -> dict[str, str]:
+    """Return the type of each value in tables as written in the class, by its name."""
+    found: dict[str, str] = {}
+    for name, written in _annotations(record).items():
+        members = _members(record).get(name)
+        if members is None:
+            found[name] = written
+        else:
+            found |= {f"{name}_{member}": kind for member, kind in members.items()}
+    return found
+
+
+@cache
+def _members(record: type) -> dict[str, dict[str, str]]:
+    """Return the members of the named tuples that fields hold and their types, by field."""
+    known = vars(sys.modules[record.__module__])
+    found = {}
+    for name, written in _annotations(record).items():
+        held = known.get(written.removesuffix(" | None"))
+        if isinstance(held, type) and hasattr(held, "_fields"):
+            found[name] = _annotations(held)
+    return found
 
 
 def _annotations(record: type) -> dict[str, str]:
@@ -210,10 +235,10 @@ def to_frame(record: type, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """
     formats = {
         name: _FRAME_DTYPES[written]
-        for name, written in _annotations(record).items()
+        for name, written in _column_types(record).items()
         if written in _FRAME_DTYPES
     }
-    return frame_of(rows, formats, columns=columns(record))
+    return frame_of(flat(record, rows), formats, columns=columns(record))
 
 
 def frame_of(
@@ -275,11 +300,42 @@ def as_row(record: DataclassInstance) -> dict[str, Any]:
     }
 
 
+def flat(record: type, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows for tables that have one value in a cell.
+
+    Parameters
+    ----------
+    record : type
+        The record whose rows they are, as `as_row` makes them.
+    rows : iterable of mapping
+        The rows; they may have more values than the record.
+
+    Returns
+    -------
+    list of dict
+        A named tuple has a value for each member, also where the field is None: `spread` becomes
+        `spread_rows`, `spread_columns` and so on.
+    """
+    held = _members(record)
+    if not held:
+        return [dict(row) for row in rows]
+    found = []
+    for row in rows:
+        line: dict[str, Any] = {}
+        for name, value in row.items():
+            if name in held:
+                line |= {f"{name}_{each}": (value or {}).get(each) for each in held[name]}
+            else:
+                line[name] = value
+        found.append(line)
+    return found
+
+
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value == "" and name in _NULL_WHEN_EMPTY:
         return None
-    if hasattr(value, "_asdict"):  # a named tuple is an object of JSON
-        return {name: _plain(name, each) for name, each in value._asdict().items()}
+    if hasattr(value, "_asdict"):
+        return {each: _plain(each, member) for each, member in value._asdict().items()}
     return list(value) if isinstance(value, tuple) else value

@@ -100,7 +100,9 @@ Influences::Pair InfluenceCurve::at(double magnitude) const {
   if (x >= x_.back()) {
     return influence_.back();
   }
-  std::size_t i = begin_[static_cast<std::size_t>((x - x_.front()) * per_step_)];
+  // Rounding may lead to the last point, behind which there is none.
+  const auto step = static_cast<std::size_t>((x - x_.front()) * per_step_);
+  std::size_t i = std::min<std::size_t>(begin_[std::min(step, steps)], x_.size() - 2);
   while (x_[i + 1] <= x) {
     ++i;
   }

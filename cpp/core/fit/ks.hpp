@@ -27,8 +27,8 @@ double scale_value(LogScale lambda);
 double weibull_cdf(Scaled magnitude, double k, LogScale lambda);
 
 // sup |F_n - F| over all magnitudes, both sides of every jump; of censored elements F_n tells from
-// the lowest magnitude on, and only there they are compared. Exact where the histogram is, otherwise
-// taken at the edges of the bins, which is a lower bound.
+// the lowest magnitude on, and only there they are compared. Exact where the histogram is,
+// otherwise taken at the edges of the bins, which is a lower bound.
 struct KsDistance {
   double distance;
   double shortfall;  // by how much it may be too small; 0 where exact

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "core/base/errors.hpp"
+#include "core/scan/matrix_errors.hpp"
 #include "core/scan/slice_job.hpp"
+#include "core/two_way/sums.hpp"
 
 namespace weightgauge {
 
@@ -39,7 +41,6 @@ FedScan::FedScan(std::unique_ptr<Spool> spool, std::vector<FedSlice> slices,
                  const ScanOptions& options)
     : spool_(std::move(spool)), slices_(std::move(slices)), options_(options) {
   options_.threads = 1;
-  options_.errors = ErrorsFor::independent;  // a sample would have to be kept
   results_.reserve(slices_.size());
   for (const FedSlice& slice : slices_) {
     const View& view = slice.spec.view;
@@ -61,7 +62,8 @@ FedScan::Stage FedScan::first_stage(std::size_t index) const {
   const Method method = first_method(view.dtype, view.items());
   const bool looked_at_again =
       slice.spec.noted == Noted::digest || method == Method::sorted ||
-      (method == Method::bins && (options_.exact || !options_.probabilities.empty()));
+      (method == Method::bins && (options_.exact || !options_.probabilities.empty())) ||
+      (options_.errors == ErrorsFor::matrix && slice.spec.layout.rows > 1);
   if (slice.made || looked_at_again) {
     return Stage::whole;
   }
@@ -91,11 +93,34 @@ std::vector<FileRange> FedScan::needs_of(std::size_t index) const {
 void FedScan::enter(std::size_t index, Stage stage) {
   State& state = states_[index];
   state.stage = stage;
+  if (stage == Stage::counting) {
+    hold_sample(index);
+  }
   if (stage == Stage::beside || stage == Stage::whole) {
     for (const FileRange& bytes : needs_of(index)) {
       spool_->hold(bytes.file, bytes.range);
       state.held.push_back(bytes);
     }
+  }
+}
+
+// The rows of the sample that will be looked at once more, when the slice has been fitted.
+void FedScan::hold_sample(std::size_t index) {
+  State& state = states_[index];
+  const std::optional<Sample> sample = sample_for_errors(state.slice);
+  if (!sample) {
+    return;
+  }
+  const View& view = state.slice.view;
+  const std::uint64_t items = sample->layout.columns / column_unit(view);
+  const std::size_t file = slices_[index].spec.source;
+  for (const std::uint64_t row : sample->rows) {
+    for_each_run(view, row * items, (row + 1) * items, [&](const Run& run) {
+      const std::uint64_t end =
+          run.offset + (run.items - 1) * run.stride + view.stored_item_bytes();
+      spool_->hold(file, {run.offset, end});
+      state.held.push_back({file, {run.offset, end}});
+    });
   }
 }
 
@@ -204,6 +229,9 @@ void FedScan::end_counting(std::size_t index, Control& control) {
   }
   state.next = state.counting->finish(workspace_, control);
   state.counting.reset();
+  if (state.next != nullptr && !state.next->needs_all()) {
+    run_phases(std::move(state.next), workspace_, control);
+  }
   if (state.next == nullptr) {
     end(index);
   } else {

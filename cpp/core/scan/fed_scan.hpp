@@ -38,6 +38,7 @@ struct FedSlice {
 // Memory, whatever the sizes of files, tensors and ranges:
 // - the spool's: 64 MiB, beyond which kept bytes go to a temporary file;
 // - one workspace for counting or sorting, as of one thread of scan(): about 64 MiB;
+// - of each slice that has begun, the rows of which a sample will be looked at again, in the spool;
 // - counts of each slice that has begun and is not complete: at most 16 bytes for each magnitude
 //   that differs (0.5 MiB for 16-bit formats), or 24 for each bin of F32 and F64 (6 MiB). Whoever
 //   feeds in the order of wanted() has few of them at a time;
@@ -81,6 +82,7 @@ class FedScan {
   // What a slice needs in the stage in which it is.
   std::vector<FileRange> needs_of(std::size_t index) const;
   void enter(std::size_t index, Stage stage);
+  void hold_sample(std::size_t index);
   void end(std::size_t index);
   void start_round(Control& control);
   void count_part(const FileRange& part, const std::byte* bytes, Control& control);

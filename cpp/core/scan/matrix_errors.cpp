@@ -28,6 +28,28 @@ std::size_t rows_in_part(const Sample& sample) {
   return (clusters + parts - 1) / parts * cluster;
 }
 
+// Whether there are enough zeros for a row or a column of them.
+bool may_have_empty_lines(const Slice& slice) {
+  return slice.result.histogram.zeros >= std::min(slice.layout.rows, slice.layout.columns);
+}
+
+// What the errors of a slice will rest on, if it is fitted; the last two where it is looked at
+// again.
+ErrorsBasis basis_of(const Slice& slice) {
+  const MatrixLayout& layout = slice.layout;
+  if (slice.options.errors == ErrorsFor::independent || !slice.options.fit) {
+    return ErrorsBasis::counts;
+  }
+  if (layout.rows == 0 || layout.columns % column_unit(slice.view) != 0) {
+    return ErrorsBasis::no_rows;
+  }
+  const bool few = layout.rows < fewest_lines && layout.columns < fewest_lines;
+  if (layout.rows == 1 || layout.columns == 1 || few) {
+    return ErrorsBasis::few_lines;
+  }
+  return slice.options.errors == ErrorsFor::matrix ? ErrorsBasis::matrix : ErrorsBasis::sample;
+}
+
 }  // namespace
 
 MatrixErrors::MatrixErrors(const Slice& slice, MagnitudeTable table)
@@ -37,6 +59,10 @@ MatrixErrors::MatrixErrors(const Slice& slice, MagnitudeTable table)
                         slice.options.errors == ErrorsFor::matrix)),
       part_rows_(rows_in_part(sample_)),
       sums_((sample_.rows.size() + part_rows_ - 1) / part_rows_) {}
+
+bool MatrixErrors::needs_all() const {
+  return slice_.options.errors == ErrorsFor::matrix || may_have_empty_lines(slice_);
+}
 
 void MatrixErrors::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
   const auto first = static_cast<std::size_t>(part) * part_rows_;
@@ -48,37 +74,36 @@ void MatrixErrors::run_part(std::uint64_t part, Workspace& workspace, Control& /
 std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control& control) {
   SliceResult& result = slice_.result;
   const Fit& fit = result.fit;
-  const MatrixLayout& layout = slice_.layout;
   const std::uint64_t censored = censored_of(result.histogram, slice_.options.zeros);
-  result.matrix =
-      matrix_numbers(sample_, sums_, table_.variances(), result.n, {fit.k_se, fit.ln_lambda_se});
-  if (result.histogram.zeros >= std::min(layout.rows, layout.columns)) {
-    result.matrix.empty = empty_lines(ValueReader(slice_.source, slice_.view), layout.columns,
-                                      workspace.buffer, control);
+  result.matrix = matrix_numbers(sample_, sums_, table_.variances(), result.n + censored,
+                                 {fit.k_se, fit.ln_lambda_se});
+  if (may_have_empty_lines(slice_)) {
+    result.matrix.empty = empty_lines(ValueReader(slice_.source, slice_.view),
+                                      slice_.layout.columns, workspace.buffer, control);
   }
   return nullptr;
 }
 
+std::optional<Sample> sample_for_errors(const Slice& slice) {
+  if (basis_of(slice) != ErrorsBasis::sample) {
+    return std::nullopt;
+  }
+  return sample_of(slice.layout, column_unit(slice.view), false);
+}
+
 std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histogram,
                                      const Plot& plot, const Influences& influences) {
-  const ScanOptions& options = slice.options;
-  SliceResult& result = slice.result;
-  if (options.errors == ErrorsFor::independent || !options.fit ||
-      result.fit.status != FitStatus::ok) {
+  if (!slice.options.fit || slice.result.fit.status != FitStatus::ok) {
     return nullptr;
   }
-  const MatrixLayout& layout = slice.layout;
-  if (layout.rows == 0 || layout.columns % column_unit(slice.view) != 0) {
-    result.matrix.basis = ErrorsBasis::no_rows;
+  const ErrorsBasis basis = basis_of(slice);
+  if (basis != ErrorsBasis::sample && basis != ErrorsBasis::matrix) {
+    slice.result.matrix.basis = basis;
     return nullptr;
   }
-  const bool few = layout.rows < fewest_lines && layout.columns < fewest_lines;
-  if (layout.rows == 1 || layout.columns == 1 || few) {
-    result.matrix.basis = ErrorsBasis::few_lines;
-    return nullptr;
-  }
-  return std::make_unique<MatrixErrors>(
-      slice, MagnitudeTable(histogram, plot, influences, censored_of(histogram, options.zeros)));
+  const std::uint64_t censored = censored_of(histogram, slice.options.zeros);
+  return std::make_unique<MatrixErrors>(slice,
+                                        MagnitudeTable(histogram, plot, influences, censored));
 }
 
 }  // namespace weightgauge

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/scan/phase.hpp"
@@ -15,6 +16,8 @@ namespace weightgauge {
 class MatrixErrors final : public Phase {
  public:
   MatrixErrors(const Slice& slice, MagnitudeTable table);
+  bool needs_all() const override;
+  bool is_short() const override { return sums_.size() == 1; }
   std::uint64_t parts() const override { return sums_.size(); }
   void run_part(std::uint64_t part, Workspace& workspace, Control& control) override;
   std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) override;
@@ -26,6 +29,9 @@ class MatrixErrors final : public Phase {
   std::size_t part_rows_;
   std::vector<TwoWaySums> sums_;
 };
+
+// The sample that the phase looks at; none where it will not be asked for, or takes all.
+std::optional<Sample> sample_for_errors(const Slice& slice);
 
 // The phase that follows a fit from this plot; null where errors for matrices are not asked for or
 // the slice is none: it has no rows, or one row or one column.

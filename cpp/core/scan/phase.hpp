@@ -19,6 +19,12 @@ class Phase {
   Phase& operator=(const Phase&) = delete;
   virtual ~Phase() = default;
 
+  // Whether it may look at any item of the slice; otherwise only at those of its sample.
+  virtual bool needs_all() const { return true; }
+  // Whether it is a single part that takes so little time that whoever completed the phase before
+  // does it at once. Queued, it would interrupt the counting of another slice, whose counts would
+  // have to be handed over and merged.
+  virtual bool is_short() const { return false; }
   virtual std::uint64_t parts() const = 0;
   // Does one part. Counts may stay in the workspace's first table until they are handed over.
   virtual void run_part(std::uint64_t part, Workspace& workspace, Control& control) = 0;

@@ -24,6 +24,7 @@ class SliceJob {
   const View& view() const { return slice_.view; }
   // Of the phase that the slice is in.
   std::uint64_t parts() const { return phase_->parts(); }
+  bool is_short() const { return phase_->is_short(); }
   // Items that a part of the first phase covers: from the first up to the second.
   std::pair<std::uint64_t, std::uint64_t> items_of(std::uint64_t part) const {
     return chunks_.items_of(part);

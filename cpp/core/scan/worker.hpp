@@ -67,7 +67,12 @@ class Worker {
   }
 
   void hand_over(SliceJob& job, std::size_t table) {
-    switch (job.flush(parts_done_, table, workspace_, control_)) {
+    SliceJob::Progress progress = job.flush(parts_done_, table, workspace_, control_);
+    while (progress == SliceJob::Progress::next_phase && job.is_short()) {
+      job.run_part(0, workspace_, control_);
+      progress = job.flush(1, table, workspace_, control_);
+    }
+    switch (progress) {
       case SliceJob::Progress::going_on:
         break;
       case SliceJob::Progress::next_phase:

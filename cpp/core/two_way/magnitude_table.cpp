@@ -44,6 +44,7 @@ class PointsOfEntries {
   PointsOfEntries(const Histogram& histogram, const Plot& plot) : points_(plot.count.size()) {
     if (plot.entries.ranks.size() == histogram.size()) {
       first_ = first_entry(plot);
+      ranks_of_ = &plot.entries.ranks;
       return;
     }
     note_ranks(histogram, ranks_);
@@ -54,6 +55,11 @@ class PointsOfEntries {
     }
   }
 
+  // Of entries first..end-1; `count` are those of the first.
+  std::uint64_t elements(std::size_t first, std::size_t end, std::uint64_t count) const {
+    const std::vector<std::uint64_t>& ranks = *ranks_of_;
+    return ranks[end - 1] - ranks[first] + count;
+  }
   std::size_t of(std::size_t entry) const {
     const std::size_t last = points_ - 1;
     if (ends_.empty()) {
@@ -67,7 +73,8 @@ class PointsOfEntries {
   std::size_t points_;
   std::size_t first_ = 0;             // entry of the first point
   std::vector<std::uint64_t> ends_;   // of points, where they know ranks only
-  std::vector<std::uint64_t> ranks_;  // of entries
+  std::vector<std::uint64_t> ranks_;  // of entries, where the plot has none
+  const std::vector<std::uint64_t>* ranks_of_ = &ranks_;
 };
 
 // The first entry from `begin` on that lies beyond a cell. A cell has few entries beside all.
@@ -94,10 +101,7 @@ std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram,
     const std::uint64_t last_key = ((cell + 1) << dropped) - 1;
     const std::size_t end = dropped == 0 ? i + 1 : end_of_cell(histogram.keys, i, last_key);
     const std::size_t middle = i + (end - i) / 2;
-    double count = 0;
-    for (std::size_t j = i; j < end; ++j) {
-      count += to_double(histogram.counts[j]);
-    }
+    const double count = to_double(points.elements(i, end, histogram.counts[i]));
     cells.push_back({cell, points.of(middle), entry_at(histogram, middle).mean, count});
     i = end;
   }

@@ -6,10 +6,10 @@ namespace weightgauge {
 
 namespace {
 
-// 64 rows and 512 columns tell the variances of rows and columns to about a sixth. Larger matrices
+// 64 rows and 384 columns tell the variances of rows and columns to about a sixth. Larger matrices
 // are worth four times as much.
 constexpr std::uint64_t usual_rows = 64;
-constexpr std::uint64_t usual_columns = 512;
+constexpr std::uint64_t usual_columns = 384;
 constexpr std::uint64_t large_matrix = std::uint64_t{1} << 22;
 // Of a cluster eight rows tell how rows differ inside it, which must be known to tell how clusters
 // do.

@@ -31,7 +31,7 @@ struct Sample {
   std::size_t blocks_in_cluster() const { return blocks.size() / column_clusters; }
 };
 
-// All of a small matrix; of a large one about 1/32, at most 2^18 elements. `everything` takes all.
+// All of a small matrix, and at most 2^17 elements of a large one. `everything` takes all.
 // Blocks begin and end at multiples of `unit` columns, which must divide all columns. Clusters that
 // do not divide their matrix, or are only one, are passed over.
 Sample sample_of(MatrixLayout layout, std::uint64_t unit, bool everything);

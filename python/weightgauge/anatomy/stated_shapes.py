@@ -258,8 +258,9 @@ def _vocabularies(
     sizes = _sizes(config)
     for row in largest.values():
         tensor = tensors[row]
-        if sizes and not architecture.contradictions and min(tensor.shape) not in sizes:
-            width = min(tensor.shape)
+        # Fewer tokens than a row has elements are no width.
+        widths = {width := min(tensor.shape), tensor.shape[1]}
+        if sizes and not architecture.contradictions and sizes.isdisjoint(widths):
             why = f"config.json states no such width ({width:,})"
             yield _told(tensor, places, row, why)
         sections = [architecture.of(places.towers[row]).config, config, config.get("text_config")]

@@ -85,7 +85,8 @@ def errors_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(ERRORS),
         default="sampled",
         show_default=True,
-        help="Standard errors from some rows and columns, from all, or as if independent.",
+        help="Standard errors from a sample of rows and columns, from all of them, or as if all "
+        "weights were independent.",
     )(command)
 
 

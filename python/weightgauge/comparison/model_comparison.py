@@ -119,7 +119,7 @@ def compare(
     elements : bool
         Whether slices of the same name and shape are also subtracted from each other, which reads
         both models once more. Saved counts cannot be subtracted.
-    per, zeros, include, exclude, threads, io, progress
+    per, zeros, errors, include, exclude, threads, io, progress
         As for `weightgauge.fit`. In a difference zeros are elements that are equal, and are always
         left out of its fit. Patterns apply to the names in both models.
 
@@ -206,8 +206,13 @@ def _histograms(
     from weightgauge.scanning import CheckpointSlices, kept_histograms
 
     if isinstance(subject, CheckpointSlices):
-        subject = kept_histograms(subject, options, progress=progress)
-    return sorted(subject.slices, key=lambda each: table_order(each.fit))
+        slices = kept_histograms(subject, options, progress=progress).slices
+    else:
+        fits = (each.fit for each in subject.measure(options))
+        slices = tuple(
+            each._replace(fit=fit) for each, fit in zip(subject.slices, fits, strict=True)
+        )
+    return sorted(slices, key=lambda each: table_order(each.fit))
 
 
 def _differences(
@@ -245,9 +250,12 @@ def _differences(
     found = scan_differences(
         first.checkpoint, second.checkpoint, wanted, options, progress=progress
     )
-    errors = paired_errors(first.checkpoint, second.checkpoint, wanted, counts, options)
     keys = [a.key for a, _ in wanted]
-    return dict(zip(keys, found, strict=True)), dict(zip(keys, errors, strict=True)), ""
+    differences = dict(zip(keys, found, strict=True))
+    if options.errors == "independent":
+        return differences, {}, ""
+    errors = paired_errors(first.checkpoint, second.checkpoint, wanted, counts, options)
+    return differences, dict(zip(keys, errors, strict=True)), ""
 
 
 def _counts(item: SavedSlice) -> Counts:

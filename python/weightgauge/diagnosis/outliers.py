@@ -50,7 +50,7 @@ class Outlier:
     quantity : str
         "k" or "ln lambda".
     value, se : float
-        The quantity, and its standard error for independent weights.
+        The quantity, and its standard error: see `weightgauge.SliceFit.k_se_matrix`.
     expected : float
         What others of its kind and tower have at its depth.
     z : float

@@ -163,13 +163,17 @@ def _about_spread(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
             continue
         total = sum(kind.spread)
         shares = {"rows": kind.spread.rows / total, "columns": kind.spread.columns / total}
-        told = [f"{share:.0%} {line}" for line, share in shares.items() if share >= SPREAD_SHARE]
+        told = [
+            f"{100 * share:.0f} % ({line})"
+            for line, share in shares.items()
+            if share >= SPREAD_SHARE
+        ]
         if told:
-            listed.append(f"{named(kind)} ({', '.join(told)})")
+            listed.append(f"{named(kind)} {' and '.join(told)}")
     if listed:
         yield (
-            "Of the spread of ln |w|, scales of whole rows and columns explain, which lower k: "
-            f"{', '.join(listed)}."
+            "Rows or columns have scales of their own, which lowers k. They explain this share of "
+            f"the variance of ln |w|: {', '.join(listed)}."
         )
 
 

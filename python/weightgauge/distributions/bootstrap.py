@@ -109,11 +109,11 @@ def matrix_bootstrap(
 ) -> Bootstrap:
     """Estimate the standard errors of k and ln lambda by drawing rows and columns again.
 
-    The standard errors of a fit hold for independent magnitudes. The weights of a row often share
-    a scale, and so do those of a column; then those errors are too small: in a matrix of 256 x 256
-    whose row scales spread by 0.3 in their logarithms, they are 1.3 times too small for k and
-    5 times for ln lambda. Whole rows or columns are drawn with replacement, so that weights that
-    share a scale stay together (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+    `k_se` and `ln_lambda_se` of a fit hold for independent magnitudes. The weights of a row often
+    share a scale, and so do those of a column; then those errors are too small: in a matrix of
+    256 x 256 whose row scales spread by 0.3 in their logarithms, they are 1.3 times too small for k
+    and 5 times for ln lambda. Whole rows or columns are drawn with replacement, so that weights
+    that share a scale stay together (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
     ch. 8). Drawings of rows alone do not see the scales of columns, nor the reverse. Over both,
     the variances of the two are added, and that of drawing elements one by one, which each of the
     two contains, is subtracted once (Cameron, Gelbach and Miller, Journal of Business and Economic

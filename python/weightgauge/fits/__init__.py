@@ -2,7 +2,8 @@
 
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.fits.kind_summary import KindSummary
+from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.fits.slice_fit import SliceFit
 
-__all__ = ["KindSummary", "ModelFit", "SliceFit", "SliceKey"]
+__all__ = ["KindSummary", "ModelFit", "SliceFit", "SliceKey", "Spread"]

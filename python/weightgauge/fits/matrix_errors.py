@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from weightgauge.records import as_dict
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.layouts import MatrixLayout
@@ -36,6 +38,10 @@ class Spread(NamedTuple):
     rows: float
     columns: float
     core: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, None for NaN."""
+        return as_dict(self)
 
 
 class MatrixErrors(NamedTuple):

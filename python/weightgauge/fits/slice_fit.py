@@ -10,7 +10,7 @@ from weightgauge.anatomy.components.ordering import order_key
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.errors import printable
 from weightgauge.findings import Place, place_of
-from weightgauge.fits.matrix_errors import KEPT_COUNTS, Spread, matrix_errors
+from weightgauge.fits.matrix_errors import KEPT_COUNTS, Spread, errors_from, matrix_errors
 from weightgauge.records import FITTED, as_row, maker
 
 if TYPE_CHECKING:
@@ -260,6 +260,20 @@ def refitted(item: SliceFit, found: WeibullFit, *, missing: str, note: str) -> S
         errors_from="" if math.isnan(found.k) else KEPT_COUNTS,
         fresh_z=math.nan,
         spread=None,
+    )
+
+
+def with_independent_errors(item: SliceFit) -> SliceFit:
+    """Leave out what is known of rows and columns, as fits with errors="independent" do."""
+    return replace(
+        item,
+        k_se_matrix=item.k_se,
+        ln_lambda_se_matrix=item.ln_lambda_se,
+        errors_from=errors_from(0, None) if item.errors_from else "",
+        fresh_z=math.nan,
+        spread=None,
+        zero_rows=None,
+        zero_columns=None,
     )
 
 

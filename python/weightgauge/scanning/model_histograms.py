@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weightgauge.anatomy.selection import choose
 from weightgauge.errors import NeedsWeightsError, printable
 from weightgauge.findings import Finding
-from weightgauge.fits.slice_fit import SliceFit, refitted, table_order
+from weightgauge.fits.slice_fit import SliceFit, refitted, table_order, with_independent_errors
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram
@@ -62,6 +62,9 @@ class ModelHistograms(SavedModel):
     ) -> Table[SliceFit]:
         """Fit all slices from their counts; see `CheckpointSlices.fits`.
 
+        Fits with the standard options are those that the scan made. Of others, errors are those of
+        independent weights, because counts do not tell rows and columns.
+
         Raises
         ------
         NeedsWeightsError
@@ -92,6 +95,8 @@ class ModelHistograms(SavedModel):
             fit = item.fit
             if found is not None:
                 fit = refitted(fit, found, missing=item.missing, note=item.note)
+            if options.errors == "independent":
+                fit = with_independent_errors(fit)
             yield Measured(fit, counts, item.scale, item.note, item.missing)
 
     def doubts(self, options: FitOptions) -> tuple[str, ...]:
@@ -202,12 +207,9 @@ def _fitted(
     item: SavedSlice, counts: MagnitudeHistogram | None, options: FitOptions
 ) -> WeibullFit | None:
     """Fit the counts; None where the fit that was saved is the one that is asked for."""
-    if counts is None:
-        return None
     asked = (options.trim, options.protocol, options.zeros)
-    standard = asked == (_STANDARD.trim, _STANDARD.protocol, _STANDARD.zeros)
-    if standard and not counts.exact:
-        return None  # the scan may have looked into bins that are too coarse
+    if counts is None or asked == (_STANDARD.trim, _STANDARD.protocol, _STANDARD.zeros):
+        return None  # the scan knew the weights: their rows, and what lies inside of bins
     if options.protocol == "paper" and item.scale != 1.0:  # its bins are those of scaled values
         return fit_of_histogram(counts.scaled(item.scale)._core, options)
     return fit_of_histogram(counts._core, options, scale=item.scale)

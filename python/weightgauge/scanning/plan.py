@@ -62,6 +62,8 @@ class ScanPlan:
     digest_of : dict of int to int
         Where a whole tensor is counted in another order than that of its bytes in a file: index of
         the result with its digest, by that of the slice.
+    turned : set of int
+        Indices of slices that are stored transposed: their rows are columns to the core.
     pages_of : dict of int to (int, int)
         For pieces that fill pages of their tensor, by index: their first byte in the tensor and
         their length in bytes.
@@ -94,6 +96,7 @@ class ScanPlan:
         self._shaped: list[tuple[int, _Dims, _core.BlockScale | _core.LowRank | None]] = []
         self.scale_of: dict[int, int] = {}
         self.digest_of: dict[int, int] = {}
+        self.turned: set[int] = set()
         self.pages_of: dict[int, tuple[int, int]] = {}
 
     def __len__(self) -> int:
@@ -144,7 +147,10 @@ class ScanPlan:
                 return index
         index = self._add_stored(tensor, piece, stored)
         if matrix is not None and not (stored is not None and isinstance(stored.source, Product)):
-            self._set_out(index, matrix)
+            turned = stored is not None and stored.turned
+            whole = tensor.shape if stored is None else stored.shape
+            shape = whole if piece is None else piece.shape
+            self._set_out(index, matrix, math.prod(shape), turned=turned)
         return index
 
     def _add_stored(self, tensor: TensorInfo, piece: Cut | None, stored: Stored | None) -> int:
@@ -164,8 +170,11 @@ class ScanPlan:
         decoding = self._block_scale(tensor, source)
         return self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
 
-    def _set_out(self, index: int, matrix: MatrixLayout) -> None:
-        """Note how the elements of a slice form rows and columns."""
+    def _set_out(self, index: int, matrix: MatrixLayout, elements: int, *, turned: bool) -> None:
+        """Note how the elements of a slice form rows and columns; `turned` if stored transposed."""
+        if turned:
+            matrix = matrix.turned(elements // max(matrix.columns, 1))
+            self.turned.add(index)
         self._columns[index] = matrix.columns
         if matrix[1:] != (1, 1):
             self._clusters.append((index, matrix.rows_in_cluster, matrix.columns_in_cluster))
@@ -219,10 +228,9 @@ class ScanPlan:
         self._shaped.append((index, found.dims, None))
         # The core takes elements in the order of their addresses.
         steps = [abs(stride) for stride in shard.strides]
-        if matrix is not None and steps == sorted(steps, reverse=True):
-            self._set_out(index, matrix)
-        elif matrix is not None and len(steps) == 2:
-            self._set_out(index, matrix.turned(items // max(matrix.columns, 1)))
+        in_order = steps == sorted(steps, reverse=True)
+        if matrix is not None and (in_order or len(steps) == 2):
+            self._set_out(index, matrix, items, turned=not in_order)
         if piece is None:
             self.digest_of[index] = self.add_digest(tensor)
         return index

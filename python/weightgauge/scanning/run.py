@@ -163,12 +163,20 @@ def _placed(
         Scales other than 1 by row; they are applied.
     """
     numbers = found
-    if _NOT_COUNTED in places or plan.scale_of or plan.digest_of:
+    if _NOT_COUNTED in places or plan.scale_of or plan.digest_of or plan.turned:
         numbers = np.append(found, blank_numbers(1))[places]
     for row, place in enumerate(places) if plan.digest_of else ():
         if (at := plan.digest_of.get(place)) is not None:
             for name in ("digest", "digested", "zero_blocks"):
                 numbers[name][row] = found[name][at]
+    for row, place in enumerate(places) if plan.turned else ():
+        if place in plan.turned:
+            for name in ("spread", "zero"):
+                pair = [f"{name}_rows", f"{name}_columns"]
+                numbers[pair[0]][row], numbers[pair[1]][row] = (
+                    numbers[pair[1]][row],
+                    numbers[pair[0]][row],
+                )
     scales = {}
     for row, place in enumerate(places) if plan.scale_of else ():
         if (at := plan.scale_of.get(place)) is not None:

@@ -26,8 +26,8 @@ class Change(NamedTuple):
     ----------
     value, error : float
         Last finite value minus first, and its standard error for independent estimates: that of two
-        models without a weight in common. The steps of one run share most of their weights, so that
-        it is the upper end of what the error can be. NaN where there are no two values.
+        models without a weight in common. That the steps of one run share most of their weights
+        makes the true error smaller. NaN where there are no two values.
     """
 
     value: float

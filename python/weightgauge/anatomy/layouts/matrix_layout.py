@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class MatrixLayout(NamedTuple):
-    """Rows and columns in the order of storage.
+    """Rows and columns of a slice, in the order of its shape.
 
     Attributes
     ----------

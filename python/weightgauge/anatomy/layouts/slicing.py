@@ -132,8 +132,8 @@ class _Cutter:
             matrix = _matrix(candidate, layout)
             yield Slice(tensor, place, shape, None, note, stored, matrix)
         for piece in pieces:
-            stored_shape = piece.shape[::-1] if candidate.inputs_first else piece.shape
-            matrix = matrix_layout(stored_shape, clusters=piece.heads)
+            heads = piece.heads[::-1] if candidate.inputs_first else piece.heads
+            matrix = matrix_layout(piece.shape, clusters=heads)
             yield Slice(tensor, _placed(place, piece), piece.shape, piece, "", stored, matrix)
 
     def matrix_of(
@@ -201,7 +201,7 @@ class _Cutter:
 
 
 def _matrix(candidate: Candidate, layout: Layout | None) -> MatrixLayout:
-    """Return how a whole tensor forms rows and columns, in the order of storage.
+    """Return how a whole tensor forms rows and columns.
 
     Heads are clusters where all of the tensor consists of heads of one size.
     """
@@ -211,8 +211,7 @@ def _matrix(candidate: Candidate, layout: Layout | None) -> MatrixLayout:
         set() if layout is None else {lines_of_head(each, layout.axis) for each in layout.fields}
     )
     clusters = heads.pop() if len(heads) == 1 else (1, 1)
-    found = matrix_layout(shape, stacked=stacked, clusters=clusters)
-    return found.turned(shape[0]) if candidate.inputs_first and len(shape) == 2 else found
+    return matrix_layout(shape, stacked=stacked, clusters=clusters)
 
 
 def _placed(place: Component, piece: Cut) -> Component:

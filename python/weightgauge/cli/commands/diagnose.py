@@ -49,7 +49,7 @@ from weightgauge.cli.output import Output
 @click.option(
     "--spread",
     is_flag=True,
-    help="Show how much of the spread of ln |w| comes from rows, and from columns.",
+    help="Show how much of the spread of ln |w| comes from rows and columns of unequal scale.",
 )
 @zeros_option
 @errors_option

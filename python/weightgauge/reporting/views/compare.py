@@ -72,8 +72,9 @@ _MOST_MOVED = (
 _NOTE = Paragraph(
     "dk = k of b - k of a. Medians by kind are taken column by column, those of k and lambda over "
     "pairs that have both: the median of dk need not be the difference of the medians. z = dk "
-    "over its standard error for independent weights, a and b independent of each other: for a "
-    "fine-tune and its base the true z are larger. KS: distance between the two distributions of "
+    "over its standard error: that of the change itself where elements were compared, without what "
+    "both models share; otherwise that of two independent matrices, so that of two versions of one "
+    "model the true z is larger. KS: distance between the two distributions of "
     "|w|. Changed: share of the elements whose values differ. |b-a|/|a|: root mean squares, by "
     "which pairs are sorted; without elements by the least that it can be. --json and --format "
     "csv have every pair with a fit of the differences."

@@ -23,6 +23,7 @@ from weightgauge.reporting.document import (
 )
 from weightgauge.reporting.values import range_text
 from weightgauge.reporting.views.architecture import architecture_lines
+from weightgauge.reporting.views.errors import errors_note
 from weightgauge.reporting.views.unmeasured import extent
 from weightgauge.reporting.views.zeros import zeros_note
 
@@ -75,12 +76,10 @@ def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
 
 def _records(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
-    from weightgauge.records import columns
+    from weightgauge.records import columns, flat
 
-    return DocumentTable(
-        plain_columns(columns(KindDiagnosis)),
-        [{**kind.to_dict(), "expected": range_text(kind.expected or ())} for kind in kinds],
-    )
+    rows = [{**kind.to_dict(), "expected": range_text(kind.expected or ())} for kind in kinds]
+    return DocumentTable(plain_columns(columns(KindDiagnosis)), flat(KindDiagnosis, rows))
 
 
 def _sections(found: Diagnosis, *, spread: bool) -> Iterator[Section]:
@@ -178,8 +177,8 @@ def _note(found: Diagnosis) -> Paragraph:
         f"{zeros_note(found.zero_handling)}"
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
         "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
-        "1.21 at 95 % confidence, with errors that know of rows, columns and heads; too close to "
-        "call where k lies nearer to one of the two than its error allows. "
+        "1.21 at 95 % confidence; too close to call where k lies nearer to one of the two than its "
+        f"error allows. {errors_note(found.slices)} "
         "Published: the range of published language models with such attention "
         f"(arXiv:2605.18898). Change of k: since {found.start}. Kurtosis: 3 for Gaussian weights. "
         "z: distance from what others of the kind have at that depth, in robust standard "
@@ -189,8 +188,9 @@ def _note(found: Diagnosis) -> Paragraph:
 
 
 _SPREAD_NOTE = Paragraph(
-    "By rows, by columns, the rest: parts of the variance of ln |w|; Gaussian weights have only a "
-    "rest, of 1.234. Rows and columns of scales of their own lower k."
+    "By rows, by columns, the rest: parts of the variance of ln |w|, medians over the matrices of "
+    "a kind. Gaussian weights have only a rest, of 1.234. The larger the parts of rows and "
+    "columns, whose scales then differ, the lower k."
 )
 
 _ANSWERS = {"inside": "yes", "outside": "no", "undecided": "too close to call"}

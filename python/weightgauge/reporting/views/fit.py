@@ -40,7 +40,7 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
     """
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
-    from weightgauge.records import columns
+    from weightgauge.records import columns, flat
 
     return Document(
         title=printable(result.model, limit=1000),
@@ -63,7 +63,9 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
             exact=result.exact,
         ),
         data=result.to_dict,
-        records=lambda: DocumentTable(plain_columns(columns(SliceFit)), result.to_dicts()),
+        records=lambda: DocumentTable(
+            plain_columns(columns(SliceFit)), flat(SliceFit, result.to_dicts())
+        ),
     )
 
 

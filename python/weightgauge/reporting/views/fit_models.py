@@ -45,7 +45,7 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
     """
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
-    from weightgauge.records import columns
+    from weightgauge.records import columns, flat
     from weightgauge.trajectory.candidates import step_of_model
 
     steps = [step_of_model(name) for name in names]
@@ -95,7 +95,8 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
             "slices": _slices(results, marked),
         },
         records=lambda: DocumentTable(
-            plain_columns(["model", "step", *columns(SliceFit)]), _slices(results, marked)
+            plain_columns(["model", "step", *columns(SliceFit)]),
+            flat(SliceFit, _slices(results, marked)),
         ),
     )
 

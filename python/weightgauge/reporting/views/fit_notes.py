@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weightgauge.choices import POOR_R2
 from weightgauge.errors import printable
 from weightgauge.reporting.values import counted
+from weightgauge.reporting.views.errors import errors_note
 from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
 from weightgauge.reporting.views.unmeasured import packed_tensors, why_without
 
@@ -42,7 +43,7 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
         "k below that of Gaussian weights: heavier tails, or rows and columns of unequal scale. "
         "lambda: 63 % of the magnitudes are smaller. R2 near 1: the fit is straight."
     )
-    yield _errors_told(result)
+    yield errors_note(result.matrices)
     if any(item.block is not None for item in result.slices):
         vectors = sum(item.kind in VECTORS for item in result.slices)
         also = f", {vectors:,} norm weights and biases too" if vectors else ""
@@ -57,23 +58,6 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
     ]
     if unknown:
         yield f"Of no known kind, hence 'other': {_some(unknown)}."
-
-
-def _errors_told(result: ModelFit) -> str:
-    """Say what the standard errors in the tables hold for."""
-    matrices = [item for item in result.matrices if item.fitted and len(item.shape) > 1]
-    known = sum(item.spread is not None for item in matrices)
-    if not known:
-        return "±: standard error of independent weights; shared scales make the true one larger."
-    told = (
-        "±: standard error that knows of rows, columns, heads and experts with scales of their own"
-    )
-    others = len(matrices) - known
-    return (
-        f"{told}; of {counted(others, 'matrix', 'matrices')} from counts alone."
-        if others
-        else f"{told}."
-    )
 
 
 def products_text(number: int) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ENDING = HISTOGRAMS.suffixes[0]
 FORMAT = "weightgauge.histograms"
-_VERSION = "2"
+_VERSION = "3"
 _ARRAYS = ("steps", "counts", "residuals")
 
 

@@ -1,0 +1,145 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/fit/influence.hpp"
+#include "core/fit/weibull.hpp"
+#include "core/two_way/empty_lines.hpp"
+#include "core/two_way/sample.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+void check_sample(const Sample& sample) {
+  const MatrixLayout& layout = sample.layout;
+  REQUIRE(std::is_sorted(sample.rows.begin(), sample.rows.end()));
+  CHECK(std::set<std::uint64_t>(sample.rows.begin(), sample.rows.end()).size() ==
+        sample.rows.size());
+  CHECK(sample.rows.back() < layout.rows);
+  CHECK(sample.rows.size() % sample.row_clusters == 0);
+  CHECK(sample.blocks.size() % sample.column_clusters == 0);
+  std::uint64_t end = 0;
+  std::uint64_t columns = 0;
+  for (const Block& block : sample.blocks) {
+    CHECK(block.first >= end);
+    CHECK(block.width > 0);
+    end = block.first + block.width;
+    columns += block.width;
+  }
+  CHECK(end <= layout.columns);
+  CHECK(columns == sample.columns);
+}
+
+}  // namespace
+
+TEST_SUITE("two_way") {
+  TEST_CASE("a sample has rows and blocks of its matrix, each once") {
+    const std::uint64_t sizes[] = {2, 7, 60, 64, 65, 384, 1000, 4096, 14336};
+    for (const std::uint64_t rows : sizes) {
+      for (const std::uint64_t columns : sizes) {
+        for (const std::uint64_t cluster : {1, 2, 32, 128}) {
+          for (const bool everything : {false, true}) {
+            if (everything && rows * columns > 1'000'000) {
+              continue;
+            }
+            CAPTURE(rows);
+            CAPTURE(columns);
+            CAPTURE(cluster);
+            check_sample(sample_of({rows, columns, cluster, 1}, 1, everything));
+            check_sample(sample_of({rows, columns, 1, cluster}, 1, everything));
+          }
+        }
+      }
+    }
+  }
+
+  TEST_CASE("all of a small matrix is looked at, and little of a large one") {
+    const Sample small = sample_of({64, 384}, 1, false);
+    CHECK(small.rows.size() == 64);
+    CHECK(small.columns == 384);
+    const Sample large = sample_of({100'000, 4096}, 1, false);
+    CHECK(large.rows.size() * large.columns <= 1 << 18);
+    CHECK(large.rows.size() >= 64);
+    CHECK(large.columns >= 384);
+  }
+
+  TEST_CASE("each cluster has as many rows, or columns, as every other") {
+    const Sample rows = sample_of({768, 768, 64, 1}, 1, false);
+    CHECK(rows.row_clusters == 12);
+    for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+      CHECK(rows.rows[i] / 64 == i / rows.rows_in_cluster());
+    }
+    const Sample columns = sample_of({768, 768, 1, 64}, 1, false);
+    CHECK(columns.column_clusters == 12);
+    for (std::size_t i = 0; i < columns.blocks.size(); ++i) {
+      CHECK(columns.blocks[i].first / 64 == i / columns.blocks_in_cluster());
+      CHECK(columns.blocks[i].width == columns.blocks.front().width);
+    }
+  }
+
+  TEST_CASE("blocks begin and end between items that hold several values") {
+    for (const std::uint64_t unit : {2, 8, 32}) {
+      const Sample sample = sample_of({500, 4096}, unit, false);
+      check_sample(sample);
+      for (const Block& block : sample.blocks) {
+        CHECK(block.first % unit == 0);
+        CHECK(block.width % unit == 0);
+      }
+    }
+  }
+
+  TEST_CASE("influences between magnitudes lie on straight lines") {
+    const std::vector<float> values = testing::normal_floats(3000, 1);
+    const SliceResult found =
+        testing::scan_bytes(DType::f32, testing::bytes_of(values), testing::keeping(1, 1 << 20));
+    FitSpace space;
+    const Fit fit = fit_histogram(found.histogram, found.n, Trim::mid_80, Zeros::exclude, space);
+    REQUIRE(fit.status == FitStatus::ok);
+    const InfluenceCurve curve(space.plot, space.influences, 2.0);
+    const std::size_t points = space.influences.points();
+    double sum = 0;
+    for (const float value : values) {
+      sum += curve.at(2 * std::fabs(static_cast<double>(value))).k;
+    }
+    CHECK(std::fabs(sum) < 1e-6);  // influences are centred over all elements
+    const double unit = 2 * std::ldexp(space.plot.unit.mantissa, space.plot.unit.exponent);
+    for (std::size_t i = 0; i < points; ++i) {
+      const double magnitude = unit * std::exp(space.plot.x[i]);
+      CHECK(curve.at(magnitude).k == doctest::Approx(space.influences.of_point(i).k).epsilon(1e-6));
+    }
+    const double highest = unit * std::exp(space.plot.x.back());
+    for (const double factor : {1 - 1e-15, 1 - 1e-16, 1.0, 1 + 1e-15, 2.0}) {
+      CHECK(curve.at(highest * factor).k ==
+            doctest::Approx(space.influences.of_point(points - 1).k).epsilon(1e-6));
+    }
+    CHECK(curve.at(0).k == 0);
+    CHECK(curve.at(std::nan("")).k == 0);
+    CHECK(curve.at(HUGE_VAL).ln_lambda == 0);
+  }
+
+  TEST_CASE("rows and columns of zeros are counted") {
+    constexpr std::uint64_t rows = 70;
+    constexpr std::uint64_t columns = 130;
+    std::vector<float> values = testing::normal_floats(rows * columns, 2);
+    const std::set<std::uint64_t> empty_rows = {0, 13, 69};
+    const std::set<std::uint64_t> empty_columns = {1, 64, 65, 129};
+    for (std::uint64_t i = 0; i < values.size(); ++i) {
+      if (empty_rows.count(i / columns) + empty_columns.count(i % columns) > 0) {
+        values[i] = 0;
+      }
+    }
+    const std::vector<std::byte> bytes = testing::bytes_of(values);
+    const MemorySource source(bytes.data(), bytes.size());
+    const ValueReader reader(source, contiguous_view(DType::f32, 0, values.size()));
+    ReadBuffer buffer;
+    const EmptyLines found = empty_lines(reader, columns, buffer, Control());
+    CHECK(found.rows == empty_rows.size());
+    CHECK(found.columns == empty_columns.size());
+  }
+}
+
+}  // namespace weightgauge
