@@ -96,6 +96,18 @@ def test_errors_of_magnitudes_close_together(deviation):
     assert found.ln_lambda_se_matrix == pytest.approx(of_lambda, rel=0.02)
 
 
+@pytest.mark.parametrize("dtype", ["F32", "F64"])
+def test_magnitudes_close_together_but_for_a_few(dtype):
+    rng = np.random.default_rng(25)
+    values = 1 + 1e-6 * (rng.standard_normal((60, 1)) + rng.standard_normal((60, 300)))
+    values[0, :4] = (1e-30, 1e30, 1e-3, 1e3)
+    values = values.astype(FORMATS[dtype])
+    found = only_slice(values, errors="full")
+    of_k, of_lambda = oracle_errors(values.astype(np.float64))
+    assert found.k_se_matrix == pytest.approx(of_k, rel=0.02)
+    assert found.ln_lambda_se_matrix == pytest.approx(of_lambda, rel=0.02)
+
+
 @pytest.mark.parametrize("kind", ["q", "k", "v", "o"])
 @pytest.mark.parametrize("heads", [2, 8])
 def test_heads_are_clusters(tmp_path, kind, heads):

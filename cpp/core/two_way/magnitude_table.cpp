@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/histogram/log_magnitude.hpp"
 
@@ -113,7 +114,7 @@ std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram,
 MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
                                const Influences& influences, std::uint64_t censored)
     : dtype_(histogram.dtype), shift_(shift_of(histogram, plot)) {
-  if (histogram.exact() && shift_ == 0 && plot.entries.x.size() == histogram.size()) {
+  if (!is_wide(dtype_)) {
     fill_exactly(histogram, plot, influences);
   } else {
     fill_by_cells(occupied_cells(histogram, plot, shift_), influences);
@@ -157,21 +158,36 @@ void MagnitudeTable::fill_exactly(const Histogram& histogram, const Plot& plot,
   }
 }
 
+// Magnitudes far from the window would stretch the table: they share its first and its last cell,
+// for which the nearest of them stand. Returns the last cell.
+std::uint64_t MagnitudeTable::keep_near_window(std::vector<Occupied>& occupied,
+                                               std::size_t points) {
+  const auto middle =
+      std::find_if(occupied.begin(), occupied.end() - 1,
+                   [points](const Occupied& each) { return each.point >= points / 2; });
+  const std::uint64_t centre = middle->cell;
+  first_ = std::max(occupied.front().cell, centre - std::min(centre, most_cells / 2));
+  const std::uint64_t last = std::min(occupied.back().cell, first_ + (most_cells - 1));
+  std::vector<Occupied> kept;
+  for (const Occupied& each : occupied) {
+    const std::uint64_t cell = std::min(std::max(each.cell, first_), last);
+    if (kept.empty() || kept.back().cell != cell) {
+      kept.push_back(each);
+      kept.back().cell = cell;
+      continue;
+    }
+    kept.back().count += each.count;
+    if (cell == first_) {  // the largest of those below is the nearest
+      kept.back().point = each.point;
+      kept.back().magnitude = each.magnitude;
+    }
+  }
+  occupied = std::move(kept);
+  return last;
+}
+
 void MagnitudeTable::fill_by_cells(std::vector<Occupied> occupied, const Influences& influences) {
-  // Magnitudes far below the others may stretch the table: they share its first cell, for which the
-  // largest of them stands.
-  const std::uint64_t last = occupied.back().cell;
-  first_ = std::max(occupied.front().cell, last - std::min(last, most_cells - 1));
-  std::size_t low = 0;
-  double count = 0;
-  while (occupied[low].cell <= first_) {
-    count += occupied[low++].count;
-  }
-  if (low > 0) {
-    occupied[low - 1].cell = first_;
-    occupied[low - 1].count = count;
-    occupied.erase(occupied.begin(), occupied.begin() + static_cast<std::ptrdiff_t>(low - 1));
-  }
+  const std::uint64_t last = keep_near_window(occupied, influences.points());
   std::vector<double> magnitudes(occupied.size()), x(occupied.size());
   std::transform(occupied.begin(), occupied.end(), magnitudes.begin(),
                  [](const Occupied& each) { return each.magnitude; });

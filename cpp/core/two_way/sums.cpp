@@ -48,7 +48,8 @@ class TermsOfWide {
   Terms at(const std::byte* row, std::size_t j) const {
     const Key key = number_at<Key>(row, j) & (static_cast<Key>(~Key{0}) >> 1);
     const Key cell = std::max(static_cast<Key>(key >> shift_), first_) - first_;
-    return cells_[static_cast<Key>(key - 1) < finite_ ? std::min(cell, zero_) : zero_];
+    // Finite magnitudes beyond the table share its last cell.
+    return cells_[static_cast<Key>(key - 1) < finite_ ? std::min<Key>(cell, zero_ - 1) : zero_];
   }
 
  private:
