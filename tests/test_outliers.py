@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import weightgauge as wg
 from made_fits import made_slice
 from weightgauge.diagnosis.outliers import outliers, threshold
 from weightgauge.diagnosis.slice_group import slice_groups
@@ -115,3 +116,43 @@ def test_the_error_of_the_matrix_counts():
 
 def test_fewer_than_five_have_no_outliers():
     assert found([1.2, 1.2, 1.2, 5.0]) == () != found([1.2, 1.2, 1.2, 1.2, 5.0])
+
+
+KINDS = {
+    "q": "self_attn.q_proj",
+    "k": "self_attn.k_proj",
+    "v": "self_attn.v_proj",
+    "o": "self_attn.o_proj",
+    "up": "mlp.up_proj",
+    "down": "mlp.down_proj",
+}
+
+
+def healthy_model(rng, blocks):
+    """Matrices with scales of rows and columns, a tenth of scatter, and a trend with depth."""
+    weights = {}
+    for name in KINDS.values():
+        spread = rng.uniform(0.05, 0.4)  # of the scales of rows and columns
+        trend = rng.normal(0, 0.4)  # of ln lambda from the first block to the last
+        for block in range(blocks):
+            own = spread * np.exp(0.1 * rng.standard_normal())
+            scale = np.exp(
+                own * (rng.standard_normal((64, 1)) + rng.standard_normal((1, 96)))
+                + trend * block / blocks
+                + 0.1 * rng.standard_normal()
+            )
+            values = 0.02 * scale * rng.standard_normal((64, 96))
+            weights[f"model.layers.{block}.{name}.weight"] = values.astype(np.float32)
+    return weights
+
+
+def test_few_groups_of_healthy_models_are_flagged():
+    rng = np.random.default_rng(26)
+    flagged = total = 0
+    for model in range(60):
+        fit = wg.fit(healthy_model(rng, (6, 12, 24)[model % 3]))
+        groups = slice_groups(fit.slices)
+        total += len(groups)
+        flagged += len({each.kind for each in outliers(groups)})
+    assert total == 60 * len(KINDS)
+    assert flagged / total <= 0.05
