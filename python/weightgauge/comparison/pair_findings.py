@@ -85,11 +85,14 @@ def _moved(pair: Pair) -> Iterator[Finding]:
     if not pair.errors_from.startswith("paired"):
         return
     rule = RULES["moved"]
-    found = {"k": abs(pair.z), "lambda": abs(pair.dln_lambda_z)}
-    largest = max(found.values(), default=0.0, key=lambda z: z if z == z else 0.0)
-    if largest > (rule.threshold or math.inf):
-        what = " and ".join(name for name, z in found.items() if z > (rule.threshold or math.inf))
-        yield rule.finding(pair.place, value=largest, expected=rule.threshold, what=what)
+    least = rule.threshold or math.inf
+    beyond = {
+        name: abs(z) for name, z in (("k", pair.z), ("lambda", pair.dln_lambda_z)) if abs(z) > least
+    }
+    if beyond:
+        up_to = " by up to" if len(beyond) > 1 else " by"
+        what = f"{' and '.join(beyond)} moved{up_to}"
+        yield rule.finding(pair.place, value=max(beyond.values()), expected=least, what=what)
 
 
 def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ PAIRS = (
         "moved",
         NOTE,
         "Did the shape or the scale of a matrix change by more than chance?",
-        "{what} moved by up to {shown} standard errors (paired)",
+        "{what} {shown} standard errors (paired)",
         several="{count:,} matrices moved in k or lambda by {least_shown} to {most_shown} standard "
         "errors (paired): {names}",
         threshold=5.0,
