@@ -75,8 +75,7 @@ std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control&
   SliceResult& result = slice_.result;
   const Fit& fit = result.fit;
   const std::uint64_t censored = censored_of(result.histogram, slice_.options.zeros);
-  result.matrix = matrix_numbers(sample_, sums_, table_.variances(), result.n + censored,
-                                 {fit.k_se, fit.ln_lambda_se});
+  result.matrix = matrix_numbers(sample_, sums_, result.n + censored, {fit.k_se, fit.ln_lambda_se});
   if (may_have_empty_lines(slice_)) {
     result.matrix.empty = empty_lines(ValueReader(slice_.source, slice_.view),
                                       slice_.layout.columns, workspace.buffer, control);
@@ -101,7 +100,7 @@ std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histog
     slice.result.matrix.basis = basis;
     return nullptr;
   }
-  const std::uint64_t censored = censored_of(histogram, slice.options.zeros);
+  const bool censored = censored_of(histogram, slice.options.zeros) > 0;
   return std::make_unique<MatrixErrors>(slice,
                                         MagnitudeTable(histogram, plot, influences, censored));
 }

@@ -23,29 +23,36 @@ EmptyLines empty_lines(const ValueReader& values, std::uint64_t columns, ReadBuf
   }
   EmptyLines found;
   found.columns = columns;
-  double weights[block_columns];
-  for (std::uint64_t row = 0; row < rows; ++row) {
-    control.check();
-    bool empty_row = true;
-    for (std::uint64_t block = 0; block < blocks; ++block) {
-      if (!empty_row && empty_in[block] == 0) {
-        continue;
-      }
-      const std::uint64_t first = block * block_columns;
-      const std::uint64_t width = std::min(block_columns, columns - first);
-      values.read(row * columns + first, width, buffer, weights);
-      for (std::uint64_t j = 0; j < width; ++j) {
-        if (weights[j] != 0) {
-          empty_row = false;
-          if (empty[first + j]) {
-            empty[first + j] = false;
-            --empty_in[block];
-            --found.columns;
-          }
+  std::vector<double> weights(columns);
+  // Reads columns first..end-1 of a row; returns whether there is a weight.
+  const auto look = [&](std::uint64_t row, std::uint64_t first, std::uint64_t end) {
+    values.read(row * columns + first, end - first, buffer, weights.data());
+    bool weight = false;
+    for (std::uint64_t j = first; j < end; ++j) {
+      if (weights[j - first] != 0) {
+        weight = true;
+        if (empty[j]) {
+          empty[j] = false;
+          --empty_in[j / block_columns];
+          --found.columns;
         }
       }
     }
-    found.rows += empty_row ? 1 : 0;
+    return weight;
+  };
+  const auto is_open = [](std::uint64_t left) { return left > 0; };
+  for (std::uint64_t row = 0; row < rows; ++row) {
+    control.check();
+    const auto begin = std::find_if(empty_in.begin(), empty_in.end(), is_open);
+    const auto open = std::find_if(empty_in.rbegin(), empty_in.rend(), is_open).base();
+    const auto first = static_cast<std::uint64_t>(begin - empty_in.begin()) * block_columns;
+    const auto end =
+        std::min(static_cast<std::uint64_t>(open - empty_in.begin()) * block_columns, columns);
+    bool weight = first < end && look(row, first, end);
+    for (std::uint64_t at = 0; !weight && at < columns; at += block_columns) {
+      weight = look(row, at, std::min(at + block_columns, columns));
+    }
+    found.rows += weight ? 0 : 1;
   }
   return found;
 }

@@ -45,7 +45,6 @@ class PointsOfEntries {
   PointsOfEntries(const Histogram& histogram, const Plot& plot) : points_(plot.count.size()) {
     if (plot.entries.ranks.size() == histogram.size()) {
       first_ = first_entry(plot);
-      ranks_of_ = &plot.entries.ranks;
       return;
     }
     note_ranks(histogram, ranks_);
@@ -56,11 +55,6 @@ class PointsOfEntries {
     }
   }
 
-  // Of entries first..end-1; `count` are those of the first.
-  std::uint64_t elements(std::size_t first, std::size_t end, std::uint64_t count) const {
-    const std::vector<std::uint64_t>& ranks = *ranks_of_;
-    return ranks[end - 1] - ranks[first] + count;
-  }
   std::size_t of(std::size_t entry) const {
     const std::size_t last = points_ - 1;
     if (ends_.empty()) {
@@ -74,8 +68,7 @@ class PointsOfEntries {
   std::size_t points_;
   std::size_t first_ = 0;             // entry of the first point
   std::vector<std::uint64_t> ends_;   // of points, where they know ranks only
-  std::vector<std::uint64_t> ranks_;  // of entries, where the plot has none
-  const std::vector<std::uint64_t>* ranks_of_ = &ranks_;
+  std::vector<std::uint64_t> ranks_;  // of entries
 };
 
 // The first entry from `begin` on that lies beyond a cell. A cell has few entries beside all.
@@ -102,8 +95,7 @@ std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram,
     const std::uint64_t last_key = ((cell + 1) << dropped) - 1;
     const std::size_t end = dropped == 0 ? i + 1 : end_of_cell(histogram.keys, i, last_key);
     const std::size_t middle = i + (end - i) / 2;
-    const double count = to_double(points.elements(i, end, histogram.counts[i]));
-    cells.push_back({cell, points.of(middle), entry_at(histogram, middle).mean, count});
+    cells.push_back({cell, points.of(middle), entry_at(histogram, middle).mean});
     i = end;
   }
   return cells;
@@ -112,36 +104,22 @@ std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram,
 }  // namespace
 
 MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
-                               const Influences& influences, std::uint64_t censored)
+                               const Influences& influences, bool censored)
     : dtype_(histogram.dtype), shift_(shift_of(histogram, plot)) {
   if (!is_wide(dtype_)) {
     fill_exactly(histogram, plot, influences);
   } else {
     fill_by_cells(occupied_cells(histogram, plot, shift_), influences);
   }
-  const double fitted = to_double(histogram.n());
-  const double n = fitted + to_double(censored);
-  if (censored > 0) {
+  if (censored) {
     const Influences::Pair zero = influences.of_zero();
     cells_.back() = Terms{static_cast<float>(zero.k), static_cast<float>(zero.ln_lambda), 0, 0};
-    variances_[0] += to_double(censored) * zero.k * zero.k;
-    variances_[1] += to_double(censored) * zero.ln_lambda * zero.ln_lambda;
   }
-  for (double& square : variances_) {
-    square /= n;
-  }
-  mean_x_ /= fitted;  // influences are centred
-  variances_[2] = variances_[2] * n / fitted - mean_x_ * mean_x_;
 }
 
-void MagnitudeTable::put(std::uint64_t cell, const Influences::Pair& influence, double x,
-                         double count) {
+void MagnitudeTable::put(std::uint64_t cell, const Influences::Pair& influence, double x) {
   cells_[cell - first_] = Terms{static_cast<float>(influence.k),
                                 static_cast<float>(influence.ln_lambda), static_cast<float>(x), 1};
-  variances_[0] += count * influence.k * influence.k;
-  variances_[1] += count * influence.ln_lambda * influence.ln_lambda;
-  variances_[2] += count * x * x;
-  mean_x_ += count * x;
 }
 
 // Every magnitude has a cell and a place in the plot.
@@ -153,8 +131,7 @@ void MagnitudeTable::fill_exactly(const Histogram& histogram, const Plot& plot,
   const std::size_t last = first + influences.points() - 1;
   for (std::size_t i = 0; i < histogram.size(); ++i) {
     const std::size_t point = std::min(std::max(i, first), last) - first;
-    put(histogram.keys[i], influences.of_point(point), plot.entries.x[i],
-        to_double(histogram.counts[i]));
+    put(histogram.keys[i], influences.of_point(point), plot.entries.x[i]);
   }
 }
 
@@ -176,7 +153,6 @@ std::uint64_t MagnitudeTable::keep_near_window(std::vector<Occupied>& occupied,
       kept.back().cell = cell;
       continue;
     }
-    kept.back().count += each.count;
     if (cell == first_) {  // the largest of those below is the nearest
       kept.back().point = each.point;
       kept.back().magnitude = each.magnitude;
@@ -194,7 +170,7 @@ void MagnitudeTable::fill_by_cells(std::vector<Occupied> occupied, const Influen
   log_ratios(dtype_, magnitudes.data(), x.size(), magnitudes[x.size() / 2], x.data());
   cells_.assign(last - first_ + 2, Terms{});
   for (std::size_t i = 0; i < occupied.size(); ++i) {
-    put(occupied[i].cell, influences.of_point(occupied[i].point), x[i], occupied[i].count);
+    put(occupied[i].cell, influences.of_point(occupied[i].point), x[i]);
   }
 }
 

@@ -23,7 +23,7 @@ class MagnitudeTable {
   // have ranks, and so an influence, like all else that is not a magnitude: a matrix without NaN
   // has nothing else.
   MagnitudeTable(const Histogram& histogram, const Plot& plot, const Influences& influences,
-                 std::uint64_t censored);
+                 bool censored);
 
   DType dtype() const { return dtype_; }
   // Bits of a key that its cell leaves out.
@@ -33,9 +33,6 @@ class MagnitudeTable {
   // Cells of magnitudes. One cell of zeros follows them.
   std::size_t size() const { return cells_.size() - 1; }
   const Terms* cells() const { return cells_.data(); }
-  // Variances of the first three terms over all elements that were counted: these are more than any
-  // sample has.
-  const double* variances() const { return variances_; }
   // Of formats of eight bits and fewer: the terms of each code.
   std::vector<Terms> of_codes() const;
 
@@ -44,11 +41,10 @@ class MagnitudeTable {
     std::uint64_t cell;
     std::size_t point;
     double magnitude;
-    double count;
   };
 
  private:
-  void put(std::uint64_t cell, const Influences::Pair& influence, double x, double count);
+  void put(std::uint64_t cell, const Influences::Pair& influence, double x);
   void fill_exactly(const Histogram& histogram, const Plot& plot, const Influences& influences);
   std::uint64_t keep_near_window(std::vector<Occupied>& occupied, std::size_t points);
   void fill_by_cells(std::vector<Occupied> occupied, const Influences& influences);
@@ -57,8 +53,6 @@ class MagnitudeTable {
   int shift_ = 0;
   std::uint64_t first_ = 0;
   std::vector<Terms> cells_;
-  double variances_[3] = {};
-  double mean_x_ = 0;
 };
 
 }  // namespace weightgauge

@@ -52,6 +52,9 @@ PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayou
       b.values.read(begin, width, buffer.inner(1), in_b.data());
       Terms& of_row = sums.rows[row * sample.column_clusters + block / sample.blocks_in_cluster()];
       for (std::size_t j = 0; j < width; ++j) {
+        if (in_a[j] == in_b[j]) {
+          continue;
+        }
         const Influences::Pair moved = terms.of(in_a[j], in_b[j]);
         const Terms element = {static_cast<float>(moved.k), static_cast<float>(moved.ln_lambda), 0,
                                1};
@@ -85,7 +88,7 @@ PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayou
   const bool all_rows = sample.rows.size() == layout.rows;
   found.basis =
       all_rows && sample.columns == layout.columns ? ErrorsBasis::matrix : ErrorsBasis::sample;
-  const Influences::Pair errors = two_way_errors(sample, {sums}, variances);
+  const Influences::Pair errors = two_way_errors(sample, {sums});
   found.errors = {std::max(errors.k, least[0]), std::max(errors.ln_lambda, least[1])};
   return found;
 }

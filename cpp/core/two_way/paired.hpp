@@ -27,7 +27,8 @@ struct PairedErrors {
   ErrorsBasis basis = ErrorsBasis::counts;
 };
 
-// Of the elements of a sample of both; the layout's rows and columns are those of both.
+// Of the elements of a sample of both, or of all; the layout's rows and columns are those of both.
+// Elements that are equal in both count as such, though the curves of influences differ a little.
 PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
                            bool everything, ReadBuffer& buffer);
 

@@ -134,23 +134,26 @@ class BlockReader {
 
 constexpr std::size_t rows_at_once = 4;
 
-// Adds a block of several rows to the sums of its columns and to those of its rows.
+// Adds a block of several rows: to the sums of its columns and of its rows, and to the squares.
 template <std::size_t rows, class Lookup>
 void add_block(const std::byte* const* row, std::size_t width, const Lookup& terms, Terms* columns,
-               Terms* const* sums) {
+               Terms* const* sums, Terms& squares) {
   Terms sum[rows] = {};
+  Terms square{};
   for (std::size_t j = 0; j < width; ++j) {
     Terms column = columns[j];
     for (std::size_t i = 0; i < rows; ++i) {
       const Terms element = terms.at(row[i], j);
       column += element;
       sum[i] += element;
+      square += element * element;
     }
     columns[j] = column;
   }
   for (std::size_t i = 0; i < rows; ++i) {
     *sums[i] += sum[i];
   }
+  squares += square;
 }
 
 template <class Lookup>
@@ -182,12 +185,16 @@ void add_rows(const BlockReader& reader, const Sample& sample, std::size_t first
                       copies.data() + i * reader.bytes_of(block));
         }
       }
+      Terms squares{};
       if (n == rows_at_once) {
-        add_block<rows_at_once>(row, block.width, terms, columns, sums);
+        add_block<rows_at_once>(row, block.width, terms, columns, sums, squares);
       } else {
         for (std::size_t i = 0; i < n; ++i) {
-          add_block<1>(row + i, block.width, terms, columns, sums + i);
+          add_block<1>(row + i, block.width, terms, columns, sums + i, squares);
         }
+      }
+      for (std::size_t i = 0; i < 3; ++i) {
+        result.squares[i] += static_cast<double>(squares[i]);
       }
       columns += block.width;
     }

@@ -19,6 +19,8 @@ struct TwoWaySums {
   std::vector<Terms> rows;
   // For each cluster of rows that has begun one for each column in the sample.
   std::vector<Terms> columns;
+  // Of the squares of the first three terms.
+  double squares[3] = {};
 };
 
 // Of rows first..last-1 of the sample.

@@ -137,6 +137,7 @@ double nested_variance(const Nested& of) {
 
 // The parts' sums, joined.
 struct Joined {
+  double squares[3] = {};
   std::vector<Terms> rows;         // of each row, one for each cluster of columns
   std::vector<double> columns[4];  // of each column in each cluster of rows, by term
 };
@@ -155,6 +156,9 @@ Joined join(const Sample& sample, const std::vector<TwoWaySums>& parts) {
       }
     }
     at += sample.row_clusters > 1 ? part.columns.size() : 0;
+    for (std::size_t term = 0; term < 3; ++term) {
+      all.squares[term] += part.squares[term];
+    }
   }
   return all;
 }
@@ -184,14 +188,15 @@ std::vector<double> divided(std::vector<double> sums, double by) {
   return sums;
 }
 
-Nested nested_of(const Sample& sample, const Joined& all, std::size_t term, double variance) {
+Nested nested_of(const Sample& sample, const Joined& all, std::size_t term) {
   const MatrixLayout& layout = sample.layout;
   const auto rows = static_cast<double>(sample.rows.size());
   const auto columns = static_cast<double>(sample.columns);
   Nested of;
   of.lines = divided(row_sums(sample, all, term), columns);
   of.others = divided(column_sums(sample, all, term), rows);
-  of.squares = variance * rows * columns;
+  const double mean = mean_of(of.lines);
+  of.squares = all.squares[term] - rows * columns * mean * mean;
   of.clusters = sample.row_clusters;
   of.of_k = term == 0;
   of.all_lines = static_cast<double>(layout.rows);
@@ -217,8 +222,8 @@ Nested nested_of(const Sample& sample, const Joined& all, std::size_t term, doub
   return of;
 }
 
-double standard_error(const Sample& sample, const Joined& all, std::size_t term, double variance) {
-  const Nested of = nested_of(sample, all, term, variance);
+double standard_error(const Sample& sample, const Joined& all, std::size_t term) {
+  const Nested of = nested_of(sample, all, term);
   if (of.all_lines < static_cast<double>(fewest_lines)) {
     return std::sqrt(one_way_variance(of.others, of.all_others));
   }
@@ -230,6 +235,7 @@ double standard_error(const Sample& sample, const Joined& all, std::size_t term,
 
 constexpr std::size_t log_term = 2;
 constexpr std::size_t count_term = 3;
+constexpr double least_rest = 1e-6;  // of all squares: terms have the precision of float32
 
 // Means of ln |w| by lines, and how they vary.
 struct Effects {
@@ -251,8 +257,8 @@ Effects effects_of(const std::vector<double>& sums, const std::vector<double>& c
 
 // Analysis of variance of ln |w| by rows and columns. F is the mean square of lines beside that of
 // what is left; among independent elements of any distribution it is 1, with a variance of
-// 2/(lines - 1).
-void add_spread(const Sample& sample, const Joined& all, double variance, MatrixNumbers& numbers) {
+// 2/(lines - 1). Returns whether there are two rows and two columns with elements.
+bool add_spread(const Sample& sample, const Joined& all, MatrixNumbers& numbers) {
   const std::vector<double> row_counts = row_sums(sample, all, count_term);
   const std::vector<double> row_logs = row_sums(sample, all, log_term);
   double n = 0;
@@ -261,18 +267,20 @@ void add_spread(const Sample& sample, const Joined& all, double variance, Matrix
     n += row_counts[i];
     sum += row_logs[i];
   }
-  if (!(n > 0)) {
-    return;
-  }
-  const double mean = sum / n;
+  const double mean = n > 0 ? sum / n : 0;
   const Effects rows = effects_of(row_logs, row_counts, mean);
   const Effects columns =
       effects_of(column_sums(sample, all, log_term), column_sums(sample, all, count_term), mean);
-  const double freedom = n - rows.lines - columns.lines + 1;
-  const double rest = n * variance - rows.squares - columns.squares;
-  if (rows.lines < 2 || columns.lines < 2 || !(freedom > 0) || !(rest > 0)) {
-    return;
+  if (rows.lines < 2 || columns.lines < 2) {
+    return false;
   }
+  const double freedom = n - rows.lines - columns.lines + 1;
+  const double total = all.squares[log_term] - n * mean * mean;
+  if (!(freedom > 0) || !(total > 0)) {
+    return true;  // too few elements to tell, or all alike
+  }
+  // Where lines explain all, rounding is what is left.
+  const double rest = std::max(total - rows.squares - columns.squares, least_rest * total);
   const double own = rest / freedom;
   const auto z = [own](const Effects& of) {
     const double f = of.squares / (of.lines - 1) / own;
@@ -285,25 +293,22 @@ void add_spread(const Sample& sample, const Joined& all, double variance, Matrix
   numbers.rows = part(rows);
   numbers.columns = part(columns);
   numbers.core = own;
+  return true;
 }
 
 }  // namespace
 
-Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts,
-                                const double* variances) {
+Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts) {
   const Joined all = join(sample, parts);
-  return {standard_error(sample, all, 0, variances[0]),
-          standard_error(sample, all, 1, variances[1])};
+  return {standard_error(sample, all, 0), standard_error(sample, all, 1)};
 }
 
 MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>& parts,
-                             const double* variances, std::uint64_t elements,
-                             Influences::Pair least) {
+                             std::uint64_t elements, Influences::Pair least) {
   const Joined all = join(sample, parts);
   const MatrixLayout& layout = sample.layout;
   MatrixNumbers numbers;
-  add_spread(sample, all, variances[log_term], numbers);
-  if (std::isnan(numbers.fresh_z)) {
+  if (!add_spread(sample, all, numbers)) {
     numbers.basis = ErrorsBasis::empty_sample;
     return numbers;
   }
@@ -314,11 +319,8 @@ MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>
   // others.
   const double share = static_cast<double>(elements) /
                        (static_cast<double>(layout.rows) * static_cast<double>(layout.columns));
-  const auto error = [&](std::size_t term) {
-    return standard_error(sample, all, term, variances[term] * share) / share;
-  };
-  numbers.k_se = std::max(error(0), least.k);
-  numbers.ln_lambda_se = std::max(error(1), least.ln_lambda);
+  numbers.k_se = std::max(standard_error(sample, all, 0) / share, least.k);
+  numbers.ln_lambda_se = std::max(standard_error(sample, all, 1) / share, least.ln_lambda);
   return numbers;
 }
 

@@ -42,15 +42,13 @@ struct MatrixNumbers {
   EmptyLines empty;
 };
 
-// Standard errors of the means of the first two terms over a matrix, from the sums over its sample
-// and the terms' variances over all elements.
-Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts,
-                                const double* variances);
+// Standard errors of the means of the first two terms over a matrix, from the sums over its sample.
+Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts);
 
-// `parts` are the sums of the sample's rows in their order, each of whole clusters. `variances`
-// are those of the magnitudes' table, `n` is the number of fitted elements of the whole matrix, and
-// `least` has the standard errors for independent elements: those of a matrix do not fall below.
+// `parts` are the sums of the sample's rows in their order, each of whole clusters. `n` is the
+// number of fitted elements of the whole matrix, and `least` has the standard errors for
+// independent elements: those of a matrix do not fall below.
 MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>& parts,
-                             const double* variances, std::uint64_t n, Influences::Pair least);
+                             std::uint64_t n, Influences::Pair least);
 
 }  // namespace weightgauge

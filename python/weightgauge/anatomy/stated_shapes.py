@@ -30,7 +30,7 @@ _FEED_FORWARD = ("ffn_out", "down")
 _INNER = ("intermediate_size", "ffn_dim", "d_ff", "n_inner")
 """Keys that state the inner width."""
 _OF_SIDES = re.compile(
-    "head|dim|size|width|rank|channel|inner|inter|expert|group|ff|d_model|embd|mel|input|lfr|frames"
+    "head|dim|size|width|rank|channel|inner|inter|expert|group|ff|d_model|embd|embed|mel|input|lfr|frames"
 )
 """Keys that state a side of a matrix, or a number by which one is multiplied."""
 _COMPUTED = re.compile("adjust|multiple_of")

@@ -254,7 +254,8 @@ def _differences(
     differences = dict(zip(keys, found, strict=True))
     if options.errors == "independent":
         return differences, {}, ""
-    errors = paired_errors(first.checkpoint, second.checkpoint, wanted, counts, options)
+    changed = [each.changed for each in found]
+    errors = paired_errors(first.checkpoint, second.checkpoint, wanted, counts, changed, options)
     return differences, dict(zip(keys, errors, strict=True)), ""
 
 

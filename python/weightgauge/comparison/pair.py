@@ -36,7 +36,7 @@ class Pair:
         k_b - k_a, and its standard error. NaN where `withheld` says why, like all changes of k and
         lambda.
     z : float
-        dk / dk_se; NaN where both are 0.
+        dk / dk_se.
     lambda_a, lambda_b : float
         Weibull scales, in the unit of the weights.
     dln_lambda, dln_lambda_se, dln_lambda_z : float

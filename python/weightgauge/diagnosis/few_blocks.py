@@ -85,8 +85,12 @@ def few_block_findings(
     for stack in _stacks(groups, spoilt):
         shifts = {block: median(stack.of_block(block)) for block in stack.blocks}
         block = max(shifts, key=lambda each: abs(shifts[each]))
-        if abs(shifts[block]) > _block_limit(stack, block, rule.threshold or math.inf):
-            yield _block_told(rule, stack, block, shifts[block])
+        least = rule.threshold or math.inf
+        beyond = [
+            each for each in stack.blocks if abs(shifts[each]) > _block_limit(stack, each, least)
+        ]
+        if block in beyond:
+            yield _block_told(rule, stack, block, shifts, beyond)
             continue  # what the others differ by follows from it
         # Of two blocks either may be the one that is off: the one with the larger matrix is named.
         told: set[str] = set()
@@ -166,11 +170,25 @@ def _block_limit(stack: _Stack, block: int, least: float) -> float:
     return max(math.log(least), _SURE * _MEDIAN_TO_MEAN * spread / math.sqrt(len(offs)))
 
 
-def _block_told(rule: Rule, stack: _Stack, block: int, shift: float) -> Finding:
+def _block_told(
+    rule: Rule, stack: _Stack, block: int, shifts: Mapping[int, float], off: Sequence[int]
+) -> Finding:
+    shift = shifts[block]
     factor = math.exp(abs(shift))
     several = len(stack.blocks) > 2
     beside = "the other blocks" if several else f"block {sum(stack.blocks) - block}"
     doubt = "" if several else "; which of the two is off cannot be told"
+    alike = [each for each in off if shifts[each] * shift > 0]
+    if several and len(alike) > 1:
+        others = [str(each) for each in stack.blocks if each not in alike]
+        return rule.finding(
+            Place(block=block, tower=stack.tower),
+            value=factor if shift > 0 else 1 / factor,
+            expected=1.0,
+            what=f"blocks {' and '.join(map(str, alike))}: their matrices are {factor:.2g} times "
+            f"as {'large' if shift > 0 else 'small'} as those of {' and '.join(others)}; which "
+            "of them are off cannot be told",
+        )
     return rule.finding(
         Place(block=block, tower=stack.tower),
         value=factor if shift > 0 else 1 / factor,

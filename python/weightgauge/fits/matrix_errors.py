@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.records import as_dict
@@ -21,7 +22,12 @@ _FROM = (
     "a sample of",
     "all",
 )
-_SAMPLE = 4
+_EMPTY, _SAMPLE = 3, 4
+_PRODUCT = "counts alone: a product of two matrices"
+
+
+FEWEST_LINES = 8
+"""With fewer rows, or columns, how they differ among themselves cannot be known."""
 
 
 class Spread(NamedTuple):
@@ -61,6 +67,9 @@ def matrix_errors(
     ln_lambda_se: float,
     numbers: tuple[float, float, int, float, float, float, float, int, int],
     matrix: MatrixLayout | None,
+    shape: tuple[int, ...],
+    *,
+    product: bool,
 ) -> MatrixErrors:
     """Return what rows and columns tell of a fit.
 
@@ -72,6 +81,10 @@ def matrix_errors(
         The last of `weightgauge.magnitudes.weibull.Numbers`.
     matrix : MatrixLayout or None
         How the elements form rows and columns.
+    shape : tuple of int
+        Shape of the slice.
+    product : bool
+        Whether it is the product of two stored tensors.
 
     Returns
     -------
@@ -80,14 +93,16 @@ def matrix_errors(
     k_se_matrix, ln_lambda_se_matrix, basis, fresh_z, rows, columns, core = numbers[:7]
     if math.isnan(k_se):
         return MatrixErrors(math.nan, math.nan, "")
-    told = errors_from(basis, matrix)
-    if basis < _SAMPLE:
+    told = _PRODUCT if product else errors_from(basis, matrix, shape)
+    if basis < _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told)
-    parts = Spread(rows, columns, core)
+    if basis == _EMPTY:
+        return MatrixErrors(k_se, ln_lambda_se, told, math.nan, None, *numbers[7:])
+    parts = None if math.isnan(core) else Spread(rows, columns, core)
     return MatrixErrors(k_se_matrix, ln_lambda_se_matrix, told, fresh_z, parts, *numbers[7:])
 
 
-def errors_from(basis: int, matrix: MatrixLayout | None) -> str:
+def errors_from(basis: int, matrix: MatrixLayout | None, shape: tuple[int, ...]) -> str:
     """Say what standard errors come from.
 
     Parameters
@@ -96,18 +111,31 @@ def errors_from(basis: int, matrix: MatrixLayout | None) -> str:
         The core's number of it.
     matrix : MatrixLayout or None
         How the elements form rows and columns.
+    shape : tuple of int
+        Shape of the slice.
 
     Examples
     --------
     >>> from weightgauge.anatomy.layouts import MatrixLayout
-    >>> errors_from(4, MatrixLayout(384, rows_in_cluster=32))
+    >>> errors_from(4, MatrixLayout(384, rows_in_cluster=32), (384, 384))
     'a sample of rows in groups of 32, and columns'
+    >>> errors_from(5, MatrixLayout(384), (2, 384))
+    'all columns'
     """
     if basis < _SAMPLE:
         return _FROM[basis]
     lines = "rows and columns"
-    if matrix is not None and matrix.rows_in_cluster > 1:
-        lines = f"rows in groups of {matrix.rows_in_cluster:,}, and columns"
-    elif matrix is not None and matrix.columns_in_cluster > 1:
-        lines = f"rows, and columns in groups of {matrix.columns_in_cluster:,}"
+    if matrix is not None:
+        rows = prod(shape) // max(matrix.columns, 1)
+        if rows < FEWEST_LINES or matrix.columns < FEWEST_LINES:
+            lines = "columns" if rows < FEWEST_LINES else "rows"
+        elif _are_clusters(matrix.rows_in_cluster, rows):
+            lines = f"rows in groups of {matrix.rows_in_cluster:,}, and columns"
+        elif _are_clusters(matrix.columns_in_cluster, matrix.columns):
+            lines = f"rows, and columns in groups of {matrix.columns_in_cluster:,}"
     return f"{_FROM[basis]} {lines}"
+
+
+def _are_clusters(lines: int, of: int) -> bool:
+    """Whether so many lines are a part of all, and divide them."""
+    return 1 < lines < of and of % lines == 0

@@ -41,7 +41,8 @@ def zero_shares(
 ) -> Iterator[Finding]:
     """Tell of matrices with more zeros than others of their kind, or more than a tenth."""
     least = rules["zero-share"].threshold or math.nan
-    share = _scattered_zeros(numbers) / np.maximum(numbers.elements, 1)
+    # Those that fill whole rows or columns are told of by themselves.
+    share = (numbers.zeros - numbers.zeros_in_lines) / np.maximum(numbers.elements, 1)
     judged = rows & numbers.matrix & (numbers.zeros < numbers.elements)
     if not (judged & (share > least)).any():
         return
@@ -62,14 +63,6 @@ def zero_shares(
                     expected=usual,
                     level="note" if kind == "other" else None,  # such as a bank of filters
                 )
-
-
-def _scattered_zeros(numbers: SliceNumbers) -> NDArray[np.int64]:
-    """Return the zeros that fill no whole row or column, which are told of by themselves."""
-    width = np.array([shape[-1] if shape else 1 for shape in numbers.shapes], np.int64)
-    rows = numbers.elements // np.maximum(width, 1)
-    in_lines = numbers.zero_rows * width + numbers.zero_columns * (rows - numbers.zero_rows)
-    return numbers.zeros - in_lines
 
 
 def lost_scales(

@@ -202,11 +202,14 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
     status, reason = _marked(words, missing, note)
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite = numbers[:11]
     negatives, blocks, levels, at_max, second, lowest, digest, digested = numbers[13:21]
-    errors = matrix_errors(k_se, ln_lambda_se, numbers[21:], matrix)
+    made = "" if stored is None else stored.text
+    errors = matrix_errors(
+        k_se, ln_lambda_se, numbers[21:], matrix, shape, product=is_product(made)
+    )
     return _slice_fit(
         *(tensor.name, place.part, place.kind, place.block, place.tower, place.expert, place.head),
         *(tensor.dtype, shape, n, zeros, nonfinite, status, reason),
-        "" if stored is None else stored.text,
+        made,
         *(k, k_se, lam, ln_lambda_se, r2, ks, rms, largest),
         *(negatives, blocks, levels or (None if n or not zeros + nonfinite else 0), at_max),
         *(second, lowest),
@@ -269,7 +272,7 @@ def with_independent_errors(item: SliceFit) -> SliceFit:
         item,
         k_se_matrix=item.k_se,
         ln_lambda_se_matrix=item.ln_lambda_se,
-        errors_from=errors_from(0, None) if item.errors_from else "",
+        errors_from=errors_from(0, None, item.shape) if item.errors_from else "",
         fresh_z=math.nan,
         spread=None,
         zero_rows=None,

@@ -9,6 +9,7 @@ import numpy as np
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.anatomy.layouts import Slices
+from weightgauge.anatomy.layouts.matrix_layout import matrix_layout
 from weightgauge.fits.columns import Columns, columns_of
 from weightgauge.fits.slice_fits import SliceFits
 
@@ -68,6 +69,25 @@ class SliceNumbers(NamedTuple):
     k_se: NDArray[np.float64]
     matrix: NDArray[np.bool_]
     known: NDArray[np.bool_]
+
+    @property
+    def widths(self) -> NDArray[np.int64]:
+        """Elements in each row, as `weightgauge.anatomy.layouts.matrix_layout` counts them."""
+        return np.array(
+            [
+                matrix_layout(shape, stacked=kind in _KNOWN).columns if shape else 1
+                for shape, kind in zip(self.shapes, self.columns.kinds, strict=True)
+            ],
+            np.int64,
+        )
+
+    @property
+    def zeros_in_lines(self) -> NDArray[np.int64]:
+        """Zeros that fill whole rows or columns."""
+        widths = self.widths
+        rows = self.elements // np.maximum(widths, 1)
+        found: NDArray[np.int64] = self.zero_rows * widths
+        return found + self.zero_columns * (rows - self.zero_rows)
 
     def of(self, *kinds: str) -> NDArray[np.bool_]:
         """Return which slices are of any of these kinds."""

@@ -50,20 +50,38 @@ def tensor_findings(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterat
     """
     partly = numbers.matrix & (numbers.zeros > 0) & (numbers.zeros < numbers.elements)
     lines = (numbers.zero_rows > 0) | (numbers.zero_columns > 0)
+    in_pieces = _zeros_in_lines_of_pieces(slices, numbers)
     for row in np.flatnonzero(partly & ((numbers.zero_blocks > 0) | lines)).tolist():
-        yield from _stretches_of_zeros(slices[row])
+        yield from _stretches_of_zeros(
+            slices[row], int(numbers.widths[row]), in_pieces.get(slices[row].tensor)
+        )
     yield from _duplicates(slices, numbers)
 
 
-def _stretches_of_zeros(item: SliceFit) -> Iterator[Finding]:
-    """Tell zeros that fill whole rows or columns from zeros that begin and end anywhere."""
+def _zeros_in_lines_of_pieces(slices: Sequence[SliceFit], numbers: SliceNumbers) -> dict[str, int]:
+    """Return how many zeros fill rows and columns of the pieces of a tensor, by its name."""
+    found: dict[str, int] = {}
+    for row in np.flatnonzero(numbers.zeros_in_lines > 0).tolist():
+        item = slices[row]
+        if item.part is not None or item.expert is not None:
+            found[item.tensor] = found.get(item.tensor, 0) + int(numbers.zeros_in_lines[row])
+    return found
+
+
+def _stretches_of_zeros(item: SliceFit, width: int, in_pieces: int | None) -> Iterator[Finding]:
+    """Tell zeros that fill whole rows or columns from zeros that begin and end anywhere.
+
+    Of a tensor whose pieces have rows and columns of zeros only what is left is judged.
+    """
     elements = item.n + item.zeros + item.nonfinite
-    width = item.shape[-1]
     rows, columns = item.zero_rows, item.zero_columns or 0
     sparse = item.zeros > _MOSTLY * elements
     if rows is None:  # only their bytes were looked at
         rows = 0 if sparse else item.zeros // width
     in_lines = rows * width + columns * (elements // width - rows)
+    whole_of_pieces = in_pieces is not None and item.part is None and item.expert is None
+    if whole_of_pieces:
+        in_lines = max(in_lines, in_pieces or 0)
     odd = item.zeros - in_lines > _STRAY + _STRAY_SHARE * elements
     row_bytes = width * ITEM_BYTES.get(item.dtype, 1)
     # What is lost of a file fills whole rows too, where these are short.
@@ -71,6 +89,8 @@ def _stretches_of_zeros(item: SliceFit) -> Iterator[Finding]:
     if item.zero_blocks and (odd or page) and not sparse:
         yield RULES["zero-hole"].finding(item.place, value=item.zero_blocks, expected=0)
         rows = 0
+    if whole_of_pieces:
+        return  # the pieces tell of their rows and columns
     elsewhere = (item.zeros - in_lines) / max(elements - in_lines, 1)
     if rows and _by_chance(elsewhere, width, elements // width) < _UNLIKELY:
         rule = "unused-rows" if item.kind in _TIED else "dead-rows"

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     Counts = tuple[_core.Histogram | None, float]
 
 
+_FEW_CHANGED = 1 / 8
+"""Share of changed elements below which all of them are looked at."""
+
+_PRECISION = 1e-8
+"""No change is known better: fits of large F32 and F64 matrices are that close to exact ones."""
+
+
 class Difference(NamedTuple):
     """How two slices of the same shape differ, element by element.
 
@@ -111,6 +118,7 @@ def paired_errors(
     b: Checkpoint,
     pairs: Sequence[tuple[Slice, Slice]],
     counts: Sequence[tuple[Counts, Counts]],
+    changed: Sequence[float],
     options: FitOptions,
 ) -> list[PairedErrors]:
     """Find the errors of differences between fits of slices that share most of their values.
@@ -128,6 +136,9 @@ def paired_errors(
     counts : sequence of (Counts, Counts)
         The histogram of each side, and what its magnitudes are still to be multiplied with; None in
         place of the histogram where there is none.
+    changed : sequence of float
+        Share of the elements that differ. Where they are few, a sample would miss them: then all
+        elements are looked at.
     options : FitOptions
         How to fit and read.
 
@@ -151,11 +162,16 @@ def paired_errors(
             plan_b.to_core(),
             [each for each, _ in counts],
             [each for _, each in counts],
+            [share < _FEW_CHANGED for share in changed],
             io=options.io,
             options=options.to_core(),
         )
     return [
-        PairedErrors(dk_se, dln_lambda_se, errors_from(basis, item.matrix))
+        PairedErrors(
+            max(dk_se, _PRECISION),  # NaN stays, as the first of the two
+            max(dln_lambda_se, _PRECISION),
+            errors_from(basis, item.matrix, item.shape),
+        )
         for (dk_se, dln_lambda_se, basis), (item, _) in zip(found.tolist(), pairs, strict=True)
     ]
 

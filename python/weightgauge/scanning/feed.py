@@ -44,7 +44,9 @@ class FedScan:
     and are not complete: 0.5 MB each for 16-bit formats, up to 6 MB for F32 and F64. Whoever feeds
     in the order of `wanted` has one or two of them at a time.
 
-    Most models are fed once. Some slices must be looked at more than once: small F32 and F64 ones,
+    Most models are fed once; the rows of each matrix that its errors are made of are kept until it
+    is complete. A matrix with enough zeros to fill a row is asked for once more, to count its rows
+    and columns of zeros. Some slices must be looked at more than once: small F32 and F64 ones,
     large ones with ``exact=True``, products of low-rank adapters. Their bytes are kept until they
     are complete, beyond 64 MB in a temporary file. Where codes have scales, `wanted` asks for the
     scales first and for the codes when those are there; and where the bins of a large F32 or F64

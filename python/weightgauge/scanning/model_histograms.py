@@ -102,9 +102,15 @@ class ModelHistograms(SavedModel):
     def doubts(self, options: FitOptions) -> tuple[str, ...]:
         """Say what fits from these counts are not as exact as fits of the weights would be."""
         binned = sum(self._binned(item) for item in self.slices)
+        full = (
+            ("errors from all rows and columns need the weights: those that were kept are shown",)
+            if options.errors == "full"
+            else ()
+        )
         if options.protocol != "paper" or not binned:
-            return ()
+            return full
         return (
+            *full,
             f"{binned:,} large F32 and F64 slices were counted in fine bins, from which the "
             "published bins are filled: k and lambda to about 1e-4 of those of the weights",
         )
