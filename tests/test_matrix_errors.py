@@ -72,7 +72,8 @@ def test_errors_of_all_rows_and_columns(dtype, shape):
     of_k, of_lambda = oracle_errors(values.astype(np.float64))
     assert found.k_se_matrix == pytest.approx(max(of_k, found.k_se), rel=1e-3)
     assert found.ln_lambda_se_matrix == pytest.approx(max(of_lambda, found.ln_lambda_se), rel=1e-3)
-    assert found.errors_from == "all rows and columns"
+    lines = {5: "columns"}.get(shape[0]) or {5: "rows"}.get(shape[1]) or "rows and columns"
+    assert found.errors_from == f"all {lines}"
 
 
 def test_errors_of_large_matrices_in_bins():
@@ -318,3 +319,67 @@ def test_censored_zeros_have_an_influence(dtype):
     held = (off < 1.96 * found[:, 2:]).mean(axis=0)
     assert (held > 0.9 - 2.5 * math.sqrt(0.09 / 200)).all(), held
     assert (found[:, 2:].mean(axis=0) > 0).all()
+
+
+def test_rows_of_very_unequal_scale():
+    """The sample's own squares decide: those of all elements belong to other rows."""
+    for seed in range(4):
+        values = scaled_rows(seed, 1024, 1.5)
+        sampled, full = (only_slice(values, errors=each) for each in ("sampled", "full"))
+        assert sampled.spread.core == pytest.approx(full.spread.core, abs=0.1)
+        assert sampled.k_se_matrix == pytest.approx(full.k_se_matrix, rel=0.5)
+
+
+def scaled_rows(seed, size, sd):
+    rng = np.random.default_rng(seed)
+    scale = np.exp(sd * rng.standard_normal((size, 1)))
+    return (rng.standard_normal((size, size)) * scale).astype(np.float32)
+
+
+def test_rows_of_one_magnitude_each():
+    rng = np.random.default_rng(27)
+    signs = np.sign(rng.standard_normal((512, 600)))
+    values = (signs * np.exp(rng.standard_normal((512, 1)))).astype(np.float32)
+    sampled, full = (only_slice(values, errors=each) for each in ("sampled", "full"))
+    assert sampled.errors_from == "a sample of rows and columns"
+    assert sampled.k_se_matrix == pytest.approx(full.k_se_matrix, rel=0.5)
+    assert sampled.k_se_matrix > 5 * sampled.k_se
+
+
+@pytest.mark.parametrize(
+    ("place", "chance"),
+    [
+        (np.s_[7], True),
+        (np.s_[5, 5], True),
+        (np.s_[:, :20], False),
+    ],
+    ids=["a row", "an element", "columns"],
+)
+def test_a_change_of_few_elements_is_not_missed(place, chance):
+    rng = np.random.default_rng(28)
+    before = (rng.standard_normal((600, 800)) * 0.02).astype(np.float32)
+    after = before.copy()
+    after[place] *= 30
+    name = "model.layers.0.mlp.up_proj.weight"
+    (pair,) = wg.compare({name: before}, {name: after}).pairs
+    (full,) = wg.compare({name: before}, {name: after}, errors="full").pairs
+    assert pair.errors_from == "paired: all rows and columns"
+    assert pair.dk_se == full.dk_se
+    if chance:  # one row, or one element, might as well have been another one
+        assert abs(pair.z) < 1.5
+
+
+def test_equal_values_in_another_format_have_not_moved():
+    values = np.random.default_rng(29).standard_normal((512, 512)).astype(np.float32)
+    name = "model.layers.0.mlp.up_proj.weight"
+    found = wg.compare({name: values}, {name: values.astype(np.float64)})
+    assert [each.id for each in found.findings if each.id in ("identical", "moved")] == [
+        "identical"
+    ]
+
+
+def test_clusters_that_are_none_are_not_named(tmp_path):
+    values = scaled_matrix(30, 32, 128).astype(np.float32)
+    found = of_heads(tmp_path, "k", values, 1, errors="full")
+    assert found.errors_from == "all rows and columns"
+    assert only_slice(values[:5], errors="full").errors_from == "all columns"

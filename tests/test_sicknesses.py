@@ -562,3 +562,22 @@ def test_every_rule_that_is_asked_has_a_sickness():
     }  # in tests of directories, of compare and check
     named |= {"poor-fit", "shallow-ffn", "kind-unusual", "nearest"}
     assert asked - named == set()
+
+
+def test_lines_of_kernels_and_stacks_are_those_of_their_matrices():
+    rng = np.random.default_rng(31)
+
+    def found(name, values):
+        return [(each.id, each.value) for each in wg.fit({name: values}).findings]
+
+    kernel = rng.standard_normal((384, 80, 3)).astype(np.float32)
+    kernel[:, 7] = 0
+    assert found("model.encoder.conv1.weight", kernel) == [("dead-columns", 3)]
+    kernel = rng.standard_normal((64, 128, 3, 3)).astype(np.float32)
+    kernel[5] = 0
+    assert found("model.encoder.conv1.weight", kernel) == [("dead-rows", 1)]
+    stack = rng.standard_normal((8, 64, 1024)).astype(np.float32)
+    stack[3, :, 7] = 0
+    stack[2, 5] = 0
+    told = found("model.layers.0.mlp.experts.down_proj", stack)
+    assert sorted(told) == [("dead-columns", 1), ("dead-rows", 1)]

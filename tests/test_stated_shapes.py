@@ -82,6 +82,12 @@ def test_embeddings_of_another_width(told, name):
     assert found == [("fault", name, wanted)]
 
 
+def test_a_width_that_is_stated_by_another_name(told):
+    tensors, config = models.llama(seed=1)
+    config["breadth"] = config.pop("hidden_size")
+    assert [each for each in told(tensors, config) if "no such width" in each[2]] == []
+
+
 def test_fewer_tokens_than_a_row_has_elements(told):
     tensors, config = models.llama(seed=1, vocab=65)
     assert told(tensors, config) == []

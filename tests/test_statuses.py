@@ -85,8 +85,7 @@ def test_nine_are_too_few_and_ten_are_not(spelling):
     values = np.tile(np.array([0.5, 1.0, 2.0, 4.0], FORMATS[spelling]), 3)
     assert_no_fit(wg.fit_weibull(values[:9]), "too_few")
     ten = wg.fit_weibull(values[:10])
-    assert ten.status == "ok"
-    assert ten.reason == "only 10 magnitudes: the standard errors are rough and often too small"
+    assert (ten.status, ten.reason) == ("ok", "")
     assert all(math.isfinite(getattr(ten, name)) for name in NUMBERS)
 
 

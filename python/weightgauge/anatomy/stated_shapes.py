@@ -255,12 +255,17 @@ def _vocabularies(
             before = largest.setdefault(kind, row)
             if tensor.shape[0] > tensors[before].shape[0]:
                 largest[kind] = row
+    # A width that the blocks have too is that of the model, by whatever key it may be stated.
+    of_blocks = {
+        side for row in weights if places[row].kind in _OF_BLOCKS for side in tensors[row].shape
+    }
     sizes = _sizes(config)
     for row in largest.values():
         tensor = tensors[row]
         # Fewer tokens than a row has elements are no width.
         widths = {width := min(tensor.shape), tensor.shape[1]}
-        if sizes and not architecture.contradictions and sizes.isdisjoint(widths):
+        stated = not sizes.isdisjoint(widths) or not of_blocks.isdisjoint(widths)
+        if sizes and not architecture.contradictions and not stated:
             why = f"config.json states no such width ({width:,})"
             yield _told(tensor, places, row, why)
         sections = [architecture.of(places.towers[row]).config, config, config.get("text_config")]
