@@ -278,7 +278,7 @@ def test_tensors_on_a_device_are_copied_once_each_a_few_at_a_time(monkeypatch):
     found, wanted = wg.fit(far).to_dicts(), wg.fit(near).to_dicts()
     assert found[:-1] == wanted[:-1] and found[-1]["tensor"] == "turned.weight"
     (last, sums), (wanted_last, wanted_sums) = parted(found[-1]), parted(wanted[-1])
-    assert last == wanted_last and sums == pytest.approx(wanted_sums, rel=1e-9)
+    assert last == wanted_last and sums == pytest.approx(wanted_sums, rel=1e-5)
     assert Far.copies == len(far)
     assert len(sizes) > 2 and max(sizes[:-1]) < sum(sizes) / 2
     assert wg.diagnose(far).to_dicts() == wg.diagnose(near).to_dicts()

@@ -86,11 +86,11 @@ using Counts = std::vector<std::pair<const Histogram*, double>>;
 py::array_t<PairedNumbers> paired_errors_of(const std::vector<SourceSpec>& files,
                                             const FileSlices& a, const FileSlices& b,
                                             const Counts& counts_a, const Counts& counts_b,
-                                            const std::vector<bool>& everything,
+                                            const std::vector<bool>& few_changed,
                                             const std::string& io, const ScanOptions& options) {
   const std::size_t size = a.rows.size();
   if (b.rows.size() != size || counts_a.size() != size || counts_b.size() != size ||
-      everything.size() != size) {
+      few_changed.size() != size) {
     throw std::invalid_argument("every slice has counts, and one that it is compared with");
   }
   py::array_t<PairedNumbers> table(static_cast<py::ssize_t>(size));
@@ -116,10 +116,12 @@ py::array_t<PairedNumbers> paired_errors_of(const std::vector<SourceSpec>& files
       const std::uint64_t columns = a.rows[i].columns;
       if (known_a && known_b && columns > 0 && values_a.values() % columns == 0 &&
           values_a.values() == values_b.values()) {
+        const PairedOf whole =
+            options.errors == ErrorsFor::matrix ? PairedOf::all : PairedOf::sample;
+        const PairedOf of = few_changed[i] ? PairedOf::changed : whole;
         const PairedErrors found = paired_errors(
             {values_a, known_a->influence, known_a->n}, {values_b, known_b->influence, known_b->n},
-            layout_of(a.rows[i], values_a.values()),
-            everything[i] || options.errors == ErrorsFor::matrix, buffer);
+            layout_of(a.rows[i], values_a.values()), of, buffer);
         rows[i] = {found.errors.k, found.errors.ln_lambda, static_cast<std::uint8_t>(found.basis)};
       }
     }
@@ -166,7 +168,7 @@ ScanResults scan_balanced(const std::vector<SourceSpec>& files, const FileSlices
 void bind_derived(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(PairedNumbers, dk_se, dln_lambda_se, errors_basis);
   module.def("paired_errors", &paired_errors_of, py::arg("files"), py::arg("a"), py::arg("b"),
-             py::arg("counts_a"), py::arg("counts_b"), py::arg("everything"), py::kw_only(),
+             py::arg("counts_a"), py::arg("counts_b"), py::arg("few_changed"), py::kw_only(),
              py::arg("io"), py::arg("options"));
   module.def("scan_differences", &scan_differences, py::arg("files"), py::arg("a"), py::arg("b"),
              py::kw_only(), py::arg("io"), py::arg("progress").none(true), py::arg("options"));

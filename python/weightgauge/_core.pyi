@@ -215,7 +215,7 @@ def paired_errors(
     b: FileSlices,
     counts_a: Sequence[tuple[Histogram | None, float]],
     counts_b: Sequence[tuple[Histogram | None, float]],
-    everything: Sequence[bool],
+    few_changed: Sequence[bool],
     *,
     io: str,
     options: ScanOptions,

@@ -32,8 +32,8 @@ class PlaceTerms {
 }  // namespace
 
 PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
-                           bool everything, ReadBuffer& buffer) {
-  const Sample sample = sample_of(layout, 1, everything);
+                           PairedOf of, ReadBuffer& buffer) {
+  const Sample sample = sample_of(layout, 1, of != PairedOf::sample);
   const PlaceTerms terms(a, b, layout);
   TwoWaySums sums;
   sums.rows.assign(sample.rows.size() * sample.column_clusters, Terms{});
@@ -52,7 +52,7 @@ PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayou
       b.values.read(begin, width, buffer.inner(1), in_b.data());
       Terms& of_row = sums.rows[row * sample.column_clusters + block / sample.blocks_in_cluster()];
       for (std::size_t j = 0; j < width; ++j) {
-        if (in_a[j] == in_b[j]) {
+        if (of == PairedOf::changed && in_a[j] == in_b[j]) {
           continue;
         }
         const Influences::Pair moved = terms.of(in_a[j], in_b[j]);
@@ -68,6 +68,8 @@ PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayou
       columns += width;
     }
   }
+  sums.squares[0] = squares[0];
+  sums.squares[1] = squares[1];
   const double elements =
       static_cast<double>(sample.rows.size()) * static_cast<double>(sample.columns);
   const double places = static_cast<double>(layout.rows) * static_cast<double>(layout.columns);

@@ -27,9 +27,15 @@ struct PairedErrors {
   ErrorsBasis basis = ErrorsBasis::counts;
 };
 
-// Of the elements of a sample of both, or of all; the layout's rows and columns are those of both.
-// Elements that are equal in both count as such, though the curves of influences differ a little.
+// Which elements are looked at.
+enum class PairedOf : std::uint8_t {
+  sample,   // those of a sample of rows and columns
+  all,      // all
+  changed,  // all, where few differ: equal ones then have the same influence in both, to that share
+};
+
+// The layout's rows and columns are those of both versions.
 PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
-                           bool everything, ReadBuffer& buffer);
+                           PairedOf of, ReadBuffer& buffer);
 
 }  // namespace weightgauge

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Counts = tuple[_core.Histogram | None, float]
 
 
-_FEW_CHANGED = 1 / 8
+_FEW_CHANGED = 1 / 32
 """Share of changed elements below which all of them are looked at."""
 
 _PRECISION = 1e-8
