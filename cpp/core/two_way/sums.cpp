@@ -175,14 +175,14 @@ void add_rows(const BlockReader& reader, const Sample& sample, std::size_t first
       copies.resize(reader.in_place() ? 0 : n * reader.bytes_of(block));
       for (std::size_t i = 0; i < n; ++i) {
         sums[i] = &result.rows[(begin - first + i) * sample.column_clusters + b / per_cluster];
-        row[i] = copies.data() + i * reader.bytes_of(block);
         if (reader.in_place()) {
           row[i] = reader.at(sample.rows[begin + i], block);
           detail::prefetch(reader.at(sample.rows[std::min(begin + n + i, last - 1)], block),
                            reader.bytes_of(block));
         } else {
-          reader.copy(sample.rows[begin + i], block, buffer,
-                      copies.data() + i * reader.bytes_of(block));
+          std::byte* const copy = copies.data() + i * reader.bytes_of(block);
+          reader.copy(sample.rows[begin + i], block, buffer, copy);
+          row[i] = copy;
         }
       }
       Terms squares{};
