@@ -121,7 +121,7 @@ py::array_t<PairedNumbers> paired_errors_of(const std::vector<SourceSpec>& files
         const PairedOf of = few_changed[i] ? PairedOf::changed : whole;
         const PairedErrors found = paired_errors(
             {values_a, known_a->influence, known_a->n}, {values_b, known_b->influence, known_b->n},
-            layout_of(a.rows[i], values_a.values()), of, buffer);
+            layout_of(a.rows[i], values_a.values()), of, buffer, control);
         rows[i] = {found.errors.k, found.errors.ln_lambda, static_cast<std::uint8_t>(found.basis)};
       }
     }

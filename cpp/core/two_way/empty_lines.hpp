@@ -13,8 +13,8 @@ struct EmptyLines {
   std::uint64_t columns = 0;
 };
 
-// Exact. It reads no further into a row than to its first weight, and to the columns in which there
-// was none so far: of a dense matrix a little of each row.
+// Exact. Of each row it reads what lies between the first and the last columns in which there was
+// no weight so far, then no further than to the row's first weight: of a dense matrix a little.
 EmptyLines empty_lines(const ValueReader& values, std::uint64_t columns, ReadBuffer& buffer,
                        const Control& control);
 

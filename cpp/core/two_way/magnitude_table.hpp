@@ -19,9 +19,9 @@ using Terms = float __attribute__((vector_size(16)));
 // inside the window.
 class MagnitudeTable {
  public:
-  // From the counts of a slice, the plot of its fit and its influences. `censored` of its zeros
-  // have ranks, and so an influence, like all else that is not a magnitude: a matrix without NaN
-  // has nothing else.
+  // From the counts of a slice, the plot of its fit and its influences. Where zeros are `censored`
+  // they have ranks, and so an influence, and all that is no magnitude is taken for one of them: a
+  // matrix without NaN has nothing else.
   MagnitudeTable(const Histogram& histogram, const Plot& plot, const Influences& influences,
                  bool censored);
 

@@ -32,7 +32,7 @@ class PlaceTerms {
 }  // namespace
 
 PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
-                           PairedOf of, ReadBuffer& buffer) {
+                           PairedOf of, ReadBuffer& buffer, const Control& control) {
   const Sample sample = sample_of(layout, 1, of != PairedOf::sample);
   const PlaceTerms terms(a, b, layout);
   TwoWaySums sums;
@@ -42,6 +42,7 @@ PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayou
   double squares[2] = {};
   double totals[2] = {};
   for (std::size_t row = 0; row < sample.rows.size(); ++row) {
+    control.check();
     Terms* columns = sums.columns.data() + row / sample.rows_in_cluster() * sample.columns;
     for (std::size_t block = 0; block < sample.blocks.size(); ++block) {
       const auto& [first, width] = sample.blocks[block];

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/base/parallel.hpp"
 #include "core/decode/value_reader.hpp"
 #include "core/fit/influence.hpp"
 #include "core/two_way/sample.hpp"
@@ -36,6 +37,6 @@ enum class PairedOf : std::uint8_t {
 
 // The layout's rows and columns are those of both versions.
 PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
-                           PairedOf of, ReadBuffer& buffer);
+                           PairedOf of, ReadBuffer& buffer, const Control& control);
 
 }  // namespace weightgauge

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import Measurable, Model, SavedSlice
-    from weightgauge.scanning.derived import Counts, Difference, PairedErrors
+    from weightgauge.scanning.derived import Difference, PairedErrors
 
 SCHEMA_VERSION = 1
 
@@ -236,17 +236,17 @@ def _differences(
     of_a = {item.key: item for item in first.slices}
     of_b = {item.key: item for item in second.slices}
     wanted: list[tuple[Slice, Slice]] = []
-    counts: list[tuple[Counts, Counts]] = []
+    counts: list[tuple[SavedSlice, SavedSlice] | None] = []
     for match in pairs:
         a, b = of_a.get(match.a.fit.key), of_b.get(match.b.fit.key)
         if a is None or b is None or not match.by_name or not (can_be_read(a) and can_be_read(b)):
             continue
         if (rows := _shared_rows(match)) is not None and not (a.stored or b.stored):
             wanted.append((_first_rows(a, rows), _first_rows(b, rows)))
-            counts.append(((None, 1.0), (None, 1.0)))  # those of other rows as well
+            counts.append(None)  # those of other rows as well
         elif a.shape == b.shape:
             wanted.append((a, b))
-            counts.append((_counts(match.a), _counts(match.b)))
+            counts.append((match.a, match.b))
     found = scan_differences(
         first.checkpoint, second.checkpoint, wanted, options, progress=progress
     )
@@ -257,13 +257,6 @@ def _differences(
     changed = [each.changed for each in found]
     errors = paired_errors(first.checkpoint, second.checkpoint, wanted, counts, changed, options)
     return differences, dict(zip(keys, errors, strict=True)), ""
-
-
-def _counts(item: SavedSlice) -> Counts:
-    """Return the counts of a slice as the core has them, and their scale."""
-    from weightgauge.scanning.packed_histogram import unpack
-
-    return None if item.packed is None else unpack(item.packed), item.scale
 
 
 def _shared_rows(match: Match) -> int | None:

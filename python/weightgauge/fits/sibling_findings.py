@@ -42,7 +42,7 @@ def zero_shares(
     """Tell of matrices with more zeros than others of their kind, or more than a tenth."""
     least = rules["zero-share"].threshold or math.nan
     # Those that fill whole rows or columns are told of by themselves.
-    share = (numbers.zeros - numbers.zeros_in_lines) / np.maximum(numbers.elements, 1)
+    share = (numbers.zeros - numbers.zeros_in_lines()) / np.maximum(numbers.elements, 1)
     judged = rows & numbers.matrix & (numbers.zeros < numbers.elements)
     if not (judged & (share > least)).any():
         return

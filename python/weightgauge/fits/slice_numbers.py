@@ -70,28 +70,24 @@ class SliceNumbers(NamedTuple):
     matrix: NDArray[np.bool_]
     known: NDArray[np.bool_]
 
-    @property
-    def widths(self) -> NDArray[np.int64]:
-        """Elements in each row, as `weightgauge.anatomy.layouts.matrix_layout` counts them."""
-        return np.array(
-            [
-                matrix_layout(shape, stacked=kind in _KNOWN).columns if shape else 1
-                for shape, kind in zip(self.shapes, self.columns.kinds, strict=True)
-            ],
-            np.int64,
-        )
-
-    @property
     def zeros_in_lines(self) -> NDArray[np.int64]:
-        """Zeros that fill whole rows or columns."""
-        widths = self.widths
-        rows = self.elements // np.maximum(widths, 1)
-        found: NDArray[np.int64] = self.zero_rows * widths
-        return found + self.zero_columns * (rows - self.zero_rows)
+        """Return the zeros that fill whole rows or columns; few slices have any."""
+        found = np.zeros(len(self.n), np.int64)
+        for row in np.flatnonzero((self.zero_rows > 0) | (self.zero_columns > 0)).tolist():
+            width = row_length(self.shapes[row], self.columns.kinds[row])
+            rows = self.elements[row] // width
+            of_columns = self.zero_columns[row] * (rows - self.zero_rows[row])
+            found[row] = self.zero_rows[row] * width + of_columns
+        return found
 
     def of(self, *kinds: str) -> NDArray[np.bool_]:
         """Return which slices are of any of these kinds."""
         return np.array([kind in kinds for kind in self.columns.kinds], np.bool_)
+
+
+def row_length(shape: tuple[int, ...], kind: str) -> int:
+    """Return the elements in each row of a slice, of stacks and kernels too."""
+    return max(matrix_layout(shape, stacked=kind in _KNOWN).columns, 1)
 
 
 def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:

@@ -11,6 +11,7 @@ from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding
 from weightgauge.fits.slice_fits import SliceFits
+from weightgauge.fits.slice_numbers import row_length
 
 if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
@@ -52,28 +53,28 @@ def tensor_findings(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterat
     lines = (numbers.zero_rows > 0) | (numbers.zero_columns > 0)
     in_pieces = _zeros_in_lines_of_pieces(slices, numbers)
     for row in np.flatnonzero(partly & ((numbers.zero_blocks > 0) | lines)).tolist():
-        yield from _stretches_of_zeros(
-            slices[row], int(numbers.widths[row]), in_pieces.get(slices[row].tensor)
-        )
+        yield from _stretches_of_zeros(slices[row], in_pieces.get(slices[row].tensor))
     yield from _duplicates(slices, numbers)
 
 
 def _zeros_in_lines_of_pieces(slices: Sequence[SliceFit], numbers: SliceNumbers) -> dict[str, int]:
     """Return how many zeros fill rows and columns of the pieces of a tensor, by its name."""
     found: dict[str, int] = {}
-    for row in np.flatnonzero(numbers.zeros_in_lines > 0).tolist():
+    in_lines = numbers.zeros_in_lines()
+    for row in np.flatnonzero(in_lines).tolist():
         item = slices[row]
         if item.part is not None or item.expert is not None:
-            found[item.tensor] = found.get(item.tensor, 0) + int(numbers.zeros_in_lines[row])
+            found[item.tensor] = found.get(item.tensor, 0) + int(in_lines[row])
     return found
 
 
-def _stretches_of_zeros(item: SliceFit, width: int, in_pieces: int | None) -> Iterator[Finding]:
+def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Finding]:
     """Tell zeros that fill whole rows or columns from zeros that begin and end anywhere.
 
     Of a tensor whose pieces have rows and columns of zeros only what is left is judged.
     """
     elements = item.n + item.zeros + item.nonfinite
+    width = row_length(item.shape, item.kind)
     rows, columns = item.zero_rows, item.zero_columns or 0
     sparse = item.zeros > _MOSTLY * elements
     if rows is None:  # only their bytes were looked at

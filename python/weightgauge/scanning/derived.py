@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.matrix_errors import errors_from
 from weightgauge.magnitudes.weibull import Numbers, WeibullFit, fit_of_numbers
+from weightgauge.scanning.packed_histogram import unpack
 from weightgauge.scanning.plan import ScanPlan
 from weightgauge.scanning.run import file_specs, read_errors_told
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.checkpoint import Checkpoint
     from weightgauge.magnitudes.options import FitOptions
-
-    Counts = tuple[_core.Histogram | None, float]
+    from weightgauge.scanning.saved_model import SavedSlice
 
 
 _FEW_CHANGED = 1 / 32
@@ -26,6 +26,10 @@ _FEW_CHANGED = 1 / 32
 
 _PRECISION = 1e-8
 """No change is known better: fits of large F32 and F64 matrices are that close to exact ones."""
+
+
+_PAIRS_AT_ONCE = 32
+"""Pairs whose counts are unpacked together: those of large F32 matrices take megabytes each."""
 
 
 class Difference(NamedTuple):
@@ -113,11 +117,14 @@ class PairedErrors(NamedTuple):
     errors_from: str
 
 
+_EQUAL = PairedErrors(_PRECISION, _PRECISION, "all elements are equal")
+
+
 def paired_errors(
     a: Checkpoint,
     b: Checkpoint,
     pairs: Sequence[tuple[Slice, Slice]],
-    counts: Sequence[tuple[Counts, Counts]],
+    counts: Sequence[tuple[SavedSlice, SavedSlice] | None],
     changed: Sequence[float],
     options: FitOptions,
 ) -> list[PairedErrors]:
@@ -133,12 +140,11 @@ def paired_errors(
         Where the two sides of the pairs are.
     pairs : sequence of (Slice, Slice)
         Slices of the same shape that `can_be_read`.
-    counts : sequence of (Counts, Counts)
-        The histogram of each side, and what its magnitudes are still to be multiplied with; None in
-        place of the histogram where there is none.
+    counts : sequence of (SavedSlice, SavedSlice) or None
+        The counts of each side; None where they are of more than what is compared.
     changed : sequence of float
-        Share of the elements that differ. Where they are few, a sample would miss them: then all
-        elements are looked at.
+        Share of the elements that differ. Where none do, nothing is read. Where they are few, a
+        sample would miss them: then all elements are looked at.
     options : FitOptions
         How to fit and read.
 
@@ -154,26 +160,39 @@ def paired_errors(
     """
     from weightgauge import _core
 
-    plan_a, plan_b = _planned(a, b, pairs)
-    with read_errors_told(a, b):
-        found = _core.paired_errors(
-            [*file_specs(a, plan_a), *file_specs(b, plan_b)],
-            plan_a.to_core(),
-            plan_b.to_core(),
-            [each for each, _ in counts],
-            [each for _, each in counts],
-            [share < _FEW_CHANGED for share in changed],
-            io=options.io,
-            options=options.to_core(),
-        )
-    return [
-        PairedErrors(
-            max(dk_se, _PRECISION),  # NaN stays, as the first of the two
-            max(dln_lambda_se, _PRECISION),
-            errors_from(basis, item.matrix, item.shape),
-        )
-        for (dk_se, dln_lambda_se, basis), (item, _) in zip(found.tolist(), pairs, strict=True)
-    ]
+    found = [_EQUAL if share == 0 else PairedErrors(math.nan, math.nan, "") for share in changed]
+    asked = [row for row, share in enumerate(changed) if share > 0 and counts[row] is not None]
+    for start in range(0, len(asked), _PAIRS_AT_ONCE):
+        rows = asked[start : start + _PAIRS_AT_ONCE]
+        chosen = [pairs[row] for row in rows]
+        plan_a, plan_b = _planned(a, b, chosen)
+        sides = zip(*(counts[row] or () for row in rows), strict=True)
+        counts_a, counts_b = ([_unpacked(each) for each in side] for side in sides)
+        with read_errors_told(a, b):
+            errors = _core.paired_errors(
+                [*file_specs(a, plan_a), *file_specs(b, plan_b)],
+                plan_a.to_core(),
+                plan_b.to_core(),
+                counts_a,
+                counts_b,
+                [changed[row] < _FEW_CHANGED for row in rows],
+                io=options.io,
+                options=options.to_core(),
+            )
+        for row, (item, _), (dk_se, dln_lambda_se, basis) in zip(
+            rows, chosen, errors.tolist(), strict=True
+        ):
+            found[row] = PairedErrors(
+                max(dk_se, _PRECISION),  # NaN stays, as the first of the two
+                max(dln_lambda_se, _PRECISION),
+                errors_from(basis, item.matrix, item.shape),
+            )
+    return found
+
+
+def _unpacked(item: SavedSlice) -> tuple[_core.Histogram | None, float]:
+    """Return the counts of a slice as the core has them, and their scale."""
+    return None if item.packed is None else unpack(item.packed), item.scale
 
 
 def _planned(
