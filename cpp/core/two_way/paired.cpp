@@ -29,21 +29,37 @@ class PlaceTerms {
   double per_b_;
 };
 
-}  // namespace
-
-PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
-                           PairedOf of, ReadBuffer& buffer, const Control& control) {
-  const Sample sample = sample_of(layout, 1, of != PairedOf::sample);
-  const PlaceTerms terms(a, b, layout);
-  TwoWaySums sums;
-  sums.rows.assign(sample.rows.size() * sample.column_clusters, Terms{});
-  sums.columns.assign(sample.row_clusters * sample.columns, Terms{});
-  std::vector<double> in_a, in_b;
-  double squares[2] = {};
+// Sums over the elements of a sample: by rows, by columns, and of all.
+struct SampleSums {
+  TwoWaySums two_way;
   double totals[2] = {};
+  double squares[2] = {};
+
+  explicit SampleSums(const Sample& sample) {
+    two_way.rows.assign(sample.rows.size() * sample.column_clusters, Terms{});
+    two_way.columns.assign(sample.row_clusters * sample.columns, Terms{});
+  }
+  void add(const Influences::Pair& moved, Terms& row, Terms& column) {
+    const Terms element = {static_cast<float>(moved.k), static_cast<float>(moved.ln_lambda), 0, 1};
+    row += element;
+    column += element;
+    totals[0] += moved.k;
+    totals[1] += moved.ln_lambda;
+    squares[0] += moved.k * moved.k;
+    squares[1] += moved.ln_lambda * moved.ln_lambda;
+  }
+};
+
+SampleSums sums_of(const Version& a, const Version& b, const MatrixLayout& layout,
+                   const Sample& sample, bool only_changed, ReadBuffer& buffer,
+                   const Control& control) {
+  const PlaceTerms terms(a, b, layout);
+  SampleSums sums(sample);
+  std::vector<double> in_a, in_b;
   for (std::size_t row = 0; row < sample.rows.size(); ++row) {
     control.check();
-    Terms* columns = sums.columns.data() + row / sample.rows_in_cluster() * sample.columns;
+    Terms* columns = sums.two_way.columns.data() + row / sample.rows_in_cluster() * sample.columns;
+    Terms* const of_row = sums.two_way.rows.data() + row * sample.column_clusters;
     for (std::size_t block = 0; block < sample.blocks.size(); ++block) {
       const auto& [first, width] = sample.blocks[block];
       const std::uint64_t begin = sample.rows[row] * layout.columns + first;
@@ -51,49 +67,50 @@ PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayou
       in_b.resize(width);
       a.values.read(begin, width, buffer.inner(0), in_a.data());
       b.values.read(begin, width, buffer.inner(1), in_b.data());
-      Terms& of_row = sums.rows[row * sample.column_clusters + block / sample.blocks_in_cluster()];
       for (std::size_t j = 0; j < width; ++j) {
-        if (of == PairedOf::changed && in_a[j] == in_b[j]) {
-          continue;
+        if (!only_changed || in_a[j] != in_b[j]) {
+          sums.add(terms.of(in_a[j], in_b[j]), of_row[block / sample.blocks_in_cluster()],
+                   columns[j]);
         }
-        const Influences::Pair moved = terms.of(in_a[j], in_b[j]);
-        const Terms element = {static_cast<float>(moved.k), static_cast<float>(moved.ln_lambda), 0,
-                               1};
-        of_row += element;
-        columns[j] += element;
-        totals[0] += moved.k;
-        totals[1] += moved.ln_lambda;
-        squares[0] += moved.k * moved.k;
-        squares[1] += moved.ln_lambda * moved.ln_lambda;
       }
       columns += width;
     }
   }
-  sums.squares[0] = squares[0];
-  sums.squares[1] = squares[1];
+  sums.two_way.squares[0] = sums.squares[0];
+  sums.two_way.squares[1] = sums.squares[1];
+  return sums;
+}
+
+// The errors if every place were independent of all others.
+Influences::Pair independent_errors(const SampleSums& sums, const Sample& sample,
+                                    const MatrixLayout& layout) {
   const double elements =
       static_cast<double>(sample.rows.size()) * static_cast<double>(sample.columns);
   const double places = static_cast<double>(layout.rows) * static_cast<double>(layout.columns);
-  double variances[2];
-  double least[2];
+  double errors[2];
   for (std::size_t i = 0; i < 2; ++i) {
-    const double mean = totals[i] / elements;
-    variances[i] = std::max(squares[i] / elements - mean * mean, 0.0);
-    least[i] = std::sqrt(variances[i] / places);
+    const double mean = sums.totals[i] / elements;
+    const double variance = std::max(sums.squares[i] / elements - mean * mean, 0.0);
+    errors[i] = std::sqrt(variance / places);
   }
-  PairedErrors found;
-  found.errors = {least[0], least[1]};
+  return {errors[0], errors[1]};
+}
+
+}  // namespace
+
+PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
+                           PairedOf of, ReadBuffer& buffer, const Control& control) {
+  const Sample sample = sample_of(layout, 1, of != PairedOf::sample);
+  const SampleSums sums = sums_of(a, b, layout, sample, of == PairedOf::changed, buffer, control);
+  const Influences::Pair least = independent_errors(sums, sample, layout);
   const bool few = layout.rows < fewest_lines && layout.columns < fewest_lines;
   if (layout.rows < 2 || layout.columns < 2 || few) {
-    found.basis = ErrorsBasis::few_lines;
-    return found;
+    return {least, ErrorsBasis::few_lines};
   }
-  const bool all_rows = sample.rows.size() == layout.rows;
-  found.basis =
-      all_rows && sample.columns == layout.columns ? ErrorsBasis::matrix : ErrorsBasis::sample;
-  const Influences::Pair errors = two_way_errors(sample, {sums});
-  found.errors = {std::max(errors.k, least[0]), std::max(errors.ln_lambda, least[1])};
-  return found;
+  const bool whole = sample.rows.size() == layout.rows && sample.columns == layout.columns;
+  const Influences::Pair errors = two_way_errors(sample, {sums.two_way});
+  return {{std::max(errors.k, least.k), std::max(errors.ln_lambda, least.ln_lambda)},
+          whole ? ErrorsBasis::matrix : ErrorsBasis::sample};
 }
 
 }  // namespace weightgauge
