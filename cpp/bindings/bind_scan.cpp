@@ -127,7 +127,8 @@ void bind_scan(py::module_& module) {
   py::class_<FileSlices>(module, "FileSlices")
       .def(py::init(&file_slices_from), py::kw_only(), py::arg("dtypes"), py::arg("files"),
            py::arg("formats"), py::arg("offsets"), py::arg("items"), py::arg("noted"),
-           py::arg("shaped"), py::arg("pieces"), py::arg("columns"), py::arg("clusters"))
+           py::arg("shaped"), py::arg("pieces"), py::arg("columns"), py::arg("clusters"),
+           py::arg("of_tokens"))
       .def("__len__", [](const FileSlices& slices) { return slices.rows.size(); });
   py::class_<BlockScaleSpec>(module, "BlockScale")
       .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,

@@ -45,7 +45,8 @@ MatrixLayout layout_of(const FileSlice& slice, std::uint64_t values) {
   if (slice.columns == 0 || values % slice.columns != 0) {
     return {};
   }
-  return {values / slice.columns, slice.columns, slice.rows_in_cluster, slice.columns_in_cluster};
+  return {values / slice.columns, slice.columns, slice.rows_in_cluster, slice.columns_in_cluster,
+          slice.rows_are_tokens};
 }
 
 FileSlices file_slices_from(const std::vector<std::string>& dtypes,
@@ -56,7 +57,8 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint8_t>& noted, const std::vector<Shaped>& shaped,
                             const std::vector<std::pair<std::size_t, std::uint64_t>>& pieces,
                             const ColumnOf<std::uint64_t>& columns,
-                            const std::vector<Clustered>& clusters) {
+                            const std::vector<Clustered>& clusters,
+                            const std::vector<std::size_t>& of_tokens) {
   const auto size = static_cast<std::size_t>(files.size());
   for (const py::ssize_t other :
        {formats.size(), offsets.size(), items.size(), noted.size(), columns.size()}) {
@@ -111,12 +113,15 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
     slices.rows[row].rows_in_cluster = rows_in_cluster;
     slices.rows[row].columns_in_cluster = columns_in_cluster;
   }
+  for (const std::size_t row : of_tokens) {
+    slices.rows.at(row).rows_are_tokens = true;
+  }
   return slices;
 }
 
 View view_from(const FileSlice& slice, const Sources& sources) {
   const auto& [file, dtype, offset, dims, spec, noted, first_page, columns, row_cluster,
-               column_cluster] = slice;
+               column_cluster, rows_are_tokens] = slice;
   const std::uint64_t size = sources.at(file)->size();
   if (spec == nullptr) {
     return checked_view(dtype, offset, dims, size);

@@ -52,6 +52,7 @@ struct FileSlice {
   std::uint64_t columns = 0;  // of a matrix, whose rows come one after the other; else 0
   std::uint64_t rows_in_cluster = 1;
   std::uint64_t columns_in_cluster = 1;
+  bool rows_are_tokens = false;
 };
 // Python passes slices as columns, because they come in tens of thousands. Most slices are whole
 // tensors, whose items lie side by side.
@@ -73,7 +74,8 @@ using Progress = std::optional<std::function<void(std::uint64_t)>>;
 Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io);
 // `formats` are indices into `dtypes`. `noted` are values of Noted, and `pieces` rows whose pages
 // are noted, with the first page of each. The `items` of a shaped slice are ignored. `columns` are
-// values in each row of a matrix, 0 where rows do not come one after the other. Throws
+// values in each row of a matrix, 0 where rows do not come one after the other, and `of_tokens`
+// matrices whose rows are those of tokens. Throws
 // std::invalid_argument for an unknown dtype and for columns of different lengths.
 FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint32_t>& files,
@@ -83,7 +85,8 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
                             const ColumnOf<std::uint8_t>& noted, const std::vector<Shaped>& shaped,
                             const std::vector<std::pair<std::size_t, std::uint64_t>>& pieces,
                             const ColumnOf<std::uint64_t>& columns,
-                            const std::vector<Clustered>& clusters);
+                            const std::vector<Clustered>& clusters,
+                            const std::vector<std::size_t>& of_tokens);
 // The rows and columns of a slice of so many values; none where the columns do not divide it.
 MatrixLayout layout_of(const FileSlice& slice, std::uint64_t values);
 // Throws std::invalid_argument if the slice does not lie inside its file.

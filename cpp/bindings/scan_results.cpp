@@ -43,7 +43,9 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
               slice.matrix.columns,
               slice.matrix.core,
               slice.matrix.empty.rows,
-              slice.matrix.empty.columns};
+              slice.matrix.empty.columns,
+              slice.unused.rows,
+              slice.unused.k_of_others};
   }
   return table;
 }
@@ -52,7 +54,8 @@ void bind_scan_results(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(SliceNumbers, k, k_se, lam, ln_lambda_se, r2, ks, rms, max, n, zeros,
                        nonfinite, status, exact, negatives, zero_blocks, levels, at_max, second,
                        lowest, digest, digested, k_se_matrix, ln_lambda_se_matrix, errors_basis,
-                       fresh_z, spread_rows, spread_columns, spread_core, zero_rows, zero_columns);
+                       fresh_z, spread_rows, spread_columns, spread_core, zero_rows, zero_columns,
+                       unused_rows, k_without_unused);
   module.def(
       "numbers_dtype", [] { return py::dtype::of<SliceNumbers>(); },
       "Element type of the tables that ScanResults.numbers returns.");

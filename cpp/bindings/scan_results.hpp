@@ -43,6 +43,8 @@ struct SliceNumbers {
   double spread_core;
   std::uint64_t zero_rows;
   std::uint64_t zero_columns;
+  std::int64_t unused_rows;  // -1 where they were not looked for
+  double k_without_unused;
 };
 
 // Making Python objects for tens of thousands of slices would take longer than counting them. So

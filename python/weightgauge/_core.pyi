@@ -172,6 +172,7 @@ class FileSlices:
         pieces: Sequence[tuple[int, int]],
         columns: NDArray[np.uint64],
         clusters: Sequence[tuple[int, int, int]],
+        of_tokens: Sequence[int],
     ) -> None: ...
     def __len__(self) -> int: ...
 

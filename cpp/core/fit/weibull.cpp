@@ -86,8 +86,8 @@ Fit fit_of_moments(const Plot& plot, const HazenSums& sums) {
   return fit;
 }
 
-Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
-                  FitSpace& space) {
+Fit line_of_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
+                      FitSpace& space) {
   Fit fit;
   fit.status = fittable(histogram, n, least_order_n);
   if (fit.status != FitStatus::ok) {
@@ -105,10 +105,16 @@ Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros 
     fit.status = FitStatus::flat_window;
     return fit;
   }
-  fit = fit_of_moments(plot, sums);
+  return fit_of_moments(plot, sums);
+}
+
+Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
+                  FitSpace& space) {
+  Fit fit = line_of_histogram(histogram, n, trim, zeros, space);
   if (fit.status != FitStatus::ok) {
     return fit;
   }
+  Plot& plot = space.plot;
   if (!histogram.exact()) {
     const Errors errors = errors_of(plot, fit.k);
     fit.error_bound = std::max(std::max(errors.k, errors.lambda), errors.r2);
@@ -116,7 +122,7 @@ Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros 
   const KsDistance ks = ks_distance(histogram, plot.entries, fit.k, fit.log_scale, space.distances);
   fit.ks = ks.distance;
   fit.ks_shortfall = ks.shortfall;
-  add_standard_errors(plot, sums.n(), fit, space.influences);
+  add_standard_errors(plot, n + censored_of(histogram, zeros), fit, space.influences);
   return fit;
 }
 

@@ -54,6 +54,10 @@ struct FitSpace {
   Influences influences;
 };
 
+// The line alone: status, k, lambda and R2; all else is left NaN. `n` is histogram.n().
+Fit line_of_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
+                      FitSpace& space);
+
 // The whole fit from a histogram, KS and standard errors included. `n` is histogram.n().
 Fit fit_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Zeros zeros,
                   FitSpace& space);

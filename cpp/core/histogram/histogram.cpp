@@ -5,6 +5,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "core/base/errors.hpp"
 #include "core/histogram/squares.hpp"
 #include "core/kernels/kernels.hpp"
 
@@ -195,6 +196,52 @@ Histogram merged(const Histogram& a, const Histogram& b) {
     result.known_rms = joint_root_mean_square(a, b);
   }
   return result;
+}
+
+void take_away(Histogram& all, const Histogram& some) {
+  if (all.dropped_bits != some.dropped_bits) {
+    const int wider = std::max(all.dropped_bits, some.dropped_bits);
+    all = coarsened(all, wider);
+    take_away(all, coarsened(some, wider));
+    return;
+  }
+  const auto lower = [](std::uint64_t& from, std::uint64_t by) {
+    if (by > from) {
+      throw DataChanged();
+    }
+    from -= by;
+  };
+  lower(all.zeros, some.zeros);
+  lower(all.nans, some.nans);
+  lower(all.infs, some.infs);
+  all.max_key = 0;
+  all.top.clear();
+  all.known_rms.reset();
+  std::size_t size = 0;
+  std::size_t j = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (j < some.size() && some.keys[j] == all.keys[i]) {
+      lower(all.counts[i], some.counts[j]);
+      if (!all.exact()) {  // a sum may have been rounded where bins were made anew from batches
+        all.residuals[i] -= std::min(all.residuals[i], some.residuals[j]);
+      }
+      ++j;
+    }
+    if (all.counts[i] > 0) {
+      all.keys[size] = all.keys[i];
+      all.counts[size] = all.counts[i];
+      if (!all.exact()) {
+        all.residuals[size] = all.residuals[i];
+      }
+      ++size;
+    }
+  }
+  if (j < some.size()) {
+    throw DataChanged();
+  }
+  all.keys.resize(size);
+  all.counts.resize(size);
+  all.residuals.resize(all.exact() ? 0 : size);
 }
 
 Entry entry_at(const Histogram& histogram, std::size_t index) {

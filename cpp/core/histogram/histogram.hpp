@@ -96,6 +96,11 @@ Histogram coarsened(const Histogram& histogram, int dropped_bits);
 // of bins it has the wider ones.
 Histogram merged(const Histogram& a, const Histogram& b);
 
+// Takes counts away: those of elements that were counted in `all` too. Where bins differ, what is
+// left has the wider ones; its largest magnitude is not known. Throws DataChanged if there are more
+// of a magnitude than in `all`.
+void take_away(Histogram& all, const Histogram& some);
+
 // Geometry of one entry, as plain magnitudes.
 struct Entry {
   double low;   // smallest and

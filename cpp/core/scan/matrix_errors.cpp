@@ -5,6 +5,7 @@
 
 #include "core/decode/value_reader.hpp"
 #include "core/fit/censoring.hpp"
+#include "core/scan/unused_rows.hpp"
 #include "core/two_way/empty_lines.hpp"
 #include "core/two_way/sample.hpp"
 #include "core/two_way/sums.hpp"
@@ -52,9 +53,11 @@ ErrorsBasis basis_of(const Slice& slice) {
 
 }  // namespace
 
-MatrixErrors::MatrixErrors(const Slice& slice, MagnitudeTable table)
+MatrixErrors::MatrixErrors(const Slice& slice, MagnitudeTable table,
+                           std::optional<Histogram> counted)
     : slice_(slice),
       table_(std::move(table)),
+      counted_(std::move(counted)),
       sample_(sample_of(slice.layout, column_unit(slice.view),
                         slice.options.errors == ErrorsFor::matrix)),
       part_rows_(rows_in_part(sample_)),
@@ -80,7 +83,7 @@ std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control&
     result.matrix.empty = empty_lines(ValueReader(slice_.source, slice_.view),
                                       slice_.layout.columns, workspace.buffer, control);
   }
-  return nullptr;
+  return counted_ ? look_for_unused_rows(slice_, std::move(*counted_)) : nullptr;
 }
 
 std::optional<Sample> sample_for_errors(const Slice& slice) {
@@ -101,8 +104,12 @@ std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histog
     return nullptr;
   }
   const bool censored = censored_of(histogram, slice.options.zeros) > 0;
-  return std::make_unique<MatrixErrors>(slice,
-                                        MagnitudeTable(histogram, plot, influences, censored));
+  std::optional<Histogram> counted;
+  if (asks_for_unused_rows(slice)) {
+    counted = histogram;
+  }
+  return std::make_unique<MatrixErrors>(
+      slice, MagnitudeTable(histogram, plot, influences, censored), std::move(counted));
 }
 
 }  // namespace weightgauge

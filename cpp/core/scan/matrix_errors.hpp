@@ -15,7 +15,8 @@ namespace weightgauge {
 // Looks at some rows and columns of a slice that has been fitted, or at all.
 class MatrixErrors final : public Phase {
  public:
-  MatrixErrors(const Slice& slice, MagnitudeTable table);
+  // `counted` are the counts of the slice where rows that were never used are to be looked for.
+  MatrixErrors(const Slice& slice, MagnitudeTable table, std::optional<Histogram> counted);
   bool needs_all() const override;
   bool is_short() const override { return sums_.size() == 1; }
   std::uint64_t parts() const override { return sums_.size(); }
@@ -25,6 +26,7 @@ class MatrixErrors final : public Phase {
  private:
   Slice slice_;
   MagnitudeTable table_;
+  std::optional<Histogram> counted_;
   Sample sample_;
   std::size_t part_rows_;
   std::vector<TwoWaySums> sums_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -38,6 +39,12 @@ struct SliceSpec {
   MatrixLayout layout = {};      // of a matrix
 };
 
+// Rows of an embedding or head that look as if no token had used them.
+struct UnusedRows {
+  std::int64_t rows = -1;  // -1 where they were not looked for
+  double k_of_others = std::numeric_limits<double>::quiet_NaN();
+};
+
 struct SliceResult {
   explicit SliceResult(DType dtype) : histogram(dtype) {}
   Histogram histogram;  // entries only where keep_histogram is set; the totals always
@@ -51,6 +58,7 @@ struct SliceResult {
   ByteNotes notes;
   std::optional<std::uint64_t> digest;
   MatrixNumbers matrix;
+  UnusedRows unused;
 };
 
 // What every phase of the work on a slice knows. All of it outlives the work.

@@ -13,6 +13,7 @@ struct MatrixLayout {
   std::uint64_t columns = 0;
   std::uint64_t rows_in_cluster = 1;
   std::uint64_t columns_in_cluster = 1;
+  bool rows_are_tokens = false;  // and some may never have been used
 };
 
 }  // namespace weightgauge

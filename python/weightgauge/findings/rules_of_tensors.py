@@ -65,9 +65,9 @@ SLICES = (
         "unused-rows",
         NOTE,
         "Are there rows of an embedding or head that were never used?",
-        "rows that are all zeros, as those of tokens that do not exist: {value:,}",
-        several="{total:,} rows of {count:,} tensors are all zeros, as those of tokens that do not "
-        "exist: {names}",
+        "{value:,} of {rows:,} rows {what}",
+        several="{total:,} rows of {count:,} tensors look as if no token had used them: {names}",
+        source="docs/statistics.md",
     ),
     Rule(
         "zero-share",

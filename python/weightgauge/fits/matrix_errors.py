@@ -60,12 +60,14 @@ class MatrixErrors(NamedTuple):
     spread: Spread | None = None
     zero_rows: int | None = None
     zero_columns: int | None = None
+    unused_rows: int | None = None
+    k_without_unused: float = math.nan
 
 
 def matrix_errors(
     k_se: float,
     ln_lambda_se: float,
-    numbers: tuple[float, float, int, float, float, float, float, int, int],
+    numbers: tuple[float, float, int, float, float, float, float, int, int, int, float],
     matrix: MatrixLayout | None,
     shape: tuple[int, ...],
     *,
@@ -96,10 +98,12 @@ def matrix_errors(
     told = _PRODUCT if product else errors_from(basis, matrix, shape)
     if basis < _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told)
+    zero_rows, zero_columns, unused, k_without_unused = numbers[7:]
+    lines = (zero_rows, zero_columns, None if unused < 0 else unused, k_without_unused)
     if basis == _EMPTY:
-        return MatrixErrors(k_se, ln_lambda_se, told, math.nan, None, *numbers[7:])
+        return MatrixErrors(k_se, ln_lambda_se, told, math.nan, None, *lines)
     parts = None if math.isnan(core) else Spread(rows, columns, core)
-    return MatrixErrors(k_se_matrix, ln_lambda_se_matrix, told, fresh_z, parts, *numbers[7:])
+    return MatrixErrors(k_se_matrix, ln_lambda_se_matrix, told, fresh_z, parts, *lines)
 
 
 def errors_from(basis: int, matrix: MatrixLayout | None, shape: tuple[int, ...]) -> str:

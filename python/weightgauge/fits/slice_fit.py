@@ -71,6 +71,13 @@ class SliceFit:
         known.
     zero_rows, zero_columns : int or None
         Rows and columns that have no element but zeros. None where rows are not known.
+    unused_rows : int or None
+        Of an embedding or head: rows that look as if they were never trained, because they are all
+        of one size and smaller than most, or far smaller than all others, or zero
+        (docs/statistics.md). None where they were not looked for: elsewhere, in fed bytes, and in
+        the published protocol.
+    k_without_unused : float
+        Weibull shape of the other rows, where there are such rows.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
     rms, max : float
@@ -136,6 +143,8 @@ class SliceFit:
     spread: Spread | None
     zero_rows: int | None
     zero_columns: int | None
+    unused_rows: int | None
+    k_without_unused: float
 
     @property
     def fitted(self) -> bool:
@@ -221,6 +230,8 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
         errors.spread,
         errors.zero_rows,
         errors.zero_columns,
+        errors.unused_rows,
+        errors.k_without_unused,
     )
 
 
@@ -263,6 +274,7 @@ def refitted(item: SliceFit, found: WeibullFit, *, missing: str, note: str) -> S
         errors_from="" if math.isnan(found.k) else KEPT_COUNTS,
         fresh_z=math.nan,
         spread=None,
+        k_without_unused=math.nan,
     )
 
 
@@ -277,6 +289,8 @@ def with_independent_errors(item: SliceFit) -> SliceFit:
         spread=None,
         zero_rows=None,
         zero_columns=None,
+        unused_rows=None,
+        k_without_unused=math.nan,
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COUNTS = (
     *("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks", "negatives"),
-    *("zero_rows", "zero_columns"),
+    *("zero_rows", "zero_columns", "unused_rows"),
 )
 _SIZES = ("max", "second", "lowest", "rms", "k_se")
 
@@ -38,6 +38,8 @@ class SliceNumbers(NamedTuple):
         Elements that were fitted, zeros, elements that are NaN or infinite, and their sum.
     zero_rows, zero_columns : ndarray of int64
         Rows and columns of zeros alone; 0 where rows are not known.
+    unused_rows : ndarray of int64
+        Rows that no token used; 0 or less where there are none, or they were not looked for.
     levels, at_max, zero_blocks, negatives : ndarray of int64
         Different magnitudes, 0 where that is not known; elements of the largest one; blocks of 2
         KiB that are all zero; and elements below zero.
@@ -62,6 +64,7 @@ class SliceNumbers(NamedTuple):
     negatives: NDArray[np.int64]
     zero_rows: NDArray[np.int64]
     zero_columns: NDArray[np.int64]
+    unused_rows: NDArray[np.int64]
     max: NDArray[np.float64]
     second: NDArray[np.float64]
     lowest: NDArray[np.float64]
@@ -101,7 +104,8 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         shapes = [item.shape for item in slices]
         counts = [_counts(slices, name) for name in _COUNTS]
         sizes = [np.array([getattr(item, name) for item in slices]) for name in _SIZES]
-    n, zeros, nonfinite, levels, at_max, zero_blocks, negatives, zero_rows, zero_columns = counts
+    n, zeros, nonfinite, levels, at_max, zero_blocks, negatives, *lines = counts
+    zero_rows, zero_columns, unused_rows = lines
     largest, second, lowest, rms, k_se = sizes
     known = np.array([kind in _KNOWN for kind in columns.kinds], np.bool_)
     flat = np.array([len(shape) < 2 for shape in shapes], np.bool_)
@@ -119,6 +123,7 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         negatives=negatives,
         zero_rows=zero_rows,
         zero_columns=zero_columns,
+        unused_rows=unused_rows,
         max=largest,
         second=second,
         lowest=lowest,

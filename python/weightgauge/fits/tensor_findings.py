@@ -35,6 +35,8 @@ _UNLIKELY = 0.1
 _FEWEST_ELEMENTS = 256
 """Smaller matrices can be equal by chance, or by their initialisation."""
 
+_ZERO_ROWS = "are all zeros, as those of tokens that do not exist"
+
 _TIED = frozenset(("embed", "head"))
 """Kinds whose rows belong to tokens, and which may be one matrix."""
 
@@ -52,8 +54,14 @@ def tensor_findings(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterat
     partly = numbers.matrix & (numbers.zeros > 0) & (numbers.zeros < numbers.elements)
     lines = (numbers.zero_rows > 0) | (numbers.zero_columns > 0)
     in_pieces = _zeros_in_lines_of_pieces(slices, numbers)
+    holes = set()
     for row in np.flatnonzero(partly & ((numbers.zero_blocks > 0) | lines)).tolist():
-        yield from _stretches_of_zeros(slices[row], in_pieces.get(slices[row].tensor))
+        for each in _stretches_of_zeros(slices[row], in_pieces.get(slices[row].tensor)):
+            holes |= {row} if each.id == "zero-hole" else set()
+            yield each
+    for row in np.flatnonzero(numbers.unused_rows > 0).tolist():
+        if row not in holes:
+            yield _unused_rows(slices[row])
     yield from _duplicates(slices, numbers)
 
 
@@ -94,10 +102,27 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
         return  # the pieces tell of their rows and columns
     elsewhere = (item.zeros - in_lines) / max(elements - in_lines, 1)
     if rows and _by_chance(elsewhere, width, elements // width) < _UNLIKELY:
-        rule = "unused-rows" if item.kind in _TIED else "dead-rows"
-        yield RULES[rule].finding(item.place, value=rows)
+        if item.kind not in _TIED:
+            yield RULES["dead-rows"].finding(item.place, value=rows)
+        elif item.unused_rows is None:  # else all of them are told of together
+            yield RULES["unused-rows"].finding(
+                item.place, value=rows, rows=elements // width, what=_ZERO_ROWS
+            )
     if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
         yield RULES["dead-columns"].finding(item.place, value=columns)
+
+
+def _unused_rows(item: SliceFit) -> Finding:
+    """Tell how many rows no token used, and what k is without them."""
+    what = _ZERO_ROWS
+    if item.unused_rows != item.zero_rows:
+        what = (
+            "look as if they were never trained (small, and all of one size); k of the others is "
+            f"{item.k_without_unused:.3f} (of all {item.k:.3f})"
+        )
+    return RULES["unused-rows"].finding(
+        item.place, value=item.unused_rows, rows=item.shape[0], what=what
+    )
 
 
 def _by_chance(share: float, length: int, lines: int) -> float:

@@ -67,6 +67,8 @@ class ScanPlan:
     pages_of : dict of int to (int, int)
         For pieces that fill pages of their tensor, by index: their first byte in the tensor and
         their length in bytes.
+    of_tokens : list of int
+        Indices of embeddings and heads, in which rows that no token used are to be looked for.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class ScanPlan:
         self.digest_of: dict[int, int] = {}
         self.turned: set[int] = set()
         self.pages_of: dict[int, tuple[int, int]] = {}
+        self.of_tokens: list[int] = []
 
     def __len__(self) -> int:
         return len(self._files)
@@ -131,6 +134,7 @@ class ScanPlan:
             pieces=[(index, begin // _PAGE) for index, (begin, _) in self.pages_of.items()],
             columns=np.array(self._columns, np.uint64),
             clusters=self._clusters,
+            of_tokens=self.of_tokens,
         )
 
     def add(

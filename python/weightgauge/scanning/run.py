@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _NOT_COUNTED = -1
 
+_TOKENS = frozenset(("embed", "head"))
+"""Kinds that have one row for each token."""
+
 
 class ScannedSlices:
     """What a scan found: a row of numbers for each slice, in the order in which they were given.
@@ -126,6 +129,7 @@ def scan_slices(
     """
     plan, places = planned(checkpoint, slices, options)
     if scan is None:
+        plan.of_tokens += _of_tokens(slices, places, plan)
         results = _scanned(checkpoint, plan, options, keep_histograms, progress)
     else:
         results = scan(plan)
@@ -148,6 +152,21 @@ def scan_slices(
     }
     counts = take if keep_histograms else None
     return ScannedSlices(numbers, told, scales, options, counts, pages)
+
+
+def _of_tokens(slices: Sequence[Slice], places: list[int], plan: ScanPlan) -> list[int]:
+    """Return the places in a plan of the matrices with one row for each token."""
+    kinds = Slices.of(slices).places.kinds
+    if _TOKENS.isdisjoint(kinds):
+        return []
+    return [
+        places[row]
+        for row, kind in enumerate(kinds)
+        if kind in _TOKENS
+        and places[row] != _NOT_COUNTED
+        and places[row] not in plan.turned
+        and len(slices[row].shape) == 2
+    ]
 
 
 def _placed(

@@ -30,9 +30,9 @@ _COUNTS = ("n", "zeros", "nonfinite")
 _NOTED = ("negatives", "zero_blocks", "at_max")
 _NUMBERS = (
     *("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second", "lowest"),
-    *("k_se_matrix", "ln_lambda_se_matrix", "fresh_z"),
+    *("k_se_matrix", "ln_lambda_se_matrix", "fresh_z", "k_without_unused"),
 )
-_OPTIONAL_COUNTS = ("levels", "zero_rows", "zero_columns")
+_OPTIONAL_COUNTS = ("levels", "zero_rows", "zero_columns", "unused_rows")
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 

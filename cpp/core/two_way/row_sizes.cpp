@@ -1,0 +1,89 @@
+#include "core/two_way/row_sizes.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "core/decode/float_reader.hpp"
+#include "core/two_way/block_reader.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// Rows are read from so far ahead.
+constexpr std::uint64_t rows_ahead = 4;
+
+// Several sums at once, in an order that vectors can follow.
+double sum_of_squares(const std::vector<double>& row) {
+  constexpr std::size_t lanes = 8;
+  double sums[lanes] = {};
+  std::size_t i = 0;
+  for (; i + lanes <= row.size(); i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      sums[lane] += row[i + lane] * row[i + lane];
+    }
+  }
+  for (std::size_t lane = 0; i < row.size(); ++i, ++lane) {
+    sums[lane] += row[i] * row[i];
+  }
+  double sum = 0;
+  for (const double each : sums) {
+    sum += each;
+  }
+  return sum;
+}
+
+// Divided by the largest magnitude first, so that no square leaves the range of doubles.
+double careful_root_mean_square(const std::vector<double>& row) {
+  double largest = 0;
+  for (const double value : row) {
+    const double magnitude = std::fabs(value);
+    if (magnitude > largest && magnitude <= std::numeric_limits<double>::max()) {
+      largest = magnitude;
+    }
+  }
+  double sum = 0;
+  double n = 0;
+  for (const double value : row) {
+    const bool finite = std::fabs(value) <= largest;  // false for NaN
+    const double ratio = finite && largest > 0 ? value / largest : 0;
+    sum += ratio * ratio;
+    n += finite ? 1 : 0;
+  }
+  return largest * std::sqrt(sum / n);
+}
+
+double root_mean_square(const std::vector<double>& row) {
+  const double sum = sum_of_squares(row);
+  const bool in_range = sum > 0x1p-900 && sum < 0x1p900;  // false for NaN
+  return in_range ? std::sqrt(sum / static_cast<double>(row.size()))
+                  : careful_root_mean_square(row);
+}
+
+}  // namespace
+
+void row_sizes(const ByteSource& source, const View& view, const MatrixLayout& layout,
+               std::uint64_t width, std::uint64_t first, std::uint64_t last, ReadBuffer& buffer,
+               double* to) {
+  const BlockReader reader(source, view, layout);
+  const Block block = {0, width};
+  std::vector<std::byte> copy(reader.in_place() ? 0 : reader.bytes_of(block));
+  std::vector<double> row(width);
+  for (std::uint64_t i = first; i < last; ++i) {
+    const std::byte* packed = copy.data();
+    if (reader.in_place()) {
+      packed = reader.at(i, block);
+      detail::prefetch(reader.at(std::min(i + rows_ahead, last - 1), block),
+                       reader.bytes_of(block));
+    } else {
+      reader.copy(i, block, buffer, copy.data());
+    }
+    convert_values(view.dtype, packed, reader.items_of(block), row.data());
+    *to++ = root_mean_square(row);
+  }
+}
+
+}  // namespace weightgauge
