@@ -87,10 +87,11 @@ py::array_t<PairedNumbers> paired_errors_of(const std::vector<SourceSpec>& files
                                             const FileSlices& a, const FileSlices& b,
                                             const Counts& counts_a, const Counts& counts_b,
                                             const std::vector<bool>& few_changed,
+                                            const std::vector<double>& mean_squares,
                                             const std::string& io, const ScanOptions& options) {
   const std::size_t size = a.rows.size();
   if (b.rows.size() != size || counts_a.size() != size || counts_b.size() != size ||
-      few_changed.size() != size) {
+      few_changed.size() != size || mean_squares.size() != size) {
     throw std::invalid_argument("every slice has counts, and one that it is compared with");
   }
   py::array_t<PairedNumbers> table(static_cast<py::ssize_t>(size));
@@ -121,7 +122,7 @@ py::array_t<PairedNumbers> paired_errors_of(const std::vector<SourceSpec>& files
         const PairedOf of = few_changed[i] ? PairedOf::changed : whole;
         const PairedErrors found = paired_errors(
             {values_a, known_a->influence, known_a->n}, {values_b, known_b->influence, known_b->n},
-            layout_of(a.rows[i], values_a.values()), of, buffer, control);
+            layout_of(a.rows[i], values_a.values()), mean_squares[i], of, buffer, control);
         rows[i] = {found.errors.k, found.errors.ln_lambda, static_cast<std::uint8_t>(found.basis)};
       }
     }
@@ -168,8 +169,8 @@ ScanResults scan_balanced(const std::vector<SourceSpec>& files, const FileSlices
 void bind_derived(py::module_& module) {
   PYBIND11_NUMPY_DTYPE(PairedNumbers, dk_se, dln_lambda_se, errors_basis);
   module.def("paired_errors", &paired_errors_of, py::arg("files"), py::arg("a"), py::arg("b"),
-             py::arg("counts_a"), py::arg("counts_b"), py::arg("few_changed"), py::kw_only(),
-             py::arg("io"), py::arg("options"));
+             py::arg("counts_a"), py::arg("counts_b"), py::arg("few_changed"),
+             py::arg("mean_squares"), py::kw_only(), py::arg("io"), py::arg("options"));
   module.def("scan_differences", &scan_differences, py::arg("files"), py::arg("a"), py::arg("b"),
              py::kw_only(), py::arg("io"), py::arg("progress").none(true), py::arg("options"));
   module.def("scan_balanced", &scan_balanced, py::arg("files"), py::arg("slices"), py::arg("forms"),

@@ -217,6 +217,7 @@ def paired_errors(
     counts_a: Sequence[tuple[Histogram | None, float]],
     counts_b: Sequence[tuple[Histogram | None, float]],
     few_changed: Sequence[bool],
+    mean_squares: Sequence[float],
     *,
     io: str,
     options: ScanOptions,

@@ -34,6 +34,7 @@ struct SampleSums {
   TwoWaySums two_way;
   double totals[2] = {};
   double squares[2] = {};
+  double changes = 0;  // squares of the differences of the values themselves
 
   explicit SampleSums(const Sample& sample) {
     two_way.rows.assign(sample.rows.size() * sample.column_clusters, Terms{});
@@ -68,6 +69,8 @@ SampleSums sums_of(const Version& a, const Version& b, const MatrixLayout& layou
       a.values.read(begin, width, buffer.inner(0), in_a.data());
       b.values.read(begin, width, buffer.inner(1), in_b.data());
       for (std::size_t j = 0; j < width; ++j) {
+        const double change = in_b[j] - in_a[j];
+        sums.changes += std::isfinite(change) ? change * change : 0;
         if (!only_changed || in_a[j] != in_b[j]) {
           sums.add(terms.of(in_a[j], in_b[j]), of_row[block / sample.blocks_in_cluster()],
                    columns[j]);
@@ -81,11 +84,26 @@ SampleSums sums_of(const Version& a, const Version& b, const MatrixLayout& layou
   return sums;
 }
 
+double elements_of(const Sample& sample) {
+  return static_cast<double>(sample.rows.size()) * static_cast<double>(sample.columns);
+}
+
+// Whether a sample tells of the rest: the changes in it are about as large, and it does not matter
+// which few elements have become zero, or no longer are.
+bool is_typical(const SampleSums& sums, const Sample& sample, const Version& a, const Version& b,
+                double mean_square) {
+  constexpr double most = 1.4;
+  constexpr std::uint64_t few = 32;  // one in so many
+  const double found = sums.changes / elements_of(sample);
+  const std::uint64_t fewer = std::max(a.n, b.n) - std::min(a.n, b.n);
+  const bool few_come_or_go = fewer > 0 && fewer < std::max(a.n, b.n) / few;
+  return !few_come_or_go && found < most * mean_square && mean_square < most * found;
+}
+
 // The errors if every place were independent of all others.
 Influences::Pair independent_errors(const SampleSums& sums, const Sample& sample,
                                     const MatrixLayout& layout) {
-  const double elements =
-      static_cast<double>(sample.rows.size()) * static_cast<double>(sample.columns);
+  const double elements = elements_of(sample);
   const double places = static_cast<double>(layout.rows) * static_cast<double>(layout.columns);
   double errors[2];
   for (std::size_t i = 0; i < 2; ++i) {
@@ -99,15 +117,19 @@ Influences::Pair independent_errors(const SampleSums& sums, const Sample& sample
 }  // namespace
 
 PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
-                           PairedOf of, ReadBuffer& buffer, const Control& control) {
+                           double mean_square, PairedOf of, ReadBuffer& buffer,
+                           const Control& control) {
   const Sample sample = sample_of(layout, 1, of != PairedOf::sample);
   const SampleSums sums = sums_of(a, b, layout, sample, of == PairedOf::changed, buffer, control);
+  const bool whole = sample.rows.size() == layout.rows && sample.columns == layout.columns;
+  if (!whole && !is_typical(sums, sample, a, b, mean_square)) {
+    return paired_errors(a, b, layout, mean_square, PairedOf::all, buffer, control);
+  }
   const Influences::Pair least = independent_errors(sums, sample, layout);
   const bool few = layout.rows < fewest_lines && layout.columns < fewest_lines;
   if (layout.rows < 2 || layout.columns < 2 || few) {
     return {least, ErrorsBasis::few_lines};
   }
-  const bool whole = sample.rows.size() == layout.rows && sample.columns == layout.columns;
   const Influences::Pair errors = two_way_errors(sample, {sums.two_way});
   return {{std::max(errors.k, least.k), std::max(errors.ln_lambda, least.ln_lambda)},
           whole ? ErrorsBasis::matrix : ErrorsBasis::sample};

@@ -30,13 +30,16 @@ struct PairedErrors {
 
 // Which elements are looked at.
 enum class PairedOf : std::uint8_t {
-  sample,   // those of a sample of rows and columns
+  sample,   // those of a sample of rows and columns; all, where the sample is not like the rest
   all,      // all
   changed,  // all, where few differ: equal ones then have the same influence in both, to that share
 };
 
-// The layout's rows and columns are those of both versions.
+// The layout's rows and columns are those of both versions. `mean_square` is that of the
+// differences of all elements: a sample in which it is far from that has missed large changes of a
+// few elements, or met too many of them.
 PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayout& layout,
-                           PairedOf of, ReadBuffer& buffer, const Control& control);
+                           double mean_square, PairedOf of, ReadBuffer& buffer,
+                           const Control& control);
 
 }  // namespace weightgauge

@@ -254,8 +254,7 @@ def _differences(
     differences = dict(zip(keys, found, strict=True))
     if options.errors == "independent":
         return differences, {}, ""
-    changed = [each.changed for each in found]
-    errors = paired_errors(first.checkpoint, second.checkpoint, wanted, counts, changed, options)
+    errors = paired_errors(first.checkpoint, second.checkpoint, wanted, counts, found, options)
     return differences, dict(zip(keys, errors, strict=True)), ""
 
 

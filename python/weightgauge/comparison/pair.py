@@ -120,6 +120,9 @@ class Pair:
         return f"<Pair '{name}' {self.kind}: dk {self.dk:+.4f}, moved {self.moved:.3g}>"
 
 
+_OTHER_ROWS = PairedErrors(math.nan, math.nan, "not known: one of the two has more rows")
+
+
 def pair_of(
     match: Match,
     difference: Difference | None,
@@ -152,7 +155,7 @@ def pair_of(
     """
     a, b = match.a.fit, match.b.fit
     alone = None if _same_window(a, b, reasons) else reasons[0] or reasons[1]
-    errors = _errors(a, b, paired)
+    errors = _errors(a, b, paired) if rows is None else _OTHER_ROWS
     dk, dln = b.k - a.k, _log(b.lam) - _log(a.lam)
     if alone:
         dk, dln, errors = math.nan, math.nan, PairedErrors(math.nan, math.nan, "")

@@ -99,7 +99,9 @@ def matrix_errors(
     if basis < _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told)
     zero_rows, zero_columns, unused, k_without_unused = numbers[7:]
-    lines = (zero_rows, zero_columns, None if unused < 0 else unused, k_without_unused)
+    # One object stands for all that is not known, so that records which lack it are equal.
+    k_of_others = math.nan if math.isnan(k_without_unused) else k_without_unused
+    lines = (zero_rows, zero_columns, None if unused < 0 else unused, k_of_others)
     if basis == _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told, math.nan, None, *lines)
     parts = None if math.isnan(core) else Spread(rows, columns, core)

@@ -74,7 +74,9 @@ def slices_of(
         if by_head or may_be_fused(matrix.name, kind, matrix.shape, widths):
             divisible.add(alike[row])
     matrix_of = {
-        alike[row]: cutter.matrix_of(tensors[row], places[row], sources.get(tensors[row].name))
+        alike[row]: cutter.matrix_of(
+            cutter.candidate(tensors[row], places[row], sources.get(tensors[row].name))
+        )
         for row in first_rows(alike)
         if alike[row] not in divisible
     }
@@ -111,7 +113,7 @@ class _Cutter:
     ) -> Iterator[Slice]:
         """Yield the slices of one tensor: the whole, its parts or its heads."""
         note, layout = "", None
-        candidate = self._candidate(tensor, place, stored)
+        candidate = self.candidate(tensor, place, stored)
         shape = candidate.shape
         if tensor.size > 0:
             try:
@@ -129,26 +131,23 @@ class _Cutter:
             note, pieces, by_head = "not split: two elements share a byte", (), False
         replaced = pieces and (by_head or (self._per == "expert" and layout and layout.stacked))
         if not replaced:
-            matrix = _matrix(candidate, layout)
+            matrix = self.matrix_of(candidate) if layout is None else _matrix(candidate, layout)
             yield Slice(tensor, place, shape, None, note, stored, matrix)
         for piece in pieces:
             heads = piece.heads[::-1] if candidate.inputs_first else piece.heads
             matrix = matrix_layout(piece.shape, clusters=heads)
             yield Slice(tensor, _placed(place, piece), piece.shape, piece, "", stored, matrix)
 
-    def matrix_of(
-        self, tensor: TensorInfo, place: Component, stored: Stored | None
-    ) -> MatrixLayout | None:
-        """Return how a tensor that stays whole forms rows and columns."""
-        candidate = self._candidate(tensor, place, stored)
-        if place.kind not in HEAD_RULES or tensor.size == 0:
+    def matrix_of(self, candidate: Candidate) -> MatrixLayout:
+        """Return how a tensor of a single matrix forms rows and columns."""
+        if candidate.kind not in HEAD_RULES or 0 in candidate.shape:
             return _matrix(candidate, None)
         try:
-            return _matrix(candidate, HEAD_RULES[place.kind](candidate))
+            return _matrix(candidate, HEAD_RULES[candidate.kind](candidate))
         except (NotCut, IndexError):  # of more or fewer dimensions than two
             return _matrix(candidate, None)
 
-    def _candidate(self, tensor: TensorInfo, place: Component, stored: Stored | None) -> Candidate:
+    def candidate(self, tensor: TensorInfo, place: Component, stored: Stored | None) -> Candidate:
         name = tensor.name if stored is None else stored.name
         return Candidate(
             name,
@@ -203,9 +202,12 @@ class _Cutter:
 def _matrix(candidate: Candidate, layout: Layout | None) -> MatrixLayout:
     """Return how a whole tensor forms rows and columns.
 
-    Heads are clusters where all of the tensor consists of heads of one size.
+    Heads are clusters where all of the tensor consists of heads of one size, and so are experts
+    whose rows follow each other.
     """
     shape = candidate.shape
+    if layout is not None and layout.stacked and len(shape) == 2:
+        return matrix_layout(shape, clusters=(layout.shape[1], 1))
     stacked = len(shape) > 2 and candidate.kind in MATRIX_KINDS
     heads = (
         set() if layout is None else {lines_of_head(each, layout.axis) for each in layout.fields}
