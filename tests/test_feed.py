@@ -63,9 +63,24 @@ def fed(checkpoint, files, seed=0, most=1 << 16, **options):
     return scan.finish(), rounds
 
 
+def without_unused_rows(fit):
+    """Leave out what fed bytes do not tell: which rows of an embedding no token used."""
+    document = fit.to_dict()
+    for row in document["slices"]:
+        assert not (row["unused_rows"] is None and row["k_without_unused"] is not None)
+        row["unused_rows"] = row["k_without_unused"] = None
+    findings = [each for each in document["findings"] if each["id"] != "unused-rows"]
+    document["verdict"] = "" if findings != document["findings"] else document["verdict"]
+    document["findings"] = findings
+    return document
+
+
 def assert_same(found, path, **options):
-    expected = wg.fit(path, threads=1, **options)
-    assert json.dumps(found.to_dict()) == json.dumps(expected.to_dict())
+    expected = without_unused_rows(wg.fit(path, threads=1, **options))
+    assert all(each.unused_rows is None for each in found.slices)
+    fed = without_unused_rows(found)
+    fed["verdict"] = expected["verdict"] and fed["verdict"]
+    assert json.dumps(fed) == json.dumps(expected)
 
 
 def stored(array, spelling):
@@ -218,7 +233,8 @@ def test_shards_that_are_nowhere_on_disk():
     found, rounds = fed(checkpoint, {"a.safetensors": raw})
     assert rounds == 1
     assert found.model == "streamed"
-    assert found.to_dicts() == wg.fit(names["step-last"]).to_dicts()
+    expected = without_unused_rows(wg.fit(names["step-last"]))
+    assert found.to_dicts() == expected["slices"]
 
 
 # ---------------------------------------------------------------- what is wanted, and bad input

@@ -42,7 +42,8 @@ def test_a_finding_in_json_has_these_keys():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_json_does_not_have_are_null(value):
-    assert of("flipped-bit", "t", value, expected=1.0).to_dict()["value"] is None
+    found = of("flipped-bit", "t", value, expected=1.0, beside="the next one is 1")
+    assert found.to_dict()["value"] is None
 
 
 def test_the_place_says_part_expert_and_head():
@@ -112,10 +113,8 @@ def test_findings_have_no_exponent_that_only_programs_write():
     assert "kurtosis 1,590 (Gaussian 3)" in tail[1].message
     (group,) = grouped(tail)
     assert "(kurtosis 75 to 1,590; Gaussian 3)" in group.message
-    assert (
-        "weight is 2.5e38, the next one 0.12"
-        in of("flipped-bit", "t", 2.5e38, expected=0.12).message
-    )
+    flipped = of("flipped-bit", "t", 2.5e38, expected=0.12, beside="the next one is 0.12")
+    assert "weight is 2.5e38; the next one is 0.12" in flipped.message
 
 
 # -- verdict

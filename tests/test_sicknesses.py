@@ -238,6 +238,29 @@ def a_bit_of_an_exponent_flipped(tensors, config):
     return "flipped-bit", {UP: None}
 
 
+def bits_of_exponents_flipped(tensors, config):
+    """Two of them hide each other: neither is far from the next one."""
+    tensors[OUT].view(np.uint16)[5, 6:9] ^= 1 << 14
+    return "flipped-bit", {OUT: None}
+
+
+def a_row_that_overflowed(tensors, config):
+    tensors[UP][5] = wide(tensors, UP)[5] * np.float32(1e30)
+    return "flipped-bit", {UP: None}
+
+
+def a_huge_bias(tensors, config):
+    name = "model.layers.2.self_attn.q_proj.bias"
+    tensors[name] = np.full(128, 1e20, models.BF16)
+    return "flipped-bit", {name: 1e20}
+
+
+def most_of_a_matrix_never_written(tensors, config):
+    """From the middle of a row to the end."""
+    tensors["lm_head.weight"].reshape(-1)[20_037:] = 0
+    return "zero-hole", {"lm_head.weight": None}
+
+
 def clipped_weights(tensors, config):
     values = wide(tensors, UP)
     tensors[UP] = np.clip(values, -0.03, 0.03).astype(models.BF16)
@@ -311,6 +334,8 @@ SICKNESSES = (
     *(a_bit_of_an_exponent_flipped, clipped_weights),
     *(cast_to_fp8, ternary, a_copied_block, a_tied_head_that_differs),
     *(signs_lost, a_norm_of_zeros, a_huge_norm, nan_in_two_dimensional_biases),
+    *(bits_of_exponents_flipped, a_row_that_overflowed, a_huge_bias),
+    *(most_of_a_matrix_never_written,),
 )
 BESIDE = {
     codes_in_place_of_one_matrix: {"grid"},  # FP8 codes as BF16: a hundred magnitudes
@@ -323,6 +348,7 @@ BESIDE = {
     a_page_never_written: {"zero-share"},
     rows_of_zeros: {"block-outlier"},
     clipped_weights: {"block-outlier"},
+    most_of_a_matrix_never_written: {"zero-share"},
     ternary: {"zero-share", "block-outlier"},
 }
 """Rules that may tell of the same damage in their own words."""
@@ -505,8 +531,75 @@ def test_rows_of_zeros_of_an_embedding_belong_to_tokens_that_do_not_exist(
 def test_a_head_that_is_the_embedding_is_no_copy(write_checkpoint, tmp_path):
     tensors, config = models.llama(seed=1)
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].copy()
+    config["tie_word_embeddings"] = True
     path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
     assert not {each.id for each in wg.fit(path).findings} & {"duplicate", "tied-differs"}
+
+
+def test_a_head_that_is_the_embedding_although_they_are_not_tied_is_told_of(
+    write_checkpoint, tmp_path
+):
+    tensors, config = models.llama(seed=1)
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].copy()
+    config["tie_word_embeddings"] = False
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    (told,) = (each for each in wg.fit(path).findings if each.id == "duplicate")
+    assert (told.level, told.tensor) == ("note", "lm_head.weight")
+    assert "model.embed_tokens.weight" in told.message
+
+
+def test_a_matrix_most_of_whose_rows_are_zero_is_a_fault(write_checkpoint, tmp_path):
+    tensors, config = models.llama(seed=1)
+    tensors[UP][101:] = 0
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    (told,) = (each for each in wg.fit(path).findings if each.id in ("dead-rows", "zero-hole"))
+    assert (told.level, told.tensor) == ("fault", UP)
+
+
+def test_more_rows_of_zeros_than_padding_are_a_warning(write_checkpoint, tmp_path):
+    tensors, config = models.llama(seed=1)
+    tensors["model.embed_tokens.weight"][200:] = 0
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    (told,) = (each for each in wg.fit(path).findings if each.id == "unused-rows")
+    assert (told.level, told.value) == ("warning", 312)
+    assert "312 of 512 rows are all zeros" in told.message
+
+
+@pytest.mark.parametrize("part", ["q", "gate", "expert"])
+def test_parts_of_fused_tensors_are_asked_as_well(part, write_checkpoint, tmp_path):
+    """A part that lost its signs, or is a copy of another one."""
+    if part == "q":
+        tensors, config = models.gpt2(seed=1)
+        name = "transformer.h.3.attn.c_attn.weight"
+        name = name if name in tensors else name.removeprefix("transformer.")
+        tensors[name][:, :128] = abs(wide(tensors, name)[:, :128]).astype(tensors[name].dtype)
+        rule, place = "one-sign", "q"
+    else:
+        tensors, config = models.llama(seed=1)
+        rng = np.random.default_rng(3)
+        for block in range(6):
+            prefix = f"model.layers.{block}.mlp."
+            for each in ("gate_proj", "up_proj", "down_proj"):
+                del tensors[f"{prefix}{each}.weight"]
+            for each, shape in (("gate_up_proj", (4, 128, 256)), ("down_proj", (4, 128, 128))):
+                drawn = 0.02 * rng.standard_normal(shape)
+                tensors[f"{prefix}experts.{each}"] = drawn.astype(models.BF16)
+            tensors[f"{prefix}gate.weight"] = (0.02 * rng.standard_normal((4, 128))).astype(
+                models.BF16
+            )
+        config |= {"model_type": "qwen3_moe", "num_experts": 4, "moe_intermediate_size": 128}
+        config["architectures"] = ["Qwen3MoeForCausalLM"]
+        stack = tensors["model.layers.2.mlp.experts." + ("gate_up_proj")]
+        if part == "gate":
+            stack[1, :, :128] = abs(stack[1, :, :128].astype(np.float32)).astype(models.BF16)
+            rule, place = "one-sign", "gate"
+        else:
+            stack[3] = stack[1]
+            rule, place = "duplicate", "up"
+    found = wg.fit(models.put(write_checkpoint, tmp_path / "m", tensors, config)).findings
+    told = [each for each in found if each.id == rule]
+    assert place in {each.part for each in told}, found
+    assert {each.level for each in told} == {RULES[rule].level}
 
 
 def test_whole_rows_of_zeros_that_are_no_pages_are_a_warning(write_checkpoint, tmp_path):

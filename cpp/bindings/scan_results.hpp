@@ -45,6 +45,7 @@ struct SliceNumbers {
   std::uint64_t zero_columns;
   std::int64_t unused_rows;  // -1 where they were not looked for
   double k_without_unused;
+  std::uint64_t far_out;
 };
 
 // Making Python objects for tens of thousands of slices would take longer than counting them. So

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "core/base/errors.hpp"
 #include "core/histogram/histogram.hpp"
 #include "core/histogram/squares.hpp"
 #include "core/histogram/summary.hpp"
@@ -263,6 +264,45 @@ TEST_SUITE("histogram") {
     CHECK(inverted_cdf_rank(1, 1'000'000'000) == 999'999'999);
     CHECK(inverted_cdf_rank(1e-300, 1'000'000'000) == 0);
     CHECK(inverted_cdf_rank(std::nextafter(1.0, 0.0), 1000) == 999);
+  }
+
+  TEST_CASE("what is taken away leaves the counts of the others") {
+    std::vector<double> some, others, all;
+    for (int i = 0; i < 3000; ++i) {
+      (i % 3 == 0 ? some : others).push_back(std::sin(i) * std::exp(i % 17));
+    }
+    all = others;
+    all.insert(all.end(), some.begin(), some.end());
+    for (const bool in_bins : {false, true}) {
+      Histogram left = exact_histogram(DType::f64, all);
+      Histogram away = exact_histogram(DType::f64, some);
+      Histogram expected = exact_histogram(DType::f64, others);
+      if (in_bins) {
+        left = binned(left);
+        expected = binned(expected);  // `away` has other bins
+      }
+      take_away(left, away);
+      expected.max_key = 0;
+      check_equal(left, expected);
+    }
+  }
+
+  TEST_CASE("more cannot be taken away than there is") {
+    const std::vector<float> two = {1, 2};
+    const std::vector<float> others[] = {{1, 1}, {3}, {0}, {1, 2, 4}};
+    for (const std::vector<float>& each : others) {
+      Histogram left = exact_histogram(DType::f32, two);
+      CHECK_THROWS_AS(take_away(left, exact_histogram(DType::f32, each)), DataChanged);
+    }
+  }
+
+  TEST_CASE("elements above a magnitude are counted from the upper end") {
+    const Histogram histogram = exact_histogram<float>(DType::f32, {0, 1, 2, 2, 8, -16});
+    CHECK(count_above(histogram, 16) == 0);
+    CHECK(count_above(histogram, 2) == 2);
+    CHECK(count_above(histogram, 0.5) == 5);
+    CHECK(count_above(histogram, std::numeric_limits<double>::quiet_NaN()) == 0);
+    CHECK(count_above(Histogram(DType::bf16), 0) == 0);
   }
 }
 

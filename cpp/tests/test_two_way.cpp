@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
+#include <vector>
 
 #include "core/fit/influence.hpp"
 #include "core/fit/weibull.hpp"
 #include "core/two_way/empty_lines.hpp"
+#include "core/two_way/row_sizes.hpp"
 #include "core/two_way/sample.hpp"
+#include "core/two_way/unused_rows.hpp"
 #include "support.hpp"
 
 namespace weightgauge {
@@ -139,6 +143,52 @@ TEST_SUITE("two_way") {
     const EmptyLines found = empty_lines(reader, columns, buffer, Control());
     CHECK(found.rows == empty_rows.size());
     CHECK(found.columns == empty_columns.size());
+  }
+
+  TEST_CASE("sizes of rows are root mean squares of finite values, of any magnitude") {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const double inf = std::numeric_limits<double>::infinity();
+    const std::vector<double> values = {3,      4,      0,   0,   //
+                                        0,      0,      0,   9,   //
+                                        3e300,  4e300,  0,   0,   //
+                                        3e-310, 4e-310, 0,   0,   //
+                                        nan,    2,      inf, -2,  //
+                                        nan,    nan,    inf, nan};
+    const auto* const bytes = reinterpret_cast<const std::byte*>(values.data());
+    const MemorySource source(bytes, values.size() * sizeof(double));
+    const View view = contiguous_view(DType::f64, 0, values.size());
+    ReadBuffer buffer;
+    std::vector<double> sizes(6);
+    row_sizes(source, view, {6, 4}, 4, 0, 6, buffer, sizes.data());
+    CHECK(sizes[0] == doctest::Approx(2.5));
+    CHECK(sizes[1] == doctest::Approx(4.5));
+    CHECK(sizes[2] == doctest::Approx(2.5e300));
+    CHECK(sizes[3] / 2.5e-310 == doctest::Approx(1));
+    CHECK(sizes[4] == doctest::Approx(2));
+    CHECK(std::isnan(sizes[5]));
+    row_sizes(source, view, {6, 4}, 3, 1, 2, buffer, sizes.data());
+    CHECK(sizes[0] == 0);
+  }
+
+  TEST_CASE("rows that are far smaller, or alike and small, are unused") {
+    std::vector<double> sizes;
+    for (int i = 0; i < 1000; ++i) {
+      sizes.push_back(std::exp(0.3 * std::sin(1.7 * i)));
+    }
+    CHECK(unused_rows(sizes, row_size_width).empty());
+    sizes[17] = 0;
+    sizes[400] = 0.01;
+    sizes[999] = std::numeric_limits<double>::quiet_NaN();
+    CHECK(unused_rows(sizes, row_size_width) == std::vector<std::uint64_t>{17, 400});
+    for (std::uint64_t row = 100; row < 150; ++row) {
+      sizes[row] = 0.5 + 0.001 * static_cast<double>(row % 7);
+    }
+    CHECK(unused_rows(sizes, row_size_width).size() == 52);
+    // What most rows are is not the exception.
+    CHECK(unused_rows(std::vector<double>(500, 1.0), row_size_width).empty());
+    CHECK(unused_rows({}, row_size_width).empty());
+    // With few rows nothing is known but zeros.
+    CHECK(unused_rows({0, 1, 1, 1e-9}, row_size_width) == std::vector<std::uint64_t>{0});
   }
 }
 

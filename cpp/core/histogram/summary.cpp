@@ -14,10 +14,19 @@ double max_magnitude(const Histogram& histogram) {
   return histogram.zeros > 0 ? 0.0 : std::numeric_limits<double>::quiet_NaN();
 }
 
+namespace {
+
+// Weights that lie on no grid fill more bins than these: there are 8,192 to a factor of two.
+constexpr std::size_t most_levels_in_bins = 1024;
+
+}  // namespace
+
 EndLevels end_levels(const Histogram& histogram) {
   const std::size_t size = histogram.size();
   EndLevels ends;
-  ends.levels = histogram.exact() ? size : 0;
+  const bool usual_bins = histogram.dropped_bits <= binned_dropped_bits(histogram.dtype);
+  const bool few = size <= most_levels_in_bins && usual_bins;
+  ends.levels = histogram.exact() || few ? size : 0;
   if (size > 0) {
     ends.lowest = entry_at(histogram, 0).mean;
   }
@@ -39,6 +48,14 @@ EndLevels end_levels(const Histogram& histogram) {
     ends.second = entry_at(histogram, size - 2).mean;
   }
   return ends;
+}
+
+std::uint64_t count_above(const Histogram& histogram, double magnitude) {
+  std::uint64_t count = 0;
+  for (std::size_t i = histogram.size(); i > 0 && entry_at(histogram, i - 1).mean > magnitude; --i) {
+    count += histogram.counts[i - 1];
+  }
+  return count;
 }
 
 std::vector<double> mean_magnitudes(const Histogram& histogram) {

@@ -14,7 +14,8 @@ double max_magnitude(const Histogram& histogram);
 
 // What lies at both ends.
 struct EndLevels {
-  std::uint64_t levels = 0;  // different magnitudes; 0 where they were counted in bins
+  // Different magnitudes; where there are bins, those that hold any, if they are few; else 0.
+  std::uint64_t levels = 0;
   std::uint64_t at_max = 0;  // elements at the largest magnitude, or in its usual bin
   // The next magnitude below it, or the mean of the next usual bin; NaN where there is none.
   double second = std::numeric_limits<double>::quiet_NaN();
@@ -22,6 +23,9 @@ struct EndLevels {
   double lowest = std::numeric_limits<double>::quiet_NaN();
 };
 EndLevels end_levels(const Histogram& histogram);
+
+// Elements with a larger magnitude. Those of a bin count by its mean.
+std::uint64_t count_above(const Histogram& histogram, double magnitude);
 
 // The magnitude of every entry, the means of bins where the histogram is not exact, ascending.
 std::vector<double> mean_magnitudes(const Histogram& histogram);

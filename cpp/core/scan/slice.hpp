@@ -45,6 +45,9 @@ struct UnusedRows {
   double k_of_others = std::numeric_limits<double>::quiet_NaN();
 };
 
+// No weight of a sound matrix is so many times lambda.
+constexpr double far = 4096;
+
 struct SliceResult {
   explicit SliceResult(DType dtype) : histogram(dtype) {}
   Histogram histogram;  // entries only where keep_histogram is set; the totals always
@@ -53,6 +56,7 @@ struct SliceResult {
   double max = 0;  // largest finite magnitude; NaN where there is none
   EndLevels ends;
   Fit fit;
+  std::uint64_t far_out = 0;  // elements above `far` times lambda
   bool exact = true;  // the fit is that of the sorted magnitudes, nothing having been binned
   std::vector<double> quantiles;  // in the order of the probabilities; NaN where n is 0
   ByteNotes notes;

@@ -81,9 +81,9 @@ SLICES = (
         "flipped-bit",
         FAULT,
         "Is the largest weight of a size that training makes?",
-        "the largest weight is {shown}, the next one {usual}",
-        several="{count:,} tensors have a weight far beyond all others: {names}",
-        hint="a flipped bit of an exponent, or an overflow; copy the file again",
+        "the largest weight is {shown}; {beside}",
+        several="{count:,} tensors have weights far beyond all others: {names}",
+        hint="flipped bits of exponents, or an overflow; copy the file again",
         threshold=2.0**16,
     ),
     Rule(

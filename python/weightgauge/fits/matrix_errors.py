@@ -67,7 +67,7 @@ class MatrixErrors(NamedTuple):
 def matrix_errors(
     k_se: float,
     ln_lambda_se: float,
-    numbers: tuple[float, float, int, float, float, float, float, int, int, int, float],
+    numbers: tuple[float, float, int, float, float, float, float, int, int, int, float, int],
     matrix: MatrixLayout | None,
     shape: tuple[int, ...],
     *,
@@ -98,7 +98,7 @@ def matrix_errors(
     told = _PRODUCT if product else errors_from(basis, matrix, shape)
     if basis < _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told)
-    zero_rows, zero_columns, unused, k_without_unused = numbers[7:]
+    zero_rows, zero_columns, unused, k_without_unused = numbers[7:11]
     # One object stands for all that is not known, so that records which lack it are equal.
     k_of_others = math.nan if math.isnan(k_without_unused) else k_without_unused
     lines = (zero_rows, zero_columns, None if unused < 0 else unused, k_of_others)

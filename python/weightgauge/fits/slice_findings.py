@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightgauge.findings import RULES, Finding, Rule
+from weightgauge.findings.readable import readable
 from weightgauge.fits.name_hints import is_mask, may_be_zero
 from weightgauge.fits.pieces import piece_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
@@ -40,6 +41,13 @@ trained model has 0.68."""
 
 _NO_WEIGHT, _FAR_BEYOND = 128.0, 256.0
 """No weight of a trained matrix is so large and so far from the next one."""
+
+_FAR_ALONE, _FAR_FROM_LAMBDA = 128.0, 1024.0
+"""A single weight that is so far from the next one, and from lambda, is none of a heavy tail: with
+three degrees of freedom of Student's t the first happens once in two million matrices."""
+
+_NO_NUMBER = 1e6
+"""Nor does a bias or a norm have a number as large as this."""
 
 _ONE_SIGN_KINDS = frozenset(("embed", "ssm", "router"))
 """Kinds that may be stored as logarithms or sines, or start with one sign."""
@@ -82,7 +90,7 @@ def slice_findings(
     rows[piece_rows(numbers.columns)] = True
     rows &= ~_masks(numbers)
     found = [
-        *_asked(slices, numbers, rows, rules, options or FitOptions(threads=1)),
+        *_asked(slices, numbers, rows, rules, tied, options or FitOptions(threads=1)),
         *tied_finding(slices, tied),
     ]
     spoilt = {each.place for each in found if each.id in _SPOILT}
@@ -117,6 +125,7 @@ def _asked(
     numbers: SliceNumbers,
     rows: NDArray[np.bool_],
     rules: Mapping[str, Rule],
+    tied: bool | None,
     options: FitOptions,
 ) -> Iterator[Finding]:
     yield from _non_finite(slices, rows & (numbers.nonfinite > 0))
@@ -136,7 +145,7 @@ def _asked(
     yield from _flipped(slices, numbers, rows & (numbers.matrix | vectors), rules)
     yield from _clipped(slices, numbers, rows & numbers.known, rules)
     yield from _one_sign(slices, numbers, rows & numbers.known & ~(single & same))
-    yield from tensor_findings(slices, numbers)
+    yield from tensor_findings(slices, numbers, tied=tied)
     yield from zero_shares(slices, numbers, rows, rules)
     yield from lost_scales(slices, numbers, rows, rules)
 
@@ -200,13 +209,31 @@ def _flipped(
     mask: NDArray[np.bool_],
     rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
-    """Tell of a largest weight that is far beyond the next one."""
+    """Tell of weights that are far beyond all others, or beyond those of any trained model."""
     rule = rules["flipped-bit"]
     ratio = numbers.max / np.maximum(numbers.second, np.finfo(np.float64).tiny)
     apart = ratio > (rule.threshold or math.inf)
-    large = (numbers.max > _NO_WEIGHT) & (ratio > _FAR_BEYOND)
-    for item in _at(slices, mask & (numbers.n > 1) & (apart | large)):
-        yield rule.finding(item.place, value=item.max, expected=item.second)
+    apart |= (numbers.max > _NO_WEIGHT) & (ratio > _FAR_BEYOND)
+    alone = numbers.max > _FAR_FROM_LAMBDA * numbers.columns.lam
+    apart |= numbers.known & alone & (ratio > _FAR_ALONE)
+    apart &= numbers.n > 1
+    several = numbers.known & (numbers.far_out > 1) & (numbers.max > _NO_WEIGHT)
+    huge = (numbers.known | numbers.of("norm", "bias")) & (numbers.max > _NO_NUMBER)
+    for row in np.flatnonzero(mask & (apart | several | huge)).tolist():
+        item = slices[row]
+        if several[row]:
+            usual = item.lam
+            beside = (
+                f"{item.far_out:,} weights are far beyond all others "
+                f"(lambda, the scale of most, is {readable(usual)})"
+            )
+        elif apart[row]:
+            usual = item.second
+            beside = f"the next one is {readable(usual)}"
+        else:
+            usual = _NO_NUMBER
+            beside = "no trained model has such a weight"
+        yield rule.finding(item.place, value=item.max, expected=usual, beside=beside)
 
 
 def _one_sign(
@@ -214,9 +241,17 @@ def _one_sign(
 ) -> Iterator[Finding]:
     """Tell of matrices all of whose weights have the same sign."""
     one = (numbers.negatives == 0) | (numbers.negatives == numbers.n)
-    for item in _at(slices, mask & one & (numbers.n >= LEAST_FOR_LEVELS)):
-        if item.kind not in _ONE_SIGN_KINDS and item.digest is not None:
+    asked = mask & one & (numbers.n >= LEAST_FOR_LEVELS)
+    if not (asked.any() and _signs_are_known(slices, numbers)):
+        return
+    for item in _at(slices, asked):
+        if item.kind not in _ONE_SIGN_KINDS and not item.is_product:
             yield RULES["one-sign"].finding(item.place, value=item.negatives, elements=item.n)
+
+
+def _signs_are_known(slices: Sequence[SliceFit], numbers: SliceNumbers) -> bool:
+    """Whether the signs of a model were counted: some files of histograms were made without."""
+    return bool(numbers.negatives.any()) or any(item.digest is not None for item in slices)
 
 
 def _clipped(

@@ -78,6 +78,8 @@ class SliceFit:
         the published protocol.
     k_without_unused : float
         Weibull shape of the other rows, where there are such rows.
+    far_out : int or None
+        Elements above 4,096 times lambda: none in a sound matrix. None where that was not kept.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
     rms, max : float
@@ -90,7 +92,8 @@ class SliceFit:
         are where a file has lost a page. Of whole tensors; 0 for pieces and products, and for what
         lies in several processes.
     levels : int or None
-        Different magnitudes other than zero; None where they were not counted one by one.
+        Different magnitudes other than zero; of large F32 and F64 tensors, bins that hold any, of
+        which there are 8,192 to a factor of two. None where there are more than 1,024 of these.
     at_max : int
         Elements of the largest magnitude; where magnitudes were counted in bins, those in its bin.
     second : float
@@ -145,6 +148,7 @@ class SliceFit:
     zero_columns: int | None
     unused_rows: int | None
     k_without_unused: float
+    far_out: int | None
 
     @property
     def fitted(self) -> bool:
@@ -232,6 +236,7 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
         errors.zero_columns,
         errors.unused_rows,
         errors.k_without_unused,
+        numbers[32],
     )
 
 

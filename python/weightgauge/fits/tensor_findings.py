@@ -9,11 +9,12 @@ import numpy as np
 
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
-from weightgauge.findings import RULES, Finding
-from weightgauge.fits.slice_fits import SliceFits
+from weightgauge.findings import RULES, Finding, slice_name
 from weightgauge.fits.slice_numbers import row_length
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.fits.slice_numbers import SliceNumbers
 
@@ -35,13 +36,22 @@ _UNLIKELY = 0.1
 _FEWEST_ELEMENTS = 256
 """Smaller matrices can be equal by chance, or by their initialisation."""
 
-_ZERO_ROWS = "are all zeros, as those of tokens that do not exist"
+_PADDING = 0.25
+"""Share of the rows of a vocabulary that may be there to make its size a round number."""
+
+_AS_PADDING = "as those of tokens that do not exist"
+_TOO_MANY = "more than a vocabulary is padded with: were they ever written?"
+
+_FEWEST_FOR_NUMBERS = 4096
+"""Smaller pieces can have equal numbers by chance, and so can pieces with few magnitudes."""
 
 _TIED = frozenset(("embed", "head"))
 """Kinds whose rows belong to tokens, and which may be one matrix."""
 
 
-def tensor_findings(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterator[Finding]:
+def tensor_findings(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, *, tied: bool | None = None
+) -> Iterator[Finding]:
     """Ask what the bytes of whole tensors show.
 
     Parameters
@@ -50,6 +60,8 @@ def tensor_findings(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterat
         All slices of one model.
     numbers : SliceNumbers
         Their numbers.
+    tied : bool or None
+        Whether the configuration ties the output head to the embedding.
     """
     partly = numbers.matrix & (numbers.zeros > 0) & (numbers.zeros < numbers.elements)
     lines = (numbers.zero_rows > 0) | (numbers.zero_columns > 0)
@@ -62,7 +74,7 @@ def tensor_findings(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterat
     for row in np.flatnonzero(numbers.unused_rows > 0).tolist():
         if row not in holes:
             yield _unused_rows(slices[row])
-    yield from _duplicates(slices, numbers)
+    yield from _duplicates(slices, numbers, tied)
 
 
 def _zeros_in_lines_of_pieces(slices: Sequence[SliceFit], numbers: SliceNumbers) -> dict[str, int]:
@@ -83,10 +95,10 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
     """
     elements = item.n + item.zeros + item.nonfinite
     width = row_length(item.shape, item.kind)
+    pruned = _scattered(item, elements)
     rows, columns = item.zero_rows, item.zero_columns or 0
-    sparse = item.zeros > _MOSTLY * elements
     if rows is None:  # only their bytes were looked at
-        rows = 0 if sparse else item.zeros // width
+        rows = 0 if pruned else item.zeros // width
     in_lines = rows * width + columns * (elements // width - rows)
     whole_of_pieces = in_pieces is not None and item.part is None and item.expert is None
     if whole_of_pieces:
@@ -95,7 +107,7 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
     row_bytes = width * ITEM_BYTES.get(item.dtype, 1)
     # What is lost of a file fills whole rows too, where these are short.
     page = row_bytes < _BLOCK and rows * row_bytes % _PAGE == 0 and item.kind not in _TIED
-    if item.zero_blocks and (odd or page) and not sparse:
+    if item.zero_blocks and (odd or page) and not pruned:
         yield RULES["zero-hole"].finding(item.place, value=item.zero_blocks, expected=0)
         rows = 0
     if whole_of_pieces:
@@ -103,26 +115,47 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
     elsewhere = (item.zeros - in_lines) / max(elements - in_lines, 1)
     if rows and _by_chance(elsewhere, width, elements // width) < _UNLIKELY:
         if item.kind not in _TIED:
-            yield RULES["dead-rows"].finding(item.place, value=rows)
+            level = "fault" if rows > _MOSTLY * (elements // width) else None
+            yield RULES["dead-rows"].finding(item.place, value=rows, level=level)
         elif item.unused_rows is None:  # else all of them are told of together
-            yield RULES["unused-rows"].finding(
-                item.place, value=rows, rows=elements // width, what=_ZERO_ROWS
-            )
+            yield _rows_of_zeros(item, rows, elements // width)
     if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
         yield RULES["dead-columns"].finding(item.place, value=columns)
 
 
+def _scattered(item: SliceFit, elements: int) -> bool:
+    """Whether a large part is zero and lies anywhere, as after pruning.
+
+    Zeros of a part that was never written fill blocks, but for the ends of each stretch.
+    """
+    if item.zeros <= _MOSTLY * elements:
+        return False
+    in_blocks = item.zero_blocks * _BLOCK // max(ITEM_BYTES.get(item.dtype, 1), 1)
+    return item.zeros - in_blocks > _MOSTLY * item.zeros
+
+
+def _rows_of_zeros(item: SliceFit, rows: int, of: int) -> Finding:
+    """Tell of rows of zeros in a matrix with a row for each token: a few are padding."""
+    padding = rows <= _PADDING * of
+    return RULES["unused-rows"].finding(
+        item.place,
+        value=rows,
+        rows=of,
+        what=f"are all zeros, {_AS_PADDING if padding else _TOO_MANY}",
+        level=None if padding else "warning",
+    )
+
+
 def _unused_rows(item: SliceFit) -> Finding:
     """Tell how many rows no token used, and what k is without them."""
-    what = _ZERO_ROWS
-    if item.unused_rows != item.zero_rows:
-        what = (
-            "look as if they were never trained (small, and all of one size); k of the others is "
-            f"{item.k_without_unused:.3f} (of all {item.k:.3f})"
-        )
-    return RULES["unused-rows"].finding(
-        item.place, value=item.unused_rows, rows=item.shape[0], what=what
+    unused = item.unused_rows or 0
+    if unused == item.zero_rows:
+        return _rows_of_zeros(item, unused, item.shape[0])
+    what = (
+        "look as if they were never trained (small, and all of one size); k of the others is "
+        f"{item.k_without_unused:.3f} (of all {item.k:.3f})"
     )
+    return RULES["unused-rows"].finding(item.place, value=unused, rows=item.shape[0], what=what)
 
 
 def _by_chance(share: float, length: int, lines: int) -> float:
@@ -130,29 +163,50 @@ def _by_chance(share: float, length: int, lines: int) -> float:
     return float(share**length * lines)
 
 
-def _duplicates(slices: Sequence[SliceFit], numbers: SliceNumbers) -> Iterator[Finding]:
-    """Tell of matrices with the bytes of another one; a head may be that of the embedding."""
-    seen: dict[tuple[str | None, str, tuple[int, ...]], SliceFit] = {}
+def _duplicates(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, tied: bool | None
+) -> Iterator[Finding]:
+    """Tell of matrices with the content of another one; a head may be that of the embedding."""
+    seen: dict[tuple[object, ...], SliceFit] = {}
     asked = numbers.known & (numbers.n >= _FEWEST_ELEMENTS) & (numbers.levels != 1)
-    for row in np.flatnonzero(asked).tolist() if _repeated(slices, asked) else ():
+    for row in np.flatnonzero(asked).tolist() if _repeated(numbers, asked) else ():
         item = slices[row]
-        if item.digest is None:
+        content = _content(item)
+        if content is None:
             continue
-        first = seen.setdefault((item.digest, item.dtype, item.shape), item)
-        if first is not item and not {first.kind, item.kind} <= _TIED:
-            yield RULES["duplicate"].finding(
-                item.place, value=item.digest, other=printable(first.tensor)
-            )
+        first = seen.setdefault((content, item.dtype, item.shape), item)
+        if first is item or (first.tensor == item.tensor and item.head is not None):
+            continue
+        level = None
+        if {first.kind, item.kind} <= _TIED:
+            if tied is not False:
+                continue
+            level = "note"  # it may have been tied when it was trained
+        yield RULES["duplicate"].finding(
+            item.place, value=item.digest, other=slice_name(first), level=level
+        )
 
 
-def _repeated(
-    slices: Sequence[SliceFit], asked: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> bool:
-    """Whether any two digests are equal, asked quickly where slices are columns."""
-    if not isinstance(slices, SliceFits):
-        return True
-    digests = slices.numbers["digest"][asked & (slices.numbers["digested"] != 0)]
-    return len(np.unique(digests)) < len(digests)
+def _content(item: SliceFit) -> object:
+    """Return what two slices of equal content have in common, and others have not; None for none.
+
+    Pieces have no digest. Of two that are not the same, or one the other in another order, some of
+    these numbers differ, unless they are made of few magnitudes.
+    """
+    if item.digest is not None:
+        return item.digest
+    if item.is_product or not item.fitted or item.n < _FEWEST_FOR_NUMBERS:
+        return None
+    if item.levels is not None and item.levels < _FEWEST_FOR_NUMBERS // 32:
+        return None
+    numbers = (item.k, item.lam, item.r2, item.ks, item.rms, item.max, item.second, item.lowest)
+    return (*numbers, item.n, item.zeros, item.negatives)
+
+
+def _repeated(numbers: SliceNumbers, asked: NDArray[np.bool_]) -> bool:
+    """Whether any two slices may have equal content: those that have it have one shape k."""
+    shapes = numbers.columns.k[asked]
+    return len(np.unique(shapes)) < len(shapes)
 
 
 def tied_finding(slices: Sequence[SliceFit], tied: bool | None) -> Iterator[Finding]:
