@@ -173,9 +173,9 @@ SLICES = (
     Rule(
         "duplicate",
         WARNING,
-        "Do two tensors hold the same bytes?",
-        "holds the same bytes as {other}",
-        several="{count:,} tensors hold the same bytes as another: {names}",
+        "Do two tensors hold the same weights?",
+        "holds the same weights as {other}",
+        several="{count:,} tensors hold the same weights as another: {names}",
         hint="a copied block or expert; depth-upscaled and merged models have it on purpose",
     ),
     Rule(
