@@ -1,10 +1,11 @@
-"""Scales that stand out in models of so few blocks that no kind has outliers of its own."""
+"""Scales that stand out in models of so few blocks that kinds have no outliers, or hardly any."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ from weightgauge.fits.sibling_findings import PARTNERS
 if TYPE_CHECKING:
     from weightgauge.diagnosis.slice_group import SliceGroup
     from weightgauge.fits.slice_fit import SliceFit
+
+_MOST_BLOCKS = 7
+"""With more blocks each kind tells of a factor of two by itself, whatever its trend over depth."""
 
 _FEWEST_KINDS = 4
 """With fewer kinds nobody can tell the scale of a block from that of a matrix."""
@@ -69,7 +73,7 @@ def few_block_findings(
     spoilt: frozenset[Place],
     rules: Mapping[str, Rule] = RULES,
 ) -> Iterator[Finding]:
-    """Tell of blocks and matrices of another scale, where there are one to four blocks.
+    """Tell of blocks of another scale, where there are up to seven, and of matrices, up to four.
 
     Parameters
     ----------
@@ -92,6 +96,8 @@ def few_block_findings(
         if block in beyond:
             yield _block_told(rule, stack, block, shifts, beyond)
             continue  # what the others differ by follows from it
+        if len(stack.blocks) >= FEWEST:
+            continue  # matrices that stand out alone are outliers of their kind
         # Of two blocks either may be the one that is off: the one with the larger matrix is named.
         told: set[str] = set()
         for (place, kind), off in sorted(
@@ -111,7 +117,7 @@ _Tower = dict[str, dict[int, "SliceFit"]]
 def _few_blocks(
     groups: Sequence[SliceGroup], spoilt: frozenset[Place]
 ) -> Iterator[tuple[str | None, list[int], _Tower]]:
-    """Yield towers of one to four blocks, with the kinds of which each block has one matrix."""
+    """Yield towers of few blocks, with the kinds of which each block has one matrix."""
     towers: dict[str | None, _Tower] = {}
     for group in groups:
         blocks = {item.block: item for item in group.slices if item.block is not None}
@@ -121,14 +127,14 @@ def _few_blocks(
             towers.setdefault(group.tower, {})[group.kind] = blocks
     for tower, kinds in towers.items():
         blocks_of_tower = sorted(set().union(*kinds.values()))
-        if 0 < len(blocks_of_tower) < FEWEST:
+        if 0 < len(blocks_of_tower) <= _MOST_BLOCKS:
             yield tower, blocks_of_tower, kinds
 
 
 def _pairs(groups: Sequence[SliceGroup], spoilt: frozenset[Place], rule: Rule) -> Iterator[Finding]:
     """Tell of kinds that are far from their partner in most blocks."""
-    for tower, _, kinds in _few_blocks(groups, spoilt):
-        for one, other in PARTNERS:
+    for tower, blocks, kinds in _few_blocks(groups, spoilt):
+        for one, other in PARTNERS if len(blocks) < FEWEST else ():
             both = kinds.get(one, {}).keys() & kinds.get(other, {}).keys()
             if not both:
                 continue
@@ -156,10 +162,19 @@ def _stacks(groups: Sequence[SliceGroup], spoilt: frozenset[Place]) -> Iterator[
         }
         scales = {place: math.log(item.lam) for place, item in slices.items()}
         offs = {
-            (block, kind): scale - median(scales[other, kind] for other in blocks if other != block)
+            (block, kind): scale
+            - _expected(block, {each: scales[each, kind] for each in blocks if each != block})
             for (block, kind), scale in scales.items()
         }
         yield _Stack(tower, tuple(blocks), tuple(whole), offs, slices)
+
+
+def _expected(block: int, others: Mapping[int, float]) -> float:
+    """Return what a block should have by the others: on their line, where they make one."""
+    if len(others) < FEWEST - 1:
+        return median(others.values())
+    slope = median((b - a) / (j - i) for (i, a), (j, b) in combinations(others.items(), 2))
+    return median(value + slope * (block - each) for each, value in others.items())
 
 
 def _block_limit(stack: _Stack, block: int, least: float) -> float:

@@ -16,7 +16,7 @@ KINDS = (
     Rule(
         "block-scale",
         WARNING,
-        "Has a block, or a matrix, of a model of one to four blocks another scale?",
+        "Has a block, or a matrix, of a model of few blocks another scale?",
         "{what}",
         several="{count:,} matrices have another scale than those of their kind in other blocks: "
         "{names}",
