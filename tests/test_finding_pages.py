@@ -64,8 +64,8 @@ def test_what_is_wrong_stands_above_the_first_table(documents, command, width):
     names = ", ".join(ZEROS[:3])
     for words in (
         f"fault all-zero all weights of 4 tensors are zero: {names} and 1 more",
-        f"fault non-finite {NAN}: 1 of 32,768 weights are NaN or infinite",
-        "warning dead-rows model.layers.4.mlp.up_proj.weight: rows that are all zeros: 128",
+        f"fault non-finite {NAN}: 1 of 32,768 weights is NaN or infinite",
+        "warning dead-rows model.layers.4.mlp.up_proj.weight: 128 of 256 rows are all zeros",
     ):
         assert words in text
     if width is not None:
@@ -148,7 +148,7 @@ def test_several_models_have_a_verdict_each(sick, write_checkpoint, tmp_path):
     assert f"{well}: No fault found" in lines and lines[1] == f"{VERDICT}, 1 note"
     text = " ".join(" ".join(lines).split())
     assert f"{sick}: {VERDICT}" in text
-    assert f" fault non-finite {sick}: {NAN}: 1 of 32,768 weights are NaN" in text
+    assert f" fault non-finite {sick}: {NAN}: 1 of 32,768 weights is NaN" in text
     assert text.index("warning dead-rows") < text.index("Median k")
     document = json.loads(run("fit", well, sick, "--json").stdout)
     assert document["verdicts"][0] == "No fault found"

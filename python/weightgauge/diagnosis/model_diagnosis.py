@@ -253,15 +253,11 @@ def _findings(
     of_blocks = list(few_block_findings(groups, spoilt, rules))
     yield from of_blocks
     told = {(each.tower, each.block) for each in of_blocks if each.tensor is None}
-    yield from outlier_findings(
-        # What its matrices differ by follows from the scale of a block.
-        [
-            each
-            for each in stand_out
-            if each.quantity == "k" or (each.tower, each.block) not in told
-        ],
-        spoilt,
-    )
+    # What its matrices differ by follows from the scale of a block.
+    rest = [
+        each for each in stand_out if each.quantity == "k" or (each.tower, each.block) not in told
+    ]
+    yield from outlier_findings(rest, spoilt)
     yield from shallow_finding(shallow)
     if not any(each.tensor is None for each in fresh):  # published models are trained ones
         yield from published_findings(kinds, ranked, rules)

@@ -27,8 +27,9 @@ class Rule:
     asks : str
         What it asks, in a few words.
     words : str
-        The message about one place: a format string for `value`, `expected` and details, and for
-        `shown` and `usual`, the first two as `readable` writes them. The name of the place is put
+        The message about one place: a format string for `value`, `expected` and details, for
+        `shown` and `usual`, the first two as `readable` writes them, and for `s` and `are`, the
+        endings of a noun and its verb by whether the value is 1. The name of the place is put
         before it.
     several : str
         The message about several places, which stands in place of all of theirs: a format string
@@ -50,6 +51,23 @@ class Rule:
     hint: str | None = None
     threshold: float | None = None
     source: str = ""
+
+    def told(
+        self,
+        value: float | int | str | None,
+        expected: float | int | str | None = None,
+        **details: Any,
+    ) -> str:
+        """Return the message about one place, without its name; see `finding`."""
+        return self.words.format(
+            value=value,
+            expected=expected,
+            shown=readable(value),
+            usual=readable(expected),
+            s="" if value == 1 else "s",
+            are="is" if value == 1 else "are",
+            **details,
+        )
 
     def finding(
         self,
@@ -73,13 +91,7 @@ class Rule:
         **details
             Whatever else the words need; strings must be safe to show.
         """
-        told = self.words.format(
-            value=value,
-            expected=expected,
-            shown=readable(value),
-            usual=readable(expected),
-            **details,
-        )
+        told = self.told(value, expected, **details)
         return Finding(
             id=self.id,
             level=level or self.level,

@@ -116,11 +116,13 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
     if rows and _by_chance(elsewhere, width, elements // width) < _UNLIKELY:
         if item.kind not in _TIED:
             level = "fault" if rows > _MOSTLY * (elements // width) else None
-            yield RULES["dead-rows"].finding(item.place, value=rows, level=level)
+            yield RULES["dead-rows"].finding(
+                item.place, value=rows, lines=elements // width, level=level
+            )
         elif item.unused_rows is None:  # else all of them are told of together
             yield _rows_of_zeros(item, rows, elements // width)
     if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
-        yield RULES["dead-columns"].finding(item.place, value=columns)
+        yield RULES["dead-columns"].finding(item.place, value=columns, lines=width)
 
 
 def _scattered(item: SliceFit, elements: int) -> bool:
@@ -141,7 +143,7 @@ def _rows_of_zeros(item: SliceFit, rows: int, of: int) -> Finding:
         item.place,
         value=rows,
         rows=of,
-        what=f"are all zeros, {_AS_PADDING if padding else _TOO_MANY}",
+        what=f"{'is' if rows == 1 else 'are'} all zeros, {_AS_PADDING if padding else _TOO_MANY}",
         level=None if padding else "warning",
     )
 

@@ -89,7 +89,7 @@ def _non_finite(
         rule = RULES["non-finite"]
         if len(members) == 1:
             elements = math.prod(states[new[0]].shape)
-            words = f"{{}}: {rule.words.format(value=count, elements=elements)}"
+            words = f"{{}}: {rule.told(count, elements=elements)}"
         else:
             words = rule.several.format(total=count, count=len(members), names="{}")
         found.append(
