@@ -46,6 +46,7 @@ struct SliceNumbers {
   std::int64_t unused_rows;  // -1 where they were not looked for
   double k_without_unused;
   std::uint64_t far_out;
+  std::uint64_t row_levels;  // 0 where there is no grid
 };
 
 // Making Python objects for tens of thousands of slices would take longer than counting them. So

@@ -7,6 +7,7 @@
 #include "core/fit/censoring.hpp"
 #include "core/scan/unused_rows.hpp"
 #include "core/two_way/empty_lines.hpp"
+#include "core/two_way/row_levels.hpp"
 #include "core/two_way/sample.hpp"
 #include "core/two_way/sums.hpp"
 #include "core/two_way/variance.hpp"
@@ -79,6 +80,9 @@ std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control&
   const Fit& fit = result.fit;
   const std::uint64_t censored = censored_of(result.histogram, slice_.options.zeros);
   result.matrix = matrix_numbers(sample_, sums_, result.n + censored, {fit.k_se, fit.ln_lambda_se});
+  if (slice_.view.items() >= fewest_for_row_levels && item_bytes(slice_.view.dtype) > 1) {
+    result.matrix.row_levels = row_levels(slice_.source, slice_.view, sample_, workspace.buffer);
+  }
   if (may_have_empty_lines(slice_)) {
     result.matrix.empty = empty_lines(ValueReader(slice_.source, slice_.view),
                                       slice_.layout.columns, workspace.buffer, control);

@@ -40,6 +40,8 @@ struct MatrixNumbers {
   double core = std::numeric_limits<double>::quiet_NaN();
   // Rows and columns of zeros alone, in the whole matrix.
   EmptyLines empty;
+  // See row_levels.hpp; 0 where the values of rows lie on no grid, or it was not asked.
+  std::uint64_t row_levels = 0;
 };
 
 // Standard errors of the means of the first two terms over a matrix, from the sums over its sample.

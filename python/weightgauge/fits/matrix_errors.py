@@ -67,7 +67,7 @@ class MatrixErrors(NamedTuple):
 def matrix_errors(
     k_se: float,
     ln_lambda_se: float,
-    numbers: tuple[float, float, int, float, float, float, float, int, int, int, float, int],
+    numbers: tuple[float, float, int, float, float, float, float, int, int, int, float, int, int],
     matrix: MatrixLayout | None,
     shape: tuple[int, ...],
     *,

@@ -80,6 +80,10 @@ class SliceFit:
         Weibull shape of the other rows, where there are such rows.
     far_out : int or None
         Elements above 4,096 times lambda: none in a sound matrix. None where that was not kept.
+    row_levels : int or None
+        Where the values of each row lie on a grid, as after rounding with a scale for each row: the
+        most different magnitudes that 128 elements of a row have, of four rows. 0 where they lie on
+        no grid; None where that was not asked or kept.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
     rms, max : float
@@ -149,6 +153,7 @@ class SliceFit:
     unused_rows: int | None
     k_without_unused: float
     far_out: int | None
+    row_levels: int | None
 
     @property
     def fitted(self) -> bool:
@@ -236,7 +241,7 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
         errors.zero_columns,
         errors.unused_rows,
         errors.k_without_unused,
-        numbers[32],
+        *numbers[32:],
     )
 
 
