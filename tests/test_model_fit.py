@@ -26,14 +26,17 @@ SLICE_FIELDS = [
     *("k", "k_se", "lambda", "ln_lambda_se", "r2", "ks", "rms", "max"),
     *("negatives", "zero_blocks", "levels", "at_max", "second", "lowest", "digest"),
     *("k_se_matrix", "ln_lambda_se_matrix", "errors_from", "fresh_z"),
-    *("spread", "zero_rows", "zero_columns"),
+    *("spread", "zero_rows", "zero_columns", "unused_rows", "k_without_unused"),
 ]
 TABLE_FIELDS = [
     each
     for name in SLICE_FIELDS
     for each in (["spread_rows", "spread_columns", "spread_core"] if name == "spread" else [name])
 ]
-KIND_FIELDS = ["kind", "slices", "k_median", "k_min", "k_max", "lambda_median", "r2_median"]
+KIND_FIELDS = [
+    *("kind", "slices", "judged", "withheld"),
+    *("k_median", "k_min", "k_max", "lambda_median", "r2_median"),
+]
 DOCUMENT_FIELDS = [
     *("schema_version", "weightgauge", "model", "protocol", "trim", "zero_handling", "exact"),
     *("architecture", "verdict", "findings", "slices", "kinds"),
@@ -137,9 +140,9 @@ def test_slices_without_numbers_stay_out_of_the_medians(checkpoint):
     assert q.slices == 2
     assert q.k_median == q.k_min == q.k_max == result.slices[0].k
     assert k.slices == 1
-    numbers = dataclasses.astuple(k)[2:]
+    numbers = dataclasses.astuple(k)[4:]
     assert all(math.isnan(number) for number in numbers)
-    assert k.to_dict() == {"kind": "k", "slices": 1, **dict.fromkeys(KIND_FIELDS[2:])}
+    assert k.to_dict() == {"kind": "k", "slices": 1, "judged": 0, **dict.fromkeys(KIND_FIELDS[3:])}
 
 
 def test_statuses(checkpoint):

@@ -118,6 +118,16 @@ def _about_withheld(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
         ]
         if listed:
             yield f"{text}: {', '.join(listed)}."
+    aside = [
+        f"{kind.slices - kind.judged:,} of {kind.slices:,} {named(kind)}"
+        for kind in kinds
+        if kind.judged < kind.slices
+    ]
+    if aside:
+        yield (
+            "On a grid or pruned, and left out of everything that is said of their kind: "
+            f"{', '.join(aside)}."
+        )
 
 
 def _nothing_to_judge(found: Diagnosis) -> str:

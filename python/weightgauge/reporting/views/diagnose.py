@@ -18,10 +18,11 @@ from weightgauge.reporting.document import (
     Paragraph,
     Part,
     Section,
+    Word,
     metadata,
     plain_columns,
 )
-from weightgauge.reporting.values import range_text
+from weightgauge.reporting.values import part_text, range_text
 from weightgauge.reporting.views.architecture import architecture_lines
 from weightgauge.reporting.views.errors import errors_note
 from weightgauge.reporting.views.unmeasured import extent
@@ -99,7 +100,7 @@ def _kinds(kinds: Sequence[KindDiagnosis], *, spread: bool) -> DocumentTable:
     columns = (
         Column(key="tower", hide_empty=True, identifies=True),
         Column(key="kind", identifies=True),
-        Column(key="slices", form=",", right=True, drop=1),
+        Column(key="slices", form=part_text, right=True, drop=1),
         Column(key="k", heading="k median", form=".3f", right=True),
         Column(key="reading", heading="beside Gaussian"),
         Column(key="verdict", heading="like Gaussian?", form=_answer, hide_empty=True),
@@ -129,11 +130,13 @@ _BALANCED = (
 
 
 def _kind_row(kind: KindDiagnosis) -> dict[str, Any]:
-    alike = ("tower", "kind", "slices", "verdict", "expected", "expected_verdict")
+    alike = ("tower", "kind", "expected", "expected_verdict")
     finite = ("drift", "kurtosis_median", "lambda_share", "k_core_median", "k_core_gaussian")
     return {
+        "slices": (kind.judged, kind.slices),
         "k": Estimate(kind.k_median, kind.k_se),
         "reading": reading(kind),
+        "verdict": Word("not judged") if kind.regime and kind.verdict is None else kind.verdict,
         "sigma_growth": math.exp(kind.ln_sigma) if math.isfinite(kind.ln_sigma) else None,
         **{field: getattr(kind, field) for field in alike},
         **{field: _if_finite(getattr(kind, field)) for field in finite},
