@@ -49,7 +49,8 @@ class KindDiagnosis:
         Name of the regime: see `weightgauge.diagnosis.regime`; None where it is withheld.
     verdict : str or None
         Whether the median lies in the Transmission Class, 1.18 to 1.21: "inside", "outside" or
-        "undecided" at 95 %; None where there is no regime.
+        "undecided" at 95 %; None where there is no regime, and for products B A of an adapter,
+        whose standard errors are known to be too small.
     expected : tuple of float or None
         Range of published models with such attention: see `expected_range`.
     expected_verdict : str or None
@@ -201,6 +202,7 @@ def kind_diagnosis(
         no verdict.
     """
     items, withheld = group.slices, group.withheld
+    products = any(item.is_product for item in items)
     k, lam = median(item.k for item in items), median(item.lam for item in items)
     r2 = median(item.r2 for item in items)
     k_se = median_error([item.k for item in items], [item.k_se_matrix for item in items])
@@ -231,7 +233,7 @@ def kind_diagnosis(
         lambda_median=lam,
         r2_median=r2,
         regime=None if found is None else found.name,
-        verdict=None if found is None else found.verdict,
+        verdict=None if found is None or products else found.verdict,
         expected=expected,
         expected_verdict=None if expected is None else _usual(k, k_se, expected),
         withheld=withheld,

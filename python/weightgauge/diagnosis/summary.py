@@ -89,6 +89,9 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
             listed = ", ".join(f"{named(kind)} {kind.k_median:.3f}" for kind in members)
             doubtful = [named(kind) for kind in members if kind.verdict == "undecided"]
             doubt = f" (too close to {_LIMITS} to call: {', '.join(doubtful)})" if doubtful else ""
+            unknown = [named(kind) for kind in members if kind.verdict is None]
+            if unknown:
+                doubt += f" (products B A, whose error is not known: {', '.join(unknown)})"
             yield f"{words}: {listed}{doubt}."
     yield from _about_withheld(found.kinds)
     yield from _about_published(found.kinds)

@@ -18,13 +18,12 @@ from weightgauge.reporting.document import (
     Paragraph,
     Part,
     Section,
-    Word,
     metadata,
     plain_columns,
 )
 from weightgauge.reporting.values import part_text, range_text
 from weightgauge.reporting.views.architecture import architecture_lines
-from weightgauge.reporting.views.errors import errors_note
+from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.unmeasured import extent
 from weightgauge.reporting.views.zeros import zeros_note
 
@@ -136,7 +135,7 @@ def _kind_row(kind: KindDiagnosis) -> dict[str, Any]:
         "slices": (kind.judged, kind.slices),
         "k": Estimate(kind.k_median, kind.k_se),
         "reading": reading(kind),
-        "verdict": Word("not judged") if kind.regime and kind.verdict is None else kind.verdict,
+        "verdict": "unknown" if kind.regime and kind.verdict is None else kind.verdict,
         "sigma_growth": math.exp(kind.ln_sigma) if math.isfinite(kind.ln_sigma) else None,
         **{field: getattr(kind, field) for field in alike},
         **{field: _if_finite(getattr(kind, field)) for field in finite},
@@ -176,12 +175,14 @@ def _training(run: TrainingProgress) -> Iterator[str]:
 
 
 def _note(found: Diagnosis) -> Paragraph:
+    products = any(item.is_product for item in found.slices)
     return Paragraph(
         f"{zeros_note(found.zero_handling)}"
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
         "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
         "1.21 at 95 % confidence; too close to call where k lies nearer to one of the two than its "
         f"error allows. {errors_note(found.slices)} "
+        f"{PRODUCT_ERRORS + ' ' if products else ''}"
         "Published: the range of published language models with such attention "
         f"(arXiv:2605.18898). Change of k: since {found.start}. Kurtosis: 3 for Gaussian weights. "
         "z: distance from what others of the kind have at that depth, in robust standard "
@@ -196,7 +197,12 @@ _SPREAD_NOTE = Paragraph(
     "columns, whose scales then differ, the lower k."
 )
 
-_ANSWERS = {"inside": "yes", "outside": "no", "undecided": "too close to call"}
+_ANSWERS = {
+    "inside": "yes",
+    "outside": "no",
+    "undecided": "too close to call",
+    "unknown": "error not known",
+}
 
 
 def _answer(verdict: str) -> str:

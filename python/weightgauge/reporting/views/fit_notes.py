@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weightgauge.choices import POOR_R2
 from weightgauge.errors import printable
 from weightgauge.reporting.values import counted
-from weightgauge.reporting.views.errors import errors_note
+from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
 from weightgauge.reporting.views.left_out import left_out_note
 from weightgauge.reporting.views.unmeasured import packed_tensors, why_without
@@ -100,10 +100,7 @@ def _products(result: ModelFit) -> Iterator[str]:
     products = {item.tensor for item in result.slices if item.is_product}
     if not products:
         return
-    yield (
-        "B A: what an adapter adds to the matrix. Its elements depend on each other: the true "
-        "standard error is larger than the one shown."
-    )
+    yield PRODUCT_ERRORS
     apart = products - {item.tensor for item in result.counted}
     if apart:
         yield (

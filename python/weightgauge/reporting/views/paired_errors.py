@@ -32,6 +32,7 @@ _SOURCES: tuple[tuple[str, Callable[[str], bool]], ...] = (
         "that of two independent matrices, which is too large for two versions of one model",
         lambda source: source.startswith(_INDEPENDENT),
     ),
+    ("not known, because one of the two matrices has more rows", lambda source: True),
 )
 """What an error is, in words, and whether it is that by its source; the first that holds."""
 
