@@ -25,7 +25,7 @@ def made_slice(tensor: str, kind: str, block: int | None = None, **given: object
         **{"lam": 0.0177, "ln_lambda_se": 0.0135, "r2": 0.9977, "ks": 0.0251},
         **{"rms": 0.02, "max": 0.0752},
         **{"negatives": 2050, "zero_blocks": 0, "levels": 1900, "at_max": 1, "second": 0.0743},
-        **{"lowest": 1.2e-6},
+        **{"far_out": 0, "lowest": 1.2e-6},
         **{"digest": "0123456789abcdef"},
         **{"errors_from": "counts alone", "fresh_z": NAN, "spread": None},
         **{"zero_rows": None, "zero_columns": None},

@@ -26,7 +26,7 @@ SLICE_FIELDS = [
     *("k", "k_se", "lambda", "ln_lambda_se", "r2", "ks", "rms", "max"),
     *("negatives", "zero_blocks", "levels", "at_max", "second", "lowest", "digest"),
     *("k_se_matrix", "ln_lambda_se_matrix", "errors_from", "fresh_z"),
-    *("spread", "zero_rows", "zero_columns", "unused_rows", "k_without_unused"),
+    *("spread", "zero_rows", "zero_columns", "unused_rows", "k_without_unused", "far_out"),
 ]
 TABLE_FIELDS = [
     each

@@ -14,8 +14,9 @@ import numpy as np
 
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.choices import TRIMS
+from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.pieces import wholes
-from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
+from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of, row_length
 from weightgauge.magnitudes.weibull import SPARSE_SHARE
 
 if TYPE_CHECKING:
@@ -201,8 +202,7 @@ def _gap_or_pruned(item: SliceFit, share: float, *, gap: bool) -> Withheld | Non
         return None  # rows of zeros and of one size are no grid
     if gap:
         return _near_zero(item, share)
-    in_blocks = item.zero_blocks * _BLOCK_BYTES >= item.zeros  # at least half, of two bytes each
-    if item.kind in _WITH_UNUSED_ROWS or in_blocks:
+    if item.kind in _WITH_UNUSED_ROWS or _mostly_in_blocks(item):
         return None
     return Withheld(
         "pruned",
@@ -211,6 +211,13 @@ def _gap_or_pruned(item: SliceFit, share: float, *, gap: bool) -> Withheld | Non
         f"{share:.1%} of the weights are zero, as if pruned",
         "k is that of the others and says nothing of the training",
     )
+
+
+def _mostly_in_blocks(item: SliceFit) -> bool:
+    """Whether half of the zeros outside of zero rows, or more, fill blocks of the file."""
+    in_blocks = item.zero_blocks * (_BLOCK_BYTES // ITEM_BYTES.get(item.dtype, 1))
+    in_rows = (item.zero_rows or 0) * row_length(item.shape, item.kind)
+    return 2 * (in_blocks - in_rows) >= item.zeros - in_rows
 
 
 def _near_zero(item: SliceFit, share: float) -> Withheld:
