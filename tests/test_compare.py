@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import ml_dtypes
 import numpy as np
@@ -571,3 +572,74 @@ def test_medians_of_shapes_are_over_the_same_pairs(made):
     (pair,) = [pair for pair in wg.compare(a, b).pairs if math.isfinite(pair.k_b)]
     (row,) = [line for line in run("compare", a, b).stdout.splitlines() if line.startswith("q ")]
     assert row.split()[2:5] == [f"{pair.k_a:.4f}", f"{pair.k_b:.4f}", f"{pair.dk:+.4f}"]
+
+
+def legend(*arguments):
+    """The sentence on errors, in one line."""
+    text = " ".join(run("compare", *arguments).stdout.split())
+    (told,) = re.findall(r"z = change over its standard error ±: (.*?)\. KS:", text)
+    return told
+
+
+def test_pages_say_what_the_errors_of_changes_are(made):
+    values = normal((96, 128))
+    changed = values * np.exp(0.1 * np.random.default_rng(1).standard_normal((96, 1)))
+    a, b = made("a", {UP: values}), made("b", {UP: changed})
+    (plain,) = wg.compare(a, b).pairs
+    (ranked,) = wg.compare(a, b, zeros="censor").pairs  # there are no zeros to be ranked
+    assert ranked.to_dict() == plain.to_dict()
+    assert legend(a, b).startswith("the error of the change itself")
+    assert legend(a, b, "--zeros", "censor") == legend(a, b)
+    assert legend(a, b, "--no-elements").startswith("that of two independent matrices")
+    assert legend(a, b, "--errors", "independent").startswith("that of independent weights")
+
+
+def test_pairs_whose_errors_differ_in_kind_are_counted(made):
+    values, pruned = normal((96, 128)), normal((96, 128), 1)
+    pruned[np.abs(pruned) < 0.001] = 0
+    a = made("a", {UP: values, Q.format(0): pruned})
+    b = made("b", {UP: 1.1 * values, Q.format(0): 1.1 * pruned})
+    found = {pair.kind: pair.errors_from for pair in wg.compare(a, b, zeros="censor").pairs}
+    assert found["ffn_in"].startswith("paired")
+    assert found["q"].startswith("two independent")
+    told = legend(a, b, "--zeros", "censor")
+    assert re.search("in 1 pair the error of the change itself", told)
+    assert re.search("in 1 pair that of two independent matrices", told)
+
+
+def test_a_changed_pair_without_a_fit_says_why(made):
+    few = np.zeros((64, 64))
+    few[0, :9] = normal(9, 2)
+    a = made("a", {UP: normal((64, 64)), Q.format(1): few})
+    b = made("b", {UP: 1.1 * normal((64, 64)), Q.format(1): 2 * few})
+    text = run("compare", a, b).stdout
+    rows = [line for line in text.splitlines() if line.startswith(("q ", Q.format(1)))]
+    assert len(rows) == 2
+    assert all("no fit" in row for row in rows), text
+    assert "1 pair: a: 9 finite non-zero elements; at least 10 are needed" in text
+
+
+def test_flipped_signs_are_no_other_order(made):
+    values, tall = normal((64, 80)), normal((96, 64), 1)
+    some = np.where(np.arange(64)[:, None] < 20, -tall[:64].T[:64, :64], tall[:64].T[:64, :64])
+    square = tall[:64].T[:64, :64]
+    a = made("a", {UP: values, Q.format(0): square, DOWN.format(0): tall})
+    b = made("b", {UP: -values, Q.format(0): some, DOWN.format(0): -tall.T.copy()})
+    found = wg.compare(a, b).findings
+    assert "reordered" not in {each.id for each in found}
+    told = {each.kind: each.message for each in found if each.id == "signs-differ"}
+    assert "all signs are flipped; the magnitudes and their order are the same" in told["ffn_in"]
+    assert f"{int((some < 0).sum()):,} negative weights instead of" in told["q"]
+    assert "as if all signs were flipped" in told["ffn_out"]
+    for each in (UP, Q.format(0)):
+        assert each in "".join(told.values())
+
+
+def test_flipped_signs_show_in_saved_counts(made, tmp_path):
+    values = normal((64, 80)) + 0.001
+    kept = []
+    for name, sign in (("a", 1), ("b", -1)):
+        wg.scan(made(name, {UP: sign * values})).save(tmp_path / f"{name}.wghist")
+        kept.append(tmp_path / f"{name}.wghist")
+    (told,) = (each for each in wg.compare(*kept).findings if each.id == "signs-differ")
+    assert "as if all signs were flipped" in told.message

@@ -115,7 +115,7 @@ def test_fresh_matrices_have_no_rows_or_columns_to_tell_of(made_model):
 
 def test_the_table_of_kinds_as_csv(made_model):
     lines = run("diagnose", made_model(OLMO), "--format", "csv").stdout.splitlines()
-    assert lines[0].startswith("kind,tower,slices,k_median,k_se,")
+    assert lines[0].startswith("kind,tower,slices,judged,k_median,k_se,")
     assert len(lines) == 8 and "0.76..0.99" in lines[1]
 
 

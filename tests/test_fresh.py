@@ -10,7 +10,8 @@ from scipy import stats
 
 import health_models as models
 import weightgauge as wg
-from weightgauge.diagnosis.fresh import _starts
+from made_fits import made_slice
+from weightgauge.diagnosis.fresh import _starts, fresh_reach
 from weightgauge.distributions.anchors import init_anchor
 
 DISTRIBUTIONS = {
@@ -73,3 +74,24 @@ def test_a_fresh_model_is_told_once_and_compared_with_no_trained_one(write_check
     )
     kinds = {each.id for each in wg.diagnose(tmp_path / "m").findings}
     assert not kinds & {"nearest", "kind-unusual"}
+
+
+@pytest.mark.parametrize("lines", [2, 8, 64])
+def test_few_fresh_matrices_are_beyond_the_reach_of_their_rows(lines):
+    """F of few rows is skewed: a limit of four deviations would be passed by 1 % for two rows."""
+    item = made_slice("t", "up", shape=(lines, 4096))
+    freedom = lines - 1
+    f = 1 + fresh_reach(item) * math.sqrt(2 / freedom)
+    beyond = stats.f.sf(f, freedom, freedom * 4095)
+    assert beyond == pytest.approx(1 / 16_000, rel=0.05)
+    assert fresh_reach(made_slice("t", "up", shape=(4096, lines))) == fresh_reach(item)
+    assert stats.f.sf(1 + 4 * math.sqrt(2 / freedom), freedom, freedom * 4095) > 5 * beyond
+
+
+def test_fresh_matrices_of_few_rows_are_hardly_ever_beyond_it():
+    rng = np.random.default_rng(7)
+    draws = [rng.standard_normal((8, 512)).astype(np.float32) for _ in range(1500)]
+    fit = wg.fit({f"model.layers.{i}.mlp.up_proj.weight": each for i, each in enumerate(draws)})
+    z = np.array([item.fresh_z for item in fit.slices])
+    assert (z > 4).sum() >= 2  # 3.9 are expected
+    assert (z > fresh_reach(fit.slices[0])).sum() <= 1  # 0.2 are

@@ -34,7 +34,10 @@ TABLE_FIELDS = [
     for name in SLICE_FIELDS
     for each in (["spread_rows", "spread_columns", "spread_core"] if name == "spread" else [name])
 ]
-KIND_FIELDS = ["kind", "slices", "k_median", "k_min", "k_max", "lambda_median", "r2_median"]
+KIND_FIELDS = [
+    *("kind", "slices", "judged", "withheld"),
+    *("k_median", "k_min", "k_max", "lambda_median", "r2_median"),
+]
 DOCUMENT_FIELDS = [
     *("schema_version", "weightgauge", "model", "protocol", "trim", "zero_handling", "exact"),
     *("architecture", "verdict", "findings", "slices", "kinds"),

@@ -646,7 +646,14 @@ def test_every_rule_that_is_asked_has_a_sickness():
     files = {"missing-file", "stale-index", "stale-copy", "left-out", "odd-input", "cached-copy"}
     files |= {"copy-differs"}
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
-    pairs |= {"exchanged", "identical", "reordered", "adapter-target", "adapter-shape"}
+    pairs |= {
+        "exchanged",
+        "identical",
+        "reordered",
+        "signs-differ",
+        "adapter-target",
+        "adapter-shape",
+    }
     pairs |= {"not-compared", "moved"}
     named |= {
         *files,

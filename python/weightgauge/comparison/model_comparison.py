@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.comparison.matching import Match, matched
-from weightgauge.comparison.pair import Pair, pair_of
+from weightgauge.comparison.pair import Pair, leaves_out_zeros, pair_of
 from weightgauge.comparison.pair_findings import pair_findings, side_findings
 from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance, verdict
@@ -166,7 +166,7 @@ def compare(
             differences.get(match.a.fit.key),
             _why_not(match, differences, unknown),
             rows=_shared_rows(match) if match.a.fit.key in differences else None,
-            paired=paired.get(match.a.fit.key) if options.zeros == "exclude" else None,
+            paired=paired.get(match.a.fit.key) if leaves_out_zeros(match, options.zeros) else None,
             reasons=(alone_a.get(match.a.fit.key), alone_b.get(match.b.fit.key)),
         )
         for match in matches.pairs

@@ -208,6 +208,19 @@ def pair_of(
     )
 
 
+def leaves_out_zeros(match: Match, zeros: str) -> bool:
+    """Whether both fits are those of all elements but zeros, as paired errors assume.
+
+    Parameters
+    ----------
+    match : Match
+        The two slices.
+    zeros : {"exclude", "censor"}
+        What zeros were to the fits; where there are none, that is the same.
+    """
+    return zeros == "exclude" or match.a.fit.zeros == match.b.fit.zeros == 0
+
+
 def _same_window(a: SliceFit, b: SliceFit, reasons: tuple[str | None, str | None]) -> bool:
     """Whether zeros reach into the windows of both fits, and as far into the one as the other."""
     if reasons != ("censored", "censored"):

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.magnitudes.options import FitOptions
 
+_ALL_FLIPPED = 1e-7
+"""Largest distance of a quotient of root mean squares from two that rounding leaves. Two elements
+that changed places are farther off, among fewer than ten million."""
+
 
 def side_findings(
     side: str, findings: Iterable[Finding], slices: Sequence[SliceFit], options: FitOptions
@@ -43,7 +47,7 @@ def side_findings(
 def pair_findings(
     matches: Sequence[Match], pairs: Sequence[Pair], only_a: Sequence[str], only_b: Sequence[str]
 ) -> Iterator[Finding]:
-    """Tell of pairs that are equal, hold the same values in another order, or differ in form.
+    """Tell of pairs that are equal, that differ in order or signs alone, or in form.
 
     Parameters
     ----------
@@ -104,9 +108,31 @@ def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:
             pair.place, value=str(list(b.shape)), expected=str(list(a.shape)), level="note"
         )
     yield from _moved(pair)
+    if pair.ks == 0 and (a.n, a.zeros) == (b.n, b.zeros) and a.n > 1:
+        yield from _same_magnitudes(match, pair)
+
+
+def _same_magnitudes(match: Match, pair: Pair) -> Iterator[Finding]:
+    """Tell of two slices with the same magnitudes, of which order or signs differ.
+
+    The elements of b - a have at most twice the root mean square of a, and have it only where each
+    element is the other's negative (the inequality of Cauchy and Schwarz).
+    """
+    a, b = match.a.fit, match.b.fit
     turned = a.shape != b.shape and a.shape == b.shape[::-1]
-    same_counts = pair.ks == 0 and (a.n, a.zeros) == (b.n, b.zeros) and a.n > 1
-    if same_counts and (turned or pair.changed > 0):
+    if abs(pair.difference_rms - 2) < _ALL_FLIPPED:
+        what = "all signs are flipped; the magnitudes and their order are the same"
+        yield RULES["signs-differ"].finding(pair.place, value=a.n, expected=0, what=what)
+    elif a.negatives != b.negatives:
+        flipped = a.negatives + b.negatives == a.n
+        what = (
+            f"the same magnitudes, but {b.negatives:,} negative weights instead of "
+            f"{a.negatives:,}{', as if all signs were flipped' if flipped else ''}"
+        )
+        yield RULES["signs-differ"].finding(
+            pair.place, value=b.negatives, expected=a.negatives, what=what
+        )
+    elif turned or pair.changed > 0:
         yield RULES["reordered"].finding(
             pair.place,
             value=None if turned else pair.changed,

@@ -120,10 +120,11 @@ def _few_blocks(
     """Yield towers of few blocks, with the kinds of which each block has one matrix."""
     towers: dict[str | None, _Tower] = {}
     for group in groups:
-        blocks = {item.block: item for item in group.slices if item.block is not None}
-        alike = len({item.shape for item in group.slices}) == 1
-        sound = not any(item.place in spoilt for item in group.slices)
-        if len(blocks) == len(group.slices) and alike and sound and not group.updates:
+        members = group.members  # the scale of a grid is that of its weights, within a third
+        blocks = {item.block: item for item in members if item.block is not None}
+        alike = len({item.shape for item in members}) == 1
+        sound = not any(item.place in spoilt for item in members)
+        if len(blocks) == len(members) and alike and sound and not group.updates:
             towers.setdefault(group.tower, {})[group.kind] = blocks
     for tower, kinds in towers.items():
         blocks_of_tower = sorted(set().union(*kinds.values()))

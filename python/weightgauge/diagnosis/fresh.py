@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.distributions.anchors import init_anchor
 from weightgauge.findings import RULES, Finding
+from weightgauge.fits.slice_numbers import row_length
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.slice_group import SliceGroup
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
 
 _REACH = 4.0
-"""Standard errors within which a number is that of an initialisation: one fresh matrix in eight
-thousand lies beyond."""
+"""Standard errors within which k and kurtosis are those of an initialisation: one fresh matrix in
+sixteen thousand lies beyond."""
+
+_BEYOND = 1 / 16_000
+"""Share of fresh matrices whose rows, or columns, are to be beyond the reach of `fresh_z`."""
+
+_MOST_LINES = 64
+"""Rows that the sample of a matrix has at least, if the matrix has them."""
 
 _FEWEST = 4096
 """Elements below which trained matrices cannot be told from fresh ones."""
@@ -60,8 +67,9 @@ def fresh_findings(
 
     A matrix looks fresh if its shape and its kurtosis are those of one of four initialisations
     within their errors for independent weights, and if its rows and columns differ no more than
-    those of independent weights do. Training gives rows and columns scales of their own. They are
-    seen long before the kurtosis shows them: see `weightgauge.SliceFit.fresh_z`.
+    those of independent weights do (`fresh_reach`). Training gives rows and columns scales of
+    their own. They are seen long before the kurtosis shows them: see
+    `weightgauge.SliceFit.fresh_z`.
 
     Parameters
     ----------
@@ -110,7 +118,7 @@ def fresh_findings(
 
 def _start_of(item: SliceFit, tails: Heaviness) -> _Start | None:
     """Return the initialisation that a matrix looks like; None where it looks trained."""
-    if item.fresh_z > _REACH:
+    if item.fresh_z > fresh_reach(item):
         return None
     root = math.sqrt(item.n)
     for start in _starts():
@@ -121,9 +129,40 @@ def _start_of(item: SliceFit, tails: Heaviness) -> _Start | None:
     return None
 
 
+def fresh_reach(item: SliceFit) -> float:
+    """Return the `fresh_z` beyond which a matrix was trained.
+
+    F of few rows is skewed: of fresh matrices of 8 rows, one in 390 has z above 4. The limit is the
+    quantile of F for the fewer of rows and columns, so that at most one fresh matrix in 8,000 lies
+    beyond. There are so many other degrees of freedom that F is a chi square over its own.
+
+    Parameters
+    ----------
+    item : SliceFit
+        The matrix, of two or more rows and columns.
+
+    Returns
+    -------
+    float
+        4.67 from 64 rows and columns on; 6.41 for 8 of the one, and 10.6 for 2.
+    """
+    columns = row_length(item.shape, item.kind)
+    rows = math.prod(item.shape) // columns
+    return _quantile(max(2, min(rows, columns, _MOST_LINES)))
+
+
+@cache
+def _quantile(lines: int) -> float:
+    from scipy.special import chdtri  # type: ignore[import-untyped]
+
+    freedom = lines - 1
+    f = float(chdtri(freedom, _BEYOND)) / freedom
+    return (f - 1) / math.sqrt(2 / freedom)
+
+
 def _is_trained(item: SliceFit, tails: Heaviness) -> bool:
     """Whether rows, columns or tails are clearly those of no initialisation."""
-    if item.fresh_z > _CLEARLY * _REACH:
+    if item.fresh_z > _CLEARLY * fresh_reach(item):
         return True
     root = math.sqrt(item.n)
     return all(

@@ -37,6 +37,9 @@ class KindDiagnosis:
         As in `weightgauge.anatomy.components.Component`.
     slices : int
         Fitted matrices.
+    judged : int
+        How many of them everything below is over: all but those whose k says nothing of the
+        training, or all where there are no others.
     k_median, k_min, k_max, lambda_median, r2_median : float
         Statistics over the matrices; lambda has the unit of the weights.
     k_se : float
@@ -46,7 +49,8 @@ class KindDiagnosis:
         Name of the regime: see `weightgauge.diagnosis.regime`; None where it is withheld.
     verdict : str or None
         Whether the median lies in the Transmission Class, 1.18 to 1.21: "inside", "outside" or
-        "undecided" at 95 %; None where there is no regime.
+        "undecided" at 95 %; None where there is no regime, and for products B A of an adapter,
+        whose standard errors are known to be too small.
     expected : tuple of float or None
         Range of published models with such attention: see `expected_range`.
     expected_verdict : str or None
@@ -85,6 +89,7 @@ class KindDiagnosis:
     kind: str
     tower: str | None
     slices: int
+    judged: int
     k_median: float
     k_se: float
     k_min: float
@@ -120,7 +125,7 @@ class KindDiagnosis:
         """Show the median shape and its regime."""
         name = f"{self.tower} {self.kind}" if self.tower else self.kind
         return (
-            f"<KindDiagnosis {name}: k {self.k_median:.3f}±{self.k_se:.3f} over {self.slices:,} "
+            f"<KindDiagnosis {name}: k {self.k_median:.3f}±{self.k_se:.3f} over {self.judged:,} "
             f"slices, {self.regime}>"
         )
 
@@ -173,7 +178,6 @@ def kind_diagnosis(
     start: Start,
     tails: Mapping[int, Heaviness],
     balanced: Mapping[int, BalancedFit],
-    withheld: str | None = None,
     k_gaussian: float = GAUSSIAN_K,
 ) -> KindDiagnosis:
     """Judge the matrices of one kind.
@@ -188,17 +192,17 @@ def kind_diagnosis(
         Shape and scale at step 0, from which drift is measured.
     tails, balanced : mapping
         Tails and balanced fits, by the identity of the `SliceFit`.
-    withheld : str, optional
-        Why the k of most of them says nothing of the training. Then there is no regime, no drift,
-        and no verdict.
     k_gaussian : float
         Shape of Gaussian weights in the same window.
 
     Returns
     -------
     KindDiagnosis
+        Where the k of none of them says anything of the training, there is no regime, no drift and
+        no verdict.
     """
-    items = group.slices
+    items, withheld = group.slices, group.withheld
+    products = any(item.is_product for item in items)
     k, lam = median(item.k for item in items), median(item.lam for item in items)
     r2 = median(item.r2 for item in items)
     k_se = median_error([item.k for item in items], [item.k_se_matrix for item in items])
@@ -220,7 +224,8 @@ def kind_diagnosis(
     return KindDiagnosis(
         kind=group.kind,
         tower=group.tower,
-        slices=len(items),
+        slices=len(group.members),
+        judged=len(items),
         k_median=k,
         k_se=k_se,
         k_min=min(item.k for item in items),
@@ -228,7 +233,7 @@ def kind_diagnosis(
         lambda_median=lam,
         r2_median=r2,
         regime=None if found is None else found.name,
-        verdict=None if found is None else found.verdict,
+        verdict=None if found is None or products else found.verdict,
         expected=expected,
         expected_verdict=None if expected is None else _usual(k, k_se, expected),
         withheld=withheld,

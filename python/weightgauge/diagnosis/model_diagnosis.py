@@ -43,7 +43,7 @@ from weightgauge.findings import RULES, Finding, Place, Rule, by_importance
 from weightgauge.fits.pieces import wholes
 from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.fits.slice_fit import SliceFit, table_order
-from weightgauge.fits.withheld import of_most, withheld
+from weightgauge.fits.withheld import withheld
 from weightgauge.records import Table
 from weightgauge.reference import Neighbour, models, nearest
 
@@ -178,17 +178,16 @@ def diagnosed(
     weights = with_weights(subject) if balanced else None
     slices, tails = _measured(subject, options, progress)
     balance = {} if weights is None else balanced_fits(weights, slices, options, progress)
-    groups = slice_groups(slices)
+    reasons = withheld(slices, zeros=options.zeros, trim=options.trim)
+    groups = slice_groups(slices, reasons)
     counted = (
         *subject.findings,
         *slice_findings(slices, rules, tied=subject.architecture.tied, options=options),
     )
     spoilt = frozenset(each.place for each in counted if each.level == "fault")
-    told_nothing = withheld(slices, zeros=options.zeros, trim=options.trim)
     kinds = [
         kind_diagnosis(
             group,
-            withheld=of_most([told_nothing.get(item.key) for item in group.slices]),
             k_gaussian=_gaussian_k(group, options),
             architecture=subject.architecture,
             start=starts.get((group.tower, group.kind), anchor),
@@ -197,7 +196,7 @@ def diagnosed(
         )
         for group in groups
     ]
-    shallow = shallow_ffn(slices)
+    shallow = shallow_ffn([item for item in slices if item.key not in reasons])
     ranked, compared = _nearest(groups, kinds)
     stand_out = outliers(groups)
     return Diagnosis(
@@ -243,7 +242,7 @@ def _findings(
     rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
     """Collect what kinds and tails show."""
-    judged = [item for group in groups for item in group.slices]
+    judged = [item for group in groups for item in group.members]
     whole = wholes(judged)
     fresh = list(fresh_findings(groups, tails))
     yield from fresh
@@ -281,8 +280,12 @@ def _training(
 
 
 def _starts(subject: Measurable, options: FitOptions) -> dict[tuple[str | None, str], Start]:
-    """Return the median shape and scale of each kind of the model at step 0."""
+    """Return the median shape and scale of each kind of the model at step 0.
+
+    Kinds that lie on a grid, or were pruned, have no shape to start from.
+    """
     slices = subject.fits(options)
+    reasons = withheld(slices, zeros=options.zeros, trim=options.trim)
     return {
         (group.tower, group.kind): Start(
             median(item.k for item in group.slices),
@@ -292,7 +295,8 @@ def _starts(subject: Measurable, options: FitOptions) -> dict[tuple[str | None, 
             ),
             "measured",
         )
-        for group in slice_groups(slices)
+        for group in slice_groups(slices, reasons)
+        if group.withheld is None
     }
 
 
@@ -319,8 +323,8 @@ def _baseline_doubts(kinds: Sequence[KindDiagnosis], init: str) -> tuple[str, ..
     if not missing:
         return ()
     return (
-        f"the baseline has no {', '.join(missing)}: their drift is from the anchor of a {init} "
-        "initialisation",
+        f"the baseline has no {', '.join(missing)} to start from: their drift is from the anchor "
+        f"of a {init} initialisation",
     )
 
 

@@ -97,7 +97,8 @@ def outliers(groups: Sequence[SliceGroup]) -> Table[Outlier]:
     Returns
     -------
     Table of Outlier
-        The largest |z| first. Kinds with fewer than five matrices have none.
+        The largest |z| first. Kinds with fewer than five matrices have none, and matrices whose k
+        says nothing of the training are none.
     """
     found = []
     for group in groups:
@@ -105,7 +106,11 @@ def outliers(groups: Sequence[SliceGroup]) -> Table[Outlier]:
             continue
         shapes = [(item.k, item.k_se_matrix) for item in group.slices]
         scales = [(math.log(item.lam), item.ln_lambda_se_matrix) for item in group.slices]
-        for quantity, values in (("k", shapes), ("ln lambda", scales)):
+        # Of values on a grid k is that of the grid, and only the scale can be that of the weights.
+        asked = (
+            [("ln lambda", scales)] if group.withheld else [("k", shapes), ("ln lambda", scales)]
+        )
+        for quantity, values in asked:
             found += _outliers(group, quantity, values)
     return Table(Outlier, sorted(found, key=lambda each: -abs(each.z)))
 

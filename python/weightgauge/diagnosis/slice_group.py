@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS, TOWERS
 from weightgauge.fits.pieces import counted
 from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.fits.withheld import commonest
+
+if TYPE_CHECKING:
+    from weightgauge.anatomy.slice_key import SliceKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,13 @@ class SliceGroup:
     updates : bool
         Whether they are the updates or the factors of a low-rank adapter, and so no weights.
     slices : tuple of SliceFit
-        The slices that have a fit, in the order of tables.
+        The slices that have a fit, in the order of tables. Those whose k says nothing of the
+        training are left out, unless there are no others.
+    left_out : tuple of SliceFit
+        Those that were left out.
+    withheld : str or None
+        Why no k of the kind says anything of the training, a key of
+        `weightgauge.fits.withheld.REASONS`; None where some do.
     """
 
     kind: str
@@ -34,9 +46,18 @@ class SliceGroup:
     merged: bool
     updates: bool
     slices: tuple[SliceFit, ...]
+    left_out: tuple[SliceFit, ...]
+    withheld: str | None
+
+    @property
+    def members(self) -> tuple[SliceFit, ...]:
+        """All of them, those that were left out too."""
+        return (*self.slices, *self.left_out)
 
 
-def slice_groups(slices: Sequence[SliceFit]) -> list[SliceGroup]:
+def slice_groups(
+    slices: Sequence[SliceFit], reasons: Mapping[SliceKey, str] = MappingProxyType({})
+) -> list[SliceGroup]:
     """Group fitted matrices by tower and kind.
 
     Parameters
@@ -44,6 +65,8 @@ def slice_groups(slices: Sequence[SliceFit]) -> list[SliceGroup]:
     slices : sequence of SliceFit
         Slices of one model, in the order of tables. Norms, biases and slices of no known kind are
         left out, and so are whole tensors that are also given in pieces of their own kind.
+    reasons : mapping of SliceKey to str
+        Why the k of slices says nothing of the training: see `weightgauge.fits.withheld`.
 
     Returns
     -------
@@ -55,16 +78,23 @@ def slice_groups(slices: Sequence[SliceFit]) -> list[SliceGroup]:
         if item.fitted and item.kind in MATRIX_KINDS:
             members[item.tower, item.kind].append(item)
     order = sorted(members, key=lambda key: (TOWERS.index(key[0]), KINDS.index(key[1])))
-    return [
-        SliceGroup(
-            kind,
-            tower,
-            merged=_merged(members[tower, kind]),
-            updates=kind in ("lora_a", "lora_b") or members[tower, kind][0].is_product,
-            slices=tuple(members[tower, kind]),
-        )
-        for tower, kind in order
-    ]
+    return [_group(kind, tower, members[tower, kind], reasons) for tower, kind in order]
+
+
+def _group(
+    kind: str, tower: str | None, members: Sequence[SliceFit], reasons: Mapping[SliceKey, str]
+) -> SliceGroup:
+    told = [item for item in members if item.key not in reasons] if reasons else members
+    aside = [item for item in members if item.key in reasons] if told and reasons else []
+    return SliceGroup(
+        kind,
+        tower,
+        merged=_merged(members),
+        updates=kind in ("lora_a", "lora_b") or members[0].is_product,
+        slices=tuple(told or members),
+        left_out=tuple(aside),
+        withheld=None if told else commonest([reasons[item.key] for item in members]),
+    )
 
 
 def _merged(members: Sequence[SliceFit]) -> bool:

@@ -89,6 +89,9 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
             listed = ", ".join(f"{named(kind)} {kind.k_median:.3f}" for kind in members)
             doubtful = [named(kind) for kind in members if kind.verdict == "undecided"]
             doubt = f" (too close to {_LIMITS} to call: {', '.join(doubtful)})" if doubtful else ""
+            unknown = [named(kind) for kind in members if kind.verdict is None]
+            if unknown:
+                doubt += f" (products B A, whose error is not known: {', '.join(unknown)})"
             yield f"{words}: {listed}{doubt}."
     yield from _about_withheld(found.kinds)
     yield from _about_published(found.kinds)
@@ -118,6 +121,16 @@ def _about_withheld(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
         ]
         if listed:
             yield f"{text}: {', '.join(listed)}."
+    aside = [
+        f"{kind.slices - kind.judged:,} of {kind.slices:,} {named(kind)}"
+        for kind in kinds
+        if kind.judged < kind.slices
+    ]
+    if aside:
+        yield (
+            "On a grid or pruned, and left out of everything that is said of their kind: "
+            f"{', '.join(aside)}."
+        )
 
 
 def _nothing_to_judge(found: Diagnosis) -> str:

@@ -92,6 +92,14 @@ PAIRS = (
         "transposed?): {names}",
         hint="q and k of some formats are permuted for rotary positions; else a converter is wrong",
     ),
+    Rule(
+        "signs-differ",
+        WARNING,
+        "Do equal magnitudes have the same signs?",
+        "{what}",
+        several="{count:,} tensors hold the same magnitudes with other signs: {names}",
+        hint="a merge that subtracts, or a sign that a converter turned",
+    ),
     Rule("identical", NOTE, "Are all values equal?", "{what}"),
 )
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weightgauge.anatomy.components import KINDS
+from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.fits.columns import Columns, columns_of
 from weightgauge.fits.pieces import counted_rows
+from weightgauge.fits.withheld import commonest
 from weightgauge.records import Table, as_row
 
 if TYPE_CHECKING:
@@ -36,12 +39,20 @@ class KindSummary:
         One of `weightgauge.anatomy.components.KINDS`.
     slices : int
         How many slices are of this kind, those without numbers included.
+    judged : int
+        How many of them the medians are over: those that have numbers, less those whose k says
+        nothing of the training, unless there are no others.
+    withheld : str or None
+        Why no k of the kind says anything of the training, a key of
+        `weightgauge.fits.withheld.REASONS`; None where some do.
     k_median, k_min, k_max, lambda_median, r2_median : float
-        Over the slices that have numbers; NaN where none has.
+        Over the slices that are judged; NaN where none has numbers.
     """
 
     kind: str
     slices: int
+    judged: int
+    withheld: str | None
     k_median: float
     k_min: float
     k_max: float
@@ -57,23 +68,61 @@ class KindSummary:
         return f"<KindSummary {self.kind}: k {self.k_median:.3f} over {self.slices:,} slices>"
 
 
-def summaries(slices: Sequence[SliceFit]) -> Table[KindSummary]:
-    """Summarise every kind that occurs, in the order of `weightgauge.anatomy.components.KINDS`."""
+def summaries(
+    slices: Sequence[SliceFit], reasons: Mapping[SliceKey, str] = MappingProxyType({})
+) -> Table[KindSummary]:
+    """Summarise every kind that occurs.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        The slices of a model.
+    reasons : mapping of SliceKey to str
+        Why the k of slices says nothing of the training: see `weightgauge.fits.withheld`.
+
+    Returns
+    -------
+    Table of KindSummary
+        In the order of `weightgauge.anatomy.components.KINDS`.
+    """
     columns = columns_of(slices)
     rows = np.array(counted_rows(columns), np.int64)
     numbers = {kind: number for number, kind in enumerate(KINDS)}
     kinds = np.array([numbers[kind] for kind in columns.kinds], np.int64)[rows]
     there = np.unique(kinds)  # ascending, so in the order of `KINDS`
-    found = [_summary(KINDS[number], columns, rows[kinds == number]) for number in there]
+    words = _words(columns, reasons)
+    found = [_summary(KINDS[number], columns, rows[kinds == number], words) for number in there]
     return Table(KindSummary, found)
 
 
-def _summary(kind: str, columns: Columns, members: NDArray[np.int64]) -> KindSummary:
-    rows = members[columns.fitted[members]]
+def _words(columns: Columns, reasons: Mapping[SliceKey, str]) -> Mapping[int, str]:
+    """Return the reasons by the places of their slices."""
+    if not reasons:
+        return {}
+    tensors = {key.tensor for key in reasons}
+    near = [row for row, name in enumerate(columns.tensors) if name in tensors]
+    keyed = {row: _key(columns, row) for row in near}
+    return {row: reasons[key] for row, key in keyed.items() if key in reasons}
+
+
+def _key(columns: Columns, row: int) -> SliceKey:
+    place = columns.places[row]
+    return SliceKey(columns.tensors[row], place.part, place.expert, place.head)
+
+
+def _summary(
+    kind: str, columns: Columns, members: NDArray[np.int64], words: Mapping[int, str]
+) -> KindSummary:
+    fitted = members[columns.fitted[members]]
+    rows = np.array([row for row in fitted.tolist() if row not in words], np.int64)
+    none = fitted.size > 0 and not rows.size
+    rows = fitted if none else rows
     k, lam, r2 = columns.k[rows], columns.lam[rows], columns.r2[rows]
     return KindSummary(
         kind=kind,
         slices=len(members),
+        judged=len(rows),
+        withheld=commonest([words[row] for row in fitted.tolist()]) if none else None,
         k_median=float(np.median(k)) if rows.size else _NAN,
         k_min=float(np.min(k)) if rows.size else _NAN,
         k_max=float(np.max(k)) if rows.size else _NAN,

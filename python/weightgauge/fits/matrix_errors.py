@@ -23,8 +23,11 @@ _FROM = (
     "all",
 )
 _EMPTY, _SAMPLE = 3, 4
-_PRODUCT = "counts alone: a product of two matrices"
 
+OF_COUNTS = "counts alone"
+"""What errors for independent weights come from, whatever the reason."""
+
+OF_PRODUCT = f"{OF_COUNTS}: a product of two matrices"
 
 FEWEST_LINES = 8
 """With fewer rows, or columns, how they differ among themselves cannot be known."""
@@ -95,7 +98,7 @@ def matrix_errors(
     k_se_matrix, ln_lambda_se_matrix, basis, fresh_z, rows, columns, core = numbers[:7]
     if math.isnan(k_se):
         return MatrixErrors(math.nan, math.nan, "")
-    told = _PRODUCT if product else errors_from(basis, matrix, shape)
+    told = OF_PRODUCT if product else errors_from(basis, matrix, shape)
     if basis < _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told)
     zero_rows, zero_columns, unused, k_without_unused = numbers[7:11]

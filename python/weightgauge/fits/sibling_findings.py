@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightgauge.findings import Finding, Rule
+from weightgauge.fits.withheld import zeros_of_grids
 from weightgauge.magnitudes.weibull import SPARSE_SHARE
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ def zero_shares(
     # Those that fill whole rows or columns are told of by themselves.
     share = (numbers.zeros - numbers.zeros_in_lines()) / np.maximum(numbers.elements, 1)
     judged = rows & numbers.matrix & (numbers.zeros < numbers.elements)
-    if not (judged & (share > least)).any():
+    many = judged & (share > least)
+    if not many.any():
         return
+    judged[zeros_of_grids(slices, numbers, many & numbers.known)] = False
     groups: dict[tuple[str | None, str], list[int]] = defaultdict(list)
     for row in np.flatnonzero(judged).tolist():
         groups[slices[row].tower, slices[row].kind].append(row)

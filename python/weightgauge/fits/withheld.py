@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.choices import TRIMS
-from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
+from weightgauge.dtypes import ITEM_BYTES
+from weightgauge.fits.pieces import wholes
+from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of, row_length
 from weightgauge.magnitudes.weibull import SPARSE_SHARE
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ standard errors that k has to lie above."""
 _GAP_SHARE, _GAP_WEIGHTS = 0.002, 30.0
 """Of weights that are on no grid, the smallest is about one n-th of lambda. A grid is told where
 the fitted distribution has this share below it, and a flat density so many weights."""
+
+_MOST_ROUNDED = 1 / 3
+"""INT4 with a scale for each group or row rounds up to 32 % of the weights to zero. Where there are
+more, they were pruned or rounded to a coarser grid: counts do not tell which."""
 
 _FLOATS = frozenset(("F64", "F32", "BF16", "F16"))
 _WITH_UNUSED_ROWS = frozenset(("embed", "head"))
@@ -96,17 +103,42 @@ def withheld(
     Returns
     -------
     dict
-        For each such slice the reason, a key of `REASONS`.
+        For each such slice the reason, a key of `REASONS`; for a fused tensor that of its parts.
     """
     numbers = numbers_of(slices)
     rows = withheld_rows(slices, numbers, numbers.known, zeros=zeros, trim=trim)
-    return {slices[row].key: found.why for row, found in rows}
+    reasons = {slices[row].key: found.why for row, found in rows}
+    parts = [key for key in reasons if key.part not in (None, PRODUCT) and key.expert is None]
+    if parts:  # a matrix made of q, k and v is on a grid as far as one of them is
+        fused = wholes(slices)
+        for key in parts:
+            if key.tensor in fused:
+                reasons.setdefault(fused[key.tensor].key, reasons[key])
+    return reasons
 
 
-def of_most(reasons: Sequence[str | None]) -> str | None:
-    """Return what holds for several slices: the commonest reason, where most have one."""
-    found = Counter(reason for reason in reasons if reason is not None)
-    return found.most_common(1)[0][0] if 2 * sum(found.values()) > len(reasons) else None
+def commonest(reasons: Sequence[str]) -> str:
+    """Return the reason that most of several slices have; there must be one."""
+    return Counter(reasons).most_common(1)[0][0]
+
+
+def zeros_of_grids(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, mask: NDArray[np.bool_]
+) -> list[int]:
+    """Return the places of those slices whose zeros are what rounding to a grid leaves."""
+    found = withheld_rows(slices, numbers, mask, zeros="exclude", trim="mid_80")
+    share = zero_share(numbers)
+    return [
+        row
+        for row, each in found
+        if each.why == "grid" or (each.why == "gap" and share[row] < _MOST_ROUNDED)
+    ]
+
+
+def zero_share(numbers: SliceNumbers) -> NDArray[np.float64]:
+    """Return the share of zeros outside of rows and columns that are zero as a whole."""
+    scattered = numbers.zeros - numbers.zeros_in_lines()
+    return np.asarray(scattered / np.maximum(numbers.n + scattered, 1))
 
 
 def withheld_rows(
@@ -121,11 +153,12 @@ def withheld_rows(
     few = (numbers.levels > 0) & (numbers.levels <= FEW_LEVELS) & (numbers.n >= LEAST_FOR_LEVELS)
     some = (numbers.levels > FEW_LEVELS) & (numbers.levels <= _INT8_LEVELS)
     some &= numbers.n >= _LEAST_FOR_INT8
-    share = numbers.zeros / np.maximum(numbers.n + numbers.zeros, 1)
+    share = zero_share(numbers)
     fitted = numbers.columns.fitted
     gap = _none_near_zero(numbers)
-    if zeros == "censor":
-        others = fitted & (share > TRIMS[trim].low)
+    if zeros == "censor":  # all zeros have ranks, those of whole rows too
+        ranked = numbers.zeros / np.maximum(numbers.n + numbers.zeros, 1)
+        others = fitted & (ranked > TRIMS[trim].low)
     else:
         others = fitted & ((share > SPARSE_SHARE) | gap)
     for row in np.flatnonzero(mask & (few | some | others)).tolist():
@@ -133,8 +166,12 @@ def withheld_rows(
         if few[row] or (some[row] and item.dtype in _FLOATS and not item.decoded):
             yield row, _on_grid(item)
         elif others[row]:
-            near_zero = bool(gap[row])
-            found = _censored(item) if zeros == "censor" else _gap_or_pruned(item, gap=near_zero)
+            scattered, near_zero = float(share[row]), bool(gap[row])
+            found = (
+                _censored(item)
+                if zeros == "censor"
+                else _gap_or_pruned(item, scattered, gap=near_zero)
+            )
             if found is not None:
                 yield row, found
 
@@ -160,14 +197,12 @@ def _on_grid(item: SliceFit) -> Withheld:
     )
 
 
-def _gap_or_pruned(item: SliceFit, *, gap: bool) -> Withheld | None:
+def _gap_or_pruned(item: SliceFit, share: float, *, gap: bool) -> Withheld | None:
     if item.kind == "embed":
         return None  # rows of zeros and of one size are no grid
-    share = item.zeros / (item.n + item.zeros)
     if gap:
         return _near_zero(item, share)
-    in_blocks = item.zero_blocks * _BLOCK_BYTES >= item.zeros  # at least half, of two bytes each
-    if item.kind in _WITH_UNUSED_ROWS or in_blocks:
+    if item.kind in _WITH_UNUSED_ROWS or _mostly_in_blocks(item):
         return None
     return Withheld(
         "pruned",
@@ -178,6 +213,13 @@ def _gap_or_pruned(item: SliceFit, *, gap: bool) -> Withheld | None:
     )
 
 
+def _mostly_in_blocks(item: SliceFit) -> bool:
+    """Whether half of the zeros outside of zero rows, or more, fill blocks of the file."""
+    in_blocks = item.zero_blocks * (_BLOCK_BYTES // ITEM_BYTES.get(item.dtype, 1))
+    in_rows = (item.zero_rows or 0) * row_length(item.shape, item.kind)
+    return 2 * (in_blocks - in_rows) >= item.zeros - in_rows
+
+
 def _near_zero(item: SliceFit, share: float) -> Withheld:
     even = item.k > _NO_SMALL_K
     lacking = (
@@ -185,7 +227,7 @@ def _near_zero(item: SliceFit, share: float) -> Withheld:
         if even
         else f"no weight lies between zero and {item.lowest:.2g}"
     )
-    zero = f" and {share:.1%} are zero" if item.zeros else ""
+    zero = f" and {share:.1%} are zero" if share > 0 else ""
     return Withheld(
         "gap",
         item.k if even else item.lowest,

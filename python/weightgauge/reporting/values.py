@@ -15,6 +15,12 @@ def range_text(ends: Sequence[float]) -> str:
     return "..".join(map(str, ends))
 
 
+def part_text(numbers: tuple[int, int]) -> str:
+    """Show how many of how many: "3 of 6", or "6" where it is all."""
+    part, whole = numbers
+    return f"{whole:,}" if part == whole else f"{part:,} of {whole:,}"
+
+
 def counted(number: int, one: str, several: str = "") -> str:
     """Return a number with its noun, which agrees with it.
 

@@ -9,6 +9,7 @@ from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.fits.withheld import withheld
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.scanning.opening import Measurable, Model, open_slices
 
@@ -109,7 +110,7 @@ def model_fit(subject: Measurable, slices: Sequence[SliceFit], options: FitOptio
         zero_handling=options.zeros,
         exact=options.exact,
         slices=slices,
-        kinds=summaries(slices),
+        kinds=summaries(slices, withheld(slices, zeros=options.zeros, trim=options.trim)),
         warnings=(*subject.warnings, *subject.doubts(options)),
         architecture=subject.architecture,
         findings=by_importance(

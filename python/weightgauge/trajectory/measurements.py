@@ -12,7 +12,7 @@ import numpy as np
 from weightgauge.diagnosis.kind_diagnosis import median_error
 from weightgauge.diagnosis.slice_group import SliceGroup, slice_groups
 from weightgauge.fits.slice_fit import table_order
-from weightgauge.fits.withheld import SAME_SHARE, of_most
+from weightgauge.fits.withheld import SAME_SHARE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,11 +144,10 @@ class Measurements:
             if item.fitted:
                 share = item.zeros / (item.n + item.zeros)
                 self.courses.setdefault(key, []).append(Course(reasons.get(key), share))
-        groups = slice_groups(slices)
+        groups = slice_groups(slices, reasons)
         found = {(group.tower, group.kind): _state(group) for group in groups}
         for group in groups:
-            course = _course(group, reasons)
-            self.kind_courses.setdefault((group.tower, group.kind), []).append(course)
+            self.kind_courses.setdefault((group.tower, group.kind), []).append(_course(group))
         for kind in found:
             self.kinds.setdefault(kind, [KindState()] * len(self.steps))
         for kind, states in self.kinds.items():
@@ -168,19 +167,19 @@ class Measurements:
         return {name: table[:, :, i] for i, name in enumerate(NUMBERS)}
 
 
-def _course(group: SliceGroup, reasons: Mapping[SliceKey, str]) -> Course:
+def _course(group: SliceGroup) -> Course:
     share = median(item.zeros / (item.n + item.zeros) for item in group.slices)
-    return Course(of_most([reasons.get(item.key) for item in group.slices]), share)
+    return Course(group.withheld, share)
 
 
 def _state(group: SliceGroup) -> KindState:
-    items = group.slices
+    items, members = group.slices, group.members
     ln_lambda = [math.log(item.lam) for item in items]
     errors_of_ln_lambda = [item.ln_lambda_se for item in items]
-    sizes = [math.prod(item.shape) for item in items]
-    squares = math.fsum(n * item.rms**2 for n, item in zip(sizes, items, strict=True))
+    sizes = [math.prod(item.shape) for item in members]
+    squares = math.fsum(n * item.rms**2 for n, item in zip(sizes, members, strict=True))
     return KindState(
-        slices=len(items),
+        slices=len(members),
         k=median(item.k for item in items),
         k_se=median_error(
             [item.k for item in items], [item.k_se for item in items], drawings=_DRAWINGS
@@ -188,6 +187,6 @@ def _state(group: SliceGroup) -> KindState:
         lam=median(item.lam for item in items),
         ln_lambda_se=median_error(ln_lambda, errors_of_ln_lambda, drawings=_DRAWINGS),
         r2=median(item.r2 for item in items),
-        rms=median(item.rms for item in items),
+        rms=median(item.rms for item in members),
         mean_square=squares / sum(sizes),
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.anatomy.components import KINDS
 from weightgauge.errors import printable
 from weightgauge.findings import slice_name
-from weightgauge.fits.withheld import CELLS, of_most
+from weightgauge.fits.withheld import CELLS, commonest
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -25,7 +25,9 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
-from weightgauge.reporting.values import counted
+from weightgauge.reporting.values import counted, part_text
+from weightgauge.reporting.views.left_out import left_out_note
+from weightgauge.reporting.views.paired_errors import paired_errors_note
 from weightgauge.reporting.views.zeros import zeros_note
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ _difference = partial(_share_shown, digits=2)
 
 _MEDIANS = (
     Column(key="kind", identifies=True),
-    Column(key="pairs", form=",", right=True),
+    Column(key="pairs", form=part_text, right=True),
     Column(key="k_a", heading="k of a", form=".4f", right=True),
     Column(key="k_b", heading="k of b", form=".4f", right=True),
     Column(key="dk", form="+.4f", right=True),
@@ -69,12 +71,12 @@ _MOST_MOVED = (
     Column(key="changed", form=_changed, right=True),
     Column(key="difference_rms", heading="|b-a|/|a|", form=_difference, right=True),
 )
-_NOTE = Paragraph(
+_READING = (
     "dk = k of b - k of a. Medians by kind are taken column by column, those of k and lambda over "
-    "pairs that have both: the median of dk need not be the difference of the medians. z = dk "
-    "over its standard error: that of the change itself where elements were compared, without what "
-    "both models share; otherwise that of two independent matrices, so that of two versions of one "
-    "model the true z is larger. KS: distance between the two distributions of "
+    "pairs that have both: the median of dk need not be the difference of the medians."
+)
+_DIFFERENCES = (
+    "KS: distance between the two distributions of "
     "|w|. Changed: share of the elements whose values differ. |b-a|/|a|: root mean squares, by "
     "which pairs are sorted; without elements by the least that it can be. --json and --format "
     "csv have every pair with a fit of the differences."
@@ -122,7 +124,13 @@ def compare_document(found: Comparison) -> Document:
 
 def _notes(found: Comparison) -> tuple[Paragraph, ...]:
     zeros = zeros_note(found.zero_handling).strip()
-    return (*([Paragraph(zeros)] if zeros else []), _NOTE)
+    reading = " ".join(filter(None, (_READING, paired_errors_note(found.pairs), _DIFFERENCES)))
+    members = _members(found.pairs)
+    aside = left_out_note(
+        (kind, len(members[kind]) - len(_judged(members[kind])), len(members[kind]))
+        for kind in members
+    )
+    return tuple(map(Paragraph, filter(None, (zeros, *aside, reading))))
 
 
 def _standing(pairs: Sequence[Pair]) -> str:
@@ -138,15 +146,21 @@ def _standing(pairs: Sequence[Pair]) -> str:
 
 
 def _reasons(pairs: Sequence[Pair]) -> list[Line]:
-    """Say why elements were not compared, or not all."""
-    apart = [pair.note for pair in pairs if pair.note and (pair.rows or math.isnan(pair.changed))]
+    """Say why elements were not compared, or not all, and why changed pairs have no fit."""
+    apart = [
+        pair.note
+        for pair in pairs
+        if pair.note
+        and (pair.rows or math.isnan(pair.changed) or (pair.changed > 0 and not _has_fits(pair)))
+    ]
     return [
         Line(f"{counted(number, 'pair')}: {note}")
         for note, number in Counter(apart).most_common(_NAMES_SHOWN)
     ]
 
 
-def _kinds(pairs: Sequence[Pair]) -> Section:
+def _members(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """Return the pairs by kind, of which those of a stack and its pieces count once."""
     members: dict[str, list[Pair]] = defaultdict(list)
     depths: dict[tuple[str, str], int] = defaultdict(int)
     for pair in pairs:
@@ -155,24 +169,43 @@ def _kinds(pairs: Sequence[Pair]) -> Section:
         # If a stack is also given in pieces of its own kind, only the pieces count.
         if _depth(pair) == depths[pair.tensor, pair.kind]:
             members[pair.kind].append(pair)
+    return {kind: members[kind] for kind in KINDS if kind in members}
+
+
+def _judged(pairs: Sequence[Pair]) -> Sequence[Pair]:
+    """Leave out pairs whose k says nothing of the training, unless there are no others."""
+    return [pair for pair in pairs if pair.withheld is None] or pairs
+
+
+def _kinds(pairs: Sequence[Pair]) -> Section:
     measured = [column.key for column in _MEDIANS if column.key not in ("kind", "pairs")]
     rows = [
         {
             "kind": kind,
-            "pairs": len(members[kind]),
-            **{field: _median(_both_known(members[kind], field), field) for field in measured},
-            **_withheld_change(members[kind]),
+            "pairs": (len(_judged(members)), len(members)),
+            **{field: _median(_both_known(members, field), field) for field in measured},
+            **_word_for_change(members),
         }
-        for kind in KINDS
-        if kind in members
+        for kind, members in _members(pairs).items()
     ]
     return Section("Medians by kind", (DocumentTable(_MEDIANS, rows),))
 
 
-def _withheld_change(pairs: Sequence[Pair]) -> dict[str, Word]:
-    """Return the word that stands in place of dk where most pairs have none."""
-    why = of_most([pair.withheld for pair in pairs])
-    return {} if why is None else {"dk": Word(CELLS[why])}
+def _word_for_change(pairs: Sequence[Pair]) -> dict[str, Word]:
+    """Return the word that stands in place of dk where no pair has one."""
+    words = [word for pair in pairs if (word := _why_blank(pair))]
+    return {"dk": Word(commonest(words))} if len(words) == len(pairs) else {}
+
+
+def _why_blank(pair: Pair) -> str | None:
+    """Return the word that stands in place of dk of a pair; None where it has one."""
+    if pair.withheld is not None:
+        return CELLS[pair.withheld]
+    return None if _has_fits(pair) else "no fit"
+
+
+def _has_fits(pair: Pair) -> bool:
+    return math.isfinite(pair.k_a) and math.isfinite(pair.k_b)
 
 
 def _most_moved(pairs: Sequence[Pair]) -> Section:
@@ -183,11 +216,10 @@ def _most_moved(pairs: Sequence[Pair]) -> Section:
 
 def _moved_row(pair: Pair) -> dict[str, Any]:
     alike = ("kind", "block", "z", "dln_lambda", "dln_lambda_z", "ks", "changed", "difference_rms")
+    why = _why_blank(pair)
     return {
         "tensor": slice_name(pair),
-        "dk": Word(CELLS[pair.withheld])
-        if pair.withheld is not None
-        else Estimate(pair.dk, pair.dk_se),
+        "dk": Estimate(pair.dk, pair.dk_se) if why is None else Word(why),
         **{field: getattr(pair, field) for field in alike},
     }
 
@@ -205,14 +237,14 @@ def _depth(pair: Pair) -> int:
 
 
 def _both_known(pairs: Sequence[Pair], field: str) -> Sequence[Pair]:
-    """Return the pairs that a median is over: shapes only where both sides have one.
+    """Return the pairs that a median is over: shapes only where both sides have one that tells.
 
     Otherwise the medians of k of a and k of b would be over other matrices than that of their
     difference.
     """
     if field not in ("k_a", "k_b", "dk", "dln_lambda"):
         return pairs
-    return [pair for pair in pairs if math.isfinite(pair.k_a) and math.isfinite(pair.k_b)]
+    return [pair for pair in _judged(pairs) if _has_fits(pair)]
 
 
 def _median(pairs: Sequence[Pair], field: str) -> float | None:

@@ -21,9 +21,9 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
-from weightgauge.reporting.values import range_text
+from weightgauge.reporting.values import part_text, range_text
 from weightgauge.reporting.views.architecture import architecture_lines
-from weightgauge.reporting.views.errors import errors_note
+from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.unmeasured import extent
 from weightgauge.reporting.views.zeros import zeros_note
 
@@ -99,7 +99,7 @@ def _kinds(kinds: Sequence[KindDiagnosis], *, spread: bool) -> DocumentTable:
     columns = (
         Column(key="tower", hide_empty=True, identifies=True),
         Column(key="kind", identifies=True),
-        Column(key="slices", form=",", right=True, drop=1),
+        Column(key="slices", form=part_text, right=True, drop=1),
         Column(key="k", heading="k median", form=".3f", right=True),
         Column(key="reading", heading="beside Gaussian"),
         Column(key="verdict", heading="like Gaussian?", form=_answer, hide_empty=True),
@@ -129,11 +129,13 @@ _BALANCED = (
 
 
 def _kind_row(kind: KindDiagnosis) -> dict[str, Any]:
-    alike = ("tower", "kind", "slices", "verdict", "expected", "expected_verdict")
+    alike = ("tower", "kind", "expected", "expected_verdict")
     finite = ("drift", "kurtosis_median", "lambda_share", "k_core_median", "k_core_gaussian")
     return {
+        "slices": (kind.judged, kind.slices),
         "k": Estimate(kind.k_median, kind.k_se),
         "reading": reading(kind),
+        "verdict": "unknown" if kind.regime and kind.verdict is None else kind.verdict,
         "sigma_growth": math.exp(kind.ln_sigma) if math.isfinite(kind.ln_sigma) else None,
         **{field: getattr(kind, field) for field in alike},
         **{field: _if_finite(getattr(kind, field)) for field in finite},
@@ -173,12 +175,14 @@ def _training(run: TrainingProgress) -> Iterator[str]:
 
 
 def _note(found: Diagnosis) -> Paragraph:
+    products = any(item.is_product for item in found.slices)
     return Paragraph(
         f"{zeros_note(found.zero_handling)}"
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
         "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
         "1.21 at 95 % confidence; too close to call where k lies nearer to one of the two than its "
         f"error allows. {errors_note(found.slices)} "
+        f"{PRODUCT_ERRORS + ' ' if products else ''}"
         "Published: the range of published language models with such attention "
         f"(arXiv:2605.18898). Change of k: since {found.start}. Kurtosis: 3 for Gaussian weights. "
         "z: distance from what others of the kind have at that depth, in robust standard "
@@ -193,7 +197,12 @@ _SPREAD_NOTE = Paragraph(
     "columns, whose scales then differ, the lower k."
 )
 
-_ANSWERS = {"inside": "yes", "outside": "no", "undecided": "too close to call"}
+_ANSWERS = {
+    "inside": "yes",
+    "outside": "no",
+    "undecided": "too close to call",
+    "unknown": "error not known",
+}
 
 
 def _answer(verdict: str) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from weightgauge.choices import POOR_R2
 from weightgauge.errors import printable
 from weightgauge.reporting.values import counted
-from weightgauge.reporting.views.errors import errors_note
+from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
+from weightgauge.reporting.views.left_out import left_out_note
 from weightgauge.reporting.views.unmeasured import packed_tensors, why_without
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
         vectors = sum(item.kind in VECTORS for item in result.slices)
         also = f", {vectors:,} norm weights and biases too" if vectors else ""
         yield f"Every slice with R2, KS and RMS{also}: --format csv or --json."
+    fitted = Counter(item.kind for item in result.counted if item.fitted)
+    yield from left_out_note(
+        (kind.kind, fitted[kind.kind] - kind.judged, fitted[kind.kind]) for kind in result.kinds
+    )
     yield from _how_to_read(result)
     yield from _decoded(result)
     yield from _missing(result)
@@ -95,10 +100,7 @@ def _products(result: ModelFit) -> Iterator[str]:
     products = {item.tensor for item in result.slices if item.is_product}
     if not products:
         return
-    yield (
-        "B A: what an adapter adds to the matrix. Its elements depend on each other: the true "
-        "standard error is larger than the one shown."
-    )
+    yield PRODUCT_ERRORS
     apart = products - {item.tensor for item in result.counted}
     if apart:
         yield (

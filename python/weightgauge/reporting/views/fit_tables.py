@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from statistics import median
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.errors import printable
-from weightgauge.fits.withheld import CELLS, of_most, withheld
+from weightgauge.fits.withheld import CELLS
 from weightgauge.reporting.document import Column, DocumentTable, Section, Word
-from weightgauge.reporting.values import shape_text
+from weightgauge.reporting.values import part_text, shape_text
 from weightgauge.reporting.views.unmeasured import why_without
 
 if TYPE_CHECKING:
@@ -110,12 +110,11 @@ def kind_section(result: ModelFit) -> Section:
         The fit whose kinds are shown.
     """
     anchor = round(TRIMS[result.trim].gaussian_k, 6)  # two digits more than are shown
-    fitted = Counter(item.kind for item in result.counted if item.fitted)
     # k of norm weights and biases says nothing about matrices. It is shown if nothing else is.
     shown = [kind for kind in result.kinds if kind.kind not in VECTORS] or result.kinds
     columns = (
         Column(key="kind", identifies=True),
-        Column(key="slices", form=_share, right=True),
+        Column(key="slices", form=part_text, right=True),
         *(
             Column(
                 key=f"k_{name}", heading=f"k {name}", form=partial(_number, digits=4), right=True
@@ -126,32 +125,18 @@ def kind_section(result: ModelFit) -> Section:
         Column(key="lambda_median", heading="lambda median", form="#.4g", right=True),
         Column(key="r2_median", heading="R2 median", form=".4f", right=True),
     )
-    alone = _withheld_kinds(result)
-    rows = [_kind_row(kind, fitted[kind.kind], anchor, alone.get(kind.kind)) for kind in shown]
+    rows = [_kind_row(kind, anchor) for kind in shown]
     return Section(
         f"By kind (k of Gaussian weights: {anchor:.4f})", (DocumentTable(columns, rows),)
     )
 
 
-def _withheld_kinds(result: ModelFit) -> dict[str, str]:
-    """Return the kinds of which most matrices have no k to compare, each with the word for it."""
-    reasons = withheld(result.slices, zeros=result.zero_handling, trim=result.trim)
-    members: dict[str, list[str | None]] = defaultdict(list)
-    for item in result.counted:
-        if item.fitted:
-            members[item.kind].append(reasons.get(item.key))
-    found = {kind: of_most(each) for kind, each in members.items()} if reasons else {}
-    return {kind: CELLS[why] for kind, why in found.items() if why is not None}
-
-
-def _kind_row(
-    kind: KindSummary, fitted: int, anchor: float, withheld_as: str | None
-) -> dict[str, Any]:
+def _kind_row(kind: KindSummary, anchor: float) -> dict[str, Any]:
     names = ("kind", "k_median", "k_min", "k_max", "lambda_median", "r2_median")
     return {
         **{name: getattr(kind, name) for name in names},
-        "slices": (fitted, kind.slices),
-        "from_gaussian": Word(withheld_as) if withheld_as else kind.k_median - anchor,
+        "slices": (kind.judged, kind.slices),
+        "from_gaussian": Word(CELLS[kind.withheld]) if kind.withheld else kind.k_median - anchor,
     }
 
 
@@ -189,12 +174,6 @@ def _scale(group: _Group) -> str:
 
 def _lowest_r2(groups: Iterable[_Group]) -> float | None:
     return min((item.r2 for group in groups for item in group if item.fitted), default=None)
-
-
-def _share(numbers: tuple[int, int]) -> str:
-    """Show how many of how many slices have numbers."""
-    fitted, slices = numbers
-    return f"{slices:,}" if fitted == slices else f"{fitted:,} of {slices:,}"
 
 
 def _digits(items: Sequence[SliceFit]) -> int:
