@@ -70,7 +70,8 @@ def test_rows_of_the_registry(rule):
     assert rule.level in LEVELS
     assert rule.asks.endswith("?") and rule.asks[0].isupper()
     fields = {name for _, name, _, _ in string.Formatter().parse(rule.several) if name}
-    assert fields <= {"count", "names", "least", "most", "least_shown", "most_shown", "total"}
+    numbers = {"count", "least", "most", "least_shown", "most_shown", "total"}
+    assert fields <= {*numbers, "names", "reasons"}
     assert not rule.several or "names" in fields
 
 

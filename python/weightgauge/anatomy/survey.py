@@ -116,7 +116,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
     if not is_adapter and not _is_one_file_of_several(checkpoint):
         missing = missing_findings(matrices, places, forms, architecture, config)
         missing += shape_findings(
-            matrices, places, forms, architecture, config or {}, storage.packed
+            matrices, places, forms, architecture, config or {}, storage.undecoded
         )
         told.update(architecture.contradictions)
     shapes = dict(zip(names, tensors.shapes, strict=True))

@@ -144,7 +144,8 @@ SLICES = (
         WARNING,
         "Can all weights be measured?",
         "not measured: {reason}",
-        several="{count:,} tensors are weights that were not measured: {names}",
+        several="{count:,} tensors are weights that were not measured ({reasons}): {names}",
+        hint="measure the model before it was packed; nothing is known of these weights",
     ),
     Rule(
         "poor-fit",

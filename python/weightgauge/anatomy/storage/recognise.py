@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights, quant_method
 from weightgauge.anatomy.storage.packed import may_be_packed, packed_by
 from weightgauge.anatomy.storage.scales import (
     F8,
@@ -45,8 +46,8 @@ class Storage:
         Matrices that are decoded while they are counted, by the name of the tensor with the codes.
     roles : dict of str to str
         What a tensor without weights is for, in a clause, by its name.
-    packed : dict of str to str
-        What people call the quantiser that packed a matrix, by the name of the packed tensor.
+    undecoded : dict of str to str
+        Why the weights in a tensor are not measured, in a clause, by the name of the tensor.
     unscaled : dict of str to str
         Why codes are counted without their scale, by the name of their tensor.
     warnings : list of str
@@ -55,7 +56,7 @@ class Storage:
 
     matrices: dict[str, Stored] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
-    packed: dict[str, str] = field(default_factory=dict)
+    undecoded: dict[str, str] = field(default_factory=dict)
     unscaled: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -113,7 +114,7 @@ def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) 
     columns = Tensors.of(tensors)
     by_name: dict[str, TensorInfo] = {}
     # Most checkpoints hold nothing but weights. That takes less time to see than to list them.
-    if not (_BYTES | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
+    if not (INTEGERS | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
         by_name = dict(zip(columns.names, columns, strict=True))
     found = Storage()
     for decoder in DECODERS:
@@ -152,10 +153,28 @@ def _find_packed(tensors: _Tensors, config: _Config, found: Storage, words: str)
     for name, title, others in packed_by(tensors, config):
         if name in found.matrices:
             continue
-        found.packed[name] = title
+        found.undecoded[name] = f"packed by {title}, which is not decoded"
         found.roles[name] = words.format(quantiser=title)
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
+
+
+def _find_integers(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+    """Find integers in the place of weights: see `weightgauge.anatomy.storage.integers`."""
+    title = quant_method(config) or "a quantiser that is not known"
+    known = {*found.matrices, *found.roles, *found.unscaled}
+    stated = isinstance((config or {}).get("quantization_config"), Mapping)
+    quantised = stated and not (found.matrices or found.undecoded or found.unscaled)
+    for each in integer_weights(tensors, known, quantised=quantised):
+        if each.packed:
+            found.undecoded[each.name] = f"packed by {title}, which is not decoded"
+            found.roles[each.name] = words.format(quantiser=title)
+        else:
+            found.undecoded[each.name] = (
+                f"stored as {tensors[each.name].dtype}, and nothing says how to make weights of it"
+            )
+        for other in each.others:
+            found.roles[other] = f"belongs to '{printable(each.name)}', which is not decoded"
 
 
 def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
@@ -228,14 +247,12 @@ def _leaf(name: str) -> str:
     return printable(name.rpartition(".")[2])
 
 
+_PACKED_WORDS = "packed by {quantiser}: no weights before it is dequantised"
+
 DECODERS = (
     Decoder("MXFP4", _find_mxfp4, ScaledCodes, "MXFP4 x 2^{scale}"),
-    Decoder(
-        "packed integers",
-        _find_packed,
-        None,
-        "packed by {quantiser}: no weights before it is dequantised",
-    ),
+    Decoder("packed integers", _find_packed, None, _PACKED_WORDS),
     Decoder("scaled codes", _find_scaled, ScaledCodes, "{codes} x {scale} {per}"),
+    Decoder("unknown integers", _find_integers, None, _PACKED_WORDS),
 )
 """All ways that are known. The first row that recognises a tensor decides."""
