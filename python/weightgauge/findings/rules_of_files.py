@@ -59,6 +59,7 @@ STACKS = (
         FAULT,
         "Does every block of a stack have the kinds of matrix that the others have?",
         "{what}",
+        several="the other factor of {count:,} factors of an adapter is missing: {names}",
         hint="the export lost tensors, or saved them under other names",
     ),
     Rule(
@@ -66,7 +67,7 @@ STACKS = (
         FAULT,
         "Are the shapes those that the configuration states?",
         "{what}",
-        several="the shapes of {count:,} tensors contradict config.json: {names}",
+        several="the shapes of {count:,} tensors contradict the configuration: {names}",
         hint="the configuration is another model's, or the tensors are",
     ),
     Rule(

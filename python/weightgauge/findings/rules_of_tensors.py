@@ -157,6 +157,15 @@ SLICES = (
         threshold=0.95,
     ),
     Rule(
+        "adapter-factors",
+        FAULT,
+        "Do the two factors of an adapter make a product?",
+        "{what}",
+        several="{count:,} factors of an adapter make no product with the other one ({reasons}): "
+        "{names}",
+        hint="factors of two adapters were mixed, or one was cut; save the adapter again",
+    ),
+    Rule(
         "untrained-adapter",
         NOTE,
         "Does an adapter change anything?",

@@ -15,6 +15,7 @@ from weightgauge.anatomy.storage.packed import may_be_packed, packed_by
 from weightgauge.anatomy.storage.scales import (
     F8,
     NotScaled,
+    block_size,
     further_scale,
     packed_mxfp4,
     scale_names,
@@ -50,15 +51,19 @@ class Storage:
         Why the weights in a tensor are not measured, in a clause, by the name of the tensor.
     unscaled : dict of str to str
         Why codes are counted without their scale, by the name of their tensor.
-    warnings : list of str
-        One line for each reason, however many tensors it concerns.
+    contradicted : dict of str to tuple of (str, str, str)
+        Scales that are not as the configuration says, by the name of the tensor with the codes: the
+        size of their blocks, the size that is stated, and both in a clause.
+    remarks : list of str
+        What else is odd: one line for each reason, however many tensors it concerns.
     """
 
     matrices: dict[str, Stored] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
     undecoded: dict[str, str] = field(default_factory=dict)
     unscaled: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    contradicted: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     def note(self, name: str) -> str:
         """Say what is special about the storage of a tensor; "" if nothing is."""
@@ -136,9 +141,9 @@ def _find_mxfp4(tensors: _Tensors, config: _Config, found: Storage, words: str) 
             continue
         if codes is None:
             if base != name:
-                found.warnings.append(
-                    f"'{printable(name)}' is not decoded: its {list(tensor.shape)} do not fit "
-                    f"{list(scale.shape)} of '{printable(scale.name)}'"
+                found.unscaled[name] = (
+                    f"not decoded: its {list(tensor.shape)} do not fit {list(scale.shape)} of "
+                    f"'{printable(scale.name)}'"
                 )
             continue
         matrix = base.removesuffix("_packed")
@@ -180,7 +185,7 @@ def _find_integers(tensors: _Tensors, config: _Config, found: Storage, words: st
 def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
     """Find F8 and F4 codes with one scale for each block, row, column, matrix or tensor."""
     blocks, wrong = stated_blocks(config)
-    found.warnings += [wrong] if wrong else []
+    found.remarks += [wrong] if wrong else []
     quantised = isinstance((config or {}).get("quantization_config"), Mapping)
     doubts: dict[str, list[str]] = {}
     coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]
@@ -209,9 +214,12 @@ def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str)
             text = words.format(codes=tensor.dtype, scale=_leaf(scale.name), per=per)
             text += "" if decoding.stated else " (inferred)"
             found.matrices[name] = Stored(name, tensor.shape, decoding.codes, text)
-            if decoding.doubt:
+            if decoding.stated_otherwise and blocks is not None:
+                sizes = block_size(decoding.codes), f"{blocks[0]:,} x {blocks[1]:,}"
+                found.contradicted[name] = (*sizes, decoding.doubt)
+            elif decoding.doubt:
                 doubts.setdefault(decoding.doubt, []).append(name)
-    found.warnings += [f"{_some(names)} {doubt}" for doubt, names in doubts.items()]
+    found.remarks += [f"{_some(names)} {doubt}" for doubt, names in doubts.items()]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -240,7 +248,7 @@ def _spread(tensor: TensorInfo, codes: ScaledCodes) -> str:
         return "per row" if codes.columns == tensor.shape[-1] else "per matrix"
     if block == (codes.rows, 1):
         return "per column"
-    return f"per {codes.block_rows:,} x {codes.block_columns:,} block"
+    return f"per {block_size(codes)} block"
 
 
 def _leaf(name: str) -> str:
