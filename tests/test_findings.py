@@ -219,3 +219,7 @@ def test_what_is_about_a_whole_run_comes_before_its_steps():
 def test_the_order_of_the_input_decides_nothing_between_rules():
     one, other = of("constant", "a", elements=1), of("all-zero", "b")
     assert by_importance([one, other]) == by_importance([other, one]) == (other, one)
+
+
+def test_every_fault_and_warning_says_what_to_do():
+    assert [rule.id for rule in RULES.values() if rule.level != "note" and not rule.hint] == []

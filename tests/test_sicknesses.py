@@ -646,7 +646,7 @@ def test_every_rule_that_is_asked_has_a_sickness():
     files |= {"copy-differs"}
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
     pairs |= {"exchanged", "identical", "reordered", "adapter-target", "adapter-shape"}
-    pairs |= {"not-compared", "moved"}
+    pairs |= {"not-compared", "moved", "unrelated"}
     named |= {
         *files,
         "config-unreadable",

@@ -76,6 +76,7 @@ SLICES = (
         "{value:.1%} of the weights are zero; of others of its kind {expected:.1%} are",
         several="{least:.1%} to {most:.1%} of the weights of {count:,} tensors are zero: {names}",
         threshold=0.005,
+        hint="ask whether the matrix was pruned; if not, compare with an earlier checkpoint",
     ),
     Rule(
         "flipped-bit",
