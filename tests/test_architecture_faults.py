@@ -8,6 +8,7 @@ import pytest
 
 import weightgauge as wg
 from names import Tensor
+from remarks import remarks
 from towers import LATENT_CONFIG, described, latent, llama
 from weightgauge.anatomy.architecture import architecture_of
 from weightgauge.anatomy.components import classify
@@ -226,7 +227,7 @@ def test_a_fit_comes_out_beside_a_configuration_that_is_wrong(tmp_path, write_ch
     result = wg.fit(path)
     assert len(result.slices) == 2
     assert any("num_attention_heads = 3" in each.message for each in result.findings)
-    assert any("hidden_size" in warning for warning in result.warnings)
+    assert any("hidden_size" in warning for warning in remarks(result))
     assert result.architecture.of(None).heads is None
     assert result.to_dict()["architecture"] == result.architecture.to_dict()
 
@@ -239,7 +240,7 @@ def test_only_a_whole_checkpoint_has_too_few_blocks(tmp_path, write_checkpoint, 
     path = write_checkpoint(tmp_path / file, {Q: ("F32", (16, 8), bytes(512))})
     (tmp_path / "config.json").write_text('{"num_hidden_layers": 40}')
     result = wg.fit(path)
-    assert any("num_hidden_layers = 40" in line for line in result.warnings) is told
+    assert any("num_hidden_layers = 40" in line for line in remarks(result)) is told
     assert result.architecture.of(None).blocks == (1 if told else 40)
 
 
@@ -251,4 +252,4 @@ def test_an_adapter_need_not_adapt_every_block(tmp_path, write_checkpoint) -> No
     }
     path = write_checkpoint(tmp_path / "adapter_model.safetensors", tensors)
     (tmp_path / "config.json").write_text('{"num_hidden_layers": 40}')
-    assert not any("num_hidden_layers" in line for line in wg.fit(path).warnings)
+    assert not any("num_hidden_layers" in line for line in remarks(wg.fit(path)))

@@ -255,15 +255,20 @@ def test_wrappers_are_seen_through(healthy, tmp_path):
 
 
 def test_adapters_fit_their_model(healthy, tmp_path):
+    rng = np.random.default_rng(3)
+
+    def drawn(shape):
+        return (0.02 * rng.standard_normal(shape)).astype(np.float32)
+
     def adapter(name, columns, module="model.layers.0.self_attn.q_proj"):
         factors = {
-            f"base_model.model.{module}.lora_A.weight": np.ones((4, columns), np.float32),
-            f"base_model.model.{module}.lora_B.weight": np.ones((64, 4), np.float32),
+            f"base_model.model.{module}.lora_A.weight": drawn((4, columns)),
+            f"base_model.model.{module}.lora_B.weight": drawn((64, 4)),
         }
         more = "base_model.model.model.layers.1.self_attn.q_proj"
         factors |= {
-            f"{more}.lora_A.weight": np.ones((4, 64), np.float32),
-            f"{more}.lora_B.weight": np.ones((64, 4), np.float32),
+            f"{more}.lora_A.weight": drawn((4, 64)),
+            f"{more}.lora_B.weight": drawn((64, 4)),
         }
         path = put(tmp_path / name, factors)
         (path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
@@ -437,6 +442,199 @@ def test_saved_counts_stand_for_the_base(healthy, tmp_path):
     assert [each.tensor for each in found.findings if each.id == "value-differs"] == [UP]
 
 
+def test_the_adapter_is_looked_at_as_well(healthy, tmp_path):
+    """Every sickness that a check of the adapter alone finds, and named as the adapter's."""
+    rng = np.random.default_rng(9)
+    stem = "base_model.model.model.layers.0.self_attn.{}_proj.lora_{}.weight"
+    a, b = stem.format("q", "A"), stem.format("q", "B")
+
+    def made(name, spoil):
+        tensors = {
+            stem.format(kind, half): (0.02 * rng.standard_normal(shape)).astype(np.float32)
+            for kind, rows in (("q", 64), ("v", 32))
+            for half, shape in (("A", (8, 64)), ("B", (rows, 8)))
+        }
+        spoil(tensors)
+        path = tmp_path / name
+        path.mkdir()
+        save_file(tensors, path / "adapter_model.safetensors")
+        (path / "adapter_config.json").write_text('{"r": 8, "lora_alpha": 16}')
+        return path
+
+    def zero_seconds(tensors):
+        for name in tensors:
+            if "lora_B" in name:
+                tensors[name][:] = 0
+
+    cases = {
+        "nan": (lambda tensors: tensors[b].fill(np.nan), {"non-finite"}),
+        "zero": (lambda tensors: tensors[a].fill(0), {"all-zero"}),
+        "no B": (lambda tensors: tensors.pop(b), {"missing-part"}),
+        "no A": (lambda tensors: tensors.pop(a), {"missing-part"}),
+        "whole": (lambda tensors: None, set()),
+        "untrained": (zero_seconds, set()),
+    }
+    for name, (spoil, expected) in cases.items():
+        path = made(name, spoil)
+        found = wg.check(healthy, adapter=path)
+        faults = [each for each in found.findings if each.level == "fault"]
+        assert {each.id for each in faults} == expected, name
+        assert {each.model for each in faults} <= {"adapter"}
+        assert found.exit_code == wg.check(path).exit_code == (4 if expected else 0), name
+        assert found.measured == found.tensors == len(trained())
+        page = run(healthy, "--adapter", path, "-q").stdout
+        assert f"looked at with the adapter {path}" in page
+        assert found.to_dict()["adapter"] == str(path)
+        if name == "untrained":
+            notes = [each for each in found.findings if each.id == "untrained-adapter"]
+            assert notes and all(each.model == "adapter" for each in notes)
+
+
+def test_an_adapter_of_lone_halves_is_a_fault_and_not_refused(healthy, tmp_path):
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
+    path = put(tmp_path / "adapter", {name: np.ones((8, 64), np.float32) * 0.01})
+    found = wg.check(healthy, adapter=path)
+    assert ("missing-part", "adapter", name) in [
+        (each.id, each.model, each.tensor) for each in found.findings
+    ]
+
+
+def test_what_moved_is_told_and_its_level_can_be_changed(healthy, tmp_path, rules):
+    rng = np.random.default_rng(5)
+    tensors = trained()
+    for name, value in tensors.items():
+        if value.ndim == 2:
+            wide = value.astype(np.float32) * (1.2 if name == UP else 1)
+            moved = wide + 0.0005 * rng.standard_normal(value.shape)
+            tensors[name] = moved.astype(value.dtype)
+    path = put(tmp_path / "model", tensors, config())
+    found = wg.check(path, against=healthy)
+    told = {each.tensor: each for each in found.findings if each.id == "moved"}
+    assert UP in told and told[UP].level == "note" and told[UP].value > 5
+    assert found.exit_code == 0
+    assert "unrelated" not in {each.id for each in found.findings}
+    as_fault = rules('[rules.moved]\nlevel = "fault"\n')
+    assert wg.check(path, against=healthy, rules=as_fault).exit_code == 4
+    off = rules('[rules.moved]\nlevel = "off"\n')
+    assert "moved" not in {each.id for each in wg.check(path, against=healthy, rules=off).findings}
+    # A threshold that nothing exceeds, and saved counts, whose values are gone.
+    high = rules("[rules.moved]\nthreshold = 1e9\n")
+    base = wg.scan(healthy)
+    for asked in (
+        wg.check(path, against=healthy, rules=high),
+        wg.check(path, against=base),
+        wg.check(healthy, against=healthy),
+    ):
+        assert "moved" not in {each.id for each in asked.findings}
+
+
+def test_models_that_have_nothing_in_common_are_told(healthy, tmp_path):
+    other = models.llama(seed=11, hidden=64, vocab=256, kv=32)[0]
+    found = wg.check(put(tmp_path / "other", other, config()), against=healthy)
+    (told,) = (each for each in found.findings if each.id == "unrelated")
+    assert told.level == "note" and "nothing in common" in told.message
+    small, settings = models.llama(hidden=32, inner=128, vocab=256, kv=16)
+    found = wg.check(put(tmp_path / "small", small, settings), against=healthy)
+    (told,) = (each for each in found.findings if each.id == "unrelated")
+    assert "another shape" in told.message
+
+
+def test_what_was_measured_and_what_was_compared_are_counted_apart(healthy, tmp_path):
+    wide = {name: value.astype(np.float32) for name, value in trained().items()}
+    path = put(tmp_path / "wide", wide, config())
+    found = wg.check(path, against=healthy)
+    number = len(wide)
+    assert (found.tensors, found.measured, found.compared) == (number, number, 0)
+    page = run(path, "--against", healthy).stdout
+    assert f"{number} of {number} tensors could be looked at" in page
+    assert f"the bytes of 0 of {number} tensors" in page
+
+
+def test_differing_bytes_are_said_in_words(healthy, tmp_path):
+    def flip(tensors):
+        tensors[UP].view(np.uint16)[3, 5] ^= 1
+
+    tensors = trained()
+    flip(tensors)
+    found = wg.check(put(tmp_path / "model", tensors, config()), against=healthy)
+    (told,) = (each for each in found.findings if each.id == "value-differs")
+    assert told.message == f"{UP}: the bytes differ from those of the base"
+    assert told.value != told.expected and {type(told.value), type(told.expected)} == {str}
+
+
+def test_the_state_is_said_once(healthy, with_nan, tmp_path):
+    wide = put(tmp_path / "wide", {"w.weight": np.ones((64, 64), np.int8)})
+    pages = {
+        "the check passes: there is no fault": run(healthy),
+        "the check passes: there is no fault or warning": run(healthy, "--fail-on", "warning"),
+        "the check fails: there is a fault": run(with_nan),
+        "the check is not complete, and so no pass": run(wide),
+    }
+    for words, done in pages.items():
+        (line,) = (line for line in done.stdout.splitlines() if line.startswith("the check "))
+        assert line.startswith(words)
+
+
+def test_acceptances_are_told_in_the_first_lines(with_nan, rules):
+    yesterday = date.today() - timedelta(days=1)
+    entry = '[[accept]]\nrule = "{}"\nreason = "known"\n'
+    accepted = rules(entry.format("non-finite") + entry.format("all-zero"))
+    done = run(with_nan, "--rules", accepted)
+    lines = done.stdout.splitlines()
+    assert done.exit_code == 0
+    assert re.fullmatch(
+        r"No fault found(; \d+ notes?)?; accepted by the rules file: 1 fault", lines[1]
+    )
+    assert "the rules file: accept all-zero accepts nothing" in lines[:6]
+    expired = rules(entry.format("non-finite") + f"until = {yesterday}\n")
+    done = run(with_nan, "--rules", expired)
+    assert done.exit_code == 4
+    assert f"the rules file: accept non-finite ended on {yesterday}" in done.stdout
+    document = json.loads(run(with_nan, "--rules", expired, "--format", "json").stdout)
+    (unused,) = document["unused_acceptances"]
+    assert (unused["rule"], unused["until"], unused["why"]) == (
+        "non-finite",
+        str(yesterday),
+        "expired",
+    )
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    tensors = trained()
+    tensors[UP] = np.ones(tensors[UP].shape, np.int8)
+    return put(tmp_path_factory.mktemp("packed") / "model", tensors, config())
+
+
+def test_no_report_of_an_incomplete_check_is_green(packed, tmp_path):
+    """Those who read the report alone must see it too."""
+    report = tmp_path / "report.xml"
+    assert run(packed, "-o", report).exit_code == 3
+    for element in ElementTree.parse(report).iter():
+        assert set(element.attrib) <= JENKINS[element.tag]
+    (suite,) = junitparser.JUnitXml.fromfile(str(report))
+    assert (suite.failures, suite.errors, suite.skipped) == (0, 1, 0)
+    (case,) = (case for case in suite if case.result)
+    assert isinstance(case.result[0], junitparser.Error) and UP in case.result[0].message
+    text = run(packed, "--format", "sarif").stdout
+    Sarif.model_validate_json(text)
+    document = json.loads(text)
+    _check_schema(document)
+    (invocation,) = document["runs"][0]["invocations"]
+    assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 3)
+    (told,) = invocation["toolExecutionNotifications"]
+    assert told["level"] == "error" and UP in told["message"]["text"]
+    lines = run(packed, "--format", "github").stdout.splitlines()
+    assert [line for line in lines if line.startswith("::error ") and UP in line]
+
+
+def test_reports_of_a_complete_check_say_so(healthy):
+    invocation = json.loads(run(healthy, "--format", "sarif").stdout)["runs"][0]["invocations"][0]
+    assert invocation == {"executionSuccessful": True, "exitCode": 0}
+    assert 'errors="0"' in run(healthy, "--format", "junit").stdout
+    assert "::error" not in run(healthy, "--format", "github").stdout
+
+
 # -- reports
 
 
@@ -482,6 +680,7 @@ JENKINS = {
     "testcase": {"name", "assertions", "time", "classname", "status", "class", "file", "line"},
     "failure": {"type", "message"},
     "skipped": {"type", "message"},
+    "error": {"type", "message"},
     "system-out": set(),
 }
 """Elements and attributes of the schema of Jenkins' xUnit plugin (junit-10.xsd)."""
@@ -581,9 +780,11 @@ def test_a_stale_copy_is_a_warning_that_counts_what_differs(tmp_path):
     (only,) = of_copies(path)
     assert (only.level, only.value) == ("warning", 5)
     compared = len(trained()) - 2
-    assert f"of {compared} tensors 2 have other bytes" in only.message
-    for words in ("1 have another shape", "1 are missing there", "1 are there alone", UP):
-        assert words in only.message
+    assert f"2 tensors have other bytes (of {compared} tensors compared): " in only.message
+    for words in ("another shape", "missing there", "there alone"):
+        verb = "has" if words == "another shape" else "is"
+        assert f"1 tensor {verb} {words}: " in only.message
+    assert UP in only.message
     assert wg.check(path, fail_on="warning").exit_code == 4
     # Of what is asked for alone.
     assert [each.level for each in of_copies(path, include="*q_proj*")] == ["note"]

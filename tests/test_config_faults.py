@@ -13,6 +13,7 @@ import pytest
 import weightgauge as wg
 from fused_models import FUSED
 from fused_parts import Model
+from remarks import remarks
 
 SENSELESS = (
     *(None, 0, -1, 7, 10**9, 10**30, 1.5, float("nan"), True, "8", "x" * 1000),
@@ -40,7 +41,7 @@ def test_any_value_of_any_key(family: str, tmp_path) -> None:
         (tmp_path / "config.json").write_text(json.dumps(config))
         found = wg.fit(directory)
         assert numbers(wholes(found)) == numbers(whole.values()), config
-        assert all(len(line) < LONGEST_WARNING for line in found.warnings)
+        assert all(len(line) < LONGEST_WARNING for line in remarks(found))
         assert_pieces_are_true_or_absent(found, model, config)
         assert_every_value_is_counted_once(wg.fit(directory, per="head"), model, config)
 
@@ -120,4 +121,4 @@ def test_ten_megabytes_that_are_a_configuration(tmp_path) -> None:
     assert 8_000_000 < len(text) < 10_000_000
     (tmp_path / "config.json").write_text(text)
     found = wg.fit(directory)
-    assert (found.slices, found.warnings) == (expected, ())
+    assert (found.slices, remarks(found)) == (expected, ())

@@ -269,6 +269,21 @@ def test_only_snapshot_of_a_cache_folder(tmp_path: Path) -> None:
     assert checkpoint.model.endswith("models--org--name")
 
 
+def test_snapshots_without_anything_that_says_which(tmp_path: Path) -> None:
+    """A copy of the folder may have neither refs nor blobs."""
+    model = tmp_path / "models--org--name"
+    for commit in ("abc", "def"):
+        write_files(
+            model / "snapshots" / commit,
+            {"model.safetensors": safetensors_bytes({"w": TWO_FLOATS})},
+        )
+    with pytest.raises(NotACheckpointError, match="holds 2 snapshots") as caught:
+        open_checkpoint(model)
+    for commit in ("abc", "def"):
+        assert str(model / "snapshots" / commit) in str(caught.value)
+        assert names(open_checkpoint(model / "snapshots" / commit)) == ["w"]
+
+
 def test_snapshot_that_the_main_branch_names(tmp_path: Path) -> None:
     assert names(open_checkpoint(cached(tmp_path, ["abc", "def"], main="def\n"))) == ["def"]
 

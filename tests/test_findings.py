@@ -70,7 +70,8 @@ def test_rows_of_the_registry(rule):
     assert rule.level in LEVELS
     assert rule.asks.endswith("?") and rule.asks[0].isupper()
     fields = {name for _, name, _, _ in string.Formatter().parse(rule.several) if name}
-    assert fields <= {"count", "names", "least", "most", "least_shown", "most_shown", "total"}
+    numbers = {"count", "least", "most", "least_shown", "most_shown", "total"}
+    assert fields <= {*numbers, "names", "reasons"}
     assert not rule.several or "names" in fields
 
 
@@ -218,3 +219,7 @@ def test_what_is_about_a_whole_run_comes_before_its_steps():
 def test_the_order_of_the_input_decides_nothing_between_rules():
     one, other = of("constant", "a", elements=1), of("all-zero", "b")
     assert by_importance([one, other]) == by_importance([other, one]) == (other, one)
+
+
+def test_every_fault_and_warning_says_what_to_do():
+    assert [rule.id for rule in RULES.values() if rule.level != "note" and not rule.hint] == []

@@ -10,6 +10,7 @@ import weightgauge as wg
 from builders import write_safetensors
 from fused_models import FUSED, concatenated
 from fused_parts import DIM, FFN, HEADS, HIDDEN, KV, Draw, Model, rows
+from remarks import remarks
 
 NEOX = "gpt_neox.layers.0.attention.query_key_value.weight"
 
@@ -36,7 +37,7 @@ def assert_whole(result, name, *words):
     assert (item.status, item.part, item.head) == ("ok", None, None)
     assert item.k == item.k
     assert item.reason.startswith("not split: ")
-    (warning,) = (w for w in result.warnings if "is not split into its parts" in w)
+    (warning,) = (w for w in remarks(result) if "is not split into its parts" in w)
     assert name in warning
     for word in words:
         assert word in item.reason and word in warning
@@ -147,7 +148,7 @@ def test_shapes_decide_where_the_configuration_leaves_kv_heads_open(tmp_path):
     model.config["num_key_value_heads"] = None
     result = wg.fit(model.save(tmp_path / "model"))
     assert parts_of(result) == {piece for piece in model.pieces if piece[3] is None}
-    assert result.warnings == ()
+    assert remarks(result) == ()
 
 
 def test_a_configuration_may_be_about_another_tower(tmp_path):
@@ -156,7 +157,7 @@ def test_a_configuration_may_be_about_another_tower(tmp_path):
         "vision_tower.encoder.layers.0.self_attn.q_proj.weight": Draw(1)(24, 24),
     }
     path = Model(tensors, {"num_attention_heads": 6}).save(tmp_path / "model")
-    (warning,) = wg.fit(path, per="head").warnings
+    (warning,) = remarks(wg.fit(path, per="head"))
     assert "vision_tower" in warning and "no config.json that tells" in warning
 
 
@@ -166,7 +167,7 @@ def test_latent_attention_of_contradicting_sizes_stays_whole(tmp_path):
     result = wg.fit(model.save(tmp_path / "model"))
     whole = {item.tensor: item for item in result.slices}
     assert "not split" in whole["model.layers.0.self_attn.kv_b_proj.weight"].reason
-    assert result.warnings
+    assert remarks(result)
 
 
 def test_a_wrong_number_of_experts_keeps_the_stack_whole(tmp_path):
@@ -204,7 +205,7 @@ def test_heads_that_are_not_known_leave_the_matrix_whole(tmp_path):
     result = wg.fit(model.save(tmp_path / "model"), per="head")
     assert [(item.kind, item.head) for item in result.slices] == [("q", None), ("o", None)]
     assert [item.reason for item in result.slices] == ["", ""]
-    (warning,) = result.warnings
+    (warning,) = remarks(result)
     assert "and 1 more" in warning and "no config.json" in warning
 
 
@@ -224,7 +225,7 @@ def test_stages_have_heads_of_their_own(tmp_path):
         *((0, head, (4, 8)) for head in range(2)),
         *((1, head, (4, 16)) for head in range(4)),
     ]
-    assert result.warnings == ()
+    assert remarks(result) == ()
     assert result.architecture.of("encoder").heads is None
 
 
@@ -234,7 +235,7 @@ def test_stages_have_heads_of_their_own(tmp_path):
 def test_heads_of_stages_that_make_no_sense(heads, tmp_path):
     result = wg.fit(staged(heads).save(tmp_path / "model"), per="head")
     assert [item.head for item in result.slices] == [None, None]
-    assert any("is not divided into heads" in line for line in result.warnings)
+    assert any("is not divided into heads" in line for line in remarks(result))
 
 
 def test_a_stage_for_which_no_number_is_given(tmp_path):
@@ -256,7 +257,7 @@ def test_parts_are_given_where_only_the_heads_are_not_known(tmp_path):
         *((part, part, None) for part in "qkv"),
         ("qkv", None, None),
     ]
-    (warning,) = result.warnings
+    (warning,) = remarks(result)
     assert "not divided into heads" in warning
 
 
@@ -282,7 +283,7 @@ def test_many_blocks_make_one_warning(tmp_path):
         f"gpt_neox.layers.{i}.attention.query_key_value.weight": draw(72, 24) for i in range(30)
     }
     result = wg.fit(Model(tensors).save(tmp_path / "model"))
-    (warning,) = result.warnings
+    (warning,) = remarks(result)
     assert "(and 29 more)" in warning
 
 

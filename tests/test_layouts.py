@@ -10,6 +10,7 @@ import weightgauge as wg
 from fused_ffn import expert_stack
 from fused_models import FUSED
 from fused_parts import DIM, EXPERTS, HEADS, HIDDEN, Draw, Model
+from remarks import remarks
 
 WITH_HEADS = [
     family for family in FUSED if any(head is not None for *_, head in FUSED[family]().pieces)
@@ -56,7 +57,7 @@ def test_whole_and_parts(family, dtype, tmp_path):
         assert item.head is None and "not split" not in item.reason
         assert item.shape == model.tensors[item.tensor].shape
         assert_same_fit(item, model.tensors[item.tensor])
-    assert result.warnings == ()
+    assert remarks(result) == ()
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16"])
@@ -68,7 +69,7 @@ def test_heads_take_the_place_of_the_whole(family, dtype, tmp_path):
     expected = {piece: model.pieces[piece] for piece in expected}
     divided = {piece[0] for piece in expected}
     assert_pieces([item for item in result.slices if item.tensor in divided], expected)
-    assert result.warnings == ()
+    assert remarks(result) == ()
 
 
 SEPARATE = {

@@ -12,6 +12,8 @@ import pytest
 import oracle
 import weightgauge as wg
 from closeness import relative
+from remarks import remarks
+from weightgauge.findings import RULES
 
 BASE = "base_model.model."
 Q = "model.layers.1.self_attn.q_proj"
@@ -80,7 +82,7 @@ def test_product(adapter, spelling, out, rank, into):
     assert item.decoded == "B A of rank 8, times lora_alpha/r = 2"
     kinds = [kind.kind for kind in result.kinds]
     assert kinds == ["q", "lora_a", "lora_b"]
-    assert result.warnings == ()
+    assert remarks(result) == ()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_unknown_factor_is_told(adapter, config, reason):
     assert item.status == "scale_not_applied"
     assert reason in item.reason
     assert_fit_of(item, b.astype(np.float64) @ a)
-    assert len(result.warnings) == 1 and reason in result.warnings[0]
+    assert len(remarks(result)) == 1 and reason in remarks(result)[0]
 
 
 def test_kinds_come_from_the_adapted_modules(adapter):
@@ -184,23 +186,36 @@ def test_any_io_and_threads_give_the_same(adapter):
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "reason"),
+    ("a", "b", "rule", "reason"),
     [
-        ((8, 30), (40, 4), "is no product"),
-        ((8,), (40, 8), "is no product"),
-        ((8, 30), (40, 8, 3, 3), "is no product"),
-        ((8, 0), (40, 8), "empty"),
-        ((8, 30), None, "there is no 'lora_B.weight' beside it"),
+        ((8, 30), (40, 4), "adapter-factors", "is no product"),
+        ((8,), (40, 8), "adapter-factors", "is no product"),
+        ((8, 30), (40, 8, 3, 3), "adapter-factors", "is no product"),
+        ((8, 0), (40, 8), "odd-input", "has no product B A: a factor is empty"),
+        ((8, 30), None, "missing-part", "there is no 'lora_B.weight' beside it"),
+        (None, (40, 8), "missing-part", "there is no 'lora_A.weight' beside it"),
     ],
 )
-def test_factors_that_do_not_fit(adapter, a, b, reason):
-    tensors = {f"{BASE}{Q}.lora_A.weight": stored(np.ones(a) * np.arange(1, a[-1] + 1))}
+def test_factors_that_do_not_fit(adapter, a, b, rule, reason):
+    tensors = {}
+    if a is not None:
+        tensors[f"{BASE}{Q}.lora_A.weight"] = stored(np.ones(a) * np.arange(1, a[-1] + 1))
     if b is not None:
         tensors[f"{BASE}{Q}.lora_B.weight"] = stored(np.ones(b))
     result = wg.fit(adapter(tensors, {}))
     assert {item.tensor for item in result.slices} == tensors.keys()
-    assert len(result.warnings) == 1 and reason in result.warnings[0]
-    assert "has no product" in result.warnings[0]
+    (told,) = (each for each in result.findings if each.id == rule)
+    assert reason in told.message
+    assert told.level == RULES[rule].level
+    if rule != "odd-input":
+        assert told.tensor == next(iter(tensors))
+
+
+def test_a_rank_that_the_configuration_does_not_state_is_a_fault(adapter):
+    result = wg.fit(adapter(pair(Q, *factors(40, 8, 50)), {"r": 4}))
+    (told,) = (each for each in result.findings if each.level == "fault")
+    assert (told.id, told.tensor) == ("shape-contradicts", f"{BASE}{Q}.lora_A.weight")
+    assert "says rank 4, the factors 8" in told.message
 
 
 def test_factors_of_a_stack_are_not_mixed(adapter):
@@ -208,7 +223,7 @@ def test_factors_of_a_stack_are_not_mixed(adapter):
     tensors = pair("model.layers.0.mlp.experts", *factors(40, 24, 50))
     result = wg.fit(adapter(tensors, {"target_parameters": ["mlp.experts.down_proj"]}))
     assert {item.tensor for item in result.slices} == tensors.keys()
-    assert len(result.warnings) == 1 and "stacked" in result.warnings[0]
+    assert len(remarks(result)) == 1 and "stacked" in remarks(result)[0]
 
 
 def test_dora_is_told(adapter):
@@ -216,7 +231,7 @@ def test_dora_is_told(adapter):
     tensors = pair(Q, a, b)
     tensors[f"{BASE}{Q}.lora_magnitude_vector"] = stored(np.ones(40))
     result = wg.fit(adapter(tensors, {"use_dora": True}))
-    assert len(result.warnings) == 1 and "DoRA" in result.warnings[0]
+    assert len(remarks(result)) == 1 and "DoRA" in remarks(result)[0]
     assert product_of(result).status == "ok"
 
 
@@ -236,11 +251,11 @@ def test_bad_configuration_of_the_adapter(adapter, tmp_path, text):
     path = adapter(pair(Q, *factors(40, 8, 50)))
     (tmp_path / "adapter_config.json").write_text(text)
     result = wg.fit(path)
-    (finding,) = result.findings
+    (finding,) = (each for each in result.findings if each.id != "odd-input")
     assert finding.id == "config-unreadable"
     assert "adapter_config.json is left out" in finding.message
     # It is there, so that nothing may say that it is not.
-    assert not any("there is no adapter_config.json" in line for line in result.warnings)
+    assert not any("there is no adapter_config.json" in line for line in remarks(result))
     assert product_of(result).status == "scale_not_applied"
 
 

@@ -11,6 +11,7 @@ import pytest
 import weightgauge as wg
 from builders import safetensors_bytes
 from closeness import relative
+from remarks import remarks
 from weightgauge.anatomy.lora.flat_names import dotted
 from weightgauge.anatomy.lora.header_settings import header_settings
 from weightgauge.checkpoint.assemble import open_sources
@@ -73,7 +74,7 @@ def test_alpha_in_a_tensor_is_applied(tmp_path, spelling, shape):
     result = fitted(tmp_path, tensors)
     item = product(result)
     assert (item.status, item.decoded) == ("ok", "B A of rank 4, times alpha/r = 0.5")
-    assert result.warnings == ()
+    assert remarks(result) == ()
     assert item.lam == relative(0.5 * plain_lambda(tmp_path, tensors), rel=1e-6)
 
 
@@ -93,7 +94,7 @@ def test_alpha_that_cannot_be_applied_is_told_once_for_all(tmp_path, value, word
     for seed, module in enumerate(modules):
         tensors |= pair(module, seed=seed) | {f"{module}.alpha": number(value)}
     result = fitted(tmp_path, tensors)
-    (warning,) = result.warnings
+    (warning,) = remarks(result)
     assert "(and 29 more)" in warning
     assert words in warning
     assert product(result, modules[3]).status == "scale_not_applied"
@@ -102,7 +103,7 @@ def test_alpha_that_cannot_be_applied_is_told_once_for_all(tmp_path, value, word
 def test_several_reasons_are_still_one_line(tmp_path):
     other = Q.replace("to_q", "to_k")
     tensors = pair(Q) | {f"{Q}.alpha": number(0)} | pair(other)
-    (warning,) = fitted(tmp_path, tensors).warnings
+    (warning,) = remarks(fitted(tmp_path, tensors))
     assert "(and 1 more)" in warning
     assert "other reasons" in warning
 
@@ -126,7 +127,7 @@ def test_alpha_in_the_header_is_applied(tmp_path, metadata, factor):
     tensors = pair(module, ("lora_A", "lora_B"))
     result = fitted(tmp_path, tensors, metadata)
     item = product(result, module)
-    assert (item.status, result.warnings) == ("ok", ())
+    assert (item.status, remarks(result)) == ("ok", ())
     assert (item.kind, item.block) == ("q", 3)
     assert item.lam == relative(factor * plain_lambda(tmp_path, tensors), rel=1e-6)
 
@@ -146,7 +147,7 @@ def test_alpha_in_the_header_is_applied(tmp_path, metadata, factor):
 def test_header_that_does_not_say_it(tmp_path, metadata, words):
     module = "transformer.blocks.3.attn.to_q"
     result = fitted(tmp_path, pair(module, ("lora_A", "lora_B")), metadata)
-    (warning,) = result.warnings
+    (warning,) = remarks(result)
     assert words in warning
     assert product(result, module).status == "scale_not_applied"
 

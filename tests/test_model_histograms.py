@@ -226,14 +226,14 @@ def test_what_is_no_such_file(tmp_path, content, message):
 def test_weights_are_not_taken_for_counts(tmp_path):
     path = tmp_path / "a.wghist"
     save_file({"w": np.ones((3, 3), np.float32)}, path)
-    with pytest.raises(HistogramFileError, match="no histograms of a model"):
+    with pytest.raises(HistogramFileError, match="holds the tensors of a checkpoint"):
         wg.fit(path)
 
 
 def test_a_single_histogram_is_not_taken_for_those_of_a_model(tmp_path):
     path = tmp_path / "a.wghist"
     wg.magnitude_histogram([1.0, 2.0]).save(path)
-    with pytest.raises(HistogramFileError, match="no histograms of a model"):
+    with pytest.raises(HistogramFileError, match="holds one histogram, and not those"):
         wg.fit(path)
 
 

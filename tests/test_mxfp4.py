@@ -10,6 +10,7 @@ import pytest
 import oracle
 import weightgauge as wg
 from closeness import relative
+from remarks import remarks
 
 # Sign, two bits of exponent with bias 1, one bit of mantissa.
 E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float64)
@@ -64,7 +65,7 @@ def assert_fit_of(item, values):
 def test_whole_parts_and_experts(tmp_path, write_checkpoint, io):
     path, gate_up, down = gpt_oss(tmp_path, write_checkpoint)
     result = wg.fit(path, io=io)
-    assert result.warnings == ()
+    assert remarks(result) == ()
     found = {(item.tensor.removeprefix(PREFIX), item.part, item.expert): item
              for item in result.slices}  # fmt: skip
     whole = found["gate_up_proj_blocks", None, None]
@@ -138,4 +139,6 @@ def test_exponents_of_another_shape(tmp_path, write_checkpoint):
     )
     result = wg.fit(path)
     assert {item.status for item in result.slices} == {"not_applicable"}
-    assert len(result.warnings) == 1 and "do not fit" in result.warnings[0]
+    (told,) = (each for each in result.findings if each.level == "fault")
+    assert (told.id, told.tensor) == ("scale-missing", f"{PREFIX}down_proj_blocks")
+    assert "do not fit" in told.message

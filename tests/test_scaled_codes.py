@@ -13,6 +13,7 @@ import oracle
 import weightgauge as wg
 from closeness import relative
 from core_slices import file_slices
+from remarks import remarks
 
 F8 = {
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
@@ -88,7 +89,7 @@ def test_blocks_of_every_format(fit_scaled, codes, scales):
     assert_fit_of(item, multiplied(values, factors, (128, 128)))
     assert item.decoded == f"{codes} x weight_scale_inv per 128 x 128 block"
     assert (item.kind, item.dtype, item.shape) == ("q", codes, (256, 384))
-    assert result.warnings == ()
+    assert remarks(result) == ()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_a_block_size_that_is_none_is_told(fit_scaled, stated):
     config = {"quantization_config": {"weight_block_size": stated}}
     item, result = fit_scaled(values, factors, config=config)
     assert_fit_of(item, multiplied(values, factors, (128, 128)))
-    (warning,) = result.warnings
+    (warning,) = remarks(result)
     assert warning.startswith("config.json: quantization_config.weight_block_size = ")
     assert len(warning) < 200
 
@@ -133,7 +134,7 @@ def test_a_quantisation_that_is_no_object_is_told(fit_scaled, stated):
     values, factors = codes_and_scales((256, 384), (2, 3))
     item, result = fit_scaled(values, factors, config={"quantization_config": stated})
     assert_fit_of(item, multiplied(values, factors, (128, 128)))
-    (warning,) = result.warnings
+    (warning,) = remarks(result)
     assert warning.startswith("config.json: quantization_config = ")
 
 
@@ -150,16 +151,17 @@ def test_scales_that_contradict_the_stated_size_are_told(fit_scaled, shape, grid
     item, result = fit_scaled(values, factors, config=BLOCKS_128)
     if grid != (1, 1):
         assert_fit_of(item, multiplied(values, factors, block))
-    (warning,) = result.warnings
-    assert warning.startswith(f"'{WEIGHT}' ")
-    assert text in warning and "128 x 128 as config.json says" in warning
+    (told,) = (each for each in result.findings if each.level == "fault")
+    assert (told.id, told.tensor) == ("shape-contradicts", WEIGHT)
+    assert (told.value, told.expected) == (f"{block[0]} x {block[1]}", "128 x 128")
+    assert text in told.message and "128 x 128 as config.json says" in told.message
 
 
 @pytest.mark.parametrize(
     ("shape", "grid"), [((256, 256), (2, 2)), ((300, 200), (3, 2)), ((100, 60), (1, 1))]
 )
 def test_scales_as_stated_are_no_matter_of_doubt(fit_scaled, shape, grid):
-    assert fit_scaled(*codes_and_scales(shape, grid), config=BLOCKS_128)[1].warnings == ()
+    assert fit_scaled(*codes_and_scales(shape, grid), config=BLOCKS_128)[1].findings == ()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_a_size_that_is_inferred_is_told(fit_scaled, shape, grid, block):
     item, result = fit_scaled(values, factors)
     assert_fit_of(item, multiplied(values, factors, block))
     assert item.decoded.endswith(f"per {block[0]} x {block[1]} block (inferred)")
-    (warning,) = result.warnings
+    (warning,) = remarks(result)
     assert f"'{WEIGHT}' is decoded by blocks of {block[0]} x {block[1]}: " in warning
 
 
@@ -186,7 +188,7 @@ def test_a_size_that_is_inferred_is_told(fit_scaled, shape, grid, block):
 )
 def test_a_size_that_only_one_fits_is_no_matter_of_doubt(fit_scaled, shape, grid):
     item, result = fit_scaled(*codes_and_scales(shape, grid))
-    assert result.warnings == () and "inferred" not in item.decoded
+    assert remarks(result) == () and "inferred" not in item.decoded
 
 
 def test_one_dimension_of_scales_is_by_row(fit_scaled):

@@ -48,14 +48,21 @@ def stored_findings(
         elif dtype in NO_DECODER:
             place = _place(columns.names[row], places, row)
             found.append(_unmeasured(place, f"there is no decoder for {dtype}"))
-    for row, tensor in enumerate(tensors if storage.packed or storage.unscaled else ()):
-        if (quantiser := storage.packed.get(tensor.name)) is not None:
-            packed = f"packed by {quantiser}, which is not decoded"
-            found.append(_unmeasured(_place(tensor.name, places, row), packed))
+    special = storage.undecoded or storage.unscaled or storage.contradicted
+    for row, tensor in enumerate(tensors if special else ()):
+        if reason := storage.undecoded.get(tensor.name, ""):
+            found.append(_unmeasured(_place(tensor.name, places, row), reason))
         if reason := storage.unscaled.get(tensor.name, ""):
             found.append(
                 RULES["scale-missing"].finding(_place(tensor.name, places, row), reason=reason)
             )
+        if tensor.name in storage.contradicted:
+            value, expected, what = storage.contradicted[tensor.name]
+            place = _place(tensor.name, places, row)
+            found.append(
+                RULES["shape-contradicts"].finding(place, value=value, expected=expected, what=what)
+            )
+    found += [RULES["odd-input"].finding(what=line) for line in storage.remarks]
     return found
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from weightgauge.anatomy.architecture import Architecture, architecture_of
 from weightgauge.anatomy.completeness import missing_findings
 from weightgauge.anatomy.components import Component, Components, TensorLike, classify_by_form
-from weightgauge.anatomy.lora import Adapted, adapted_matrices, unscaled_told
+from weightgauge.anatomy.lora import Adapted, adapted_matrices, factor_findings, unscaled_told
 from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
 from weightgauge.checkpoint.scalars import read_scalars
 from weightgauge.checkpoint.types import TensorInfo
-from weightgauge.findings import Finding
+from weightgauge.findings import RULES, Finding
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.layouts import Slice
@@ -56,10 +56,9 @@ class Survey:
         The same number for tensors of one form: see `weightgauge.anatomy.components.Classified`.
     adapted : tuple of (Adapted, Component)
         Matrices that low-rank factors adapt.
-    warnings : tuple of str
-        What the reader should know about storage, factors or configuration.
     findings : tuple of Finding
-        What a whole model lacks, what contradicts its configuration, and what cannot be measured.
+        What a whole model lacks, what contradicts its configuration, what cannot be measured, and
+        what else is odd about storage, factors or configuration.
     """
 
     storage: Storage
@@ -69,7 +68,6 @@ class Survey:
     architecture: Architecture
     forms: list[int]
     adapted: tuple[tuple[Adapted, Component], ...] = ()
-    warnings: tuple[str, ...] = field(default=())
     findings: tuple[Finding, ...] = field(default=())
 
     def __repr__(self) -> str:
@@ -116,7 +114,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
     if not is_adapter and not _is_one_file_of_several(checkpoint):
         missing = missing_findings(matrices, places, forms, architecture, config)
         missing += shape_findings(
-            matrices, places, forms, architecture, config or {}, storage.packed
+            matrices, places, forms, architecture, config or {}, storage.undecoded
         )
         told.update(architecture.contradictions)
     shapes = dict(zip(names, tensors.shapes, strict=True))
@@ -130,12 +128,16 @@ def survey(checkpoint: Checkpoint) -> Survey:
         architecture=architecture,
         forms=forms,
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
-        warnings=(
-            *(line for line in architecture.warnings if line not in told),
-            *storage.warnings,
-            *unpaired,
+        findings=(
+            *stored_findings(tensors, places, storage),
+            *factor_findings(unpaired, places, names),
+            *missing,
+            *(
+                RULES["odd-input"].finding(what=line)
+                for line in architecture.warnings
+                if line not in told
+            ),
         ),
-        findings=(*stored_findings(tensors, places, storage), *missing),
     )
 
 
@@ -149,7 +151,7 @@ def products(
     checkpoint: Checkpoint,
     chosen: Sequence[TensorInfo],
     per: str,
-    warnings: list[str] | None = None,
+    remarks: list[str] | None = None,
 ) -> list[Slice]:
     """Return slices for the products of the low-rank factors among the chosen tensors.
 
@@ -164,7 +166,7 @@ def products(
     per : {"tensor", "head", "expert"}
         As for `weightgauge.anatomy.layouts.slices_of`. An update is cut like the matrix that it
         changes.
-    warnings : list of str, optional
+    remarks : list of str, optional
         Receives one line for each reason why products are not cut although they hold several
         matrices, or heads that were asked for, and one for all whose factor is not known.
 
@@ -195,8 +197,8 @@ def products(
         per=per,
         stored=stored,
     )
-    if warnings is not None:
-        warnings += [*whole, *unscaled_told([each for each, _ in updates])]
+    if remarks is not None:
+        remarks += [*whole, *unscaled_told([each for each, _ in updates])]
     return [
         item._replace(place=item.place._replace(part=item.place.part or PRODUCT)) for item in slices
     ]

@@ -33,8 +33,10 @@ def snapshot_of(directory: str) -> str | None:
         If there is no snapshot, or there are several and nothing says which one is meant.
     """
     snapshots = os.path.join(directory, "snapshots")
-    in_cache = os.path.isdir(os.path.join(directory, "blobs")) or os.path.isdir(
-        os.path.join(directory, "refs")
+    # Copies of such a folder may lack what lies beside the snapshots.
+    named = os.path.basename(os.path.abspath(directory)).startswith("models--")
+    in_cache = named or any(
+        os.path.isdir(os.path.join(directory, beside)) for beside in ("blobs", "refs")
     )
     if not in_cache or not os.path.isdir(snapshots):
         return None

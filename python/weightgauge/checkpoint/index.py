@@ -148,8 +148,9 @@ def check_shards(
     if unlisted:
         listed = shortened([f"'{printable(name)}'" for name in unlisted])
         what = (
-            f"{printable(index.shown, limit=1000)}: {len(unlisted)} tensors lie in the shards but "
-            f"are not listed: {listed}"
+            f"{printable(index.shown, limit=1000)}: "
+            + ("1 tensor lies" if len(unlisted) == 1 else f"{len(unlisted):,} tensors lie")
+            + f" in the shards and {'is' if len(unlisted) == 1 else 'are'} not listed: {listed}"
         )
         findings.append(RULES["stale-index"].finding(what=what))
     return Checked(findings, stale)

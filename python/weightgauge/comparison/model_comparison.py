@@ -157,7 +157,7 @@ def compare(
     )
     matches = matched(of_a, of_b)
     reading = FitOptions(errors=errors, threads=threads, io=io)
-    differences, paired, unknown = _differences(
+    differences, paired, unknown = differences_of(
         first, second, matches.pairs, reading, elements, progress
     )
     pairs = [
@@ -215,7 +215,7 @@ def _histograms(
     return sorted(slices, key=lambda each: table_order(each.fit))
 
 
-def _differences(
+def differences_of(
     first: Measurable,
     second: Measurable,
     pairs: Sequence[Match],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightgauge.findings import RULES, Finding
+from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.slice_findings import slice_findings
 
 if TYPE_CHECKING:
@@ -84,11 +84,18 @@ def _the_rest_is_equal(pairs: Sequence[Pair]) -> bool:
     )
 
 
-def _moved(pair: Pair) -> Iterator[Finding]:
-    """Tell of a shape or scale that differs by more than its paired error explains."""
+def moved(pair: Pair, rule: Rule) -> Iterator[Finding]:
+    """Tell of a shape or scale that differs by more than its paired error explains.
+
+    Parameters
+    ----------
+    pair : Pair
+        Two slices whose elements were compared.
+    rule : Rule
+        The rule `moved`, with its threshold in standard errors.
+    """
     if not pair.errors_from.startswith("paired"):
         return
-    rule = RULES["moved"]
     least = rule.threshold or math.inf
     beyond = {
         name: abs(z) for name, z in (("k", pair.z), ("lambda", pair.dln_lambda_z)) if abs(z) > least
@@ -107,7 +114,7 @@ def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:
         yield RULES["shape-differs"].finding(
             pair.place, value=str(list(b.shape)), expected=str(list(a.shape)), level="note"
         )
-    yield from _moved(pair)
+    yield from moved(pair, RULES["moved"])
     if pair.ks == 0 and (a.n, a.zeros) == (b.n, b.zeros) and a.n > 1:
         yield from _same_magnitudes(match, pair)
 

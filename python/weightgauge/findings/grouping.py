@@ -11,6 +11,9 @@ from weightgauge.findings.finding import LEVELS, Finding, named, slice_name
 from weightgauge.findings.readable import readable
 from weightgauge.findings.registry import RULES
 
+_REASONS = 2
+"""Reasons that one line gives for several findings."""
+
 _ONE_NUMBER = re.compile(r"(?<!\S)([0-9]\S*) to \1(?!\S)")
 """A range whose ends look the same once they are rounded."""
 
@@ -71,6 +74,7 @@ def _told(members: Sequence[Finding]) -> str:
     least, most = min(values, default=0), max(values, default=0)
     told = RULES[first.id].several.format(
         count=len(members),
+        reasons=_distinct([str(each.value) for each in members]),
         names=named(list(dict.fromkeys(slice_name(each.place) for each in members))),
         least=least,
         most=most,
@@ -81,6 +85,13 @@ def _told(members: Sequence[Finding]) -> str:
     told = _ONE_NUMBER.sub(r"\1", told)
     at_step = "" if first.step is None else f"step {first.step:,}: "
     return f"{of_model}{at_step}{told}"
+
+
+def _distinct(texts: Sequence[str]) -> str:
+    """Join the first few texts that differ, which are reasons in the words of clauses."""
+    distinct = list(dict.fromkeys(texts))
+    more = "; and other reasons" if len(distinct) > _REASONS else ""
+    return "; ".join(distinct[:_REASONS]) + more
 
 
 def verdict(findings: Iterable[Finding]) -> str:

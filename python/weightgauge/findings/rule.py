@@ -33,8 +33,9 @@ class Rule:
         before it.
     several : str
         The message about several places, which stands in place of all of theirs: a format string
-        for `count`, `names`, and the `least`, `most` and `total` of the values; `least_shown` and
-        `most_shown` are as `readable` writes them. "" where each place keeps a line of its own.
+        for `count`, `names`, the `reasons` that values give in words, and the `least`, `most` and
+        `total` of numbers; `least_shown` and `most_shown` are as `readable` writes them.
+        "" where each place keeps a line of its own.
     hint : str or None
         What to do about it.
     threshold : float or None

@@ -17,6 +17,7 @@ FILES = (
         WARNING,
         "Does the index name the files that are there?",
         "{what}",
+        hint="let the index name the files that are there, or fetch those that it names",
     ),
     Rule(
         "stale-copy",
@@ -25,6 +26,7 @@ FILES = (
         "also lies in {value}{other}; the index names {expected}, and that is read",
         several="{count:,} tensors lie in two files each; those that the index names are read: "
         "{names}",
+        hint="delete the copy that the index does not name",
     ),
     Rule(
         "copy-differs",
@@ -41,8 +43,20 @@ FILES = (
         "{what}",
         hint="without it, heads and experts are told from shapes alone",
     ),
-    Rule("cached-copy", WARNING, "Did the Hub say which version is the newest?", "{what}"),
-    Rule("part-of-model", WARNING, "Does this process have all of the model?", "{what}"),
+    Rule(
+        "cached-copy",
+        WARNING,
+        "Did the Hub say which version is the newest?",
+        "{what}",
+        hint="ask again when the Hub can be reached",
+    ),
+    Rule(
+        "part-of-model",
+        WARNING,
+        "Does this process have all of the model?",
+        "{what}",
+        hint="add the histograms of all processes (docs/training.md)",
+    ),
     Rule("odd-input", NOTE, "Is anything else odd about the files?", "{what}"),
 )
 
@@ -59,6 +73,7 @@ STACKS = (
         FAULT,
         "Does every block of a stack have the kinds of matrix that the others have?",
         "{what}",
+        several="the other factor of {count:,} factors of an adapter is missing: {names}",
         hint="the export lost tensors, or saved them under other names",
     ),
     Rule(
@@ -66,7 +81,7 @@ STACKS = (
         FAULT,
         "Are the shapes those that the configuration states?",
         "{what}",
-        several="the shapes of {count:,} tensors contradict config.json: {names}",
+        several="the shapes of {count:,} tensors contradict the configuration: {names}",
         hint="the configuration is another model's, or the tensors are",
     ),
     Rule(

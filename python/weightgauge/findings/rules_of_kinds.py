@@ -12,6 +12,7 @@ KINDS = (
         "{quantity} {shown}, where others of its kind have {usual} (z {z:+.1f})",
         several="{count:,} matrices stand out among those of their kind: {names}",
         source="docs/statistics.md, outliers",
+        hint="look at the block: a merge, a scale or a learning rate that others do not have",
     ),
     Rule(
         "block-scale",
@@ -31,6 +32,8 @@ KINDS = (
         "Do the weights look trained?",
         "{what}",
         several="{count:,} matrices look as they were initialised: {names}",
+        hint="ask whether the tensor was loaded, frozen by mistake, or added anew; for a whole "
+        "model nothing",
     ),
     Rule(
         "heavy-tail",

@@ -76,6 +76,7 @@ SLICES = (
         "{value:.1%} of the weights are zero; of others of its kind {expected:.1%} are",
         several="{least:.1%} to {most:.1%} of the weights of {count:,} tensors are zero: {names}",
         threshold=0.005,
+        hint="ask whether the matrix was pruned; if not, compare with an earlier checkpoint",
     ),
     Rule(
         "flipped-bit",
@@ -144,7 +145,8 @@ SLICES = (
         WARNING,
         "Can all weights be measured?",
         "not measured: {reason}",
-        several="{count:,} tensors are weights that were not measured: {names}",
+        several="{count:,} tensors are weights that were not measured ({reasons}): {names}",
+        hint="measure the model before it was packed; nothing is known of these weights",
     ),
     Rule(
         "poor-fit",
@@ -154,6 +156,15 @@ SLICES = (
         several="one Weibull distribution does not describe {count:,} tensors (R2 {least:.3f} to "
         "{most:.3f}): {names}",
         threshold=0.95,
+    ),
+    Rule(
+        "adapter-factors",
+        FAULT,
+        "Do the two factors of an adapter make a product?",
+        "{what}",
+        several="{count:,} factors of an adapter make no product with the other one ({reasons}): "
+        "{names}",
+        hint="factors of two adapters were mixed, or one was cut; save the adapter again",
     ),
     Rule(
         "untrained-adapter",

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from weightgauge.scanning import ModelHistograms
 
 
+_BROKEN = frozenset(("missing-part", "adapter-factors"))
+"""Rules that tell of factors that make no product."""
+
+
 def adapter_findings(model: ModelHistograms, adapter: Checkpoint) -> list[Finding]:
     """Find the products of an adapter that have no matrix of their shape in a model.
 
@@ -34,8 +38,11 @@ def adapter_findings(model: ModelHistograms, adapter: Checkpoint) -> list[Findin
     OtherModelError
         If it is no adapter, or none of its products has a matrix in the model.
     """
-    adapted = survey(adapter).adapted
+    known = survey(adapter)
+    adapted = known.adapted
     shown = printable(adapter.model)
+    if not adapted and any(each.id in _BROKEN for each in known.findings):
+        return []  # an adapter without a single whole pair: its own findings tell
     if not adapted:
         raise OtherModelError(
             f"{shown}: holds no low-rank factors, so it is no adapter",

@@ -71,10 +71,25 @@ def against_findings(
             hint="Compare versions of one model.",
         )
     return [
+        *_unrelated(ours, theirs, shared),
         *_names(ours, theirs, printable(base.model, limit=60)),
         *_forms(ours, theirs, shared),
         *_bytes(ours, theirs, shared, identical=identical),
     ]
+
+
+def _unrelated(
+    ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor], shared: Sequence[str]
+) -> Iterator[Finding]:
+    """Tell of models that share names alone, as two of one family and another size do."""
+    matrices = [name for name in shared if len(ours[name].shape) > 1]
+    others = sum(ours[name].shape != theirs[name].shape for name in matrices)
+    if others > _MOST_DAMAGED * len(matrices):
+        what = (
+            f"the two seem to be unrelated models: {others:,} of {len(matrices):,} matrices have "
+            "another shape"
+        )
+        yield RULES["unrelated"].finding(value=others, expected=0, what=what)
 
 
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Tensor]:

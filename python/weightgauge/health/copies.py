@@ -226,13 +226,18 @@ def _difference(
 def _told(found: _Difference) -> str:
     compared = len(found.equal) + len(found.bytes)
     groups = (
-        (found.bytes, f"of {_count(compared)} {{}} have other bytes ({{}})"),
-        (found.shapes, "{} have another shape ({})"),
-        (found.missing, "{} are missing there ({})"),
-        (found.further, "{} are there alone ({})"),
+        (found.bytes, "has", "have", f"other bytes (of {_count(compared)} compared)"),
+        (found.shapes, "has", "have", "another shape"),
+        (found.missing, "is", "are", "missing there"),
+        (found.further, "is", "are", "there alone"),
     )
-    parts = [words.format(f"{len(names):,}", named(names)) for names, words in groups if names]
-    return enumerated(parts)
+    return enumerated(
+        [
+            f"{_count(len(names))} {one if len(names) == 1 else several} {what}: {named(names)}"
+            for names, one, several, what in groups
+            if names
+        ]
+    )
 
 
 def _count(number: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from weightgauge.errors import printable
-from weightgauge.findings import LEVELS, Finding, verdict
+from weightgauge.findings import LEVELS, Finding, grouped, verdict
+from weightgauge.health.judgement import Accepted, UnusedAcceptance
 from weightgauge.health.signatures import FileHash
 from weightgauge.records import Table
 
@@ -14,26 +16,6 @@ SCHEMA_VERSION = 1
 
 CLEAN, PARTIAL, FOUND = 0, 3, 4
 """Exit statuses of a check: nothing found, nothing found but not all was measured, found."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A finding that the rules file accepts.
-
-    Attributes
-    ----------
-    finding : Finding
-        What was found.
-    reason : str
-        Why it is accepted.
-    """
-
-    finding: Finding
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON: those of the finding, and the reason."""
-        return {**self.finding.to_dict(), "accepted": self.reason}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,20 +28,25 @@ class CheckResult:
         What was checked.
     against : str or None
         What it was compared with.
+    adapter : str or None
+        The adapter that was checked with it.
     fail_on : {"fault", "warning"}
         From which level on the check fails.
     tensors, measured : int
-        Tensors of the model, and those that were measured or hold no weights, and were compared
-        where there is something to compare with.
-    complete : bool
-        Whether there are tensors, all that may be weights were measured and compared, and the
-        configuration could be read.
+        Tensors of the model, and those that were measured or hold no weights.
+    compared : int or None
+        Tensors whose bytes were compared; None without something to compare with.
+    gaps : tuple of str
+        What could not be looked at, measured or compared, in a sentence each; empty where the check
+        is complete.
     rules : tuple of str
         Ids of the rules that were asked.
     findings : Table of Finding
         What was found, the most serious first; less what is accepted.
     accepted : Table of Accepted
         What the rules file accepts.
+    unused_acceptances : Table of UnusedAcceptance
+        Entries of the rules file that have ended, or accept nothing.
     warnings : tuple of str
         What the reader should know about the input.
     files : Table of FileHash
@@ -68,13 +55,16 @@ class CheckResult:
 
     model: str
     against: str | None
+    adapter: str | None
     fail_on: str
     tensors: int
     measured: int
-    complete: bool
+    compared: int | None
+    gaps: tuple[str, ...]
     rules: tuple[str, ...]
     findings: Table[Finding]
     accepted: Table[Accepted]
+    unused_acceptances: Table[UnusedAcceptance]
     warnings: tuple[str, ...]
     files: Table[FileHash]
 
@@ -83,6 +73,28 @@ class CheckResult:
         """Whether something was found at the level at which the check fails, or above."""
         limit = LEVELS.index(self.fail_on)
         return any(LEVELS.index(each.level) <= limit for each in self.findings)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that may be weights was measured and compared, and nothing was unreadable."""
+        return not self.gaps
+
+    @property
+    def accepted_told(self) -> str:
+        """How much the rules file accepts, in words that follow a verdict; "" for nothing."""
+        count = Counter(group.level for group in grouped(each.finding for each in self.accepted))
+        told = ", ".join(
+            f"{count[level]:,} {level}{'' if count[level] == 1 else 's'}"
+            for level in LEVELS
+            if count[level]
+        )
+        return f"accepted by the rules file: {told}" if told else ""
+
+    @property
+    def verdict(self) -> str:
+        """How much was found, and how much of it is accepted, in one line."""
+        told = self.accepted_told
+        return f"{verdict(self.findings)}; {told}" if told else verdict(self.findings)
 
     @property
     def exit_code(self) -> int:
@@ -100,15 +112,20 @@ class CheckResult:
             "weightgauge": __version__,
             "model": self.model,
             "against": self.against,
+            "adapter": self.adapter,
             "fail_on": self.fail_on,
             "failed": self.failed,
             "complete": self.complete,
             "tensors": self.tensors,
             "measured": self.measured,
+            "compared": self.compared,
+            "gaps": list(self.gaps),
+            "exit_code": self.exit_code,
             "rules": list(self.rules),
-            "verdict": verdict(self.findings),
+            "verdict": self.verdict,
             "findings": self.findings.to_dicts(),
             "accepted": self.accepted.to_dicts(),
+            "unused_acceptances": self.unused_acceptances.to_dicts(),
             "files": self.files.to_dicts(),
             "warnings": list(self.warnings),
         }
@@ -119,4 +136,4 @@ class CheckResult:
 
     def __repr__(self) -> str:
         """Show the verdict."""
-        return f"<CheckResult '{printable(self.model, limit=60)}': {verdict(self.findings)}>"
+        return f"<CheckResult '{printable(self.model, limit=60)}': {self.verdict}>"

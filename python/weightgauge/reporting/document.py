@@ -195,6 +195,8 @@ class Document:
         with the verdict, and shows faults and warnings above the first table.
     sections : sequence of Section
         Tables and the text between them. The first section belongs to the title.
+    beside_verdict : str
+        What the verdict says beyond the number of findings; "" for nothing.
     findings_first : bool
         Whether text shows notes above the first table too, not at the end.
     summary : sequence of str
@@ -215,6 +217,7 @@ class Document:
 
     title: str = ""
     findings: Sequence[Finding] | None = None
+    beside_verdict: str = ""
     findings_first: bool = False
     sections: Sequence[Section] = ()
     summary: Sequence[str] = ()
@@ -223,6 +226,14 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     data: Callable[[], Mapping[str, Any]] = _no_data
     records: Callable[[], DocumentTable] = _no_records
+
+    @property
+    def verdict(self) -> str:
+        """How much was found, in one line."""
+        from weightgauge.findings import verdict
+
+        told = verdict(self.findings or ())
+        return f"{told}; {self.beside_verdict}" if self.beside_verdict else told
 
 
 def plain_columns(names: Sequence[str]) -> tuple[Column, ...]:

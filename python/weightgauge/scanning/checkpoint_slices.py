@@ -13,7 +13,7 @@ from weightgauge.anatomy.selection import choose
 from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
-from weightgauge.findings import Finding
+from weightgauge.findings import RULES, Finding
 from weightgauge.fits.slice_fits import SliceFits
 from weightgauge.records import Table
 from weightgauge.scanning.live.shard import LiveCheckpoint
@@ -57,8 +57,10 @@ class CheckpointSlices:
         Tensors that include and exclude patterns leave.
     slices : sequence of Slice
         What is counted.
+    remarks : tuple of Finding
+        What is odd about matrices that are not cut into their parts, and about products.
     warnings : tuple of str
-        What is odd about the tensors, their configuration or the choice of them.
+        What is odd about the choice of tensors.
     """
 
     model: str
@@ -67,6 +69,7 @@ class CheckpointSlices:
     survey: Survey
     chosen: Sequence[TensorInfo]
     slices: Sequence[Slice]
+    remarks: tuple[Finding, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -77,7 +80,7 @@ class CheckpointSlices:
     @property
     def findings(self) -> Table[Finding]:
         """What files, headers and configuration show of the model and of the chosen tensors."""
-        found = (*self.checkpoint.findings, *self.survey.findings)
+        found = (*self.checkpoint.findings, *self.survey.findings, *self.remarks)
         if any(each.tensor is not None for each in found):
             chosen = set(Tensors.of(self.chosen).names)
             found = tuple(each for each in found if each.tensor is None or each.tensor in chosen)
@@ -280,7 +283,8 @@ def slices_of_checkpoint(
         survey=known,
         chosen=chosen,
         slices=[*wanted, *updates] if updates else wanted,
-        warnings=(*known.warnings, *unsplit, *unmatched),
+        remarks=tuple(RULES["odd-input"].finding(what=line) for line in unsplit),
+        warnings=tuple(unmatched),
     )
 
 

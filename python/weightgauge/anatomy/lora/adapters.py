@@ -8,6 +8,14 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.anatomy.lora.factor_findings import (
+    CONTRADICTED,
+    LONE,
+    REMARK,
+    UNFIT,
+    Unpaired,
+    told_of,
+)
 from weightgauge.anatomy.lora.flat_names import dotted
 from weightgauge.anatomy.lora.header_settings import header_settings, settings_of
 from weightgauge.anatomy.lora.scaling import adapts_stack, factor_of, factor_of_alpha
@@ -93,7 +101,7 @@ def adapted_matrices(
     tensors: Sequence[TensorInfo],
     config: Mapping[str, Any] | None,
     metadata: Mapping[str, str] = _NO_METADATA,
-) -> tuple[list[Adapted], list[str]]:
+) -> tuple[list[Adapted], list[Unpaired]]:
     """Pair the factors of low-rank adapters.
 
     Parameters
@@ -109,34 +117,55 @@ def adapted_matrices(
     -------
     adapted : list of Adapted
         One for each pair of factors that fit each other.
-    warnings : list of str
-        One line for each reason why a pair has no product.
+    unpaired : list of Unpaired
+        Factors that make no product, and what else is wrong with factors.
     """
     if "lora" not in "\n".join(Tensors.of(tensors).names):
         return [], []
     by_name = {tensor.name: tensor for tensor in tensors}
     settings = header_settings(metadata)
     adapted: list[Adapted] = []
-    faults: dict[str, list[str]] = {}
+    faults: dict[tuple[str, str], list[str]] = {}
     for module, adapter, first, second_name, transposed in _firsts(by_name):
         second = by_name.get(second_name)
-        reason = _fault(first, second, second_name)
+        rule, reason = _fault(first, second, second_name)
         if not reason and adapts_stack(module.removeprefix(_BASE), first.shape[0], config):
-            reason = "the factors of stacked matrices lie side by side in it"
+            rule = REMARK
+            reason = "has no product B A: the factors of stacked matrices lie side by side in it"
         if second is None or reason:
-            faults.setdefault(f"has no product B A: {reason}", []).append(first.name)
+            faults.setdefault((rule, reason), []).append(first.name)
             continue
         factor = factor_of(module.removeprefix(_BASE), first.shape[0], config)
         alpha = _alpha(module, by_name) if factor.unknown else None
         if factor.unknown:
+            if factor.contradicted:
+                faults.setdefault((CONTRADICTED, factor.unknown), []).append(first.name)
             factor = _of_header(module, first.shape[0], settings, factor)
         stored = _stored(module, (first, second), transposed, factor, config)
         adapted.append(Adapted(module, adapter, (first, second), stored, alpha))
     if config is not None and config.get("use_dora") is True and adapted:
-        faults["has magnitudes of DoRA beside it, which B A does not include"] = [
-            adapted[0].factors[0].name
-        ]
-    return adapted, [_line(names, reason) for reason, names in faults.items()]
+        told = REMARK, "has magnitudes of DoRA beside it, which B A does not include"
+        faults[told] = [adapted[0].factors[0].name]
+    for name, reason in _lone_seconds(by_name):
+        faults.setdefault((LONE, reason), []).append(name)
+    return adapted, [Unpaired(*told, names) for told, names in faults.items()]
+
+
+def _lone_seconds(tensors: Mapping[str, TensorInfo]) -> Iterator[tuple[str, str]]:
+    """Yield the name of every B without its A, and what to say of it."""
+    for name, tensor in tensors.items():
+        if "lora" not in name or len(tensor.shape) < 2:
+            continue
+        for first, second, _ in _PAIRS:
+            module, found, tail = name.rpartition(f".{second}")
+            if found and (not tail or tail.startswith(".")) and tail.count(".") <= 2:
+                if f"{module}.{first}{tail}" not in tensors:
+                    yield name, _lacks(f"{first}{tail}")
+                break
+
+
+def _lacks(other: str) -> str:
+    return f"there is no '{printable(other)}' beside it, so it changes nothing"
 
 
 def _firsts(
@@ -155,19 +184,19 @@ def _firsts(
                 break
 
 
-def _fault(first: TensorInfo, second: TensorInfo | None, second_name: str) -> str:
+def _fault(first: TensorInfo, second: TensorInfo | None, second_name: str) -> tuple[str, str]:
+    """Return the rule that two factors break, and how; two empty texts if they make a product."""
     if second is None:
-        return (
-            f"there is no '{printable(second_name[second_name.rindex('.lora') + 1 :])}' beside it"
-        )
+        return LONE, _lacks(second_name[second_name.rindex(".lora") + 1 :])
     a, b = first.shape, second.shape
     if any(tensor.dtype not in _FORMATS for tensor in (first, second)):
-        return f"products of {first.dtype} and {second.dtype} are not formed"
+        formats = f"{first.dtype} and {second.dtype}"
+        return REMARK, f"has no product B A: products of {formats} are not formed"
     if len(a) < 2 or len(b) < 2 or prod(b[2:]) != 1 or b[1] != a[0]:
-        return f"{list(b)} times {list(a)} is no product"
+        return UNFIT, f"{list(b)} times {list(a)} is no product"
     if first.size == 0 or second.size == 0 or a[0] > _MOST_RANK or max(b[0], prod(a[1:])) > _MOST:
-        return "a factor is empty or too large"
-    return ""
+        return REMARK, "has no product B A: a factor is empty or too large"
+    return "", ""
 
 
 def _alpha(module: str, tensors: Mapping[str, TensorInfo]) -> TensorInfo | None:
@@ -225,9 +254,4 @@ def unscaled_told(adapted: Sequence[Adapted]) -> list[str]:
     reason, *others = unknown
     names = [name for members in unknown.values() for name in members]
     more = f" (and {len(others):,} other reasons)" if others else ""
-    return [_line(names, f"is multiplied out without lora_alpha/r: {reason}{more}")]
-
-
-def _line(names: Sequence[str], reason: str) -> str:
-    more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
-    return f"'{printable(names[0])}'{more} {reason}"
+    return [told_of(names, f"is multiplied out without lora_alpha/r: {reason}{more}")]

@@ -48,7 +48,8 @@ def factor_of(
     except ValueError as error:
         return Factor(1.0, "", str(error))
     if stated != rank:
-        return Factor(1.0, "", f"{source} says rank {stated:g}, the factors {rank:,}")
+        told = f"{source} says rank {stated:g}, the factors {rank:,}"
+        return Factor(1.0, "", told, contradicted=True)
     stabilised = config.get("use_rslora", False)
     if not isinstance(stabilised, bool):
         return Factor(1.0, "", f"use_rslora in {source} is neither true nor false")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.anatomy.storage.integers import quant_method
+
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
@@ -36,6 +38,9 @@ class Quantiser:
     others: str = ""
 
 
+UNNAMED = "an int8 quantiser"
+"""What to call a quantiser that neither names nor configuration tell."""
+
 # The first row that fits decides. bitsandbytes appends its names to that of the weight itself.
 QUANTISERS = (
     Quantiser("GPTQ", "qweight", "I32", "g_idx", "qzeros scales"),
@@ -57,13 +62,32 @@ QUANTISERS = (
         "weight_zero_point weight_g_idx input_scale",
     ),
     Quantiser(
-        *("an int8 quantiser", "weight", "I8 U8", "weight_scale weight_scale_inv weight_scales"),
+        *(UNNAMED, "weight", "I8 U8", "weight_scale weight_scale_inv weight_scales"),
         "weight_zero_point input_scale input_zero_point",
     ),
     Quantiser("MLX", "weight", "U32", "scales", "biases"),
     Quantiser("HQQ", "W_q", "", "scale zero", "W_q_* meta shape"),
     Quantiser("quanto", "weight._data", "", "weight._scale", "weight._shift"),
     Quantiser("AQLM", "codes", "", "codebooks", "scales"),
+    Quantiser(
+        *("torchao", "_weight_qdata", "", "_weight_scale _weight_scale_and_zero"),
+        "_weight_zero_point _weight_act_pre_scale _weight_act_scale",
+    ),
+    Quantiser("ExLlamaV3", "trellis", "", "suh svh su sv", "suh svh su sv mcg mul1"),
+    Quantiser(
+        *("ExLlamaV2", "q_weight", "", "q_scale"),
+        "q_scale_max q_groups q_group_map q_perm q_invperm",
+    ),
+    Quantiser("QuIP#", "Qidxs", "", "SU SV", "SU SV Wscale codebook_id grid_packed_abs"),
+    Quantiser("SpQR", "dense_weights", "", "row_offsets", "col_vals in_perm"),
+    Quantiser(
+        *("VPTQ", "indices", "", "centroids.weight"),
+        "res_centroids.weight res_indices outlier_centroids.weight outlier_indices perm "
+        "weight_scale weight_bias",
+    ),
+    Quantiser("EETQ", "qweight", "I8", "weight_scales scales"),
+    Quantiser("Marlin", "B", "I32", "s", "workspace meta s_group"),
+    Quantiser("compressed-tensors", "compressed", "", "bitmask", "row_offsets shape"),
 )
 
 
@@ -95,8 +119,9 @@ def packed_by(
                 continue
             marks = _present(owner, quantiser.marks, tensors, beneath)
             if marks:
-                others = _present(owner, quantiser.others, tensors, beneath)
-                yield name, _title(quantiser, tensor, owner, tensors, config), [*marks, *others]
+                others = [*marks, *_present(owner, quantiser.others, tensors, beneath)]
+                title = _title(quantiser, tensor, owner, tensors, config)
+                yield name, title, list(dict.fromkeys(others))
                 break
 
 
@@ -106,13 +131,14 @@ def may_be_packed(names: Iterable[str]) -> bool:
 
 
 def _possible(names: Iterable[str]) -> dict[str, list[Quantiser]]:
-    """Return the quantisers with a mark that occurs, by the last part of the packed name."""
+    """Return the quantisers whose names occur, by the last part of the packed name."""
     leaves = {name.rpartition(".")[2] for name in names}
     found: dict[str, list[Quantiser]] = {}
     for quantiser in QUANTISERS:
+        packed = quantiser.packed.rpartition(".")[2]
         marks = [mark.rpartition(".")[2] for mark in quantiser.marks.split()]
-        if any(fnmatchcase(leaf, mark) for mark in marks for leaf in leaves):
-            found.setdefault(quantiser.packed.rpartition(".")[2], []).append(quantiser)
+        if packed in leaves and any(fnmatchcase(leaf, mark) for mark in marks for leaf in leaves):
+            found.setdefault(packed, []).append(quantiser)
     return found
 
 
@@ -150,12 +176,13 @@ def _title(
     config: Mapping[str, Any] | None,
 ) -> str:
     """Distinguish AWQ, which packs along the outputs, from GPTQ, which packs along the inputs."""
-    if quantiser.packed != "qweight":
+    method = quant_method(config)
+    if quantiser.title == UNNAMED and method:
+        return method
+    if quantiser.packed != "qweight" or quantiser.title == "EETQ":
         return quantiser.title
-    quantisation = (config or {}).get("quantization_config")
-    method = quantisation.get("quant_method") if isinstance(quantisation, Mapping) else None
     if method in ("gptq", "awq"):
-        return str(method).upper()
+        return method.upper()
     scales = tensors.get(f"{owner}.scales")
     if quantiser.title != "GPTQ" and scales is not None and len(tensor.shape) == 2:
         return "GPTQ" if scales.shape[-1:] == tensor.shape[-1:] else "AWQ"

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights, quant_method
 from weightgauge.anatomy.storage.packed import may_be_packed, packed_by
 from weightgauge.anatomy.storage.scales import (
     F8,
     NotScaled,
+    block_size,
     further_scale,
     packed_mxfp4,
     scale_names,
@@ -45,19 +47,23 @@ class Storage:
         Matrices that are decoded while they are counted, by the name of the tensor with the codes.
     roles : dict of str to str
         What a tensor without weights is for, in a clause, by its name.
-    packed : dict of str to str
-        What people call the quantiser that packed a matrix, by the name of the packed tensor.
+    undecoded : dict of str to str
+        Why the weights in a tensor are not measured, in a clause, by the name of the tensor.
     unscaled : dict of str to str
         Why codes are counted without their scale, by the name of their tensor.
-    warnings : list of str
-        One line for each reason, however many tensors it concerns.
+    contradicted : dict of str to tuple of (str, str, str)
+        Scales that are not as the configuration says, by the name of the tensor with the codes: the
+        size of their blocks, the size that is stated, and both in a clause.
+    remarks : list of str
+        What else is odd: one line for each reason, however many tensors it concerns.
     """
 
     matrices: dict[str, Stored] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
-    packed: dict[str, str] = field(default_factory=dict)
+    undecoded: dict[str, str] = field(default_factory=dict)
     unscaled: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    contradicted: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     def note(self, name: str) -> str:
         """Say what is special about the storage of a tensor; "" if nothing is."""
@@ -113,7 +119,7 @@ def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) 
     columns = Tensors.of(tensors)
     by_name: dict[str, TensorInfo] = {}
     # Most checkpoints hold nothing but weights. That takes less time to see than to list them.
-    if not (_BYTES | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
+    if not (INTEGERS | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
         by_name = dict(zip(columns.names, columns, strict=True))
     found = Storage()
     for decoder in DECODERS:
@@ -135,9 +141,9 @@ def _find_mxfp4(tensors: _Tensors, config: _Config, found: Storage, words: str) 
             continue
         if codes is None:
             if base != name:
-                found.warnings.append(
-                    f"'{printable(name)}' is not decoded: its {list(tensor.shape)} do not fit "
-                    f"{list(scale.shape)} of '{printable(scale.name)}'"
+                found.unscaled[name] = (
+                    f"not decoded: its {list(tensor.shape)} do not fit {list(scale.shape)} of "
+                    f"'{printable(scale.name)}'"
                 )
             continue
         matrix = base.removesuffix("_packed")
@@ -152,16 +158,34 @@ def _find_packed(tensors: _Tensors, config: _Config, found: Storage, words: str)
     for name, title, others in packed_by(tensors, config):
         if name in found.matrices:
             continue
-        found.packed[name] = title
+        found.undecoded[name] = f"packed by {title}, which is not decoded"
         found.roles[name] = words.format(quantiser=title)
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
 
 
+def _find_integers(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+    """Find integers in the place of weights: see `weightgauge.anatomy.storage.integers`."""
+    title = quant_method(config) or "a quantiser that is not known"
+    known = {*found.matrices, *found.roles, *found.unscaled}
+    stated = isinstance((config or {}).get("quantization_config"), Mapping)
+    quantised = stated and not (found.matrices or found.undecoded or found.unscaled)
+    for each in integer_weights(tensors, known, quantised=quantised):
+        if each.packed:
+            found.undecoded[each.name] = f"packed by {title}, which is not decoded"
+            found.roles[each.name] = words.format(quantiser=title)
+        else:
+            found.undecoded[each.name] = (
+                f"stored as {tensors[each.name].dtype}, and nothing says how to make weights of it"
+            )
+        for other in each.others:
+            found.roles[other] = f"belongs to '{printable(each.name)}', which is not decoded"
+
+
 def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
     """Find F8 and F4 codes with one scale for each block, row, column, matrix or tensor."""
     blocks, wrong = stated_blocks(config)
-    found.warnings += [wrong] if wrong else []
+    found.remarks += [wrong] if wrong else []
     quantised = isinstance((config or {}).get("quantization_config"), Mapping)
     doubts: dict[str, list[str]] = {}
     coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]
@@ -190,9 +214,12 @@ def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str)
             text = words.format(codes=tensor.dtype, scale=_leaf(scale.name), per=per)
             text += "" if decoding.stated else " (inferred)"
             found.matrices[name] = Stored(name, tensor.shape, decoding.codes, text)
-            if decoding.doubt:
+            if decoding.stated_otherwise and blocks is not None:
+                sizes = block_size(decoding.codes), f"{blocks[0]:,} x {blocks[1]:,}"
+                found.contradicted[name] = (*sizes, decoding.doubt)
+            elif decoding.doubt:
                 doubts.setdefault(decoding.doubt, []).append(name)
-    found.warnings += [f"{_some(names)} {doubt}" for doubt, names in doubts.items()]
+    found.remarks += [f"{_some(names)} {doubt}" for doubt, names in doubts.items()]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -221,21 +248,19 @@ def _spread(tensor: TensorInfo, codes: ScaledCodes) -> str:
         return "per row" if codes.columns == tensor.shape[-1] else "per matrix"
     if block == (codes.rows, 1):
         return "per column"
-    return f"per {codes.block_rows:,} x {codes.block_columns:,} block"
+    return f"per {block_size(codes)} block"
 
 
 def _leaf(name: str) -> str:
     return printable(name.rpartition(".")[2])
 
 
+_PACKED_WORDS = "packed by {quantiser}: no weights before it is dequantised"
+
 DECODERS = (
     Decoder("MXFP4", _find_mxfp4, ScaledCodes, "MXFP4 x 2^{scale}"),
-    Decoder(
-        "packed integers",
-        _find_packed,
-        None,
-        "packed by {quantiser}: no weights before it is dequantised",
-    ),
+    Decoder("packed integers", _find_packed, None, _PACKED_WORDS),
     Decoder("scaled codes", _find_scaled, ScaledCodes, "{codes} x {scale} {per}"),
+    Decoder("unknown integers", _find_integers, None, _PACKED_WORDS),
 )
 """All ways that are known. The first row that recognises a tensor decides."""

@@ -55,11 +55,14 @@ class Decoding(NamedTuple):
         "" where there is no doubt.
     stated : bool
         Whether the size of blocks is stated, usual, or the only one that fits.
+    stated_otherwise : bool
+        Whether the configuration states another size.
     """
 
     codes: ScaledCodes
     doubt: str = ""
     stated: bool = True
+    stated_otherwise: bool = False
 
 
 def scaled_codes(
@@ -94,7 +97,8 @@ def scaled_codes(
         # A matrix that is smaller than a block also has one scale.
         if blocks is None or len(shape) < 2 or _fits(shape[-2:], (1, 1), blocks):
             return Decoding(codes)
-        return Decoding(codes, f"has one scale for all of it{_not_as(blocks)}")
+        doubt = f"has one scale for all of it{_not_as(blocks)}"
+        return Decoding(codes, doubt, stated_otherwise=True)
     if len(grid) < len(shape) and shape[: len(grid)] == grid:
         grid = (*grid, *[1] * (len(shape) - len(grid)))
     if len(grid) == len(shape) and prod(grid[1:]) == 1:  # one scale for each first index
@@ -111,7 +115,8 @@ def scaled_codes(
     block = found.rows, found.columns
     codes = ScaledCodes(tensor.dtype, prod(shape[:-2]), rows, columns, *block, numbers)
     doubt = ""
-    if blocks is not None and block != blocks:
+    otherwise = blocks is not None and block != blocks
+    if blocks is not None and otherwise:
         doubt = f"has as many scales as blocks of {_size(block)}, by which it is decoded"
         doubt += _not_as(blocks)
     elif not found.sure:
@@ -119,7 +124,12 @@ def scaled_codes(
             f"is decoded by blocks of {_size(block)}: no size is stated, and another would fit its "
             "scales as well"
         )
-    return Decoding(codes, doubt, stated=found.sure)
+    return Decoding(codes, doubt, stated=found.sure, stated_otherwise=otherwise)
+
+
+def block_size(codes: ScaledCodes) -> str:
+    """Return rows and columns of a block in words."""
+    return _size((codes.block_rows, codes.block_columns))
 
 
 def packed_mxfp4(tensor: TensorInfo, scale: TensorInfo) -> ScaledCodes | None:

@@ -77,11 +77,14 @@ class Factor:
         Its origin, such as "lora_alpha/r = 2"; "" where it is not known.
     unknown : str
         Why it is not known; "" where it is known.
+    contradicted : bool
+        Whether that is because the configuration contradicts the factors.
     """
 
     value: float
     text: str
     unknown: str = ""
+    contradicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

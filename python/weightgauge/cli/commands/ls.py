@@ -88,7 +88,7 @@ def _content(
         _of_kinds(inventory(opened, known, chosen), kinds),
         opened.files,
         known.architecture,
-        (*known.warnings, *unmatched),
+        tuple(unmatched),
         _of_headers(opened.findings, known.findings, {tensor.name for tensor in chosen}),
         opened.metadata,
     )

@@ -46,6 +46,7 @@ def check_document(found: CheckResult) -> Document:
             *((Section("Accepted by the rules file", accepted),) if accepted else ()),
         ),
         findings=found.findings,
+        beside_verdict=found.accepted_told,
         warnings=found.warnings,
         metadata=metadata(SCHEMA_VERSION, model=found.model),
         data=found.to_dict,
@@ -54,10 +55,32 @@ def check_document(found: CheckResult) -> Document:
 
 
 def _extent(found: CheckResult) -> list[str]:
+    """Say what was looked at, what was not, and what that means."""
     lines = [f"{found.measured:,} of {counted(found.tensors, 'tensor')} could be looked at"]
     if found.against is not None:
-        lines.append(f"compared with {printable(found.against, limit=1000)}")
-    least = "a fault" if found.fail_on == "fault" else "a warning or a fault"
-    state = "fails" if found.failed else "passes" if found.complete else "is not complete"
-    lines.append(f"the check {state} (it fails on {least})")
+        lines.append(
+            f"compared with {printable(found.against, limit=1000)}: the bytes of "
+            f"{found.compared:,} of {counted(found.tensors, 'tensor')}"
+        )
+    if found.adapter is not None:
+        lines.append(f"looked at with the adapter {printable(found.adapter, limit=1000)}")
+    return [*lines, *_unused(found), _state(found)]
+
+
+def _unused(found: CheckResult) -> list[str]:
+    """Tell of entries of the rules file that do not accept anything any more."""
+    lines = []
+    for each in found.unused_acceptances:
+        of_tensors = "" if each.tensor is None else f" for {printable(each.tensor)}"
+        why = f"ended on {each.until}" if each.why == "expired" else "accepts nothing"
+        lines.append(f"the rules file: accept {each.rule}{of_tensors} {why}")
     return lines
+
+
+def _state(found: CheckResult) -> str:
+    least = "fault" if found.fail_on == "fault" else "fault or warning"
+    if found.failed:
+        return f"the check fails: there is a {least}"
+    if found.complete:
+        return f"the check passes: there is no {least}"
+    return "the check is not complete, and so no pass: not everything could be looked at"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weightgauge.findings import grouped, verdict
+from weightgauge.findings import grouped
 from weightgauge.reporting.document import Document
 from weightgauge.reporting.writers.medium import Medium
 
@@ -11,6 +11,8 @@ _COMMANDS = {"fault": "error", "warning": "warning", "note": "notice"}
 
 def write(document: Document, medium: Medium) -> str:
     """Return one workflow command for each group of findings, and the verdict last.
+
+    What could not be looked at is an error, because a check that is not complete is no pass.
 
     Parameters
     ----------
@@ -25,7 +27,11 @@ def write(document: Document, medium: Medium) -> str:
         f"{_message(f'{model}: {group.message}')}"
         for group in grouped(document.findings or ())
     ]
-    return "\n".join([*lines, verdict(document.findings or ())]) + "\n"
+    title = _property("weightgauge: not everything could be looked at")
+    lines += [
+        f"::error title={title}::{_message(f'{model}: {gap}')}" for gap in document.data()["gaps"]
+    ]
+    return "\n".join([*lines, document.verdict]) + "\n"
 
 
 def _message(text: str) -> str:

@@ -27,13 +27,18 @@ def write(document: Document, medium: Medium) -> str:
     """
     data = document.data()
     model = str(data["model"])
+    adapter = str(data["adapter"])
     rules = list(data["rules"])
-    results = [_result(each, rules.index(each.id), model) for each in document.findings or ()]
+
+    def placed(finding: Finding) -> dict[str, Any]:
+        where = adapter if finding.model == "adapter" else model
+        return _result(finding, rules.index(finding.id), where)
+
+    results = [placed(each) for each in document.findings or ()]
     for each in data["accepted"]:
         suppression = [{"kind": "external", "justification": each["accepted"]}]
         finding = Finding(**{key: each[key] for key in each if key != "accepted"})
-        result = _result(finding, rules.index(finding.id), model)
-        results.append({**result, "suppressions": suppression})
+        results.append({**placed(finding), "suppressions": suppression})
     driver = {
         "name": "weightgauge",
         "version": data["weightgauge"],
@@ -41,10 +46,20 @@ def write(document: Document, medium: Medium) -> str:
     }
     run = {
         "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": True}],
+        "invocations": [_invocation(data)],
         "results": results,
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _invocation(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Say whether everything could be looked at, and what could not."""
+    invocation = {"executionSuccessful": data["complete"], "exitCode": data["exit_code"]}
+    told = [
+        {"level": "error", "descriptor": {"id": "incomplete"}, "message": {"text": gap}}
+        for gap in data["gaps"]
+    ]
+    return {**invocation, "toolExecutionNotifications": told} if told else invocation
 
 
 def _rule(name: str) -> Mapping[str, Any]:

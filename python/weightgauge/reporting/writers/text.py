@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from weightgauge.findings import FindingGroup, grouped, verdict
+from weightgauge.findings import FindingGroup, grouped
 from weightgauge.reporting.document import (
     Document,
     DocumentTable,
@@ -43,7 +43,7 @@ def write(document: Document, medium: Medium) -> str:
         page.heading(document.title)
     groups = grouped(document.findings or ())
     if document.findings is not None:
-        page.verdict(verdict(document.findings))
+        page.verdict(document.verdict)
         page.findings([group for group in groups if group.level != "note"])
     notes = [group for group in groups if group.level == "note"]
     for number, section in enumerate(document.sections):

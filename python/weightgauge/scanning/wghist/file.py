@@ -74,7 +74,7 @@ def read_histograms(path: str | os.PathLike[str]) -> SavedModel:
         with safe_open(os.fsdecode(path), framework="np") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise HistogramFileError(f"{name}: no histograms of a model by weightgauge")
+                raise _not_of_a_model(name, str(metadata.get("format")))
             if metadata.get("version") != _VERSION:
                 found = printable(str(metadata.get("version")))
                 raise HistogramFileError(f"{name}: unknown version {found} of the file format")
@@ -90,6 +90,16 @@ def read_histograms(path: str | os.PathLike[str]) -> SavedModel:
     except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         # The library meets element formats that NumPy lacks with errors of all kinds.
         raise HistogramFileError(f"{name}: cannot be read: {printable(str(error))}") from error
+
+
+def _not_of_a_model(name: str, form: str) -> HistogramFileError:
+    """Return the error for a valid file that holds something else than the counts of a model."""
+    if form.startswith("weightgauge."):
+        return HistogramFileError(f"{name}: holds one histogram, and not those of a model")
+    return HistogramFileError(
+        f"{name}: holds the tensors of a checkpoint, and no saved counts; give it a name that ends "
+        "in .safetensors"
+    )
 
 
 def digest_of(description: str, tensors: Mapping[str, Any]) -> str:

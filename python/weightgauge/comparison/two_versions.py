@@ -1,0 +1,116 @@
+"""What the values of two versions of one model show, where their bytes differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+from weightgauge.anatomy.slice_key import SliceKey
+from weightgauge.comparison.matching import matched
+from weightgauge.comparison.model_comparison import differences_of
+from weightgauge.comparison.pair import Pair, pair_of
+from weightgauge.comparison.pair_findings import moved
+from weightgauge.findings import Finding, Rule
+from weightgauge.fits.withheld import withheld
+
+if TYPE_CHECKING:
+    from weightgauge.comparison.matching import Match
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning import Measurable, ModelHistograms
+
+_FEWEST_MATRICES = 4
+"""Fewer matrices say nothing of two models as a whole."""
+
+_UNRELATED = 0.05
+"""Correlation below which the values of two matrices have nothing in common."""
+
+
+def version_findings(
+    sides: tuple[Measurable, Measurable],
+    counts: tuple[ModelHistograms, ModelHistograms],
+    differing: Collection[str],
+    options: FitOptions,
+    rules: Mapping[str, Rule],
+) -> Iterator[Finding]:
+    """Tell which matrices moved by more than chance, and whether two models are related at all.
+
+    Only tensors whose bytes differ are read again. Saved counts have no values to read, so that of
+    them nothing is told.
+
+    Parameters
+    ----------
+    sides : (Measurable, Measurable)
+        The model and the one that it is compared with, opened.
+    counts : (ModelHistograms, ModelHistograms)
+        Their counts.
+    differing : collection of str
+        Names of the tensors of the model whose bytes differ or could not be compared.
+    options : FitOptions
+        How to fit and read.
+    rules : mapping of str to Rule
+        The rules with their thresholds.
+
+    Yields
+    ------
+    Finding
+    """
+    matches = [
+        match
+        for match in matched(counts[0].slices, counts[1].slices).pairs
+        if match.by_name and match.a.fit.tensor in differing
+    ]
+    if not matches:
+        return
+    pairs = _pairs(sides, counts, matches, options)
+    for pair in pairs:
+        yield from moved(pair, rules["moved"])
+    yield from _unrelated(pairs, matches, rules["unrelated"])
+
+
+def _pairs(
+    sides: tuple[Measurable, Measurable],
+    counts: tuple[ModelHistograms, ModelHistograms],
+    matches: Sequence[Match],
+    options: FitOptions,
+) -> list[Pair]:
+    differences, paired, unknown = differences_of(*sides, matches, options, True, None)
+    if unknown:
+        return []
+    alone = [
+        withheld([each.fit for each in side.slices], zeros=options.zeros, trim=options.trim)
+        for side in counts
+    ]
+    return [
+        pair_of(
+            match,
+            differences[match.a.fit.key],
+            "",
+            paired=paired.get(match.a.fit.key),
+            reasons=(alone[0].get(match.a.fit.key), alone[1].get(match.b.fit.key)),
+        )
+        for match in matches
+        if match.a.fit.key in differences and match.a.fit.shape == match.b.fit.shape
+    ]
+
+
+def _unrelated(pairs: Sequence[Pair], matches: Sequence[Match], rule: Rule) -> Iterator[Finding]:
+    """Tell of models whose matrices have no more in common than chance makes."""
+    # Norms of all models are near one, and biases near zero.
+    sizes = {
+        match.a.fit.key: (match.a.fit.rms, match.b.fit.rms)
+        for match in matches
+        if len(match.a.fit.shape) > 1
+    }
+    shared = []
+    for pair in pairs:
+        a, b = sizes.get(SliceKey(pair.tensor, pair.part, pair.expert, pair.head), (0.0, 0.0))
+        if a > 0 and b > 0 and pair.difference_rms == pair.difference_rms:
+            shared.append((1 + (b / a) ** 2 - pair.difference_rms**2) / (2 * b / a))
+    if len(shared) >= _FEWEST_MATRICES and abs(median(shared)) < _UNRELATED:
+        what = (
+            "the two seem to be unrelated models: the values of "
+            f"{len(shared):,} matrices have nothing in common (median correlation "
+            f"{abs(median(shared)):.2f})"
+        )
+        yield rule.finding(value=median(shared), expected=1, what=what)
