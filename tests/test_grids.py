@@ -44,9 +44,12 @@ def fp4(size=None):
     return quantise
 
 
-def fp8(weights):
-    step = np.abs(weights).max() / 448
-    return (weights / step).astype(ml_dtypes.float8_e4m3fn).astype(np.float64) * step
+def fp8(size=None):
+    def quantise(weights):
+        step = scales_of(weights, size) / 448
+        return (weights / step).astype(ml_dtypes.float8_e4m3fn).astype(np.float64) * step
+
+    return quantise
 
 
 def smallest_zeroed(share):
@@ -78,7 +81,9 @@ GRIDS = {
     "FP4": (fp4(), {"grid"}),
     "FP4 by row": (fp4("row"), {"gap"}),
     "FP4 by 16": (fp4(16), {"gap"}),
-    "FP8": (fp8, {"grid"}),
+    "FP8": (fp8(), {"grid"}),
+    "FP8 by row": (fp8("row"), {"grid"}),
+    "FP8 by 128": (fp8(128), {"grid"}),
     "rounded": (lambda weights: np.round(weights, 3), {"grid"}),
     "half zeroed": (smallest_zeroed(0.5), {"gap"}),
     "a fifth zeroed": (smallest_zeroed(0.2), {"gap"}),

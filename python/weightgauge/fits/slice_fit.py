@@ -82,7 +82,7 @@ class SliceFit:
         Elements above 4,096 times lambda: none in a sound matrix. None where that was not kept.
     row_levels : int or None
         Where the values of each row lie on a grid, as after rounding with a scale for each row: the
-        most different magnitudes that 128 elements of a row have, of four rows. 0 where they lie on
+        most different magnitudes that 64 elements of a row have, of eight rows. 0 where they lie on
         no grid; None where that was not asked or kept.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.

@@ -1,7 +1,8 @@
 """Slices whose k is not that of training: values on a grid, and pruned weights.
 
-Only counts are asked. Of values rounded with a scale for each row or group, the slice as a whole
-has many different magnitudes; what shows is that none lies between zero and the smallest step.
+Of values rounded with a scale for each row or group, the slice as a whole has many different
+magnitudes; what shows is that none lies between zero and the smallest step, or, of large matrices,
+that each row has few magnitudes.
 """
 
 from __future__ import annotations
@@ -161,10 +162,14 @@ def withheld_rows(
         others = fitted & (ranked > TRIMS[trim].low)
     else:
         others = fitted & ((share > SPARSE_SHARE) | gap)
-    for row in np.flatnonzero(mask & (few | some | others)).tolist():
+    by_row = fitted & (numbers.row_levels > 0)
+    for row in np.flatnonzero(mask & (few | some | others | by_row)).tolist():
         item = slices[row]
-        if few[row] or (some[row] and item.dtype in _FLOATS and not item.decoded):
+        rounded = item.dtype in _FLOATS and not item.decoded
+        if few[row] or (some[row] and rounded):
             yield row, _on_grid(item)
+        elif by_row[row] and rounded and not others[row]:
+            yield row, _on_grid_by_row(item)
         elif others[row]:
             scattered, near_zero = float(share[row]), bool(gap[row])
             found = (
@@ -194,6 +199,17 @@ def _on_grid(item: SliceFit) -> Withheld:
         None,
         f"the weights lie on a grid of {levels} magnitude{'' if levels == 1 else 's'}",
         "k is that of the grid and says nothing of the training",
+    )
+
+
+def _on_grid_by_row(item: SliceFit) -> Withheld:
+    return Withheld(
+        "grid",
+        item.row_levels or 0,
+        None,
+        f"the weights of each row lie on a grid of its own ({item.row_levels} magnitudes among 64 "
+        "weights)",
+        "k is that of the grid and says little of the training",
     )
 
 
