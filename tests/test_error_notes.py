@@ -63,7 +63,7 @@ def test_few_heads_are_told_of(heads, few, tmp_path, write_checkpoint):
     assert clusters_of(slices["k"]) == heads
     for command in ("fit", "diagnose"):
         text = " ".join(run(command, path).stdout.split())
-        assert ("1 matrix has fewer than 8 heads or experts: ± is wide there" in text) is few
+        assert ("1 matrix has fewer than 8 heads or experts: ± is itself uncertain" in text) is few
 
 
 def test_columns_in_groups_are_counted_too():

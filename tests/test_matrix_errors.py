@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from scipy.stats import binom
 
 import weightgauge as wg
-from matrix_samples import MATRICES, coverage, next_step, rescaled_rows, with_heads
+from matrix_coverage import SHAPES, coverage_of, coverage_of_heads, of_heads, only_slice
+from matrix_samples import MATRICES, next_step, rescaled_rows
 from oracle import influences, magnitudes
 from oracle_matrix import fresh_z, layout_variance, spread
 
@@ -23,28 +24,6 @@ FORMATS = {
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
     "F8_E5M2": ml_dtypes.float8_e5m2,
 }
-
-
-def only_slice(values, **options):
-    return wg.fit({"model.layers.0.mlp.up_proj.weight": values}, **options).slices[0]
-
-
-def of_heads(folder, kind, values, heads, **options):
-    """The fit of a projection of a model with so many heads."""
-    width = values.shape[1 if kind == "o" else 0]
-    config = {
-        "model_type": "llama",
-        "hidden_size": width,
-        "num_attention_heads": heads,
-        "num_key_value_heads": heads,
-        "head_dim": width // heads,
-    }
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
-    name = f"model.layers.0.self_attn.{kind}_proj.weight"
-    save_file({name: np.ascontiguousarray(values)}, folder / "model.safetensors")
-    (found,) = wg.fit(folder, **options).slices
-    return found
 
 
 def oracle_errors(values, heads=1, turned=False):
@@ -167,26 +146,28 @@ def test_fresh_matrices_are_within_four_deviations():
         assert 0.5 < np.std(z) < 1.2  # that of the larger of two is 0.83
 
 
-@pytest.mark.parametrize("shape", [(64, 1024), (256, 256), (768, 768)])
+def could_be(held, draws):
+    """Whether intervals that hold 90 to 98 % could hold this share of so many draws.
+
+    One in a hundred at either end could not.
+    """
+    least, most = binom.ppf(0.01, draws, 0.90), binom.ppf(0.99, draws, 0.98)
+    assert 0 < least < most < draws  # all, or none, is too many or too few
+    return bool(((held * draws >= least - 0.5) & (held * draws <= most + 0.5)).all())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", MATRICES)
 def test_coverage(name, shape):
-    def measure(values):
-        found = only_slice(values)
-        return found.k, math.log(found.lam), found.k_se_matrix, found.ln_lambda_se_matrix
-
-    draws = 200 if shape[0] == 768 else 400
-    slack = 2.5 * math.sqrt(0.9 * 0.1 / draws)
-    held = coverage(measure, MATRICES[name], shape, draws=draws, seed=13)
-    assert ((held > 0.90 - slack) & (held < 0.98 + slack)).all(), held
+    draws = 300 if shape[0] == 768 else 600
+    held = coverage_of(name, shape, draws, 13)
+    assert could_be(held, draws), held
 
 
-def test_coverage_with_heads(tmp_path):
-    def measure(values):
-        found = of_heads(tmp_path / "model", "q", values, 12)
-        return found.k, math.log(found.lam), found.k_se_matrix, found.ln_lambda_se_matrix
-
-    held = coverage(measure, with_heads(12), (384, 384), draws=250, seed=14)
-    assert ((held > 0.85) & (held < 1)).all(), held
+@pytest.mark.parametrize("heads", [8, 12])
+def test_coverage_with_heads(heads, tmp_path):
+    held = coverage_of_heads(tmp_path / "model", heads, 0.12, 400, 14)
+    assert could_be(held, 400), held
 
 
 def changes(make, draws, seed):

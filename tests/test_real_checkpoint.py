@@ -129,6 +129,17 @@ def test_summaries_are_medians_of_their_slices(checkpoint):
     assert sum(kind.slices for kind in model.kinds) == len(model.slices)
 
 
+@pytest.mark.parametrize(("errors", "least"), [("sampled", 7), ("full", 26)])
+def test_rows_or_columns_show_which_matrices_were_trained(minilm, errors, least):
+    """All but the pooler, which was never trained with the rest."""
+    slices = [s for s in wg.fit(minilm, errors=errors).slices if not math.isnan(s.fresh_z)]
+    (pooler,) = (s for s in slices if s.tensor == "pooler.dense.weight")
+    others = [s.fresh_z for s in slices if s is not pooler]
+    assert abs(pooler.fresh_z) < 2
+    assert len(others) == 39
+    assert least < min(others) < least + 1
+
+
 def test_integers_have_a_row_without_numbers(minilm):
     found = {s.tensor: s for s in wg.fit(minilm).slices}
     ids = found["embeddings.position_ids"]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
 
 FEWEST_CLUSTERS = 8
-"""With fewer heads or experts their variance, and so the error, is known to less than a third."""
+"""With fewer heads or experts too little is known of how they differ: see docs/statistics.md."""
 
 _ONE_WAY = re.compile("(a sample of|all) (rows|columns)")
 _GROUPS = re.compile("(rows|columns) in groups of ([0-9,]+)")

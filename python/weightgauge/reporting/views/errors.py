@@ -55,7 +55,8 @@ def errors_note(matrices: Sequence[SliceFit]) -> str:
     few_clusters = sum(clusters_of(item) in range(2, FEWEST_CLUSTERS) for item in fitted)
     doubt = (
         f" {_matrices(few_clusters).capitalize()} {'has' if few_clusters == 1 else 'have'} fewer "
-        f"than {FEWEST_CLUSTERS} heads or experts: ± is wide there, and itself uncertain."
+        f"than {FEWEST_CLUSTERS} heads or experts: ± is itself uncertain there, and may be too "
+        "small."
         if few_clusters
         else ""
     )
