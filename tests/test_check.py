@@ -585,11 +585,11 @@ def test_acceptances_are_told_in_the_first_lines(with_nan, rules):
     assert re.fullmatch(
         r"No fault found(; \d+ notes?)?; accepted by the rules file: 1 fault", lines[1]
     )
-    assert "the rules file: accept all-zero accepts nothing" in lines[:6]
+    assert "the rules file: its entry for all-zero accepts nothing" in lines[:6]
     expired = rules(entry.format("non-finite") + f"until = {yesterday}\n")
     done = run(with_nan, "--rules", expired)
     assert done.exit_code == 4
-    assert f"the rules file: accept non-finite ended on {yesterday}" in done.stdout
+    assert f"the rules file: its entry for non-finite ended on {yesterday}" in done.stdout
     document = json.loads(run(with_nan, "--rules", expired, "--format", "json").stdout)
     (unused,) = document["unused_acceptances"]
     assert (unused["rule"], unused["until"], unused["why"]) == (

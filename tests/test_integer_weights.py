@@ -194,6 +194,19 @@ def test_one_line_says_why_for_all(tmp_path):
     assert group.hint
 
 
+def test_integers_under_names_of_other_libraries_and_in_stacks(tmp_path):
+    tensors = {
+        "encoder.block_0.dense.kernel": integers(np.int8, 64, 64),
+        "layers.0.self_attn.in_proj_weight": integers(np.int8, 192, 64),
+        "model.layers.0.mlp.experts.gate_up_proj": integers(np.uint8, 4, 64, 64),
+        "features.0.weight": integers(np.int8, 64, 3, 3, 3),
+        "flat.weight": integers(np.uint8, 4096),
+    }
+    found, without, _ = checked(put(tmp_path / "model", tensors))
+    assert sorted(without) == sorted(tensors)
+    assert (found.exit_code, found.measured) == (PARTIAL, 0)
+
+
 def test_integers_that_are_no_weights_are_innocent(tmp_path):
     tensors, config = models.gpt2(hidden=64, vocab=256)
     square = np.arange(64 * 64).reshape(64, 64)

@@ -26,6 +26,9 @@ _NO_WEIGHTS = re.compile(
 )
 """Last parts of the names of integers that are no weights; a `bias` of integers is a mask."""
 
+_WEIGHTS = ("weight", "kernel")
+"""Last parts of the names of weights, in PyTorch and in Flax."""
+
 _FEWEST = 256
 """Packed codes of a matrix have at least as many items."""
 
@@ -98,7 +101,7 @@ def integer_weights(
     bare = [
         name
         for name, kind in zip(asked, kinds, strict=True)
-        if _leaf(name) == "weight" or kind in MATRIX_KINDS
+        if kind in MATRIX_KINDS or _is_weight(tensors[name])
     ]
     yield from (IntegerWeights(name, packed=False, others=_scales(name, modules)) for name in bare)
     rest = [module for module in modules if not any(each in bare for each in modules[module])]
@@ -123,16 +126,22 @@ def _leaf(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def _is_weight(tensor: TensorInfo) -> bool:
+    """Whether integers have the name that weights have, in whatever module."""
+    large = len(tensor.shape) > 1 or tensor.size >= _FEWEST
+    return _leaf(tensor.name) in _WEIGHTS and large
+
+
 def _scales(name: str, modules: Mapping[str, list[str]]) -> tuple[str, ...]:
     """Return what lies beside integers that are the matrix itself, less a bias."""
-    if _leaf(name) != "weight":
+    if _leaf(name) not in _WEIGHTS:
         return ()
     return tuple(each for each in modules[_module(name)] if each != name and _leaf(each) != "bias")
 
 
 def _has_floats(members: Collection[str], tensors: Mapping[str, TensorInfo]) -> bool:
     """Whether a module has its weights as floats, so that its integers are something else."""
-    return any(_leaf(name) == "weight" and tensors[name].dtype not in INTEGERS for name in members)
+    return any(_leaf(name) in _WEIGHTS and tensors[name].dtype not in INTEGERS for name in members)
 
 
 def _of_projection(

@@ -71,9 +71,9 @@ def _unused(found: CheckResult) -> list[str]:
     """Tell of entries of the rules file that do not accept anything any more."""
     lines = []
     for each in found.unused_acceptances:
-        of_tensors = "" if each.tensor is None else f" for {printable(each.tensor)}"
+        of_tensors = "" if each.tensor is None else f" of {printable(each.tensor)}"
         why = f"ended on {each.until}" if each.why == "expired" else "accepts nothing"
-        lines.append(f"the rules file: accept {each.rule}{of_tensors} {why}")
+        lines.append(f"the rules file: its entry for {each.rule}{of_tensors} {why}")
     return lines
 
 
@@ -82,5 +82,6 @@ def _state(found: CheckResult) -> str:
     if found.failed:
         return f"the check fails: there is a {least}"
     if found.complete:
-        return f"the check passes: there is no {least}"
+        rest = " but what the rules file accepts" if found.accepted else ""
+        return f"the check passes: there is no {least}{rest}"
     return "the check is not complete, and so no pass: not everything could be looked at"
