@@ -185,8 +185,8 @@ def test_norms_that_some_stages_alone_have(told):
     for stage in range(4):
         for block in range(2):
             layer = f"encoder.block.{stage}.{block + 2 * stage}.attention"
-            for name in ("query", "key", "value"):
-                tensors[f"{layer}.self.{name}.weight"] = np.ones((32, 32), models.BF16)
+            for name in ("self.query", "self.key", "self.value", "output.dense"):
+                tensors[f"{layer}.{name}.weight"] = np.ones((32, 32), models.BF16)
             if stage < 3:
                 tensors[f"{layer}.self.layer_norm.weight"] = np.ones(32, models.BF16)
     assert told(tensors, {"depths": [2] * 4, "sr_ratios": [8, 4, 2, 1]}) == []
@@ -205,4 +205,4 @@ def test_a_matrix_is_missed_though_its_bias_is_there(told):
         tensors[f"model.layers.{block}.self_attn.q_proj.bias"] = np.ones(64, models.BF16)
     drop(tensors, "q_proj.weight", blocks=(2,))
     ((rule, message),) = told(tensors, config)
-    assert rule == "missing-part" and "model.layers.2.self_attn.q_proj missing" in message
+    assert rule == "missing-part" and "model.layers.2.self_attn.q_proj.weight: missing" in message
