@@ -137,12 +137,12 @@ def lost_kinds(
     Finding
     """
     family = FAMILY_BLOCKS.get(model_type or "", {})
-    if not family and len(stack.paths) < _FEWEST_BLOCKS:
+    if len(stack.paths) < (2 if family else _FEWEST_BLOCKS):
         return  # perhaps a part of a block
     shared = "v" if config.get("attention_k_eq_v") else ""  # keys are values as well
     told: set[tuple[str, str]] = set()
     family = {module: kind for module, kind in family.items() if kind != shared}
-    for modules in _lost_of_family(stack, family):
+    for modules in _lost_of_family(stack, family, norm_outside=norm_outside):
         told.update((_layer(module, kind), kind) for module, kind in modules.items())
         yield _family_told(stack, modules, printable(model_type or ""))
     layers = _layers(stack)
@@ -260,7 +260,9 @@ def _without_gate(
         yield _told(stack, "gate", what)
 
 
-def _lost_of_family(stack: Stack, needed: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def _lost_of_family(
+    stack: Stack, needed: Mapping[str, str], *, norm_outside: bool
+) -> Iterator[dict[str, str]]:
     """Yield modules of one layer that a family has, and no block of the stack, with their kinds."""
     there = stack.modules.keys() | stack.others.keys()
     if there.isdisjoint(needed):
@@ -279,7 +281,8 @@ def _lost_of_family(stack: Stack, needed: Mapping[str, str]) -> Iterator[dict[st
     found |= stack.others.keys() & norms
     gone = {module: kind for module, kind in norms.items() if module not in there}
     # With as many norms as there should be, those of other names stand in for them.
-    if gone and len(found) < len(norms) and len(stack.paths) >= _FEWEST_BLOCKS:
+    enough = len(stack.paths) >= _FEWEST_BLOCKS and bool(found or norm_outside)
+    if gone and len(found) < len(norms) and enough:
         yield gone
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS, TOWERS
 from weightgauge.fits.pieces import counted
 from weightgauge.fits.slice_fit import SliceFit
+
+_OF_LISTS = re.compile(r"(?<![^.])[0-9]+(?![^.])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,17 @@ class SliceGroup:
     merged: bool
     updates: bool
     slices: tuple[SliceFit, ...]
+
+    def of_one_role(self) -> list[SliceGroup]:
+        """Return the matrices that do the same, in groups: their names differ in numbers alone.
+
+        A state space layer has several matrices of its kind, and some blocks have two kinds of
+        attention, or of network. These start with scales of their own.
+        """
+        roles: dict[tuple[str, str | None], list[SliceFit]] = defaultdict(list)
+        for item in self.slices:
+            roles[_OF_LISTS.sub("#", item.tensor), item.part].append(item)
+        return [replace(self, slices=tuple(members)) for members in roles.values()]
 
 
 def slice_groups(slices: Sequence[SliceFit]) -> list[SliceGroup]:

@@ -10,6 +10,7 @@ import numpy as np
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding
+from weightgauge.fits.name_hints import may_have_zero_columns
 from weightgauge.fits.slice_fits import SliceFits
 from weightgauge.fits.slice_numbers import row_length
 
@@ -108,6 +109,8 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
             yield RULES["unused-rows"].finding(
                 item.place, value=rows, rows=elements // width, what=_ZERO_ROWS
             )
+    if may_have_zero_columns(item.tensor):
+        return
     if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
         yield RULES["dead-columns"].finding(item.place, value=columns)
 
