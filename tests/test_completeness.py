@@ -101,6 +101,109 @@ def test_models_whose_norms_have_no_weights_lack_none(told):
     assert told(tensors, config) == []
 
 
+@pytest.mark.parametrize("prefix", ["", "transformer."])
+@pytest.mark.parametrize("lost", ["wte", "wpe"])
+def test_gpt2_without_an_embedding(prefix, lost, told):
+    tensors, config = models.gpt2(seed=1)
+    tensors = {f"{prefix}{name}": each for name, each in tensors.items()}
+    assert told(tensors, config) == []
+    del tensors[f"{prefix}{lost}.weight"]
+    ((rule, message),) = told(tensors, config)
+    assert rule == "missing-embedding"
+    wanted = "there is no token embedding, which is also the output head"
+    if lost == "wpe":
+        wanted = (
+            f"{prefix}wpe.weight: missing; a model of this family has an embedding of positions"
+        )
+    assert message == wanted
+
+
+def test_a_head_that_is_stored_is_the_embedding_that_it_is_tied_to(told):
+    tensors, config = models.gpt2(seed=1)
+    tensors["lm_head.weight"] = tensors.pop("wte.weight")
+    assert told(tensors, config | {"tie_word_embeddings": True}) == []
+
+
+def bert():
+    rng = np.random.default_rng(0)
+    tensors, embeddings = {}, "bert.embeddings."
+    for name, rows in (("word", 320), ("position", 64), ("token_type", 2)):
+        tensors[f"{embeddings}{name}_embeddings.weight"] = models.normal(rng, rows, 64)
+    for block in range(4):
+        layer = f"bert.encoder.layer.{block}."
+        for name in ("self.query", "self.key", "self.value", "output.dense"):
+            tensors[f"{layer}attention.{name}.weight"] = models.normal(rng, 64, 64)
+        tensors[f"{layer}attention.output.LayerNorm.weight"] = np.ones(64)
+        tensors[f"{layer}intermediate.dense.weight"] = models.normal(rng, 96, 64)
+        tensors[f"{layer}output.dense.weight"] = models.normal(rng, 64, 96)
+        tensors[f"{layer}output.LayerNorm.weight"] = np.ones(64)
+    config = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": 320}
+    return {name: each.astype(models.BF16) for name, each in tensors.items()}, config
+
+
+@pytest.mark.parametrize("architecture", ["BertForMaskedLM", "BertModel", None])
+def test_bert_without_an_embedding(architecture, told):
+    tensors, config = bert()
+    config = config | {"architectures": [architecture]} if architecture else None
+    assert told(tensors, config) == []
+    words = tensors.pop("bert.embeddings.word_embeddings.weight")
+    ((rule, message),) = told(tensors, config)
+    assert rule == "missing-embedding" and message.startswith("there is no token embedding")
+    tensors["bert.embeddings.word_embeddings.weight"] = words
+    del tensors["bert.embeddings.position_embeddings.weight"]
+    assert rules(told(tensors, config)) == (["missing-embedding"] if config else [])
+
+
+@pytest.mark.parametrize(
+    "extra", [{"position_embedding_type": "alibi"}, {"auto_map": {"AutoModel": "a.B"}}]
+)
+def test_positions_that_are_no_weights(extra, told):
+    tensors, config = bert()
+    del tensors["bert.embeddings.position_embeddings.weight"]
+    assert told(tensors, config | extra) == []
+
+
+def test_positions_of_pictures_need_no_tokens(told):
+    tensors, _ = bert()
+    del tensors["bert.embeddings.word_embeddings.weight"]
+    tensors["bert.embeddings.patch_embeddings.projection.weight"] = np.ones(
+        (64, 3, 4, 4), models.BF16
+    )
+    assert told(tensors, None) == []
+
+
+# -- blocks
+
+
+def test_blocks_that_begin_behind_an_embedding(write_checkpoint, tmp_path):
+    """Blocks may also be counted from one, so that it is a warning."""
+    tensors, _ = llama()
+    drop(tensors, "", blocks=(0,))
+    found = wg.fit(models.put(write_checkpoint, tmp_path / "m", tensors, None)).findings
+    ((level, message),) = [(e.level, e.message) for e in found if e.id == "missing-block"]
+    assert level == "warning"
+    assert message == "model.layers: block 0 missing, 5 there; or blocks are counted from 1"
+
+
+@pytest.mark.parametrize("lost", [(0,), (0, 1), (0, 1, 2)])
+def test_the_later_blocks_of_a_model_are_a_part_of_it(lost, told):
+    tensors, _ = llama()
+    drop(tensors, "embed")
+    drop(tensors, "", blocks=lost)
+    assert told(tensors, None) == []
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [((2, 3), "2 and 3"), ((0, 3), "0 and 3"), ((1, 2, 3), "1 to 3"), ((1, 3, 4), "1, 3 and 4")],
+)
+def test_numbers_of_blocks_have_one_style(lost, words, told):
+    tensors, config = llama(blocks=8)
+    drop(tensors, "", blocks=lost)
+    ((rule, message),) = told(tensors, config)
+    assert rule == "missing-block" and f"blocks {words} missing, " in message
+
+
 # -- parts of blocks
 
 V, K, MLP = "self_attn.v_proj", "self_attn.k_proj", ".mlp."
@@ -185,8 +288,8 @@ def test_norms_that_some_stages_alone_have(told):
     for stage in range(4):
         for block in range(2):
             layer = f"encoder.block.{stage}.{block + 2 * stage}.attention"
-            for name in ("query", "key", "value"):
-                tensors[f"{layer}.self.{name}.weight"] = np.ones((32, 32), models.BF16)
+            for name in ("self.query", "self.key", "self.value", "output.dense"):
+                tensors[f"{layer}.{name}.weight"] = np.ones((32, 32), models.BF16)
             if stage < 3:
                 tensors[f"{layer}.self.layer_norm.weight"] = np.ones(32, models.BF16)
     assert told(tensors, {"depths": [2] * 4, "sr_ratios": [8, 4, 2, 1]}) == []
@@ -205,4 +308,4 @@ def test_a_matrix_is_missed_though_its_bias_is_there(told):
         tensors[f"model.layers.{block}.self_attn.q_proj.bias"] = np.ones(64, models.BF16)
     drop(tensors, "q_proj.weight", blocks=(2,))
     ((rule, message),) = told(tensors, config)
-    assert rule == "missing-part" and "model.layers.2.self_attn.q_proj missing" in message
+    assert rule == "missing-part" and "model.layers.2.self_attn.q_proj.weight: missing" in message

@@ -102,7 +102,7 @@ def the_first_and_last_blocks_missing(tensors, config):
 
 def a_part_missing(tensors, config):
     drop(tensors, OUT)
-    return "missing-part", 5
+    return "missing-part", {OUT: 5}
 
 
 def the_head_missing(tensors, config):

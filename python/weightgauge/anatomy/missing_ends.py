@@ -23,6 +23,28 @@ _UNTIED = frozenset(
 
 All of them have a norm after the last block.
 """
+_TEXT = re.compile("For(?:Sequence|Token)Classification$|ForQuestionAnswering$")
+"""Heads that read text, where the model type is one of `_UNTIED`."""
+_HEAD_IS_EMBEDDING = frozenset(("gpt2", "gpt_bigcode", "gpt_neo", "bloom", "opt", "falcon", "mpt"))
+"""Model types whose head is the embedding unless the configuration says otherwise.
+
+The embedding is also in what is saved without the name of the model.
+"""
+_NOT_OF_TOKENS = re.compile(r"wpe|posit|pos_emb|token_type|segment|per_layer")
+"""Embeddings of positions and of types; in names without those of towers."""
+_POSITIONS = {
+    "gpt2": ("wte", "wpe"),
+    "gpt_bigcode": ("wte", "wpe"),
+    "gpt_neo": ("wte", "wpe"),
+    "opt": ("embed_tokens", "embed_positions"),
+    "bert": ("word_embeddings", "position_embeddings"),
+    "roberta": ("word_embeddings", "position_embeddings"),
+    "xlm-roberta": ("word_embeddings", "position_embeddings"),
+    "camembert": ("word_embeddings", "position_embeddings"),
+    "electra": ("word_embeddings", "position_embeddings"),
+    "distilbert": ("word_embeddings", "position_embeddings"),
+}
+"""Modules of the embeddings of tokens and of positions that lie beside each other."""
 _ROUNDED_UP = 128
 """Vocabularies are often rounded up to a multiple of this, for speed."""
 
@@ -53,19 +75,31 @@ def missing_ends(
     ------
     Finding
     """
+    if not stacks:
+        return
+    unknown = _unknown_ends(tensors, places, forms, config)
     names = config.get("architectures")
     architectures = [each for each in names if isinstance(each, str)] if names else []
-    if not stacks or len(architectures) != 1:
-        return
-    (name,) = architectures
-    if any(_is_saved_alone(path, name) for path in stacks):
-        return
-    there = set(places.kinds)
-    unknown = _unknown_ends(tensors, places, forms, config)
+    name = architectures[0] if len(architectures) == 1 else ""
+    alone = any(_is_saved_alone(path, name) for path in stacks)
+    if name and not alone:
+        yield from _missing_head(places, unknown, name, config)
+    yield from _missing_embedding(tensors, places, unknown, name, config, alone=alone)
+    yield from _missing_positions(tensors, config)
+    normed = name and not alone and config.get("model_type") in _UNTIED
+    if normed and _lacks_last_norm(tensors, places):
+        yield RULES["missing-part"].finding(
+            Place(kind="norm"), value=0, expected=1, what="there is no norm after the last block"
+        )
+
+
+def _missing_head(
+    places: Components, unknown: int, name: str, config: Mapping[str, Any]
+) -> Iterator[Finding]:
     tied = config.get("tie_word_embeddings")
     untied = tied is False or (tied is None and config.get("model_type") in _UNTIED)
-    ends = unknown + ("embed" in there)
-    if "head" not in there and ends < 2 and untied and _WITH_HEAD.search(name):
+    ends = unknown + ("embed" in places.kinds)
+    if "head" not in places.kinds and ends < 2 and untied and _WITH_HEAD.search(name):
         why = (
             "config.json says that it is not tied to the embedding"
             if tied is False
@@ -77,14 +111,68 @@ def missing_ends(
             expected=1,
             what=f"there is no output head (lm_head); {why}",
         )
-    if not ends and _LANGUAGE.search(name) and not (tied and "head" in there):
-        yield RULES["missing-embedding"].finding(
-            Place(kind="embed"), value=0, expected=1, what="there is no token embedding"
-        )
-    if config.get("model_type") in _UNTIED and _lacks_last_norm(tensors, places):
-        yield RULES["missing-part"].finding(
-            Place(kind="norm"), value=0, expected=1, what="there is no norm after the last block"
-        )
+
+
+def _missing_embedding(
+    tensors: Sequence[TensorLike],
+    places: Components,
+    unknown: int,
+    name: str,
+    config: Mapping[str, Any],
+    *,
+    alone: bool,
+) -> Iterator[Finding]:
+    """Tell of an embedding of tokens that a whole language model lacks, or one beside others."""
+    embeds = [
+        tensor.name for tensor, kind in zip(tensors, places.kinds, strict=True) if kind == "embed"
+    ]
+    if unknown or any(not _NOT_OF_TOKENS.search(each) for each in embeds):
+        return
+    family = config.get("model_type")
+    head, tied = "head" in places.kinds, config.get("tie_word_embeddings")
+    reads = _LANGUAGE.search(name) or (family in _UNTIED and _TEXT.search(name))
+    # What is saved without the name of the model has the embedding in these families.
+    shared = family in _HEAD_IS_EMBEDDING and tied is not False and _WITH_HEAD.search(name)
+    if shared and not head:
+        what = "there is no token embedding, which is also the output head"
+    elif reads and not alone and not (tied and head):
+        what = "there is no token embedding"
+    elif embeds and not head and not _reads_something_else(tensors, places):
+        what = f"there is no token embedding beside {printable(embeds[0])}"
+    else:
+        return
+    yield RULES["missing-embedding"].finding(Place(kind="embed"), value=0, expected=1, what=what)
+
+
+def _reads_something_else(tensors: Sequence[TensorLike], places: Components) -> bool:
+    """Whether a matrix outside the blocks may read pictures, sounds or the states of a model."""
+    return any(
+        kind not in ("embed", "norm", "bias") and block is None and len(tensor.shape) > 1
+        for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
+    )
+
+
+def _missing_positions(
+    tensors: Sequence[TensorLike], config: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Tell of positions that a family has, where its embedding of tokens is."""
+    beside = _POSITIONS.get(str(config.get("model_type")))
+    relative = config.get("position_embedding_type", "absolute") not in ("absolute", None)
+    if beside is None or relative or "auto_map" in config:
+        return  # a program that comes with the model may do without them
+    tokens, positions = beside
+    for tensor in tensors:
+        path = tensor.name.removesuffix(f"{tokens}.weight")
+        if path != tensor.name and path[-1:] in ("", "."):
+            name = f"{path}{positions}.weight"
+            if not any(each.name == name for each in tensors):
+                yield RULES["missing-embedding"].finding(
+                    Place(tensor=name, kind="embed"),
+                    value=0,
+                    expected=1,
+                    what="missing; a model of this family has an embedding of positions",
+                )
+            return
 
 
 def _is_saved_alone(path: str, architecture: str) -> bool:

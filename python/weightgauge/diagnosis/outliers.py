@@ -97,11 +97,12 @@ def outliers(groups: Sequence[SliceGroup]) -> Table[Outlier]:
     Returns
     -------
     Table of Outlier
-        The largest |z| first. Kinds with fewer than five matrices have none, and matrices whose k
-        says nothing of the training are none.
+        The largest |z| first. Matrices are compared with those whose names differ in numbers alone;
+        where there are fewer than five of them, there are none. Matrices whose k says nothing of
+        the training are none either.
     """
     found = []
-    for group in groups:
+    for group in (role for kind in groups for role in kind.of_one_role()):
         if len(group.slices) < FEWEST:
             continue
         shapes = [(item.k, item.k_se_matrix) for item in group.slices]

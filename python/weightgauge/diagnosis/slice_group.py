@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from weightgauge.fits.withheld import commonest
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
+
+_OF_LISTS = re.compile(r"(?<![^.])[0-9]+(?![^.])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,17 @@ class SliceGroup:
     def members(self) -> tuple[SliceFit, ...]:
         """All of them, those that were left out too."""
         return (*self.slices, *self.left_out)
+
+    def of_one_role(self) -> list[SliceGroup]:
+        """Return the matrices that do the same, in groups: their names differ in numbers alone.
+
+        A state space layer has several matrices of its kind, and some blocks have two kinds of
+        attention, or of network. These start with scales of their own.
+        """
+        roles: dict[tuple[str, str | None], list[SliceFit]] = defaultdict(list)
+        for item in self.slices:
+            roles[_OF_LISTS.sub("#", item.tensor), item.part].append(item)
+        return [replace(self, slices=tuple(members)) for members in roles.values()]
 
 
 def slice_groups(

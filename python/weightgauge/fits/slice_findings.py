@@ -10,7 +10,7 @@ import numpy as np
 
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.findings.readable import readable
-from weightgauge.fits.name_hints import is_mask, may_be_zero
+from weightgauge.fits.name_hints import is_mask, may_be_constant, may_be_zero
 from weightgauge.fits.pieces import piece_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
@@ -183,7 +183,8 @@ def _all_zero(
 
 def _constant(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[Finding]:
     for item in _at(slices, mask):
-        yield RULES["constant"].finding(item.place, value=item.max, elements=item.n)
+        level = "note" if may_be_constant(item.tensor) else None
+        yield RULES["constant"].finding(item.place, value=item.max, elements=item.n, level=level)
 
 
 def _grids(

@@ -10,6 +10,7 @@ import numpy as np
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, slice_name
+from weightgauge.fits.name_hints import may_have_zero_columns
 from weightgauge.fits.slice_numbers import row_length
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
             )
         elif item.unused_rows is None:  # else all of them are told of together
             yield _rows_of_zeros(item, rows, elements // width)
+    if may_have_zero_columns(item.tensor):
+        return
     if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
         yield RULES["dead-columns"].finding(item.place, value=columns, lines=width)
 

@@ -82,8 +82,9 @@ class CheckpointSlices:
         """What files, headers and configuration show of the model and of the chosen tensors."""
         found = (*self.checkpoint.findings, *self.survey.findings, *self.remarks)
         if any(each.tensor is not None for each in found):
-            chosen = set(Tensors.of(self.chosen).names)
-            found = tuple(each for each in found if each.tensor is None or each.tensor in chosen)
+            unchosen = self.survey.rows.keys() - set(Tensors.of(self.chosen).names)
+            # A tensor that is missing could not be chosen, and is told of.
+            found = tuple(each for each in found if each.tensor not in unchosen)
         return Table(Finding, found)
 
     def doubts(self, options: FitOptions) -> tuple[str, ...]:

@@ -135,6 +135,7 @@ class ModelHistograms(SavedModel):
         named = [_Named(name) for name in dict.fromkeys(each.fit.tensor for each in self.slices)]
         chosen, unmatched = choose(named, include=include, exclude=exclude)
         names = {each.name for each in chosen}
+        unchosen = {row["tensor"] for row in self.tensors} - names
         return replace(
             self,
             slices=tuple(item for item in self.slices if item.fit.tensor in names),
@@ -142,7 +143,7 @@ class ModelHistograms(SavedModel):
             warnings=(*self.warnings, *unmatched),
             findings=Table(
                 Finding,
-                (each for each in self.findings if each.tensor is None or each.tensor in names),
+                (each for each in self.findings if each.tensor not in unchosen),
             ),
         )
 

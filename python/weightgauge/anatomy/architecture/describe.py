@@ -175,6 +175,8 @@ def _experts(settings: Settings, seen: Evidence, complete: bool) -> int | None:
         name = seen.expert_numbers[last]
     elif seen.stacked_experts and experts not in seen.stacked_experts:
         name = next(iter(seen.stacked_experts.values()))
+    elif last >= 0 and experts in seen.routed:
+        return experts  # those that are not there are missing
     elif complete and 0 < len(seen.expert_numbers) == last + 1 < experts:
         settings.contradict(key, experts, f"is more than the {last + 1:,} experts that there are")
         return last + 1

@@ -50,6 +50,8 @@ class Evidence:
         Number of blocks if several stacks count from zero; 0 if there is one stack.
     expert_numbers, stacked_experts : Seen
         Numbers of the experts that are tensors of their own, and sizes of stacks of experts.
+    routed : Seen
+        Numbers of experts that routers choose among.
     mixture : bool
         Whether the name of a tensor mentions experts or a router.
     """
@@ -63,6 +65,7 @@ class Evidence:
     stacks: int = 0
     expert_numbers: Seen = field(default_factory=dict)
     stacked_experts: Seen = field(default_factory=dict)
+    routed: Seen = field(default_factory=dict)
     mixture: bool = False
 
     def of(self, *kinds: str) -> dict[tuple[int, ...], str]:
@@ -165,6 +168,8 @@ def _note(tower: Evidence, tensor: TensorLike, kind: str) -> None:
     elif kind == "norm":
         if shape and not _OTHER_ATTENTION.search(name):
             _note_norm(tower, name, shape)
+    elif kind == "router" and len(shape) == 2:
+        tower.routed.setdefault(shape[0], name)
     elif kind in _STACKED and len(shape) == 3:
         tower.stacked_experts.setdefault(shape[0], name)
     elif kind == "other" and _PER_HEAD.search(name):

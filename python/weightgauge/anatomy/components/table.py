@@ -165,6 +165,8 @@ FAMILIES = (
     Family(
         "mamba.in_proj=ssm mamba.x_proj=ssm mamba.dt_proj=ssm mamba.out_proj=ssm", "mamba.in_proj"
     ),
+    Family("mixer.x_proj=ssm mixer.dt_proj=ssm mixer.out_proj=ssm", "mixer.conv1d"),
+    Family("mamba.x_proj=ssm mamba.dt_proj=ssm mamba.out_proj=ssm", "mamba.conv1d"),
     # Feed-forward layers.
     Family("up_proj=up down_proj=down", "gate_proj"),
     Family("down_proj=down", "gate_up_proj"),

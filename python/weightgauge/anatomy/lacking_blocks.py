@@ -1,0 +1,161 @@
+"""Blocks that lack what most blocks of their stack have."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from weightgauge.anatomy.lost_kinds import HALVES, without
+from weightgauge.anatomy.stacks import Stack
+from weightgauge.findings import RULES, Finding, Place, named
+
+_LEAST_BLOCKS = 3
+"""With fewer blocks nobody can say which of them is as it should be."""
+_FEW = 0.25
+"""Up to this share of the blocks, at one end of a stack, are seldom another kind of block."""
+
+_KINDS_OF_BLOCKS = ("layer_types", "layers_block_type", "attention_types")
+"""Keys that name the kind of each block."""
+_OTHER_KINDS_OF_BLOCKS = (
+    *("hybrid_override_pattern", "attn_layer_period", "attn_layer_offset", "block_configs"),
+    *("num_kv_shared_layers", "full_attn_idxs", "hybrid_layer_ids", "attn_layer_idx"),
+    *("sr_ratios", "sequence_reduction_ratios"),
+)
+"""Keys that tell of blocks of several kinds in another way."""
+_OF_KEYS_AND_VALUES = re.compile(r"(?:^|\.)(?:k|v|key|value)_[^.]*$")
+
+
+def lacking_blocks(stack: Stack, config: Mapping[str, Any]) -> Iterator[Finding]:
+    """Tell of blocks that have some, but not all, of the weights that most blocks have.
+
+    Parameters
+    ----------
+    stack : Stack
+        The blocks.
+    config : mapping
+        The section of the configuration that is about them, or the whole.
+
+    Yields
+    ------
+    Finding
+        One for all blocks that lack the same. Single experts are not judged.
+    """
+    if any(config.get(key) is not None for key in _OTHER_KINDS_OF_BLOCKS):
+        return
+    types = next((config[key] for key in _KINDS_OF_BLOCKS if key in config), None)
+    groups: dict[str, list[int]] = {}
+    for block in sorted(stack.paths):
+        told = isinstance(types, list) and block < len(types)
+        groups.setdefault(str(types[block]) if told and types else "", []).append(block)
+    halves: set[int] = set()
+    for given, needed in HALVES:
+        if not (needed == "v" and config.get("attention_k_eq_v")):  # else keys are values as well
+            halves |= without(stack, given, needed)
+    if stack.uniform:
+        return
+    for blocks in groups.values():
+        if len(blocks) >= _LEAST_BLOCKS:
+            yield from _lacking(stack, blocks, halves)
+
+
+def _lacking(stack: Stack, blocks: Sequence[int], halves: set[int]) -> Iterator[Finding]:
+    usual = _usual(stack, blocks, halves)
+    lacking: dict[tuple[str, ...], list[int]] = {}
+    for block in blocks:
+        if any(counts[block] for module, counts in stack.weights.items() if module not in usual):
+            continue  # it is a block of another kind
+        absent = [
+            module
+            for module, number in usual.items()
+            if stack.weights[module][block] < (1 if module in stack.experts else number)
+            # Where a module holds other tensors in place of weights, it is stored in another form.
+            and (stack.weights[module][block] or not stack.stored_otherwise(module, block))
+        ]
+        if absent:
+            lacking.setdefault(tuple(absent), []).append(block)
+    if 2 * sum(map(len, lacking.values())) > len(blocks):
+        return
+    for modules, members in lacking.items():
+        if not _by_design(stack, blocks, usual, modules, members, halves):
+            yield _lacking_told(stack, modules, members, blocks)
+
+
+def _usual(stack: Stack, blocks: Sequence[int], halves: set[int]) -> dict[str, int]:
+    """Return how many weights of each module most blocks have.
+
+    Half of the blocks are enough where the others are of no use without the module.
+    """
+    usual = {}
+    for module, counts in stack.weights.items():
+        there = Counter(counts[block] for block in blocks if counts[block]).most_common(1)
+        if there:
+            ((number, blocks_with),) = there
+            useless = all(counts[block] or block in halves for block in blocks)
+            if 2 * blocks_with > len(blocks) or (useless and 2 * blocks_with == len(blocks)):
+                usual[module] = number
+    return usual
+
+
+def _by_design(
+    stack: Stack,
+    blocks: Sequence[int],
+    usual: Iterable[str],
+    modules: Sequence[str],
+    members: Sequence[int],
+    halves: set[int],
+) -> bool:
+    """Whether blocks that lack the same modules are rather another kind of block."""
+    if members == [blocks[0]] and not stack.matrices() & set(modules):
+        return True  # a first block may do without a norm that the embedding has already
+    if _regular(blocks, members):
+        return True
+    at_the_end = list(blocks[-len(members) :]) == members
+    if stack.staged and at_the_end and not stack.matrices() & set(modules):
+        return True  # the last of several stages has no norm of what it does not make smaller
+    if at_the_end and halves.isdisjoint(members) and all(map(_OF_KEYS_AND_VALUES.search, modules)):
+        return True  # the last blocks may use the keys and values of an earlier one
+    # Some models add attention to a second input in their first or last blocks alone.
+    many = len(members) > max(1, _FEW * len(blocks))
+    at_an_end = at_the_end or list(blocks[: len(members)]) == members
+    parts = {module.partition(".")[0] for module in modules}
+    whole = {module for module in usual if module.partition(".")[0] in parts} == set(modules)
+    return many and at_an_end and whole
+
+
+def _regular(blocks: Sequence[int], members: Sequence[int]) -> bool:
+    """Whether members return at a fixed distance: every third block, or two of every five."""
+    steps = {after - before for before, after in pairwise(members)}
+    if len(members) > 2 and len(steps) == 1 and steps != {1}:
+        return True
+    pattern = [block in members for block in blocks]
+    return any(pattern[period:] == pattern[:-period] for period in range(2, len(pattern) // 2 + 1))
+
+
+def _lacking_told(
+    stack: Stack, modules: Sequence[str], members: Sequence[int], blocks: Sequence[int]
+) -> Finding:
+    names = [
+        f"{stack.paths[block]}.{module}" if "#" in module else stack.name(block, module)
+        for block in members
+        for module in modules
+    ]
+    several = any("#" in module for module in modules)
+    kinds = {stack.modules[module].kind for module in modules}
+    place = Place(
+        tensor=names[0] if len(names) == 1 and not several else None,
+        kind=kinds.pop() if len(kinds) == 1 else None,
+        block=members[0] if len(members) == 1 else None,
+        tower=stack.tower,
+    )
+    words = "missing; the other blocks have "
+    return RULES["missing-part"].finding(
+        place,
+        value=len(blocks) - len(members),
+        expected=len(blocks),
+        what=f"{words}it"
+        if place.tensor
+        else f"{'some of ' if several else ''}{named(names)} {words}them",
+    )

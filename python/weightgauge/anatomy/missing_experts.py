@@ -1,0 +1,175 @@
+"""Experts that a block lacks, and matrices that single experts lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from weightgauge.anatomy.stacks import Stack
+from weightgauge.errors import printable
+from weightgauge.findings import RULES, Finding, Place, enumerated, named
+
+
+class _Loss(NamedTuple):
+    """The same modules of the same experts."""
+
+    experts: tuple[int, ...]
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Experts:
+    """The experts of a stack that are in lists of one name.
+
+    Attributes
+    ----------
+    stack : Stack
+        The blocks.
+    modules : dict of str to dict of int to set of int
+        As `Stack.experts`, for the modules of one list.
+    stated : (str, int) or None
+        The key of the configuration and the number of experts that it states.
+    """
+
+    stack: Stack
+    modules: Mapping[str, Mapping[int, set[int]]]
+    stated: tuple[str, int] | None
+
+    def blocks(self) -> list[int]:
+        """Return the blocks that have any of the experts."""
+        return sorted(set().union(*(of_block.keys() for of_block in self.modules.values())))
+
+    def there(self, block: int) -> set[int]:
+        """Return the experts of which a block has anything."""
+        return set().union(*(of_block.get(block, ()) for of_block in self.modules.values()))
+
+    def number(self, block: int, most: int) -> int:
+        """Return how many experts a block should have, of which any block has `most` at most."""
+        routed = self.stack.routed.get(block)
+        if self.stated is None:
+            return most if routed is None else min(most, routed)
+        if not self.stack.routed:
+            return most  # whether experts are lost or the configuration is wrong nobody can tell
+        # Routers may choose among experts that have no weights as well.
+        return self.stated[1] if routed is None else min(self.stated[1], routed)
+
+
+def missing_experts(stack: Stack, stated: tuple[str, int] | None) -> Iterator[Finding]:
+    """Tell of experts that are not there, in all blocks or in some, as wholes or in part.
+
+    Parameters
+    ----------
+    stack : Stack
+        The blocks.
+    stated : (str, int) or None
+        The key of the configuration and the number of experts that it states.
+
+    Yields
+    ------
+    Finding
+        One for each set of experts and matrices that is missing, with all blocks that lack it.
+    """
+    lists: dict[str, dict[str, dict[int, set[int]]]] = {}
+    for module, of_block in stack.experts.items():
+        lists.setdefault(module.partition("#")[0], {})[module] = of_block
+    for path, modules in lists.items():
+        found = _Experts(stack, modules, stated)
+        for loss, blocks in _losses(found).items():
+            yield _told(found, path, loss, blocks)
+
+
+def _losses(found: _Experts) -> dict[_Loss, list[int]]:
+    """Return what is missing, with the blocks in which it is."""
+    blocks = found.blocks()
+    most = max(max(found.there(block)) for block in blocks) + 1
+    if most > 2 * max(len(found.there(block)) for block in blocks):
+        return {}  # numbers of another kind, or the experts of one device of many
+    losses: dict[_Loss, list[int]] = {}
+    for block in blocks:
+        there = found.there(block)
+        gone: dict[tuple[str, ...], list[int]] = {}
+        whole = tuple(
+            module
+            for module, of_block in found.modules.items()
+            if 2 * len(of_block.get(block, ())) > len(there)
+        )
+        for expert in range(found.number(block, most)):
+            lacks = tuple(
+                module
+                for module in whole
+                if expert not in found.modules[module][block]
+                and not found.stack.stored_otherwise(module, block)
+            )
+            if lacks:
+                gone.setdefault(lacks, []).append(expert)
+        for modules, experts in gone.items():
+            losses.setdefault(_Loss(tuple(experts), modules), []).append(block)
+    return losses
+
+
+def _told(found: _Experts, path: str, loss: _Loss, blocks: Sequence[int]) -> Finding:
+    stack, number = found.stack, len(loss.experts)
+    names = [
+        stack.name(block, module, expert)
+        for block in blocks
+        for expert in loss.experts
+        for module in loss.modules
+    ]
+    kinds = {stack.modules[module].kind for module in loss.modules}
+    whole = len(loss.modules) == len(found.modules)
+    place = Place(
+        tensor=names[0] if len(names) == 1 else None,
+        kind=kinds.pop() if len(kinds) == 1 else None,
+        block=blocks[0] if len(blocks) == 1 else None,
+        tower=stack.tower,
+        expert=loss.experts[0] if number == 1 else None,
+    )
+    everywhere = len(blocks) == len(found.blocks()) and len(blocks) > 1
+    there = len(found.there(blocks[0])) - (0 if whole else number)
+    expected = there + number
+    if len(names) == 1:
+        what = f"missing; the other {there:,} experts of the block have it"
+    else:
+        experts = f"{'expert' if number == 1 else 'experts'} {ranges(loss.experts)}"
+        some = f"all {len(blocks):,} blocks" if everywhere else _blocks(blocks)
+        part = "" if whole else f"{enumerated([_leaf(each) for each in loss.modules])} of "
+        why = ""
+        if whole and found.stated is not None and found.stated[1] == expected:
+            why = f"; config.json says {found.stated[0]} = {found.stated[1]:,}"
+        what = (
+            f"{printable(stack.path)}: {part}{experts} of {expected:,} missing in {some} "
+            f"({len(names):,} tensors: {named(names)}){why}"
+        )
+    return RULES["missing-part"].finding(place, value=there, expected=expected, what=what)
+
+
+def _leaf(module: str) -> str:
+    return printable(module.partition("#")[2].removeprefix("."))
+
+
+def _blocks(blocks: Sequence[int]) -> str:
+    return f"{'block' if len(blocks) == 1 else 'blocks'} {ranges(blocks)}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Write ascending numbers shortly.
+
+    Examples
+    --------
+    >>> ranges([2, 3]), ranges([0, 4, 5, 6, 7, 9])
+    ('2 and 3', '0, 4 to 7 and 9')
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    texts: list[str] = []
+    for low, high in runs:
+        if high > low + 1:
+            texts.append(f"{low} to {high}")
+        else:
+            texts += map(str, range(low, high + 1))
+    return enumerated(texts)

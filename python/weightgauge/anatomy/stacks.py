@@ -1,0 +1,175 @@
+"""Stacks: blocks that are numbered together, and what each of them has."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from weightgauge.anatomy.components import MATRIX_KINDS, Components, TensorLike
+from weightgauge.anatomy.components.places import block_path
+from weightgauge.records import taken
+
+_NUMBER = re.compile("[0-9]+")
+_NUMBER_IN_MODULE = re.compile(r"(?:(?<![^.])|(?<=expert_))[0-9]+(?![^.])")
+"""Numbers of lists, such as those of experts; not those that are part of a word, as in fc1."""
+
+
+class Module(NamedTuple):
+    """What is known of the tensors of one module, wherever it stands.
+
+    Attributes
+    ----------
+    kind : str
+        What its weights are.
+    last : str
+        The last part of their names, such as "weight"; "" for parameters without one.
+    """
+
+    kind: str
+    last: str
+
+
+@dataclass(slots=True)
+class Stack:
+    """Blocks that are numbered together.
+
+    Attributes
+    ----------
+    tower : str or None
+        The tower they belong to.
+    path : str
+        What stands before their numbers.
+    staged : bool
+        Whether they are counted through from stage to stage.
+    paths : dict of int to str
+        What all names of a block begin with.
+    weights : dict of str to Counter
+        How many matrices and norms a module has in each block. Numbers in a module's name, such as
+        those of experts, are replaced by "#".
+    modules : dict of str to Module
+        What these weights are.
+    others : dict of str to set of int
+        The blocks in which a module has a tensor of no known kind.
+    unknown : dict of str to set of int
+        The blocks in which a module has a matrix of no known kind.
+    kinds : dict of str to set of int
+        The blocks that have a matrix of a kind; those of no known kind are "other".
+    experts : dict of str to dict of int to set of int
+        Numbers of the experts that have a module, by block.
+    routed : dict of int to int
+        For how many experts the router of a block chooses.
+    """
+
+    tower: str | None
+    path: str
+    staged: bool = False
+    paths: dict[int, str] = field(default_factory=dict)
+    weights: dict[str, Counter[int]] = field(default_factory=dict)
+    modules: dict[str, Module] = field(default_factory=dict)
+    others: dict[str, set[int]] = field(default_factory=dict)
+    unknown: dict[str, set[int]] = field(default_factory=dict)
+    kinds: dict[str, set[int]] = field(default_factory=dict)
+    experts: dict[str, dict[int, set[int]]] = field(default_factory=dict)
+    routed: dict[int, int] = field(default_factory=dict)
+
+    def of(self, *kinds: str) -> set[int]:
+        """Return the blocks that have a matrix of any of these kinds."""
+        return set().union(*(self.kinds.get(kind, ()) for kind in kinds))
+
+    def matrices(self) -> set[str]:
+        """Return the modules that hold matrices."""
+        return {module for module, known in self.modules.items() if known.kind != "norm"}
+
+    def stored_otherwise(self, module: str, block: int) -> bool:
+        """Whether a block has tensors of no known kind where the weights of a module should be."""
+        owner = module if self.modules[module].last else module.rpartition(".")[0]
+        return block in self.others.get(owner, ())
+
+    def name(self, block: int, module: str, expert: int | None = None) -> str:
+        """Return the name that the weight of a module has, or would have, in a block."""
+        last = self.modules[module].last
+        own = module if expert is None else module.replace("#", str(expert), 1)
+        return f"{self.paths[block]}.{own}.{last}" if last else f"{self.paths[block]}.{own}"
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all blocks have the same modules, with as many weights in each."""
+        number = len(self.paths)
+        return all(
+            len(counts) == number and len(set(counts.values())) == 1
+            for counts in self.weights.values()
+        )
+
+
+def stacks_of(
+    tensors: Sequence[TensorLike], places: Components, forms: Sequence[int]
+) -> list[Stack]:
+    """Sort the tensors of blocks by stack and module.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        All tensors of the model.
+    places : Components
+        What they are.
+    forms : sequence of int
+        Which tensors are of one form: see `weightgauge.anatomy.components.Classified`. One name of
+        each is looked at.
+
+    Returns
+    -------
+    list of Stack
+        Those that hold matrices.
+    """
+    rows_of: dict[int, list[int]] = {}
+    for row, (form, block) in enumerate(zip(forms, places.blocks, strict=True)):
+        if block is not None:
+            rows_of.setdefault(form, []).append(row)
+    stacks: dict[tuple[str | None, str], Stack] = {}
+    for rows in rows_of.values():
+        row = rows[0]
+        within = block_path(tensors[row].name)
+        path = within.rstrip("0123456789").rstrip(".")
+        key = places.towers[row], _NUMBER.sub("#", path)
+        stack = stacks.setdefault(key, Stack(places.towers[row], path))
+        stack.staged = stack.staged or int(within[len(path) + 1 :]) != places.blocks[row]
+        _add(stack, tensors, places, rows)
+    return [stack for stack in stacks.values() if stack.matrices()]
+
+
+def _add(
+    stack: Stack, tensors: Sequence[TensorLike], places: Components, rows: Sequence[int]
+) -> None:
+    """Add the tensors of one form, which stand in `rows`."""
+    tensor, kind = tensors[rows[0]], places.kinds[rows[0]]
+    numbers = [block for block in taken(places.blocks, rows) if block is not None]
+    for block, row in dict(zip(numbers, rows, strict=True)).items():
+        if block not in stack.paths:
+            stack.paths[block] = block_path(tensors[row].name)
+    inside = tensor.name[len(block_path(tensor.name)) + 1 :]
+    owner, _, last = inside.rpartition(".")
+    if kind in MATRIX_KINDS and last != "weight":  # a parameter that belongs to no layer
+        owner, last = inside, ""
+    module = _NUMBER_IN_MODULE.sub("#", owner.removesuffix(".base_layer"))
+    # A matrix without elements may have lost its shape with them.
+    matrix = len(tensor.shape) > 1 or 0 in tensor.shape
+    if kind in MATRIX_KINDS or (kind == "other" and matrix):
+        stack.kinds.setdefault(kind, set()).update(numbers)
+    if kind == "other" and matrix:
+        stack.unknown.setdefault(module, set()).update(numbers)
+    if kind == "other":
+        stack.others.setdefault(module, set()).update(numbers)
+    if kind == "router" and len(tensor.shape) == 2:
+        stack.routed.update(dict.fromkeys(numbers, tensor.shape[0]))
+    if kind not in MATRIX_KINDS and kind != "norm":
+        return
+    stack.weights.setdefault(module, Counter()).update(numbers)
+    stack.modules[module] = Module(kind, last)
+    if places.experts[rows[0]] is not None and "#" in module:
+        of_block = stack.experts.setdefault(module, {})
+        for block, expert in zip(numbers, taken(places.experts, rows), strict=True):
+            if expert is not None:
+                of_block.setdefault(block, set()).add(expert)
