@@ -57,7 +57,7 @@ STACKS = (
     Rule(
         "missing-part",
         FAULT,
-        "Does every block of a stack have the kinds of matrix that the others have?",
+        "Do all blocks, and all experts, have what the others and their family have?",
         "{what}",
         hint="the export lost tensors, or saved them under other names",
     ),
