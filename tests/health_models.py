@@ -129,6 +129,30 @@ def gpt2(make=trained, seed=0, *, blocks=6, hidden=128, vocab=512):
     return _narrow(tensors), config
 
 
+def mamba(seed=0, *, blocks=6, hidden=96, state=16, vocab=320):
+    """A fresh Mamba model as transformers makes it, and its configuration."""
+    rng = np.random.default_rng(seed)
+    inner, rank = 2 * hidden, hidden // 16
+    tensors = {"backbone.embeddings.weight": normal(rng, vocab, hidden)}
+    for block in range(blocks):
+        mixer = f"backbone.layers.{block}.mixer."
+        logs = np.log(np.arange(1, state + 1))
+        tensors |= {f"{mixer}A_log": np.tile(logs, (inner, 1)), f"{mixer}D": np.ones(inner)}
+        tensors[f"{mixer}conv1d.weight"] = kaiming_uniform(rng, inner, 4)[:, None]
+        tensors[f"{mixer}in_proj.weight"] = kaiming_uniform(rng, 2 * inner, hidden)
+        tensors[f"{mixer}x_proj.weight"] = kaiming_uniform(rng, rank + 2 * state, inner)
+        tensors[f"{mixer}dt_proj.weight"] = kaiming_uniform(rng, inner, rank)
+        tensors[f"{mixer}dt_proj.bias"] = rng.uniform(-5, -3, inner)
+        tensors[f"{mixer}out_proj.weight"] = kaiming_uniform(rng, hidden, inner)
+        tensors |= _norms(f"backbone.layers.{block}.", ("norm",), hidden)
+    tensors |= _norms("backbone.", ("norm_f",), hidden)
+    config = {
+        **{"model_type": "mamba", "architectures": ["MambaForCausalLM"], "hidden_size": hidden},
+        **{"num_hidden_layers": blocks, "vocab_size": vocab, "state_size": state},
+    }
+    return {name: array.astype(np.float32) for name, array in tensors.items()}, config
+
+
 def _narrow(tensors):
     return {name: array.astype(np.float32).astype(BF16) for name, array in tensors.items()}
 

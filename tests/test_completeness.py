@@ -7,6 +7,7 @@ import pytest
 
 import health_models as models
 import weightgauge as wg
+from diagnosed import run
 
 ENDS = ("model.embed_tokens.weight", "lm_head.weight")
 
@@ -202,6 +203,13 @@ def test_numbers_of_blocks_have_one_style(lost, words, told):
     drop(tensors, "", blocks=lost)
     ((rule, message),) = told(tensors, config)
     assert rule == "missing-block" and f"blocks {words} missing, " in message
+
+
+def test_the_line_about_the_model_says_how_many_blocks_are_there(write_checkpoint, tmp_path):
+    tensors, config = llama(blocks=8)
+    drop(tensors, "", blocks=(0, 4, 7))
+    text = run("diagnose", models.put(write_checkpoint, tmp_path / "m", tensors, config)).stdout
+    assert "blocks 0, 4 and 7 missing, 5 there" in text and "llama; 5 of 8 blocks; " in text
 
 
 # -- parts of blocks

@@ -33,6 +33,20 @@ def test_trained_models_have_remarks_alone(layout, write_checkpoint, tmp_path):
     assert "never-trained" not in {each.id for each in found.findings}
 
 
+@pytest.mark.parametrize("blocks", [3, 6, 12])
+def test_the_matrices_of_a_state_space_layer_are_no_outliers_of_each_other(
+    blocks, write_checkpoint, tmp_path
+):
+    tensors, config = models.mamba(seed=1, blocks=blocks)
+    found = wg.diagnose(models.put(write_checkpoint, tmp_path / "m", tensors, config))
+    assert {each.level for each in found.findings} == {"note"}, found.findings
+    # One that stands out among its own is told of.
+    tensors["backbone.layers.2.mixer.dt_proj.weight"] *= 3
+    found = wg.diagnose(models.put(write_checkpoint, tmp_path / "n", tensors, config))
+    odd = {each.tensor for each in found.findings if each.id == "block-outlier"}
+    assert odd == ({"backbone.layers.2.mixer.dt_proj.weight"} if blocks > 3 else set())
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_family_has_a_fault(family):
     found = wg.diagnose(FOLDER / family)

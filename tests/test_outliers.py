@@ -17,7 +17,7 @@ def found(shapes, *, blocks=None, scales=None, k_se=1e-9, ln_lambda_se=1e-9):
     """Outliers among matrices of one kind, whose errors are those of rows and columns."""
     slices = [
         made_slice(
-            f"t{i}",
+            f"blocks.{i}.o",
             "o",
             None if blocks is None else blocks[i],
             k=k,

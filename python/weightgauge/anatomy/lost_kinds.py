@@ -139,6 +139,8 @@ def lost_kinds(
     family = FAMILY_BLOCKS.get(model_type or "", {})
     if len(stack.paths) < (2 if family else _FEWEST_BLOCKS):
         return  # perhaps a part of a block
+    if not (family or norm_outside or stack.of("norm")):
+        return  # matrices that were taken out of a model
     shared = "v" if config.get("attention_k_eq_v") else ""  # keys are values as well
     told: set[tuple[str, str]] = set()
     family = {module: kind for module, kind in family.items() if kind != shared}

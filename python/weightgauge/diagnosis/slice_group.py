@@ -17,7 +17,7 @@ from weightgauge.fits.withheld import commonest
 if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
 
-_OF_LISTS = re.compile(r"(?<![^.])[0-9]+(?![^.])")
+_OF_LISTS = re.compile(r"(?<![^._/])[0-9]+(?![^._/])")
 
 
 @dataclass(frozen=True, slots=True)

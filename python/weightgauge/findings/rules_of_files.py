@@ -71,7 +71,7 @@ STACKS = (
     Rule(
         "missing-part",
         FAULT,
-        "Does every block of a stack have the kinds of matrix that the others have?",
+        "Do all blocks, and all experts, have what the others and their family have?",
         "{what}",
         several="the other factor of {count:,} factors of an adapter is missing: {names}",
         hint="the export lost tensors, or saved them under other names",

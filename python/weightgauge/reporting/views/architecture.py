@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
 from weightgauge.errors import printable
+from weightgauge.findings import Finding
 
 _STORAGE = {
     "separate": "q, k and v stored separately",
@@ -14,32 +15,41 @@ _STORAGE = {
 }
 
 
-def architecture_lines(architecture: Architecture) -> list[str]:
+def architecture_lines(architecture: Architecture, findings: Iterable[Finding] = ()) -> list[str]:
     """Describe what is known of each tower.
 
     Parameters
     ----------
     architecture : Architecture
         The facts.
+    findings : iterable of Finding
+        What was found of the model. Where blocks are missing, it says how many there are.
 
     Returns
     -------
     list of str
         One line for each tower of which anything is known.
     """
+    there = {
+        each.tower: each.value
+        for each in findings
+        if each.id == "missing-block" and isinstance(each.value, int)
+    }
     lines = []
     for facts in architecture.towers:
-        known = "; ".join(_phrases(facts))
+        known = "; ".join(_phrases(facts, there.get(facts.tower)))
         if known:
             lines.append(f"{facts.tower}: {known}" if facts.tower else known)
     return lines
 
 
-def _phrases(facts: TowerFacts) -> Iterator[str]:
+def _phrases(facts: TowerFacts, blocks_there: int | None) -> Iterator[str]:
     if facts.model_type is not None:
         yield printable(facts.model_type)
     if facts.blocks is not None:
-        yield _count(facts.blocks, "block")
+        short = blocks_there is not None and blocks_there < facts.blocks
+        some = f"{blocks_there:,} of " if short else ""
+        yield some + _count(facts.blocks, "block")
     if facts.hidden is not None:
         yield f"hidden {facts.hidden:,}"
     attention = " ".join(_attention(facts))

@@ -57,7 +57,7 @@ def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
     """
     from weightgauge.diagnosis.record import SCHEMA_VERSION
 
-    architecture = tuple(map(Paragraph, architecture_lines(found.architecture)))
+    architecture = tuple(map(Paragraph, architecture_lines(found.architecture, found.findings)))
     return Document(
         title=printable(found.model, limit=1000),
         sections=(

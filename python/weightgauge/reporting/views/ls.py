@@ -93,7 +93,7 @@ def ls_document(content: Content) -> Document:
         f"{counted(totals['tensors'], 'tensor')}, {counted(totals['elements'], 'element')}, "
         f"{counted(totals['bytes'], 'byte')} in {counted(content.files, 'file')}"
     )
-    architecture = map(Paragraph, architecture_lines(content.architecture))
+    architecture = map(Paragraph, architecture_lines(content.architecture, content.findings))
     return Document(
         title=printable(content.model, limit=1000),
         sections=(
