@@ -64,8 +64,9 @@ class SliceFit:
         row". "" without a fit.
     fresh_z : float
         How much more the means of ln |w| differ from row to row, or from column to column, than
-        among independent weights: the larger of both, in standard deviations. Within 4 of zero for
-        a matrix that was never trained. NaN where rows are not known.
+        among independent weights: the larger of both, in standard deviations. Of matrices that were
+        never trained hardly any is above 4.7; of those with 8 rows or columns, above 6.4. NaN where
+        rows are not known.
     spread : Spread or None
         Where the variance of ln |w| comes from: rows, columns and the rest. None where rows are not
         known.
