@@ -51,7 +51,7 @@ def test_a_matrix_stands_out_from_the_threshold_on():
     assert threshold(7) == pytest.approx(limit, rel=1e-12)
     assert found([*values, 1.13 + (limit - 0.01) * 0.029652]) == ()
     (odd,) = found([*values, 1.13 + (limit + 0.01) * 0.029652])
-    assert (odd.tensor, odd.quantity) == ("t6", "k")
+    assert (odd.tensor, odd.quantity) == ("blocks.6.o", "k")
     assert odd.expected == 1.13 and odd.z == pytest.approx(limit + 0.01, abs=1e-4)
 
 
