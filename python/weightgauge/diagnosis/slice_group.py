@@ -17,7 +17,7 @@ from weightgauge.fits.withheld import commonest
 if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
 
-_OF_LISTS = re.compile(r"(?<![^._/])[0-9]+(?![^._/])")
+_NUMBER = re.compile("[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class SliceGroup:
         """
         roles: dict[tuple[str, str | None], list[SliceFit]] = defaultdict(list)
         for item in self.slices:
-            roles[_OF_LISTS.sub("#", item.tensor), item.part].append(item)
+            roles[_NUMBER.sub("#", item.tensor), item.part].append(item)
         return [replace(self, slices=tuple(members)) for members in roles.values()]
 
 
