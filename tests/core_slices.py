@@ -20,5 +20,6 @@ def file_slices(*slices):
         pieces=[],
         columns=np.zeros(len(slices), np.uint64),
         clusters=[],
+        of_tokens=[],
         shaped=list(zip(range(len(slices)), dims, decodings, strict=True)),
     )

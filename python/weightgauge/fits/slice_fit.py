@@ -84,7 +84,7 @@ class SliceFit:
     row_levels : int or None
         Where the values of each row lie on a grid, as after rounding with a scale for each row: the
         most different magnitudes that 64 elements of a row have, of eight rows. 0 where they lie on
-        no grid; None where that was not asked or kept.
+        no grid, or it was not asked; None where that was not kept.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
     rms, max : float
@@ -302,6 +302,7 @@ def with_independent_errors(item: SliceFit) -> SliceFit:
         zero_columns=None,
         unused_rows=None,
         k_without_unused=math.nan,
+        row_levels=0,
     )
 
 

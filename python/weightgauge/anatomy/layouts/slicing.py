@@ -148,6 +148,7 @@ class _Cutter:
             return _matrix(candidate, None)
 
     def candidate(self, tensor: TensorInfo, place: Component, stored: Stored | None) -> Candidate:
+        """Return what rules of layouts are asked of: the tensor, its kind and its neighbours."""
         name = tensor.name if stored is None else stored.name
         return Candidate(
             name,
