@@ -42,6 +42,7 @@ def scan(
             pieces=[],
             columns=np.zeros(slices, np.uint64),
             clusters=[],
+            of_tokens=[],
         )
         found = _core.scan_files([source], columns, io="mmap", progress=None, options=options)
         return found.numbers()

@@ -29,7 +29,7 @@ def made_slice(tensor: str, kind: str, block: int | None = None, **given: object
         **{"digest": "0123456789abcdef"},
         **{"errors_from": "counts alone", "fresh_z": NAN, "spread": None},
         **{"zero_rows": None, "zero_columns": None},
-        **{"unused_rows": None, "k_without_unused": NAN, "far_out": 0, "row_levels": 0},
+        **{"unused_rows": None, "k_without_unused": None, "far_out": 0, "row_levels": 0},
     }
     if given.get("status", "ok") not in ("ok", "sparse", "scale_not_applied"):
         fields |= dict.fromkeys(("k", "k_se", "lam", "ln_lambda_se", "r2", "ks"), NAN)

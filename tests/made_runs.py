@@ -21,7 +21,7 @@ def write_step(folder, write_checkpoint, kinds, *, blocks=2, width=64, change=No
     folder.mkdir(parents=True)
     write_checkpoint(folder / "model.safetensors", tensors)
     if config:
-        described = {**CONFIG, "hidden_size": width}
+        described = {**CONFIG, "model_type": "made", "hidden_size": width}
         (folder / "config.json").write_text(json.dumps(described))
     return folder
 

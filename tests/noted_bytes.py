@@ -40,6 +40,7 @@ def slices(dtype: str, items: int, *, offset: int = 0, noted: int = TENSOR) -> _
         pieces=[],
         columns=np.zeros(1, np.uint64),
         clusters=[],
+        of_tokens=[],
     )
 
 

@@ -157,7 +157,7 @@ def test_columns_of_slices_fit_together(scan):
             "noted": np.array([1, 2], np.uint8),
             "columns": np.zeros(2, np.uint64),
         }
-        lists = {"shaped": [], "pieces": [], "clusters": []}
+        lists = {"shaped": [], "pieces": [], "clusters": [], "of_tokens": []}
         return _core.FileSlices(**{"dtypes": ["F32"], **columns, **lists, **changed})
 
     assert len(slices()) == 2
@@ -172,6 +172,7 @@ def test_columns_of_slices_fit_together(scan):
         {"columns": np.zeros(1, np.uint64)},
         {"clusters": [(2, 1, 1)]},
         {"clusters": [(0, 0, 1)]},
+        {"of_tokens": [2]},
         {"pieces": [(2, 0)]},
         {"shaped": [(2, [(1, 4)], None)]},
     ):

@@ -114,7 +114,10 @@ FileSlices file_slices_from(const std::vector<std::string>& dtypes,
     slices.rows[row].columns_in_cluster = columns_in_cluster;
   }
   for (const std::size_t row : of_tokens) {
-    slices.rows.at(row).rows_are_tokens = true;
+    if (row >= size) {
+      throw std::invalid_argument("there is no slice of that number");
+    }
+    slices.rows[row].rows_are_tokens = true;
   }
   return slices;
 }

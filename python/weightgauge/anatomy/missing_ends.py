@@ -86,24 +86,30 @@ def missing_ends(
         yield from _missing_head(places, unknown, name, config)
     yield from _missing_embedding(tensors, places, unknown, name, config, alone=alone)
     yield from _missing_positions(tensors, config)
-    normed = name and not alone and config.get("model_type") in _UNTIED
+    normed = name and not alone and _family(config) in _UNTIED
     if normed and _lacks_last_norm(tensors, places):
         yield RULES["missing-part"].finding(
             Place(kind="norm"), value=0, expected=1, what="there is no norm after the last block"
         )
 
 
+def _family(config: Mapping[str, Any]) -> str:
+    """Return the family that a configuration names; "" where it names none."""
+    family = config.get("model_type")
+    return family if isinstance(family, str) else ""
+
+
 def _missing_head(
     places: Components, unknown: int, name: str, config: Mapping[str, Any]
 ) -> Iterator[Finding]:
     tied = config.get("tie_word_embeddings")
-    untied = tied is False or (tied is None and config.get("model_type") in _UNTIED)
+    untied = tied is False or (tied is None and _family(config) in _UNTIED)
     ends = unknown + ("embed" in places.kinds)
     if "head" not in places.kinds and ends < 2 and untied and _WITH_HEAD.search(name):
         why = (
             "config.json says that it is not tied to the embedding"
             if tied is False
-            else f"a {printable(str(config.get('model_type')))} model has one of its own"
+            else f"a {printable(_family(config))} model has one of its own"
         )
         yield RULES["missing-head"].finding(
             Place(kind="head"),
@@ -128,7 +134,7 @@ def _missing_embedding(
     ]
     if unknown or any(not _NOT_OF_TOKENS.search(each) for each in embeds):
         return
-    family = config.get("model_type")
+    family = _family(config)
     head, tied = "head" in places.kinds, config.get("tie_word_embeddings")
     reads = _LANGUAGE.search(name) or (family in _UNTIED and _TEXT.search(name))
     # What is saved without the name of the model has the embedding in these families.
@@ -156,7 +162,7 @@ def _missing_positions(
     tensors: Sequence[TensorLike], config: Mapping[str, Any]
 ) -> Iterator[Finding]:
     """Tell of positions that a family has, where its embedding of tokens is."""
-    beside = _POSITIONS.get(str(config.get("model_type")))
+    beside = _POSITIONS.get(_family(config))
     relative = config.get("position_embedding_type", "absolute") not in ("absolute", None)
     if beside is None or relative or "auto_map" in config:
         return  # a program that comes with the model may do without them

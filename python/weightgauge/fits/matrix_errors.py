@@ -64,7 +64,7 @@ class MatrixErrors(NamedTuple):
     zero_rows: int | None = None
     zero_columns: int | None = None
     unused_rows: int | None = None
-    k_without_unused: float = math.nan
+    k_without_unused: float | None = None
 
 
 def matrix_errors(
@@ -102,8 +102,7 @@ def matrix_errors(
     if basis < _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told)
     zero_rows, zero_columns, unused, k_without_unused = numbers[7:11]
-    # One object stands for all that is not known, so that records which lack it are equal.
-    k_of_others = math.nan if math.isnan(k_without_unused) else k_without_unused
+    k_of_others = None if math.isnan(k_without_unused) else k_without_unused
     lines = (zero_rows, zero_columns, None if unused < 0 else unused, k_of_others)
     if basis == _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told, math.nan, None, *lines)

@@ -77,8 +77,8 @@ class SliceFit:
         of one size and smaller than most, or far smaller than all others, or zero
         (docs/statistics.md). None where they were not looked for: elsewhere, in fed bytes, and in
         the published protocol.
-    k_without_unused : float
-        Weibull shape of the other rows, where there are such rows.
+    k_without_unused : float or None
+        Weibull shape of the other rows; None where there are no such rows, or no fit of the others.
     far_out : int or None
         Elements above 4,096 times lambda: none in a sound matrix. None where that was not kept.
     row_levels : int or None
@@ -152,7 +152,7 @@ class SliceFit:
     zero_rows: int | None
     zero_columns: int | None
     unused_rows: int | None
-    k_without_unused: float
+    k_without_unused: float | None
     far_out: int | None
     row_levels: int | None
 
@@ -285,7 +285,7 @@ def refitted(item: SliceFit, found: WeibullFit, *, missing: str, note: str) -> S
         errors_from="" if math.isnan(found.k) else KEPT_COUNTS,
         fresh_z=math.nan,
         spread=None,
-        k_without_unused=math.nan,
+        k_without_unused=None,
     )
 
 
@@ -301,7 +301,7 @@ def with_independent_errors(item: SliceFit) -> SliceFit:
         zero_rows=None,
         zero_columns=None,
         unused_rows=None,
-        k_without_unused=math.nan,
+        k_without_unused=None,
         row_levels=0,
     )
 

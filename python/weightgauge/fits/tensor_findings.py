@@ -156,10 +156,9 @@ def _unused_rows(item: SliceFit) -> Finding:
     unused = item.unused_rows or 0
     if unused == item.zero_rows:
         return _rows_of_zeros(item, unused, item.shape[0])
-    what = (
-        "look as if they were never trained (small, and all of one size); k of the others is "
-        f"{item.k_without_unused:.3f} (of all {item.k:.3f})"
-    )
+    what = "look as if they were never trained (small, and all of one size)"
+    if item.k_without_unused is not None:
+        what += f"; k of the others is {item.k_without_unused:.3f} (of all {item.k:.3f})"
     return RULES["unused-rows"].finding(item.place, value=unused, rows=item.shape[0], what=what)
 
 

@@ -30,7 +30,7 @@ _COUNTS = ("n", "zeros", "nonfinite")
 _NOTED = ("negatives", "zero_blocks", "at_max")
 _NUMBERS = (
     *("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second", "lowest"),
-    *("k_se_matrix", "ln_lambda_se_matrix", "fresh_z", "k_without_unused"),
+    *("k_se_matrix", "ln_lambda_se_matrix", "fresh_z"),
 )
 _OPTIONAL_COUNTS = ("levels", "zero_rows", "zero_columns", "unused_rows", "far_out", "row_levels")
 _DIGEST = re.compile("[0-9a-f]{16}")
@@ -117,6 +117,7 @@ def _slice(number: int, entry: Any, packed: Unpacking) -> SavedSlice:
     fields["digest"] = _digest(given)
     fields |= {name: _number(given, name) for name in _NUMBERS}
     fields["spread"] = _spread(given.get("spread"))
+    fields["k_without_unused"] = _optional(given, "k_without_unused", float)
     fields |= {name: _optional_count(given, name) for name in _OPTIONAL_COUNTS}
     if fields["kind"] not in KINDS or fields["tower"] not in TOWERS:
         raise DescriptionError("a slice has an unknown kind or tower")
