@@ -52,7 +52,8 @@ EndLevels end_levels(const Histogram& histogram) {
 
 std::uint64_t count_above(const Histogram& histogram, double magnitude) {
   std::uint64_t count = 0;
-  for (std::size_t i = histogram.size(); i > 0 && entry_at(histogram, i - 1).mean > magnitude; --i) {
+  for (std::size_t i = histogram.size(); i > 0 && entry_at(histogram, i - 1).mean > magnitude;
+       --i) {
     count += histogram.counts[i - 1];
   }
   return count;

@@ -79,9 +79,18 @@ def outlier_findings(outliers: Sequence[Outlier], spoilt: frozenset[Place]) -> I
                 each.place,
                 value=each.value,
                 expected=each.expected,
-                quantity=each.quantity,
+                what=_outlier_in_words(each),
                 z=each.z,
             )
+
+
+def _outlier_in_words(outlier: Outlier) -> str:
+    if outlier.quantity == "k":
+        usual = readable(outlier.expected)
+        return f"k {readable(outlier.value)}, where others of its kind have {usual}"
+    off = outlier.value - outlier.expected
+    factor = readable(math.exp(min(abs(off), 700.0)))
+    return f"{factor} times as {'large' if off > 0 else 'small'} as others of its kind (lambda)"
 
 
 def shallow_finding(found: ShallowFFN | None) -> Iterator[Finding]:

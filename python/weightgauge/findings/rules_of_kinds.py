@@ -9,7 +9,7 @@ KINDS = (
         "block-outlier",
         WARNING,
         "Does a matrix stand out among those of its kind?",
-        "{quantity} {shown}, where others of its kind have {usual} (z {z:+.1f})",
+        "{what} (z {z:+.1f})",
         several="{count:,} matrices stand out among those of their kind: {names}",
         source="docs/statistics.md, outliers",
         hint="look at the block: a merge, a scale or a learning rate that others do not have",
