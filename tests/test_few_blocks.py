@@ -65,7 +65,7 @@ def test_every_block_of_another_scale_is_named(told, blocks, trend):
         found = told(tensors, config)
         assert [each.block for each in found if each.id == "block-scale"] == [block]
         others = [each for each in found if each.id != "block-scale"]
-        assert all("ln lambda" not in each.message for each in others)
+        assert all("(lambda)" not in each.message for each in others)
 
 
 def test_of_two_blocks_neither_can_be_told_to_be_off(told):
