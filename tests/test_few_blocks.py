@@ -68,6 +68,15 @@ def test_every_block_of_another_scale_is_named(told, blocks, trend):
         assert all("(lambda)" not in each.message for each in others)
 
 
+@pytest.mark.parametrize(("blocks", "scaled_blocks"), [(5, (2, 3)), (6, (3, 4)), (7, (4, 5))])
+def test_a_sound_block_beside_two_that_are_off_is_not_accused(told, blocks, scaled_blocks):
+    tensors, config = models.llama(seed=1, blocks=blocks)
+    for block in scaled_blocks:
+        scaled(tensors, 2, f".layers.{block}.")
+    for each in told(tensors, config):
+        assert each.block in scaled_blocks, each
+
+
 def test_of_two_blocks_neither_can_be_told_to_be_off(told):
     tensors, config = models.llama(seed=1, blocks=2)
     scaled(tensors, 3, ".layers.1.")

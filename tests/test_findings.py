@@ -58,6 +58,14 @@ def test_an_expert_that_the_name_has_is_not_named_again():
     assert RULES["all-zero"].finding(place, value=4).message.startswith("h.3.experts.5.up: ")
 
 
+def test_the_number_of_a_block_is_not_that_of_an_expert():
+    place = Place(tensor="layers.3.mlp.experts.down_proj", expert=3)
+    assert "(expert 3)" in RULES["all-zero"].finding(place, value=4).message
+    for tensor in ("layers.1.experts.3.w1", "layers.1.expert_3.w1", "layers.1.local_experts.3.up"):
+        place = Place(tensor=tensor, expert=3)
+        assert RULES["all-zero"].finding(place, value=4).message.startswith(f"{tensor}: ")
+
+
 def test_names_that_would_steer_a_terminal_are_made_harmless():
     message = of("all-zero", "a\x1b[31mb\u202e").message
     assert message.isprintable() and "\x1b" not in message

@@ -60,6 +60,15 @@ def test_what_the_others_are_useless_without_is_missed_without_a_configuration(l
     assert found.kind == lost.partition("_")[0] and "no block has the " in found.message
 
 
+def test_a_gate_that_has_the_way_up_in_it_lacks_nothing(told):
+    """As in HGRN: twice as many rows as the way down has columns."""
+    tensors, _ = llama()
+    for name in [name for name in tensors if "gate_proj" in name]:
+        up = tensors.pop(name.replace("gate_proj", "up_proj"))
+        tensors[name] = np.concatenate([tensors[name], up])
+    assert told(tensors, None) == []
+
+
 def test_values_and_outputs_are_missed_together(told):
     tensors, _ = llama()
     assert [each.kind for each in told(without(tensors, "v_proj", "o_proj"), None)] == ["v"]

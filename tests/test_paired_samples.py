@@ -77,6 +77,14 @@ def test_a_real_change_of_few_rows_is_seen():
     assert abs(pair(before, after).dln_lambda_z) > 3
 
 
+def test_numbers_whose_squares_overflow_have_no_error_and_raise_nothing():
+    rng = np.random.default_rng(11)
+    before = rng.standard_normal((64, 64)) * 1e160
+    found = pair(before, before * 1.01)
+    assert found.changed == 1
+    assert found.dk == pytest.approx(0, abs=1e-9)
+
+
 def test_rows_that_only_one_has_leave_no_error():
     """k is that of all rows of each, and no error of what both share is that of the change."""
     rng = np.random.default_rng(10)

@@ -563,7 +563,7 @@ def test_more_rows_of_zeros_than_padding_are_a_warning(write_checkpoint, tmp_pat
     path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
     (told,) = (each for each in wg.fit(path).findings if each.id == "unused-rows")
     assert (told.level, told.value) == ("warning", 312)
-    assert "312 of 512 rows are all zeros" in told.message
+    assert "of 512 rows 312 are all zeros" in told.message
 
 
 @pytest.mark.parametrize("part", ["q", "gate", "expert"])

@@ -186,7 +186,7 @@ def test_they_are_told_of_in_one_sentence():
     (told,) = (each for each in fit.findings if each.id == "unused-rows")
     (item,) = fit.slices
     assert (told.level, told.value) == ("note", 10)
-    assert "10 of 1,000 rows look as if they were never trained" in told.message
+    assert "of 1,000 rows 10 look as if never trained" in told.message
     assert f"{item.k_without_unused:.3f} (of all {item.k:.3f})" in told.message
     assert fit.to_dict()["slices"][0]["unused_rows"] == 10
 
@@ -223,3 +223,30 @@ def test_a_trained_model(minilm):
     )
     assert 994 <= words.unused_rows <= 2500
     assert words.k_without_unused > words.k + 0.02
+
+
+def test_rows_that_begin_with_zeros_are_no_rows_of_zeros():
+    """The first 256 elements tell the size of a row, unless they are all zero."""
+    rng = np.random.default_rng(13)
+    matrix = gaussian(rng, 500, 512).astype(np.float32)
+    matrix[:40, :256] = 0
+    matrix[40:45] = 0
+    found = only({EMBED: matrix})
+    assert (found.unused_rows, found.zero_rows) == (5, 5)
+    matrix[:, :256] = 0
+    matrix[45:, 256:] = gaussian(rng, 455, 256)
+    assert only({EMBED: matrix}).unused_rows == 5
+
+
+def test_rows_of_zeros_are_judged_by_themselves():
+    """Others that look unused do not hide that most of an embedding was never written."""
+    rng = np.random.default_rng(14)
+    matrix = gaussian(rng, 2000, 256)
+    matrix[800:] = 0
+    matrix[:40] = decayed(rng, 40, 256)
+    fit = wg.fit({EMBED: matrix.astype(np.float32)})
+    (told,) = (each for each in fit.findings if each.id == "unused-rows")
+    assert (told.level, told.value) == ("warning", 1240)
+    assert "1,200 are all zeros" in told.message
+    assert "40 look as if never trained" in told.message
+    assert told.hint

@@ -1,6 +1,7 @@
 #include "core/scan/unused_rows.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/fit/weibull.hpp"
@@ -45,12 +46,31 @@ void SizingRows::run_part(std::uint64_t part, Workspace& workspace, Control& /*c
   const std::uint64_t last = std::min(first + in_part, slice_.layout.rows);
   row_sizes(slice_.source, slice_.view, slice_.layout, width_of(slice_), first, last,
             workspace.buffer, sizes_.data() + first);
+  if (width_of(slice_) < slice_.layout.columns) {
+    for (std::uint64_t row = first; row < last; ++row) {
+      if (sizes_[row] == 0) {
+        look_at_all_of(row, workspace);
+      }
+    }
+  }
+}
+
+void SizingRows::look_at_all_of(std::uint64_t row, Workspace& workspace) {
+  double size = 0;
+  row_sizes(slice_.source, slice_.view, slice_.layout, slice_.layout.columns, row, row + 1,
+            workspace.buffer, &size);
+  if (size != 0) {  // it begins with zeros, and what it would be beside the others is not known
+    sizes_[row] = std::numeric_limits<double>::quiet_NaN();
+  }
 }
 
 std::unique_ptr<Phase> SizingRows::finish(Workspace& /*workspace*/, const Control& /*control*/) {
   std::vector<std::uint64_t> rows = unused_rows(sizes_, width_of(slice_));
+  if (rows.size() == sizes_.size()) {
+    rows.clear();  // all are the exception to nothing
+  }
   slice_.result.unused.rows = static_cast<std::int64_t>(rows.size());
-  if (rows.empty() || rows.size() == sizes_.size()) {
+  if (rows.empty()) {
     return nullptr;
   }
   return std::make_unique<CountingUnusedRows>(slice_, std::move(counted_), std::move(rows));

@@ -23,6 +23,9 @@ class SizingRows final : public Phase {
   std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) override;
 
  private:
+  // Of a row whose first elements are zero.
+  void look_at_all_of(std::uint64_t row, Workspace& workspace);
+
   Slice slice_;
   Histogram counted_;
   std::vector<double> sizes_;

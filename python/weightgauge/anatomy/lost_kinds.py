@@ -116,6 +116,13 @@ def _is_plain(stack: Stack) -> bool:
     return not layers["gate"].isdisjoint(layers["norm"])
 
 
+def _gate_holds_up(stack: Stack) -> bool:
+    """Whether a gate has the rows of the way up as well: twice as many as the way down reads."""
+    rows = {stack.shapes[name][0] for name, each in stack.modules.items() if each.kind == "gate"}
+    read = {stack.shapes[name][-1] for name, each in stack.modules.items() if each.kind == "down"}
+    return any(2 * width in rows for width in read)
+
+
 def lost_kinds(
     stack: Stack, model_type: str | None, config: Mapping[str, Any], *, norm_outside: bool
 ) -> Iterator[Finding]:
@@ -221,7 +228,7 @@ def _of_no_use(stack: Stack, kinds: _Kinds, given: Sequence[str], needed: str) -
     """Return the blocks in which the kinds that a layer has are of no use."""
     if any(kind not in kinds for kind in given) or any(kind in kinds for kind in _FUSED[needed]):
         return set()
-    if needed == "up" and _is_plain(stack):
+    if needed == "up" and (_is_plain(stack) or _gate_holds_up(stack)):
         return set()
     both = set.intersection(*(kinds[kind] for kind in given))
     lone = both - kinds.get("other", set())

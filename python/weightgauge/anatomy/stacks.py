@@ -51,6 +51,8 @@ class Stack:
         those of experts, are replaced by "#".
     modules : dict of str to Module
         What these weights are.
+    shapes : dict of str to tuple of int
+        The shape of the weight of a module, in one of the blocks.
     others : dict of str to set of int
         The blocks in which a module has a tensor of no known kind.
     unknown : dict of str to set of int
@@ -69,6 +71,7 @@ class Stack:
     paths: dict[int, str] = field(default_factory=dict)
     weights: dict[str, Counter[int]] = field(default_factory=dict)
     modules: dict[str, Module] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     others: dict[str, set[int]] = field(default_factory=dict)
     unknown: dict[str, set[int]] = field(default_factory=dict)
     kinds: dict[str, set[int]] = field(default_factory=dict)
@@ -168,6 +171,7 @@ def _add(
         return
     stack.weights.setdefault(module, Counter()).update(numbers)
     stack.modules[module] = Module(kind, last)
+    stack.shapes[module] = tuple(tensor.shape)
     if places.experts[rows[0]] is not None and "#" in module:
         of_block = stack.experts.setdefault(module, {})
         for block, expert in zip(numbers, taken(places.experts, rows), strict=True):

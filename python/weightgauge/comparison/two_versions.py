@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
@@ -106,7 +107,10 @@ def _unrelated(pairs: Sequence[Pair], matches: Sequence[Match], rule: Rule) -> I
     for pair in pairs:
         a, b = sizes.get(SliceKey(pair.tensor, pair.part, pair.expert, pair.head), (0.0, 0.0))
         if a > 0 and b > 0 and pair.difference_rms == pair.difference_rms:
-            shared.append((1 + (b / a) ** 2 - pair.difference_rms**2) / (2 * b / a))
+            ratio, difference = b / a, pair.difference_rms  # products, which overflow to infinity
+            correlation = (1 + ratio * ratio - difference * difference) / (2 * ratio)
+            if math.isfinite(correlation):
+                shared.append(correlation)
     if len(shared) >= _FEWEST_MATRICES and abs(median(shared)) < _UNRELATED:
         what = (
             "the two seem to be unrelated models: the values of "

@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from weightgauge.diagnosis.outliers import FEWEST
-from weightgauge.findings import RULES, Finding, Place, Rule
+from weightgauge.findings import RULES, Finding, Place, Rule, enumerated
 from weightgauge.fits.sibling_findings import PARTNERS
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _MOST_BLOCKS = 7
 """With more blocks each kind tells of a factor of two by itself, whatever its trend over depth."""
+
+_ON_LINE = 0.25
+"""The others make a line where they are off it by less than this part of what they are off their
+median: two blocks of another scale make none."""
 
 _FEWEST_KINDS = 4
 """With fewer kinds nobody can tell the scale of a block from that of a matrix."""
@@ -174,8 +178,13 @@ def _expected(block: int, others: Mapping[int, float]) -> float:
     """Return what a block should have by the others: on their line, where they make one."""
     if len(others) < FEWEST - 1:
         return median(others.values())
+    middle = median(others.values())
     slope = median((b - a) / (j - i) for (i, a), (j, b) in combinations(others.items(), 2))
-    return median(value + slope * (block - each) for each, value in others.items())
+    there = [value + slope * (block - each) for each, value in others.items()]
+    expected = median(there)
+    off_line = max(abs(each - expected) for each in there)
+    off_middle = max(abs(value - middle) for value in others.values())
+    return expected if off_line < _ON_LINE * off_middle else middle
 
 
 def _block_limit(stack: _Stack, block: int, least: float) -> float:
@@ -201,9 +210,9 @@ def _block_told(
             Place(block=block, tower=stack.tower),
             value=factor if shift > 0 else 1 / factor,
             expected=1.0,
-            what=f"blocks {' and '.join(map(str, alike))}: their matrices are {factor:.2g} times "
-            f"as {'large' if shift > 0 else 'small'} as those of {' and '.join(others)}; which "
-            "of them are off cannot be told",
+            what=f"blocks {enumerated([str(each) for each in alike])}: their matrices are "
+            f"{factor:.2g} times as {'large' if shift > 0 else 'small'} as those of "
+            f"{enumerated(others)}; which of them are off cannot be told",
         )
     return rule.finding(
         Place(block=block, tower=stack.tower),

@@ -75,7 +75,7 @@ def slice_name(item: Named) -> str:
     """
     tensor = item.tensor or ""
     marks = [] if item.part is None else [item.part]
-    if item.expert is not None and str(item.expert) not in re.split(r"\D+", tensor):
+    if item.expert is not None and not re.search(rf"expert\w*[._]?{item.expert}(?!\d)", tensor):
         marks.append(f"expert {item.expert}")
     if item.head is not None:
         marks.append(f"head {item.head}")

@@ -65,7 +65,7 @@ SLICES = (
         "unused-rows",
         NOTE,
         "Are there rows of an embedding or head that were never used?",
-        "{value:,} of {rows:,} rows {what}",
+        "of {rows:,} rows {what}",
         several="{total:,} rows of {count:,} tensors look as if no token had used them: {names}",
         source="docs/statistics.md",
     ),

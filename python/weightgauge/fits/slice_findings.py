@@ -222,6 +222,8 @@ def _flipped(
     huge = (numbers.known | numbers.of("norm", "bias")) & (numbers.max > _NO_NUMBER)
     for row in np.flatnonzero(mask & (apart | several | huge)).tolist():
         item = slices[row]
+        if item.kind == "bias" and item.block is None:
+            continue  # that of a head may be huge on purpose, for tokens that do not exist
         if several[row]:
             usual = item.lam
             beside = (

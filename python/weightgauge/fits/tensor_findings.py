@@ -74,7 +74,9 @@ def tensor_findings(
             yield each
     for row in np.flatnonzero(numbers.unused_rows > 0).tolist():
         if row not in holes:
-            yield _unused_rows(slices[row])
+            item = slices[row]
+            unused = item.unused_rows or 0
+            yield _unused_rows(item, min(item.zero_rows or 0, unused), unused, item.shape[0])
     yield from _duplicates(slices, numbers, tied)
 
 
@@ -121,7 +123,7 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
                 item.place, value=rows, lines=elements // width, level=level
             )
         elif item.unused_rows is None:  # else all of them are told of together
-            yield _rows_of_zeros(item, rows, elements // width)
+            yield _unused_rows(item, rows, rows, elements // width)
     if may_have_zero_columns(item.tensor):
         return
     if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
@@ -139,27 +141,27 @@ def _scattered(item: SliceFit, elements: int) -> bool:
     return item.zeros - in_blocks > _MOSTLY * item.zeros
 
 
-def _rows_of_zeros(item: SliceFit, rows: int, of: int) -> Finding:
-    """Tell of rows of zeros in a matrix with a row for each token: a few are padding."""
-    padding = rows <= _PADDING * of
+def _unused_rows(item: SliceFit, zero: int, unused: int, rows: int) -> Finding:
+    """Tell of rows that no token used: those of zeros, of which a few are padding, and others."""
+    padding = zero <= _PADDING * rows
+    told = []
+    if zero:
+        verb = "is" if zero == 1 else "are"
+        told.append(f"{zero:,} {verb} all zeros, {_AS_PADDING if padding else _TOO_MANY}")
+    if unused > zero:
+        others = f"{unused - zero:,} look{'s' if unused - zero == 1 else ''} as if never trained"
+        told.append(f"{others} (far smaller than others, or small and all of one size)")
+    k = item.k_without_unused
+    if k is not None and unused > zero:
+        told.append(f"k of the others is {k:.3f} (of all {item.k:.3f})")
     return RULES["unused-rows"].finding(
         item.place,
-        value=rows,
-        rows=of,
-        what=f"{'is' if rows == 1 else 'are'} all zeros, {_AS_PADDING if padding else _TOO_MANY}",
+        value=unused,
+        rows=rows,
+        what="; ".join(told),
         level=None if padding else "warning",
+        hint=None if padding else "ask whether all of it was saved; copy the file again",
     )
-
-
-def _unused_rows(item: SliceFit) -> Finding:
-    """Tell how many rows no token used, and what k is without them."""
-    unused = item.unused_rows or 0
-    if unused == item.zero_rows:
-        return _rows_of_zeros(item, unused, item.shape[0])
-    what = "look as if they were never trained (small, and all of one size)"
-    if item.k_without_unused is not None:
-        what += f"; k of the others is {item.k_without_unused:.3f} (of all {item.k:.3f})"
-    return RULES["unused-rows"].finding(item.place, value=unused, rows=item.shape[0], what=what)
 
 
 def _by_chance(share: float, length: int, lines: int) -> float:

@@ -184,7 +184,7 @@ def paired_errors(
                 counts_a,
                 counts_b,
                 [differences[row].changed < _FEW_CHANGED for row in rows],
-                [differences[row].fit.rms ** 2 for row in rows],
+                [differences[row].fit.rms * differences[row].fit.rms for row in rows],
                 io=options.io,
                 options=options.to_core(),
             )
