@@ -68,7 +68,7 @@ def made(width=33, dtype=torch.float32):
 
 
 OF_ROWS = ("k_se_matrix", "ln_lambda_se_matrix", "errors_from", "fresh_z", "zero_rows")
-OF_ROWS += ("zero_columns", "spread")
+OF_ROWS += ("zero_columns", "spread", "unused_rows", "k_without_unused", "row_levels")
 
 
 def of_counts(rows):
@@ -92,7 +92,7 @@ def check_same(model, whole, per="tensor"):
     fits = [wg.fit(each, per=per).to_dicts() for each in (found, whole)]
     assert of_counts(fits[0]) == of_counts(fits[1])
     assert of_counts(found.tensors) == of_counts(wanted.tensors)
-    assert not found.findings
+    assert {each.id for each in found.findings} <= {"missing-part"}  # it has no way down
     return found
 
 

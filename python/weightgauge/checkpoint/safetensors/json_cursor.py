@@ -21,11 +21,15 @@ from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.errors import printable
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
-_STRING = re.compile(rb'"((?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"')
+# Strings are matched piece by piece. In one expression, a group of pieces would either keep a place
+# to return to for each, which takes much memory, or be possessive, which Python before 3.11.5 may
+# match wrongly (its issue 106052).
+_PLAIN_STRING = re.compile(rb'"[^"\\\x00-\x1f]*+"')
+_PIECE = re.compile(rb'[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|"')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?(?![0-9.eE+\-])")
 _LITERAL = re.compile(rb"(?:true|false|null)(?![A-Za-z0-9_])")
 _WORD = re.compile(rb"[A-Za-z0-9+\-.]{1,20}")
-_NESTED = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+_NESTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _IGNORED_LIMIT = 65_536
 _U64_DIGITS = 20
@@ -125,10 +129,8 @@ class JsonCursor:
     def string(self) -> str:
         """Read a string; the cursor must stand on its opening quote."""
         start = self.pos
-        found = _STRING.match(self.data, start)
-        if found is None:
-            self.fail("a string is not closed, or holds a raw control character or a bad escape")
-        raw = found[1]
+        end = self._end_of_string(start)
+        raw = self.data[start + 1 : end - 1]
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -137,8 +139,21 @@ class JsonCursor:
             text = json.loads(f'"{text}"')
             if _SURROGATE.search(text):
                 self.fail("a string holds half a surrogate pair")
-        self.pos = found.end()
+        self.pos = end
         return text
+
+    def _end_of_string(self, start: int) -> int:
+        plain = _PLAIN_STRING.match(self.data, start)
+        if plain is not None:
+            return plain.end()
+        place = start + 1
+        for piece in _PIECE.finditer(self.data, place):
+            if piece.start() != place:
+                break
+            place = piece.end()
+            if piece[0] == b'"':
+                return place
+        self.fail("a string is not closed, or holds a raw control character or a bad escape")
 
     def unsigned(self, what: str) -> int:
         """Read an integer from 0 to 2^64 - 1, written without sign, point or exponent."""
