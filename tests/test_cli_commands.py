@@ -303,7 +303,7 @@ def test_scan_as_data(small, tmp_path):
 def test_minilm(minilm):
     result = run("fit", minilm)
     assert result.exit_code == 0
-    blocks = [line for line in result.stdout.splitlines() if re.match(" +[0-9]", line)]
+    blocks = [line for line in result.stdout.splitlines() if re.match(" +[0-9]  ", line)]
     shapes, scales = blocks[:6], blocks[6:]
     assert all(line.count("±") == 6 for line in shapes)
     assert len(scales) == 6
