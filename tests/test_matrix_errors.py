@@ -173,14 +173,14 @@ def test_coverage_with_heads(heads, tmp_path):
 def changes(make, draws, seed):
     """z of k and of ln lambda between two states of one matrix, many times."""
     rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        before, after = make(rng)
-        name = "model.layers.0.mlp.up_proj.weight"
-        (pair,) = wg.compare({name: before}, {name: after}).pairs
-        assert pair.errors_from.startswith("paired")
-        found.append((pair.z, pair.dln_lambda_z))
-    return np.abs(np.array(found))
+    before, after = {}, {}
+    for draw in range(draws):  # compared all at once, which takes a tenth of the time
+        name = f"model.layers.{draw}.mlp.up_proj.weight"
+        before[name], after[name] = make(rng)
+    pairs = wg.compare(before, after).pairs
+    assert len(pairs) == draws
+    assert all(pair.errors_from.startswith("paired") for pair in pairs)
+    return np.abs([(pair.z, pair.dln_lambda_z) for pair in pairs])
 
 
 @pytest.mark.parametrize("correlation", [0.9, 0.995, 0.99995])

@@ -23,13 +23,15 @@ def drawn(rng, rows, columns, spread=0.0):
 
 def rejected(draws, change):
     """Share of draws in which the change of k, and that of lambda, exceeds 1.96 errors."""
-    found = []
+    before, after = {}, {}
     for seed in range(draws):
         rng = np.random.default_rng(seed)
-        before = drawn(rng, 1000, 400)
-        made = pair(before, change(rng, before))
-        found.append((abs(made.z) > 1.96, abs(made.dln_lambda_z) > 1.96))
-    return np.mean(found, axis=0)
+        name = f"model.layers.{seed}.mlp.up_proj.weight"
+        before[name] = drawn(rng, 1000, 400)
+        after[name] = change(rng, before[name])
+    pairs = wg.compare(before, after).pairs
+    assert len(pairs) == draws
+    return np.mean([(abs(each.z) > 1.96, abs(each.dln_lambda_z) > 1.96) for each in pairs], axis=0)
 
 
 def few_rows(rng, weights):
