@@ -8,6 +8,7 @@ import math
 import ml_dtypes
 import numpy as np
 
+import weightgauge as wg
 from samples import FORMATS
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -178,3 +179,19 @@ def put(write_checkpoint, folder, tensors, config=None, *, name="model.safetenso
     if config is not None:
         (folder / "config.json").write_text(json.dumps(config))
     return folder
+
+
+def without(tensors, *parts):
+    """Leave out the tensors whose names have any of these parts."""
+    return {name: each for name, each in tensors.items() if not any(part in name for part in parts)}
+
+
+def missing_parts(write_checkpoint, folder):
+    """Return a function that tells which parts a model lacks; it must have no other fault."""
+
+    def told(tensors, config):
+        found = wg.fit(put(write_checkpoint, folder, tensors, config)).findings
+        assert [each for each in found if each.level == "fault" and each.id != "missing-part"] == []
+        return [each for each in found if each.id == "missing-part"]
+
+    return told

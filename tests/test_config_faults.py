@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import health_models as models
 import weightgauge as wg
 from fused_models import FUSED
 from fused_parts import Model
@@ -44,6 +45,25 @@ def test_any_value_of_any_key(family: str, tmp_path) -> None:
         assert all(len(line) < LONGEST_WARNING for line in remarks(found))
         assert_pieces_are_true_or_absent(found, model, config)
         assert_every_value_is_counted_once(wg.fit(directory, per="head"), model, config)
+
+
+ASKED = (
+    *("architectures", "tie_word_embeddings", "layer_types", "text_config", "vision_config"),
+    *("position_embedding_type", "quantization_config", "hidden_act", "auto_map", "vocab_size"),
+    *("attention_k_eq_v", "num_local_experts", "num_hidden_groups", "block_configs", "depths"),
+    *("intermediate_size", "rms_norm_eps", "num_hidden_layers", "model_type", "peft_type"),
+    *("rank_pattern", "alpha_pattern", "target_parameters", "lora_alpha", "r"),
+)
+"""Keys that one rule or another asks for, whether a family has them or not."""
+
+
+@pytest.mark.parametrize("key", ASKED)
+def test_keys_that_rules_ask_for_never_raise(key: str, tmp_path, write_checkpoint) -> None:
+    tensors, config = models.llama(seed=1, blocks=3, hidden=32, inner=64, vocab=64, kv=32)
+    folder = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    for value in SENSELESS:
+        (folder / "config.json").write_text(json.dumps({**config, key: value}))
+        assert len(wg.fit(folder).slices) == len(tensors)
 
 
 def wholes(found) -> list:

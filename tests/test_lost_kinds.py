@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import health_models as models
-import weightgauge as wg
 from weightgauge.anatomy.architecture import architecture_of
 from weightgauge.anatomy.completeness import missing_findings
 from weightgauge.anatomy.components import classify_by_form
@@ -15,18 +14,7 @@ from weightgauge.anatomy.family_blocks import FAMILY_BLOCKS
 
 @pytest.fixture
 def told(write_checkpoint, tmp_path):
-    """Return the findings about parts that a model lacks."""
-
-    def told(tensors, config):
-        found = wg.fit(models.put(write_checkpoint, tmp_path / "m", tensors, config)).findings
-        assert [each for each in found if each.level == "fault" and each.id != "missing-part"] == []
-        return [each for each in found if each.id == "missing-part"]
-
-    return told
-
-
-def without(tensors, *parts):
-    return {name: each for name, each in tensors.items() if not any(part in name for part in parts)}
+    return models.missing_parts(write_checkpoint, tmp_path / "m")
 
 
 def llama(blocks=6):
@@ -45,7 +33,7 @@ def llama(blocks=6):
 @pytest.mark.parametrize("blocks", [3, 6])
 def test_a_llama_without_a_kind(lost, kind, blocks, told):
     tensors, config = llama(blocks)
-    (found,) = told(without(tensors, lost), config)
+    (found,) = told(models.without(tensors, lost), config)
     assert (found.level, found.kind, found.value, found.expected) == ("fault", kind, 0, blocks)
     assert found.message.startswith("model.layers: no block has ")
     names = {name for name in tensors if lost in name and ".layers.0." in name}
@@ -56,7 +44,7 @@ def test_a_llama_without_a_kind(lost, kind, blocks, told):
 @pytest.mark.parametrize("lost", ["v_proj", "o_proj", "up_proj", "down_proj"])
 def test_what_the_others_are_useless_without_is_missed_without_a_configuration(lost, told):
     tensors, _ = llama()
-    (found,) = told(without(tensors, lost), None)
+    (found,) = told(models.without(tensors, lost), None)
     assert found.kind == lost.partition("_")[0] and "no block has the " in found.message
 
 
@@ -71,7 +59,7 @@ def test_a_gate_that_has_the_way_up_in_it_lacks_nothing(told):
 
 def test_values_and_outputs_are_missed_together(told):
     tensors, _ = llama()
-    assert [each.kind for each in told(without(tensors, "v_proj", "o_proj"), None)] == ["v"]
+    assert [each.kind for each in told(models.without(tensors, "v_proj", "o_proj"), None)] == ["v"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +68,7 @@ def test_values_and_outputs_are_missed_together(told):
 @pytest.mark.parametrize("with_config", [True, False])
 def test_a_gpt2_without_a_kind(lost, kind, with_config, told):
     tensors, config = models.gpt2(seed=1)
-    found = told(without(tensors, lost), config if with_config else None)
+    found = told(models.without(tensors, lost), config if with_config else None)
     if kind == "qkv" and not with_config:
         assert found == []  # an output alone may be a network without attention
     else:
@@ -90,7 +78,7 @@ def test_a_gpt2_without_a_kind(lost, kind, with_config, told):
 @pytest.mark.parametrize("with_config", [True, False])
 def test_experts_without_routers(with_config, told):
     tensors, config = models.llama(seed=1, blocks=4, experts=4)
-    found = told(without(tensors, "moe.gate"), config if with_config else None)
+    found = told(models.without(tensors, "moe.gate"), config if with_config else None)
     assert [each.kind for each in found] == ["router"]
 
 
@@ -99,24 +87,24 @@ def test_an_unknown_family_lacks_what_its_configuration_states(size, told):
     tensors, config = llama()
     config |= {"model_type": "foo", "architectures": ["FooModel"]}
     lost = "self_attn" if size == "num_attention_heads" else ".mlp."
-    (found,) = told(without(tensors, lost), config)
+    (found,) = told(models.without(tensors, lost), config)
     assert f"config.json says {size} = {config[size]}" in found.message
     del config[size]
-    assert told(without(tensors, lost), config) == []
+    assert told(models.without(tensors, lost), config) == []
 
 
 def test_norms_of_an_unknown_family(told):
     tensors, config = llama()
     config |= {"model_type": "foo", "architectures": ["FooModel"], "rms_norm_eps": 1e-6}
-    (found,) = told(without(tensors, "layernorm"), config)
+    (found,) = told(models.without(tensors, "layernorm"), config)
     assert found.kind == "norm"
     # Where no norm has weights, none is missed.
-    assert told(without(tensors, "norm"), config) == []
+    assert told(models.without(tensors, "norm"), config) == []
 
 
 def test_norms_of_a_family_that_has_none_with_weights(told):
     tensors, config = models.gpt2(seed=1)
-    assert told(without(tensors, "ln_"), config) == []
+    assert told(models.without(tensors, "ln_"), config) == []
 
 
 # -- well
@@ -161,12 +149,12 @@ def test_names_of_another_program_are_not_judged_by_those_of_transformers(told):
         name.replace("self_attn", "mix").replace("mlp", "net").replace("_layernorm", "_n"): each
         for name, each in tensors.items()
     }
-    assert told(without(renamed, "_n."), config) == []
+    assert told(models.without(renamed, "_n."), config) == []
 
 
 def test_a_network_with_a_norm_of_its_own_has_no_gate(told):
     tensors, _ = llama()
-    tensors = without(tensors, "up_proj")
+    tensors = models.without(tensors, "up_proj")
     for block in range(6):
         tensors[f"model.layers.{block}.mlp.layer_norm.weight"] = np.ones(64, models.BF16)
     assert told(tensors, None) == []

@@ -13,29 +13,18 @@ import weightgauge as wg
 
 @pytest.fixture
 def told(write_checkpoint, tmp_path):
-    """Return the findings about parts that a model lacks; there must be no other fault."""
-
-    def told(tensors, config):
-        found = wg.fit(models.put(write_checkpoint, tmp_path / "m", tensors, config)).findings
-        assert [each for each in found if each.level == "fault" and each.id != "missing-part"] == []
-        return [each for each in found if each.id == "missing-part"]
-
-    return told
+    return models.missing_parts(write_checkpoint, tmp_path / "m")
 
 
 def mixtral():
     return models.llama(seed=1, blocks=4, hidden=64, inner=96, vocab=320, kv=64, experts=4)
 
 
-def without(tensors, *parts):
-    return {name: each for name, each in tensors.items() if not any(part in name for part in parts)}
-
-
 @pytest.mark.parametrize("expert", [0, 2, 3])
 @pytest.mark.parametrize("with_config", [True, False])
 def test_an_expert_that_no_block_has(expert, with_config, told):
     tensors, config = mixtral()
-    found = told(without(tensors, f".experts.{expert}."), config if with_config else None)
+    found = told(models.without(tensors, f".experts.{expert}."), config if with_config else None)
     if expert == 3 and not with_config:
         assert found == []  # routers alone may choose among experts without weights
         return
@@ -51,7 +40,7 @@ def test_an_expert_that_no_block_has(expert, with_config, told):
 
 def test_an_expert_that_one_block_lacks(told):
     tensors, config = mixtral()
-    (found,) = told(without(tensors, "layers.1.block_sparse_moe.experts.2."), config)
+    (found,) = told(models.without(tensors, "layers.1.block_sparse_moe.experts.2."), config)
     assert (found.block, found.expert, found.value, found.expected) == (1, 2, 3, 4)
     path = "model.layers.1.block_sparse_moe.experts.2"
     names = ", ".join(f"{path}.{name}.weight" for name in ("w1", "w2", "w3"))
@@ -61,7 +50,7 @@ def test_an_expert_that_one_block_lacks(told):
 def test_one_matrix_of_one_expert(told):
     tensors, config = mixtral()
     name = "model.layers.1.block_sparse_moe.experts.2.w2.weight"
-    (found,) = told(without(tensors, name), config)
+    (found,) = told(models.without(tensors, name), config)
     assert (found.tensor, found.kind, found.block, found.expert) == (name, "down", 1, 2)
     assert found.message == f"{name}: missing; the other 3 experts of the block have it"
     (row,) = json.loads(json.dumps([found.to_dict()]))
@@ -70,7 +59,7 @@ def test_one_matrix_of_one_expert(told):
 
 def test_one_matrix_of_an_expert_in_every_block(told):
     tensors, config = mixtral()
-    (found,) = told(without(tensors, "experts.2.w2."), config)
+    (found,) = told(models.without(tensors, "experts.2.w2."), config)
     assert (found.kind, found.expert, found.block) == ("down", 2, None)
     assert "w2 of expert 2 of 4 missing in all 4 blocks (4 tensors: " in found.message
 
@@ -82,7 +71,7 @@ def test_experts_that_two_blocks_lack(told):
         for block in (1, 2)
         for expert in (0, 3)
     ]
-    (found,) = told(without(tensors, *lost), config)
+    (found,) = told(models.without(tensors, *lost), config)
     assert (found.expert, found.block) == (None, None)
     assert "experts 0 and 3 of 4 missing in blocks 1 and 2 (12 tensors: " in found.message
 
@@ -100,7 +89,7 @@ def test_a_configuration_of_another_number_contradicts_the_routers(write_checkpo
 def test_blocks_from_which_experts_were_removed(told):
     """Numbers without a gap, and a router with as many rows."""
     tensors, _ = mixtral()
-    tensors = without(tensors, "layers.2.block_sparse_moe.experts.3.")
+    tensors = models.without(tensors, "layers.2.block_sparse_moe.experts.3.")
     gate = "model.layers.2.block_sparse_moe.gate.weight"
     tensors[gate] = np.ascontiguousarray(tensors[gate][:3])
     assert told(tensors, None) == []
@@ -118,6 +107,6 @@ def test_first_blocks_may_have_no_experts(told):
     tensors, config = mixtral()
     config |= {"model_type": "foo", "architectures": ["FooModel"]}
     dense, _ = models.llama(seed=1, blocks=4, hidden=64, inner=96, vocab=320, kv=64)
-    tensors = without(tensors, "layers.0.block_sparse_moe.")
+    tensors = models.without(tensors, "layers.0.block_sparse_moe.")
     tensors |= {name: each for name, each in dense.items() if "layers.0.mlp" in name}
     assert told(tensors, config) == []

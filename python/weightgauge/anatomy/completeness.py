@@ -50,8 +50,9 @@ def missing_findings(
     stacks = stacks_of(tensors, places, forms)
     by_tower = Counter(stack.tower for stack in stacks)
     found: list[Finding] = []
-    begins = _has_an_entrance(places, tensors)
-    norm_outside = ("norm", None) in set(zip(places.kinds, places.blocks, strict=True))
+    outside = [row for row, block in enumerate(places.blocks) if block is None]
+    begins = any(_is_entrance(tensors[row].name, places.kinds[row]) for row in outside)
+    norm_outside = any(places.kinds[row] == "norm" for row in outside)
     for stack in stacks:
         facts = architecture.of(stack.tower)
         # Where other towers have names, the configuration may be about these.
@@ -68,12 +69,9 @@ def missing_findings(
     return found + list(missing_ends(tensors, places, forms, config or {}, paths))
 
 
-def _has_an_entrance(places: Components, tensors: Sequence[TensorLike]) -> bool:
-    """Whether there is an embedding, so that these are not the later blocks of a model alone."""
-    return any(
-        block is None and (kind == "embed" or (kind == "other" and "embed" in tensor.name))
-        for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
-    )
+def _is_entrance(name: str, kind: str) -> bool:
+    """Whether a tensor outside the blocks is an embedding: these are not later blocks alone."""
+    return kind == "embed" or (kind == "other" and "embed" in name)
 
 
 def _stated_blocks(facts: TowerFacts, path: str) -> tuple[str, int] | None:
@@ -93,10 +91,10 @@ def _stated_blocks(facts: TowerFacts, path: str) -> tuple[str, int] | None:
 def _missing_blocks(
     stack: Stack, stated: tuple[str, int] | None, *, begins: bool
 ) -> Iterator[Finding]:
-    there = sorted(stack.paths)
+    there = sorted(stack.names)
     if len(there) < 2 and stated is None:
         return
-    gaps = [number for number in range(there[0], there[-1] + 1) if number not in stack.paths]
+    gaps = [number for number in range(there[0], there[-1] + 1) if number not in stack.names]
     from_one = there[0] == 1 and not gaps
     doubtful = stated is None and from_one
     # These may be the later blocks of a model, or be counted from one.

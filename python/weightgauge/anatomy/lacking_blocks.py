@@ -47,7 +47,7 @@ def lacking_blocks(stack: Stack, config: Mapping[str, Any]) -> Iterator[Finding]
         return
     types = next((config[key] for key in _KINDS_OF_BLOCKS if key in config), None)
     groups: dict[str, list[int]] = {}
-    for block in sorted(stack.paths):
+    for block in sorted(stack.names):
         told = isinstance(types, list) and block < len(types)
         groups.setdefault(str(types[block]) if told and types else "", []).append(block)
     halves: set[int] = set()
@@ -138,7 +138,7 @@ def _lacking_told(
     stack: Stack, modules: Sequence[str], members: Sequence[int], blocks: Sequence[int]
 ) -> Finding:
     names = [
-        f"{stack.paths[block]}.{module}" if "#" in module else stack.name(block, module)
+        f"{stack.path_of(block)}.{module}" if "#" in module else stack.name(block, module)
         for block in members
         for module in modules
     ]

@@ -144,7 +144,7 @@ def lost_kinds(
     Finding
     """
     family = FAMILY_BLOCKS.get(model_type or "", {})
-    if len(stack.paths) < (2 if family else _FEWEST_BLOCKS):
+    if len(stack.names) < (2 if family else _FEWEST_BLOCKS):
         return  # perhaps a part of a block
     if not (family or norm_outside or stack.of("norm")):
         return  # matrices that were taken out of a model
@@ -290,7 +290,7 @@ def _lost_of_family(
     found |= stack.others.keys() & norms
     gone = {module: kind for module, kind in norms.items() if module not in there}
     # With as many norms as there should be, those of other names stand in for them.
-    enough = len(stack.paths) >= _FEWEST_BLOCKS and bool(found or norm_outside)
+    enough = len(stack.names) >= _FEWEST_BLOCKS and bool(found or norm_outside)
     if gone and len(found) < len(norms) and enough:
         yield gone
 
@@ -313,7 +313,7 @@ def _family_told(stack: Stack, modules: Mapping[str, str], family: str) -> Findi
 
 def _stated(stack: Stack, config: Mapping[str, Any], *, norm_outside: bool) -> Iterator[Finding]:
     """Tell of attention, feed-forward network or norms that the configuration states."""
-    if len(stack.paths) < _FEWEST_BLOCKS or stack.of("other", "ssm"):
+    if len(stack.names) < _FEWEST_BLOCKS or stack.of("other", "ssm"):
         return
     attention = _key(config, _HEADS)
     if attention and not stack.of(*_MATRICES_OF_ATTENTION):
@@ -341,6 +341,6 @@ def _told(stack: Stack, kind: str | None, what: str) -> Finding:
     return RULES["missing-part"].finding(
         Place(kind=kind, tower=stack.tower),
         value=0,
-        expected=len(stack.paths),
+        expected=len(stack.names),
         what=f"{printable(stack.path)}: no block has {what}",
     )

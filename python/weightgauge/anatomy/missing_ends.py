@@ -9,6 +9,7 @@ from typing import Any
 from weightgauge.anatomy.components import Components, TensorLike
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
+from weightgauge.records import taken
 
 _WITH_HEAD = re.compile("For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$")
 _LANGUAGE = re.compile("For(?:CausalLM|MaskedLM)$|LMHeadModel$")
@@ -77,9 +78,21 @@ def missing_ends(
     """
     if not stacks:
         return
+    norms_inside = any(
+        kind == "norm" and block is not None
+        for kind, block in zip(places.kinds, places.blocks, strict=True)
+    )
+    rows = [  # the others, of which there are many, are asked nothing
+        row
+        for row, (kind, block) in enumerate(zip(places.kinds, places.blocks, strict=True))
+        if block is None or kind in ("embed", "head")
+    ]
+    tensors, places, forms = [tensors[row] for row in rows], places.take(rows), taken(forms, rows)
     unknown = _unknown_ends(tensors, places, forms, config)
     names = config.get("architectures")
-    architectures = [each for each in names if isinstance(each, str)] if names else []
+    architectures = (
+        [each for each in names if isinstance(each, str)] if isinstance(names, list) else []
+    )
     name = architectures[0] if len(architectures) == 1 else ""
     alone = any(_is_saved_alone(path, name) for path in stacks)
     if name and not alone:
@@ -87,7 +100,7 @@ def missing_ends(
     yield from _missing_embedding(tensors, places, unknown, name, config, alone=alone)
     yield from _missing_positions(tensors, config)
     normed = name and not alone and _family(config) in _UNTIED
-    if normed and _lacks_last_norm(tensors, places):
+    if normed and norms_inside and not _may_have_last_norm(tensors, places):
         yield RULES["missing-part"].finding(
             Place(kind="norm"), value=0, expected=1, what="there is no norm after the last block"
         )
@@ -239,11 +252,9 @@ def _is_rounded(size: int, tokens: int) -> bool:
     return tokens <= size < tokens + _ROUNDED_UP and size % 8 == 0
 
 
-def _lacks_last_norm(tensors: Sequence[TensorLike], places: Components) -> bool:
-    """Whether blocks have norms and nothing outside them is one, or may be one."""
-    inside = False
-    for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True):
-        if block is None and (kind == "norm" or (kind == "other" and len(tensor.shape) == 1)):
-            return False
-        inside = inside or (kind == "norm" and block is not None)
-    return inside
+def _may_have_last_norm(tensors: Sequence[TensorLike], places: Components) -> bool:
+    """Whether something outside the blocks is a norm, or may be one."""
+    return any(
+        block is None and (kind == "norm" or (kind == "other" and len(tensor.shape) == 1))
+        for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
+    )

@@ -44,8 +44,8 @@ class Stack:
         What stands before their numbers.
     staged : bool
         Whether they are counted through from stage to stage.
-    paths : dict of int to str
-        What all names of a block begin with.
+    names : dict of int to str
+        The name of a tensor of each block.
     weights : dict of str to Counter
         How many matrices and norms a module has in each block. Numbers in a module's name, such as
         those of experts, are replaced by "#".
@@ -68,7 +68,7 @@ class Stack:
     tower: str | None
     path: str
     staged: bool = False
-    paths: dict[int, str] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
     weights: dict[str, Counter[int]] = field(default_factory=dict)
     modules: dict[str, Module] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -95,12 +95,16 @@ class Stack:
         """Return the name that the weight of a module has, or would have, in a block."""
         last = self.modules[module].last
         own = module if expert is None else module.replace("#", str(expert), 1)
-        return f"{self.paths[block]}.{own}.{last}" if last else f"{self.paths[block]}.{own}"
+        return ".".join(filter(None, (self.path_of(block), own, last)))
+
+    def path_of(self, block: int) -> str:
+        """Return what all names of a block begin with."""
+        return block_path(self.names[block])
 
     @property
     def uniform(self) -> bool:
         """Whether all blocks have the same modules, with as many weights in each."""
-        number = len(self.paths)
+        number = len(self.names)
         return all(
             len(counts) == number and len(set(counts.values())) == 1
             for counts in self.weights.values()
@@ -150,8 +154,8 @@ def _add(
     tensor, kind = tensors[rows[0]], places.kinds[rows[0]]
     numbers = [block for block in taken(places.blocks, rows) if block is not None]
     for block, row in dict(zip(numbers, rows, strict=True)).items():
-        if block not in stack.paths:
-            stack.paths[block] = block_path(tensors[row].name)
+        if block not in stack.names:
+            stack.names[block] = tensors[row].name
     inside = tensor.name[len(block_path(tensor.name)) + 1 :]
     owner, _, last = inside.rpartition(".")
     if kind in MATRIX_KINDS and last != "weight":  # a parameter that belongs to no layer

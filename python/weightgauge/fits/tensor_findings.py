@@ -175,7 +175,7 @@ def _duplicates(
     """Tell of matrices with the content of another one; a head may be that of the embedding."""
     seen: dict[tuple[object, ...], SliceFit] = {}
     asked = numbers.known & (numbers.n >= _FEWEST_ELEMENTS) & (numbers.levels != 1)
-    for row in np.flatnonzero(asked).tolist() if _repeated(numbers, asked) else ():
+    for row in _with_a_repeated_k(numbers, asked):
         item = slices[row]
         content = _content(item)
         if content is None:
@@ -209,10 +209,12 @@ def _content(item: SliceFit) -> object:
     return (*numbers, item.n, item.zeros, item.negatives)
 
 
-def _repeated(numbers: SliceNumbers, asked: NDArray[np.bool_]) -> bool:
-    """Whether any two slices may have equal content: those that have it have one shape k."""
-    shapes = numbers.columns.k[asked]
-    return len(np.unique(shapes)) < len(shapes)
+def _with_a_repeated_k(numbers: SliceNumbers, asked: NDArray[np.bool_]) -> list[int]:
+    """Return the slices that others may equal: those of equal content have one shape k, or none."""
+    rows = np.flatnonzero(asked)
+    _, places, counts = np.unique(numbers.columns.k[rows], return_inverse=True, return_counts=True)
+    found: list[int] = rows[counts[places] > 1].tolist()
+    return found
 
 
 def tied_finding(slices: Sequence[SliceFit], tied: bool | None) -> Iterator[Finding]:
