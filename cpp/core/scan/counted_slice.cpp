@@ -72,7 +72,7 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
     result.fit = fit_with_protocol(histogram, result.n, options.trim, options.zeros, counted.paper,
                                    workspace.fit);
     result.exact = !binned;
-    result.far_out = count_above(histogram, far * result.fit.lambda);
+    result.far_out = count_above(histogram, far_out_from * result.fit.lambda);
     if (binned && !good_enough(result.fit) && result.fit.status != FitStatus::censored) {
       return sort_in_batches(slice, method, std::move(counted));
     }

@@ -46,7 +46,7 @@ struct UnusedRows {
 };
 
 // No weight of a sound matrix is so many times lambda.
-constexpr double far = 4096;
+constexpr double far_out_from = 4096;
 
 struct SliceResult {
   explicit SliceResult(DType dtype) : histogram(dtype) {}
@@ -56,7 +56,7 @@ struct SliceResult {
   double max = 0;  // largest finite magnitude; NaN where there is none
   EndLevels ends;
   Fit fit;
-  std::uint64_t far_out = 0;  // elements above `far` times lambda
+  std::uint64_t far_out = 0;  // elements above `far_out_from` times lambda
   bool exact = true;  // the fit is that of the sorted magnitudes, nothing having been binned
   std::vector<double> quantiles;  // in the order of the probabilities; NaN where n is 0
   ByteNotes notes;
