@@ -614,6 +614,45 @@ def test_whole_rows_of_zeros_that_are_no_pages_are_a_warning(write_checkpoint, t
     assert ("dead-rows", "warning") in told and "fault" not in {level for _, level in told}
 
 
+@pytest.mark.parametrize(("kind", "heads"), [("q", 12), ("k", 12), ("v", 12), ("k", 4)])
+@pytest.mark.parametrize("dead", [1, 2])
+def test_heads_of_zeros_are_rows_of_zeros_and_not_pages_of_a_file(
+    kind, heads, dead, write_checkpoint, tmp_path
+):
+    """Eight rows of 1.5 KiB fill three pages, and every head is eight times four rows long."""
+    rng = np.random.default_rng(5)
+    tensors = {
+        f"encoder.layer.{block}.attention.self.{name}.weight": models.trained(
+            rng, 32 * (12 if name == "query" else heads), 384
+        ).astype(np.float32)
+        for block in range(4)
+        for name in ("query", "key", "value")
+    }
+    name = {"q": "query", "k": "key", "v": "value"}[kind]
+    name = f"encoder.layer.2.attention.self.{name}.weight"
+    tensors[name][64 : 64 + 32 * dead] = 0
+    config = {"num_attention_heads": 12, "num_key_value_heads": heads, "hidden_size": 384}
+    config |= {"model_type": "bert", "num_hidden_layers": 4}
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    found = wg.fit(path).findings
+    told = [(each.id, each.level, each.value) for each in found if each.tensor == name]
+    assert ("dead-rows", "warning", 32 * dead) in told
+    assert "zero-hole" not in {each for each, *_ in told}
+
+
+def test_short_rows_that_fill_pages_and_no_heads_are_pages_of_a_file():
+    tensors = {
+        f"encoder.layer.{block}.intermediate.dense.weight": models.trained(
+            np.random.default_rng(block), 1536, 384
+        ).astype(np.float32)
+        for block in range(4)
+    }
+    name = "encoder.layer.2.intermediate.dense.weight"
+    tensors[name][64 : 64 + 32] = 0
+    told = [each for each in wg.fit(tensors).findings if each.tensor == name]
+    assert "zero-hole" in {each.id for each in told}
+
+
 def test_an_adapter_at_its_start_changes_nothing_yet(write_checkpoint, tmp_path):
     rng = np.random.default_rng(0)
     stem = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"

@@ -42,9 +42,33 @@ def clusters_of(item: SliceFit) -> int | None:
     int or None
         None where they allow for single rows and columns only.
     """
-    found = _GROUPS.search(item.errors_from)
+    found = _group(item)
     if found is None:
         return None
+    along, lines = found
     columns = row_length(item.shape, item.kind)
-    lines = columns if found[1] == "columns" else math.prod(item.shape) // columns
-    return lines // int(found[2].replace(",", ""))
+    of = columns if along == "columns" else math.prod(item.shape) // columns
+    return of // lines
+
+
+def rows_in_cluster(item: SliceFit) -> int | None:
+    """Return the number of rows that one head or expert has.
+
+    Parameters
+    ----------
+    item : SliceFit
+        A fitted slice.
+
+    Returns
+    -------
+    int or None
+        None where heads and experts are no groups of rows, or are not known.
+    """
+    found = _group(item)
+    return found[1] if found is not None and found[0] == "rows" else None
+
+
+def _group(item: SliceFit) -> tuple[str, int] | None:
+    """Return "rows" or "columns", and how many of them are in a group; None without groups."""
+    found = _GROUPS.search(item.errors_from)
+    return None if found is None else (found[1], int(found[2].replace(",", "")))

@@ -10,6 +10,7 @@ import numpy as np
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, slice_name
+from weightgauge.fits.clusters import rows_in_cluster
 from weightgauge.fits.name_hints import may_have_zero_columns
 from weightgauge.fits.slice_numbers import row_length
 
@@ -108,8 +109,9 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
         in_lines = max(in_lines, in_pieces or 0)
     odd = item.zeros - in_lines > _STRAY + _STRAY_SHARE * elements
     row_bytes = width * ITEM_BYTES.get(item.dtype, 1)
-    # What is lost of a file fills whole rows too, where these are short.
+    # What is lost of a file fills whole rows too, where these are short; but hardly whole heads.
     page = row_bytes < _BLOCK and rows * row_bytes % _PAGE == 0 and item.kind not in _TIED
+    page = page and rows % (rows_in_cluster(item) or elements) != 0
     if item.zero_blocks and (odd or page) and not pruned:
         yield RULES["zero-hole"].finding(item.place, value=item.zero_blocks, expected=0)
         rows = 0
