@@ -284,6 +284,35 @@ def test_adapters_fit_their_model(healthy, tmp_path):
         wg.check(healthy, adapter=healthy)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "told"),
+    [
+        ("lm_head.weight", (256, 64), None),
+        ("lm_head.weight", (256, 32), "fault"),
+        ("lm_head.weight", (250, 64), "fault"),
+        ("lm_head.weight", (258, 64), "warning"),  # tokens were added
+        ("model.embed_tokens.weight", (258, 64), "warning"),
+        ("lm_head.modules_to_save.default.weight", (256, 32), "fault"),
+        ("lm_head.modules_to_save.weight", (256, 32), "fault"),
+        ("model.norm.weight", (65,), "fault"),
+        ("classifier.weight", (2, 64), None),  # a head of its own
+    ],
+)
+def test_what_an_adapter_stores_whole_has_the_shape_of_the_models(
+    name, shape, told, healthy, tmp_path
+):
+    rng = np.random.default_rng(3)
+    stem = "base_model.model.model.layers.1.self_attn.q_proj.lora_"
+    tensors = {f"{stem}A.weight": (4, 64), f"{stem}B.weight": (64, 4)}
+    tensors[f"base_model.model.{name}"] = shape
+    drawn = {key: 0.02 * rng.standard_normal(of) for key, of in tensors.items()}
+    path = put(tmp_path / "a", {key: values.astype(np.float32) for key, values in drawn.items()})
+    (path / "adapter_config.json").write_text('{"r": 4, "lora_alpha": 8}')
+    found = [each for each in wg.check(healthy, adapter=path).findings if "adapter" in each.id]
+    assert [each.level for each in found if each.id == "adapter-shape"] == ([told] if told else [])
+    assert all(str(list(shape)) in each.message for each in found if each.id == "adapter-shape")
+
+
 # -- bytes
 
 

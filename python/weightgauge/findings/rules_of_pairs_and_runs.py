@@ -80,9 +80,9 @@ PAIRS = (
     Rule(
         "adapter-shape",
         FAULT,
-        "Do an adapter's products have the shapes of the matrices?",
-        "the adapter's product has shape {value}, the matrix {expected}",
-        several="{count:,} products of the adapter do not have the shape of their matrix: {names}",
+        "Do an adapter's products and tensors have the shapes of the model's?",
+        "has shape {value} in the adapter and {expected} in the model",
+        several="{count:,} tensors have another shape in the adapter than in the model: {names}",
         hint="the adapter belongs to another model, or the vocabulary was resized",
     ),
     Rule(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.bare_names import bare_names
-from weightgauge.anatomy.survey import survey
+from weightgauge.anatomy.survey import Survey, survey
 from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
 
@@ -18,9 +19,16 @@ if TYPE_CHECKING:
 _BROKEN = frozenset(("missing-part", "adapter-factors"))
 """Rules that tell of factors that make no product."""
 
+_VOCABULARY = frozenset(("embed", "head"))
+_SAVED_WHOLE = re.compile(r"\.modules_to_save(\.[^.]+)?\.(?=[^.]+$)")
+"""What PEFT puts into the names of modules that are trained and saved as they are."""
+
 
 def adapter_findings(model: ModelHistograms, adapter: Checkpoint) -> list[Finding]:
-    """Find the products of an adapter that have no matrix of their shape in a model.
+    """Find what of an adapter has no place in a model, or one of another shape.
+
+    Asked are its products, and the tensors that it stores whole. Of these, one that the model does
+    not have is no fault: it may be a head for another task.
 
     Parameters
     ----------
@@ -58,16 +66,16 @@ def adapter_findings(model: ModelHistograms, adapter: Checkpoint) -> list[Findin
             f"{len(products):,} matrices that it changes",
             hint="Give the adapter's own base model.",
         )
-    return found
+    return [*found, *_unfitting_whole(known, adapter, shapes)]
 
 
 def _unfitting(
     products: Mapping[str, tuple[tuple[int, ...], int | None]],
     shapes: Mapping[str, tuple[int, ...]],
 ) -> Iterator[Finding]:
-    tops = {name.partition(".")[2]: shape for name, shape in shapes.items()}
+    shape_of = _finder(shapes)
     for name, (shape, block) in products.items():
-        there = shapes.get(name) or tops.get(name) or shapes.get(name.partition(".")[2])
+        there = shape_of(name)
         place = Place(tensor=name, block=block)
         if there is None:
             yield RULES["adapter-target"].finding(place)
@@ -75,3 +83,36 @@ def _unfitting(
             yield RULES["adapter-shape"].finding(
                 place, value=str(list(shape)), expected=str(list(there))
             )
+
+
+def _unfitting_whole(
+    known: Survey, adapter: Checkpoint, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[Finding]:
+    """Tell of tensors that are stored whole and have another shape in the model."""
+    shape_of = _finder(shapes)
+    rule = RULES["adapter-shape"]
+    names = bare_names([_SAVED_WHOLE.sub(".", name) for name in adapter.tensors.names])
+    for row, (name, shape) in enumerate(zip(names, adapter.tensors.shapes, strict=True)):
+        there = shape_of(name)
+        if there is None or there == shape:
+            continue
+        place = known.components[row]
+        # Tokens may have been added, which makes the adapter store the vocabulary whole.
+        more_tokens = place.kind in _VOCABULARY and there[0] < shape[0] and there[1:] == shape[1:]
+        yield rule.finding(
+            Place(tensor=name, kind=place.kind, block=place.block),
+            value=str(list(shape)),
+            expected=str(list(there)),
+            level="warning" if more_tokens else None,
+            hint="tokens were added: resize the model's vocabulary before it takes the adapter"
+            if more_tokens
+            else None,
+        )
+
+
+def _finder(
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Callable[[str], tuple[int, ...] | None]:
+    """Return what finds a shape by a name of which the outermost module may be left out."""
+    tops = {name.partition(".")[2]: shape for name, shape in shapes.items()}
+    return lambda name: shapes.get(name) or tops.get(name) or shapes.get(name.partition(".")[2])
