@@ -77,12 +77,43 @@ def missing_experts(stack: Stack, stated: tuple[str, int] | None) -> Iterator[Fi
         found = _Experts(stack, modules, stated)
         for loss, blocks in _losses(found).items():
             yield _told(found, path, loss, blocks)
+    if lists and stated is None:
+        largest = max(lists.values(), key=lambda modules: _most(_Experts(stack, modules, None)))
+        yield from _fewer_than_routed(_Experts(stack, largest, None))
+
+
+def _most(found: _Experts) -> int:
+    """Return how many experts a block has where no number is left out."""
+    return max(max(found.there(block)) for block in found.blocks()) + 1
+
+
+def _fewer_than_routed(found: _Experts) -> Iterator[Finding]:
+    """Tell of routers that choose among more experts than there are, where nothing states them.
+
+    A few models have experts without weights, so that it is no fault.
+    """
+    blocks, most = found.blocks(), _most(found)
+    numbers = {found.stack.routed.get(block, 0) for block in blocks}
+    routed = numbers.pop()
+    if numbers or not most < routed <= 2 * most:
+        return  # no routers, or numbers of another kind
+    one = routed - most == 1
+    lost = f"expert{'' if one else 's'} {ranges(range(most, routed))} {'has' if one else 'have'}"
+    yield RULES["missing-part"].finding(
+        Place(tower=found.stack.tower, expert=most if one else None),
+        value=most,
+        expected=routed,
+        level="warning",
+        what=f"{printable(found.stack.path)}: the routers choose among {routed:,} experts, "
+        f"of which {lost} no weights in any block",
+        hint="the last experts were lost, unless they do nothing on purpose",
+    )
 
 
 def _losses(found: _Experts) -> dict[_Loss, list[int]]:
     """Return what is missing, with the blocks in which it is."""
     blocks = found.blocks()
-    most = max(max(found.there(block)) for block in blocks) + 1
+    most = _most(found)
     if most > 2 * max(len(found.there(block)) for block in blocks):
         return {}  # numbers of another kind, or the experts of one device of many
     losses: dict[_Loss, list[int]] = {}
