@@ -30,6 +30,7 @@ def made_slice(tensor: str, kind: str, block: int | None = None, **given: object
         **{"errors_from": "counts alone", "fresh_z": NAN, "spread": None},
         **{"zero_rows": None, "zero_columns": None},
         **{"unused_rows": None, "k_without_unused": None, "far_out": 0, "row_levels": 0},
+        **{"large_rows": None, "large_columns": None},
     }
     if given.get("status", "ok") not in ("ok", "sparse", "scale_not_applied"):
         fields |= dict.fromkeys(("k", "k_se", "lam", "ln_lambda_se", "r2", "ks"), NAN)

@@ -69,6 +69,7 @@ def made(width=33, dtype=torch.float32):
 
 OF_ROWS = ("k_se_matrix", "ln_lambda_se_matrix", "errors_from", "fresh_z", "zero_rows")
 OF_ROWS += ("zero_columns", "spread", "unused_rows", "k_without_unused", "row_levels")
+OF_ROWS += ("large_rows", "large_columns")
 
 
 def of_counts(rows):

@@ -27,7 +27,7 @@ SLICE_FIELDS = [
     *("negatives", "zero_blocks", "levels", "at_max", "second", "lowest", "digest"),
     *("k_se_matrix", "ln_lambda_se_matrix", "errors_from", "fresh_z"),
     *("spread", "zero_rows", "zero_columns", "unused_rows", "k_without_unused", "far_out"),
-    "row_levels",
+    *("row_levels", "large_rows", "large_columns"),
 ]
 TABLE_FIELDS = [
     each

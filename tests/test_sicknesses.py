@@ -212,7 +212,13 @@ def packed_integers(tensors, config):
 
 def rows_blown_up(tensors, config):
     tensors[DOWN][5:7] = tensors[DOWN][5:7] * 100
-    return "heavy-tail", {DOWN: None}
+    return "large-rows", {DOWN: 2}
+
+
+def a_column_blown_up(tensors, config):
+    name = "model.layers.3.self_attn.q_proj.weight"
+    tensors[name][:, 9] = tensors[name][:, 9] * 40
+    return "large-columns", {name: 1}
 
 
 def a_page_never_written(tensors, config):
@@ -329,7 +335,7 @@ SICKNESSES = (
     *(codes_in_place_of_one_matrix, codes_in_place_of_all, codes_that_lost_their_scales),
     *(random_bytes, a_matrix_twice_as_large, a_block_twice_as_large, int4_in_groups),
     *(two_of_four_pruned, a_few_zeros_where_others_have_none, a_block_never_trained),
-    *(the_head_never_trained, packed_integers, rows_blown_up),
+    *(the_head_never_trained, packed_integers, rows_blown_up, a_column_blown_up),
     *(a_page_never_written, rows_of_zeros, columns_of_zeros),
     *(a_bit_of_an_exponent_flipped, clipped_weights),
     *(cast_to_fp8, ternary, a_copied_block, a_tied_head_that_differs),

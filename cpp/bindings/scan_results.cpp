@@ -47,7 +47,9 @@ py::array_t<SliceNumbers> ScanResults::numbers() const {
               slice.unused.rows,
               slice.unused.k_of_others,
               slice.far_out,
-              slice.matrix.row_levels};
+              slice.matrix.row_levels,
+              slice.large.rows,
+              slice.large.columns};
   }
   return table;
 }
@@ -57,7 +59,8 @@ void bind_scan_results(py::module_& module) {
                        nonfinite, status, exact, negatives, zero_blocks, levels, at_max, second,
                        lowest, digest, digested, k_se_matrix, ln_lambda_se_matrix, errors_basis,
                        fresh_z, spread_rows, spread_columns, spread_core, zero_rows, zero_columns,
-                       unused_rows, k_without_unused, far_out, row_levels);
+                       unused_rows, k_without_unused, far_out, row_levels, large_rows,
+                       large_columns);
   module.def(
       "numbers_dtype", [] { return py::dtype::of<SliceNumbers>(); },
       "Element type of the tables that ScanResults.numbers returns.");

@@ -47,6 +47,8 @@ struct SliceNumbers {
   double k_without_unused;
   std::uint64_t far_out;
   std::uint64_t row_levels;  // 0 where there is no grid
+  std::int64_t large_rows;   // -1 where they were not looked for
+  std::int64_t large_columns;
 };
 
 // Making Python objects for tens of thousands of slices would take longer than counting them. So

@@ -9,6 +9,7 @@
 #include "core/fit/influence.hpp"
 #include "core/fit/weibull.hpp"
 #include "core/two_way/empty_lines.hpp"
+#include "core/two_way/large_lines.hpp"
 #include "core/two_way/row_sizes.hpp"
 #include "core/two_way/sample.hpp"
 #include "core/two_way/unused_rows.hpp"
@@ -159,15 +160,47 @@ TEST_SUITE("two_way") {
     const View view = contiguous_view(DType::f64, 0, values.size());
     ReadBuffer buffer;
     std::vector<double> sizes(6);
-    row_sizes(source, view, {6, 4}, 4, 0, 6, buffer, sizes.data());
+    row_sizes(source, view, {6, 4}, root_mean_square, 4, 0, 6, buffer, sizes.data());
     CHECK(sizes[0] == doctest::Approx(2.5));
     CHECK(sizes[1] == doctest::Approx(4.5));
     CHECK(sizes[2] == doctest::Approx(2.5e300));
     CHECK(sizes[3] / 2.5e-310 == doctest::Approx(1));
     CHECK(sizes[4] == doctest::Approx(2));
     CHECK(std::isnan(sizes[5]));
-    row_sizes(source, view, {6, 4}, 3, 1, 2, buffer, sizes.data());
+    row_sizes(source, view, {6, 4}, root_mean_square, 3, 1, 2, buffer, sizes.data());
     CHECK(sizes[0] == 0);
+  }
+
+  TEST_CASE("a geometric mean follows most weights and not the largest") {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    CHECK(geometric_mean({1, -1, 1, 1e300}) == doctest::Approx(1e75));
+    CHECK(geometric_mean({2, 0, -8, nan}) == doctest::Approx(4));
+    CHECK(std::isnan(geometric_mean({0, nan})));
+  }
+
+  TEST_CASE("rows and columns are large beside the median of all") {
+    std::vector<double> sizes(100, 1.0);
+    sizes[7] = 15.9;
+    sizes[30] = 16.1;
+    sizes[40] = std::numeric_limits<double>::quiet_NaN();
+    CHECK(large_lines(sizes) == std::vector<std::uint64_t>{30});
+    CHECK(large_lines({}).empty());
+    CHECK(large_lines({std::numeric_limits<double>::quiet_NaN()}).empty());
+
+    constexpr std::uint64_t rows = 600;
+    std::vector<double> values(rows * 3, 1.0);
+    for (std::uint64_t row = 0; row < rows; ++row) {
+      values[row * 3 + 1] = row == 5 ? 1e9 : -20.0;  // one weight more or less is nothing
+      values[row * 3 + 2] = 0.0;
+    }
+    const auto* const bytes = reinterpret_cast<const std::byte*>(values.data());
+    const MemorySource source(bytes, values.size() * sizeof(double));
+    const View view = contiguous_view(DType::f64, 0, values.size());
+    ReadBuffer buffer;
+    const std::vector<double> columns = column_sizes(source, view, {rows, 3}, {0, 2}, buffer);
+    CHECK(columns[0] == doctest::Approx(1));
+    CHECK(columns[1] == doctest::Approx(20));
+    CHECK(std::isnan(columns[2]));
   }
 
   TEST_CASE("rows that are far smaller, or alike and small, are unused") {

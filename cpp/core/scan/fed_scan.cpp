@@ -41,6 +41,7 @@ FedScan::FedScan(std::unique_ptr<Spool> spool, std::vector<FedSlice> slices,
                  const ScanOptions& options)
     : spool_(std::move(spool)), slices_(std::move(slices)), options_(options) {
   options_.threads = 1;
+  options_.unused_rows = false;  // all bytes would be wanted once more
   results_.reserve(slices_.size());
   for (const FedSlice& slice : slices_) {
     const View& view = slice.spec.view;

@@ -5,8 +5,10 @@
 
 #include "core/decode/value_reader.hpp"
 #include "core/fit/censoring.hpp"
+#include "core/scan/large_lines.hpp"
 #include "core/scan/unused_rows.hpp"
 #include "core/two_way/empty_lines.hpp"
+#include "core/two_way/large_lines.hpp"
 #include "core/two_way/row_levels.hpp"
 #include "core/two_way/sample.hpp"
 #include "core/two_way/sums.hpp"
@@ -55,17 +57,18 @@ ErrorsBasis basis_of(const Slice& slice) {
 }  // namespace
 
 MatrixErrors::MatrixErrors(const Slice& slice, MagnitudeTable table,
-                           std::optional<Histogram> counted)
+                           std::optional<Histogram> counted, bool large_lines)
     : slice_(slice),
       table_(std::move(table)),
       counted_(std::move(counted)),
+      large_lines_(large_lines),
       sample_(sample_of(slice.layout, column_unit(slice.view),
                         slice.options.errors == ErrorsFor::matrix)),
       part_rows_(rows_in_part(sample_)),
       sums_((sample_.rows.size() + part_rows_ - 1) / part_rows_) {}
 
 bool MatrixErrors::needs_all() const {
-  return slice_.options.errors == ErrorsFor::matrix || may_have_empty_lines(slice_);
+  return slice_.options.errors == ErrorsFor::matrix || large_lines_ || may_have_empty_lines(slice_);
 }
 
 void MatrixErrors::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
@@ -87,7 +90,10 @@ std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control&
     result.matrix.empty = empty_lines(ValueReader(slice_.source, slice_.view),
                                       slice_.layout.columns, workspace.buffer, control);
   }
-  return counted_ ? look_for_unused_rows(slice_, std::move(*counted_)) : nullptr;
+  if (counted_) {
+    return look_for_unused_rows(slice_, std::move(*counted_));
+  }
+  return large_lines_ ? std::make_unique<FindingLargeLines>(slice_) : nullptr;
 }
 
 std::optional<Sample> sample_for_errors(const Slice& slice) {
@@ -112,8 +118,14 @@ std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histog
   if (asks_for_unused_rows(slice)) {
     counted = histogram;
   }
+  // Sizes of tokens may differ by any factor.
+  const bool large = !slice.layout.rows_are_tokens &&
+                     may_have_large_lines(histogram, slice.result.fit.lambda, slice.layout);
+  if (!slice.layout.rows_are_tokens && !large) {
+    slice.result.large = {0, 0};
+  }
   return std::make_unique<MatrixErrors>(
-      slice, MagnitudeTable(histogram, plot, influences, censored), std::move(counted));
+      slice, MagnitudeTable(histogram, plot, influences, censored), std::move(counted), large);
 }
 
 }  // namespace weightgauge

@@ -15,8 +15,10 @@ namespace weightgauge {
 // Looks at some rows and columns of a slice that has been fitted, or at all.
 class MatrixErrors final : public Phase {
  public:
-  // `counted` are the counts of the slice where rows that were never used are to be looked for.
-  MatrixErrors(const Slice& slice, MagnitudeTable table, std::optional<Histogram> counted);
+  // `counted` are the counts of the slice where rows that were never used are to be looked for;
+  // `large_lines` says whether those far larger than others are.
+  MatrixErrors(const Slice& slice, MagnitudeTable table, std::optional<Histogram> counted,
+               bool large_lines);
   bool needs_all() const override;
   bool is_short() const override { return sums_.size() == 1; }
   std::uint64_t parts() const override { return sums_.size(); }
@@ -27,6 +29,7 @@ class MatrixErrors final : public Phase {
   Slice slice_;
   MagnitudeTable table_;
   std::optional<Histogram> counted_;
+  bool large_lines_;
   Sample sample_;
   std::size_t part_rows_;
   std::vector<TwoWaySums> sums_;

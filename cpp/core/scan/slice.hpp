@@ -17,6 +17,7 @@
 #include "core/io/byte_source.hpp"
 #include "core/io/view.hpp"
 #include "core/scan/options.hpp"
+#include "core/two_way/large_lines.hpp"
 #include "core/two_way/matrix_layout.hpp"
 #include "core/two_way/variance.hpp"
 
@@ -63,6 +64,7 @@ struct SliceResult {
   std::optional<std::uint64_t> digest;
   MatrixNumbers matrix;
   UnusedRows unused;
+  LargeLines large;
 };
 
 // What every phase of the work on a slice knows. All of it outlives the work.

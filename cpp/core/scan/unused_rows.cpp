@@ -8,7 +8,6 @@
 #include "core/io/decoding.hpp"
 #include "core/io/stretches.hpp"
 #include "core/two_way/row_sizes.hpp"
-#include "core/two_way/sums.hpp"
 #include "core/two_way/unused_rows.hpp"
 
 namespace weightgauge {
@@ -17,11 +16,6 @@ namespace {
 
 // A part of a phase reads about so many elements.
 constexpr std::uint64_t part_elements = std::uint64_t{1} << 18;
-
-std::uint64_t width_of(const Slice& slice) {
-  const std::uint64_t unit = column_unit(slice.view);
-  return std::min(slice.layout.columns, (row_size_width + unit - 1) / unit * unit);
-}
 
 std::uint64_t rows_in_part(std::uint64_t elements) {
   return std::max<std::uint64_t>(part_elements / elements, 1);
@@ -33,40 +27,34 @@ std::uint64_t parts_of(std::uint64_t rows, std::uint64_t in_part) {
 
 }  // namespace
 
-SizingRows::SizingRows(const Slice& slice, Histogram counted)
-    : slice_(slice), counted_(std::move(counted)), sizes_(slice.layout.rows) {}
+FindingUnusedRows::FindingUnusedRows(const Slice& slice, Histogram counted)
+    : slice_(slice), counted_(std::move(counted)), rows_(slice, root_mean_square) {}
 
-std::uint64_t SizingRows::parts() const {
-  return parts_of(slice_.layout.rows, rows_in_part(width_of(slice_)));
-}
-
-void SizingRows::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
-  const std::uint64_t in_part = rows_in_part(width_of(slice_));
-  const std::uint64_t first = part * in_part;
-  const std::uint64_t last = std::min(first + in_part, slice_.layout.rows);
-  row_sizes(slice_.source, slice_.view, slice_.layout, width_of(slice_), first, last,
-            workspace.buffer, sizes_.data() + first);
-  if (width_of(slice_) < slice_.layout.columns) {
+void FindingUnusedRows::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
+  rows_.run_part(part, workspace);
+  if (rows_.width() < slice_.layout.columns) {
+    const auto [first, last] = rows_.rows_of(part);
     for (std::uint64_t row = first; row < last; ++row) {
-      if (sizes_[row] == 0) {
+      if (rows_.sizes[row] == 0) {
         look_at_all_of(row, workspace);
       }
     }
   }
 }
 
-void SizingRows::look_at_all_of(std::uint64_t row, Workspace& workspace) {
+void FindingUnusedRows::look_at_all_of(std::uint64_t row, Workspace& workspace) {
   double size = 0;
-  row_sizes(slice_.source, slice_.view, slice_.layout, slice_.layout.columns, row, row + 1,
-            workspace.buffer, &size);
+  row_sizes(slice_.source, slice_.view, slice_.layout, root_mean_square, slice_.layout.columns, row,
+            row + 1, workspace.buffer, &size);
   if (size != 0) {  // it begins with zeros, and what it would be beside the others is not known
-    sizes_[row] = std::numeric_limits<double>::quiet_NaN();
+    rows_.sizes[row] = std::numeric_limits<double>::quiet_NaN();
   }
 }
 
-std::unique_ptr<Phase> SizingRows::finish(Workspace& /*workspace*/, const Control& /*control*/) {
-  std::vector<std::uint64_t> rows = unused_rows(sizes_, width_of(slice_));
-  if (rows.size() == sizes_.size()) {
+std::unique_ptr<Phase> FindingUnusedRows::finish(Workspace& /*workspace*/,
+                                                 const Control& /*control*/) {
+  std::vector<std::uint64_t> rows = unused_rows(rows_.sizes, rows_.width());
+  if (rows.size() == rows_.sizes.size()) {
     rows.clear();  // all are the exception to nothing
   }
   slice_.result.unused.rows = static_cast<std::int64_t>(rows.size());
@@ -122,12 +110,12 @@ std::unique_ptr<Phase> CountingUnusedRows::finish(Workspace& workspace,
 }
 
 bool asks_for_unused_rows(const Slice& slice) {
-  return slice.layout.rows_are_tokens && slice.options.paper == nullptr &&
-         slice.layout.rows >= fewest_token_rows;
+  return slice.layout.rows_are_tokens && slice.options.unused_rows &&
+         slice.options.paper == nullptr && slice.layout.rows >= fewest_token_rows;
 }
 
 std::unique_ptr<Phase> look_for_unused_rows(const Slice& slice, Histogram counted) {
-  return std::make_unique<SizingRows>(slice, std::move(counted));
+  return std::make_unique<FindingUnusedRows>(slice, std::move(counted));
 }
 
 }  // namespace weightgauge

@@ -8,17 +8,18 @@
 
 #include "core/histogram/histogram.hpp"
 #include "core/scan/phase.hpp"
+#include "core/scan/row_sizing.hpp"
 #include "core/scan/slice.hpp"
 #include "core/scan/slice_counts.hpp"
 
 namespace weightgauge {
 
 // Finds these rows by their sizes.
-class SizingRows final : public Phase {
+class FindingUnusedRows final : public Phase {
  public:
   // `counted` are the counts of the whole slice.
-  SizingRows(const Slice& slice, Histogram counted);
-  std::uint64_t parts() const override;
+  FindingUnusedRows(const Slice& slice, Histogram counted);
+  std::uint64_t parts() const override { return rows_.parts(); }
   void run_part(std::uint64_t part, Workspace& workspace, Control& control) override;
   std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) override;
 
@@ -28,7 +29,7 @@ class SizingRows final : public Phase {
 
   Slice slice_;
   Histogram counted_;
-  std::vector<double> sizes_;
+  RowSizing rows_;
 };
 
 // Counts these rows alone: without their counts those of the whole are those of the other rows.

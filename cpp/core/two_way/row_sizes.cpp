@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <vector>
 
 #include "core/decode/float_reader.hpp"
 #include "core/two_way/block_reader.hpp"
@@ -56,18 +55,31 @@ double careful_root_mean_square(const std::vector<double>& row) {
   return largest * std::sqrt(sum / n);
 }
 
-double root_mean_square(const std::vector<double>& row) {
-  const double sum = sum_of_squares(row);
-  const bool in_range = sum > 0x1p-900 && sum < 0x1p900;  // false for NaN
-  return in_range ? std::sqrt(sum / static_cast<double>(row.size()))
-                  : careful_root_mean_square(row);
-}
-
 }  // namespace
 
+double root_mean_square(const std::vector<double>& weights) {
+  const double sum = sum_of_squares(weights);
+  const bool in_range = sum > 0x1p-900 && sum < 0x1p900;  // false for NaN
+  return in_range ? std::sqrt(sum / static_cast<double>(weights.size()))
+                  : careful_root_mean_square(weights);
+}
+
+double geometric_mean(const std::vector<double>& weights) {
+  double logs = 0;
+  double n = 0;
+  for (const double weight : weights) {
+    const double magnitude = std::fabs(weight);
+    if (magnitude > 0 && magnitude <= std::numeric_limits<double>::max()) {
+      logs += std::log(magnitude);
+      n += 1;
+    }
+  }
+  return std::exp(logs / n);
+}
+
 void row_sizes(const ByteSource& source, const View& view, const MatrixLayout& layout,
-               std::uint64_t width, std::uint64_t first, std::uint64_t last, ReadBuffer& buffer,
-               double* to) {
+               SizeOf size_of, std::uint64_t width, std::uint64_t first, std::uint64_t last,
+               ReadBuffer& buffer, double* to) {
   const BlockReader reader(source, view, layout);
   const Block block = {0, width};
   std::vector<std::byte> copy(reader.in_place() ? 0 : reader.bytes_of(block));
@@ -82,7 +94,7 @@ void row_sizes(const ByteSource& source, const View& view, const MatrixLayout& l
       reader.copy(i, block, buffer, copy.data());
     }
     convert_values(view.dtype, packed, reader.items_of(block), row.data());
-    *to++ = root_mean_square(row);
+    *to++ = size_of(row);
   }
 }
 

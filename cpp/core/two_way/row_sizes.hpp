@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/io/byte_source.hpp"
 #include "core/io/read_buffer.hpp"
@@ -10,11 +11,21 @@
 
 namespace weightgauge {
 
-// Writes the root mean square of the first `width` elements of each of the rows first..last-1 to
-// `to`. What is not finite does not count; NaN where nothing does. `width` is at most the number of
-// columns, and a multiple of column_unit().
+// Elements of a row that tell its size: enough to know its root mean square to 4.4 %.
+constexpr std::uint64_t row_size_width = 256;
+
+// The size of some weights. What is not finite does not count; NaN where nothing does.
+using SizeOf = double (*)(const std::vector<double>& weights);
+
+double root_mean_square(const std::vector<double>& weights);
+
+// Of weights other than zero. A single huge one adds little to it.
+double geometric_mean(const std::vector<double>& weights);
+
+// Writes the size of the first `width` elements of each of the rows first..last-1 to `to`. `width`
+// is at most the number of columns, and a multiple of column_unit().
 void row_sizes(const ByteSource& source, const View& view, const MatrixLayout& layout,
-               std::uint64_t width, std::uint64_t first, std::uint64_t last, ReadBuffer& buffer,
-               double* to);
+               SizeOf size_of, std::uint64_t width, std::uint64_t first, std::uint64_t last,
+               ReadBuffer& buffer, double* to);
 
 }  // namespace weightgauge

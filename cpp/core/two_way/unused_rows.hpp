@@ -9,9 +9,6 @@ namespace weightgauge {
 // With fewer rows other than zero, the sizes of trained rows are not known well enough.
 constexpr std::uint64_t fewest_token_rows = 64;
 
-// Elements of each row that are looked at: enough to know its size to 4.4 %.
-constexpr std::uint64_t row_size_width = 256;
-
 // The rows, ascending, that look as if they were never trained; `sizes` are root mean squares of
 // `width` elements of each row.
 //

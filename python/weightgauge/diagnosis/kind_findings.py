@@ -49,7 +49,7 @@ def tail_findings(
     tails : mapping
         Tails by the identity of the `SliceFit`.
     spoilt : frozenset of Place
-        Slices with a fault, whose tails say nothing.
+        Slices whose tails say nothing: those with a fault, or with rows far larger than others.
     rules : mapping of str to Rule
         The rules by their ids, whose thresholds decide.
     """

@@ -39,7 +39,7 @@ from weightgauge.diagnosis.training import TrainingProgress, training_progress
 from weightgauge.distributions import Heaviness, heaviness
 from weightgauge.distributions.anchors import INITS, init_anchor
 from weightgauge.errors import NothingSelectedError, printable
-from weightgauge.findings import RULES, Finding, Place, Rule, by_importance
+from weightgauge.findings import RULES, Finding, Rule, by_importance
 from weightgauge.fits.pieces import wholes
 from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.fits.slice_fit import SliceFit, table_order
@@ -50,6 +50,9 @@ from weightgauge.reference import Neighbour, models, nearest
 if TYPE_CHECKING:
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import Measurable, Model
+
+_LARGE_LINES = frozenset(("large-rows", "large-columns"))
+"""Rules that explain heavy tails."""
 
 
 def diagnose(
@@ -184,7 +187,6 @@ def diagnosed(
         *subject.findings,
         *slice_findings(slices, rules, tied=subject.architecture.tied, options=options),
     )
-    spoilt = frozenset(each.place for each in counted if each.level == "fault")
     kinds = [
         kind_diagnosis(
             group,
@@ -213,7 +215,7 @@ def diagnosed(
         findings=by_importance(
             (
                 *counted,
-                *_findings(groups, kinds, tails, stand_out, shallow, ranked, spoilt, rules),
+                *_findings(groups, kinds, tails, stand_out, shallow, ranked, counted, rules),
             )
         ),
         slices=Table(SliceFit, slices),
@@ -238,16 +240,21 @@ def _findings(
     stand_out: Sequence[Outlier],
     shallow: ShallowFFN | None,
     ranked: Sequence[Neighbour],
-    spoilt: frozenset[Place],
+    counted: Sequence[Finding],
     rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
     """Collect what kinds and tails show."""
+    spoilt = frozenset(each.place for each in counted if each.level == "fault")
+    uneven = frozenset(each.place for each in counted if each.id in _LARGE_LINES)
     judged = [item for group in groups for item in group.members]
     whole = wholes(judged)
     fresh = list(fresh_findings(groups, tails))
     yield from fresh
     yield from tail_findings(
-        [item for item in judged if whole.get(item.tensor) is not item], tails, spoilt, rules
+        [item for item in judged if whole.get(item.tensor) is not item],
+        tails,
+        spoilt | uneven,
+        rules,
     )
     of_blocks = list(few_block_findings(groups, spoilt, rules))
     yield from of_blocks

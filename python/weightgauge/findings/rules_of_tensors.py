@@ -62,6 +62,26 @@ SLICES = (
         hint="inputs that were pruned, or never written",
     ),
     Rule(
+        "large-rows",
+        WARNING,
+        "Are rows of a matrix far larger than its others?",
+        "{value:,} of {lines:,} rows {are} more than 16 times as large as most",
+        several="{total:,} rows of {count:,} matrices are more than 16 times as large as most: "
+        "{names}",
+        hint="rows that were blown up, by a scale applied twice or training that ran away; compare "
+        "with an earlier checkpoint",
+    ),
+    Rule(
+        "large-columns",
+        WARNING,
+        "Are columns of a matrix far larger than its others?",
+        "{value:,} of {lines:,} columns {are} more than 16 times as large as most",
+        several="{total:,} columns of {count:,} matrices are more than 16 times as large as most: "
+        "{names}",
+        hint="inputs that a scale was folded into, or training that ran away; compare with an "
+        "earlier checkpoint",
+    ),
+    Rule(
         "unused-rows",
         NOTE,
         "Are there rows of an embedding or head that were never used?",

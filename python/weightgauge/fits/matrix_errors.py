@@ -65,12 +65,16 @@ class MatrixErrors(NamedTuple):
     zero_columns: int | None = None
     unused_rows: int | None = None
     k_without_unused: float | None = None
+    large_rows: int | None = None
+    large_columns: int | None = None
 
 
 def matrix_errors(
     k_se: float,
     ln_lambda_se: float,
-    numbers: tuple[float, float, int, float, float, float, float, int, int, int, float, int, int],
+    numbers: tuple[
+        float, float, int, float, float, float, float, int, int, int, float, int, int, int, int
+    ],
     matrix: MatrixLayout | None,
     shape: tuple[int, ...],
     *,
@@ -103,7 +107,11 @@ def matrix_errors(
         return MatrixErrors(k_se, ln_lambda_se, told)
     zero_rows, zero_columns, unused, k_without_unused = numbers[7:11]
     k_of_others = None if math.isnan(k_without_unused) else k_without_unused
-    lines = (zero_rows, zero_columns, None if unused < 0 else unused, k_of_others)
+    large_rows, large_columns = (None if found < 0 else found for found in numbers[13:15])
+    lines = (
+        *(zero_rows, zero_columns, None if unused < 0 else unused),
+        *(k_of_others, large_rows, large_columns),
+    )
     if basis == _EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told, math.nan, None, *lines)
     parts = None if math.isnan(core) else Spread(rows, columns, core)

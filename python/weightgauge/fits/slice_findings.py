@@ -14,7 +14,7 @@ from weightgauge.fits.name_hints import is_mask, may_be_constant, may_be_zero
 from weightgauge.fits.pieces import piece_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
-from weightgauge.fits.tensor_findings import tensor_findings, tied_finding
+from weightgauge.fits.tensor_findings import large_line_findings, tensor_findings, tied_finding
 from weightgauge.fits.withheld import FEW_LEVELS, LEAST_FOR_LEVELS, withheld_rows
 from weightgauge.magnitudes.options import FitOptions
 
@@ -94,6 +94,7 @@ def slice_findings(
         *tied_finding(slices, tied),
     ]
     spoilt = {each.place for each in found if each.id in _SPOILT}
+    found += large_line_findings(slices, numbers, spoilt)
     poor = rows & numbers.known & numbers.columns.fitted
     poor &= numbers.columns.r2 < (rules["poor-fit"].threshold or math.nan)
     for item in _at(slices, poor):

@@ -85,6 +85,10 @@ class SliceFit:
         Where the values of each row lie on a grid, as after rounding with a scale for each row: the
         most different magnitudes that 64 elements of a row have, of eight rows. 0 where they lie on
         no grid, or it was not asked; None where that was not kept.
+    large_rows, large_columns : int or None
+        Rows and columns whose weights are more than 16 times as large as those of most: a row by
+        the geometric mean of its first 256 weights, a column by that of about 256 rows. None where
+        they were not looked for: where rows are not known, and in embeddings and heads.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
     rms, max : float
@@ -155,6 +159,8 @@ class SliceFit:
     k_without_unused: float | None
     far_out: int | None
     row_levels: int | None
+    large_rows: int | None
+    large_columns: int | None
 
     @property
     def fitted(self) -> bool:
@@ -242,7 +248,9 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
         errors.zero_columns,
         errors.unused_rows,
         errors.k_without_unused,
-        *numbers[32:],
+        *numbers[32:34],
+        errors.large_rows,
+        errors.large_columns,
     )
 
 
@@ -303,6 +311,8 @@ def with_independent_errors(item: SliceFit) -> SliceFit:
         unused_rows=None,
         k_without_unused=None,
         row_levels=0,
+        large_rows=None,
+        large_columns=None,
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _COUNTS = (
     *("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks", "negatives"),
     *("zero_rows", "zero_columns", "unused_rows", "far_out", "row_levels"),
+    *("large_rows", "large_columns"),
 )
 _SIZES = ("max", "second", "lowest", "rms", "k_se")
 
@@ -44,6 +45,9 @@ class SliceNumbers(NamedTuple):
         Elements above 4,096 lambda; 0 where that was not kept.
     row_levels : ndarray of int64
         Magnitudes of 64 weights of a row where each row has a grid; 0 where they have none.
+    large_rows, large_columns : ndarray of int64
+        Rows and columns far larger than most; 0 or less where there are none, or they were not
+        looked for.
     levels, at_max, zero_blocks, negatives : ndarray of int64
         Different magnitudes, 0 where that is not known; elements of the largest one; blocks of 2
         KiB that are all zero; and elements below zero.
@@ -71,6 +75,8 @@ class SliceNumbers(NamedTuple):
     unused_rows: NDArray[np.int64]
     far_out: NDArray[np.int64]
     row_levels: NDArray[np.int64]
+    large_rows: NDArray[np.int64]
+    large_columns: NDArray[np.int64]
     max: NDArray[np.float64]
     second: NDArray[np.float64]
     lowest: NDArray[np.float64]
@@ -111,7 +117,7 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         counts = [_counts(slices, name) for name in _COUNTS]
         sizes = [np.array([getattr(item, name) for item in slices]) for name in _SIZES]
     n, zeros, nonfinite, levels, at_max, zero_blocks, negatives, *lines = counts
-    zero_rows, zero_columns, unused_rows, far_out, row_levels = lines
+    zero_rows, zero_columns, unused_rows, far_out, row_levels, large_rows, large_columns = lines
     largest, second, lowest, rms, k_se = sizes
     known = np.array([kind in _KNOWN for kind in columns.kinds], np.bool_)
     flat = np.array([len(shape) < 2 for shape in shapes], np.bool_)
@@ -132,6 +138,8 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         unused_rows=unused_rows,
         far_out=far_out,
         row_levels=row_levels,
+        large_rows=large_rows,
+        large_columns=large_columns,
         max=largest,
         second=second,
         lowest=lowest,

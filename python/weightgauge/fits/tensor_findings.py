@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
-from weightgauge.findings import RULES, Finding, slice_name
+from weightgauge.findings import RULES, Finding, Place, slice_name
 from weightgauge.fits.clusters import rows_in_cluster
 from weightgauge.fits.name_hints import may_have_zero_columns
 from weightgauge.fits.slice_numbers import row_length
@@ -79,6 +80,34 @@ def tensor_findings(
             unused = item.unused_rows or 0
             yield _unused_rows(item, min(item.zero_rows or 0, unused), unused, item.shape[0])
     yield from _duplicates(slices, numbers, tied)
+
+
+def large_line_findings(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, spoilt: Set[Place]
+) -> Iterator[Finding]:
+    """Tell of rows and columns far larger than the others of their matrix.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        All slices of one model.
+    numbers : SliceNumbers
+        Their numbers.
+    spoilt : set of Place
+        Slices with a fault that explains such rows.
+    """
+    any_large = (numbers.large_rows > 0) | (numbers.large_columns > 0)
+    for row in np.flatnonzero(any_large & numbers.known & ~numbers.of("ssm")).tolist():
+        item = slices[row]  # of state space layers some hold logarithms
+        if item.place in spoilt:
+            continue
+        width = row_length(item.shape, item.kind)
+        for rule, value, lines in (
+            ("large-rows", item.large_rows, math.prod(item.shape) // width),
+            ("large-columns", item.large_columns, width),
+        ):
+            if value:
+                yield RULES[rule].finding(item.place, value=value, lines=lines)
 
 
 def _zeros_in_lines_of_pieces(slices: Sequence[SliceFit], numbers: SliceNumbers) -> dict[str, int]:

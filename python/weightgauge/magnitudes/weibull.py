@@ -14,7 +14,7 @@ from weightgauge.records import as_row, maker
 Numbers = tuple[
     float, float, float, float, float, float, float, float, int, int, int, int, bool,
     int, int, int, int, float, float, int, bool,
-    float, float, int, float, float, float, float, int, int, int, float, int, int,
+    float, float, int, float, float, float, float, int, int, int, float, int, int, int, int,
 ]  # fmt: skip
 """k, its standard error, lambda, the standard error of ln lambda, R2, KS, RMS, maximum; numbers of
 elements that were fitted, that are zero, and that are not finite; the core's status as an index
@@ -24,10 +24,11 @@ lowest one other than zero; the digest of the bytes, and whether there is one; t
 of k and ln lambda of a matrix, and what they rest on, as an index into the core's list; how far
 rows or columns differ, in standard deviations, and the parts of the variance of ln |w|: of rows, of
 columns, and the rest; rows and columns of zeros alone; rows that no token used, -1 where they were
-not looked for, and k without them; elements above 4,096 lambda; and different
-magnitudes in a row where the values of each row lie on a grid, else 0."""
+not looked for, and k without them; elements above 4,096 lambda; different magnitudes in a row where
+the values of each row lie on a grid, else 0; rows, and columns, far larger than most, -1 where they
+were not looked for."""
 
-_NO_MATRIX = (math.nan, math.nan, 0, *(math.nan,) * 4, 0, 0, -1, math.nan, 0, 0)
+_NO_MATRIX = (math.nan, math.nan, 0, *(math.nan,) * 4, 0, 0, -1, math.nan, 0, 0, -1, -1)
 
 _STATUSES = tuple(_core.fit_statuses())
 _TOLERANCE, _KS_TOLERANCE = _core.fit_tolerances()

@@ -129,7 +129,6 @@ def scan_slices(
     """
     plan, places = planned(checkpoint, slices, options)
     if scan is None:
-        plan.of_tokens += _of_tokens(slices, places, plan)
         results = _scanned(checkpoint, plan, options, keep_histograms, progress)
     else:
         results = scan(plan)
@@ -245,13 +244,15 @@ def planned(
     columns = Slices.of(slices)
     whole = not any(columns.cuts) and not any(columns.sources)
     if whole and ITEM_BYTES.keys() >= set(columns.tensors.dtypes):
-        return plan, plan.add_whole(columns.tensors, columns.matrices)
-    places = [
-        _NOT_COUNTED
-        if stored is None and tensor.dtype not in ITEM_BYTES
-        else plan.add(tensor, cut, stored, matrix)
-        for tensor, _, _, cut, _, stored, matrix in slices
-    ]
+        places = plan.add_whole(columns.tensors, columns.matrices)
+    else:
+        places = [
+            _NOT_COUNTED
+            if stored is None and tensor.dtype not in ITEM_BYTES
+            else plan.add(tensor, cut, stored, matrix)
+            for tensor, _, _, cut, _, stored, matrix in slices
+        ]
+    plan.of_tokens += _of_tokens(slices, places, plan)
     return plan, places
 
 

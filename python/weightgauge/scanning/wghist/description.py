@@ -32,7 +32,10 @@ _NUMBERS = (
     *("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second", "lowest"),
     *("k_se_matrix", "ln_lambda_se_matrix", "fresh_z"),
 )
-_OPTIONAL_COUNTS = ("levels", "zero_rows", "zero_columns", "unused_rows", "far_out", "row_levels")
+_OPTIONAL_COUNTS = (
+    *("levels", "zero_rows", "zero_columns", "unused_rows", "far_out", "row_levels"),
+    *("large_rows", "large_columns"),
+)
 _DIGEST = re.compile("[0-9a-f]{16}")
 
 

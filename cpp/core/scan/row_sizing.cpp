@@ -1,0 +1,40 @@
+#include "core/scan/row_sizing.hpp"
+
+#include <algorithm>
+
+#include "core/two_way/sums.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// A part reads about so many elements.
+constexpr std::uint64_t part_elements = std::uint64_t{1} << 18;
+
+std::uint64_t width_of(const Slice& slice) {
+  const std::uint64_t unit = column_unit(slice.view);
+  return std::min(slice.layout.columns, (row_size_width + unit - 1) / unit * unit);
+}
+
+}  // namespace
+
+RowSizing::RowSizing(const Slice& slice, SizeOf size_of)
+    : sizes(slice.layout.rows), slice_(slice), size_of_(size_of), width_(width_of(slice)) {}
+
+std::uint64_t RowSizing::parts() const {
+  const std::uint64_t in_part = rows_of(0).second;
+  return std::max<std::uint64_t>((sizes.size() + in_part - 1) / in_part, 1);
+}
+
+std::pair<std::uint64_t, std::uint64_t> RowSizing::rows_of(std::uint64_t part) const {
+  const std::uint64_t in_part = std::max<std::uint64_t>(part_elements / width_, 1);
+  return {part * in_part, std::min<std::uint64_t>((part + 1) * in_part, sizes.size())};
+}
+
+void RowSizing::run_part(std::uint64_t part, Workspace& workspace) {
+  const auto [first, last] = rows_of(part);
+  row_sizes(slice_.source, slice_.view, slice_.layout, size_of_, width_, first, last,
+            workspace.buffer, sizes.data() + first);
+}
+
+}  // namespace weightgauge

@@ -1,0 +1,77 @@
+#include "core/two_way/large_lines.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "core/decode/float_reader.hpp"
+#include "core/histogram/summary.hpp"
+#include "core/two_way/block_reader.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::uint64_t rows_of_columns = 256;  // tell the size of a column to 7 %
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+bool may_have_large_lines(const Histogram& histogram, double lambda, const MatrixLayout& layout) {
+  const std::uint64_t line = std::min(layout.rows, layout.columns);
+  return 4 * count_above(histogram, large_line_from * lambda) >= line;
+}
+
+std::vector<std::uint64_t> large_lines(const std::vector<double>& sizes) {
+  std::vector<double> known;
+  for (const double size : sizes) {
+    if (size > 0) {  // false for NaN
+      known.push_back(size);
+    }
+  }
+  std::vector<std::uint64_t> found;
+  if (known.empty()) {
+    return found;
+  }
+  const auto middle = known.begin() + static_cast<std::ptrdiff_t>(known.size() / 2);
+  std::nth_element(known.begin(), middle, known.end());
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] > large_line_from * *middle) {
+      found.push_back(i);
+    }
+  }
+  return found;
+}
+
+std::vector<double> column_sizes(const ByteSource& source, const View& view,
+                                 const MatrixLayout& layout,
+                                 const std::vector<std::uint64_t>& except, ReadBuffer& buffer) {
+  const BlockReader reader(source, view, layout);
+  const Block all = {0, layout.columns};
+  std::vector<std::byte> packed(reader.bytes_of(all));
+  std::vector<double> row(layout.columns);
+  std::vector<double> logs(layout.columns, 0.0);
+  std::vector<std::uint32_t> counts(layout.columns, 0);
+  const std::uint64_t step = std::max<std::uint64_t>(layout.rows / rows_of_columns, 1);
+  for (std::uint64_t i = 0; i < layout.rows; i += step) {
+    if (std::binary_search(except.begin(), except.end(), i)) {
+      continue;
+    }
+    reader.copy(i, all, buffer, packed.data());
+    convert_values(view.dtype, packed.data(), reader.items_of(all), row.data());
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      const double magnitude = std::fabs(row[j]);
+      if (magnitude > 0 && magnitude <= std::numeric_limits<double>::max()) {
+        logs[j] += std::log(magnitude);
+        ++counts[j];
+      }
+    }
+  }
+  for (std::size_t j = 0; j < logs.size(); ++j) {
+    logs[j] = counts[j] > 0 ? std::exp(logs[j] / counts[j]) : nan;
+  }
+  return logs;
+}
+
+}  // namespace weightgauge
