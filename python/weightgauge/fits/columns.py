@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from weightgauge.anatomy.components import KINDS
 from weightgauge.anatomy.layouts import Slices
 from weightgauge.fits.slice_fit import is_product
 from weightgauge.fits.slice_fits import SliceFits
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weightgauge.fits.slice_fit import SliceFit
+
+
+_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
 class Place(Protocol):
@@ -46,6 +50,8 @@ class Columns(NamedTuple):
         Names in the checkpoint.
     kinds : sequence of str
         Kinds of the slices.
+    kind_numbers : ndarray of int64
+        The same as places in `weightgauge.anatomy.components.KINDS`.
     places : sequence of Place
         What the slices are.
     products : list of bool
@@ -58,12 +64,18 @@ class Columns(NamedTuple):
 
     tensors: list[str]
     kinds: Sequence[str]
+    kind_numbers: NDArray[np.int64]
     places: Sequence[Place]
     products: list[bool]
     fitted: NDArray[np.bool_]
     k: NDArray[np.float64]
     lam: NDArray[np.float64]
     r2: NDArray[np.float64]
+
+    def of(self, *kinds: str) -> NDArray[np.bool_]:
+        """Return which slices are of any of these kinds."""
+        wanted = np.array([kind in kinds for kind in KINDS], np.bool_)
+        return np.asarray(wanted[self.kind_numbers])
 
 
 def columns_of(slices: Sequence[SliceFit]) -> Columns:
@@ -73,6 +85,7 @@ def columns_of(slices: Sequence[SliceFit]) -> Columns:
         return Columns(
             items.tensors.names,
             items.places.kinds,
+            _numbers(items.places.kinds),
             items.places,
             [stored is not None and is_product(stored.text) for stored in items.sources]
             if any(items.sources)
@@ -80,11 +93,17 @@ def columns_of(slices: Sequence[SliceFit]) -> Columns:
             slices.fitted,
             *(numbers[name] for name in ("k", "lam", "r2")),
         )
+    kinds = [item.kind for item in slices]
     return Columns(
         [item.tensor for item in slices],
-        [item.kind for item in slices],
+        kinds,
+        _numbers(kinds),
         slices,
         [item.is_product for item in slices],
         np.array([item.fitted for item in slices], np.bool_),
         *(np.array([getattr(item, name) for item in slices]) for name in ("k", "lam", "r2")),
     )
+
+
+def _numbers(kinds: Sequence[str]) -> NDArray[np.int64]:
+    return np.fromiter(map(_NUMBERS.__getitem__, kinds), np.int64, len(kinds))

@@ -87,8 +87,7 @@ def summaries(
     """
     columns = columns_of(slices)
     rows = np.array(counted_rows(columns), np.int64)
-    numbers = {kind: number for number, kind in enumerate(KINDS)}
-    kinds = np.array([numbers[kind] for kind in columns.kinds], np.int64)[rows]
+    kinds = columns.kind_numbers[rows]
     there = np.unique(kinds)  # ascending, so in the order of `KINDS`
     words = _words(columns, reasons)
     found = [_summary(KINDS[number], columns, rows[kinds == number], words) for number in there]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     from numpy.typing import NDArray
 
+    from weightgauge.fits.slice_numbers import SliceNumbers
     from weightgauge.magnitudes.options import FitOptions
 
 
@@ -37,7 +38,7 @@ class SliceFits(Sequence[SliceFit]):
         Why values lack a scale that is known to exist, by place.
     """
 
-    __slots__ = ("_made", "_missing", "_options", "_told", "numbers", "slices")
+    __slots__ = ("_made", "_missing", "_options", "_told", "numbers", "slices", "sorted_out")
 
     def __init__(
         self,
@@ -53,6 +54,8 @@ class SliceFits(Sequence[SliceFit]):
         self._options = options
         self._told = told or {}
         self._missing = missing or {}
+        # What `numbers_of` has made of them: several ask for it, and numbers do not change.
+        self.sorted_out: SliceNumbers | None = None
         self._made: list[SliceFit | None] = [None] * len(slices)
 
     def in_table_order(self) -> SliceFits:

@@ -97,7 +97,7 @@ class SliceNumbers(NamedTuple):
 
     def of(self, *kinds: str) -> NDArray[np.bool_]:
         """Return which slices are of any of these kinds."""
-        return np.array([kind in kinds for kind in self.columns.kinds], np.bool_)
+        return self.columns.of(*kinds)
 
 
 def row_length(shape: tuple[int, ...], kind: str) -> int:
@@ -107,6 +107,14 @@ def row_length(shape: tuple[int, ...], kind: str) -> int:
 
 def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
     """Return the numbers of records, or of fits that are no records yet."""
+    if not isinstance(slices, SliceFits):
+        return _numbers_of(slices)
+    if slices.sorted_out is None:
+        slices.sorted_out = _numbers_of(slices)
+    return slices.sorted_out
+
+
+def _numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
     columns = columns_of(slices)
     if isinstance(slices, SliceFits):
         shapes: Sequence[tuple[int, ...]] = Slices.of(slices.slices).shapes
@@ -119,9 +127,10 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
     n, zeros, nonfinite, levels, at_max, zero_blocks, negatives, *lines = counts
     zero_rows, zero_columns, unused_rows, far_out, row_levels, large_rows, large_columns = lines
     largest, second, lowest, rms, k_se = sizes
-    known = np.array([kind in _KNOWN for kind in columns.kinds], np.bool_)
-    flat = np.array([len(shape) < 2 for shape in shapes], np.bool_)
-    other = np.array([kind == "other" for kind in columns.kinds], np.bool_)
+    known = columns.of(*_KNOWN)
+    other = columns.of("other")
+    for row in np.flatnonzero(other).tolist():
+        other[row] = len(shapes[row]) > 1
     return SliceNumbers(
         columns=columns,
         shapes=shapes,
@@ -145,7 +154,7 @@ def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
         lowest=lowest,
         rms=rms,
         k_se=k_se,
-        matrix=known | (other & ~flat),
+        matrix=known | other,
         known=known,
     )
 
