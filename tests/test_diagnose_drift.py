@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import health_models as models
 import weightgauge as wg
 from diagnosed import (
     GAUSSIAN,
@@ -71,7 +72,39 @@ def test_a_baseline_with_nothing_in_common_is_refused(made_model):
         with pytest.raises(OtherModelError, match="is another model") as caught:
             wg.diagnose(model, baseline=before)
         assert str(before) in str(caught.value)
-        assert "(o " in str(caught.value) and "here v " in str(caught.value)
+        assert "it has o 128x128, which is not here; here v 128x128" in str(caught.value)
+
+
+MODELS = {
+    "llama": lambda: models.llama(seed=1),
+    "of four blocks": lambda: models.llama(seed=1, blocks=4),
+    "of half the width": lambda: models.llama(seed=1, hidden=64),
+    "of other FFNs": lambda: models.llama(seed=1, inner=128),
+    "with experts": lambda: models.llama(seed=1, experts=4),
+    "gpt2": lambda: models.gpt2(seed=1),
+}
+
+
+@pytest.mark.parametrize("other", [name for name in MODELS if name != "llama"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_baseline_of_another_model_is_refused(other, turned, write_checkpoint, tmp_path):
+    paths = [
+        models.put(write_checkpoint, tmp_path / name, *MODELS[name]()) for name in ("llama", other)
+    ]
+    model, before = paths[::-1] if turned else paths
+    with pytest.raises(OtherModelError, match="is another model than"):
+        wg.diagnose(model, baseline=before)
+
+
+def test_a_baseline_may_have_other_tokens_and_lack_its_head(write_checkpoint, tmp_path):
+    tensors, config = models.llama(seed=1)
+    model = models.put(write_checkpoint, tmp_path / "a", tensors, config)
+    before = dict(tensors)
+    del before["lm_head.weight"]
+    before["model.embed_tokens.weight"] = before["model.embed_tokens.weight"][:-8]
+    path = models.put(write_checkpoint, tmp_path / "b", before, config | {"vocab_size": 504})
+    found = wg.diagnose(model, baseline=path)
+    assert by_kind(found)["q"].drift == 0.0
 
 
 def test_the_class_has_one_verdict():
