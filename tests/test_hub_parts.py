@@ -101,6 +101,21 @@ def test_only_shards_that_hold_chosen_tensors_are_fetched(hub: Hub, tmp_path: Pa
     assert hub.asked_for() == sorted(files)
 
 
+@pytest.mark.parametrize("index", [True, False])
+def test_one_file_that_was_named_need_not_be_all_of_a_save(
+    index: bool, hub: Hub, tmp_path: Path
+) -> None:
+    files = sharded_files(SHARDS)
+    if not index:
+        del files[INDEX]
+    hub.add("org/big", files)
+    folder = write_files(tmp_path / "local", files)
+    code = "from weightgauge.cli import main; main()"
+    for model in (f"org/big/{SECOND}", str(folder / SECOND)):
+        checked = json.loads(child(hub, tmp_path, code, "check", model, "--format", "json"))
+        assert {each["level"] for each in checked["findings"]} <= {"note"}
+
+
 def test_ls_fetches_headers_alone(hub: Hub, tmp_path: Path) -> None:
     hub.add("org/big", sharded_files(SHARDS))
     code = "from weightgauge.cli import main; main()"

@@ -112,7 +112,9 @@ def open_selection(
     CheckpointError
         If a file is invalid, or if two files contradict each other.
     """
-    findings = [*selection.findings, *missing_files(selection.files)]
+    findings = list(selection.findings)
+    if not selection.named:
+        findings += missing_files(selection.files)
     index = selection.index
     if index is None:
         shards, tables = _read_all(directory, selection.files, elsewhere)

@@ -31,12 +31,15 @@ class Selection:
     with_adapter : bool
         Whether the configuration of an adapter is about these files; not where the adapter lies
         beside them and is left out.
+    named : bool
+        Whether the caller named a single file, which need not be all of a save.
     """
 
     index: ShardIndex | None
     files: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
     with_adapter: bool = True
+    named: bool = False
 
 
 def choose_files(

@@ -49,7 +49,7 @@ class Listing:
             return cls("", tuple(every))
         folder, _, name = path.rpartition("/")
         if path in every and name.endswith(WEIGHTS_SUFFIX):
-            return cls(folder, _under(folder, every), Selection(None, (name,)))
+            return cls(folder, _under(folder, every), Selection(None, (name,), named=True))
         if path in every and name.endswith(INDEX_SUFFIX):  # its folder's other indexes are no model
             kept = [each for each in _under(folder, every) if not each.endswith(INDEX_SUFFIX)]
             return cls(folder, (*kept, name))
