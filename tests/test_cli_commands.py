@@ -117,6 +117,24 @@ def test_fit_of_formats_without_a_decoder_exits_with_3(tmp_path, write_checkpoin
     assert run("fit", path, "--exclude", "a").exit_code == 0
 
 
+@pytest.mark.parametrize("others", [(), ("--exclude", "a")])
+def test_so_do_scan_and_compare(others, tmp_path, write_checkpoint):
+    tensors = {"b": ("I64", (2,), bytes(16)), "c": normal((16, 16)), "d": normal((16, 16))}
+    whole = write_checkpoint(tmp_path / "whole.safetensors", tensors)
+    tensors["a"] = ("C64", (2,), bytes(16))
+    path = write_checkpoint(tmp_path / "m.safetensors", tensors)
+    counts = tmp_path / "m.wghist"
+    for told, arguments in (
+        ("1 of 4 tensors", ("scan", path, "-o", counts)),
+        ("1 of 4 tensors", ("fit", counts)),
+        ("1 of 7 tensors", ("compare", whole, path)),
+        ("2 of 8 tensors", ("compare", counts, path)),
+    ):
+        result = run(*arguments, *others)
+        assert result.exit_code == (0 if others else 3), arguments
+        assert (f"error: {told} could not be measured" in result.stderr) is not bool(others)
+
+
 @pytest.mark.parametrize("command", ["fit", "ls"])
 @pytest.mark.parametrize(
     "content", [b"", b"GGUF" + bytes(60), b"\x08\x00\x00\x00\x00\x00\x00\x00{notjson"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     errors_option,
     output_options,
@@ -42,7 +43,7 @@ def command(
     exclude: tuple[str, ...],
     threads: int | None,
     io: str,
-) -> None:
+) -> int:
     """Compare two models: a base A with its fine-tune, merge, quantised form or next step B.
 
     Slices are matched by name, and where layouts differ by kind and block. For each pair: the
@@ -78,3 +79,6 @@ def command(
             progress=progress,
         )
     output.write(compare_document(found))
+    of_a = {*(pair.tensor for pair in found.pairs), *found.only_a}
+    of_b = {*(pair.tensor_b for pair in found.pairs), *found.only_b}
+    return unmeasured_told(found.findings, len(of_a) + len(of_b))

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     errors_option,
     model_argument,
@@ -47,7 +48,7 @@ def command(
     io: str,
     as_json: bool,
     quiet: bool,
-) -> None:
+) -> int:
     """Count the magnitudes of every tensor of MODEL and save the counts.
 
     The file takes the place of MODEL in every other command, and gives the same numbers without the
@@ -90,3 +91,4 @@ def command(
     if not quiet or as_json:  # the result is the file
         told = Output(form, None, force=False, quiet=quiet)
         told.write(scan_document(kept, path, os.path.getsize(path)))
+    return unmeasured_told(kept.findings, len(kept.tensors))
