@@ -93,7 +93,8 @@ def test_a_merged_tensor_is_judged_as_the_published_ones_were(tmp_path, write_ch
     assert kinds["qkv"].expected == (1.05, 1.18) and kinds["qkv"].expected_verdict == "inside"
     assert kinds["q"].expected is None
     # Parts are left out where the whole is compared: no published model has both.
-    assert found.nearest == tuple(wg.reference.nearest({"qkv": kinds["qkv"].k_median}))
+    qkv = kinds["qkv"]
+    assert found.nearest == tuple(wg.reference.nearest({"qkv": qkv.k_median}, {"qkv": qkv.k_se}))
 
 
 def test_an_update_of_q_is_no_part_of_a_merged_tensor(tmp_path, write_checkpoint):

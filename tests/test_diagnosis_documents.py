@@ -46,6 +46,7 @@ def test_the_document(made_model):
         "id": "olmo-1-7b",
         "distance": found.nearest[0].distance,
         "kinds": 7,
+        "distance_se": found.nearest[0].distance_se,
     }
     assert document["training"]["tau"] == pytest.approx(10_000)
     text = run("diagnose", path, "--lr", 1e-3, "--weight-decay", 0.1, "--steps", 1000, "--json")
@@ -164,10 +165,11 @@ def test_sentences_follow_from_the_numbers(made_model):
         "Training lasted 1.20 tau: saturated; with the linear schedule 0.60, approaching." in text
     )
     (near,) = (each for each in found.findings if each.id == "nearest")
-    distance = found.nearest[0].distance
+    _, distance, _, error = found.nearest[0]
     assert (near.level, near.value) == ("note", distance)
     assert near.message == (
-        f"the nearest published model is olmo-1-7b, {distance:.2f} in k over 7 kinds that both have"
+        f"the nearest published model is olmo-1-7b, {distance:.3f} ± {error:.3f} in k over 7 kinds "
+        "that both have"
     )
 
 
@@ -181,11 +183,11 @@ def test_the_distance_says_how_many_kinds_it_rests_on(made_model):
 
 def test_a_model_that_is_like_no_published_one_is_not_given_a_neighbour(made_model):
     found = wg.diagnose(made_model({"q": 0.6, "k": 0.6, "v": 0.6, "o": 0.6}))
-    first = found.nearest[0]
+    name, distance, kinds, error = found.nearest[0]
     (near,) = (each for each in found.findings if each.id == "nearest")
-    assert first.distance > 0.1 and near.message == (
-        f"no published model is close (nearest: {first.id}, {first.distance:.2f} in k over "
-        f"{first.kinds} kinds that both have)"
+    assert distance > 0.1 and near.message == (
+        f"no published model is close (nearest: {name}, {distance:.3f} ± {error:.3f} in k over "
+        f"{kinds} kinds that both have)"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 import health_models as models
@@ -72,3 +73,12 @@ def test_minilm_is_well(minilm):
     """Its pooler was never trained with the rest, which shows in tests of rows alone."""
     found = wg.diagnose(minilm)
     assert {each.level for each in found.findings} <= {"note"}, found.findings
+
+
+@pytest.mark.parametrize("dtype", [models.BF16, np.float16, np.float32])
+@pytest.mark.parametrize("noise", [5e-4, 1e-3, 5e-3])
+def test_a_matrix_near_the_identity_has_no_flipped_bit(dtype, noise):
+    rng = np.random.default_rng(1)
+    matrix = (np.eye(128) + noise * rng.standard_normal((128, 128))).astype(dtype)
+    found = wg.fit({"model.layers.3.self_attn.o_proj.weight": matrix}).findings
+    assert "fault" not in {each.level for each in found}

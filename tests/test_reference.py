@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 import weightgauge as wg
@@ -57,7 +58,7 @@ def test_the_tables_cannot_be_changed():
 @pytest.mark.parametrize("name", IDS)
 def test_each_model_is_its_own_nearest(name):
     ranked = wg.reference.nearest(shapes(name))
-    assert ranked[0] == (name, 0.0, len(shapes(name)))
+    assert ranked[0] == (name, 0.0, len(shapes(name)), None)
     assert ranked[1].distance > 0
     assert [each.distance for each in ranked] == sorted(each.distance for each in ranked)
     # A model with fewer than half as many kinds in common as another is no neighbour.
@@ -94,3 +95,25 @@ def test_ffn_kinds_count():
 @pytest.mark.parametrize("mine", [{}, {"head": 1.2, "conv": 1.0}, {"q": math.nan}])
 def test_nothing_in_common_is_like_no_model(mine):
     assert wg.reference.nearest(mine) == ()
+
+
+def test_the_distance_has_an_error_where_the_shapes_have():
+    """By simulation: medians that scatter about their values by their errors."""
+    published = shapes("llama-3-8b")
+    rng = np.random.default_rng(5)
+    mine = {kind: k + 0.05 * (-1) ** i for i, (kind, k) in enumerate(published.items())}
+    errors = {kind: 0.002 * (1 + i) for i, kind in enumerate(published)}
+
+    def of(mine):
+        ranked = wg.reference.nearest(mine, errors)
+        return next(each for each in ranked if each.id == "llama-3-8b")
+
+    drawn = [
+        of({kind: k + errors[kind] * rng.standard_normal() for kind, k in mine.items()}).distance
+        for _ in range(4000)
+    ]
+    assert of(mine).distance_se == pytest.approx(np.std(drawn), rel=0.05)
+    assert wg.reference.nearest(mine, {"q": 0.01})[0].distance_se is None
+    assert of(published).distance_se == pytest.approx(
+        math.sqrt(np.mean(np.square([*errors.values()])))
+    )

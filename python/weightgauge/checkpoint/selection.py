@@ -137,9 +137,15 @@ def _of_index(
         f"'{printable(name)}' names {len(index.shards):,} "
         f"{'file' if len(index.shards) == 1 else 'files'} of which none is there; read "
         f"{'is' if len(files) == 1 else 'are'} '{printable(files[0])}'"
-        + (f" and the {len(files) - 1:,} others of its set" if len(files) > 1 else "")
+        + _and_others(len(files) - 1)
     )
     return Selection(None, files, (RULES["stale-index"].finding(what=what),))
+
+
+def _and_others(number: int) -> str:
+    if number == 0:
+        return ""
+    return f" and the {'other one' if number == 1 else f'{number:,} others'} of its set"
 
 
 def _of_model(sets: Sequence[FileSet]) -> list[FileSet]:

@@ -109,10 +109,11 @@ class Output:
         else:
             self._write_file(content)
         if not self.quiet:
-            if self.format != DEFAULT and self.format != "github":
-                for group in grouped(document.findings or ()):
-                    if group.level != "note":
-                        click.echo(f"{group.level}: {group.message}", err=True)
+            in_result = self.format in (DEFAULT, "github")
+            aside = document.aside if in_result else (*(document.findings or ()), *document.aside)
+            for group in grouped(aside):
+                if group.level != "note":
+                    click.echo(f"{group.level}: {group.message}", err=True)
             for message in document.warnings:
                 click.echo(f"warning: {message}", err=True)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weightgauge.findings import RULES, Finding, Rule
+from weightgauge.findings.readable import readable
 from weightgauge.fits.slice_findings import slice_findings
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from weightgauge.comparison.pair import Pair
     from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.magnitudes.options import FitOptions
+
+_BEYOND_DOUBT = 1000.0
+"""More standard errors say no more: where all weights change alike, rounding alone is left of the
+error."""
 
 _ALL_FLIPPED = 1e-7
 """Largest distance of a quotient of root mean squares from two that rounding leaves. Two elements
@@ -101,9 +106,11 @@ def moved(pair: Pair, rule: Rule) -> Iterator[Finding]:
         name: abs(z) for name, z in (("k", pair.z), ("lambda", pair.dln_lambda_z)) if abs(z) > least
     }
     if beyond:
-        up_to = " by up to" if len(beyond) > 1 else " by"
-        what = f"{' and '.join(beyond)} moved{up_to}"
-        yield rule.finding(pair.place, value=max(beyond.values()), expected=least, what=what)
+        most = max(beyond.values())
+        by = " by up to" if len(beyond) > 1 else " by"
+        by = " by more than" if most > _BEYOND_DOUBT else by
+        what = f"{' and '.join(beyond)} moved{by} {readable(min(most, _BEYOND_DOUBT))}"
+        yield rule.finding(pair.place, value=min(most, _BEYOND_DOUBT), expected=least, what=what)
 
 
 def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:

@@ -95,8 +95,8 @@ def fresh_findings(
             level="note",
             value=len(fresh),
             expected=0,
-            what=f"the model looks untrained: {len(fresh):,} of {len(judged):,} matrices have the "
-            f"shape and the tails of a fresh initialisation ({names})",
+            what=f"the model looks untrained: {_share(len(fresh), len(judged))} the shape and the "
+            f"tails of a fresh initialisation ({names})",
         )
     elif share <= _FEW_FRESH:
         trained = Counter(
@@ -201,3 +201,9 @@ def _truncated_normal_moments(cut: float) -> tuple[float, float, float, float]:
         moments.append((order - 1) * moments[-1] - 2 * cut ** (order - 1) * density)
     _, m2, m4, m6, m8 = moments
     return m2, m4, m6, m8
+
+
+def _share(fresh: int, of: int) -> str:
+    if of == 1:
+        return "its only matrix has"
+    return f"{fresh:,} of {of:,} matrices {'has' if fresh == 1 else 'have'}"

@@ -77,11 +77,16 @@ def outlier_findings(outliers: Sequence[Outlier], spoilt: frozenset[Place]) -> I
             told.add(each.place)
             yield RULES["block-outlier"].finding(
                 each.place,
-                value=each.value,
-                expected=each.expected,
+                value=_as_measured(each, each.value),
+                expected=_as_measured(each, each.expected),
                 what=_outlier_in_words(each),
                 z=each.z,
             )
+
+
+def _as_measured(outlier: Outlier, value: float) -> float:
+    """Return k as it is, and lambda in place of its logarithm."""
+    return value if outlier.quantity == "k" else math.exp(min(value, 700.0))
 
 
 def _outlier_in_words(outlier: Outlier) -> str:
@@ -136,7 +141,9 @@ def published_findings(
     if nearest:
         first = nearest[0]
         shared = f"{first.kinds} kind{'' if first.kinds == 1 else 's'} that both have"
-        near = f"{first.id}, {first.distance:.2f} in k over {shared}"
+        error = first.distance_se
+        give = "" if error is None else f" ± {error:.3f}"
+        near = f"{first.id}, {first.distance:.3f}{give} in k over {shared}"
         close = first.distance < CLOSE
         yield RULES["nearest"].finding(
             value=first.distance,

@@ -361,16 +361,19 @@ def _nearest(
     updates of adapters are left out too.
     """
     shapes: dict[str | None, dict[str, float]] = {}
+    errors: dict[str | None, dict[str, float]] = {}
     for group, kind in zip(groups, kinds, strict=True):
         if not (
             kind.regime is None or group.updates or (group.merged and group.kind in ("q", "k", "v"))
         ):
             shapes.setdefault(group.tower, {})[group.kind] = kind.k_median
+            errors.setdefault(group.tower, {})[group.kind] = kind.k_se
     published = [set(model.kinds) for model in models().values()]
-    best: dict[str, float] = max(
-        shapes.values(),
-        key=lambda each: max(len(kinds & each.keys()) for kinds in published),
-        default={},
+    tower = max(
+        shapes,
+        key=lambda each: max(len(kinds & shapes[each].keys()) for kinds in published),
+        default=None,
     )
+    best = shapes.get(tower, {})
     known = set().union(*published)
-    return nearest(best), tuple(kind for kind in best if kind in known)
+    return nearest(best, errors.get(tower, {})), tuple(kind for kind in best if kind in known)

@@ -10,7 +10,7 @@ from weightgauge.findings.finding import (
     place_of,
     slice_name,
 )
-from weightgauge.findings.grouping import FindingGroup, grouped, serious, verdict
+from weightgauge.findings.grouping import FindingGroup, grouped, verdict
 from weightgauge.findings.readable import readable
 from weightgauge.findings.registry import RULES
 from weightgauge.findings.rule import Rule
@@ -28,7 +28,6 @@ __all__ = [
     "named",
     "place_of",
     "readable",
-    "serious",
     "slice_name",
     "verdict",
 ]

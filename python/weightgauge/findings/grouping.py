@@ -60,11 +60,6 @@ def grouped(findings: Iterable[Finding]) -> list[FindingGroup]:
     ]
 
 
-def serious(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Return the lines that tell faults and warnings, without notes, in their order."""
-    return tuple(group.message for group in grouped(findings) if group.level != "note")
-
-
 def _told(members: Sequence[Finding]) -> str:
     first = members[0]
     of_model = "" if first.model is None else f"{first.model}: "
@@ -72,10 +67,14 @@ def _told(members: Sequence[Finding]) -> str:
         return f"{of_model}{first.message}"
     values = [each.value for each in members if isinstance(each.value, int | float)]
     least, most = min(values, default=0), max(values, default=0)
+    names = list(dict.fromkeys(slice_name(each.place) for each in members))
     told = RULES[first.id].several.format(
         count=len(members),
+        first=first.message,
+        others=len(members) - 1,
+        rest=named(names[1:]),
         reasons=_distinct([str(each.value) for each in members]),
-        names=named(list(dict.fromkeys(slice_name(each.place) for each in members))),
+        names=named(names),
         least=least,
         most=most,
         least_shown=readable(least),

@@ -34,7 +34,9 @@ class Rule:
     several : str
         The message about several places, which stands in place of all of theirs: a format string
         for `count`, `names`, the `reasons` that values give in words, and the `least`, `most` and
-        `total` of numbers; `least_shown` and `most_shown` are as `readable` writes them.
+        `total` of numbers; `least_shown` and `most_shown` are as `readable` writes them; `first`
+        is the message about the first place, `others` the number of the others, and `rest` their
+        names.
         "" where each place keeps a line of its own.
     hint : str or None
         What to do about it.

@@ -39,9 +39,9 @@ PAIRS = (
         "moved",
         NOTE,
         "Did the shape or the scale of a matrix change by more than chance?",
-        "{what} {shown} standard errors (paired)",
-        several="{count:,} matrices moved in k or lambda by {least_shown} to {most_shown} standard "
-        "errors (paired): {names}",
+        "{what} standard errors (paired)",
+        several="{count:,} matrices moved in k or lambda, by {least_shown} standard errors and "
+        "more (paired): {names}",
         threshold=5.0,
     ),
     Rule(

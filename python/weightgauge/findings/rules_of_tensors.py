@@ -158,7 +158,7 @@ SLICES = (
         "Are the weights on a grid, or pruned?",
         "{what}; {so}",
         several="the weights of {count:,} tensors lie on a grid, or lack all small values, as if "
-        "quantised or pruned; their k says nothing of the training: {names}",
+        "quantised or pruned: {names}",
     ),
     Rule(
         "unmeasured",

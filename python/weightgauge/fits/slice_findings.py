@@ -46,6 +46,9 @@ _FAR_ALONE, _FAR_FROM_LAMBDA = 128.0, 1024.0
 """A single weight that is so far from the next one, and from lambda, is none of a heavy tail: with
 three degrees of freedom of Student's t the first happens once in two million matrices."""
 
+_ON_PURPOSE = 8
+"""So many weights of one magnitude were not made by flipped bits: the ones of an identity."""
+
 _NO_NUMBER = 1e6
 """Nor does a bias or a norm have a number as large as this."""
 
@@ -218,7 +221,7 @@ def _flipped(
     apart |= (numbers.max > _NO_WEIGHT) & (ratio > _FAR_BEYOND)
     alone = numbers.max > _FAR_FROM_LAMBDA * numbers.columns.lam
     apart |= numbers.known & alone & (ratio > _FAR_ALONE)
-    apart &= numbers.n > 1
+    apart &= (numbers.n > 1) & (numbers.at_max < _ON_PURPOSE)
     several = numbers.known & (numbers.far_out > 1) & (numbers.max > _NO_WEIGHT)
     huge = (numbers.known | numbers.of("norm", "bias")) & (numbers.max > _NO_NUMBER)
     for row in np.flatnonzero(mask & (apart | several | huge)).tolist():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from weightgauge.records import Table, as_dict
@@ -24,18 +25,24 @@ class Neighbour(NamedTuple):
         Root mean square difference in k; see `nearest`.
     kinds : int
         Number of kinds that both models have.
+    distance_se : float or None
+        Standard error of the distance, from those of the medians (the published ones count as
+        exact); None where these are not given.
     """
 
     id: str
     distance: float
     kinds: int
+    distance_se: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return as_dict(self)
 
 
-def nearest(k_by_kind: Mapping[str, float]) -> Table[Neighbour]:
+def nearest(
+    k_by_kind: Mapping[str, float], k_se: Mapping[str, float] = MappingProxyType({})
+) -> Table[Neighbour]:
     """Rank the published models by how close their median shapes are.
 
     The distance is the root mean square of the differences in k over the kinds that both models
@@ -48,6 +55,8 @@ def nearest(k_by_kind: Mapping[str, float]) -> Table[Neighbour]:
     k_by_kind : mapping of str to float
         Median k by kind, in the spelling of `weightgauge.anatomy.components.KINDS`. NaN, and kinds
         that no published model has, are left out.
+    k_se : mapping of str to float
+        Their standard errors.
 
     Returns
     -------
@@ -63,10 +72,20 @@ def nearest(k_by_kind: Mapping[str, float]) -> Table[Neighbour]:
     known = {kind: k for kind, k in k_by_kind.items() if math.isfinite(k)}
     found = []
     for name, entry in models().items():
-        shared = [known[kind] - entry.kinds[kind].k for kind in known if kind in entry.kinds]
-        if shared:
-            square = math.fsum(each**2 for each in shared) / len(shared)
-            found.append(Neighbour(name, math.sqrt(square), len(shared)))
+        off = {kind: k - entry.kinds[kind].k for kind, k in known.items() if kind in entry.kinds}
+        if off:
+            distance = math.sqrt(math.fsum(each**2 for each in off.values()) / len(off))
+            found.append(Neighbour(name, distance, len(off), _error(off, k_se, distance)))
     most = max((each.kinds for each in found), default=0)
     alike = [each for each in found if 2 * each.kinds >= most]
     return Table(Neighbour, sorted(alike, key=lambda each: each.distance))
+
+
+def _error(off: Mapping[str, float], k_se: Mapping[str, float], distance: float) -> float | None:
+    """Error of a root mean square whose terms are independent; at zero that of their own one."""
+    if not off.keys() <= k_se.keys():
+        return None
+    if distance == 0:
+        return math.sqrt(math.fsum(k_se[kind] ** 2 for kind in off) / len(off))
+    weighted = math.fsum((each * k_se[kind]) ** 2 for kind, each in off.items())
+    return math.sqrt(weighted) / (len(off) * distance)

@@ -205,6 +205,8 @@ class Document:
         Explanations of the tables; left out if only the result is wanted.
     warnings : sequence of str
         Oddities of the input. They are written to stderr, never into the result.
+    aside : sequence of Finding
+        What was noticed of the input beside the result; faults and warnings are written to stderr.
     metadata : mapping
         The head of the data: versions of the schema and of the program, and what was measured.
     data : callable
@@ -223,6 +225,7 @@ class Document:
     summary: Sequence[str] = ()
     notes: Sequence[Paragraph | Line | Verbatim] = ()
     warnings: Sequence[str] = ()
+    aside: Sequence[Finding] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     data: Callable[[], Mapping[str, Any]] = _no_data
     records: Callable[[], DocumentTable] = _no_records

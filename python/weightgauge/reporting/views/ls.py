@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.errors import printable
-from weightgauge.findings import Finding, serious
+from weightgauge.findings import Finding
 from weightgauge.records import Table
 from weightgauge.reporting.document import (
     Column,
@@ -101,7 +101,8 @@ def ls_document(content: Content) -> Document:
             *_header_shown(content.header),
             Section("", (*architecture, Line(sums))),
         ),
-        warnings=(*serious(content.findings), *content.warnings),
+        warnings=content.warnings,
+        aside=content.findings,
         metadata=metadata(1, model=content.model),
         data=lambda: {
             "architecture": content.architecture.to_dict(),

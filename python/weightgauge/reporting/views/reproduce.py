@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.errors import printable
-from weightgauge.findings import serious
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -83,7 +82,8 @@ def reproduce_document(claims: Sequence[Claim], live: Live | None) -> Document:
             Section("", (_claims(claims),), notes=tuple(map(_formula, claims))),
             *(() if live is None else (_beside(live),)),
         ),
-        warnings=() if live is None else (*serious(live.result.findings), *live.result.warnings),
+        warnings=() if live is None else live.result.warnings,
+        aside=() if live is None else live.result.findings,
         metadata=metadata(1),
         data=lambda: {"claims": [claim.to_dict() for claim in claims], **beside},
         records=lambda: DocumentTable(plain_columns(_RECORDS), list(map(_record, claims))),
