@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 import weightgauge as wg
+from against import against
 from interleaving import gigahertz, interleaved
-from summary import Record, table
+from summary import Record, saved_records, table
 from workloads import MEGABYTES, THREADS
 
 RECORDS = pytest.StashKey[list[Record]]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--against", metavar="EARLIER.json", help="set a saved run beside this one")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,3 +52,6 @@ def pytest_terminal_summary(terminalreporter, config):
         f"{len(os.sched_getaffinity(0))} processors at {gigahertz():.2f} GHz, load average {load}\n"
     )
     terminalreporter.write_line(table(records))
+    if config.getoption("--against"):
+        terminalreporter.section("beside the saved run")
+        terminalreporter.write_line(against(records, saved_records(config.getoption("--against"))))

@@ -1,14 +1,17 @@
 """Make the table of a run from the records of the running session, or from the JSON it saved.
 
 python bench/summary.py bench.json
+python bench/summary.py bench.json --against earlier.json
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import Iterable
 from typing import Any
+
+from against import against
 
 Record = dict[str, Any]
 READ = "pure read"
@@ -78,11 +81,19 @@ def _line(row: tuple[str, ...], shown: list[int], widths: dict[int, int]) -> str
 
 def main() -> None:
     """Print the table of a file saved with --benchmark-json."""
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python bench/summary.py BENCH.json")
-    with open(sys.argv[1], encoding="utf-8") as file:
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("run", metavar="BENCH.json")
+    parser.add_argument("--against", metavar="EARLIER.json", help="set its ratios beside these")
+    asked = parser.parse_args()
+    records = saved_records(asked.run)
+    print(against(records, saved_records(asked.against)) if asked.against else table(records))
+
+
+def saved_records(path: str) -> list[Record]:
+    """Read the records of a file saved with --benchmark-json."""
+    with open(path, encoding="utf-8") as file:
         saved = json.load(file)
-    print(table(item["extra_info"] for item in saved["benchmarks"] if item["extra_info"]))
+    return [item["extra_info"] for item in saved["benchmarks"] if item["extra_info"]]
 
 
 if __name__ == "__main__":
