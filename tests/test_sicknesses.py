@@ -151,6 +151,12 @@ def random_bytes(tensors, config):
     return "garbled", {Q: None}
 
 
+def bf16_read_as_f16(tensors, config):
+    assert tensors[Q].dtype == models.BF16
+    tensors[Q] = tensors[Q].view(np.float16)
+    return "garbled", {Q: None}
+
+
 def a_matrix_twice_as_large(tensors, config):
     tensors[OUT] = (wide(tensors, OUT) * 2).astype(models.BF16)
     return "block-outlier", {OUT: None}
@@ -333,9 +339,10 @@ SICKNESSES = (
     *(the_first_and_last_blocks_missing, a_part_missing, the_head_missing, the_embedding_missing),
     *(a_matrix_cut_short, fewer_rows_than_tokens),
     *(codes_in_place_of_one_matrix, codes_in_place_of_all, codes_that_lost_their_scales),
-    *(random_bytes, a_matrix_twice_as_large, a_block_twice_as_large, int4_in_groups),
-    *(two_of_four_pruned, a_few_zeros_where_others_have_none, a_block_never_trained),
-    *(the_head_never_trained, packed_integers, rows_blown_up, a_column_blown_up),
+    *(random_bytes, bf16_read_as_f16, a_matrix_twice_as_large, a_block_twice_as_large),
+    *(int4_in_groups, two_of_four_pruned, a_few_zeros_where_others_have_none),
+    *(a_block_never_trained, the_head_never_trained, packed_integers),
+    *(rows_blown_up, a_column_blown_up),
     *(a_page_never_written, rows_of_zeros, columns_of_zeros),
     *(a_bit_of_an_exponent_flipped, clipped_weights),
     *(cast_to_fp8, ternary, a_copied_block, a_tied_head_that_differs),

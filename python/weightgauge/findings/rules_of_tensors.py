@@ -111,9 +111,9 @@ SLICES = (
         "garbled",
         FAULT,
         "Do the magnitudes spread as those of weights do?",
-        "the magnitudes spread over the whole range of {dtype} (up to {shown}), as random bytes do",
-        several="the magnitudes of {count:,} tensors spread over the whole range of their format, "
-        "as random bytes do: {names}",
+        "{what}",
+        several="the magnitudes of {count:,} tensors are those of other bytes, such as {first}; "
+        "the others: {rest}",
         hint="read with a wrong format or offset, or damaged; copy or convert the file again",
     ),
     Rule(

@@ -39,6 +39,10 @@ _SPREAD_K = 0.3
 """Random bytes have k of at most 0.21 (F16) and 0.03 (BF16, F32). The heaviest published kind of a
 trained model has 0.68."""
 
+_NARROW_K, _OF_BF16 = 4.0, (0.3, 4.0)
+"""BF16 weights of standard deviations from 0.0001 to 4 that are read as F16 have k of 8 to 12, and
+lambda of 0.6 to 2.2: the bits in which their exponents differ become part of a fraction."""
+
 _NO_WEIGHT, _FAR_BEYOND = 128.0, 256.0
 """No weight of a trained matrix is so large and so far from the next one."""
 
@@ -141,7 +145,21 @@ def _asked(
     garbled = _garbled_rows(slices, rows & numbers.matrix & (numbers.columns.k < _SPREAD_K))
     for row in garbled:
         item = slices[row]
-        yield RULES["garbled"].finding(item.place, value=item.max, dtype=item.dtype)
+        what = (
+            f"the magnitudes spread over the whole range of {item.dtype} (up to "
+            f"{readable(item.max)}), as random bytes do"
+        )
+        yield RULES["garbled"].finding(item.place, value=item.max, what=what)
+    other_format = rows & numbers.known & ~numbers.of(*_ONE_SIGN_KINDS)
+    other_format &= (numbers.columns.k > _NARROW_K) & (numbers.n >= LEAST_FOR_LEVELS)
+    for row in _other_format(slices, other_format):
+        item = slices[row]
+        garbled.append(row)
+        what = (
+            f"the magnitudes are all near {readable(item.lam)} (k {readable(item.k)}), as those of "
+            "BF16 weights are that are read as F16"
+        )
+        yield RULES["garbled"].finding(item.place, value=item.k, what=what)
     rows = rows.copy()
     rows[garbled] = False  # what else such bytes show is no news
     yield from _grids(slices, numbers, rows & numbers.known & ~(single & same), options)
@@ -287,3 +305,13 @@ def _garbled_rows(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> list[i
         if item.max > _NEAR_LARGEST * _LARGEST.get(item.dtype, math.inf) and not item.decoded:
             found.append(row)
     return found
+
+
+def _other_format(slices: Sequence[SliceFit], mask: NDArray[np.bool_]) -> Iterator[int]:
+    """Yield the slices that are BF16 weights under the name of F16."""
+    low, high = _OF_BF16
+    for row in np.flatnonzero(mask).tolist():
+        item = slices[row]
+        several = item.levels is None or item.levels > FEW_LEVELS
+        if item.dtype == "F16" and several and not item.decoded and low < item.lam < high:
+            yield row
