@@ -15,13 +15,13 @@ Nothing here imports the package.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from scipy import stats
 
-from oracle import independent_errors, influences, magnitudes
+from oracle import independent_errors, influences, magnitudes, order_fit
 
 FEWEST_SAMPLED = 64
 FEWEST_PER_HEAD = 8
@@ -68,14 +68,27 @@ class Layout:
     row_freedom: float
     column_freedom: float
 
+    def with_scales(self, of_scale: Layout, k: float) -> Layout:
+        """Not below what the spread of the heads' scales tells of k, `self` being the layout of k.
+
+        k follows the variance v of ln scale: a Weibull distribution has pi^2 / 6 / k^2 of ln |w|,
+        to which v adds, so that k falls by 3 / pi^2 k^3 v. Of normal ln scales the squares have the
+        variance 2 v^2.
+        """
+        groups = of_scale.head_freedom + 1
+        least = 2 * (3 / math.pi**2 * k**3 * groups * of_scale.heads) ** 2 / groups
+        return replace(self, heads=max(self.heads, least))
+
     def variance(self, *, of_k: bool, shared: str | None = None) -> float:
         """Variance of k or of ln lambda, widened so that 1.96 errors hold 95 %.
 
-        k follows the spread of the heads' scales rather than their mean: its head part is known
-        half as well. `shared` leaves out a part ("rows", "columns") that two estimates to be
-        compared have in common, so that it cancels in their difference.
+        k follows the spread of the heads' scales rather than their mean: three quarters of the
+        degrees of freedom, in halves, tell its head part. `shared` leaves out a part ("rows",
+        "columns") that two estimates to be compared have in common, so that it cancels in their
+        difference.
         """
-        head_freedom = max(1.0, self.head_freedom / 2) if of_k else self.head_freedom
+        of_heads = self.head_freedom
+        head_freedom = max(1.0, math.floor(1.5 * of_heads) / 2) if of_k else of_heads
         parts = {
             "heads": self.heads * widening(head_freedom) if self.heads else 0.0,
             "rows": self.rows * widening(self.row_freedom) if self.rows else 0.0,
@@ -168,16 +181,10 @@ def two_way_variance(phi: np.ndarray, n: int) -> float:
     return float(max(by_row + by_column - alone, alone) / n**2)
 
 
-def _sampled_variance(
-    phi: np.ndarray,
-    n: int,
-    *,
-    of_k: bool,
-    heads: int,
-    heads_of_columns: bool,
-    shared: str | None = None,
-) -> float | None:
-    """Variance from sampled rows of `phi`, which holds the influence of every element.
+def _sampled_layout(
+    phi: np.ndarray, n: int, *, heads: int, heads_of_columns: bool
+) -> Layout | None:
+    """Layout of sampled rows of `phi`, which holds the influence of every element.
 
     Heads that do not divide the rows (columns) are not told apart. None as `layout_variance`.
     """
@@ -187,10 +194,8 @@ def _sampled_variance(
         heads = 1
     if heads > 1 and heads_of_columns:
         chosen = phi[sampled_rows(rows)].T
-        layout = layout_variance(np.ascontiguousarray(chosen), (columns, rows), n, heads)
-    else:
-        layout = layout_variance(phi[sampled_rows(rows, heads)], phi.shape, n, heads)
-    return None if layout is None else layout.variance(of_k=of_k, shared=shared)
+        return layout_variance(np.ascontiguousarray(chosen), (columns, rows), n, heads)
+    return layout_variance(phi[sampled_rows(rows, heads)], phi.shape, n, heads)
 
 
 def matrix_errors(
@@ -207,20 +212,19 @@ def matrix_errors(
     two matrices to be compared have in common ("rows", "columns"; of matrices without heads).
     """
     found = influences(magnitudes(values), trim)
-    errors = []
-    for influence, independent, of_k in zip(
-        found.of(values), independent_errors(found), (True, False), strict=True
-    ):
-        variance = _sampled_variance(
-            influence,
-            int(found.counts.sum()),
-            of_k=of_k,
-            heads=heads,
-            heads_of_columns=heads_of_columns,
-            shared=shared,
-        )
-        errors.append(max(math.sqrt(variance or 0.0), independent))
-    return errors[0], errors[1]
+    n = int(found.counts.sum())
+    of_shape, of_scale = (
+        _sampled_layout(influence, n, heads=heads, heads_of_columns=heads_of_columns)
+        for influence in found.of(values)
+    )
+    alone = independent_errors(found)
+    if of_shape is None or of_scale is None:
+        return alone[0], alone[1]
+    of_shape = of_shape.with_scales(of_scale, order_fit(magnitudes(values), trim).k)
+    return (
+        max(math.sqrt(of_shape.variance(of_k=True, shared=shared)), alone[0]),
+        max(math.sqrt(of_scale.variance(of_k=False, shared=shared)), alone[1]),
+    )
 
 
 def paired_errors(
@@ -240,11 +244,10 @@ def paired_errors(
         strict=True,
     ):
         change = new - old
-        variance = _sampled_variance(
-            change, second.size, of_k=of_k, heads=heads, heads_of_columns=False
-        )
+        layout = _sampled_layout(change, second.size, heads=heads, heads_of_columns=False)
+        variance = 0.0 if layout is None else layout.variance(of_k=of_k)
         alone = (change**2).sum() / second.size**2
-        errors.append(math.sqrt(max(variance or 0.0, alone)))
+        errors.append(math.sqrt(max(variance, alone)))
     return errors[0], errors[1]
 
 

@@ -13,7 +13,7 @@ from scipy.stats import binom
 import weightgauge as wg
 from matrix_coverage import SHAPES, coverage_of, coverage_of_heads, of_heads, only_slice
 from matrix_samples import MATRICES, next_step, rescaled_rows
-from oracle import influences, magnitudes
+from oracle import influences, magnitudes, order_fit
 from oracle_matrix import fresh_z, layout_variance, spread
 
 FORMATS = {
@@ -28,13 +28,13 @@ FORMATS = {
 
 def oracle_errors(values, heads=1, turned=False):
     """Errors from all rows and columns, not below those of independent weights."""
-    found = influences(magnitudes(values), "mid_80")
-    errors = []
-    for phi, of_k in zip(found.of(values), (True, False), strict=True):
-        laid = np.ascontiguousarray(phi.T) if turned else phi
-        layout = layout_variance(laid, laid.shape, int(found.counts.sum()), heads)
-        errors.append(math.sqrt(layout.variance(of_k=of_k)))
-    return errors
+    x = magnitudes(values)
+    found = influences(x, "mid_80")
+    laid = [np.ascontiguousarray(phi.T) if turned else phi for phi in found.of(values)]
+    n = int(found.counts.sum())
+    of_shape, of_scale = (layout_variance(phi, phi.shape, n, heads) for phi in laid)
+    of_shape = of_shape.with_scales(of_scale, order_fit(x, "mid_80").k)
+    return [math.sqrt(of_shape.variance(of_k=True)), math.sqrt(of_scale.variance(of_k=False))]
 
 
 def scaled_matrix(seed, rows, columns, sd=0.2):
@@ -164,9 +164,10 @@ def test_coverage(name, shape):
     assert could_be(held, draws), held
 
 
-@pytest.mark.parametrize("heads", [8, 12])
-def test_coverage_with_heads(heads, tmp_path):
-    held = coverage_of_heads(tmp_path / "model", heads, 0.12, 400, 14)
+@pytest.mark.parametrize("heads", [4, 8, 12])
+@pytest.mark.parametrize("spread", [0.12, 0.25, 0.5])
+def test_coverage_with_heads(heads, spread, tmp_path):
+    held = coverage_of_heads(tmp_path / "model", heads, spread, 400, 14)
     assert could_be(held, 400), held
 
 

@@ -82,7 +82,8 @@ std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control&
   SliceResult& result = slice_.result;
   const Fit& fit = result.fit;
   const std::uint64_t censored = censored_of(result.histogram, slice_.options.zeros);
-  result.matrix = matrix_numbers(sample_, sums_, result.n + censored, {fit.k_se, fit.ln_lambda_se});
+  result.matrix =
+      matrix_numbers(sample_, sums_, result.n + censored, fit.k, {fit.k_se, fit.ln_lambda_se});
   if (slice_.view.items() >= fewest_for_row_levels && item_bytes(slice_.view.dtype) > 1) {
     result.matrix.row_levels = row_levels(slice_.source, slice_.view, sample_, workspace.buffer);
   }

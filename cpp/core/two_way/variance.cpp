@@ -9,6 +9,12 @@ namespace weightgauge {
 
 namespace {
 
+// Places of the terms of an element.
+constexpr std::size_t shape_term = 0;
+constexpr std::size_t scale_term = 1;
+constexpr std::size_t log_term = 2;
+constexpr std::size_t count_term = 3;
+
 double square(double x) { return x * x; }
 
 double mean_of(const std::vector<double>& values) {
@@ -59,8 +65,6 @@ struct Nested {
   std::vector<double> cells;   // mean of each other inside each cluster, one cluster after another
   double squares;              // about the mean, of all elements of the sample
   std::size_t clusters;
-  // k follows how far the scales of clusters spread rather than their mean: their part is known
-  // half as well.
   bool of_k;
   // Of the whole matrix:
   double all_clusters;
@@ -92,9 +96,19 @@ double one_way_variance(const std::vector<double>& others, double all_others) {
          all_others;
 }
 
-// The same with clusters of lines, which have effects of their own on all elements and on those of
-// each other.
-double nested_variance(const Nested& of) {
+// Variances of the effects of clusters, of lines inside them, of others, of others inside clusters,
+// and of elements.
+struct Components {
+  double cluster;
+  double line;
+  double other;
+  double cell;
+  double own;
+};
+
+// With clusters of lines, which have effects of their own on all elements and on those of each
+// other.
+Components components_of(const Nested& of) {
   const auto clusters = static_cast<double>(of.clusters);
   const auto others = static_cast<double>(of.others.size());
   const std::size_t each = of.lines.size() / of.clusters;
@@ -128,11 +142,22 @@ double nested_variance(const Nested& of) {
                                       crossed / others + own / (m * others),
                                   0.0);
   const double other = std::max(per_freedom(other_squares, others - 1) - crossed / clusters, 0.0);
-  const double freedom = of.of_k ? std::max((clusters - 1) / 2, 1.0) : clusters - 1;
-  return cluster * square(few_lines(freedom)) / of.all_clusters +
-         line * square(few_lines(clusters * (m - 1))) / of.all_lines +
-         other * square(few_lines(others - 1)) / of.all_others +
-         cell / (of.all_clusters * of.all_others) + own / (of.all_lines * of.all_others);
+  return {cluster, line, other, cell, own};
+}
+
+double nested_variance(const Nested& of, const Components& parts) {
+  const auto clusters = static_cast<double>(of.clusters);
+  const auto others = static_cast<double>(of.others.size());
+  const auto m = static_cast<double>(of.lines.size() / of.clusters);
+  // k follows how far the scales of clusters spread rather than their mean: three quarters of the
+  // degrees of freedom, in halves, tell their part.
+  const double of_shape = std::max(std::floor(1.5 * (clusters - 1)) / 2, 1.0);
+  const double freedom = of.of_k ? of_shape : clusters - 1;
+  return parts.cluster * square(few_lines(freedom)) / of.all_clusters +
+         parts.line * square(few_lines(clusters * (m - 1))) / of.all_lines +
+         parts.other * square(few_lines(others - 1)) / of.all_others +
+         parts.cell / (of.all_clusters * of.all_others) +
+         parts.own / (of.all_lines * of.all_others);
 }
 
 // The parts' sums, joined.
@@ -198,7 +223,7 @@ Nested nested_of(const Sample& sample, const Joined& all, std::size_t term) {
   const double mean = mean_of(of.lines);
   of.squares = all.squares[term] - rows * columns * mean * mean;
   of.clusters = sample.row_clusters;
-  of.of_k = term == 0;
+  of.of_k = term == shape_term;
   of.all_lines = static_cast<double>(layout.rows);
   of.all_others = static_cast<double>(layout.columns);
   const std::uint64_t row_clusters = layout.rows / layout.rows_in_cluster;
@@ -222,7 +247,22 @@ Nested nested_of(const Sample& sample, const Joined& all, std::size_t term) {
   return of;
 }
 
-double standard_error(const Sample& sample, const Joined& all, std::size_t term) {
+// k falls by so many times k^3 for each unit of the variance of ln scale: that of ln |w| is
+// pi^2 / 6 / k^2 for a Weibull distribution, and the scales' adds to it.
+constexpr double pi = 3.14159265358979323846;
+constexpr double fall_of_k = 3 / (pi * pi);
+
+// Where clusters differ in scale, k follows the variance of these scales. Few clusters show too
+// little of how far the means of its terms vary: where none happens to be far out, k is high and
+// its error small. Of normal ln scales of variance v the squares have the variance 2 v^2.
+// `fall` is by how much the mean of terms falls for each unit of v.
+double least_between_clusters(const Sample& sample, const Joined& all, double fall) {
+  const double scales = components_of(nested_of(sample, all, scale_term)).cluster;
+  return 2 * square(fall * scales);
+}
+
+// `fall` is 0 for differences of two matrices and for ln lambda.
+double standard_error(const Sample& sample, const Joined& all, std::size_t term, double fall) {
   const Nested of = nested_of(sample, all, term);
   if (of.all_lines < static_cast<double>(fewest_lines)) {
     return std::sqrt(one_way_variance(of.others, of.all_others));
@@ -230,11 +270,16 @@ double standard_error(const Sample& sample, const Joined& all, std::size_t term)
   if (of.all_others < static_cast<double>(fewest_lines)) {
     return std::sqrt(one_way_variance(of.lines, of.all_lines));
   }
-  return std::sqrt(of.clusters > 1 ? nested_variance(of) : crossed_variance(of));
+  if (of.clusters == 1) {
+    return std::sqrt(crossed_variance(of));
+  }
+  Components parts = components_of(of);
+  if (fall > 0) {
+    parts.cluster = std::max(parts.cluster, least_between_clusters(sample, all, fall));
+  }
+  return std::sqrt(nested_variance(of, parts));
 }
 
-constexpr std::size_t log_term = 2;
-constexpr std::size_t count_term = 3;
 constexpr double least_rest = 1e-6;  // of all squares: terms have the precision of float32
 
 // Means of ln |w| by lines, and how they vary.
@@ -300,11 +345,11 @@ bool add_spread(const Sample& sample, const Joined& all, MatrixNumbers& numbers)
 
 Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts) {
   const Joined all = join(sample, parts);
-  return {standard_error(sample, all, 0), standard_error(sample, all, 1)};
+  return {standard_error(sample, all, shape_term, 0), standard_error(sample, all, scale_term, 0)};
 }
 
 MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>& parts,
-                             std::uint64_t elements, Influences::Pair least) {
+                             std::uint64_t elements, double k, Influences::Pair least) {
   const Joined all = join(sample, parts);
   const MatrixLayout& layout = sample.layout;
   MatrixNumbers numbers;
@@ -319,8 +364,11 @@ MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>
   // others.
   const double share = static_cast<double>(elements) /
                        (static_cast<double>(layout.rows) * static_cast<double>(layout.columns));
-  numbers.k_se = std::max(standard_error(sample, all, 0) / share, least.k);
-  numbers.ln_lambda_se = std::max(standard_error(sample, all, 1) / share, least.ln_lambda);
+  // The mean of the scales' terms is smaller by this share, and so v by its square.
+  const double fall = fall_of_k * k * k * k / share;
+  numbers.k_se = std::max(standard_error(sample, all, shape_term, fall) / share, least.k);
+  numbers.ln_lambda_se =
+      std::max(standard_error(sample, all, scale_term, 0) / share, least.ln_lambda);
   return numbers;
 }
 

@@ -48,9 +48,9 @@ struct MatrixNumbers {
 Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts);
 
 // `parts` are the sums of the sample's rows in their order, each of whole clusters. `n` is the
-// number of fitted elements of the whole matrix, and `least` has the standard errors for
-// independent elements: those of a matrix do not fall below.
+// number of fitted elements of the whole matrix, `k` their shape, and `least` has the standard
+// errors for independent elements: those of a matrix do not fall below.
 MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>& parts,
-                             std::uint64_t n, Influences::Pair least);
+                             std::uint64_t n, double k, Influences::Pair least);
 
 }  // namespace weightgauge
