@@ -69,6 +69,81 @@ def test_one_matrix_of_an_expert_in_every_block(told):
     assert "w2 of expert 2 of 4 missing in all 4 blocks (4 tensors: " in found.message
 
 
+def _gate(seed, rows):
+    return models.normal(np.random.default_rng(seed), rows, 64).astype(models.BF16)
+
+
+def with_shared_experts(tensors, rows=1):
+    """Add what weighs the experts that every token goes through, named like a router."""
+    for block in range(4):
+        gate = f"model.layers.{block}.block_sparse_moe.shared_expert_gate.weight"
+        tensors[gate] = _gate(block, rows)
+    return tensors
+
+
+@pytest.mark.parametrize("with_config", [True, False])
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("lost", ["layers.1.block_sparse_moe.experts.2.", "experts.2.", "2.w3."])
+def test_what_weighs_shared_experts_is_no_router(lost, rows, with_config, told):
+    tensors, config = mixtral()
+    tensors = with_shared_experts(tensors, rows)
+    config = config if with_config else None
+    assert told(tensors, config) == []
+    (found,) = told(models.without(tensors, lost), config)
+    assert (found.level, found.expert) == ("fault", 2)
+
+
+def test_shared_experts_do_not_stand_in_for_a_lost_router(told):
+    tensors, _ = mixtral()
+    tensors = with_shared_experts(models.without(tensors, "block_sparse_moe.gate."))
+    (found,) = told(tensors, None)
+    assert (found.level, found.kind) == ("fault", "router")
+
+
+@pytest.mark.parametrize("other", [2, 16])
+def test_the_router_beside_the_experts_counts(other, told):
+    """Another router of the block, with rows of its own, says nothing about these experts."""
+    tensors, _ = mixtral()
+    for block in range(4):
+        tensors[f"model.layers.{block}.mlp.gate.weight"] = _gate(block, other)
+    assert told(tensors, None) == []
+    (found,) = told(models.without(tensors, "layers.1.block_sparse_moe.experts.2."), None)
+    assert (found.expert, found.block, found.value, found.expected) == (2, 1, 3, 4)
+
+
+def test_biases_of_routers_are_no_routers(told):
+    tensors, config = mixtral()
+    for block in range(4):
+        bias = f"model.layers.{block}.block_sparse_moe.gate.e_score_correction_bias"
+        tensors[bias] = np.ones(1, np.float32)
+    (found,) = told(models.without(tensors, "layers.1.block_sparse_moe.experts.3."), config)
+    assert (found.expert, found.block) == (3, 1)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2, 3])
+def test_routers_of_blocks_choose_among_numbers_of_their_own(blocks, told):
+    """The blocks from that number on have lost an expert when they were pruned; one lacks more."""
+    tensors, _ = mixtral()
+    for block in range(blocks, 4):
+        layer = f"model.layers.{block}.block_sparse_moe."
+        tensors = models.without(tensors, f"{layer}experts.3.")
+        tensors[f"{layer}gate.weight"] = np.ascontiguousarray(tensors[f"{layer}gate.weight"][:3])
+    assert told(tensors, None) == []
+    (found,) = told(models.without(tensors, "layers.0.block_sparse_moe.experts.2."), None)
+    assert (found.level, found.block, found.expert) == ("fault", 0, 2)
+    assert (found.value, found.expected) == ((3, 4) if blocks else (2, 3))
+
+
+def test_the_last_expert_of_the_only_block_that_has_as_many(told):
+    tensors, _ = mixtral()
+    for block in (1, 2, 3):
+        layer = f"model.layers.{block}.block_sparse_moe."
+        tensors = models.without(tensors, f"{layer}experts.3.")
+        tensors[f"{layer}gate.weight"] = np.ascontiguousarray(tensors[f"{layer}gate.weight"][:3])
+    (found,) = told(models.without(tensors, "layers.0.block_sparse_moe.experts.3."), None)
+    assert (found.level, found.block, found.expert) == ("fault", 0, 3)
+
+
 def test_experts_that_two_blocks_lack(told):
     tensors, config = mixtral()
     lost = [

@@ -238,7 +238,7 @@ def _of_no_use(stack: Stack, kinds: _Kinds, given: Sequence[str], needed: str) -
 def _without_router(stack: Stack, told: set[tuple[str, str]]) -> Iterator[Finding]:
     """Tell of experts among which nothing chooses."""
     experts = [module for module in stack.modules if _EXPERTS.search(module)]
-    if not experts or any(kind == "router" for _, kind in told) or stack.of("router"):
+    if not experts or any(kind == "router" for _, kind in told) or stack.routed:
         return
     beside = {_EXPERTS.split(module)[0].rstrip(".") for module in experts}
     if any(

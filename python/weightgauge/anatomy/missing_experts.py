@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from weightgauge.anatomy.stacks import Stack
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place, enumerated, named
+
+_MOST_EXPERTS = 65_536
+"""More than any model has; routers of empty tensors may state any number of rows."""
 
 
 class _Loss(NamedTuple):
@@ -18,7 +22,7 @@ class _Loss(NamedTuple):
     modules: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Experts:
     """The experts of a stack that are in lists of one name.
 
@@ -28,12 +32,15 @@ class _Experts:
         The blocks.
     modules : dict of str to dict of int to set of int
         As `Stack.experts`, for the modules of one list.
+    routed : dict of int to int
+        Among how many experts the router of a block chooses.
     stated : (str, int) or None
         The key of the configuration and the number of experts that it states.
     """
 
     stack: Stack
     modules: Mapping[str, Mapping[int, set[int]]]
+    routed: Mapping[int, int]
     stated: tuple[str, int] | None
 
     def blocks(self) -> list[int]:
@@ -46,13 +53,24 @@ class _Experts:
 
     def number(self, block: int, most: int) -> int:
         """Return how many experts a block should have, of which any block has `most` at most."""
-        routed = self.stack.routed.get(block)
+        routed = self.routed.get(block)
         if self.stated is None:
-            return most if routed is None else min(most, routed)
-        if not self.stack.routed:
+            if routed is None:
+                return most
+            return routed if self.all_routed else min(most, routed)
+        if not self.routed:
             return most  # whether experts are lost or the configuration is wrong nobody can tell
         # Routers may choose among experts that have no weights as well.
         return self.stated[1] if routed is None else min(self.stated[1], routed)
+
+    @cached_property
+    def all_routed(self) -> bool:
+        """Whether most blocks have every expert among which their router chooses."""
+        blocks = self.blocks()
+        whole = [
+            block for block in blocks if max(self.there(block)) + 1 == self.routed.get(block, 0)
+        ]
+        return 2 * len(whole) > len(blocks)
 
 
 def missing_experts(stack: Stack, stated: tuple[str, int] | None) -> Iterator[Finding]:
@@ -73,13 +91,29 @@ def missing_experts(stack: Stack, stated: tuple[str, int] | None) -> Iterator[Fi
     lists: dict[str, dict[str, dict[int, set[int]]]] = {}
     for module, of_block in stack.experts.items():
         lists.setdefault(module.partition("#")[0], {})[module] = of_block
-    for path, modules in lists.items():
-        found = _Experts(stack, modules, stated)
+    all_found = [
+        _Experts(stack, modules, _routed_to(stack, path), stated) for path, modules in lists.items()
+    ]
+    for path, found in zip(lists, all_found, strict=True):
         for loss, blocks in _losses(found).items():
             yield _told(found, path, loss, blocks)
-    if lists and stated is None:
-        largest = max(lists.values(), key=lambda modules: _most(_Experts(stack, modules, None)))
-        yield from _fewer_than_routed(_Experts(stack, largest, None))
+    if all_found and stated is None:
+        yield from _fewer_than_routed(max(all_found, key=_most))
+
+
+def _routed_to(stack: Stack, path: str) -> dict[int, int]:
+    """Return among how many experts the router chooses that lies beside a list of experts.
+
+    Where no router lies beside it, any of the block may be the one. Of several, the one that
+    chooses among most counts.
+    """
+    beside = path.removesuffix(".").rpartition(".")[0]
+    near = [each for module, each in stack.routed.items() if module.startswith(f"{beside}.")]
+    routed: dict[int, int] = {}
+    for rows in near or stack.routed.values():
+        for block, number in rows.items():
+            routed[block] = max(number, routed.get(block, 0))
+    return routed
 
 
 def _most(found: _Experts) -> int:
@@ -93,7 +127,7 @@ def _fewer_than_routed(found: _Experts) -> Iterator[Finding]:
     A few models have experts without weights, so that it is no fault.
     """
     blocks, most = found.blocks(), _most(found)
-    numbers = {found.stack.routed.get(block, 0) for block in blocks}
+    numbers = {found.routed.get(block, 0) for block in blocks}
     routed = numbers.pop()
     if numbers or not most < routed <= 2 * most:
         return  # no routers, or numbers of another kind
@@ -125,7 +159,7 @@ def _losses(found: _Experts) -> dict[_Loss, list[int]]:
             for module, of_block in found.modules.items()
             if 2 * len(of_block.get(block, ())) > len(there)
         )
-        for expert in range(found.number(block, most)):
+        for expert in range(min(found.number(block, most), _MOST_EXPERTS)):
             lacks = tuple(
                 module
                 for module in whole

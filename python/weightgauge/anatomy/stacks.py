@@ -16,6 +16,9 @@ _NUMBER = re.compile("[0-9]+")
 _NUMBER_IN_MODULE = re.compile(r"(?:(?<![^.])|(?<=expert_))[0-9]+(?![^.])")
 """Numbers of lists, such as those of experts; not those that are part of a word, as in fc1."""
 
+_OF_SHARED_EXPERTS = re.compile(r"shared_?experts?(?:_gate|\.|$)")
+"""Modules that weigh or hold experts that every token goes through."""
+
 
 class Module(NamedTuple):
     """What is known of the tensors of one module, wherever it stands.
@@ -61,8 +64,9 @@ class Stack:
         The blocks that have a matrix of a kind; those of no known kind are "other".
     experts : dict of str to dict of int to set of int
         Numbers of the experts that have a module, by block.
-    routed : dict of int to int
-        For how many experts the router of a block chooses.
+    routed : dict of str to dict of int to int
+        Among how many experts each router chooses, by module and block. What weighs the experts
+        that every token goes through is no router, though it is called one.
     """
 
     tower: str | None
@@ -76,7 +80,7 @@ class Stack:
     unknown: dict[str, set[int]] = field(default_factory=dict)
     kinds: dict[str, set[int]] = field(default_factory=dict)
     experts: dict[str, dict[int, set[int]]] = field(default_factory=dict)
-    routed: dict[int, int] = field(default_factory=dict)
+    routed: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def of(self, *kinds: str) -> set[int]:
         """Return the blocks that have a matrix of any of these kinds."""
@@ -169,8 +173,8 @@ def _add(
         stack.unknown.setdefault(module, set()).update(numbers)
     if kind == "other":
         stack.others.setdefault(module, set()).update(numbers)
-    if kind == "router" and len(tensor.shape) == 2:
-        stack.routed.update(dict.fromkeys(numbers, tensor.shape[0]))
+    if kind == "router" and len(tensor.shape) == 2 and not _OF_SHARED_EXPERTS.search(module):
+        stack.routed.setdefault(module, {}).update(dict.fromkeys(numbers, tensor.shape[0]))
     if kind not in MATRIX_KINDS and kind != "norm":
         return
     stack.weights.setdefault(module, Counter()).update(numbers)
