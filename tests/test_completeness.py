@@ -283,7 +283,7 @@ def test_the_last_blocks_alone_may_have_attention_to_a_second_input(extra, told)
     assert told(tensors, config) == []
 
 
-def test_the_first_block_may_do_without_a_norm_and_any_without_a_bias(told):
+def test_the_first_block_may_do_without_a_norm_and_all_but_one_without_a_bias(told):
     tensors, config = llama()
     drop(tensors, "input_layernorm", blocks=(0,))
     tensors["model.layers.2.self_attn.q_proj.bias"] = np.ones(64, models.BF16)

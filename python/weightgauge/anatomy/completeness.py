@@ -10,6 +10,7 @@ from weightgauge.anatomy.architecture import Architecture, TowerFacts
 from weightgauge.anatomy.architecture.settings import Settings
 from weightgauge.anatomy.components import Components, TensorLike
 from weightgauge.anatomy.lacking_blocks import lacking_blocks
+from weightgauge.anatomy.lacking_parts import lacking_parts
 from weightgauge.anatomy.lost_kinds import lost_kinds
 from weightgauge.anatomy.missing_ends import missing_ends
 from weightgauge.anatomy.missing_experts import missing_experts, ranges
@@ -64,6 +65,7 @@ def missing_findings(
         family = facts.model_type if alone else None
         found += lost_kinds(stack, family, own, norm_outside=norm_outside)
         found += lacking_blocks(stack, facts.config or config or {})
+        found += lacking_parts(stack, facts.config or config or {})
         found += missing_experts(stack, Settings(own, "", facts.tower, []).number("experts"))
     paths = [stack.path for stack in stacks]
     return found + list(missing_ends(tensors, places, forms, config or {}, paths))

@@ -45,20 +45,25 @@ def lacking_blocks(stack: Stack, config: Mapping[str, Any]) -> Iterator[Finding]
     """
     if any(config.get(key) is not None for key in _OTHER_KINDS_OF_BLOCKS):
         return
-    types = next((config[key] for key in _KINDS_OF_BLOCKS if key in config), None)
-    groups: dict[str, list[int]] = {}
-    for block in sorted(stack.names):
-        told = isinstance(types, list) and block < len(types)
-        groups.setdefault(str(types[block]) if told and types else "", []).append(block)
     halves: set[int] = set()
     for given, needed in HALVES:
         if not (needed == "v" and config.get("attention_k_eq_v")):  # else keys are values as well
             halves |= without(stack, given, needed)
     if stack.uniform:
         return
-    for blocks in groups.values():
+    for blocks in blocks_by_type(stack, config):
         if len(blocks) >= _LEAST_BLOCKS:
             yield from _lacking(stack, blocks, halves)
+
+
+def blocks_by_type(stack: Stack, config: Mapping[str, Any]) -> list[list[int]]:
+    """Return the numbers of the blocks, ascending, for each type that the configuration names."""
+    types = next((config[key] for key in _KINDS_OF_BLOCKS if key in config), None)
+    groups: dict[str, list[int]] = {}
+    for block in sorted(stack.names):
+        told = isinstance(types, list) and block < len(types)
+        groups.setdefault(str(types[block]) if told and types else "", []).append(block)
+    return list(groups.values())
 
 
 def _lacking(stack: Stack, blocks: Sequence[int], halves: set[int]) -> Iterator[Finding]:
@@ -110,7 +115,7 @@ def _by_design(
     """Whether blocks that lack the same modules are rather another kind of block."""
     if members == [blocks[0]] and not stack.matrices() & set(modules):
         return True  # a first block may do without a norm that the embedding has already
-    if _regular(blocks, members):
+    if is_regular(blocks, members):
         return True
     at_the_end = list(blocks[-len(members) :]) == members
     if stack.staged and at_the_end and not stack.matrices() & set(modules):
@@ -125,7 +130,7 @@ def _by_design(
     return many and at_an_end and whole
 
 
-def _regular(blocks: Sequence[int], members: Sequence[int]) -> bool:
+def is_regular(blocks: Sequence[int], members: Sequence[int]) -> bool:
     """Whether members return at a fixed distance: every third block, or two of every five."""
     steps = {after - before for before, after in pairwise(members)}
     if len(members) > 2 and len(steps) == 1 and steps != {1}:

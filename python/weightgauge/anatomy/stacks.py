@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from weightgauge.anatomy.components import MATRIX_KINDS, Components, TensorLike
 from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.components.vocabulary import BIAS
 from weightgauge.records import taken
 
 _NUMBER = re.compile("[0-9]+")
@@ -58,6 +59,9 @@ class Stack:
         The shape of the weight of a module, in one of the blocks.
     others : dict of str to set of int
         The blocks in which a module has a tensor of no known kind.
+    parts : dict of str to Counter
+        How many biases and parameters of no known kind have a name in each block, where these are
+        floating-point numbers.
     unknown : dict of str to set of int
         The blocks in which a module has a matrix of no known kind.
     kinds : dict of str to set of int
@@ -77,6 +81,7 @@ class Stack:
     modules: dict[str, Module] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     others: dict[str, set[int]] = field(default_factory=dict)
+    parts: dict[str, Counter[int]] = field(default_factory=dict)
     unknown: dict[str, set[int]] = field(default_factory=dict)
     kinds: dict[str, set[int]] = field(default_factory=dict)
     experts: dict[str, dict[int, set[int]]] = field(default_factory=dict)
@@ -140,26 +145,31 @@ def stacks_of(
         if block is not None:
             rows_of.setdefault(form, []).append(row)
     stacks: dict[tuple[str | None, str], Stack] = {}
-    for rows in rows_of.values():
+    for form, rows in rows_of.items():
         row = rows[0]
         within = block_path(tensors[row].name)
         path = within.rstrip("0123456789").rstrip(".")
         key = places.towers[row], _NUMBER.sub("#", path)
         stack = stacks.setdefault(key, Stack(places.towers[row], path))
         stack.staged = stack.staged or int(within[len(path) + 1 :]) != places.blocks[row]
-        _add(stack, tensors, places, rows)
+        _add(stack, tensors, places, rows, serves=form < 0)
     return [stack for stack in stacks.values() if stack.matrices()]
 
 
 def _add(
-    stack: Stack, tensors: Sequence[TensorLike], places: Components, rows: Sequence[int]
+    stack: Stack,
+    tensors: Sequence[TensorLike],
+    places: Components,
+    rows: Sequence[int],
+    *,
+    serves: bool,
 ) -> None:
-    """Add the tensors of one form, which stand in `rows`."""
+    """Add the tensors of one form, which stand in `rows`, and may serve the weights of others."""
     tensor, kind = tensors[rows[0]], places.kinds[rows[0]]
     numbers = [block for block in taken(places.blocks, rows) if block is not None]
-    for block, row in dict(zip(numbers, rows, strict=True)).items():
-        if block not in stack.names:
-            stack.names[block] = tensors[row].name
+    if not stack.names.keys() >= set(numbers):
+        for block, row in dict(zip(numbers, rows, strict=True)).items():
+            stack.names.setdefault(block, tensors[row].name)
     inside = tensor.name[len(block_path(tensor.name)) + 1 :]
     owner, _, last = inside.rpartition(".")
     if kind in MATRIX_KINDS and last != "weight":  # a parameter that belongs to no layer
@@ -176,6 +186,10 @@ def _add(
     if kind == "router" and len(tensor.shape) == 2 and not _OF_SHARED_EXPERTS.search(module):
         stack.routed.setdefault(module, {}).update(dict.fromkeys(numbers, tensor.shape[0]))
     if kind not in MATRIX_KINDS and kind != "norm":
+        mask = kind == "other" and BIAS.search(last)
+        if not serves and not mask and tensor.dtype.startswith(("F", "BF")):
+            part = f"{module}.{last}" if module else last
+            stack.parts.setdefault(part, Counter()).update(numbers)
         return
     stack.weights.setdefault(module, Counter()).update(numbers)
     stack.modules[module] = Module(kind, last)
