@@ -67,8 +67,7 @@ def missing_findings(
         found += lacking_blocks(stack, facts.config or config or {})
         found += lacking_parts(stack, facts.config or config or {})
         found += missing_experts(stack, Settings(own, "", facts.tower, []).number("experts"))
-    paths = [stack.path for stack in stacks]
-    return found + list(missing_ends(tensors, places, forms, config or {}, paths))
+    return found + list(missing_ends(tensors, places, forms, config or {}, stacks))
 
 
 def _is_entrance(name: str, kind: str) -> bool:

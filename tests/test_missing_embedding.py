@@ -1,0 +1,293 @@
+"""A language model without its embedding of tokens, by family, head, prefix and configuration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import health_models as models
+import weightgauge as wg
+
+WIDTH, TOKENS = 64, 320
+BERT = {
+    "attention.self.query": (WIDTH, WIDTH),
+    "attention.self.key": (WIDTH, WIDTH),
+    "attention.self.value": (WIDTH, WIDTH),
+    "attention.output.dense": (WIDTH, WIDTH),
+    "attention.output.LayerNorm": (WIDTH,),
+    "intermediate.dense": (96, WIDTH),
+    "output.dense": (WIDTH, 96),
+    "output.LayerNorm": (WIDTH,),
+}
+DEBERTA = {
+    name.replace("query", "query_proj")
+    .replace("key", "key_proj")
+    .replace("value", "value_proj"): size
+    for name, size in BERT.items()
+}
+DISTILBERT = {
+    **{f"attention.{name}_lin": (WIDTH, WIDTH) for name in ("q", "k", "v", "out")},
+    **{"ffn.lin1": (96, WIDTH), "ffn.lin2": (WIDTH, 96)},
+    **{"sa_layer_norm": (WIDTH,), "output_layer_norm": (WIDTH,)},
+}
+BART = {
+    **{f"self_attn.{name}_proj": (WIDTH, WIDTH) for name in ("q", "k", "v", "out")},
+    **{"self_attn_layer_norm": (WIDTH,), "final_layer_norm": (WIDTH,)},
+    **{"fc1": (96, WIDTH), "fc2": (WIDTH, 96)},
+}
+T5 = {
+    **{f"layer.0.SelfAttention.{name}": (WIDTH, WIDTH) for name in "qkvo"},
+    "layer.0.layer_norm": (WIDTH,),
+    **{"layer.1.DenseReluDense.wi": (96, WIDTH), "layer.1.DenseReluDense.wo": (WIDTH, 96)},
+    "layer.1.layer_norm": (WIDTH,),
+}
+HEADS = {
+    "ForSequenceClassification": {"classifier": (2, WIDTH), "pooler.dense": (WIDTH, WIDTH)},
+    "ForTokenClassification": {"classifier": (9, WIDTH)},
+    "ForQuestionAnswering": {"qa_outputs": (2, WIDTH)},
+    "ForMultipleChoice": {"classifier": (1, WIDTH)},
+}
+ENCODERS = {
+    # class, name of the model, its blocks, what they hold, matrices of the masked head
+    "bert": ("Bert", "bert", "encoder.layer", BERT, {"cls.predictions.transform.dense"}),
+    "roberta": ("Roberta", "roberta", "encoder.layer", BERT, {"lm_head.dense"}),
+    "xlm-roberta": ("XLMRoberta", "roberta", "encoder.layer", BERT, {"lm_head.dense"}),
+    "electra": ("Electra", "electra", "encoder.layer", BERT, {"generator_predictions.dense"}),
+    "deberta-v2": (
+        *("DebertaV2", "deberta", "encoder.layer", DEBERTA),
+        {"cls.predictions.transform.dense"},
+    ),
+    "distilbert": (
+        "DistilBert",
+        "distilbert",
+        "transformer.layer",
+        DISTILBERT,
+        {"vocab_transform"},
+    ),
+    "albert": (
+        *("Albert", "albert", "encoder.albert_layer_groups.0.albert_layers", BERT),
+        {"predictions.dense"},
+    ),
+}
+
+
+@pytest.fixture
+def told(write_checkpoint, tmp_path):
+    """Return the level and the message of findings about embeddings."""
+
+    def told(tensors, config):
+        path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+        return [
+            (each.level, each.message)
+            for each in wg.fit(path).findings
+            if each.id == "missing-embedding"
+        ]
+
+    return told
+
+
+def filled(sizes):
+    """Weights of these sizes: matrices, or norms."""
+    rng = np.random.default_rng(0)
+    return {
+        f"{name}.weight": (
+            models.trained(rng, *size) if len(size) == 2 else 1 + models.normal(rng, 1, *size)[0]
+        ).astype(models.BF16)
+        for name, size in sizes.items()
+    }
+
+
+def blocks_of(path, modules, number=4):
+    return {
+        f"{path}.{block}.{name}": size for block in range(number) for name, size in modules.items()
+    }
+
+
+def encoder(model_type, head):
+    """A model that reads text with one of several heads, and the name of its embedding."""
+    cls, model, path, modules, masked = ENCODERS[model_type]
+    prefix = f"{model}." if head else ""
+    embeddings = f"{prefix}embeddings."
+    sizes = {
+        f"{embeddings}word_embeddings": (TOKENS, WIDTH),
+        f"{embeddings}LayerNorm": (WIDTH,),
+        **blocks_of(f"{prefix}{path}", modules),
+    }
+    if model_type == "deberta-v2":
+        sizes[f"{prefix}encoder.rel_embeddings"] = (512, WIDTH)
+    else:
+        sizes[f"{embeddings}position_embeddings"] = (128, WIDTH)
+    if head == "ForMaskedLM":
+        sizes |= dict.fromkeys(masked, (WIDTH, WIDTH))
+    elif head:
+        sizes |= HEADS[head]
+    config = {
+        **{"model_type": model_type, "architectures": [f"{cls}{head or 'Model'}"]},
+        **{"hidden_size": WIDTH, "vocab_size": TOKENS},
+    }
+    return filled(sizes), config, f"{embeddings}word_embeddings.weight"
+
+
+@pytest.mark.parametrize("head", ["ForMaskedLM", *HEADS])
+@pytest.mark.parametrize("model_type", ENCODERS)
+@pytest.mark.parametrize("size_is_stated", [True, False])
+def test_models_that_read_text_without_their_embedding(model_type, head, size_is_stated, told):
+    tensors, config, name = encoder(model_type, head)
+    if not size_is_stated:
+        del config["vocab_size"]
+    assert told(tensors, config) == []
+    del tensors[name]
+    assert told(tensors, config) == [("fault", "there is no token embedding")]
+
+
+@pytest.mark.parametrize("head", ["", "ForMaskedLM", *HEADS])
+@pytest.mark.parametrize("model_type", sorted(ENCODERS.keys() - {"albert", "deberta-v2"}))
+def test_without_a_configuration(model_type, head, told):
+    tensors, _, name = encoder(model_type, head)
+    assert told(tensors, None) == []
+    del tensors[name]
+    ((level, message),) = told(tensors, None)
+    beside = name.replace("word_embeddings", "position_embeddings")
+    assert (level, message) == ("fault", f"there is no token embedding beside {beside}")
+
+
+@pytest.mark.parametrize("tied", [True, False, None])
+@pytest.mark.parametrize("model_type", ["bert", "roberta"])
+def test_a_masked_head_that_is_stored(model_type, tied, told):
+    """Where it is tied to the embedding, that is there although its own name is not."""
+    tensors, config, name = encoder(model_type, "ForMaskedLM")
+    head = {"bert": "cls.predictions.decoder", "roberta": "lm_head.decoder"}[model_type]
+    tensors |= filled({head: (TOKENS, WIDTH)})
+    config |= {} if tied is None else {"tie_word_embeddings": tied}
+    assert told(tensors, config) == []
+    del tensors[name]
+    assert told(tensors, config) == ([] if tied else [("fault", "there is no token embedding")])
+
+
+@pytest.mark.parametrize(("model_type", "level"), [("bert", "fault"), ("roberta", "warning")])
+def test_a_head_whose_name_comes_first_may_be_the_embedding(model_type, level, told):
+    """Of two names of one matrix, some programs keep the first."""
+    tensors, _, name = encoder(model_type, "ForMaskedLM")
+    head = {"bert": "cls.predictions.decoder", "roberta": "lm_head.decoder"}[model_type]
+    tensors |= filled({head: (TOKENS, WIDTH)})
+    del tensors[name]
+    ((found, message),) = told(tensors, None)
+    assert found == level
+    assert ("or the head is the embedding" in message) is (level == "warning")
+
+
+def test_positions_as_many_as_the_width_are_no_tokens(told):
+    """So that a square matrix of the head does not look like an embedding."""
+    tensors, config, name = encoder("bert", "ForMaskedLM")
+    tensors |= filled({"bert.embeddings.position_embeddings": (WIDTH, WIDTH)})
+    del tensors[name]
+    assert told(tensors, config) == [("fault", "there is no token embedding")]
+
+
+def test_the_norm_of_an_embedding_that_is_lost(told):
+    tensors, _, name = encoder("bert", "")
+    del tensors[name], tensors["embeddings.position_embeddings.weight"]
+    wanted = "there is no token embedding before embeddings.LayerNorm.weight"
+    assert told(tensors, None) == [("fault", wanted)]
+
+
+# -- encoders with decoders
+
+
+def with_decoder(model_type, *, tied=True):
+    """A T5, BART or Whisper, and the names of its embeddings of tokens."""
+    prefix = "" if "t5" in model_type else "model."
+    path, modules = ("block", T5) if "t5" in model_type else ("layers", BART)
+    sizes = {}
+    for half in ("encoder", "decoder"):
+        sizes |= blocks_of(f"{prefix}{half}.{path}", modules)
+        if "t5" in model_type:
+            sizes[f"{half}.final_layer_norm"] = (WIDTH,)
+        else:
+            sizes[f"{prefix}{half}.embed_positions"] = (128, WIDTH)
+    names = {"bart": "model.shared", "whisper": "model.decoder.embed_tokens"}
+    sizes[names.get(model_type, "shared")] = (TOKENS, WIDTH)
+    if not tied:
+        sizes["proj_out" if model_type == "whisper" else "lm_head"] = (TOKENS, WIDTH)
+    cls = {"t5": "T5", "mt5": "MT5", "bart": "Bart", "whisper": "Whisper"}[model_type]
+    config = {
+        **{"model_type": model_type, "architectures": [f"{cls}ForConditionalGeneration"]},
+        **{"d_model": WIDTH, "vocab_size": TOKENS, "tie_word_embeddings": tied},
+    }
+    tensors = filled(sizes)
+    if model_type == "whisper":
+        rng = np.random.default_rng(1)
+        for name, inputs in (("conv1", 80), ("conv2", WIDTH)):
+            conv = models.trained(rng, WIDTH, 3 * inputs).reshape(WIDTH, inputs, 3)
+            tensors[f"model.encoder.{name}.weight"] = conv.astype(models.BF16)
+    return tensors, config
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("model_type", ["t5", "mt5", "bart", "whisper"])
+def test_encoders_with_decoders(model_type, tied, told):
+    tensors, config = with_decoder(model_type, tied=tied)
+    assert told(tensors, config) == []
+    tensors = models.without(tensors, "shared", "embed_tokens")
+    assert told(tensors, config) == [("fault", "there is no token embedding")]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_t5_without_a_configuration(tied, told):
+    tensors, _ = with_decoder("t5", tied=tied)
+    assert told(tensors, None) == []
+    ((level, message),) = told(models.without(tensors, "shared"), None)
+    assert (level, message.partition(";")[0]) == ("fault", "there is no token embedding")
+
+
+@pytest.mark.parametrize("with_config", [True, False])
+def test_t5_may_store_its_embedding_with_the_encoder(with_config, told):
+    tensors, config = with_decoder("t5")
+    tensors["encoder.embed_tokens.weight"] = tensors.pop("shared.weight")
+    assert told(tensors, config if with_config else None) == []
+    del tensors["encoder.embed_tokens.weight"]
+    assert len(told(tensors, config if with_config else None)) == 1
+
+
+def test_the_encoder_of_whisper_alone_needs_no_tokens(told):
+    tensors, config = with_decoder("whisper")
+    tensors = models.without(tensors, "decoder")
+    assert told(tensors, config) == []
+    assert told(tensors, None) == []
+
+
+# -- without any name of a family
+
+
+@pytest.mark.parametrize("with_config", [True, False])
+def test_a_head_and_a_first_block_without_an_embedding(with_config, told):
+    tensors, config = models.llama(seed=1, hidden=64, inner=96, vocab=320, kv=64)
+    del tensors["model.embed_tokens.weight"]
+    ((level, _),) = told(tensors, config if with_config else None)
+    assert level == ("fault" if with_config else "warning")
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["tok_emb.weight", "model.embed_tokens.packed", "model.fc.weight", "model.conv1.weight"],
+)
+def test_something_else_may_be_what_is_read(other, told):
+    tensors, _ = models.llama(seed=1, hidden=64, inner=96, vocab=320, kv=64)
+    tensors[other] = tensors.pop("model.embed_tokens.weight")
+    assert told(tensors, None) == []
+
+
+def test_the_last_blocks_and_the_head_are_a_part_of_a_model(told):
+    tensors, _ = models.llama(seed=1, hidden=64, inner=96, vocab=320, kv=64)
+    tensors = models.without(tensors, "embed_tokens", "layers.0.", "layers.1.")
+    assert told(tensors, None) == []
+
+
+def test_a_classifier_of_sounds_reads_no_tokens(told):
+    sizes = {
+        **blocks_of("model.encoder.layers", BART),
+        **{"model.feature_projection.projection": (WIDTH, 32), "classifier": (5, WIDTH)},
+    }
+    config = {"model_type": "wave", "architectures": ["WaveForSequenceClassification"]}
+    assert told(filled(sizes), config | {"vocab_size": 32}) == []
+    assert told(filled(sizes), config | {"vocab_size": 30}) == []
