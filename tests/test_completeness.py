@@ -96,6 +96,66 @@ def test_last_norm(model_type, told):
     assert told(tensors, config) == (expected if model_type == "llama" else [])
 
 
+@pytest.mark.parametrize("prefix", ["", "transformer."])
+def test_the_last_norm_of_gpt2(prefix, told):
+    tensors, config = models.gpt2(seed=1)
+    tensors = {f"{prefix}{name}": each for name, each in tensors.items()}
+    drop(tensors, "ln_f.")
+    expected = [("missing-part", "there is no norm after the last block")]
+    assert told(tensors, config) == told(tensors, None) == expected
+
+
+def test_the_last_norm_of_mamba(told):
+    tensors, config = models.mamba()
+    assert told(tensors, config) == []
+    drop(tensors, "norm_f")
+    assert told(tensors, config) == [("missing-part", "there is no norm after the last block")]
+
+
+def test_the_last_norm_is_a_warning_where_only_the_names_of_blocks_tell(write_checkpoint, tmp_path):
+    tensors, _ = llama()
+    del tensors["model.norm.weight"]
+    found = wg.diagnose(models.put(write_checkpoint, tmp_path / "m", tensors)).findings
+    assert [(each.level, each.kind) for each in found if each.id == "missing-part"] == [
+        ("warning", "norm")
+    ]
+
+
+@pytest.mark.parametrize("other", ["model.ln_out", "model.embed_norm"])
+def test_another_norm_may_be_the_last_one_without_a_configuration(other, told):
+    tensors, _ = llama()
+    tensors[f"{other}.weight"] = tensors.pop("model.norm.weight")
+    assert told(tensors, None) == []
+
+
+def test_the_norm_of_an_embedding_is_no_last_norm(told):
+    tensors, config = models.gpt2(seed=1)
+    tensors["word_embeddings_layernorm.weight"] = tensors.pop("ln_f.weight")
+    del tensors["ln_f.bias"]
+    expected = [("missing-part", "there is no norm after the last block")]
+    assert told(tensors, config) == expected
+
+
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_each_half_of_a_model_has_a_last_norm(half, told):
+    tensors = {"shared.weight": models.normal(np.random.default_rng(0), 320, 64)}
+    for each in ("encoder", "decoder"):
+        for block in range(3):
+            path = f"{each}.block.{block}.layer.0"
+            for name in "qkvo":
+                tensors[f"{path}.SelfAttention.{name}.weight"] = models.normal(
+                    np.random.default_rng(block), 64, 64
+                )
+            tensors[f"{path}.layer_norm.weight"] = np.ones(64)
+        tensors[f"{each}.final_layer_norm.weight"] = np.ones(64)
+    tensors = {name: each.astype(models.BF16) for name, each in tensors.items()}
+    config = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}
+    assert told(tensors, config) == []
+    del tensors[f"{half}.final_layer_norm.weight"]
+    what = f"there is no norm after the last block of {half}.block"
+    assert told(tensors, config) == [("missing-part", what)]
+
+
 def test_models_whose_norms_have_no_weights_lack_none(told):
     tensors, config = llama(model_type="olmo")
     drop(tensors, "norm")

@@ -51,6 +51,7 @@ def missing_findings(
     stacks = stacks_of(tensors, places, forms)
     by_tower = Counter(stack.tower for stack in stacks)
     found: list[Finding] = []
+    families: list[str | None] = []
     outside = [row for row, block in enumerate(places.blocks) if block is None]
     begins = any(_is_entrance(tensors[row].name, places.kinds[row]) for row in outside)
     norm_outside = any(places.kinds[row] == "norm" for row in outside)
@@ -62,12 +63,12 @@ def missing_findings(
         found += _missing_blocks(
             stack, _stated_blocks(facts, stack.path) if alone else None, begins=begins
         )
-        family = facts.model_type if alone else None
+        families.append(family := facts.model_type if alone else None)
         found += lost_kinds(stack, family, own, norm_outside=norm_outside)
         found += lacking_blocks(stack, facts.config or config or {})
         found += lacking_parts(stack, facts.config or config or {})
         found += missing_experts(stack, Settings(own, "", facts.tower, []).number("experts"))
-    return found + list(missing_ends(tensors, places, forms, config or {}, stacks))
+    return found + list(missing_ends(tensors, places, forms, config or {}, stacks, families))
 
 
 def _is_entrance(name: str, kind: str) -> bool:

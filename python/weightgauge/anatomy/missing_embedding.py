@@ -19,7 +19,7 @@ _TEXT = re.compile(
     "For(?:(?:Sequence|Token)Classification|QuestionAnswering(?:Simple)?|MultipleChoice"
     "|NextSentencePrediction|PreTraining)$"
 )
-"""Heads of models that read text; some model types that do not have heads of these names as well."""
+"""Heads of models that read text; models of sounds and pictures have some of them as well."""
 READS_TEXT = frozenset(
     (
         *("bert", "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from weightgauge.anatomy.components import Components, TensorLike
+from weightgauge.anatomy.last_norms import missing_last_norms
 from weightgauge.anatomy.missing_embedding import (
     BEHIND,
     READS_TEXT,
@@ -27,10 +28,7 @@ _UNTIED = frozenset(
         *("internlm2", "persimmon", "granitemoe", "glm", "glm4", "gpt_oss"),
     )
 )
-"""Model types whose head is not tied to the embedding unless the configuration says so.
-
-All of them have a norm after the last block.
-"""
+"""Model types whose head is not tied to the embedding unless the configuration says so."""
 _ROUNDED_UP = 128
 """Vocabularies are often rounded up to a multiple of this, for speed."""
 
@@ -41,6 +39,7 @@ def missing_ends(
     forms: Sequence[int],
     config: Mapping[str, Any],
     stacks: Sequence[Stack],
+    families: Sequence[str | None],
 ) -> Iterator[Finding]:
     """Tell of an embedding, a head or a last norm that a language model lacks.
 
@@ -56,6 +55,8 @@ def missing_ends(
         Content of `config.json`.
     stacks : sequence of Stack
         The blocks.
+    families : sequence of str or None
+        The family of each stack, if the configuration names one for it alone.
 
     Yields
     ------
@@ -63,10 +64,6 @@ def missing_ends(
     """
     if not stacks and _family(config) not in READS_TEXT:
         return
-    norms_inside = any(
-        kind == "norm" and block is not None
-        for kind, block in zip(places.kinds, places.blocks, strict=True)
-    )
     rows = [  # the others, of which there are many, are asked nothing
         row
         for row, (kind, block) in enumerate(zip(places.kinds, places.blocks, strict=True))
@@ -87,11 +84,8 @@ def missing_ends(
             tensors, places, stacks, name, config, alone=alone, untied=_family(config) in _UNTIED
         )
     yield from missing_positions(tensors, config)
-    normed = name and not alone and _family(config) in _UNTIED
-    if normed and norms_inside and not _may_have_last_norm(tensors, places):
-        yield RULES["missing-part"].finding(
-            Place(kind="norm"), value=0, expected=1, what="there is no norm after the last block"
-        )
+    own = [_family(config) or None if each is None else each for each in families]
+    yield from missing_last_norms(tensors, places, stacks, own, named=bool(name))
 
 
 def _family(config: Mapping[str, Any]) -> str:
@@ -179,11 +173,3 @@ def _unknown_ends(
 
 def _is_rounded(size: int, tokens: int) -> bool:
     return tokens <= size < tokens + _ROUNDED_UP and size % 8 == 0
-
-
-def _may_have_last_norm(tensors: Sequence[TensorLike], places: Components) -> bool:
-    """Whether something outside the blocks is a norm, or may be one."""
-    return any(
-        block is None and (kind == "norm" or (kind == "other" and len(tensor.shape) == 1))
-        for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
-    )

@@ -1,0 +1,110 @@
+"""The norm after the last block, which models of many families need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from weightgauge.anatomy.components import Components, TensorLike
+from weightgauge.anatomy.family_blocks import FAMILY_BLOCKS
+from weightgauge.anatomy.missing_embedding import is_of_tokens
+from weightgauge.anatomy.stacks import Stack
+from weightgauge.errors import printable
+from weightgauge.findings import RULES, Finding, Place
+
+_WITH_LAST_NORM = frozenset(
+    (
+        *("llama", "mistral", "mixtral", "ministral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe"),
+        *("phi", "phi3", "gpt_neox", "gptj", "olmo", "olmo2", "olmo3", "olmoe", "deepseek_v2"),
+        *("deepseek_v3", "stablelm", "internlm2", "persimmon", "granite", "granitemoe", "glm"),
+        *("glm4", "gpt_oss", "gpt2", "gpt_bigcode", "gpt_neo", "codegen", "bloom", "falcon", "mpt"),
+        *("mamba", "mamba2", "falcon_mamba", "starcoder2", "gemma", "gemma2", "gemma3_text"),
+        *("cohere", "cohere2", "helium", "seed_oss", "smollm3", "ernie4_5", "jamba", "t5", "mt5"),
+        *("umt5", "longt5", "switch_transformers", "mbart", "pegasus", "m2m_100", "whisper"),
+        *("apertus", "arcee", "bamba", "bitnet", "cwm", "deepseek_v32", "diffllama", "doge"),
+        *("ernie4_5_moe", "exaone4", "exaone_moe", "falcon_h1", "flex_olmo", "glm4_moe"),
+        *("glm4_moe_lite", "glm4v", "granitemoehybrid", "granitemoeshared", "internlm3", "jetmoe"),
+        *("kimi_linear", "llama4_text", "longcat_flash", "minicpm3", "minimax", "minimax_m2"),
+        *("ministral3", "nemotron_h", "olmo_hybrid", "phimoe", "qwen2_vl", "qwen2_vl_text"),
+        *("qwen2_5_vl", "qwen2_5_vl_text", "qwen3_vl", "qwen3_vl_text", "qwen3_vl_moe"),
+        *("qwen3_next", "qwen3_5_text", "recurrent_gemma", "rwkv", "xglm", "zamba", "zamba2"),
+        *("blenderbot", "nllb-moe", "pegasus_x", "vaultgemma", "xlstm"),
+    )
+)
+"""Model types all of whose stacks of blocks are followed by a norm."""
+_FEWEST_BLOCKS = 3
+"""Stacks of fewer blocks, such as those that draft tokens, may do without a norm."""
+
+
+def missing_last_norms(
+    tensors: Sequence[TensorLike],
+    places: Components,
+    stacks: Sequence[Stack],
+    families: Sequence[str | None],
+    *,
+    named: bool,
+) -> Iterator[Finding]:
+    """Tell of a norm that should follow a stack of blocks.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        Tensors outside the blocks.
+    places : Components
+        What they are.
+    stacks : sequence of Stack
+        The blocks.
+    families : sequence of str or None
+        The family of each stack, as the configuration names it.
+    named : bool
+        Whether the configuration names a class of model.
+
+    Yields
+    ------
+    Finding
+        One for each stack.
+    """
+    tokens = any(
+        kind == "embed" and is_of_tokens(tensor.name)
+        for tensor, kind in zip(tensors, places.kinds, strict=True)
+    )
+    norms = [
+        tensor.name
+        for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
+        if block is None and (kind == "norm" or (kind == "other" and len(tensor.shape) == 1))
+    ]
+    for stack, family in zip(stacks, families, strict=True):
+        outer = stack.path.rpartition(".")[0]
+        # What is inside a model is often saved by itself, without what precedes and follows it.
+        whole = tokens or (named and outer)
+        inside = any(known.kind == "norm" for known in stack.modules.values())
+        if not whole or not inside or len(stack.names) < _FEWEST_BLOCKS:
+            continue
+        known = family in _WITH_LAST_NORM
+        if known:
+            beside = f"{outer}." if outer else ""
+            lost = not any(each.startswith(beside) and "embed" not in each for each in norms)
+        else:
+            alone = family is None and len(stacks) == 1
+            lost = alone and not norms and _looks_like_one_with_last_norm(stack)
+        if lost:
+            which = "" if len(stacks) == 1 else f" of {printable(stack.path)}"
+            yield RULES["missing-part"].finding(
+                Place(kind="norm", tower=stack.tower),
+                value=0,
+                expected=1,
+                level=None if known else "warning",
+                what=f"there is no norm after the last block{which}",
+            )
+
+
+def _looks_like_one_with_last_norm(stack: Stack) -> bool:
+    """Whether all families whose blocks look like these have a last norm."""
+    alike = [
+        family
+        for family, modules in FAMILY_BLOCKS.items()
+        if all(
+            kind == "other" or (module in stack.modules and stack.modules[module].kind == kind)
+            for module, kind in modules.items()
+        )
+    ]
+    return bool(alike) and _WITH_LAST_NORM.issuperset(alike)
