@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from weightgauge.anatomy.components import Components, TensorLike
-from weightgauge.anatomy.last_norms import missing_last_norms
 from weightgauge.anatomy.missing_embedding import (
     BEHIND,
     READS_TEXT,
@@ -15,6 +14,7 @@ from weightgauge.anatomy.missing_embedding import (
     missing_embedding,
     missing_positions,
 )
+from weightgauge.anatomy.outer_norms import missing_halves_of_norms, missing_last_norms
 from weightgauge.anatomy.stacks import Stack
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
@@ -86,6 +86,7 @@ def missing_ends(
     yield from missing_positions(tensors, config)
     own = [_family(config) or None if each is None else each for each in families]
     yield from missing_last_norms(tensors, places, stacks, own, named=bool(name))
+    yield from missing_halves_of_norms(tensors, places, stacks)
 
 
 def _family(config: Mapping[str, Any]) -> str:

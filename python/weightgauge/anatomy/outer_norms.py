@@ -1,10 +1,11 @@
-"""The norm after the last block, which models of many families need."""
+"""Norms outside the blocks: the one after the last block, and both halves of each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from weightgauge.anatomy.components import Components, TensorLike
+from weightgauge.anatomy.components.vocabulary import NORM
 from weightgauge.anatomy.family_blocks import FAMILY_BLOCKS
 from weightgauge.anatomy.missing_embedding import is_of_tokens
 from weightgauge.anatomy.stacks import Stack
@@ -33,6 +34,10 @@ _WITH_LAST_NORM = frozenset(
 """Model types all of whose stacks of blocks are followed by a norm."""
 _FEWEST_BLOCKS = 3
 """Stacks of fewer blocks, such as those that draft tokens, may do without a norm."""
+
+_HALVES = {"weight": "weight", "gamma": "weight", "bias": "bias", "beta": "bias"}
+_OTHER_HALF = {"weight": "bias", "bias": "weight", "gamma": "beta", "beta": "gamma"}
+"""Names of weights and biases of norms: which half each is, and what the other half is called."""
 
 
 def missing_last_norms(
@@ -70,7 +75,12 @@ def missing_last_norms(
     norms = [
         tensor.name
         for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
-        if block is None and (kind == "norm" or (kind == "other" and len(tensor.shape) == 1))
+        if block is None
+        and (
+            kind == "norm"
+            or (kind == "other" and len(tensor.shape) == 1)
+            or (kind == "bias" and _is_norm(tensor.name.rpartition(".")[0]))
+        )
     ]
     for stack, family in zip(stacks, families, strict=True):
         outer = stack.path.rpartition(".")[0]
@@ -95,6 +105,61 @@ def missing_last_norms(
                 level=None if known else "warning",
                 what=f"there is no norm after the last block{which}",
             )
+
+
+def missing_halves_of_norms(
+    tensors: Sequence[TensorLike], places: Components, stacks: Sequence[Stack]
+) -> Iterator[Finding]:
+    """Tell of norms with a bias and no weight, or without the bias that all other norms have.
+
+    Parameters
+    ----------
+    tensors : sequence of TensorInfo
+        Tensors outside the blocks.
+    places : Components
+        What they are.
+    stacks : sequence of Stack
+        The blocks.
+
+    Yields
+    ------
+    Finding
+    """
+    halves: dict[str, dict[str, str]] = {}
+    for tensor, block in zip(tensors, places.blocks, strict=True):
+        module, _, last = tensor.name.rpartition(".")
+        if block is None and last in _HALVES and len(tensor.shape) == 1 and _is_norm(module):
+            halves.setdefault(module, {})[_HALVES[last]] = last
+    with_bias = _all_have_biases(stacks)
+    for module, there in halves.items():
+        lost = "bias" if "weight" in there else "weight"
+        if len(there) == 2 or (lost == "bias" and not with_bias):
+            continue
+        last = _OTHER_HALF[next(iter(there.values()))]
+        other = "all other norms have one" if lost == "bias" else "its bias is there"
+        yield RULES["missing-part"].finding(
+            Place(tensor=f"{module}.{last}", kind="norm" if lost == "weight" else "bias"),
+            value=0,
+            expected=1,
+            what=f"missing; {other}",
+        )
+
+
+def _is_norm(module: str) -> bool:
+    return NORM.search(module.rpartition(".")[2]) is not None
+
+
+def _all_have_biases(stacks: Sequence[Stack]) -> bool:
+    """Whether every norm in the blocks has a bias, with one block lacking its own at most."""
+    norms = [
+        (counts, {*stack.parts.get(f"{module}.bias", ()), *stack.parts.get(f"{module}.beta", ())})
+        for stack in stacks
+        for module, counts in stack.weights.items()
+        if stack.modules[module].kind == "norm"
+    ]
+    return sum(len(counts) for counts, _ in norms) >= _FEWEST_BLOCKS and all(
+        len(biases) + 1 >= len(counts) > 1 for counts, biases in norms
+    )
 
 
 def _looks_like_one_with_last_norm(stack: Stack) -> bool:
