@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from weightgauge.anatomy.components.vocabulary import BIAS
@@ -21,6 +22,27 @@ _SERVES_ANOTHER = re.compile(
     re.IGNORECASE,
 )
 """What quantised matrices alone have, and buffers that a program makes anew."""
+
+
+class _Modules(dict[int, dict[str, Counter[int]]]):
+    """The weights and parameters of each block, with the blocks that have them.
+
+    They are gathered for the blocks that are asked for, which are few.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__()
+        self._stack = stack
+
+    def __missing__(self, block: int) -> dict[str, Counter[int]]:
+        """Gather what a block has."""
+        self[block] = {
+            module: counts
+            for each in (self._stack.weights, self._stack.parts)
+            for module, counts in each.items()
+            if counts[block]
+        }
+        return self[block]
 
 
 def lacking_parts(stack: Stack, config: Mapping[str, Any]) -> Iterator[Finding]:
@@ -50,17 +72,18 @@ def lacking_parts(stack: Stack, config: Mapping[str, Any]) -> Iterator[Finding]:
     ]
     if not uneven:
         return
+    modules = _Modules(stack)
     for blocks in blocks_by_type(stack, config):
         lost: dict[tuple[int, ...], list[str]] = {}
         for part in uneven:
-            members = _lacking(stack, blocks, part)
+            members = _lacking(stack, modules, blocks, part)
             if members:
                 lost.setdefault(members, []).append(part)
         for members, parts in lost.items():
             yield _told(stack, parts, members, len(blocks))
 
 
-def _lacking(stack: Stack, blocks: Sequence[int], part: str) -> tuple[int, ...]:
+def _lacking(stack: Stack, modules: _Modules, blocks: Sequence[int], part: str) -> tuple[int, ...]:
     """Return the blocks that lack a parameter although they are like those that have it."""
     counts, owner = stack.parts[part], part.rpartition(".")[0]
     of_owner = stack.weights.get(owner)
@@ -74,17 +97,17 @@ def _lacking(stack: Stack, blocks: Sequence[int], part: str) -> tuple[int, ...]:
     members = [block for block in alike if block not in having]
     if owner not in around:
         members = [
-            block for block in members if not _is_made_otherwise(stack, block, owner, having)
+            block for block in members if not _is_made_otherwise(modules[block], owner, having)
         ]
     if len(alike) < _LEAST_BLOCKS or not 0 < len(members) <= max(1, _FEW * len(alike)):
         return ()
-    if is_regular(blocks, members) or _begins_or_ends(stack, alike, members, part, around):
+    if is_regular(blocks, members) or _begins_or_ends(modules, alike, members, part, around):
         return ()
     return tuple(members)
 
 
 def _begins_or_ends(
-    stack: Stack, alike: Sequence[int], members: Sequence[int], part: str, around: set[str]
+    modules: _Modules, alike: Sequence[int], members: Sequence[int], part: str, around: set[str]
 ) -> bool:
     """Whether the first or the last blocks do without a parameter by design.
 
@@ -98,7 +121,7 @@ def _begins_or_ends(
         return last != "bias" or owner not in around
     layer = owner.rpartition(".")[0]
     beside = layer and any(_is_within(module, layer) for module in around)
-    return not beside and not _has_any_of(stack, members[0], owner)
+    return not beside and not _has_any_of(modules[members[0]], owner)
 
 
 def _around(stack: Stack, having: Sequence[int], owner: str) -> set[str]:
@@ -120,22 +143,19 @@ def _is_within(module: str, path: str) -> bool:
     return not path or module == path or module.startswith(f"{path}.")
 
 
-def _has_any_of(stack: Stack, block: int, owner: str) -> bool:
-    """Whether a block has anything of the module that owns a parameter."""
-    return any(
-        counts[block] and _is_within(module, owner)
-        for each in (stack.weights, stack.parts)
-        for module, counts in each.items()
-    )
+def _has_any_of(there: Iterable[str], owner: str) -> bool:
+    """Whether the modules of a block are, or lie in, the one that owns a parameter."""
+    return any(_is_within(module, owner) for module in there)
 
 
-def _is_made_otherwise(stack: Stack, block: int, owner: str, having: Sequence[int]) -> bool:
+def _is_made_otherwise(
+    there: Mapping[str, Counter[int]], owner: str, having: Sequence[int]
+) -> bool:
     """Whether a block has, around a parameter, what none of the blocks with the parameter has."""
     path = owner.rpartition(".")[0]
     return any(
-        counts[block] and _is_within(module, path) and not any(counts[each] for each in having)
-        for each in (stack.weights, stack.parts)
-        for module, counts in each.items()
+        _is_within(module, path) and not any(counts[block] for block in having)
+        for module, counts in there.items()
     )
 
 
