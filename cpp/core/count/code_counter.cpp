@@ -28,8 +28,6 @@ std::uint16_t byte_mask(DType dtype) {
   switch (dtype) {
     case DType::f8_e8m0:
       return 0xFF;
-    case DType::f4:
-      return 0x77;
     case DType::f4_unpacked:
       return 0x07;
     default:
@@ -90,6 +88,10 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, Page
     note_items(items, n);
     count_items(items, n, magnitude_mask, kernels().count_items, kernels().count_crowded_items,
                 notes);
+    return;
+  }
+  if (dtype == DType::f4) {
+    kernels().count_halves(items, n, halves_, notes);
     return;
   }
   if (bytes_counted_ >= pairs_from) {
@@ -182,7 +184,9 @@ void CodeCounter::join_tables() {
 
 Histogram CodeCounter::harvest(DType dtype, HarvestSpace& space) {
   join_tables();
-  Histogram result = is_16_bit(dtype) ? harvest_16_bit(dtype, space) : harvest_bytes(dtype);
+  Histogram result = is_16_bit(dtype)     ? harvest_16_bit(dtype, space)
+                     : dtype == DType::f4 ? harvest_halves()
+                                          : harvest_bytes(dtype);
   elements_ = 0;
   bytes_counted_ = 0;
   return result;
@@ -246,6 +250,19 @@ void CodeCounter::add_pairs(DType dtype, std::uint64_t* by_raw) {
   negative_zeros_ = 0;
 }
 
+Histogram CodeCounter::harvest_halves() {
+  Histogram result(DType::f4);
+  result.zeros = halves_[0];
+  for (std::uint64_t key = 1; key < 8; ++key) {
+    if (halves_[key] != 0) {
+      result.append(key, halves_[key], 0);
+      result.max_key = key;
+    }
+  }
+  std::fill(std::begin(halves_), std::end(halves_), 0U);
+  return result;
+}
+
 Histogram CodeCounter::harvest_bytes(DType dtype) {
   // Packed or not, the magnitudes of F4 are the same.
   Histogram result(dtype == DType::f4_unpacked ? DType::f4 : dtype);
@@ -275,10 +292,7 @@ Histogram CodeCounter::harvest_bytes(DType dtype) {
     }
   };
   for (unsigned raw = 0; raw < 256; ++raw) {
-    add(dtype == DType::f4 ? raw & 0x0F : raw, by_raw[raw]);
-    if (dtype == DType::f4) {
-      add(raw >> 4, by_raw[raw]);
-    }
+    add(raw, by_raw[raw]);
   }
   for (unsigned key = 0; key < 256; ++key) {
     if (by_key[key] != 0) {

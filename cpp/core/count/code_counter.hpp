@@ -50,11 +50,13 @@ class CodeCounter {
   void note_items(const std::byte* item, std::size_t n);
   void note_crowded_range(const std::byte* items, std::size_t n, std::uint16_t mask);
   Histogram harvest_16_bit(DType dtype, HarvestSpace& space);
+  Histogram harvest_halves();
   Histogram harvest_bytes(DType dtype);
 
   ZeroedCells<std::uint32_t> items_;    // by 16-bit item: an element, or a pair of bytes
   ZeroedCells<std::uint32_t> crowded_;  // the same in sub-tables
   std::vector<std::uint32_t> bytes_;    // single bytes in sub-tables
+  std::uint64_t halves_[8] = {};        // of F4, by magnitude
   // Since the last harvest:
   std::uint64_t elements_ = 0;  // of 16 bits
   std::uint16_t one_of_them_ = 0;

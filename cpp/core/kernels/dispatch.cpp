@@ -38,6 +38,10 @@ std::vector<const Kernels*> available_kernels() {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
       available.push_back(&avx512_kernels);
+      if (__builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512bitalg") &&
+          __builtin_cpu_supports("gfni")) {
+        available.push_back(&avx512_icl_kernels);
+      }
     }
   }
 #endif

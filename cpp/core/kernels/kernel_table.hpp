@@ -96,6 +96,10 @@ struct Kernels {
   // Counts bytes in counts[sub_tables][256]; the sum over the sub-tables is the count of a code.
   void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
   std::uint64_t (*count_equal_bytes)(const std::byte* items, std::size_t n, std::uint8_t code);
+  // Counts codes of four bits, two in each of n bytes, by their lower three bits: counts[8]. Whole
+  // pages are noted unless `notes` is null; negative are codes with the upper bit but code 8.
+  void (*count_halves)(const std::byte* bytes, std::size_t n, std::uint64_t* counts,
+                       PageNotes* notes);
 
   // Adds pages of n bytes to the notes. A last page that is shorter is filled up with zeros; it is
   // never among the pages of zeros.
