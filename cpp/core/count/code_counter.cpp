@@ -39,14 +39,19 @@ std::uint16_t pair_mask(DType dtype) {
   return static_cast<std::uint16_t>(byte_mask(dtype) * 0x0101);
 }
 
-// How many codes items can have under a mask, turned or not.
+// How many codes items can have under a mask.
 constexpr std::size_t codes_under(std::uint16_t mask) {
   return mask > 0x7FFF ? item_codes : item_codes / 2;
 }
 
+// How many cells such codes need, those of skewed rows and spare ones included.
+constexpr std::size_t cells_under(std::uint16_t mask) {
+  return std::max(codes_under(mask), skewed_cells);
+}
+
 // Three bits of fraction spread weights over so many codes that their pairs need every set of the
-// first-level cache. With fewer bits the pairs fit as they are, and turning the rows would only
-// cost time.
+// first-level cache. With fewer bits the pairs fit as they are, and moving the rows apart would
+// only cost time.
 bool has_wide_rows(DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e4m3fnuz; }
 
 // Returns a range of codes, its end excluded, that holds all `total` counts of the table. Weights
@@ -79,6 +84,15 @@ std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& c
 
 }  // namespace
 
+CodeCounter::Loops CodeCounter::in_place() {
+  return {kernels().count_items, kernels().count_common_items, kernels().count_crowded_items};
+}
+
+CodeCounter::Loops CodeCounter::skewed() {
+  return {kernels().count_skewed_pairs, kernels().count_common_skewed_pairs,
+          kernels().count_crowded_skewed_pairs};
+}
+
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, PageNotes* notes) {
   if (n == 0) {
     return;
@@ -86,8 +100,7 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, Page
   bytes_counted_ += n * item_bytes(dtype);
   if (is_16_bit(dtype)) {
     note_items(items, n);
-    count_items(items, n, magnitude_mask, kernels().count_items, kernels().count_crowded_items,
-                notes);
+    count_items(items, n, magnitude_mask, in_place(), notes);
     return;
   }
   if (dtype == DType::f4) {
@@ -102,39 +115,43 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, Page
   } else if (notes != nullptr) {
     kernels().note_pages(items, n / page_bytes * page_bytes, *notes);
   }
-  bytes_.resize(sub_tables * 256);
+  bytes_.resize(byte_tables * 256);
   kernels().count_bytes(items, n, bytes_.data());
 }
 
 // One store counts two bytes. The table of pairs tells later how often each byte occurred.
 void CodeCounter::count_pairs(DType dtype, const std::byte* items, std::size_t pairs,
                               PageNotes* notes) {
-  if (has_wide_rows(dtype)) {
-    count_items(items, pairs, pair_mask(dtype), kernels().count_turned_pairs,
-                kernels().count_crowded_turned_pairs, notes);
-  } else {
-    count_items(items, pairs, pair_mask(dtype), kernels().count_items,
-                kernels().count_crowded_items, notes);
+  Loops loops = has_wide_rows(dtype) ? skewed() : in_place();
+  if (!has_wide_rows(dtype)) {
+    loops.common = nullptr;  // pairs of a common byte and any other are too close in one table
   }
+  count_items(items, pairs, pair_mask(dtype), loops, notes);
   pairs_used_ = true;
   if (is_fnuz(dtype)) {
     negative_zeros_ += kernels().count_equal_bytes(items, 2 * pairs, negative_zero);
   }
 }
 
-void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
-                              Loop crowded, PageNotes* notes) {
-  items_.make_room(codes_under(mask));  // one that is too small has not been used yet
+void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask,
+                              const Loops& loops, PageNotes* notes) {
+  items_.make_room(cells_under(mask));  // one that is too small has not been used yet
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
     const std::byte* const begin = items + 2 * from;
-    if (kernels().items_are_crowded(begin, size, mask)) {
+    if (!kernels().items_are_crowded(begin, size, mask)) {
+      loops.plain(begin, size, mask, items_.data(), notes);
+      continue;
+    }
+    const CommonCodes common = loops.common != nullptr ? kernels().common_codes(begin, size, mask)
+                                                       : CommonCodes{0, 0, false};
+    if (common.apart) {
+      loops.common(begin, size, mask, common, items_.data(), notes);
+    } else {
       crowded_.make_room(sub_tables * sub_table_stride);
       crowded_used_ = true;
       note_crowded_range(begin, size, mask);
-      crowded(begin, size, mask, crowded_.data(), notes);
-    } else {
-      plain(begin, size, mask, items_.data(), notes);
+      loops.crowded(begin, size, mask, crowded_.data(), notes);
     }
   }
 }
@@ -145,11 +162,11 @@ void CodeCounter::note_items(const std::byte* item, std::size_t n) {
   one_of_them_ &= magnitude_mask;
 }
 
-// A harvest goes through eight sub-tables. For few items it takes less time to find the range of
+// A harvest goes through all sub-tables. For few items it takes less time to find the range of
 // their codes first.
 void CodeCounter::note_crowded_range(const std::byte* items, std::size_t n, std::uint16_t mask) {
   if (mask != magnitude_mask || bytes_counted_ > 2 * ranged_items) {
-    crowded_range_ = {0, static_cast<std::uint16_t>(codes_under(mask) - 1)};
+    crowded_range_ = {0, static_cast<std::uint16_t>(cells_under(mask) - 1)};
   } else {
     const CodeRange range = kernels().range_of_items(items, n, mask);
     crowded_range_ = {std::min(crowded_range_.least, range.least),
@@ -158,7 +175,7 @@ void CodeCounter::note_crowded_range(const std::byte* items, std::size_t n, std:
 }
 
 std::uint32_t* CodeCounter::open_table(const std::byte* item, std::size_t n) {
-  items_.make_room(codes_under(magnitude_mask));
+  items_.make_room(cells_under(magnitude_mask));
   note_items(item, n);
   return items_.data();
 }
@@ -230,14 +247,14 @@ void CodeCounter::add_pairs(DType dtype, std::uint64_t* by_raw) {
     return;
   }
   const unsigned mask = byte_mask(dtype);
-  const bool turned = has_wide_rows(dtype);
+  const bool skewed = has_wide_rows(dtype);
   for (unsigned high = 0; high < 256; ++high) {
     if ((high & ~mask) != 0) {
       continue;
     }
     for (unsigned low = 0; low <= mask; ++low) {
       const unsigned pair = high << 8 | low;
-      std::uint32_t& count = items_[turned ? turned_cell(pair) : pair];
+      std::uint32_t& count = items_[skewed ? skewed_cell(pair) : pair];
       by_raw[low] += count;
       by_raw[high] += count;
       count = 0;

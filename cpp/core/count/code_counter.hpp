@@ -40,10 +40,17 @@ class CodeCounter {
   void release() { crowded_ = {}; }
 
  private:
-  using Loop = decltype(Kernels::count_items);
-  // Uses the loop `crowded` where neighbours often share a code, else `plain`.
-  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, Loop plain,
-                   Loop crowded, PageNotes* notes);
+  // Loops for items whose neighbours seldom share a code, for those of which one or two codes are
+  // common, and for those of which more are.
+  struct Loops {
+    decltype(Kernels::count_items) plain;
+    decltype(Kernels::count_common_items) common;  // null where `crowded` is always faster
+    decltype(Kernels::count_crowded_items) crowded;
+  };
+  static Loops in_place();
+  static Loops skewed();
+  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, const Loops& loops,
+                   PageNotes* notes);
   void count_pairs(DType dtype, const std::byte* items, std::size_t pairs, PageNotes* notes);
   void join_tables();
   void add_pairs(DType dtype, std::uint64_t* by_raw);

@@ -21,9 +21,21 @@ namespace weightgauge {
 // falls into a different set of the first-level cache in each sub-table, and so do its double and
 // its half, which are 128 codes of BF16 away. Processors confuse addresses that share their low
 // twelve bits: a load would wait for a store to such an address.
-constexpr std::size_t sub_tables = 8;
+constexpr std::size_t sub_tables = 16;
+constexpr std::size_t byte_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 144;
+
+// Two 16-bit codes that many items have, and whether they should be counted apart: so they should
+// if there are other codes, and none of these is common.
+struct CommonCodes {
+  std::uint16_t first;
+  std::uint16_t second;
+  bool apart;
+};
+// Tables in which common codes are counted apart have so many cells more, from this one on.
+constexpr std::size_t spare_cell = item_codes / 2;
+constexpr std::size_t spare_cells = 64;
 
 // `n` rows of `bytes` bytes that will be counted later. Loops over other rows prefetch them, one
 // cache line after the other. `line` is the next one; it lies in the first of the rows that are
@@ -75,13 +87,22 @@ struct Kernels {
   // one table, an increment would wait for the one before it.
   void (*count_crowded_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
                               std::uint32_t* tables, PageNotes* notes);
-  // The two loops above with ++counts[turned_cell(item & mask)].
-  void (*count_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
+  // The two loops above with ++counts[skewed_cell(item & mask)].
+  void (*count_skewed_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
                              std::uint32_t* counts, PageNotes* notes);
-  void (*count_crowded_turned_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
+  void (*count_crowded_skewed_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
                                      std::uint32_t* tables, PageNotes* notes);
+  // The loops into one table for items that often have one of two common codes. These are counted
+  // in spare cells first, which must be empty and are empty again afterwards. No other code may be
+  // as large as spare_cell.
+  void (*count_common_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
+                             CommonCodes common, std::uint32_t* counts, PageNotes* notes);
+  void (*count_common_skewed_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
+                                    CommonCodes common, std::uint32_t* counts, PageNotes* notes);
   // Whether neighbours often share a code, judged by a sample.
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
+  // The most common codes of items that are crowded, judged by a sample.
+  CommonCodes (*common_codes)(const std::byte* items, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
 
   // Counts 16-bit items of several slices that share `n` rows, at most most_row_parts of them; each
@@ -93,7 +114,7 @@ struct Kernels {
   void (*count_alternating)(const std::byte* items, std::size_t pairs, const RowItems& form,
                             RowPart& even, RowPart& odd);
 
-  // Counts bytes in counts[sub_tables][256]; the sum over the sub-tables is the count of a code.
+  // Counts bytes in counts[byte_tables][256]; the sum over the sub-tables is the count of a code.
   void (*count_bytes)(const std::byte* items, std::size_t n, std::uint32_t* counts);
   std::uint64_t (*count_equal_bytes)(const std::byte* items, std::size_t n, std::uint8_t code);
   // Counts codes of four bits, two in each of n bytes, by their lower three bits: counts[8]. Whole

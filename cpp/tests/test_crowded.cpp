@@ -1,0 +1,205 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <vector>
+
+#include "core/count/code_counter.hpp"
+#include "core/kernels/kernels.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::uint16_t magnitudes = 0x7FFF;
+constexpr std::uint16_t byte_pairs = 0x7F7F;
+// Sizes around a page of 1,024 items, and a few that are not multiples of a batch.
+constexpr std::size_t sizes[] = {0,    1,    31,   32,   33,   1023,  1024,
+                                 1025, 2047, 2048, 3000, 5121, 40'000};
+
+using Counts = std::vector<std::uint32_t>;
+
+Counts counted_plainly(const std::byte* items, std::size_t n, std::uint16_t mask, bool skew) {
+  Counts counts(item_codes);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::uint16_t item = 0;
+    std::memcpy(&item, items + 2 * i, 2);
+    const unsigned code = item & mask;
+    ++counts[skew ? skewed_cell(code) : code];
+  }
+  return counts;
+}
+
+// Items of which about a half has one of two codes; the others are random.
+std::vector<std::byte> half_common(std::size_t n, CommonCodes common, std::uint64_t seed) {
+  testing::Random random(seed);
+  std::vector<std::uint16_t> items(n);
+  for (std::uint16_t& item : items) {
+    const std::uint64_t drawn = random.next();
+    item = static_cast<std::uint16_t>(drawn >> 48);
+    if (drawn % 2 == 0) {
+      item = static_cast<std::uint16_t>((drawn % 4 == 0 ? common.first : common.second) |
+                                        (item & 0x8000));  // the sign does not matter
+    }
+  }
+  return testing::bytes_of(items);
+}
+
+PageNotes notes_of_bf16() {
+  PageNotes notes;
+  notes.codes = {16, 0xFF80};
+  return notes;
+}
+
+// Items by their place, for data that are crowded in one way or another.
+using Draw = std::function<std::uint16_t(std::size_t i, std::uint64_t drawn)>;
+const std::vector<Draw>& kinds() {
+  static const std::vector<Draw> all = {
+      [](std::size_t, std::uint64_t drawn) { return static_cast<std::uint16_t>(drawn >> 48); },
+      [](std::size_t, std::uint64_t) { return std::uint16_t{0}; },
+      [](std::size_t, std::uint64_t) { return std::uint16_t{0x3F80}; },
+      [](std::size_t i, std::uint64_t) {
+        return static_cast<std::uint16_t>(i % 2 == 0 ? 0x3F80 : 0xBF00);
+      },
+      [](std::size_t i, std::uint64_t) { return static_cast<std::uint16_t>(0x3C00 + i % 3); },
+      [](std::size_t, std::uint64_t drawn) {
+        return static_cast<std::uint16_t>(drawn % 2 == 0 ? 0 : 0x3C00 + (drawn >> 32) % 700);
+      },
+      [](std::size_t i, std::uint64_t drawn) {
+        return static_cast<std::uint16_t>(i / 200 % 2 == 0 ? 0x8000 : drawn >> 48);
+      },
+      [](std::size_t, std::uint64_t drawn) {
+        return static_cast<std::uint16_t>(0x3C00 + drawn % 16);
+      },
+      [](std::size_t i, std::uint64_t) { return static_cast<std::uint16_t>(i / 5000); },
+  };
+  return all;
+}
+
+std::vector<std::byte> drawn_items(const Draw& draw, std::size_t n) {
+  testing::Random random(41);
+  std::vector<std::uint16_t> items(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    items[i] = draw(i, random.next());
+  }
+  return testing::bytes_of(items);
+}
+
+}  // namespace
+
+TEST_SUITE("crowded") {
+  TEST_CASE("items with common codes are counted like all others, at every level") {
+    constexpr CommonCodes chosen[] = {
+        {0, 0, true}, {0, 0x3C00, true}, {0x7F7F, 0x0001, true}, {0x1234, 0x1234, true}};
+    for (const CommonCodes common : chosen) {
+      const std::vector<std::byte> items = half_common(40'100, common, 42);
+      for (const Kernels* const level : available_kernels()) {
+        CAPTURE(level->level);
+        for (const std::size_t n : sizes) {
+          CAPTURE(n);
+          for (const std::size_t from : {0U, 1U, 2U, 63U}) {  // bytes; items need not be aligned
+            Counts counts(item_codes);
+            level->count_common_items(items.data() + from, n, magnitudes, common, counts.data(),
+                                      nullptr);
+            CHECK(counts == counted_plainly(items.data() + from, n, magnitudes, false));
+            Counts skewed(item_codes);
+            level->count_common_skewed_pairs(items.data() + from, n, byte_pairs, common,
+                                             skewed.data(), nullptr);
+            CHECK(skewed == counted_plainly(items.data() + from, n, byte_pairs, true));
+          }
+        }
+      }
+    }
+  }
+
+  TEST_CASE("whole pages of them are noted as note_pages() notes them") {
+    constexpr CommonCodes common = {0, 0x3F80, true};
+    std::vector<std::byte> items = half_common(20'100, common, 43);
+    std::fill(items.begin() + 5000, items.begin() + 12'000, std::byte{0});
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      PageNotes expected = notes_of_bf16();
+      level->note_pages(items.data(), items.size() / page_bytes * page_bytes, expected);
+      PageNotes notes = notes_of_bf16();
+      Counts counts(item_codes);
+      level->count_common_items(items.data(), items.size() / 2, magnitudes, common, counts.data(),
+                                &notes);
+      CHECK(counts == counted_plainly(items.data(), items.size() / 2, magnitudes, false));
+      CHECK(notes.sum == expected.sum);
+      CHECK(notes.zero_pages == expected.zero_pages);
+      CHECK(notes.negatives == expected.negatives);
+      CHECK(notes.page == expected.page);
+    }
+  }
+
+  TEST_CASE("a sample finds the codes that are common, and whether to count them apart") {
+    const auto sampled = [](std::size_t kind) {
+      const std::vector<std::byte> items = drawn_items(kinds()[kind], 32'768);
+      return kernels().common_codes(items.data(), items.size() / 2, magnitudes);
+    };
+    const CommonCodes one = sampled(2);
+    CHECK(one.first == 0x3F80);
+    CHECK(!one.apart);  // there are no other codes
+    const CommonCodes two = sampled(3);
+    CHECK(std::min(two.first, two.second) == 0x3F00);
+    CHECK(std::max(two.first, two.second) == 0x3F80);
+    CHECK(!two.apart);
+    const CommonCodes zeros = sampled(5);
+    CHECK(zeros.first == 0);
+    CHECK(zeros.apart);
+    CHECK(!sampled(4).apart);  // three codes in turn
+    CHECK(!sampled(7).apart);  // sixteen codes
+  }
+
+  TEST_CASE("no code of all 16 bits is taken for a spare cell") {
+    const std::vector<std::byte> items(80'000, std::byte{0xFF});
+    CHECK(!kernels().common_codes(items.data(), items.size() / 2, 0xFFFF).apart);
+  }
+
+  TEST_CASE("crowded data of every narrow format are counted, at every level") {
+    for (const DType dtype :
+         {DType::bf16, DType::f16, DType::f8_e4m3, DType::f8_e5m2, DType::f8_e4m3fnuz,
+          DType::f8_e5m2fnuz, DType::f8_e8m0, DType::f4, DType::f4_unpacked}) {
+      CAPTURE(dtype_name(dtype));
+      for (const Draw& draw : kinds()) {
+        const std::vector<std::byte> bytes = drawn_items(draw, 70'003);
+        const testing::Tally expected = testing::tally(dtype, bytes);
+        for (const Kernels* const level : available_kernels()) {
+          CAPTURE(level->level);
+          use_kernels(level->level);
+          CodeCounter counter;
+          HarvestSpace space;
+          counter.count(dtype, bytes.data(), bytes.size() / item_bytes(dtype), nullptr);
+          const Histogram histogram = counter.harvest(dtype, space);
+          CHECK(histogram.zeros == expected.zeros);
+          CHECK(histogram.nans == expected.nans);
+          CHECK(histogram.infs == expected.infs);
+          REQUIRE(histogram.size() == expected.magnitudes.size());
+          std::size_t i = 0;
+          for (const auto& [magnitude, count] : expected.magnitudes) {
+            CHECK(magnitude_value(histogram.dtype, histogram.keys[i]) == magnitude);
+            CHECK(histogram.counts[i++] == count);
+          }
+        }
+        use_kernels("auto");
+      }
+    }
+  }
+
+  TEST_CASE("skewed rows have a cell for every pair, and leave the spare cells free") {
+    std::vector<int> used(skewed_cells);
+    for (unsigned pair = 0; pair <= byte_pairs; ++pair) {
+      if ((pair & ~unsigned{byte_pairs}) == 0) {
+        ++used[skewed_cell(pair)];
+      }
+    }
+    CHECK(*std::max_element(used.begin(), used.end()) == 1);
+    CHECK(std::all_of(used.begin() + spare_cell, used.begin() + spare_cell + spare_cells,
+                      [](int n) { return n == 0; }));
+  }
+}
+
+}  // namespace weightgauge
