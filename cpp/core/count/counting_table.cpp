@@ -172,9 +172,7 @@ void CountingTable::take_bins(const WideExtremes& extremes, std::size_t most_bin
   constexpr std::uint64_t sum_mask = Layout::one - 1;
   const std::uint64_t shared = take_cell<Layout>(Layout::shared_cell);
   result.zeros = (shared >> Layout::sum_bits) - extremes.strays;
-  for (std::size_t i = 0; i < zero_cells; ++i) {
-    result.zeros += take_cell<Layout>(zero_cell + i) >> Layout::sum_bits;
-  }
+  result.zeros += take_cell<Layout>(zero_cell) >> Layout::sum_bits;
   if (Layout::shared_cell == 0 && extremes.strays != 0) {
     result.append(0, extremes.strays, shared & sum_mask);
   }

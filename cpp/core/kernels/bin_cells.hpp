@@ -12,12 +12,11 @@ constexpr int binned_mantissa_bits = 13;
 // There are bins for 8 bits of exponent: for all magnitudes of F32, and for those of F64 from
 // 2^-191 up to 2^65.
 constexpr std::size_t bin_cells = std::size_t{1} << (8 + binned_mantissa_bits);
-// More cells follow those of the bins. One is for items of F64 without a bin, zeros included. Where
-// zeros are many they go into several cells in turn, so that no increment waits for the one before.
+// More cells follow those of the bins: one for items of F64 without a bin, zeros included, and one
+// for zeros that were counted apart, because they are many.
 constexpr std::size_t outside_cell = bin_cells;
 constexpr std::size_t zero_cell = bin_cells + 1;
-constexpr std::size_t zero_cells = 8;
-constexpr std::size_t all_cells = zero_cell + zero_cells;
+constexpr std::size_t all_cells = zero_cell + 1;
 
 // A cell holds the count in its upper bits and the sum of the items' low bits in its lower bits.
 template <class KeyType, int DroppedBits, int LostBits, int SumBits, std::uint64_t FirstBin,
