@@ -31,6 +31,10 @@ class BlockScale : public Decoding {
 
   void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
+  // Rows of F4 that are cut into blocks of 16 or 32 codes can be counted where they are in memory.
+  bool can_count(const ByteSource& stored, const Run& run) const override;
+  std::uint64_t count(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
+                      std::uint32_t* magnitudes) const override;
   // The first byte behind the codes.
   std::uint64_t end() const { return grid_.origin + grid_.matrices * grid_.rows * grid_.columns; }
 
@@ -47,6 +51,13 @@ class BlockScale : public Decoding {
                     std::byte* to) const;
   void decode_piece(const std::byte* codes, std::uint64_t offset, std::uint64_t stride,
                     std::size_t n, ReadBuffer& buffer, std::byte* to) const;
+
+  // Counts the codes of `n` whole blocks from number `first` on; returns how many are negative.
+  std::uint64_t count_blocks(const std::byte* codes, std::uint64_t first, std::uint64_t n,
+                             ReadBuffer& buffer, std::uint32_t* magnitudes) const;
+  // The same for a part of a block, whose values are made.
+  std::uint64_t count_made(const std::byte* codes, std::uint64_t offset, std::size_t n,
+                           ReadBuffer& buffer, std::uint32_t* magnitudes) const;
 
   DType codes_;
   const float* code_values_;

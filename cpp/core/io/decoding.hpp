@@ -32,6 +32,7 @@ struct DecodingSpace {
   std::vector<double> left;  // `left` and `right` hold the operands of arithmetic
   std::vector<double> right;
   std::vector<double> whole;
+  std::vector<std::byte> scales;
 
   std::byte* value_storage() {
     values.resize(value_bytes / sizeof(std::uint64_t));
@@ -56,6 +57,15 @@ class Decoding {
   // not depend on it. A value must not depend on the run in which it is asked for.
   virtual void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
                       const TakeValues& take) const = 0;
+
+  // Whether the values of such a run can be counted without making them. They then have 16 bits.
+  virtual bool can_count(const ByteSource& /*stored*/, const Run& /*run*/) const { return false; }
+  // Where they can: adds to the counts by magnitude, of which none may reach 2^32, and returns how
+  // many values are finite and negative.
+  virtual std::uint64_t count(const ByteSource& /*stored*/, const Run& /*run*/,
+                              ReadBuffer& /*buffer*/, std::uint32_t* /*magnitudes*/) const {
+    return 0;
+  }
 
  protected:
   Decoding(DType values, std::uint64_t values_per_item)

@@ -1,5 +1,6 @@
 #include "core/scan/counting.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/exact/gather.hpp"
@@ -12,9 +13,42 @@ namespace weightgauge {
 
 namespace {
 
+// Counts the values of a run without making them. One of them is made to tell where in the table
+// they are.
+void count_unmade(const Slice& slice, const Run& run, Noting noting, Workspace& workspace) {
+  CountingTable& table = workspace.table(0);
+  const Decoding& decoding = *slice.view.decoding;
+  std::byte one[2] = {};
+  decoding.decode(slice.source, {run.offset, 1, run.stride}, workspace.buffer,
+                  [&one](const std::byte* made, std::size_t) { std::copy_n(made, 2, one); });
+  std::uint32_t* const magnitudes = table.open_table(one, run.items * decoding.values_per_item());
+  const std::uint64_t negatives = decoding.count(slice.source, run, workspace.buffer, magnitudes);
+  table.note_negatives(noting.negatives ? negatives : 0);
+}
+
+void count_decoded(const Slice& slice, Method method, Noting noting,
+                   const std::pair<std::uint64_t, std::uint64_t>& items, Workspace& workspace) {
+  const View& view = slice.view;
+  const std::uint64_t per_item = view.decoding->values_per_item();
+  const TakeValues count_made = [&](const std::byte* values, std::size_t n) {
+    workspace.table(0).count(method, view.dtype, values, n, slice.options.paper.get(), noting);
+  };
+  for_each_run(view, items.first / per_item, items.second / per_item, [&](const Run& run) {
+    if (view.decoding->can_count(slice.source, run)) {
+      count_unmade(slice, run, noting, workspace);
+    } else {
+      view.decoding->decode(slice.source, run, workspace.buffer, count_made);
+    }
+  });
+}
+
 void count_part(const Slice& slice, Method method, Noting noting,
                 const std::pair<std::uint64_t, std::uint64_t>& items, Workspace& workspace) {
   CountingTable& table = workspace.table(0);
+  if (slice.view.decoding != nullptr) {
+    count_decoded(slice, method, noting, items, workspace);
+    return;
+  }
   const std::size_t item = item_bytes(slice.view.dtype);
   noting.first_page = slice.first_page + items.first * item / page_bytes;
   for_each_stretch(slice.source, slice.view, items.first, items.second, workspace.buffer,
