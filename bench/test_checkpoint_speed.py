@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import safetensors
 
@@ -25,7 +24,6 @@ from workloads import (
     pure_read,
     small_shapes,
     write_checkpoint,
-    write_f4,
 )
 
 # Both the reference and the package sum doubles over a few million ranks.
@@ -149,24 +147,6 @@ def test_large_and_tiny_tensors(measure, tmp_path, threads):
         elements=weights.size,
     )
     assert sum(item.n + item.zeros for item in model.slices) == weights.size
-    path.unlink()
-
-
-def test_packed_f4(measure, tmp_path, threads):
-    path = tmp_path / "model.safetensors"
-    codes = write_f4(path, ARRAY_BYTES // 2048)
-    model = measure(
-        lambda: wg.fit(path, threads=threads),
-        {"pure read": Beside(pure_read(codes, threads))},
-        group="fit, page-cached F4 checkpoint",
-        what="F4, random codes",
-        threads=threads,
-        nbytes=codes.nbytes,
-        elements=2 * codes.size,
-    )
-    low, high = np.bincount(codes & 7, minlength=8), np.bincount(codes >> 4 & 7, minlength=8)
-    (item,) = model.slices
-    assert (item.zeros, item.n) == (low[0] + high[0], low[1:].sum() + high[1:].sum())
     path.unlink()
 
 

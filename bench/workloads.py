@@ -8,7 +8,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import ml_dtypes
@@ -37,47 +37,71 @@ BF16 = FORMATS["BF16"]
 
 def gaussian(dtype: np.dtype, nbytes: int = ARRAY_BYTES) -> np.ndarray:
     """Draw Gaussian weights; those of 8-bit formats fill more of the range, as scaled codes do."""
-    deviation = 1.0 if dtype.itemsize == 1 else 0.02
-    return _made(dtype, nbytes, lambda rng, size: deviation * rng.standard_normal(size, np.float32))
+    return _made(dtype, nbytes, _normal)
 
 
-def _made(
-    dtype: np.dtype, nbytes: int, draw: Callable[[np.random.Generator, int], np.ndarray]
-) -> np.ndarray:
+# Draws as many values as are asked for, as float32, or as float64 with all of its digits.
+Draw = Callable[[np.random.Generator, int, type], np.ndarray]
+
+
+def _made(dtype: np.dtype, nbytes: int, draw: Draw) -> np.ndarray:
     """Make an array of `nbytes`; it is drawn and converted in pieces."""
     rng = np.random.default_rng(20260518)
     array = np.empty(nbytes // dtype.itemsize, dtype)
+    deviation = 1.0 if dtype.itemsize == 1 else 0.02
+    precision = np.float64 if dtype.itemsize == 8 else np.float32
     for begin in range(0, array.size, 1 << 20):
         piece = array[begin : begin + (1 << 20)]
-        if dtype.itemsize == 8:  # so that doubles use all of their digits
-            piece[:] = 0.02 * rng.standard_normal(piece.size)
-        else:
-            piece[:] = draw(rng, piece.size).astype(dtype)
+        piece[:] = (precision(deviation) * draw(rng, piece.size, precision)).astype(dtype)
     return array
 
 
-def _laplacian(rng: np.random.Generator, size: int) -> np.ndarray:
-    return rng.laplace(scale=0.02, size=size).astype(np.float32)
+def _normal(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    return rng.standard_normal(size, precision)
 
 
-def _half_zeros(rng: np.random.Generator, size: int) -> np.ndarray:
-    return np.float32(0.02) * rng.standard_normal(size, np.float32) * rng.integers(0, 2, size)
+def _laplacian(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    return rng.laplace(size=size).astype(precision)
 
 
-def _sixteen(rng: np.random.Generator, size: int) -> np.ndarray:
-    return np.float32(0.001) * rng.integers(1, 17, size).astype(np.float32)
+def _some_zeros(share: float) -> Draw:
+    def draw(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+        return rng.standard_normal(size, precision) * (rng.random(size, np.float32) >= share)
+
+    return draw
 
 
-def _alternating(rng: np.random.Generator, size: int) -> np.ndarray:
-    return np.resize(np.array([0.02, 0.01], np.float32), size)
+def _two_of_four(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    """Draw as structured pruning leaves weights: two of each four are zero."""
+    patterns = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]])
+    kept = patterns[rng.integers(0, len(patterns), size // 4 + 1)].reshape(-1)[:size]
+    return rng.standard_normal(size, precision) * kept.astype(precision)
 
 
-def _constant(rng: np.random.Generator, size: int) -> np.ndarray:
-    return np.full(size, 0.02, np.float32)
+def _zero_blocks(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    """Draw blocks of 128, half of which are zero."""
+    kept = np.repeat(rng.integers(0, 2, size // 128 + 1), 128)[:size]
+    return rng.standard_normal(size, precision) * kept.astype(precision)
 
 
-def _rounded(rng: np.random.Generator, size: int) -> np.ndarray:
-    return (0.02 * rng.standard_normal(size, np.float32)).astype(BF16)
+def _zeros(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    return np.zeros(size, precision)
+
+
+def _sixteen(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    return precision(0.05) * rng.integers(1, 17, size).astype(precision)
+
+
+def _alternating(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    return np.resize(np.array([1.0, 0.5], precision), size)
+
+
+def _constant(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    return np.ones(size, precision)
+
+
+def _rounded(rng: np.random.Generator, size: int, precision: type) -> np.ndarray:
+    return rng.standard_normal(size, precision).astype(BF16).astype(precision)
 
 
 def _random_bits(dtype: np.dtype) -> np.ndarray:
@@ -92,19 +116,25 @@ def _sorted(dtype: np.dtype) -> np.ndarray:
 
 # Data that are hard to count for one reason or another, by format and name.
 INPUTS: dict[tuple[str, str], Callable[[np.dtype], np.ndarray]] = {
-    (spelling, name): make
-    for spelling in ("BF16", "F16", "F32")
-    for name, make in {
-        "Laplacian": lambda dtype: _made(dtype, ARRAY_BYTES, _laplacian),
-        "half zeros": lambda dtype: _made(dtype, ARRAY_BYTES, _half_zeros),
-        "one value": lambda dtype: _made(dtype, ARRAY_BYTES, _constant),
-        "sixteen values": lambda dtype: _made(dtype, ARRAY_BYTES, _sixteen),
-        "alternating": lambda dtype: _made(dtype, ARRAY_BYTES, _alternating),
-        "sorted": _sorted,
-        "random bits": _random_bits,
-        "was BF16": lambda dtype: _made(dtype, ARRAY_BYTES, _rounded),
+    (spelling, name): partial(_made, nbytes=ARRAY_BYTES, draw=draw)
+    for spelling in FORMATS
+    for name, draw in {
+        "zeros": _zeros,
+        "half zeros": _some_zeros(0.5),
+        "90 % zeros": _some_zeros(0.9),
+        "two of four zero": _two_of_four,
+        "blocks of zeros": _zero_blocks,
+        "one value": _constant,
+        "alternating": _alternating,
+        "sixteen values": _sixteen,
+        "Laplacian": _laplacian,
+        "was BF16": _rounded,
     }.items()
-    if (spelling, name) != ("BF16", "was BF16")
+    if name != "was BF16" or FORMATS[spelling].itemsize > 2
+} | {
+    (spelling, name): make
+    for spelling in FORMATS
+    for name, make in {"sorted": _sorted, "random bits": _random_bits}.items()
 }
 
 
@@ -154,16 +184,28 @@ def write_checkpoint(path: Path, shapes: dict[str, tuple[int, ...]]) -> np.ndarr
     return weights
 
 
-def write_f4(path: Path, rows: int) -> np.ndarray:
-    """Write a tensor of random F4 codes in rows of 4,096, two codes a byte; return the bytes."""
-    codes = np.random.default_rng(11).integers(0, 256, rows * 2048, np.uint8)
-    entry = {"dtype": "F4", "shape": [rows, 4096], "data_offsets": [0, codes.nbytes]}
-    header = json.dumps({"model.layers.0.mlp.up_proj.weight": entry}).encode()
+def random_f4(nbytes: int, zeros: float = 0.0) -> np.ndarray:
+    """Draw bytes of two F4 codes each; a share of the codes is zero, all others are random."""
+    rng = np.random.default_rng(11)
+    codes = rng.integers(0, 256, nbytes, np.uint8)
+    for half in (0x0F, 0xF0) if zeros else ():
+        codes[rng.random(nbytes, np.float32) < zeros] &= 0xFF ^ half
+    return codes
+
+
+def write_tensors(path: Path, tensors: dict[str, tuple[str, tuple[int, ...], np.ndarray]]) -> None:
+    """Write a safetensors file from formats, shapes and bytes by name."""
+    table, begin = {}, 0
+    for name, (dtype, shape, data) in tensors.items():
+        end = begin + data.nbytes
+        table[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
+        begin = end
+    header = json.dumps(table).encode()
     header += b" " * (-len(header) % 8)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(header)) + header)
-        codes.tofile(file)
-    return codes
+        for _, _, data in tensors.values():
+            data.tofile(file)
 
 
 def mixed_shapes(nbytes: int) -> dict[str, tuple[int, ...]]:

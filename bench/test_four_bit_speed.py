@@ -1,0 +1,68 @@
+"""Codes of four bits in page-cached checkpoints, with and without scales of their blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import weightgauge as wg
+from interleaving import Beside
+from workloads import ARRAY_BYTES, increments, pure_read, random_f4, write_tensors
+
+COLUMNS = 4096  # codes in a row
+NAME = "model.layers.0.mlp.up_proj.weight"
+SCALE = np.random.default_rng(12)
+STORED = ["F4", "F4, zeros", "F4, half zeros", "MXFP4", "NVFP4"]
+
+
+@pytest.fixture(scope="module", params=STORED)
+def packed(request, tmp_path_factory):
+    """Give a name, a file of F4 codes, their bytes, and how many elements there are."""
+    rows = ARRAY_BYTES * 2 // COLUMNS
+    shares = {"F4, zeros": 1.0, "F4, half zeros": 0.5}
+    codes = random_f4(rows * COLUMNS // 2, shares.get(request.param, 0.0))
+    path = tmp_path_factory.mktemp("packed") / "model.safetensors"
+    write_tensors(path, stored_as(request.param, codes, rows))
+    yield request.param, path, codes
+    path.unlink()
+
+
+def stored_as(what, codes, rows):
+    """Return the tensors of a file by name, as `write_tensors` takes them."""
+    if what == "MXFP4":
+        scales = exponents(rows * COLUMNS // 32)
+        return {
+            f"{NAME}_blocks": ("U8", (rows, COLUMNS // 32, 16), codes),
+            f"{NAME}_scales": ("U8", (rows, COLUMNS // 32), scales),
+        }
+    tensors = {NAME: ("F4", (rows, COLUMNS), codes)}
+    if what == "NVFP4":
+        # Positive numbers of E4M3 from 2 to 32; with a second scale it would not be decoded.
+        scales = (0x40 + exponents(rows * COLUMNS // 16) % 32).astype(np.uint8)
+        tensors[f"{NAME}_scale"] = ("F8_E4M3", (rows, COLUMNS // 16), scales)
+    return tensors
+
+
+def exponents(n):
+    """Draw exponents of E8M0 around 2^-7, most of them one of four."""
+    return np.clip(np.round(SCALE.normal(120, 1.2, n)), 110, 130).astype(np.uint8)
+
+
+def test_four_bits(measure, packed, threads):
+    what, path, codes = packed
+    model = measure(
+        # The sample for errors that know of rows and columns is measured in another file.
+        lambda: wg.fit(path, threads=threads, errors="independent"),
+        {
+            "pure read": Beside(pure_read(codes, threads)),
+            "of the speed of an increment for two codes": Beside(increments(codes.size, threads)),
+        },
+        group="fit without a sample for errors, page-cached codes of four bits",
+        what=what,
+        threads=threads,
+        nbytes=codes.nbytes,
+        elements=2 * codes.size,
+    )
+    low, high = np.bincount(codes & 7, minlength=8), np.bincount(codes >> 4 & 7, minlength=8)
+    item = model.slices[0]  # the scales have none that is fitted
+    assert (item.zeros, item.n) == (low[0] + high[0], low[1:].sum() + high[1:].sum())
