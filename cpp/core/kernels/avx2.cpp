@@ -52,7 +52,7 @@ std::size_t gather_f64(const std::byte* items, std::size_t n, std::uint64_t firs
   const __m256i firsts = _mm256_set1_epi64x(static_cast<long long>(first));
   // Only numbers with a sign can be compared. With the upper bit exchanged they have the same
   // order.
-  const __m256i upper = _mm256_set1_epi64x(static_cast<long long>(std::uint64_t{1} << 63));
+  const __m256i upper = _mm256_set1_epi64x(static_cast<long long>(0x8000000000000000ULL));
   const __m256i widths = _mm256_xor_si256(_mm256_set1_epi64x(static_cast<long long>(width)), upper);
   std::size_t found = 0;
   std::size_t i = 0;
