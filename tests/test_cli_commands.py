@@ -248,6 +248,11 @@ def test_info():
     assert document["threads"] >= 1
     assert document["packages"]["numpy"] == np.__version__
     assert "compiler" in document["core"]
+    placement = document["placement"]
+    assert re.fullmatch(r"std::thread|OpenMP .*\(\d{6}\), .+", placement["runtime"])
+    assert placement["proc_bind"] in ("false", "true", "close", "spread", "primary")
+    assert all(isinstance(number, int) for place in placement["places"] for number in place)
+    assert ("the system places threads" in text) == (not placement["places"])
     assert run("info", "--format", "csv").stdout.startswith("name,value\n")
 
 

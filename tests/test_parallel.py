@@ -148,6 +148,73 @@ def test_usable_in_a_forked_child(run_python, mixed):
     assert result.stdout == "done\n"
 
 
+FORK_BESIDE = """
+import os, signal, threading, time
+import numpy as np
+import weightgauge as wg
+
+small = np.random.default_rng(0).normal(size=400_000).astype(np.float16)
+large = np.resize(small, 40_000_000)
+before = wg.fit_weibull(small, threads=2).k, wg.fit_weibull(large, threads=2).k
+stop = False
+
+def scan():
+    while not stop:
+        assert wg.fit_weibull(large, threads=2).k == before[1]
+        assert wg.fit_weibull(small, threads=2).k == before[0]
+
+def child_agrees():
+    signal.alarm(100)  # a hang ends the child with SIGALRM
+    return (wg.fit_weibull(small, threads=2).k, wg.fit_weibull(large, threads=2).k) == before
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if child_agrees() else 3)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, status
+
+beside = threading.Thread(target=scan)
+beside.start()
+for _ in range(150):  # in the middle of scans, and while their threads start and end
+    fork()
+stop = True
+beside.join()
+for _ in range(50):  # between scans
+    assert wg.fit_weibull(small, threads=2).k == before[0]
+    fork()
+print("done")
+"""
+
+
+def test_two_hundred_children_forked_beside_scans_and_between_them(run_python):
+    result = run_python(FORK_BESIDE, limit_s=600)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "done\n"
+
+
+OTHER_REGIONS = """
+import torch
+import numpy as np
+import weightgauge as wg
+
+values = np.random.default_rng(0).normal(size=40_000_000).astype(np.float16)
+square = torch.randn(512, 512)
+ks = set()
+for threads in (1, 2, None, 2):
+    square = torch.tanh(square @ square)  # the region of another library, in the same process
+    ks.add(wg.fit_weibull(values, threads=threads).k)
+assert torch.isfinite(square).all()
+print(len(ks))
+"""
+
+
+def test_beside_the_regions_of_another_library(run_python):
+    pytest.importorskip("torch")
+    result = run_python(OTHER_REGIONS)
+    assert (result.returncode, result.stdout) == (0, "1\n"), result.stderr
+
+
 MULTIPROCESSING = """
 import multiprocessing, sys
 import numpy as np

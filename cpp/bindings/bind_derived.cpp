@@ -127,7 +127,7 @@ py::array_t<PairedNumbers> paired_errors_of(const std::vector<SourceSpec>& files
       }
     }
   };
-  run_parallel(options.threads, control, work, watch);
+  run_parallel(options.threads, Caller::watches, control, work, watch);
   for (const std::unique_ptr<ByteSource>& source : sources) {
     source->verify();
   }

@@ -1,7 +1,13 @@
+#include <pybind11/stl.h>
+
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "bindings/bindings.hpp"
-#include "core/base/parallel.hpp"
+#include "core/base/processors.hpp"
+#include "core/base/region.hpp"
 #include "core/kernels/kernels.hpp"
 
 namespace py = pybind11;
@@ -42,6 +48,11 @@ py::dict build_info() {
   return info;
 }
 
+std::tuple<std::string, std::string, std::vector<std::vector<int>>> runtime_of_threads() {
+  ThreadRuntime runtime = thread_runtime();
+  return {std::move(runtime.name), std::move(runtime.bind), std::move(runtime.places)};
+}
+
 }  // namespace
 
 void bind_info(py::module_& module) {
@@ -49,7 +60,9 @@ void bind_info(py::module_& module) {
   module.def("use_kernels", &use_kernels, py::arg("level"),
              "Count with the kernels of one instruction set from now on; results never differ.");
   module.def("processor_budget", &processor_budget,
-             "Processors this process may use: affinity mask and cgroup quota.");
+             "Processors this process may use: affinity mask, cgroup quota, limit of threads.");
+  module.def("thread_runtime", &runtime_of_threads,
+             "What runs the threads, whether it binds them, and the processors of each place.");
 }
 
 }  // namespace weightgauge::bindings

@@ -32,6 +32,15 @@ void work_for_ever(const Control& control) {
   }
 }
 
+std::vector<std::pair<int, Caller>> everyone() {
+  std::vector<std::pair<int, Caller>> found;
+  for (const int threads : {1, 2, 3, 5}) {
+    found.emplace_back(threads, Caller::watches);
+    found.emplace_back(threads, Caller::works);
+  }
+  return found;
+}
+
 std::uint64_t hash_of_scan(const std::vector<std::byte>& bytes, int threads) {
   ScanOptions options;
   options.threads = threads;
@@ -43,12 +52,12 @@ std::uint64_t hash_of_scan(const std::vector<std::byte>& bytes, int threads) {
 
 TEST_SUITE("parallel") {
   TEST_CASE("every granted thread works once, under an index of its own") {
-    for (const int threads : {0, 1, 2, 5}) {
+    for (const auto& [threads, caller] : everyone()) {
       Control control;
       std::mutex mutex;
       std::vector<int> indices;
       run_parallel(
-          threads, control,
+          threads, caller, control,
           [&](int index) {
             const std::lock_guard<std::mutex> lock(mutex);
             indices.push_back(index);
@@ -64,21 +73,21 @@ TEST_SUITE("parallel") {
   }
 
   TEST_CASE("what the watcher throws stops the work and comes out") {
-    for (const int threads : {1, 3}) {
+    for (const auto& [threads, caller] : everyone()) {
       Control control;
       CHECK_THROWS_AS(
           run_parallel(
-              threads, control, [&](int) { work_for_ever(control); }, [] { throw Stop(); }),
+              threads, caller, control, [&](int) { work_for_ever(control); }, [] { throw Stop(); }),
           Stop);
       CHECK(control.cancelled.load());
     }
   }
 
   TEST_CASE("what a worker throws stops the others and comes out") {
-    for (const int threads : {0, 1, 3}) {
+    for (const auto& [threads, caller] : everyone()) {
       Control control;
       CHECK_THROWS_AS(run_parallel(
-                          threads, control,
+                          threads, caller, control,
                           [&](int index) {
                             if (index == 0) {
                               throw Stop();
@@ -141,7 +150,7 @@ TEST_SUITE("parallel") {
     std::thread other([&] {
       Control control;
       run_parallel(
-          processor_budget(), control,
+          processor_budget(), Caller::watches, control,
           [&](int) {
             working.store(true);
             while (!enough.load()) {

@@ -13,12 +13,14 @@ def thread_budget() -> int:
     Returns
     -------
     int
-        Processors in the affinity mask, at most the cgroup's CPU quota, and at most
+        Processors in the affinity mask (or in ``OMP_PLACES``, where threads are bound to places),
+        at most the cgroup's CPU quota, at most ``OMP_THREAD_LIMIT``, and at most
         ``OMP_NUM_THREADS`` if that is set to a positive whole number.
     """
     budget = _core.processor_budget()
-    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if wanted.isdecimal() and int(wanted) > 0:
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().lstrip("0")
+    # Python refuses to convert thousands of digits; a number of so many is no limit.
+    if wanted.isdecimal() and len(wanted) <= len(str(budget)):
         return min(budget, int(wanted))
     return budget
 

@@ -1,55 +1,32 @@
 #include "core/base/parallel.hpp"
 
 #include <pthread.h>
-#include <sched.h>
+#include <time.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <condition_variable>
 #include <exception>
-#include <fstream>
+#include <functional>
 #include <mutex>
 #include <new>
-#include <string>
-#include <system_error>
-#include <thread>
-#include <utility>
-#include <vector>
 
 #include "core/base/errors.hpp"
+#include "core/base/region.hpp"
+#include "core/base/team.hpp"
 
 namespace weightgauge {
 
+using std::chrono::milliseconds;
+
 namespace {
 
-using std::chrono::milliseconds;
 constexpr milliseconds watch_interval{50};
 
-int affinity_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) {
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  }
-  return std::max(1, CPU_COUNT(&set));
-}
-
-// "<quota> <period>" of cgroup v2, or the two files of v1. 0: no quota.
-double quota_processors() {
-  std::ifstream v2("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (v2 >> quota >> period) {
-    return quota == "max" || period <= 0 ? 0 : std::strtod(quota.c_str(), nullptr) / period;
-  }
-  std::ifstream quota_v1("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream period_v1("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double microseconds = 0;
-  if (quota_v1 >> microseconds && period_v1 >> period && microseconds > 0 && period > 0) {
-    return microseconds / period;
-  }
-  return 0;
+// A clock that ticks every few milliseconds and takes next to no time to read.
+milliseconds coarse_now() {
+  timespec time = {};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1'000'000);
 }
 
 // Threads in use by all calls of this process.
@@ -96,90 +73,38 @@ class Lease {
   int granted_ = 0;
 };
 
-// Threads that run work(0), work(1), ... The library's own, not an OpenMP region: there the first
-// thread spins until the others have started, on the very processor that they may be waiting for.
-class Team {
+// The first exception of several workers.
+class Failure {
  public:
-  Team(int threads, Control& control, const std::function<void(int)>& work) : unfinished_(threads) {
-    for (int index = 0; index < threads; ++index) {
-      const auto run = [this, index, &control, &work] { run_one(index, control, work); };
-      try {
-        threads_.emplace_back(run);
-      } catch (const std::system_error&) {  // no more threads to be had: the caller will do
-        run();
-      }
-    }
-  }
-  ~Team() { join(); }
-  Team(const Team&) = delete;
-  Team& operator=(const Team&) = delete;
-
-  // Whether all are done, after waiting for it a little.
-  bool wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return finished_.wait_for(lock, watch_interval, [this] { return unfinished_ == 0; });
-  }
-  void join() {
-    for (std::thread& thread : threads_) {
-      thread.join();
-    }
-    threads_.clear();
-  }
-  std::exception_ptr failure() const { return failure_; }
-
- private:
-  void run_one(int index, Control& control, const std::function<void(int)>& work) {
-    std::exception_ptr thrown;
+  // Runs the work; what it throws is kept, and tells the others to stop.
+  void keep_from(const std::function<void(int)>& work, int index, Control& control) {
     try {
       work(index);
     } catch (...) {
-      thrown = std::current_exception();
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (thrown_ == nullptr) {
+        // Noted before the others are told: what they throw then is only an echo.
+        thrown_ = std::current_exception();
+        control.cancelled.store(true);
+      }
     }
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (thrown != nullptr && failure_ == nullptr) {
-      // Noted before the others are told to stop: what they throw then is only an echo.
-      failure_ = thrown;
-      control.cancelled.store(true);
-    }
-    if (--unfinished_ == 0) {
-      finished_.notify_one();
+  }
+  // Once all are done.
+  void rethrow() const {
+    if (thrown_ != nullptr) {
+      std::rethrow_exception(thrown_);
     }
   }
 
+ private:
   std::mutex mutex_;
-  std::condition_variable finished_;
-  int unfinished_;
-  std::exception_ptr failure_;
-  std::vector<std::thread> threads_;
+  std::exception_ptr thrown_;
 };
 
-}  // namespace
-
-int processor_budget() {
-  const int affinity = affinity_processors();
-  static const double quota = quota_processors();  // read once: it takes longer than a small fit
-  if (quota <= 0) {
-    return affinity;
-  }
-  return std::clamp(static_cast<int>(std::ceil(quota)), 1, affinity);
-}
-
-void Control::check() const {
-  if (cancelled.load(std::memory_order_relaxed)) {
-    throw Cancelled();
-  }
-}
-
-void run_parallel(int threads, Control& control, const std::function<void(int)>& work,
-                  const std::function<void()>& watch) {
-  const Lease lease(std::max(threads, 1), watch);
-  if (threads <= 0) {  // not worth a thread
-    work(0);
-    return;
-  }
-  Team team(lease.granted(), control, work);
+// Calls watch() until the team is done.
+void watch_team(Team& team, Control& control, const std::function<void()>& watch) {
   std::exception_ptr interrupted;
-  while (!team.wait()) {
+  while (!team.wait(watch_interval)) {
     try {
       if (interrupted == nullptr) {
         watch();
@@ -189,13 +114,60 @@ void run_parallel(int threads, Control& control, const std::function<void(int)>&
       control.cancelled.store(true);
     }
   }
-  team.join();
   if (interrupted != nullptr) {
     std::rethrow_exception(interrupted);
   }
-  if (team.failure() != nullptr) {
-    std::rethrow_exception(team.failure());
+}
+
+}  // namespace
+
+// Makes the calling thread watch whenever it checks the control.
+class CallerWatches {
+ public:
+  CallerWatches(Control& control, const std::function<void()>& watch) : control_(control) {
+    control.caller_ = std::this_thread::get_id();
+    control.next_watch_ = coarse_now() + watch_interval;
+    control.watch_ = &watch;
   }
+  ~CallerWatches() { control_.watch_ = nullptr; }
+  CallerWatches(const CallerWatches&) = delete;
+  CallerWatches& operator=(const CallerWatches&) = delete;
+
+ private:
+  Control& control_;
+};
+
+void Control::check() const {
+  if (cancelled.load(std::memory_order_relaxed)) {
+    throw Cancelled();
+  }
+  if (watch_ != nullptr && caller_ == std::this_thread::get_id() && coarse_now() >= next_watch_) {
+    (*watch_)();
+    next_watch_ = coarse_now() + watch_interval;
+  }
+}
+
+void run_parallel(int threads, Caller caller, Control& control,
+                  const std::function<void(int)>& work, const std::function<void()>& watch) {
+  const Lease lease(std::max(threads, 1), watch);
+  // Where threads are bound to places, those of a region have all of them.
+  const bool works = caller == Caller::works && (lease.granted() == 1 || placed_processors() == 0);
+  const int own = works ? 1 : 0;
+  const int others = lease.granted() - own;
+  Failure failure;
+  // Before threads start that read it, and ends after they have ended.
+  const CallerWatches watches(control, watch);
+  const auto keep_failure = [&](int index) { failure.keep_from(work, index, control); };
+  if (others == 0) {
+    keep_failure(0);
+  } else {
+    Team team(others, [&](int index) { keep_failure(index + own); });
+    if (own > 0 || !team.started()) {
+      keep_failure(0);
+    }
+    watch_team(team, control, watch);
+  }
+  failure.rethrow();
 }
 
 }  // namespace weightgauge

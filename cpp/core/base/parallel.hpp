@@ -1,34 +1,51 @@
-// Threads: how many there are to use, who uses them, and how a caller stops them.
+// Work that many threads share, and how its caller stops it.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <thread>
+
+#include "core/base/processors.hpp"
 
 namespace weightgauge {
 
-// Processors this process may keep busy: the affinity mask, capped by the cgroup's CPU quota.
-int processor_budget();
-
 // Shared between the caller, who watches and may cancel, and the workers.
-struct Control {
+class Control {
+ public:
   std::atomic<bool> cancelled{false};
   std::atomic<std::uint64_t> bytes_done{0};
 
-  // Throws Cancelled once the caller has asked to stop.
+  // Throws Cancelled once the caller has asked to stop. A caller who works himself looks after his
+  // own affairs here, about twenty times a second: see CallerWatches.
   void check() const;
+
+ private:
+  friend class CallerWatches;
+  const std::function<void()>* watch_ = nullptr;  // of a caller who works
+  std::thread::id caller_;
+  mutable std::chrono::milliseconds next_watch_{0};
 };
 
-// Runs work(thread_index) on up to `threads` threads and returns when all are done. With threads =
-// 0 the calling thread does the work itself: for what takes less than a thread's start.
+// What the calling thread does while others work.
+enum class Caller : std::uint8_t {
+  watches,
+  // As well, as work(0), and watches when it checks the control. Unless threads are bound to places
+  // and there are several: then it only watches.
+  works,
+};
+
+// Runs work(0), work(1), ... on up to `threads` threads and returns when all are done.
 //
 // Meanwhile the calling thread calls watch() about twenty times a second; whatever watch() throws
 // cancels the work and is thrown here once the workers have stopped, as is the first exception of a
-// worker.
+// worker. Work of a few milliseconds is done sooner where the caller works, and so is one of the
+// threads: it begins at once. It works where no other thread can be had, too.
 //
 // All concurrent calls together keep to max(processor_budget(), threads asked for): a call waits
 // for a free thread and then takes what is free, so results must not depend on the number.
-void run_parallel(int threads, Control& control, const std::function<void(int)>& work,
-                  const std::function<void()>& watch);
+void run_parallel(int threads, Caller caller, Control& control,
+                  const std::function<void(int)>& work, const std::function<void()>& watch);
 
 }  // namespace weightgauge

@@ -23,7 +23,7 @@ void sweep_group(std::deque<WinsorisedScales>& group, int threads, Control& cont
   const auto for_each = [&](std::size_t parts, const auto& work) {
     std::atomic<std::size_t> next{0};
     run_parallel(
-        threads, control,
+        threads, Caller::watches, control,
         [&](int) {
           ReadBuffer buffer;
           for (std::size_t part = next++; part < parts; part = next++) {

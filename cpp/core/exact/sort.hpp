@@ -30,6 +30,12 @@ class SortSpace {
   }
   // Gives the memory up.
   void release() { space_ = {}; }
+  // Gives it up if there is room for more keys than these.
+  void release_beyond(std::size_t keys) {
+    if (std::visit([](const auto& space) { return space.keys.size(); }, space_) > keys) {
+      release();
+    }
+  }
 
  private:
   std::variant<KeySpace<std::uint32_t>, KeySpace<std::uint64_t>> space_;

@@ -13,8 +13,10 @@ namespace weightgauge {
 
 namespace {
 
-// Below this many bytes in all, starting threads takes longer than the work.
-constexpr std::uint64_t inline_bytes = std::uint64_t{1} << 18;
+// Up to this many bytes in all, starting threads takes longer than the work.
+constexpr std::uint64_t alone_bytes = std::uint64_t{1} << 18;
+// Up to this many, the time in which threads start is worth using.
+constexpr std::uint64_t caller_bytes = std::uint64_t{1} << 26;
 
 // The jobs of a scan, one for each slice, and which of them are done together.
 class Jobs {
@@ -110,19 +112,19 @@ class Jobs {
   std::uint64_t bytes_ = 0;
 };
 
-void run_workers(int threads, TaskQueue& queue, Control& control,
+void run_workers(int threads, Caller caller, TaskQueue& queue, Control& control,
                  const std::function<void()>& watch) {
-  if (threads == 0) {
-    LentWorkspace workspace;
-    run_parallel(0, control, [&](int) { Worker(queue, control, *workspace).work(); }, watch);
-    workspace.give_back();
-    return;
-  }
-  const auto work = [&](int) {
-    Workspace workspace;
-    Worker(queue, control, workspace).work();
+  const auto work = [&](int index) {
+    if (index == 0 && caller == Caller::works) {
+      LentWorkspace workspace;
+      Worker(queue, control, *workspace).work();
+      workspace.give_back();
+    } else {
+      Workspace workspace;
+      Worker(queue, control, workspace).work();
+    }
   };
-  run_parallel(threads, control, work, watch);
+  run_parallel(threads, caller, control, work, watch);
 }
 
 void verify_all(const std::vector<std::unique_ptr<ByteSource>>& sources) {
@@ -141,9 +143,10 @@ std::vector<SliceResult> scan(const std::vector<std::unique_ptr<ByteSource>>& so
   jobs.enter_into(queue);
   const auto useful = static_cast<int>(std::min<std::size_t>(queue.groups(), 1U << 16));
   const int threads =
-      jobs.bytes() <= inline_bytes ? 0 : std::min(std::max(options.threads, 1), useful);
+      jobs.bytes() <= alone_bytes ? 1 : std::clamp(options.threads, 1, std::max(useful, 1));
+  const Caller caller = jobs.bytes() <= caller_bytes ? Caller::works : Caller::watches;
   try {
-    run_workers(threads, queue, control, watch);
+    run_workers(threads, caller, queue, control, watch);
   } catch (const DataChanged&) {
     verify_all(sources);  // says which file it was
     throw;

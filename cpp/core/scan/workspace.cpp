@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "core/scan/options.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -9,6 +11,8 @@ namespace {
 // Larger histograms leave no memory behind: no fit from bins has more entries, and getting memory
 // anew would take twice as long as the fit itself.
 constexpr std::size_t most_entries_kept = most_bins_of_fit;
+// Nor does room to sort more elements than a slice has that is sorted as a whole.
+constexpr std::size_t most_keys_kept = sorted_limit;
 
 // No lock: a process may be forked while another thread is here.
 class Waiting {
@@ -44,6 +48,7 @@ LentWorkspace::LentWorkspace() : workspace_(waiting().take()) {
 
 void LentWorkspace::give_back() {
   workspace_->release_tables();
+  workspace_->sort.release_beyond(most_keys_kept);
   // What has been decoded is known by the decoding's address, which another may have later.
   workspace_->buffer = ReadBuffer();
   if (workspace_->fit.plot.entries.ranks.capacity() > most_entries_kept) {

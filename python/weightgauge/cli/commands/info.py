@@ -41,9 +41,17 @@ def _facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": thread_budget(),
+        "placement": _placement(),
         "core": dict(_core.build_info()),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
+
+
+def _placement() -> dict[str, Any]:
+    from weightgauge import _core
+
+    runtime, bind, places = _core.thread_runtime()
+    return {"runtime": runtime, "proc_bind": bind, "places": places}
 
 
 def _version(package: str) -> str | None:

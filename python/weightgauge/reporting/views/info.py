@@ -14,7 +14,8 @@ def info_document(facts: Mapping[str, Any]) -> Document:
     Parameters
     ----------
     facts : mapping
-        Values, and mappings of values for groups. None is a package that is not installed.
+        Values, and mappings of values for groups. None is a package that is not installed; a list
+        holds the processors of each place for threads.
     """
     single = {name: value for name, value in facts.items() if not isinstance(value, Mapping)}
     grouped = {
@@ -28,10 +29,7 @@ def info_document(facts: Mapping[str, Any]) -> Document:
             Column(key="name", identifies=True, may_shorten=True),
             Column(key="value", may_wrap=True),
         ),
-        [
-            {"name": name, "value": "not installed" if value is None else str(value)}
-            for name, value in {**single, **grouped}.items()
-        ],
+        [{"name": name, "value": _words(value)} for name, value in {**single, **grouped}.items()],
     )
     return Document(
         sections=(Section("", (table,)),),
@@ -39,3 +37,13 @@ def info_document(facts: Mapping[str, Any]) -> Document:
         data=lambda: facts,
         records=lambda: table,
     )
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return "not installed"
+    if isinstance(value, list):
+        if not value:
+            return "none: the system places threads"
+        return " ".join("{" + ",".join(map(str, processors)) + "}" for processors in value)
+    return str(value)

@@ -1,0 +1,115 @@
+#include <dlfcn.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+
+#include "core/base/region.hpp"
+#include "core/base/spare_threads.hpp"
+#include "core/base/start_lock.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+// So many threads that do nothing may be added to a region. GNU's runtime lets each thread of a
+// region spin until all have started, for up to ten milliseconds, and the thread that spins may
+// hold the very processor that the others wait for. Where it has more threads than processors it
+// lets them sleep instead.
+constexpr int most_idle = 2;
+
+// Threads that are bound have processors of their own, and one more would move them.
+int with_idle_threads(int threads) {
+  if (omp_get_proc_bind() != omp_proc_bind_false) {
+    return threads;
+  }
+  const int crowd = omp_get_num_procs() + 1;
+  return threads > 1 && threads < crowd && crowd - threads <= most_idle ? crowd : threads;
+}
+
+// The specification that a compiler's macro stands for.
+std::string specification() {
+  switch (_OPENMP) {
+    case 201511:
+      return "4.5";
+    case 201811:
+      return "5.0";
+    case 202011:
+      return "5.1";
+    case 202111:
+      return "5.2";
+    case 202411:
+      return "6.0";
+    default:
+      return "";
+  }
+}
+
+// The file of the runtime in use: another library of the process may have brought its own.
+std::string library_name() {
+  Dl_info info = {};
+  if (dladdr(reinterpret_cast<void*>(&omp_get_num_procs), &info) == 0 ||
+      info.dli_fname == nullptr) {
+    return "unknown library";
+  }
+  const std::string path = info.dli_fname;
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::string bind_name() {
+  switch (omp_get_proc_bind()) {
+    case omp_proc_bind_false:
+      return "false";
+    case omp_proc_bind_true:
+      return "true";
+    case omp_proc_bind_close:
+      return "close";
+    case omp_proc_bind_spread:
+      return "spread";
+    default:  // OpenMP 5.1 says primary where earlier versions say master
+      return "primary";
+  }
+}
+
+}  // namespace
+
+ThreadRuntime thread_runtime() {
+  ThreadRuntime result;
+  const std::string version = specification();
+  result.name = "OpenMP " + version + (version.empty() ? "(" : " (") + std::to_string(_OPENMP) +
+                "), " + library_name();
+  result.bind = bind_name();
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    const int processors = omp_get_place_num_procs(place);
+    std::vector<int>& ids = result.places.emplace_back(std::max(processors, 0));
+    omp_get_place_proc_ids(place, ids.data());
+  }
+  return result;
+}
+
+int placed_processors() { return omp_get_num_places() > 0 ? omp_get_num_procs() : 0; }
+
+int thread_limit() { return std::max(omp_get_thread_limit(), 1); }
+
+// A short-lived thread begins the region. The runtime keeps the threads of a region for the next
+// one of the same thread; in a forked child they would be missing, and waited for without end.
+int starters_of(int threads) { return std::min(threads, 1); }
+
+void run_region(int /*starter*/, int threads, const std::function<void(int)>& work) {
+  std::unique_lock<std::mutex> starting = lock_starts();
+  // The runtime ends the process where it cannot start a thread.
+  const int team = 1 + spare_threads(std::min(with_idle_threads(threads), thread_limit()) - 1);
+#pragma omp parallel num_threads(team)
+  {
+    const int index = omp_get_thread_num();
+    if (index == 0) {  // which is the calling thread, after all have started
+      starting.unlock();
+    }
+    if (index < threads) {
+      work(index);
+    }
+  }
+}
+
+}  // namespace weightgauge
