@@ -128,7 +128,7 @@ std::unique_ptr<Phase> settle(const Slice& slice, MomentPlan& plan, AllMoments& 
 
 }  // namespace
 
-MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted) {
+MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted, int workers) {
   // Bins serve as well as leading bits: both are ranges of keys with counts.
   const Histogram& leading = counted.histogram;
   const DType dtype = leading.dtype;
@@ -141,9 +141,9 @@ MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted)
   HazenSums sums(leading.n() + censored, slice.options.trim, censored);
   const bool squares = wants_all(leading, sums.window());
   std::vector<Batch> batches = plan_exact(leading, sums.window(), censored);
-  // Each group is a pass over all elements: a few more than threads, for these to end together.
-  const auto threads = static_cast<std::size_t>(std::max(slice.options.threads, 1));
-  std::vector<std::size_t> ends = group_batches(batches, dtype, threads > 1 ? 2 * threads : 1);
+  // Each group is a pass over all elements: a few more than workers, for these to end together.
+  const auto groups = static_cast<std::size_t>(workers > 1 ? 2 * workers : 1);
+  std::vector<std::size_t> ends = group_batches(batches, dtype, groups);
   const double extent = batches.empty() ? 0 : extent_of(batches, dtype);
   return {std::move(counted), std::move(sums), std::move(batches), std::move(ends), squares,
           wanted_bins,        extent};

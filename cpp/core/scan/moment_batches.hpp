@@ -25,7 +25,7 @@ struct MomentPlan {
   int wanted_bins;
   double extent;
 };
-MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted);
+MomentPlan plan_moments(const Slice& slice, Method method, CountedSlice counted, int workers);
 
 // Moments are made bin by bin, by expansion around the means of the bins. Where that is not exact
 // enough, CarefulBatches follows.

@@ -9,13 +9,13 @@
 
 namespace weightgauge {
 
-RankBatches::RankBatches(const Slice& slice, Histogram counted)
+RankBatches::RankBatches(const Slice& slice, Histogram counted, int workers)
     : slice_(slice),
       counted_(std::move(counted)),
       ranks_(ranks_in_order(slice.options.probabilities, counted_.n())),
       batches_(plan_ranks(counted_, ranks_)) {
-  const auto threads = static_cast<std::size_t>(std::max(slice.options.threads, 1));
-  // The pass takes longest, not the sorting: it is made once, unless all threads can pick.
+  const auto threads = static_cast<std::size_t>(workers);
+  // The pass takes longest, not the sorting: it is made once, unless all workers can pick.
   const bool pick = batches_.size() <= most_picked * threads;
   group_ends_ = group_batches(batches_, counted_.dtype, pick ? threads : 1);
   magnitudes_.resize(group_ends_.size());

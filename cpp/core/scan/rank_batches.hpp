@@ -15,7 +15,7 @@ namespace weightgauge {
 // Only the bins that hold a wanted rank are sorted. A part is a group of them, found in one pass.
 class RankBatches final : public Phase {
  public:
-  RankBatches(const Slice& slice, Histogram counted);
+  RankBatches(const Slice& slice, Histogram counted, int workers);
   std::uint64_t parts() const override { return group_ends_.size(); }
   void run_part(std::uint64_t part, Workspace& workspace, Control& control) override;
   std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) override;

@@ -34,26 +34,13 @@ class Jobs {
       }
     }
     results_.reserve(slices.size());
-    std::uint64_t left = bytes_;  // from here on, in the order in which they are entered
-    std::vector<std::uint64_t> chunk_of_set(sets.size(), 0);
     for (std::size_t i = 0; i < slices.size(); ++i) {
       const std::size_t set = set_at(i);
-      std::uint64_t chunk_bytes = options.chunk_bytes;
-      if (set == 0) {
-        left -= bytes_of(slices[i].view);
-      } else {
-        std::uint64_t& shared = chunk_of_set[set - 1];
-        if (shared == 0) {
-          const std::size_t members = sets[set - 1].size();
-          shared = shared_chunk_bytes(options, members, slices[i].view, left);
-          left -= members * bytes_of(slices[i].view);
-        }
-        chunk_bytes = shared;
-      }
+      const std::uint64_t slices_in_part = set == 0 ? 1 : sets[set - 1].size();
       SliceResult& result = results_.emplace_back(slices[i].view.dtype);
       jobs_.emplace_back(Slice{*sources.at(slices[i].source), slices[i].view, options, result,
                                slices[i].noted, slices[i].first_page, slices[i].layout},
-                         chunk_bytes);
+                         std::max<std::uint64_t>(options.chunk_bytes / slices_in_part, 1));
     }
     for (const std::vector<std::size_t>& set : sets) {
       std::vector<SliceJob*> together;
@@ -87,21 +74,6 @@ class Jobs {
 
  private:
   static std::uint64_t bytes_of(const View& view) { return view.items() * item_bytes(view.dtype); }
-  // Bytes of each slice in one part of a set. Every thread that does parts of a set harvests a
-  // table for each slice, and harvests must be merged: so a set has as few parts as possible, all
-  // of one size. But all threads must find enough to do in the bytes that are `left`, this set
-  // included.
-  static std::uint64_t shared_chunk_bytes(const ScanOptions& options, std::uint64_t slices,
-                                          const View& view, std::uint64_t left) {
-    constexpr std::uint64_t parts_per_thread = 3;
-    const std::uint64_t most = options.chunk_bytes;
-    const auto threads = static_cast<std::uint64_t>(std::max(options.threads, 1));
-    const std::uint64_t fair = threads == 1 ? most : left / (parts_per_thread * threads * slices);
-    const std::uint64_t wanted = std::clamp<std::uint64_t>(fair, most / slices + 1, most);
-    const std::uint64_t bytes = bytes_of(view);
-    const std::uint64_t fewest = (bytes + most - 1) / most;
-    return bytes / std::max({bytes / wanted, fewest, std::uint64_t{1}}) + item_bytes(view.dtype);
-  }
   // The number of the slice's set, from 1; 0 where it is read alone.
   std::size_t set_at(std::size_t index) const { return set_of_.empty() ? 0 : set_of_[index]; }
 
@@ -115,13 +87,14 @@ class Jobs {
 void run_workers(int threads, Caller caller, TaskQueue& queue, Control& control,
                  const std::function<void()>& watch) {
   const auto work = [&](int index) {
-    if (index == 0 && caller == Caller::works) {
+    const auto number = static_cast<std::size_t>(index);
+    if (number == 0 && caller == Caller::works) {
       LentWorkspace workspace;
-      Worker(queue, control, *workspace).work();
+      Worker(number, queue, control, *workspace).work();
       workspace.give_back();
     } else {
       Workspace workspace;
-      Worker(queue, control, workspace).work();
+      Worker(number, queue, control, workspace).work();
     }
   };
   run_parallel(threads, caller, control, work, watch);
@@ -139,11 +112,11 @@ std::vector<SliceResult> scan(const std::vector<std::unique_ptr<ByteSource>>& so
                               const std::vector<SliceSpec>& slices, const ScanOptions& options,
                               Control& control, const std::function<void()>& watch) {
   Jobs jobs(sources, slices, options);
-  TaskQueue queue(slices.size());
+  const int most = jobs.bytes() <= alone_bytes ? 1 : std::max(options.threads, 1);
+  TaskQueue queue(slices.size(), most);
   jobs.enter_into(queue);
-  const auto useful = static_cast<int>(std::min<std::size_t>(queue.groups(), 1U << 16));
-  const int threads =
-      jobs.bytes() <= alone_bytes ? 1 : std::clamp(options.threads, 1, std::max(useful, 1));
+  const auto threads = static_cast<int>(
+      std::clamp<std::uint64_t>(queue.useful_workers(), 1, static_cast<std::uint64_t>(most)));
   const Caller caller = jobs.bytes() <= caller_bytes ? Caller::works : Caller::watches;
   try {
     run_workers(threads, caller, queue, control, watch);

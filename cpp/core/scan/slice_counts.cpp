@@ -16,18 +16,27 @@ void SliceCounts::harvest(CountingTable& table, HarvestSpace& space) {
   Histogram part = table.harvest(method_, dtype_, most_bins_, space);
   const PaperCounts paper = table.harvest_paper();
   const ByteNotes notes = table.harvest_notes();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  out_of_reach_ += out_of_reach;
-  notes_.add(notes);
-  if (!histogram_) {
-    histogram_ = std::move(part);
-  } else {
-    histogram_ = merged(*histogram_, part);
-    if (method_ == Method::bins && histogram_->size() > most_bins_) {
-      histogram_ = coarsened(*histogram_, binned_dropped_bits(dtype_) + widened_bits);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    out_of_reach_ += out_of_reach;
+    notes_.add(notes);
+    add_paper_counts(paper, paper_);
+  }
+  while (const std::optional<Histogram> other = leave_or_take(part)) {
+    part = merged(*other, part);
+    if (method_ == Method::bins && part.size() > most_bins_) {
+      part = coarsened(part, binned_dropped_bits(dtype_) + widened_bits);
     }
   }
-  add_paper_counts(paper, paper_);
+}
+
+std::optional<Histogram> SliceCounts::leave_or_take(Histogram& part) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!histogram_) {
+    histogram_ = std::move(part);
+    return std::nullopt;
+  }
+  return std::exchange(histogram_, std::nullopt);
 }
 
 void SliceCounts::add_notes(const ByteNotes& notes) {

@@ -18,10 +18,12 @@ class SliceCounts {
  public:
   SliceCounts(const Slice& slice, Method method);
 
-  // Adds all that a table has counted since its last harvest. Several workers may call it.
+  // Adds all that a table has counted since its last harvest. Several workers may call it: each
+  // merges its histogram with one that waits until it finds none, and leaves what it has. So they
+  // merge side by side, and nobody waits for another.
   void harvest(CountingTable& table, HarvestSpace& space);
 
-  // Once everything has been harvested, and at least one table was.
+  // Once all calls of harvest() have returned, of which there was one at least.
   Histogram take_histogram() { return std::move(*histogram_); }
   // Of the published protocol's bins; empty where they were not counted.
   PaperCounts take_paper() { return std::move(paper_); }
@@ -32,11 +34,14 @@ class SliceCounts {
   std::uint64_t out_of_reach() const { return out_of_reach_; }
 
  private:
+  // Leaves a histogram for others, or takes the one that another has left.
+  std::optional<Histogram> leave_or_take(Histogram& part);
+
   DType dtype_;
   Method method_;
   std::size_t most_bins_;
   std::mutex mutex_;
-  std::optional<Histogram> histogram_;
+  std::optional<Histogram> histogram_;  // that waits for another
   PaperCounts paper_;
   ByteNotes notes_;
   std::uint64_t out_of_reach_ = 0;

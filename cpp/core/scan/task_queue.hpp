@@ -1,12 +1,12 @@
-// What is to be done in a scan, and in which order.
+// What is to be done in a scan, and who does what.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -16,98 +16,95 @@
 
 namespace weightgauge {
 
-// A part of one phase of a slice, or of the first phase of several.
-struct Task {
-  SliceJob* job;  // the first one, where several are read together
-  std::uint64_t part;
-  const SharedRows* together = nullptr;
-};
-
-// One flat queue over the whole model: chunks of all slices in file order, joined by the parts of
-// later phases as they come up.
-class TaskQueue {
+// The parts of one phase of a slice, or of the first phase of several that are read together.
+class Work {
  public:
-  explicit TaskQueue(std::size_t jobs) : unfinished_jobs_(jobs) {}
+  Work(SliceJob& job, const SharedRows* together)
+      : job_(&job), together_(together), parts_(job.parts()) {}
 
-  // Before the threads start.
-  void append(SliceJob& job, std::uint64_t bytes, const SharedRows* together) {
-    const std::uint64_t each = bytes / job.parts();
-    for (std::uint64_t part = 0; part < job.parts(); ++part) {
-      if (bytes_in_last_ == 0 || bytes_in_last_ + each > group_bytes) {
-        group_ends_.push_back(tasks_.size());
-        bytes_in_last_ = 0;
-      }
-      tasks_.push_back({&job, part, together});
-      group_ends_.back() = tasks_.size();
-      bytes_in_last_ += std::max<std::uint64_t>(each, 1);
-    }
-  }
-  std::size_t groups() const { return group_ends_.size(); }
+  SliceJob& job() const { return *job_; }  // the first one, where several are read together
+  const SharedRows* together() const { return together_; }
+  std::uint64_t parts() const { return parts_; }
+  std::size_t slices() const { return together_ == nullptr ? 1 : together_->jobs().size(); }
 
-  // The next tasks, or none for now.
-  bool take(std::vector<Task>& tasks) {
-    tasks.clear();
-    if (urgent_count_.load(std::memory_order_acquire) > 0) {
-      // Later phases go first: their data have just been read.
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!urgent_.empty()) {
-        tasks.push_back(urgent_.back());
-        urgent_.pop_back();
-        urgent_count_.store(urgent_.size(), std::memory_order_release);
-        return true;
-      }
-    }
-    const std::size_t group = next_group_.fetch_add(1, std::memory_order_relaxed);
-    if (group >= group_ends_.size()) {
-      return false;
-    }
-    const auto at = [this](std::size_t index) {
-      return tasks_.begin() + static_cast<std::ptrdiff_t>(index);
-    };
-    tasks.assign(at(group == 0 ? 0 : group_ends_[group - 1]), at(group_ends_[group]));
-    return true;
+  // Whether there is a part that nobody has taken; if so, takes it.
+  bool take(std::uint64_t& part) {
+    part = next_.fetch_add(1, std::memory_order_relaxed);
+    return part < parts_;
   }
-
-  // Waits until there is a task to take or none will come any more (false).
-  bool wait(const Control& control) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    while (urgent_.empty() && unfinished_jobs_.load() > 0) {
-      changed_.wait_for(lock, std::chrono::milliseconds(20));
-      control.check();
-    }
-    return !urgent_.empty();
+  std::uint64_t left() const {
+    return parts_ - std::min(parts_, next_.load(std::memory_order_relaxed));
   }
-
-  void add_parts(SliceJob& job) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (std::uint64_t part = job.parts(); part-- > 0;) {
-      urgent_.push_back({&job, part});
-    }
-    urgent_count_.store(urgent_.size(), std::memory_order_release);
-    changed_.notify_all();
-  }
-
-  void finish_job() {
-    if (unfinished_jobs_.fetch_sub(1) == 1) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      changed_.notify_all();
-    }
-  }
+  void join() { workers_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t workers() const { return workers_.load(std::memory_order_relaxed); }
 
  private:
-  // Tasks are handed out in groups of about this many bytes, so that small slices do not make the
-  // threads wait for each other.
-  static constexpr std::uint64_t group_bytes = std::uint64_t{1} << 18;
+  SliceJob* job_;
+  const SharedRows* together_;
+  std::uint64_t parts_;
+  std::atomic<std::uint64_t> next_{0};
+  std::atomic<std::uint64_t> workers_{0};  // that have taken part in it
+};
 
-  std::vector<Task> tasks_;
+// Workers own slices: each takes the next one in file order and does all of it, so that its counts
+// are in one table and need no merging. Only those who find no slice any more join others.
+class TaskQueue {
+ public:
+  // Small slices are taken in groups of about this many bytes, so that workers need not wait for
+  // each other.
+  static constexpr std::uint64_t group_bytes = std::uint64_t{1} << 18;
+  // Whoever joins others must find so many parts left for each of them and each slice: a table
+  // that is handed over and merged costs as much as counting about one part does.
+  static constexpr std::uint64_t parts_to_join = 2;
+
+  TaskQueue(std::size_t jobs, int threads)
+      : unfinished_jobs_(jobs), seats_(static_cast<std::size_t>(threads)) {}
+
+  // Before the threads start.
+  void append(SliceJob& job, std::uint64_t bytes, const SharedRows* together);
+  // How many workers find something to do.
+  std::uint64_t useful_workers() const { return useful_workers_; }
+
+  // What a worker does next, after handing over what it did before; null where there is nothing
+  // for now.
+  Work* find_work(std::size_t worker);
+  // Waits, after such an answer, until it may be another one, or there will be none (false).
+  bool wait(std::size_t worker, const Control& control);
+
+  // The next phase of a job.
+  void add_phase(SliceJob& job);
+  void finish_job();
+  // About how many workers there are for each slice that is not finished.
+  int workers_for_each() const;
+
+ private:
+  // A worker's place.
+  struct alignas(64) Seat {
+    std::atomic<Work*> work{nullptr};
+    std::size_t next_in_group = 0;
+    std::size_t group_end = 0;
+    std::uint64_t changes_seen = 0;
+  };
+
+  Work* later_phase(Seat& seat);
+  Work* next_in_file(Seat& seat);
+  Work* most_left() const;
+  void note_change();
+
+  std::deque<Work> works_;  // first phases in file order
   std::vector<std::size_t> group_ends_;
-  std::uint64_t bytes_in_last_ = 0;
+  std::uint64_t bytes_in_last_ = group_bytes;
+  std::uint64_t useful_workers_ = 0;
   std::atomic<std::size_t> next_group_{0};
   std::atomic<std::size_t> unfinished_jobs_;
-  std::vector<Task> urgent_;  // the last one first
-  std::atomic<std::size_t> urgent_count_{0};
+  std::vector<Seat> seats_;
+
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::deque<Work> later_works_;
+  std::vector<Work*> later_;  // that nobody has begun, the last one first
+  std::atomic<std::size_t> later_count_{0};
+  std::atomic<std::uint64_t> changes_{0};
 };
 
 }  // namespace weightgauge

@@ -19,6 +19,8 @@ class Workspace {
   SortSpace sort;
   HarvestSpace harvest;
   FitSpace fit;
+  // About how many workers can do parts of the slice in hand, should it need another phase.
+  int workers = 1;
 
   // One for each slice that is being counted: more than one only where slices share rows.
   CountingTable& table(std::size_t index) {
