@@ -16,6 +16,8 @@
 #include "bindings/scan_results.hpp"
 #include "core/base/errors.hpp"
 #include "core/scan/scan.hpp"
+#include "core/scan/shared_rows.hpp"
+#include "core/scan/task_queue.hpp"
 
 namespace py = pybind11;
 
@@ -116,9 +118,20 @@ void register_exceptions(py::module_& module) {
   });
 }
 
+// What decides how workers share out a scan.
+py::dict queue_rules() {
+  py::dict rules;
+  rules["chunk_bytes"] = ScanOptions().chunk_bytes;
+  rules["group_bytes"] = std::uint64_t{TaskQueue::group_bytes};
+  rules["parts_to_join"] = std::uint64_t{TaskQueue::parts_to_join};
+  rules["most_in_set"] = std::size_t{SharedRows::most_slices};
+  return rules;
+}
+
 }  // namespace
 
 void bind_scan(py::module_& module) {
+  module.def("queue_rules", &queue_rules, "Sizes and numbers that decide how work is shared out.");
   register_exceptions(module);
   py::class_<ScanOptions>(module, "ScanOptions")
       .def(py::init(&options_from), py::kw_only(), py::arg("trim"), py::arg("zeros"),

@@ -12,6 +12,7 @@
 
 #include "core/base/errors.hpp"
 #include "core/base/parallel.hpp"
+#include "core/base/spare_threads.hpp"
 #include "support.hpp"
 
 namespace weightgauge {
@@ -175,6 +176,29 @@ TEST_SUITE("parallel") {
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
   }
+
+#ifdef _OPENMP
+  TEST_CASE("callers inside regions of their own all finish") {
+    const std::vector<std::byte> bytes = testing::random_bytes(std::size_t{1} << 20, 4);
+    const std::uint64_t expected = hash_of_scan(bytes, 1);
+    for (int round = 0; round < 20; ++round) {
+      std::atomic<int> same{0};
+      std::atomic<int> callers{0};
+#pragma omp parallel num_threads(3)
+      {
+        ++callers;
+        same += hash_of_scan(bytes, 4) == expected ? 1 : 0;
+      }
+      CHECK(callers > 0);
+      CHECK(same == callers);
+    }
+  }
+
+  TEST_CASE("threads that are tried have ended, and all of them are given while they can be had") {
+    CHECK(spare_threads(0) == 0);
+    CHECK(spare_threads(5) == 5);
+  }
+#endif
 
   TEST_CASE("the processor budget is at least one") { CHECK(processor_budget() >= 1); }
 }
