@@ -148,6 +148,8 @@ class _Replay:
     events: list[tuple[float, int, int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        wide = self.costs.item_bytes >= 4
+        self.to_join = RULES["wide_parts_to_join" if wide else "parts_to_join"]
         self.in_file = iter(self.works)
         self.seats: list[_Work | None] = [None] * self.workers
         self.versions = [0] * self.workers
@@ -207,7 +209,7 @@ class _Replay:
                 continue
             left = work.left(self.now)
             each = left // (work.workers * work.slices)
-            if each >= RULES["parts_to_join"] and left // work.workers > most:
+            if each >= self.to_join and left // work.workers > most:
                 found, most = work, left // work.workers
         return found
 

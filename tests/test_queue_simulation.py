@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,11 +56,13 @@ def test_a_slice_is_shared_by_those_who_have_none(simulation, costs, part_elemen
     assert found.busy == pytest.approx(8 + 2 * 0.25 + 0.5 + 2)
 
 
-def test_few_parts_are_left_to_their_owner(simulation, costs, part_elements):
-    parts = simulation.RULES["parts_to_join"]
-    alone = simulation.replay([simulation.Slice(parts * part_elements)], costs, 2, start_s=0)
+@pytest.mark.parametrize(("item_bytes", "rule"), [(2, "parts_to_join"), (4, "wide_parts_to_join")])
+def test_few_parts_are_left_to_their_owner(simulation, costs, item_bytes, rule):
+    costs = replace(costs, item_bytes=item_bytes)
+    part, most = simulation.RULES["chunk_bytes"] // item_bytes, simulation.RULES[rule]
+    alone = simulation.replay([simulation.Slice(most * part)], costs, 2, start_s=0)
     assert alone.merges == 0
-    shared = simulation.replay([simulation.Slice((parts + 1) * part_elements)], costs, 2, start_s=0)
+    shared = simulation.replay([simulation.Slice((most + 1) * part)], costs, 2, start_s=0)
     assert shared.merges == 1
 
 
@@ -78,8 +81,6 @@ def test_small_slices_come_in_groups(simulation, costs):
 
 
 def test_slices_between_each_other_are_read_together_in_16_bits_only(simulation, costs):
-    from dataclasses import replace
-
     heads = [simulation.Slice(2**22, together=16)]
     assert [work.slices for work in simulation.works_of(heads, costs)] == [16]
     wide = simulation.works_of(heads, replace(costs, item_bytes=4))

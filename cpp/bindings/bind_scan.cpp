@@ -124,6 +124,7 @@ py::dict queue_rules() {
   rules["chunk_bytes"] = ScanOptions().chunk_bytes;
   rules["group_bytes"] = std::uint64_t{TaskQueue::group_bytes};
   rules["parts_to_join"] = std::uint64_t{TaskQueue::parts_to_join};
+  rules["wide_parts_to_join"] = std::uint64_t{TaskQueue::wide_parts_to_join};
   rules["most_in_set"] = std::size_t{SharedRows::most_slices};
   return rules;
 }

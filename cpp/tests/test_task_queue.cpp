@@ -14,13 +14,14 @@ namespace {
 
 constexpr std::uint64_t chunk = 1 << 16;
 
-// Slices of these many bytes of BF16, in the order of a file, and a queue of their work.
+// Slices of these many bytes, in the order of a file, and a queue of their work.
 struct Queued {
-  Queued(const std::vector<std::uint64_t>& sizes, int threads, std::uint64_t chunk_bytes = chunk)
+  Queued(const std::vector<std::uint64_t>& sizes, int threads, std::uint64_t chunk_bytes = chunk,
+         DType dtype = DType::bf16)
       : queue(sizes.size(), threads) {
     for (const std::uint64_t size : sizes) {
-      views.push_back(contiguous_view(DType::bf16, 0, size / 2));
-      results.emplace_back(DType::bf16);
+      views.push_back(contiguous_view(dtype, 0, size / item_bytes(dtype)));
+      results.emplace_back(dtype);
       jobs.emplace_back(Slice{source, views.back(), options, results.back(), Noted::nothing},
                         chunk_bytes);
       queue.append(jobs.back(), size, nullptr);
@@ -94,11 +95,25 @@ TEST_SUITE("task_queue") {
   }
 
   TEST_CASE("few parts are left to those who have begun") {
-    Queued queued({8 * chunk}, 3);
-    Work* const work = queued.queue.find_work(0);
-    take_parts(*work, 8 - TaskQueue::parts_to_join);
-    CHECK(queued.queue.find_work(1) == work);
-    CHECK(queued.queue.find_work(2) == nullptr);  // for two there would have to be twice as many
+    for (const DType dtype : {DType::bf16, DType::f32}) {
+      const std::uint64_t least =
+          is_wide(dtype) ? TaskQueue::wide_parts_to_join : TaskQueue::parts_to_join;
+      Queued queued({16 * chunk}, 3, chunk, dtype);
+      Work* const work = queued.queue.find_work(0);
+      take_parts(*work, 16 - least);
+      CHECK(queued.queue.find_work(1) == work);
+      CHECK(queued.queue.find_work(2) == nullptr);  // for two there would have to be twice as many
+    }
+  }
+
+  TEST_CASE("no more workers are useful than can join") {
+    const auto useful = [](DType dtype, std::uint64_t parts) {
+      return Queued({parts * chunk}, 9, chunk, dtype).queue.useful_workers();
+    };
+    CHECK(useful(DType::bf16, 1) == 1);
+    CHECK(useful(DType::bf16, 2) == 2);
+    CHECK(useful(DType::bf16, 5) == 5);
+    CHECK(useful(DType::f32, 16) == 1 + 15 / TaskQueue::wide_parts_to_join);
   }
 
   TEST_CASE("small slices are given out in groups, which nobody shares") {

@@ -161,7 +161,9 @@ void run_parallel(int threads, Caller caller, Control& control,
   if (others == 0) {
     keep_failure(0);
   } else {
-    Team team(others, [&](int index) { keep_failure(index + own); });
+    // A caller who only watches leaves his processor to the others.
+    const Begins begins = own > 0 ? Begins::elsewhere : Begins::anywhere;
+    Team team(others, begins, [&](int index) { keep_failure(index + own); });
     if (own > 0 || !team.started()) {
       keep_failure(0);
     }

@@ -8,24 +8,17 @@
 
 namespace weightgauge {
 
-Team::Team(int threads, std::function<void(int)> work) : work_(std::move(work)) {
+Team::Team(int threads, Begins begins, std::function<void(int)> work) : work_(std::move(work)) {
   const int starters = starters_of(threads);
-  starters_.reserve(static_cast<std::size_t>(starters));
   const std::unique_lock<std::mutex> starting = lock_starts();
   for (int starter = 0; starter < starters; ++starter) {
     const std::lock_guard<std::mutex> lock(mutex_);
     try {
-      starters_.emplace_back([this, starter, threads] { run(starter, threads); });
+      starters_.emplace_back(begins, [this, starter, threads] { run(starter, threads); });
       ++unfinished_;
     } catch (const std::exception&) {
       break;  // no more threads, or no memory for them: those that are there will do
     }
-  }
-}
-
-Team::~Team() {
-  for (std::thread& starter : starters_) {
-    starter.join();
   }
 }
 

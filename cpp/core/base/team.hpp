@@ -3,19 +3,20 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <mutex>
-#include <thread>
-#include <vector>
+
+#include "core/base/native_thread.hpp"
 
 namespace weightgauge {
 
 class Team {
  public:
   // Starts up to `threads` threads that run work(0), work(1), ..., which must not throw.
-  Team(int threads, std::function<void(int)> work);
+  Team(int threads, Begins begins, std::function<void(int)> work);
   // Waits for them.
-  ~Team();
+  ~Team() = default;
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
@@ -31,7 +32,7 @@ class Team {
   std::mutex mutex_;
   std::condition_variable finished_;
   int unfinished_ = 0;  // starters
-  std::vector<std::thread> starters_;
+  std::deque<NativeThread> starters_;
 };
 
 }  // namespace weightgauge

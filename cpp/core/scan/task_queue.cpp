@@ -11,7 +11,7 @@ void TaskQueue::append(SliceJob& job, std::uint64_t bytes, const SharedRows* tog
   if (alone || bytes_in_last_ + bytes > group_bytes) {
     group_ends_.push_back(0);
     bytes_in_last_ = 0;
-    useful_workers_ += work.parts();
+    useful_workers_ += 1 + (work.parts() - 1) / (to_join(work) * work.slices());
   }
   group_ends_.back() = works_.size();
   bytes_in_last_ = alone ? group_bytes : bytes_in_last_ + bytes;
@@ -70,12 +70,12 @@ Work* TaskQueue::most_left() const {
   std::uint64_t most = 0;
   for (const Seat& seat : seats_) {
     Work* const work = seat.work.load(std::memory_order_acquire);
-    if (work == nullptr) {
+    if (work == nullptr || work->parts() == 1) {
       continue;
     }
     const std::uint64_t workers = std::max<std::uint64_t>(work->workers(), 1);
     const std::uint64_t each = work->left() / (workers * work->slices());
-    if (each >= parts_to_join && work->left() / workers > most) {
+    if (each >= to_join(*work) && work->left() / workers > most) {
       found = work;
       most = work->left() / workers;
     }
@@ -95,7 +95,7 @@ bool TaskQueue::wait(std::size_t worker, const Control& control) {
 
 void TaskQueue::add_phase(SliceJob& job) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  later_.push_back(&later_works_.emplace_back(job, nullptr));
+  later_.push_back(later_works_.emplace_back(std::make_unique<Work>(job, nullptr)).get());
   later_count_.store(later_.size(), std::memory_order_release);
   note_change();
 }

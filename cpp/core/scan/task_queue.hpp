@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -53,9 +54,11 @@ class TaskQueue {
   // Small slices are taken in groups of about this many bytes, so that workers need not wait for
   // each other.
   static constexpr std::uint64_t group_bytes = std::uint64_t{1} << 18;
-  // Whoever joins others must find so many parts left for each of them and each slice: a table
-  // that is handed over and merged costs as much as counting about one part does.
-  static constexpr std::uint64_t parts_to_join = 2;
+  // Whoever joins others must find so many parts left for each of them and each slice, because a
+  // table that is handed over must be merged: for bins of F32 and F64 that takes as long as
+  // counting a part or two, for codes much less.
+  static constexpr std::uint64_t parts_to_join = 1;
+  static constexpr std::uint64_t wide_parts_to_join = 2;
 
   TaskQueue(std::size_t jobs, int threads)
       : unfinished_jobs_(jobs), seats_(static_cast<std::size_t>(threads)) {}
@@ -89,6 +92,9 @@ class TaskQueue {
   Work* later_phase(Seat& seat);
   Work* next_in_file(Seat& seat);
   Work* most_left() const;
+  static std::uint64_t to_join(const Work& work) {
+    return is_wide(work.job().view().dtype) ? wide_parts_to_join : parts_to_join;
+  }
   void note_change();
 
   std::deque<Work> works_;  // first phases in file order
@@ -101,7 +107,7 @@ class TaskQueue {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Work> later_works_;
+  std::vector<std::unique_ptr<Work>> later_works_;
   std::vector<Work*> later_;  // that nobody has begun, the last one first
   std::atomic<std::size_t> later_count_{0};
   std::atomic<std::uint64_t> changes_{0};

@@ -1,0 +1,34 @@
+// A thread of the system.
+#pragma once
+
+#include <pthread.h>
+
+#include <functional>
+
+namespace weightgauge {
+
+// Where a thread begins. Afterwards it may run wherever its maker may.
+enum class Begins : unsigned char {
+  anywhere,
+  elsewhere,  // not on the processor of its maker, who goes on working there
+};
+
+class NativeThread {
+ public:
+  // The work must not throw. Throws std::system_error where the system gives no thread.
+  NativeThread(Begins begins, std::function<void()> work);
+  // Waits for it.
+  ~NativeThread();
+  NativeThread(const NativeThread&) = delete;
+  NativeThread& operator=(const NativeThread&) = delete;
+
+ private:
+  static void* run(void* self);
+
+  std::function<void()> work_;
+  bool moved_ = false;
+  cpu_set_t allowed_;
+  pthread_t thread_ = {};
+};
+
+}  // namespace weightgauge
