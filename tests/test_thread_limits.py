@@ -8,23 +8,25 @@ import sys
 
 import pytest
 
-# Prints the number of threads a call may use, and whether one, two and all threads, on work
+# Prints the number of threads a call may use, and whether one and all threads, on work
 # small enough for the caller to join in and large enough for threads alone, give the same fit.
 WORK = """
 import numpy as np
 import weightgauge as wg
 from weightgauge.threads import thread_budget
 
-small = np.random.default_rng(0).normal(size=300_000).astype(np.float32)
-large = np.resize(small.astype(np.float16), 40_000_000)  # more than the caller does himself
+small = np.random.default_rng(0).normal(size=1_000_000).astype(np.float32)
+# Beyond a gigabyte the caller only watches: rows of a million weights that share their memory.
+large = np.broadcast_to(np.resize(small.astype(np.float16), 2**20), (520, 2**20))
 
-def same():
+def same(*arrays):
     return all(
-        len({wg.fit_weibull(weights, threads=threads).k for threads in (1, 2, None)}) == 1
-        for weights in (small, large)
+        len({wg.fit_weibull(weights, threads=threads).k for threads in (1, None)}) == 1
+        for weights in arrays
     )
 """
-PLAIN = WORK + "print(thread_budget(), same())"
+PLAIN = WORK + "print(thread_budget(), same(small, large))"
+QUICK = WORK + "print(thread_budget(), same(small))"
 
 
 def run(script: str, *before: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -52,16 +54,14 @@ def usual() -> int:
     return budget_of(run(PLAIN))
 
 
-@pytest.mark.parametrize(
-    "number", ["0", "-1", "two", "1.5", "", ",", "1000000000", "9" * 5000, "٣", "1e3"]
-)
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5", "", "1000000000", "9" * 5000, "٣"])
 def test_numbers_of_threads_that_are_none_or_too_large(number, usual):
-    assert budget_of(run(PLAIN, OMP_NUM_THREADS=number)) == usual
+    assert budget_of(run(QUICK, OMP_NUM_THREADS=number)) == usual
 
 
 @pytest.mark.parametrize("number", ["1", " 1 ", "1,4", "0" * 5000 + "1"])
 def test_a_number_of_threads_is_a_limit(number):
-    assert budget_of(run(PLAIN, OMP_NUM_THREADS=number)) == 1
+    assert budget_of(run(QUICK, OMP_NUM_THREADS=number)) == 1
 
 
 def test_the_runtimes_own_limit_holds():
@@ -72,8 +72,13 @@ def test_the_runtimes_own_limit_holds():
     assert budget_of(run(PLAIN, OMP_THREAD_LIMIT="1")) == 1
 
 
-@pytest.mark.parametrize("bind", ["true", "close", "spread", "master", "false"])
-@pytest.mark.parametrize("places", ["threads", "{0},{1}", "{0}"])
+@pytest.mark.parametrize(
+    ("bind", "places"),
+    [
+        *((bind, "threads") for bind in ("true", "close", "spread", "master", "false")),
+        *(("close", places) for places in ("{0}", "cores", "{0},{0},{0}", "nonsense")),
+    ],
+)
 def test_bound_threads_use_their_places(bind, places, usual):
     # A runtime that binds the first thread of the process to one place must not make the process
     # believe that it has one processor.
@@ -95,7 +100,7 @@ FEW_THREADS = (
     + """
 import os, resource
 
-same()  # loads all code, which the other user may not be able to read
+same(small)  # loads all code, which the other user may not be able to read
 if os.geteuid() == 0:
     try:
         os.setresuid(61_234, 61_234, 61_234)
@@ -103,12 +108,12 @@ if os.geteuid() == 0:
         print("not allowed")
         raise SystemExit
 resource.setrlimit(resource.RLIMIT_NPROC, (%d, %d))
-print(thread_budget(), same())
+print(thread_budget(), same(small, large))
 """
 )
 
 
-@pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 4])
 def test_a_limit_of_threads_that_forbids_some_or_all(most, usual):
     done = run(FEW_THREADS % (most, most))
     if done.stdout == "not allowed\n":
@@ -121,11 +126,11 @@ STACKS = (
     + """
 import re, resource
 
-same()
+same(small)
 used = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
 most = used + %d * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (most, most))
-print(thread_budget(), same())
+print(thread_budget(), same(small, large))
 """
 )
 

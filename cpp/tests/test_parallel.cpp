@@ -177,6 +177,37 @@ TEST_SUITE("parallel") {
     CHECK(WEXITSTATUS(status) == 0);
   }
 
+  TEST_CASE("children forked while threads start, work and end have threads of their own") {
+    const auto count_workers = [](Caller caller) {
+      Control control;
+      std::atomic<int> workers{0};
+      run_parallel(4, caller, control, [&](int) { ++workers; }, testing::no_watch);
+      return workers.load();
+    };
+    std::atomic<bool> enough{false};
+    std::thread other([&] {
+      while (!enough.load()) {
+        count_workers(Caller::watches);
+        count_workers(Caller::works);
+      }
+    });
+    int failed = 0;
+    for (int i = 0; i < 200; ++i) {
+      const pid_t child = fork();
+      if (child == 0) {
+        alarm(60);
+        const int workers = count_workers(i % 2 == 0 ? Caller::watches : Caller::works);
+        _exit(workers >= 1 && workers <= 4 ? 0 : 1);
+      }
+      int status = -1;
+      const bool reaped = child > 0 && waitpid(child, &status, 0) == child;
+      failed += reaped && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
+    }
+    enough.store(true);
+    other.join();
+    CHECK(failed == 0);
+  }
+
 #ifdef _OPENMP
   TEST_CASE("callers inside regions of their own all finish") {
     const std::vector<std::byte> bytes = testing::random_bytes(std::size_t{1} << 20, 4);
