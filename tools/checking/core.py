@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 from checking.building import build, run_core_tests
-from checking.running import PROCESSORS, Failed, environment
+from checking.running import PROCESSORS, Failed, environment, output_of
 from checking.symbols import check_symbols
 
 
@@ -26,7 +26,9 @@ def tidy() -> None:
     commands = json.loads((tree / "compile_commands.json").read_text())
     files = [command["file"] for command in commands if "/cpp/core/" in command["file"]]
     # clang calls some headers of GCC's library deprecated, which this project cannot change.
-    extra = ["-Wno-deprecated-declarations"]
+    # It has none of OpenMP's own header.
+    omp_h = output_of("g++", "-print-file-name=include")
+    extra = ["-Wno-deprecated-declarations", f"-idirafter{omp_h}"]
     tidy_command = ["clang-tidy", "--quiet", "-p", str(tree)]
     tidy_command += [f"--extra-arg={word}" for word in extra]
     print("$", shlex.join(tidy_command), f"(each of {len(files)} files)", flush=True)

@@ -1,10 +1,10 @@
 #include "core/base/parallel.hpp"
 
 #include <pthread.h>
-#include <time.h>
 
 #include <algorithm>
 #include <condition_variable>
+#include <ctime>
 #include <exception>
 #include <functional>
 #include <mutex>

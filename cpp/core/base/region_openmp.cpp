@@ -99,8 +99,9 @@ int starters_of(int threads) { return std::min(threads, 1); }
 void run_region(int /*starter*/, int threads, const std::function<void(int)>& work) {
   std::unique_lock<std::mutex> starting = lock_starts();
   // The runtime ends the process where it cannot start a thread.
-  const int team = 1 + spare_threads(std::min(with_idle_threads(threads), thread_limit()) - 1);
-#pragma omp parallel num_threads(team)
+  const int wanted = std::min(with_idle_threads(threads), thread_limit());
+  omp_set_num_threads(1 + spare_threads(wanted - 1));  // of this thread, which is short-lived
+#pragma omp parallel
   {
     const int index = omp_get_thread_num();
     if (index == 0) {  // which is the calling thread, after all have started

@@ -21,6 +21,7 @@ namespace {
 // The size of stacks that a variable of the environment asks of OpenMP, in bytes: a number, in
 // kilobytes unless a letter follows. 0 where it asks for nothing that can be read.
 std::size_t stack_size_of(const char* variable) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here ever changes the environment
   const char* const text = std::getenv(variable);
   if (text == nullptr) {
     return 0;
