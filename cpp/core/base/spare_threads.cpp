@@ -1,16 +1,16 @@
 #include "core/base/spare_threads.hpp"
 
+#include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <cstdlib>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <string>
 
@@ -63,8 +63,29 @@ class Attributes {
   pthread_attr_t attributes_;
 };
 
+// Closed until all threads that can be had exist at the same time. It opens for all of them at
+// once; through a mutex they would go one after the other.
+class Gate {
+ public:
+  void pass() {
+    while (open_.load(std::memory_order_acquire) == 0) {
+      futex(FUTEX_WAIT_PRIVATE, 0);
+    }
+  }
+  void open() {
+    open_.store(1, std::memory_order_release);
+    futex(FUTEX_WAKE_PRIVATE, std::numeric_limits<int>::max());
+  }
+
+ private:
+  void futex(int operation, int value) {
+    syscall(SYS_futex, &open_, operation, value, nullptr, nullptr, 0);
+  }
+  std::atomic<int> open_{0};
+};
+
 struct Trial {
-  std::mutex* gate = nullptr;
+  Gate* gate = nullptr;
   pthread_t thread = {};
   pid_t id = 0;
 };
@@ -72,7 +93,7 @@ struct Trial {
 void* wait_at_gate(void* given) {
   auto& trial = *static_cast<Trial*>(given);
   trial.id = static_cast<pid_t>(syscall(SYS_gettid));
-  const std::lock_guard<std::mutex> passed(*trial.gate);
+  trial.gate->pass();
   return nullptr;
 }
 
@@ -82,7 +103,7 @@ int spare_threads(int wanted) {
   if (wanted <= 0) {
     return 0;
   }
-  std::mutex gate;
+  Gate gate;
   const auto most = static_cast<std::size_t>(wanted);
   const std::unique_ptr<Trial[]> trials(new (std::nothrow) Trial[most]);
   if (trials == nullptr) {
@@ -90,23 +111,22 @@ int spare_threads(int wanted) {
   }
   const Attributes attributes;
   std::size_t started = 0;
-  {
-    const std::lock_guard<std::mutex> closed(gate);  // all of them exist at the same time
-    for (; started < most; ++started) {
-      Trial& trial = trials[started];
-      trial.gate = &gate;
-      if (pthread_create(&trial.thread, attributes.get(), wait_at_gate, &trial) != 0) {
-        break;
-      }
+  for (; started < most; ++started) {
+    Trial& trial = trials[started];
+    trial.gate = &gate;
+    if (pthread_create(&trial.thread, attributes.get(), wait_at_gate, &trial) != 0) {
+      break;
     }
   }
+  gate.open();
   for (std::size_t i = 0; i < started; ++i) {
     pthread_join(trials[i].thread, nullptr);
   }
-  // A thread that has been joined may count towards the system's limits for a moment longer.
+  // A thread that has been joined may count towards the system's limits for a moment longer, and
+  // may need this very processor to end.
   for (std::size_t i = 0; i < started; ++i) {
     while (syscall(SYS_tgkill, getpid(), trials[i].id, 0) == 0) {
-      sched_yield();
+      usleep(1);
     }
   }
   return static_cast<int>(started);
