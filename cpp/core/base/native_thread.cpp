@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -21,37 +22,56 @@ class Attributes {
   pthread_attr_t attributes_;
 };
 
+// What a thread is given, and owns.
+struct Start {
+  std::function<void()> work;
+  bool moved = false;
+  cpu_set_t allowed = {};
+};
+
+void* run(void* given) {
+  const std::unique_ptr<Start> start(static_cast<Start*>(given));
+  if (start->moved) {
+    sched_setaffinity(0, sizeof start->allowed, &start->allowed);
+  }
+  start->work();
+  return nullptr;
+}
+
 }  // namespace
 
-NativeThread::NativeThread(Begins begins, std::function<void()> work) : work_(std::move(work)) {
+NativeThread::NativeThread(Begins begins, std::function<void()> work) {
   Attributes attributes;
-  CPU_ZERO(&allowed_);
-  if (begins == Begins::elsewhere && sched_getaffinity(0, sizeof allowed_, &allowed_) == 0) {
+  auto start = std::make_unique<Start>();
+  start->work = std::move(work);
+  if (begins == Begins::elsewhere &&
+      sched_getaffinity(0, sizeof start->allowed, &start->allowed) == 0) {
     // The system may begin a thread on the processor of its maker even if another one is idle, and
     // move it only after some milliseconds.
-    cpu_set_t others = allowed_;
+    cpu_set_t others = start->allowed;
     const int here = sched_getcpu();
     if (here >= 0 && here < CPU_SETSIZE) {
       CPU_CLR(here, &others);
     }
-    moved_ = CPU_COUNT(&others) > 0 &&
-             pthread_attr_setaffinity_np(attributes.get(), sizeof others, &others) == 0;
+    start->moved = CPU_COUNT(&others) > 0 &&
+                   pthread_attr_setaffinity_np(attributes.get(), sizeof others, &others) == 0;
   }
-  const int failed = pthread_create(&thread_, attributes.get(), run, this);
+  const int failed = pthread_create(&thread_, attributes.get(), run, start.get());
   if (failed != 0) {
     throw std::system_error(failed, std::generic_category());
   }
+  static_cast<void>(start.release());
 }
 
-NativeThread::~NativeThread() { pthread_join(thread_, nullptr); }
-
-void* NativeThread::run(void* self) {
-  NativeThread& thread = *static_cast<NativeThread*>(self);
-  if (thread.moved_) {
-    sched_setaffinity(0, sizeof thread.allowed_, &thread.allowed_);
+NativeThread::~NativeThread() {
+  if (!left_) {
+    pthread_join(thread_, nullptr);
   }
-  thread.work_();
-  return nullptr;
+}
+
+void NativeThread::leave() {
+  pthread_detach(thread_);
+  left_ = true;
 }
 
 }  // namespace weightgauge

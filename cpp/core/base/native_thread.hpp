@@ -17,17 +17,15 @@ class NativeThread {
  public:
   // The work must not throw. Throws std::system_error where the system gives no thread.
   NativeThread(Begins begins, std::function<void()> work);
-  // Waits for it.
+  // Waits for it, unless it was left.
   ~NativeThread();
   NativeThread(const NativeThread&) = delete;
   NativeThread& operator=(const NativeThread&) = delete;
+  // From now on it runs by itself.
+  void leave();
 
  private:
-  static void* run(void* self);
-
-  std::function<void()> work_;
-  bool moved_ = false;
-  cpu_set_t allowed_;
+  bool left_ = false;
   pthread_t thread_ = {};
 };
 

@@ -166,6 +166,7 @@ void run_parallel(int threads, Caller caller, Control& control,
     Team team(others, begins, [&](int index) { keep_failure(index + own); });
     if (own > 0 || !team.started()) {
       keep_failure(0);
+      team.begin_no_more();
     }
     watch_team(team, control, watch);
   }

@@ -32,7 +32,8 @@ class Control {
 enum class Caller : std::uint8_t {
   watches,
   // As well, as work(0), and watches when it checks the control. Unless threads are bound to places
-  // and there are several: then it only watches.
+  // and there are several: then it only watches. Threads that have not begun when work(0) returns
+  // are left out, so that by then all must be done or taken.
   works,
 };
 

@@ -8,30 +8,52 @@
 
 namespace weightgauge {
 
-Team::Team(int threads, Begins begins, std::function<void(int)> work) : work_(std::move(work)) {
+Team::Team(int threads, Begins begins, std::function<void(int)> work)
+    : shared_(std::make_shared<Shared>()) {
   const int starters = starters_of(threads);
+  shared_->work = std::move(work);
+  shared_->begun.resize(static_cast<std::size_t>(starters));
   const std::unique_lock<std::mutex> starting = lock_starts();
   for (int starter = 0; starter < starters; ++starter) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
     try {
-      starters_.emplace_back(begins, [this, starter, threads] { run(starter, threads); });
-      ++unfinished_;
+      starters_.emplace_back(
+          begins, [shared = shared_, starter, threads] { run(*shared, starter, threads); });
+      ++shared_->unfinished;
     } catch (const std::exception&) {
       break;  // no more threads, or no memory for them: those that are there will do
     }
   }
 }
 
-bool Team::wait(std::chrono::milliseconds most) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  return finished_.wait_for(lock, most, [this] { return unfinished_ == 0; });
+void Team::begin_no_more() {
+  const std::lock_guard<std::mutex> lock(shared_->mutex);
+  shared_->closed = true;
+  for (std::size_t i = 0; i < starters_.size(); ++i) {
+    if (!shared_->begun[i]) {
+      starters_[i].leave();
+      --shared_->unfinished;
+    }
+  }
 }
 
-void Team::run(int starter, int threads) {
-  run_region(starter, threads, work_);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (--unfinished_ == 0) {
-    finished_.notify_one();
+bool Team::wait(std::chrono::milliseconds most) {
+  std::unique_lock<std::mutex> lock(shared_->mutex);
+  return shared_->finished.wait_for(lock, most, [this] { return shared_->unfinished == 0; });
+}
+
+void Team::run(Shared& shared, int starter, int threads) {
+  {
+    const std::lock_guard<std::mutex> lock(shared.mutex);
+    if (shared.closed) {
+      return;
+    }
+    shared.begun[static_cast<std::size_t>(starter)] = true;
+  }
+  run_region(starter, threads, shared.work);
+  const std::lock_guard<std::mutex> lock(shared.mutex);
+  if (--shared.unfinished == 0) {
+    shared.finished.notify_one();
   }
 }
 

@@ -5,7 +5,9 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "core/base/native_thread.hpp"
 
@@ -22,16 +24,24 @@ class Team {
 
   // Whether the system gave any thread.
   bool started() const { return !starters_.empty(); }
+  // Leaves out those who have not begun: where others do all the work, a processor that is busy
+  // with something else need not be waited for.
+  void begin_no_more();
   // Whether all are done, after waiting for it a little.
   bool wait(std::chrono::milliseconds most);
 
  private:
-  void run(int starter, int threads);
+  struct Shared {
+    std::function<void(int)> work;
+    std::mutex mutex;
+    std::condition_variable finished;
+    std::vector<bool> begun;  // each starter
+    bool closed = false;
+    int unfinished = 0;  // starters
+  };
+  static void run(Shared& shared, int starter, int threads);
 
-  std::function<void(int)> work_;
-  std::mutex mutex_;
-  std::condition_variable finished_;
-  int unfinished_ = 0;  // starters
+  std::shared_ptr<Shared> shared_;
   std::deque<NativeThread> starters_;
 };
 
