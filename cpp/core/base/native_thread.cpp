@@ -56,11 +56,12 @@ NativeThread::NativeThread(Begins begins, std::function<void()> work) {
     start->moved = CPU_COUNT(&others) > 0 &&
                    pthread_attr_setaffinity_np(attributes.get(), sizeof others, &others) == 0;
   }
-  const int failed = pthread_create(&thread_, attributes.get(), run, start.get());
+  Start* const given = start.release();
+  const int failed = pthread_create(&thread_, attributes.get(), run, given);
   if (failed != 0) {
+    start.reset(given);
     throw std::system_error(failed, std::generic_category());
   }
-  static_cast<void>(start.release());
 }
 
 NativeThread::~NativeThread() {
