@@ -124,6 +124,19 @@ def test_the_rules_on_includes_see_what_breaks_them():
     assert include_circle({**line, "c": ["d"], "d": ["b"]}) == ["b", "c", "d", "b"]
 
 
+def test_every_suite_of_the_core_is_run():
+    """A suite that the build does not list is compiled, and never asked."""
+    sources = (ROOT / "cpp" / "tests").glob("*.cpp")
+    suites = {
+        found
+        for path in sources
+        for found in re.findall(r'TEST_SUITE(?:_BEGIN)?\("([a-z0-9_]+)"', path.read_text())
+    }
+    build = (ROOT / "cpp" / "tests" / "CMakeLists.txt").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"foreach\(suite ([^)]*)\)", build)
+    assert suites == set(listed.split())
+
+
 def test_no_flag_changes_arithmetic_or_ties_the_build_to_one_machine():
     flags = re.compile(r"-ffast-math|-Ofast|-march=native|-funsafe")
     assert [name(path) for path in BUILD_FILES if flags.search(path.read_text("utf-8"))] == []
