@@ -27,7 +27,7 @@ struct ScanOptions {
   bool fit = true;
   bool keep_histogram = false;
   ErrorsFor errors = ErrorsFor::independent;
-  bool unused_rows = true;  // whether rows that no token used are looked for
+  bool unused_rows = true;            // whether rows that no token used are looked for
   std::vector<double> probabilities;  // of quantiles wanted, each in [0, 1]
   int threads = 1;
   std::size_t chunk_bytes = std::size_t{1} << 20;
