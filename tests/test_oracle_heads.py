@@ -24,8 +24,10 @@ def measured(**how):
 def test_errors_of_matrices_with_heads_cover(heads):
     how = measured(heads=heads)
     found = coverage(how, with_heads(heads), (64, 1024), draws=400, seed=heads)
-    # 400 draws know a coverage of 95 % to 1.1 %.
-    assert ((found >= 0.90) & (found <= 0.985)).all(), found
+    # 400 draws know a coverage of 95 % to 1.1 %. How far two heads differ tells hardly anything of
+    # how far heads do, and the error of k allows for that where they differ little, too.
+    most = 0.995 if heads == 2 else 0.985
+    assert ((found >= 0.90) & (found <= most)).all(), found
 
 
 def test_errors_of_matrices_with_heads_of_columns_cover():
