@@ -19,16 +19,18 @@ std::uint64_t width_of(const Slice& slice) {
 }  // namespace
 
 RowSizing::RowSizing(const Slice& slice, SizeOf size_of)
-    : sizes(slice.layout.rows), slice_(slice), size_of_(size_of), width_(width_of(slice)) {}
+    : sizes(slice.layout.rows),
+      slice_(slice),
+      size_of_(size_of),
+      width_(width_of(slice)),
+      in_part_(std::max<std::uint64_t>(part_elements / width_, 1)) {}
 
 std::uint64_t RowSizing::parts() const {
-  const std::uint64_t in_part = rows_of(0).second;
-  return std::max<std::uint64_t>((sizes.size() + in_part - 1) / in_part, 1);
+  return std::max<std::uint64_t>((sizes.size() + in_part_ - 1) / in_part_, 1);
 }
 
 std::pair<std::uint64_t, std::uint64_t> RowSizing::rows_of(std::uint64_t part) const {
-  const std::uint64_t in_part = std::max<std::uint64_t>(part_elements / width_, 1);
-  return {part * in_part, std::min<std::uint64_t>((part + 1) * in_part, sizes.size())};
+  return {part * in_part_, std::min<std::uint64_t>((part + 1) * in_part_, sizes.size())};
 }
 
 void RowSizing::run_part(std::uint64_t part, Workspace& workspace) {

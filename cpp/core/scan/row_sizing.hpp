@@ -28,6 +28,7 @@ class RowSizing {
   Slice slice_;
   SizeOf size_of_;
   std::uint64_t width_;
+  std::uint64_t in_part_;  // rows
 };
 
 }  // namespace weightgauge

@@ -148,7 +148,8 @@ Components components_of(const Nested& of) {
 double nested_variance(const Nested& of, const Components& parts) {
   const auto clusters = static_cast<double>(of.clusters);
   const auto others = static_cast<double>(of.others.size());
-  const auto m = static_cast<double>(of.lines.size() / of.clusters);
+  const std::size_t each = of.lines.size() / of.clusters;
+  const auto m = static_cast<double>(each);
   // k follows how far the scales of clusters spread rather than their mean: three quarters of the
   // degrees of freedom, in halves, tell their part.
   const double of_shape = std::max(std::floor(1.5 * (clusters - 1)) / 2, 1.0);
