@@ -727,3 +727,14 @@ def test_lines_of_kernels_and_stacks_are_those_of_their_matrices():
     stack[2, 5] = 0
     told = found("model.layers.0.mlp.experts.down_proj", stack)
     assert sorted(told) == [("dead-columns", 1), ("dead-rows", 1)]
+
+
+def test_rows_of_state_space_layers_are_asked_and_their_logarithms_are_well():
+    rng = np.random.default_rng(7)
+    stem = "backbone.layers.0.mixer."
+    values = models.trained(rng, 256, 128).astype(np.float32)
+    values[7] *= 100
+    logs = np.log(np.tile(np.arange(1, 17, dtype=np.float32), (256, 1)))
+    found = wg.fit({f"{stem}in_proj.weight": values, f"{stem}A_log": logs}).findings
+    told = [(each.id, each.tensor, each.value) for each in found if each.level != "note"]
+    assert told == [("large-rows", f"{stem}in_proj.weight", 1)]

@@ -97,8 +97,8 @@ def large_line_findings(
         Slices with a fault that explains such rows.
     """
     any_large = (numbers.large_rows > 0) | (numbers.large_columns > 0)
-    for row in np.flatnonzero(any_large & numbers.known & ~numbers.of("ssm")).tolist():
-        item = slices[row]  # of state space layers some hold logarithms
+    for row in np.flatnonzero(any_large & numbers.known).tolist():
+        item = slices[row]
         if item.place in spoilt:
             continue
         width = row_length(item.shape, item.kind)
