@@ -104,13 +104,17 @@ TEST_SUITE("shared_rows") {
       for (const Kernels* const level : available_kernels()) {
         CAPTURE(level->level);
         use_kernels(level->level);
-        for (const int threads : {1, 2, 7}) {
-          for (const std::size_t chunk_bytes : {std::size_t{1} << 20, std::size_t{3'001}}) {
-            CHECK(hash_together(layout, sources, threads, chunk_bytes) == expected);
-          }
-        }
+        CHECK(hash_together(layout, sources, 1, std::size_t{1} << 20) == expected);
+        CHECK(hash_together(layout, sources, 7, 3'001) == expected);
       }
       use_kernels("auto");
+      // How rows are shared does not depend on the instruction set.
+      for (const int threads : {2, 7}) {
+        CHECK(hash_together(layout, sources, threads, std::size_t{1} << 20) == expected);
+      }
+      for (const int threads : {1, 2}) {
+        CHECK(hash_together(layout, sources, threads, 3'001) == expected);
+      }
     }
   }
 
