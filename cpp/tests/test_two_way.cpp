@@ -171,6 +171,40 @@ TEST_SUITE("two_way") {
     CHECK(sizes[0] == 0);
   }
 
+  TEST_CASE("sizes of BF16 and F32 rows are those of their values, to the precision of float32") {
+    constexpr std::uint64_t rows = 5;
+    constexpr std::uint64_t width = 37;
+    // The last rows leave the range of squares of float32.
+    const float scales[rows] = {1.0F, 1e-8F, 1e8F, 1e-30F, 1e30F};
+    std::vector<float> values;
+    std::vector<std::uint16_t> codes;
+    std::vector<double> squares(rows, 0.0);
+    for (std::uint64_t i = 0; i < rows * width; ++i) {
+      const double x = std::sin(1.0 + static_cast<double>(i)) * scales[i / width];
+      std::uint32_t bits;
+      auto value = static_cast<float>(x);
+      std::memcpy(&bits, &value, sizeof bits);
+      codes.push_back(static_cast<std::uint16_t>(bits >> 16));
+      bits &= 0xFFFF0000U;
+      std::memcpy(&value, &bits, sizeof bits);
+      values.push_back(value);
+      squares[i / width] += static_cast<double>(value) * value / width;
+    }
+    ReadBuffer buffer;
+    std::vector<double> sizes(rows);
+    const auto check = [&](DType dtype, const void* data, std::size_t bytes) {
+      const MemorySource source(static_cast<const std::byte*>(data), bytes);
+      const View view = contiguous_view(dtype, 0, rows * width);
+      row_sizes(source, view, {rows, width}, root_mean_square, width, 0, rows, buffer,
+                sizes.data());
+      for (std::uint64_t row = 0; row < rows; ++row) {
+        CHECK(sizes[row] / std::sqrt(squares[row]) == doctest::Approx(1).epsilon(1e-6));
+      }
+    };
+    check(DType::f32, values.data(), values.size() * sizeof(float));
+    check(DType::bf16, codes.data(), codes.size() * sizeof(std::uint16_t));
+  }
+
   TEST_CASE("a geometric mean follows most weights and not the largest") {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     CHECK(geometric_mean({1, -1, 1, 1e300}) == doctest::Approx(1e75));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "core/decode/float_reader.hpp"
@@ -55,6 +57,55 @@ double careful_root_mean_square(const std::vector<double>& row) {
   return largest * std::sqrt(sum / n);
 }
 
+float bf16_at(const std::byte* packed, std::size_t i) {
+  std::uint16_t code;
+  std::memcpy(&code, packed + i * sizeof code, sizeof code);
+  const std::uint32_t bits = std::uint32_t{code} << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+float f32_at(const std::byte* packed, std::size_t i) {
+  float value;
+  std::memcpy(&value, packed + i * sizeof value, sizeof value);
+  return value;
+}
+
+template <float (*at)(const std::byte*, std::size_t)>
+float sum_of_float_squares(const std::byte* packed, std::size_t n) {
+  constexpr std::size_t lanes = 16;
+  float sums[lanes] = {};
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const float value = at(packed, i + lane);
+      sums[lane] += value * value;
+    }
+  }
+  for (std::size_t lane = 0; i < n; ++i, ++lane) {
+    sums[lane] += at(packed, i) * at(packed, i);
+  }
+  float sum = 0;
+  for (const float each : sums) {
+    sum += each;
+  }
+  return sum;
+}
+
+// NaN where it takes doubles.
+double quick_root_mean_square(DType dtype, const std::byte* packed, std::size_t n) {
+  float sum = 0;
+  if (dtype == DType::bf16) {
+    sum = sum_of_float_squares<bf16_at>(packed, n);
+  } else if (dtype == DType::f32) {
+    sum = sum_of_float_squares<f32_at>(packed, n);
+  }
+  const bool in_range = sum > 0x1p-80F && sum < 0x1p100F;  // false for NaN, and for other formats
+  return in_range ? std::sqrt(static_cast<double>(sum) / static_cast<double>(n))
+                  : std::numeric_limits<double>::quiet_NaN();
+}
+
 }  // namespace
 
 double root_mean_square(const std::vector<double>& weights) {
@@ -92,6 +143,13 @@ void row_sizes(const ByteSource& source, const View& view, const MatrixLayout& l
                        reader.bytes_of(block));
     } else {
       reader.copy(i, block, buffer, copy.data());
+    }
+    if (size_of == root_mean_square) {
+      *to = quick_root_mean_square(view.dtype, packed, width);
+      if (!std::isnan(*to)) {
+        ++to;
+        continue;
+      }
     }
     convert_values(view.dtype, packed, reader.items_of(block), row.data());
     *to++ = size_of(row);

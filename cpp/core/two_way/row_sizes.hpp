@@ -17,6 +17,7 @@ constexpr std::uint64_t row_size_width = 256;
 // The size of some weights. What is not finite does not count; NaN where nothing does.
 using SizeOf = double (*)(const std::vector<double>& weights);
 
+// row_sizes() makes it of BF16 and F32 rows to the precision of float32, which takes less time.
 double root_mean_square(const std::vector<double>& weights);
 
 // Of weights other than zero. A single huge one adds little to it.
