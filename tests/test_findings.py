@@ -79,7 +79,7 @@ def test_rows_of_the_registry(rule):
     assert rule.asks.endswith("?") and rule.asks[0].isupper()
     fields = {name for _, name, _, _ in string.Formatter().parse(rule.several) if name}
     numbers = {"count", "least", "most", "least_shown", "most_shown", "total"}
-    assert fields <= {*numbers, "names", "reasons", "first", "others", "rest"}
+    assert fields <= {*numbers, "names", "reasons", "first", "rest"}
     assert not rule.several or fields & {"names", "rest"}
 
 

@@ -738,3 +738,14 @@ def test_rows_of_state_space_layers_are_asked_and_their_logarithms_are_well():
     found = wg.fit({f"{stem}in_proj.weight": values, f"{stem}A_log": logs}).findings
     told = [(each.id, each.tensor, each.value) for each in found if each.level != "note"]
     assert told == [("large-rows", f"{stem}in_proj.weight", 1)]
+
+
+def test_large_rows_of_a_part_are_told_of_the_part_alone(write_checkpoint, tmp_path):
+    tensors, config = models.gpt2(seed=1)
+    name = "h.3.attn.c_attn.weight"
+    tensors[name] = wide(tensors, name)
+    tensors[name][:, 130] *= 100
+    path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+    found = wg.fit(path).findings
+    told = [(each.id, each.part) for each in found if each.id.startswith("large-")]
+    assert told == [("large-columns", "k")]

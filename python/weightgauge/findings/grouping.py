@@ -71,7 +71,6 @@ def _told(members: Sequence[Finding]) -> str:
     told = RULES[first.id].several.format(
         count=len(members),
         first=first.message,
-        others=len(members) - 1,
         rest=named(names[1:]),
         reasons=_distinct([str(each.value) for each in members]),
         names=named(names),

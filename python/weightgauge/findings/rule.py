@@ -35,8 +35,7 @@ class Rule:
         The message about several places, which stands in place of all of theirs: a format string
         for `count`, `names`, the `reasons` that values give in words, and the `least`, `most` and
         `total` of numbers; `least_shown` and `most_shown` are as `readable` writes them; `first`
-        is the message about the first place, `others` the number of the others, and `rest` their
-        names.
+        is the message about the first place, and `rest` the names of the others.
         "" where each place keeps a line of its own.
     hint : str or None
         What to do about it.

@@ -81,7 +81,7 @@ STACKS = (
         FAULT,
         "Are the shapes those that the configuration states?",
         "{what}",
-        several="{first}; {others:,} more contradict the configuration as well: {rest}",
+        several="{first}; shapes that contradict the configuration as well: {rest}",
         hint="the configuration is another model's, or the tensors are",
     ),
     Rule(

@@ -101,7 +101,7 @@ def slice_findings(
         *tied_finding(slices, tied),
     ]
     spoilt = {each.place for each in found if each.id in _SPOILT}
-    found += large_line_findings(slices, numbers, spoilt)
+    found += large_line_findings(slices, numbers, rows, spoilt)
     poor = rows & numbers.known & numbers.columns.fitted
     poor &= numbers.columns.r2 < (rules["poor-fit"].threshold or math.nan)
     for item in _at(slices, poor):

@@ -83,7 +83,10 @@ def tensor_findings(
 
 
 def large_line_findings(
-    slices: Sequence[SliceFit], numbers: SliceNumbers, spoilt: Set[Place]
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    rows: NDArray[np.bool_],
+    spoilt: Set[Place],
 ) -> Iterator[Finding]:
     """Tell of rows and columns far larger than the others of their matrix.
 
@@ -93,11 +96,13 @@ def large_line_findings(
         All slices of one model.
     numbers : SliceNumbers
         Their numbers.
+    rows : ndarray of bool
+        Which of them are judged: of a tensor that is given whole and in pieces, the pieces.
     spoilt : set of Place
         Slices with a fault that explains such rows.
     """
     any_large = (numbers.large_rows > 0) | (numbers.large_columns > 0)
-    for row in np.flatnonzero(any_large & numbers.known).tolist():
+    for row in np.flatnonzero(rows & any_large & numbers.known).tolist():
         item = slices[row]
         if item.place in spoilt:
             continue
