@@ -749,3 +749,15 @@ def test_large_rows_of_a_part_are_told_of_the_part_alone(write_checkpoint, tmp_p
     found = wg.fit(path).findings
     told = [(each.id, each.part) for each in found if each.id.startswith("large-")]
     assert told == [("large-columns", "k")]
+
+
+def test_projections_of_state_space_layers_have_both_signs():
+    rng = np.random.default_rng(7)
+    stem = "backbone.layers.0.mixer."
+    tensors = {
+        f"{stem}in_proj.weight": abs(models.trained(rng, 256, 128)).astype(np.float32),
+        f"{stem}x_proj.weight": models.trained(rng, 40, 256).astype(np.float32),
+        f"{stem}A_log": np.log(np.tile(np.arange(2, 18, dtype=np.float32), (256, 1))),
+    }
+    told = [each.tensor for each in wg.fit(tensors).findings if each.id == "one-sign"]
+    assert told == [f"{stem}in_proj.weight"]

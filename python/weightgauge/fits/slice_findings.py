@@ -270,7 +270,8 @@ def _one_sign(
     if not (asked.any() and _signs_are_known(slices, numbers)):
         return
     for item in _at(slices, asked):
-        if item.kind not in _ONE_SIGN_KINDS and not item.is_product:
+        projects = item.kind == "ssm" and "proj" in item.tensor  # and is neither log nor decay
+        if (projects or item.kind not in _ONE_SIGN_KINDS) and not item.is_product:
             yield RULES["one-sign"].finding(item.place, value=item.negatives, elements=item.n)
 
 
