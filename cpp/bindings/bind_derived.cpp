@@ -127,7 +127,10 @@ py::array_t<PairedNumbers> paired_errors_of(const std::vector<SourceSpec>& files
       }
     }
   };
-  run_parallel(options.threads, Caller::watches, control, work, watch);
+  with_memory_for(options.threads, control, [&](int threads) {
+    next = 0;
+    run_parallel(threads, Caller::watches, control, work, watch);
+  });
   for (const std::unique_ptr<ByteSource>& source : sources) {
     source->verify();
   }

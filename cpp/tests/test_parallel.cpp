@@ -7,6 +7,7 @@
 #include <chrono>
 #include <initializer_list>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <thread>
 
@@ -81,6 +82,52 @@ TEST_SUITE("parallel") {
               threads, caller, control, [&](int) { work_for_ever(control); }, [] { throw Stop(); }),
           Stop);
       CHECK(control.cancelled.load());
+    }
+  }
+
+  TEST_CASE("what has no memory for many threads is done by one, from the beginning") {
+    Control control;
+    const auto attempt = [&](int threads) {
+      CHECK_FALSE(control.cancelled.load());
+      CHECK(control.bytes_done.load() == 0);
+      std::atomic<int> done{0};
+      run_parallel(
+          threads, Caller::watches, control,
+          [&](int) {
+            ++control.bytes_done;
+            if (threads > 1) {
+              throw std::bad_alloc();
+            }
+            ++done;
+          },
+          testing::no_watch);
+      return done.load();
+    };
+    for (const int threads : {1, 2, 7}) {
+      control.start_over();
+      CHECK(with_memory_for(threads, control, attempt) == 1);
+    }
+  }
+
+  TEST_CASE("what has none for one thread, or fails otherwise, fails once") {
+    for (const int threads : {1, 4}) {
+      Control control;
+      int attempts = 0;
+      CHECK_THROWS_AS(with_memory_for(threads, control,
+                                      [&](int) -> int {
+                                        ++attempts;
+                                        throw std::bad_alloc();
+                                      }),
+                      std::bad_alloc);
+      CHECK(attempts == std::min(threads, 2));
+      attempts = 0;
+      CHECK_THROWS_AS(with_memory_for(threads, control,
+                                      [&](int) -> int {
+                                        ++attempts;
+                                        throw Stop();
+                                      }),
+                      Stop);
+      CHECK(attempts == 1);
     }
   }
 

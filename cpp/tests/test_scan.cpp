@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
+#include <new>
 
 #include "core/fit/window.hpp"
 #include "core/scan/scan.hpp"
@@ -71,6 +73,23 @@ void check_fit(DType dtype, const std::vector<T>& values, bool exact, double tol
     CHECK(std::fabs(result.fit.r2 / line.r2 - 1) < tolerance);
   }
 }
+
+// Has no memory for its first reads.
+class ScarceSource : public ByteSource {
+ public:
+  ScarceSource(const std::vector<std::byte>& bytes, int shortages)
+      : ByteSource({"scarce", {}}, bytes.size()), bytes_(bytes), shortages_(shortages) {}
+  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override {
+    if (shortages_.fetch_sub(1) > 0) {
+      throw std::bad_alloc();
+    }
+    std::copy_n(bytes_.data() + offset, bytes, to);
+  }
+
+ private:
+  const std::vector<std::byte>& bytes_;
+  mutable std::atomic<int> shortages_;
+};
 
 void check_counts(DType dtype, const std::vector<std::byte>& bytes) {
   CAPTURE(dtype_name(dtype));
@@ -287,6 +306,24 @@ TEST_SUITE("scan") {
     options.fit = false;
     options.probabilities = {0, 0.1, 0.5, 0.9, 1};
     check_one_hash(model, options);
+  }
+
+  TEST_CASE("where memory is short of many threads, one does all") {
+    const std::vector<std::byte> bytes = testing::random_bytes(std::size_t{1} << 20, 17);
+    const auto hash = [&](int threads, int shortages) {
+      std::vector<std::unique_ptr<ByteSource>> sources;
+      sources.push_back(std::make_unique<ScarceSource>(bytes, shortages));
+      Control control;
+      const std::uint64_t found =
+          testing::hash_of(scan(sources, {{0, contiguous_view(DType::bf16, 0, bytes.size() / 2)}},
+                                testing::keeping(threads, 1 << 14), control, testing::no_watch));
+      CHECK(control.bytes_done.load() == bytes.size());
+      return found;
+    };
+    const std::uint64_t expected = hash(1, 0);
+    CHECK(hash(4, 1) == expected);
+    CHECK_THROWS_AS(hash(1, 1), std::bad_alloc);
+    CHECK_THROWS_AS(hash(4, 1000), std::bad_alloc);
   }
 
   TEST_CASE("transposed, reversed and unaligned views count the same") {

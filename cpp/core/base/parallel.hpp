@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <new>
 #include <thread>
 
 #include "core/base/processors.hpp"
@@ -20,6 +21,11 @@ class Control {
   // Throws Cancelled once the caller has asked to stop. A caller who works himself looks after his
   // own affairs here, about twenty times a second: see CallerWatches.
   void check() const;
+  // Before work that has failed is done anew: nothing is cancelled, and nothing done.
+  void start_over() {
+    cancelled.store(false);
+    bytes_done.store(0);
+  }
 
  private:
   friend class CallerWatches;
@@ -48,5 +54,20 @@ enum class Caller : std::uint8_t {
 // for a free thread and then takes what is free, so results must not depend on the number.
 void run_parallel(int threads, Caller caller, Control& control,
                   const std::function<void(int)>& work, const std::function<void()>& watch);
+
+// What attempt(threads) returns, which may run in parallel; where it found too little memory,
+// attempt(1). The tables and stacks of one thread may have room where those of many have not.
+template <class Attempt>
+auto with_memory_for(int threads, Control& control, const Attempt& attempt) {
+  try {
+    return attempt(threads);
+  } catch (const std::bad_alloc&) {
+    if (threads <= 1) {
+      throw;
+    }
+  }
+  control.start_over();
+  return attempt(1);
+}
 
 }  // namespace weightgauge

@@ -55,15 +55,22 @@ std::vector<BalanceFactors> balance_factors(const std::vector<ValueReader>& matr
   std::vector<BalanceFactors> found;
   found.reserve(matrices.size());
   for (std::size_t first = 0; first < matrices.size();) {
-    std::deque<WinsorisedScales> group;  // a deque, because its elements cannot be moved
-    for (std::uint64_t values = 0; first < matrices.size() && values < group_values; ++first) {
-      group.emplace_back(matrices[first], forms.at(first));
-      values += matrices[first].values();
+    std::size_t last = first;
+    for (std::uint64_t values = 0; last < matrices.size() && values < group_values; ++last) {
+      values += matrices[last].values();
     }
-    sweep_group(group, threads, control, watch);
+    std::deque<WinsorisedScales> group = with_memory_for(threads, control, [&](int most) {
+      std::deque<WinsorisedScales> swept;  // a deque, because its elements cannot be moved
+      for (std::size_t i = first; i < last; ++i) {
+        swept.emplace_back(matrices[i], forms.at(i));
+      }
+      sweep_group(swept, most, control, watch);
+      return swept;
+    });
     for (WinsorisedScales& each : group) {
       found.push_back(each.take());
     }
+    first = last;
   }
   return found;
 }

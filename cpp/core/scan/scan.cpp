@@ -107,26 +107,38 @@ void verify_all(const std::vector<std::unique_ptr<ByteSource>>& sources) {
   }
 }
 
-}  // namespace
-
-std::vector<SliceResult> scan(const std::vector<std::unique_ptr<ByteSource>>& sources,
-                              const std::vector<SliceSpec>& slices, const ScanOptions& options,
-                              Control& control, const std::function<void()>& watch) {
+std::vector<SliceResult> scan_with(int most,
+                                   const std::vector<std::unique_ptr<ByteSource>>& sources,
+                                   const std::vector<SliceSpec>& slices, const ScanOptions& options,
+                                   Control& control, const std::function<void()>& watch) {
   Jobs jobs(sources, slices, options);
-  const int most = jobs.bytes() <= alone_bytes ? 1 : std::max(options.threads, 1);
+  if (jobs.bytes() <= alone_bytes) {
+    most = 1;
+  }
   TaskQueue queue(slices.size(), most);
   jobs.enter_into(queue);
   const auto threads = static_cast<int>(
       std::clamp<std::uint64_t>(queue.useful_workers(), 1, static_cast<std::uint64_t>(most)));
   const Caller caller = jobs.bytes() <= caller_bytes ? Caller::works : Caller::watches;
+  run_workers(threads, caller, queue, control, watch);
+  return jobs.take_results();
+}
+
+}  // namespace
+
+std::vector<SliceResult> scan(const std::vector<std::unique_ptr<ByteSource>>& sources,
+                              const std::vector<SliceSpec>& slices, const ScanOptions& options,
+                              Control& control, const std::function<void()>& watch) {
   try {
-    run_workers(threads, caller, queue, control, watch);
+    std::vector<SliceResult> results = with_memory_for(
+        std::max(options.threads, 1), control,
+        [&](int most) { return scan_with(most, sources, slices, options, control, watch); });
+    verify_all(sources);
+    return results;
   } catch (const DataChanged&) {
     verify_all(sources);  // says which file it was
     throw;
   }
-  verify_all(sources);
-  return jobs.take_results();
 }
 
 }  // namespace weightgauge
