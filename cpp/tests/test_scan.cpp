@@ -74,6 +74,22 @@ void check_fit(DType dtype, const std::vector<T>& values, bool exact, double tol
   }
 }
 
+// How many magnitudes lie inside each entry.
+std::vector<std::uint64_t> counts_inside(const Histogram& histogram,
+                                         const testing::Tally& expected) {
+  std::vector<std::uint64_t> counts;
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    const Entry entry = entry_at(histogram, i);
+    std::uint64_t inside = 0;
+    for (auto it = expected.magnitudes.lower_bound(entry.low);
+         it != expected.magnitudes.end() && it->first < entry.high; ++it) {
+      inside += it->second;
+    }
+    counts.push_back(inside);
+  }
+  return counts;
+}
+
 // Has no memory for its first reads.
 class ScarceSource : public ByteSource {
  public:
@@ -203,17 +219,39 @@ TEST_SUITE("scan") {
     CHECK(result.histogram.nans == 1);
     CHECK(result.n == values.size() - 4);
     CHECK(result.max == static_cast<double>(std::numeric_limits<float>::max()));
-    std::vector<std::uint64_t> counts;
-    for (std::size_t i = 0; i < result.histogram.size(); ++i) {
-      const Entry entry = entry_at(result.histogram, i);
-      std::uint64_t inside = 0;
-      for (auto it = expected.magnitudes.lower_bound(entry.low);
-           it != expected.magnitudes.end() && it->first < entry.high; ++it) {
-        inside += it->second;
-      }
-      counts.push_back(inside);
+    CHECK(result.histogram.counts == counts_inside(result.histogram, expected));
+  }
+
+  TEST_CASE("bins of F64 add up from the smallest to the largest, beside values without one") {
+    // First blocks with nothing else, then some with zeros, with values that have no bin, and with
+    // values that are not finite.
+    testing::Random random(18);
+    std::vector<double> values(sorted_limit + 5000);
+    for (double& value : values) {
+      value = std::ldexp(1 + random.uniform(), static_cast<int>(random.next() % 256) - 191);
+      value = random.next() % 2 == 0 ? value : -value;
     }
-    CHECK(counts == result.histogram.counts);
+    const std::size_t others = values.size() / 2;
+    for (const bool all_have_bins : {true, false}) {
+      values[others] = 0.0;
+      values[others + 5000] = std::numeric_limits<double>::infinity();
+      values[others + 9000] = -std::numeric_limits<double>::quiet_NaN();
+      if (!all_have_bins) {
+        values[others + 13'000] = std::ldexp(-1.0, 65);
+        values[others + 17'000] = std::ldexp(1.0, -191) * (1 - 1e-16);
+      }
+      const std::vector<std::byte> bytes = testing::bytes_of(values);
+      const testing::Tally expected = testing::tally(DType::f64, bytes);
+      ScanOptions options = testing::keeping(2, 1 << 16);
+      options.fit = false;
+      const SliceResult result = testing::scan_bytes(DType::f64, bytes, options);
+      CHECK(result.histogram.zeros == 1);
+      CHECK(result.histogram.infs == 1);
+      CHECK(result.histogram.nans == 1);
+      CHECK(result.n == values.size() - 3);
+      CHECK(result.max == expected.magnitudes.rbegin()->first);
+      CHECK(result.histogram.counts == counts_inside(result.histogram, expected));
+    }
   }
 
   TEST_CASE("fits agree with least squares over all order statistics") {

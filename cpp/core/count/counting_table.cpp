@@ -20,6 +20,18 @@ int dropped_by_leading_bits(DType dtype) {
   return static_cast<int>(8 * item_bytes(dtype)) - 1 - leading_bits;
 }
 
+// Calls take(bin, n) for the bins from `first` to `last`, for up to `most` of them at a time, whose
+// cells lie side by side.
+template <class Take>
+void for_each_stretch_of_cells(std::uint64_t first, std::uint64_t last, std::uint64_t most,
+                               const Take& take) {
+  for (std::uint64_t bin = first; bin <= last;) {
+    const std::uint64_t n = std::min({most, last - bin + 1, bin_cells - bin % bin_cells});
+    take(bin, static_cast<std::size_t>(n));
+    bin += n;
+  }
+}
+
 }  // namespace
 
 void CountingTable::make_cells() {
@@ -160,10 +172,15 @@ void CountingTable::join_cells(std::uint64_t first, std::size_t n) {
 }
 
 template <class Layout>
-std::size_t CountingTable::used_cells(std::uint64_t first, std::size_t n) {
-  join_cells<Layout>(first, n);
-  return static_cast<std::size_t>(std::count_if(cells_.data() + first, cells_.data() + first + n,
-                                                [](std::uint64_t cell) { return cell != 0; }));
+std::size_t CountingTable::used_cells(std::uint64_t first, std::uint64_t last) {
+  std::size_t used = 0;
+  for_each_stretch_of_cells(first, last, bin_cells, [&](std::uint64_t bin, std::size_t n) {
+    const std::uint64_t cell = bin % bin_cells;
+    join_cells<Layout>(cell, n);
+    used += static_cast<std::size_t>(std::count_if(cells_.data() + cell, cells_.data() + cell + n,
+                                                   [](std::uint64_t value) { return value != 0; }));
+  });
+  return used;
 }
 
 template <class Layout>
@@ -187,8 +204,7 @@ void CountingTable::take_bins(const WideExtremes& extremes, std::size_t most_bin
     return;  // all of them lie beyond the bins
   }
   const auto most = static_cast<std::size_t>(std::min(last - first + 1, pending_));
-  const bool wider = most > most_bins &&
-                     used_cells<Layout>(first - Layout::first_bin, last - first + 1) > most_bins;
+  const bool wider = most > most_bins && used_cells<Layout>(first, last) > most_bins;
   if (wider) {
     result.dropped_bits += widened_bits;
   } else {
@@ -199,9 +215,8 @@ void CountingTable::take_bins(const WideExtremes& extremes, std::size_t most_bin
   std::uint64_t bins[cells_block + gather_slack];
   std::uint64_t counts[cells_block + gather_slack];
   std::uint64_t residuals[cells_block + gather_slack];
-  for (std::uint64_t bin = first; bin <= last; bin += cells_block) {
-    const std::uint64_t cell = bin - Layout::first_bin;
-    const auto n = static_cast<std::size_t>(std::min(cells_block, last - bin + 1));
+  for_each_stretch_of_cells(first, last, cells_block, [&](std::uint64_t bin, std::size_t n) {
+    const std::uint64_t cell = bin % bin_cells;
     join_cells<Layout>(cell, n);
     const std::size_t found = kernels().bins.take_cells(cells_.data() + cell, n, bin,
                                                         Layout::sum_bits, bins, counts, residuals);
@@ -212,12 +227,12 @@ void CountingTable::take_bins(const WideExtremes& extremes, std::size_t most_bin
       for (std::size_t i = found - std::min<std::size_t>(found, 2); i < found; ++i) {
         append_top(result.top, {bins[i], counts[i], residuals[i]});
       }
-      continue;
+      return;
     }
     result.keys.insert(result.keys.end(), bins, bins + found);
     result.counts.insert(result.counts.end(), counts, counts + found);
     result.residuals.insert(result.residuals.end(), residuals, residuals + found);
-  }
+  });
 }
 
 Histogram CountingTable::harvest_bins(DType dtype, std::size_t most_bins) {

@@ -77,7 +77,7 @@ class CountingTable {
   template <class Layout>
   void join_cells(std::uint64_t first, std::size_t n);
   template <class Layout>
-  std::size_t used_cells(std::uint64_t first, std::size_t n);
+  std::size_t used_cells(std::uint64_t first, std::uint64_t last);
   template <class Layout>
   void take_bins(const WideExtremes& extremes, std::size_t most_bins, Histogram& result);
 

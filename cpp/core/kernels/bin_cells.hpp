@@ -10,7 +10,7 @@ namespace weightgauge {
 constexpr int binned_mantissa_bits = 13;
 
 // There are bins for 8 bits of exponent: for all magnitudes of F32, and for those of F64 from
-// 2^-191 up to 2^65.
+// 2^-191 up to 2^65. The cell of a bin is bin % bin_cells: those of F64 from 2 on come first.
 constexpr std::size_t bin_cells = std::size_t{1} << (8 + binned_mantissa_bits);
 // More cells follow those of the bins: one for items of F64 without a bin, zeros included, and one
 // for zeros that were counted apart, because they are many.
@@ -27,7 +27,7 @@ struct BinLayout {
   static constexpr int lost_bits = LostBits;        // the lowest of these, which are not summed
   static constexpr int sum_bits = SumBits;
   static constexpr std::uint64_t one = std::uint64_t{1} << SumBits;
-  static constexpr std::uint64_t first_bin = FirstBin;    // the bin of the first cell
+  static constexpr std::uint64_t first_bin = FirstBin;    // the lowest one that has a cell
   static constexpr std::size_t shared_cell = SharedCell;  // of zeros and of items without a bin
   // More items than this could overflow the sum or the count of a cell.
   static constexpr std::uint64_t most_items = std::uint64_t{1}
