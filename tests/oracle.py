@@ -128,9 +128,10 @@ class Influences:
     """What one weight of each distinct magnitude does to k and to ln lambda, times n.
 
     `distinct` are the magnitudes in ascending order, `counts` how often each occurs. Both
-    influences are centred: their mean over all weights is zero.
+    influences are centred: their mean over all weights is zero. `fit` is what they move.
     """
 
+    fit: Fit
     distinct: np.ndarray
     counts: np.ndarray
     for_k: np.ndarray
@@ -164,7 +165,8 @@ def influences(x: np.ndarray, trim: str = "mid_80") -> Influences:
     keep, _, y_mean, _ = _ordinates(x.size, trim)
     fit = order_fit(x, trim)
     assert fit is not None
-    distinct, counts = np.unique(x, return_counts=True)
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(x)) + 1))
+    distinct, counts = x[starts], np.diff(np.append(starts, x.size))
     log_x = log_ratio(distinct.astype(np.longdouble), np.longdouble(fit.lam))
     ends = np.cumsum(counts)
     inside = np.minimum(ends, keep.stop) - np.maximum(ends - counts, keep.start)
@@ -184,7 +186,7 @@ def influences(x: np.ndarray, trim: str = "mid_80") -> Influences:
         influence = np.append(-np.cumsum(steps[::-1])[::-1], 0)
         influence -= (counts * influence).sum() / x.size
         found.append(influence.astype(np.float64))
-    return Influences(distinct, counts, *found)
+    return Influences(fit, distinct, counts, *found)
 
 
 def standard_errors(x: np.ndarray, trim: str = "mid_80") -> tuple[float, float]:

@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from oracle import independent_errors, influences, magnitudes, order_fit
+from oracle import independent_errors, influences, magnitudes
 
 FEWEST_SAMPLED = 64
 FEWEST_PER_HEAD = 8
@@ -220,7 +220,7 @@ def matrix_errors(
     alone = independent_errors(found)
     if of_shape is None or of_scale is None:
         return alone[0], alone[1]
-    of_shape = of_shape.with_scales(of_scale, order_fit(magnitudes(values), trim).k)
+    of_shape = of_shape.with_scales(of_scale, found.fit.k)
     return (
         max(math.sqrt(of_shape.variance(of_k=True, shared=shared)), alone[0]),
         max(math.sqrt(of_scale.variance(of_k=False, shared=shared)), alone[1]),
