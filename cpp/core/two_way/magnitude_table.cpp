@@ -101,6 +101,11 @@ std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram,
   return cells;
 }
 
+Terms terms_of(const Influences::Pair& influence, double x) {
+  return Terms{static_cast<float>(influence.k), static_cast<float>(influence.ln_lambda),
+               static_cast<float>(x), 1};
+}
+
 }  // namespace
 
 MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
@@ -117,11 +122,6 @@ MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
   }
 }
 
-void MagnitudeTable::put(std::uint64_t cell, const Influences::Pair& influence, double x) {
-  cells_[cell - first_] = Terms{static_cast<float>(influence.k),
-                                static_cast<float>(influence.ln_lambda), static_cast<float>(x), 1};
-}
-
 // Every magnitude has a cell and a place in the plot.
 void MagnitudeTable::fill_exactly(const Histogram& histogram, const Plot& plot,
                                   const Influences& influences) {
@@ -131,7 +131,7 @@ void MagnitudeTable::fill_exactly(const Histogram& histogram, const Plot& plot,
   const std::size_t last = first + influences.points() - 1;
   for (std::size_t i = 0; i < histogram.size(); ++i) {
     const std::size_t point = std::min(std::max(i, first), last) - first;
-    put(histogram.keys[i], influences.of_point(point), plot.entries.x[i]);
+    cells_[histogram.keys[i] - first_] = terms_of(influences.of_point(point), plot.entries.x[i]);
   }
 }
 
@@ -170,7 +170,7 @@ void MagnitudeTable::fill_by_cells(std::vector<Occupied> occupied, const Influen
   log_ratios(dtype_, magnitudes.data(), x.size(), magnitudes[x.size() / 2], x.data());
   cells_.assign(last - first_ + 2, Terms{});
   for (std::size_t i = 0; i < occupied.size(); ++i) {
-    put(occupied[i].cell, influences.of_point(occupied[i].point), x[i]);
+    cells_[occupied[i].cell - first_] = terms_of(influences.of_point(occupied[i].point), x[i]);
   }
 }
 

@@ -44,7 +44,6 @@ class MagnitudeTable {
   };
 
  private:
-  void put(std::uint64_t cell, const Influences::Pair& influence, double x);
   void fill_exactly(const Histogram& histogram, const Plot& plot, const Influences& influences);
   std::uint64_t keep_near_window(std::vector<Occupied>& occupied, std::size_t points);
   void fill_by_cells(std::vector<Occupied> occupied, const Influences& influences);

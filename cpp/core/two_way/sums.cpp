@@ -87,25 +87,27 @@ class TermsOf4Bits {
 constexpr std::size_t rows_at_once = 4;
 
 // Adds a block of several rows: to the sums of its columns and of its rows, and to the squares.
+// Each row has squares of its own, because an addition waits for the one before it in the same
+// place.
 template <std::size_t rows, class Lookup>
 void add_block(const std::byte* const* row, std::size_t width, const Lookup& terms, Terms* columns,
                Terms* const* sums, Terms& squares) {
   Terms sum[rows] = {};
-  Terms square{};
+  Terms square[rows] = {};
   for (std::size_t j = 0; j < width; ++j) {
     Terms column = columns[j];
     for (std::size_t i = 0; i < rows; ++i) {
       const Terms element = terms.at(row[i], j);
       column += element;
       sum[i] += element;
-      square += element * element;
+      square[i] += element * element;
     }
     columns[j] = column;
   }
   for (std::size_t i = 0; i < rows; ++i) {
     *sums[i] += sum[i];
+    squares += square[i];
   }
-  squares += square;
 }
 
 template <class Lookup>

@@ -192,8 +192,11 @@ Joined join(const Sample& sample, const std::vector<TwoWaySums>& parts) {
 // Sums of one term over each row, all its clusters of columns together.
 std::vector<double> row_sums(const Sample& sample, const Joined& all, std::size_t term) {
   std::vector<double> sums(sample.rows.size(), 0.0);
-  for (std::size_t i = 0; i < all.rows.size(); ++i) {
-    sums[i / sample.column_clusters] += static_cast<double>(all.rows[i][term]);
+  auto of_cluster = all.rows.begin();
+  for (double& sum : sums) {
+    for (std::size_t cluster = 0; cluster < sample.column_clusters; ++cluster) {
+      sum += static_cast<double>((*of_cluster++)[term]);
+    }
   }
   return sums;
 }
@@ -201,8 +204,11 @@ std::vector<double> row_sums(const Sample& sample, const Joined& all, std::size_
 // Sums of one term over each column, all clusters of rows together.
 std::vector<double> column_sums(const Sample& sample, const Joined& all, std::size_t term) {
   std::vector<double> sums(sample.columns, 0.0);
-  for (std::size_t i = 0; i < all.columns[term].size(); ++i) {
-    sums[i % sample.columns] += all.columns[term][i];
+  auto of_column = all.columns[term].begin();
+  for (std::size_t cluster = 0; cluster < sample.row_clusters; ++cluster) {
+    for (double& sum : sums) {
+      sum += *of_column++;
+    }
   }
   return sums;
 }
