@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 
 from builders import (
@@ -292,6 +293,9 @@ def test_offline_with_and_without_cache(hub: Hub, client: Client) -> None:
     *offline, missing, revision = client.open_all(
         [*models, ("org/none", None), ("org/tiny@v2", None)], HF_HUB_OFFLINE="1"
     )
+    if not hasattr(huggingface_hub, "get_cached_repo_tree"):  # which files there are is not kept
+        for each in online:
+            each["findings"] = [f for f in each["findings"] if f[0] != "left-out"]
     assert offline == online
     assert hub.requests == []
     failed(missing, "HubError", "org/none", "HF_HUB_OFFLINE")
