@@ -208,9 +208,9 @@ def test_existing_files_are_left_alone(mixture, tmp_path):
     ("content", "message"),
     [
         (None, "no such file"),
-        (b"", "cannot be read"),
-        (b"\x00" * 100, "cannot be read"),
-        (b"PK\x03\x04" * 50, "cannot be read"),
+        (b"", "the file is empty"),
+        (b"\x00" * 100, "the header length is 0"),
+        (b"PK\x03\x04" * 50, "looks like a PyTorch pickle"),
     ],
 )
 def test_what_is_no_such_file(tmp_path, content, message):

@@ -51,13 +51,13 @@ TEST_SUITE("histogram_summary") {
         [](Histogram& h) { h.keys[0] = 0; },
         [](Histogram& h) { h.keys[2] = h.max_key = 0x7F80; },
         [](Histogram& h) { h.counts[1] = 0; },
-        [](Histogram& h) { h.counts[1] = (1ULL << 62) + 1; },
-        [](Histogram& h) { h.counts = {1ULL << 62, 1, 1}; },
+        [](Histogram& h) { h.counts[1] = (1ULL << 52) + 1; },
+        [](Histogram& h) { h.counts = {1ULL << 52, 1, 1}; },
         [](Histogram& h) { h.counts.pop_back(); },
         [](Histogram& h) { h.residuals = {0, 0, 0}; },
         [](Histogram& h) { h.dropped_bits = 1; },
         [](Histogram& h) { h.max_key = 0x4000; },
-        [](Histogram& h) { h.zeros = (1ULL << 62) + 1; },
+        [](Histogram& h) { h.zeros = (1ULL << 52) + 1; },
     };
     for (std::size_t i = 0; i < damages.size(); ++i) {
       CAPTURE(i);

@@ -9,7 +9,8 @@ namespace weightgauge {
 
 namespace {
 
-constexpr std::uint64_t most_elements = 1ULL << 62;
+// A double holds every rank up to twice this, so the fits of more would be wrong.
+constexpr std::uint64_t most_elements = 1ULL << 52;
 
 // Largest key a finite magnitude can have.
 std::uint64_t last_key(DType dtype) {

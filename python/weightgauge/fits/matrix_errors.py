@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +32,12 @@ OF_PRODUCT = f"{OF_COUNTS}: a product of two matrices"
 
 FEWEST_LINES = 8
 """With fewer rows, or columns, how they differ among themselves cannot be known."""
+
+_SAMPLED = re.compile(
+    f"(?:{'|'.join(_FROM[_SAMPLE:])}) "
+    "(?:columns|rows|rows and columns|rows in groups of [0-9,]{1,30}, and columns"
+    "|rows, and columns in groups of [0-9,]{1,30})"
+)
 
 
 class Spread(NamedTuple):
@@ -150,6 +157,12 @@ def errors_from(basis: int, matrix: MatrixLayout | None, shape: tuple[int, ...])
         elif _are_clusters(matrix.columns_in_cluster, matrix.columns):
             lines = f"rows, and columns in groups of {matrix.columns_in_cluster:,}"
     return f"{_FROM[basis]} {lines}"
+
+
+def is_origin(text: str) -> bool:
+    """Whether a text is one of those that say what standard errors come from."""
+    whole = (*_FROM[:_SAMPLE], KEPT_COUNTS, OF_PRODUCT)
+    return text in whole or _SAMPLED.fullmatch(text) is not None
 
 
 def _are_clusters(lines: int, of: int) -> bool:

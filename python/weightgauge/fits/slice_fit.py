@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.magnitudes.weibull import Numbers, WeibullFit
 
+STATUSES = FITTED | {"degenerate", "empty", "too_few", "not_applicable", "unsupported_dtype"}
+"""All that a slice's status may be."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SliceFit:

@@ -1,37 +1,41 @@
 """A magnitude histogram as one safetensors file.
 
-It has the tensors ``keys``, ``counts`` and ``residuals`` (U64, one entry for each magnitude or bin;
-``residuals`` is empty if the histogram is exact) and ``totals`` (U64: zeros, NaNs, infinities, key
-of the largest magnitude, number of low bits left out of a key). The metadata names the format, its
-version and the element format, and where bins do not tell the root mean square, that as well.
+It has the tensors ``totals`` (U64: zeros, NaNs, infinities, key of the largest magnitude, number of
+low bits left out of a key), ``keys``, ``counts`` and ``residuals`` (U64, one entry for each
+magnitude or bin; ``residuals`` is empty if the histogram is exact). The metadata name the format,
+its version and the element format; where bins do not tell the root mean square, that as well; and
+a digest of all of it.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightgauge import _core
-from weightgauge.errors import HistogramFileError, printable
+from weightgauge.checkpoint.byte_source import MemoryBytes
+from weightgauge.checkpoint.safetensors.writing import WrittenTensor
+from weightgauge.dtypes import DTYPE_BITS, ITEM_BYTES
+from weightgauge.errors import printable
 from weightgauge.files import write_atomically
+from weightgauge.magnitudes.counts_file import CountsForm, CountsReader, counts_file, open_counts
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-_FORMAT = "weightgauge.magnitudes.histogram"
-_VERSION = "1"
-_TENSORS = ("keys", "counts", "residuals", "totals")
+_PARTS = ("keys", "counts", "residuals")
+_TOTALS = 5
+_FORM = CountsForm(
+    format="weightgauge.magnitudes.histogram",
+    version="2",
+    tensors={name: ("U64", 1) for name in ("totals", *_PARTS)},
+    entries=frozenset(("dtype", "rms")),
+)
 
 
 def write_histogram(
     histogram: _core.Histogram, path: str | os.PathLike[str], *, force: bool
 ) -> None:
     """Write one histogram; see `MagnitudeHistogram.save`."""
-    from safetensors.numpy import save
-
     totals = (
         histogram.zeros,
         histogram.nans,
@@ -39,62 +43,47 @@ def write_histogram(
         histogram.max_key,
         histogram.dropped_bits,
     )
-    tensors = {
-        "keys": histogram.keys,
-        "counts": histogram.counts,
-        "residuals": histogram.residuals,
-        "totals": np.array(totals, np.uint64),
-    }
-    metadata = {"format": _FORMAT, "version": _VERSION, "dtype": histogram.dtype}
+    arrays = {"totals": np.array(totals, "<u8")}
+    arrays |= {name: getattr(histogram, name).astype("<u8") for name in _PARTS}
+    entries = {"dtype": histogram.dtype}
     if histogram.known_rms is not None:
-        metadata["rms"] = repr(histogram.known_rms)
-    write_atomically(path, save(tensors, metadata), force=force)
+        entries["rms"] = repr(histogram.known_rms)
+    tensors = [
+        WrittenTensor(name, "U64", array.shape, [array.tobytes()]) for name, array in arrays.items()
+    ]
+    content = counts_file(_FORM, tensors, **entries)
+    _read(CountsReader(MemoryBytes(content, os.fsdecode(path)), _FORM))
+    write_atomically(path, content, force=force)
 
 
 def read_histogram(path: str | os.PathLike[str]) -> _core.Histogram:
     """Read one histogram; see `MagnitudeHistogram.load`."""
-    from safetensors import SafetensorError, safe_open
+    with open_counts(path, _FORM) as reader:
+        return _read(reader)
 
-    name = printable(os.fsdecode(path))
+
+def _read(reader: CountsReader) -> _core.Histogram:
+    dtype = reader.metadata.get("dtype", "")
+    if dtype not in ITEM_BYTES:
+        reader.fail("dtype", f"'{printable(dtype)}' is no element format that is counted")
+    if reader.shape("totals") != (_TOTALS,):
+        reader.fail("totals", f"are not {_TOTALS} numbers")
+    totals = np.frombuffer(reader.read("totals", 8 * _TOTALS), "<u8").tolist()
+    zeros, nans, infs, max_key, dropped_bits = totals
+    if dropped_bits >= DTYPE_BITS[dtype]:
+        reader.fail("totals", f"{dropped_bits} bits are left out of keys of {dtype}")
+    (entries,), (counted,), (summed,) = (reader.shape(name) for name in _PARTS)
+    if entries > 1 << DTYPE_BITS[dtype] - dropped_bits:
+        reader.fail("keys", f"are {entries:,}, more than {dtype} has")
+    if counted != entries or summed != (entries if dropped_bits else 0):
+        reader.fail("counts", "keys, counts and residuals differ in length")
+    rms = _root_mean_square(reader)
+    keys = reader.words("keys", 8, entries, zeros=1)
+    counts = reader.words("counts", 8, entries, zeros=0)
+    residuals = reader.words("residuals", 8, summed, zeros=summed)
     try:
-        if not os.path.isfile(path):  # reading a FIFO or a device could wait for ever
-            raise FileNotFoundError(f"{name} is no file")
-        with safe_open(os.fsdecode(path), framework="np") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise HistogramFileError(f"{name}: not a histogram written by weightgauge")
-            if metadata.get("version") != _VERSION:
-                found = printable(str(metadata.get("version")))
-                raise HistogramFileError(f"{name}: unknown version {found} of the file format")
-            if set(file.keys()) != set(_TENSORS):
-                raise HistogramFileError(f"{name}: tensors are missing, or there are others")
-            keys, counts, residuals, totals = (file.get_tensor(part) for part in _TENSORS)
-    except (OSError, SafetensorError, AttributeError, TypeError, ValueError) as error:
-        # The library raises errors of many kinds for element formats that NumPy lacks.
-        if isinstance(error, HistogramFileError):
-            raise
-        raise HistogramFileError(f"{name}: cannot be read: {printable(str(error))}") from error
-    return _checked(name, metadata, keys, counts, residuals, totals)
-
-
-def _checked(
-    name: str,
-    metadata: Mapping[str, str],
-    keys: NDArray[np.uint64],
-    counts: NDArray[np.uint64],
-    residuals: NDArray[np.uint64],
-    totals: NDArray[np.uint64],
-) -> _core.Histogram:
-    for tensor in (keys, counts, residuals, totals):
-        if tensor.dtype != np.uint64 or tensor.ndim != 1:
-            raise HistogramFileError(f"{name}: a tensor is not a vector of 64-bit counts")
-    if totals.size != 5 or int(totals[4]) > 64:
-        raise HistogramFileError(f"{name}: the totals are damaged")
-    zeros, nans, infs, max_key, dropped_bits = (int(total) for total in totals)
-    rms = metadata.get("rms")
-    try:
-        return _core.Histogram(
-            dtype=metadata.get("dtype", ""),
+        histogram = _core.Histogram(
+            dtype=dtype,
             dropped_bits=dropped_bits,
             keys=keys,
             counts=counts,
@@ -103,7 +92,23 @@ def _checked(
             nans=nans,
             infs=infs,
             max_key=max_key,
-            known_rms=None if rms is None else float(rms),
+            known_rms=rms,
         )
     except ValueError as error:
-        raise HistogramFileError(f"{name}: {printable(str(error))}") from error
+        reader.fail("counts", str(error))
+    reader.check_digest()
+    return histogram
+
+
+def _root_mean_square(reader: CountsReader) -> float | None:
+    """Return the root mean square that the metadata state; None where they state none."""
+    text = reader.metadata.get("rms")
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        reader.fail("rms", f"'{printable(text)}' is no number")
+    return value

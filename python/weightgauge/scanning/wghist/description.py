@@ -5,27 +5,35 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from weightgauge.anatomy.architecture import MLA, Architecture, TowerFacts
 from weightgauge.anatomy.components import KINDS, TOWERS
 from weightgauge.anatomy.inventory import FIELDS
 from weightgauge.choices import PER
-from weightgauge.findings import LEVELS, Finding
-from weightgauge.fits.matrix_errors import Spread
-from weightgauge.fits.slice_fit import SliceFit
-from weightgauge.records import Table
+from weightgauge.dtypes import DTYPE_BITS, ITEM_BYTES
+from weightgauge.findings import LEVELS, RULES, Finding
+from weightgauge.fits.matrix_errors import Spread, is_origin
+from weightgauge.fits.slice_fit import STATUSES, SliceFit
+from weightgauge.records import FITTED, Table
 from weightgauge.scanning.saved_model import SavedModel, SavedSlice
+from weightgauge.scanning.wghist.schema import Members
 
-if TYPE_CHECKING:
-    from weightgauge.scanning.packed_histogram import PackedHistogram
-
-    Unpacking = Callable[[int, str, float | None], PackedHistogram]
-
-_TEXTS = ("tensor", "kind", "dtype", "status", "reason", "decoded", "errors_from")
-_OPTIONAL_TEXTS = ("part", "tower")
-_OPTIONAL_NUMBERS = ("block", "expert", "head")
+_TOP = (
+    *("weightgauge", "model", "per", "files", "architecture", "warnings", "findings", "tensors"),
+    "slices",
+)
+_SLICE = (
+    *(field.name for field in dataclasses.fields(SliceFit)),
+    *("note", "missing", "counted", "counted_rms", "scale"),
+)
+_FINDING = tuple(field.name for field in dataclasses.fields(Finding))
+_MLA = tuple(field.name for field in dataclasses.fields(MLA))
+_TOWER = (
+    *("tower", "model_type", "hidden", "blocks", "heads", "kv_heads", "head_dim", "experts"),
+    *("attention", "storage", "qk_norm", "mla"),
+)
+_PLACES = ("block", "expert", "head")
 _COUNTS = ("n", "zeros", "nonfinite")
 _NOTED = ("negatives", "zero_blocks", "at_max")
 _NUMBERS = (
@@ -36,11 +44,28 @@ _OPTIONAL_COUNTS = (
     *("levels", "zero_rows", "zero_columns", "unused_rows", "far_out", "row_levels"),
     *("large_rows", "large_columns"),
 )
-_DIGEST = re.compile("[0-9a-f]{16}")
+_PART = re.compile("[a-z_]{1,20}")
+_ATTENTION = (None, "MHA", "GQA", "MQA", "MLA")
+_TOWER_STORAGE = (None, "separate", "merged", "mixed")
+_ANY_KIND = (None, *KINDS)
 
 
-class DescriptionError(ValueError):
-    """A description that weightgauge did not write."""
+class Counted(NamedTuple):
+    """How the elements of a slice were counted.
+
+    Attributes
+    ----------
+    dtype : str
+        Element format, in the spelling of safetensors.
+    rms : float or None
+        Root mean square, where bins do not tell it.
+    elements : int
+        How many there are in all.
+    """
+
+    dtype: str
+    rms: float | None
+    elements: int
 
 
 def described(histograms: SavedModel) -> dict[str, Any]:
@@ -54,55 +79,61 @@ def described(histograms: SavedModel) -> dict[str, Any]:
         "files": histograms.files,
         "architecture": histograms.architecture.to_dict(),
         "warnings": list(histograms.warnings),
-        "findings": histograms.findings.to_dicts(),
+        "findings": [_fields(each) for each in histograms.findings],
         "tensors": list(histograms.tensors),
         "slices": [_slice_described(item) for item in histograms.slices],
     }
 
 
-def told(document: Any, packed: Unpacking) -> SavedModel:
-    """Make histograms of a description and their counts.
+def told(document: Any) -> tuple[SavedModel, list[Counted | None]]:
+    """Make histograms of a description; their counts are still to be read.
 
     Parameters
     ----------
     document : object
         What `described` returned, from JSON, or anything else.
-    packed : callable
-        Gives the counts of a slice, by its number, its element format, and the root mean square
-        where the counts do not tell it; its length is the number of slices.
+
+    Returns
+    -------
+    (SavedModel, list of Counted or None)
+        The model, whose slices have no counts yet, and how each of them was counted; None for those
+        that were not.
 
     Raises
     ------
     DescriptionError
-        Something is missing, or of another type than it should be.
+        A member is missing, unknown, of another type than it should be, beyond its range, or
+        contradicts another. The message names it.
     """
-    top = _mapping(document, "the description")
-    slices = _items(top, "slices")
-    if len(slices) != len(packed):  # type: ignore[arg-type]
-        raise DescriptionError("there are more or fewer slices than counts")
-    per = _text(top, "per")
-    if per not in PER:
-        raise DescriptionError("'per' is none of its values")
-    return SavedModel(
-        model=_text(top, "model"),
-        per=per,
-        slices=tuple(_slice(number, each, packed) for number, each in enumerate(slices)),
-        tensors=tuple(_tensor_row(each) for each in _items(top, "tensors")),
-        files=_count(top, "files"),
-        architecture=_architecture(top.get("architecture")),
-        warnings=tuple(_checked_text(each, "a warning") for each in _items(top, "warnings")),
-        findings=Table(Finding, map(_finding, _items(top, "findings"))),
+    top = Members(document, "", _TOP)
+    top.text("weightgauge")
+    slices, counted = [], []
+    keys = set()
+    for members in top.rows("slices", _SLICE):
+        each, how = _slice(members)
+        if each.fit.key in keys:
+            members.fail("tensor", "has the same part, expert and head as another slice's")
+        keys.add(each.fit.key)
+        slices.append(each)
+        counted.append(how)
+    model = SavedModel(
+        model=top.text("model"),
+        per=top.word("per", PER),
+        slices=tuple(slices),
+        tensors=tuple(_tensor_row(each) for each in top.rows("tensors", FIELDS)),
+        files=top.count("files"),
+        architecture=_architecture(top),
+        warnings=top.texts("warnings"),
+        findings=Table(Finding, map(_finding, top.rows("findings", _FINDING))),
     )
+    return model, counted
 
 
 def _slice_described(item: SavedSlice) -> dict[str, Any]:
-    fields = {
-        field.name: _plain(getattr(item.fit, field.name)) for field in dataclasses.fields(item.fit)
-    }
     counted = None if item.packed is None else item.packed.dtype
     scale = item.scale if math.isfinite(item.scale) else str(item.scale)
     return {
-        **fields,
+        **_fields(item.fit),
         "note": item.note,
         "missing": item.missing,
         "counted": counted,
@@ -111,81 +142,118 @@ def _slice_described(item: SavedSlice) -> dict[str, Any]:
     }
 
 
-def _slice(number: int, entry: Any, packed: Unpacking) -> SavedSlice:
-    given = _mapping(entry, "a slice")
-    fields: dict[str, Any] = {name: _text(given, name) for name in _TEXTS}
-    fields |= {name: _optional(given, name, str) for name in _OPTIONAL_TEXTS}
-    fields |= {name: _optional(given, name, int) for name in _OPTIONAL_NUMBERS}
-    fields |= {name: _count(given, name) for name in (*_COUNTS, *_NOTED)}
-    fields["digest"] = _digest(given)
-    fields |= {name: _number(given, name) for name in _NUMBERS}
-    fields["spread"] = _spread(given.get("spread"))
-    fields["k_without_unused"] = _optional(given, "k_without_unused", float)
-    fields |= {name: _optional_count(given, name) for name in _OPTIONAL_COUNTS}
-    if fields["kind"] not in KINDS or fields["tower"] not in TOWERS:
-        raise DescriptionError("a slice has an unknown kind or tower")
-    counted = _optional(given, "counted", str)
-    known_rms = _optional(given, "counted_rms", float)
-    shape = _shape(given)
-    elements = sum(fields[name] for name in _COUNTS)
-    if counted is not None and elements != math.prod(shape):
-        raise DescriptionError("a slice has more or fewer elements than its shape")
-    return SavedSlice(
-        fit=SliceFit(shape=shape, **fields),
-        note=_text(given, "note"),
-        missing=_text(given, "missing"),
-        packed=None if counted is None else packed(number, counted, known_rms),
-        scale=_scale(given.get("scale")),
-    )
+def _slice(members: Members) -> tuple[SavedSlice, Counted | None]:
+    fields: dict[str, Any] = {name: members.text(name) for name in ("tensor", "reason", "decoded")}
+    fields["part"] = members.matching("part", _PART)
+    fields["kind"] = members.word("kind", KINDS)
+    fields["tower"] = members.word("tower", TOWERS)
+    fields["dtype"] = members.word("dtype", DTYPE_BITS)
+    fields["status"] = members.word("status", STATUSES)
+    fields["errors_from"] = members.text("errors_from")
+    fields |= {name: members.whole(name) for name in _PLACES}
+    fields |= {name: members.count(name) for name in (*_COUNTS, *_NOTED)}
+    fields |= {name: members.number(name) for name in _NUMBERS}
+    fields |= {name: members.optional_count(name) for name in _OPTIONAL_COUNTS}
+    fields["k_without_unused"] = members.optional_number("k_without_unused")
+    fields["digest"] = members.digest("digest")
+    fields["shape"] = members.shape("shape")
+    fields["spread"] = _spread(members)
+    fit = SliceFit(**fields)
+    _check_fit(fit, members)
+    note, missing = members.text("note"), members.text("missing")
+    return SavedSlice(fit, note, missing, None, _scale(members)), _counted(fit, members)
 
 
-def _finding(entry: Any) -> Finding:
-    given = _mapping(entry, "a finding")
-    texts = ("tensor", "part", "kind", "tower", "hint", "model")
-    fields: dict[str, Any] = {name: _text(given, name) for name in ("id", "level", "message")}
-    fields |= {name: _optional(given, name, str) for name in texts}
-    fields |= {name: _optional(given, name, int) for name in (*_OPTIONAL_NUMBERS, "step")}
-    if fields["level"] not in LEVELS:
-        raise DescriptionError("a finding has an unknown level")
+def _check_fit(fit: SliceFit, members: Members) -> None:
+    """Check what members of a slice say about each other."""
+    if fit.errors_from and not is_origin(fit.errors_from):
+        members.fail("errors_from", "is not among the sources of errors that are known")
+    if fit.fitted and not fit.k > 0:
+        members.fail("k", f"is no positive number, and the status is {fit.status}")
+    if not fit.fitted and not math.isnan(fit.k):
+        members.fail("k", f"is a number, and the status is {fit.status}")
+    if fit.fitted and not fit.n:
+        members.fail("n", f"is 0, and the status is {fit.status}")
+
+
+def _counted(fit: SliceFit, members: Members) -> Counted | None:
+    dtype = members.word("counted", (None, *ITEM_BYTES))
+    rms = members.optional_number("counted_rms")
+    if dtype is None:
+        if rms is not None or fit.status in FITTED:
+            members.fail("counted", f"is null, and the status is {fit.status}")
+        return None
+    elements = fit.n + fit.zeros + fit.nonfinite
+    if elements != math.prod(fit.shape):
+        members.fail("shape", f"has not the product {elements:,}, of so many elements")
+    return Counted(dtype, rms, elements)
+
+
+def _finding(members: Members) -> Finding:
+    fields: dict[str, Any] = {
+        "id": members.word("id", RULES),
+        "level": members.word("level", LEVELS),
+        "kind": members.word("kind", _ANY_KIND),
+        "tower": members.word("tower", TOWERS),
+        "part": members.matching("part", _PART),
+        "message": members.text("message"),
+    }
+    fields |= {name: members.optional_text(name) for name in ("tensor", "hint", "model")}
+    fields |= {name: members.whole(name) for name in (*_PLACES, "step")}
     for name in ("value", "expected"):
-        value = given.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float | str | None):
-            raise DescriptionError(f"{name!r} of a finding is neither a number nor a text")
+        value = members.value(name)
+        if isinstance(value, int):
+            value = members.whole(name)
+        elif not isinstance(value, str):
+            value = members.optional_number(name)
         fields[name] = value
     return Finding(**fields)
 
 
-def _tensor_row(entry: Any) -> dict[str, Any]:
-    given = _mapping(entry, "a tensor")
-    row: dict[str, Any] = {name: _text(given, name) for name in ("tensor", "kind", "dtype")}
-    row |= {name: _optional(given, name, int) for name in ("block", "expert")}
-    row |= {name: _optional(given, name, str) for name in ("tower", "storage")}
-    row |= {"shape": list(_shape(given)), "bytes": _count(given, "bytes")}
-    row["digest"] = _digest(given)
+def _tensor_row(members: Members) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "tensor": members.text("tensor"),
+        "kind": members.word("kind", KINDS),
+        "tower": members.word("tower", TOWERS),
+        "dtype": members.word("dtype", DTYPE_BITS),
+        "storage": members.optional_text("storage"),
+        "block": members.whole("block"),
+        "expert": members.whole("expert"),
+        "shape": list(members.shape("shape")),
+        "bytes": members.count("bytes"),
+        "digest": members.digest("digest"),
+    }
     return {name: row[name] for name in FIELDS}
 
 
-def _architecture(entry: Any) -> Architecture:
-    given = _mapping(entry, "the architecture")
-    tied = _optional(given, "tied", bool)
-    return Architecture(tuple(_tower(each) for each in _items(given, "towers")), tied=tied)
+def _architecture(top: Members) -> Architecture:
+    given = top.inner("architecture", ("towers", "tied"))
+    if given is None:
+        top.fail("architecture", "is no object")
+    towers = tuple(_tower(each) for each in given.rows("towers", _TOWER))
+    return Architecture(towers, tied=given.flag("tied"))
 
 
-def _tower(entry: Any) -> TowerFacts:
-    given = _mapping(entry, "a tower")
-    texts = ("tower", "model_type", "attention", "storage")
+def _tower(members: Members) -> TowerFacts:
     numbers = ("hidden", "blocks", "heads", "kv_heads", "head_dim", "experts")
-    fields: dict[str, Any] = {name: _optional(given, name, str) for name in texts}
-    fields |= {name: _optional(given, name, int) for name in numbers}
-    if fields["tower"] not in TOWERS:
-        raise DescriptionError("there is an unknown tower")
-    latent = given.get("mla")
+    fields: dict[str, Any] = {name: members.whole(name) for name in numbers}
+    latent = members.inner("mla", _MLA)
     if latent is not None:
-        sizes = _mapping(latent, "the sizes of latent attention")
-        names = [field.name for field in dataclasses.fields(MLA)]
-        values: dict[str, Any] = {name: _optional(sizes, name, int) for name in names}
-        fields["mla"] = MLA(**values)
-    return TowerFacts(qk_norm=_optional(given, "qk_norm", bool), **fields)
+        sizes: dict[str, Any] = {name: latent.whole(name) for name in _MLA}
+        fields["mla"] = MLA(**sizes)
+    return TowerFacts(
+        tower=members.word("tower", TOWERS),
+        model_type=members.optional_text("model_type"),
+        attention=members.word("attention", _ATTENTION),
+        storage=members.word("storage", _TOWER_STORAGE),
+        qk_norm=members.flag("qk_norm"),
+        **fields,
+    )
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """Return the fields of a record as plain values, None for what is no number."""
+    return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
 
 def _plain(value: Any) -> Any:
@@ -196,80 +264,16 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _mapping(value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise DescriptionError(f"{what} is no object")
-    return value
+def _spread(members: Members) -> Spread | None:
+    parts = members.inner("spread", Spread._fields)
+    return None if parts is None else Spread(*(parts.number(name) for name in Spread._fields))
 
 
-def _items(given: Mapping[str, Any], name: str) -> list[Any]:
-    value = given.get(name)
-    if not isinstance(value, list):
-        raise DescriptionError(f"'{name}' is no list")
-    return value
-
-
-def _checked_text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise DescriptionError(f"{what} is no text")
-    return value
-
-
-def _text(given: Mapping[str, Any], name: str) -> str:
-    return _checked_text(given.get(name), f"'{name}'")
-
-
-def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = given.get(name)
-    if value is None or type(value) is kind:
-        return value
-    raise DescriptionError(f"'{name}' is of a wrong type")
-
-
-def _digest(given: Mapping[str, Any]) -> str | None:
-    value: str | None = _optional(given, "digest", str)
-    if value is not None and _DIGEST.fullmatch(value) is None:
-        raise DescriptionError("a digest is damaged")
-    return value
-
-
-def _count(given: Mapping[str, Any], name: str) -> int:
-    value = given.get(name)
-    if type(value) is not int or not 0 <= value < 1 << 63:
-        raise DescriptionError(f"'{name}' is no count")
-    return value
-
-
-def _optional_count(given: Mapping[str, Any], name: str) -> int | None:
-    return None if given.get(name) is None else _count(given, name)
-
-
-def _number(given: Mapping[str, Any], name: str) -> float:
-    value = given.get(name)
-    if value is None:
-        return math.nan
-    if type(value) not in (int, float):
-        raise DescriptionError(f"'{name}' is no number")
-    return float(value)
-
-
-def _spread(value: Any) -> Spread | None:
-    if value is None:
-        return None
-    given = _mapping(value, "'spread'")
-    return Spread(*(_number(given, name) for name in Spread._fields))
-
-
-def _shape(given: Mapping[str, Any]) -> tuple[int, ...]:
-    shape = _items(given, "shape")
-    if any(type(extent) is not int or extent < 0 for extent in shape):
-        raise DescriptionError("a shape is damaged")
-    return tuple(shape)
-
-
-def _scale(value: Any) -> float:
+def _scale(members: Members) -> float:
+    value = members.value("scale")
     if value in ("nan", "inf"):
         return float(value)
-    if type(value) not in (int, float) or value < 0:
-        raise DescriptionError("a scale is damaged")
-    return float(value)
+    scale = members.number("scale")
+    if not scale >= 0:
+        members.fail("scale", "is no scale")
+    return scale

@@ -1,142 +1,246 @@
 """The histograms of a model as one safetensors file, by custom named ``.wghist``.
 
-For slice number i the tensors ``i.steps`` and ``i.counts`` and, where it was counted in bins,
-``i.residuals``: see `PackedHistogram`. The tensor ``totals`` (U64, a row per slice) has low bits
-left out of a key, zeros, NaNs, Infs and the key of the largest magnitude. The metadata name the
-format and its version; their entry ``description`` is a JSON document with everything else, and
-``sha256`` the digest of that document followed by every tensor in the order of its name, each as
-its name and its bytes.
+It has three tensors, whatever the number of slices. ``table`` (U64) has a row for each slice: low
+bits left out of a key, zeros, NaNs, Infs, the key of the largest magnitude, the number of entries,
+and the bytes of a step, of a count and of a residual. ``description`` (U8) is a JSON document with
+everything else. ``counts`` (U8) has for each slice, one after the other, the steps, counts and
+residuals of its `PackedHistogram`, little-endian. The metadata name the format and its version, and
+have a digest of all of it.
+
+A file is read as if a stranger had written it. The description comes first; what it says of shapes
+and formats bounds the table, the table has to account for every byte of the counts, and only then
+are counts read, slice by slice.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from weightgauge.checkpoint.byte_source import MemoryBytes
 from weightgauge.checkpoint.formats import HISTOGRAMS
+from weightgauge.checkpoint.safetensors.writing import WrittenTensor
 from weightgauge.checkpoint.strict_json import JsonFault, loads
-from weightgauge.errors import HistogramFileError, printable
+from weightgauge.dtypes import DTYPE_BITS
 from weightgauge.files import write_atomically
+from weightgauge.magnitudes.counts_file import (
+    PIECE_BYTES,
+    CountsForm,
+    CountsReader,
+    counts_file,
+    open_counts,
+)
 from weightgauge.scanning.packed_histogram import PackedHistogram, unpack
-from weightgauge.scanning.wghist.description import described, told
-
-if TYPE_CHECKING:
-    from weightgauge.scanning.saved_model import SavedModel
+from weightgauge.scanning.saved_model import SavedModel, SavedSlice
+from weightgauge.scanning.wghist.description import Counted, described, told
+from weightgauge.scanning.wghist.schema import MOST_ELEMENTS, DescriptionError
 
 ENDING = HISTOGRAMS.suffixes[0]
 FORMAT = "weightgauge.histograms"
-_VERSION = "3"
+FORM = CountsForm(
+    format=FORMAT,
+    version="4",
+    tensors={"table": ("U64", 2), "description": ("U8", 1), "counts": ("U8", 1)},
+)
+
+MOST_DESCRIPTION_BYTES = 4_000_000_000
+"""Longest description: about a thousand bytes a slice, and as many slices as anybody has."""
+
+_FEWEST_SLICE_BYTES = 500  # of a slice's description: the names of its members take more
+_WIDTHS = (1, 2, 4, 8)
 _ARRAYS = ("steps", "counts", "residuals")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _Row(NamedTuple):
+    """What the table says of one slice; all 0 where it has no counts."""
+
+    dropped_bits: int = 0
+    zeros: int = 0
+    nans: int = 0
+    infs: int = 0
+    max_key: int = 0
+    entries: int = 0
+    step_bytes: int = 0
+    count_bytes: int = 0
+    residual_bytes: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its counts."""
+        return self.entries * (self.step_bytes + self.count_bytes + self.residual_bytes)
+
+
+_COLUMNS = len(_Row._fields)
+_ROW_BYTES = 8 * _COLUMNS
 
 
 def write_histograms(histograms: SavedModel, path: str | os.PathLike[str], *, force: bool) -> None:
     """Write the histograms of a model; see `ModelHistograms.save`."""
-    from safetensors.numpy import save
+    content = file_content(described(histograms), histograms.slices)
+    # A file that could not be read again is no use to anybody: nothing is replaced by it.
+    _read(CountsReader(MemoryBytes(content, os.fsdecode(path)), FORM))
+    write_atomically(path, content, force=force)
 
-    tensors = {}
-    totals = np.zeros((len(histograms.slices), 5), np.uint64)
-    for i, item in enumerate(histograms.slices):
+
+def file_content(description: Any, slices: Sequence[SavedSlice]) -> bytes:
+    """Return the content of a file of histograms.
+
+    Parameters
+    ----------
+    description : object
+        What `described` returned.
+    slices : sequence of SavedSlice
+        The slices, with their counts.
+
+    Returns
+    -------
+    bytes
+        The same for the same counts every time.
+    """
+    rows = np.zeros((len(slices), _COLUMNS), "<u8")
+    counts: list[bytes] = []
+    for i, item in enumerate(slices):
         packed = item.packed
         if packed is None:
             continue
-        totals[i] = (
+        arrays = [getattr(packed, name) for name in _ARRAYS]
+        rows[i] = _Row(
             packed.dropped_bits,
             packed.zeros,
             packed.nans,
             packed.infs,
             packed.max_key,
+            len(packed.counts),
+            *(array.itemsize if array.size else 0 for array in arrays),
         )
-        for name in _ARRAYS:
-            array = getattr(packed, name)
-            if array.size:
-                tensors[f"{i}.{name}"] = array
-    tensors["totals"] = totals
-    description = json.dumps(described(histograms), allow_nan=False)
-    metadata = {"format": FORMAT, "version": _VERSION, "description": description}
-    metadata["sha256"] = digest_of(description, tensors)
-    write_atomically(path, save(tensors, metadata), force=force)
+        counts += [array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays]
+    text = json.dumps(description, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    # Names of files that are not UTF-8 hold lone surrogates, which no UTF-8 has.
+    text = _SURROGATE.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text)
+    raw = text.encode()
+    tensors = [
+        WrittenTensor("table", "U64", rows.shape, [rows.tobytes()]),
+        WrittenTensor("description", "U8", (len(raw),), [raw]),
+        WrittenTensor("counts", "U8", (sum(map(len, counts)),), counts),
+    ]
+    return counts_file(FORM, tensors)
 
 
 def read_histograms(path: str | os.PathLike[str]) -> SavedModel:
     """Read the histograms of a model; see `ModelHistograms.load`."""
-    from safetensors import SafetensorError, safe_open
-
-    name = printable(os.fsdecode(path))
-    if not os.path.isfile(path):  # a FIFO or a device would keep the reader waiting
-        what = "is no regular file" if os.path.exists(path) else "there is no such file"
-        raise HistogramFileError(f"{name}: {what}")
-    try:
-        with safe_open(os.fsdecode(path), framework="np") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise _not_of_a_model(name, str(metadata.get("format")))
-            if metadata.get("version") != _VERSION:
-                found = printable(str(metadata.get("version")))
-                raise HistogramFileError(f"{name}: unknown version {found} of the file format")
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        if metadata.get("sha256") != digest_of(metadata.get("description", ""), arrays):
-            raise HistogramFileError(f"{name}: the file is damaged: its digest is another")
-        document = loads(metadata.get("description", "").encode())
-        return told(document, _Arrays(arrays))
-    except HistogramFileError:
-        raise
-    except JsonFault as error:
-        raise HistogramFileError(f"{name}: the description is damaged: {error.problem}") from error
-    except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
-        # The library meets element formats that NumPy lacks with errors of all kinds.
-        raise HistogramFileError(f"{name}: cannot be read: {printable(str(error))}") from error
+    with open_counts(path, FORM) as reader:
+        return _read(reader)
 
 
-def _not_of_a_model(name: str, form: str) -> HistogramFileError:
-    """Return the error for a valid file that holds something else than the counts of a model."""
-    if form.startswith("weightgauge."):
-        return HistogramFileError(f"{name}: holds one histogram, and not those of a model")
-    return HistogramFileError(
-        f"{name}: holds the tensors of a checkpoint, and no saved counts; give it a name that ends "
-        "in .safetensors"
+def _read(reader: CountsReader) -> SavedModel:
+    model, counted = _description(reader)
+    rows = _rows(reader, counted)
+    slices = tuple(
+        item if how is None else item._replace(packed=_packed(reader, number, item, how, row))
+        for number, (item, how, row) in enumerate(zip(model.slices, counted, rows, strict=True))
     )
+    reader.check_digest()
+    return replace(model, slices=slices)
 
 
-def digest_of(description: str, tensors: Mapping[str, Any]) -> str:
-    """Return the digest that a file with this content has, in hexadecimal."""
-    digest = sha256(description.encode())
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
-    return digest.hexdigest()
+def _description(reader: CountsReader) -> tuple[SavedModel, list[Counted | None]]:
+    """Read and check the description, against the length of the table as well."""
+    (length,) = reader.shape("description")
+    slices, columns = reader.shape("table")
+    if columns != _COLUMNS:
+        reader.fail("table", f"has {columns:,} columns, not {_COLUMNS}")
+    if length > MOST_DESCRIPTION_BYTES:
+        reader.fail("description", f"has {length:,} bytes, above {MOST_DESCRIPTION_BYTES:,}")
+    if slices * _FEWEST_SLICE_BYTES > length:
+        reader.fail("table", f"has {slices:,} rows, more than are described")
+    text = bytearray()
+    while len(text) < length:
+        piece = reader.read("description", min(PIECE_BYTES, length - len(text)))
+        if b"\0" in piece:  # as in a sparse file, whose end nobody wants to wait for
+            reader.fail("description", "is no text")
+        text += piece
+    try:
+        model, counted = told(loads(bytes(text)))
+    except JsonFault as error:
+        reader.fail("description", error.problem)
+    except DescriptionError as error:
+        reader.fail("description", str(error))
+    if len(counted) != slices:
+        reader.fail("description", f"has {len(counted):,} slices, and the table {slices:,} rows")
+    return model, counted
 
 
-class _Arrays:
-    """Packed histograms by number, checked."""
+def _rows(reader: CountsReader, counted: Sequence[Counted | None]) -> list[_Row]:
+    """Read the table, and check that it accounts for all bytes of the counts."""
+    raw = reader.read("table", _ROW_BYTES * len(counted))
+    words = np.frombuffer(raw, "<u8").reshape(len(counted), _COLUMNS)
+    rows = [_Row(*row) for row in words.tolist()]
+    for number, (row, how) in enumerate(zip(rows, counted, strict=True)):
+        problem = _problem(row, how)
+        if problem:
+            reader.fail(f"table[{number}]", problem)
+    (stored,) = reader.shape("counts")
+    needed = sum(row.nbytes for row in rows)
+    if stored != needed:
+        reader.fail("counts", f"have {stored:,} bytes, and the table accounts for {needed:,}")
+    return rows
 
-    def __init__(self, arrays: Mapping[str, Any]) -> None:
-        self._arrays = arrays
-        self._totals = arrays["totals"]
-        if self._totals.dtype != np.uint64 or self._totals.ndim != 2 or self._totals.shape[1] != 5:
-            raise ValueError("the totals are damaged")
 
-    def __len__(self) -> int:
-        return len(self._totals)
+def _problem(row: _Row, how: Counted | None) -> str:
+    """Say why a row of the table does not fit the description of its slice; "" if it does."""
+    if how is None:
+        return "has counts, and the description none" if any(row) else ""
+    bits = DTYPE_BITS[how.dtype]
+    if row.dropped_bits >= bits:
+        return f"{row.dropped_bits} bits are left out of keys of {how.dtype}"
+    if row.entries > min(how.elements, 1 << bits - row.dropped_bits):
+        return f"has {row.entries:,} entries, more than {how.elements:,} elements can have"
+    widths = (row.step_bytes, row.count_bytes, row.residual_bytes)
+    needed = (1, 1, row.dropped_bits > 0) if row.entries else (0, 0, 0)
+    for width, wanted in zip(widths, needed, strict=True):
+        if width not in (_WIDTHS if wanted else (0,)):
+            return f"{width} bytes are no width of its numbers"
+    return ""
 
-    def __call__(self, number: int, dtype: str, known_rms: float | None) -> PackedHistogram:
-        """Packed histogram of a slice."""
-        dropped_bits, zeros, nans, infs, max_key = (int(total) for total in self._totals[number])
-        steps, counts, residuals = (self._array(f"{number}.{name}") for name in _ARRAYS)
-        packed = PackedHistogram(
-            dtype, dropped_bits, steps, counts, residuals, zeros, nans, infs, max_key, known_rms
-        )
-        unpack(packed)  # whether it is a histogram at all is found out now
-        return packed
 
-    def _array(self, key: str) -> Any:
-        array = self._arrays.get(key)
-        if array is None:
-            return np.empty(0, np.uint8)
-        if array.dtype.kind != "u" or array.ndim != 1:
-            raise ValueError(f"{printable(key)} is not a vector of counts")
-        return array
+def _packed(
+    reader: CountsReader, number: int, item: SavedSlice, how: Counted, row: _Row
+) -> PackedHistogram:
+    """Read the counts of one slice and check them against its description."""
+    entries = row.entries
+    packed = PackedHistogram(
+        how.dtype,
+        row.dropped_bits,
+        reader.words("counts", row.step_bytes or 1, entries, zeros=1),
+        reader.words("counts", row.count_bytes or 1, entries, zeros=0),
+        reader.words(
+            "counts",
+            row.residual_bytes or 1,
+            entries if row.residual_bytes else 0,
+            zeros=entries,
+        ),
+        row.zeros,
+        row.nans,
+        row.infs,
+        row.max_key,
+        how.rms,
+    )
+    where = f"counts of slices[{number}]"
+    try:
+        histogram = unpack(packed)
+    except ValueError as error:
+        reader.fail(where, str(error))
+    elements = histogram.n + row.zeros + row.nans + row.infs
+    if elements != how.elements or elements > MOST_ELEMENTS:
+        reader.fail(where, f"are {elements:,}, and the description says {how.elements:,}")
+    fit = item.fit
+    if item.scale == 1.0 and (fit.n, fit.zeros) != (histogram.n, row.zeros):
+        reader.fail(where, "are not those of the elements and zeros that the description has")
+    return packed
