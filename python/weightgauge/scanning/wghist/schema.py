@@ -55,7 +55,7 @@ class Members:
             unknown = sorted(value.keys() - set(names))
             lacking = sorted(set(names) - value.keys())
             name = (lacking or unknown)[0]
-            self.fail(name, "is missing" if lacking else "is no member that is known")
+            self.fail(printable(name), "is missing" if lacking else "is no member that is known")
 
     def fail(self, name: str, problem: str) -> NoReturn:
         """Raise DescriptionError about one member."""
@@ -171,4 +171,4 @@ class Members:
             yield Members(value, f"{path}[{row}]", names)
 
     def _member(self, name: str) -> str:
-        return f"{self._path}.{printable(name)}" if self._path else printable(name)
+        return f"{self._path}.{name}" if self._path else name
