@@ -47,6 +47,32 @@ def printable(text: str, *, limit: int = _NAME_LIMIT) -> str:
     return "".join((*head, middle, *tail))
 
 
+def harmless(text: str) -> str:
+    r"""Escape what a terminal would obey, in a text that was made for people.
+
+    Names in such a text have passed through `printable`, so backslashes are left as they are. What
+    was read from a file may only claim to be such a text.
+
+    Parameters
+    ----------
+    text : str
+        Any string.
+
+    Returns
+    -------
+    str
+        The text on one line.
+
+    Examples
+    --------
+    >>> print(harmless("tensor 'a\\\\b': \x1b[31mreason"))
+    tensor 'a\\b': \x1b[31mreason
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
 def _escaped(character: str) -> str:
     if character == "\\":
         return "\\\\"

@@ -162,7 +162,7 @@ def _say(line: str) -> None:
     """Write one line to stderr, whatever it holds; stderr may be closed."""
     # Messages have already escaped foreign names. Escaping them again would double backslashes.
     line = " ".join(line.splitlines())
-    shown = "".join(c if c.isprintable() else errors.printable(c) for c in line)
+    shown = errors.harmless(line)
     if len(shown) > _MESSAGE_LIMIT:
         shown = f"{shown[:_MESSAGE_LIMIT]} ..."
     with contextlib.suppress(OSError, ValueError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weightgauge.errors import OutputError, OutputExistsError, printable
+from weightgauge.errors import OutputError, OutputExistsError, harmless, printable
 from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS
 from weightgauge.reporting.writers.formats import DEFAULT, FORMATS, format_by_suffix
 
@@ -113,9 +113,9 @@ class Output:
             aside = document.aside if in_result else (*(document.findings or ()), *document.aside)
             for group in grouped(aside):
                 if group.level != "note":
-                    click.echo(f"{group.level}: {group.message}", err=True)
+                    click.echo(harmless(f"{group.level}: {group.message}"), err=True)
             for message in document.warnings:
-                click.echo(f"warning: {message}", err=True)
+                click.echo(harmless(f"warning: {message}"), err=True)
 
     def _write_file(self, content: str | bytes) -> None:
         from weightgauge.files import write_atomically

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weightgauge.errors import harmless
 from weightgauge.findings import grouped
 from weightgauge.reporting.document import Document
 from weightgauge.reporting.writers.medium import Medium
@@ -35,8 +36,8 @@ def write(document: Document, medium: Medium) -> str:
 
 
 def _message(text: str) -> str:
-    """Escape what would end a command."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Escape what would end a command, and what a terminal would obey."""
+    return harmless(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -1,6 +1,7 @@
 """Documents as text for people, on a terminal, in a pipe and in a file.
 
-Everything shown is plain text, so that no name can smuggle in markup. On a terminal no line is
+Everything shown is plain text, so that no name can smuggle in markup, and what a terminal would
+obey is escaped: saved counts bring texts that anybody may have written. On a terminal no line is
 wider than the terminal, with two exceptions: lines that are there to be copied, and titles and
 headings with a word that is wider.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from weightgauge.errors import harmless
 from weightgauge.findings import FindingGroup, grouped
 from weightgauge.reporting.document import (
     Document,
@@ -86,7 +88,7 @@ class _Page:
     def heading(self, text: str) -> None:
         """Add a heading, with an empty line before it."""
         self.gap()
-        lines = wrapped(text, self._width)
+        lines = wrapped(harmless(text), self._width)
         self._lines += [f"\x1b[1m{line}\x1b[0m" for line in lines] if self._colour else lines
 
     def verdict(self, text: str) -> None:
@@ -117,13 +119,13 @@ class _Page:
         """Add a table, a paragraph or a line."""
         match part:
             case DocumentTable():
-                self._lines += table_lines(part, self._width)
+                self._lines += map(harmless, table_lines(part, self._width))
             case Paragraph(text):
                 self._prose(text, min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
             case Line(text):
                 self._prose(text, self._width)
             case Verbatim(text):
-                self._lines.append(text)
+                self._lines.append(harmless(text))
 
     def text(self) -> str:
         """Return all lines."""
@@ -141,6 +143,8 @@ class _Page:
 
     @staticmethod
     def _fitting(text: str, terminal: int | None) -> str:
+        """Make a text harmless, and its words no longer than a terminal is wide."""
+        text = harmless(text)
         if terminal is None:
             return text
         return " ".join(shortened(word, terminal) for word in text.split(" "))
