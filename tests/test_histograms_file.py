@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -111,6 +112,9 @@ ODD_MEMBERS = [
     *((("slices", 0, "status"), word) for word in ("sound", "", None, 3, "few_magnitudes")),
     *((("slices", 0, "k"), value) for value in (None, -1.0, 0, "1.2", 10**399, -(10**300), True)),
     *((("slices", 0, "n"), value) for value in (2**52 + 1, 2**62, 2**63, 1.0, -1, 10**399, None)),
+    *((("slices", 0, "r2"), value) for value in (40.0, -0.5, None)),
+    *((("slices", 0, "k_se"), value) for value in (1e300, -0.1, None)),
+    (("slices", 0, "spread", "rows"), 1e300),
     *((("slices", 0, "max"), value) for value in (10**399, 10**30, [], False)),
     *((("slices", 0, "shape"), value) for value in ([2**63, 2], [1] * 65, [-1], [8, 8, 1.0], 64)),
     *((("slices", 0, name), "\x1b[31m") for name in ("kind", "tower", "dtype", "part", "digest")),
@@ -310,3 +314,14 @@ def test_what_cannot_be_read_is_not_told_as_missing(tmp_path, load):
         load(tmp_path / "nothing")
     with pytest.raises(HistogramFileError, match="NUL"):
         load("a\0b.wghist")
+
+
+@pytest.mark.parametrize("load", [wg.ModelHistograms.load, wg.MagnitudeHistogram.load])
+@pytest.mark.parametrize("call", ["open", "pread"])
+def test_faults_of_the_disk_are_told_as_such(small, monkeypatch, load, call):
+    def fails(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, call, fails)
+    with pytest.raises(HistogramFileError, match=r"m\.wghist: .*Input/output error"):
+        load(small[0] / "m.wghist")

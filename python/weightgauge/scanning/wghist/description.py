@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import sys
 from typing import Any, NamedTuple
 
 from weightgauge.anatomy.architecture import MLA, Architecture, TowerFacts
@@ -36,9 +37,17 @@ _TOWER = (
 _PLACES = ("block", "expert", "head")
 _COUNTS = ("n", "zeros", "nonfinite")
 _NOTED = ("negatives", "zero_blocks", "at_max")
-_NUMBERS = (
-    *("k", "k_se", "lam", "ln_lambda_se", "r2", "ks", "rms", "max", "second", "lowest"),
-    *("k_se_matrix", "ln_lambda_se_matrix", "fresh_z"),
+_RANGES = {
+    **dict.fromkeys(("r2", "ks"), (0.0, 1.0)),
+    **dict.fromkeys(("lam", "rms", "max", "second", "lowest"), (0.0, sys.float_info.max)),
+    # Their squares are doubles as well.
+    **dict.fromkeys(("k", "k_se", "ln_lambda_se"), (0.0, 1e100)),
+    **dict.fromkeys(("k_se_matrix", "ln_lambda_se_matrix"), (0.0, 1e100)),
+    "fresh_z": (-1e100, 1e100),
+}
+_OF_EVERY_FIT = (
+    *("k", "k_se", "ln_lambda_se", "r2", "ks", "rms", "max"),
+    *("k_se_matrix", "ln_lambda_se_matrix"),
 )
 _OPTIONAL_COUNTS = (
     *("levels", "zero_rows", "zero_columns", "unused_rows", "far_out", "row_levels"),
@@ -152,9 +161,10 @@ def _slice(members: Members) -> tuple[SavedSlice, Counted | None]:
     fields["errors_from"] = members.text("errors_from")
     fields |= {name: members.whole(name) for name in _PLACES}
     fields |= {name: members.count(name) for name in (*_COUNTS, *_NOTED)}
-    fields |= {name: members.number(name) for name in _NUMBERS}
+    fields |= {name: members.ranged(name, *limits) for name, limits in _RANGES.items()}
     fields |= {name: members.optional_count(name) for name in _OPTIONAL_COUNTS}
-    fields["k_without_unused"] = members.optional_number("k_without_unused")
+    k_without = members.ranged("k_without_unused", 0.0, 1e100)
+    fields["k_without_unused"] = None if math.isnan(k_without) else k_without
     fields["digest"] = members.digest("digest")
     fields["shape"] = members.shape("shape")
     fields["spread"] = _spread(members)
@@ -170,6 +180,9 @@ def _check_fit(fit: SliceFit, members: Members) -> None:
         members.fail("errors_from", "is not among the sources of errors that are known")
     if fit.fitted and not fit.k > 0:
         members.fail("k", f"is no positive number, and the status is {fit.status}")
+    for name in _OF_EVERY_FIT if fit.fitted else ():
+        if math.isnan(getattr(fit, name)):
+            members.fail(name, f"is no number, and the status is {fit.status}")
     if not fit.fitted and not math.isnan(fit.k):
         members.fail("k", f"is a number, and the status is {fit.status}")
     if fit.fitted and not fit.n:
@@ -266,7 +279,11 @@ def _plain(value: Any) -> Any:
 
 def _spread(members: Members) -> Spread | None:
     parts = members.inner("spread", Spread._fields)
-    return None if parts is None else Spread(*(parts.number(name) for name in Spread._fields))
+    return (
+        None
+        if parts is None
+        else Spread(*(parts.ranged(name, 0.0, 1e100) for name in Spread._fields))
+    )
 
 
 def _scale(members: Members) -> float:

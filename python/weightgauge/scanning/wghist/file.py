@@ -233,6 +233,8 @@ def _packed(
         how.rms,
     )
     where = f"counts of slices[{number}]"
+    if item.scale != 1.0 and (row.dropped_bits or how.dtype == "F64"):
+        reader.fail(where, "are of bins or of F64, which are not scaled")
     try:
         histogram = unpack(packed)
     except ValueError as error:

@@ -131,6 +131,13 @@ class Members:
             self.fail(name, "is no number")
         return float(value)
 
+    def ranged(self, name: str, low: float, high: float) -> float:
+        """Return a number between two others, which may be reached; NaN for null."""
+        value = self.number(name)
+        if value < low or value > high:
+            self.fail(name, f"is no number from {low:g} to {high:g}")
+        return value
+
     def optional_number(self, name: str) -> float | None:
         """Return a number, or None for null."""
         return None if self._values[name] is None else self.number(name)
