@@ -259,7 +259,7 @@ class LiveModelError(WeightgaugeError, ValueError):
 
 
 class HistogramFileError(WeightgaugeError, ValueError):
-    """A file of saved histograms cannot be read."""
+    """A file of saved histograms cannot be read, or what was to be written is none."""
 
 
 class NeedsWeightsError(WeightgaugeError, ValueError):

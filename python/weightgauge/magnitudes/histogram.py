@@ -281,7 +281,9 @@ class MagnitudeHistogram:
         Raises
         ------
         HistogramFileError
-            The file is something else, or damaged.
+            There is no such file, it cannot be read, is something else, or damaged.
+        FileChangedError
+            It became shorter while it was read.
         """
         from weightgauge.magnitudes.histogram_file import read_histogram
 

@@ -159,6 +159,10 @@ class ModelHistograms(SavedModel):
         ------
         OutputExistsError
             The file exists and `force` was not given.
+        HistogramFileError
+            What would be written could not be read again; nothing is written.
+        OSError
+            The file cannot be written.
         """
         write_histograms(self, path, force=force)
 
@@ -169,7 +173,9 @@ class ModelHistograms(SavedModel):
         Raises
         ------
         HistogramFileError
-            The file is something else, or damaged.
+            There is no such file, it cannot be read, is something else, or damaged.
+        FileChangedError
+            It became shorter while it was read.
         """
         saved = read_histograms(path)
         given = {each.name: getattr(saved, each.name) for each in fields(saved)}
