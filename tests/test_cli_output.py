@@ -20,6 +20,11 @@ def output(path, *, force=False):
     return Output("human", str(path), force=force, quiet=False)
 
 
+def check(path, *, force=False):
+    with output(path, force=force).kept():
+        pass
+
+
 def test_writes_a_file_with_ordinary_rights(tmp_path):
     target = tmp_path / "fit.txt"
     output(target).write(Document(title="k ± se"))
@@ -33,11 +38,11 @@ def test_writes_a_file_with_ordinary_rights(tmp_path):
 def test_existing_file_is_left_alone_without_force(tmp_path):
     target = tmp_path / "fit.txt"
     target.write_text("old")
-    for action in (output(target).check, lambda: output(target).write(NEW)):
+    for action in (lambda: check(target), lambda: output(target).write(NEW)):
         with pytest.raises(OutputExistsError, match=r"fit\.txt"):
             action()
     assert target.read_text() == "old"
-    output(target, force=True).check()
+    check(target, force=True)
     output(target, force=True).write(NEW)
     assert target.read_text() == "new\n"
 
@@ -74,25 +79,23 @@ def test_devices_pipes_and_directories_are_never_replaced(tmp_path, force):
     link.symlink_to("/dev/null")
     for target in (fifo, link, tmp_path):
         with pytest.raises(OutputError, match="not a regular file"):
-            output(target, force=force).check()
+            check(target, force=force)
     assert stat.S_ISFIFO(fifo.stat().st_mode)
 
 
 def test_weights_are_never_replaced(tmp_path):
     shard = tmp_path / "model-00001-of-00002.safetensors"
     shard.write_bytes(b"weights")
-    config = tmp_path / "input.bin"
-    config.write_bytes(b"weights")
     link = tmp_path / "link.txt"
     link.symlink_to(shard)
-    for target, inputs in [(shard, ()), (link, ()), (config, (str(config),))]:
+    for target in (shard, link):
         with pytest.raises(OutputError, match="never replaced"):
-            output(target, force=True).check(*inputs)
+            check(target, force=True)
 
 
 def test_place_that_is_not_there(tmp_path):
     with pytest.raises(OutputError, match="no such directory"):
-        output(tmp_path / "none" / "fit.txt").check()
+        check(tmp_path / "none" / "fit.txt")
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,32 @@
-"""Write files so that none is lost or half-written."""
+"""Write files so that none is lost or half-written, and what is replaced keeps its rights."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
-import tempfile
-import threading
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from weightgauge.errors import OutputExistsError, printable
+from weightgauge.errors import OutputError, OutputExistsError, printable
 
-_reading_umask = threading.Lock()
+_DRAFT = ".weightgauge-draft"
+"""How the names of files end that are still written; the next run removes what a kill left."""
+
+_ACCESS_LIST = "system.posix_acl_access"
+_PATH_LIMIT = 1000
+_CANNOT_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
+"""What file systems say that flush no directories."""
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
     """Write `data` to a file beside `path`, flush it to the disk, and move it into place.
+
+    A file that is replaced keeps its mode, its owner and its access list. Where the path is a
+    symbolic link, the file it leads to is written and the link stays. Another hard link to that
+    file keeps the earlier content.
 
     Parameters
     ----------
@@ -28,51 +41,151 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool =
     ------
     OutputExistsError
         If the file exists and `force` is not set.
+    OutputError
+        If what exists is no regular file.
     OSError
-        If the file cannot be written, for example because the disk is full. An existing file then
-        stays as it was.
+        If the file cannot be written, for example because the disk is full, or because its owner
+        cannot be kept. An existing file then stays as it was.
     """
-    target = os.fspath(path)
-    if not force and os.path.lexists(target):
-        raise OutputExistsError(f"{printable(target)} exists already; it is left as it is")
+    target, old = _target(path, force=force)
     directory = os.path.dirname(target) or "."
-    descriptor, temporary = tempfile.mkstemp(
-        prefix=f".{os.path.basename(target)[:100]}.", dir=directory
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+    _remove_abandoned(directory)
+    with _draft(directory, old, target) as (descriptor, name):
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
         if force:
-            os.replace(temporary, target)
+            os.replace(name, target)
         else:
-            _move_without_replacing(temporary, target)
-    except BaseException:
+            _move_without_replacing(name, target)
+    _sync(directory)
+
+
+def try_to_write(path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Find out whether `write_atomically` can write a file, as far as that is known before.
+
+    A file is made beside the path, given the rights that it would have, and removed.
+
+    Raises
+    ------
+    OutputExistsError, OutputError, OSError
+        See `write_atomically`.
+    """
+    target, old = _target(path, force=force)
+    with _draft(os.path.dirname(target) or ".", old, target):
+        pass
+
+
+def _target(path: str | os.PathLike[str], *, force: bool) -> tuple[str, os.stat_result | None]:
+    """Return where to write, with links followed, and what is there."""
+    given = os.fsdecode(path)
+    shown = printable(given, limit=_PATH_LIMIT)
+    try:
+        os.lstat(given)
+    except FileNotFoundError:
+        return os.path.realpath(given), None
+    try:
+        old = os.stat(given)
+    except FileNotFoundError:  # a link that leads nowhere yet
+        old = None
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        raise OutputError(f"{shown}: is not a regular file, so it is not replaced")
+    if not force:
+        raise OutputExistsError(f"{shown} exists already; it is left as it is")
+    return os.path.realpath(given), old
+
+
+@contextmanager
+def _draft(directory: str, old: os.stat_result | None, target: str) -> Iterator[tuple[int, str]]:
+    """Make a file with the rights of the one that it will replace; remove it where it remains.
+
+    Its lock tells other runs that it is no leftover. A new file gets its mode from the system,
+    which takes the process's mask into account.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    name, descriptor = "", -1
+    try:
+        while descriptor < 0:
+            name = os.path.join(directory, f".{os.urandom(8).hex()}{_DRAFT}")
+            descriptor = os.open(name, flags, 0o666 if old is None else 0o600)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink == 0:  # taken for a leftover before it was locked
+                os.close(descriptor)
+                descriptor = -1
+        if old is not None:
+            _give_rights(descriptor, old, target)
+        yield descriptor, name
+    finally:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+            os.unlink(name)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
-def _move_without_replacing(temporary: str, target: str) -> None:
+def _give_rights(descriptor: int, old: os.stat_result, target: str) -> None:
+    """Give a file the owner, the access list and the mode of another one."""
+    status = os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except PermissionError as error:
+            what = f"belongs to {old.st_uid}:{old.st_gid}, and only root could keep that"
+            raise OSError(error.errno, what) from error
+    try:
+        access_list = os.getxattr(target, _ACCESS_LIST)
+    except OSError:  # there is none
+        access_list = None
+    if access_list is not None:
+        os.setxattr(descriptor, _ACCESS_LIST, access_list)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def _remove_abandoned(directory: str) -> None:
+    """Remove what killed runs have left. What is still written is locked by whoever writes it."""
+    try:
+        names = [name for name in os.listdir(directory) if name.endswith(_DRAFT)]
+    except OSError:  # a directory that may be written to and not be listed
+        return
+    for name in names:
+        path = os.path.join(directory, name)
+        with contextlib.suppress(OSError):
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(path, flags)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
+            finally:
+                os.close(descriptor)
+
+
+def _move_without_replacing(name: str, target: str) -> None:
     # A link fails if the target has appeared in the meantime; a rename would replace the target.
     try:
-        os.link(temporary, target)
+        os.link(name, target)
     except FileExistsError as error:
         raise OutputExistsError(
             f"{printable(target)} exists already; it is left as it is"
         ) from error
     except OSError:  # a file system without links
-        os.replace(temporary, target)
-    else:
-        os.unlink(temporary)
+        if os.path.lexists(target):
+            raise OutputExistsError(
+                f"{printable(target)} exists already; it is left as it is"
+            ) from None
+        os.replace(name, target)
 
 
-def _umask() -> int:
-    # The mask can only be read by setting it. Files that other threads make in this moment are
-    # private. Without the lock, a thread could read the mask that another has just set here.
-    with _reading_umask:
-        mask = os.umask(0o077)
-        os.umask(mask)
-    return mask
+def _sync(directory: str) -> None:
+    """Flush a directory to the disk: without that a crash of the machine could undo a rename."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # it may be written to and not be read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        os.close(descriptor)

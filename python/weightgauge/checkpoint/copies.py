@@ -12,7 +12,7 @@ from weightgauge.checkpoint.file_sets import COPY, MODEL, file_sets, role_of
 from weightgauge.checkpoint.selection import Selection
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
 from weightgauge.checkpoint.types import Checkpoint
-from weightgauge.errors import WeightgaugeError, printable
+from weightgauge.errors import OutputError, WeightgaugeError, printable
 
 _ORIGINAL = "original"
 """The folder in which some models have the weights as their makers write them."""
@@ -71,6 +71,8 @@ def open_copies(model: str, read: Checkpoint) -> Iterator[Copy]:
             try:
                 found = open_selection(directory, Selection(None, each.files), model=model)
                 yield Copy(shown, found, "")
+            except OutputError:
+                raise
             except WeightgaugeError as error:
                 yield Copy(shown, None, str(error))
 

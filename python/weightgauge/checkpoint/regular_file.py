@@ -12,7 +12,8 @@ import stat
 from types import TracebackType
 
 from weightgauge.checkpoint.identity import FileIdentity
-from weightgauge.errors import FileChangedError, NotACheckpointError, printable
+from weightgauge.errors import FileChangedError, NotACheckpointError, OutputError, printable
+from weightgauge.readings import opened
 
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
@@ -48,6 +49,8 @@ class RegularFile:
         If the path is not an ordinary file or cannot be opened.
     FileNotFoundError
         If nothing is there.
+    OutputError
+        If it is the file that a command is to write.
     """
 
     __slots__ = ("_descriptor", "identity", "path", "shown")
@@ -63,7 +66,9 @@ class RegularFile:
             self._descriptor = os.open(self.path, flags)
             status = os.fstat(self._descriptor)
             _check_kind(status, shown)
-        except FileNotFoundError:
+            opened(status, shown)
+        except (FileNotFoundError, OutputError):
+            self.close()
             raise
         except OSError as error:
             self.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -77,7 +79,8 @@ def exit_code(call: Callable[[], Any]) -> int:
         One of the module's constants.
     """
     try:
-        result = call()
+        with _ended_in_order():
+            result = call()
         if sys.stdout is not None:
             sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
@@ -92,6 +95,30 @@ def exit_code(call: Callable[[], Any]) -> int:
     except Exception as error:
         return _explain(error)
     return result if isinstance(result, int) else OK
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let the program clean up where it is told to end, or its terminal is closed.
+
+    A second signal ends it at once. Signals that were ignored or handled before stay so.
+    """
+    usual: dict[signal.Signals, Any] = {}
+
+    def end(number: int, frame: object) -> None:
+        del frame
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                usual[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 def unmeasured_told(findings: Iterable[Finding], tensors: int) -> int:

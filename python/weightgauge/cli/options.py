@@ -123,7 +123,11 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
         metavar="FILE",
         help="Write the result to FILE; an existing file is left alone.",
     )
-    @click.option("--force", is_flag=True, help="Let --output replace an existing file.")
+    @click.option(
+        "--force",
+        is_flag=True,
+        help="Let --output replace an existing file, but none that is read.",
+    )
     @click.option("-q", "--quiet", is_flag=True, help="Only the result: no progress, no notes.")
     @wraps(command)
     def with_output(
@@ -139,6 +143,8 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
             raise click.UsageError("--force is for --output FILE, which is not given")
         path = None if path == "-" else path
         chosen = choose_format(asked_format, json=as_json, path=path, findings=findings)
-        return command(*args, output=Output(chosen, path, force, quiet), **options)
+        output = Output(chosen, path, force, quiet)
+        with output.kept():
+            return command(*args, output=output, **options)
 
     return with_output

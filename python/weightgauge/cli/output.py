@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,11 @@ _PLAIN_SPELLING = str.maketrans(
     {"±": "+-", "…": "...", **dict(zip(BLOCKS, PLAIN_BLOCKS, strict=True))}
 )
 _PATH_LIMIT = 1000
+_NEVER_REPLACED = (
+    *(".safetensors", ".index.json"),
+    *("config.json", "trainer_state.json", "training_args.json", "weightgauge.toml"),
+)
+"""How the names of files end that make up checkpoints and runs; results have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,11 @@ class Output:
     force: bool
     quiet: bool
 
-    def check(self, *inputs: str) -> None:
-        """Check before the work that the result can be written after it.
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Check before the work that the result can be written after it; keep it out of the input.
 
-        Parameters
-        ----------
-        inputs : str
-            Paths of the input, which must not be overwritten.
+        While the context lasts, no file can be opened for reading that the result would replace.
 
         Raises
         ------
@@ -63,20 +66,24 @@ class Output:
             The place cannot hold a result, or holds weights.
         """
         if self.path is None:
+            yield
             return
-        shown = printable(self.path, limit=_PATH_LIMIT)
-        directory = os.path.dirname(self.path) or "."
-        if not os.path.isdir(directory):
+        from weightgauge.readings import kept_apart
+
+        self._check(self.path)
+        with kept_apart(self.path):
+            yield
+
+    def _check(self, path: str) -> None:
+        from weightgauge.files import try_to_write
+
+        shown = printable(path, limit=_PATH_LIMIT)
+        if not os.path.isdir(os.path.dirname(path) or "."):
             raise OutputError(f"{shown}: there is no such directory to write to")
-        if not os.path.lexists(self.path):
-            return
-        if os.path.exists(self.path) and not stat.S_ISREG(os.stat(self.path).st_mode):
-            raise OutputError(f"{shown}: is not a regular file, so it is not replaced")
-        if not self.force:
-            raise OutputExistsError(f"{shown} exists already; it is left as it is")
-        read = any(os.path.exists(i) and os.path.samefile(i, self.path) for i in inputs)
-        if read or os.path.realpath(self.path).endswith(".safetensors"):
-            raise OutputError(f"{shown}: holds weights, which are never replaced")
+        with _told(path):
+            try_to_write(path, force=self.force)
+        if os.path.exists(path) and os.path.realpath(path).endswith(_NEVER_REPLACED):
+            raise OutputError(f"{shown}: is a file of a model by its name, which is never replaced")
 
     def medium(self) -> Medium:
         """Return what a writer has to know about the place of the result."""
@@ -99,7 +106,7 @@ class Output:
         Raises
         ------
         OutputExistsError, OutputError
-            See `check`; or the disk is full. What was there before is as it was.
+            See `kept`; or the disk is full. What was there before is as it was.
         """
         from weightgauge.findings import grouped
 
@@ -124,7 +131,7 @@ class Output:
         self.save(lambda target: write_atomically(target, data, force=self.force))
 
     def save(self, writer: Callable[[str], None]) -> None:
-        """Let a function write the file; if the path is a link, its target is written.
+        """Let a function write the file.
 
         Parameters
         ----------
@@ -134,18 +141,27 @@ class Output:
         Raises
         ------
         OutputExistsError, OutputError
-            See `check`; or the disk is full. What was there before is as it was.
+            See `kept`; or the disk is full. What was there before is as it was.
         """
         if self.path is None:
             raise ValueError("there is no file to write")
-        self.check()
-        try:
-            writer(os.path.realpath(self.path))
-        except OutputExistsError:
-            raise
-        except OSError as error:
-            shown = printable(self.path, limit=_PATH_LIMIT)
-            raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
+        from weightgauge.readings import refuse_what_was_read
+
+        refuse_what_was_read(self.path)
+        with _told(self.path):
+            writer(self.path)
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Turn what the system reports about a file that is written into `OutputError`."""
+    try:
+        yield
+    except (OutputError, OutputExistsError):
+        raise
+    except OSError as error:
+        shown = printable(path, limit=_PATH_LIMIT)
+        raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
 
 
 def choose_format(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.checkpoint.copies import open_copies, open_shard
-from weightgauge.errors import WeightgaugeError, printable
+from weightgauge.errors import OutputError, WeightgaugeError, printable
 from weightgauge.findings import RULES, Finding, enumerated, named
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def _second_homes(
         found = _difference(
             copy, {name: ours[name] for name in theirs if name in ours}, theirs, options
         )
+    except OutputError:
+        raise
     except WeightgaugeError as error:
         what = f"{shown}, in which tensors lie a second time, cannot be read: {error}"
         return [], RULES["copy-differs"].finding(what=what)

@@ -10,8 +10,9 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from weightgauge.errors import RulesError, printable
+from weightgauge.errors import OutputError, RulesError, printable
 from weightgauge.findings import LEVELS, RULES, Finding, Rule
+from weightgauge.readings import opened
 
 OFF = "off"
 """Level of a rule that is not asked."""
@@ -104,7 +105,10 @@ def read_rules(path: str | os.PathLike[str]) -> RulesFile:
     shown = printable(os.fsdecode(path), limit=1000)
     try:
         with open(path, "rb") as file:
+            opened(os.fstat(file.fileno()), os.fsdecode(path))
             content = file.read(_LONGEST + 1)
+    except OutputError:
+        raise
     except OSError as error:
         raise RulesError(f"{shown}: cannot be read: {error.strerror or error}") from error
     if len(content) > _LONGEST:

@@ -11,6 +11,7 @@ from weightgauge.errors import (
     FileChangedError,
     MissingExtraError,
     NeedsWeightsError,
+    OutputError,
     WeightgaugeError,
 )
 from weightgauge.findings import Finding
@@ -64,13 +65,15 @@ def read_step(step: StepModel, read: Callable[[Any], ModelFit]) -> ModelFit:
         If the model cannot be read.
     NeedsWeightsError
         If histograms are asked for what only weights tell.
+    OutputError
+        If one of its files is the one that the command is to write.
     """
     if isinstance(step.model, ModelFit):
         return step.model
     for pause in (*PAUSES_S, None):
         try:
             return read(step.model)
-        except (NeedsWeightsError, MissingExtraError):
+        except (NeedsWeightsError, MissingExtraError, OutputError):
             raise
         except WeightgaugeError as error:
             being_written = isinstance(error, FileChangedError) or _is_fresh(step.model)

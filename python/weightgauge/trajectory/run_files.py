@@ -10,7 +10,7 @@ from weightgauge.checkpoint.hub.beside import fetch_beside
 from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.strict_json import JsonFault, loads
-from weightgauge.errors import WeightgaugeError
+from weightgauge.errors import OutputError, WeightgaugeError
 
 TRAINER_STATE = "trainer_state.json"
 """What the trainer of transformers leaves in each checkpoint: its step and its log so far."""
@@ -49,6 +49,8 @@ def read_json_object(folder: str, name: str) -> dict[str, Any] | None:
                 return None
             raw = file.read(0, file.identity.size)
         found = loads(_NOT_A_NUMBER.sub(rb"\1null", raw))
+    except OutputError:
+        raise
     except (OSError, JsonFault, WeightgaugeError):
         return None
     return found if isinstance(found, dict) else None

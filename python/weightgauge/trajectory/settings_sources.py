@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from weightgauge.errors import RunError, printable
+from weightgauge.errors import OutputError, RunError, printable
+from weightgauge.readings import opened
 from weightgauge.trajectory.optimizers import optimizer_of
 from weightgauge.trajectory.run_files import TOML, TRAINER_STATE, TRAINING_ARGS, read_json_object
 from weightgauge.trajectory.settings import SETTINGS, RunSettings
@@ -147,7 +148,10 @@ def _of_toml(path: str) -> dict[str, Any]:
     shown = printable(path, limit=1000)
     try:
         with open(path, "rb") as file:
+            opened(os.fstat(file.fileno()), path)
             document = tomllib.loads(file.read(_MOST_TOML).decode())
+    except OutputError:
+        raise
     except (OSError, ValueError) as error:
         raise RunError(f"{shown}: cannot be read: {printable(str(error))}") from error
     if unknown := sorted(document.keys() - {"training"}):

@@ -77,8 +77,6 @@ def command(
     """  # noqa: D301
     if identical and against is None:
         raise click.UsageError("--identical is for --against MODEL, which is not given")
-    output.check(*(each for each in (model, against, adapter, rules) if each is not None))
-
     from weightgauge.cli.progress import scan_progress
     from weightgauge.health import check
     from weightgauge.reporting.views.check import check_document

@@ -58,8 +58,6 @@ def command(
       weightgauge compare ./step-1000 ./step-2000 --format csv -o moved.csv
       weightgauge compare base.wghist ./quantised --json
     """  # noqa: D301
-    output.check(a, b)
-
     from weightgauge.cli.progress import scan_progress
     from weightgauge.comparison.model_comparison import compare
     from weightgauge.reporting.views.compare import compare_document

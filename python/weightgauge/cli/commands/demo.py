@@ -24,7 +24,6 @@ def command(output: Output) -> None:
       weightgauge demo
       weightgauge demo --json
     """  # noqa: D301
-    output.check()
     from weightgauge import demo
     from weightgauge.reporting.views.demo import demo_document
     from weightgauge.scanning import fit

@@ -99,7 +99,6 @@ def command(
     if lr is None and (schedule is not None or warmup):
         raise click.UsageError("--schedule and --warmup need --lr, --weight-decay and --steps")
     _check_run(lr, weight_decay, steps, schedule, warmup)
-    output.check(model, *([baseline] if baseline is not None else []))
 
     from weightgauge.cli.progress import scan_progress
     from weightgauge.diagnosis.model_diagnosis import diagnose

@@ -80,7 +80,6 @@ def command(
       weightgauge fit org/base org/fine-tune ./merged --format csv -o fits.csv
     """  # noqa: D301
     check_zeros(zeros, protocol)
-    output.check(*models)
 
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.fit import fit_document

@@ -22,8 +22,6 @@ def command(output: Output) -> None:
       weightgauge info
       weightgauge info --json
     """  # noqa: D301
-    output.check()
-
     from weightgauge.reporting.views.info import info_document
 
     output.write(info_document(_facts()))

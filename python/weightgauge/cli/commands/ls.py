@@ -51,8 +51,6 @@ def command(
       weightgauge ls org/name --format csv -o tensors.csv
       weightgauge ls ./checkpoint --json | jq '.totals'
     """  # noqa: D301
-    output.check(model)
-
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.ls import ls_document
 

@@ -47,7 +47,6 @@ def command(output: Output, *, model: str | None, entry: str | None) -> None:
         raise click.UsageError("--entry is for --model MODEL, which is not given")
     if entry is not None and entry not in models():
         raise click.UsageError(f"--entry {entry}: there are {', '.join(models())}")
-    output.check(*([model] if model is not None else []))
     claims = reproduce()
     live = None if model is None else _live(model, entry, output)
     output.write(reproduce_document(claims, live))

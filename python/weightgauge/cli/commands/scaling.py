@@ -43,8 +43,6 @@ def command(
       weightgauge scaling ./lr-* --optimizer adamw --weight-decay 0.1 --json
       weightgauge scaling ./a ./b ./c --optimizer adamw --lr 3e-4 --weight-decay 0.01,0.1,1
     """  # noqa: D301
-    output.check(*runs)
-
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.scaling import scaling_document
     from weightgauge.trajectory.laws import scaling

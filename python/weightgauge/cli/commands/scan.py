@@ -68,14 +68,12 @@ def command(
 
     if not path.lower().endswith(ENDING):
         raise click.UsageError(f"--output {path}: the name must end in {ENDING}")
-    output = Output(DEFAULT, path, force, quiet)
-    output.check(model)
-
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.scan import scan_document
     from weightgauge.scanning import scan
 
-    with scan_progress(quiet=quiet) as progress:
+    output = Output(DEFAULT, path, force, quiet)
+    with output.kept(), scan_progress(quiet=quiet) as progress:
         kept = scan(
             model,
             include=include,
@@ -86,7 +84,7 @@ def command(
             io=io,
             progress=progress,
         )
-    output.save(lambda target: kept.save(target, force=force))
+        output.save(lambda target: kept.save(target, force=force))
     form = choose_format(None, json=as_json, path=None)
     if not quiet or as_json:  # the result is the file
         told = Output(form, None, force=False, quiet=quiet)

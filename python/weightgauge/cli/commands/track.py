@@ -82,7 +82,6 @@ def command(
     """  # noqa: D301
     numbers = None if steps is None else _numbers(steps)
     check_zeros(zeros, protocol)
-    output.check(*runs)
 
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.track import track_document
