@@ -1,9 +1,13 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <initializer_list>
+#include <memory>
+#include <vector>
 
 #include "core/base/errors.hpp"
 #include "support.hpp"
@@ -101,7 +105,7 @@ TEST_SUITE("mapped_file") {
 
   TEST_CASE("an empty file has nothing to map") {
     const testing::TemporaryFile file({});
-    const OpenFile open_file(file.path(), file.identity());
+    OpenFile open_file(file.path(), file.identity());
     const MappedFile mapping(open_file);
     CHECK(mapping.data() == nullptr);
     CHECK_FALSE(mapping.faulted());
@@ -115,6 +119,31 @@ TEST_SUITE("mapped_file") {
     CHECK_THROWS_AS(open_file.read(into, 64, 1), FileChanged);
   }
 
+  TEST_CASE("more files are read at once than the process may open") {
+    struct rlimit before = {};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    struct rlimit few = before;
+    few.rlim_cur = 64;
+    const testing::TemporaryFile file(testing::random_bytes(64, 8));
+    for (const Io io : {Io::mmap, Io::pread}) {
+      REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+      std::vector<std::unique_ptr<ByteSource>> sources;
+      std::byte into[64];
+      for (int i = 0; i < 200; ++i) {
+        sources.push_back(open_file(file.path(), file.identity(), io));
+        sources.back()->read(into, 64, 0);
+      }
+      for (const auto& source : sources) {
+        source->read(into, 64, 0);
+        source->verify();
+      }
+      std::filesystem::last_write_time(
+          file.path(), std::filesystem::last_write_time(file.path()) + std::chrono::hours(1));
+      CHECK_THROWS_AS(sources.back()->verify(), FileChanged);
+      setrlimit(RLIMIT_NOFILE, &before);
+    }
+  }
+
   TEST_CASE("the earlier handler of bus errors is back once no mapping is left") {
     struct sigaction before = {};
     struct sigaction during = {};
@@ -122,7 +151,7 @@ TEST_SUITE("mapped_file") {
     sigaction(SIGBUS, nullptr, &before);
     {
       const testing::TemporaryFile file(testing::random_bytes(64, 7));
-      const OpenFile open_file(file.path(), file.identity());
+      OpenFile open_file(file.path(), file.identity());
       const MappedFile first(open_file);
       const MappedFile second(open_file);
       sigaction(SIGBUS, nullptr, &during);

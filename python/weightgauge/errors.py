@@ -159,6 +159,13 @@ class NotACheckpointError(CheckpointError):
     """The path exists but holds nothing that can be read as a checkpoint."""
 
 
+class UnreadableFileError(NotACheckpointError):
+    """The system did not open or read what is there: a fault of the disk, too many open files.
+
+    Nothing is known of the content, which may be read another time.
+    """
+
+
 class ModelNotFoundError(WeightgaugeError, FileNotFoundError):
     """The name is neither a path here nor a model on the Hub.
 

@@ -60,7 +60,7 @@ class FileSource : public ByteSource {
   void verify() const override;
 
  protected:
-  const OpenFile& file() const { return file_; }
+  OpenFile& file() { return file_; }
 
  private:
   OpenFile file_;

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -114,6 +116,60 @@ void withdraw(std::size_t slot) {
   }
 }
 
+// Descriptors that files keep, in the whole process, and how many that may be: a quarter of those
+// that the system allows, since the rest of the process needs some as well.
+std::atomic<std::size_t> kept_descriptors{0};
+
+std::size_t most_kept() {
+  struct rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return 0;
+  }
+  return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1U << 20) / 4);
+}
+
+struct Descriptor {
+  explicit Descriptor(int opened) : number(opened) {}
+  ~Descriptor() { close(number); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number;
+};
+
+bool same_file(const struct stat& status, const FileIdentity& expected) {
+  const FileIdentity found = identity_of(status);
+  return found.device == expected.device && found.inode == expected.inode;
+}
+
+void check_unchanged(const struct stat& status, const FileIdentity& expected,
+                     const std::string& path) {
+  if (static_cast<std::uint64_t>(status.st_size) < expected.size) {
+    throw FileChanged(path, "the file has shrunk");
+  }
+  if (!(identity_of(status) == expected)) {
+    throw FileChanged(path, "the file has been rewritten");
+  }
+}
+
+void read_exactly(int descriptor, const std::string& path, std::byte* to, std::size_t bytes,
+                  std::uint64_t offset) {
+  while (bytes > 0) {
+    const ssize_t got = pread(descriptor, to, bytes, static_cast<off_t>(offset));
+    if (got < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      throw ReadFailed(path, errno);
+    }
+    if (got == 0) {
+      throw FileChanged(path, "the file has shrunk");
+    }
+    to += got;
+    bytes -= static_cast<std::size_t>(got);
+    offset += static_cast<std::uint64_t>(got);
+  }
+}
+
 }  // namespace
 
 bool operator==(const FileIdentity& a, const FileIdentity& b) {
@@ -122,66 +178,90 @@ bool operator==(const FileIdentity& a, const FileIdentity& b) {
 }
 
 OpenFile::OpenFile(std::string path, const FileIdentity& expected)
-    // Without O_NONBLOCK, open() would wait if a FIFO had been put in the file's place.
-    : path_(std::move(path)),
-      expected_(expected),
-      descriptor_(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
-  if (descriptor_ < 0) {
+    : path_(std::move(path)), expected_(expected), descriptor_(open_again()) {
+  if (kept_descriptors.fetch_add(1) >= most_kept()) {
+    release();
+  }
+  try {
+    verify();
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+OpenFile::~OpenFile() { release(); }
+
+void OpenFile::release() {
+  if (descriptor_ >= 0) {
+    close(descriptor_);
+    descriptor_ = -1;
+    --kept_descriptors;
+  }
+}
+
+int OpenFile::open_again() const {
+  // Without O_NONBLOCK, open() would wait if a FIFO had been put in the file's place.
+  const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) {
     if (errno == ENOENT) {
       throw FileChanged(path_, "the file has disappeared");
     }
     throw ReadFailed(path_, errno);
   }
-  try {
-    verify();
-  } catch (...) {
-    close(descriptor_);
-    throw;
-  }
+  return descriptor;
 }
 
-OpenFile::~OpenFile() { close(descriptor_); }
-
-void OpenFile::verify() const {
+void OpenFile::check_opened(int descriptor) const {
   struct stat opened = {};
-  struct stat named = {};
-  if (fstat(descriptor_, &opened) != 0) {
+  if (fstat(descriptor, &opened) != 0) {
     throw ReadFailed(path_, errno);
   }
-  if (static_cast<std::uint64_t>(opened.st_size) < expected_.size) {
-    throw FileChanged(path_, "the file has shrunk");
+  check_unchanged(opened, expected_, path_);
+}
+
+void OpenFile::verify() const {
+  if (descriptor_ >= 0) {
+    check_opened(descriptor_);
   }
-  if (!(identity_of(opened) == expected_)) {
-    throw FileChanged(path_, "the file has been rewritten");
+  struct stat named = {};
+  const bool found = stat(path_.c_str(), &named) == 0;
+  if (!found && errno != ENOENT && errno != ENOTDIR) {
+    throw ReadFailed(path_, errno);
   }
-  if (stat(path_.c_str(), &named) != 0 || !(identity_of(named) == expected_)) {
+  if (!found || !same_file(named, expected_)) {
     throw FileChanged(path_, "the file has been replaced");
   }
+  check_unchanged(named, expected_, path_);
 }
 
 void OpenFile::read(std::byte* to, std::size_t bytes, std::uint64_t offset) const {
-  while (bytes > 0) {
-    const ssize_t got = pread(descriptor_, to, bytes, static_cast<off_t>(offset));
-    if (got < 0) {
-      if (errno == EINTR) {
-        continue;
-      }
-      throw ReadFailed(path_, errno);
-    }
-    if (got == 0) {
-      throw FileChanged(path_, "the file has shrunk");
-    }
-    to += got;
-    bytes -= static_cast<std::size_t>(got);
-    offset += static_cast<std::uint64_t>(got);
+  if (descriptor_ >= 0) {
+    read_exactly(descriptor_, path_, to, bytes, offset);
+    return;
   }
+  const Descriptor opened{open_again()};
+  check_opened(opened.number);
+  read_exactly(opened.number, path_, to, bytes, offset);
 }
 
-MappedFile::MappedFile(const OpenFile& file) : size_(file.size()), slot_(no_slot) {
+void* OpenFile::map() const {
+  const auto mapped = [this](int descriptor) {
+    return mmap(nullptr, expected_.size, PROT_READ, MAP_SHARED, descriptor, 0);
+  };
+  if (descriptor_ >= 0) {
+    return mapped(descriptor_);
+  }
+  const Descriptor opened{open_again()};
+  check_opened(opened.number);
+  return mapped(opened.number);
+}
+
+MappedFile::MappedFile(OpenFile& file) : size_(file.size()), slot_(no_slot) {
   if (size_ == 0) {
     return;
   }
-  void* const mapped = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.descriptor(), 0);
+  void* const mapped = file.map();
   if (mapped == MAP_FAILED) {
     return;
   }
@@ -193,6 +273,7 @@ MappedFile::MappedFile(const OpenFile& file) : size_(file.size()), slot_(no_slot
     return;
   }
   data_ = static_cast<std::byte*>(mapped);
+  file.release();
 }
 
 MappedFile::~MappedFile() {

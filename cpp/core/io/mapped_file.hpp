@@ -16,7 +16,9 @@ struct FileIdentity {
 };
 bool operator==(const FileIdentity& a, const FileIdentity& b);
 
-// An open file that is known to be the one whose header was read.
+// A file that is known to be the one whose header was read. Processes may open few files at once,
+// and models may lie in thousands: descriptors are kept only as long as few are, and other files
+// are opened for each read.
 class OpenFile {
  public:
   // Throws ReadFailed, or FileChanged if the file is not `expected`.
@@ -32,9 +34,15 @@ class OpenFile {
 
   const std::string& path() const { return path_; }
   std::uint64_t size() const { return expected_.size; }
-  int descriptor() const { return descriptor_; }
+  // Maps the whole file for reading; MAP_FAILED if the system refuses.
+  void* map() const;
+  // Gives the descriptor back, where it is kept.
+  void release();
 
  private:
+  int open_again() const;
+  void check_opened(int descriptor) const;
+
   std::string path_;
   FileIdentity expected_;
   int descriptor_;
@@ -45,8 +53,9 @@ class OpenFile {
 // goes to the handler that was there before.
 class MappedFile {
  public:
-  // Maps the whole file. data() is null if the system has no room for it, or if the file is empty.
-  explicit MappedFile(const OpenFile& file);
+  // Maps the whole file, which then needs no descriptor any more. data() is null if the system has
+  // no room for it, or if the file is empty.
+  explicit MappedFile(OpenFile& file);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

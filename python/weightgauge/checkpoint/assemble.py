@@ -12,7 +12,7 @@ from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME, read
 from weightgauge.checkpoint.file_sets import file_sets
 from weightgauge.checkpoint.formats import read_headers
 from weightgauge.checkpoint.index import ShardIndex, check_shards
-from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.checkpoint.regular_file import RegularFile, lies_at
 from weightgauge.checkpoint.safetensors.header import TensorTable
 from weightgauge.checkpoint.selection import Selection, missing_files
 from weightgauge.checkpoint.tensors import Tensors
@@ -21,6 +21,7 @@ from weightgauge.errors import (
     CheckpointError,
     FileChangedError,
     HeaderError,
+    UnreadableFileError,
     printable,
 )
 from weightgauge.findings import RULES, Finding, by_importance
@@ -123,7 +124,7 @@ def open_selection(
         missing = [
             name
             for name in index.shards
-            if name not in elsewhere and not _exists(os.path.join(directory, name))
+            if name not in elsewhere and not lies_at(os.path.join(directory, name), followed=True)
         ]
         gone = set(missing)
         there = [name for name in index.shards if name not in gone]
@@ -150,17 +151,6 @@ def _follow_index(
             rows = [row for row, each in enumerate(table.tensors.names) if each not in stale]
             tables[place] = TensorTable(table.tensors.take(rows), table.metadata)
     return checked.findings
-
-
-def _exists(path: str) -> bool:
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        # A name that is too long for the system, or that leads through a file, is absent too.
-        return isinstance(error, PermissionError)
-    return True
 
 
 def _read_all(
@@ -214,7 +204,11 @@ _Configs = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
 
 
 def _configs_beside(directory: str, *, with_adapter: bool = True) -> tuple[_Configs, list[Finding]]:
-    """Read the configurations of the model and of an adapter, as far as they exist."""
+    """Read the configurations of the model and of an adapter, as far as they exist.
+
+    One with a fault in it is left out with a finding; one that the system does not read is an
+    error.
+    """
     model, findings = _config_beside(directory, CONFIG_NAME)
     if not with_adapter:
         return (model, None), findings
@@ -224,11 +218,13 @@ def _configs_beside(directory: str, *, with_adapter: bool = True) -> tuple[_Conf
 
 def _config_beside(directory: str, name: str) -> tuple[dict[str, Any] | None, list[Finding]]:
     path = os.path.join(directory, name)
-    if not os.path.lexists(path):
+    if not lies_at(path):
         return None, []
     try:
         with RegularFile(path, path) as file:
             return read_config(file), []
+    except UnreadableFileError:
+        raise  # it may say what the names do not, so the result would be another one
     except (CheckpointError, FileChangedError, FileNotFoundError) as error:
         problem = error.strerror or "" if type(error) is FileNotFoundError else str(error)
         what = f"the model's {name} is left out: {problem}"

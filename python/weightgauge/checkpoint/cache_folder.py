@@ -7,7 +7,7 @@ import re
 
 from weightgauge.checkpoint.index import shortened
 from weightgauge.checkpoint.regular_file import RegularFile
-from weightgauge.errors import NotACheckpointError, printable
+from weightgauge.errors import NotACheckpointError, UnreadableFileError, printable
 
 _COMMIT = re.compile(r"[0-9A-Za-z]{1,64}")
 _REFERENCE_BYTES = 64
@@ -31,6 +31,8 @@ def snapshot_of(directory: str) -> str | None:
     ------
     NotACheckpointError
         If there is no snapshot, or there are several and nothing says which one is meant.
+    UnreadableFileError
+        If the system does not read what is there.
     """
     snapshots = os.path.join(directory, "snapshots")
     # Copies of such a folder may lack what lies beside the snapshots.
@@ -60,9 +62,11 @@ def snapshot_of(directory: str) -> str | None:
 
 
 def _commit_of(path: str) -> str:
-    """Return the commit that a reference names; "" if it cannot be read."""
+    """Return the commit that a reference names; "" if there is none."""
     try:
         with RegularFile(path, path) as file:
             return file.read(0, min(file.size, _REFERENCE_BYTES)).decode("ascii").strip()
+    except UnreadableFileError:
+        raise  # it may name another snapshot
     except (OSError, ValueError):  # the package's own errors are among these
         return ""

@@ -12,7 +12,13 @@ from weightgauge.checkpoint.index import ShardIndex, read_index
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.selection import Selection, choose_files
 from weightgauge.checkpoint.types import Checkpoint
-from weightgauge.errors import ModelNotFoundError, NotACheckpointError, WeightgaugeError, printable
+from weightgauge.errors import (
+    ModelNotFoundError,
+    NotACheckpointError,
+    UnreadableFileError,
+    WeightgaugeError,
+    printable,
+)
 
 
 def open_local(path: str) -> Checkpoint:
@@ -50,7 +56,7 @@ def open_local(path: str) -> Checkpoint:
             f"{printable(path, limit=1000)}: is a link that leads nowhere, or was just removed"
         ) from error
     except OSError as error:
-        raise NotACheckpointError(f"cannot be opened: {error.strerror}", path=path) from error
+        raise UnreadableFileError(f"cannot be opened: {error.strerror}", path=path) from error
 
 
 def _open_directory(path: str, *, model: str) -> Checkpoint:
@@ -63,7 +69,7 @@ def _open_directory(path: str, *, model: str) -> Checkpoint:
                 else:
                     names.append(entry.name)
     except OSError as error:
-        raise NotACheckpointError(f"cannot be listed: {error.strerror}", path=path) from error
+        raise UnreadableFileError(f"cannot be listed: {error.strerror}", path=path) from error
 
     def read(name: str) -> ShardIndex:
         try:
@@ -82,11 +88,11 @@ def _read_index(path: str) -> ShardIndex:
 
 
 def _files_in(folder: os.DirEntry[str]) -> list[str]:
-    """Return the files of a folder, or the folder itself if it has none or cannot be listed."""
+    """Return the files of a folder, or the folder itself if it has none or may not be listed."""
     found = []
     try:
         with os.scandir(folder.path) as entries:
             found = [f"{folder.name}/{entry.name}" for entry in entries if not entry.is_dir()]
-    except OSError:
+    except (PermissionError, FileNotFoundError):
         pass
     return found or [f"{folder.name}/"]

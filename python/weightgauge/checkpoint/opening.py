@@ -6,8 +6,9 @@ import os
 
 from weightgauge.checkpoint.hub.hub_id import parse_hub_id
 from weightgauge.checkpoint.local import open_local
+from weightgauge.checkpoint.regular_file import lies_at
 from weightgauge.checkpoint.types import Checkpoint
-from weightgauge.errors import ModelNotFoundError, NotACheckpointError, printable
+from weightgauge.errors import ModelNotFoundError, printable
 
 
 def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = None) -> Checkpoint:
@@ -39,7 +40,7 @@ def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = Non
         If a revision is given for a local path, or two different revisions are given.
     """
     asked = os.fsdecode(os.fspath(model))
-    if _exists(asked):
+    if lies_at(asked):
         if revision is not None:
             raise ValueError(
                 f"revision={revision!r} is for models on the Hub, and "
@@ -55,13 +56,3 @@ def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = Non
     from weightgauge.checkpoint.hub.opening import open_on_hub
 
     return open_on_hub(hub_id, model=asked)
-
-
-def _exists(path: str) -> bool:
-    try:
-        os.lstat(path)
-    except PermissionError as error:
-        raise NotACheckpointError(f"cannot be opened: {error.strerror}", path=path) from error
-    except (OSError, ValueError):  # ValueError: a NUL character in the path
-        return False
-    return True

@@ -7,14 +7,22 @@ positions from one descriptor.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from types import TracebackType
 
 from weightgauge.checkpoint.identity import FileIdentity
-from weightgauge.errors import FileChangedError, NotACheckpointError, OutputError, printable
+from weightgauge.errors import (
+    FileChangedError,
+    NotACheckpointError,
+    OutputError,
+    UnreadableFileError,
+    printable,
+)
 from weightgauge.readings import opened
 
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a pipe (FIFO)"),
@@ -46,7 +54,9 @@ class RegularFile:
     Raises
     ------
     NotACheckpointError
-        If the path is not an ordinary file or cannot be opened.
+        If the path is not an ordinary file.
+    UnreadableFileError
+        If the system does not open it.
     FileNotFoundError
         If nothing is there.
     OutputError
@@ -72,7 +82,7 @@ class RegularFile:
             raise
         except OSError as error:
             self.close()
-            raise NotACheckpointError(f"cannot be opened: {error.strerror}", path=shown) from error
+            raise UnreadableFileError(f"cannot be opened: {error.strerror}", path=shown) from error
         except BaseException:
             self.close()
             raise
@@ -96,7 +106,7 @@ class RegularFile:
         ------
         FileChangedError
             If the file ends earlier than its size said.
-        NotACheckpointError
+        UnreadableFileError
             If the system cannot read it.
         """
         parts: list[bytes] = []
@@ -104,7 +114,7 @@ class RegularFile:
             try:
                 part = os.pread(self._descriptor, length, offset)
             except OSError as error:
-                raise NotACheckpointError(
+                raise UnreadableFileError(
                     f"cannot be read: {error.strerror}", path=self.shown, offset=offset
                 ) from error
             if not part:
@@ -135,6 +145,32 @@ class RegularFile:
     ) -> None:
         """Close the file."""
         self.close()
+
+
+def lies_at(path: str, *, followed: bool = False) -> bool:
+    """Whether there is anything at a path.
+
+    Parameters
+    ----------
+    path : str
+        The path.
+    followed : bool
+        Whether a link is taken for what it leads to; if not, one that leads nowhere is something.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the system does not tell, for example because of a fault of the disk.
+    """
+    try:
+        os.stat(path) if followed else os.lstat(path)
+    except ValueError:  # a NUL character
+        return False
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return False
+        raise UnreadableFileError(f"cannot be opened: {error.strerror}", path=path) from error
+    return True
 
 
 def _check_kind(status: os.stat_result, shown: str) -> None:

@@ -33,6 +33,7 @@ HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (errors.ModelNotFoundError, _WHAT_MODEL_IS),
     (errors.HubError, "check the network, the name and your access to the model"),
     (errors.FileChangedError, "something writes to the file: run again when that is done"),
+    (errors.UnreadableFileError, ""),
     (errors.NotACheckpointError, _WHAT_MODEL_IS),
     (
         errors.IndexFileError,

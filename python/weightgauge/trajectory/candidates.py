@@ -9,7 +9,7 @@ from glob import glob, has_magic
 from typing import Any, NamedTuple
 
 from weightgauge.checkpoint.hub.hub_id import HubId, parse_hub_id
-from weightgauge.errors import ModelNotFoundError, NotACheckpointError, RunError, printable
+from weightgauge.errors import ModelNotFoundError, RunError, UnreadableFileError, printable
 from weightgauge.findings import Finding, named
 from weightgauge.scanning import name_of
 from weightgauge.trajectory.run_files import TRAINER_STATE, folder_of_revision, step_of_state
@@ -174,7 +174,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise NotACheckpointError(f"cannot be listed: {error.strerror}", path=folder) from error
+        raise UnreadableFileError(f"cannot be listed: {error.strerror}", path=folder) from error
 
 
 def _own_model(folder: str, known: set[int | None], nameless: list[Candidate]) -> list[Candidate]:
@@ -224,8 +224,10 @@ def _holds_weights(folder: str) -> bool:
 def _files(folder: str, endings: tuple[str, ...]) -> list[str]:
     try:
         return [name for name in os.listdir(folder) if name.endswith(endings)]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
+    except OSError as error:
+        raise UnreadableFileError(f"cannot be listed: {error.strerror}", path=folder) from error
 
 
 def _by_step(candidate: Candidate) -> float:

@@ -10,7 +10,7 @@ from weightgauge.checkpoint.hub.beside import fetch_beside
 from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.strict_json import JsonFault, loads
-from weightgauge.errors import OutputError, WeightgaugeError
+from weightgauge.errors import OutputError, UnreadableFileError, WeightgaugeError
 
 TRAINER_STATE = "trainer_state.json"
 """What the trainer of transformers leaves in each checkpoint: its step and its log so far."""
@@ -41,6 +41,13 @@ def read_json_object(folder: str, name: str) -> dict[str, Any] | None:
         None where there is no such file, or one that holds no JSON object: it may be half written.
         Losses that are NaN or infinite, which trainers write though JSON has no such numbers, are
         None.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is there and the system does not read it.
+    OutputError
+        If it is the file that a command is to write.
     """
     path = os.path.join(folder, name)
     try:
@@ -49,7 +56,7 @@ def read_json_object(folder: str, name: str) -> dict[str, Any] | None:
                 return None
             raw = file.read(0, file.identity.size)
         found = loads(_NOT_A_NUMBER.sub(rb"\1null", raw))
-    except OutputError:
+    except (OutputError, UnreadableFileError):
         raise
     except (OSError, JsonFault, WeightgaugeError):
         return None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from weightgauge.checkpoint.regular_file import lies_at
 from weightgauge.errors import OutputError, RunError, printable
 from weightgauge.readings import opened
 from weightgauge.trajectory.optimizers import optimizer_of
@@ -62,7 +63,7 @@ def run_settings(folders: Sequence[str], options: Mapping[str, Any] | None = Non
     found = {TRAINER_STATE: _of_state(state, logged)}
     found[TRAINING_ARGS] = _of_arguments(args, found[TRAINER_STATE].get("steps"))
     for folder in folders:
-        if os.path.lexists(path := os.path.join(folder, TOML)):
+        if lies_at(path := os.path.join(folder, TOML)):
             found[path] = _of_toml(path)
             break
     found[OPTIONS] = _checked(options or {}, OPTIONS)

@@ -13,6 +13,7 @@ from weightgauge.checkpoint.hub.client import (
 )
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
+from weightgauge.checkpoint.regular_file import lies_at
 from weightgauge.errors import HubUnreachableError
 
 
@@ -49,5 +50,5 @@ def fetch_beside(hub_id: HubId, names: Sequence[str]) -> str | None:
             directory = cached_directory(hub_id)
             if directory is None:
                 raise
-    found = any(os.path.exists(os.path.join(directory, name)) for name in names)
+    found = any(lies_at(os.path.join(directory, name), followed=True) for name in names)
     return directory if found else None

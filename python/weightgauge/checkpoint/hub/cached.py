@@ -10,6 +10,7 @@ from weightgauge.checkpoint.hub.client import cached_directory
 from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.checkpoint.hub.listing import Listing, read_index_file
 from weightgauge.checkpoint.index import ShardIndex, shortened
+from weightgauge.checkpoint.regular_file import lies_at
 from weightgauge.checkpoint.selection import Selection, choose_files
 from weightgauge.errors import HubError, NotACheckpointError, printable
 from weightgauge.findings import RULES
@@ -69,7 +70,7 @@ def find_in_cache(hub_id: HubId, cause: HubError) -> tuple[str, Selection]:
 
 
 def _check_cached(hub_id: HubId, directory: str, names: Sequence[str], cause: HubError) -> None:
-    missing = [name for name in names if not os.path.exists(os.path.join(directory, name))]
+    missing = [name for name in names if not lies_at(os.path.join(directory, name), followed=True)]
     if missing:
         listed = shortened([f"'{printable(name)}'" for name in missing])
         raise HubError(

@@ -19,6 +19,7 @@ from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.checkpoint.hub.listing import Listing, read_index_file
 from weightgauge.checkpoint.hub.remote_file import HubFile
 from weightgauge.checkpoint.index import ShardIndex, shortened
+from weightgauge.checkpoint.regular_file import lies_at
 from weightgauge.checkpoint.selection import choose_files
 from weightgauge.checkpoint.types import Checkpoint
 from weightgauge.errors import HubUnreachableError, IndexFileError, printable
@@ -85,7 +86,7 @@ def _open_listed(hub_id: HubId, listing: Listing, model: str) -> Checkpoint:
     beside = [name for name in settings if name in listing.names]
     snapshot = download(hub_id, [_joined(folder, name) for name in beside])
     directory, commit = os.path.join(snapshot, folder), os.path.basename(snapshot)
-    wanted = [n for n in selection.files if not os.path.exists(os.path.join(directory, n))]
+    wanted = [n for n in selection.files if not lies_at(os.path.join(directory, n), followed=True)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         files = pool.map(lambda name: HubFile(hub_id, commit, _joined(folder, name)), wanted)
         elsewhere = dict(zip(wanted, files, strict=True))
