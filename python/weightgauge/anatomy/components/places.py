@@ -56,7 +56,7 @@ class _Skeleton(NamedTuple):
     ----------
     texts : tuple of str
         What stands before, between and behind the numbers.
-    kept : tuple of int
+    kept : frozenset of int
         Which of the numbers belong neither to blocks nor to experts.
     block, stage, expert : int
         Which of the numbers these are; -1 where there is none.
@@ -69,7 +69,7 @@ class _Skeleton(NamedTuple):
     """
 
     texts: tuple[str, ...]
-    kept: tuple[int, ...]
+    kept: frozenset[int]
     block: int
     stage: int
     expert: int
@@ -156,22 +156,27 @@ def _counted_through(
             stage, block = _stage_and_block(each, parts)
             stages = depths.setdefault(tuple(parts[: 2 * each.stage + 1]), {})
             stages[stage] = max(stages.get(stage, 0), block + 1)
+    starts = {path: _starts(stages) for path, stages in depths.items()}
     counted = list(blocks)
     for row, (name, each) in enumerate(zip(names, skeletons, strict=True)):
         parts = _NUMBER.split(name)
         if each.stage >= 0:
-            stages = depths[tuple(parts[: 2 * each.stage + 1])]
-            counted[row] = _number_in_all(stages, *_stage_and_block(each, parts))
+            before = starts[tuple(parts[: 2 * each.stage + 1])]
+            stage, block = _stage_and_block(each, parts)
+            counted[row] = before[stage] + block if stage < len(before) else None
         elif each.block >= 0 and tuple(parts[: 2 * each.block + 1]) in depths:
             counted[row] = None
     return counted
 
 
-def _number_in_all(depths: dict[int, int], stage: int, block: int) -> int | None:
-    """Return the number of a block in the whole model; None if an earlier stage is missing."""
-    if stage >= len(depths) or any(earlier not in depths for earlier in range(stage)):
-        return None
-    return sum(depths[earlier] for earlier in range(stage)) + block
+def _starts(depths: dict[int, int]) -> list[int]:
+    """Return how many blocks lie before each stage, as far as no stage is missing."""
+    starts: list[int] = []
+    before = 0
+    while len(starts) in depths:
+        starts.append(before)
+        before += depths[len(starts) - 1]
+    return starts
 
 
 def _stage_and_block(skeleton: _Skeleton, parts: Sequence[str]) -> tuple[int, int]:
@@ -202,7 +207,8 @@ def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
         outer = word
         if staged:
             block, stage = i, i - 1
-            kept = [number for number in kept if number != stage]
+            if kept and kept[-1] == stage:
+                kept.pop()
         elif word in BLOCK_WORDS:
             block = i if block < 0 else block
         elif word in EXPERT_WORDS:
@@ -213,7 +219,7 @@ def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
     named = EXPERT_NAME.search(text) if expert < 0 and "expert_" in text else None
     found = _Skeleton(
         texts=texts,
-        kept=tuple(kept),
+        kept=frozenset(kept),
         block=block,
         stage=stage,
         expert=expert,
