@@ -15,7 +15,8 @@ from header_cases import (
     parse,
     refused,
 )
-from weightgauge.checkpoint.safetensors.header import parse_header
+from weightgauge.checkpoint.safetensors.header import parse_header, read_table
+from weightgauge.errors import HeaderError
 
 # ---------------------------------------------------------------- JSON
 
@@ -207,3 +208,58 @@ def test_duplicate_field(text: str) -> None:
 )
 def test_duplicate_metadata(header: str) -> None:
     assert "twice" in str(refused(pack(header)))
+
+
+# ---------------------------------------------------------------- limits
+
+
+class Fetched:
+    """The text of a header, and how much of it was asked for."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.bytes = 0
+
+    def __call__(self, offset: int, length: int) -> bytes:
+        self.bytes += length
+        return self.text[offset : offset + length]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            '{"w":{' + ",".join(f'"{i:x}":0' for i in range(1_000_000)) + "}}",
+            "the entry has more than 1,000 fields",
+        ),
+        (
+            '{"__metadata__":{' + ",".join(f'"{i:x}":""' for i in range(1_000_000)) + "}}",
+            "__metadata__ has more than 100,000 keys",
+        ),
+        (
+            '{"w":{"x":[' + "0," * 5_000_000 + "0]}}",
+            "a value is not closed within 65,536 bytes",
+        ),
+    ],
+    ids=["fields", "metadata", "ignored_value"],
+)
+def test_what_is_beyond_a_limit_is_not_read_on(text: str, problem: str) -> None:
+    fetch = Fetched(text.encode())
+    with pytest.raises(HeaderError, match=problem):
+        read_table(fetch, len(fetch.text), file_size=8 + len(fetch.text), path="m")
+    assert fetch.bytes <= 4 << 20 < len(fetch.text)
+
+
+def test_as_many_fields_as_may_be() -> None:
+    more = "".join(f',"{i}":0' for i in range(997))
+    text = entry_text()[:-1] + more
+    assert len(parse(pack(f'{{"w":{text}}}}}', EIGHT))) == 1
+    assert "1,000 fields" in str(refused(pack(f'{{"w":{text},"x":0}}}}', EIGHT)))
+
+
+@pytest.mark.parametrize("length", [10, 255, 256, 257, 2048, 3_000_000])
+@pytest.mark.parametrize("piece", [r"\n", r"\u00e9", r"\"", r"\\", r"\ud83d\ude00", "é"])
+def test_names_full_of_escapes(length: int, piece: str) -> None:
+    spelled = piece * (length // len(piece.encode()))
+    (tensor,) = parse(pack(f'{{"w{spelled}":{entry_text()}}}', EIGHT))
+    assert tensor.name == json.loads(f'"w{spelled}"')

@@ -31,13 +31,23 @@ class JsonFault(ValueError):
         Byte in the text; None where it is not known.
     tensor : str or None
         The tensor whose entry was being read; None outside such an entry.
+    certain : bool
+        Whether it is one whatever follows; false where the text may only have been cut off.
     """
 
-    def __init__(self, problem: str, offset: int | None = None, tensor: str | None = None) -> None:
+    def __init__(
+        self,
+        problem: str,
+        offset: int | None = None,
+        tensor: str | None = None,
+        *,
+        certain: bool = False,
+    ) -> None:
         super().__init__(problem)
         self.problem = problem
         self.offset = offset
         self.tensor = tensor
+        self.certain = certain
 
 
 def loads(raw: bytes) -> Any:

@@ -150,10 +150,10 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
         start = cursor.pos
         try:
             name, value, more = _read_entry(cursor, data_size, seen_metadata=seen_metadata)
-        except JsonFault:
+        except JsonFault as fault:
             # Either the entry is wrong, or the window ends within it.
             cursor.pos = start
-            if not cursor.extend():
+            if fault.certain or not cursor.extend():
                 raise
             continue
         apart -= 1

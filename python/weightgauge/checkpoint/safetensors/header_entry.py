@@ -11,7 +11,8 @@ from weightgauge.errors import printable
 
 METADATA = "__metadata__"
 MAX_RANK = 64
-MAX_METADATA = 1_000_000
+MAX_METADATA = 100_000
+MAX_FIELDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def read_entry(cursor: JsonCursor, data_size: int) -> Entry:
         field = cursor.key("in the entry")
         if field in seen:
             cursor.fail(f"the field '{printable(field)}' is there twice", field_start)
+        if len(seen) == MAX_FIELDS:
+            cursor.fail(f"the entry has more than {MAX_FIELDS:,} fields", field_start, certain=True)
         seen.add(field)
         if field == "dtype":
             dtype = _read_dtype(cursor)
@@ -119,7 +122,7 @@ def read_metadata(cursor: JsonCursor) -> dict[str, str]:
     Raises
     ------
     JsonFault
-        If it is anything else, repeats a key, or has more than a million keys.
+        If it is anything else, repeats a key, or has more than 100,000 keys.
     """
     metadata: dict[str, str] = {}
     if cursor.peek() == b"n":
@@ -135,7 +138,8 @@ def read_metadata(cursor: JsonCursor) -> dict[str, str]:
         if key in metadata:
             cursor.fail(f"__metadata__ has the key '{printable(key)}' twice", key_start)
         if len(metadata) == MAX_METADATA:
-            cursor.fail(f"__metadata__ has more than {MAX_METADATA:,} keys", key_start)
+            problem = f"__metadata__ has more than {MAX_METADATA:,} keys"
+            cursor.fail(problem, key_start, certain=True)
         if cursor.peek() != b'"':
             cursor.fail(
                 f"__metadata__ value of '{printable(key)}' is {cursor.describe()}, not a string"

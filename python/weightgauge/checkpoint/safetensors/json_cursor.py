@@ -21,11 +21,10 @@ from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.errors import printable
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
-# Strings are matched piece by piece. In one expression, a group of pieces would either keep a place
-# to return to for each, which takes much memory, or be possessive, which Python before 3.11.5 may
-# match wrongly (its issue 106052).
+# Strings with escapes are left to the scanner of the standard library. In an expression, a group of
+# pieces would either keep a place to return to for each, which takes much memory, or be possessive,
+# which Python before 3.11.5 may match wrongly (its issue 106052).
 _PLAIN_STRING = re.compile(rb'"[^"\\\x00-\x1f]*+"')
-_PIECE = re.compile(rb'[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|"')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?(?![0-9.eE+\-])")
 _LITERAL = re.compile(rb"(?:true|false|null)(?![A-Za-z0-9_])")
 _WORD = re.compile(rb"[A-Za-z0-9+\-.]{1,20}")
@@ -34,6 +33,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _IGNORED_LIMIT = 65_536
 _U64_DIGITS = 20
 _WINDOW = 1 << 20
+_SHORT_STRING = 256
+_SCANNER = json.JSONDecoder()
 
 
 class JsonCursor:
@@ -84,9 +85,9 @@ class JsonCursor:
             pass
         return byte
 
-    def fail(self, problem: str, at: int | None = None) -> NoReturn:
+    def fail(self, problem: str, at: int | None = None, *, certain: bool = False) -> NoReturn:
         """Raise `JsonFault` at the given place in the window, or at the position."""
-        raise JsonFault(problem, self.start + (self.pos if at is None else at))
+        raise JsonFault(problem, self.start + (self.pos if at is None else at), certain=certain)
 
     def peek(self) -> bytes:
         """Skip white space and return the byte behind it; empty at the end of the window."""
@@ -146,13 +147,16 @@ class JsonCursor:
         plain = _PLAIN_STRING.match(self.data, start)
         if plain is not None:
             return plain.end()
-        place = start + 1
-        for piece in _PIECE.finditer(self.data, place):
-            if piece.start() != place:
-                break
-            place = piece.end()
-            if piece[0] == b'"':
-                return place
+        length = _SHORT_STRING
+        while True:
+            # One character stands for each byte, so that places are the same in both.
+            text = self.data[start : start + length].decode("latin-1")
+            try:
+                return start + _SCANNER.raw_decode(text)[1]
+            except ValueError:  # it is wrong, or cut off
+                if start + length >= len(self.data):
+                    break
+            length *= 8
         self.fail("a string is not closed, or holds a raw control character or a bad escape")
 
     def unsigned(self, what: str) -> int:
@@ -199,7 +203,8 @@ class JsonCursor:
                 depth -= 1
                 if depth == 0:
                     return match.end()
-        self.fail(f"a value is not closed within {_IGNORED_LIMIT:,} bytes", start)
+        certain = len(self.data) - start >= _IGNORED_LIMIT
+        self.fail(f"a value is not closed within {_IGNORED_LIMIT:,} bytes", start, certain=certain)
 
     def describe(self) -> str:
         """Describe in a few words what comes next."""
