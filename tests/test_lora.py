@@ -13,6 +13,8 @@ import oracle
 import weightgauge as wg
 from closeness import relative
 from remarks import remarks
+from weightgauge.anatomy.lora.adapters import adapted_matrices
+from weightgauge.checkpoint import TensorInfo
 from weightgauge.findings import RULES
 
 BASE = "base_model.model."
@@ -209,6 +211,28 @@ def test_factors_that_do_not_fit(adapter, a, b, rule, reason):
     assert told.level == RULES[rule].level
     if rule != "odd-input":
         assert told.tensor == next(iter(tensors))
+
+
+@pytest.mark.parametrize(
+    ("out", "rank", "into", "made"),
+    [
+        (128_256, 1, 16_384, True),  # the embedding of a model of 405e9 weights
+        (256_000, 1, 18_432, True),
+        (53_248, 8, 16_384, True),
+        (65_536, 1, 65_536, True),
+        (131_072, 1, 131_072, False),
+        (1 << 20, 1, 1 << 20, False),
+        (1 << 20, 65_536, 1 << 20, False),
+    ],
+)
+def test_products_are_bounded_by_their_factors(out, rank, into, made):
+    a = TensorInfo(f"{Q}.lora_A.weight", "BF16", (rank, into), 0, 0, 2 * rank * into)
+    b = TensorInfo(f"{Q}.lora_B.weight", "BF16", (out, rank), 0, 0, 2 * rank * out)
+    adapted, unpaired = adapted_matrices([a, b], {"r": rank, "lora_alpha": 1})
+    assert len(adapted) == made
+    if not made:
+        (told,) = unpaired
+        assert f"{out * into:,} values, made of {rank * (out + into):,}" in told.reason
 
 
 def test_a_rank_that_the_configuration_does_not_state_is_a_fault(adapter):

@@ -41,7 +41,15 @@ _ALPHAS = ("alpha", "lora_alpha")
 _NO_METADATA: Mapping[str, str] = MappingProxyType({})
 METADATA = "__metadata__"
 _MOST_RANK = 1 << 16
-_MOST = 1 << 31
+_MOST_VALUES = 1 << 33
+"""Most values of a product; the largest matrices of published models have 2^32."""
+
+_MOST_PER_VALUE = 1 << 15
+"""Most values of a product for each value of its factors: real adapters of rank 1 reach half of it.
+
+Without a limit, factors of four megabytes could ask for a product of 2^40 values.
+"""
+
 _BASE = "base_model.model."
 _UNNAMED = "default"
 """Name that PEFT gives to an adapter without a name."""
@@ -194,8 +202,15 @@ def _fault(first: TensorInfo, second: TensorInfo | None, second_name: str) -> tu
         return REMARK, f"has no product B A: products of {formats} are not formed"
     if len(a) < 2 or len(b) < 2 or prod(b[2:]) != 1 or b[1] != a[0]:
         return UNFIT, f"{list(b)} times {list(a)} is no product"
-    if first.size == 0 or second.size == 0 or a[0] > _MOST_RANK or max(b[0], prod(a[1:])) > _MOST:
+    if first.size == 0 or second.size == 0 or a[0] > _MOST_RANK:
         return REMARK, "has no product B A: a factor is empty or too large"
+    stored, made = first.size + second.size, b[0] * prod(a[1:])
+    most = min(_MOST_VALUES, _MOST_PER_VALUE * stored)
+    if made > most:
+        return REMARK, (
+            f"has no product B A: it would have {made:,} values, made of {stored:,}; more than "
+            f"{most:,} are not formed, which no matrix of a model needs"
+        )
     return "", ""
 
 
