@@ -15,6 +15,7 @@ from header_cases import (
     parse,
     refused,
 )
+from weightgauge.checkpoint.safetensors import header
 from weightgauge.checkpoint.safetensors.header import parse_header, read_table
 from weightgauge.errors import HeaderError
 
@@ -263,3 +264,43 @@ def test_names_full_of_escapes(length: int, piece: str) -> None:
     spelled = piece * (length // len(piece.encode()))
     (tensor,) = parse(pack(f'{{"w{spelled}":{entry_text()}}}', EIGHT))
     assert tensor.name == json.loads(f'"w{spelled}"')
+
+
+# ---------------------------------------------------------------- entries read at one stroke
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("0", "-0", "01", "1.5", "1e999", "true", "null", "NaN", "Infinity", "[0,[1]]", "{}"),
+        *('"x"', '"{"', '"}"', '"\\u0041"', '"\\ud800"', '"\x01"', '"é"', "[1,2,]", "tru", ""),
+        "9" * 5000,
+    ],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{"dtype":"F32","x":{},"shape":[2],"data_offsets":[0,8]}}',
+        '{{ "x" : {} , "data_offsets":[0, 8], "shape": [ 2 ] ,"dtype":"F32" }}',
+        '{{"dtype":"F32","shape":{},"data_offsets":[0,8]}}',
+        '{{"dtype":"F32","shape":[{}],"data_offsets":[0,8]}}',
+        '{{"dtype":"F32","shape":[2],"data_offsets":[{},8]}}',
+        '{{"dtype":"F32","shape":[2],"data_offsets":[0,{}]}}',
+        '{{"dtype":{},"shape":[2],"data_offsets":[0,8]}}',
+        '{{"dtype":"F32","shape":[2],"data_offsets":[0,8],"dtype":{}}}',
+    ],
+)
+def test_entries_read_at_one_stroke_are_those_read_field_by_field(
+    text: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = pack(f'{{"w":{text.format(value)}}}', EIGHT)
+
+    def answer() -> object:
+        try:
+            return parse(raw)
+        except HeaderError as error:
+            return str(error), error.offset
+
+    at_once = answer()
+    monkeypatch.setattr(header, "read_flat_entry", lambda *_: None)
+    assert answer() == at_once

@@ -13,6 +13,7 @@ from itertools import accumulate, islice
 from operator import eq
 from typing import NamedTuple
 
+from weightgauge.checkpoint.safetensors.flat_entry import read_flat_entry
 from weightgauge.checkpoint.safetensors.header_entry import (
     METADATA,
     Entry,
@@ -27,6 +28,7 @@ from weightgauge.errors import HeaderError, printable
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
+_RAREST = 64
 
 
 class TensorTable(NamedTuple):
@@ -144,9 +146,15 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
     more = cursor.peek_on() != b"}"
     if not more:
         cursor.take(b"}")
-    apart = 0  # entries that are to be read field by field
+    apart = 0  # entries that are to be read one by one
+    in_vain = 1
     while more:
-        apart = apart or read_usual_entries(cursor, table.tensors, data_start, data_size, shard)
+        if not apart:
+            known = len(table.tensors)
+            apart = read_usual_entries(cursor, table.tensors, data_start, data_size, shard)
+            # Where one entry is unusual, most are: the longer that lasts, the rarer it is asked.
+            in_vain = 1 if len(table.tensors) > known else min(2 * in_vain, _RAREST)
+            apart = max(apart, in_vain)
         start = cursor.pos
         try:
             name, value, more = _read_entry(cursor, data_size, seen_metadata=seen_metadata)
@@ -183,7 +191,7 @@ def _read_entry(
         value = read_metadata(cursor)
     else:
         try:
-            value = read_entry(cursor, data_size)
+            value = read_flat_entry(cursor, data_size) or read_entry(cursor, data_size)
         except JsonFault as fault:
             fault.tensor = name
             raise
