@@ -123,11 +123,7 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
         metavar="FILE",
         help="Write the result to FILE; an existing file is left alone.",
     )
-    @click.option(
-        "--force",
-        is_flag=True,
-        help="Let --output replace an existing file, but none that is read.",
-    )
+    @click.option("--force", is_flag=True, help="Let --output replace an existing file.")
     @click.option("-q", "--quiet", is_flag=True, help="Only the result: no progress, no notes.")
     @wraps(command)
     def with_output(

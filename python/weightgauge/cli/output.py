@@ -83,7 +83,8 @@ class Output:
         with _told(path):
             try_to_write(path, force=self.force)
         if os.path.exists(path) and os.path.realpath(path).endswith(_NEVER_REPLACED):
-            raise OutputError(f"{shown}: is a file of a model by its name, which is never replaced")
+            what = "its name is one of weights or settings of a model, which are never replaced"
+            raise OutputError(f"{shown}: {what}")
 
     def medium(self) -> Medium:
         """Return what a writer has to know about the place of the result."""
