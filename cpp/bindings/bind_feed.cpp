@@ -49,14 +49,15 @@ std::unique_ptr<FedScan> make_scan(const std::vector<FedFile>& files, const File
   for (const auto& [name, size] : files) {
     described.push_back({name, size});
   }
-  const py::gil_scoped_release release;
-  auto spool = std::make_unique<Spool>(described, directory, memory);
-  std::vector<FedSlice> fed;
-  fed.reserve(slices.rows.size());
-  for (const FileSlice& slice : slices.rows) {
-    fed.push_back(fed_slice(slice, spool->sources()));
-  }
-  return std::make_unique<FedScan>(std::move(spool), std::move(fed), options);
+  return without_gil([&](ReleasedGil&) {
+    auto spool = std::make_unique<Spool>(described, directory, memory);
+    std::vector<FedSlice> fed;
+    fed.reserve(slices.rows.size());
+    for (const FileSlice& slice : slices.rows) {
+      fed.push_back(fed_slice(slice, spool->sources()));
+    }
+    return std::make_unique<FedScan>(std::move(spool), std::move(fed), options);
+  });
 }
 
 // The bytes of a buffer, whatever the item type of its owner is.
@@ -79,9 +80,10 @@ class HeldBytes {
 
 void feed(FedScan& scan, std::size_t file, std::uint64_t offset, const py::object& data) {
   const HeldBytes bytes(data);
-  Control control;
-  const py::gil_scoped_release release;
-  scan.feed(file, offset, bytes.data(), bytes.size(), control);
+  without_gil([&](ReleasedGil&) {
+    Control control;
+    scan.feed(file, offset, bytes.data(), bytes.size(), control);
+  });
 }
 
 std::vector<Wanted> wanted(const FedScan& scan) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "bindings/released_gil.hpp"
 #include "core/fit/ks.hpp"
 #include "core/fit/paper.hpp"
 #include "core/histogram/check.hpp"
@@ -62,13 +63,14 @@ Fit fit(const Histogram& histogram, const std::string& trim, const std::string& 
         const PaperBins* paper) {
   const Trim window = trim_from_name(trim);
   const Zeros treatment = zeros_from_name(zeros);
-  const py::gil_scoped_release release;
-  LentWorkspace workspace;
-  const Fit result = fit_with_protocol(
-      histogram, histogram.n(), window, treatment,
-      paper == nullptr ? PaperCounts() : paper_counts(histogram, *paper), workspace->fit);
-  workspace.give_back();
-  return result;
+  return without_gil([&](ReleasedGil&) {
+    LentWorkspace workspace;
+    const Fit result = fit_with_protocol(
+        histogram, histogram.n(), window, treatment,
+        paper == nullptr ? PaperCounts() : paper_counts(histogram, *paper), workspace->fit);
+    workspace.give_back();
+    return result;
+  });
 }
 
 double ks(const Histogram& histogram, double k, double lambda) {

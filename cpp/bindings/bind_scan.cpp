@@ -1,4 +1,3 @@
-#include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
 #include <array>
@@ -64,28 +63,30 @@ ScanOptions options_from(const std::string& trim, const std::string& zeros,
 }
 
 ScanResults scan_files(const std::vector<SourceSpec>& files, const FileSlices& slices,
-                       const std::string& io, const Progress& progress,
+                       const std::string& io, const py::object& progress,
                        const ScanOptions& options) {
-  Control control;
-  const std::function<void()> watch = watcher(control, progress);
-  const py::gil_scoped_release release;
-  const Sources sources = open_sources(files, io);
-  std::vector<SliceSpec> specs;
-  specs.reserve(slices.rows.size());
-  for (const FileSlice& slice : slices.rows) {
-    specs.push_back(spec_from(slice, sources));
-  }
-  return ScanResults(scan(sources, specs, options, control, watch));
+  return without_gil([&](ReleasedGil& gil) {
+    Control control;
+    const std::function<void()> watch = watcher(gil, control, progress.ptr());
+    const Sources sources = open_sources(files, io);
+    std::vector<SliceSpec> specs;
+    specs.reserve(slices.rows.size());
+    for (const FileSlice& slice : slices.rows) {
+      specs.push_back(spec_from(slice, sources));
+    }
+    return ScanResults(scan(sources, specs, options, control, watch));
+  });
 }
 
-ScanResults scan_array(const ArrayView& array, const Progress& progress,
+ScanResults scan_array(const ArrayView& array, const py::object& progress,
                        const ScanOptions& options) {
-  Control control;
-  const std::function<void()> watch = watcher(control, progress);
-  const py::gil_scoped_release release;
-  std::vector<std::unique_ptr<ByteSource>> sources;
-  sources.push_back(std::make_unique<MemorySource>(array.memory, array.view.end()));
-  return ScanResults(scan(sources, {{0, array.view, Noted::nothing}}, options, control, watch));
+  return without_gil([&](ReleasedGil& gil) {
+    Control control;
+    const std::function<void()> watch = watcher(gil, control, progress.ptr());
+    std::vector<std::unique_ptr<ByteSource>> sources;
+    sources.push_back(std::make_unique<MemorySource>(array.memory, array.view.end()));
+    return ScanResults(scan(sources, {{0, array.view, Noted::nothing}}, options, control, watch));
+  });
 }
 
 // The exceptions carry arguments; Python makes messages of them.

@@ -1,6 +1,5 @@
 #include "bindings/file_slices.hpp"
 
-#include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
 #include <stdexcept>
@@ -12,16 +11,22 @@ namespace py = pybind11;
 
 namespace weightgauge::bindings {
 
-std::function<void()> watcher(const Control& control, const Progress& progress) {
-  return [&control, &progress] {
-    const py::gil_scoped_acquire acquire;
+std::function<void()> watcher(ReleasedGil& gil, const Control& control, PyObject* progress) {
+  const auto look = [&control, progress] {
     if (PyErr_CheckSignals() != 0) {
       throw py::error_already_set();
     }
-    if (progress) {
-      (*progress)(control.bytes_done.load());
+    if (progress != Py_None) {
+      // Python may end this thread in there: so nothing here has a destructor that it would run.
+      const unsigned long long done = control.bytes_done.load();
+      PyObject* const returned = PyObject_CallFunction(progress, "K", done);
+      if (returned == nullptr) {
+        throw py::error_already_set();
+      }
+      Py_DECREF(returned);
     }
   };
+  return [&gil, look] { gil.with_gil(look); };
 }
 
 namespace {

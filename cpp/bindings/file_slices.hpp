@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "bindings/released_gil.hpp"
 #include "core/base/parallel.hpp"
 #include "core/decode/block_scale.hpp"
 #include "core/io/byte_source.hpp"
@@ -68,7 +69,6 @@ using Shaped = std::tuple<std::size_t, std::vector<std::pair<std::uint64_t, std:
 // The clusters of a matrix: its row, and how many rows and columns there are in each.
 using Clustered = std::tuple<std::size_t, std::uint64_t, std::uint64_t>;
 using Sources = std::vector<std::unique_ptr<ByteSource>>;
-using Progress = std::optional<std::function<void(std::uint64_t)>>;
 
 // Arrays must outlive the sources.
 Sources open_sources(const std::vector<SourceSpec>& files, const std::string& io);
@@ -94,8 +94,9 @@ View view_from(const FileSlice& slice, const Sources& sources);
 // Throws as well if the digest is asked for of values that are made of several tensors, or of a
 // slice that is counted and whose bytes do not lie side by side.
 SliceSpec spec_from(const FileSlice& slice, const Sources& sources);
-// Returns a function that handles Python's signals and calls the caller's progress function. It is
-// called again and again while workers run.
-std::function<void()> watcher(const Control& control, const Progress& progress);
+// Returns a function that handles Python's signals and calls the caller's progress function, which
+// must outlive it, unless that is None. It is called again and again while workers run, by the
+// thread that released the lock.
+std::function<void()> watcher(ReleasedGil& gil, const Control& control, PyObject* progress);
 
 }  // namespace weightgauge::bindings

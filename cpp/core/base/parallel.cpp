@@ -13,6 +13,7 @@
 #include "core/base/errors.hpp"
 #include "core/base/region.hpp"
 #include "core/base/team.hpp"
+#include "core/base/thread_exit.hpp"
 
 namespace weightgauge {
 
@@ -44,16 +45,22 @@ class Lease {
       lock.lock();
     }
     granted_ = std::min(wanted, limit - pool().in_use);
+    held_ = granted_;
     pool().in_use += granted_;
   }
-  ~Lease() {
-    const std::lock_guard<std::mutex> lock(pool().mutex);
-    pool().in_use -= granted_;
-    pool().released.notify_all();
-  }
+  ~Lease() { change(-held_); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   int granted() const { return granted_; }
+  // Gives threads back that have ended (negative), or takes one again, whatever others have.
+  void change(int by) {
+    const std::lock_guard<std::mutex> lock(pool().mutex);
+    pool().in_use += by;
+    held_ += by;
+    if (by < 0) {
+      pool().released.notify_all();
+    }
+  }
 
  private:
   struct Pool {
@@ -61,8 +68,9 @@ class Lease {
     std::condition_variable released;
     int in_use = 0;
   };
+  // Never destroyed: a thread may still wait while the process exits.
   static Pool& pool() {
-    static Pool instance;
+    static auto& instance = *new Pool;
     return instance;
   }
   // A child starts with nothing in use, whatever the parent's other threads were doing.
@@ -71,7 +79,36 @@ class Lease {
     (void)registered;
   }
   int granted_ = 0;
+  int held_ = 0;  // guarded by the pool's mutex
 };
+
+// Other threads may have the leased thread meanwhile. What a caller does when he watches is his
+// own affair, and may be to wait for another call of another thread.
+class Rest {
+ public:
+  explicit Rest(Lease& lease) : lease_(lease) { lease_.change(-1); }
+  ~Rest() { lease_.change(1); }
+  Rest(const Rest&) = delete;
+  Rest& operator=(const Rest&) = delete;
+
+ private:
+  Lease& lease_;
+};
+
+// A call of this thread. It is an inner one where another call's watch() makes it: a signal
+// handler, or a progress function.
+class Call {
+ public:
+  Call() { ++under_way_; }
+  ~Call() { --under_way_; }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  bool inner() const { return under_way_ > 1; }
+
+ private:
+  static thread_local int under_way_;
+};
+thread_local int Call::under_way_ = 0;
 
 // The first exception of several workers.
 class Failure {
@@ -80,6 +117,9 @@ class Failure {
   void keep_from(const std::function<void(int)>& work, int index, Control& control) {
     try {
       work(index);
+    } catch (const ThreadExit&) {
+      control.cancelled.store(true);
+      throw;
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (thrown_ == nullptr) {
@@ -101,14 +141,17 @@ class Failure {
   std::exception_ptr thrown_;
 };
 
-// Calls watch() until the team is done.
+// Calls watch() until the team is done, or told to stop.
 void watch_team(Team& team, Control& control, const std::function<void()>& watch) {
   std::exception_ptr interrupted;
   while (!team.wait(watch_interval)) {
     try {
-      if (interrupted == nullptr) {
+      if (!control.cancelled.load()) {
         watch();
       }
+    } catch (const ThreadExit&) {
+      control.cancelled.store(true);
+      throw;
     } catch (...) {
       interrupted = std::current_exception();
       control.cancelled.store(true);
@@ -149,23 +192,36 @@ void Control::check() const {
 
 void run_parallel(int threads, Caller caller, Control& control,
                   const std::function<void(int)>& work, const std::function<void()>& watch) {
-  const Lease lease(std::max(threads, 1), watch);
+  Failure failure;
+  const Call call;
+  if (call.inner() || (threads <= 1 && caller == Caller::works)) {
+    const CallerWatches watches(control, watch);
+    failure.keep_from(work, 0, control);
+    failure.rethrow();
+    return;
+  }
+  Lease lease(std::max(threads, 1), watch);
   // Where threads are bound to places, those of a region have all of them.
   const bool works = caller == Caller::works && (lease.granted() == 1 || placed_processors() == 0);
   const int own = works ? 1 : 0;
   const int others = lease.granted() - own;
-  Failure failure;
+  const std::function<void()> watch_at_rest = [&] {
+    const Rest rest(lease);
+    watch();
+  };
   // Before threads start that read it, and ends after they have ended.
-  const CallerWatches watches(control, watch);
-  const auto keep_failure = [&](int index) { failure.keep_from(work, index, control); };
+  const CallerWatches watches(control, own > 0 ? watch_at_rest : watch);
   if (others == 0) {
-    keep_failure(0);
+    failure.keep_from(work, 0, control);
   } else {
     // A caller who only watches leaves his processor to the others.
     const Begins begins = own > 0 ? Begins::elsewhere : Begins::anywhere;
-    Team team(others, begins, [&](int index) { keep_failure(index + own); });
+    Team team(others, begins, [&](int index) {
+      failure.keep_from(work, index + own, control);
+      lease.change(-1);
+    });
     if (own > 0 || !team.started()) {
-      keep_failure(0);
+      failure.keep_from(work, 0, control);
       team.begin_no_more();
     }
     watch_team(team, control, watch);

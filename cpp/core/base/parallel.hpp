@@ -51,7 +51,12 @@ enum class Caller : std::uint8_t {
 // threads: it begins at once. It works where no other thread can be had, too.
 //
 // All concurrent calls together keep to max(processor_budget(), threads asked for): a call waits
-// for a free thread and then takes what is free, so results must not depend on the number.
+// for a free thread and then takes what is free, so results must not depend on the number. Work
+// that one thread does where the caller works waits for nobody. Nor does a call that watch() makes:
+// it is done by its own thread alone.
+//
+// watch() may end the calling thread by pthread_exit(): the workers have stopped before its stack
+// is unwound any further.
 void run_parallel(int threads, Caller caller, Control& control,
                   const std::function<void(int)>& work, const std::function<void()>& watch);
 

@@ -20,7 +20,7 @@ class Waiting {
   Waiting() = default;
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
-  ~Waiting() { put(nullptr); }
+  ~Waiting() = delete;
 
   std::unique_ptr<Workspace> take() {
     return std::unique_ptr<Workspace>(workspace_.exchange(nullptr, std::memory_order_acq_rel));
@@ -33,8 +33,9 @@ class Waiting {
   std::atomic<Workspace*> workspace_{nullptr};
 };
 
+// Never destroyed: a thread may still work while the process exits.
 Waiting& waiting() {
-  static Waiting workspace;
+  static auto& workspace = *new Waiting;
   return workspace;
 }
 
