@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/decode/low_rank.hpp"
+#include "core/io/bus_errors.hpp"
 
 namespace py = pybind11;
 
@@ -26,7 +27,10 @@ std::function<void()> watcher(ReleasedGil& gil, const Control& control, PyObject
       Py_DECREF(returned);
     }
   };
-  return [&gil, look] { gil.with_gil(look); };
+  return [&gil, look] {
+    gil.with_gil(look);
+    take_bus_errors_again();
+  };
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <new>
 
+#include "core/base/bus_signal.hpp"
 #include "core/base/errors.hpp"
 #include "core/base/region.hpp"
 #include "core/base/team.hpp"
@@ -192,6 +193,8 @@ void Control::check() const {
 
 void run_parallel(int threads, Caller caller, Control& control,
                   const std::function<void(int)>& work, const std::function<void()>& watch) {
+  // Here and on the threads that start: what they read may be a file that shrinks.
+  const BusSignalHeard heard;
   Failure failure;
   const Call call;
   if (call.inner() || (threads <= 1 && caller == Caller::works)) {

@@ -1,7 +1,6 @@
 #include "core/io/mapped_file.hpp"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -10,11 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <csignal>
-#include <mutex>
-#include <new>
 
 #include "core/base/errors.hpp"
+#include "core/io/bus_errors.hpp"
 
 namespace weightgauge {
 
@@ -27,93 +24,6 @@ FileIdentity identity_of(const struct stat& status) {
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
           static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim),
           nanoseconds(status.st_ctim)};
-}
-
-// A mapping that the signal handler looks after. A signal handler may not lock. So a slot is
-// published by storing its begin address and withdrawn by storing 0; a reader sees one or the
-// other.
-struct Slot {
-  std::atomic<std::uintptr_t> begin{0};
-  std::atomic<std::uintptr_t> end{0};
-  std::atomic<bool> faulted{false};
-};
-constexpr std::size_t slots = 4096;
-constexpr std::size_t no_slot = slots;
-Slot table[slots];
-
-std::mutex install_mutex;
-std::size_t live_mappings = 0;
-struct sigaction previous_action;
-
-void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
-  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  for (Slot& slot : table) {
-    const std::uintptr_t begin = slot.begin.load(std::memory_order_acquire);
-    const std::uintptr_t end = slot.end.load(std::memory_order_acquire);
-    if (begin == 0 || address < begin || address >= end) {
-      continue;
-    }
-    // Another mapping may have taken over the slot between the two loads.
-    if (slot.begin.load(std::memory_order_acquire) != begin) {
-      continue;
-    }
-    const int saved = errno;
-    // Zero pages go from here to the end of the mapping. After that each thread faults at most once
-    // more.
-    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-    const std::uintptr_t from = address & ~(page - 1);
-    void* const mapped = mmap(reinterpret_cast<void*>(from), end - from, PROT_READ,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-    slot.faulted.store(true, std::memory_order_release);
-    errno = saved;
-    if (mapped != MAP_FAILED) {
-      return;
-    }
-  }
-  // The address is in none of our mappings. With the earlier handler back in place, the instruction
-  // faults again and that handler takes the signal.
-  sigaction(SIGBUS, &previous_action, nullptr);
-}
-
-// Another thread may hold the mutex at the moment of a fork, so the child gets a new mutex.
-void register_fork_handler() {
-  static const int registered =
-      pthread_atfork(nullptr, nullptr, [] { new (&install_mutex) std::mutex(); });
-  (void)registered;
-}
-
-std::size_t publish(std::uintptr_t begin, std::uintptr_t end) {
-  register_fork_handler();
-  const std::lock_guard<std::mutex> lock(install_mutex);
-  for (std::size_t i = 0; i < slots; ++i) {
-    if (table[i].begin.load() != 0) {
-      continue;
-    }
-    if (live_mappings++ == 0) {
-      struct sigaction action = {};
-      action.sa_sigaction = on_bus_error;
-      action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-      sigemptyset(&action.sa_mask);
-      sigaction(SIGBUS, &action, &previous_action);
-    }
-    table[i].faulted.store(false);
-    table[i].end.store(end, std::memory_order_release);
-    table[i].begin.store(begin, std::memory_order_release);
-    return i;
-  }
-  return no_slot;
-}
-
-void withdraw(std::size_t slot) {
-  const std::lock_guard<std::mutex> lock(install_mutex);
-  table[slot].begin.store(0, std::memory_order_release);
-  if (--live_mappings == 0) {
-    struct sigaction current = {};
-    sigaction(SIGBUS, nullptr, &current);
-    if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == on_bus_error) {
-      sigaction(SIGBUS, &previous_action, nullptr);
-    }
-  }
 }
 
 // Descriptors that files keep, in the whole process, and how many that may be: a quarter of those
@@ -257,7 +167,7 @@ void* OpenFile::map() const {
   return mapped(opened.number);
 }
 
-MappedFile::MappedFile(OpenFile& file) : size_(file.size()), slot_(no_slot) {
+MappedFile::MappedFile(const OpenFile& file) : size_(file.size()) {
   if (size_ == 0) {
     return;
   }
@@ -265,25 +175,22 @@ MappedFile::MappedFile(OpenFile& file) : size_(file.size()), slot_(no_slot) {
   if (mapped == MAP_FAILED) {
     return;
   }
-  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(mapped);
-  slot_ = publish(begin, begin + (size_ + page - 1) / page * page);
-  if (slot_ == no_slot) {  // the signal handler would not know this mapping
+  guarded_ = guard_mapping(mapped, size_, file.descriptor());
+  if (guarded_ == nullptr) {  // the signal handler would not know this mapping
     munmap(mapped, size_);
     return;
   }
   data_ = static_cast<std::byte*>(mapped);
-  file.release();
 }
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) {
-    // The memory is unmapped first, because a late fault must still find the slot.
+    // The memory is unmapped first, because a late fault must still be known.
     munmap(data_, size_);
-    withdraw(slot_);
+    end_guarding(*guarded_);
   }
 }
 
-bool MappedFile::faulted() const { return data_ != nullptr && table[slot_].faulted.load(); }
+bool MappedFile::faulted() const { return data_ != nullptr && has_faulted(*guarded_); }
 
 }  // namespace weightgauge

@@ -7,6 +7,8 @@
 
 namespace weightgauge {
 
+struct GuardedMapping;
+
 struct FileIdentity {
   std::uint64_t device;
   std::uint64_t inode;
@@ -36,11 +38,13 @@ class OpenFile {
   std::uint64_t size() const { return expected_.size; }
   // Maps the whole file for reading; MAP_FAILED if the system refuses.
   void* map() const;
-  // Gives the descriptor back, where it is kept.
-  void release();
+  // -1 where none is kept.
+  int descriptor() const { return descriptor_; }
 
  private:
   int open_again() const;
+  // Gives the descriptor back, where it is kept.
+  void release();
   void check_opened(int descriptor) const;
 
   std::string path_;
@@ -48,14 +52,12 @@ class OpenFile {
   int descriptor_;
 };
 
-// If a mapped file shrinks, touching a page beyond its new end raises SIGBUS. While a mapping
-// lives, a signal handler puts zero pages at such addresses and notes the fault. Every other SIGBUS
-// goes to the handler that was there before.
+// While it lives, a page that the file has lost reads as zeros; see bus_errors.hpp.
 class MappedFile {
  public:
-  // Maps the whole file, which then needs no descriptor any more. data() is null if the system has
-  // no room for it, or if the file is empty.
-  explicit MappedFile(OpenFile& file);
+  // Maps the whole file, which must outlive the mapping. data() is null if the system has no room
+  // for it, or if the file is empty.
+  explicit MappedFile(const OpenFile& file);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
@@ -67,7 +69,7 @@ class MappedFile {
  private:
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
-  std::size_t slot_ = 0;
+  GuardedMapping* guarded_ = nullptr;
 };
 
 }  // namespace weightgauge
