@@ -13,6 +13,7 @@
 #include "core/base/bus_signal.hpp"
 #include "core/base/errors.hpp"
 #include "core/base/region.hpp"
+#include "core/base/spare_memory.hpp"
 #include "core/base/team.hpp"
 #include "core/base/thread_exit.hpp"
 
@@ -122,12 +123,15 @@ class Failure {
       control.cancelled.store(true);
       throw;
     } catch (...) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (thrown_ == nullptr) {
-        // Noted before the others are told: what they throw then is only an echo.
-        thrown_ = std::current_exception();
-        control.cancelled.store(true);
-      }
+      keep(std::current_exception(), control);
+    }
+  }
+  // The same on a thread that has just started.
+  void keep_from_new_thread(const std::function<void(int)>& work, int index, Control& control) {
+    if (can_throw()) {
+      keep_from(work, index, control);
+    } else {
+      keep(no_memory_, control);
     }
   }
   // Once all are done.
@@ -138,8 +142,18 @@ class Failure {
   }
 
  private:
+  void keep(const std::exception_ptr& thrown, Control& control) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (thrown_ == nullptr) {
+      // Noted before the others are told: what they throw then is only an echo.
+      thrown_ = thrown;
+      control.cancelled.store(true);
+    }
+  }
+
   std::mutex mutex_;
   std::exception_ptr thrown_;
+  const std::exception_ptr no_memory_ = std::make_exception_ptr(std::bad_alloc());
 };
 
 // Calls watch() until the team is done, or told to stop.
@@ -220,7 +234,7 @@ void run_parallel(int threads, Caller caller, Control& control,
     // A caller who only watches leaves his processor to the others.
     const Begins begins = own > 0 ? Begins::elsewhere : Begins::anywhere;
     Team team(others, begins, [&](int index) {
-      failure.keep_from(work, index + own, control);
+      failure.keep_from_new_thread(work, index + own, control);
       lease.change(-1);
     });
     if (own > 0 || !team.started()) {

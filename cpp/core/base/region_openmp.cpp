@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/base/region.hpp"
+#include "core/base/spare_memory.hpp"
 #include "core/base/spare_threads.hpp"
 #include "core/base/start_lock.hpp"
 
@@ -26,6 +27,13 @@ int with_idle_threads(int threads) {
   }
   const int crowd = omp_get_num_procs() + 1;
   return threads > 1 && threads < crowd && crowd - threads <= most_idle ? crowd : threads;
+}
+
+// The runtime ends the process where it gets no memory for what it notes of a region and its
+// threads. That is well below a kilobyte for each.
+bool memory_for_region(int threads) {
+  constexpr std::size_t each = 4096;
+  return spare_memory((static_cast<std::size_t>(threads) + 4) * each);
 }
 
 // The specification that a compiler's macro stands for.
@@ -100,7 +108,13 @@ void run_region(int /*starter*/, int threads, const std::function<void(int)>& wo
   std::unique_lock<std::mutex> starting = lock_starts();
   // The runtime ends the process where it cannot start a thread.
   const int wanted = std::min(with_idle_threads(threads), thread_limit());
-  omp_set_num_threads(1 + spare_threads(wanted - 1));  // of this thread, which is short-lived
+  const int others = spare_threads(wanted - 1);
+  if (!memory_for_region(others + 1)) {
+    starting.unlock();
+    work(0);
+    return;
+  }
+  omp_set_num_threads(1 + others);  // of this thread, which is short-lived
 #pragma omp parallel
   {
     const int index = omp_get_thread_num();

@@ -14,6 +14,8 @@
 #include <new>
 #include <string>
 
+#include "core/base/spare_memory.hpp"
+
 namespace weightgauge {
 
 namespace {
@@ -105,9 +107,12 @@ int spare_threads(int wanted) {
   }
   Gate gate;
   const auto most = static_cast<std::size_t>(wanted);
+  if (!spare_memory(2 * most * sizeof(Trial))) {
+    return 0;  // no memory for this is none for threads
+  }
   const std::unique_ptr<Trial[]> trials(new (std::nothrow) Trial[most]);
   if (trials == nullptr) {
-    return 0;  // no memory for this is none for threads
+    return 0;
   }
   const Attributes attributes;
   std::size_t started = 0;
