@@ -163,6 +163,8 @@ def unread_told(messages: Sequence[str]) -> None:
 def _explain(error: Exception) -> int:
     if os.environ.get("WEIGHTGAUGE_DEBUG", "") not in ("", "0"):
         traceback.print_exc()
+    if isinstance(error, ImportError) and (package := _unloadable(error)):
+        return _unloaded(package, error)
     for kind, general_hint in HINTS:
         if isinstance(error, kind):
             own_hint = str(getattr(error, "hint", "") or "")
@@ -175,6 +177,40 @@ def _explain(error: Exception) -> int:
     _say(f"error: {type(error).__name__}: {error} (this is a bug in weightgauge)")
     _say("hint: WEIGHTGAUGE_DEBUG=1 shows where; please report it with the command you ran")
     return BUG
+
+
+def _unloadable(error: ImportError) -> str:
+    """Name the package that cannot be loaded, "" where the fault is in weightgauge."""
+    if isinstance(error, errors.WeightgaugeError):
+        return ""
+    name = error.name or ""
+    frame = error.__traceback__
+    while frame is not None and not name:
+        module = str(frame.tb_frame.f_globals.get("__name__", ""))
+        inside = module.startswith(("weightgauge", "importlib", "click"))
+        name = "" if inside else module
+        frame = frame.tb_next
+    package = name.partition(".")[0]
+    own = package in ("", "weightgauge") and not _lacks_memory(error)
+    return "" if own else package or "weightgauge"
+
+
+def _lacks_memory(error: ImportError) -> bool:
+    """Tell whether the system's loader had no memory; only its words say so."""
+    words = ("cannot allocate memory", "failed to map segment", "cannot create shared object")
+    return any(each in str(error).lower() for each in words)
+
+
+def _unloaded(package: str, error: ImportError) -> int:
+    if _lacks_memory(error):
+        _say(f"error: out of memory: there is not enough to load {errors.printable(package)}")
+        _say("hint: give the program more memory (a limit of the shell: ulimit -v)")
+    else:
+        lines = [line for line in str(error).splitlines() if line.strip()] or ["no reason is given"]
+        what = f"{errors.printable(package)} cannot be loaded: {lines[-1].strip()}"
+        _say(f"error: {what}")
+        _say(f"hint: install {errors.printable(package)} anew")
+    return FAILED
 
 
 def _message(error: Exception, own_hint: str) -> str:

@@ -1,0 +1,57 @@
+"""Packages that cannot be loaded are told as what they are, and are no bug of this one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from weightgauge.cli import failures
+
+# What NumPy says where the loader of the system has no memory for one of its files.
+NO_MEMORY = (
+    "\n\nIMPORTANT: PLEASE READ THIS FOR ADVICE ON HOW TO SOLVE THIS ISSUE!\n\n"
+    "Original error was: libx.so: failed to map segment from shared object\n"
+)
+
+
+def told(capsys, error):
+    def fail():
+        raise error
+
+    code = failures.exit_code(fail)
+    return code, capsys.readouterr().err.splitlines()
+
+
+def test_no_memory_to_load_a_package(capsys):
+    code, lines = told(capsys, ImportError(NO_MEMORY, name="numpy._core"))
+    assert code == 1
+    assert lines[0] == "error: out of memory: there is not enough to load numpy"
+
+
+def test_no_memory_to_load_the_extension(capsys):
+    error = ImportError("_core.so: cannot allocate memory", name="weightgauge._core")
+    code, lines = told(capsys, error)
+    assert (code, lines[0]) == (1, "error: out of memory: there is not enough to load weightgauge")
+
+
+def test_a_broken_package(capsys):
+    code, lines = told(capsys, ImportError("cannot import name 'x' from 'numpy'", name="numpy"))
+    assert code == 1
+    assert lines[0] == "error: numpy cannot be loaded: cannot import name 'x' from 'numpy'"
+
+
+def test_a_fault_of_our_own_is_still_a_bug(capsys):
+    code, lines = told(capsys, ImportError("cannot import name 'y'", name="weightgauge.fits"))
+    assert code == 70
+    assert "bug" in lines[0]
+
+
+@pytest.mark.parametrize("megabytes", [60, 70, 100])
+def test_a_limit_of_memory_is_no_bug(tmp_path, write_checkpoint, megabytes):
+    path = write_checkpoint(tmp_path / "model.safetensors", {"w": ("F32", (30_000,), None)})
+    shell = f"ulimit -v {megabytes * 1024}; exec {sys.executable} -m weightgauge fit {path}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert "bug" not in done.stderr
