@@ -17,7 +17,7 @@ from fused_parts import Model
 from remarks import remarks
 
 SENSELESS = (
-    *(None, 0, -1, 7, 10**9, 10**30, 1.5, float("nan"), True, "8", "x" * 1000),
+    *(None, 0, -1, 7, 10**9, 10**30, 10**299, 1.5, float("nan"), True, "8", "x" * 1000),
     *([], [1, 2], [[[]]], {}, {"a": {"b": 1}}),
 )
 LONGEST_WARNING = 500

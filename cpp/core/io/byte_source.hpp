@@ -60,7 +60,7 @@ class FileSource : public ByteSource {
   void verify() const override;
 
  protected:
-  OpenFile& file() { return file_; }
+  const OpenFile& file() const { return file_; }
 
  private:
   OpenFile file_;

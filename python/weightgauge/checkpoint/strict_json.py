@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from weightgauge.errors import printable
 
 MAX_DEPTH = 100
-_MAX_DIGITS = 400
+_MAX_DIGITS = 300
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -124,7 +124,7 @@ def _refuse_constant(literal: str) -> NoReturn:
 
 def _integer(digits: str) -> int:
     # Depending on a setting of the process, Python converts very long digit strings in quadratic
-    # time or raises an error of its own.
+    # time or raises an error of its own; and no double is as large as integers of 310 digits.
     if len(digits) > _MAX_DIGITS:
         raise JsonFault(f"holds an integer of {len(digits):,} digits")
     return int(digits)
