@@ -18,6 +18,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from weightgauge.forking import wait_before_forks
+
 if TYPE_CHECKING:
     from weightgauge import (
         comparison,
@@ -83,6 +85,8 @@ __all__ = [
     "scan",
     "track",
 ]
+
+wait_before_forks()
 
 # Public names are imported when they are first used, so that `weightgauge --help` need not wait
 # for NumPy.

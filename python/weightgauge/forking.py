@@ -1,0 +1,38 @@
+"""Processes that are forked while another thread imports."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+
+_LIMIT_S = 5.0
+_PAUSE_S = 0.002
+
+
+def wait_before_forks() -> None:
+    """Let forks of this process wait until no other thread is in the middle of an import.
+
+    A child has only the thread that forked it. Modules that another thread was importing stay
+    locked in the child and half made, and whoever imports them there waits for ever. Modules of
+    this package, and parts of NumPy, are imported when they are first used, so that may be at any
+    time. The wait ends after some seconds, because an import may itself wait for the fork.
+    """
+    os.register_at_fork(before=_wait)
+
+
+def _wait() -> None:
+    end = time.monotonic() + _LIMIT_S
+    while _importing() and time.monotonic() < end:
+        time.sleep(_PAUSE_S)
+
+
+def _importing() -> bool:
+    """Tell whether another thread holds the lock of a module, which only Python itself knows."""
+    locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
+    for reference in list(locks.values()):
+        owner = getattr(reference(), "owner", None)
+        if owner is not None and owner != threading.get_ident():
+            return True
+    return False
