@@ -1,5 +1,6 @@
 #include <pybind11/numpy.h>
 
+#include <algorithm>
 #include <iterator>
 #include <stdexcept>
 #include <string>
@@ -79,32 +80,64 @@ DType dtype_of(DlDataType type) {
   throw py::type_error(name);
 }
 
+bool is_empty(const std::vector<Dim>& dims) {
+  return std::any_of(dims.begin(), dims.end(), [](const Dim& dim) { return dim.extent == 0; });
+}
+
 // Refuses arrays with more elements than any memory holds. Such an array is broadcast, and all of
 // its elements would be counted one by one.
 void check_size(const std::vector<Dim>& dims) {
   constexpr std::uint64_t most = std::uint64_t{1} << 42;
   std::uint64_t size = 1;
   for (const Dim& dim : dims) {
-    if (dim.extent != 0 && size > most / dim.extent) {
+    if (size > most / dim.extent) {
       throw std::invalid_argument("the array has more than 2^42 elements");
     }
     size *= dim.extent;
   }
 }
 
+// Bytes that an array reaches below its first element, and from there to the end of the last one.
+struct Reach {
+  std::int64_t below = 0;
+  std::int64_t above = 0;
+};
+
+// Refuses strides that reach beyond what has addresses: the sums that follow would overflow.
+Reach reach_of(const void* memory, DType dtype, const std::vector<Dim>& dims) {
+  Reach reach{0, static_cast<std::int64_t>(item_bytes(dtype))};
+  bool fits = true;
+  for (const Dim& dim : dims) {
+    std::int64_t span = 0;
+    const auto steps = static_cast<std::int64_t>(dim.extent - 1);
+    fits = fits && !__builtin_mul_overflow(dim.stride, steps, &span) &&
+           (span < 0 ? !__builtin_sub_overflow(reach.below, span, &reach.below)
+                     : !__builtin_add_overflow(reach.above, span, &reach.above));
+  }
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  std::uintptr_t end = 0;
+  if (!fits || static_cast<std::uintptr_t>(reach.below) > address ||
+      __builtin_add_overflow(address, static_cast<std::uintptr_t>(reach.above), &end)) {
+    throw py::buffer_error("its strides reach beyond any memory");
+  }
+  return reach;
+}
+
 // `memory` is the address of element [0, ..., 0]. Negative strides make the view begin below it.
 ArrayView array_view(py::object owner, const void* memory, DType dtype, std::vector<Dim> dims) {
-  check_size(dims);
   ArrayView result;
   result.owner = std::move(owner);
-  std::int64_t lowest = 0;
-  for (const Dim& dim : dims) {
-    if (dim.stride < 0 && dim.extent > 1) {
-      lowest += dim.stride * static_cast<std::int64_t>(dim.extent - 1);
-    }
+  if (is_empty(dims)) {  // whatever its other sides are
+    result.view = contiguous_view(dtype, 0, 0);
+    return result;
   }
-  result.memory = static_cast<const std::byte*>(memory) + lowest;
-  result.view = normalised_view(dtype, -lowest, std::move(dims));
+  check_size(dims);
+  dims.erase(
+      std::remove_if(dims.begin(), dims.end(), [](const Dim& dim) { return dim.extent == 1; }),
+      dims.end());
+  const Reach reach = reach_of(memory, dtype, dims);
+  result.memory = static_cast<const std::byte*>(memory) - reach.below;
+  result.view = normalised_view(dtype, reach.below, std::move(dims));
   return result;
 }
 
@@ -149,13 +182,27 @@ ArrayView from_tensor(py::object owner, const DlTensor& tensor) {
   check_shape(tensor);
   const auto item = static_cast<std::int64_t>(item_bytes(dtype));
   std::vector<Dim> dims(static_cast<std::size_t>(tensor.ndim));
-  std::int64_t c_order = 1;
-  for (std::size_t d = dims.size(); d-- > 0;) {
-    const std::int64_t stride = tensor.strides == nullptr ? c_order : tensor.strides[d];
-    dims[d] = {static_cast<std::uint64_t>(tensor.shape[d]), stride * item};
-    c_order *= tensor.shape[d];
+  for (std::size_t d = 0; d < dims.size(); ++d) {
+    dims[d] = {static_cast<std::uint64_t>(tensor.shape[d]), 0};
   }
-  const std::byte* const memory = static_cast<const std::byte*>(tensor.data) + tensor.byte_offset;
+  if (!is_empty(dims)) {
+    check_size(dims);  // so that products of sides do not overflow
+    std::int64_t c_order = 1;
+    for (std::size_t d = dims.size(); d-- > 0;) {
+      const std::int64_t stride = tensor.strides == nullptr ? c_order : tensor.strides[d];
+      if (dims[d].extent > 1 && __builtin_mul_overflow(stride, item, &dims[d].stride)) {
+        throw py::buffer_error("its strides reach beyond any memory");
+      }
+      c_order *= tensor.shape[d];
+    }
+  }
+  std::uintptr_t address = 0;
+  if (__builtin_add_overflow(reinterpret_cast<std::uintptr_t>(tensor.data), tensor.byte_offset,
+                             &address)) {
+    throw py::buffer_error("its offset reaches beyond any memory");
+  }
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the sum has been checked for an overflow
+  const void* const memory = reinterpret_cast<const void*>(address);
   return array_view(std::move(owner), memory, dtype, std::move(dims));
 }
 
@@ -173,18 +220,22 @@ ArrayView consume(py::capsule capsule, const char* used_name) {
   return from_tensor(owner, managed->tensor);
 }
 
-ArrayView from_dlpack(const py::capsule& capsule) {
+ArrayView from_dlpack(const py::object& given) {
+  if (PyCapsule_CheckExact(given.ptr()) == 0) {
+    throw py::buffer_error("what it exports is no DLPack capsule");
+  }
+  const auto capsule = py::reinterpret_borrow<py::capsule>(given);
   const std::string name = capsule.name() == nullptr ? "" : capsule.name();
   if (name == "dltensor") {
     return consume<DlManaged>(capsule, "used_dltensor");
   }
   if (name == "dltensor_versioned") {
     if (capsule.get_pointer<DlManagedVersioned>()->major != 1) {
-      throw py::type_error("DLPack of an unknown major version");
+      throw py::buffer_error("it speaks another major version of DLPack");
     }
     return consume<DlManagedVersioned>(capsule, "used_dltensor_versioned");
   }
-  throw py::type_error("not a DLPack capsule");
+  throw py::buffer_error("what it exports is no DLPack capsule, or has been used");
 }
 
 }  // namespace

@@ -67,6 +67,10 @@ class HeldBytes {
     if (PyObject_GetBuffer(owner.ptr(), &view_, PyBUF_SIMPLE) != 0) {
       throw py::error_already_set();
     }
+    if (view_.len < 0 || (view_.len > 0 && view_.buf == nullptr)) {
+      PyBuffer_Release(&view_);
+      throw py::buffer_error("the buffer has no memory, or a negative length");
+    }
   }
   ~HeldBytes() { PyBuffer_Release(&view_); }
   HeldBytes(const HeldBytes&) = delete;

@@ -59,7 +59,10 @@ def _numpy_view(array: np.ndarray[Any, Any]) -> _core.ArrayView:
             f"dtype {dtype.str} has a foreign byte order; convert it with "
             ".astype(array.dtype.newbyteorder('='))"
         )
-    return _core.ArrayView.from_numpy(array, _NUMPY_FORMATS[dtype.name])
+    try:
+        return _core.ArrayView.from_numpy(array, _NUMPY_FORMATS[dtype.name])
+    except BufferError as error:
+        raise UnsupportedDtypeError(f"the array cannot be read: {error}") from error
 
 
 def _dlpack_view(array: Any) -> _core.ArrayView:
@@ -67,10 +70,10 @@ def _dlpack_view(array: Any) -> _core.ArrayView:
 
     if getattr(array, "requires_grad", False):
         array = array.detach()  # PyTorch exports no tensor that records gradients
-    device = array.__dlpack_device__()[0]
-    if int(device) not in _CPU_DEVICES:
+    device = _device(array)
+    if device not in _CPU_DEVICES:
         raise UnsupportedDtypeError(
-            f"the {type(array).__name__} lies on a device (DLPack type {int(device)}); "
+            f"the {type(array).__name__} lies on a device (DLPack type {device}); "
             "move it to the CPU first"
         )
     try:
@@ -82,6 +85,15 @@ def _dlpack_view(array: Any) -> _core.ArrayView:
     except BufferError as error:
         raise UnsupportedDtypeError(
             f"the {type(array).__name__} cannot be read in place: {error}"
+        ) from error
+
+
+def _device(array: Any) -> int:
+    try:
+        return int(array.__dlpack_device__()[0])
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise UnsupportedDtypeError(
+            f"the {type(array).__name__} does not say on which device it lies: {error}"
         ) from error
 
 
