@@ -22,6 +22,7 @@ class ReleasedGil {
  public:
   // Releases the lock, which the calling thread holds.
   ReleasedGil();
+  ~ReleasedGil() = default;
   ReleasedGil(const ReleasedGil&) = delete;
   ReleasedGil& operator=(const ReleasedGil&) = delete;
 
@@ -53,7 +54,7 @@ class ReleasedGil {
   [[noreturn]] static void stay();
 
  private:
-  struct Ending {};
+  struct Ending : std::exception {};
   bool is_ending() const;
 
   bool began_ending_;  // before the call: then this is the thread that ends the interpreter
