@@ -24,7 +24,7 @@ void ReleasedGil::take_back() {
   }
   try {
     PyEval_RestoreThread(thread_);
-  } catch (const ThreadExit&) {  // it has begun to end just now
+  } catch (...) {  // it has begun to end just now, and with it this thread
     stay();
   }
 }

@@ -38,9 +38,10 @@ class ReleasedGil {
     std::exception_ptr thrown;
     try {
       work();
-    } catch (const ThreadExit&) {
-      throw;  // Python ends this thread, which holds no lock any more
     } catch (...) {
+      if (is_thread_exit()) {
+        throw;  // Python ends this thread, which holds no lock any more
+      }
       thrown = std::current_exception();
     }
     thread_ = PyEval_SaveThread();
@@ -76,9 +77,10 @@ auto without_gil(const Work& work) {
     } else {
       result.emplace(work(gil));
     }
-  } catch (const ThreadExit&) {
-    ReleasedGil::stay();
   } catch (...) {
+    if (is_thread_exit()) {
+      ReleasedGil::stay();
+    }
     thrown = std::current_exception();
   }
   gil.take_back();

@@ -119,10 +119,11 @@ class Failure {
   void keep_from(const std::function<void(int)>& work, int index, Control& control) {
     try {
       work(index);
-    } catch (const ThreadExit&) {
-      control.cancelled.store(true);
-      throw;
     } catch (...) {
+      if (is_thread_exit()) {
+        control.cancelled.store(true);
+        throw;
+      }
       keep(std::current_exception(), control);
     }
   }
@@ -164,12 +165,12 @@ void watch_team(Team& team, Control& control, const std::function<void()>& watch
       if (!control.cancelled.load()) {
         watch();
       }
-    } catch (const ThreadExit&) {
-      control.cancelled.store(true);
-      throw;
     } catch (...) {
-      interrupted = std::current_exception();
       control.cancelled.store(true);
+      if (is_thread_exit()) {
+        throw;
+      }
+      interrupted = std::current_exception();
     }
   }
   if (interrupted != nullptr) {
