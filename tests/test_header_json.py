@@ -275,6 +275,7 @@ def test_names_full_of_escapes(length: int, piece: str) -> None:
         *("0", "-0", "01", "1.5", "1e999", "true", "null", "NaN", "Infinity", "[0,[1]]", "{}"),
         *('"x"', '"{"', '"}"', '"\\u0041"', '"\\ud800"', '"\x01"', '"é"', "[1,2,]", "tru", ""),
         "9" * 5000,
+        *("[" * levels + "]" * levels for levels in (1, 99, 100, 101, 1900)),
     ],
 )
 @pytest.mark.parametrize(

@@ -19,6 +19,9 @@ from weightgauge.checkpoint.safetensors.header_entry import (
 from weightgauge.checkpoint.safetensors.json_cursor import JsonCursor
 from weightgauge.dtypes import DTYPE_BITS
 
+_LISTS = 2
+"""The shape and the offsets. More could nest deeper than is allowed, or than a parser bears."""
+
 # Neither escapes, which may spell half a character, nor signs, which JSON drops from a zero.
 _FLAT = re.compile(rb"\{[^{}\\-]{1,4000}\}")
 
@@ -40,7 +43,7 @@ def read_flat_entry(cursor: JsonCursor, data_size: int) -> Entry | None:
     """
     cursor.peek()
     found = _FLAT.match(cursor.data, cursor.pos)
-    if found is None:
+    if found is None or found[0].count(b"[") > _LISTS:
         return None
     try:
         fields = _DECODER.decode(found[0].decode())
