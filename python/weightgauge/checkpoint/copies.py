@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from weightgauge.checkpoint.assemble import open_selection
 from weightgauge.checkpoint.cache_folder import snapshot_of
 from weightgauge.checkpoint.file_sets import COPY, MODEL, file_sets, role_of
+from weightgauge.checkpoint.regular_file import names_in
 from weightgauge.checkpoint.selection import Selection
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
 from weightgauge.checkpoint.types import Checkpoint
-from weightgauge.errors import OutputError, UnreadableFileError, WeightgaugeError, printable
+from weightgauge.errors import OutputError, WeightgaugeError, printable
 
 _ORIGINAL = "original"
 """The folder in which some models have the weights as their makers write them."""
@@ -97,12 +98,6 @@ def open_shard(model: str, name: str) -> Checkpoint:
 
 
 def _weights_in(directory: str, folder: str) -> list[str]:
-    try:
-        found = sorted(os.listdir(os.path.join(directory, folder)))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return []
-    except OSError as error:
-        where = os.path.join(directory, folder)
-        raise UnreadableFileError(f"cannot be listed: {error.strerror}", path=where) from error
+    found = sorted(names_in(os.path.join(directory, folder)))
     names = [name for name in found if name.endswith(WEIGHTS_SUFFIX)]
     return [f"{folder}/{name}" if folder else name for name in names]

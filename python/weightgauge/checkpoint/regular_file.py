@@ -173,6 +173,22 @@ def lies_at(path: str, *, followed: bool = False) -> bool:
     return True
 
 
+def names_in(directory: str) -> list[str]:
+    """Return the names in a directory; none where there is no directory, or none that may be read.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the system does not tell, for example because of a fault of the disk.
+    """
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+    except OSError as error:
+        raise UnreadableFileError(f"cannot be listed: {error.strerror}", path=directory) from error
+
+
 def _check_kind(status: os.stat_result, shown: str) -> None:
     if stat.S_ISREG(status.st_mode):
         if status.st_dev == _proc_device():

@@ -9,6 +9,7 @@ from glob import glob, has_magic
 from typing import Any, NamedTuple
 
 from weightgauge.checkpoint.hub.hub_id import HubId, parse_hub_id
+from weightgauge.checkpoint.regular_file import names_in
 from weightgauge.errors import ModelNotFoundError, RunError, UnreadableFileError, printable
 from weightgauge.findings import Finding, named
 from weightgauge.scanning import name_of
@@ -222,12 +223,7 @@ def _holds_weights(folder: str) -> bool:
 
 
 def _files(folder: str, endings: tuple[str, ...]) -> list[str]:
-    try:
-        return [name for name in os.listdir(folder) if name.endswith(endings)]
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return []
-    except OSError as error:
-        raise UnreadableFileError(f"cannot be listed: {error.strerror}", path=folder) from error
+    return [name for name in names_in(folder) if name.endswith(endings)]
 
 
 def _by_step(candidate: Candidate) -> float:
