@@ -125,7 +125,7 @@ def _refuse_constant(literal: str) -> NoReturn:
 def _integer(digits: str) -> int:
     # Depending on a setting of the process, Python converts very long digit strings in quadratic
     # time or raises an error of its own; and no double is as large as integers of 310 digits.
-    if len(digits) > _MAX_DIGITS:
+    if len(digits.removeprefix("-")) > _MAX_DIGITS:
         raise JsonFault(f"holds an integer of {len(digits):,} digits")
     return int(digits)
 
