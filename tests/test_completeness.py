@@ -130,6 +130,11 @@ def bert():
         tensors[f"{layer}intermediate.dense.weight"] = models.normal(rng, 96, 64)
         tensors[f"{layer}output.dense.weight"] = models.normal(rng, 64, 96)
         tensors[f"{layer}output.LayerNorm.weight"] = np.ones(64)
+    head = "cls.predictions."
+    tensors[f"{head}transform.dense.weight"] = models.normal(rng, 64, 64)
+    tensors[f"{head}transform.dense.bias"] = np.zeros(64)
+    tensors[f"{head}transform.LayerNorm.weight"] = np.ones(64)
+    tensors[f"{head}bias"] = np.zeros(320)
     config = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "vocab_size": 320}
     return {name: each.astype(models.BF16) for name, each in tensors.items()}, config
 

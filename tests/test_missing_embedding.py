@@ -7,29 +7,8 @@ import pytest
 
 import health_models as models
 import weightgauge as wg
+from text_encoders import ENCODERS, HEADS, TOKENS, WIDTH, blocks_of, encoder, filled
 
-WIDTH, TOKENS = 64, 320
-BERT = {
-    "attention.self.query": (WIDTH, WIDTH),
-    "attention.self.key": (WIDTH, WIDTH),
-    "attention.self.value": (WIDTH, WIDTH),
-    "attention.output.dense": (WIDTH, WIDTH),
-    "attention.output.LayerNorm": (WIDTH,),
-    "intermediate.dense": (96, WIDTH),
-    "output.dense": (WIDTH, 96),
-    "output.LayerNorm": (WIDTH,),
-}
-DEBERTA = {
-    name.replace("query", "query_proj")
-    .replace("key", "key_proj")
-    .replace("value", "value_proj"): size
-    for name, size in BERT.items()
-}
-DISTILBERT = {
-    **{f"attention.{name}_lin": (WIDTH, WIDTH) for name in ("q", "k", "v", "out")},
-    **{"ffn.lin1": (96, WIDTH), "ffn.lin2": (WIDTH, 96)},
-    **{"sa_layer_norm": (WIDTH,), "output_layer_norm": (WIDTH,)},
-}
 BART = {
     **{f"self_attn.{name}_proj": (WIDTH, WIDTH) for name in ("q", "k", "v", "out")},
     **{"self_attn_layer_norm": (WIDTH,), "final_layer_norm": (WIDTH,)},
@@ -40,34 +19,6 @@ T5 = {
     "layer.0.layer_norm": (WIDTH,),
     **{"layer.1.DenseReluDense.wi": (96, WIDTH), "layer.1.DenseReluDense.wo": (WIDTH, 96)},
     "layer.1.layer_norm": (WIDTH,),
-}
-HEADS = {
-    "ForSequenceClassification": {"classifier": (2, WIDTH), "pooler.dense": (WIDTH, WIDTH)},
-    "ForTokenClassification": {"classifier": (9, WIDTH)},
-    "ForQuestionAnswering": {"qa_outputs": (2, WIDTH)},
-    "ForMultipleChoice": {"classifier": (1, WIDTH)},
-}
-ENCODERS = {
-    # class, name of the model, its blocks, what they hold, matrices of the masked head
-    "bert": ("Bert", "bert", "encoder.layer", BERT, {"cls.predictions.transform.dense"}),
-    "roberta": ("Roberta", "roberta", "encoder.layer", BERT, {"lm_head.dense"}),
-    "xlm-roberta": ("XLMRoberta", "roberta", "encoder.layer", BERT, {"lm_head.dense"}),
-    "electra": ("Electra", "electra", "encoder.layer", BERT, {"generator_predictions.dense"}),
-    "deberta-v2": (
-        *("DebertaV2", "deberta", "encoder.layer", DEBERTA),
-        {"cls.predictions.transform.dense"},
-    ),
-    "distilbert": (
-        "DistilBert",
-        "distilbert",
-        "transformer.layer",
-        DISTILBERT,
-        {"vocab_transform"},
-    ),
-    "albert": (
-        *("Albert", "albert", "encoder.albert_layer_groups.0.albert_layers", BERT),
-        {"predictions.dense"},
-    ),
 }
 
 
@@ -84,48 +35,6 @@ def told(write_checkpoint, tmp_path):
         ]
 
     return told
-
-
-def filled(sizes):
-    """Weights of these sizes: matrices, or norms."""
-    rng = np.random.default_rng(0)
-    return {
-        f"{name}.weight": (
-            models.trained(rng, *size) if len(size) == 2 else 1 + models.normal(rng, 1, *size)[0]
-        ).astype(models.BF16)
-        for name, size in sizes.items()
-    }
-
-
-def blocks_of(path, modules, number=4):
-    return {
-        f"{path}.{block}.{name}": size for block in range(number) for name, size in modules.items()
-    }
-
-
-def encoder(model_type, head):
-    """A model that reads text with one of several heads, and the name of its embedding."""
-    cls, model, path, modules, masked = ENCODERS[model_type]
-    prefix = f"{model}." if head else ""
-    embeddings = f"{prefix}embeddings."
-    sizes = {
-        f"{embeddings}word_embeddings": (TOKENS, WIDTH),
-        f"{embeddings}LayerNorm": (WIDTH,),
-        **blocks_of(f"{prefix}{path}", modules),
-    }
-    if model_type == "deberta-v2":
-        sizes[f"{prefix}encoder.rel_embeddings"] = (512, WIDTH)
-    else:
-        sizes[f"{embeddings}position_embeddings"] = (128, WIDTH)
-    if head == "ForMaskedLM":
-        sizes |= dict.fromkeys(masked, (WIDTH, WIDTH))
-    elif head:
-        sizes |= HEADS[head]
-    config = {
-        **{"model_type": model_type, "architectures": [f"{cls}{head or 'Model'}"]},
-        **{"hidden_size": WIDTH, "vocab_size": TOKENS},
-    }
-    return filled(sizes), config, f"{embeddings}word_embeddings.weight"
 
 
 @pytest.mark.parametrize("head", ["ForMaskedLM", *HEADS])
@@ -187,6 +96,7 @@ def test_positions_as_many_as_the_width_are_no_tokens(told):
 def test_the_norm_of_an_embedding_that_is_lost(told):
     tensors, _, name = encoder("bert", "")
     del tensors[name], tensors["embeddings.position_embeddings.weight"]
+    del tensors["embeddings.token_type_embeddings.weight"]
     wanted = "there is no token embedding before embeddings.LayerNorm.weight"
     assert told(tensors, None) == [("fault", wanted)]
 

@@ -1,4 +1,4 @@
-"""The embedding of tokens, and that of positions, which a language model lacks."""
+"""The embedding of tokens that a language model lacks."""
 
 from __future__ import annotations
 
@@ -42,19 +42,6 @@ _NOT_OF_TOKENS = re.compile(r"wpe|posit|pos_emb|token_type|segment|per_layer|rel
 """Embeddings of positions and of types; in names without those of towers."""
 _OF_TOKENS = re.compile(r"(?:^|\.)(?:embed_tokens|word_embeddings|wte|shared)\.")
 """Modules whose tensors are an embedding of tokens, in whatever form they are stored."""
-_POSITIONS = {
-    "gpt2": ("wte", "wpe"),
-    "gpt_bigcode": ("wte", "wpe"),
-    "gpt_neo": ("wte", "wpe"),
-    "opt": ("embed_tokens", "embed_positions"),
-    "bert": ("word_embeddings", "position_embeddings"),
-    "roberta": ("word_embeddings", "position_embeddings"),
-    "xlm-roberta": ("word_embeddings", "position_embeddings"),
-    "camembert": ("word_embeddings", "position_embeddings"),
-    "electra": ("word_embeddings", "position_embeddings"),
-    "distilbert": ("word_embeddings", "position_embeddings"),
-}
-"""Modules of the embeddings of tokens and of positions that lie beside each other."""
 BEHIND = re.compile(
     r"(?:^|\.)(?:cls|pooler|pre_classifier|classifier|classification_head|score|qa_outputs|lm_head"
     r"|vocab_transform|proj_out|(?:generator|discriminator|lm|mlm|mask)_predictions|predictions)(?:\.|$)"
@@ -201,38 +188,3 @@ def _reads_something_else(tensors: Sequence[TensorLike], places: Components) -> 
         and not (len(tensor.shape) == 2 and BEHIND.search(tensor.name))
         for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
     )
-
-
-def missing_positions(
-    tensors: Sequence[TensorLike], config: Mapping[str, Any]
-) -> Iterator[Finding]:
-    """Tell of positions that a family has, where its embedding of tokens is.
-
-    Parameters
-    ----------
-    tensors : sequence of TensorInfo
-        Tensors outside the blocks.
-    config : mapping
-        Content of `config.json`.
-
-    Yields
-    ------
-    Finding
-    """
-    beside = _POSITIONS.get(_family(config))
-    relative = config.get("position_embedding_type", "absolute") not in ("absolute", None)
-    if beside is None or relative or "auto_map" in config:
-        return  # a program that comes with the model may do without them
-    tokens, positions = beside
-    for tensor in tensors:
-        path = tensor.name.removesuffix(f"{tokens}.weight")
-        if path != tensor.name and path[-1:] in ("", "."):
-            name = f"{path}{positions}.weight"
-            if not any(each.name == name for each in tensors):
-                yield RULES["missing-embedding"].finding(
-                    Place(tensor=name, kind="embed"),
-                    value=0,
-                    expected=1,
-                    what="missing; a model of this family has an embedding of positions",
-                )
-            return

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from weightgauge.anatomy.components import Components, TensorLike
+from weightgauge.anatomy.known_modules import missing_modules
 from weightgauge.anatomy.missing_embedding import (
     BEHIND,
     READS_TEXT,
     is_of_tokens,
     missing_embedding,
-    missing_positions,
 )
+from weightgauge.anatomy.missing_weights import missing_weights
 from weightgauge.anatomy.outer_norms import missing_halves_of_norms, missing_last_norms
 from weightgauge.anatomy.stacks import Stack
 from weightgauge.errors import printable
@@ -21,6 +22,11 @@ from weightgauge.findings import RULES, Finding, Place
 from weightgauge.records import taken
 
 _WITH_HEAD = re.compile("For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$")
+_ANSWERS = re.compile(
+    "For(?:(?:Sequence|Token)Classification|QuestionAnswering(?:Simple)?|MultipleChoice)$"
+)
+_CLASSIFIER = re.compile(r"(?:^|\.)[^.]*(?:classif|score|outputs|proj|summary|head|predict)[^.]*\.")
+"""Modules that may be the head of a model that classifies or answers."""
 _UNTIED = frozenset(
     (
         *("llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "phi", "phi3"),
@@ -40,7 +46,7 @@ def missing_ends(
     config: Mapping[str, Any],
     stacks: Sequence[Stack],
     families: Sequence[str | None],
-) -> Iterator[Finding]:
+) -> list[Finding]:
     """Tell of an embedding, a head or a last norm that a language model lacks.
 
     Parameters
@@ -58,12 +64,12 @@ def missing_ends(
     families : sequence of str or None
         The family of each stack, if the configuration names one for it alone.
 
-    Yields
-    ------
-    Finding
+    Returns
+    -------
+    list of Finding
     """
     if not stacks and _family(config) not in READS_TEXT:
-        return
+        return []
     rows = [  # the others, of which there are many, are asked nothing
         row
         for row, (kind, block) in enumerate(zip(places.kinds, places.blocks, strict=True))
@@ -77,16 +83,20 @@ def missing_ends(
     )
     name = architectures[0] if len(architectures) == 1 else ""
     alone = any(_is_saved_alone(stack.path, name) for stack in stacks)
+    found: list[Finding] = []
     if name and not alone:
-        yield from _missing_head(places, len(unknown), name, config)
+        found += _missing_head(places, len(unknown), name, config)
+        found += _missing_classifier(tensors, name, config)
     if all(map(BEHIND.search, unknown)):
-        yield from missing_embedding(
+        found += missing_embedding(
             tensors, places, stacks, name, config, alone=alone, untied=_family(config) in _UNTIED
         )
-    yield from missing_positions(tensors, config)
+    found += missing_modules({tensor.name for tensor in tensors}, name, config)
     own = [_family(config) or None if each is None else each for each in families]
-    yield from missing_last_norms(tensors, places, stacks, own, named=bool(name))
-    yield from missing_halves_of_norms(tensors, places, stacks)
+    found += missing_last_norms(tensors, places, stacks, own, named=bool(name))
+    found += missing_halves_of_norms(tensors, places, stacks)
+    found += missing_weights(tensors, config, {each.tensor for each in found})
+    return found
 
 
 def _family(config: Mapping[str, Any]) -> str:
@@ -112,6 +122,21 @@ def _missing_head(
             value=0,
             expected=1,
             what=f"there is no output head (lm_head); {why}",
+        )
+
+
+def _missing_classifier(
+    tensors: Sequence[TensorLike], name: str, config: Mapping[str, Any]
+) -> Iterator[Finding]:
+    answers = _ANSWERS.search(name)
+    if not answers or _family(config) not in READS_TEXT | _UNTIED:
+        return
+    if not any(_CLASSIFIER.search(tensor.name) for tensor in tensors):
+        yield RULES["missing-head"].finding(
+            Place(kind="head"),
+            value=0,
+            expected=1,
+            what=f"there is no output head; {printable(name)} has one",
         )
 
 

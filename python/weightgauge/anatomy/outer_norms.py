@@ -28,7 +28,7 @@ _WITH_LAST_NORM = frozenset(
         *("ministral3", "nemotron_h", "olmo_hybrid", "phimoe", "qwen2_vl", "qwen2_vl_text"),
         *("qwen2_5_vl", "qwen2_5_vl_text", "qwen3_vl", "qwen3_vl_text", "qwen3_vl_moe"),
         *("qwen3_next", "qwen3_5_text", "recurrent_gemma", "rwkv", "xglm", "zamba", "zamba2"),
-        *("blenderbot", "nllb-moe", "pegasus_x", "vaultgemma", "xlstm"),
+        *("blenderbot", "modernbert", "nllb-moe", "pegasus_x", "vaultgemma", "xlstm"),
     )
 )
 """Model types all of whose stacks of blocks are followed by a norm."""
