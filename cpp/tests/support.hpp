@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -53,6 +54,11 @@ struct Tally {
 Tally tally(DType dtype, const std::vector<std::byte>& bytes);
 // The value of an item's only element, or of the lower of two, from the definition of the format.
 double reference_value(DType dtype, std::uint64_t bits);
+
+// Numbers of threads to test with, in ascending order. The thread sanitizer takes its time, and
+// looks for races, of which one thread has none: the fewest and the most of several are enough for
+// it.
+std::vector<int> thread_counts(std::initializer_list<int> all);
 
 // Options for a scan that returns the counts.
 ScanOptions keeping(int threads, std::size_t chunk_bytes);

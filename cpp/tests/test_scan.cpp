@@ -173,7 +173,7 @@ struct Model {
 
 void check_one_hash(const Model& model, const ScanOptions& options) {
   const std::uint64_t expected = model.hash(options, 1, std::size_t{1} << 20);
-  for (const int threads : {1, 2, 3, 7}) {
+  for (const int threads : testing::thread_counts({1, 2, 3, 7})) {
     for (const std::size_t chunk_bytes :
          {std::size_t{1} << 20, std::size_t{65'536}, std::size_t{1'021}}) {
       CAPTURE(threads);

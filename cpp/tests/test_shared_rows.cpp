@@ -122,7 +122,7 @@ TEST_SUITE("shared_rows") {
       for (const int threads : {2, 7}) {
         CHECK(hash_together(layout, sources, threads, std::size_t{1} << 20) == expected);
       }
-      for (const int threads : {1, 2}) {
+      for (const int threads : testing::thread_counts({1, 2})) {
         CHECK(hash_together(layout, sources, threads, 3'001) == expected);
       }
     }

@@ -172,7 +172,7 @@ TEST_SUITE("task_queue") {
         options.keep_histogram = !exact;
         const std::uint64_t expected =
             testing::hash_of({testing::scan_bytes(each.dtype, each.bytes, options)});
-        for (const int threads : {2, 3, 8, 17}) {
+        for (const int threads : testing::thread_counts({2, 3, 8, 17})) {
           CAPTURE(threads);
           options.threads = threads;
           const SliceResult found = testing::scan_bytes(each.dtype, each.bytes, options);

@@ -19,6 +19,7 @@ def build(name: str, *targets: str, **options: str) -> Path:
         "Python_EXECUTABLE": sys.executable,
         "pybind11_DIR": pybind11,
         "SKBUILD_PROJECT_VERSION": "0",
+        "WEIGHTGAUGE_PRECOMPILE": "ON",
         "WEIGHTGAUGE_TESTS": "ON",
         "WEIGHTGAUGE_WERROR": "ON",
     } | options

@@ -91,4 +91,4 @@ def tsan() -> None:
         WEIGHTGAUGE_SANITIZE="thread",
     )
     # Of these suites, which take long, every test has one thread.
-    run_core_tests(tree, "--exclude-regex", "block_counts|crowded|hazen")
+    run_core_tests(tree, "--exclude-regex", "block_counts|crowded|fed_scan|hazen")
