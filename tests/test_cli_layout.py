@@ -13,6 +13,11 @@ from weightgauge.reporting.document import Column, DocumentTable, Estimate
 from weightgauge.reporting.table_layout import table_lines
 from weightgauge.reporting.terminal_text import cells, shortened, shortened_names, wrapped
 
+
+def laid_out(table, width):
+    return list(table_lines(table, width))
+
+
 NAMES = [
     "model.layers.{}.self_attn.q_proj.weight",
     "model.layers.{}.mlp.experts.12.down_proj.weight",
@@ -108,7 +113,7 @@ def test_words_that_only_look_like_units_are_parted():
 
 
 def test_without_a_terminal_nothing_is_shortened():
-    lines = table_lines(models(12), None)
+    lines = laid_out(models(12), None)
     assert len(lines) == 14
     for i in range(12):
         assert named(i) in lines[2 + i] and "…" not in lines[2 + i]
@@ -117,14 +122,14 @@ def test_without_a_terminal_nothing_is_shortened():
 @pytest.mark.parametrize("drop", [False, True])
 @given(width=st.integers(50, 240), rows=st.integers(1, 12))
 def test_no_line_is_wider_than_the_terminal(drop, width, rows):
-    assert max(map(cells, table_lines(models(rows, drop=drop), width))) <= width
+    assert max(map(cells, laid_out(models(rows, drop=drop), width))) <= width
 
 
 @pytest.mark.parametrize("drop", [False, True])
 @given(width=st.integers(30, 240), rows=st.integers(1, 12))
 def test_every_number_is_whole(drop, width, rows):
     table = models(rows, drop=drop)
-    lines = table_lines(table, width)
+    lines = laid_out(table, width)
     told = re.findall(r"No room for (.*): --json", " ".join(lines))
     dropped = told[0].split(", ") if told else []
     assert bool(dropped) <= drop
@@ -137,7 +142,7 @@ def test_every_number_is_whole(drop, width, rows):
 
 def test_columns_are_dropped_in_their_order():
     def dropped(width):
-        last = table_lines(models(12, drop=True), width)[-1]
+        last = laid_out(models(12, drop=True), width)[-1]
         return last.split(": ")[0] if "No room" in last else ""
 
     told = dict.fromkeys(dropped(width) for width in range(240, 60, -1))
@@ -146,7 +151,7 @@ def test_columns_are_dropped_in_their_order():
 
 
 def test_a_table_that_continues_repeats_what_its_rows_are_about():
-    lines = table_lines(models(3), 60)
+    lines = laid_out(models(3), 60)
     headings = [line for line in lines if line.startswith("tensor")]
     assert len(headings) > 1
     assert lines.count("") == len(headings) - 1
@@ -157,7 +162,7 @@ def test_a_table_that_continues_repeats_what_its_rows_are_about():
 
 @given(st.integers(30, 160))
 def test_columns_that_belong_together_are_not_parted(width):
-    headings = [line for line in table_lines(models(4), width) if line.startswith("tensor")]
+    headings = [line for line in laid_out(models(4), width) if line.startswith("tensor")]
     assert all(("k ± s.e." in line) == ("  z" in line) for line in headings)
 
 
@@ -166,7 +171,7 @@ def test_phrases_are_broken_between_words():
         (Column(key="id", identifies=True), Column(key="claim", may_wrap=True)),
         [{"id": "a", "claim": "k lies between 1.18 and 1.21 in all of them"}, {"id": "b"}],
     )
-    assert table_lines(claims, 20) == [
+    assert laid_out(claims, 20) == [
         "id  claim",
         "--  ----------------",
         "a   k lies between",
@@ -178,7 +183,7 @@ def test_phrases_are_broken_between_words():
 
 def test_a_column_without_values_is_hidden_only_if_it_may_be():
     columns = (Column(key="a"), Column(key="b"), Column(key="c", hide_empty=True))
-    (heading, *_) = table_lines(DocumentTable(columns, [{"a": 1, "b": None, "c": None}]), None)
+    (heading, *_) = laid_out(DocumentTable(columns, [{"a": 1, "b": None, "c": None}]), None)
     assert heading.split() == ["a", "b"]
 
 
@@ -223,7 +228,7 @@ def test_a_long_table_takes_a_few_steps_for_each_cell(width, monkeypatch):
         columns,
         [{"tensor": f"model.layers.{i}.{'mlp.' * 15}weight", **row} for i in range(rows)],
     )
-    lines = table_lines(table, width)
+    lines = laid_out(table, width)
     assert len(lines) == rows + 2
     # Three for each cell: to text, its width, its padding; names are shortened three times at most.
     assert steps <= rows * (4 * len(columns) + 9)

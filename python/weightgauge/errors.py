@@ -37,6 +37,8 @@ def printable(text: str, *, limit: int = _NAME_LIMIT) -> str:
     True
     """
     if len(text) <= limit:
+        if text.isprintable() and "\\" not in text:  # as nearly all texts are
+            return text
         shown = "".join(_escaped(character) for character in text)
         if len(shown) <= limit:
             return shown

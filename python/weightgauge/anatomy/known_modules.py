@@ -167,9 +167,9 @@ def missing_modules(
     """
     if "auto_map" in config:
         return  # a program that comes with the model may do without them
-    family = config.get("model_type")
-    if isinstance(family, str):
-        yield from _missing_embeddings(names, family, config)
+    stated = config.get("model_type")
+    family = stated if isinstance(stated, str) else ""
+    yield from _missing_embeddings(names, family, config)
     yield from _missing_parts_of_heads(names, architecture, family)
 
 
@@ -204,7 +204,7 @@ def _has(of: str, config: Mapping[str, Any]) -> bool:
 
 
 def _missing_parts_of_heads(
-    names: Collection[str], architecture: str, family: object
+    names: Collection[str], architecture: str, family: str
 ) -> Iterator[Finding]:
     for head in _HEADS:
         named = family in head.families and architecture.endswith("ForMaskedLM")

@@ -31,7 +31,8 @@ def missing_weights(
     ------
     Finding
     """
-    tokens = {config.get("vocab_size")} | {
+    stated = config.get("vocab_size")
+    tokens = {stated if isinstance(stated, int) else 0} | {
         tensor.shape[0]
         for tensor in tensors
         if len(tensor.shape) == 2

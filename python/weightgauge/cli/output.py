@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from codecs import getincrementalencoder
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _PLAIN_SPELLING = str.maketrans(
     {"±": "+-", "…": "...", **dict(zip(BLOCKS, PLAIN_BLOCKS, strict=True))}
 )
+_CHARACTERS_AT_ONCE = 1 << 20
 _PATH_LIMIT = 1000
 _NEVER_REPLACED = (
     *(".safetensors", ".index.json"),
@@ -200,14 +202,14 @@ def _write_stdout(content: str | bytes) -> None:
     stream = sys.stdout
     if stream is None:
         raise OutputError("standard output is closed")
-    data = _encoded(content, getattr(stream, "encoding", None) or "utf-8")
     try:
         stream.flush()
-        # An unbuffered stdout (PYTHONUNBUFFERED) may take only a part of the data, and its text
-        # layer would silently lose the rest.
-        rest = memoryview(data)
-        while rest:
-            rest = rest[stream.buffer.write(rest) :]
+        for data in _encoded(content, getattr(stream, "encoding", None) or "utf-8"):
+            # An unbuffered stdout (PYTHONUNBUFFERED) may take only a part of the data, and its
+            # text layer would silently lose the rest.
+            rest = memoryview(data)
+            while rest:
+                rest = rest[stream.buffer.write(rest) :]
         stream.buffer.flush()
     except BrokenPipeError:
         raise
@@ -215,10 +217,16 @@ def _write_stdout(content: str | bytes) -> None:
         raise OutputError(f"cannot write the result: {error.strerror or error}") from error
 
 
-def _encoded(content: str | bytes, encoding: str) -> bytes:
+def _encoded(content: str | bytes, encoding: str) -> Iterator[bytes]:
+    """Yield the bytes of a result, a part of it at a time: it may have a million lines."""
     if isinstance(content, bytes):
-        return content
+        yield content
+        return
+    encoder = getincrementalencoder(encoding)("backslashreplace")
     try:
-        return content.encode(encoding)
+        if not content.isascii():
+            content.encode(encoding)
     except UnicodeEncodeError:
-        return content.translate(_PLAIN_SPELLING).encode(encoding, "backslashreplace")
+        content = content.translate(_PLAIN_SPELLING)
+    for start in range(0, len(content), _CHARACTERS_AT_ONCE):
+        yield encoder.encode(content[start : start + _CHARACTERS_AT_ONCE])

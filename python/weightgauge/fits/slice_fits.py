@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from weightgauge.anatomy.components.ordering import order_key
+from weightgauge.anatomy.components.ordering import in_order
 from weightgauge.anatomy.layouts import Slice, Slices
 from weightgauge.fits.slice_fit import SliceFit, slice_fit
 from weightgauge.magnitudes.weibull import status_and_reason
@@ -137,8 +137,6 @@ class SliceFits(Sequence[SliceFit]):
 
 def _table_order(slices: Sequence[Slice]) -> list[int]:
     """Places of slices in the order of tables: by `order_key`, then by name, part and head."""
-    if not slices:
-        return []
     columns = Slices.of(slices)
     places = columns.places
     last: list[Any] = columns.tensors.names
@@ -147,26 +145,4 @@ def _table_order(slices: Sequence[Slice]) -> list[int]:
             (name, part or "", -1 if head is None else head)
             for name, part, head in zip(last, places.parts, places.heads, strict=True)
         ]
-    by_name = sorted(range(len(last)), key=last.__getitem__)
-    # There are few kinds and towers, so their part of the key is made once for each pair.
-    known = {
-        pair: order_key(pair[0], None, pair[1], None)
-        for pair in set(zip(places.kinds, places.towers, strict=True))
-    }
-    rows = {pair: row for row, pair in enumerate(known)}
-    pairs = map(rows.__getitem__, zip(places.kinds, places.towers, strict=True))
-    tower, outside, _, kind, _ = np.array(list(known.values())).T[:, np.array(list(pairs))]
-    block, expert = map(_numbers, (places.blocks, places.experts))
-    keys = (expert, kind, block, np.where(block < 0, outside, 1), tower)
-    deciding = [key[by_name] for key in keys if (key != key[0]).any()]
-    order = np.array(by_name)
-    found: list[int] = (order[np.lexsort(deciding)] if deciding else order).tolist()
-    return found
-
-
-def _numbers(column: Sequence[int | None]) -> NDArray[np.int64]:
-    """Return the numbers of blocks or experts, -1 where there is none."""
-    without = column.count(None)
-    if without == len(column):
-        return np.full(len(column), -1)
-    return np.array([-1 if each is None else each for each in column] if without else column)
+    return in_order(places, last)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from weightgauge.findings import Finding
@@ -115,6 +115,14 @@ class Column:
         return f"{shown} {self.unit}" if self.unit else shown
 
 
+@runtime_checkable
+class Columnar(Protocol):
+    """Rows that are held as columns, so that one column costs nothing to look at."""
+
+    def column(self, field: str) -> Sequence[Any]:
+        """Return all values of one field."""
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentTable:
     """Rows of values, and the columns that say how they are shown.
@@ -129,6 +137,12 @@ class DocumentTable:
 
     columns: Sequence[Column]
     rows: Sequence[Mapping[str, Any]]
+
+    def column(self, key: str) -> Sequence[Any]:
+        """Return the values of all rows under a key, None where a row lacks it."""
+        if isinstance(self.rows, Columnar):
+            return self.rows.column(key)
+        return [row.get(key) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)

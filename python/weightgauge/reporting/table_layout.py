@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from weightgauge.reporting.document import Column, DocumentTable
 from weightgauge.reporting.terminal_text import cells, padded, shortened_names, wrapped
@@ -31,6 +33,9 @@ _LEAST_WIDTH = 8
 """Terminal cells that a name or a phrase always keeps."""
 
 _GAP = "  "
+
+_REPEATED = frozenset((str, int, tuple, type(None)))
+"""Types of values that are often the same in many rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +63,7 @@ class _TextColumn:
         return self.width
 
 
-def table_lines(table: DocumentTable, width: int | None) -> list[str]:
+def table_lines(table: DocumentTable, width: int | None) -> Iterable[str]:
     """Lay a table out: headings, a rule, and the rows.
 
     Parameters
@@ -70,12 +75,12 @@ def table_lines(table: DocumentTable, width: int | None) -> list[str]:
 
     Returns
     -------
-    list of str
+    iterable of str
         Lines without spaces at their ends.
     """
     columns = _as_text(table)
     if width is None or _total(column.width for column in columns) <= width:
-        return list(_lines(columns))
+        return _lines(columns)
     kept = _without_dropped(columns, width)
     if kept is None:
         return _continued(columns, width)
@@ -89,13 +94,29 @@ def table_lines(table: DocumentTable, width: int | None) -> list[str]:
 def _as_text(table: DocumentTable) -> list[_TextColumn]:
     laid = []
     for column in table.columns:
-        key, text = column.key, column.text
-        texts = [text(row.get(key)) for row in table.rows]
+        texts = _texts(column, table.column(column.key))
         if column.hide_empty and not any(texts):
             continue
         widest = max(map(cells, (column.title, *texts)))
         laid.append(_TextColumn(column, texts, widest))
     return laid
+
+
+def _texts(column: Column, values: Sequence[Any]) -> list[str]:
+    """Return what a column shows for each value; words and numbers that come often are kept."""
+    if column.identifies:
+        return list(map(column.text, values))
+    known: dict[Any, str] = {}
+    texts = []
+    for value in values:
+        if type(value) not in _REPEATED:
+            texts.append(column.text(value))
+            continue
+        shown = known.get(value)
+        if shown is None:
+            shown = known[value] = column.text(value)
+        texts.append(shown)
+    return texts
 
 
 def _without_dropped(columns: Sequence[_TextColumn], width: int) -> list[_TextColumn] | None:
@@ -166,7 +187,7 @@ def _lines(columns: Sequence[_TextColumn]) -> Iterator[str]:
         yield from _broken_rows(columns)
         return
     filled = (
-        [padded(text, each.width, right=each.column.right) for text in each.texts]
+        map(partial(padded, width=each.width, right=each.column.right), each.texts)
         for each in columns
     )
     for row in zip(*filled, strict=True):

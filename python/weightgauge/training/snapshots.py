@@ -28,14 +28,14 @@ class Snapshot:
     ----------
     slices : CheckpointSlices
         What is counted, in the buffers.
-    tensors : list of dict
+    tensors : sequence of dict
         What `weightgauge ls` tells of each tensor.
     copied : list of callable
         Each waits for copies that a device still makes.
     """
 
     slices: CheckpointSlices
-    tensors: list[dict[str, Any]]
+    tensors: Sequence[dict[str, Any]]
     copied: list[Callable[[], object]] = field(default_factory=list)
 
     def wait(self) -> CheckpointSlices:
@@ -56,7 +56,7 @@ class FailedSnapshot:
     """
 
     error: Exception
-    tensors: list[dict[str, Any]] = field(default_factory=list)
+    tensors: Sequence[dict[str, Any]] = ()
 
     def wait(self) -> CheckpointSlices:
         """Raise the error: in the thread that counts, whose answer other processes wait for."""
@@ -82,7 +82,7 @@ class Snapshots:
         self._choice = {"include": include, "exclude": exclude, "per": per}
         self._looks: tuple[object, ...] = ()
         self._slices: CheckpointSlices | None = None
-        self._tensors: list[dict[str, Any]] = []
+        self._tensors: Sequence[dict[str, Any]] = ()
         self._wanted: frozenset[int] = frozenset()
         self._buffers: dict[int, Any] = {}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import accumulate, pairwise, zip_longest
+from itertools import accumulate, count, pairwise, zip_longest
 from typing import NamedTuple
 
 from weightgauge.anatomy.components.vocabulary import (
@@ -20,6 +21,8 @@ from weightgauge.records import taken
 _NUMBER = re.compile(r"\.([0-9]{1,9})(?=\.)")
 _TOWER_OF = {name: tower for tower, names in TOWER_WORDS.items() for name in names.split()}
 _HALVES = ("encoder", "decoder")
+_NAMES_TOGETHER = 10_000
+"""Names that are cut at once: enough for the cost of a call, and few enough to take no room."""
 
 
 # What stands between two names, and in place of a number, where many names are cut at once. Names
@@ -93,12 +96,17 @@ def places_of(names: Sequence[str]) -> Places:
     """
     # Large models have tens of thousands of names but few skeletons. Only skeletons are examined
     # closely, and what is left to do for each name is done for all names in a few calls.
-    outlines, numbers = _outlines(names)
-    places = {outline: place for place, outline in enumerate(dict.fromkeys(outlines))}
+    places: defaultdict[str, int] = defaultdict(count().__next__)
+    which: list[int] = []
+    numbers: list[str] = []
+    same: dict[str, str] = {}
+    for start in range(0, len(names), _NAMES_TOGETHER):
+        outlines, found = _outlines(names[start : start + _NAMES_TOGETHER])
+        which += map(places.__getitem__, outlines)
+        numbers += map(same.setdefault, found, found)
     known = [_skeleton(tuple(outline.split(_CUT))) for outline in places]
-    which = list(map(places.__getitem__, outlines))
     firsts = list(accumulate(taken([len(each.texts) - 1 for each in known], which), initial=0))
-    value_of = {number: int(number) for number in set(numbers)}
+    value_of = {number: int(number) for number in same}
     values = list(map(value_of.__getitem__, numbers))
     blocks = _values_at(values, firsts, taken([each.block for each in known], which))
     experts = taken([each.named_expert for each in known], which)

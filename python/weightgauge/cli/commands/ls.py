@@ -106,7 +106,9 @@ def _of_headers(
 def _of_kinds(rows: Sequence[dict[str, Any]], kinds: tuple[str, ...]) -> Sequence[dict[str, Any]]:
     from weightgauge.errors import NothingSelectedError
 
-    found = [row for row in rows if not kinds or row["kind"] in kinds]
+    if not kinds:
+        return rows
+    found = [row for row in rows if row["kind"] in kinds]
     if rows and not found:
         raise NothingSelectedError(
             f"none of the {len(rows):,} tensors is of the kind {' or '.join(kinds)}"

@@ -85,8 +85,8 @@ def ls_document(content: Content) -> Document:
     table = DocumentTable(_COLUMNS, content.rows)
     totals = {
         "tensors": len(content.rows),
-        "elements": sum(math.prod(row["shape"]) for row in content.rows),
-        "bytes": sum(row["bytes"] for row in content.rows),
+        "elements": sum(map(math.prod, table.column("shape"))),
+        "bytes": sum(table.column("bytes")),
         "files": content.files,
     }
     sums = (
@@ -109,7 +109,7 @@ def ls_document(content: Content) -> Document:
             "metadata": dict(content.header),
             "findings": content.findings.to_dicts(),
             "warnings": list(content.warnings),
-            "tensors": list(content.rows),
+            "tensors": content.rows,
             "totals": totals,
         },
         records=lambda: table,

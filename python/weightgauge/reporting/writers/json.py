@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weightgauge.reporting.document import Document
@@ -31,7 +31,8 @@ def json_text(data: Mapping[str, Any]) -> str:
     """
     members = []
     for key, value in data.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+        rows = isinstance(value, Sequence) and not isinstance(value, str)
+        if rows and value and isinstance(value[0], dict):
             records = ",\n    ".join(_json(record) for record in value)
             members.append(f"  {_json(key)}: [\n    {records}\n  ]")
         else:

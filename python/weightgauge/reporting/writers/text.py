@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from weightgauge.errors import harmless
 from weightgauge.findings import FindingGroup, grouped
@@ -27,6 +28,8 @@ from weightgauge.reporting.writers.medium import Medium
 
 _PROSE_WIDTH = 100
 _FINDINGS_SHOWN = 12
+_LINES_TOGETHER = 1_000
+"""Lines of a table that are held as one text: a million strings take twice the room."""
 _COLOURS = {"fault": "1;31", "warning": "33", "note": ""}
 
 
@@ -119,7 +122,9 @@ class _Page:
         """Add a table, a paragraph or a line."""
         match part:
             case DocumentTable():
-                self._lines += map(harmless, table_lines(part, self._width))
+                lines = iter(table_lines(part, self._width))
+                while several := list(islice(lines, _LINES_TOGETHER)):
+                    self._lines.append("\n".join(map(harmless, several)))
             case Paragraph(text):
                 self._prose(text, min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
             case Line(text):
@@ -129,7 +134,7 @@ class _Page:
 
     def text(self) -> str:
         """Return all lines."""
-        return "\n".join(self._lines) + "\n" if self._lines else ""
+        return "\n".join([*self._lines, ""])
 
     def _prose(self, text: str, width: int | None) -> None:
         """Add sentences; on a terminal the middle of a name longer than a line is left out."""
