@@ -53,11 +53,10 @@ def zero_shares(
     for row in np.flatnonzero(judged).tolist():
         groups[slices[row].tower, slices[row].kind].append(row)
     for (_, kind), members in groups.items():
-        shares = share[members]
-        for row in members:
-            others = shares[np.asarray(members) != row]
-            usual = float(np.median(others)) if len(others) and kind != "other" else 0.0
-            alone = kind in ("embed", "other") or not len(others)
+        alone = kind in ("embed", "other") or len(members) < 2
+        usual_shares = medians_of_others(share[members])
+        for row, median in zip(members, usual_shares.tolist(), strict=True):
+            usual = 0.0 if kind == "other" or len(members) < 2 else median
             limit = SPARSE_SHARE if alone else max(least, _TIMES_USUAL * usual)
             if share[row] > min(limit, SPARSE_SHARE):
                 yield rules["zero-share"].finding(
@@ -66,6 +65,19 @@ def zero_shares(
                     expected=usual,
                     level="note" if kind == "other" else None,  # such as a bank of filters
                 )
+
+
+def medians_of_others(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each of several numbers the median of the others; NaN for a single one."""
+    count = len(values)
+    if count < 2:
+        return np.full(count, math.nan)
+    ascending = np.sort(values)
+    # Without the number of some rank, those of the higher ranks move down by one.
+    rank = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    middle = [(count - 2) // 2, (count - 1) // 2]
+    lower, upper = (ascending[place + (rank <= place)] for place in middle)
+    return (lower + upper) / 2
 
 
 def lost_scales(
