@@ -115,7 +115,7 @@ def read_rules(path: str | os.PathLike[str]) -> RulesFile:
         raise RulesError(f"{shown}: is too long for a rules file")
     try:
         document = tomllib.loads(content.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RulesError(f"{shown}: is no TOML: {printable(str(error))}") from error
     return _Reader(shown).read(document)
 
@@ -173,7 +173,11 @@ class _Reader:
             self._fail(where, "the rule has no threshold")
         if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
             self._fail(where, "its threshold is no positive number")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            self._fail(where, "its threshold is larger than any number that is measured")
+            raise
 
     def _rule(self, name: str, where: str) -> None:
         if name not in RULES:

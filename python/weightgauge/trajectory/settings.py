@@ -9,11 +9,17 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
-from weightgauge.errors import RunError
+from weightgauge.errors import RunError, printable
 from weightgauge.trajectory.optimizers import KNOWN, Optimizer, optimizer_of
 
 SCHEDULES = ("constant", "cosine", "linear")
 """How the learning rate goes on from its peak: as it is, half a cosine down, a line down."""
+
+MOST_STEPS = 10**15
+"""No run has more steps, or more tokens in a batch. What is computed from these stays a number."""
+
+MOST_RATE = 1e9
+"""No learning rate is larger."""
 
 _FINAL_SHARE = {"constant": 1.0, "cosine": 0.1, "linear": 0.0}
 
@@ -71,7 +77,7 @@ class RunSettings:
         for name in SETTINGS:
             value = getattr(self, name)
             if value is not None and not _CHECKS[name][0](value):
-                raise RunError(f"{name} must be {_CHECKS[name][1]}, not {value!r}")
+                raise RunError(f"{name} must be {_CHECKS[name][1]}, not {_told(value)}")
         if self.steps is not None and (self.warmup or 0) > self.steps:
             raise RunError(f"warmup is {self.warmup}, longer than the run of {self.steps} steps")
 
@@ -185,12 +191,22 @@ def _area(logged: tuple[tuple[int, float], ...], step: float) -> float:
     )
 
 
+def _told(value: Any) -> str:
+    """Return a value for a message; that of a number has few digits."""
+    if isinstance(value, int) and abs(value) > MOST_STEPS:
+        return f"one beyond {MOST_STEPS:,}"
+    if isinstance(value, float) and MOST_RATE < abs(value) < math.inf:
+        return f"{value:g}, which is beyond {MOST_RATE:g}"
+    return printable(repr(value))
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= MOST_RATE  # which NaN is not
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and value <= MOST_STEPS
 
 
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {

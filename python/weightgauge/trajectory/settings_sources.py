@@ -14,7 +14,7 @@ from weightgauge.errors import OutputError, RunError, printable
 from weightgauge.readings import opened
 from weightgauge.trajectory.optimizers import optimizer_of
 from weightgauge.trajectory.run_files import TOML, TRAINER_STATE, TRAINING_ARGS, read_json_object
-from weightgauge.trajectory.settings import SETTINGS, RunSettings
+from weightgauge.trajectory.settings import MOST_RATE, MOST_STEPS, SETTINGS, RunSettings
 
 OPTIONS = "options"
 """The source of settings that the caller gave."""
@@ -83,7 +83,9 @@ def _logged(state: Mapping[str, Any]) -> tuple[tuple[int, float], ...]:
     rates = {}
     for entry in history if isinstance(history, list) else []:
         step, rate = (entry.get("step"), entry.get("learning_rate")) if _is_map(entry) else (0, 0)
-        if isinstance(step, int) and isinstance(rate, int | float) and math.isfinite(rate):
+        if not (isinstance(step, int) and isinstance(rate, int | float)):
+            continue
+        if 0 <= step <= MOST_STEPS and 0 <= rate <= MOST_RATE:
             rates[step] = float(rate)
     return tuple(sorted(rates.items()))
 
@@ -153,7 +155,7 @@ def _of_toml(path: str) -> dict[str, Any]:
             document = tomllib.loads(file.read(_MOST_TOML).decode())
     except OutputError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{shown}: cannot be read: {printable(str(error))}") from error
     if unknown := sorted(document.keys() - {"training"}):
         raise RunError(f"{shown}: unknown: {printable(unknown[0])}; there is one table, [training]")

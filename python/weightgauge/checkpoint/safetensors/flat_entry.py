@@ -7,6 +7,7 @@ Programs may add fields, spaces and other orders. Whatever is not certainly righ
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
@@ -21,6 +22,12 @@ from weightgauge.dtypes import DTYPE_BITS
 
 _LISTS = 2
 """The shape and the offsets. More could nest deeper than is allowed, or than a parser bears."""
+
+_READ = 3
+"""Fields that every entry has. The others are read in vain, and still must be JSON."""
+
+_BITS = 990
+"""Integers of up to 298 digits have no more: longer ones may be too long for the strict parser."""
 
 # Neither escapes, which may spell half a character, nor signs, which JSON drops from a zero.
 _FLAT = re.compile(rb"\{[^{}\\-]{1,4000}\}")
@@ -50,7 +57,7 @@ def read_flat_entry(cursor: JsonCursor, data_size: int) -> Entry | None:
         entry = _checked(fields["dtype"], fields["shape"], *fields["data_offsets"])
     except (KeyError, TypeError, ValueError):
         return None
-    if entry is None or entry.end > data_size:
+    if entry is None or entry.end > data_size or (len(fields) > _READ and _has_long(fields)):
         return None
     cursor.pos = found.end()
     return entry
@@ -66,6 +73,10 @@ def _checked(dtype: Any, shape: Any, begin: Any, end: Any) -> Entry | None:
     return Entry(dtype, tuple(shape), begin, end)
 
 
+def _has_long(fields: dict[str, Any]) -> bool:
+    return any(type(each) is int and each.bit_length() > _BITS for each in fields.values())
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if not len(fields) == len(pairs) <= MAX_FIELDS:
@@ -77,4 +88,10 @@ def _no_json(literal: str) -> NoReturn:
     raise ValueError(literal)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_json)
+def _finite(digits: str) -> float:
+    if not math.isfinite(value := float(digits)):
+        raise ValueError("a number beyond the range of a double")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_json, parse_float=_finite)

@@ -182,12 +182,9 @@ class JsonCursor:
             self.string()
             return
         scalar = _NUMBER.match(self.data, self.pos) or _LITERAL.match(self.data, self.pos)
-        if scalar is not None:
-            self.pos = scalar.end()
-            return
-        if first not in (b"{", b"["):
+        if scalar is None and first not in (b"{", b"["):
             self.fail(f"expected a value, found {self.describe()}")
-        self.pos = self._end_of_nested(self.pos)
+        self.pos = self._end_of_nested(self.pos) if scalar is None else scalar.end()
         try:
             strict_json.loads(self.data[start : self.pos])
         except JsonFault as fault:
