@@ -45,8 +45,50 @@ Patterns patterns_from(Choices& choices, std::size_t item) {
   return patterns;
 }
 
-std::uint64_t normal_item(Random& random, DType dtype, int exponent) {
-  const double value = std::ldexp(random.normal(), exponent);
+// Rows and columns that differ from the others of their matrix.
+struct Lines {
+  enum class Kind : std::uint8_t {
+    alike,
+    zero_rows,
+    large_rows,
+    zero_columns,
+    large_columns,
+    untrained
+  };
+  Kind kind = Kind::alike;
+  std::size_t every = 1;  // one of so many lines is different
+  int exponent = 0;       // of what its elements are multiplied with
+
+  // What the elements of an element's row and column are multiplied with.
+  double factor(std::size_t row, std::size_t column) const {
+    const bool rows = kind != Kind::zero_columns && kind != Kind::large_columns;
+    const bool different = (rows ? row : column) % every == every - 1;
+    switch (kind) {
+      case Kind::alike:
+        return 1;
+      case Kind::zero_rows:
+      case Kind::zero_columns:
+        return different ? 0 : 1;
+      case Kind::large_rows:
+      case Kind::large_columns:
+        return different ? std::ldexp(1, exponent) : 1;
+      case Kind::untrained:  // of one small size, where all others differ
+        return different ? std::ldexp(1, -exponent) : std::exp(Random(row).normal() / 2);
+    }
+    return 1;
+  }
+};
+
+Lines lines_from(Choices& choices) {
+  Lines lines;
+  lines.kind = static_cast<Lines::Kind>(choices.below(6));
+  lines.every = 1 + choices.below(64);
+  lines.exponent = static_cast<int>(choices.below(12));
+  return lines;
+}
+
+std::uint64_t normal_item(Random& random, DType dtype, int exponent, double factor) {
+  const double value = factor * std::ldexp(random.normal(), exponent);
   std::uint64_t bits = 0;
   if (dtype == DType::f64) {
     std::memcpy(&bits, &value, sizeof value);
@@ -58,18 +100,28 @@ std::uint64_t normal_item(Random& random, DType dtype, int exponent) {
   return dtype == DType::f32 ? short_bits : short_bits >> 16;  // BF16
 }
 
-// Makes items side by side. The rest of the input is put somewhere among them as it is.
-std::vector<std::byte> made_items(DType dtype, std::size_t n, Values values, Choices& choices) {
+// Makes the items of matrices side by side, which have rows of so many. The rest of the input is
+// put somewhere among them as it is.
+std::vector<std::byte> made_items(DType dtype, std::size_t n, std::size_t columns, Values values,
+                                  Choices& choices) {
   const std::size_t item = item_bytes(dtype);
   const std::uint64_t sign = std::uint64_t{1} << (8 * item - 1);
   const Patterns patterns = patterns_from(choices, item);
   const int exponent = static_cast<int>(choices.below(201)) - 100;
+  const Lines lines = lines_from(choices);
   Random random(choices.bits(16));
   std::vector<std::byte> bytes(n * item);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::uint64_t bits = values == Values::normal ? normal_item(random, dtype, exponent)
-                                                        : patterns.item(random, sign);
-    std::memcpy(bytes.data() + i * item, &bits, item);  // little-endian
+  for (std::size_t row = 0; row * columns < n; ++row) {
+    for (std::size_t column = 0; column < columns; ++column) {
+      const double factor = lines.factor(row, column);
+      std::uint64_t bits = 0;
+      if (values == Values::normal) {
+        bits = normal_item(random, dtype, exponent, factor);
+      } else if (factor != 0) {
+        bits = patterns.item(random, sign);
+      }
+      std::memcpy(bytes.data() + (row * columns + column) * item, &bits, item);  // little-endian
+    }
   }
   const std::vector<std::byte> own = choices.rest();
   for (std::size_t at = 0; at + item <= own.size() && n > 0; at += item) {
@@ -88,7 +140,7 @@ struct Layout {
 };
 
 Layout layout_from(Choices& choices, std::size_t n) {
-  Layout layout{0, std::max<std::size_t>(n, 1), 1, 1, 0};
+  Layout layout{0, n, 1, 1, 0};
   switch (choices.below(4)) {
     case 0:
       break;
@@ -133,33 +185,62 @@ void place_items(FuzzCase& made, const Layout& layout, const std::vector<std::by
   }
 }
 
-Manner manner_from(Choices& choices, bool large) {
-  const std::vector<const Kernels*> levels = available_kernels();
-  Manner manner;
-  manner.place = static_cast<Place>(choices.below(4));
-  manner.threads = 1 + static_cast<int>(choices.below(3));
-  const std::size_t odd = choices.below(256);
-  manner.chunk_bytes = large ? (std::size_t{1} << (12 + choices.below(10))) + odd : 1 + odd;
-  manner.level = levels[levels.size() - 1 - choices.below(levels.size())]->level;
-  return manner;
+}  // namespace
+
+std::shared_ptr<const PaperBins> paper_bins() {
+  static const auto bins = [] {
+    std::vector<std::uint32_t> thresholds;
+    for (int edge = 0; edge <= 1024; ++edge) {
+      const auto magnitude = static_cast<float>(std::pow(10.0, -12 + 14 * edge / 1024.0));
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, &magnitude, sizeof bits);
+      thresholds.push_back(bits);
+    }
+    return std::make_shared<const PaperBins>(thresholds);
+  }();
+  return bins;
+}
+
+ScanOptions options_from(Choices& choices) {
+  ScanOptions options;
+  const std::uint64_t flags = choices.bits(8);
+  options.trim = static_cast<Trim>((flags & 3) % 3);
+  options.exact = (flags & 4) != 0;
+  options.zeros = (flags & 32) != 0 ? Zeros::censor : Zeros::exclude;
+  options.errors = static_cast<ErrorsFor>((flags >> 6) % 3);
+  if (choices.below(8) == 7) {
+    options.paper = paper_bins();
+  }
+  // A scan that makes quantiles makes nothing else.
+  const bool quantiles = (flags & 24) == 24;
+  options.fit = !quantiles;
+  options.keep_histogram = !quantiles;
+  if (quantiles) {
+    options.probabilities = {0.5, 0.0, 1.0};
+  }
+  return options;
+}
+
+namespace {
+
+// Clusters of rows and columns.
+MatrixLayout matrix_from(Choices& choices) {
+  MatrixLayout matrix{0, 0, 1 + choices.below(9), 1 + choices.below(9)};
+  matrix.rows_are_tokens = choices.below(2) == 1;
+  return matrix;
+}
+
+// What is noted of the bytes of a slice.
+Noted noted_as(std::size_t choice, const View& view) {
+  const bool whole = view.items() * item_bytes(view.dtype) == view.end() - view.offset;
+  constexpr Noted of_whole[] = {Noted::tensor, Noted::digest, Noted::pages};
+  if (whole && choice < 6) {
+    return of_whole[choice < 3 ? 0 : choice - 3];
+  }
+  return choice == 6 ? Noted::nothing : Noted::negatives;
 }
 
 }  // namespace
-
-std::uint64_t Choices::bits(int count) {
-  std::uint64_t found = 0;
-  for (int shift = 0; shift < count && at_ != end_; shift += 8) {
-    found |= std::uint64_t{*at_++} << shift;
-  }
-  return found;
-}
-
-std::size_t Choices::below(std::size_t options) { return bits(8) % options; }
-
-std::vector<std::byte> Choices::rest() const {
-  const auto* const first = reinterpret_cast<const std::byte*>(at_);
-  return {first, first + (end_ - at_)};
-}
 
 FuzzCase fuzz_case(const std::uint8_t* data, std::size_t size) {
   Choices choices(data, size);
@@ -167,18 +248,7 @@ FuzzCase fuzz_case(const std::uint8_t* data, std::size_t size) {
   // Half of the inputs are F32 or F64, because these are counted in more ways than other formats.
   const std::size_t format = choices.below(2 * number_of_formats);
   made.dtype = formats[format < number_of_formats ? format : format % 2];
-  const std::uint64_t flags = choices.bits(8);
-  made.options.trim = static_cast<Trim>((flags & 3) % 3);
-  made.options.exact = (flags & 4) != 0;
-  made.options.zeros = (flags & 32) != 0 ? Zeros::censor : Zeros::exclude;
-  made.options.errors = static_cast<ErrorsFor>((flags >> 6) % 3);
-  // A scan that makes quantiles makes nothing else.
-  const bool quantiles = (flags & 24) == 24;
-  made.options.fit = !quantiles;
-  made.options.keep_histogram = !quantiles;
-  if (quantiles) {
-    made.options.probabilities = {0.5, 0.0, 1.0};
-  }
+  made.options = options_from(choices);
   auto values = static_cast<Values>(choices.below(3));
   if (values == Values::normal && !is_wide(made.dtype) && made.dtype != DType::bf16) {
     values = Values::patterns;
@@ -186,16 +256,35 @@ FuzzCase fuzz_case(const std::uint8_t* data, std::size_t size) {
   const bool large = values != Values::own;
   made.one = manner_from(choices, large);
   made.other = manner_from(choices, large);
-  // Each slice of a large input has too many elements of F32 and F64 to be sorted.
-  const std::size_t n = sorted_limit + 1 + choices.bits(16) / 2;
-  const Layout layout = layout_from(choices, n);
-  if (!large) {
-    place_items(made, {0, 1, 1, 1, 0}, choices.rest());
-    return made;
+  made.matrix = matrix_from(choices);
+  const std::size_t noted = choices.below(8);
+  made.cut = choices.below(16) == 15;
+  Layout layout{0, 1 + choices.below(64), 1, 1, 0};
+  std::vector<std::byte> items;
+  std::size_t columns = layout.columns;
+  if (large) {
+    columns = 1 + choices.bits(16) % 700;
+    // Each slice of F32 and F64 has too many elements to be sorted. Those of 16 bits are large
+    // enough to be read together.
+    const std::size_t least = is_wide(made.dtype)     ? sorted_limit + 1
+                              : is_16_bit(made.dtype) ? std::size_t{1} << 15
+                                                      : std::size_t{1} << 13;
+    const std::size_t n = (least + choices.bits(16) / 2) / columns * columns + columns;
+    layout = layout_from(choices, n);
+    columns = layout.columns == n ? columns : layout.columns;
+    const std::size_t in_row = layout.columns * layout.slices;
+    const std::size_t rows = (n * layout.slices + in_row - 1) / in_row;
+    items = made_items(made.dtype, rows * in_row, columns, values, choices);
+  } else {
+    items = choices.rest();
   }
-  const std::size_t in_row = layout.columns * layout.slices;
-  const std::size_t rows = (n * layout.slices + in_row - 1) / in_row;
-  place_items(made, layout, made_items(made.dtype, rows * in_row, values, choices));
+  place_items(made, layout, items);
+  const std::size_t of_each = made.slices[0].items.size() / item_bytes(made.dtype);
+  made.matrix.rows = of_each / columns * elements_per_item(made.dtype);
+  made.matrix.columns = columns;
+  for (FuzzSlice& slice : made.slices) {
+    slice.noted = noted_as(noted, slice.view);
+  }
   return made;
 }
 

@@ -1,40 +1,18 @@
 // Scans any text for entries of a header. It must not crash, read out of bounds or hang, and what
 // it returns must be what the text says.
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/io/header_scan.hpp"
+#include "fuzz_require.hpp"
 
 namespace {
 
 using namespace weightgauge;
 
-#define REQUIRE(condition) require(condition, #condition, __LINE__)
-
-void require(bool condition, const char* what, int line) {
-  if (!condition) {
-    std::fprintf(stderr, "fuzz_header.cpp:%d: this does not hold: %s\n", line, what);
-    std::abort();
-  }
-}
-
-// Prints at the end how many entries were read. Without any, little would be tested.
-struct Tell {
-  std::uint64_t headers = 0;
-  std::uint64_t entries = 0;
-  Tell() = default;
-  Tell(const Tell&) = delete;
-  Tell& operator=(const Tell&) = delete;
-  ~Tell() {
-    std::fprintf(stderr, "headers: %llu, entries read: %llu\n",
-                 static_cast<unsigned long long>(headers),
-                 static_cast<unsigned long long>(entries));
-  }
-} tell;
+testing::Told entries_read("header entries read");
 
 // Writes entries as writers do.
 std::string written(const HeaderEntries& entries) {
@@ -75,8 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(memory.get(), length);
   const HeaderEntries found = scan_header_entries(text, from, data_size);
   const std::size_t entries = found.names.size();
-  ++tell.headers;
-  tell.entries += entries;
+  entries_read.add(entries);
   REQUIRE(found.behind <= length);
   REQUIRE(found.behind >= std::min(from, length));
   REQUIRE(found.storage_of.size() == entries);

@@ -110,14 +110,14 @@ double reference_value(DType dtype, std::uint64_t bits) {
       return static_cast<double>(bit_copy<float>(static_cast<std::uint32_t>(bits << 16)));
     case DType::f16:
       if ((bits & 0x7C00) == 0x7C00) {
-        return (bits & 0x03FF) == 0 ? infinity : not_a_number;
+        return (bits & 0x03FF) != 0 ? not_a_number : (bits & 0x8000) != 0 ? -infinity : infinity;
       }
       return ieee_value(bits, 5, 10, 15);
     case DType::f8_e4m3:  // no infinity; the largest code of either sign is NaN
       return (bits & 0x7F) == 0x7F ? not_a_number : ieee_value(bits, 4, 3, 7);
     case DType::f8_e5m2:
       if ((bits & 0x7C) == 0x7C) {
-        return (bits & 0x03) == 0 ? infinity : not_a_number;
+        return (bits & 0x03) != 0 ? not_a_number : (bits & 0x80) != 0 ? -infinity : infinity;
       }
       return ieee_value(bits, 5, 2, 15);
     case DType::f8_e4m3fnuz:  // negative zero is NaN
@@ -204,6 +204,8 @@ std::uint64_t hash_of(const std::vector<SliceResult>& results) {
                                 fit.ln_lambda_se, fit.error_bound}) {
       mix(bit_copy<std::uint64_t>(number));
     }
+    mix_all({result.far_out, static_cast<std::uint64_t>(result.large.rows),
+             static_cast<std::uint64_t>(result.large.columns)});
     const MatrixNumbers& matrix = result.matrix;
     mix_all({static_cast<std::uint64_t>(matrix.basis), matrix.empty.rows, matrix.empty.columns});
     for (const double number : {matrix.k_se, matrix.ln_lambda_se, matrix.fresh_z, matrix.rows,

@@ -74,6 +74,19 @@ TEST_SUITE("histogram_summary") {
           std::vector<std::uint64_t>{(1ULL << 51) + 3, 4, 2});
     CHECK_THROWS_AS(checked_merge(many, many), std::overflow_error);
   }
+
+  TEST_CASE("the sum of a bin's low bits does not wrap around") {
+    Histogram many(DType::f64);
+    many.append(0x3FE0'0000'0000'0000 - 1, 1ULL << 47, 0);  // all low bits are set
+    many.max_key = many.keys[0];
+    CHECK_NOTHROW(check_histogram(many));
+    const Histogram bins = binned(many);
+    CHECK_NOTHROW(check_histogram(bins));
+    CHECK(entry_at(bins, 0).mean == doctest::Approx(0.5).epsilon(1e-9));
+    CHECK_THROWS_AS(checked_merge(many, many), std::overflow_error);
+    many.counts[0] += 1;
+    CHECK_THROWS_AS(check_histogram(many), std::invalid_argument);
+  }
 }
 
 }  // namespace weightgauge

@@ -9,8 +9,9 @@ namespace weightgauge {
 
 namespace {
 
-// A double holds every rank up to twice this, so the fits of more would be wrong.
-constexpr std::uint64_t most_elements = 1ULL << 52;
+// A double holds every rank up to twice 2^52, so the fits of more would be wrong. The low bits of
+// F64 keys, of which a bin has the sum, take 17 bits each.
+std::uint64_t most_elements(DType dtype) { return 1ULL << (dtype == DType::f64 ? 47 : 52); }
 
 // Largest key a finite magnitude can have.
 std::uint64_t last_key(DType dtype) {
@@ -32,6 +33,7 @@ void check_entries(const Histogram& histogram, std::uint64_t last) {
   const std::uint64_t first = histogram.dtype == DType::f8_e8m0 || bits != 0 ? 0 : 1;
   const std::uint64_t most_residual =
       bits == 0 ? 0 : ((1ULL << bits) - 1) >> residual_shift(histogram.dtype);
+  const std::uint64_t most = most_elements(histogram.dtype);
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < histogram.size(); ++i) {
     const std::uint64_t key = histogram.keys[i];
@@ -40,7 +42,7 @@ void check_entries(const Histogram& histogram, std::uint64_t last) {
       throw std::invalid_argument("keys are not ascending magnitudes of the element format");
     }
     const std::uint64_t count = histogram.counts[i];
-    if (count == 0 || count > most_elements || total + count > most_elements) {
+    if (count == 0 || count > most || total + count > most) {
       throw std::invalid_argument("counts are not positive, or too large");
     }
     total += count;
@@ -70,10 +72,10 @@ void check_histogram(const Histogram& histogram) {
     throw std::invalid_argument("keys, counts and residuals differ in length");
   }
   const std::uint64_t last = last_key(histogram.dtype);
+  const std::uint64_t most = most_elements(histogram.dtype);
   check_entries(histogram, last);
-  if (histogram.dtype == DType::f4_unpacked || histogram.zeros > most_elements ||
-      histogram.nans > most_elements || histogram.infs > most_elements ||
-      (size == 0 && histogram.max_key != 0)) {
+  if (histogram.dtype == DType::f4_unpacked || histogram.zeros > most || histogram.nans > most ||
+      histogram.infs > most || (size == 0 && histogram.max_key != 0)) {
     throw std::invalid_argument("the totals are not those of a histogram");
   }
   if (size > 0 &&
@@ -84,7 +86,8 @@ void check_histogram(const Histogram& histogram) {
 }
 
 Histogram checked_merge(const Histogram& a, const Histogram& b) {
-  if (a.n() + b.n() > most_elements || a.zeros + b.zeros > most_elements) {
+  const std::uint64_t most = most_elements(a.dtype);
+  if (a.n() + b.n() > most || a.zeros + b.zeros > most) {
     throw std::overflow_error("more elements than a histogram counts");
   }
   return merged(a, b);
