@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _TIMES_USUAL = 4.0
 """Zeros are far above the level of a kind from this many times its median share on."""
 
+_FEWEST_ZEROS = 4
+"""Zeros that a matrix must have to be told of: of a hundred weights one is zero by chance."""
+
 _LARGEST_SIZE, _SMALLEST_SIZE = 300.0, 1e-4
 """lambda sqrt(fan-in) of trained matrices lies well inside. A fresh matrix has 0.5 to 1.2, and 57
 where each weight has variance one and is scaled when it is used; FP8 codes taken for values have
@@ -45,6 +48,7 @@ def zero_shares(
     # Those that fill whole rows or columns are told of by themselves.
     share = (numbers.zeros - numbers.zeros_in_lines()) / np.maximum(numbers.elements, 1)
     judged = rows & numbers.matrix & (numbers.zeros < numbers.elements)
+    judged &= (numbers.zeros == 0) | (numbers.zeros >= _FEWEST_ZEROS)  # one may be rounding
     many = judged & (share > least)
     if not many.any():
         return
