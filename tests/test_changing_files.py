@@ -13,11 +13,18 @@ GIB = 2**30
 
 
 CHANGED = """
-import os, sys, time
+import mmap, os, sys, time
 import weightgauge as wg
 from weightgauge.errors import FileChangedError
 
 path, how, io = sys.argv[1:]
+if how == "write_by_mapping":
+    # Pages that have been written to before: writing to them again changes no time of the file.
+    with open(path, "r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 0)
+    middle = len(mapped) // 2
+    half = slice(middle, middle + len(mapped) // 12)
+    mapped[half] = bytes(len(mapped) // 12)
 before = os.stat(path)
 acted = []
 
@@ -45,7 +52,11 @@ def append():
     with open(path, "ab") as file:
         file.write(b"more")
 
+def write_by_mapping():
+    mapped[half] = b"\\x3c" * (len(mapped) // 12)
+
 actions = {
+    "write_by_mapping": write_by_mapping,
     "to_nothing": lambda: os.truncate(path, 0),
     "to_half": lambda: os.truncate(path, before.st_size // 2 + 1234),
     "by_one_byte": lambda: os.truncate(path, before.st_size - 1),
@@ -64,11 +75,20 @@ try:
     model = wg.fit(path, progress=progress, io=io)
 except FileChangedError as error:
     assert os.path.basename(path) in str(error), error
+    assert "measure it again when nothing writes to it" in str(error), error
     print("changed", acted)
 else:
     print("finished", acted, sum(s.zeros for s in model.slices))
 """
-CHANGES = ("to_nothing", "to_half", "by_one_byte", "append", "overwrite", "replace")
+CHANGES = (
+    "to_nothing",
+    "to_half",
+    "by_one_byte",
+    "append",
+    "overwrite",
+    "replace",
+    "write_by_mapping",
+)
 
 
 @pytest.fixture

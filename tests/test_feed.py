@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 
 import ml_dtypes
 import numpy as np
@@ -374,3 +375,27 @@ def test_options_are_checked_before_anything_is_fed(two_tensors):
             FedScan(checkpoint, **options)
     with pytest.raises(NothingSelectedError):
         FedScan(checkpoint, include="nothing")
+
+
+def test_signals_are_answered_while_a_large_piece_is_counted():
+    # Answered only behind the call, the signal would leave the scan as good as it was.
+    values = np.tile(np.random.default_rng(1).standard_normal(2**20).astype(np.float32), 64)
+    raw = safetensors_bytes({"w": ("F32", [values.size], values.tobytes())})
+    checkpoint = open_sources({"x.safetensors": MemoryBytes(raw, "x.safetensors")}, model="m")
+    scan = FedScan(checkpoint)
+
+    def interrupt(*_):
+        with pytest.raises(FeedError, match="in the middle of a call"):
+            scan.wanted()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+        with pytest.raises(KeyboardInterrupt):
+            scan.feed("x.safetensors", 0, raw)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(FeedError, match="a scan that has failed cannot go on"):
+        scan.feed("x.safetensors", 0, raw)

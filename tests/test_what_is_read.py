@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import weightgauge
 from builders import Tensor, sharded_files, write_files
 from weightgauge.cli.group import main
+from weightgauge.errors import OutputError
 
 INDEX = "model.safetensors.index.json"
 
@@ -195,3 +197,33 @@ def test_command_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, numbe
     assert done.returncode == 128 + number
     assert os.listdir(tmp_path) == ["info.json"]
     assert result.read_text() == "old"
+
+
+def test_saving_from_python_replaces_nothing_that_was_read(model: Path, tmp_path: Path) -> None:
+    before = contents(model)
+    kept = weightgauge.scan(model)
+    for name in before.keys() - {"trainer_state.json", "rules.toml"}:
+        with pytest.raises(OutputError, match="never replaced"):
+            kept.save(model / name, force=True)
+    os.link(model / "config.json", tmp_path / "other.wghist")
+    with pytest.raises(OutputError, match=r"other\.wghist"):
+        kept.save(tmp_path / "other.wghist", force=True)
+    assert contents(model) == before
+
+
+def test_saving_counts_over_the_file_they_were_loaded_from(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "kept.wghist"
+    weightgauge.scan(model).save(path)
+    raw = path.read_bytes()
+    loaded = weightgauge.ModelHistograms.load(path)
+    for each in (
+        loaded,
+        loaded.only(include="*0*", exclude=None, per="tensor"),
+        weightgauge.scan(path),
+    ):
+        with pytest.raises(OutputError, match="never replaced"):
+            each.save(path, force=True)
+    assert path.read_bytes() == raw
+    loaded.save(tmp_path / "copy.wghist")
+    weightgauge.scan(model).save(path, force=True)  # read for nothing that is saved here
+    assert path.read_bytes() == raw == (tmp_path / "copy.wghist").read_bytes()

@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -84,9 +85,11 @@ class HeldBytes {
 
 void feed(FedScan& scan, std::size_t file, std::uint64_t offset, const py::object& data) {
   const HeldBytes bytes(data);
-  without_gil([&](ReleasedGil&) {
+  without_gil([&](ReleasedGil& gil) {
     Control control;
-    scan.feed(file, offset, bytes.data(), bytes.size(), control);
+    const std::function<void()> watch = watcher(gil, control, Py_None);
+    const auto work = [&](int) { scan.feed(file, offset, bytes.data(), bytes.size(), control); };
+    run_parallel(1, Caller::works, control, work, watch);
   });
 }
 
@@ -108,6 +111,8 @@ const char* name_of(FeedFault::Kind kind) {
       return "missing";
     case FeedFault::Kind::changed:
       return "changed";
+    case FeedFault::Kind::within:
+      return "within";
     case FeedFault::Kind::failed:
       break;
   }

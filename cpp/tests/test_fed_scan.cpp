@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <functional>
 #include <random>
+#include <thread>
 
 #include "core/base/errors.hpp"
 #include "core/decode/block_scale.hpp"
@@ -277,6 +279,46 @@ TEST_SUITE("fed_scan") {
     feed(fed, files, 0, {0, 150});
     CHECK(fed.wanted().empty());
     CHECK(testing::hash_of(fed.finish()) == testing::hash_of(scanned(files, make, {})));
+  }
+
+  TEST_CASE("a feed that is stopped has failed") {
+    const Files files = {testing::random_bytes(1000, 6)};
+    FedScan fed =
+        fed_scan_of(files,
+                    [](const Sources&) {
+                      return std::vector<FedSlice>{plain(0, contiguous_view(DType::bf16, 0, 500))};
+                    },
+                    {});
+    feed(fed, files, 0, {0, 500});
+    Control control;
+    control.cancelled.store(true);
+    CHECK_THROWS_AS(fed.feed(0, 500, files[0].data() + 500, 500, control), Cancelled);
+    CHECK(fault_of([&] { fed.finish(); }).kind == FeedFault::Kind::failed);
+  }
+
+  TEST_CASE("a call from within a feed is a fault, and not a wait for ever") {
+    const Files files = {testing::random_bytes(std::size_t{64} << 20, 7)};
+    FedScan fed = fed_scan_of(files,
+                              [&](const Sources&) {
+                                return std::vector<FedSlice>{
+                                    plain(0, contiguous_view(DType::bf16, 0, files[0].size() / 2))};
+                              },
+                              {});
+    Control control;
+    int calls = 0;
+    const std::function<void()> watch = [&] {
+      ++calls;
+      CHECK(fault_of([&] { fed.wanted(); }).kind == FeedFault::Kind::within);
+      CHECK(fault_of([&] { fed.finish(); }).kind == FeedFault::Kind::within);
+    };
+    const auto work = [&](int) {
+      // By then the watch is due, however fast the machine is.
+      std::this_thread::sleep_for(std::chrono::milliseconds(120));
+      fed.feed(0, 0, files[0].data(), files[0].size(), control);
+    };
+    run_parallel(1, Caller::works, control, work, watch);
+    CHECK(calls > 0);
+    CHECK(fed.wanted().empty());
   }
 
   TEST_CASE("an empty range and a scan of nothing") {

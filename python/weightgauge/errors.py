@@ -7,7 +7,8 @@ megabyte of text. Every message passes such a name through `printable` first.
 from __future__ import annotations
 
 _NAME_LIMIT = 200
-_PATH_LIMIT = 1000
+PATH_LIMIT = 1000
+"""Longest path in a message, in characters: those of a deep directory are to be seen whole."""
 
 
 def printable(text: str, *, limit: int = _NAME_LIMIT) -> str:
@@ -135,7 +136,7 @@ class CheckpointError(WeightgaugeError, ValueError):
     ) -> None:
         message = problem if tensor is None else f"tensor '{printable(tensor)}': {problem}"
         if path is not None:
-            message = f"{printable(path, limit=_PATH_LIMIT)}: {message}"
+            message = f"{printable(path, limit=PATH_LIMIT)}: {message}"
         if offset is not None:
             message = f"{message} (at byte {offset})"
         super().__init__(message)
@@ -206,6 +207,10 @@ class HubUnreachableError(HubError):
     """The Hub gave no answer, so that a copy in the cache may be read instead."""
 
 
+class HubAnswerError(HubError):
+    """What answered for the Hub sent what no Hub sends, or too much, or did not come to an end."""
+
+
 class FileChangedError(WeightgaugeError, OSError):
     """A file shrank or changed after its header was read and before the scan ended."""
 
@@ -256,7 +261,7 @@ class FeedError(WeightgaugeError, ValueError):
 def named_bytes(shard: str, start: int, stop: int, tensor: str | None = None) -> str:
     """Name bytes of a file, and the tensor they lie in, for a message."""
     inside = "" if tensor is None else f" (tensor '{printable(tensor)}')"
-    return f"{printable(shard, limit=_PATH_LIMIT)}: bytes {start}..{stop}{inside}"
+    return f"{printable(shard, limit=PATH_LIMIT)}: bytes {start}..{stop}{inside}"
 
 
 class UnsupportedDtypeError(WeightgaugeError, TypeError):

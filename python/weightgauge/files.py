@@ -10,13 +10,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from weightgauge.errors import OutputError, OutputExistsError, printable
+from weightgauge.errors import PATH_LIMIT, OutputError, OutputExistsError, printable
 
 _DRAFT = ".weightgauge-draft"
 """How the names of files end that are still written; the next run removes what a kill left."""
 
 _ACCESS_LIST = "system.posix_acl_access"
-_PATH_LIMIT = 1000
 _CANNOT_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 """What file systems say that flush no directories."""
 
@@ -80,7 +79,7 @@ def try_to_write(path: str | os.PathLike[str], *, force: bool = False) -> None:
 def _target(path: str | os.PathLike[str], *, force: bool) -> tuple[str, os.stat_result | None]:
     """Return where to write, with links followed, and what is there."""
     given = os.fsdecode(path)
-    shown = printable(given, limit=_PATH_LIMIT)
+    shown = printable(given, limit=PATH_LIMIT)
     try:
         os.lstat(given)
     except FileNotFoundError:

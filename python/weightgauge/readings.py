@@ -7,12 +7,13 @@ them, once it is open. Whoever opens a file for reading therefore says so here.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 
-from weightgauge.errors import OutputError, printable
+from weightgauge.errors import PATH_LIMIT, OutputError, printable
 
-_PATH_LIMIT = 1000
+FileNumber = tuple[int, int]
+"""Device and number of a file."""
 
 
 class _Watch:
@@ -20,21 +21,46 @@ class _Watch:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.opened: set[tuple[int, int]] = set()
-        self.there: tuple[int, int] | None = None
+        self.opened: set[FileNumber] = set()
+        self.there: FileNumber | None = None
         with suppress(OSError):
             self.there = _number(os.stat(path))
 
     def refuse(self, shown: str) -> OutputError:
         """Return the error for a path that is read under the name that is given."""
         return OutputError(
-            f"{printable(self.path, limit=_PATH_LIMIT)}: the command reads this file"
-            f"{'' if shown == self.path else f' (as {printable(shown, limit=_PATH_LIMIT)})'}, "
+            f"{printable(self.path, limit=PATH_LIMIT)}: the command reads this file"
+            f"{'' if shown == self.path else f' (as {printable(shown, limit=PATH_LIMIT)})'}, "
             "and what is read is never replaced"
         )
 
 
 _watches: list[_Watch] = []
+_notes: list[set[FileNumber]] = []
+
+
+@contextmanager
+def noted() -> Iterator[set[FileNumber]]:
+    """Collect the numbers of all files that are opened for reading while the context lasts."""
+    found: set[FileNumber] = set()
+    _notes.append(found)
+    try:
+        yield found
+    finally:
+        _notes[:] = [each for each in _notes if each is not found]
+
+
+def refuse_files(path: str | os.PathLike[str], read: Set[FileNumber]) -> None:
+    """Raise OutputError if a path that is to be written is one of the files that were read."""
+    try:
+        number = _number(os.stat(path))
+    except OSError:
+        return
+    if number in read:
+        raise OutputError(
+            f"{printable(os.fsdecode(path), limit=PATH_LIMIT)}: what is to be saved was read from "
+            "this file, and what is read is never replaced"
+        )
 
 
 @contextmanager
@@ -63,6 +89,8 @@ def opened(status: os.stat_result, shown: str) -> None:
     OutputError
         If it is the one that is to be written.
     """
+    for note in tuple(_notes):
+        note.add(_number(status))
     for watch in tuple(_watches):
         watch.opened.add(_number(status))
         if watch.there == _number(status):
@@ -80,5 +108,5 @@ def refuse_what_was_read(path: str) -> None:
             raise watch.refuse(watch.path)
 
 
-def _number(status: os.stat_result) -> tuple[int, int]:
+def _number(status: os.stat_result) -> FileNumber:
     return status.st_dev, status.st_ino

@@ -41,6 +41,7 @@ class FeedFault : public std::runtime_error {
     missing,     // they have not come, and the results are asked for
     changed,     // they are not those that came before
     failed,      // the scan has failed before, whatever is fed to it now
+    within,      // a call of the same thread is under way
   };
   FeedFault(Kind fault, std::size_t in_file, std::uint64_t first, std::uint64_t behind)
       : std::runtime_error("what was fed is not what is wanted"),

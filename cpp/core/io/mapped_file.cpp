@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <vector>
 
 #include "core/base/errors.hpp"
 #include "core/io/bus_errors.hpp"
+#include "core/io/spot_check.hpp"
 
 namespace weightgauge {
 
@@ -89,14 +91,17 @@ bool operator==(const FileIdentity& a, const FileIdentity& b) {
 
 OpenFile::OpenFile(std::string path, const FileIdentity& expected)
     : path_(std::move(path)), expected_(expected), descriptor_(open_again()) {
-  if (kept_descriptors.fetch_add(1) >= most_kept()) {
-    release();
-  }
+  const bool kept = kept_descriptors.fetch_add(1) < most_kept();
   try {
-    verify();
+    check_opened(descriptor_);
+    check_named();
+    first_look_ = look_at(descriptor_);
   } catch (...) {
     release();
     throw;
+  }
+  if (!kept) {
+    release();
   }
 }
 
@@ -130,10 +135,29 @@ void OpenFile::check_opened(int descriptor) const {
   check_unchanged(opened, expected_, path_);
 }
 
+std::uint64_t OpenFile::look_at(int descriptor) const {
+  std::vector<std::byte> space(static_cast<std::size_t>(Spots(size()).bytes));
+  return spot_digest(size(), space.data(), [&](std::byte* to, std::size_t n, std::uint64_t at) {
+    read_exactly(descriptor, path_, to, n, at);
+  });
+}
+
 void OpenFile::verify() const {
+  check_named();
+  const auto look_again = [this](int descriptor) {
+    check_opened(descriptor);
+    if (look_at(descriptor) != first_look_) {
+      throw FileChanged(path_, "bytes in the file have changed, while its times have not,");
+    }
+  };
   if (descriptor_ >= 0) {
-    check_opened(descriptor_);
+    look_again(descriptor_);
+  } else {
+    look_again(Descriptor(open_again()).number);
   }
+}
+
+void OpenFile::check_named() const {
   struct stat named = {};
   const bool found = stat(path_.c_str(), &named) == 0;
   if (!found && errno != ENOENT && errno != ENOTDIR) {

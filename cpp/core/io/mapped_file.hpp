@@ -29,7 +29,8 @@ class OpenFile {
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
-  // Throws FileChanged if the file, or the file that now has its path, is no longer `expected`.
+  // Throws FileChanged if the file, or the file that now has its path, is no longer `expected`, or
+  // if the places that were looked at when it was opened hold other bytes now: see spot_check.hpp.
   void verify() const;
   // Reads exactly `bytes` at `offset`; throws FileChanged at a premature end of file.
   void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const;
@@ -46,10 +47,13 @@ class OpenFile {
   // Gives the descriptor back, where it is kept.
   void release();
   void check_opened(int descriptor) const;
+  void check_named() const;
+  std::uint64_t look_at(int descriptor) const;
 
   std::string path_;
   FileIdentity expected_;
   int descriptor_;
+  std::uint64_t first_look_ = 0;
 };
 
 // While it lives, a page that the file has lost reads as zeros; see bus_errors.hpp.

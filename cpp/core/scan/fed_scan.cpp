@@ -12,6 +12,9 @@ namespace weightgauge {
 
 namespace {
 
+// Between two of these, whoever feeds may stop: they are counted in a few hundredths of a second.
+constexpr std::uint64_t piece_bytes = std::uint64_t{16} << 20;
+
 // A slice all of whose bytes are there, from its first phase on.
 void run_job(const Slice& slice, Workspace& workspace, Control& control) {
   SliceJob job(slice, slice.options.chunk_bytes);
@@ -36,6 +39,19 @@ void run_phases(std::unique_ptr<Phase> phase, Workspace& workspace, Control& con
 }
 
 }  // namespace
+
+FedScan::Turn::Turn(const FedScan& scan) : scan_(scan) {
+  if (scan_.holder_.load() == std::this_thread::get_id()) {
+    throw FeedFault(FeedFault::Kind::within, 0, 0, 0);
+  }
+  scan_.mutex_.lock();
+  scan_.holder_.store(std::this_thread::get_id());
+}
+
+FedScan::Turn::~Turn() {
+  scan_.holder_.store(std::thread::id());
+  scan_.mutex_.unlock();
+}
 
 FedScan::FedScan(std::unique_ptr<Spool> spool, std::vector<FedSlice> slices,
                  const ScanOptions& options)
@@ -158,7 +174,7 @@ void FedScan::start_round(Control& control) {
 
 void FedScan::feed(std::size_t file, std::uint64_t offset, const std::byte* bytes, std::size_t n,
                    Control& control) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const Turn turn(*this);
   check_alive();
   const std::uint64_t size = spool_->sources().at(file)->size();
   if (offset > size || n > size - offset) {
@@ -167,9 +183,14 @@ void FedScan::feed(std::size_t file, std::uint64_t offset, const std::byte* byte
   const std::vector<ByteRange> parts = round_.take({file, {offset, offset + n}});
   failed_ = true;  // until all of it has been counted
   for (const ByteRange part : parts) {
-    const std::byte* const begin = bytes + (part.begin - offset);
-    spool_->write(file, part.begin, begin, static_cast<std::size_t>(part.end - part.begin));
-    count_part({file, part}, begin, control);
+    for (std::uint64_t at = part.begin; at < part.end;) {
+      control.check();
+      const ByteRange piece = {at, std::min(part.end, at + piece_bytes)};
+      const std::byte* const begin = bytes + (at - offset);
+      spool_->write(file, at, begin, static_cast<std::size_t>(piece.end - at));
+      count_part({file, piece}, begin, control);
+      at = piece.end;
+    }
   }
   while (round_.complete() && !done()) {
     start_round(control);
@@ -263,13 +284,13 @@ void FedScan::hand_over() {
 }
 
 std::vector<FileRange> FedScan::wanted() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const Turn turn(*this);
   check_alive();
   return round_.missing();
 }
 
 std::vector<SliceResult> FedScan::finish() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const Turn turn(*this);
   check_alive();
   if (!done()) {
     const FileRange first = round_.missing().front();

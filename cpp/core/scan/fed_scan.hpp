@@ -1,12 +1,14 @@
 // A scan of files whose bytes are pushed into it, in ranges of any order and any cut.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "core/base/parallel.hpp"
@@ -52,7 +54,8 @@ class FedScan {
   // round is passed over. Throws FeedFault where some of it came before or lies beyond the file's
   // end, and nothing is counted then; or where it is not what came in an earlier round. After that
   // and any other error (ReadFailed where bytes cannot be kept, std::bad_alloc) the scan has
-  // failed. Calls from several threads wait for each other.
+  // failed, and so it has where the control is cancelled: it is looked at between two pieces of
+  // 16 MiB. Calls from several threads wait for each other.
   void feed(std::size_t file, std::uint64_t offset, const std::byte* bytes, std::size_t n,
             Control& control);
   // What has not come in this round, by file and ascending; nothing when all is done.
@@ -77,6 +80,19 @@ class FedScan {
     std::unique_ptr<Phase> next;  // what remains to be done with the whole
   };
 
+  // The turn of one of several threads. Throws FeedFault where the thread has it already: its
+  // signal handler runs in the middle of a feed.
+  class Turn {
+   public:
+    explicit Turn(const FedScan& scan);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    const FedScan& scan_;
+  };
+
   Stage first_stage(std::size_t index) const;
   FileRange own_bytes(std::size_t index) const;
   // What a slice needs in the stage in which it is.
@@ -94,6 +110,7 @@ class FedScan {
   bool done() const { return unfinished_ == 0; }
 
   mutable std::mutex mutex_;
+  mutable std::atomic<std::thread::id> holder_{};  // whose turn it is
   std::unique_ptr<Spool> spool_;
   std::vector<FedSlice> slices_;
   ScanOptions options_;

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weightgauge.errors import OutputError, OutputExistsError, harmless, printable
+from weightgauge.errors import PATH_LIMIT, OutputError, OutputExistsError, harmless, printable
 from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS
 from weightgauge.reporting.writers.formats import DEFAULT, FORMATS, format_by_suffix
 
@@ -25,7 +25,6 @@ _PLAIN_SPELLING = str.maketrans(
     {"±": "+-", "…": "...", **dict(zip(BLOCKS, PLAIN_BLOCKS, strict=True))}
 )
 _CHARACTERS_AT_ONCE = 1 << 20
-_PATH_LIMIT = 1000
 _NEVER_REPLACED = (
     *(".safetensors", ".index.json"),
     *("config.json", "trainer_state.json", "training_args.json", "weightgauge.toml"),
@@ -79,7 +78,7 @@ class Output:
     def _check(self, path: str) -> None:
         from weightgauge.files import try_to_write
 
-        shown = printable(path, limit=_PATH_LIMIT)
+        shown = printable(path, limit=PATH_LIMIT)
         if not os.path.isdir(os.path.dirname(path) or "."):
             raise OutputError(f"{shown}: there is no such directory to write to")
         with _told(path):
@@ -163,7 +162,7 @@ def _told(path: str) -> Iterator[None]:
     except (OutputError, OutputExistsError):
         raise
     except OSError as error:
-        shown = printable(path, limit=_PATH_LIMIT)
+        shown = printable(path, limit=PATH_LIMIT)
         raise OutputError(f"{shown}: cannot be written: {error.strerror or error}") from error
 
 

@@ -149,6 +149,9 @@ class FedScan:
             (nothing is counted in these cases); or if bytes cannot be kept in a temporary file.
         FileChangedError
             If a slice that is asked for once more is not what it was. The scan has failed then.
+        KeyboardInterrupt
+            Or whatever a handler of signals raises: those are answered while bytes are counted. The
+            scan has failed then, because it does not know which of them were.
         """
         known = self._shards.get(shard)
         if known is None:
@@ -194,6 +197,8 @@ class FedScan:
     def _worded(self, kind: str, file: int, start: int, stop: int) -> Exception:
         if kind == "failed":
             return FeedError("a scan that has failed cannot go on; feed a new one")
+        if kind == "within":
+            return FeedError("the scan is in the middle of a call that this one interrupts")
         shard = self._files[file].name
         tensor = self._tensor_at(shard, start)
         if kind == "changed":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.selection import choose
@@ -14,6 +14,7 @@ from weightgauge.fits.slice_fit import SliceFit, refitted, table_order, with_ind
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram
+from weightgauge.readings import FileNumber, noted, refuse_files
 from weightgauge.records import Table, to_frame
 from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.packed_histogram import unpack
@@ -53,9 +54,12 @@ class ModelHistograms(SavedModel):
         What files, indexes and configurations showed.
     file : str or None
         Where they were loaded from.
+    read : frozenset of (int, int)
+        Device and number of every file that was read for it; `save` replaces none of them.
     """
 
     file: str | None = None
+    read: frozenset[FileNumber] = field(default=frozenset(), compare=False)
 
     def fits(
         self, options: FitOptions, *, progress: Callable[[int, int], None] | None = None
@@ -159,11 +163,14 @@ class ModelHistograms(SavedModel):
         ------
         OutputExistsError
             The file exists and `force` was not given.
+        OutputError
+            It is one of the files that this was read from, which are never replaced.
         HistogramFileError
             What would be written could not be read again; nothing is written.
         OSError
             The file cannot be written.
         """
+        refuse_files(path, self.read)
         write_histograms(self, path, force=force)
 
     @classmethod
@@ -177,9 +184,10 @@ class ModelHistograms(SavedModel):
         FileChangedError
             It became shorter while it was read.
         """
-        saved = read_histograms(path)
+        with noted() as read:
+            saved = read_histograms(path)
         given = {each.name: getattr(saved, each.name) for each in fields(saved)}
-        return cls(**given, file=os.fsdecode(path))
+        return cls(**given, file=os.fsdecode(path), read=frozenset(read))
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dict of plain values per slice, as those of `weightgauge.fit` of the model."""

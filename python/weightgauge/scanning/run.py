@@ -318,7 +318,8 @@ def read_errors_told(*checkpoints: Checkpoint) -> Iterator[None]:
     except _core.FileChanged as error:
         path, what = error.args
         raise FileChangedError(
-            f"{_known_name(checkpoints, path)}: {what} since it was opened"
+            f"{_known_name(checkpoints, path)}: {what} since it was opened; measure it again when "
+            "nothing writes to it, or measure a copy"
         ) from error
     except _core.ReadFailed as error:
         path, _code, what = error.args

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from weightgauge.anatomy.inventory import inventory
 from weightgauge.errors import NeedsWeightsError, printable
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.magnitudes.options import FitOptions
+from weightgauge.readings import noted
 from weightgauge.scanning.checkpoint_slices import CheckpointSlices
 from weightgauge.scanning.digests import digests_of_pieces, tensor_digests
 from weightgauge.scanning.measured import PiecePages
@@ -68,16 +70,18 @@ def scan(
     options = FitOptions(errors=errors, threads=threads, io=io)
     if isinstance(model, ModelFit):
         raise NeedsWeightsError(f"{printable(model.model)}: a fit has no counts; scan the model")
-    subject = open_slices(model, include=include, exclude=exclude, per=per)
-    if isinstance(subject, ModelHistograms):
-        return subject
-    return kept_histograms(
-        subject,
-        options,
-        inventory(subject.checkpoint, subject.survey, subject.chosen),
-        progress=progress,
-        digest_all=True,
-    )
+    with noted() as read:
+        subject = open_slices(model, include=include, exclude=exclude, per=per)
+        if isinstance(subject, ModelHistograms):
+            return subject
+        kept = kept_histograms(
+            subject,
+            options,
+            inventory(subject.checkpoint, subject.survey, subject.chosen),
+            progress=progress,
+            digest_all=True,
+        )
+    return replace(kept, read=frozenset(read))
 
 
 def kept_histograms(

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
-
-LIBRARY = "weightgauge"
-"""What the client says who is asking."""
+from weightgauge.checkpoint.hub.watched import LIBRARY, small_files, watched
 
 
 def list_files(hub_id: HubId) -> list[str]:
@@ -19,23 +17,29 @@ def list_files(hub_id: HubId) -> list[str]:
     from huggingface_hub import HfApi
     from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
 
-    info = HfApi(library_name=LIBRARY).model_info(
-        hub_id.repository, revision=hub_id.revision, timeout=HF_HUB_DOWNLOAD_TIMEOUT
-    )
-    return [sibling.rfilename for sibling in info.siblings or ()]
+    def ask() -> list[str]:
+        info = HfApi(library_name=LIBRARY).model_info(
+            hub_id.repository, revision=hub_id.revision, timeout=HF_HUB_DOWNLOAD_TIMEOUT
+        )
+        return [sibling.rfilename for sibling in info.siblings or ()]
+
+    return watched(small_files(), str(hub_id), ask)
 
 
 def download(hub_id: HubId, names: Sequence[str]) -> str:
     """Fetch files of a model into the cache, unless they are there; return their directory."""
     from huggingface_hub import snapshot_download
 
-    with translated(hub_id):
+    def fetch() -> str:
         return snapshot_download(
             hub_id.repository,
             revision=hub_id.revision,
             library_name=LIBRARY,
             allow_patterns=[glob.escape(name) for name in names],
         )
+
+    with translated(hub_id):
+        return watched(small_files(), str(hub_id), fetch)
 
 
 def cached_directory(hub_id: HubId) -> str | None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.errors import (
+    HubAnswerError,
     HubError,
     HubUnreachableError,
     ModelNotFoundError,
@@ -74,10 +75,32 @@ def _translate(hub_id: HubId, error: Exception) -> WeightgaugeError:
         return ModelNotFoundError(f"{hub_id}: a file of the model is gone: {_first_line(error)}")
     if isinstance(error, OSError) and not _is_network_error(error):
         return HubError(f"{hub_id}: the model could not be fetched: {_first_line(error)}")
+    cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
+    told = cause if isinstance(cause, Exception) else error
+    if not (_is_of_network(told) or isinstance(told, errors.LocalEntryNotFoundError)):
+        return HubAnswerError(
+            f"{hub_id}: what answered for the Hub sent something else than a Hub does, or broke "
+            f"off: {_first_line(told)}",
+            hint="Check HF_ENDPOINT and the proxy settings, or try again later.",
+        )
     return HubUnreachableError(
         f"{hub_id}: the Hub could not be reached: {_first_line(error)}",
         hint="Check the connection, HF_ENDPOINT and the proxy settings.",
     )
+
+
+# The exceptions of httpx, requests and hf-xet for what went wrong before an answer came, or that
+# tell of no answer. Those of requests for an answer that broke off are connection errors as well.
+_NO_ANSWER = ("ConnectError", "ConnectionError", "TimeoutException", "Timeout", "NetworkError")
+_BROKEN_ANSWER = ("ChunkedEncodingError", "ContentDecodingError", "JSONDecodeError")
+
+
+def _is_of_network(error: Exception) -> bool:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names.intersection(_BROKEN_ANSWER) or "BadStatusLine" in str(error):
+        return False
+    known = (*_NO_ANSWER, "ProxyError", "TimeoutError", "OfflineModeIsEnabled", "HfHubHTTPError")
+    return bool(names.intersection(known))
 
 
 def _is_network_error(error: OSError) -> bool:

@@ -8,7 +8,6 @@ when their weights are measured.
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 from weightgauge.checkpoint.assemble import open_selection
 from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME
@@ -18,6 +17,7 @@ from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
 from weightgauge.checkpoint.hub.listing import Listing, read_index_file
 from weightgauge.checkpoint.hub.remote_file import HubFile
+from weightgauge.checkpoint.hub.watched import side_by_side
 from weightgauge.checkpoint.index import ShardIndex, shortened
 from weightgauge.checkpoint.regular_file import lies_at
 from weightgauge.checkpoint.selection import choose_files
@@ -87,9 +87,10 @@ def _open_listed(hub_id: HubId, listing: Listing, model: str) -> Checkpoint:
     snapshot = download(hub_id, [_joined(folder, name) for name in beside])
     directory, commit = os.path.join(snapshot, folder), os.path.basename(snapshot)
     wanted = [n for n in selection.files if not lies_at(os.path.join(directory, n), followed=True)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        files = pool.map(lambda name: HubFile(hub_id, commit, _joined(folder, name)), wanted)
-        elsewhere = dict(zip(wanted, files, strict=True))
+    files = side_by_side(
+        wanted, lambda name: HubFile(hub_id, commit, _joined(folder, name)), threads=_AT_ONCE
+    )
+    elsewhere = dict(zip(wanted, files, strict=True))
     return open_selection(directory, selection, model=model, elsewhere=elsewhere)
 
 

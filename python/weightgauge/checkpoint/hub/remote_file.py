@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.checkpoint.hub.client import LIBRARY, bars_only_on_a_terminal
+from weightgauge.checkpoint.hub.client import bars_only_on_a_terminal
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
+from weightgauge.checkpoint.hub.watched import LIBRARY, small_files, watched, weights
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.types import ShardFile
-from weightgauge.errors import FileChangedError, HubError, printable
+from weightgauge.errors import FileChangedError, HubAnswerError, HubError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,18 +85,25 @@ class HubFile:
         if length == 0:
             return b"", self.size
         with translated(self._hub_id):
-            response = self._answer(offset, length)
+            response = watched(small_files(), self.shown, lambda: self._answer(offset, length))
         if response.status_code == 200:  # a server that knows no ranges sends all
-            content: bytes = response.content
-            return content[offset : offset + length], len(content)
+            size = int(response.headers.get("Content-Length", len(response.content)))
+            return self._exactly(response.content[offset:], offset, length, size), size
         total = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if total is None:
             raise HubError(f"{self.shown}: the Hub does not say how long the file is")
         size = int(total[1])
         found = b"" if response.status_code == 416 else response.content
-        if len(found) != max(0, min(length, size - offset)):
-            raise HubError(f"{self.shown}: the Hub sent other bytes than were asked for")
-        return found, size
+        return self._exactly(found, offset, length, size), size
+
+    def _exactly(self, found: bytes, offset: int, length: int, size: int) -> bytes:
+        expected = max(0, min(length, size - offset))
+        if len(found) != expected:
+            raise HubAnswerError(
+                f"{self.shown}: the Hub sent {len(found):,} bytes in the place of {expected:,}",
+                hint="Try again later, or check HF_ENDPOINT and the proxy settings.",
+            )
+        return found
 
     def _answer(self, offset: int, length: int) -> Any:
         import huggingface_hub.utils
@@ -156,8 +164,12 @@ class HubShard(ShardFile):
         from huggingface_hub import hf_hub_download
 
         with bars_only_on_a_terminal(), translated(self.hub_id):
-            path = hf_hub_download(
-                self.hub_id.repository, self.file, revision=self.commit, library_name=LIBRARY
+            path = watched(
+                weights(self.size),
+                printable(self.file),
+                lambda: hf_hub_download(
+                    self.hub_id.repository, self.file, revision=self.commit, library_name=LIBRARY
+                ),
             )
         with RegularFile(path, path) as file:
             if file.size != self.size:

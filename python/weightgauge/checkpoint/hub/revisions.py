@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from weightgauge.checkpoint.hub.client import LIBRARY
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
+from weightgauge.checkpoint.hub.watched import LIBRARY, small_files, watched
 from weightgauge.errors import HubUnreachableError
 
 
@@ -32,7 +32,10 @@ def hub_revisions(hub_id: HubId) -> list[str]:
 
     try:
         with translated(hub_id):
-            refs = HfApi(library_name=LIBRARY).list_repo_refs(hub_id.repository)
+            api = HfApi(library_name=LIBRARY)
+            refs = watched(
+                small_files(), str(hub_id), lambda: api.list_repo_refs(hub_id.repository)
+            )
     except HubUnreachableError:
         if cached := _cached_revisions(hub_id):
             return cached
