@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import glob
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,15 +28,18 @@ def list_files(hub_id: HubId) -> list[str]:
 
 def download(hub_id: HubId, names: Sequence[str]) -> str:
     """Fetch files of a model into the cache, unless they are there; return their directory."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import hf_hub_download, snapshot_download
 
     def fetch() -> str:
-        return snapshot_download(
-            hub_id.repository,
-            revision=hub_id.revision,
-            library_name=LIBRARY,
-            allow_patterns=[glob.escape(name) for name in names],
+        # It would fetch files on threads of its own, for which the end of the process waits, and
+        # so it is asked for the list alone.
+        directory: str = snapshot_download(
+            hub_id.repository, revision=hub_id.revision, library_name=LIBRARY, allow_patterns=[]
         )
+        commit = os.path.basename(directory)
+        for name in names:
+            hf_hub_download(hub_id.repository, name, revision=commit, library_name=LIBRARY)
+        return directory
 
     with translated(hub_id):
         return watched(small_files(), str(hub_id), fetch)

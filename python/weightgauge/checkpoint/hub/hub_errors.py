@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from weightgauge.checkpoint.hub.hub_id import HubId
+from weightgauge.checkpoint.hub.watched import endpoint
 from weightgauge.errors import (
     HubAnswerError,
     HubError,
@@ -41,6 +42,10 @@ def translated(hub_id: HubId) -> Iterator[None]:
 def _translate(hub_id: HubId, error: Exception) -> WeightgaugeError:
     from huggingface_hub import errors
 
+    nowhere = isinstance(error, errors.LocalEntryNotFoundError)
+    if nowhere and isinstance(error.__cause__, Exception):
+        # That nothing is in the cache either is only the end of the story.
+        return _translate(hub_id, error.__cause__)
     if isinstance(error, errors.GatedRepoError):
         return HubError(
             f"{hub_id}: access to this model has to be granted",
@@ -73,18 +78,25 @@ def _translate(hub_id: HubId, error: Exception) -> WeightgaugeError:
         error, errors.LocalEntryNotFoundError
     ):
         return ModelNotFoundError(f"{hub_id}: a file of the model is gone: {_first_line(error)}")
-    if isinstance(error, OSError) and not _is_network_error(error):
-        return HubError(f"{hub_id}: the model could not be fetched: {_first_line(error)}")
-    cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
-    told = cause if isinstance(cause, Exception) else error
-    if not (_is_of_network(told) or isinstance(told, errors.LocalEntryNotFoundError)):
+    return _of_transport(hub_id, error)
+
+
+def _of_transport(hub_id: HubId, error: Exception) -> WeightgaugeError:
+    from huggingface_hub import errors
+
+    # Exceptions of requests are OSErrors, and of the client's own this one.
+    own = type(error).__module__.startswith("requests.") or type(error) is errors.FileMetadataError
+    unmeant = own or not isinstance(error, OSError)
+    if not _is_of_network(error) and unmeant:
         return HubAnswerError(
-            f"{hub_id}: what answered for the Hub sent something else than a Hub does, or broke "
-            f"off: {_first_line(told)}",
+            f"{hub_id}: the answer of {endpoint()} is none of a Hub, or broke off: "
+            f"{_first_line(error)}",
             hint="Check HF_ENDPOINT and the proxy settings, or try again later.",
         )
+    if not _is_of_network(error):
+        return HubError(f"{hub_id}: the model could not be fetched: {_first_line(error)}")
     return HubUnreachableError(
-        f"{hub_id}: the Hub could not be reached: {_first_line(error)}",
+        f"{hub_id}: the Hub at {endpoint()} could not be reached: {_first_line(error)}",
         hint="Check the connection, HF_ENDPOINT and the proxy settings.",
     )
 
@@ -101,12 +113,6 @@ def _is_of_network(error: Exception) -> bool:
         return False
     known = (*_NO_ANSWER, "ProxyError", "TimeoutError", "OfflineModeIsEnabled", "HfHubHTTPError")
     return bool(names.intersection(known))
-
-
-def _is_network_error(error: OSError) -> bool:
-    # Clients before 1.0 use requests, whose exceptions are OSErrors too.
-    module = type(error).__module__.partition(".")[0]
-    return isinstance(error, ConnectionError | TimeoutError) or module == "requests"
 
 
 def _refused(hub_id: HubId, error: Exception) -> WeightgaugeError:
@@ -129,5 +135,5 @@ def _refused(hub_id: HubId, error: Exception) -> WeightgaugeError:
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    detail = printable(lines[0]) if lines else "no details"
+    detail = printable(lines[0].rstrip("."), limit=500) if lines else "no details"
     return f"{type(error).__name__}: {detail}"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.checkpoint.hub.client import bars_only_on_a_terminal
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
-from weightgauge.checkpoint.hub.watched import LIBRARY, small_files, watched, weights
+from weightgauge.checkpoint.hub.watched import LIBRARY, endpoint, small_files, watched, weights
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.types import ShardFile
-from weightgauge.errors import FileChangedError, HubAnswerError, HubError, printable
+from weightgauge.errors import FileChangedError, HubAnswerError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,24 +86,27 @@ class HubFile:
             return b"", self.size
         with translated(self._hub_id):
             response = watched(small_files(), self.shown, lambda: self._answer(offset, length))
+        content: bytes = response.content
         if response.status_code == 200:  # a server that knows no ranges sends all
-            size = int(response.headers.get("Content-Length", len(response.content)))
-            return self._exactly(response.content[offset:], offset, length, size), size
-        total = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if total is None:
-            raise HubError(f"{self.shown}: the Hub does not say how long the file is")
-        size = int(total[1])
-        found = b"" if response.status_code == 416 else response.content
-        return self._exactly(found, offset, length, size), size
-
-    def _exactly(self, found: bytes, offset: int, length: int, size: int) -> bytes:
+            told = response.headers.get("Content-Length")
+            if told is None and len(content) >= offset + length:
+                raise self._fault("does not say how long the file is")
+            size, found = int(told or len(content)), content[offset:]
+        else:
+            total = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if total is None:
+                raise self._fault("does not say how long the file is")
+            size, found = int(total[1]), b"" if response.status_code == 416 else content
         expected = max(0, min(length, size - offset))
         if len(found) != expected:
-            raise HubAnswerError(
-                f"{self.shown}: the Hub sent {len(found):,} bytes in the place of {expected:,}",
-                hint="Try again later, or check HF_ENDPOINT and the proxy settings.",
-            )
-        return found
+            raise self._fault(f"sent {len(found):,} bytes in the place of {expected:,}")
+        return found, size
+
+    def _fault(self, what: str) -> HubAnswerError:
+        return HubAnswerError(
+            f"{self.shown}: {endpoint()} {what}",
+            hint="Try again later, or check HF_ENDPOINT and the proxy settings.",
+        )
 
     def _answer(self, offset: int, length: int) -> Any:
         import huggingface_hub.utils

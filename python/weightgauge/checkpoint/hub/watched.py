@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from weightgauge.checkpoint.hub import limits
 from weightgauge.checkpoint.hub.answers import Answer, check_head, check_list, next_page
-from weightgauge.errors import HubAnswerError
+from weightgauge.errors import HubAnswerError, printable
 
 LIBRARY = "weightgauge"
 """What the client says who is asking."""
@@ -101,8 +101,8 @@ def watched(allowance: Allowance, shown: str, work: Callable[[], T]) -> T:
         threading.Thread(target=context.run, args=(run,), daemon=True).start()
         if not done.wait(allowance.seconds):
             raise HubAnswerError(
-                f"{shown}: the Hub took more than {allowance.seconds:.0f} s to answer, and was not "
-                "waited for any longer",
+                f"{shown}: {endpoint()} did not come to an end of its answer within "
+                f"{allowance.seconds:,.0f} s, and was not waited for any longer",
                 hint="Try again later, or check HF_ENDPOINT and the proxy settings.",
             )
     finally:
@@ -163,6 +163,13 @@ def before(url: str, headers: Any) -> None:
     if not is_trusted(url):
         with suppress(KeyError):
             del headers["Authorization"]
+
+
+def endpoint() -> str:
+    """Return the address of the Hub that is asked, for messages."""
+    from huggingface_hub.constants import ENDPOINT
+
+    return printable(ENDPOINT)
 
 
 def is_trusted(url: str) -> bool:
