@@ -195,7 +195,7 @@ CASES = {
         None,
         ("file:///etc",),
     ),
-    "head_bare": Case(HEAD, sends(b""), None, ("X-Repo-Commit",)),
+    "head_bare": Case(HEAD, sends(b""), None, ("FileMetadataError",)),
     "config_endless": Case(GET, sends_for_ever(), None, (f"more than {FILE_BYTES:,} bytes",)),
     # the first bytes of the weights
     "part_other": Case(WHOLE, part("bytes 5-9/100"), None, ("bytes 5-9/100", "0-99999")),

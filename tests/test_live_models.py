@@ -355,3 +355,14 @@ def test_what_is_no_model_is_told(model):
     for measure in (wg.fit, wg.scan, wg.diagnose):
         with pytest.raises(LiveModelError, match=type(model).__name__):
             measure(model)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides"),
+    [((3, 3), (2**62, 4)), ((2, 2), (2**62, 2**62)), ((2, 2), (-(2**62), 4)), ((2,), (2**60,))],
+)
+def test_strides_that_reach_beyond_any_memory(shape, strides):
+    lying = np.lib.stride_tricks.as_strided(np.ones(4, np.float32), shape, strides)
+    for measure in (wg.fit, wg.scan):
+        with pytest.raises(LiveModelError, match=r"'w' has strides that reach beyond any memory"):
+            measure({"w": lying})

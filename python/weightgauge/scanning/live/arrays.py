@@ -11,7 +11,7 @@ import numpy as np
 from weightgauge.dtypes import DTYPE_BITS, FORMAT_OF_SIZE, ITEM_BYTES
 from weightgauge.errors import LiveModelError, UnsupportedDtypeError, printable
 from weightgauge.scanning.live.shards import Sharding, is_dtensor, local_part
-from weightgauge.scanning.live.strides import in_c_order, overlapping
+from weightgauge.scanning.live.strides import in_c_order, overlapping, reaches_beyond_memory
 
 if TYPE_CHECKING:
     from weightgauge import _core
@@ -140,6 +140,7 @@ def _of_numpy(name: str, given: object) -> LiveArray:
             ".astype(array.dtype.newbyteorder('='))"
         )
     start = array.__array_interface__["data"][0]
+    _check_reach(name, start, array.shape, array.strides)
     low = start + sum(s * (n - 1) for n, s in zip(array.shape, array.strides, strict=True) if s < 0)
     return LiveArray(
         array=array,
@@ -191,6 +192,7 @@ def _of_tensor(name: str, tensor: Any) -> LiveArray:
         raise LiveModelError(
             f"'{printable(name)}' is a {type(tensor).__name__} without memory of its own: {error}"
         ) from error
+    _check_reach(name, place, shape, strides)
     resident = device == "cpu"
     nbytes = tensor.element_size() * int(tensor.numel())
     moved = _strides(shape, strides, tensor.element_size()) if resident and dtype != "F4" else None
@@ -204,6 +206,14 @@ def _of_tensor(name: str, tensor: Any) -> LiveArray:
         memory=(str(tensor.device), place, nbytes, dtype),
         resident=resident,
     )
+
+
+def _check_reach(name: str, start: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
+    if reaches_beyond_memory(start, shape, strides):
+        raise LiveModelError(
+            f"'{printable(name)}' has strides that reach beyond any memory: {strides} bytes for "
+            f"the shape {shape}"
+        )
 
 
 def _strides(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> tuple[int, ...] | None:

@@ -46,6 +46,26 @@ def in_c_order(shape: Sequence[int], strides: Sequence[int], item: int) -> bool:
     )
 
 
+_NO_MEMORY_BYTES = 2**57  # no processor has addresses for as many
+
+
+def reaches_beyond_memory(start: int, shape: Sequence[int], strides: Sequence[int]) -> bool:
+    """Tell whether elements would lie where no memory can be, as strides that overflow say.
+
+    Examples
+    --------
+    >>> reaches_beyond_memory(4096, (2, 3), (12, 4))
+    False
+    >>> reaches_beyond_memory(4096, (3, 3), (2**62, 4))
+    True
+    """
+    if 0 in shape:
+        return False
+    spans = [stride * (extent - 1) for extent, stride in zip(shape, strides, strict=True)]
+    below = -sum(span for span in spans if span < 0)
+    return below > start or below + sum(span for span in spans if span > 0) >= _NO_MEMORY_BYTES
+
+
 def overlapping(shape: Sequence[int], strides: Sequence[int], item: int) -> bool:
     """Tell whether two elements may share a byte, as in an array that was expanded."""
     dims = sorted((abs(stride), n) for n, stride in zip(shape, strides, strict=True) if n > 1)
