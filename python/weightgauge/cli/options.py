@@ -43,7 +43,8 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(IO_MODES),
             default="mmap",
             show_default=True,
-            help="How files are read; pread suits network file systems.",
+            help="How files are read; pread copies each piece before it is counted, and suits "
+            "network file systems and files that others write to.",
         ),
         click.option(
             "--threads",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,9 +34,10 @@ def download(hub_id: HubId, names: Sequence[str]) -> str:
     def fetch() -> str:
         # It would fetch files on threads of its own, for which the end of the process waits, and
         # so it is asked for the list alone.
-        directory: str = snapshot_download(
-            hub_id.repository, revision=hub_id.revision, library_name=LIBRARY, allow_patterns=[]
-        )
+        with _without_warning_of_no_files():
+            directory: str = snapshot_download(
+                hub_id.repository, revision=hub_id.revision, library_name=LIBRARY, allow_patterns=[]
+            )
         commit = os.path.basename(directory)
         for name in names:
             hf_hub_download(hub_id.repository, name, revision=commit, library_name=LIBRARY)
@@ -43,6 +45,16 @@ def download(hub_id: HubId, names: Sequence[str]) -> str:
 
     with translated(hub_id):
         return watched(small_files(), str(hub_id), fetch)
+
+
+@contextmanager
+def _without_warning_of_no_files() -> Iterator[None]:
+    logger = logging.getLogger("huggingface_hub._snapshot_download")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def cached_directory(hub_id: HubId) -> str | None:
