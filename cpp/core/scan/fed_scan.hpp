@@ -110,7 +110,7 @@ class FedScan {
   bool done() const { return unfinished_ == 0; }
 
   mutable std::mutex mutex_;
-  mutable std::atomic<std::thread::id> holder_{};  // whose turn it is
+  mutable std::atomic<std::thread::id> holder_;  // whose turn it is
   std::unique_ptr<Spool> spool_;
   std::vector<FedSlice> slices_;
   ScanOptions options_;

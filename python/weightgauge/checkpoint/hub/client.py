@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from weightgauge.checkpoint.hub.allowance import small_files
+from weightgauge.checkpoint.hub.checks import LIBRARY
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
-from weightgauge.checkpoint.hub.watched import LIBRARY, small_files, watched
+from weightgauge.checkpoint.hub.watched import watched
 
 
 def list_files(hub_id: HubId) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from weightgauge.checkpoint.hub.checks import endpoint
 from weightgauge.checkpoint.hub.hub_id import HubId
-from weightgauge.checkpoint.hub.watched import endpoint
 from weightgauge.errors import (
     HubAnswerError,
     HubError,

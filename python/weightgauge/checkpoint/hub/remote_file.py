@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.checkpoint.hub.allowance import small_files, weights
+from weightgauge.checkpoint.hub.checks import LIBRARY, endpoint
 from weightgauge.checkpoint.hub.client import bars_only_on_a_terminal
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
-from weightgauge.checkpoint.hub.watched import LIBRARY, endpoint, small_files, watched, weights
+from weightgauge.checkpoint.hub.watched import watched
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.types import ShardFile
 from weightgauge.errors import FileChangedError, HubAnswerError, printable

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from weightgauge.checkpoint.hub.allowance import small_files
+from weightgauge.checkpoint.hub.checks import LIBRARY
 from weightgauge.checkpoint.hub.hub_errors import translated
 from weightgauge.checkpoint.hub.hub_id import HubId
-from weightgauge.checkpoint.hub.watched import LIBRARY, small_files, watched
+from weightgauge.checkpoint.hub.watched import watched
 from weightgauge.errors import HubUnreachableError
 
 

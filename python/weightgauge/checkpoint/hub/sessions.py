@@ -1,4 +1,4 @@
-"""The sessions of huggingface_hub, whose requests and answers are shown to `watched`.
+"""The sessions of huggingface_hub, whose requests and answers are shown to `checks`.
 
 Its transport is httpx since version 1.0, and requests before.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from weightgauge.checkpoint.hub.answers import Answer
-from weightgauge.checkpoint.hub.watched import after_body, after_head, before, is_own
+from weightgauge.checkpoint.hub.checks import after_body, after_head, before, is_own
 
 _FACTORIES = ("_GLOBAL_CLIENT_FACTORY", "_GLOBAL_BACKEND_FACTORY")
 _lock = threading.Lock()
