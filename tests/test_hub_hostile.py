@@ -28,6 +28,7 @@ from hostile_hub import (
     sends_for_ever,
 )
 from hub_server import Hub, running_hub
+from weightgauge.checkpoint.hub.answers import Answer, check_head
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OUTSIDE = "../../../../../outside"
@@ -307,3 +308,18 @@ def test_the_command_says_one_line_and_exits_with_1(hub: HostileHub, tmp_path: P
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {hub.endpoint} is no Hub, or is out of order")
+
+
+def test_what_the_hub_sends_is_taken() -> None:
+    page = "https://huggingface.co"
+    link = (
+        f'<{page}/api/models/org/x/xet-read-token/{COMMIT}>; rel="xet-auth", '
+        '<https://cas-server.xethub.hf.co/reconstruction/0>; rel="xet-reconstruction-info"'
+    )
+    stored = {"location": "https://cas-bridge.xethub.hf.co/x?y=1", "x-linked-size": "7"}
+    stored |= {"x-linked-etag": f'"{"0" * 64}"', "etag": 'W/"1-a/b+c="', "link": link}
+    moved = {"location": f"/api/resolve-cache/models/org/x/{COMMIT}/a", "etag": 'W/"1-a/b+c="'}
+    for status, headers in ((302, stored), (307, moved), (200, {"etag": f'"{COMMIT}"'})):
+        told = {"x-repo-commit": COMMIT, **headers}
+        answer = Answer("HEAD", f"{page}/org/x/resolve/main/a", {}, status, told)
+        check_head(answer, trusted=lambda url: url.startswith(page))

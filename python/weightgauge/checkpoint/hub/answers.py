@@ -19,7 +19,7 @@ _BLOB = re.compile(r"[A-Za-z0-9_+=:,.-]{1,200}")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _ASKED = re.compile(r"bytes=([0-9]+)-([0-9]+)")
 _RANGE = re.compile(r"bytes (?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18})")
-_LINK = re.compile(r"<([^<>]*)>([^<]*)")
+_LINK = re.compile(r"<([^<>]*)>[^<]*?rel=[\"']?(next|xet-auth)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,11 @@ def check_head(answer: Answer, *, trusted: Callable[[str], bool]) -> None:
         value = answer.headers.get(name)
         if value is not None and form.fullmatch(value) is None:
             raise answer.fault(f"the {name} '{printable(value)}' {what}")
-    if answer.method == "HEAD":
-        for name in ("etag", "x-linked-etag"):
-            _check_etag(answer, name)
+    target = answer.headers.get("location")
+    # The client goes on to another path of the same server, and takes its headers instead.
+    passing = answer.status >= 300 and target is not None and not urlsplit(target).netloc
+    if answer.method == "HEAD" and not passing:
+        _check_etag(answer, "x-linked-etag" if "x-linked-etag" in answer.headers else "etag")
     if answer.headers.get("content-encoding", "identity") not in ("identity", ""):
         raise answer.fault("the answer is compressed, which was not asked for")
     _check_addresses(answer, trusted)
@@ -124,9 +126,9 @@ def _check_addresses(answer: Answer, trusted: Callable[[str], bool]) -> None:
             raise answer.fault(f"it leads to '{printable(target)}', which is no address of the web")
         if answer.url.startswith("https:") and not whole.startswith("https:"):
             raise answer.fault(f"it leads from https to '{printable(target)}'")
-    for address, more in _LINK.findall(answer.headers.get("link", "")):
+    for address, _ in _LINK.findall(answer.headers.get("link", "")):
         # The client asks both with its token.
-        if ("next" in more or "xet" in more) and not trusted(urljoin(answer.url, address)):
+        if not trusted(urljoin(answer.url, address)):
             raise answer.fault(f"it names '{printable(address)}', on another server, as its next")
     route = answer.headers.get("x-xet-refresh-route")
     if route is not None and not trusted(urljoin(answer.url, route)):
@@ -154,8 +156,8 @@ def next_page(answer: Answer) -> str | None:
     HubAnswerError
         If it is the page itself.
     """
-    for address, more in _LINK.findall(answer.headers.get("link", "")):
-        if "next" in more:
+    for address, kind in _LINK.findall(answer.headers.get("link", "")):
+        if kind.lower() == "next":
             whole: str = urljoin(answer.url, address)
             if whole == answer.url:
                 raise answer.fault("a page of a list names itself as the next one")
