@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 
@@ -91,6 +92,24 @@ def test_weights_are_never_replaced(tmp_path):
     for target in (shard, link):
         with pytest.raises(OutputError, match="never replaced"):
             check(target, force=True)
+
+
+def test_weights_are_not_replaced_where_the_disk_fails(tmp_path, monkeypatch):
+    """Whichever look at the path fails, the command does not take the name for a free one."""
+    shard = tmp_path / "model.safetensors"
+    shard.write_bytes(b"weights")
+    usual = os.stat
+    for failing in range(1, 12):
+        calls = itertools.count(1)
+
+        def stat_of(*given, calls=calls, failing=failing, **named):
+            if next(calls) == failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return usual(*given, **named)
+
+        with monkeypatch.context() as patch, pytest.raises((OutputError, OSError)):
+            patch.setattr(os, "stat", stat_of)
+            check(shard, force=True)
 
 
 def test_place_that_is_not_there(tmp_path):

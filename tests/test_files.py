@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +142,29 @@ def test_link_that_leads_nowhere_gets_its_target(tmp_path: Path) -> None:
     write_atomically(link, b"new", force=True)
     assert link.is_symlink()
     assert (tmp_path / "fit.json").read_bytes() == b"new"
+
+
+def test_link_is_not_replaced_where_the_disk_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever look at the path fails: a link that cannot be read is no ordinary file."""
+    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
+    link.symlink_to(target)
+    usual = os.lstat
+    for failing in range(1, 12):
+        target.write_bytes(b"old")
+        calls = itertools.count(1)
+
+        def lstat(*given: Any, calls: Any = calls, failing: int = failing, **named: Any) -> Any:
+            if next(calls) == failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return usual(*given, **named)
+
+        with monkeypatch.context() as patch, contextlib.suppress(OSError):
+            patch.setattr(os, "lstat", lstat)
+            write_atomically(link, b"new", force=True)
+        assert link.is_symlink()
+        assert target.read_bytes() in (b"old", b"new")
 
 
 @pytest.mark.parametrize("force", [False, True])

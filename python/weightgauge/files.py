@@ -16,6 +16,9 @@ _DRAFT = ".weightgauge-draft"
 """How the names of files end that are still written; the next run removes what a kill left."""
 
 _ACCESS_LIST = "system.posix_acl_access"
+_MOST_LINKS = 40
+"""As many as Linux follows."""
+
 _CANNOT_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 """What file systems say that flush no directories."""
 
@@ -61,10 +64,15 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool =
     _sync(directory)
 
 
-def try_to_write(path: str | os.PathLike[str], *, force: bool = False) -> None:
+def try_to_write(path: str | os.PathLike[str], *, force: bool = False) -> str | None:
     """Find out whether `write_atomically` can write a file, as far as that is known before.
 
     A file is made beside the path, given the rights that it would have, and removed.
+
+    Returns
+    -------
+    str or None
+        The file that would be replaced, with links followed; None where there is none.
 
     Raises
     ------
@@ -73,17 +81,18 @@ def try_to_write(path: str | os.PathLike[str], *, force: bool = False) -> None:
     """
     target, old = _target(path, force=force)
     with _draft(os.path.dirname(target) or ".", old, target):
-        pass
+        return None if old is None else target
 
 
 def _target(path: str | os.PathLike[str], *, force: bool) -> tuple[str, os.stat_result | None]:
     """Return where to write, with links followed, and what is there."""
     given = os.fsdecode(path)
     shown = printable(given, limit=PATH_LIMIT)
+    target = _end_of_links(given)
     try:
         os.lstat(given)
     except FileNotFoundError:
-        return os.path.realpath(given), None
+        return target, None
     try:
         old = os.stat(given)
     except FileNotFoundError:  # a link that leads nowhere yet
@@ -92,7 +101,23 @@ def _target(path: str | os.PathLike[str], *, force: bool) -> tuple[str, os.stat_
         raise OutputError(f"{shown}: is not a regular file, so it is not replaced")
     if not force:
         raise OutputExistsError(f"{shown} exists already; it is left as it is")
-    return os.path.realpath(given), old
+    return target, old
+
+
+def _end_of_links(path: str) -> str:
+    """Follow a link, and the link that it leads to, to what is none or is not there yet.
+
+    `os.path.realpath` would take a link that the system cannot read for an ordinary file, and the
+    link itself would be replaced.
+    """
+    for _ in range(_MOST_LINKS):
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOENT):
+                return path
+            raise
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 
 @contextmanager

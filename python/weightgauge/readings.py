@@ -101,7 +101,7 @@ def refuse_what_was_read(path: str) -> None:
     """Raise OutputError if a path, which may have come to be meanwhile, is a file that was read."""
     try:
         number = _number(os.stat(path))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for watch in tuple(_watches):
         if number in watch.opened:

@@ -6,7 +6,7 @@ import os
 import re
 
 from weightgauge.checkpoint.index import shortened
-from weightgauge.checkpoint.regular_file import RegularFile
+from weightgauge.checkpoint.regular_file import RegularFile, is_directory
 from weightgauge.errors import NotACheckpointError, UnreadableFileError, printable
 
 _COMMIT = re.compile(r"[0-9A-Za-z]{1,64}")
@@ -38,9 +38,9 @@ def snapshot_of(directory: str) -> str | None:
     # Copies of such a folder may lack what lies beside the snapshots.
     named = os.path.basename(os.path.abspath(directory)).startswith("models--")
     in_cache = named or any(
-        os.path.isdir(os.path.join(directory, beside)) for beside in ("blobs", "refs")
+        is_directory(os.path.join(directory, beside)) for beside in ("blobs", "refs")
     )
-    if not in_cache or not os.path.isdir(snapshots):
+    if not in_cache or not is_directory(snapshots):
         return None
     found = sorted(name for name in os.listdir(snapshots) if _COMMIT.fullmatch(name))
     main = _commit_of(os.path.join(directory, "refs", "main"))

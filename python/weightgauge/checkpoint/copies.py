@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from weightgauge.checkpoint.assemble import open_selection
 from weightgauge.checkpoint.cache_folder import snapshot_of
 from weightgauge.checkpoint.file_sets import COPY, MODEL, file_sets, role_of
-from weightgauge.checkpoint.regular_file import names_in
+from weightgauge.checkpoint.regular_file import is_directory, names_in
 from weightgauge.checkpoint.selection import Selection
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
 from weightgauge.checkpoint.types import Checkpoint
@@ -54,7 +54,7 @@ def open_copies(model: str, read: Checkpoint) -> Iterator[Copy]:
     ------
     Copy
     """
-    if not os.path.isdir(model):
+    if not is_directory(model):
         return
     directory = snapshot_of(model) or model
     taken = {shard.name for shard in read.shards}

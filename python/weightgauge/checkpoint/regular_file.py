@@ -70,7 +70,7 @@ class RegularFile:
         self._descriptor = -1
         try:
             _check_kind(os.stat(path), shown)
-            self.path = os.path.realpath(path)
+            self.path = os.path.realpath(path, strict=True)
             # Without O_NONBLOCK a pipe put in the file's place just now would block the open.
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
             self._descriptor = os.open(self.path, flags)
@@ -171,6 +171,24 @@ def lies_at(path: str, *, followed: bool = False) -> bool:
             return False
         raise UnreadableFileError(f"cannot be opened: {error.strerror}", path=path) from error
     return True
+
+
+def is_directory(path: str) -> bool:
+    """Whether a path leads to a directory; `os.path.isdir` says no where the system does not tell.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the system does not tell, for example because of a fault of the disk.
+    """
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except ValueError:  # a NUL character
+        return False
+    except OSError as error:
+        if error.errno in (*_NOTHING_THERE, errno.EACCES, errno.ELOOP):
+            return False
+        raise UnreadableFileError(f"cannot be opened: {error.strerror}", path=path) from error
 
 
 def names_in(directory: str) -> list[str]:

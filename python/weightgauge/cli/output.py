@@ -79,11 +79,13 @@ class Output:
         from weightgauge.files import try_to_write
 
         shown = printable(path, limit=PATH_LIMIT)
-        if not os.path.isdir(os.path.dirname(path) or "."):
-            raise OutputError(f"{shown}: there is no such directory to write to")
         with _told(path):
-            try_to_write(path, force=self.force)
-        if os.path.exists(path) and os.path.realpath(path).endswith(_NEVER_REPLACED):
+            try:
+                replaced = try_to_write(path, force=self.force)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                what = f"{shown}: there is no such directory to write to"
+                raise OutputError(what) from error
+        if replaced is not None and replaced.endswith(_NEVER_REPLACED):
             what = "its name is one of weights or settings of a model, which are never replaced"
             raise OutputError(f"{shown}: {what}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.checkpoint.copies import open_copies, open_shard
+from weightgauge.checkpoint.regular_file import is_directory
 from weightgauge.errors import OutputError, WeightgaugeError, printable
 from weightgauge.findings import RULES, Finding, enumerated, named
 
@@ -74,7 +75,7 @@ def copies_compared(
     """
     from weightgauge.checkpoint import open_checkpoint
 
-    if not isinstance(model, str | os.PathLike) or not os.path.isdir(model):
+    if not isinstance(model, str | os.PathLike) or not is_directory(os.fsdecode(model)):
         return [*found]
     path = os.fsdecode(model)
     opened = open_checkpoint(path)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from weightgauge.checkpoint import Checkpoint, open_checkpoint
+from weightgauge.checkpoint.regular_file import is_directory
 from weightgauge.choices import PER, check_choice
 from weightgauge.errors import NeedsWeightsError, printable
 from weightgauge.fits.model_fit import ModelFit
@@ -120,7 +121,7 @@ def open_any(model: str | os.PathLike[str]) -> Checkpoint | ModelHistograms:
     CheckpointError, ModelNotFoundError, HubError, HistogramFileError
         If it cannot be read.
     """
-    if os.fspath(model).lower().endswith(ENDING) and not os.path.isdir(model):
+    if os.fspath(model).lower().endswith(ENDING) and not is_directory(os.fsdecode(model)):
         return ModelHistograms.load(model)
     checkpoint = open_checkpoint(model)
     if checkpoint.metadata.get("format") == FORMAT and len(checkpoint.shards) == 1:

@@ -9,7 +9,7 @@ from glob import glob, has_magic
 from typing import Any, NamedTuple
 
 from weightgauge.checkpoint.hub.hub_id import HubId, parse_hub_id
-from weightgauge.checkpoint.regular_file import names_in
+from weightgauge.checkpoint.regular_file import is_directory, lies_at, names_in
 from weightgauge.errors import ModelNotFoundError, RunError, UnreadableFileError, printable
 from weightgauge.findings import Finding, named
 from weightgauge.scanning import name_of
@@ -87,9 +87,9 @@ def candidates_of(asked: list[Any], *, keep_nameless: bool = False) -> Listing:
             listing.candidates.append(Candidate(item, step_of_name(name_of(item)), "name"))
             continue
         path = os.fsdecode(item)
-        if os.path.isdir(path):
+        if is_directory(path):
             _add_folder(listing, path, keep_nameless)
-        elif os.path.lexists(path):
+        elif lies_at(path):
             listing.candidates.append(_candidate(path))
             listing.folders.append(os.path.dirname(path) or ".")
         elif has_magic(path) and (matches := sorted(glob(path))):
@@ -108,7 +108,7 @@ def step_of_model(model: str) -> int | None:
     model : str
         A path, or a model on the Hub.
     """
-    if os.path.lexists(model):
+    if lies_at(model):
         return _candidate(model).step
     _, at, revision = model.rpartition("@")
     return step_of_name(revision) if at else None
@@ -202,7 +202,7 @@ def _may_be_step(entry: os.DirEntry[str]) -> bool:
 
 def _candidate(path: str) -> Candidate:
     step, source = step_of_name(os.path.basename(os.path.abspath(path))), "name"
-    is_folder = os.path.isdir(path)
+    is_folder = is_directory(path)
     if step is None and is_folder:
         step, source = step_of_state(path), TRAINER_STATE
     if is_folder and not _holds_weights(path):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weightgauge.checkpoint.hub.hub_id import parse_hub_id
+from weightgauge.checkpoint.regular_file import is_directory, lies_at
 from weightgauge.errors import RunError, WeightgaugeError, printable
 from weightgauge.findings import Finding, named
 from weightgauge.trajectory.candidates import Candidate, candidates_of
@@ -117,8 +118,8 @@ def _folder_of(model: Any) -> list[str]:
     if not isinstance(model, str | os.PathLike):
         return []
     path = os.fsdecode(model)
-    if os.path.lexists(path):
-        return [path] if os.path.isdir(path) else []
+    if lies_at(path):
+        return [path] if is_directory(path) else []
     with suppress(WeightgaugeError):  # a step that cannot be had is told when it is read
         hub_id = parse_hub_id(path)
         folder = None if hub_id is None else folder_of_revision(hub_id)
