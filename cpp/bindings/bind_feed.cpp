@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "bindings/constructing.hpp"
 #include "bindings/file_slices.hpp"
 #include "bindings/scan_results.hpp"
 #include "core/base/errors.hpp"
@@ -144,8 +145,9 @@ void register_fault(py::module_& module) {
 void bind_feed(py::module_& module) {
   register_fault(module);
   py::class_<FedScan>(module, "FedScan")
-      .def(py::init(&make_scan), py::kw_only(), py::arg("files"), py::arg("slices"),
-           py::arg("options"), py::arg("directory"), py::arg("memory") = Spool::usual_memory)
+      .def("__init__", constructed_by(&make_scan), py::detail::is_new_style_constructor(),
+           py::kw_only(), py::arg("files"), py::arg("slices"), py::arg("options"),
+           py::arg("directory"), py::arg("memory") = Spool::usual_memory)
       .def("feed", &feed, py::arg("file"), py::arg("offset"), py::arg("data"))
       .def("wanted", &wanted)
       .def("finish", [](FedScan& scan) { return ScanResults(scan.finish()); });

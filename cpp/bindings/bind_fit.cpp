@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bindings/bindings.hpp"
+#include "bindings/constructing.hpp"
 #include "core/fit/paper.hpp"
 #include "core/scan/options.hpp"
 
@@ -88,7 +89,8 @@ void bind_fit(py::module_& module) {
       .def_readonly("error_bound", &Fit::error_bound)
       .def_readonly("ks_shortfall", &Fit::ks_shortfall);
   py::class_<PaperBins, std::shared_ptr<PaperBins>>(module, "PaperBins")
-      .def(py::init(&make_paper_bins), py::arg("thresholds"));
+      .def("__init__", constructed_by(&make_paper_bins), py::detail::is_new_style_constructor(),
+           py::arg("thresholds"));
   module.def("fit_statuses", &fit_statuses,
              "What the numbers mean that fits have as their status.");
   module.def(

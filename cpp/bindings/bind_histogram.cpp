@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "bindings/constructing.hpp"
 #include "bindings/released_gil.hpp"
 #include "core/fit/ks.hpp"
 #include "core/fit/paper.hpp"
@@ -82,9 +83,10 @@ double ks(const Histogram& histogram, double k, double lambda) {
 void bind_histogram(py::module_& module) {
   using Self = py::object;
   py::class_<Histogram>(module, "Histogram")
-      .def(py::init(&make_histogram), py::kw_only(), py::arg("dtype"), py::arg("dropped_bits"),
-           py::arg("keys"), py::arg("counts"), py::arg("residuals"), py::arg("zeros"),
-           py::arg("nans"), py::arg("infs"), py::arg("max_key"), py::arg("known_rms").none(true))
+      .def("__init__", constructed_by(&make_histogram), py::detail::is_new_style_constructor(),
+           py::kw_only(), py::arg("dtype"), py::arg("dropped_bits"), py::arg("keys"),
+           py::arg("counts"), py::arg("residuals"), py::arg("zeros"), py::arg("nans"),
+           py::arg("infs"), py::arg("max_key"), py::arg("known_rms").none(true))
       .def_property_readonly("dtype", [](const Histogram& h) { return dtype_name(h.dtype); })
       .def_readonly("dropped_bits", &Histogram::dropped_bits)
       .def_property_readonly("n", &Histogram::n)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "bindings/constructing.hpp"
 #include "bindings/file_slices.hpp"
 #include "bindings/scan_results.hpp"
 #include "core/base/errors.hpp"
@@ -130,35 +131,39 @@ py::dict queue_rules() {
   return rules;
 }
 
+BlockScaleSpec block_scale_from(std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,
+                                std::uint64_t columns, std::uint64_t block_rows,
+                                std::uint64_t block_columns, const FileNumbers& scales) {
+  return {{origin, matrices, rows, columns, block_rows, block_columns}, scales};
+}
+
+LowRankSpec low_rank_from(std::uint64_t rows, std::uint64_t rank, std::uint64_t columns,
+                          const FileNumbers& left, const FileNumbers& right, float factor) {
+  return {rows, rank, columns, left, right, factor};
+}
+
 }  // namespace
 
 void bind_scan(py::module_& module) {
   module.def("queue_rules", &queue_rules, "Sizes and numbers that decide how work is shared out.");
   register_exceptions(module);
   py::class_<ScanOptions>(module, "ScanOptions")
-      .def(py::init(&options_from), py::kw_only(), py::arg("trim"), py::arg("zeros"),
-           py::arg("paper").none(true), py::arg("exact"), py::arg("fit"), py::arg("keep_histogram"),
-           py::arg("probabilities"), py::arg("threads"), py::arg("chunk_bytes"), py::arg("errors"));
+      .def("__init__", constructed_by(&options_from), py::detail::is_new_style_constructor(),
+           py::kw_only(), py::arg("trim"), py::arg("zeros"), py::arg("paper").none(true),
+           py::arg("exact"), py::arg("fit"), py::arg("keep_histogram"), py::arg("probabilities"),
+           py::arg("threads"), py::arg("chunk_bytes"), py::arg("errors"));
   py::class_<FileSlices>(module, "FileSlices")
-      .def(py::init(&file_slices_from), py::kw_only(), py::arg("dtypes"), py::arg("files"),
-           py::arg("formats"), py::arg("offsets"), py::arg("items"), py::arg("noted"),
-           py::arg("shaped"), py::arg("pieces"), py::arg("columns"), py::arg("clusters"),
-           py::arg("of_tokens"))
+      .def("__init__", constructed_by(&file_slices_from), py::detail::is_new_style_constructor(),
+           py::kw_only(), py::arg("dtypes"), py::arg("files"), py::arg("formats"),
+           py::arg("offsets"), py::arg("items"), py::arg("noted"), py::arg("shaped"),
+           py::arg("pieces"), py::arg("columns"), py::arg("clusters"), py::arg("of_tokens"))
       .def("__len__", [](const FileSlices& slices) { return slices.rows.size(); });
   py::class_<BlockScaleSpec>(module, "BlockScale")
-      .def(py::init([](std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,
-                       std::uint64_t columns, std::uint64_t block_rows, std::uint64_t block_columns,
-                       const FileNumbers& scales) {
-             return BlockScaleSpec{{origin, matrices, rows, columns, block_rows, block_columns},
-                                   scales};
-           }),
+      .def("__init__", constructed_by(&block_scale_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("origin"), py::arg("matrices"), py::arg("rows"),
            py::arg("columns"), py::arg("block_rows"), py::arg("block_columns"), py::arg("scales"));
   py::class_<LowRankSpec>(module, "LowRank")
-      .def(py::init([](std::uint64_t rows, std::uint64_t rank, std::uint64_t columns,
-                       const FileNumbers& left, const FileNumbers& right, float factor) {
-             return LowRankSpec{rows, rank, columns, left, right, factor};
-           }),
+      .def("__init__", constructed_by(&low_rank_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("rows"), py::arg("rank"), py::arg("columns"), py::arg("left"),
            py::arg("right"), py::arg("factor"));
   module.def("scan_files", &scan_files, py::arg("files"), py::arg("slices"), py::kw_only(),
