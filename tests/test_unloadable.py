@@ -30,8 +30,9 @@ def test_no_memory_to_load_a_package(capsys):
     assert lines[0] == "error: out of memory: there is not enough to load numpy"
 
 
-def test_no_memory_to_load_the_extension(capsys):
-    error = ImportError("_core.so: cannot allocate memory", name="weightgauge._core")
+@pytest.mark.parametrize("words", ["_core.so: cannot allocate memory", "std::bad_alloc"])
+def test_no_memory_to_load_the_extension(capsys, words):
+    error = ImportError(words, name="weightgauge._core")
     code, lines = told(capsys, error)
     assert (code, lines[0]) == (1, "error: out of memory: there is not enough to load weightgauge")
 

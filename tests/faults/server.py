@@ -56,7 +56,8 @@ def set_stdout(how: str) -> None:
 
 
 def arm(job: dict) -> None:
-    """Tell the shim which call has to fail."""
+    """Tell the shim which call has to fail. It counts until the very end of the process."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(SHARED))
     page = ctypes.addressof(ctypes.c_char.from_buffer(SHARED))
     call = ctypes.CDLL(None).fault_arm
     call.argtypes = [ctypes.c_int, ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]

@@ -196,9 +196,12 @@ def _unloadable(error: ImportError) -> str:
 
 
 def _lacks_memory(error: ImportError) -> bool:
-    """Tell whether the system's loader had no memory; only its words say so."""
+    """Tell whether there was no memory to load something; only words say so.
+
+    They are those of the system's loader, and of pybind11 where a module cannot set itself up.
+    """
     words = ("cannot allocate memory", "failed to map segment", "cannot create shared object")
-    return any(each in str(error).lower() for each in words)
+    return any(each in str(error).lower() for each in (*words, "bad_alloc"))
 
 
 def _unloaded(package: str, error: ImportError) -> int:
