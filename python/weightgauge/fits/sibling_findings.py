@@ -81,7 +81,8 @@ def medians_of_others(values: NDArray[np.float64]) -> NDArray[np.float64]:
     rank = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     middle = [(count - 2) // 2, (count - 1) // 2]
     lower, upper = (ascending[place + (rank <= place)] for place in middle)
-    return (lower + upper) / 2
+    medians: NDArray[np.float64] = (lower + upper) / 2
+    return medians
 
 
 def lost_scales(
