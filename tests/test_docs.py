@@ -73,7 +73,9 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_files_that_are_named_exist(page):
     for path in files_named_in(text_of(page)):
-        assert list(ROOT.glob(path.rstrip("/:,"))), path
+        file, _, test = path.partition("::")
+        assert list(ROOT.glob(file.rstrip("/:,"))), path
+        assert not test or f"\ndef {test}(" in text_of(ROOT / file), path
 
 
 def test_layers_and_rooms_are_in_the_map():
