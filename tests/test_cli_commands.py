@@ -45,7 +45,7 @@ def test_fit_json_is_the_document(small):
 def test_fit_csv_has_a_row_per_slice(small):
     result = run("fit", small, "--format", "csv")
     header, *rows = csv.reader(io.StringIO(result.stdout))
-    assert header == columns(wg.SliceFit)
+    assert header == [*columns(wg.SliceFit), "model", "step", "protocol", "weightgauge"]
     fitted = wg.fit(small)
     assert len(rows) == len(fitted.slices) == 7
     for row, item in zip(rows, fitted.slices, strict=True):
@@ -207,8 +207,8 @@ def test_ls_json_and_csv(small):
         "digest": None,
     }
     header, *rows = csv.reader(io.StringIO(run("ls", small, "--format", "csv").stdout))
-    assert header == list(document["tensors"][0])
-    assert rows[1] == [
+    assert header == [*document["tensors"][0], "model", "weightgauge"]
+    assert rows[1][:-2] == [
         "model.layers.0.self_attn.q_proj.weight",
         "q",
         "0",

@@ -6,6 +6,7 @@ import re
 import sys
 from types import SimpleNamespace
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -245,8 +246,11 @@ def test_every_form_is_found_by_its_endings():
         for suffix in form.suffixes:
             path = f"some/fit{suffix.upper()}"
             assert choose_format(None, json=False, path=path, findings=True) == name
-            other = choose_format(None, json=False, path=path)
-            assert other == (DEFAULT if form.findings_only else name)
+            if form.findings_only:
+                with pytest.raises(click.UsageError, match=re.escape(suffix.upper())):
+                    choose_format(None, json=False, path=path)
+            else:
+                assert choose_format(None, json=False, path=path) == name
     assert choose_format(None, json=False, path="some.csv/fit") == DEFAULT
     assert choose_format(None, json=False, path=".json") == DEFAULT
 

@@ -62,6 +62,7 @@ def evil(tmp_path_factory, write_checkpoint):
     return path
 
 
+FORMS = ("json", "jsonl", "csv", "tsv", "markdown", "latex", "html")
 COMMANDS = [
     ("fit",),
     ("fit", "--tensors"),
@@ -80,7 +81,9 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize(
-    "form", [(), ("--json",), ("--format", "csv")], ids=["text", "json", "csv"]
+    "form",
+    [(), *(("--format", form) for form in FORMS)],
+    ids=lambda form: form[-1] if form else "text",
 )
 def test_no_text_of_a_file_reaches_the_screen_raw(evil, command, form):
     if form and "--format" in command:
@@ -93,11 +96,12 @@ def test_no_text_of_a_file_reaches_the_screen_raw(evil, command, form):
         pytest.skip("the command has no such form")
     assert result.exit_code in (0, 1, 3, 4), result.exit_code
     for stream in (result.stdout, result.stderr):
-        found = [c for c in stream if not c.isprintable() and c != "\n"]
+        separators = "\n\t" if form[-1:] == ("tsv",) else "\n"
+        found = [c for c in stream if not c.isprintable() and c not in separators]
         assert not found, sorted(set(found))
         if "github" in command:
             assert not re.search("^::error::f", stream, re.MULTILINE)
-    if form == ("--json",) and result.stdout:
+    if form[-1:] == ("json",) and result.stdout:
         json.loads(result.stdout)
 
 

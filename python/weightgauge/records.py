@@ -121,13 +121,11 @@ def spelled(name: str) -> str:
     return _LAM.sub("lambda", name)
 
 
-def columns(record: type) -> list[str]:
-    """Return the names of a record's values in tables, as `flat` makes them."""
-    return list(_column_types(record))
+def columns(record: type) -> dict[str, str]:
+    """Return the types of a record's values as written in the class, by their names in tables.
 
-
-def _column_types(record: type) -> dict[str, str]:
-    """Return the type of each value in tables as written in the class, by its name."""
+    The names are those that `flat` makes.
+    """
     found: dict[str, str] = {}
     for name, written in _annotations(record).items():
         members = _members(record).get(name)
@@ -235,10 +233,10 @@ def to_frame(record: type, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """
     formats = {
         name: _FRAME_DTYPES[written]
-        for name, written in _column_types(record).items()
+        for name, written in columns(record).items()
         if written in _FRAME_DTYPES
     }
-    return frame_of(flat(record, rows), formats, columns=columns(record))
+    return frame_of(flat(record, rows), formats, columns=list(columns(record)))
 
 
 def frame_of(

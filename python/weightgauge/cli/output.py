@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import sys
@@ -15,7 +16,13 @@ import click
 
 from weightgauge.errors import PATH_LIMIT, OutputError, OutputExistsError, harmless, printable
 from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS
-from weightgauge.reporting.writers.formats import DEFAULT, FORMATS, format_by_suffix
+from weightgauge.reporting.writers.formats import (
+    COMPRESSED,
+    DEFAULT,
+    FORMATS,
+    format_by_suffix,
+    suffixes,
+)
 
 if TYPE_CHECKING:
     from weightgauge.reporting.document import Document
@@ -114,7 +121,10 @@ class Output:
         """
         from weightgauge.findings import grouped
 
-        content = FORMATS[self.format].write(document, self.medium())
+        form = FORMATS[self.format]
+        if form.binary and self.path is None and _is_terminal(sys.stdout):
+            raise OutputError(f"{self.format} is no text: name a file by -o, or send it to a pipe")
+        content = form.write(document, self.medium())
         if self.path is None:
             _write_stdout(content)
         else:
@@ -132,6 +142,8 @@ class Output:
         from weightgauge.files import write_atomically
 
         data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        if self.path is not None and self.path.lower().endswith(COMPRESSED):
+            data = gzip.compress(data, mtime=0)  # the same bytes for the same result
         self.save(lambda target: write_atomically(target, data, force=self.force))
 
     def save(self, writer: Callable[[str], None]) -> None:
@@ -176,15 +188,24 @@ def choose_format(
     Raises
     ------
     click.UsageError
-        If two different forms are asked for.
+        If two different forms are asked for, or the file's name has an ending that is none.
     """
     if json:
         if asked not in (None, "json"):
             raise click.UsageError(f"--json and --format {asked} contradict each other")
         return "json"
     if asked is not None:
+        if FORMATS[asked].binary and path is not None and path.lower().endswith(COMPRESSED):
+            raise click.UsageError(f"{asked} is compressed already: leave out {COMPRESSED}")
         return asked
-    return format_by_suffix(path or "", findings=findings) or DEFAULT
+    chosen = format_by_suffix(path or "", findings=findings)
+    ending = os.path.splitext(path or "")[1]
+    if chosen is None and ending and ending != ".safetensors":  # which is refused with the reason
+        raise click.UsageError(
+            f"no form of a result has names that end in '{printable(ending)}': give --format, or a "
+            f"name that ends in {', '.join(suffixes(findings=findings))}; text also {COMPRESSED}"
+        )
+    return chosen or DEFAULT
 
 
 def colour_allowed() -> bool:

@@ -7,7 +7,7 @@ values. A writer turns numbers into text as the columns of their table say.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -88,6 +88,8 @@ class Column:
         never left out.
     hide_empty : bool
         Whether text leaves it out if no row has a value.
+    holds : str
+        The type of its values as a record writes it, such as "int | None"; "" if nothing says so.
     """
 
     key: str
@@ -101,6 +103,7 @@ class Column:
     follows: bool = False
     drop: int | None = None
     hide_empty: bool = False
+    holds: str = ""
 
     @property
     def title(self) -> str:
@@ -143,6 +146,13 @@ class DocumentTable:
         if isinstance(self.rows, Columnar):
             return self.rows.column(key)
         return [row.get(key) for row in self.rows]
+
+    def shown(self) -> list[tuple[Column, list[str]]]:
+        """Return the columns that a page shows, each with the text of its cells."""
+        columns = [
+            (column, list(map(column.text, self.column(column.key)))) for column in self.columns
+        ]
+        return [(column, texts) for column, texts in columns if any(texts) or not column.hide_empty]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +237,9 @@ class Document:
         Returns all results as plain values. Keys that are in the metadata too have the same values.
     records : callable
         Returns the rows for programs that want one table.
+    provenance : mapping
+        What all records were made from: `model`, `step`, `protocol`, as far as they have no columns
+        of that name.
 
     `data` and `records` are functions, because they take time and few writers call them.
     """
@@ -243,6 +256,7 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     data: Callable[[], Mapping[str, Any]] = _no_data
     records: Callable[[], DocumentTable] = _no_records
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -252,10 +266,30 @@ class Document:
         told = verdict(self.findings or ())
         return f"{told}; {self.beside_verdict}" if self.beside_verdict else told
 
+    def table(self) -> DocumentTable:
+        """Return the records with what they were made from behind each, to be joined with others.
 
-def plain_columns(names: Sequence[str]) -> tuple[Column, ...]:
-    """Return columns for values that only programs read."""
-    return tuple(Column(key=name) for name in names)
+        Without `provenance` there is nothing to say. With it, the column `weightgauge` has the
+        version of the program.
+        """
+        from weightgauge._version import __version__
+
+        records = self.records()
+        if not self.provenance:
+            return records
+        stated = {**self.provenance, "weightgauge": __version__}
+        columns = (
+            Column(key=name, holds="int | None" if name == "step" else "str") for name in stated
+        )
+        return DocumentTable(
+            (*records.columns, *columns), [{**row, **stated} for row in records.rows]
+        )
+
+
+def plain_columns(names: Iterable[str]) -> tuple[Column, ...]:
+    """Return columns for values that only programs read; a mapping gives their types as well."""
+    types = names if isinstance(names, Mapping) else {}
+    return tuple(Column(key=name, holds=types.get(name, "")) for name in names)
 
 
 def metadata(schema_version: int, **measured: Any) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
         Whether the table by kind has the parts of the variance of ln |w|.
     """
     from weightgauge.diagnosis.record import SCHEMA_VERSION
+    from weightgauge.trajectory.candidates import step_of_model
 
     architecture = tuple(map(Paragraph, architecture_lines(found.architecture, found.findings)))
     return Document(
@@ -71,6 +72,7 @@ def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
         metadata=metadata(SCHEMA_VERSION, model=found.model, zero_handling=found.zero_handling),
         data=found.to_dict,
         records=lambda: _records(found.kinds),
+        provenance={"model": found.model, "step": step_of_model(found.model)},
     )
 
 

@@ -41,6 +41,7 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.records import columns, flat
+    from weightgauge.trajectory.candidates import step_of_model
 
     return Document(
         title=printable(result.model, limit=1000),
@@ -66,6 +67,11 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
         records=lambda: DocumentTable(
             plain_columns(columns(SliceFit)), flat(SliceFit, result.to_dicts())
         ),
+        provenance={
+            "model": result.model,
+            "step": step_of_model(result.model),
+            "protocol": result.protocol,
+        },
     )
 
 

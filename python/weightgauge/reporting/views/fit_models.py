@@ -95,9 +95,10 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
             "slices": _slices(results, marked),
         },
         records=lambda: DocumentTable(
-            plain_columns(["model", "step", *columns(SliceFit)]),
+            plain_columns({"model": "str", "step": "int | None", **columns(SliceFit)}),
             flat(SliceFit, _slices(results, marked)),
         ),
+        provenance={"protocol": first.protocol},
     )
 
 

@@ -113,6 +113,7 @@ def ls_document(content: Content) -> Document:
             "totals": totals,
         },
         records=lambda: table,
+        provenance={"model": content.model},
     )
 
 

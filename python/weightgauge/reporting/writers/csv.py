@@ -26,14 +26,19 @@ def write(document: Document, medium: Medium) -> str:
     medium : Medium
         The place it goes to, which makes no difference.
     """
-    return csv_text(document.records())
+    return csv_text(document.table())
 
 
 def csv_text(table: DocumentTable) -> str:
     """Return rows as CSV with a header; None becomes an empty field, a shape 384x1536."""
+    return separated_text(table, ",")
+
+
+def separated_text(table: DocumentTable, separator: str) -> str:
+    """Return rows as lines of values with this between them; see `csv_text`."""
     keys = [column.key for column in table.columns]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(keys)
     for row in table.rows:
         writer.writerow([_cell(row[key]) for key in keys])

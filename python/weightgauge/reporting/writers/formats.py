@@ -23,11 +23,14 @@ class Format(NamedTuple):
         imported when it is first used, so that help does not wait for it.
     findings_only : bool
         Whether it holds findings and nothing else, so that only commands that check offer it.
+    binary : bool
+        Whether it is no text, so that no terminal can show it.
     """
 
     suffixes: tuple[str, ...]
     module: str
     findings_only: bool = False
+    binary: bool = False
 
     def write(self, document: Document, medium: Medium) -> str | bytes:
         """Write a document.
@@ -52,11 +55,20 @@ class Format(NamedTuple):
 FORMATS = {
     "human": Format((".txt",), "weightgauge.reporting.writers.text"),
     "json": Format((".json",), "weightgauge.reporting.writers.json"),
+    "jsonl": Format((".jsonl", ".ndjson"), "weightgauge.reporting.writers.jsonl"),
     "csv": Format((".csv",), "weightgauge.reporting.writers.csv"),
+    "tsv": Format((".tsv", ".tab"), "weightgauge.reporting.writers.tsv"),
+    "parquet": Format((".parquet",), "weightgauge.reporting.writers.parquet", binary=True),
+    "markdown": Format((".md", ".markdown"), "weightgauge.reporting.writers.markdown"),
+    "latex": Format((".tex",), "weightgauge.reporting.writers.latex"),
+    "html": Format((".html", ".htm"), "weightgauge.reporting.writers.html"),
     "junit": Format((".xml",), "weightgauge.reporting.writers.junit", findings_only=True),
     "sarif": Format((".sarif",), "weightgauge.reporting.writers.sarif", findings_only=True),
     "github": Format((), "weightgauge.reporting.writers.github", findings_only=True),
 }
+
+COMPRESSED = ".gz"
+"""Ending of names of text that is compressed by gzip, behind that of its form."""
 
 DEFAULT = "human"
 """The form that is used if neither an option nor a file's name asks for one."""
@@ -67,11 +79,22 @@ def offered(*, findings: bool) -> list[str]:
     return [name for name, form in FORMATS.items() if findings or not form.findings_only]
 
 
+def suffixes(*, findings: bool) -> list[str]:
+    """Return the endings of file names that ask for a form, in the order of the table."""
+    return [suffix for name in offered(findings=findings) for suffix in FORMATS[name].suffixes]
+
+
 def format_by_suffix(path: str, *, findings: bool = False) -> str | None:
-    """Return the name of the form that a file's ending asks for; None if no form has the ending."""
+    """Return the name of the form that a file's ending asks for; None if no form has the ending.
+
+    Text may be compressed: "fit.csv.gz" asks for the form of "fit.csv".
+    """
     name = os.path.basename(path).lower()
+    inner = name.removesuffix(COMPRESSED)
     for chosen in offered(findings=findings):
         form = FORMATS[chosen]
-        if any(name.endswith(suffix) and name != suffix for suffix in form.suffixes):
+        if form.binary and inner != name:
+            continue
+        if any(inner.endswith(suffix) and inner != suffix for suffix in form.suffixes):
             return chosen
     return None

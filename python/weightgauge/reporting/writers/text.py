@@ -8,12 +8,11 @@ headings with a word that is wider.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from weightgauge.errors import harmless
-from weightgauge.findings import FindingGroup, grouped
+from weightgauge.findings import FindingGroup
 from weightgauge.reporting.document import (
     Document,
     DocumentTable,
@@ -25,6 +24,16 @@ from weightgauge.reporting.document import (
 from weightgauge.reporting.table_layout import table_lines
 from weightgauge.reporting.terminal_text import shortened, wrapped
 from weightgauge.reporting.writers.medium import Medium
+from weightgauge.reporting.writers.reading_order import (
+    Block,
+    Gap,
+    Heading,
+    Point,
+    Title,
+    Told,
+    Verdict,
+    reading_order,
+)
 
 _PROSE_WIDTH = 100
 _FINDINGS_SHOWN = 12
@@ -44,34 +53,8 @@ def write(document: Document, medium: Medium) -> str:
         The place it goes to.
     """
     page = _Page(medium)
-    if document.title:
-        page.heading(document.title)
-    groups = grouped(document.findings or ())
-    if document.findings is not None:
-        page.verdict(document.verdict)
-        page.findings([group for group in groups if group.level != "note"])
-    notes = [group for group in groups if group.level == "note"]
-    for number, section in enumerate(document.sections):
-        if section.heading:
-            page.heading(section.heading)
-        elif number:
-            page.gap()
-        page.parts(section.parts)
-        if not number and document.findings_first and notes:
-            page.gap()
-            page.findings(notes)
-        if medium.notes and section.notes:
-            page.gap()
-            page.parts(map(Paragraph, section.notes))
-    if notes and not document.findings_first:
-        page.heading("Notes")
-        page.findings(notes)
-    if document.summary:
-        page.heading("Summary")
-        page.parts(Paragraph(f"- {sentence}") for sentence in document.summary)
-    if medium.notes and document.notes:
-        page.gap()
-        page.parts(document.notes)
+    for block in reading_order(document, notes=medium.notes):
+        page.block(block)
     return page.text()
 
 
@@ -82,6 +65,22 @@ class _Page:
         self._width = medium.width
         self._colour = medium.colour
         self._lines: list[str] = []
+
+    def block(self, block: Block) -> None:
+        """Add whatever comes next."""
+        match block:
+            case Title(text) | Heading(text):
+                self.heading(text)
+            case Verdict():
+                self.verdict(block)
+            case Told(groups):
+                self.findings(groups)
+            case Point(text):
+                self._prose(f"- {text}", min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
+            case Gap():
+                self.gap()
+            case _:
+                self.part(block)
 
     def gap(self) -> None:
         """Add an empty line, unless it would be the first line."""
@@ -94,10 +93,10 @@ class _Page:
         lines = wrapped(harmless(text), self._width)
         self._lines += [f"\x1b[1m{line}\x1b[0m" for line in lines] if self._colour else lines
 
-    def verdict(self, text: str) -> None:
+    def verdict(self, verdict: Verdict) -> None:
         """Add the line that says how much was found, in the colour of its most serious level."""
-        level = next((level for level in _COLOURS if re.search(rf"[0-9] {level}", text)), "")
-        self._lines += [self._coloured(line, level) for line in wrapped(text, self._width)]
+        lines = wrapped(verdict.text, self._width)
+        self._lines += [self._coloured(line, verdict.level) for line in lines]
 
     def findings(self, groups: Sequence[FindingGroup]) -> None:
         """Add a line for each group of findings, and below it what to do about a fault."""
@@ -112,11 +111,6 @@ class _Page:
                 self._lines += [f"  {line}" for line in self._broken(f"hint: {group.hint}")]
         if len(groups) > _FINDINGS_SHOWN:
             self._lines.append(f"... and {len(groups) - _FINDINGS_SHOWN:,} more: --json")
-
-    def parts(self, parts: Iterable[Part]) -> None:
-        """Add one part after the other."""
-        for part in parts:
-            self.part(part)
 
     def part(self, part: Part) -> None:
         """Add a table, a paragraph or a line."""

@@ -1,0 +1,24 @@
+"""Records of a document as JSON lines: one object for each row, with the names of its columns."""
+
+from __future__ import annotations
+
+import json
+
+from weightgauge.reporting.document import Document
+from weightgauge.reporting.writers.medium import Medium
+
+
+def write(document: Document, medium: Medium) -> str:
+    """Return the records of a document as JSON lines, in nothing but ASCII.
+
+    Parameters
+    ----------
+    document : Document
+        What to write.
+    medium : Medium
+        The place it goes to, which makes no difference.
+    """
+    table = document.table()
+    keys = [column.key for column in table.columns]
+    rows = ({key: row[key] for key in keys} for row in table.rows)
+    return "".join(f"{json.dumps(row, allow_nan=False)}\n" for row in rows)

@@ -1,0 +1,93 @@
+"""Documents as LaTeX: one table environment for each table, with the rules of booktabs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from weightgauge.errors import harmless
+from weightgauge.reporting.document import Document, DocumentTable, Line, Paragraph, Verbatim
+from weightgauge.reporting.writers.medium import Medium
+from weightgauge.reporting.writers.reading_order import (
+    Block,
+    Gap,
+    Heading,
+    Point,
+    Title,
+    Told,
+    Verdict,
+    reading_order,
+)
+
+_SPELLINGS = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+        **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"},
+        **{'"': r"\textquotedbl{}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}"},
+        **{"±": r"\ensuremath{\pm}", "…": r"\ldots{}", "λ": r"\ensuremath{\lambda}"},
+    }
+)
+_HEAD = r"""% To be included by \input, after these lines in the preamble:
+% \usepackage[T1]{fontenc}
+% \usepackage{booktabs,textcomp}
+"""
+
+
+def write(document: Document, medium: Medium) -> str:
+    """Return a document as LaTeX, to be included in another.
+
+    Parameters
+    ----------
+    document : Document
+        What to write.
+    medium : Medium
+        The place it goes to; it says whether tables are explained.
+    """
+    blocks = map(_written, reading_order(document, notes=medium.notes))
+    return _HEAD + "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def inert(text: str) -> str:
+    r"""Make a text plain in LaTeX.
+
+    Examples
+    --------
+    >>> print(inert(r"\input{a_b} 5 %"))
+    \textbackslash{}input\{a\_b\} 5 \%
+    """
+    return harmless(text).translate(_SPELLINGS).replace("--", "-{}-")  # which is no dash
+
+
+def _written(block: Block) -> str:
+    match block:
+        case Title(text):
+            return rf"\section*{{{inert(text)}}}"
+        case Heading(text):
+            return rf"\subsection*{{{inert(text)}}}"
+        case Verdict(text):
+            return rf"\textbf{{{inert(text)}}}"
+        case Told(groups):
+            return "\n\n".join(
+                rf"\textbf{{{group.level}}} {inert(group.id)}: {inert(group.message)}"
+                for group in groups
+            )
+        case Point(text) | Paragraph(text) | Line(text):
+            return inert(text)
+        case Gap():
+            return ""
+        case Verbatim(text):
+            return rf"\texttt{{{inert(text)}}}"
+        case DocumentTable():
+            return "\n".join(_table(block))
+
+
+def _table(table: DocumentTable) -> Iterator[str]:
+    columns = table.shown()
+    yield rf"\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column, _ in columns)}}}"
+    yield r"\toprule"
+    yield rf"{' & '.join(inert(column.title) for column, _ in columns)} \\"
+    yield r"\midrule"
+    for cells in zip(*(texts for _, texts in columns), strict=True):
+        yield rf"{' & '.join(map(inert, cells))} \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
