@@ -122,8 +122,8 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
         "--output",
         "path",
         metavar="FILE",
-        help="Write the result to FILE, compressed if the name ends in .gz; an existing file is left "
-        "alone.",
+        help="Write the result to FILE, compressed if the name ends in .gz; an existing file is "
+        "left alone.",
     )
     @click.option("--force", is_flag=True, help="Let --output replace an existing file.")
     @click.option("-q", "--quiet", is_flag=True, help="Only the result: no progress, no notes.")
