@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from weightgauge.cli.failures import closed_pipe_told, exit_code
+from weightgauge.errors import printable
 
 _COMMANDS = {
     "fit": "weightgauge.cli.commands.fit",
@@ -28,6 +29,7 @@ _COMMANDS = {
     "reproduce": "weightgauge.cli.commands.reproduce",
     "info": "weightgauge.cli.commands.info",
     "demo": "weightgauge.cli.commands.demo",
+    "completion": "weightgauge.cli.commands.completion",
 }
 
 
@@ -45,6 +47,16 @@ class CommandLine(click.Group):
             return None
         command: click.Command = import_module(module).command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for; the nearest one is named where there is none."""
+        from difflib import get_close_matches
+
+        if args[0] not in _COMMANDS and (near := get_close_matches(args[0], _COMMANDS, n=1)):
+            ctx.fail(f"there is no command '{printable(args[0])}'; did you mean '{near[0]}'?")
+        return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse the command line, which may print a help page."""

@@ -7,12 +7,27 @@ from functools import wraps
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from weightgauge.choices import ERRORS, IO_MODES, PER, ZEROS
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT, offered
 
-model_argument = click.argument("model", metavar="MODEL")
+
+class PathOrName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A file, a directory or the name of a model; a shell completes it as a file."""
+
+    name = "text"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Let the shell complete the names of files."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+PATH = PathOrName()
+model_argument = click.argument("model", metavar="MODEL", type=PATH)
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -122,6 +137,7 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
         "--output",
         "path",
         metavar="FILE",
+        type=PATH,
         help="Write the result to FILE, compressed if the name ends in .gz; an existing file is "
         "left alone.",
     )

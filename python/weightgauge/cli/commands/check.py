@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from weightgauge.cli.options import (
+    PATH,
     findings_options,
     model_argument,
     reading_options,
@@ -18,6 +19,7 @@ from weightgauge.cli.output import Output
 @click.option(
     "--against",
     metavar="MODEL",
+    type=PATH,
     help="Another version of the model, or a .wghist of it: compare names, forms and bytes.",
 )
 @click.option(
@@ -26,10 +28,13 @@ from weightgauge.cli.output import Output
     help="Let every differing byte be a fault, also where most matrices differ.",
 )
 @click.option("--sha256", is_flag=True, help="Also hash the files of weights.")
-@click.option("--adapter", metavar="MODEL", help="A low-rank adapter that is to fit the model.")
+@click.option(
+    "--adapter", metavar="MODEL", type=PATH, help="A low-rank adapter that is to fit the model."
+)
 @click.option(
     "--rules",
     metavar="FILE",
+    type=PATH,
     help="TOML: rules turned off, other levels and thresholds, accepted findings.",
 )
 @click.option(

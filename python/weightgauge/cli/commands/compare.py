@@ -6,6 +6,7 @@ import click
 
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
+    PATH,
     errors_option,
     output_options,
     per_option,
@@ -17,8 +18,8 @@ from weightgauge.cli.output import Output
 
 
 @click.command("compare", short_help="Show what moved between two models.")
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
+@click.argument("a", metavar="A", type=PATH)
+@click.argument("b", metavar="B", type=PATH)
 @click.option(
     "--no-elements",
     is_flag=True,

@@ -6,6 +6,7 @@ import click
 
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
+    PATH,
     errors_option,
     model_argument,
     output_options,
@@ -28,6 +29,7 @@ from weightgauge.cli.output import Output
 @click.option(
     "--baseline",
     metavar="MODEL",
+    type=PATH,
     help="The model at step 0: drift is measured from it instead.",
 )
 @click.option("--lr", metavar="RATE", type=float, help="Peak learning rate of the training.")

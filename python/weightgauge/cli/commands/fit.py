@@ -7,6 +7,7 @@ import click
 from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
+    PATH,
     check_zeros,
     errors_option,
     output_options,
@@ -19,7 +20,7 @@ from weightgauge.cli.output import Output
 
 
 @click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
 @click.option(
     "--trim",
     type=click.Choice(list(TRIMS)),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from weightgauge.cli.options import output_options
+from weightgauge.cli.options import PATH, output_options
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     metavar="MODEL",
+    type=PATH,
     help="Also fit this public checkpoint, and show its medians beside published ones.",
 )
 @click.option(

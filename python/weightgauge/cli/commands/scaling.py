@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from weightgauge.cli.options import output_options, reading_options, selection_options
+from weightgauge.cli.options import PATH, output_options, reading_options, selection_options
 from weightgauge.cli.output import Output
 from weightgauge.cli.run_options import settings_options
 
 
 @click.command("scaling", short_help="Set lambda against learning rate and decay over runs.")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", type=PATH, nargs=-1, required=True)
 @settings_options(for_each_run=True)
 @selection_options
 @reading_options

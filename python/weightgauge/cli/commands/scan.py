@@ -8,6 +8,7 @@ import click
 
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
+    PATH,
     errors_option,
     model_argument,
     per_option,
@@ -25,6 +26,7 @@ from weightgauge.reporting.writers.formats import DEFAULT
     "--output",
     "path",
     metavar="FILE.wghist",
+    type=PATH,
     required=True,
     help="Where to; an existing file is left alone.",
 )

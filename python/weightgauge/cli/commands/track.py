@@ -9,6 +9,7 @@ import click
 from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import OK, PARTIAL, unread_told
 from weightgauge.cli.options import (
+    PATH,
     check_zeros,
     output_options,
     per_option,
@@ -21,7 +22,7 @@ from weightgauge.cli.run_options import settings_options
 
 
 @click.command("track", short_help="Follow k and lambda over the steps of a run.")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", type=PATH, nargs=-1, required=True)
 @click.option(
     "--steps",
     metavar="N,N,...",

@@ -1,0 +1,26 @@
+"""`weightgauge completion`: the script that lets a shell complete commands, options and files."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command("completion", short_help="Print the script that completes in bash, zsh or fish.")
+@click.argument("shell", metavar="SHELL", type=click.Choice(_SHELLS))
+def command(shell: str) -> None:
+    """Print the script with which SHELL (bash, zsh or fish) completes commands, options and files.
+
+    \b
+    Examples:
+      weightgauge completion bash > ~/.local/share/bash-completion/completions/weightgauge
+      weightgauge completion zsh > "${fpath[1]}/_weightgauge"
+      weightgauge completion fish > ~/.config/fish/completions/weightgauge.fish
+    """  # noqa: D301
+    from weightgauge.cli.group import main
+
+    made = get_completion_class(shell)
+    assert made is not None  # click knows all three
+    click.echo(made(main, {}, "weightgauge", "_WEIGHTGAUGE_COMPLETE").source())
