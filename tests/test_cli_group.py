@@ -21,7 +21,7 @@ from weightgauge.cli.failures import HINTS, exit_code
 
 COMMANDS = (
     *("fit", "diagnose", "compare", "check", "track", "scaling", "scan", "ls", "reproduce", "info"),
-    "demo",
+    *("demo", "completion"),
 )
 
 
