@@ -27,7 +27,7 @@ for _ in range(3):
     try:
         wg.fit(path, progress=progress)
     except FileChangedError:
-        print("changed")
+        print("changed", flush=True)  # a signal ends the process in one case
     os.truncate(path, size)
     if when == "between":
         faulthandler.enable()
