@@ -122,3 +122,12 @@ def test_heads_of_other_kinds_are_left_alone(told):
     tensors["lm_head.dense.weight"] = np.ones((WIDTH, WIDTH), models.BF16)
     assert told(tensors, config) == []
     assert told(tensors, None) == []
+
+
+@pytest.mark.parametrize("head", [MASKED, "ForTokenClassification"])
+@pytest.mark.parametrize("model_type", ["bert", "distilbert", "roberta"])
+def test_an_encoder_that_is_saved_alone_needs_no_head(model_type, head, told):
+    """With the configuration of the whole: its names lack that of the model."""
+    tensors, config, _ = encoder(model_type, "")
+    config["architectures"] = encoder(model_type, head)[1]["architectures"]
+    assert told(tensors, config) == []

@@ -91,7 +91,7 @@ def missing_ends(
         found += missing_embedding(
             tensors, places, stacks, name, config, alone=alone, untied=_family(config) in _UNTIED
         )
-    found += missing_modules({tensor.name for tensor in tensors}, name, config)
+    found += missing_modules({each.name for each in tensors}, "" if alone else name, config)
     own = [_family(config) or None if each is None else each for each in families]
     found += missing_last_norms(tensors, places, stacks, own, named=bool(name))
     found += missing_halves_of_norms(tensors, places, stacks)
@@ -149,6 +149,8 @@ def _is_saved_alone(path: str, architecture: str) -> bool:
     *outer, _ = path.split(".")
     if architecture.endswith("ForConditionalGeneration"):
         return not outer
+    if architecture.startswith("DistilBert"):
+        return outer == ["transformer"]  # elsewhere this is the name of a model
     return not set(outer) - {"encoder", "decoder"}
 
 
