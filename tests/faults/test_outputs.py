@@ -29,6 +29,7 @@ PRINTING = {
     "scaling": ["scaling", str(RUNS / "wd-0.5"), str(RUNS / "wd-2")],
     "reproduce": ["reproduce"],
     "demo": ["demo"],
+    "completion": ["completion", "bash"],
     "help": ["--help"],
     "version": ["--version"],
     "help of a command": ["fit", "--help"],
