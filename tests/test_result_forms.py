@@ -217,3 +217,10 @@ def test_an_unknown_ending_with_a_form_that_is_named(tmp_path):
     plain = tmp_path / "fit"
     assert run("fit", demo.paths()["step-0"], "-o", plain, "-q").exit_code == 0
     assert "Weibull fit" in plain.read_text()
+
+
+def test_a_package_that_is_not_installed_is_told_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("weightgauge.cli.output.find_spec", lambda name: None)
+    result = run("fit", tmp_path / "no-model", "-o", tmp_path / "fit.parquet")
+    assert result.exit_code == 1 and "weightgauge[parquet]" in result.stderr
+    assert not list(tmp_path.iterdir())

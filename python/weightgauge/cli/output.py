@@ -10,11 +10,19 @@ from codecs import getincrementalencoder
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
 
-from weightgauge.errors import PATH_LIMIT, OutputError, OutputExistsError, harmless, printable
+from weightgauge.errors import (
+    PATH_LIMIT,
+    MissingExtraError,
+    OutputError,
+    OutputExistsError,
+    harmless,
+    printable,
+)
 from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS
 from weightgauge.reporting.writers.formats import (
     COMPRESSED,
@@ -73,6 +81,9 @@ class Output:
         OutputError
             The place cannot hold a result, or holds weights.
         """
+        package = FORMATS[self.format].package
+        if package and find_spec(package) is None:
+            raise MissingExtraError(package, self.format)
         if self.path is None:
             yield
             return

@@ -25,12 +25,16 @@ class Format(NamedTuple):
         Whether it holds findings and nothing else, so that only commands that check offer it.
     binary : bool
         Whether it is no text, so that no terminal can show it.
+    package : str
+        The optional package that its writer needs, which the extra of the form's name installs; ""
+        for none.
     """
 
     suffixes: tuple[str, ...]
     module: str
     findings_only: bool = False
     binary: bool = False
+    package: str = ""
 
     def write(self, document: Document, medium: Medium) -> str | bytes:
         """Write a document.
@@ -58,7 +62,9 @@ FORMATS = {
     "jsonl": Format((".jsonl", ".ndjson"), "weightgauge.reporting.writers.jsonl"),
     "csv": Format((".csv",), "weightgauge.reporting.writers.csv"),
     "tsv": Format((".tsv", ".tab"), "weightgauge.reporting.writers.tsv"),
-    "parquet": Format((".parquet",), "weightgauge.reporting.writers.parquet", binary=True),
+    "parquet": Format(
+        (".parquet",), "weightgauge.reporting.writers.parquet", binary=True, package="pyarrow"
+    ),
     "markdown": Format((".md", ".markdown"), "weightgauge.reporting.writers.markdown"),
     "latex": Format((".tex",), "weightgauge.reporting.writers.latex"),
     "html": Format((".html", ".htm"), "weightgauge.reporting.writers.html"),
