@@ -180,6 +180,9 @@ import os, signal, sys
 from weightgauge import files
 from weightgauge.cli.group import main
 
+# What a shell starts in the background ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def told_to_end(descriptor):
     os.kill(os.getpid(), int(sys.argv[1]))
 
