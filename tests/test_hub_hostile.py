@@ -29,6 +29,7 @@ from hostile_hub import (
 )
 from hub_server import Hub, running_hub
 from weightgauge.checkpoint.hub.answers import Answer, check_head
+from weightgauge.checkpoint.hub.checks import after_body
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OUTSIDE = "../../../../../outside"
@@ -308,6 +309,30 @@ def test_the_command_says_one_line_and_exits_with_1(hub: HostileHub, tmp_path: P
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {hub.endpoint} is no Hub, or is out of order")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        *(
+            (path, "info")
+            for path in ("org/x", "gpt2", "org/x/revision/main", "gpt2/revision/main")
+        ),
+        *((f"org/x/tree/{COMMIT}{folder}", "tree") for folder in ("", "/a", "/a/refs")),
+        *((f"{name}/refs", "refs") for name in ("org/x", "gpt2")),
+        *((f"{name}/xet-read-token/{COMMIT}", None) for name in ("org/x", "gpt2")),
+        *(("org/x/paths-info/main", None), ("org/x/commits/main", None), ("", None)),
+        *(("org/x/safetensors-metadata/model.safetensors", None), ("org/x/resolve/main/a", None)),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "/mirror"])
+def test_lists_are_known_by_their_addresses(path: str, kind: str | None, prefix: str) -> None:
+    """What is no list is not held to the form of one: tokens of the storage have no commit."""
+    url = f"https://huggingface.co{prefix}/api/models/{path}"
+    answer = Answer("GET", url, {}, 200, {})
+    assert answer.list_of == kind
+    if kind is None:
+        after_body(answer, lambda: b'{"casUrl": "https://a", "exp": 1, "accessToken": "b"}')
 
 
 def test_what_the_hub_sends_is_taken() -> None:

@@ -12,7 +12,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 from weightgauge.errors import HubAnswerError, printable
 
 _HINT = "Check HF_ENDPOINT and the proxy settings."
-_API = re.compile(r"/api/models/.+?(?:/(tree|refs)(?:/.*)?)?")
+# Other addresses of the interface answer with something else, such as tokens of the storage.
+_API = re.compile(r"/api/models/(?:[^/]+/)??[^/]+?(?:/(?:(tree)/.+|(refs)|revision/[^/]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BLOB = re.compile(r"[A-Za-z0-9_+=:,.-]{1,200}")
@@ -59,7 +60,7 @@ class Answer:
     def list_of(self) -> str | None:
         """Which list of the interface it is: "info", "tree" or "refs"; None for files."""
         found = _API.fullmatch(_path_behind_prefix(self.url))
-        return None if found is None else found[1] or "info"
+        return None if found is None else found[1] or found[2] or "info"
 
     @property
     def part(self) -> tuple[int, int] | None:
