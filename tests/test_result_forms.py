@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -224,3 +225,24 @@ def test_a_package_that_is_not_installed_is_told_before_anything_is_read(tmp_pat
     result = run("fit", tmp_path / "no-model", "-o", tmp_path / "fit.parquet")
     assert result.exit_code == 1 and "weightgauge[parquet]" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_pages_ask_for_nothing_that_they_do_not_show():
+    """What rows were made from is looked up on the disk, for tables alone."""
+
+    def fails():
+        raise OSError("the disk is gone")
+
+    document = replace(page("w"), provenance=fails)
+    for form in ("human", "markdown", "latex", "html", "json"):
+        assert written(form, document)
+    with pytest.raises(OSError, match="the disk is gone"):
+        written("csv", document)
+
+
+def test_all_pages_say_what_to_do():
+    finding = RULES["missing-head"].finding(Place(tensor="w"), value=0, expected=1, what="it is")
+    document = replace(page("w"), findings=[finding])
+    assert finding.hint
+    for form in ("human", "markdown", "latex", "html"):
+        assert finding.hint.split(";")[0] in written(form, document), form

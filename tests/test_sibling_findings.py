@@ -34,3 +34,16 @@ def test_a_zero_in_a_small_matrix_is_chance(zeros, told):
     tensors["model.layers.5.mlp.up_proj.weight"].flat[:zeros] = 0
     found = [each.id for each in wg.fit(tensors).findings]
     assert found.count("zero-share") == told
+
+
+def test_matrices_with_a_few_zeros_are_what_others_are_compared_with():
+    """Three that are far from the rest stand out, although each of the rest has a zero or two."""
+    rng = np.random.default_rng(2)
+    tensors = {
+        f"model.layers.{block}.mlp.up_proj.weight": rng.standard_normal((64, 64)).astype(np.float32)
+        for block in range(12)
+    }
+    for block, values in enumerate(tensors.values()):
+        values.flat[rng.choice(values.size, 400 if block < 3 else 2, replace=False)] = 0
+    found = [each.block for each in wg.fit(tensors).findings if each.id == "zero-share"]
+    assert sorted(found) == [0, 1, 2]

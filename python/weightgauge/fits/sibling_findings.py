@@ -48,8 +48,7 @@ def zero_shares(
     # Those that fill whole rows or columns are told of by themselves.
     share = (numbers.zeros - numbers.zeros_in_lines()) / np.maximum(numbers.elements, 1)
     judged = rows & numbers.matrix & (numbers.zeros < numbers.elements)
-    judged &= (numbers.zeros == 0) | (numbers.zeros >= _FEWEST_ZEROS)  # one may be rounding
-    many = judged & (share > least)
+    many = judged & (share > least) & (numbers.zeros >= _FEWEST_ZEROS)
     if not many.any():
         return
     judged[zeros_of_grids(slices, numbers, many & numbers.known)] = False
@@ -57,12 +56,12 @@ def zero_shares(
     for row in np.flatnonzero(judged).tolist():
         groups[slices[row].tower, slices[row].kind].append(row)
     for (_, kind), members in groups.items():
-        alone = kind in ("embed", "other") or len(members) < 2
-        usual_shares = medians_of_others(share[members])
-        for row, median in zip(members, usual_shares.tolist(), strict=True):
-            usual = 0.0 if kind == "other" or len(members) < 2 else median
+        unlike = kind == "other" or len(members) < 2
+        alone = unlike or kind == "embed"
+        for row, median in zip(members, medians_of_others(share[members]).tolist(), strict=True):
+            usual = 0.0 if unlike else median
             limit = SPARSE_SHARE if alone else max(least, _TIMES_USUAL * usual)
-            if share[row] > min(limit, SPARSE_SHARE):
+            if many[row] and share[row] > min(limit, SPARSE_SHARE):
                 yield rules["zero-share"].finding(
                     slices[row].place,
                     value=float(share[row]),

@@ -118,6 +118,27 @@ class Column:
         return f"{shown} {self.unit}" if self.unit else shown
 
 
+_REPEATED = frozenset((str, int, tuple, type(None)))
+"""Types of values that are often the same in many rows."""
+
+
+def _texts(column: Column, values: Sequence[Any]) -> list[str]:
+    """Return what a column shows for each value; words and numbers that come often are kept."""
+    if column.identifies:
+        return list(map(column.text, values))
+    known: dict[Any, str] = {}
+    texts = []
+    for value in values:
+        if type(value) not in _REPEATED:
+            texts.append(column.text(value))
+            continue
+        shown = known.get(value)
+        if shown is None:
+            shown = known[value] = column.text(value)
+        texts.append(shown)
+    return texts
+
+
 @runtime_checkable
 class Columnar(Protocol):
     """Rows that are held as columns, so that one column costs nothing to look at."""
@@ -149,9 +170,7 @@ class DocumentTable:
 
     def shown(self) -> list[tuple[Column, list[str]]]:
         """Return the columns that a page shows, each with the text of its cells."""
-        columns = [
-            (column, list(map(column.text, self.column(column.key)))) for column in self.columns
-        ]
+        columns = [(column, _texts(column, self.column(column.key))) for column in self.columns]
         return [(column, texts) for column, texts in columns if any(texts) or not column.hide_empty]
 
 
@@ -237,11 +256,12 @@ class Document:
         Returns all results as plain values. Keys that are in the metadata too have the same values.
     records : callable
         Returns the rows for programs that want one table.
-    provenance : mapping
-        What all records were made from: `model`, `step`, `protocol`, as far as they have no columns
-        of that name.
+    provenance : callable
+        Returns what all records were made from: `model`, `step`, `protocol`, as far as they have no
+        columns of that name.
 
-    `data` and `records` are functions, because they take time and few writers call them.
+    `data`, `records` and `provenance` are functions, because they take time and few writers call
+    them.
     """
 
     title: str = ""
@@ -256,7 +276,7 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     data: Callable[[], Mapping[str, Any]] = _no_data
     records: Callable[[], DocumentTable] = _no_records
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Callable[[], Mapping[str, Any]] = _no_data
 
     @property
     def verdict(self) -> str:
@@ -275,9 +295,10 @@ class Document:
         from weightgauge._version import __version__
 
         records = self.records()
-        if not self.provenance:
+        provenance = self.provenance()
+        if not provenance:
             return records
-        stated = {**self.provenance, "weightgauge": __version__}
+        stated = {**provenance, "weightgauge": __version__}
         columns = (
             Column(key=name, holds="int | None" if name == "step" else "str") for name in stated
         )

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from weightgauge.reporting.document import Column, DocumentTable
 from weightgauge.reporting.terminal_text import cells, padded, shortened_names, wrapped
@@ -33,9 +32,6 @@ _LEAST_WIDTH = 8
 """Terminal cells that a name or a phrase always keeps."""
 
 _GAP = "  "
-
-_REPEATED = frozenset((str, int, tuple, type(None)))
-"""Types of values that are often the same in many rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,31 +88,10 @@ def table_lines(table: DocumentTable, width: int | None) -> Iterable[str]:
 
 
 def _as_text(table: DocumentTable) -> list[_TextColumn]:
-    laid = []
-    for column in table.columns:
-        texts = _texts(column, table.column(column.key))
-        if column.hide_empty and not any(texts):
-            continue
-        widest = max(map(cells, (column.title, *texts)))
-        laid.append(_TextColumn(column, texts, widest))
-    return laid
-
-
-def _texts(column: Column, values: Sequence[Any]) -> list[str]:
-    """Return what a column shows for each value; words and numbers that come often are kept."""
-    if column.identifies:
-        return list(map(column.text, values))
-    known: dict[Any, str] = {}
-    texts = []
-    for value in values:
-        if type(value) not in _REPEATED:
-            texts.append(column.text(value))
-            continue
-        shown = known.get(value)
-        if shown is None:
-            shown = known[value] = column.text(value)
-        texts.append(shown)
-    return texts
+    return [
+        _TextColumn(column, texts, max(map(cells, (column.title, *texts))))
+        for column, texts in table.shown()
+    ]
 
 
 def _without_dropped(columns: Sequence[_TextColumn], width: int) -> list[_TextColumn] | None:

@@ -119,7 +119,7 @@ def compare_document(found: Comparison) -> Document:
         records=lambda: DocumentTable(
             plain_columns(columns(Pair)), [pair.to_dict() for pair in found.pairs]
         ),
-        provenance={"model_a": found.a, "model_b": found.b},
+        provenance=lambda: {"model_a": found.a, "model_b": found.b},
     )
 
 

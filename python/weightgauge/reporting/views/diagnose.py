@@ -72,7 +72,7 @@ def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
         metadata=metadata(SCHEMA_VERSION, model=found.model, zero_handling=found.zero_handling),
         data=found.to_dict,
         records=lambda: _records(found.kinds),
-        provenance={"model": found.model, "step": step_of_model(found.model)},
+        provenance=lambda: {"model": found.model, "step": step_of_model(found.model)},
     )
 
 

@@ -67,7 +67,7 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
         records=lambda: DocumentTable(
             plain_columns(columns(SliceFit)), flat(SliceFit, result.to_dicts())
         ),
-        provenance={
+        provenance=lambda: {
             "model": result.model,
             "step": step_of_model(result.model),
             "protocol": result.protocol,

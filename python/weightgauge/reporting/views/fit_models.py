@@ -98,7 +98,7 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
             plain_columns({"model": "str", "step": "int | None", **columns(SliceFit)}),
             flat(SliceFit, _slices(results, marked)),
         ),
-        provenance={"protocol": first.protocol},
+        provenance=lambda: {"protocol": first.protocol},
     )
 
 

@@ -113,7 +113,7 @@ def ls_document(content: Content) -> Document:
             "totals": totals,
         },
         records=lambda: table,
-        provenance={"model": content.model},
+        provenance=lambda: {"model": content.model},
     )
 
 

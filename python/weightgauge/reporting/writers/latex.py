@@ -69,6 +69,7 @@ def _written(block: Block) -> str:
         case Told(groups):
             return "\n\n".join(
                 rf"\textbf{{{group.level}}} {inert(group.id)}: {inert(group.message)}"
+                + (f" ({inert(group.hint)})" if group.hint and group.level != "note" else "")
                 for group in groups
             )
         case Point(text) | Paragraph(text) | Line(text):
