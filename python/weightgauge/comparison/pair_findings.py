@@ -25,6 +25,12 @@ _ALL_FLIPPED = 1e-7
 """Largest distance of a quotient of root mean squares from two that rounding leaves. Two elements
 that changed places are farther off, among fewer than ten million."""
 
+_ONE = 1.5
+"""More elements than one: the number of those that differ comes as a share."""
+
+_ROUNDING = 1e-14
+"""Relative distance that rounding leaves between root mean squares of the same magnitudes."""
+
 
 def side_findings(
     side: str, findings: Iterable[Finding], slices: Sequence[SliceFit], options: FitOptions
@@ -126,6 +132,16 @@ def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:
         yield from _same_magnitudes(match, pair)
 
 
+def _may_be_reordered(match: Match, pair: Pair) -> bool:
+    """Whether elements that differ may have changed places.
+
+    Counts in bins do not show that few elements moved within theirs. An order needs two of them to
+    change, and leaves their squares as they are, but for rounding.
+    """
+    a, b = match.a.fit, match.b.fit
+    return pair.changed * a.n > _ONE and math.isclose(a.rms, b.rms, rel_tol=_ROUNDING)
+
+
 def _same_magnitudes(match: Match, pair: Pair) -> Iterator[Finding]:
     """Tell of two slices with the same magnitudes, of which order or signs differ.
 
@@ -146,7 +162,7 @@ def _same_magnitudes(match: Match, pair: Pair) -> Iterator[Finding]:
         yield RULES["signs-differ"].finding(
             pair.place, value=b.negatives, expected=a.negatives, what=what
         )
-    elif turned or pair.changed > 0:
+    elif turned or _may_be_reordered(match, pair):
         yield RULES["reordered"].finding(
             pair.place,
             value=None if turned else pair.changed,
