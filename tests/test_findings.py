@@ -175,7 +175,8 @@ def test_least_and_most_are_those_of_the_group():
 
 def test_a_range_of_one_number_is_a_number():
     found = [
-        of("zero-share", name, value, expected=0.0) for name, value in (("a", 0.5), ("b", 0.5))
+        of("zero-share", name, value, beside="others have none")
+        for name, value in (("a", 0.5), ("b", 0.5))
     ]
     (group,) = grouped(found)
     assert group.message == "50.0% of the weights of 2 tensors are zero: a, b"

@@ -47,3 +47,14 @@ def test_matrices_with_a_few_zeros_are_what_others_are_compared_with():
         values.flat[rng.choice(values.size, 400 if block < 3 else 2, replace=False)] = 0
     found = [each.block for each in wg.fit(tensors).findings if each.id == "zero-share"]
     assert sorted(found) == [0, 1, 2]
+
+
+def test_a_matrix_without_others_is_compared_with_none():
+    values = np.random.default_rng(3).standard_normal((64, 64)).astype(np.float32)
+    values[np.abs(values) < np.median(np.abs(values))] = 0
+    name = "model.layers.0.mlp.up_proj.weight"
+    (found,) = (each for each in wg.fit({name: values}).findings if each.id == "zero-share")
+    assert found.expected is None
+    assert found.message == (
+        f"{name}: 50.0% of the weights are zero; there is no other of its kind to compare it with"
+    )

@@ -93,7 +93,7 @@ SLICES = (
         "zero-share",
         WARNING,
         "Does a matrix have more zeros than its kind?",
-        "{value:.1%} of the weights are zero; of others of its kind {expected:.1%} are",
+        "{value:.1%} of the weights are zero; {beside}",
         several="{least:.1%} to {most:.1%} of the weights of {count:,} tensors are zero: {names}",
         threshold=0.005,
         hint="ask whether the matrix was pruned; if not, compare with an earlier checkpoint",

@@ -30,6 +30,8 @@ _LARGEST_SIZE, _SMALLEST_SIZE = 300.0, 1e-4
 where each weight has variance one and is scaled when it is used; FP8 codes taken for values have
 400 and more, from 128 inputs on."""
 
+_NO_OTHERS = "there is no other of its kind to compare it with"
+
 PARTNERS = (("gate", "up"), ("q", "k"))
 """Kinds of one block whose weights are of one size in every trained model."""
 
@@ -58,14 +60,14 @@ def zero_shares(
     for (_, kind), members in groups.items():
         unlike = kind == "other" or len(members) < 2
         alone = unlike or kind == "embed"
-        for row, median in zip(members, medians_of_others(share[members]).tolist(), strict=True):
-            usual = 0.0 if unlike else median
+        for row, usual in zip(members, medians_of_others(share[members]).tolist(), strict=True):
             limit = SPARSE_SHARE if alone else max(least, _TIMES_USUAL * usual)
             if many[row] and share[row] > min(limit, SPARSE_SHARE):
                 yield rules["zero-share"].finding(
                     slices[row].place,
                     value=float(share[row]),
-                    expected=usual,
+                    expected=None if unlike else usual,
+                    beside=_NO_OTHERS if unlike else f"of others of its kind {usual:.1%} are",
                     level="note" if kind == "other" else None,  # such as a bank of filters
                 )
 
