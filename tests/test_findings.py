@@ -53,9 +53,21 @@ def test_the_place_says_part_expert_and_head():
     assert found.place == place
 
 
-def test_an_expert_that_the_name_has_is_not_named_again():
-    place = Place(tensor="h.3.experts.5.up", expert=5)
-    assert RULES["all-zero"].finding(place, value=4).message.startswith("h.3.experts.5.up: ")
+@pytest.mark.parametrize(
+    ("tensor", "named"),
+    [
+        ("h.3.experts.5.up", False),
+        ("h.3.expert_5.up", False),
+        ("h.3.experts5_up", False),
+        ("h.3.experts.15.up", True),
+        ("h.3.experts.51.up", True),
+        ("h.5.experts.up", True),
+        ("h.3.shared_expert.up.5", True),
+    ],
+)
+def test_an_expert_that_the_name_has_is_not_named_again(tensor, named):
+    message = RULES["all-zero"].finding(Place(tensor=tensor, expert=5), value=4).message
+    assert message.startswith(f"{tensor} (expert 5): " if named else f"{tensor}: ")
 
 
 def test_the_number_of_a_block_is_not_that_of_an_expert():

@@ -13,6 +13,8 @@ from weightgauge.records import Table, as_row
 LEVELS = ("fault", "warning", "note")
 """From the most serious: no working model has this; somebody should look; true, nothing to do."""
 
+_AFTER_EXPERT = re.compile(r"expert(\w*(?:[.]\d+)?)")
+_NUMBER = re.compile(r"\d+")
 _NAMED = 3
 
 
@@ -75,11 +77,16 @@ def slice_name(item: Named) -> str:
     """
     tensor = item.tensor or ""
     marks = [] if item.part is None else [item.part]
-    if item.expert is not None and not re.search(rf"expert\w*[._]?{item.expert}(?!\d)", tensor):
+    if item.expert is not None and str(item.expert) not in _experts_in(tensor):
         marks.append(f"expert {item.expert}")
     if item.head is not None:
         marks.append(f"head {item.head}")
     return printable(tensor) + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _experts_in(tensor: str) -> list[str]:
+    """Return the numbers that follow the word in a name, such as `experts.3` and `expert_3`."""
+    return [number for words in _AFTER_EXPERT.findall(tensor) for number in _NUMBER.findall(words)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.choices import POOR_R2
-from weightgauge.errors import printable
+from weightgauge.findings import slice_name
 from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
@@ -122,17 +122,6 @@ def _missing(result: ModelFit) -> Iterator[str]:
 
 
 def _some(items: Sequence[SliceFit]) -> str:
-    names = ", ".join(_label(item) for item in items[:_NAMES_SHOWN])
+    names = ", ".join(slice_name(item) for item in items[:_NAMES_SHOWN])
     more = len(items) - _NAMES_SHOWN
     return f"{names} and {more:,} more" if more > 0 else names
-
-
-def _label(item: SliceFit) -> str:
-    """Name a slice by its tensor and, if it is a piece, the piece."""
-    of_stack = item.expert is not None and f".{item.expert}." not in item.tensor
-    pieces = (
-        *([f"expert {item.expert}"] if of_stack else []),
-        *([item.part] if item.part else []),
-        *([f"head {item.head}"] if item.head is not None else []),
-    )
-    return printable(item.tensor) + (f" ({', '.join(pieces)})" if pieces else "")
