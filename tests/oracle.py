@@ -94,8 +94,10 @@ def order_fit(x: np.ndarray, trim: str = "mid_80") -> Fit | None:
 def log_ratio(x: np.ndarray, centre: np.longdouble) -> np.ndarray:
     """ln(x / centre), without cancellation where x is close to the centre."""
     excess = (x - centre) / centre
-    near = np.abs(excess) < 0.5
-    return np.where(near, np.log1p(np.where(near, excess, 0)), np.log(x) - np.log(centre))
+    far = np.abs(excess) >= 0.5
+    ratio = np.log1p(excess, where=~far, out=excess)
+    ratio[far] = np.log(x[far]) - np.log(centre)
+    return ratio
 
 
 def ks_distance(x: np.ndarray, k: float, lam: float) -> float:

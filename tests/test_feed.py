@@ -379,7 +379,7 @@ def test_options_are_checked_before_anything_is_fed(two_tensors):
 
 def test_signals_are_answered_while_a_large_piece_is_counted():
     # Answered only behind the call, the signal would leave the scan as good as it was. Signals are
-    # looked for every 50 milliseconds; counting this many values one by one takes ten times as long.
+    # looked for every 50 milliseconds; to count so many values one by one takes ten times as long.
     values = np.tile(np.random.default_rng(1).standard_normal(2**20).astype(np.float32), 32)
     raw = safetensors_bytes({"w": ("F32", [values.size], values.tobytes())})
     checkpoint = open_sources({"x.safetensors": MemoryBytes(raw, "x.safetensors")}, model="m")
