@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from weightgauge import demo
+from weightgauge.cli.failures import BUG, FAILED, INTERRUPTED, OK, PARTIAL, USAGE
 from weightgauge.cli.group import main
 from weightgauge.findings import RULES
+from weightgauge.fits.slice_fit import STATUSES
+from weightgauge.records import FITTED
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = {".git", ".venv", "build", "node_modules"}
@@ -115,6 +122,48 @@ def commands() -> list[str]:
 def test_every_command_is_mentioned(command):
     pages = "\n".join(text_of(page) for page in FOR_PEOPLE)
     assert re.search(rf"weightgauge {command}\b|`{command}`", pages)
+
+
+def rows_of(section: str) -> list[list[str]]:
+    """Return the cells of the table under a heading of the page on JSON, without its head."""
+    text = text_of(ROOT / "docs" / "json.md").partition(f"## {section}\n")[2].partition("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+JSON_COMMANDS = {
+    "fit": ["step-last"],
+    "diagnose": ["step-last"],
+    "check": ["step-last"],
+    "compare": ["step-0", "step-last"],
+    "scan": ["step-last", "-o", "kept.wghist"],
+    "ls": ["step-last"],
+}
+
+
+@pytest.mark.parametrize("row", rows_of("Documents"), ids=lambda row: row[0].strip("`"))
+def test_the_keys_of_json_documents_are_told(row, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for step, path in demo.paths().items():
+        (tmp_path / step).symlink_to(path)
+    command = row[0].strip("`")
+    done = CliRunner().invoke(main, [command, *JSON_COMMANDS[command], "--json"])
+    document = json.loads(done.stdout)
+    told = set(CODE.findall(row[1].partition("(no ")[0]))
+    common = {"schema_version", "weightgauge", "verdict", "findings"}
+    assert set(document) == told | common - set(CODE.findall(row[1].partition("(no ")[2]))
+    if row[2] != "none":
+        done = CliRunner().invoke(main, [command, *JSON_COMMANDS[command], "--format", "csv"])
+        assert len(list(csv.reader(done.stdout.splitlines()))) == 1 + len(
+            document[row[2].strip("`")]
+        )
+
+
+def test_all_statuses_are_told():
+    told = {row[0].strip("`"): row[1] == "yes" for row in rows_of("Statuses of a slice")}
+    assert told == {status: status in FITTED for status in STATUSES}
+    exits = {int(row[0]) for row in rows_of("Exit statuses")}
+    assert exits == {OK, FAILED, USAGE, PARTIAL, 4, BUG, INTERRUPTED}
 
 
 def test_the_readme_is_short():
