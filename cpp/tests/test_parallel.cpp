@@ -66,11 +66,12 @@ TEST_SUITE("parallel") {
           },
           testing::no_watch);
       std::sort(indices.begin(), indices.end());
+      // Beside a caller who works those that have not begun when he is done are left out, whichever
+      // they are.
       REQUIRE_FALSE(indices.empty());
-      CHECK(static_cast<int>(indices.size()) <= std::max(threads, 1));
-      for (std::size_t i = 0; i < indices.size(); ++i) {
-        CHECK(indices[i] == static_cast<int>(i));
-      }
+      CHECK(indices.front() >= 0);
+      CHECK(indices.back() < std::max(threads, 1));
+      CHECK(std::adjacent_find(indices.begin(), indices.end()) == indices.end());
     }
   }
 
