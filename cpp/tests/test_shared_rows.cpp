@@ -114,8 +114,10 @@ TEST_SUITE("shared_rows") {
       for (const Kernels* const level : levels()) {
         CAPTURE(level->level);
         use_kernels(level->level);
-        CHECK(hash_together(layout, sources, 1, std::size_t{1} << 20) == expected);
-        CHECK(hash_together(layout, sources, 7, 3'001) == expected);
+        for (const int threads : testing::thread_counts({1, 7})) {
+          const std::size_t chunk_bytes = threads == 1 ? std::size_t{1} << 20 : 3'001;
+          CHECK(hash_together(layout, sources, threads, chunk_bytes) == expected);
+        }
       }
       use_kernels("auto");
       // How rows are shared does not depend on the instruction set.
