@@ -476,7 +476,7 @@ def test_tensors_without_numbers(made):
     pairs = {pair.tensor: pair for pair in wg.compare(a, b).pairs}
     assert math.isnan(pairs[Q.format(0)].z) and pairs[Q.format(0)].changed == 1.0
     assert pairs[Q.format(0)].ks == 1.0
-    assert "a: all 400 elements are zero" in pairs[Q.format(0)].note
+    assert "no fit of a: all 400 elements are zero" in pairs[Q.format(0)].note
     assert "no floating-point weights" in pairs["ids"].note
     json.dumps([pair.to_dict() for pair in pairs.values()], allow_nan=False)
 
@@ -637,7 +637,7 @@ def test_a_changed_pair_without_a_fit_says_why(made):
     rows = [line for line in text.splitlines() if line.startswith(("q ", Q.format(1)))]
     assert len(rows) == 2
     assert all("no fit" in row for row in rows), text
-    assert "1 pair: a: 9 finite non-zero elements; at least 10 are needed" in text
+    assert "1 pair: no fit of a: 9 finite non-zero elements; at least 10 are needed" in text
 
 
 def test_flipped_signs_are_no_other_order(made):

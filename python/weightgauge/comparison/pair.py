@@ -163,7 +163,7 @@ def pair_of(
     # Elements that became NaN have no difference, and those that are left are another sample.
     formed = None if difference is None or difference.fit.nonfinite else difference
     missing = [
-        f"{side}: {fit.reason or fit.status}"
+        f"no fit of {side}: {fit.reason or fit.status}"
         for side, fit in (("a", a), ("b", b))
         if not fit.fitted
     ]
