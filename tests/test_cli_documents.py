@@ -101,6 +101,8 @@ def test_every_number_is_whole(documents, width):
             for column in table.columns:
                 if column.title in left_out or column.may_shorten or column.may_wrap:
                     continue
+                if column.picture and not re.search(rf"{column.title}$", text, re.MULTILINE):
+                    continue
                 for shown in {column.text(row.get(column.key)) for row in table.rows} - {""}:
                     whole = rf"(?:^| ){re.escape(shown)}(?: |$)"
                     assert re.search(whole, text, re.MULTILINE), (command, column.key, shown)
@@ -186,11 +188,16 @@ def test_a_whole_document_as_text():
     lines = write_text(MADE, Medium()).splitlines()
     assert lines[:2] == ["model", "No fault found; 14 warnings, 1 note"]
     assert lines[2:14] == [f"warning  rule  finding {i}" for i in range(12)]
-    assert lines[14:18] == ["... and 2 more: --json", "first", "", "Second"]
+    assert lines[14:18] == ["... and 2 more: -v shows them", "first", "", "Second"]
     assert [len(line) for line in lines[18:20]] == [99, 53]
     assert lines[20:24] == ["", "why", "", "third"]
     assert lines[24:27] == ["", "Notes", "note  other  well"]
     assert lines[27:] == ["", "Summary", "- all is well", "", "how to read it", "  a command"]
+
+
+def test_all_findings_are_told_where_everything_is_wanted():
+    lines = write_text(MADE, Medium(everything=True)).splitlines()
+    assert lines[2:17] == [*(f"warning  rule  finding {i}" for i in range(14)), "first"]
 
 
 def test_notes_are_left_out_where_only_the_result_is_wanted():

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import ERRORS, IO_MODES, PER, ZEROS
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT, offered
@@ -70,6 +71,30 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def kind_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that shows some kinds only: `kinds`, a tuple of their names."""
+    return click.option(
+        "--kind",
+        "kinds",
+        metavar="KIND",
+        type=click.Choice(KINDS),
+        multiple=True,
+        help="Show only this kind (q, gate, norm, ...); may be given more than once. Everything is "
+        "measured, and findings are about all of it.",
+    )(command)
+
+
+def top_option(of_what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds the option for the length of a table: `top`, or None.
+
+    Parameters
+    ----------
+    of_what : str
+        What help says of the rows.
+    """
+    return click.option("--top", metavar="N", type=click.IntRange(min=1), help=of_what)
 
 
 def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,6 +167,13 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
         "left alone.",
     )
     @click.option("--force", is_flag=True, help="Let --output replace an existing file.")
+    @click.option("--wide", is_flag=True, help="Let tables be wider than the terminal.")
+    @click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Show all findings, and all rows of tables that are cut short.",
+    )
     @click.option("-q", "--quiet", is_flag=True, help="Only the result: no progress, no notes.")
     @wraps(command)
     def with_output(
@@ -151,13 +183,17 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
         path: str | None,
         force: bool,
         quiet: bool,
+        verbose: bool,
+        wide: bool,
         **options: Any,
     ) -> Any:
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose contradict each other")
         if force and path is None:
             raise click.UsageError("--force is for --output FILE, which is not given")
         path = None if path == "-" else path
         chosen = choose_format(asked_format, json=as_json, path=path, findings=findings)
-        output = Output(chosen, path, force, quiet)
+        output = Output(chosen, path, force, quiet, verbose, wide)
         with output.kept():
             return command(*args, output=output, **options)
 

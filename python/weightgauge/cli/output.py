@@ -61,12 +61,18 @@ class Output:
         Whether an existing file may be replaced.
     quiet : bool
         Whether everything but the result is left out.
+    verbose : bool
+        Whether lists of findings and of rows are shown in full.
+    wide : bool
+        Whether tables may be wider than the terminal.
     """
 
     format: str
     path: str | None
     force: bool
     quiet: bool
+    verbose: bool = False
+    wide: bool = False
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -117,8 +123,23 @@ class Output:
         if terminal:
             width = shutil.get_terminal_size().columns
         return Medium(
-            width=width or None, colour=terminal and colour_allowed(), notes=not self.quiet
+            width=None if self.wide else width or None,
+            colour=terminal and colour_allowed(),
+            notes=not self.quiet,
+            everything=self.verbose,
         )
+
+    def rows(self, asked: int | None, usual: int) -> int | None:
+        """Return how many rows a table shows that is cut short; None for all.
+
+        Parameters
+        ----------
+        asked : int or None
+            What --top says.
+        usual : int
+            How many there are if nothing is said.
+        """
+        return asked or (None if self.verbose else usual)
 
     def write(self, document: Document) -> None:
         """Write the whole result, then the warnings about the input on stderr.

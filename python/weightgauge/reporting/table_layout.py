@@ -3,10 +3,11 @@
 A number is never shortened and never broken over two lines. If a table is wider than the terminal,
 these steps are taken, in this order:
 
-1. Names lose their middle, and phrases are broken between words.
-2. Columns that may be dropped are left out, one after the other, until the table fits. A line says
+1. Columns that only draw what others say are left out.
+2. Names lose their middle, and phrases are broken between words.
+3. Columns that may be dropped are left out, one after the other, until the table fits. A line says
    which ones.
-3. If that does not suffice, nothing is dropped, and the table continues below as often as
+4. If that does not suffice, nothing is dropped, and the table continues below as often as
    necessary. Columns that say what a row is about are repeated.
 
 Without a width, as in a pipe or a file, none of this happens.
@@ -76,6 +77,9 @@ def table_lines(table: DocumentTable, width: int | None) -> Iterable[str]:
     """
     columns = _as_text(table)
     if width is None or _total(column.width for column in columns) <= width:
+        return _lines(columns)
+    columns = [column for column in columns if not column.column.picture]
+    if _total(column.width for column in columns) <= width:
         return _lines(columns)
     kept = _without_dropped(columns, width)
     if kept is None:

@@ -104,13 +104,10 @@ def _of_headers(
 
 
 def _of_kinds(rows: Sequence[dict[str, Any]], kinds: tuple[str, ...]) -> Sequence[dict[str, Any]]:
-    from weightgauge.errors import NothingSelectedError
+    from weightgauge.cli.kinds import refuse_none
 
     if not kinds:
         return rows
     found = [row for row in rows if row["kind"] in kinds]
-    if rows and not found:
-        raise NothingSelectedError(
-            f"none of the {len(rows):,} tensors is of the kind {' or '.join(kinds)}"
-        )
+    refuse_none(found, kinds, len(rows), "tensors")
     return found

@@ -11,6 +11,7 @@ from weightgauge.cli.failures import OK, PARTIAL, unread_told
 from weightgauge.cli.options import (
     PATH,
     check_zeros,
+    kind_option,
     output_options,
     per_option,
     reading_options,
@@ -43,6 +44,7 @@ from weightgauge.cli.run_options import settings_options
     show_default=True,
     help="Exact order statistics, or the 1,024 bins behind published numbers.",
 )
+@kind_option
 @zeros_option
 @selection_options
 @per_option
@@ -56,6 +58,7 @@ def command(
     settings: dict[str, Any],
     trim: str,
     protocol: str,
+    kinds: tuple[str, ...],
     zeros: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -84,6 +87,7 @@ def command(
     numbers = None if steps is None else _numbers(steps)
     check_zeros(zeros, protocol)
 
+    from weightgauge.cli.kinds import trajectory_of_kinds
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.track import track_document
     from weightgauge.trajectory.trajectory import track
@@ -103,7 +107,7 @@ def command(
             io=io,
             progress=progress,
         )
-    output.write(track_document(found))
+    output.write(track_document(trajectory_of_kinds(found, kinds)))
     missing = [each for each in found.findings if each.id in ("unreadable-step", "unmeasured")]
     unread_told([each.message for each in missing])
     return PARTIAL if missing else OK

@@ -7,6 +7,8 @@ from html import escape
 
 from weightgauge.errors import harmless
 from weightgauge.reporting.document import Document, DocumentTable, Line, Paragraph, Verbatim
+from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.writers.html_heatmap import heatmap_html
 from weightgauge.reporting.writers.medium import Medium
 from weightgauge.reporting.writers.reading_order import (
     Block,
@@ -94,6 +96,8 @@ def _written(block: Block) -> str:
             return ""
         case Verbatim(text):
             return f"<pre>{inert(text)}</pre>"
+        case Heatmap():
+            return "\n".join(heatmap_html(block))
         case DocumentTable():
             return "\n".join(_table(block))
 

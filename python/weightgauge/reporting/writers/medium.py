@@ -17,8 +17,11 @@ class Medium:
         Whether headings may be set off with terminal escapes.
     notes : bool
         Whether tables are explained.
+    everything : bool
+        Whether all findings are told, not the most serious alone.
     """
 
     width: int | None = None
     colour: bool = False
     notes: bool = True
+    everything: bool = False

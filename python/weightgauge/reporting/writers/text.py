@@ -21,6 +21,8 @@ from weightgauge.reporting.document import (
     Part,
     Verbatim,
 )
+from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.heatmap_lines import heatmap_lines
 from weightgauge.reporting.table_layout import table_lines
 from weightgauge.reporting.terminal_text import shortened, wrapped
 from weightgauge.reporting.writers.medium import Medium
@@ -64,6 +66,7 @@ class _Page:
     def __init__(self, medium: Medium) -> None:
         self._width = medium.width
         self._colour = medium.colour
+        self._everything = medium.everything
         self._lines: list[str] = []
 
     def block(self, block: Block) -> None:
@@ -100,7 +103,8 @@ class _Page:
 
     def findings(self, groups: Sequence[FindingGroup]) -> None:
         """Add a line for each group of findings, and below it what to do about a fault."""
-        for group in groups[:_FINDINGS_SHOWN]:
+        shown = len(groups) if self._everything else _FINDINGS_SHOWN
+        for group in groups[:shown]:
             told = f"{group.level}  {group.id}  {group.message}"
             first, *others = self._broken(told)
             label = f"{group.level}  {group.id}"
@@ -109,8 +113,8 @@ class _Page:
             self._lines += [first, *others]
             if group.hint and group.level != "note":
                 self._lines += [f"  {line}" for line in self._broken(f"hint: {group.hint}")]
-        if len(groups) > _FINDINGS_SHOWN:
-            self._lines.append(f"... and {len(groups) - _FINDINGS_SHOWN:,} more: --json")
+        if len(groups) > shown:
+            self._lines.append(f"... and {len(groups) - shown:,} more: -v shows them")
 
     def part(self, part: Part) -> None:
         """Add a table, a paragraph or a line."""
@@ -119,6 +123,8 @@ class _Page:
                 lines = iter(table_lines(part, self._width))
                 while several := list(islice(lines, _LINES_TOGETHER)):
                     self._lines.append("\n".join(map(harmless, several)))
+            case Heatmap():
+                self._lines += heatmap_lines(part, self._width, colour=self._colour)
             case Paragraph(text):
                 self._prose(text, min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
             case Line(text):
