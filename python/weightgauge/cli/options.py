@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from weightgauge.anatomy.components import KINDS
-from weightgauge.choices import ERRORS, IO_MODES, PER, ZEROS
+from weightgauge.choices import ERRORS, IO_MODES, PER, PROTOCOLS, TRIMS, ZEROS
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT, offered
 
@@ -108,6 +108,28 @@ def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def trim_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that chooses the window of the fits: `trim`."""
+    return click.option(
+        "--trim",
+        type=click.Choice(list(TRIMS)),
+        default="mid_80",
+        show_default=True,
+        help="Share of the magnitudes that the line is fitted to.",
+    )(command)
+
+
+def protocol_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that chooses how fits are made: `protocol`."""
+    return click.option(
+        "--protocol",
+        type=click.Choice(PROTOCOLS),
+        default="order",
+        show_default=True,
+        help="Exact order statistics, or the 1,024 bins behind published numbers.",
+    )(command)
+
+
 def zeros_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option that says what zeros are to the fits: `zeros`."""
     return click.option(
@@ -147,6 +169,37 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the same options for a command whose result is findings, with the forms for those."""
     return _with_output(command, findings=True)
+
+
+def saving_options(metavar: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator for commands that make a file: `path`, `force` and `quiet`.
+
+    Parameters
+    ----------
+    metavar : str
+        What help calls the file.
+    text : str
+        What help says of it.
+    """
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            click.option("-q", "--quiet", is_flag=True, help="No progress, no notes."),
+            click.option("--force", is_flag=True, help="Replace an existing file."),
+            click.option(
+                "-o",
+                "--output",
+                "path",
+                metavar=metavar,
+                type=PATH,
+                required=True,
+                help=text,
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorated
 
 
 def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[..., Any]:

@@ -171,11 +171,21 @@ class Output:
                 click.echo(harmless(f"warning: {message}"), err=True)
 
     def _write_file(self, content: str | bytes) -> None:
-        from weightgauge.files import write_atomically
-
         data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
         if self.path is not None and self.path.lower().endswith(COMPRESSED):
             data = gzip.compress(data, mtime=0)  # the same bytes for the same result
+        self.write_bytes(data)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write the file as it is given.
+
+        Raises
+        ------
+        OutputExistsError, OutputError
+            See `save`.
+        """
+        from weightgauge.files import write_atomically
+
         self.save(lambda target: write_atomically(target, data, force=self.force))
 
     def save(self, writer: Callable[[str], None]) -> None:

@@ -15,9 +15,11 @@ from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.slice_fit import table_order
 from weightgauge.fits.withheld import withheld
 from weightgauge.records import Table
+from weightgauge.upper import done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+    from matplotlib.axes import Axes
 
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.anatomy.slice_key import SliceKey
@@ -88,6 +90,32 @@ class Comparison:
             If pandas is not installed.
         """
         return self.pairs.to_pandas()
+
+    def plot(self, *, quantity: str = "dk", ax: Axes | None = None) -> Axes:
+        """Draw how far the matrices of each kind moved, block by block, with standard errors.
+
+        Matrices in no block stand behind the last one.
+
+        Parameters
+        ----------
+        quantity : {"dk", "dln_lambda", "difference_rms"}
+            What is drawn, as in `Pair`.
+        ax : matplotlib.axes.Axes, optional
+            As for `weightgauge.ModelFit.plot_depth`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed (extra `plot`).
+        ValueError
+            If there is no such quantity.
+        """
+        axes: Axes = done_above("plot_comparison", self, quantity=quantity, ax=ax)
+        return axes
 
     def __repr__(self) -> str:
         """Show the two models and how many pairs there are."""

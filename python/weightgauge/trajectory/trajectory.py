@@ -25,9 +25,11 @@ from weightgauge.trajectory.series import KindSeries, SliceSeries
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
 from weightgauge.trajectory.step_findings import step_findings
+from weightgauge.upper import done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+    from matplotlib.axes import Axes
 
     from weightgauge.trajectory.kind_sizes import KindKey
 
@@ -50,6 +52,8 @@ class Trajectory:
         What was asked for.
     zero_handling : {"exclude", "censor"}
         What zeros were to the fits: left out, or below all other magnitudes (left-censored).
+    trim : str
+        Window of the fits.
     steps : tuple of int
         The steps that were read, in their order.
     models : tuple of str
@@ -76,6 +80,7 @@ class Trajectory:
 
     run: str
     zero_handling: str
+    trim: str
     steps: tuple[int, ...]
     models: tuple[str, ...]
     kinds: Table[KindSeries]
@@ -97,6 +102,7 @@ class Trajectory:
             "weightgauge": __version__,
             "run": self.run,
             "zero_handling": self.zero_handling,
+            "trim": self.trim,
             "verdict": verdict(self.findings),
             "steps": list(self.steps),
             "models": list(self.models),
@@ -143,6 +149,30 @@ class Trajectory:
         return frame_of(
             self.to_dicts(), {"step": "int64", **whole, **numbers}, columns=LONG_COLUMNS
         )
+
+    def plot(self, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
+        """Draw the median of each kind over the steps, with a ribbon of one standard error.
+
+        Parameters
+        ----------
+        quantity : {"k", "ln_lambda"}
+            What is drawn.
+        ax : matplotlib.axes.Axes, optional
+            As for `weightgauge.ModelFit.plot_depth`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed (extra `plot`).
+        ValueError
+            If there is no such quantity.
+        """
+        axes: Axes = done_above("plot_trajectory", self, quantity=quantity, ax=ax)
+        return axes
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for i, (step, model) in enumerate(zip(self.steps, self.models, strict=True)):
@@ -256,7 +286,7 @@ def track(
         progress=progress,
     )
     measured, read_steps, warnings, unreadable = _measured(found, read)
-    return _trajectory(found, settings, zeros, measured, read_steps, unreadable, warnings)
+    return _trajectory(found, settings, (zeros, trim), measured, read_steps, unreadable, warnings)
 
 
 def _measured(
@@ -285,7 +315,7 @@ def _measured(
 def _trajectory(
     run: Run,
     settings: RunSettings,
-    zeros: str,
+    options: tuple[str, str],
     measured: Measurements,
     steps: Sequence[StepModel],
     unreadable: list[Finding],
@@ -310,7 +340,8 @@ def _trajectory(
         )
     return Trajectory(
         run=run.name,
-        zero_handling=zeros,
+        zero_handling=options[0],
+        trim=options[1],
         steps=tuple(measured.steps),
         models=tuple(each.shown for each in steps),
         kinds=kinds,

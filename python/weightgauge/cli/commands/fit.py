@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     PATH,
@@ -13,9 +12,11 @@ from weightgauge.cli.options import (
     kind_option,
     output_options,
     per_option,
+    protocol_option,
     reading_options,
     selection_options,
     top_option,
+    trim_option,
     zeros_option,
 )
 from weightgauge.cli.output import Output
@@ -23,20 +24,8 @@ from weightgauge.cli.output import Output
 
 @click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
 @click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
-@click.option(
-    "--trim",
-    type=click.Choice(list(TRIMS)),
-    default="mid_80",
-    show_default=True,
-    help="Share of the magnitudes that the line is fitted to.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(PROTOCOLS),
-    default="order",
-    show_default=True,
-    help="Exact order statistics, or the 1,024 bins behind published numbers.",
-)
+@trim_option
+@protocol_option
 @click.option(
     "--exact", is_flag=True, help="Sort F32 and F64 instead of binning them finely; slower."
 )

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import OK, PARTIAL, unread_told
 from weightgauge.cli.options import (
     PATH,
@@ -14,8 +13,10 @@ from weightgauge.cli.options import (
     kind_option,
     output_options,
     per_option,
+    protocol_option,
     reading_options,
     selection_options,
+    trim_option,
     zeros_option,
 )
 from weightgauge.cli.output import Output
@@ -30,20 +31,8 @@ from weightgauge.cli.run_options import settings_options
     help="Steps of the models in their order, where no name tells them.",
 )
 @settings_options()
-@click.option(
-    "--trim",
-    type=click.Choice(list(TRIMS)),
-    default="mid_80",
-    show_default=True,
-    help="Share of the magnitudes that the line is fitted to.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(PROTOCOLS),
-    default="order",
-    show_default=True,
-    help="Exact order statistics, or the 1,024 bins behind published numbers.",
-)
+@trim_option
+@protocol_option
 @kind_option
 @zeros_option
 @selection_options
@@ -84,7 +73,7 @@ def command(
       weightgauge track first.safetensors last.safetensors --steps 0,5000
       weightgauge track ./run --format csv -o run.csv
     """  # noqa: D301
-    numbers = None if steps is None else _numbers(steps)
+    numbers = None if steps is None else step_numbers(steps)
     check_zeros(zeros, protocol)
 
     from weightgauge.cli.kinds import trajectory_of_kinds
@@ -113,7 +102,8 @@ def command(
     return PARTIAL if missing else OK
 
 
-def _numbers(steps: str) -> list[int]:
+def step_numbers(steps: str) -> list[int]:
+    """Read whole numbers with commas between them; any other text is a usage error."""
     try:
         return [int(step) for step in steps.split(",")]
     except ValueError:
