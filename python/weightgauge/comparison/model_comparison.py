@@ -14,6 +14,7 @@ from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.slice_fit import table_order
 from weightgauge.fits.withheld import withheld
+from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table
 from weightgauge.upper import done_above
 
@@ -31,7 +32,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison:
+class Comparison(InPolars):
     """Two models, slice by slice.
 
     Attributes
@@ -90,6 +91,10 @@ class Comparison:
             If pandas is not installed.
         """
         return self.pairs.to_pandas()
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.pairs.typed_rows()
 
     def plot(self, *, quantity: str = "dk", ax: Axes | None = None) -> Axes:
         """Draw how far the matrices of each kind moved, block by block, with standard errors.

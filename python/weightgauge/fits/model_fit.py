@@ -15,7 +15,8 @@ from weightgauge.findings import Finding, verdict
 from weightgauge.fits.kind_summary import KindSummary
 from weightgauge.fits.pieces import counted, divided, wholes
 from weightgauge.fits.slice_fit import SliceFit
-from weightgauge.records import Table, to_frame
+from weightgauge.frames import InPolars, TypedRows
+from weightgauge.records import Table, to_frame, typed
 from weightgauge.upper import done_above
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, repr=False)  # without slots: what is asked for twice is kept
-class ModelFit:
+class ModelFit(InPolars):
     """Every slice of a checkpoint with its fit, and a summary for every kind.
 
     Its length is the number of slices, iteration goes over them, and ``fit["q"]`` is the summary of
@@ -192,6 +193,10 @@ class ModelFit:
             If pandas is not installed.
         """
         return to_frame(SliceFit, self.to_dicts())
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return typed(SliceFit, self.to_dicts())
 
     def plot_depth(self, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
         """Draw how a number of each kind goes from block to block.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import RunError, printable
 from weightgauge.fits.model_fit import ModelFit
-from weightgauge.records import as_row, columns, frame_of
+from weightgauge.frames import InPolars, TypedRows, frame_of
+from weightgauge.records import as_row, columns
 from weightgauge.reference.claims import FFN_KINDS
 from weightgauge.reference.entries import ReferenceModel
 from weightgauge.trajectory.asked import why_not_asked
@@ -32,11 +33,12 @@ SCHEMA_VERSION = 1
 POOLED_KINDS = ("o", *FFN_KINDS)
 """Kinds whose mean lambda is the published figure: attention output and feed-forward."""
 
-LAW_COLUMNS = (
-    *(name for name in columns(Law) if name != "saturation"),
-    *(f"saturation_{name}" for name in columns(SaturationFit)),
-)
-"""Columns of laws as a table."""
+LAW_TYPES = {
+    **{name: written for name, written in columns(Law).items() if name != "saturation"},
+    **{f"saturation_{name}": written for name, written in columns(SaturationFit).items()},
+}
+LAW_COLUMNS = tuple(LAW_TYPES)
+"""Columns of laws as a table, and their types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -97,7 +99,7 @@ class ScalingRun:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Scaling:
+class Scaling(InPolars):
     """Laws over runs.
 
     Attributes
@@ -141,6 +143,10 @@ class Scaling:
             If pandas is not installed.
         """
         return frame_of(self.to_dicts(), {}, columns=LAW_COLUMNS)
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.to_dicts(), LAW_TYPES
 
     def points(self, law: Law) -> tuple[tuple[float, float], ...]:
         """Return what a law was fitted to: sqrt(eta/wd) and lambda of each run that was asked.

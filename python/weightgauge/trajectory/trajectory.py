@@ -12,7 +12,8 @@ from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.fits.withheld import withheld
-from weightgauge.records import Table, frame_of
+from weightgauge.frames import InPolars, TypedRows, frame_of
+from weightgauge.records import Table
 from weightgauge.trajectory.asked import why_not_asked
 from weightgauge.trajectory.courses import kind_series, slice_series
 from weightgauge.trajectory.forces import IntervalForces, interval_forces
@@ -41,9 +42,15 @@ LONG_COLUMNS = (
 )
 """Columns of a trajectory in long form: one row a step and slice."""
 
+_TEXTS = ("model", "tensor", "part", "kind", "tower")
+_LONG_TYPES = {
+    name: "str" if name in _TEXTS else "float" if name in LONG_COLUMNS[-6:] else "int"
+    for name in LONG_COLUMNS
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Trajectory:
+class Trajectory(InPolars):
     """A run over its steps.
 
     Attributes
@@ -149,6 +156,10 @@ class Trajectory:
         return frame_of(
             self.to_dicts(), {"step": "int64", **whole, **numbers}, columns=LONG_COLUMNS
         )
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.to_dicts(), _LONG_TYPES
 
     def plot(self, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
         """Draw the median of each kind over the steps, with a ribbon of one standard error.
