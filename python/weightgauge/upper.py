@@ -12,6 +12,7 @@ from typing import Any
 
 _PLACES = MappingProxyType(
     {
+        "notebook_html": "reporting.notebook:notebook_html",
         "plot_depth": "plotting.depth:draw",
         "plot_heatmap": "plotting.heatmap:draw",
         "plot_weibull": "plotting.weibull:draw",
@@ -34,3 +35,14 @@ def done_above(what: str, *arguments: Any, **options: Any) -> Any:
     """
     module, _, name = _PLACES[what].partition(":")
     return getattr(import_module(f"weightgauge.{module}"), name)(*arguments, **options)
+
+
+class InNotebook:
+    """Results that a notebook shows as a page, with a small map."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        """Return what the cell of a notebook shows: verdict, map and the main table."""
+        html: str = done_above("notebook_html", self)
+        return html

@@ -16,7 +16,7 @@ from weightgauge.fits.slice_fit import table_order
 from weightgauge.fits.withheld import withheld
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table
-from weightgauge.upper import done_above
+from weightgauge.upper import InNotebook, done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -32,7 +32,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison(InPolars):
+class Comparison(InPolars, InNotebook):
     """Two models, slice by slice.
 
     Attributes
@@ -114,10 +114,8 @@ class Comparison(InPolars):
 
         Raises
         ------
-        MissingExtraError
-            If matplotlib is not installed (extra `plot`).
-        ValueError
-            If there is no such quantity.
+        MissingExtraError, NothingSelectedError, ValueError
+            As for `weightgauge.ModelFit.plot_depth`.
         """
         axes: Axes = done_above("plot_comparison", self, quantity=quantity, ax=ax)
         return axes

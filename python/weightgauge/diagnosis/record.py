@@ -9,6 +9,7 @@ from weightgauge.errors import printable
 from weightgauge.findings import Finding, verdict
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table
+from weightgauge.upper import InNotebook
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -26,7 +27,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Diagnosis(InPolars):
+class Diagnosis(InPolars, InNotebook):
     """What the weights of a model say.
 
     Attributes

@@ -17,7 +17,7 @@ from weightgauge.fits.pieces import counted, divided, wholes
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table, to_frame, typed
-from weightgauge.upper import done_above
+from weightgauge.upper import InNotebook, done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -27,7 +27,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, repr=False)  # without slots: what is asked for twice is kept
-class ModelFit(InPolars):
+class ModelFit(InPolars, InNotebook):
     """Every slice of a checkpoint with its fit, and a summary for every kind.
 
     Its length is the number of slices, iteration goes over them, and ``fit["q"]`` is the summary of
@@ -220,6 +220,8 @@ class ModelFit(InPolars):
         ------
         MissingExtraError
             If matplotlib is not installed (extra `plot`).
+        NothingSelectedError
+            If there is nothing to draw.
         ValueError
             If there is no such quantity.
 
@@ -251,7 +253,7 @@ class ModelFit(InPolars):
 
         Raises
         ------
-        MissingExtraError, ValueError
+        MissingExtraError, NothingSelectedError, ValueError
             As for `plot_depth`.
         """
         axes: Axes = done_above("plot_heatmap", self, quantity=quantity, ax=ax)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 SHADES = 4
@@ -105,6 +105,36 @@ class Heatmap:
             *(f"-{limit:g}" for limit in reversed(self.limits)),
             *(f"+{limit:g}" for limit in self.limits),
         ]
+
+    def joined(self, most: int) -> Heatmap:
+        """Return the map with neighbouring columns joined until there are no more than `most`.
+
+        Of several numbers the one furthest from the centre is kept, so that nothing that stands out
+        disappears.
+        """
+        size = -(-len(self.columns) // most)
+        if size <= 1:
+            return self
+        starts = range(0, len(self.columns), size)
+        ends = [min(start + size, len(self.columns)) for start in starts]
+        return replace(
+            self,
+            columns=[
+                f"{self.columns[a]}-{self.columns[b - 1]}"
+                for a, b in zip(starts, ends, strict=True)
+            ],
+            values=[
+                [self._furthest(row[a:b]) for a, b in zip(starts, ends, strict=True)]
+                for row in self.values
+            ],
+            across=f"{self.across} (of {size} the furthest)",
+        )
+
+    def _furthest(self, values: Sequence[float | str | None]) -> float | str | None:
+        numbers = [value for value in values if isinstance(value, float)]
+        if numbers:
+            return max(numbers, key=lambda value: abs(value - self.centre))
+        return next((value for value in values if value is not None), None)
 
     def used_marks(self) -> list[tuple[str, str]]:
         """Return the marks that occur, and what each means."""

@@ -21,6 +21,7 @@ from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.packed_histogram import unpack
 from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 from weightgauge.scanning.wghist.file import read_histograms, write_histograms
+from weightgauge.upper import InNotebook
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -29,7 +30,7 @@ _STANDARD = FitOptions(threads=1)
 
 
 @dataclass(frozen=True, repr=False)
-class ModelHistograms(SavedModel, InPolars):
+class ModelHistograms(SavedModel, InPolars, InNotebook):
     """The magnitude histogram of every slice of a model.
 
     Made by `weightgauge.scan` or `ModelHistograms.load`. Whatever takes a model takes this in its

@@ -23,7 +23,7 @@ from weightgauge.trajectory.run import Run, find_run
 from weightgauge.trajectory.saturation import SaturationFit, saturation_point
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
-from weightgauge.upper import done_above
+from weightgauge.upper import InNotebook, done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -99,7 +99,7 @@ class ScalingRun:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Scaling(InPolars):
+class Scaling(InPolars, InNotebook):
     """Laws over runs.
 
     Attributes
@@ -174,8 +174,8 @@ class Scaling(InPolars):
 
         Raises
         ------
-        MissingExtraError
-            If matplotlib is not installed (extra `plot`).
+        MissingExtraError, NothingSelectedError
+            As for `weightgauge.ModelFit.plot_depth`.
         """
         axes: Axes = done_above("plot_scaling", self, ax=ax)
         return axes

@@ -26,7 +26,7 @@ from weightgauge.trajectory.series import KindSeries, SliceSeries
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
 from weightgauge.trajectory.step_findings import step_findings
-from weightgauge.upper import done_above
+from weightgauge.upper import InNotebook, done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -50,7 +50,7 @@ _LONG_TYPES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Trajectory(InPolars):
+class Trajectory(InPolars, InNotebook):
     """A run over its steps.
 
     Attributes
@@ -177,10 +177,8 @@ class Trajectory(InPolars):
 
         Raises
         ------
-        MissingExtraError
-            If matplotlib is not installed (extra `plot`).
-        ValueError
-            If there is no such quantity.
+        MissingExtraError, NothingSelectedError, ValueError
+            As for `weightgauge.ModelFit.plot_depth`.
         """
         axes: Axes = done_above("plot_trajectory", self, quantity=quantity, ax=ax)
         return axes

@@ -86,7 +86,7 @@ def fit_document(
 def _matrices(result: ModelFit, as_map: bool, top: int | None) -> Iterator[Section]:
     """Yield what is shown of single matrices: a map, those furthest away, or all of them."""
     if as_map:
-        yield from map_sections(result)
+        yield from map_sections(result.slices, trim=result.trim, zeros=result.zero_handling)
     if top is not None:
         yield from furthest_section(result, top)
     elif not as_map:

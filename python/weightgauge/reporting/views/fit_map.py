@@ -3,46 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import TRIMS
 from weightgauge.reporting.document import Line, Section
 from weightgauge.reporting.heatmap import Heatmap
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
-    from weightgauge.fits import ModelFit
+    from weightgauge.fits import SliceFit
     from weightgauge.pictures import BlockGrid, Cell
 
 LIMITS = (0.01, 0.03, 0.1, 0.3)
 """Distances from the k of Gaussian weights at which another shade begins. The first is about the
 range of published models like Gaussian weights; heavy-tailed ones are in the last two."""
 
-_ENDS = ("heavier tails than Gaussian weights", "lighter ones")
-_UNFITTED, _WITHHELD = "x", "~"
-_MARKS = {
-    _UNFITTED: "no fit",
-    _WITHHELD: "on a grid or pruned, so that k says nothing of the training",
+ENDS = ("heavier tails than Gaussian weights", "lighter ones")
+UNFITTED, WITHHELD = "x", "~"
+MARKS = {
+    UNFITTED: "no fit",
+    WITHHELD: "on a grid or pruned, so that k says nothing of the training",
 }
 
 
-def map_sections(result: ModelFit) -> Iterator[Section]:
-    """Yield a map of k for each tower of a fit, or a sentence where no matrix is in a block.
+def map_sections(slices: Sequence[SliceFit], *, trim: str, zeros: str) -> Iterator[Section]:
+    """Yield a map of k for each tower, or a sentence where no matrix is in a block.
 
     Parameters
     ----------
-    result : ModelFit
-        What is shown.
+    slices : sequence of SliceFit
+        All slices of a model.
+    trim, zeros : str
+        How they were fitted.
     """
+    from weightgauge.fits.pieces import counted
     from weightgauge.fits.withheld import withheld
     from weightgauge.pictures import block_grids
 
-    grids = block_grids(result.matrices)
-    reasons = withheld(result.slices, zeros=result.zero_handling, trim=result.trim)
+    grids = block_grids([item for item in counted(slices) if item.kind in MATRIX_KINDS])
+    reasons = withheld(slices, zeros=zeros, trim=trim)
     for grid in grids:
         tower = f"{grid.tower}: " if len(grids) > 1 else ""
-        centre = TRIMS[result.trim].gaussian_k
+        centre = TRIMS[trim].gaussian_k
         heading = f"{tower}k by kind and block, from that of Gaussian weights ({centre:.4f})"
         yield Section(heading, (_heatmap(grid, centre, reasons),))
     if not grids:
@@ -59,8 +63,8 @@ def _heatmap(grid: BlockGrid, centre: float, reasons: Mapping[SliceKey, str]) ->
         ],
         centre=centre,
         limits=LIMITS,
-        ends=_ENDS,
-        marks=_MARKS,
+        ends=ENDS,
+        marks=MARKS,
         across="block",
         form=".4f",
     )
@@ -70,5 +74,5 @@ def _shown(cell: Cell | None, reasons: Mapping[SliceKey, str]) -> float | str | 
     if cell is None:
         return None
     if math.isnan(cell.value):
-        return _UNFITTED
-    return _WITHHELD if all(item.key in reasons for item in cell.slices) else cell.value
+        return UNFITTED
+    return WITHHELD if all(item.key in reasons for item in cell.slices) else cell.value

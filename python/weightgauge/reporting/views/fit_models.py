@@ -122,7 +122,11 @@ def _of_each(
     """Yield what is shown of single matrices, the name of the model above each."""
     for name, result in zip(names, results, strict=True):
         for section in (
-            *(map_sections(result) if as_map else ()),
+            *(
+                map_sections(result.slices, trim=result.trim, zeros=result.zero_handling)
+                if as_map
+                else ()
+            ),
             *(furthest_section(result, top) if top is not None else ()),
         ):
             heading = printable(name, limit=1000)

@@ -13,6 +13,8 @@ from weightgauge.errors import harmless
 from weightgauge.reporting.heatmap import PALETTE, Heatmap, Shade
 
 _CELL = "width:1.1em;height:1.3em;padding:0;text-align:center;border:1px solid transparent"
+_CELL_DIGITS = 2.4
+"""Digits of a column's name that have room above one cell."""
 _NAME = "padding:0 .5em 0 0;text-align:left;font-weight:normal;white-space:nowrap"
 _RULER = "padding:0;text-align:left;font-weight:normal;font-size:80%;white-space:nowrap"
 _TABLE = "border-collapse:collapse;width:auto;font:13px/1.3 system-ui,sans-serif"
@@ -43,7 +45,8 @@ def heatmap_html(heatmap: Heatmap) -> Iterator[str]:
 
 def _ruler(names: list[str]) -> str:
     """Name the columns above their cells, one for several where there are many."""
-    step = 1 if len(names) <= 10 and max(map(len, names), default=0) < 3 else 5
+    longest = max(map(len, names), default=1)
+    step = next(each for each in (1, 2, 5, 10, 20, 50, 100) if each * _CELL_DIGITS >= longest + 1)
     return "".join(
         f'<th style="{_RULER}" colspan="{min(step, len(names) - i)}">{names[i]}</th>'
         for i in range(0, len(names), step)
