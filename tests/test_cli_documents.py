@@ -87,6 +87,25 @@ def test_no_line_is_wider_than_the_terminal(documents, width):
             assert cells(line) <= width or line in to_copy or one_word, (command, line)
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_text_in_ascii_is_spelled_so_before_it_is_laid_out(documents, width):
+    for command, document in documents.items():
+        to_copy = {part.text for part in document.notes if isinstance(part, Verbatim)}
+        for line in write_text(document, Medium(width=width, plain=True)).splitlines():
+            one_word = len(line.split()) <= 2 and line.startswith(("a: ", "b: ", "/"))
+            assert line.isascii(), (command, line)
+            assert len(line) <= width or line in to_copy or one_word, (command, line)
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1"])
+def test_the_encoding_of_a_stream_decides_on_the_spelling(documents, charset):
+    (command,) = (name for name in documents if name.startswith("track "))
+    runner = CliRunner(charset=charset, env={"COLUMNS": "80"})
+    result = runner.invoke(main, command.split())
+    wanted = write_text(documents[command], Medium(width=80, plain=True))
+    assert result.stdout_bytes.decode("ascii") == wanted
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_number_is_whole(documents, width):
     for command, document in documents.items():

@@ -23,7 +23,7 @@ from weightgauge.errors import (
     harmless,
     printable,
 )
-from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS
+from weightgauge.reporting.terminal_text import PLAIN_SPELLING
 from weightgauge.reporting.writers.formats import (
     COMPRESSED,
     DEFAULT,
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from weightgauge.reporting.document import Document
     from weightgauge.reporting.writers.medium import Medium
 
-_PLAIN_SPELLING = str.maketrans(
-    {"±": "+-", "…": "...", **dict(zip(BLOCKS, PLAIN_BLOCKS, strict=True))}
-)
 _CHARACTERS_AT_ONCE = 1 << 20
 _NEVER_REPLACED = (
     *(".safetensors", ".index.json"),
@@ -127,6 +124,7 @@ class Output:
             colour=terminal and colour_allowed(),
             notes=not self.quiet,
             everything=self.verbose,
+            plain=self.path is None and not _writes_all(sys.stdout),
         )
 
     def rows(self, asked: int | None, usual: int) -> int | None:
@@ -153,14 +151,7 @@ class Output:
         """
         from weightgauge.findings import grouped
 
-        form = FORMATS[self.format]
-        if form.binary and self.path is None and _is_terminal(sys.stdout):
-            raise OutputError(f"{self.format} is no text: name a file by -o, or send it to a pipe")
-        content = form.write(document, self.medium())
-        if self.path is None:
-            _write_stdout(content)
-        else:
-            self._write_file(content)
+        self.put(FORMATS[self.format].write(document, self.medium()))
         if not self.quiet:
             in_result = self.format in (DEFAULT, "github")
             aside = document.aside if in_result else (*(document.findings or ()), *document.aside)
@@ -170,22 +161,28 @@ class Output:
             for message in document.warnings:
                 click.echo(harmless(f"warning: {message}"), err=True)
 
-    def _write_file(self, content: str | bytes) -> None:
-        data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
-        if self.path is not None and self.path.lower().endswith(COMPRESSED):
-            data = gzip.compress(data, mtime=0)  # the same bytes for the same result
-        self.write_bytes(data)
-
-    def write_bytes(self, data: bytes) -> None:
-        """Write the file as it is given.
+    def put(self, content: str | bytes) -> None:
+        """Write what was made, as it is.
 
         Raises
         ------
         OutputExistsError, OutputError
-            See `save`.
+            See `kept`; the disk is full; or a terminal cannot show it.
         """
+        if self.path is not None:
+            self._write_file(content)
+            return
+        if isinstance(content, bytes) and _is_terminal(sys.stdout):
+            what = f"{self.format} is not for a terminal"
+            raise OutputError(f"{what}: name a file by -o, or send it to a pipe")
+        _write_stdout(content)
+
+    def _write_file(self, content: str | bytes) -> None:
         from weightgauge.files import write_atomically
 
+        data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        if self.path is not None and self.path.lower().endswith(COMPRESSED):
+            data = gzip.compress(data, mtime=0)  # the same bytes for the same result
         self.save(lambda target: write_atomically(target, data, force=self.force))
 
     def save(self, writer: Callable[[str], None]) -> None:
@@ -255,6 +252,16 @@ def colour_allowed() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _writes_all(stream: object) -> bool:
+    """Whether a stream can be given the marks that text for people has beyond ASCII."""
+    marks = "".join(map(chr, PLAIN_SPELLING))
+    try:
+        marks.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _is_terminal(stream: object) -> bool:
     isatty = getattr(stream, "isatty", None)
     return bool(isatty is not None and isatty())
@@ -291,6 +298,6 @@ def _encoded(content: str | bytes, encoding: str) -> Iterator[bytes]:
         if not content.isascii():
             content.encode(encoding)
     except UnicodeEncodeError:
-        content = content.translate(_PLAIN_SPELLING)
+        content = content.translate(PLAIN_SPELLING)
     for start in range(0, len(content), _CHARACTERS_AT_ONCE):
         yield encoder.encode(content[start : start + _CHARACTERS_AT_ONCE])

@@ -210,7 +210,7 @@ def command(
         with scan_progress(quiet=quiet) as progress:
             drawn = _bound(form, figure, options)(models, _reading(options, progress))
         data = figure_bytes(drawn.axes.figure, suffix)
-        output.write_bytes(data)
+        output.put(data)
     if not quiet:  # the result is the file
         line = Line(f"{figure} of {', '.join(map(printable, models))}, {len(data):,} bytes")
         told = Document(

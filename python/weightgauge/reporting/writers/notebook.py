@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from weightgauge.findings import grouped
 from weightgauge.reporting.document import Document, DocumentTable, Line
 from weightgauge.reporting.heatmap import Heatmap
-from weightgauge.reporting.writers.html import block_html, inert
+from weightgauge.reporting.writers.html import inert, written
 from weightgauge.reporting.writers.reading_order import Point, Told, Verdict
 
 _FINDINGS_SHOWN = 5
@@ -36,9 +36,9 @@ def _lines(document: Document) -> Iterator[str]:
     if document.title:
         yield f'<p style="{_HEADING}">{inert(document.title)}</p>'
     if document.findings is not None:
-        yield block_html(Verdict(document.verdict, ""))
+        yield written(Verdict(document.verdict, ""))
         serious = [group for group in grouped(document.findings) if group.level != "note"]
-        yield block_html(Told(serious[:_FINDINGS_SHOWN]))
+        yield written(Told(serious[:_FINDINGS_SHOWN]))
         if len(serious) > _FINDINGS_SHOWN:
             yield f"<p>... and {len(serious) - _FINDINGS_SHOWN:,} more: <code>.findings</code></p>"
     for section in document.sections:
@@ -48,5 +48,5 @@ def _lines(document: Document) -> Iterator[str]:
         for part in section.parts:
             if table_first and isinstance(part, Line):
                 continue  # a line behind a table tells of options of the command line
-            yield block_html(part.joined(_COLUMNS_SHOWN) if isinstance(part, Heatmap) else part)
-    yield from (block_html(Point(sentence)) for sentence in document.summary)
+            yield written(part.joined(_COLUMNS_SHOWN) if isinstance(part, Heatmap) else part)
+    yield from (written(Point(sentence)) for sentence in document.summary)
