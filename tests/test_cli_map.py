@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import pty
 import re
+import struct
+import subprocess
+import sys
+import termios
 
 import pytest
 from click.testing import CliRunner
@@ -305,6 +313,60 @@ def test_wide_tables_are_not_cut(model):
     arguments = ["compare", str(model), str(demo.paths()["step-0"]), "-q"]
     assert max(map(len, narrow.invoke(main, arguments).stdout.splitlines()[5:])) <= 40
     assert narrow.invoke(main, [*arguments, "--wide"]).stdout == run(*arguments).stdout
+
+
+def test_the_largest_tensors_are_listed(model):
+    import json
+
+    whole = json.loads(run("ls", model, "--json").stdout)["tensors"]
+    found = run("ls", model, "--top", 4)
+    largest = sorted(whole, key=lambda row: -row["bytes"])[:4]
+    assert re.findall(r"^(\S+\.weight) ", found.stdout, re.MULTILINE) == [
+        row["tensor"] for row in largest
+    ]
+    assert f"{len(whole)} tensors" in found.stdout
+    assert json.loads(run("ls", model, "--top", 4, "--json").stdout)["tensors"] == whole
+
+
+def at_a_terminal(columns, **environment):
+    """What `fit --map` writes to a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    model = str(demo.paths()["step-last"])
+    kept = {name: each for name, each in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    program = subprocess.Popen(
+        [sys.executable, "-m", "weightgauge", "fit", model, "--map", "-q"],
+        stdout=theirs,
+        env={**kept, "TERM": "xterm-256color", **environment},
+    )
+    os.close(theirs)
+    text = b""
+    with contextlib.suppress(OSError):  # the terminal is closed
+        while piece := os.read(ours, 65536):
+            text += piece
+    os.close(ours)
+    assert program.wait() == 0
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_blocks_of_colour_unless_it_is_asked_not_to():
+    coloured = at_a_terminal(80)
+    assert len([number for number in ESCAPE.findall(coloured) if number]) == 3 * 7 + len(PALETTE)
+    plain = at_a_terminal(80, NO_COLOR="1")
+    assert "\x1b" not in plain
+    assert map_of(plain) == map_of(run("fit", demo.paths()["step-last"], "--map", "-q").stdout)
+    assert "\x1b" not in at_a_terminal(80, TERM="dumb")
+
+
+def test_a_terminal_of_twenty_columns_without_utf_8():
+    text = at_a_terminal(
+        20, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="", NO_COLOR="1"
+    )
+    lines = text.split("k by kind")[1].split("By kind")[0].splitlines()
+    assert text.isascii() and max(map(len, lines)) <= 20
+    usual = map_of(run("fit", demo.paths()["step-last"], "--map", "-q").stdout)
+    shown = {line.split()[0]: "".join(line.split()[1:]) for line in lines if line}
+    assert {kind: shown[kind] for kind in usual} == usual
 
 
 def test_quiet_and_verbose_contradict_each_other(model):

@@ -317,6 +317,16 @@ def test_points_of_a_law_are_those_it_was_fitted_to():
 # -- whoever draws
 
 
+def test_names_of_kinds_are_no_latex(fitted, compared):
+    import matplotlib
+
+    with matplotlib.rc_context({"text.usetex": True}):
+        made = made_fit(*(made_slice(f"{b}", "ffn_in", b) for b in range(2)))
+        for axes in (made.plot_depth(), made.plot_heatmap(), compared.plot()):
+            for text in axes.figure.findobj(match=matplotlib.text.Text):
+                assert "_" not in text.get_text() or not text.get_usetex(), text
+
+
 def test_axes_that_are_given_are_drawn_in(fitted, compared, tracked):
     for draw in (fitted.plot_depth, fitted.plot_heatmap, compared.plot, tracked.plot):
         figure = new_figure((8, 4))
@@ -434,6 +444,7 @@ def test_every_figure_is_written(arguments, tmp_path):
         (["depth", MODEL, "--tensor", "x", "-o", "a.svg"], 2, "for weibull"),
         (["weibull", MODEL, "--tensor", "lm_head.weight", "--part", "q", "-o", "a.svg"], 2, "none"),
         (["weibull", MODEL, "--tensor", "no", "-o", "a.svg"], 1, "none of the"),
+        (["weibull", MODEL, "--tensor", "lm_head", "-o", "a.svg"], 1, "mean 'lm_head.weight'?"),
         (["depth", MODEL, "-o", "/nowhere/a.svg"], 1, "no such directory"),
         (["depths", MODEL, "-o", "a.svg"], 2, "'depth'"),
         (["depth", MODEL, "--kind", "norm", "-o", "a.svg"], 1, "in a block"),

@@ -88,4 +88,4 @@ def _name_places(axes: Axes, blocks: Sequence[int], beside: dict[int, str]) -> N
     last = max(blocks, default=-1)
     step = max(1, math.ceil((last + 1) / 12))
     named = {block: str(block) for block in range(0, last + 1, step)} | beside
-    axes.set_xticks(list(named), list(named.values()))
+    axes.set_xticks(list(named), list(named.values()), usetex=False)

@@ -62,7 +62,8 @@ def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
             _write(axes, mesh, values)
         if quantity == "k":
             bar.ax.axhline(TRIMS[fit.trim].gaussian_k, color="black", linewidth=1.2)
-    axes.set_yticks(range(len(rows)), [kind_label(g.tower, kind, towers) for g, kind in rows])
+    names = [kind_label(grid.tower, kind, towers) for grid, kind in rows]
+    axes.set_yticks(range(len(rows)), names, usetex=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     _name_blocks(axes, blocks)
     axes.set_xlabel("block")

@@ -48,13 +48,23 @@ def slice_of(fit: ModelFit, tensor: str | SliceFit) -> SliceFit:
             f"'{printable(tensor)}' has {len(found):,} slices and none of the whole: give one of "
             f"them in place of the name, as fit.select() finds it ({shown}, ...)"
         )
-    raise NothingSelectedError(_not_there(fit.slices, tensor))
+    raise NothingSelectedError(
+        no_such_tensor(list(dict.fromkeys(item.tensor for item in fit.slices)), tensor)
+    )
 
 
-def _not_there(slices: Sequence[SliceFit], tensor: str) -> str:
+def no_such_tensor(names: Sequence[str], tensor: str) -> str:
+    """Say that no tensor has a name, and which name is the nearest.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Those that there are.
+    tensor : str
+        The one that was asked for.
+    """
     from difflib import get_close_matches
 
-    names = list(dict.fromkeys(item.tensor for item in slices))
     near = get_close_matches(tensor[:200], names, n=1) if len(names) < 10_000 else []
     meant = f"; did you mean '{printable(near[0])}'?" if near else ""
     return f"none of the {len(names):,} tensors is called '{printable(tensor)}'{meant}"

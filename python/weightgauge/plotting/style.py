@@ -160,7 +160,7 @@ def legend_beside(ax: Axes, *, title: str = "") -> None:
     place: dict[str, Any] = {"loc": "best"}
     if ax.figure.get_layout_engine() is not None:
         place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-    ax.legend(
+    legend = ax.legend(
         title=title or None,
         title_fontsize="small",
         alignment="left",
@@ -169,3 +169,5 @@ def legend_beside(ax: Axes, *, title: str = "") -> None:
         ncols=1 + (entries - 1) // 16,
         **place,
     )
+    for text in legend.get_texts():
+        text.set_usetex(False)  # where LaTeX sets all text, the _ of a kind would be an error

@@ -100,7 +100,9 @@ def _name_shares(axes: Axes) -> None:
         if low <= ordinates[share] <= high and not near:
             shown[share] = ordinates[share]
     right = axes.secondary_yaxis("right")
-    right.set_yticks(list(shown.values()), [f"{100 * share:.7g} %" for share in shown])
+    right.set_yticks(
+        list(shown.values()), [f"{100 * share:.7g} %" for share in shown], usetex=False
+    )
     right.set_ylabel("share of smaller weights $p$")
     right.spines["right"].set_visible(False)
     axes.set_ylim(low, high)

@@ -20,7 +20,7 @@ from weightgauge.cli.options import (
     zeros_option,
 )
 from weightgauge.cli.output import Output
-from weightgauge.errors import MissingExtraError, printable
+from weightgauge.errors import MissingExtraError, NothingSelectedError, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +131,10 @@ def _weibull(
         raise click.UsageError("weibull draws one tensor: name it by --tensor")
     of_fit = {name: chosen.pop(name) for name in ("trim", "zeros")}
     chosen["include"] = glob.escape(tensor)
-    counts = scan(models[0], **chosen)
+    try:
+        counts = scan(models[0], **chosen)
+    except NothingSelectedError:
+        raise NothingSelectedError(_no_such_tensor(models[0], tensor)) from None
     found = fit(counts, **of_fit)
     pieces = [item for item in found.slices if part is not None and item.part == part]
     if part is not None and not pieces:
@@ -139,6 +142,16 @@ def _weibull(
         raise click.UsageError(f"--part {printable(part)}: the parts of the tensor are: {parts}")
     axes = found.plot_weibull(pieces[0] if pieces else tensor, source=counts)
     return Drawn(axes, found.findings, found.warnings, 1)
+
+
+def _no_such_tensor(model: str, tensor: str) -> str:
+    from weightgauge.plotting.one_slice import no_such_tensor
+    from weightgauge.scanning import ModelHistograms, open_any
+
+    opened = open_any(model)
+    if isinstance(opened, ModelHistograms):
+        return no_such_tensor([row["tensor"] for row in opened.tensors], tensor)
+    return no_such_tensor(opened.tensors.names, tensor)
 
 
 _OF_FITS = ("k", "ln_lambda", "k_error")

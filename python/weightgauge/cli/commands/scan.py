@@ -26,6 +26,7 @@ from weightgauge.reporting.writers.formats import DEFAULT
 @per_option
 @errors_option
 @reading_options
+@click.option("-v", "--verbose", is_flag=True, help="Show all findings.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 def command(
     model: str,
@@ -40,6 +41,7 @@ def command(
     io: str,
     as_json: bool,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Count the magnitudes of every tensor of MODEL and save the counts.
 
@@ -79,6 +81,6 @@ def command(
         output.save(lambda target: kept.save(target, force=force))
     form = choose_format(None, json=as_json, path=None)
     if not quiet or as_json:  # the result is the file
-        told = Output(form, None, force=False, quiet=quiet)
+        told = Output(form, None, force=False, quiet=quiet, verbose=verbose)
         told.write(scan_document(kept, path, os.path.getsize(path)))
     return unmeasured_told(kept.findings, len(kept.tensors))

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.diagnosis.summary import reading
 from weightgauge.errors import printable
 from weightgauge.findings import slice_name
+from weightgauge.fits.pieces import counted
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -23,6 +25,7 @@ from weightgauge.reporting.document import (
 )
 from weightgauge.reporting.values import part_text, range_text
 from weightgauge.reporting.views.architecture import architecture_lines
+from weightgauge.reporting.views.courses import COURSE, COURSE_NOTE, courses_by_block
 from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.left_out import rows_left_out
 from weightgauge.reporting.views.unmeasured import extent
@@ -73,7 +76,11 @@ def diagnose_document(
         ),
         findings=found.findings,
         findings_first=True,
-        notes=(_note(found), *((_SPREAD_NOTE,) if spread else ())),
+        notes=(
+            _note(found),
+            *((Paragraph(COURSE_NOTE),) if _courses(found) else ()),
+            *((_SPREAD_NOTE,) if spread else ()),
+        ),
         warnings=found.warnings,
         metadata=metadata(SCHEMA_VERSION, model=found.model, zero_handling=found.zero_handling),
         data=found.to_dict,
@@ -94,14 +101,21 @@ def _sections(found: Diagnosis, *, spread: bool, top: int | None) -> Iterator[Se
     if found.summary:
         yield Section("What k means", tuple(Paragraph(f"- {each}") for each in found.summary))
     if found.kinds:
-        yield Section("By kind", (_kinds(found.kinds, spread=spread),))
+        yield Section("By kind", (_kinds(found, spread=spread),))
     if found.outliers:
         yield Section("Matrices that stand out among those of their kind", _outliers(found, top))
     if found.training is not None:
         yield Section("Training", tuple(map(Line, _training(found.training))))
 
 
-def _kinds(kinds: Sequence[KindDiagnosis], *, spread: bool) -> DocumentTable:
+def _courses(found: Diagnosis) -> dict[tuple[str | None, str], str]:
+    matrices = [item for item in counted(found.slices) if item.kind in MATRIX_KINDS]
+    return courses_by_block(matrices)
+
+
+def _kinds(found: Diagnosis, *, spread: bool) -> DocumentTable:
+    kinds = found.kinds
+    courses = _courses(found)
     grown = any(math.isfinite(kind.ln_sigma) for kind in kinds)
     balanced = any(math.isfinite(kind.k_core_median) for kind in kinds)
     columns = (
@@ -118,8 +132,10 @@ def _kinds(kinds: Sequence[KindDiagnosis], *, spread: bool) -> DocumentTable:
         *(_GROWTH if grown else ()),
         *(_BALANCED if balanced else ()),
         *(_SPREAD if spread else ()),
+        COURSE,
     )
-    return DocumentTable(columns, list(map(_kind_row, kinds)))
+    rows = [{**_kind_row(kind), COURSE.key: courses.get((kind.tower, kind.kind))} for kind in kinds]
+    return DocumentTable(columns, rows)
 
 
 _GROWTH = (

@@ -21,6 +21,10 @@ LIMITS = (0.01, 0.03, 0.1, 0.3)
 range of published models like Gaussian weights; heavy-tailed ones are in the last two."""
 
 ENDS = ("heavier tails than Gaussian weights", "lighter ones")
+_NOTE = (
+    "A shade is that of k alone: where k is not further from Gaussian weights than its standard "
+    "error (--format csv has it), the shade says nothing."
+)
 UNFITTED, WITHHELD = "x", "~"
 MARKS = {
     UNFITTED: "no fit",
@@ -44,11 +48,11 @@ def map_sections(slices: Sequence[SliceFit], *, trim: str, zeros: str) -> Iterat
 
     grids = block_grids([item for item in counted(slices) if item.kind in MATRIX_KINDS])
     reasons = withheld(slices, zeros=zeros, trim=trim)
-    for grid in grids:
+    for number, grid in enumerate(grids):
         tower = f"{grid.tower}: " if len(grids) > 1 else ""
         centre = TRIMS[trim].gaussian_k
         heading = f"{tower}k by kind and block, from that of Gaussian weights ({centre:.4f})"
-        yield Section(heading, (_heatmap(grid, centre, reasons),))
+        yield Section(heading, (_heatmap(grid, centre, reasons),), () if number else (_NOTE,))
     if not grids:
         yield Section("", (Line("There is no map: no matrix is in a block."),))
 

@@ -13,10 +13,9 @@ from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.errors import printable
 from weightgauge.fits.withheld import CELLS
-from weightgauge.pictures import depth_profiles
 from weightgauge.reporting.document import Column, DocumentTable, Section, Word
-from weightgauge.reporting.sparkline import sparkline
 from weightgauge.reporting.values import part_text, shape_text
+from weightgauge.reporting.views.courses import COURSE, courses_by_block
 from weightgauge.reporting.views.unmeasured import why_without
 
 if TYPE_CHECKING:
@@ -126,34 +125,27 @@ def kind_section(result: ModelFit) -> Section:
         Column(key="from_gaussian", heading="from Gaussian", form="+.4f", right=True),
         Column(key="lambda_median", heading="lambda median", form="#.4g", right=True),
         Column(key="r2_median", heading="R2 median", form=".4f", right=True),
-        Column(key="by_block", heading="k by block", hide_empty=True, picture=True),
+        COURSE,
     )
     courses = block_courses(result)
-    rows = [{**_kind_row(kind, anchor), "by_block": courses.get(kind.kind)} for kind in shown]
+    rows = [{**_kind_row(kind, anchor), COURSE.key: courses.get(kind.kind)} for kind in shown]
     return Section(
         f"By kind (k of Gaussian weights: {anchor:.4f})", (DocumentTable(columns, rows),)
     )
 
 
 def block_courses(result: ModelFit) -> dict[str, str]:
-    """Draw the course of k over the blocks by kind; nothing for several towers or single blocks.
+    """Draw the course of k over the blocks by kind; nothing for several towers.
 
     Parameters
     ----------
     result : ModelFit
         What is shown.
     """
-    profiles = depth_profiles(result.matrices)
-    if len({profile.tower for profile in profiles}) > 1:
+    courses = courses_by_block(result.matrices)
+    if len({tower for tower, _ in courses}) > 1:
         return {}
-    return {
-        profile.kind: sparkline(
-            profile.values,
-            [(high - low) / 2 for low, high in zip(profile.low, profile.high, strict=True)],
-        )
-        for profile in profiles
-        if len(profile.blocks) > 1
-    }
+    return {kind: course for (_, kind), course in courses.items()}
 
 
 def _kind_row(kind: KindSummary, anchor: float) -> dict[str, Any]:
