@@ -12,13 +12,18 @@ from weightgauge.plotting.depth import NO_BLOCKS
 from weightgauge.plotting.figure import axes_to_draw_in
 from weightgauge.plotting.labels import LABELS
 from weightgauge.plotting.style import kind_label, plain_title
-from weightgauge.reporting.heatmap import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from weightgauge.fits import ModelFit
 
+_COLOURS = (
+    *("#af5f00", "#d78700", "#ffaf00", "#ffd787"),
+    "#f4f4f4",  # nearly the white of the paper, which is no value
+    *("#afd7ff", "#5fafff", "#0087d7", "#005faf"),
+)
+"""Orange below and blue above, each darker with the distance, as in print."""
 _LEAST_RANGE = 0.03
 """Half the range of k that colours are spread over at least: noise is to look like noise."""
 _WRITTEN = 200
@@ -84,10 +89,8 @@ def _colours(values: Any, quantity: str, trim: str) -> dict[str, Any]:
 
     centre = TRIMS[trim].gaussian_k
     half = max(_LEAST_RANGE, *(abs(known - centre).tolist() or [0.0]))
-    colours = [shade.colour for shade in PALETTE]
-    colours[len(colours) // 2] = "#f4f4f4"  # nearly the white of the paper, which is no value
     return {
-        "cmap": LinearSegmentedColormap.from_list("gaussian", colours),
+        "cmap": LinearSegmentedColormap.from_list("gaussian", _COLOURS),
         "norm": CenteredNorm(centre, half),
     }
 

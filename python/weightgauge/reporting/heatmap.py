@@ -25,30 +25,33 @@ class Shade(NamedTuple):
     ----------
     letter : str
         Its letter.
-    terminal : int
-        Its colour on a terminal, of the 256 of xterm.
+    terminal : int or None
+        Its colour on a terminal, of the 256 of xterm; None for that of the terminal, where the
+        letter is shown.
     colour, ink : str
         The same colour for pages, and that of a letter on it.
     """
 
     letter: str
-    terminal: int
+    terminal: int | None
     colour: str
     ink: str
 
 
 # Orange below and blue above: red-green blindness leaves both apart, and so does grey, in which
-# both grow darker with the distance. White and black letters have a contrast of 4.5 or more.
+# both grow darker with the distance. What is like the centre has no block, so that what differs
+# stands out on a dark background as on a light one, which nobody can know. White and black letters
+# have a contrast of 4.5 or more.
 _COLOURS = (
-    (130, "#af5f00", "#fff"),
-    (172, "#d78700", "#000"),
-    (214, "#ffaf00", "#000"),
+    (202, "#ff5f00", "#000"),
+    (208, "#ff8700", "#000"),
+    (215, "#ffaf5f", "#000"),
     (222, "#ffd787", "#000"),
-    (252, "#d0d0d0", "#000"),
+    (None, "transparent", "inherit"),
     (153, "#afd7ff", "#000"),
     (75, "#5fafff", "#000"),
-    (32, "#0087d7", "#000"),
-    (25, "#005faf", "#fff"),
+    (33, "#0087ff", "#000"),
+    (27, "#005fff", "#fff"),
 )
 PALETTE = tuple(
     Shade(letter, *colour)

@@ -78,6 +78,8 @@ def _cell(heatmap: Heatmap, value: float | str | None, cell: int, colour: bool) 
 
 
 def _block(shade: Shade, cell: int) -> str:
+    if shade.terminal is None:
+        return shade.letter.ljust(cell)
     return f"\x1b[48;5;{shade.terminal}m{' ' * cell}\x1b[0m"
 
 
