@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
 
 from kept_models import run
+from weightgauge.cli import main
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -75,3 +77,13 @@ def test_a_command_like_none_is_only_refused():
     result = run("\x1b[31mquux", "model")
     assert result.exit_code == 2 and "did you mean" not in result.stderr
     assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
+def test_the_nearest_option_is_named(command):
+    parameters = main.get_command(click.Context(main), command).params
+    options = [name for each in parameters for name in each.opts if name.startswith("--")]
+    for name in [*options, "--help"]:
+        typed = f"{name[:-2]}{name[-1]}{name[-2]}" if name[-1] != name[-2] else f"{name}x"
+        result = run(command, typed)
+        assert result.exit_code == 2 and f"'{name}'" in result.stderr, typed

@@ -87,6 +87,25 @@ def test_no_line_is_wider_than_the_terminal(documents, width):
             assert cells(line) <= width or line in to_copy or one_word, (command, line)
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_text_in_ascii_is_spelled_so_before_it_is_laid_out(documents, width):
+    for command, document in documents.items():
+        to_copy = {part.text for part in document.notes if isinstance(part, Verbatim)}
+        for line in write_text(document, Medium(width=width, plain=True)).splitlines():
+            one_word = len(line.split()) <= 2 and line.startswith(("a: ", "b: ", "/"))
+            assert line.isascii(), (command, line)
+            assert len(line) <= width or line in to_copy or one_word, (command, line)
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1"])
+def test_the_encoding_of_a_stream_decides_on_the_spelling(documents, charset):
+    (command,) = (name for name in documents if name.startswith("track "))
+    runner = CliRunner(charset=charset, env={"COLUMNS": "80"})
+    result = runner.invoke(main, command.split())
+    wanted = write_text(documents[command], Medium(width=80, plain=True))
+    assert result.stdout_bytes.decode("ascii") == wanted
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_number_is_whole(documents, width):
     for command, document in documents.items():
@@ -100,6 +119,8 @@ def test_every_number_is_whole(documents, width):
             ]
             for column in table.columns:
                 if column.title in left_out or column.may_shorten or column.may_wrap:
+                    continue
+                if column.picture and not re.search(rf"{column.title}$", text, re.MULTILINE):
                     continue
                 for shown in {column.text(row.get(column.key)) for row in table.rows} - {""}:
                     whole = rf"(?:^| ){re.escape(shown)}(?: |$)"
@@ -186,11 +207,16 @@ def test_a_whole_document_as_text():
     lines = write_text(MADE, Medium()).splitlines()
     assert lines[:2] == ["model", "No fault found; 14 warnings, 1 note"]
     assert lines[2:14] == [f"warning  rule  finding {i}" for i in range(12)]
-    assert lines[14:18] == ["... and 2 more: --json", "first", "", "Second"]
+    assert lines[14:18] == ["... and 2 more: -v shows them", "first", "", "Second"]
     assert [len(line) for line in lines[18:20]] == [99, 53]
     assert lines[20:24] == ["", "why", "", "third"]
     assert lines[24:27] == ["", "Notes", "note  other  well"]
     assert lines[27:] == ["", "Summary", "- all is well", "", "how to read it", "  a command"]
+
+
+def test_all_findings_are_told_where_everything_is_wanted():
+    lines = write_text(MADE, Medium(everything=True)).splitlines()
+    assert lines[2:17] == [*(f"warning  rule  finding {i}" for i in range(14)), "first"]
 
 
 def test_notes_are_left_out_where_only_the_result_is_wanted():

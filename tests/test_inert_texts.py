@@ -67,6 +67,7 @@ COMMANDS = [
     ("fit",),
     ("fit", "--tensors"),
     ("fit", "--trim", "full"),
+    ("fit", "--map", "--top", "5"),
     ("fit", "--protocol", "paper"),
     ("ls",),
     ("diagnose",),
@@ -115,3 +116,17 @@ def test_representations_are_inert(evil):
     kept = wg.ModelHistograms.load(evil)
     shown = [repr(kept), *map(repr, wg.fit(kept).slices), *map(repr, kept.findings)]
     assert all(text.isprintable() for text in shown)
+    pages = [each._repr_html_() for each in (kept, wg.diagnose(kept), wg.compare(kept, kept))]
+    assert all(page.replace("\n", "").isprintable() for page in pages)
+    assert not any("<script" in page or EVIL in page for page in pages)
+
+
+@pytest.mark.parametrize("figure", ["depth", "heatmap"])
+def test_figures_of_the_counts_are_inert(evil, figure, tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "figure.svg"
+    result = run("plot", figure, evil, "-o", path)
+    assert result.exit_code in (0, 3), result.stderr
+    assert all(c.isprintable() or c == "\n" for c in result.output)
+    # Matplotlib sets formulas with spaces that are not broken.
+    assert all(c.isprintable() or c in "\n\xa0" for c in path.read_text("utf-8"))

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         magnitude_histogram,
         quantiles,
     )
+    from weightgauge.progress import progress_bar
     from weightgauge.reference.claims import Claim, reproduce
     from weightgauge.scanning import ModelHistograms, fit, scan
     from weightgauge.trajectory.laws import Scaling, scaling
@@ -78,6 +79,7 @@ __all__ = [
     "health",
     "magnitude_histogram",
     "open_checkpoint",
+    "progress_bar",
     "quantiles",
     "reference",
     "reproduce",
@@ -111,6 +113,7 @@ _MODULES = {
     "fit_weibull": "magnitudes",
     "magnitude_histogram": "magnitudes",
     "open_checkpoint": "checkpoint",
+    "progress_bar": "progress",
     "quantiles": "magnitudes",
     "reproduce": "reference.claims",
     "scaling": "trajectory.laws",

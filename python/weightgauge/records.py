@@ -11,7 +11,7 @@ from functools import cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
-from weightgauge.errors import MissingExtraError
+from weightgauge.frames import InPolars, TypedRows, frame_of
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -160,7 +160,7 @@ def _annotations(record: type) -> dict[str, str]:
     return {spelled(name): written for name, written in members.items()}
 
 
-class Table(tuple[_Row, ...]):
+class Table(tuple[_Row, ...], InPolars):
     """Records of one type: a tuple that can become a list of dicts or a data frame.
 
     Parameters
@@ -201,6 +201,10 @@ class Table(tuple[_Row, ...]):
         """
         return to_frame(self.record, self.to_dicts())
 
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return typed(self.record, self.to_dicts())
+
     def __getnewargs__(self) -> tuple[Any, ...]:
         """Return the arguments with which `copy` and `pickle` make the table again."""
         return self.record, tuple(self)
@@ -239,37 +243,9 @@ def to_frame(record: type, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return frame_of(flat(record, rows), formats, columns=list(columns(record)))
 
 
-def frame_of(
-    rows: Sequence[dict[str, Any]],
-    formats: Mapping[str, str],
-    *,
-    columns: Sequence[str] | None = None,
-) -> pd.DataFrame:
-    """Return a DataFrame of plain rows.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Plain values.
-    formats : mapping of str to str
-        pandas' formats of columns, by name.
-    columns : sequence of str, optional
-        Names of the columns; by default the keys of the rows.
-
-    Returns
-    -------
-    pandas.DataFrame
-
-    Raises
-    ------
-    MissingExtraError
-        If pandas is not installed.
-    """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingExtraError("pandas", "pandas") from error
-    return pd.DataFrame(rows, columns=columns).astype(dict(formats))
+def typed(record: type, rows: Sequence[dict[str, Any]]) -> TypedRows:
+    """Return the rows of `to_frame`, and the types of their columns by name."""
+    return flat(record, rows), columns(record)
 
 
 def as_dict(record: tuple[Any, ...]) -> dict[str, Any]:

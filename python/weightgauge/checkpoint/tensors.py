@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from weightgauge.checkpoint.types import TensorInfo
-from weightgauge.records import named_tuples, taken, to_frame
+from weightgauge.frames import InPolars, TypedRows
+from weightgauge.records import named_tuples, taken, to_frame, typed
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
 
-class Tensors(Sequence[TensorInfo]):
+class Tensors(Sequence[TensorInfo], InPolars):
     """A sequence of `TensorInfo` that compares, hashes and is cut like a tuple of them.
 
     Large checkpoints have tens of thousands of tensors. What looks at all of them looks at columns.
@@ -95,6 +96,10 @@ class Tensors(Sequence[TensorInfo]):
             If pandas is not installed.
         """
         return to_frame(TensorInfo, self.to_dicts())
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return typed(TensorInfo, self.to_dicts())
 
     def __len__(self) -> int:
         return len(self.names)

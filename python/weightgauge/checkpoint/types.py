@@ -12,6 +12,7 @@ from weightgauge.checkpoint.identity import FileIdentity
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.findings import Finding
+from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table, as_dict
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class TensorInfo(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Checkpoint:
+class Checkpoint(InPolars):
     """A checkpoint whose headers have been read and are valid. No weight has been read.
 
     Attributes
@@ -234,6 +235,10 @@ class Checkpoint:
             If pandas is not installed.
         """
         return self.tensors.to_pandas()
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.tensors.typed_rows()
 
     def __repr__(self) -> str:
         """Show the sizes, not the contents, which may be very long."""

@@ -25,6 +25,7 @@ _COMMANDS = {
     "track": "weightgauge.cli.commands.track",
     "scaling": "weightgauge.cli.commands.scaling",
     "scan": "weightgauge.cli.commands.scan",
+    "plot": "weightgauge.cli.commands.plot",
     "ls": "weightgauge.cli.commands.ls",
     "reproduce": "weightgauge.cli.commands.reproduce",
     "info": "weightgauge.cli.commands.info",

@@ -9,7 +9,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from weightgauge.choices import ERRORS, IO_MODES, PER, ZEROS
+from weightgauge.anatomy.components import KINDS
+from weightgauge.choices import ERRORS, IO_MODES, PER, PROTOCOLS, TRIMS, ZEROS
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT, offered
 
@@ -72,6 +73,30 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def kind_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that shows some kinds only: `kinds`, a tuple of their names."""
+    return click.option(
+        "--kind",
+        "kinds",
+        metavar="KIND",
+        type=click.Choice(KINDS),
+        multiple=True,
+        help="Show only this kind (q, gate, norm, ...); may be given more than once. Everything is "
+        "measured, and findings are about all of it.",
+    )(command)
+
+
+def top_option(of_what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds the option for the length of a table: `top`, or None.
+
+    Parameters
+    ----------
+    of_what : str
+        What help says of the rows.
+    """
+    return click.option("--top", metavar="N", type=click.IntRange(min=1), help=of_what)
+
+
 def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option that says what a slice is: `per`."""
     return click.option(
@@ -80,6 +105,28 @@ def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default="tensor",
         show_default=True,
         help="What one fit is made of; head: q, k, v and o by attention head.",
+    )(command)
+
+
+def trim_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that chooses the window of the fits: `trim`."""
+    return click.option(
+        "--trim",
+        type=click.Choice(list(TRIMS)),
+        default="mid_80",
+        show_default=True,
+        help="Share of the magnitudes that the line is fitted to.",
+    )(command)
+
+
+def protocol_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that chooses how fits are made: `protocol`."""
+    return click.option(
+        "--protocol",
+        type=click.Choice(PROTOCOLS),
+        default="order",
+        show_default=True,
+        help="Exact order statistics, or the 1,024 bins behind published numbers.",
     )(command)
 
 
@@ -124,6 +171,37 @@ def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_output(command, findings=True)
 
 
+def saving_options(metavar: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator for commands that make a file: `path`, `force` and `quiet`.
+
+    Parameters
+    ----------
+    metavar : str
+        What help calls the file.
+    text : str
+        What help says of it.
+    """
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            click.option("-q", "--quiet", is_flag=True, help="No progress, no notes."),
+            click.option("--force", is_flag=True, help="Replace an existing file."),
+            click.option(
+                "-o",
+                "--output",
+                "path",
+                metavar=metavar,
+                type=PATH,
+                required=True,
+                help=text,
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorated
+
+
 def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[..., Any]:
     @click.option(
         "--format",
@@ -142,6 +220,13 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
         "left alone.",
     )
     @click.option("--force", is_flag=True, help="Let --output replace an existing file.")
+    @click.option("--wide", is_flag=True, help="Let tables be wider than the terminal.")
+    @click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Show all findings, and all rows of tables that are cut short.",
+    )
     @click.option("-q", "--quiet", is_flag=True, help="Only the result: no progress, no notes.")
     @wraps(command)
     def with_output(
@@ -151,13 +236,17 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
         path: str | None,
         force: bool,
         quiet: bool,
+        verbose: bool,
+        wide: bool,
         **options: Any,
     ) -> Any:
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose contradict each other")
         if force and path is None:
             raise click.UsageError("--force is for --output FILE, which is not given")
         path = None if path == "-" else path
         chosen = choose_format(asked_format, json=as_json, path=path, findings=findings)
-        output = Output(chosen, path, force, quiet)
+        output = Output(chosen, path, force, quiet, verbose, wide)
         with output.kept():
             return command(*args, output=output, **options)
 

@@ -23,7 +23,7 @@ from weightgauge.errors import (
     harmless,
     printable,
 )
-from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS
+from weightgauge.reporting.terminal_text import PLAIN_SPELLING
 from weightgauge.reporting.writers.formats import (
     COMPRESSED,
     DEFAULT,
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from weightgauge.reporting.document import Document
     from weightgauge.reporting.writers.medium import Medium
 
-_PLAIN_SPELLING = str.maketrans(
-    {"±": "+-", "…": "...", **dict(zip(BLOCKS, PLAIN_BLOCKS, strict=True))}
-)
 _CHARACTERS_AT_ONCE = 1 << 20
 _NEVER_REPLACED = (
     *(".safetensors", ".index.json"),
@@ -61,12 +58,18 @@ class Output:
         Whether an existing file may be replaced.
     quiet : bool
         Whether everything but the result is left out.
+    verbose : bool
+        Whether lists of findings and of rows are shown in full.
+    wide : bool
+        Whether tables may be wider than the terminal.
     """
 
     format: str
     path: str | None
     force: bool
     quiet: bool
+    verbose: bool = False
+    wide: bool = False
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -117,8 +120,24 @@ class Output:
         if terminal:
             width = shutil.get_terminal_size().columns
         return Medium(
-            width=width or None, colour=terminal and colour_allowed(), notes=not self.quiet
+            width=None if self.wide else width or None,
+            colour=terminal and colour_allowed(),
+            notes=not self.quiet,
+            everything=self.verbose,
+            plain=self.path is None and not _writes_all(sys.stdout),
         )
+
+    def rows(self, asked: int | None, usual: int) -> int | None:
+        """Return how many rows a table shows that is cut short; None for all.
+
+        Parameters
+        ----------
+        asked : int or None
+            What --top says.
+        usual : int
+            How many there are if nothing is said.
+        """
+        return asked or (None if self.verbose else usual)
 
     def write(self, document: Document) -> None:
         """Write the whole result, then the warnings about the input on stderr.
@@ -132,14 +151,7 @@ class Output:
         """
         from weightgauge.findings import grouped
 
-        form = FORMATS[self.format]
-        if form.binary and self.path is None and _is_terminal(sys.stdout):
-            raise OutputError(f"{self.format} is no text: name a file by -o, or send it to a pipe")
-        content = form.write(document, self.medium())
-        if self.path is None:
-            _write_stdout(content)
-        else:
-            self._write_file(content)
+        self.put(FORMATS[self.format].write(document, self.medium()))
         if not self.quiet:
             in_result = self.format in (DEFAULT, "github")
             aside = document.aside if in_result else (*(document.findings or ()), *document.aside)
@@ -148,6 +160,22 @@ class Output:
                     click.echo(harmless(f"{group.level}: {group.message}"), err=True)
             for message in document.warnings:
                 click.echo(harmless(f"warning: {message}"), err=True)
+
+    def put(self, content: str | bytes) -> None:
+        """Write what was made, as it is.
+
+        Raises
+        ------
+        OutputExistsError, OutputError
+            See `kept`; the disk is full; or a terminal cannot show it.
+        """
+        if self.path is not None:
+            self._write_file(content)
+            return
+        if isinstance(content, bytes) and _is_terminal(sys.stdout):
+            what = f"{self.format} is not for a terminal"
+            raise OutputError(f"{what}: name a file by -o, or send it to a pipe")
+        _write_stdout(content)
 
     def _write_file(self, content: str | bytes) -> None:
         from weightgauge.files import write_atomically
@@ -224,6 +252,16 @@ def colour_allowed() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _writes_all(stream: object) -> bool:
+    """Whether a stream can be given the marks that text for people has beyond ASCII."""
+    marks = "".join(map(chr, PLAIN_SPELLING))
+    try:
+        marks.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _is_terminal(stream: object) -> bool:
     isatty = getattr(stream, "isatty", None)
     return bool(isatty is not None and isatty())
@@ -260,6 +298,6 @@ def _encoded(content: str | bytes, encoding: str) -> Iterator[bytes]:
         if not content.isascii():
             content.encode(encoding)
     except UnicodeEncodeError:
-        content = content.translate(_PLAIN_SPELLING)
+        content = content.translate(PLAIN_SPELLING)
     for start in range(0, len(content), _CHARACTERS_AT_ONCE):
         yield encoder.encode(content[start : start + _CHARACTERS_AT_ONCE])

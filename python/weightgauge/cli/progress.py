@@ -1,4 +1,4 @@
-"""A progress bar on stderr, for people at a terminal."""
+"""Whether a command shows its progress, and what the Hub's client shows beside it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from weightgauge.progress import progress_bar
 
 
 @contextmanager
@@ -23,51 +21,5 @@ def scan_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         yield None
         return
-    bar = _Bar()
-    try:
+    with progress_bar() as bar:
         yield bar
-    finally:
-        bar.stop()
-
-
-class _Bar:
-    """A progress bar that starts when there is something to show."""
-
-    def __init__(self) -> None:
-        self._running: tuple[Progress, TaskID] | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._running is None:
-            self._running = self._start(total)
-        progress, task = self._running
-        # A command may read the weights more than once, each time with a total of its own.
-        progress.update(task, completed=done, total=total)
-
-    def stop(self) -> None:
-        """Take the bar off the terminal."""
-        if self._running is not None:
-            self._running[0].stop()
-
-    @staticmethod
-    def _start(total: int) -> tuple[Progress, TaskID]:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        progress = Progress(
-            TextColumn("scanning"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        progress.start()
-        return progress, progress.add_task("scanning", total=total)

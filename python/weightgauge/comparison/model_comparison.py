@@ -14,10 +14,13 @@ from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.slice_fit import table_order
 from weightgauge.fits.withheld import withheld
+from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table
+from weightgauge.upper import InNotebook, done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+    from matplotlib.axes import Axes
 
     from weightgauge.anatomy.layouts import Slice
     from weightgauge.anatomy.slice_key import SliceKey
@@ -29,7 +32,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison:
+class Comparison(InPolars, InNotebook):
     """Two models, slice by slice.
 
     Attributes
@@ -88,6 +91,34 @@ class Comparison:
             If pandas is not installed.
         """
         return self.pairs.to_pandas()
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.pairs.typed_rows()
+
+    def plot(self, *, quantity: str = "dk", ax: Axes | None = None) -> Axes:
+        """Draw how far the matrices of each kind moved, block by block, with standard errors.
+
+        Matrices in no block stand behind the last one.
+
+        Parameters
+        ----------
+        quantity : {"dk", "dln_lambda", "difference_rms"}
+            What is drawn, as in `Pair`.
+        ax : matplotlib.axes.Axes, optional
+            As for `weightgauge.ModelFit.plot_depth`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError, NothingSelectedError, ValueError
+            As for `weightgauge.ModelFit.plot_depth`.
+        """
+        axes: Axes = done_above("plot_comparison", self, quantity=quantity, ax=ax)
+        return axes
 
     def __repr__(self) -> str:
         """Show the two models and how many pairs there are."""

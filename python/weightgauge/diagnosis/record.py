@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
 from weightgauge.findings import Finding, verdict
+from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table
+from weightgauge.upper import InNotebook
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -25,7 +27,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Diagnosis:
+class Diagnosis(InPolars, InNotebook):
     """What the weights of a model say.
 
     Attributes
@@ -130,6 +132,10 @@ class Diagnosis:
             If pandas is not installed.
         """
         return self.kinds.to_pandas()
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.kinds.typed_rows()
 
     def __repr__(self) -> str:
         """Show how much was found; `summary` has the sentences."""

@@ -15,16 +15,19 @@ from weightgauge.findings import Finding, verdict
 from weightgauge.fits.kind_summary import KindSummary
 from weightgauge.fits.pieces import counted, divided, wholes
 from weightgauge.fits.slice_fit import SliceFit
-from weightgauge.records import Table, to_frame
+from weightgauge.frames import InPolars, TypedRows
+from weightgauge.records import Table, to_frame, typed
+from weightgauge.upper import InNotebook, done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+    from matplotlib.axes import Axes
 
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, repr=False)  # without slots: what is asked for twice is kept
-class ModelFit:
+class ModelFit(InPolars, InNotebook):
     """Every slice of a checkpoint with its fit, and a summary for every kind.
 
     Its length is the number of slices, iteration goes over them, and ``fit["q"]`` is the summary of
@@ -190,6 +193,107 @@ class ModelFit:
             If pandas is not installed.
         """
         return to_frame(SliceFit, self.to_dicts())
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return typed(SliceFit, self.to_dicts())
+
+    def plot_depth(self, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
+        """Draw how a number of each kind goes from block to block.
+
+        A ribbon shows one standard error on either side, or where several matrices share a block,
+        such as experts, their median is drawn and the ribbon reaches from the smallest to the
+        largest. A broken line shows the k of Gaussian weights.
+
+        Parameters
+        ----------
+        quantity : {"k", "ln_lambda", "k_error"}
+            What is drawn.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default axes of a new figure, one of pyplot if that is imported.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed (extra `plot`).
+        NothingSelectedError
+            If there is nothing to draw.
+        ValueError
+            If there is no such quantity.
+
+        Examples
+        --------
+        >>> import weightgauge as wg
+        >>> from weightgauge import demo
+        >>> axes = wg.fit(demo.paths()["step-last"]).plot_depth()
+        >>> axes.get_ylabel(), [line.get_label() for line in axes.lines][:2]
+        ('shape $k$', ['q', 'k'])
+        """
+        axes: Axes = done_above("plot_depth", self, quantity=quantity, ax=ax)
+        return axes
+
+    def plot_heatmap(self, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
+        """Draw a number of every kind in every block by colour.
+
+        Colours of k begin at that of Gaussian weights: orange below, which is heavier tails, blue
+        above. Matrices without a fit are left blank.
+
+        Parameters
+        ----------
+        quantity, ax
+            As for `plot_depth`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError, NothingSelectedError, ValueError
+            As for `plot_depth`.
+        """
+        axes: Axes = done_above("plot_heatmap", self, quantity=quantity, ax=ax)
+        return axes
+
+    def plot_weibull(
+        self, tensor: str | SliceFit, *, source: Any = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw the Weibull probability plot of one slice, with the fitted line and its window.
+
+        A fit keeps no counts, so the tensor is read once more. If its bytes are others than those
+        that were fitted, that is an error.
+
+        Parameters
+        ----------
+        tensor : str or SliceFit
+            Name of a tensor, or one of `slices`.
+        source : model, optional
+            What to read it from, as for `weightgauge.fit`; by default `model`. Of a model in memory
+            it must be given. `weightgauge.scan` makes one that has all counts.
+        ax : matplotlib.axes.Axes, optional
+            As for `plot_depth`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed (extra `plot`).
+        NothingSelectedError
+            If there is no such tensor, or it has several slices and none that is the whole.
+        NeedsWeightsError
+            If the model is not to be found by its name, or has no counts of the tensor.
+        FileChangedError
+            If the tensor is not what it was.
+        """
+        axes: Axes = done_above("plot_weibull", self, tensor, source=source, ax=ax)
+        return axes
 
     def __repr__(self) -> str:
         """Show how much was fitted, and the median k of the first kinds of matrix."""

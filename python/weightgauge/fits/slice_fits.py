@@ -10,8 +10,9 @@ import numpy as np
 from weightgauge.anatomy.components.ordering import in_order
 from weightgauge.anatomy.layouts import Slice, Slices
 from weightgauge.fits.slice_fit import SliceFit, slice_fit
+from weightgauge.frames import InPolars, TypedRows
 from weightgauge.magnitudes.weibull import status_and_reason
-from weightgauge.records import Table, to_frame
+from weightgauge.records import Table, to_frame, typed
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from weightgauge.magnitudes.options import FitOptions
 
 
-class SliceFits(Sequence[SliceFit]):
+class SliceFits(Sequence[SliceFit], InPolars):
     """A sequence of `SliceFit` that compares, hashes and is cut like a tuple of them.
 
     Parameters
@@ -91,6 +92,10 @@ class SliceFits(Sequence[SliceFit]):
             If pandas is not installed.
         """
         return to_frame(SliceFit, self.to_dicts())
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return typed(SliceFit, self.to_dicts())
 
     def __len__(self) -> int:
         return len(self._made)

@@ -11,6 +11,7 @@ from weightgauge.findings import LEVELS, Finding, grouped, verdict
 from weightgauge.health.judgement import Accepted, UnusedAcceptance
 from weightgauge.health.signatures import FileHash
 from weightgauge.records import Table
+from weightgauge.upper import InNotebook
 
 SCHEMA_VERSION = 1
 
@@ -19,7 +20,7 @@ CLEAN, PARTIAL, FOUND = 0, 3, 4
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CheckResult:
+class CheckResult(InNotebook):
     """What a check found.
 
     Attributes

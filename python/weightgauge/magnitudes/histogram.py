@@ -12,12 +12,13 @@ from weightgauge.magnitudes.arrays import array_view
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.magnitudes.quantile import checked_probabilities
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram
+from weightgauge.upper import InNotebook
 
 if TYPE_CHECKING:
     from weightgauge import _core
 
 
-class MagnitudeHistogram:
+class MagnitudeHistogram(InNotebook):
     """Counts of the magnitudes |w| that occur in a slice.
 
     For formats of 16 bits and fewer, and for F32 and F64 slices of up to 131,072 elements, there is

@@ -11,6 +11,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from weightgauge.frames import InPolars, TypedRows, frame_of
 from weightgauge.records import as_row
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class CohortEntry:
 _Entry = TypeVar("_Entry", bound=ReferenceModel | CohortEntry)
 
 
-class Published(Mapping[str, _Entry]):
+class Published(Mapping[str, _Entry], InPolars):
     """Published models by id, in the paper's order, which can become a table.
 
     Parameters
@@ -205,11 +206,14 @@ class Published(Mapping[str, _Entry]):
         MissingExtraError
             If pandas is not installed.
         """
-        from weightgauge.records import frame_of
-
         rows = self.to_dicts()
         formats = {"heads": "Int64", "kv_heads": "Int64", "r2": "float64"}
         return frame_of(rows, {name: formats[name] for name in formats.keys() & rows[0].keys()})
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        rows = self.to_dicts()
+        return rows, dict.fromkeys(rows[0], "")
 
     def __repr__(self) -> str:
         """Show how many models there are."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from weightgauge.reporting.heatmap import Heatmap
+
 if TYPE_CHECKING:
     from weightgauge.findings import Finding
 
@@ -88,6 +90,9 @@ class Column:
         never left out.
     hide_empty : bool
         Whether text leaves it out if no row has a value.
+    picture : bool
+        Whether it only draws what other columns say, so that text leaves it out on a narrow
+        terminal before any other, and without a word.
     holds : str
         The type of its values as a record writes it, such as "int | None"; "" if nothing says so.
     """
@@ -103,6 +108,7 @@ class Column:
     follows: bool = False
     drop: int | None = None
     hide_empty: bool = False
+    picture: bool = False
     holds: str = ""
 
     @property
@@ -195,7 +201,7 @@ class Verbatim:
     text: str
 
 
-Part = DocumentTable | Paragraph | Line | Verbatim
+Part = DocumentTable | Heatmap | Paragraph | Line | Verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +212,7 @@ class Section:
     ----------
     heading : str
         "" for none; then an empty line sets the section off.
-    parts : sequence of DocumentTable, Paragraph, Line or Verbatim
+    parts : sequence of DocumentTable, Heatmap, Paragraph, Line or Verbatim
         What is shown, from the top.
     notes : sequence of str
         Sentences that explain the section.

@@ -3,10 +3,11 @@
 A number is never shortened and never broken over two lines. If a table is wider than the terminal,
 these steps are taken, in this order:
 
-1. Names lose their middle, and phrases are broken between words.
-2. Columns that may be dropped are left out, one after the other, until the table fits. A line says
+1. Columns that only draw what others say are left out.
+2. Names lose their middle, and phrases are broken between words.
+3. Columns that may be dropped are left out, one after the other, until the table fits. A line says
    which ones.
-3. If that does not suffice, nothing is dropped, and the table continues below as often as
+4. If that does not suffice, nothing is dropped, and the table continues below as often as
    necessary. Columns that say what a row is about are repeated.
 
 Without a width, as in a pipe or a file, none of this happens.
@@ -23,7 +24,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from weightgauge.reporting.document import Column, DocumentTable
-from weightgauge.reporting.terminal_text import cells, padded, shortened_names, wrapped
+from weightgauge.reporting.terminal_text import (
+    PLAIN_SPELLING,
+    cells,
+    padded,
+    shortened_names,
+    wrapped,
+)
 
 _LEAST_SHARE = 3 / 8
 """Share of the terminal's width that a name or a phrase keeps as long as columns can be dropped."""
@@ -46,11 +53,14 @@ class _TextColumn:
         Its cells, from the top.
     width : int
         Terminal cells that the widest of the cells and the heading takes.
+    plain : bool
+        Whether it is to be of ASCII.
     """
 
     column: Column
     texts: list[str]
     width: int
+    plain: bool
 
     def least(self, kept: float) -> int:
         """Return the terminal cells that the column needs if a name or a phrase keeps so many."""
@@ -59,7 +69,7 @@ class _TextColumn:
         return self.width
 
 
-def table_lines(table: DocumentTable, width: int | None) -> Iterable[str]:
+def table_lines(table: DocumentTable, width: int | None, *, plain: bool = False) -> Iterable[str]:
     """Lay a table out: headings, a rule, and the rows.
 
     Parameters
@@ -68,14 +78,19 @@ def table_lines(table: DocumentTable, width: int | None) -> Iterable[str]:
         What to lay out.
     width : int or None
         Columns of the terminal; None without a terminal.
+    plain : bool
+        Whether marks beyond ASCII are spelled in ASCII.
 
     Returns
     -------
     iterable of str
         Lines without spaces at their ends.
     """
-    columns = _as_text(table)
+    columns = _as_text(table, plain)
     if width is None or _total(column.width for column in columns) <= width:
+        return _lines(columns)
+    columns = [column for column in columns if not column.column.picture]
+    if _total(column.width for column in columns) <= width:
         return _lines(columns)
     kept = _without_dropped(columns, width)
     if kept is None:
@@ -87,11 +102,15 @@ def table_lines(table: DocumentTable, width: int | None) -> Iterable[str]:
     return lines
 
 
-def _as_text(table: DocumentTable) -> list[_TextColumn]:
-    return [
-        _TextColumn(column, texts, max(map(cells, (column.title, *texts))))
-        for column, texts in table.shown()
-    ]
+def _as_text(table: DocumentTable, plain: bool) -> list[_TextColumn]:
+    found = []
+    for column, texts in table.shown():
+        if plain:
+            column = replace(column, heading=column.title.translate(PLAIN_SPELLING))
+            texts = [text.translate(PLAIN_SPELLING) for text in texts]
+        width = max(map(cells, (column.title, *texts)))
+        found.append(_TextColumn(column, texts, width, plain))
+    return found
 
 
 def _without_dropped(columns: Sequence[_TextColumn], width: int) -> list[_TextColumn] | None:
@@ -146,7 +165,9 @@ def _narrowed(column: _TextColumn, width: int) -> _TextColumn:
         return column
     if column.column.may_wrap:
         return replace(column, width=width)
-    return replace(column, width=width, texts=shortened_names(column.texts, width))
+    return replace(
+        column, width=width, texts=shortened_names(column.texts, width, plain=column.plain)
+    )
 
 
 def _total_of_least(columns: Iterable[_TextColumn], width: int) -> int:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-_ELLIPSIS = "…"
+from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS
+
+_ELLIPSIS, _PLAIN_ELLIPSIS = "…", "..."
+
+PLAIN_SPELLING = str.maketrans(
+    {"±": "+-", _ELLIPSIS: _PLAIN_ELLIPSIS, **dict(zip(BLOCKS, PLAIN_BLOCKS, strict=True))}
+)
+"""What takes the place of marks beyond ASCII where these cannot be written."""
+
 _UNITS = frozenset(("%", "bit", "bits", "byte", "bytes", "kB", "MB", "GB", "TB", "ms", "s"))
 _BEHIND_WORDS = ".,:;)]"
 _HEADS = (1 / 3, 1 / 2, 2 / 3)
@@ -60,7 +68,7 @@ def _unparted(text: str) -> Iterator[str]:
     yield held
 
 
-def shortened(text: str, width: int, *, head: float = 1 / 3) -> str:
+def shortened(text: str, width: int, *, head: float = 1 / 3, plain: bool = False) -> str:
     """Replace the middle of a text that is too wide by an ellipsis.
 
     A number is kept or left out as a whole, because half of it would be another number.
@@ -74,6 +82,8 @@ def shortened(text: str, width: int, *, head: float = 1 / 3) -> str:
     head : float
         Share of the room that the beginning gets. By default the end gets more, because the
         beginnings of names are often the same.
+    plain : bool
+        Whether the ellipsis is one of ASCII, of three characters.
 
     Examples
     --------
@@ -82,18 +92,19 @@ def shortened(text: str, width: int, *, head: float = 1 / 3) -> str:
     """
     if cells(text) <= width:
         return text
-    room = width - 1
+    ellipsis = _PLAIN_ELLIPSIS if plain else _ELLIPSIS
+    room = max(0, width - len(ellipsis))
     first = int(room * head)
-    return f"{_beginning(text, first)}{_ELLIPSIS}{_beginning(text[::-1], room - first)[::-1]}"
+    return f"{_beginning(text, first)}{ellipsis}{_beginning(text[::-1], room - first)[::-1]}"
 
 
-def shortened_names(names: Sequence[str], width: int) -> list[str]:
+def shortened_names(names: Sequence[str], width: int, *, plain: bool = False) -> list[str]:
     """Shorten the names of one column at the place that keeps the most of them distinct."""
     different = len(set(names))
     best: list[str] = []
     most = 0
     for head in _HEADS:
-        tried = [shortened(name, width, head=head) for name in names]
+        tried = [shortened(name, width, head=head, plain=plain) for name in names]
         kept = len(set(tried))
         if kept > most:
             best, most = tried, kept

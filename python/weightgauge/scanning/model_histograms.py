@@ -11,15 +11,17 @@ from weightgauge.anatomy.selection import choose
 from weightgauge.errors import NeedsWeightsError, printable
 from weightgauge.findings import Finding
 from weightgauge.fits.slice_fit import SliceFit, refitted, table_order, with_independent_errors
+from weightgauge.frames import InPolars, TypedRows
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.magnitudes.weibull import WeibullFit, fit_of_histogram
 from weightgauge.readings import FileNumber, noted, refuse_files
-from weightgauge.records import Table, to_frame
+from weightgauge.records import Table, to_frame, typed
 from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.packed_histogram import unpack
 from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 from weightgauge.scanning.wghist.file import read_histograms, write_histograms
+from weightgauge.upper import InNotebook
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -28,7 +30,7 @@ _STANDARD = FitOptions(threads=1)
 
 
 @dataclass(frozen=True, repr=False)
-class ModelHistograms(SavedModel):
+class ModelHistograms(SavedModel, InPolars, InNotebook):
     """The magnitude histogram of every slice of a model.
 
     Made by `weightgauge.scan` or `ModelHistograms.load`. Whatever takes a model takes this in its
@@ -202,6 +204,10 @@ class ModelHistograms(SavedModel):
             If pandas is not installed.
         """
         return to_frame(SliceFit, self.to_dicts())
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return typed(SliceFit, self.to_dicts())
 
     @property
     def nbytes(self) -> int:

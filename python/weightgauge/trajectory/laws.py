@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import RunError, printable
 from weightgauge.fits.model_fit import ModelFit
-from weightgauge.records import as_row, columns, frame_of
+from weightgauge.frames import InPolars, TypedRows, frame_of
+from weightgauge.records import as_row, columns
 from weightgauge.reference.claims import FFN_KINDS
 from weightgauge.reference.entries import ReferenceModel
 from weightgauge.trajectory.asked import why_not_asked
@@ -22,19 +23,22 @@ from weightgauge.trajectory.run import Run, find_run
 from weightgauge.trajectory.saturation import SaturationFit, saturation_point
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
+from weightgauge.upper import InNotebook, done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+    from matplotlib.axes import Axes
 
 SCHEMA_VERSION = 1
 POOLED_KINDS = ("o", *FFN_KINDS)
 """Kinds whose mean lambda is the published figure: attention output and feed-forward."""
 
-LAW_COLUMNS = (
-    *(name for name in columns(Law) if name != "saturation"),
-    *(f"saturation_{name}" for name in columns(SaturationFit)),
-)
-"""Columns of laws as a table."""
+LAW_TYPES = {
+    **{name: written for name, written in columns(Law).items() if name != "saturation"},
+    **{f"saturation_{name}": written for name, written in columns(SaturationFit).items()},
+}
+LAW_COLUMNS = tuple(LAW_TYPES)
+"""Columns of laws as a table, and their types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -95,7 +99,7 @@ class ScalingRun:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Scaling:
+class Scaling(InPolars, InNotebook):
     """Laws over runs.
 
     Attributes
@@ -139,6 +143,42 @@ class Scaling:
             If pandas is not installed.
         """
         return frame_of(self.to_dicts(), {}, columns=LAW_COLUMNS)
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.to_dicts(), LAW_TYPES
+
+    def points(self, law: Law) -> tuple[tuple[float, float], ...]:
+        """Return what a law was fitted to: sqrt(eta/wd) and lambda of each run that was asked.
+
+        Parameters
+        ----------
+        law : Law
+            One of `laws`.
+        """
+        asked = [run for run in self.runs if run.asked]
+        keys = _keys_of(law, asked)
+        return tuple((run.ratio, _mean_lambda(run, keys)) for run in asked)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw lambda over sqrt(eta/wd), and the proportional law of each kind with its slope.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            As for `weightgauge.ModelFit.plot_depth`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError, NothingSelectedError
+            As for `weightgauge.ModelFit.plot_depth`.
+        """
+        axes: Axes = done_above("plot_scaling", self, ax=ax)
+        return axes
 
     def __repr__(self) -> str:
         """Show how many runs were asked, and r of each kind."""
@@ -307,27 +347,45 @@ def _run(
 def _laws(runs: Sequence[ScalingRun]) -> list[Law]:
     if not runs:
         return []
-    shared = [key for key in runs[0].sizes if all(key in run.sizes for run in runs)]
+    shared = _shared(runs)
     laws = [
         fit_law([_point(run, [key]) for run in runs], kind=kind, tower=tower)
         for key in shared
         for tower, kind in [key]
     ]
     for tower in dict.fromkeys(tower for tower, _ in shared):
-        keys = [key for key in shared if key[0] == tower and key[1] in POOLED_KINDS]
+        keys = _pooled(shared, tower)
         if len(keys) > 1:
             points = [_point(run, keys) for run in runs]
             laws.append(fit_law(points, kind=POOLED, tower=tower))
     return laws
 
 
+def _shared(runs: Sequence[ScalingRun]) -> list[KindKey]:
+    """Return the kinds that all runs have."""
+    return [key for key in runs[0].sizes if all(key in run.sizes for run in runs)]
+
+
+def _pooled(shared: Sequence[KindKey], tower: str | None) -> list[KindKey]:
+    """Return those of a tower over which the pooled law takes its means."""
+    return [key for key in shared if key[0] == tower and key[1] in POOLED_KINDS]
+
+
+def _keys_of(law: Law, runs: Sequence[ScalingRun]) -> list[KindKey]:
+    pooled = law.kind == POOLED
+    return _pooled(_shared(runs), law.tower) if pooled else [(law.tower, law.kind)]
+
+
+def _mean_lambda(run: ScalingRun, keys: Sequence[KindKey]) -> float:
+    return math.fsum(run.sizes[key].lam for key in keys) / len(keys)
+
+
 def _point(run: ScalingRun, keys: Sequence[KindKey]) -> LawPoint:
     """Mean over kinds; mean squares are those of the mean root mean square."""
-    lam = math.fsum(run.sizes[key].lam for key in keys) / len(keys)
     starts = _mean_square(run.starts, keys) if all(key in run.starts for key in keys) else math.nan
     return LawPoint(
         run.ratio,
-        lam,
+        _mean_lambda(run, keys),
         saturation_point(run.settings, run.step, _mean_square(run.sizes, keys), starts),
     )
 

@@ -12,7 +12,8 @@ from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.fits.withheld import withheld
-from weightgauge.records import Table, frame_of
+from weightgauge.frames import InPolars, TypedRows, frame_of
+from weightgauge.records import Table
 from weightgauge.trajectory.asked import why_not_asked
 from weightgauge.trajectory.courses import kind_series, slice_series
 from weightgauge.trajectory.forces import IntervalForces, interval_forces
@@ -25,9 +26,11 @@ from weightgauge.trajectory.series import KindSeries, SliceSeries
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
 from weightgauge.trajectory.step_findings import step_findings
+from weightgauge.upper import InNotebook, done_above
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+    from matplotlib.axes import Axes
 
     from weightgauge.trajectory.kind_sizes import KindKey
 
@@ -39,9 +42,15 @@ LONG_COLUMNS = (
 )
 """Columns of a trajectory in long form: one row a step and slice."""
 
+_TEXTS = ("model", "tensor", "part", "kind", "tower")
+_LONG_TYPES = {
+    name: "str" if name in _TEXTS else "float" if name in LONG_COLUMNS[-6:] else "int"
+    for name in LONG_COLUMNS
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Trajectory:
+class Trajectory(InPolars, InNotebook):
     """A run over its steps.
 
     Attributes
@@ -50,6 +59,8 @@ class Trajectory:
         What was asked for.
     zero_handling : {"exclude", "censor"}
         What zeros were to the fits: left out, or below all other magnitudes (left-censored).
+    trim : str
+        Window of the fits.
     steps : tuple of int
         The steps that were read, in their order.
     models : tuple of str
@@ -76,6 +87,7 @@ class Trajectory:
 
     run: str
     zero_handling: str
+    trim: str
     steps: tuple[int, ...]
     models: tuple[str, ...]
     kinds: Table[KindSeries]
@@ -97,6 +109,7 @@ class Trajectory:
             "weightgauge": __version__,
             "run": self.run,
             "zero_handling": self.zero_handling,
+            "trim": self.trim,
             "verdict": verdict(self.findings),
             "steps": list(self.steps),
             "models": list(self.models),
@@ -143,6 +156,32 @@ class Trajectory:
         return frame_of(
             self.to_dicts(), {"step": "int64", **whole, **numbers}, columns=LONG_COLUMNS
         )
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.to_dicts(), _LONG_TYPES
+
+    def plot(self, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
+        """Draw the median of each kind over the steps, with a ribbon of one standard error.
+
+        Parameters
+        ----------
+        quantity : {"k", "ln_lambda"}
+            What is drawn.
+        ax : matplotlib.axes.Axes, optional
+            As for `weightgauge.ModelFit.plot_depth`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        MissingExtraError, NothingSelectedError, ValueError
+            As for `weightgauge.ModelFit.plot_depth`.
+        """
+        axes: Axes = done_above("plot_trajectory", self, quantity=quantity, ax=ax)
+        return axes
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for i, (step, model) in enumerate(zip(self.steps, self.models, strict=True)):
@@ -256,7 +295,7 @@ def track(
         progress=progress,
     )
     measured, read_steps, warnings, unreadable = _measured(found, read)
-    return _trajectory(found, settings, zeros, measured, read_steps, unreadable, warnings)
+    return _trajectory(found, settings, (zeros, trim), measured, read_steps, unreadable, warnings)
 
 
 def _measured(
@@ -285,7 +324,7 @@ def _measured(
 def _trajectory(
     run: Run,
     settings: RunSettings,
-    zeros: str,
+    options: tuple[str, str],
     measured: Measurements,
     steps: Sequence[StepModel],
     unreadable: list[Finding],
@@ -310,7 +349,8 @@ def _trajectory(
         )
     return Trajectory(
         run=run.name,
-        zero_handling=zeros,
+        zero_handling=options[0],
+        trim=options[1],
         steps=tuple(measured.steps),
         models=tuple(each.shown for each in steps),
         kinds=kinds,

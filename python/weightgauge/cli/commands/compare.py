@@ -8,10 +8,12 @@ from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     PATH,
     errors_option,
+    kind_option,
     output_options,
     per_option,
     reading_options,
     selection_options,
+    top_option,
     zeros_option,
 )
 from weightgauge.cli.output import Output
@@ -25,6 +27,8 @@ from weightgauge.cli.output import Output
     is_flag=True,
     help="Compare distributions only; the weights are not read a second time.",
 )
+@top_option("Show so many of the pairs that moved most.  [default: 20]")
+@kind_option
 @per_option
 @zeros_option
 @errors_option
@@ -37,6 +41,8 @@ def command(
     output: Output,
     *,
     no_elements: bool,
+    top: int | None,
+    kinds: tuple[str, ...],
     per: str,
     zeros: str,
     errors: str,
@@ -59,9 +65,10 @@ def command(
       weightgauge compare ./step-1000 ./step-2000 --format csv -o moved.csv
       weightgauge compare base.wghist ./quantised --json
     """  # noqa: D301
+    from weightgauge.cli.kinds import comparison_of_kinds
     from weightgauge.cli.progress import scan_progress
     from weightgauge.comparison.model_comparison import compare
-    from weightgauge.reporting.views.compare import compare_document
+    from weightgauge.reporting.views.compare import MOST_MOVED_SHOWN, compare_document
 
     with scan_progress(quiet=output.quiet) as progress:
         found = compare(
@@ -77,7 +84,8 @@ def command(
             io=io,
             progress=progress,
         )
-    output.write(compare_document(found))
+    shown = comparison_of_kinds(found, kinds)
+    output.write(compare_document(shown, top=output.rows(top, MOST_MOVED_SHOWN)))
     of_a = {*(pair.tensor for pair in found.pairs), *found.only_a}
     of_b = {*(pair.tensor_b for pair in found.pairs), *found.only_b}
     return unmeasured_told(found.findings, len(of_a) + len(of_b))

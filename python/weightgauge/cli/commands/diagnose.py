@@ -8,10 +8,12 @@ from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     PATH,
     errors_option,
+    kind_option,
     model_argument,
     output_options,
     reading_options,
     selection_options,
+    top_option,
     zeros_option,
 )
 from weightgauge.cli.output import Output
@@ -53,6 +55,8 @@ from weightgauge.cli.output import Output
     is_flag=True,
     help="Show how much of the spread of ln |w| comes from rows and columns of unequal scale.",
 )
+@top_option("Show so many of the matrices that stand out.  [default: 12]")
+@kind_option
 @zeros_option
 @errors_option
 @selection_options
@@ -71,6 +75,8 @@ def command(
     warmup: int,
     balanced: bool,
     spread: bool,
+    top: int | None,
+    kinds: tuple[str, ...],
     zeros: str,
     errors: str,
     include: tuple[str, ...],
@@ -102,9 +108,10 @@ def command(
         raise click.UsageError("--schedule and --warmup need --lr, --weight-decay and --steps")
     _check_run(lr, weight_decay, steps, schedule, warmup)
 
+    from weightgauge.cli.kinds import diagnosis_of_kinds
     from weightgauge.cli.progress import scan_progress
     from weightgauge.diagnosis.model_diagnosis import diagnose
-    from weightgauge.reporting.views.diagnose import diagnose_document
+    from weightgauge.reporting.views.diagnose import OUTLIERS_SHOWN, diagnose_document
 
     with scan_progress(quiet=output.quiet) as progress:
         found = diagnose(
@@ -125,7 +132,8 @@ def command(
             io=io,
             progress=progress,
         )
-    output.write(diagnose_document(found, spread=spread))
+    shown = diagnosis_of_kinds(found, kinds)
+    output.write(diagnose_document(shown, spread=spread, top=output.rows(top, OUTLIERS_SHOWN)))
     return unmeasured_told(found.findings, len({item.tensor for item in found.slices}))
 
 

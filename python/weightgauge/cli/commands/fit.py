@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import click
 
-from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     PATH,
     check_zeros,
     errors_option,
+    kind_option,
     output_options,
     per_option,
+    protocol_option,
     reading_options,
     selection_options,
+    top_option,
+    trim_option,
     zeros_option,
 )
 from weightgauge.cli.output import Output
@@ -21,26 +24,22 @@ from weightgauge.cli.output import Output
 
 @click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
 @click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
-@click.option(
-    "--trim",
-    type=click.Choice(list(TRIMS)),
-    default="mid_80",
-    show_default=True,
-    help="Share of the magnitudes that the line is fitted to.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(PROTOCOLS),
-    default="order",
-    show_default=True,
-    help="Exact order statistics, or the 1,024 bins behind published numbers.",
-)
+@trim_option
+@protocol_option
 @click.option(
     "--exact", is_flag=True, help="Sort F32 and F64 instead of binning them finely; slower."
 )
 @zeros_option
 @errors_option
 @selection_options
+@click.option(
+    "--map",
+    "as_map",
+    is_flag=True,
+    help="Show k by kind and block as a map: blocks of colour, or letters where there is none.",
+)
+@top_option("Show the N matrices that are furthest from Gaussian weights, and no others.")
+@kind_option
 @per_option
 @reading_options
 @output_options
@@ -55,6 +54,9 @@ def command(
     errors: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    as_map: bool,
+    top: int | None,
+    kinds: tuple[str, ...],
     per: str,
     threads: int | None,
     io: str,
@@ -75,6 +77,8 @@ def command(
     Examples:
       weightgauge fit model.safetensors
       weightgauge fit org/name@main --format csv -o fit.csv
+      weightgauge fit org/name --map
+      weightgauge fit org/name --kind q --kind k --top 10
       weightgauge fit ./checkpoint --include '*.mlp.*' --exclude '*.bias'
       weightgauge fit ./checkpoint --protocol paper --json | jq '.kinds[]'
       weightgauge fit ./checkpoint --per head --format csv -o heads.csv
@@ -82,6 +86,7 @@ def command(
     """  # noqa: D301
     check_zeros(zeros, protocol)
 
+    from weightgauge.cli.kinds import fit_of_kinds
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.fit import fit_document
     from weightgauge.reporting.views.fit_models import fit_models_document
@@ -105,10 +110,11 @@ def command(
             )
             for model in models
         ]
-    if len(results) == 1:
-        output.write(fit_document(results[0], per=per))
+    shown = [fit_of_kinds(result, kinds) for result in results]
+    if len(shown) == 1:
+        output.write(fit_document(shown[0], per=per, as_map=as_map, top=top))
     else:
-        output.write(fit_models_document(models, results))
+        output.write(fit_models_document(models, shown, as_map=as_map, top=top))
     return max(
         unmeasured_told(result.findings, len({item.tensor for item in result.slices}))
         for result in results

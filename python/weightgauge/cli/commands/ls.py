@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weightgauge.anatomy.components import KINDS
-from weightgauge.cli.options import model_argument, output_options, selection_options
+from weightgauge.cli.options import (
+    model_argument,
+    output_options,
+    selection_options,
+    top_option,
+)
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Only tensors of this kind (q, gate, norm, ...); may be given more than once.",
 )
+@top_option("Show the N largest tensors only.")
 @output_options
 def command(
     model: str,
@@ -36,6 +42,7 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     kinds: tuple[str, ...],
+    top: int | None,
 ) -> None:
     """List the tensors of MODEL with their kind, block, dtype, shape and size.
 
@@ -56,7 +63,7 @@ def command(
 
     with scan_progress(quiet=output.quiet):
         content = _content(model, include, exclude, kinds)
-    output.write(ls_document(content))
+    output.write(ls_document(content, top=top))
 
 
 def _content(
@@ -104,13 +111,10 @@ def _of_headers(
 
 
 def _of_kinds(rows: Sequence[dict[str, Any]], kinds: tuple[str, ...]) -> Sequence[dict[str, Any]]:
-    from weightgauge.errors import NothingSelectedError
+    from weightgauge.cli.kinds import refuse_none
 
     if not kinds:
         return rows
     found = [row for row in rows if row["kind"] in kinds]
-    if rows and not found:
-        raise NothingSelectedError(
-            f"none of the {len(rows):,} tensors is of the kind {' or '.join(kinds)}"
-        )
+    refuse_none(found, kinds, len(rows), "tensors")
     return found

@@ -8,11 +8,11 @@ import click
 
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
-    PATH,
     errors_option,
     model_argument,
     per_option,
     reading_options,
+    saving_options,
     selection_options,
 )
 from weightgauge.cli.output import Output, choose_format
@@ -21,22 +21,13 @@ from weightgauge.reporting.writers.formats import DEFAULT
 
 @click.command("scan", short_help="Keep the counts of all magnitudes, without the weights.")
 @model_argument
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    metavar="FILE.wghist",
-    type=PATH,
-    required=True,
-    help="Where to; an existing file is left alone.",
-)
-@click.option("--force", is_flag=True, help="Replace an existing file.")
+@saving_options("FILE.wghist", "Where to; an existing file is left alone.")
 @selection_options
 @per_option
 @errors_option
 @reading_options
+@click.option("-v", "--verbose", is_flag=True, help="Show all findings.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no notes.")
 def command(
     model: str,
     *,
@@ -50,6 +41,7 @@ def command(
     io: str,
     as_json: bool,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Count the magnitudes of every tensor of MODEL and save the counts.
 
@@ -89,6 +81,6 @@ def command(
         output.save(lambda target: kept.save(target, force=force))
     form = choose_format(None, json=as_json, path=None)
     if not quiet or as_json:  # the result is the file
-        told = Output(form, None, force=False, quiet=quiet)
+        told = Output(form, None, force=False, quiet=quiet, verbose=verbose)
         told.write(scan_document(kept, path, os.path.getsize(path)))
     return unmeasured_told(kept.findings, len(kept.tensors))

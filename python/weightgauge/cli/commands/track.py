@@ -6,15 +6,17 @@ from typing import Any
 
 import click
 
-from weightgauge.choices import PROTOCOLS, TRIMS
 from weightgauge.cli.failures import OK, PARTIAL, unread_told
 from weightgauge.cli.options import (
     PATH,
     check_zeros,
+    kind_option,
     output_options,
     per_option,
+    protocol_option,
     reading_options,
     selection_options,
+    trim_option,
     zeros_option,
 )
 from weightgauge.cli.output import Output
@@ -29,20 +31,9 @@ from weightgauge.cli.run_options import settings_options
     help="Steps of the models in their order, where no name tells them.",
 )
 @settings_options()
-@click.option(
-    "--trim",
-    type=click.Choice(list(TRIMS)),
-    default="mid_80",
-    show_default=True,
-    help="Share of the magnitudes that the line is fitted to.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(PROTOCOLS),
-    default="order",
-    show_default=True,
-    help="Exact order statistics, or the 1,024 bins behind published numbers.",
-)
+@trim_option
+@protocol_option
+@kind_option
 @zeros_option
 @selection_options
 @per_option
@@ -56,6 +47,7 @@ def command(
     settings: dict[str, Any],
     trim: str,
     protocol: str,
+    kinds: tuple[str, ...],
     zeros: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -81,9 +73,10 @@ def command(
       weightgauge track first.safetensors last.safetensors --steps 0,5000
       weightgauge track ./run --format csv -o run.csv
     """  # noqa: D301
-    numbers = None if steps is None else _numbers(steps)
+    numbers = None if steps is None else step_numbers(steps)
     check_zeros(zeros, protocol)
 
+    from weightgauge.cli.kinds import trajectory_of_kinds
     from weightgauge.cli.progress import scan_progress
     from weightgauge.reporting.views.track import track_document
     from weightgauge.trajectory.trajectory import track
@@ -103,13 +96,14 @@ def command(
             io=io,
             progress=progress,
         )
-    output.write(track_document(found))
+    output.write(track_document(trajectory_of_kinds(found, kinds)))
     missing = [each for each in found.findings if each.id in ("unreadable-step", "unmeasured")]
     unread_told([each.message for each in missing])
     return PARTIAL if missing else OK
 
 
-def _numbers(steps: str) -> list[int]:
+def step_numbers(steps: str) -> list[int]:
+    """Read whole numbers with commas between them; any other text is a usage error."""
     try:
         return [int(step) for step in steps.split(",")]
     except ValueError:

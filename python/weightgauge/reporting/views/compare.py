@@ -26,7 +26,7 @@ from weightgauge.reporting.document import (
     plain_columns,
 )
 from weightgauge.reporting.values import counted, part_text
-from weightgauge.reporting.views.left_out import left_out_note
+from weightgauge.reporting.views.left_out import left_out_note, rows_left_out
 from weightgauge.reporting.views.paired_errors import paired_errors_note
 from weightgauge.reporting.views.zeros import zeros_note
 
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from weightgauge.comparison.model_comparison import Comparison
     from weightgauge.comparison.pair import Pair
 
-_SHOWN = 20
+MOST_MOVED_SHOWN = 20
+"""Pairs that are shown if nobody asks for more or fewer."""
 _NAMES_SHOWN = 5
 
 
@@ -83,13 +84,15 @@ _DIFFERENCES = (
 )
 
 
-def compare_document(found: Comparison) -> Document:
+def compare_document(found: Comparison, *, top: int | None = MOST_MOVED_SHOWN) -> Document:
     """Show medians by kind, the pairs that moved most, and what has no counterpart.
 
     Parameters
     ----------
     found : Comparison
         What to show.
+    top : int or None
+        How many of the pairs that moved most are shown; None for all.
     """
     from weightgauge.comparison.model_comparison import SCHEMA_VERSION
     from weightgauge.comparison.pair import Pair
@@ -102,7 +105,7 @@ def compare_document(found: Comparison) -> Document:
         or abs(pair.dk) > 0
         or (math.isnan(pair.changed) and math.isfinite(pair.k_a))
     ]
-    tables = (_kinds(found.pairs), _most_moved(moved)) if moved else ()
+    tables = (_kinds(found.pairs), _most_moved(moved, top)) if moved else ()
     return Document(
         title=f"a: {printable(found.a, limit=1000)}, b: {printable(found.b, limit=1000)}",
         sections=(
@@ -209,10 +212,9 @@ def _has_fits(pair: Pair) -> bool:
     return math.isfinite(pair.k_a) and math.isfinite(pair.k_b)
 
 
-def _most_moved(pairs: Sequence[Pair]) -> Section:
-    table = DocumentTable(_MOST_MOVED, list(map(_moved_row, pairs[:_SHOWN])))
-    more = Line(f"... and {len(pairs) - _SHOWN:,} more: --json or --format csv")
-    return Section("What moved most", (table, more) if len(pairs) > _SHOWN else (table,))
+def _most_moved(pairs: Sequence[Pair], top: int | None) -> Section:
+    table = DocumentTable(_MOST_MOVED, list(map(_moved_row, pairs[:top])))
+    return Section("What moved most", (table, *rows_left_out(len(pairs), top)))
 
 
 def _moved_row(pair: Pair) -> dict[str, Any]:

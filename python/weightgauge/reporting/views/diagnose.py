@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.diagnosis.summary import reading
 from weightgauge.errors import printable
 from weightgauge.findings import slice_name
+from weightgauge.fits.pieces import counted
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -23,7 +25,9 @@ from weightgauge.reporting.document import (
 )
 from weightgauge.reporting.values import part_text, range_text
 from weightgauge.reporting.views.architecture import architecture_lines
+from weightgauge.reporting.views.courses import COURSE, COURSE_NOTE, courses_by_block
 from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
+from weightgauge.reporting.views.left_out import rows_left_out
 from weightgauge.reporting.views.unmeasured import extent
 from weightgauge.reporting.views.zeros import zeros_note
 
@@ -32,7 +36,8 @@ if TYPE_CHECKING:
     from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.diagnosis.training import TrainingProgress
 
-_SHOWN = 12
+OUTLIERS_SHOWN = 12
+"""Matrices that are shown if nobody asks for more or fewer."""
 
 _OUTLIERS = (
     Column(key="tensor", identifies=True, may_shorten=True),
@@ -45,7 +50,9 @@ _OUTLIERS = (
 )
 
 
-def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
+def diagnose_document(
+    found: Diagnosis, *, spread: bool = False, top: int | None = OUTLIERS_SHOWN
+) -> Document:
     """Show a diagnosis: tables, what to look at, and a summary in sentences.
 
     Parameters
@@ -54,6 +61,8 @@ def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
         What to show.
     spread : bool
         Whether the table by kind has the parts of the variance of ln |w|.
+    top : int or None
+        How many of the matrices that stand out are shown; None for all.
     """
     from weightgauge.diagnosis.record import SCHEMA_VERSION
     from weightgauge.trajectory.candidates import step_of_model
@@ -63,11 +72,15 @@ def diagnose_document(found: Diagnosis, *, spread: bool = False) -> Document:
         title=printable(found.model, limit=1000),
         sections=(
             Section("", (*architecture, Line(extent(found.slices, found.findings)))),
-            *_sections(found, spread=spread),
+            *_sections(found, spread=spread, top=top),
         ),
         findings=found.findings,
         findings_first=True,
-        notes=(_note(found), *((_SPREAD_NOTE,) if spread else ())),
+        notes=(
+            _note(found),
+            *((Paragraph(COURSE_NOTE),) if _courses(found) else ()),
+            *((_SPREAD_NOTE,) if spread else ()),
+        ),
         warnings=found.warnings,
         metadata=metadata(SCHEMA_VERSION, model=found.model, zero_handling=found.zero_handling),
         data=found.to_dict,
@@ -84,18 +97,25 @@ def _records(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
     return DocumentTable(plain_columns(columns(KindDiagnosis)), flat(KindDiagnosis, rows))
 
 
-def _sections(found: Diagnosis, *, spread: bool) -> Iterator[Section]:
+def _sections(found: Diagnosis, *, spread: bool, top: int | None) -> Iterator[Section]:
     if found.summary:
         yield Section("What k means", tuple(Paragraph(f"- {each}") for each in found.summary))
     if found.kinds:
-        yield Section("By kind", (_kinds(found.kinds, spread=spread),))
+        yield Section("By kind", (_kinds(found, spread=spread),))
     if found.outliers:
-        yield Section("Matrices that stand out among those of their kind", _outliers(found))
+        yield Section("Matrices that stand out among those of their kind", _outliers(found, top))
     if found.training is not None:
         yield Section("Training", tuple(map(Line, _training(found.training))))
 
 
-def _kinds(kinds: Sequence[KindDiagnosis], *, spread: bool) -> DocumentTable:
+def _courses(found: Diagnosis) -> dict[tuple[str | None, str], str]:
+    matrices = [item for item in counted(found.slices) if item.kind in MATRIX_KINDS]
+    return courses_by_block(matrices)
+
+
+def _kinds(found: Diagnosis, *, spread: bool) -> DocumentTable:
+    kinds = found.kinds
+    courses = _courses(found)
     grown = any(math.isfinite(kind.ln_sigma) for kind in kinds)
     balanced = any(math.isfinite(kind.k_core_median) for kind in kinds)
     columns = (
@@ -112,8 +132,10 @@ def _kinds(kinds: Sequence[KindDiagnosis], *, spread: bool) -> DocumentTable:
         *(_GROWTH if grown else ()),
         *(_BALANCED if balanced else ()),
         *(_SPREAD if spread else ()),
+        COURSE,
     )
-    return DocumentTable(columns, list(map(_kind_row, kinds)))
+    rows = [{**_kind_row(kind), COURSE.key: courses.get((kind.tower, kind.kind))} for kind in kinds]
+    return DocumentTable(columns, rows)
 
 
 _GROWTH = (
@@ -148,7 +170,7 @@ def _kind_row(kind: KindDiagnosis) -> dict[str, Any]:
     }
 
 
-def _outliers(found: Diagnosis) -> tuple[Part, ...]:
+def _outliers(found: Diagnosis, top: int | None) -> tuple[Part, ...]:
     rows = [
         {
             "tensor": slice_name(each),
@@ -159,11 +181,9 @@ def _outliers(found: Diagnosis) -> tuple[Part, ...]:
             "expected": each.expected,
             "z": each.z,
         }
-        for each in found.outliers[:_SHOWN]
+        for each in found.outliers[:top]
     ]
-    table = DocumentTable(_OUTLIERS, rows)
-    more = len(found.outliers) - _SHOWN
-    return (table, Line(f"... and {more:,} more: --json")) if more > 0 else (table,)
+    return DocumentTable(_OUTLIERS, rows), *rows_left_out(len(found.outliers), top)
 
 
 def _training(run: TrainingProgress) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from weightgauge.errors import printable
@@ -15,6 +16,8 @@ from weightgauge.reporting.document import (
     plain_columns,
 )
 from weightgauge.reporting.values import counted
+from weightgauge.reporting.views.fit_furthest import furthest_section
+from weightgauge.reporting.views.fit_map import map_sections
 from weightgauge.reporting.views.fit_notes import fit_notes, products_text
 from weightgauge.reporting.views.fit_tables import (
     block_sections,
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from weightgauge.fits import ModelFit
 
 
-def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
+def fit_document(
+    result: ModelFit, *, per: str = "tensor", as_map: bool = False, top: int | None = None
+) -> Document:
     """Show a fit by block and kind; for programs, every slice.
 
     Parameters
@@ -37,6 +42,10 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
         What to show.
     per : {"tensor", "head", "expert"}
         What one slice is. Heads and experts are also compared with each other.
+    as_map : bool
+        Whether a map of k takes the place of the tables by block.
+    top : int or None
+        Show so many matrices that are furthest from Gaussian weights in place of all matrices.
     """
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
@@ -47,8 +56,7 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
         title=printable(result.model, limit=1000),
         sections=(
             Section("", (Line(_extent(result)), Line(_how(result)))),
-            *block_sections(result.matrices),
-            *sections_outside_blocks(result.pieces),
+            *_matrices(result, as_map, top),
             *(spread_sections(result.counted, per) if per != "tensor" else ()),
             kind_section(result),
         ),
@@ -73,6 +81,17 @@ def fit_document(result: ModelFit, *, per: str = "tensor") -> Document:
             "protocol": result.protocol,
         },
     )
+
+
+def _matrices(result: ModelFit, as_map: bool, top: int | None) -> Iterator[Section]:
+    """Yield what is shown of single matrices: a map, those furthest away, or all of them."""
+    if as_map:
+        yield from map_sections(result.slices, trim=result.trim, zeros=result.zero_handling)
+    if top is not None:
+        yield from furthest_section(result, top)
+    elif not as_map:
+        yield from block_sections(result.matrices)
+        yield from sections_outside_blocks(result.pieces)
 
 
 def _extent(result: ModelFit) -> str:

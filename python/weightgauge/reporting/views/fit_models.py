@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
+from weightgauge.reporting.views.fit_furthest import furthest_section
+from weightgauge.reporting.views.fit_map import map_sections
 
 if TYPE_CHECKING:
     from weightgauge.fits import ModelFit
@@ -33,7 +35,13 @@ _NOTE = Paragraph(
 )
 
 
-def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Document:
+def fit_models_document(
+    names: Sequence[str],
+    results: Sequence[ModelFit],
+    *,
+    as_map: bool = False,
+    top: int | None = None,
+) -> Document:
     """Show the medians of several models by kind; for programs, every slice of each.
 
     Parameters
@@ -42,6 +50,11 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
         What the user calls the models: two files of histograms may be of models of one name.
     results : sequence of ModelFit
         The fits in the order to show them, all made with the same options.
+    as_map : bool
+        Whether a map of k of each model is shown too.
+    top : int or None
+        How many matrices of each model are shown that are furthest from Gaussian weights; None for
+        none.
     """
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
@@ -72,6 +85,7 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
         sections=(
             Section("", verdicts),
             Section("", (Line(options),)),
+            *_of_each(names, results, as_map, top),
             Section("Median k", (_medians(results, marked, kinds, "k_median", ".3f"),)),
             Section("Median lambda", (_medians(results, marked, kinds, "lambda_median", "#.4g"),)),
         ),
@@ -100,6 +114,23 @@ def fit_models_document(names: Sequence[str], results: Sequence[ModelFit]) -> Do
         ),
         provenance=lambda: {"protocol": first.protocol},
     )
+
+
+def _of_each(
+    names: Sequence[str], results: Sequence[ModelFit], as_map: bool, top: int | None
+) -> Iterator[Section]:
+    """Yield what is shown of single matrices, the name of the model above each."""
+    for name, result in zip(names, results, strict=True):
+        for section in (
+            *(
+                map_sections(result.slices, trim=result.trim, zeros=result.zero_handling)
+                if as_map
+                else ()
+            ),
+            *(furthest_section(result, top) if top is not None else ()),
+        ):
+            heading = printable(name, limit=1000)
+            yield replace(section, heading=f"{heading}: {section.heading}".rstrip(": "))
 
 
 def _findings(names: Sequence[str], results: Sequence[ModelFit]) -> Sequence[Finding]:

@@ -15,6 +15,7 @@ from weightgauge.errors import printable
 from weightgauge.fits.withheld import CELLS
 from weightgauge.reporting.document import Column, DocumentTable, Section, Word
 from weightgauge.reporting.values import part_text, shape_text
+from weightgauge.reporting.views.courses import COURSE, courses_by_block
 from weightgauge.reporting.views.unmeasured import why_without
 
 if TYPE_CHECKING:
@@ -124,11 +125,27 @@ def kind_section(result: ModelFit) -> Section:
         Column(key="from_gaussian", heading="from Gaussian", form="+.4f", right=True),
         Column(key="lambda_median", heading="lambda median", form="#.4g", right=True),
         Column(key="r2_median", heading="R2 median", form=".4f", right=True),
+        COURSE,
     )
-    rows = [_kind_row(kind, anchor) for kind in shown]
+    courses = block_courses(result)
+    rows = [{**_kind_row(kind, anchor), COURSE.key: courses.get(kind.kind)} for kind in shown]
     return Section(
         f"By kind (k of Gaussian weights: {anchor:.4f})", (DocumentTable(columns, rows),)
     )
+
+
+def block_courses(result: ModelFit) -> dict[str, str]:
+    """Draw the course of k over the blocks by kind; nothing for several towers.
+
+    Parameters
+    ----------
+    result : ModelFit
+        What is shown.
+    """
+    courses = courses_by_block(result.matrices)
+    if len({tower for tower, _ in courses}) > 1:
+        return {}
+    return {kind: course for (_, kind), course in courses.items()}
 
 
 def _kind_row(kind: KindSummary, anchor: float) -> dict[str, Any]:

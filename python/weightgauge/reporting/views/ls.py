@@ -74,13 +74,15 @@ class Content(NamedTuple):
     header: Mapping[str, str] = MappingProxyType({})
 
 
-def ls_document(content: Content) -> Document:
+def ls_document(content: Content, *, top: int | None = None) -> Document:
     """List the tensors of a checkpoint, and what is known of its architecture.
 
     Parameters
     ----------
     content : Content
         What there is.
+    top : int or None
+        Show so many of the largest tensors; None for all in their order.
     """
     table = DocumentTable(_COLUMNS, content.rows)
     totals = {
@@ -97,7 +99,7 @@ def ls_document(content: Content) -> Document:
     return Document(
         title=printable(content.model, limit=1000),
         sections=(
-            Section("", (table,)),
+            Section("", (_largest(table, top),)),
             *_header_shown(content.header),
             Section("", (*architecture, Line(sums))),
         ),
@@ -115,6 +117,12 @@ def ls_document(content: Content) -> Document:
         records=lambda: table,
         provenance=lambda: {"model": content.model},
     )
+
+
+def _largest(table: DocumentTable, top: int | None) -> DocumentTable:
+    if top is None:
+        return table
+    return DocumentTable(table.columns, sorted(table.rows, key=lambda row: -row["bytes"])[:top])
 
 
 def _header_shown(header: Mapping[str, str]) -> list[Section]:

@@ -7,6 +7,8 @@ from html import escape
 
 from weightgauge.errors import harmless
 from weightgauge.reporting.document import Document, DocumentTable, Line, Paragraph, Verbatim
+from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.writers.html_heatmap import heatmap_html
 from weightgauge.reporting.writers.medium import Medium
 from weightgauge.reporting.writers.reading_order import (
     Block,
@@ -56,7 +58,7 @@ def write(document: Document, medium: Medium) -> str:
     medium : Medium
         The place it goes to; it says whether tables are explained.
     """
-    blocks = map(_written, reading_order(document, notes=medium.notes))
+    blocks = map(written, reading_order(document, notes=medium.notes))
     head = _HEAD.format(title=inert(document.title or "weightgauge"))
     return head + "".join(f"{block}\n" for block in blocks if block) + _FOOT
 
@@ -72,7 +74,8 @@ def inert(text: str) -> str:
     return escape(harmless(text))
 
 
-def _written(block: Block) -> str:
+def written(block: Block) -> str:
+    """Return one block of a page as HTML; "" for one that shows nothing."""
     match block:
         case Title(text):
             return f"<h1>{inert(text)}</h1>"
@@ -94,6 +97,8 @@ def _written(block: Block) -> str:
             return ""
         case Verbatim(text):
             return f"<pre>{inert(text)}</pre>"
+        case Heatmap():
+            return "\n".join(heatmap_html(block))
         case DocumentTable():
             return "\n".join(_table(block))
 

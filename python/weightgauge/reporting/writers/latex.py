@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from weightgauge.errors import harmless
 from weightgauge.reporting.document import Document, DocumentTable, Line, Paragraph, Verbatim
+from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.heatmap_lines import heatmap_lines
+from weightgauge.reporting.sparkline import BLOCKS
 from weightgauge.reporting.writers.medium import Medium
 from weightgauge.reporting.writers.reading_order import (
     Block,
@@ -18,6 +21,9 @@ from weightgauge.reporting.writers.reading_order import (
     reading_order,
 )
 
+_MARKS = (r"\_", ".", "-", r"\textasciitilde{}", "=", "+", "*", r"\#")
+"""The marks of `PLAIN_BLOCKS`, because LaTeX's usual fonts have no blocks."""
+
 _SPELLINGS = str.maketrans(
     {
         **{mark: f"\\{mark}" for mark in "&%$#_{}"},
@@ -25,6 +31,7 @@ _SPELLINGS = str.maketrans(
         **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"},
         **{'"': r"\textquotedbl{}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}"},
         **{"±": r"\ensuremath{\pm}", "…": r"\ldots{}", "λ": r"\ensuremath{\lambda}"},
+        **{block: rf"\texttt{{{mark}}}" for block, mark in zip(BLOCKS, _MARKS, strict=True)},
     }
 )
 _HEAD = r"""% To be included by \input, after these lines in the preamble:
@@ -78,6 +85,9 @@ def _written(block: Block) -> str:
             return ""
         case Verbatim(text):
             return rf"\texttt{{{inert(text)}}}"
+        case Heatmap():
+            lines = [inert(line).replace(" ", "~") for line in heatmap_lines(block, None)]
+            return "\\noindent\n" + "\\\\\n".join(rf"\texttt{{{line}}}" for line in lines)
         case DocumentTable():
             return "\n".join(_table(block))
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from weightgauge.errors import harmless
 from weightgauge.reporting.document import Document, DocumentTable, Line, Paragraph, Verbatim
+from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.heatmap_lines import heatmap_lines
 from weightgauge.reporting.writers.medium import Medium
 from weightgauge.reporting.writers.reading_order import (
     Block,
@@ -80,6 +82,8 @@ def _written(block: Block) -> str:
             return "\n".join(_table(block))
         case Paragraph(text) | Line(text):
             return _line(text)
+        case Heatmap():
+            return "\n".join(f"    {line}" for line in heatmap_lines(block, None))
         case Verbatim(text):
             return f"    {harmless(text)}"
 

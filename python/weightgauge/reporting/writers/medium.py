@@ -17,8 +17,14 @@ class Medium:
         Whether headings may be set off with terminal escapes.
     notes : bool
         Whether tables are explained.
+    everything : bool
+        Whether all findings are told, not the most serious alone.
+    plain : bool
+        Whether it has ASCII alone, so that text is spelled so before it is laid out.
     """
 
     width: int | None = None
     colour: bool = False
     notes: bool = True
+    everything: bool = False
+    plain: bool = False

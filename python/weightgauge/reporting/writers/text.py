@@ -21,8 +21,10 @@ from weightgauge.reporting.document import (
     Part,
     Verbatim,
 )
+from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.heatmap_lines import heatmap_lines
 from weightgauge.reporting.table_layout import table_lines
-from weightgauge.reporting.terminal_text import shortened, wrapped
+from weightgauge.reporting.terminal_text import PLAIN_SPELLING, shortened, wrapped
 from weightgauge.reporting.writers.medium import Medium
 from weightgauge.reporting.writers.reading_order import (
     Block,
@@ -64,6 +66,8 @@ class _Page:
     def __init__(self, medium: Medium) -> None:
         self._width = medium.width
         self._colour = medium.colour
+        self._everything = medium.everything
+        self._plain = medium.plain
         self._lines: list[str] = []
 
     def block(self, block: Block) -> None:
@@ -90,7 +94,7 @@ class _Page:
     def heading(self, text: str) -> None:
         """Add a heading, with an empty line before it."""
         self.gap()
-        lines = wrapped(harmless(text), self._width)
+        lines = wrapped(self._spelled(text), self._width)
         self._lines += [f"\x1b[1m{line}\x1b[0m" for line in lines] if self._colour else lines
 
     def verdict(self, verdict: Verdict) -> None:
@@ -100,7 +104,8 @@ class _Page:
 
     def findings(self, groups: Sequence[FindingGroup]) -> None:
         """Add a line for each group of findings, and below it what to do about a fault."""
-        for group in groups[:_FINDINGS_SHOWN]:
+        shown = len(groups) if self._everything else _FINDINGS_SHOWN
+        for group in groups[:shown]:
             told = f"{group.level}  {group.id}  {group.message}"
             first, *others = self._broken(told)
             label = f"{group.level}  {group.id}"
@@ -109,16 +114,18 @@ class _Page:
             self._lines += [first, *others]
             if group.hint and group.level != "note":
                 self._lines += [f"  {line}" for line in self._broken(f"hint: {group.hint}")]
-        if len(groups) > _FINDINGS_SHOWN:
-            self._lines.append(f"... and {len(groups) - _FINDINGS_SHOWN:,} more: --json")
+        if len(groups) > shown:
+            self._lines.append(f"... and {len(groups) - shown:,} more: -v shows them")
 
     def part(self, part: Part) -> None:
         """Add a table, a paragraph or a line."""
         match part:
             case DocumentTable():
-                lines = iter(table_lines(part, self._width))
+                lines = iter(table_lines(part, self._width, plain=self._plain))
                 while several := list(islice(lines, _LINES_TOGETHER)):
                     self._lines.append("\n".join(map(harmless, several)))
+            case Heatmap():
+                self._lines += heatmap_lines(part, self._width, colour=self._colour)
             case Paragraph(text):
                 self._prose(text, min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
             case Line(text):
@@ -140,13 +147,18 @@ class _Page:
         first, *others = wrapped(self._fitting(text, self._width and width - 2), width - 2)
         return [first, *(f"  {line}" for line in others)]
 
-    @staticmethod
-    def _fitting(text: str, terminal: int | None) -> str:
+    def _fitting(self, text: str, terminal: int | None) -> str:
         """Make a text harmless, and its words no longer than a terminal is wide."""
-        text = harmless(text)
+        text = self._spelled(text)
         if terminal is None:
             return text
-        return " ".join(shortened(word, terminal) for word in text.split(" "))
+        words = text.split(" ")
+        return " ".join(shortened(word, terminal, plain=self._plain) for word in words)
+
+    def _spelled(self, text: str) -> str:
+        """Make a text harmless, and spell it as the place has it."""
+        shown = harmless(text)
+        return shown.translate(PLAIN_SPELLING) if self._plain else shown
 
     def _coloured(self, text: str, level: str) -> str:
         colour = _COLOURS.get(level)

@@ -1,0 +1,80 @@
+"""How a number goes from block to block, kind by kind, with the ribbon around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weightgauge.pictures.block_grid import block_grids
+
+if TYPE_CHECKING:
+    from weightgauge.fits import SliceFit
+
+
+@dataclass(frozen=True, slots=True)
+class DepthProfile:
+    """One kind of matrix through the blocks of a tower.
+
+    Attributes
+    ----------
+    tower : str or None
+        As in `weightgauge.SliceFit`.
+    kind : str
+        Which matrices.
+    quantity : str
+        What the numbers are, a name in `weightgauge.pictures.QUANTITIES`.
+    blocks : tuple of int
+        Blocks in which one of them is fitted, ascending.
+    values : tuple of float
+        The number in each of them; the median of several matrices, such as experts.
+    low, high : tuple of float
+        The ribbon: see `weightgauge.pictures.Cell`.
+    """
+
+    tower: str | None
+    kind: str
+    quantity: str
+    blocks: tuple[int, ...]
+    values: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def depth_profiles(slices: Sequence[SliceFit], quantity: str = "k") -> list[DepthProfile]:
+    """Return the course of every kind over the blocks of its tower.
+
+    Parameters
+    ----------
+    slices, quantity
+        As for `weightgauge.pictures.block_grids`.
+
+    Returns
+    -------
+    list of DepthProfile
+        By tower and kind, in the order of tables. Kinds of which nothing is fitted are left out.
+
+    Raises
+    ------
+    ValueError
+        If there is no such quantity.
+    """
+    found = []
+    for grid in block_grids(slices, quantity):
+        for kind in grid.kinds:
+            row = [
+                (block, cell)
+                for block in grid.blocks
+                if (cell := grid.cells.get((kind, block))) and cell.value == cell.value
+            ]
+            if row:
+                found.append(
+                    DepthProfile(
+                        *(grid.tower, kind, quantity),
+                        blocks=tuple(block for block, _ in row),
+                        values=tuple(cell.value for _, cell in row),
+                        low=tuple(cell.low for _, cell in row),
+                        high=tuple(cell.high for _, cell in row),
+                    )
+                )
+    return found

@@ -1,0 +1,44 @@
+"""What a picture shows of a slice: k, ln lambda, or the standard error of k."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from weightgauge.fits import SliceFit
+
+
+class Quantity(NamedTuple):
+    """A number of a fitted slice, and how to speak of it.
+
+    Attributes
+    ----------
+    label : str
+        What stands at an axis.
+    value, error : callable
+        Return the number of a slice that is fitted, and its standard error: NaN for none.
+    """
+
+    label: str
+    value: Callable[[SliceFit], float]
+    error: Callable[[SliceFit], float]
+
+
+def _none(item: SliceFit) -> float:
+    del item
+    return math.nan
+
+
+QUANTITIES = MappingProxyType(
+    {
+        "k": Quantity("shape k", lambda item: item.k, lambda item: item.k_se_matrix),
+        "ln_lambda": Quantity(
+            "ln lambda", lambda item: math.log(item.lam), lambda item: item.ln_lambda_se_matrix
+        ),
+        "k_error": Quantity("standard error of k", lambda item: item.k_se_matrix, _none),
+    }
+)
+"""What can be shown, by name."""

@@ -1,0 +1,127 @@
+"""A number of every kind in every block, by colour."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from weightgauge.choices import TRIMS
+from weightgauge.errors import NothingSelectedError, printable
+from weightgauge.pictures import block_grids
+from weightgauge.plotting.depth import NO_BLOCKS
+from weightgauge.plotting.figure import axes_to_draw_in
+from weightgauge.plotting.labels import LABELS
+from weightgauge.plotting.style import kind_label, plain_title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from weightgauge.fits import ModelFit
+
+_COLOURS = (
+    *("#af5f00", "#d78700", "#ffaf00", "#ffd787"),
+    "#f4f4f4",  # nearly the white of the paper, which is no value
+    *("#afd7ff", "#5fafff", "#0087d7", "#005faf"),
+)
+"""Orange below and blue above, each darker with the distance, as in print."""
+_LEAST_RANGE = 0.03
+"""Half the range of k that colours are spread over at least: noise is to look like noise."""
+_WRITTEN = 200
+"""Most cells whose numbers are written into them, and blocks that have the room for that."""
+_WRITTEN_BLOCKS = 16
+_PIXELS = 4000
+"""From so many cells on they are pixels, because as many outlines make a file of megabytes."""
+
+
+def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
+    """Draw kinds against blocks; see `weightgauge.ModelFit.plot_heatmap`."""
+    import numpy as np
+
+    grids = block_grids(fit.matrices, quantity)
+    if not grids:
+        raise NothingSelectedError(NO_BLOCKS)
+    towers = [grid.tower for grid in grids]
+    rows = [(grid, kind) for grid in grids for kind in grid.kinds]
+    blocks = sorted({block for grid in grids for block in grid.blocks})
+    places = {block: i for i, block in enumerate(blocks)}
+    values = np.full((len(rows), len(blocks)), np.nan)
+    for y, (grid, kind) in enumerate(rows):
+        values[y, [places[block] for block in grid.blocks]] = grid.row(kind)
+
+    width = min(
+        10.0, max(4.0, 2.2 + (0.5 if len(blocks) <= _WRITTEN_BLOCKS else 0.14) * len(blocks))
+    )
+    axes = axes_to_draw_in(ax, (width, 1.3 + 0.3 * max(len(rows), 2)))
+    if values.size:
+        label = LABELS[quantity] + ("\n(line: Gaussian)" if quantity == "k" else "")
+        mesh = axes.pcolormesh(
+            np.arange(len(blocks) + 1) - 0.5,
+            np.arange(len(rows) + 1) - 0.5,
+            np.ma.masked_invalid(values),
+            rasterized=values.size >= _PIXELS,
+            **_colours(values, quantity, fit.trim),
+        )
+        bar = axes.figure.colorbar(mesh, ax=axes, label=label, pad=0.02)
+        bar.outline.set_visible(False)
+        if values.size <= _WRITTEN and len(blocks) <= _WRITTEN_BLOCKS:
+            _write(axes, mesh, values)
+        if quantity == "k":
+            bar.ax.axhline(TRIMS[fit.trim].gaussian_k, color="black", linewidth=1.2)
+    names = [kind_label(grid.tower, kind, towers) for grid, kind in rows]
+    axes.set_yticks(range(len(rows)), names, usetex=False)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    _name_blocks(axes, blocks)
+    axes.set_xlabel("block")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    plain_title(axes, printable(fit.model, limit=1000))
+    return axes
+
+
+def _colours(values: Any, quantity: str, trim: str) -> dict[str, Any]:
+    """Return the colours: from both sides of Gaussian weights for k, else from low to high."""
+    import numpy as np
+
+    known = values[np.isfinite(values)]
+    if quantity != "k":
+        return {"cmap": "cividis"}
+    from matplotlib.colors import CenteredNorm, LinearSegmentedColormap
+
+    centre = TRIMS[trim].gaussian_k
+    half = max(_LEAST_RANGE, *(abs(known - centre).tolist() or [0.0]))
+    return {
+        "cmap": LinearSegmentedColormap.from_list("gaussian", _COLOURS),
+        "norm": CenteredNorm(centre, half),
+    }
+
+
+def _write(axes: Axes, mesh: Any, values: Any) -> None:
+    """Write the numbers into their cells, black or white, whichever is read more easily."""
+    shades = mesh.cmap(mesh.norm(values))
+    for (y, x), value in ((place, values[place]) for place in _places(values)):
+        if math.isfinite(value):
+            red, green, blue, _ = shades[y, x]
+            light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
+            axes.text(
+                *(x, y, f"{value:.3f}"),
+                ha="center",
+                va="center",
+                fontsize="x-small",
+                color="black" if light else "white",
+            )
+
+
+def _places(values: Any) -> list[tuple[int, int]]:
+    rows, columns = values.shape
+    return [(y, x) for y in range(rows) for x in range(columns)]
+
+
+def _name_blocks(axes: Axes, blocks: list[int]) -> None:
+    """Name every block, or one of several where there are many."""
+    step = next(
+        count
+        for power in range(9)
+        for count in (10**power, 2 * 10**power, 5 * 10**power)
+        if len(blocks) <= 20 * count
+    )
+    axes.set_xticks(range(0, len(blocks), step), [str(block) for block in blocks[::step]])

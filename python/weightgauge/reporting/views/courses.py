@@ -1,0 +1,40 @@
+"""The course of k over the blocks of a model, as one line of blocks for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from weightgauge.pictures import depth_profiles
+from weightgauge.reporting.document import Column
+from weightgauge.reporting.sparkline import sparkline
+
+if TYPE_CHECKING:
+    from weightgauge.fits import SliceFit
+
+COURSE = Column(key="by_block", heading="k by block", hide_empty=True, picture=True)
+"""The column that shows it."""
+
+COURSE_NOTE = (
+    "k by block (where there is room): from the first block to the last, over each row's own "
+    "range, or six standard errors where that is more."
+)
+"""How it is drawn."""
+
+
+def courses_by_block(matrices: Sequence[SliceFit]) -> dict[tuple[str | None, str], str]:
+    """Draw the course of k of each tower and kind that has more than one block.
+
+    Parameters
+    ----------
+    matrices : sequence of SliceFit
+        The matrices to show, such as `weightgauge.ModelFit.matrices`.
+    """
+    return {
+        (profile.tower, profile.kind): sparkline(
+            profile.values,
+            [(high - low) / 2 for low, high in zip(profile.low, profile.high, strict=True)],
+        )
+        for profile in depth_profiles(matrices)
+        if len(profile.blocks) > 1
+    }

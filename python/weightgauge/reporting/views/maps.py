@@ -1,0 +1,95 @@
+"""Maps of results that are no fits: of what moved between two models, and of a run over steps."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
+from weightgauge.choices import TRIMS
+from weightgauge.reporting.document import Section
+from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.views.fit_map import ENDS, LIMITS, MARKS, UNFITTED, WITHHELD
+
+if TYPE_CHECKING:
+    from weightgauge.comparison.model_comparison import Comparison
+    from weightgauge.comparison.pair import Pair
+    from weightgauge.trajectory.trajectory import Trajectory
+
+_LIMITS_OF_CHANGES = (0.003, 0.01, 0.03, 0.1)
+
+
+def comparison_maps(found: Comparison) -> Iterator[Section]:
+    """Yield a map of the change of k for each tower; nothing if no pair of matrices is in a block.
+
+    Parameters
+    ----------
+    found : Comparison
+        What is shown.
+    """
+    towers: dict[str | None, dict[tuple[str, int], list[Pair]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for pair in found.pairs:
+        if pair.block is not None and pair.kind in MATRIX_KINDS:
+            towers[pair.tower][pair.kind, pair.block].append(pair)
+    for tower, cells in towers.items():
+        blocks = sorted({block for _, block in cells})
+        kinds = sorted({kind for kind, _ in cells}, key=KINDS.index)
+        heatmap = Heatmap(
+            rows=kinds,
+            columns=tuple(map(str, blocks)),
+            values=[[_change(cells.get((kind, block))) for block in blocks] for kind in kinds],
+            centre=0.0,
+            limits=_LIMITS_OF_CHANGES,
+            ends=("k became smaller: heavier tails", "k became larger"),
+            marks=MARKS,
+            across="block",
+            form="+.4f",
+        )
+        name = f"{tower}: " if len(towers) > 1 else ""
+        yield Section(f"{name}Change of k by kind and block", (heatmap,))
+
+
+def _change(pairs: Sequence[Pair] | None) -> float | str | None:
+    """Return the median change of several pairs, such as experts, or why there is none."""
+    if pairs is None:
+        return None
+    known = [pair.dk for pair in pairs if math.isfinite(pair.dk)]
+    if known:
+        return median(known)
+    return WITHHELD if any(pair.withheld is not None for pair in pairs) else UNFITTED
+
+
+def trajectory_map(found: Trajectory) -> Iterator[Section]:
+    """Yield a map of the median k by kind and step; nothing without kinds of matrices.
+
+    Parameters
+    ----------
+    found : Trajectory
+        What is shown.
+    """
+    kinds = [kind for kind in found.kinds if kind.kind in MATRIX_KINDS]
+    if not kinds:
+        return
+    towers = {kind.tower for kind in kinds}
+    names: Mapping[str | None, str] = {
+        tower: f"{tower} " if tower and len(towers) > 1 else "" for tower in towers
+    }
+    centre = TRIMS[found.trim].gaussian_k
+    heatmap = Heatmap(
+        rows=[f"{names[kind.tower]}{kind.kind}" for kind in kinds],
+        columns=tuple(map(str, found.steps)),
+        values=[[UNFITTED if math.isnan(k) else k for k in kind.k] for kind in kinds],
+        centre=centre,
+        limits=LIMITS,
+        ends=ENDS,
+        marks=MARKS,
+        across="step",
+        form=".4f",
+    )
+    heading = f"Median k by kind and step, from that of Gaussian weights ({centre:.4f})"
+    yield Section(heading, (heatmap,))
