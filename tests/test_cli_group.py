@@ -20,8 +20,8 @@ from weightgauge.cli import main
 from weightgauge.cli.failures import HINTS, exit_code
 
 COMMANDS = (
-    *("fit", "diagnose", "compare", "check", "track", "scaling", "scan", "ls", "reproduce", "info"),
-    *("demo", "completion"),
+    *("fit", "diagnose", "compare", "check", "report", "track", "scaling", "scan", "ls"),
+    *("reproduce", "info", "demo", "completion"),
 )
 
 

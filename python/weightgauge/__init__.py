@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         quantiles,
     )
     from weightgauge.reference.claims import Claim, reproduce
+    from weightgauge.reporting.page.report import Report, report
     from weightgauge.scanning import ModelHistograms, fit, scan
     from weightgauge.trajectory.laws import Scaling, scaling
     from weightgauge.trajectory.trajectory import Trajectory, track
@@ -60,6 +61,7 @@ __all__ = [
     "MagnitudeHistogram",
     "ModelFit",
     "ModelHistograms",
+    "Report",
     "Scaling",
     "SliceFit",
     "Trajectory",
@@ -80,6 +82,7 @@ __all__ = [
     "open_checkpoint",
     "quantiles",
     "reference",
+    "report",
     "reproduce",
     "scaling",
     "scan",
@@ -99,6 +102,7 @@ _MODULES = {
     "MagnitudeHistogram": "magnitudes",
     "ModelFit": "fits",
     "ModelHistograms": "scanning",
+    "Report": "reporting.page.report",
     "Scaling": "trajectory.laws",
     "SliceFit": "fits",
     "Trajectory": "trajectory.trajectory",
@@ -112,6 +116,7 @@ _MODULES = {
     "magnitude_histogram": "magnitudes",
     "open_checkpoint": "checkpoint",
     "quantiles": "magnitudes",
+    "report": "reporting.page.report",
     "reproduce": "reference.claims",
     "scaling": "trajectory.laws",
     "scan": "scanning",

@@ -25,6 +25,7 @@ PRINTING = {
     "compare": ["compare", "MODEL", "MODEL"],
     "check": ["check", "MODEL"],
     "scan": ["scan", "MODEL", "-o", "counts.wghist", "--force"],
+    "report": ["report", "MODEL"],
     "track": ["track", str(RUNS / "wd-2")],
     "scaling": ["scaling", str(RUNS / "wd-0.5"), str(RUNS / "wd-2")],
     "reproduce": ["reproduce"],

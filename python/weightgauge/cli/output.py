@@ -132,14 +132,7 @@ class Output:
         """
         from weightgauge.findings import grouped
 
-        form = FORMATS[self.format]
-        if form.binary and self.path is None and _is_terminal(sys.stdout):
-            raise OutputError(f"{self.format} is no text: name a file by -o, or send it to a pipe")
-        content = form.write(document, self.medium())
-        if self.path is None:
-            _write_stdout(content)
-        else:
-            self._write_file(content)
+        self.put(FORMATS[self.format].write(document, self.medium()))
         if not self.quiet:
             in_result = self.format in (DEFAULT, "github")
             aside = document.aside if in_result else (*(document.findings or ()), *document.aside)
@@ -148,6 +141,22 @@ class Output:
                     click.echo(harmless(f"{group.level}: {group.message}"), err=True)
             for message in document.warnings:
                 click.echo(harmless(f"warning: {message}"), err=True)
+
+    def put(self, content: str | bytes) -> None:
+        """Write what was made, as it is.
+
+        Raises
+        ------
+        OutputExistsError, OutputError
+            See `kept`; the disk is full; or a terminal cannot show it.
+        """
+        if self.path is not None:
+            self._write_file(content)
+            return
+        if isinstance(content, bytes) and _is_terminal(sys.stdout):
+            what = f"{self.format} is not for a terminal"
+            raise OutputError(f"{what}: name a file by -o, or send it to a pipe")
+        _write_stdout(content)
 
     def _write_file(self, content: str | bytes) -> None:
         from weightgauge.files import write_atomically

@@ -56,7 +56,7 @@ def write(document: Document, medium: Medium) -> str:
     medium : Medium
         The place it goes to; it says whether tables are explained.
     """
-    blocks = map(_written, reading_order(document, notes=medium.notes))
+    blocks = map(written, reading_order(document, notes=medium.notes))
     head = _HEAD.format(title=inert(document.title or "weightgauge"))
     return head + "".join(f"{block}\n" for block in blocks if block) + _FOOT
 
@@ -72,7 +72,8 @@ def inert(text: str) -> str:
     return escape(harmless(text))
 
 
-def _written(block: Block) -> str:
+def written(block: Block) -> str:
+    """Return one block of a page as HTML; "" for one that shows nothing."""
     match block:
         case Title(text):
             return f"<h1>{inert(text)}</h1>"

@@ -1,0 +1,146 @@
+// Heatmaps, block by kind, a tower each.
+
+const chosen = { quantity: "k" };
+const COLOURED = 16; // with no more blocks than these, the numbers are written into the cells
+
+function cellText(map, i, j) {
+  const some = map.rows[i][j];
+  if (!some) return "";
+  const head = `<b>${plain([map.tower, map.kinds[i]].filter(Boolean).join(" "))}, block ${map.blocks[j]}</b>`;
+  const lines = [head];
+  if (map.of) lines.push(plain(map.of));
+  const fitted = some.filter((row) => rows.k[row] !== null);
+  if (some.length === 1) lines.push(...numbersOf(some[0]));
+  else lines.push(`median k of ${fitted.length}: ${number(map.k[i][j])}`);
+  const told = [...new Set(some.flatMap((row) => rows.found[row]))].map((each) => page.findings[each]);
+  const ordered = levels.flatMap((level) => told.filter((each) => each.level === level));
+  for (const each of ordered.slice(0, 3)) lines.push(broken(`${each.level}: ${each.message}`));
+  if (told.length > 3) lines.push(`and ${told.length - 3} more findings`);
+  return lines.join("<br>");
+}
+
+function numbersOf(row) {
+  if (rows.k[row] === null) return [broken(`no fit: ${rows.reason[row] || rows.why[row]}`)];
+  return [
+    `k ${estimate(rows.k[row], rows.k_se[row])} (Gaussian ${number(page.gaussian, 5)})`,
+    `lambda ${number(rows.lambda[row])}`,
+    `R2 ${rows.r2[row].toFixed(4)}, n ${whole(rows.n[row])}`,
+  ];
+}
+
+// Colours are centred on Gaussian weights, or run over what there is.
+function coloursOf(quantity) {
+  const scale = page.scales[quantity];
+  const ticks = { outlinewidth: 0, thickness: 14, title: { text: scale.label, side: "right" } };
+  if (scale.middle === null) {
+    return { colorscale: theme.sequential(), zmin: scale.low, zmax: scale.high, colorbar: ticks };
+  }
+  const { middle, reach } = scale;
+  const at = [-1, -0.5, 0, 0.5, 1].map((part) => middle + part * reach);
+  ticks.tickvals = at;
+  ticks.ticktext = at.map((value, i) => (i === 2 ? `${value.toFixed(3)} ${scale.middle_label}` : value.toFixed(3)));
+  return { colorscale: theme.diverging(), zmin: middle - reach, zmax: middle + reach, colorbar: ticks };
+}
+
+function marksOf(map) {
+  const signs = { fault: ["x", "faults"], warning: ["triangle-up", "warnings"], none: ["line-ew-open", "no fit"] };
+  const found = { fault: [], warning: [], none: [] };
+  map.rows.forEach((line, i) => line.forEach((some, j) => {
+    if (!some) return;
+    const level = levelOf(some);
+    if (level === "fault" || level === "warning") found[level].push([map.blocks[j], map.kinds[i]]);
+    else if (some.every((row) => rows.k[row] === null)) found.none.push([map.blocks[j], map.kinds[i]]);
+  }));
+  return Object.entries(found).filter(([, places]) => places.length).map(([level, places]) => ({
+    type: "scatter", mode: "markers", name: signs[level][1], hoverinfo: "skip",
+    x: places.map(([block]) => block), y: places.map(([, kind]) => kind), xaxis: "x", yaxis: "y",
+    marker: {
+      symbol: signs[level][0], size: 13, color: theme.ink(),
+      line: { width: level === "none" ? 2 : 1.5, color: level === "none" ? theme.ink() : theme.page() },
+    },
+    showlegend: true, cliponaxis: false,
+  }));
+}
+
+function mapDrawing(map) {
+  const quantity = map.quantity ?? chosen.quantity;
+  const shown = map.blocks.length <= COLOURED && !map.narrow;
+  const digits = quantity === "k_error" ? 4 : 3;
+  return {
+    traces: [
+      {
+        type: "heatmap", x: map.blocks, y: map.kinds, z: map[quantity], xgap: 1, ygap: 1,
+        text: map.rows.map((line, i) => line.map((_, j) => cellText(map, i, j))),
+        hovertemplate: "%{text}<extra></extra>", hoverongaps: false, ...coloursOf(quantity),
+      },
+      // Cells without a number have no colour, but can be pointed at and clicked.
+      {
+        type: "heatmap", x: map.blocks, y: map.kinds, showscale: false, opacity: 0, hoverongaps: false,
+        z: map.rows.map((line, i) => line.map((some, j) => (some && map[quantity][i][j] === null ? 0 : null))),
+        text: map.rows.map((line, i) => line.map((_, j) => cellText(map, i, j))),
+        hovertemplate: "%{text}<extra></extra>",
+      },
+      ...marksOf(map),
+    ],
+    layout: {
+      height: 120 + 30 * map.kinds.length,
+      xaxis: axis("block", { showgrid: false, ...(map.blocks.length <= 40 ? { tickvals: map.blocks } : {}) }),
+      yaxis: axis("", { autorange: "reversed", type: "category", showgrid: false, ticks: "" }),
+      hovermode: "closest", dragmode: "zoom",
+      annotations: shown ? numbersIn(map, quantity, digits) : [],
+    },
+  };
+}
+
+// The numbers themselves, in black or white, whichever the colour below leaves legible.
+function numbersIn(map, quantity, digits) {
+  const colours = coloursOf(quantity);
+  return map.kinds.flatMap((kind, i) => map.blocks.flatMap((block, j) => {
+    const value = map[quantity][i][j];
+    const some = map.rows[i][j];
+    if (!some || (value !== null && ["fault", "warning"].includes(levelOf(some)))) return [];
+    if (value === null) return [];
+    const share = Math.min(1, Math.max(0, (value - colours.zmin) / (colours.zmax - colours.zmin || 1)));
+    return [{
+      x: block, y: kind, text: value.toFixed(digits), showarrow: false,
+      font: { size: 11, color: legible(colours.colorscale, share) },
+    }];
+  }));
+}
+
+function legible(scale, share) {
+  const at = Math.max(1, scale.findIndex(([end]) => share <= end));
+  const [[low, from], [high, to]] = [scale[at - 1], scale[at]];
+  const part = (share - low) / (high - low);
+  const light = [1, 3, 5].map((i) => {
+    const [a, b] = [from, to].map((colour) => parseInt(colour.slice(i, i + 2), 16) / 255);
+    return (a + (b - a) * part) ** 2.2;
+  });
+  const brightness = 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2];
+  return brightness > 0.18 ? "#111111" : "#ffffff";
+}
+
+function openCell(map, event) {
+  const point = event.points[0];
+  const i = map.kinds.indexOf(point.y);
+  const j = map.blocks.indexOf(Number(point.x));
+  const some = map.rows[i]?.[j];
+  if (some) detail.open(some[0], some);
+}
+
+function drawMaps() {
+  const place = document.getElementById("maps");
+  document.getElementById("maps-note").textContent = page.maps_note;
+  if (!page.maps.length) {
+    document.getElementById("choice").hidden = true;
+    return;
+  }
+  for (const map of page.maps) {
+    const title = [map.of, map.tower].filter(Boolean).join(", ");
+    if (title) place.append(made("h3", {}, title));
+    const label = `Heatmap ${title}: ${map.kinds.length} kinds in ${map.blocks.length} blocks; the table of all matrices has the same numbers`;
+    const element = plotIn(place, label);
+    draw(element, () => mapDrawing(map));
+    element.on("plotly_click", (event) => openCell(map, event));
+  }
+}
