@@ -27,14 +27,19 @@ const COLUMNS = [
   },
 ].filter((column) => !column.show || column.show());
 
+// A number is found as a whole: 2 is not in 12.
+function occurs(word, text) {
+  return /^\d+$/.test(word) ? text.split(/\D+/).includes(word) : text.includes(word);
+}
+
 table.choose = () => {
   const words = document.getElementById("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const kind = document.getElementById("kind").value;
   const some = rows.name.map((_, row) => row).filter((row) => {
     if (kind && rows.kind[row] !== kind) return false;
     if (!words.length) return true;
-    const text = [rows.name[row], where(row), rows.status[row], rows.dtype[row], foundText(row)].join(" ").toLowerCase();
-    return words.every((word) => text.includes(word));
+    const text = [rows.name[row], where(row), rows.status[row], foundText(row)].join(" ").toLowerCase();
+    return words.every((word) => occurs(word, text));
   });
   if (table.by !== null) {
     const { value } = COLUMNS[table.by];
