@@ -19,10 +19,10 @@ from made_fits import made_slice
 from report_pages import HOSTILE, LOUD, ZERO, Page, sick_model, source_of, unpacked
 from weightgauge import demo, errors
 from weightgauge.findings import RULES, Place
-from weightgauge.reporting.page.maps import reach_of
-from weightgauge.reporting.page.model_page import MOST_PLOTS
+from weightgauge.reporting.page.plots import MOST_PLOTS
 from weightgauge.reporting.page.provenance import model_digest
 from weightgauge.reporting.page.rows import findings_by_row
+from weightgauge.reporting.page.scales import reach_of
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def test_findings_of_a_tensor_are_told_of_its_pieces_where_it_is_not_given_whole
 
 
 def test_plots_are_limited_to_what_a_page_can_hold(monkeypatch, sick):
-    monkeypatch.setattr("weightgauge.reporting.page.model_page.MOST_PLOTS", 1)
+    monkeypatch.setattr("weightgauge.reporting.page.plots.MOST_PLOTS", 1)
     data = Page(wg.report(sick).html).data
     (row,) = [row for row, plot in enumerate(data["rows"]["plots"]) if plot]
     levels = [data["findings"][each]["level"] for each in data["rows"]["found"][row]]

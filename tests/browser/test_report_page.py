@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,9 @@ def fit(model):
     return wg.fit(model)
 
 
-@pytest.fixture(scope="module")
-def shown(browser, page):
-    """The page in a tab, which takes a second to load; it has asked for nothing else."""
+@contextmanager
+def in_tab(browser, page):
+    """Show a page, which takes a second to load; in the end it has asked for nothing else."""
     tab = Tab(browser, page)
     yield tab
     complaints, requests = tab.complaints(), tab.requests()
@@ -43,6 +44,12 @@ def shown(browser, page):
     assert complaints == []
     pictures = [each for each in requests if each.startswith("data:image/png;base64,")]
     assert [each for each in requests if each not in pictures] == [tab.address]
+
+
+@pytest.fixture(scope="module")
+def shown(browser, page):
+    with in_tab(browser, page) as tab:
+        yield tab
 
 
 @pytest.fixture
@@ -283,3 +290,30 @@ def serious(tab):
         for each in found
         if each["impact"] in ("serious", "critical")
     ]
+
+
+def test_two_models_stand_side_by_side_and_what_moved_most_comes_first(browser, model, tmp_path):
+    from weightgauge import demo
+
+    paths = demo.paths()
+    wg.report(paths["step-0"], paths["step-last"]).save(tmp_path / "two.html")
+    with in_tab(browser, tmp_path / "two.html") as tab:
+        plots = "[...document.querySelectorAll('#maps .plot')]"
+        a, b, change = tab.run(f"{plots}.map(e => e.getBoundingClientRect().toJSON())")
+        assert a["top"] == b["top"] and a["right"] <= b["left"] and change["top"] > a["bottom"]
+        moved = [float(each.rstrip(" %")) for each in column(tab, "|b-a|/|a|") if each]
+        assert moved == sorted(moved, reverse=True) and moved[0] > 1000
+        tab.run("document.querySelector('#table button.link').click()")
+        traces = "[...document.querySelectorAll('#detail .plot')].map(p => p.data.map(t => t.name))"
+        points, sizes = tab.run(traces)
+        assert points[0] == sizes[-1] == "a"
+        assert "change of k" in tab.run("document.querySelector('#detail .facts').innerText")
+
+
+def test_a_run_is_shown_over_its_steps(browser, tmp_path):
+    wg.report(Path(__file__).parent.parent / "runs" / "wd-2").save(tmp_path / "run.html")
+    with in_tab(browser, tmp_path / "run.html") as tab:
+        assert tab.run("document.querySelector('#courses .plot').data.length") == 14  # 7 ribbons
+        tab.click(*cell(tab, "up", 1))
+        tab.wait("document.querySelectorAll('#detail .plot .trace').length === 4")
+        assert "onset" in tab.run("document.querySelector('#detail .facts').innerText")

@@ -8,10 +8,9 @@ import sys
 
 import click
 
-from weightgauge.cli.failures import unmeasured_told
+from weightgauge.cli.failures import PARTIAL, unmeasured_told, unread_told
 from weightgauge.cli.options import (
     PATH,
-    model_argument,
     per_option,
     reading_options,
     selection_options,
@@ -20,9 +19,14 @@ from weightgauge.cli.output import Output
 from weightgauge.errors import PATH_LIMIT, printable
 from weightgauge.reporting.writers.formats import DEFAULT, format_by_suffix
 
+_MANY = "steps of a run that are several paths need a glob in quotes, or a folder that holds them"
+
 
 @click.command("report", short_help="Show a model in pictures, on one page that opens offline.")
-@model_argument
+@click.argument("models", metavar="MODEL [OTHER]", type=PATH, nargs=-1, required=True)
+@click.option(
+    "--run", is_flag=True, help="MODEL is a run, though its folder holds a model as well."
+)
 @click.option(
     "-o",
     "--output",
@@ -37,8 +41,9 @@ from weightgauge.reporting.writers.formats import DEFAULT, format_by_suffix
 @per_option
 @reading_options
 def command(
-    model: str,
+    models: tuple[str, ...],
     *,
+    run: bool,
     path: str | None,
     force: bool,
     quiet: bool,
@@ -53,16 +58,23 @@ def command(
     First what is wrong. Then every matrix by block and kind as a heatmap of k, lambda and their
     errors; how they go from block to block; published models beside this one; and a table to search
     and sort. A click on a matrix shows its probability plot, with the fitted line and both tails,
-    and its weights beside Gaussian ones. MODEL is as for 'weightgauge fit'; a .wghist file needs no
-    weights. The page holds no weights, but up to 150 points of each distribution. It needs
-    pip install 'weightgauge[report]'.
+    and its weights beside Gaussian ones. With OTHER, such as a fine-tune of MODEL, both stand side
+    by side, with what changed in words. A folder of steps or a glob in quotes is a run, and is
+    shown over its steps.
+
+    MODEL is as for 'weightgauge fit'; a .wghist file needs no weights. The page holds no weights,
+    but up to 150 points of each distribution. It needs pip install 'weightgauge[report]'.
 
     \b
     Examples:
       weightgauge report ./checkpoint -o report.html
+      weightgauge report org/base org/fine-tune -o changes.html
+      weightgauge report './run/step-*.wghist' -o run.html
       weightgauge report org/name --per head -o heads.html
       weightgauge report name.wghist -o report.html --force
     """  # noqa: D301
+    if len(models) > 2 or (run and len(models) > 1):
+        raise click.UsageError("it shows one model, two models, or one run: " + _MANY)
     if force and path is None:
         raise click.UsageError("--force is for --output FILE, which is not given")
     path = None if path == "-" else path
@@ -75,7 +87,8 @@ def command(
     output = Output("html", path, force, quiet)
     with output.kept(), scan_progress(quiet=quiet) as progress:
         made = report(
-            model,
+            *models,
+            run=run,
             include=include,
             exclude=exclude,
             per=per,
@@ -89,4 +102,6 @@ def command(
         size = os.path.getsize(path) / 1e6
         told = f"{made.verdict}\n{printable(path, limit=PATH_LIMIT)}: {size:.1f} MB\n"
         Output(DEFAULT, None, force=False, quiet=False).put(told)
-    return unmeasured_told(made.findings, made.tensors)
+    unread = [each.message for each in made.findings if each.id == "unreadable-step"]
+    unread_told(unread)
+    return PARTIAL if unread else unmeasured_told(made.findings, made.tensors)

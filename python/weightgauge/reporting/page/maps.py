@@ -2,78 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from weightgauge.pictures import QUANTITIES, block_grids, depth_profiles
-from weightgauge.reporting.page.short_numbers import rounded, rounded_all
+from weightgauge.pictures import Quantity, block_grids, depth_profiles
+from weightgauge.reporting.page.short_numbers import rounded_all
 
-if TYPE_CHECKING:
-    from weightgauge.anatomy.slice_key import SliceKey
-    from weightgauge.fits import SliceFit
+NO_MAP = "No matrix is in a numbered block, so there is no map; the table below has all of them."
+
+Map = dict[str, Any]
 
 
-def maps_of(matrices: Sequence[SliceFit], rows: Mapping[SliceKey, int]) -> list[dict[str, Any]]:
+def maps_of(
+    items: Sequence[Any],
+    quantities: Mapping[str, Quantity],
+    row_of: Callable[[Any], int],
+    *,
+    of: str = "",
+    scales: Mapping[str, str] | None = None,
+) -> list[Map]:
     """Return a heatmap for each tower.
 
     Parameters
     ----------
-    matrices : sequence of SliceFit
-        What is shown, such as `weightgauge.ModelFit.matrices`.
-    rows : mapping of SliceKey to int
-        The row of each slice in the table of the page.
+    items : sequence
+        What is shown: slices, or other records with `kind`, `block` and `tower`.
+    quantities : mapping of str to Quantity
+        What can be shown of them.
+    row_of : callable
+        Returns the row of an item in the table of the page.
+    of : str
+        What the heatmaps are of, where a page has several for each tower.
+    scales : mapping of str to str
+        Names of the scales of colours of quantities, where they are not those of the quantities.
 
     Returns
     -------
     list of dict
-        With `tower`, `kinds` and `blocks`; a table, kind by kind, of the numbers of each quantity
-        under its name; and such a table of the rows of each cell's slices under "rows".
+        With `of`, `tower`, `kinds` and `blocks`; a table, kind by kind, of the numbers of each
+        quantity under its name; and such a table of the rows of each cell's items under "rows".
     """
-    found: list[dict[str, Any]] = []
-    for grid in block_grids(matrices):
+    names = list(quantities)
+    found: list[Map] = []
+    for grid in block_grids(items, quantities[names[0]]):
         cells = [[grid.cells.get((kind, block)) for block in grid.blocks] for kind in grid.kinds]
         found.append(
             {
-                "tower": grid.tower,
-                "kinds": list(grid.kinds),
-                "blocks": list(grid.blocks),
+                **{"of": of, "tower": grid.tower, "kinds": list(grid.kinds)},
+                **{"blocks": list(grid.blocks), "scales": dict(scales or {})},
                 "rows": [
-                    [cell and [rows[item.key] for item in cell.slices] for cell in line]
+                    [cell and [row_of(item) for item in cell.slices] for cell in line]
                     for line in cells
                 ],
             }
         )
-    for name in QUANTITIES:
-        for entry, grid in zip(found, block_grids(matrices, name), strict=True):
+    for name in names:
+        for entry, grid in zip(found, block_grids(items, quantities[name]), strict=True):
             entry[name] = [rounded_all(grid.row(kind)) for kind in grid.kinds]
     return found
 
 
-def profiles_of(matrices: Sequence[SliceFit]) -> list[dict[str, Any]]:
-    """Return the course of k and of ln lambda over the blocks, for each kind of each tower."""
-    found = []
-    for name in ("k", "ln_lambda"):
-        for each in depth_profiles(matrices, name):
-            found.append(
-                {
-                    **{"tower": each.tower, "kind": each.kind, "quantity": name},
-                    "blocks": list(each.blocks),
-                    "values": rounded_all(each.values),
-                    "low": rounded_all(each.low),
-                    "high": rounded_all(each.high),
-                }
-            )
-    return found
+def profiles_of(items: Sequence[Any], quantities: Mapping[str, Quantity]) -> list[dict[str, Any]]:
+    """Return the course of each quantity over the blocks, for each kind of each tower."""
+    return [
+        {
+            **{"tower": each.tower, "kind": each.kind, "quantity": name},
+            "blocks": list(each.blocks),
+            "values": rounded_all(each.values),
+            "low": rounded_all(each.low),
+            "high": rounded_all(each.high),
+        }
+        for name, quantity in quantities.items()
+        for each in depth_profiles(items, quantity)
+    ]
 
 
-def reach_of(values: Sequence[float], middle: float) -> float | None:
-    """Return how far from the middle a scale of colours reaches.
+def among_of(maps: Sequence[Map]) -> dict[int, list[int]]:
+    """Return, for each row that shares its cell with others, all rows of the cell."""
+    return {row: cell for cell in _cells(maps) if len(cell) > 1 for row in cell}
 
-    It is the largest distance, but no more than three times that which nine in ten stay below, so
-    that one broken matrix does not take the colour from all others.
-    """
-    distances = sorted(abs(value - middle) for value in values)
-    if not distances:
-        return None
-    most = distances[(9 * len(distances) - 1) // 10]
-    return rounded(max(min(distances[-1], 3 * most), 0.01))
+
+def _cells(maps: Sequence[Map]) -> Iterator[list[int]]:
+    for each in maps:
+        for line in each["rows"]:
+            yield from (cell for cell in line if cell is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,32 +12,69 @@ from weightgauge.pictures import NORMAL_MEDIAN, magnitude_counts, weibull_points
 from weightgauge.reporting.page.short_numbers import packed, rounded, rounded_all
 
 if TYPE_CHECKING:
+    from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.fits import SliceFit
     from weightgauge.magnitudes import MagnitudeHistogram
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning import ModelHistograms
+
+MOST_PLOTS = 2000
+"""Matrices of one page that have plots: each takes about 2 kB."""
 
 LEAST_WEIGHTS = 1024
 """Fewer weights have no plot: its points would tell a good part of them."""
 
 
-def plot_of(item: SliceFit, histogram: MagnitudeHistogram, scale: float) -> dict[str, Any]:
-    """Return what is drawn of one matrix.
+def plots_of(
+    kept: ModelHistograms,
+    options: FitOptions,
+    slices: Sequence[SliceFit],
+    serious: Collection[int],
+    *,
+    most: int | None = None,
+) -> list[dict[str, Any] | None]:
+    """Return the plots of the matrices.
 
     Parameters
     ----------
-    item : SliceFit
-        The matrix and its fit.
-    histogram : MagnitudeHistogram
-        Its magnitudes.
-    scale : float
-        What these are still to be multiplied with.
+    kept : ModelHistograms
+        Their counts.
+    options : FitOptions
+        How they are fitted.
+    slices : sequence of SliceFit
+        In the order of the rows.
+    serious : collection of int
+        Rows that come first if a page cannot hold the plots of all.
+    most : int, optional
+        How many it can hold; by default `MOST_PLOTS`.
 
     Returns
     -------
-    dict
-        `x` and `y` of the points of its probability plot; `window`, which of them the line was
-        fitted to; `ends` of the bins of equal ratio that its weights are counted in; and the
-        logarithms to base 10 of the `counts`, and of what is expected of `gaussian` weights and of
-        the `weibull` distribution. Lists of many numbers are `packed`.
+    list of dict or None
+        One for each row; None for vectors, small and empty tensors, and what is more than a page
+        holds.
+    """
+    able = [
+        row for row, item in enumerate(slices) if len(item.shape) >= 2 and item.n >= LEAST_WEIGHTS
+    ]
+    able.sort(key=lambda row: row not in serious)
+    chosen = able[: MOST_PLOTS if most is None else most]
+    rows: dict[SliceKey, int] = {slices[row].key: row for row in chosen}
+    plots: list[dict[str, Any] | None] = [None] * len(slices)
+    for each in kept.measure(options):
+        row = rows.get(each.fit.key)
+        if row is not None and each.histogram is not None:
+            plots[row] = _plot_of(each.fit, each.histogram, each.scale)
+    return plots
+
+
+def _plot_of(item: SliceFit, histogram: MagnitudeHistogram, scale: float) -> dict[str, Any]:
+    """Return what is drawn of one matrix.
+
+    `x` and `y` are the points of its probability plot, and `window` says which of them the line was
+    fitted to; `ends` are those of the bins of equal ratio that its weights are counted in; then
+    follow the logarithms to base 10 of the `counts`, and of what is expected of `gaussian` weights
+    and of the `weibull` distribution. Lists of many numbers are `packed`.
     """
     points = weibull_points(histogram, k=item.k, lam=item.lam, scale=scale)
     sizes = magnitude_counts(histogram, k=item.k, lam=item.lam, scale=scale)

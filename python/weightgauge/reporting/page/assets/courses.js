@@ -14,17 +14,17 @@ function courseDrawing(some, quantity, steps) {
       return [
         ribbon(at, style),
         {
-          type: "scatter", mode: "lines+markers", name: each.label ?? each.kind, legendgroup: each.kind,
+          type: "scatter", mode: "lines+markers", name: each.kind, legendgroup: each.kind, showlegend: some.length > 1,
           x: steps, y: values, customdata: errors, connectgaps: false,
           line: { color: style.colour, dash: style.dash, width: 2 },
           marker: { symbol: style.symbol, size: 6, color: style.colour },
-          hovertemplate: `${plain(each.label ?? each.kind)}, step %{x:,d}<br>%{y:.4f} ± %{customdata:.4f}<extra></extra>`,
+          hovertemplate: `${each.kind}, step %{x:,d}<br>%{y:.4f} ± %{customdata:.4f}<extra></extra>`,
         },
       ];
     }),
     layout: {
       height: 380, xaxis: axis("step", { tickformat: ",d" }), yaxis: axis(page.scales[quantity].label),
-      hovermode: "closest", ...(quantity === "k" ? gaussianLine(page.gaussian) : {}),
+      hovermode: "closest", ...middleLine(page.scales[quantity]),
     },
   };
 }
@@ -36,6 +36,7 @@ function drawCourses() {
   const towers = [...new Set(kinds.map((each) => each.tower))];
   place.append(made("h2", {}, "Over the steps of the run"));
   place.append(made("p", { class: "soft" }, "Medians over the matrices of a kind; ribbons: one standard error to either side."));
+  place.append(document.getElementById("choice"));
   for (const tower of towers) {
     if (towers.length > 1) place.append(made("h3", {}, tower ?? ""));
     const some = kinds.filter((each) => each.tower === tower);

@@ -39,6 +39,27 @@ function made(name, attributes = {}, ...children) {
   return element;
 }
 
+// A number of a row; null where it has none, or the page has no such column.
+function of(name, row) {
+  return rows[name]?.[row] ?? null;
+}
+
+function signed(value, digits = 4) {
+  return (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
+}
+
+// What changed of a row, in parts that can stand alone; pages of one model have none.
+function changesOf(row) {
+  const [dk, dkError, z, dln, changed, size] = ["dk", "dk_se", "z", "dln_lambda", "changed", "difference"].map((name) => of(name, row));
+  const error = dkError === null ? "" : ` ± ${dkError.toFixed(4)}`;
+  return [
+    ...(dk === null ? [] : [["change of k", `${signed(dk)}${error}${z === null ? "" : `, ${Math.abs(z) > 1000 ? "more than 1,000" : Math.abs(z).toFixed(1)} standard errors`}`]]),
+    ...(dln === null ? [] : [["change of ln lambda", signed(dln)]]),
+    ...(changed === null ? [] : [["weights that changed", `${number(100 * changed, 3)} %`]]),
+    ...(size === null ? [] : [["size of the change", `${number(100 * size, 3)} % of that of the weights`]]),
+  ];
+}
+
 function where(row) {
   const parts = [rows.tower[row], rows.kind[row]];
   if (rows.block[row] !== null) parts.push(`block ${rows.block[row]}`);
@@ -49,8 +70,15 @@ function where(row) {
 
 const levels = ["fault", "warning", "note"];
 
-// The most serious level of what was found of some rows; null for none.
-function levelOf(some) {
-  const found = some.flatMap((row) => rows.found[row].map((each) => page.findings[each].level));
-  return levels.find((level) => found.includes(level)) ?? null;
+// What was found of some rows, the most serious first; of two models, on request that of one.
+function toldOf(some, model = null) {
+  const told = [...new Set(some.flatMap((row) => rows.found[row]))].map((each) => page.findings[each]);
+  const own = model ? told.filter((each) => each.model === null || each.model === model) : told;
+  return levels.flatMap((level) => own.filter((each) => each.level === level));
+}
+
+// A finding in a sentence, with the model or step of which it is.
+function sentence(each) {
+  const step = each.step === null ? "" : `step ${whole(each.step)}: `;
+  return (each.model === null ? "" : `${each.model}: `) + (each.message.startsWith(step) ? "" : step) + each.message;
 }

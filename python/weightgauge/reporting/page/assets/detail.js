@@ -18,6 +18,13 @@ function weibullDrawing(row) {
   const parts = [["lower tail", 0, first, "#E69F00"], ["fitted", first, last, "#0072B2"], ["upper tail", last, x.length, "#D55E00"]];
   const [k, lambda] = [rows.k[row], rows.lambda[row]];
   const lines = [];
+  const before = of("plots_before", row);
+  if (before) {
+    lines.push({
+      type: "scatter", mode: "markers", name: "a", x: unpacked(before.x).map(Math.exp), y: unpacked(before.y),
+      marker: { color: theme.soft(), size: 4, symbol: "cross" }, hovertemplate: "a: %{x:.4g}<extra></extra>",
+    });
+  }
   const median = lookUp(y, x, ordinate(0.5));
   if (median !== null) {
     const shown = page.curve.y.map((each, i) => i).filter((i) => page.curve.y[i] >= y[0] && page.curve.y[i] <= y[y.length - 1]);
@@ -104,6 +111,7 @@ function sizesDrawing(row) {
       },
       line("Gaussian", power(plot.gaussian), theme.soft(), "dot"),
       line("Weibull fit", power(plot.weibull), theme.ink(), "solid"),
+      ...countsBefore(row),
     ],
     layout: {
       height: 400, margin: { l: 70, r: 15, t: 10, b: 45 },
@@ -111,6 +119,22 @@ function sizesDrawing(row) {
       yaxis: axis("weights per bin", { type: "log", dtick: 1, exponentformat: "power", range: [Math.log10(0.5), (plot.counts[1] ?? 1) + 0.3] }),
     },
   };
+}
+
+// The other model's counts, brought to bins as wide as those of this one.
+function countsBefore(row) {
+  const before = of("plots_before", row);
+  if (!before?.ends) return [];
+  const [low, high] = before.ends.map(Math.log);
+  const [first, last] = rows.plots[row].ends.map(Math.log);
+  const counts = unpacked(before.counts);
+  const wider = (last - first) / (high - low);
+  return [{
+    type: "scatter", mode: "lines", name: "a", connectgaps: false, hoverinfo: "skip",
+    x: counts.map((_, i) => Math.exp(low + ((high - low) * (i + 0.5)) / counts.length)),
+    y: counts.map((each) => (each === null ? null : wider * 10 ** each)),
+    line: { color: "#D55E00", width: 1.5, dash: "dash" },
+  }];
 }
 
 function amongDrawing(some) {
@@ -124,21 +148,25 @@ function amongDrawing(some) {
       marker: { color: some.map((row) => (row === detail.row ? "#D55E00" : "#0072B2")), size: 8 },
       hovertemplate: "%{text}<br>k %{y:.4f}<extra></extra>",
     }],
-    layout: { height: 260, xaxis: axis(what), yaxis: axis("k"), hovermode: "closest", ...gaussianLine(page.gaussian) },
+    layout: { height: 260, xaxis: axis(what), yaxis: axis("k"), hovermode: "closest", ...middleLine(page.scales.k) },
   };
 }
 
 function facts(row) {
-  const spreadOf = rows.spread[row];
+  const spreadOf = of("spread", row);
   const percent = (part) => `${((100 * part) / spreadOf.reduce((a, b) => a + b, 0)).toFixed(1)} %`;
+  const [k, status] = [rows.k[row], of("status", row)];
   const shown = [
-    ["k", rows.k[row] === null ? `none: ${rows.why[row]}` : estimate(rows.k[row], rows.k_se[row])],
-    ["from Gaussian", rows.k[row] === null ? "" : (rows.k[row] - page.gaussian >= 0 ? "+" : "−") + Math.abs(rows.k[row] - page.gaussian).toFixed(4)],
-    ["lambda", number(rows.lambda[row])], ["R2", rows.r2[row]?.toFixed(4)], ["KS", number(rows.ks[row], 3)],
-    ["RMS", number(rows.rms[row])], ["largest |w|", number(rows.max[row])],
-    ["weights", whole(rows.n[row])], ["zeros", whole(rows.zeros[row])], ["NaN or infinite", whole(rows.nonfinite[row])],
-    ["shape", rows.shape[row]], ["format", rows.dtype[row]], ["error from", rows.errors[row]],
-    ["values are", rows.decoded[row]], ["status", rows.status[row] === "ok" ? "" : rows.status[row]], ["because", rows.reason[row]],
+    ["name in b", of("name_b", row)], ["k of a", number(of("k_a", row), 5)], ["lambda of a", number(of("lambda_a", row))],
+    [rows.k_a ? "k of b" : "k", k === null ? `none: ${rows.why[row]}` : estimate(k, rows.k_se[row])],
+    ["from Gaussian", k === null ? "" : signed(k - page.gaussian)],
+    ["lambda", number(rows.lambda[row])], ["R2", of("r2", row)?.toFixed(4)], ["KS", number(of("ks", row), 3)],
+    ...changesOf(row),
+    ["RMS", number(of("rms", row))], ["largest |w|", number(of("max", row))],
+    ["weights", whole(of("n", row))], ["zeros", whole(of("zeros", row))], ["NaN or infinite", whole(of("nonfinite", row))],
+    ["shape", of("shape", row)], ["format", of("dtype", row)], ["error from", of("errors", row)],
+    ["values are", of("decoded", row)], ["status", status === "ok" ? "" : status], ["because", of("reason", row)],
+    ["onset", whole(of("onset", row))], ["note", of("note", row)],
   ];
   if (spreadOf) shown.push(["spread of ln |w|", `rows ${percent(spreadOf[0])}, columns ${percent(spreadOf[1])}, the rest ${percent(spreadOf[2])}`]);
   return made("div", { class: "facts" }, ...shown.filter(([, value]) => value).map(([name, value]) =>
@@ -147,9 +175,9 @@ function facts(row) {
 
 function findingsOf(row) {
   const list = made("ul", { class: "findings" });
-  for (const each of rows.found[row].map((place) => page.findings[place])) {
+  for (const each of toldOf([row])) {
     const hint = each.hint && each.level !== "note" ? made("div", { class: "hint" }, each.hint) : null;
-    list.append(made("li", { class: each.level }, made("span", { class: "tag" }, each.level), ` ${each.message} `, made("code", {}, each.id), hint));
+    list.append(made("li", { class: each.level }, made("span", { class: "tag" }, each.level), ` ${sentence(each)} `, made("code", {}, each.id), hint));
   }
   return list;
 }
@@ -162,10 +190,11 @@ detail.show = (row) => {
   body.replaceChildren(made("p", { class: "soft" }, where(row)), findingsOf(row), facts(row));
   if (rows.courses?.[row] && typeof Plotly !== "undefined") {
     const course = [{ ...rows.courses[row], kind: rows.kind[row] }];
-    for (const quantity of ["k", "ln_lambda"]) {
-      const element = plotIn(body, `Course of ${quantity} over the steps`);
-      draw(element, () => courseDrawing(course, quantity, page.courses.steps));
-    }
+    const quantities = ["k", "ln_lambda"];
+    const two = made("div", { class: "two" });
+    body.append(two);
+    const places = quantities.map((quantity) => plotIn(two, `Course of ${quantity} over the steps`));
+    quantities.forEach((quantity, i) => draw(places[i], () => courseDrawing(course, quantity, page.courses.steps)));
   }
   if (rows.plots?.[row] && typeof Plotly !== "undefined") {
     const two = made("div", { class: "two" });

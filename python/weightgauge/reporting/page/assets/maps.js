@@ -8,29 +8,29 @@ function cellText(map, i, j) {
   if (!some) return "";
   const head = `<b>${plain([map.tower, map.kinds[i]].filter(Boolean).join(" "))}, block ${map.blocks[j]}</b>`;
   const lines = [head];
-  if (map.of) lines.push(plain(map.of));
   const fitted = some.filter((row) => rows.k[row] !== null);
   if (some.length === 1) lines.push(...numbersOf(some[0]));
   else lines.push(`median k of ${fitted.length}: ${number(map.k[i][j])}`);
-  const told = [...new Set(some.flatMap((row) => rows.found[row]))].map((each) => page.findings[each]);
-  const ordered = levels.flatMap((level) => told.filter((each) => each.level === level));
-  for (const each of ordered.slice(0, 3)) lines.push(broken(`${each.level}: ${each.message}`));
+  const told = toldOf(some, map.model);
+  for (const each of told.slice(0, 3)) lines.push(broken(`${each.level}: ${sentence(each)}`));
   if (told.length > 3) lines.push(`and ${told.length - 3} more findings`);
   return lines.join("<br>");
 }
 
 function numbersOf(row) {
-  if (rows.k[row] === null) return [broken(`no fit: ${rows.reason[row] || rows.why[row]}`)];
+  if (rows.k[row] === null) return [broken(`no fit: ${of("reason", row) || rows.why[row]}`)];
   return [
-    `k ${estimate(rows.k[row], rows.k_se[row])} (Gaussian ${number(page.gaussian, 5)})`,
+    ...(of("k_a", row) === null ? [] : [`k of a ${number(of("k_a", row), 5)}`]),
+    `k${rows.k_a ? " of b" : ""} ${estimate(rows.k[row], rows.k_se[row])} (Gaussian ${number(page.gaussian, 5)})`,
     `lambda ${number(rows.lambda[row])}`,
-    `R2 ${rows.r2[row].toFixed(4)}, n ${whole(rows.n[row])}`,
+    `R2 ${rows.r2[row]?.toFixed(4)}${rows.n ? `, n ${whole(rows.n[row])}` : ""}`,
+    ...changesOf(row).map((each) => each.join(" ")),
   ];
 }
 
 // Colours are centred on Gaussian weights, or run over what there is.
-function coloursOf(quantity) {
-  const scale = page.scales[quantity];
+function coloursOf(map, quantity) {
+  const scale = page.scales[map.scales[quantity] ?? quantity];
   const ticks = { outlinewidth: 0, thickness: 14, title: { text: scale.label, side: "right" } };
   if (scale.middle === null) {
     return { colorscale: theme.sequential(), zmin: scale.low, zmax: scale.high, colorbar: ticks };
@@ -47,9 +47,9 @@ function marksOf(map) {
   const found = { fault: [], warning: [], none: [] };
   map.rows.forEach((line, i) => line.forEach((some, j) => {
     if (!some) return;
-    const level = levelOf(some);
+    const level = toldOf(some, map.model)[0]?.level;
     if (level === "fault" || level === "warning") found[level].push([map.blocks[j], map.kinds[i]]);
-    else if (some.every((row) => rows.k[row] === null)) found.none.push([map.blocks[j], map.kinds[i]]);
+    else if (map.k[i][j] === null) found.none.push([map.blocks[j], map.kinds[i]]);
   }));
   return Object.entries(found).filter(([, places]) => places.length).map(([level, places]) => ({
     type: "scatter", mode: "markers", name: signs[level][1], hoverinfo: "skip",
@@ -63,15 +63,15 @@ function marksOf(map) {
 }
 
 function mapDrawing(map) {
-  const quantity = map.quantity ?? chosen.quantity;
-  const shown = map.blocks.length <= COLOURED && !map.narrow;
+  const { quantity } = chosen;
+  const shown = map.blocks.length <= (map.model ? COLOURED / 2 : COLOURED);
   const digits = quantity === "k_error" ? 4 : 3;
   return {
     traces: [
       {
         type: "heatmap", x: map.blocks, y: map.kinds, z: map[quantity], xgap: 1, ygap: 1,
         text: map.rows.map((line, i) => line.map((_, j) => cellText(map, i, j))),
-        hovertemplate: "%{text}<extra></extra>", hoverongaps: false, ...coloursOf(quantity),
+        hovertemplate: "%{text}<extra></extra>", hoverongaps: false, ...coloursOf(map, quantity),
       },
       // Cells without a number have no colour, but can be pointed at and clicked.
       {
@@ -84,7 +84,7 @@ function mapDrawing(map) {
     ],
     layout: {
       height: 120 + 30 * map.kinds.length,
-      xaxis: axis("block", { showgrid: false, ...(map.blocks.length <= 40 ? { tickvals: map.blocks } : {}) }),
+      xaxis: blockAxis(map.blocks, { showgrid: false }),
       yaxis: axis("", { autorange: "reversed", type: "category", showgrid: false, ticks: "" }),
       hovermode: "closest", dragmode: "zoom",
       annotations: shown ? numbersIn(map, quantity, digits) : [],
@@ -94,11 +94,11 @@ function mapDrawing(map) {
 
 // The numbers themselves, in black or white, whichever the colour below leaves legible.
 function numbersIn(map, quantity, digits) {
-  const colours = coloursOf(quantity);
+  const colours = coloursOf(map, quantity);
   return map.kinds.flatMap((kind, i) => map.blocks.flatMap((block, j) => {
     const value = map[quantity][i][j];
     const some = map.rows[i][j];
-    if (!some || (value !== null && ["fault", "warning"].includes(levelOf(some)))) return [];
+    if (!some || (value !== null && ["fault", "warning"].includes(toldOf(some, map.model)[0]?.level))) return [];
     if (value === null) return [];
     const share = Math.min(1, Math.max(0, (value - colours.zmin) / (colours.zmax - colours.zmin || 1)));
     return [{
@@ -128,6 +128,16 @@ function openCell(map, event) {
   if (some) detail.open(some[0], some);
 }
 
+// Make room for a heatmap: those of two models stand side by side, what changed below them.
+function placeOfMap(parent, map) {
+  map.model = page.side_by_side && ["a", "b"].includes(map.of) ? map.of : null;
+  const title = [map.tower, map.of].filter(Boolean).join(", ");
+  if (map.model !== "b") parent.append(made("div", { class: map.model ? "two" : null }));
+  const part = made("div", {}, title ? made("h3", {}, title) : null);
+  parent.lastElementChild.append(part);
+  return plotIn(part, `Heatmap ${title}: ${map.kinds.length} kinds in ${map.blocks.length} blocks; the table of all matrices has the same numbers`);
+}
+
 function drawMaps() {
   const place = document.getElementById("maps");
   document.getElementById("maps-note").textContent = page.maps_note;
@@ -135,12 +145,10 @@ function drawMaps() {
     document.getElementById("choice").hidden = true;
     return;
   }
-  for (const map of page.maps) {
-    const title = [map.of, map.tower].filter(Boolean).join(", ");
-    if (title) place.append(made("h3", {}, title));
-    const label = `Heatmap ${title}: ${map.kinds.length} kinds in ${map.blocks.length} blocks; the table of all matrices has the same numbers`;
-    const element = plotIn(place, label);
+  const places = page.maps.map((map) => placeOfMap(place, map));
+  page.maps.forEach((map, i) => {
+    const element = places[i];
     draw(element, () => mapDrawing(map));
     element.on("plotly_click", (event) => openCell(map, event));
-  }
+  });
 }

@@ -11,8 +11,8 @@ function ribbon(each, style) {
 
 function profileDrawing(tower) {
   const quantity = chosen.quantity === "ln_lambda" ? "ln_lambda" : "k";
+  const scale = page.scales[page.side_by_side ? `d${quantity}` : quantity];
   const some = page.profiles.filter((each) => each.tower === tower && each.quantity === quantity);
-  const middle = quantity === "k" ? page.gaussian : null;
   return {
     traces: some.flatMap((each, place) => {
       const style = lineOf(place);
@@ -29,14 +29,19 @@ function profileDrawing(tower) {
       ];
     }),
     layout: {
-      height: 380, xaxis: axis("block", { tickformat: ",d" }), yaxis: axis(page.scales[quantity].label),
-      hovermode: "closest",
-      ...(middle === null ? {} : gaussianLine(middle)),
+      height: 380, xaxis: blockAxis([...new Set(some.flatMap((each) => each.blocks))]), yaxis: axis(scale.label),
+      hovermode: "closest", ...middleLine(scale),
     },
   };
 }
 
-function gaussianLine(middle) {
+function blockAxis(blocks, more = {}) {
+  return axis("block", { ...(blocks.length <= 40 ? { tickvals: blocks } : { tickformat: ",d" }), ...more });
+}
+
+// A line at what a scale is centred on: Gaussian weights, or no change.
+function middleLine({ middle, middle_label: label }) {
+  if (middle === null) return {};
   return {
     shapes: [{
       type: "line", xref: "paper", x0: 0, x1: 1, y0: middle, y1: middle, layer: "below",
@@ -44,7 +49,7 @@ function gaussianLine(middle) {
     }],
     annotations: [{
       xref: "paper", x: 1, xanchor: "right", y: middle, yanchor: "bottom", showarrow: false,
-      text: `Gaussian weights ${middle.toFixed(4)}`, font: { size: 11, color: theme.soft() },
+      text: middle ? `${label} ${middle.toFixed(4)}` : label, font: { size: 11, color: theme.soft() },
     }],
   };
 }
@@ -53,7 +58,7 @@ function drawProfiles() {
   const place = document.getElementById("profiles");
   const towers = [...new Set(page.profiles.map((each) => each.tower))];
   if (!towers.length) return;
-  place.append(made("h2", {}, "From block to block"));
+  place.append(made("h2", {}, page.profiles_title));
   place.append(made("p", { class: "soft" }, "Ribbons: one standard error to either side; of several matrices in one block, such as experts, from the smallest to the largest."));
   for (const tower of towers) {
     if (towers.length > 1) place.append(made("h3", {}, tower ?? ""));

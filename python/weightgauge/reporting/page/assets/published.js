@@ -21,7 +21,7 @@ function publishedDrawing() {
     traces: [...faint, ...own],
     layout: {
       height: 360, xaxis: axis("", { type: "category" }), yaxis: axis("median k"), hovermode: "closest",
-      ...gaussianLine(page.gaussian),
+      ...middleLine(page.scales.k),
     },
   };
 }

@@ -4,10 +4,17 @@ const table = { order: [], limit: 50, by: null, down: false };
 const PART = 200;
 
 function foundText(row) {
-  const told = rows.found[row].map((each) => page.findings[each]);
-  return levels.flatMap((level) => told.filter((each) => each.level === level))
-    .map((each) => `${each.level} ${each.id}`).join(", ");
+  return toldOf([row]).map((each) => `${each.model ? `${each.model}: ` : ""}${each.level} ${each.id}`).join(", ");
 }
+
+// How the numbers of columns are written that only some pages have.
+const FORMS = {
+  shape: (value) => value.toFixed(4),
+  change: (value) => (value === 0 ? "0" : signed(value)),
+  z: (value) => (value === 0 ? "0" : Math.abs(value) > 1000 ? (value < 0 ? "< −1,000" : "> 1,000") : signed(value, 1)),
+  share: (value) => `${number(100 * value, 3)} %`,
+  whole,
+};
 
 const COLUMNS = [
   { title: "matrix", value: (row) => rows.name[row], cell: (row) => made("button", { type: "button", class: "link", "data-row": row }, rows.name[row]) },
@@ -16,14 +23,16 @@ const COLUMNS = [
   { title: "block", value: (row) => rows.block[row], right: true },
   { title: "expert", value: (row) => rows.expert[row], right: true, show: () => rows.expert.some((each) => each !== null) },
   { title: "head", value: (row) => rows.head[row], right: true, show: () => rows.head.some((each) => each !== null) },
-  { title: "weights", value: (row) => rows.n[row], text: (row) => whole(rows.n[row]), right: true },
-  { title: "k ± s.e.", value: (row) => rows.k[row], text: (row) => rows.why[row] || estimate(rows.k[row], rows.k_se[row]), right: true },
-  { title: "lambda", value: (row) => rows.lambda[row], text: (row) => number(rows.lambda[row]), right: true },
-  { title: "R2", value: (row) => rows.r2[row], text: (row) => rows.r2[row]?.toFixed(4) ?? "", right: true },
-  ...(page.columns ?? []).map(({ title, key }) => ({ title, value: (row) => rows[key][row], text: (row) => number(rows[key][row], 3), right: true })),
+  { title: "weights", value: (row) => of("n", row), text: (row) => whole(rows.n[row]), right: true, show: () => !page.columns },
+  { title: rows.k_a ? "k of b ± s.e." : "k ± s.e.", value: (row) => rows.k[row], text: (row) => rows.why[row] || estimate(rows.k[row], rows.k_se[row]), right: true },
+  { title: "lambda", value: (row) => rows.lambda[row], text: (row) => number(rows.lambda[row]), right: true, show: () => !page.columns },
+  { title: "R2", value: (row) => rows.r2[row], text: (row) => rows.r2[row]?.toFixed(4) ?? "", right: true, show: () => !page.columns },
+  ...(page.columns ?? []).map(([title, key, form]) => ({
+    title, value: (row) => rows[key][row], text: (row) => (rows[key][row] === null ? "" : FORMS[form](rows[key][row])), right: true,
+  })),
   {
     title: "found", text: foundText,
-    value: (row) => (rows.found[row].length ? levels.indexOf(levelOf([row])) : null),
+    value: (row) => (rows.found[row].length ? levels.indexOf(toldOf([row])[0].level) : null),
   },
 ].filter((column) => !column.show || column.show());
 
@@ -38,7 +47,7 @@ table.choose = () => {
   const some = rows.name.map((_, row) => row).filter((row) => {
     if (kind && rows.kind[row] !== kind) return false;
     if (!words.length) return true;
-    const text = [rows.name[row], where(row), rows.status[row], foundText(row)].join(" ").toLowerCase();
+    const text = [rows.name[row], where(row), of("status", row), foundText(row)].join(" ").toLowerCase();
     return words.every((word) => occurs(word, text));
   });
   if (table.by !== null) {
@@ -112,4 +121,8 @@ table.make = () => {
   });
   document.getElementById("matrices").hidden = false;
   table.renew();
+  if (page.sort) { // what moved most comes first
+    table.by = COLUMNS.findIndex((column) => column.title === page.sort);
+    table.sortBy(table.by);
+  }
 };
