@@ -202,6 +202,12 @@ def test_columns_sort_both_ways_and_blanks_come_last(tab, fit):
     assert column(tab, "kind") == sorted(column(tab, "kind"))
 
 
+def test_cells_of_a_thousand_blocks_are_not_lost_between_their_gaps(tab):
+    """A cell is then less than a pixel wide."""
+    deep = "{...page.maps[0], blocks: [...Array(1000).keys()]}"
+    assert tab.run(f"[page.maps[0], {deep}].map(map => cells(map, [], {{}}).xgap)") == [1, 0]
+
+
 def test_another_quantity_changes_map_and_profile(tab):
     before = tab.run(f"{MAP}.data[0].z[0]")
     tab.click(*tab.middle_of("document.querySelector('input[value=ln_lambda]')"))

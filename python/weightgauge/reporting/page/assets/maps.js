@@ -45,6 +45,7 @@ function coloursOf(map, quantity) {
 function marksOf(map) {
   const signs = { fault: ["x", "faults"], warning: ["triangle-up", "warnings"], none: ["line-ew-open", "no fit"] };
   const found = { fault: [], warning: [], none: [] };
+  const most = Math.max(4, Math.min(13, 800 / map.blocks.length)); // no wider than a cell, where many stand together
   map.rows.forEach((line, i) => line.forEach((some, j) => {
     if (!some) return;
     const level = toldOf(some, map.model)[0]?.level;
@@ -55,39 +56,43 @@ function marksOf(map) {
     type: "scatter", mode: "markers", name: signs[level][1], hoverinfo: "skip",
     x: places.map(([block]) => block), y: places.map(([, kind]) => kind), xaxis: "x", yaxis: "y",
     marker: {
-      symbol: signs[level][0], size: 13, color: theme.ink(),
+      symbol: signs[level][0], size: places.length > 30 ? most : 13, color: theme.ink(),
       line: { width: level === "none" ? 2 : 1.5, color: level === "none" ? theme.ink() : theme.page() },
     },
     showlegend: true, cliponaxis: false,
   }));
 }
 
+// One trace of cells; those for which there is no number in z have no colour.
+function cells(map, z, more) {
+  map.text ??= map.rows.map((line, i) => line.map((_, j) => cellText(map, i, j)));
+  const gap = map.blocks.length > 200 ? 0 : 1; // between narrower cells there would be nothing but gaps
+  return {
+    type: "heatmap", x: map.blocks, y: map.kinds, z, xgap: gap, ygap: 1, text: map.text,
+    hovertemplate: "%{text}<extra></extra>", hoverongaps: false, ...more,
+  };
+}
+
 function mapDrawing(map) {
   const { quantity } = chosen;
-  const shown = map.blocks.length <= (map.model ? COLOURED / 2 : COLOURED);
+  const written = map.blocks.length <= (map.model ? COLOURED / 2 : COLOURED);
   const digits = quantity === "k_error" ? 4 : 3;
+  const without = map[quantity].map((line, i) => line.map((value, j) => (map.rows[i][j] && value === null ? 0 : null)));
   return {
     traces: [
-      {
-        type: "heatmap", x: map.blocks, y: map.kinds, z: map[quantity], xgap: 1, ygap: 1,
-        text: map.rows.map((line, i) => line.map((_, j) => cellText(map, i, j))),
-        hovertemplate: "%{text}<extra></extra>", hoverongaps: false, ...coloursOf(map, quantity),
-      },
-      // Cells without a number have no colour, but can be pointed at and clicked.
-      {
-        type: "heatmap", x: map.blocks, y: map.kinds, showscale: false, opacity: 0, hoverongaps: false,
-        z: map.rows.map((line, i) => line.map((some, j) => (some && map[quantity][i][j] === null ? 0 : null))),
-        text: map.rows.map((line, i) => line.map((_, j) => cellText(map, i, j))),
-        hovertemplate: "%{text}<extra></extra>",
-      },
+      cells(map, map[quantity], coloursOf(map, quantity)),
+      // Cells without a number can be pointed at and clicked too.
+      ...(without.flat().includes(0) ? [cells(map, without, { showscale: false, opacity: 0 })] : []),
       ...marksOf(map),
     ],
     layout: {
       height: 120 + 30 * map.kinds.length,
-      xaxis: blockAxis(map.blocks, { showgrid: false }),
-      yaxis: axis("", { autorange: "reversed", type: "category", showgrid: false, ticks: "" }),
+      xaxis: blockAxis(map.blocks, { showgrid: false, range: [map.blocks[0] - 0.5, map.blocks.at(-1) + 0.5] }),
+      yaxis: axis("", {
+        range: [map.kinds.length - 0.5, -0.5], type: "category", categoryarray: map.kinds, showgrid: false, ticks: "",
+      }),
       hovermode: "closest", dragmode: "zoom",
-      annotations: shown ? numbersIn(map, quantity, digits) : [],
+      annotations: written ? numbersIn(map, quantity, digits) : [],
     },
   };
 }
