@@ -84,7 +84,8 @@ def magnitude_counts(
     gaussian = n * np.diff(erf(edges * (NORMAL_MEDIAN / middle / math.sqrt(2))))
     weibull: NDArray[np.float64] = np.empty(0)
     if not math.isnan(k):
-        weibull = n * np.diff(-np.expm1(-((edges / lam) ** k)))
+        with np.errstate(over="ignore"):  # far above lambda none is expected: exp(-inf)
+            weibull = n * np.diff(-np.expm1(-((edges / lam) ** k)))
     return MagnitudeCounts(
         tuple(edges.tolist()),
         tuple(map(int, counts)),
