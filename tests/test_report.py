@@ -309,6 +309,26 @@ def test_wrong_requests_end_with_one_clear_line(sick, arguments, code, told, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_could_not_be_measured_is_told_and_exits_3(tmp_path, write_checkpoint):
+    tensors = {"w": stored((64, 64), "F32"), "v": ("F6_E2M3", (8, 16), bytes(96))}
+    path = write_checkpoint(tmp_path / "m.safetensors", tensors)
+    found = run("report", path, "-o", tmp_path / "page.html")
+    assert found.exit_code == 3 and "1 of 2 tensors could not be measured" in found.stderr
+    rows = Page((tmp_path / "page.html").read_text()).data["rows"]
+    assert rows["why"][rows["name"].index("v")] == "unsupported"
+
+
+def test_a_model_in_memory_has_a_page():
+    weights = {"w": np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)}
+    (plot,) = Page(wg.report(weights).html).data["rows"]["plots"]
+    assert len(unpacked(plot["x"])) <= 150
+
+
+def test_a_fit_has_no_counts_to_draw(sick):
+    with pytest.raises(errors.NeedsWeightsError, match="scan the model"):
+        wg.report(wg.fit(sick))
+
+
 def test_demo_page_is_whole_and_short():
     found = wg.report(demo.paths()["step-0"])
     assert repr(found).startswith("<Report '") and len(repr(found)) < 140
