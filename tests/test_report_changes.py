@@ -191,6 +191,12 @@ def test_what_is_a_run_and_what_is_a_model(steps, tmp_path):
     assert "courses" in Page(wg.report(f"{steps}/checkpoint-*").html).data
     assert "courses" in Page(wg.report(wg.track(steps)).html).data
     assert "courses" not in Page(wg.report(steps / "checkpoint-500").html).data
+    files = tmp_path / "files"  # steps that are files of a folder, and no shards of one model
+    files.mkdir()
+    for step in (0, 500):
+        source = steps / f"checkpoint-{step}" / "model.safetensors"
+        shutil.copy(source, files / f"step-{step}.safetensors")
+    assert Page(wg.report(files).html).data["courses"]["steps"] == [0, 500]
     trainer = tmp_path / "trainer"  # as a trainer leaves it: steps, and the model beside them
     shutil.copytree(steps, trainer)
     for path in (steps / "checkpoint-1000").iterdir():

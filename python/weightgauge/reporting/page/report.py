@@ -133,7 +133,8 @@ def report(
     'No fault found; 1 note'
     """
     from weightgauge.reporting.page.rendering import check_extra
-    from weightgauge.reporting.page.run_page import names_run, run_page
+    from weightgauge.reporting.page.run_page import run_page
+    from weightgauge.trajectory.run import names_run
     from weightgauge.trajectory.trajectory import Trajectory, track
 
     check_extra()

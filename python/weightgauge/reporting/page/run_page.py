@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from glob import has_magic
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.checkpoint.regular_file import is_directory, lies_at, names_in
-from weightgauge.errors import WeightgaugeError
 from weightgauge.findings import grouped
 from weightgauge.pictures import Quantity
 from weightgauge.reference import models, nearest
@@ -29,7 +25,6 @@ from weightgauge.reporting.page.scales import (
     scales_of,
 )
 from weightgauge.reporting.page.short_numbers import rounded, rounded_all
-from weightgauge.trajectory.run import find_run
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.series import KindSeries, SliceSeries
@@ -42,9 +37,6 @@ _LAST = {
     ),
     "k_error": Quantity("standard error of k", lambda item: item.k_se[-1], lambda item: math.nan),
 }
-_WEIGHTS = (".safetensors", ".safetensors.index.json")
-"""How names of files end that make a folder a model."""
-
 _COLUMNS = (
     *(("first k", "k_first", "shape"), ("change of k", "dk", "change")),
     *(("change of ln lambda", "dln_lambda", "change"), ("onset", "onset", "whole")),
@@ -54,21 +46,6 @@ _MAPS_NOTE = (
     "1.2054. Below it what changed since the first step: orange fell, blue rose. Point at a cell "
     "for its numbers; click it for its course over the steps."
 )
-
-
-def names_run(model: object) -> bool:
-    """Whether what a user names is a run: a glob, or a folder of steps that holds no model."""
-    if not isinstance(model, str | os.PathLike):
-        return False
-    path = os.fsdecode(model)
-    if not lies_at(path):
-        return has_magic(path)
-    if not is_directory(path) or any(name.endswith(_WEIGHTS) for name in names_in(path)):
-        return False
-    try:
-        return len(find_run(path).steps) > 1
-    except WeightgaugeError:  # it is no run, and what it lacks as a model is told elsewhere
-        return False
 
 
 def run_page(found: Trajectory, *, per: str = "tensor", command: str = "") -> PageContent:
