@@ -10,6 +10,14 @@ function share(p) {
   return `${Number((100 * p).toPrecision(6))} %`;
 }
 
+const BEFORE = "#CC79A7"; // the other of two models
+
+// The smallest and the largest magnitude that a probability plot shows at first.
+function shownEnds(x, y) {
+  const from = y.findIndex((each) => each >= ordinate(LEAST_SHOWN));
+  return [x[Math.max(0, from)], x[x.length - 1]];
+}
+
 function weibullDrawing(row) {
   const plot = rows.plots[row];
   const x = unpacked(plot.x).map(Math.exp);
@@ -19,10 +27,13 @@ function weibullDrawing(row) {
   const [k, lambda] = [rows.k[row], rows.lambda[row]];
   const lines = [];
   const before = of("plots_before", row);
+  const ends = [shownEnds(x, y)];
   if (before) {
+    const [xBefore, yBefore] = [unpacked(before.x).map(Math.exp), unpacked(before.y)];
+    ends.push(shownEnds(xBefore, yBefore));
     lines.push({
-      type: "scatter", mode: "markers", name: "a", x: unpacked(before.x).map(Math.exp), y: unpacked(before.y),
-      marker: { color: theme.soft(), size: 4, symbol: "cross" }, hovertemplate: "a: %{x:.4g}<extra></extra>",
+      type: "scatter", mode: "markers", name: "a", x: xBefore, y: yBefore,
+      marker: { color: BEFORE, size: 4, symbol: "cross" }, hovertemplate: "a: %{x:.4g}<extra></extra>",
     });
   }
   const median = lookUp(y, x, ordinate(0.5));
@@ -35,13 +46,12 @@ function weibullDrawing(row) {
     });
   }
   if (k !== null) {
-    const ends = [y[0], y[y.length - 1]];
+    const ordinates = [y[0], y[y.length - 1]];
     lines.push({
       type: "scatter", mode: "lines", name: "Weibull fit", hoverinfo: "skip",
-      x: ends.map((each) => lambda * Math.exp(each / k)), y: ends, line: { color: theme.ink(), width: 1.5 },
+      x: ordinates.map((each) => lambda * Math.exp(each / k)), y: ordinates, line: { color: theme.ink(), width: 1.5 },
     });
   }
-  const from = Math.max(0, y.findIndex((each) => each >= ordinate(LEAST_SHOWN)));
   const [low, high] = page.window;
   return {
     traces: [
@@ -55,10 +65,10 @@ function weibullDrawing(row) {
     ],
     layout: {
       height: 400, margin: { l: 70, r: 15, t: 10, b: 45 },
-      xaxis: sizeAxis(x[from], x[x.length - 1]),
+      xaxis: sizeAxis(Math.min(...ends.map(([low]) => low)), Math.max(...ends.map(([, high]) => high))),
       yaxis: axis("share of weights below", {
         tickvals: PROBABILITIES.map(ordinate), ticktext: PROBABILITIES.map(share),
-        range: padded(y[from], y[y.length - 1]),
+        range: padded(Math.max(y[0], ordinate(LEAST_SHOWN)), y[y.length - 1]),
       }),
       shapes: [{
         type: "rect", xref: "paper", x0: 0, x1: 1, y0: low ?? y[0], y1: high ?? y[y.length - 1],
@@ -103,7 +113,7 @@ function sizesDrawing(row) {
   return {
     traces: [
       {
-        type: "scatter", mode: "lines", name: "these weights",
+        type: "scatter", mode: "lines", name: rows.k_a ? "b" : "these weights",
         x: steps.map(([x]) => x), y: steps.map(([, each]) => (each === null ? BELOW : 10 ** each)),
         customdata: steps.map(([, each]) => (each === null ? 0 : Math.round(10 ** each))),
         line: { color: "#0072B2", width: 0 }, fill: "tozeroy", fillcolor: "#0072B255",
@@ -133,7 +143,7 @@ function countsBefore(row) {
     type: "scatter", mode: "lines", name: "a", connectgaps: false, hoverinfo: "skip",
     x: counts.map((_, i) => Math.exp(low + ((high - low) * (i + 0.5)) / counts.length)),
     y: counts.map((each) => (each === null ? null : wider * 10 ** each)),
-    line: { color: "#D55E00", width: 1.5, dash: "dash" },
+    line: { color: BEFORE, width: 1.5, dash: "dash" },
   }];
 }
 
