@@ -20,7 +20,7 @@ from weightgauge.cli import main
 from weightgauge.cli.failures import HINTS, exit_code
 
 COMMANDS = (
-    *("fit", "diagnose", "compare", "check", "track", "scaling", "scan", "plot", "ls"),
+    *("fit", "diagnose", "compare", "check", "report", "track", "scaling", "scan", "plot", "ls"),
     *("reproduce", "info", "demo", "completion"),
 )
 

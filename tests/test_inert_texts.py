@@ -75,6 +75,7 @@ COMMANDS = [
     ("check", "--format", "junit"),
     ("check", "--format", "sarif"),
     ("compare",),
+    ("report",),
     ("track",),
 ]
 

@@ -125,6 +125,17 @@ def test_one_magnitude_gives_no_counts_by_size_but_its_points():
     assert set(weibull_points(histogram).x) == {math.log(0.5)}
 
 
+def test_weights_far_beyond_the_fit_are_none_that_it_expects():
+    """(|w| / lambda)^k is beyond all doubles there, with k = 50."""
+    weights = np.random.default_rng(0).weibull(50.0, 5000)
+    weights[0] = 1e12
+    histogram = wg.magnitude_histogram(weights)
+    fit = histogram.fit()
+    found = magnitude_counts(histogram, k=fit.k, lam=fit.lam)
+    assert found.counts[-1] == 1 and found.weibull[-1] == 0
+    assert sum(found.weibull) == pytest.approx(5000, rel=0.01)
+
+
 def _model():
     return [
         made_slice("e.0.q", "q", 0, tower="encoder", k=1.25, k_se_matrix=0.0078125),

@@ -47,11 +47,11 @@ def exported():
                 yield package, name, value
 
 
-# Histograms are no row of plain values: they are saved to a file of their own.
+# Histograms and pages are no row of plain values: they are saved to files of their own.
 RECORDS = {
     f"{package}.{name}": value
     for package, name, value in exported()
-    if value is not wg.ModelHistograms
+    if value not in (wg.ModelHistograms, wg.Report)
 }
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from weightgauge.progress import progress_bar
     from weightgauge.reference.claims import Claim, reproduce
+    from weightgauge.reporting.page.report import Report, report
     from weightgauge.scanning import ModelHistograms, fit, scan
     from weightgauge.trajectory.laws import Scaling, scaling
     from weightgauge.trajectory.trajectory import Trajectory, track
@@ -61,6 +62,7 @@ __all__ = [
     "MagnitudeHistogram",
     "ModelFit",
     "ModelHistograms",
+    "Report",
     "Scaling",
     "SliceFit",
     "Trajectory",
@@ -82,6 +84,7 @@ __all__ = [
     "progress_bar",
     "quantiles",
     "reference",
+    "report",
     "reproduce",
     "scaling",
     "scan",
@@ -101,6 +104,7 @@ _MODULES = {
     "MagnitudeHistogram": "magnitudes",
     "ModelFit": "fits",
     "ModelHistograms": "scanning",
+    "Report": "reporting.page.report",
     "Scaling": "trajectory.laws",
     "SliceFit": "fits",
     "Trajectory": "trajectory.trajectory",
@@ -115,6 +119,7 @@ _MODULES = {
     "open_checkpoint": "checkpoint",
     "progress_bar": "progress",
     "quantiles": "magnitudes",
+    "report": "reporting.page.report",
     "reproduce": "reference.claims",
     "scaling": "trajectory.laws",
     "scan": "scanning",

@@ -26,6 +26,7 @@ PRINTING = {
     "check": ["check", "MODEL"],
     "scan": ["scan", "MODEL", "-o", "counts.wghist", "--force"],
     "plot": ["plot", "depth", "MODEL", "-o", "depth.svg", "--force"],
+    "report": ["report", "MODEL"],
     "track": ["track", str(RUNS / "wd-2")],
     "scaling": ["scaling", str(RUNS / "wd-0.5"), str(RUNS / "wd-2")],
     "reproduce": ["reproduce"],

@@ -22,6 +22,7 @@ _COMMANDS = {
     "diagnose": "weightgauge.cli.commands.diagnose",
     "compare": "weightgauge.cli.commands.compare",
     "check": "weightgauge.cli.commands.check",
+    "report": "weightgauge.cli.commands.report",
     "track": "weightgauge.cli.commands.track",
     "scaling": "weightgauge.cli.commands.scaling",
     "scan": "weightgauge.cli.commands.scan",

@@ -181,13 +181,44 @@ def compare(
     options = FitOptions(zeros=zeros, errors=errors, threads=threads, io=io)
     first = open_slices(a, include=include, exclude=exclude, per=per, options=options)
     second = open_slices(b, include=include, exclude=exclude, per=per, options=options)
-    of_a, of_b = (_histograms(side, options, progress) for side in (first, second))
+    kept = (kept_of(first, options, progress), kept_of(second, options, progress))
+    return compared((first, second), kept, options, elements=elements, progress=progress)
+
+
+def compared(
+    subjects: tuple[Measurable, Measurable],
+    kept: tuple[Sequence[SavedSlice], Sequence[SavedSlice]],
+    options: FitOptions,
+    *,
+    elements: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Compare two models that were opened and counted; see `compare`.
+
+    Parameters
+    ----------
+    subjects : (Measurable, Measurable)
+        The two models.
+    kept : (sequence of SavedSlice, sequence of SavedSlice)
+        What `kept_of` returned of each.
+    options : FitOptions
+        How to fit and read.
+    elements, progress
+        As for `compare`.
+
+    Returns
+    -------
+    Comparison
+    """
+    from weightgauge.magnitudes.options import FitOptions
+
+    (first, second), (of_a, of_b) = subjects, kept
     alone_a, alone_b = (
         withheld([each.fit for each in side], zeros=options.zeros, trim=options.trim)
         for side in (of_a, of_b)
     )
     matches = matched(of_a, of_b)
-    reading = FitOptions(errors=errors, threads=threads, io=io)
+    reading = FitOptions(errors=options.errors, threads=options.threads, io=options.io)
     differences, paired, unknown = differences_of(
         first, second, matches.pairs, reading, elements, progress
     )
@@ -230,8 +261,10 @@ def compare(
     )
 
 
-def _histograms(
-    subject: Measurable, options: FitOptions, progress: Callable[[int, int], None] | None
+def kept_of(
+    subject: Measurable,
+    options: FitOptions,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[SavedSlice]:
     """Return the slices with their counts, in the order of tables."""
     from weightgauge.scanning import CheckpointSlices, kept_histograms

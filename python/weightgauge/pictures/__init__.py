@@ -2,11 +2,12 @@
 
 from weightgauge.pictures.block_grid import BlockGrid, Cell, block_grids
 from weightgauge.pictures.depth_profile import DepthProfile, depth_profiles
-from weightgauge.pictures.magnitude_counts import MagnitudeCounts, magnitude_counts
+from weightgauge.pictures.magnitude_counts import NORMAL_MEDIAN, MagnitudeCounts, magnitude_counts
 from weightgauge.pictures.quantity import QUANTITIES, Quantity
 from weightgauge.pictures.weibull_points import WeibullPoints, weibull_points
 
 __all__ = [
+    "NORMAL_MEDIAN",
     "QUANTITIES",
     "BlockGrid",
     "Cell",

@@ -7,14 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from weightgauge.anatomy.components import KINDS, TOWERS
 from weightgauge.choices import check_choice
-from weightgauge.pictures.quantity import QUANTITIES
-
-if TYPE_CHECKING:
-    from weightgauge.fits import SliceFit
+from weightgauge.pictures.quantity import QUANTITIES, Quantity
 
 
 class Cell(NamedTuple):
@@ -22,11 +19,11 @@ class Cell(NamedTuple):
 
     Attributes
     ----------
-    slices : tuple of SliceFit
-        All of them, those without a fit too.
+    slices : tuple of SliceFit, or of other records about slices
+        All of them, those without a number too.
     value : float
-        The number of the one that is fitted, or the median of several, such as experts; NaN if none
-        is.
+        The number of the one that has one, or the median of several, such as experts; NaN if none
+        has.
     error : float
         Standard error of the value; NaN where there is none, or several slices.
     low, high : float
@@ -34,7 +31,7 @@ class Cell(NamedTuple):
         several. The value itself where it has no error.
     """
 
-    slices: tuple[SliceFit, ...]
+    slices: tuple[Any, ...]
     value: float
     error: float
     low: float
@@ -50,7 +47,8 @@ class BlockGrid:
     tower : str or None
         As in `weightgauge.SliceFit`.
     quantity : str
-        What the number is, a name in `weightgauge.pictures.QUANTITIES`.
+        What the number is: a name in `weightgauge.pictures.QUANTITIES`, or the label of another
+        quantity.
     kinds : tuple of str
         Kinds that occur, in the order of `weightgauge.anatomy.components.KINDS`.
     blocks : tuple of int
@@ -71,16 +69,16 @@ class BlockGrid:
         return [math.nan if cell is None else cell.value for cell in found]
 
 
-def block_grids(slices: Sequence[SliceFit], quantity: str = "k") -> list[BlockGrid]:
+def block_grids(slices: Sequence[Any], quantity: str | Quantity = "k") -> list[BlockGrid]:
     """Sort matrices by tower, kind and block.
 
     Parameters
     ----------
-    slices : sequence of SliceFit
+    slices : sequence of SliceFit, or of other records about slices
         The matrices to show, such as `weightgauge.ModelFit.matrices`. Those in no block are left
         out.
-    quantity : str
-        A name in `weightgauge.pictures.QUANTITIES`.
+    quantity : str or Quantity
+        A name in `weightgauge.pictures.QUANTITIES`, or a quantity of the records that are given.
 
     Returns
     -------
@@ -92,8 +90,12 @@ def block_grids(slices: Sequence[SliceFit], quantity: str = "k") -> list[BlockGr
     ValueError
         If there is no such quantity.
     """
-    check_choice("quantity", quantity, QUANTITIES)
-    towers: dict[str | None, dict[tuple[str, int], list[SliceFit]]] = defaultdict(
+    if isinstance(quantity, str):
+        check_choice("quantity", quantity, QUANTITIES)
+        name, quantity = quantity, QUANTITIES[quantity]
+    else:
+        name = quantity.label
+    towers: dict[str | None, dict[tuple[str, int], list[Any]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for item in slices:
@@ -102,7 +104,7 @@ def block_grids(slices: Sequence[SliceFit], quantity: str = "k") -> list[BlockGr
     return [
         BlockGrid(
             tower,
-            quantity,
+            name,
             tuple(sorted({kind for kind, _ in towers[tower]}, key=KINDS.index)),
             tuple(sorted({block for _, block in towers[tower]})),
             {place: _cell(group, quantity) for place, group in towers[tower].items()},
@@ -111,16 +113,16 @@ def block_grids(slices: Sequence[SliceFit], quantity: str = "k") -> list[BlockGr
     ]
 
 
-def _cell(group: Sequence[SliceFit], name: str) -> Cell:
-    quantity = QUANTITIES[name]
-    fitted = [item for item in group if item.fitted]
-    values = [quantity.value(item) for item in fitted]
-    if len(fitted) != 1:
+def _cell(group: Sequence[Any], quantity: Quantity) -> Cell:
+    known = [(value, item) for item in group if not math.isnan(value := quantity.value(item))]
+    if len(known) != 1:
+        values = [value for value, _ in known]
         middle = median(values) if values else math.nan
         return Cell(
             tuple(group),
             *(middle, math.nan, min(values, default=math.nan), max(values, default=math.nan)),
         )
-    value, error = values[0], quantity.error(fitted[0])
+    value, item = known[0]
+    error = quantity.error(item)
     reach = 0.0 if math.isnan(error) else error
     return Cell(tuple(group), value, error, value - reach, value + reach)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from weightgauge.pictures.block_grid import block_grids
-
-if TYPE_CHECKING:
-    from weightgauge.fits import SliceFit
+from weightgauge.pictures.quantity import Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +21,9 @@ class DepthProfile:
     kind : str
         Which matrices.
     quantity : str
-        What the numbers are, a name in `weightgauge.pictures.QUANTITIES`.
+        What the numbers are, as in `weightgauge.pictures.BlockGrid`.
     blocks : tuple of int
-        Blocks in which one of them is fitted, ascending.
+        Blocks in which one of them has the number, ascending.
     values : tuple of float
         The number in each of them; the median of several matrices, such as experts.
     low, high : tuple of float
@@ -41,7 +39,7 @@ class DepthProfile:
     high: tuple[float, ...]
 
 
-def depth_profiles(slices: Sequence[SliceFit], quantity: str = "k") -> list[DepthProfile]:
+def depth_profiles(slices: Sequence[Any], quantity: str | Quantity = "k") -> list[DepthProfile]:
     """Return the course of every kind over the blocks of its tower.
 
     Parameters
@@ -52,7 +50,7 @@ def depth_profiles(slices: Sequence[SliceFit], quantity: str = "k") -> list[Dept
     Returns
     -------
     list of DepthProfile
-        By tower and kind, in the order of tables. Kinds of which nothing is fitted are left out.
+        By tower and kind, in the order of tables. Kinds without a number are left out.
 
     Raises
     ------
@@ -70,7 +68,7 @@ def depth_profiles(slices: Sequence[SliceFit], quantity: str = "k") -> list[Dept
             if row:
                 found.append(
                     DepthProfile(
-                        *(grid.tower, kind, quantity),
+                        *(grid.tower, kind, grid.quantity),
                         blocks=tuple(block for block, _ in row),
                         values=tuple(cell.value for _, cell in row),
                         low=tuple(cell.low for _, cell in row),

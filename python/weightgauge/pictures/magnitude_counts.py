@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
 
+NORMAL_MEDIAN = 0.6744897501960817
+"""Median magnitude of normal weights of standard deviation 1: the 0.75 quantile."""
+
 _BINS = 80
 _LEAST = 1e-4
 """Probability of the smallest magnitude that is shown: smaller ones are the same for all shapes."""
@@ -78,17 +81,14 @@ def magnitude_counts(
     edges = np.geomspace(lowest, magnitudes[-1], _BINS + 1)
     edges[[0, -1]] = lowest, magnitudes[-1]  # the ends are magnitudes, to the last bit
     counts, _ = np.histogram(magnitudes, edges, weights=histogram.counts.astype(np.int64))
-    gaussian = n * np.diff(erf(edges * (_NORMAL_MEDIAN / middle / math.sqrt(2))))
+    gaussian = n * np.diff(erf(edges * (NORMAL_MEDIAN / middle / math.sqrt(2))))
     weibull: NDArray[np.float64] = np.empty(0)
     if not math.isnan(k):
-        weibull = n * np.diff(-np.expm1(-((edges / lam) ** k)))
+        with np.errstate(over="ignore"):  # far above lambda none is expected: exp(-inf)
+            weibull = n * np.diff(-np.expm1(-((edges / lam) ** k)))
     return MagnitudeCounts(
         tuple(edges.tolist()),
         tuple(map(int, counts)),
         tuple(gaussian.tolist()),
         tuple(weibull.tolist()),
     )
-
-
-_NORMAL_MEDIAN = 0.6744897501960817
-"""Median magnitude of normal weights of standard deviation 1: the 0.75 quantile."""

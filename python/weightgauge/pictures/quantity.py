@@ -5,29 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from weightgauge.fits import SliceFit
+from typing import Any, NamedTuple
 
 
 class Quantity(NamedTuple):
-    """A number of a fitted slice, and how to speak of it.
+    """A number of a slice, and how to speak of it.
 
     Attributes
     ----------
     label : str
         What stands at an axis.
     value, error : callable
-        Return the number of a slice that is fitted, and its standard error: NaN for none.
+        Return the number of a `weightgauge.SliceFit`, or of another record about a slice, and its
+        standard error: NaN for none.
     """
 
     label: str
-    value: Callable[[SliceFit], float]
-    error: Callable[[SliceFit], float]
+    value: Callable[[Any], float]
+    error: Callable[[Any], float]
 
 
-def _none(item: SliceFit) -> float:
+def none(item: Any) -> float:
+    """Return that there is no such number."""
     del item
     return math.nan
 
@@ -38,7 +37,7 @@ QUANTITIES = MappingProxyType(
         "ln_lambda": Quantity(
             "ln lambda", lambda item: math.log(item.lam), lambda item: item.ln_lambda_se_matrix
         ),
-        "k_error": Quantity("standard error of k", lambda item: item.k_se_matrix, _none),
+        "k_error": Quantity("standard error of k", lambda item: item.k_se_matrix, none),
     }
 )
 """What can be shown, by name."""

@@ -180,14 +180,19 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 
 def _own_model(folder: str, known: set[int | None], nameless: list[Candidate]) -> list[Candidate]:
     """Return the model that a trainer leaves beside the steps where it is a step of its own."""
-    if all(step_of_name(name) is not None for name in _files(folder, _WEIGHTS)):
-        return []  # it has no weights, or they are steps themselves
+    if not has_weights_of_its_own(folder):
+        return []
     step = step_of_state(folder)
     if step is None:
         nameless.append(Candidate(folder, None, TRAINER_STATE))
         return []
     # The trainer saves its last step twice: once as a step, and once for whoever uses the model.
     return [] if step in known else [Candidate(folder, step, TRAINER_STATE)]
+
+
+def has_weights_of_its_own(folder: str) -> bool:
+    """Whether a folder holds weights that are no steps by their names."""
+    return any(step_of_name(name) is None for name in _files(folder, _WEIGHTS))
 
 
 def _may_be_step(entry: os.DirEntry[str]) -> bool:

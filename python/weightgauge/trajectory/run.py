@@ -6,13 +6,18 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from glob import has_magic
 from typing import Any
 
 from weightgauge.checkpoint.hub.hub_id import parse_hub_id
 from weightgauge.checkpoint.regular_file import is_directory, lies_at
 from weightgauge.errors import RunError, WeightgaugeError, printable
 from weightgauge.findings import Finding, named
-from weightgauge.trajectory.candidates import Candidate, candidates_of
+from weightgauge.trajectory.candidates import (
+    Candidate,
+    candidates_of,
+    has_weights_of_its_own,
+)
 from weightgauge.trajectory.run_files import folder_of_revision
 
 LARGEST_STEP = 10**15
@@ -111,6 +116,32 @@ def find_run(run: Any, *, steps: Sequence[int] | None = None) -> Run:
     ordered = _once(found, findings)
     folders += _folder_of(ordered[-1].model)
     return Run(name, tuple(ordered), tuple(dict.fromkeys(folders)), tuple(findings))
+
+
+def names_run(model: object) -> bool:
+    """Whether what a user names is a run rather than a model; no weight is read.
+
+    Parameters
+    ----------
+    model : object
+        A path or glob, or whatever else is no run.
+
+    Returns
+    -------
+    bool
+        True for a glob, for revisions by a pattern, and for a folder with several steps and no
+        model beside them.
+    """
+    if not isinstance(model, str | os.PathLike):
+        return False
+    path = os.fsdecode(model)
+    if not lies_at(path):
+        return has_magic(path)
+    if not is_directory(path) or has_weights_of_its_own(path):
+        return False
+    with suppress(WeightgaugeError):  # what it lacks is told by whoever opens it
+        return len(find_run(path).steps) > 1
+    return False
 
 
 def _folder_of(model: Any) -> list[str]:

@@ -75,10 +75,7 @@ def reading_order(document: Document, *, notes: bool) -> Iterator[Block]:
     groups = grouped(document.findings or ())
     minor = [group for group in groups if group.level == "note"]
     if document.findings is not None:
-        text = document.verdict
-        yield Verdict(
-            text, next((level for level in _LEVELS if re.search(rf"[0-9] {level}", text)), "")
-        )
+        yield verdict_of(document)
         yield Told([group for group in groups if group.level != "note"])
     for number, section in enumerate(document.sections):
         if section.heading:
@@ -101,3 +98,11 @@ def reading_order(document: Document, *, notes: bool) -> Iterator[Block]:
     if notes and document.notes:
         yield Gap()
         yield from document.notes
+
+
+def verdict_of(document: Document) -> Verdict:
+    """Return the line that says how much was found, and the most serious level in it."""
+    text = document.verdict
+    return Verdict(
+        text, next((level for level in _LEVELS if re.search(rf"[0-9] {level}", text)), "")
+    )

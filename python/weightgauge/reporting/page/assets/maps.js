@@ -1,0 +1,159 @@
+// Heatmaps, block by kind, a tower each.
+
+const chosen = { quantity: "k" };
+const COLOURED = 16; // with no more blocks than these, the numbers are written into the cells
+
+function cellText(map, i, j) {
+  const some = map.rows[i][j];
+  if (!some) return "";
+  const head = `<b>${plain([map.tower, map.kinds[i]].filter(Boolean).join(" "))}, block ${map.blocks[j]}</b>`;
+  const lines = [head];
+  const fitted = some.filter((row) => rows.k[row] !== null);
+  if (some.length === 1) lines.push(...numbersOf(some[0]));
+  else lines.push(`median k of ${fitted.length}: ${number(map.k[i][j])}`);
+  const told = toldOf(some, map.model);
+  for (const each of told.slice(0, 3)) lines.push(broken(`${each.level}: ${sentence(each)}`));
+  if (told.length > 3) lines.push(`and ${told.length - 3} more findings`);
+  return lines.join("<br>");
+}
+
+function numbersOf(row) {
+  if (rows.k[row] === null) return [broken(`no fit: ${of("reason", row) || rows.why[row]}`)];
+  return [
+    ...(of("k_a", row) === null ? [] : [`k of a ${number(of("k_a", row), 5)}`]),
+    `k${rows.k_a ? " of b" : ""} ${estimate(rows.k[row], rows.k_se[row])} (Gaussian ${number(page.gaussian, 5)})`,
+    `lambda ${number(rows.lambda[row])}`,
+    `R2 ${rows.r2[row]?.toFixed(4)}${rows.n ? `, n ${whole(rows.n[row])}` : ""}`,
+    ...changesOf(row).map((each) => each.join(" ")),
+  ];
+}
+
+// Colours are centred on Gaussian weights, or run over what there is.
+function coloursOf(map, quantity) {
+  const scale = page.scales[map.scales[quantity] ?? quantity];
+  const ticks = { outlinewidth: 0, thickness: 14, title: { text: scale.label, side: "right" } };
+  if (scale.middle === null) {
+    return { colorscale: theme.sequential(), zmin: scale.low, zmax: scale.high, colorbar: ticks };
+  }
+  const { middle, reach } = scale;
+  const at = [-1, -0.5, 0, 0.5, 1].map((part) => middle + part * reach);
+  ticks.tickvals = at;
+  ticks.ticktext = at.map((value, i) => (i === 2 ? `${value.toFixed(3)} ${scale.middle_label}` : value.toFixed(3)));
+  return { colorscale: theme.diverging(), zmin: middle - reach, zmax: middle + reach, colorbar: ticks };
+}
+
+function marksOf(map) {
+  const signs = { fault: ["x", "faults"], warning: ["triangle-up", "warnings"], none: ["line-ew-open", "no fit"] };
+  const found = { fault: [], warning: [], none: [] };
+  const most = Math.max(4, Math.min(13, 800 / map.blocks.length)); // no wider than a cell, where many stand together
+  map.rows.forEach((line, i) => line.forEach((some, j) => {
+    if (!some) return;
+    const level = toldOf(some, map.model)[0]?.level;
+    if (level === "fault" || level === "warning") found[level].push([map.blocks[j], map.kinds[i]]);
+    else if (map.k[i][j] === null) found.none.push([map.blocks[j], map.kinds[i]]);
+  }));
+  return Object.entries(found).filter(([, places]) => places.length).map(([level, places]) => ({
+    type: "scatter", mode: "markers", name: signs[level][1], hoverinfo: "skip",
+    x: places.map(([block]) => block), y: places.map(([, kind]) => kind), xaxis: "x", yaxis: "y",
+    marker: {
+      symbol: signs[level][0], size: places.length > 30 ? most : 13, color: theme.ink(),
+      line: { width: level === "none" ? 2 : 1.5, color: level === "none" ? theme.ink() : theme.page() },
+    },
+    showlegend: true, cliponaxis: false,
+  }));
+}
+
+// One trace of cells; those for which there is no number in z have no colour.
+function cells(map, z, more) {
+  map.text ??= map.rows.map((line, i) => line.map((_, j) => cellText(map, i, j)));
+  const gap = map.blocks.length > 200 ? 0 : 1; // between narrower cells there would be nothing but gaps
+  return {
+    type: "heatmap", x: map.blocks, y: map.kinds, z, xgap: gap, ygap: 1, text: map.text,
+    hovertemplate: "%{text}<extra></extra>", hoverongaps: false, ...more,
+  };
+}
+
+function mapDrawing(map) {
+  const { quantity } = chosen;
+  const written = map.blocks.length <= (map.model ? COLOURED / 2 : COLOURED);
+  const digits = quantity === "k_error" ? 4 : 3;
+  const without = map[quantity].map((line, i) => line.map((value, j) => (map.rows[i][j] && value === null ? 0 : null)));
+  return {
+    traces: [
+      cells(map, map[quantity], coloursOf(map, quantity)),
+      // Cells without a number can be pointed at and clicked too.
+      ...(without.flat().includes(0) ? [cells(map, without, { showscale: false, opacity: 0 })] : []),
+      ...marksOf(map),
+    ],
+    layout: {
+      height: 120 + 30 * map.kinds.length,
+      xaxis: blockAxis(map.blocks, { showgrid: false, range: [map.blocks[0] - 0.5, map.blocks.at(-1) + 0.5] }),
+      yaxis: axis("", {
+        range: [map.kinds.length - 0.5, -0.5], type: "category", categoryarray: map.kinds, showgrid: false, ticks: "",
+      }),
+      hovermode: "closest", dragmode: "zoom",
+      annotations: written ? numbersIn(map, quantity, digits) : [],
+    },
+  };
+}
+
+// The numbers themselves, in black or white, whichever the colour below leaves legible.
+function numbersIn(map, quantity, digits) {
+  const colours = coloursOf(map, quantity);
+  return map.kinds.flatMap((kind, i) => map.blocks.flatMap((block, j) => {
+    const value = map[quantity][i][j];
+    const some = map.rows[i][j];
+    if (!some || (value !== null && ["fault", "warning"].includes(toldOf(some, map.model)[0]?.level))) return [];
+    if (value === null) return [];
+    const share = Math.min(1, Math.max(0, (value - colours.zmin) / (colours.zmax - colours.zmin || 1)));
+    return [{
+      x: block, y: kind, text: value.toFixed(digits), showarrow: false,
+      font: { size: 11, color: legible(colours.colorscale, share) },
+    }];
+  }));
+}
+
+function legible(scale, share) {
+  const at = Math.max(1, scale.findIndex(([end]) => share <= end));
+  const [[low, from], [high, to]] = [scale[at - 1], scale[at]];
+  const part = (share - low) / (high - low);
+  const light = [1, 3, 5].map((i) => {
+    const [a, b] = [from, to].map((colour) => parseInt(colour.slice(i, i + 2), 16) / 255);
+    return (a + (b - a) * part) ** 2.2;
+  });
+  const brightness = 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2];
+  return brightness > 0.18 ? "#111111" : "#ffffff";
+}
+
+function openCell(map, event) {
+  const point = event.points[0];
+  const i = map.kinds.indexOf(point.y);
+  const j = map.blocks.indexOf(Number(point.x));
+  const some = map.rows[i]?.[j];
+  if (some) detail.open(some[0], some);
+}
+
+// Make room for a heatmap: those of two models stand side by side, what changed below them.
+function placeOfMap(parent, map) {
+  map.model = page.side_by_side && ["a", "b"].includes(map.of) ? map.of : null;
+  const title = [map.tower, map.of].filter(Boolean).join(", ");
+  if (map.model !== "b") parent.append(made("div", { class: map.model ? "two" : null }));
+  const part = made("div", {}, title ? made("h3", {}, title) : null);
+  parent.lastElementChild.append(part);
+  return plotIn(part, `Heatmap ${title}: ${map.kinds.length} kinds in ${map.blocks.length} blocks; the table of all matrices has the same numbers`);
+}
+
+function drawMaps() {
+  const place = document.getElementById("maps");
+  document.getElementById("maps-note").textContent = page.maps_note;
+  if (!page.maps.length) {
+    document.getElementById("choice").hidden = true;
+    return;
+  }
+  const places = page.maps.map((map) => placeOfMap(place, map));
+  page.maps.forEach((map, i) => {
+    const element = places[i];
+    draw(element, () => mapDrawing(map));
+    element.on("plotly_click", (event) => openCell(map, event));
+  });
+}

@@ -1,0 +1,254 @@
+"""Reports of two models and of runs: what changed, in words and in pictures."""
+
+from __future__ import annotations
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+import weightgauge as wg
+from kept_models import run, stored
+from made_fits import NAN
+from made_runs import write_run
+from report_pages import ZERO, Page, sick_model, unpacked
+from weightgauge import demo, errors
+from weightgauge.comparison.pair import Pair
+from weightgauge.reporting.page.changes import changes_in_words
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory, write_checkpoint):
+    """A model, and the same with one matrix doubled, one of zeros, and a tensor of its own."""
+    folder = tmp_path_factory.mktemp("two")
+    one, other = (sick_model(folder / name, write_checkpoint) for name in ("one", "other"))
+    tensors = _tensors(other / "model.safetensors")
+    tensors["model.layers.0.mlp.gate_proj.weight"] *= 2
+    tensors["model.layers.3.self_attn.q_proj.weight"][:] = 0
+    tensors["model.extra.weight"] = tensors["lm_head.weight"]
+    _write(write_checkpoint, other / "model.safetensors", tensors)
+    return one, other
+
+
+def _tensors(path):
+    from safetensors import numpy as files
+
+    return files.load_file(path)
+
+
+def _write(write_checkpoint, path, tensors):
+    path.unlink()
+    write_checkpoint(
+        path, {name: ("F32", each.shape, each.tobytes()) for name, each in tensors.items()}
+    )
+
+
+@pytest.fixture(scope="module")
+def pair(models):
+    return wg.report(*models)
+
+
+@pytest.fixture(scope="module")
+def page(pair):
+    return Page(pair.html)
+
+
+def row_of(data, name):
+    return data["rows"]["name"].index(name)
+
+
+def test_rows_are_pairs_with_what_changed(models, page):
+    found = wg.compare(*models)
+    rows = page.data["rows"]
+    assert len(rows["name"]) == len(found.pairs)
+    for pair in found.pairs:
+        row = row_of(page.data, pair.tensor)
+        for column, value in (
+            *(("k", pair.k_b), ("k_a", pair.k_a), ("dk", pair.dk), ("dk_se", pair.dk_se)),
+            *(("dln_lambda", pair.dln_lambda), ("changed", pair.changed)),
+            ("difference", pair.difference_rms),
+        ):
+            shown = rows[column][row]
+            if math.isnan(value):
+                assert shown is None
+            else:
+                assert shown == pytest.approx(value, rel=1e-4)
+    titles = [title for title, _, _ in page.data["columns"]]
+    assert page.data["sort"] in titles
+
+
+def test_both_models_and_their_difference_have_a_heatmap(models, page):
+    fits = {"a": wg.fit(models[0]), "b": wg.fit(models[1])}
+    assert [each["of"] for each in page.data["maps"]] == ["a", "b", "b less a"]
+    a, b, change = page.data["maps"]
+    for each in (a, b):
+        (item,) = fits[each["of"]].select(kind="gate", block=0)
+        assert each["k"][each["kinds"].index("gate")][0] == pytest.approx(item.k, rel=1e-5)
+    q = change["kinds"].index("q")
+    assert a["k"][q][3] is not None and b["k"][q][3] is change["k"][q][3] is None
+    gate = change["kinds"].index("gate")
+    assert change["ln_lambda"][gate] == [pytest.approx(math.log(2), abs=1e-4), 0, 0, 0]
+    assert page.data["scales"]["dk"]["middle"] == page.data["scales"]["dln_lambda"]["middle"] == 0
+
+
+def test_both_plots_are_there(page):
+    rows = page.data["rows"]
+    row = row_of(page.data, "model.layers.0.mlp.gate_proj.weight")
+    after, before = (unpacked(rows[key][row]["x"]) for key in ("plots", "plots_before"))
+    np.testing.assert_allclose(after, before + math.log(2), atol=1e-3)
+    assert rows["plots"][row_of(page.data, ZERO)] is None
+
+
+def test_findings_say_of_which_model_they_are_and_lead_to_their_pair(page):
+    zeros = [each for each in page.data["findings"] if each["id"] == "all-zero"]
+    assert {each["model"] for each in zeros} == {"a", "b"}
+    rows = page.data["rows"]
+    row = row_of(page.data, "model.layers.3.self_attn.q_proj.weight")
+    told = [page.data["findings"][each] for each in rows["found"][row]]
+    assert [each["model"] for each in told if each["id"] == "all-zero"] == ["b"]
+    both = [page.data["findings"][each] for each in rows["found"][row_of(page.data, ZERO)]]
+    assert sorted(each["model"] for each in both if each["id"] == "all-zero") == ["a", "b"]
+
+
+def test_what_changed_stands_in_words_before_the_pictures(page):
+    words = " ".join("".join(page.text).split())
+    assert "gate, 1 of 4 matrices (block 0): shape k" in words
+    assert "lambda grew by 100 %; 100 % of the weights changed, by 100 % of their size" in words
+    assert "Not one element changed of embed, k, v, o, up, down and head." in words
+    assert "Only in b: model.extra.weight" in words
+    assert words.index("What changed from a to b") < words.index("Every matrix")
+
+
+def made_pair(kind, block, **given):
+    fields = dict.fromkeys(Pair.__dataclass_fields__, NAN)
+    fields |= {"tensor": f"{block}.{kind}", "tensor_b": f"{block}.{kind}", "kind": kind}
+    fields |= {"block": block, **dict.fromkeys(("part", "tower", "expert", "head", "withheld"))}
+    return Pair(**{**fields, "note": "", **given})
+
+
+def test_words_for_changes():
+    moved = {"dk": -0.02, "z": -40.0, "dln_lambda": math.log(1.031), "changed": 1.0}
+    pairs = [
+        *(made_pair("q", i, **moved, difference_rms=0.022) for i in range(5)),
+        made_pair("q", 5, **{**moved, "dk": 0.01, "z": 5000.0}, difference_rms=0.022),
+        made_pair("k", 0, dk=0.001, z=0.5, dln_lambda=-0.5, changed=2e-6),
+        made_pair("v", 0, changed=0.0),
+        made_pair("o", 0, dk=0.0, z=0.0, dln_lambda=math.log(40)),  # without elements
+        made_pair("up", 0),
+    ]
+    assert list(changes_in_words(pairs)) == [
+        "q: shape k rose in 1 and fell in 5 (median -0.0200, more than 1,000 standard errors); "
+        "lambda grew by 3.1 %; 100 % of the weights changed, by 2.2 % of their size.",
+        "k: shape k moved by less than 3 standard errors (median +0.0010); lambda shrank by "
+        "39.3 %; 0.0002 % of the weights changed.",
+        "o: shape k moved by less than 3 standard errors (median +0.0000); lambda grew 40-fold.",
+        "Not one element changed of v.",
+        "Nothing can be said of up: no pair has two fits to compare.",
+    ]
+
+
+def test_saved_counts_are_compared_without_weights(models, tmp_path):
+    for model, name in zip(models, ("a", "b"), strict=True):
+        wg.scan(model).save(tmp_path / f"{name}.wghist")
+    data = Page(wg.report(tmp_path / "a.wghist", tmp_path / "b.wghist").html).data
+    row = row_of(data, "model.layers.0.mlp.gate_proj.weight")
+    assert data["rows"]["dln_lambda"][row] == pytest.approx(math.log(2), abs=1e-4)
+    assert data["rows"]["changed"][row] is None
+    assert "elements of saved counts" in data["rows"]["note"][row]
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory, write_checkpoint):
+    kinds = [{"q": (1.2 - i / 20, 0.02), "o": (1.2, 0.02 + i / 100)} for i in range(3)]
+    return write_run(
+        tmp_path_factory.mktemp("run") / "run",
+        write_checkpoint,
+        {0: kinds[0], 500: kinds[1], 1000: kinds[2]},
+    )
+
+
+def test_a_folder_of_steps_is_shown_over_its_steps(steps):
+    data = Page(wg.report(steps).html).data
+    found = wg.track(steps)
+    assert data["courses"]["steps"] == [0, 500, 1000]
+    for shown, kind in zip(data["courses"]["kinds"], found.kinds, strict=True):
+        assert shown["kind"] == kind.kind
+        assert shown["k"] == pytest.approx(kind.k, rel=1e-4)
+        assert shown["ln_lambda"] == pytest.approx(np.log(kind.lam), rel=1e-4)
+    (row,) = [i for i, item in enumerate(found.slices) if (item.kind, item.block) == ("q", 1)]
+    assert data["rows"]["courses"][row]["k"] == pytest.approx(found.slices[row].k, rel=1e-4)
+    assert data["rows"]["k"][row] == pytest.approx(found.slices[row].k[-1], rel=1e-5)
+    last, change = data["maps"]
+    q = last["kinds"].index("q")
+    assert last["k"][q][1] == data["rows"]["k"][row]
+    assert change["k"][q][1] == pytest.approx(found.slices[row].dk, rel=1e-4)
+    assert change["scales"]["k"] == "dk"
+    assert [each["label"] for each in data["published"]["mine"]] == ["step 0", "step 1,000"]
+
+
+def test_what_is_a_run_and_what_is_a_model(steps, tmp_path):
+    assert "courses" in Page(wg.report(f"{steps}/checkpoint-*").html).data
+    assert "courses" in Page(wg.report(wg.track(steps)).html).data
+    assert "courses" not in Page(wg.report(steps / "checkpoint-500").html).data
+    files = tmp_path / "files"  # steps that are files of a folder, and no shards of one model
+    files.mkdir()
+    for step in (0, 500):
+        source = steps / f"checkpoint-{step}" / "model.safetensors"
+        shutil.copy(source, files / f"step-{step}.safetensors")
+    assert Page(wg.report(files).html).data["courses"]["steps"] == [0, 500]
+    trainer = tmp_path / "trainer"  # as a trainer leaves it: steps, and the model beside them
+    shutil.copytree(steps, trainer)
+    for path in (steps / "checkpoint-1000").iterdir():
+        shutil.copy(path, trainer)
+    assert "courses" not in Page(wg.report(trainer).html).data
+    assert "courses" in Page(wg.report(trainer, run=True).html).data
+    with pytest.raises(errors.RunError, match="by itself"):
+        wg.report(steps, steps / "checkpoint-500")
+    with pytest.raises(errors.RunError, match="by itself"):
+        wg.report(steps / "checkpoint-500", trainer, run=True)
+
+
+def test_command_shows_two_models_and_runs(models, steps, tmp_path):
+    found = run("report", *models, "-o", tmp_path / "two.html")
+    assert found.exit_code == 0 and "two.html: 2." in found.stdout
+    assert run("report", steps, "-o", tmp_path / "run.html").exit_code == 0
+    three = run("report", *models, models[0])
+    assert three.exit_code == 2 and "glob in quotes" in three.stderr
+    with_model = run("report", steps, models[0])
+    assert with_model.exit_code == 1 and "a run is shown by itself" in with_model.stderr
+    assert run("report", *models, "--run").exit_code == 2
+
+
+def test_a_step_that_cannot_be_read_is_told_and_the_others_are_shown(steps, tmp_path):
+    damaged = tmp_path / "run"
+    shutil.copytree(steps, damaged)
+    (damaged / "checkpoint-500" / "model.safetensors").write_bytes(b"no model")
+    found = run("report", damaged, "-o", tmp_path / "run.html", "-q")
+    assert found.exit_code == 3 and "step 500" in found.stderr
+    assert Page((tmp_path / "run.html").read_text()).data["courses"]["steps"] == [0, 1000]
+
+
+def test_models_that_share_nothing_have_a_page_that_says_so(tmp_path, write_checkpoint):
+    one = write_checkpoint(tmp_path / "a.safetensors", {"w": stored((64, 64), "F32")})
+    other = write_checkpoint(tmp_path / "b.safetensors", {"v": stored((32, 32), "F32")})
+    page = Page(wg.report(one, other).html)
+    assert page.data["rows"]["name"] == [] and page.data["maps"] == []
+    assert "Only in a: w." in "".join(page.text)
+
+
+def test_ten_thousand_blocks(tmp_path, write_checkpoint):
+    tensors = {
+        f"model.layers.{block}.mlp.up_proj.weight": ("BF16", (2, 8), b"\x10\x3c\x21\x3c" * 8)
+        for block in range(10_000)
+    }
+    found = wg.report(write_checkpoint(tmp_path / "m.safetensors", tensors))
+    (grid,) = Page(found.html).data["maps"]
+    assert len(grid["blocks"]) == len(grid["k"][0]) == 10_000
+
+
+def test_the_demo_before_and_after_training():
+    paths = demo.paths()
+    found = wg.report(paths["step-0"], paths["step-last"])
+    assert found.verdict == wg.compare(paths["step-0"], paths["step-last"]).to_dict()["verdict"]
+    assert found.tensors == 60
