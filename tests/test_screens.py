@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -52,3 +53,13 @@ def test_screens_are_not_older_than_the_code(page, monkeypatch):
 
 def test_there_are_screens():
     assert [page.name for page in PAGES] == ["guide.md"]
+
+
+def test_the_picture_of_a_terminal_is_not_older_than_the_code():
+    """Its text and colours: another version of rich may arrange them otherwise."""
+    kept = (DOCS / "pictures" / "terminal.svg").read_text("utf-8")
+    new = runpy.run_path(str(DOCS.parent / "tools" / "pictures"))["terminal"]()
+    words, colours = re.compile(r">([^<>]+)</text>"), re.compile(r"#[0-9a-f]{6}")
+    assert "".join(words.findall(new)) == "".join(words.findall(kept))
+    assert set(colours.findall(new)) == set(colours.findall(kept))
+    assert "k&#160;by&#160;kind&#160;and&#160;block" in kept

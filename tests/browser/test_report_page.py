@@ -239,6 +239,19 @@ def test_dark_and_light_follow_the_system_until_the_button_is_pressed(tab):
     assert tab.run(f"{MAP}.layout.font.color") == "#e4e6ea"  # pressed is pressed
 
 
+def test_a_window_of_another_size_has_room_for_every_picture(tab):
+    form = {"height": 900, "deviceScaleFactor": 1, "mobile": False}
+    for width in (900, 1280):
+        tab.call("Emulation.setDeviceMetricsOverride", width=width, **form)
+        tab.wait(f"Math.abs({MAP}._fullLayout.width - {MAP}.clientWidth) < 2")
+        beyond = tab.run(
+            "[...document.querySelectorAll('.plot')].filter((plot) => "
+            "plot.querySelector('svg')?.getBoundingClientRect().height > plot.clientHeight + 1"
+            ").length"
+        )
+        assert beyond == 0
+
+
 def test_prints_are_light_and_fit_the_paper(tab):
     tab.prefer("dark")
     tab.run("dispatchEvent(new Event('beforeprint'))")

@@ -52,8 +52,8 @@ def on_page_markdown(markdown: str, page, config, files) -> str:  # type: ignore
         target = (here / match[0]).resolve()
         if not target.is_relative_to(ROOT) or not target.exists():
             return match[0]
-        if target.parent == ROOT / "docs":
-            return target.name
+        if target.is_relative_to(ROOT / "docs"):
+            return target.relative_to(ROOT / "docs").as_posix()
         return sources.get(target) or SOURCE + target.relative_to(ROOT).as_posix()
 
     return _LINK.sub(moved, markdown)

@@ -51,6 +51,8 @@ const config = {
 
 function redraw(element) {
   const { traces, layout: plan } = drawn.get(element)();
+  // When the window's size changes, Plotly asks the element for its height and not its own layout.
+  element.style.height = `${plan.height}px`;
   return Plotly.react(element, traces, layout(plan), config);
 }
 
