@@ -82,7 +82,7 @@ COMMANDS = [
 
 def in_all_forms(command):
     """Return the command as it is and, unless it names a form, with each of those that all have."""
-    if "--format" in command:
+    if "--format" in command or command == ("report",):  # which writes pages alone
         return [command]
     return [command, *((*command, "--format", form) for form in FORMS)]
 

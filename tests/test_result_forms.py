@@ -120,7 +120,7 @@ def test_latex_has_no_command_of_a_text(text):
         *("section", "subsection", "textbf", "texttt", "begin", "end", "toprule", "midrule"),
         *("bottomrule", "textbackslash", "textasciitilde", "textasciicircum", "textless"),
         *("textgreater", "textbar", "textquotedbl", "textquotesingle", "textasciigrave"),
-        *("ensuremath", "pm", "ldots", "lambda"),
+        *("ensuremath", "pm", "ldots", "lambda", "item"),
     }
     body = "\n".join(
         line for line in written("latex", page(text)).splitlines() if not line.startswith("%")

@@ -201,7 +201,14 @@ class Verbatim:
     text: str
 
 
-Part = DocumentTable | Heatmap | Paragraph | Line | Verbatim
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Sentences that each make a point of their own: a list."""
+
+    texts: Sequence[str]
+
+
+Part = DocumentTable | Heatmap | Paragraph | Points | Line | Verbatim
 
 
 @dataclass(frozen=True, slots=True)

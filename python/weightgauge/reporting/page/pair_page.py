@@ -11,7 +11,7 @@ from weightgauge.errors import printable
 from weightgauge.findings import grouped
 from weightgauge.fits.pieces import counted
 from weightgauge.pictures import QUANTITIES
-from weightgauge.reporting.document import Paragraph, Section
+from weightgauge.reporting.document import Points, Section
 from weightgauge.reporting.page.changes import changes_in_words
 from weightgauge.reporting.page.content import PageContent
 from weightgauge.reporting.page.maps import Map, maps_of, profiles_of
@@ -91,10 +91,10 @@ def pair_page(
     serious = serious_rows(findings, told)
     fits = [match.b.fit for match in matches]
     maps = _maps(matches, in_order)
-    words = tuple(Paragraph(f"- {each}") for each in changes_in_words(in_order))
+    words = tuple(changes_in_words(in_order))
     return PageContent(
         document=document,
-        first=(Section("What changed from a to b", words),) if words else (),
+        first=(Section("What changed from a to b", (Points(words),)),) if words else (),
         then=document.sections[1:],
         places=rows_of_groups(grouped(findings), findings, told),
         pictures=pictures(

@@ -19,6 +19,7 @@ from weightgauge.reporting.document import (
     Line,
     Paragraph,
     Part,
+    Points,
     Section,
     metadata,
     plain_columns,
@@ -99,7 +100,7 @@ def _records(kinds: Sequence[KindDiagnosis]) -> DocumentTable:
 
 def _sections(found: Diagnosis, *, spread: bool, top: int | None) -> Iterator[Section]:
     if found.summary:
-        yield Section("What k means", tuple(Paragraph(f"- {each}") for each in found.summary))
+        yield Section("What k means", (Points(found.summary),))
     if found.kinds:
         yield Section("By kind", (_kinds(found, spread=spread),))
     if found.outliers:

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from html import escape
 
 from weightgauge.errors import harmless
-from weightgauge.reporting.document import Document, DocumentTable, Line, Paragraph, Verbatim
+from weightgauge.reporting.document import (
+    Document,
+    DocumentTable,
+    Line,
+    Paragraph,
+    Points,
+    Verbatim,
+)
 from weightgauge.reporting.heatmap import Heatmap
 from weightgauge.reporting.writers.html_heatmap import heatmap_html
 from weightgauge.reporting.writers.medium import Medium
@@ -14,7 +21,6 @@ from weightgauge.reporting.writers.reading_order import (
     Block,
     Gap,
     Heading,
-    Point,
     Title,
     Told,
     Verdict,
@@ -91,8 +97,10 @@ def written(block: Block) -> str:
                 for group in groups
             )
             return f"<ul>{told}</ul>" if told else ""
-        case Point(text) | Paragraph(text) | Line(text):
+        case Paragraph(text) | Line(text):
             return f"<p>{inert(text)}</p>"
+        case Points(texts):
+            return f"<ul>{''.join(f'<li>{inert(text)}</li>' for text in texts)}</ul>"
         case Gap():
             return ""
         case Verbatim(text):

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from weightgauge.errors import harmless
-from weightgauge.reporting.document import Document, DocumentTable, Line, Paragraph, Verbatim
+from weightgauge.reporting.document import (
+    Document,
+    DocumentTable,
+    Line,
+    Paragraph,
+    Points,
+    Verbatim,
+)
 from weightgauge.reporting.heatmap import Heatmap
 from weightgauge.reporting.heatmap_lines import heatmap_lines
 from weightgauge.reporting.sparkline import BLOCKS
@@ -14,7 +21,6 @@ from weightgauge.reporting.writers.reading_order import (
     Block,
     Gap,
     Heading,
-    Point,
     Title,
     Told,
     Verdict,
@@ -79,8 +85,11 @@ def _written(block: Block) -> str:
                 + (f" ({inert(group.hint)})" if group.hint and group.level != "note" else "")
                 for group in groups
             )
-        case Point(text) | Paragraph(text) | Line(text):
+        case Paragraph(text) | Line(text):
             return inert(text)
+        case Points(texts):
+            items = [rf"\item {{{inert(text)}}}" for text in texts]
+            return "\n".join([r"\begin{itemize}", *items, r"\end{itemize}"])
         case Gap():
             return ""
         case Verbatim(text):

@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator
 
 from weightgauge.errors import harmless
-from weightgauge.reporting.document import Document, DocumentTable, Line, Paragraph, Verbatim
+from weightgauge.reporting.document import (
+    Document,
+    DocumentTable,
+    Line,
+    Paragraph,
+    Points,
+    Verbatim,
+)
 from weightgauge.reporting.heatmap import Heatmap
 from weightgauge.reporting.heatmap_lines import heatmap_lines
 from weightgauge.reporting.writers.medium import Medium
@@ -14,7 +21,6 @@ from weightgauge.reporting.writers.reading_order import (
     Block,
     Gap,
     Heading,
-    Point,
     Title,
     Told,
     Verdict,
@@ -74,8 +80,8 @@ def _written(block: Block) -> str:
                 + (f" ({inert(group.hint)})" if group.hint and group.level != "note" else "")
                 for group in groups
             )
-        case Point(text):
-            return f"- {inert(text)}"
+        case Points(texts):
+            return "\n".join(f"- {inert(text)}" for text in texts)
         case Gap():
             return ""
         case DocumentTable():

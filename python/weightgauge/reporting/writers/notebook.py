@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from weightgauge.findings import grouped
-from weightgauge.reporting.document import Document, DocumentTable, Line
+from weightgauge.reporting.document import Document, DocumentTable, Line, Points
 from weightgauge.reporting.heatmap import Heatmap
 from weightgauge.reporting.writers.html import inert, written
-from weightgauge.reporting.writers.reading_order import Point, Told, Verdict
+from weightgauge.reporting.writers.reading_order import Told, Verdict
 
 _FINDINGS_SHOWN = 5
 _COLUMNS_SHOWN = 100
@@ -49,4 +49,5 @@ def _lines(document: Document) -> Iterator[str]:
             if table_first and isinstance(part, Line):
                 continue  # a line behind a table tells of options of the command line
             yield written(part.joined(_COLUMNS_SHOWN) if isinstance(part, Heatmap) else part)
-    yield from (written(Point(sentence)) for sentence in document.summary)
+    if document.summary:
+        yield written(Points(document.summary))

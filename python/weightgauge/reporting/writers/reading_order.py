@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from weightgauge.findings import FindingGroup, grouped
-from weightgauge.reporting.document import Document, Paragraph, Part
+from weightgauge.reporting.document import Document, Paragraph, Part, Points
 
 _LEVELS = ("fault", "warning", "note")
 
@@ -42,18 +42,11 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """A sentence of a summary."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Gap:
     """Something else begins, without a heading."""
 
 
-Block = Title | Heading | Verdict | Told | Point | Gap | Part
+Block = Title | Heading | Verdict | Told | Gap | Part
 
 
 def reading_order(document: Document, *, notes: bool) -> Iterator[Block]:
@@ -94,7 +87,7 @@ def reading_order(document: Document, *, notes: bool) -> Iterator[Block]:
         yield Told(minor)
     if document.summary:
         yield Heading("Summary")
-        yield from map(Point, document.summary)
+        yield Points(document.summary)
     if notes and document.notes:
         yield Gap()
         yield from document.notes

@@ -19,6 +19,7 @@ from weightgauge.reporting.document import (
     Line,
     Paragraph,
     Part,
+    Points,
     Verbatim,
 )
 from weightgauge.reporting.heatmap import Heatmap
@@ -30,7 +31,6 @@ from weightgauge.reporting.writers.reading_order import (
     Block,
     Gap,
     Heading,
-    Point,
     Title,
     Told,
     Verdict,
@@ -79,8 +79,6 @@ class _Page:
                 self.verdict(block)
             case Told(groups):
                 self.findings(groups)
-            case Point(text):
-                self._prose(f"- {text}", min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
             case Gap():
                 self.gap()
             case _:
@@ -128,6 +126,9 @@ class _Page:
                 self._lines += heatmap_lines(part, self._width, colour=self._colour)
             case Paragraph(text):
                 self._prose(text, min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
+            case Points(texts):
+                for text in texts:
+                    self._prose(f"- {text}", min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
             case Line(text):
                 self._prose(text, self._width)
             case Verbatim(text):
