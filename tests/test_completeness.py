@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -200,6 +202,27 @@ def test_numbers_of_blocks_have_one_style(lost, words, told):
     drop(tensors, "", blocks=lost)
     ((rule, message),) = told(tensors, config)
     assert rule == "missing-block" and f"blocks {words} missing, " in message
+
+
+@pytest.mark.parametrize(
+    ("blocks", "lost"),
+    [(2, (0,)), (3, (0,)), (3, (1,)), (3, (2,)), (5, (1, 3)), (6, (1, 3, 5)), (6, (0, 2, 4))],
+)
+def test_a_number_of_blocks_that_is_stated_is_believed(blocks, lost, told):
+    """Also where those that are left lie as far apart as every second one does."""
+    tensors, config = llama(blocks=blocks)
+    drop(tensors, ".", blocks=lost)
+    ((rule, message),) = [each for each in told(tensors, config) if each[0] == "missing-block"]
+    assert f"{blocks - len(lost)} there; config.json says num_hidden_layers = {blocks}" in message
+
+
+def test_numbers_in_steps_are_no_loss_where_there_are_as_many_as_stated(told):
+    tensors, config = llama(blocks=3)
+    tensors = {
+        re.sub(r"layers\.(\d+)", lambda number: f"layers.{2 * int(number[1])}", name): values
+        for name, values in tensors.items()
+    }
+    assert "missing-block" not in rules(told(tensors, config))
 
 
 def test_the_line_about_the_model_says_how_many_blocks_are_there(write_checkpoint, tmp_path):

@@ -102,15 +102,14 @@ def _missing_blocks(
     # These may be the later blocks of a model, or be counted from one.
     if begins if stated is None else not (from_one and stated[1] == len(there)):
         gaps = [*range(there[0]), *gaps]
-    if len(there) > 1 and len(gaps) >= len(there) - 1:
+    sparse = len(there) > 1 and len(gaps) >= len(there) - 1
+    if sparse and (stated is None or stated[1] == len(there)):
         return  # every second or third number: not the numbers of blocks
-    if stated is not None and there[-1] + 1 < stated[1]:
+    if stated is not None:
         gaps += range(there[-1] + 1, stated[1])
-        expected: int | None = stated[1]
-        why = f"; config.json says {stated[0]} = {stated[1]:,}"
-    else:
-        expected = len(there) + len(gaps)
-        why = ""
+    expected = len(there) + len(gaps)
+    agrees = stated is not None and stated[1] == expected
+    why = f"; config.json says {stated[0]} = {stated[1]:,}" if stated and agrees else ""
     if not gaps:
         return
     which = "block" if len(gaps) == 1 else "blocks"
