@@ -64,7 +64,7 @@ def test_track_for_programs(folder):
     assert document["verdict"] == "No fault found; 1 note"
     result = run("track", folder, "--format", "csv")
     rows = rows_of(result.stdout)
-    assert list(rows[0]) == list(LONG_COLUMNS)
+    assert list(rows[0]) == [*LONG_COLUMNS, "protocol", "weightgauge"]
     assert [row["step"] for row in rows] == ["0"] * 4 + ["500"] * 4 + ["1500"] * 4
     assert [float(row["k"]) for row in rows] == [row["k"] for row in wg.track(folder).to_dicts()]
 

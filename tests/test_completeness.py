@@ -212,7 +212,7 @@ def test_a_number_of_blocks_that_is_stated_is_believed(blocks, lost, told):
     """Also where those that are left lie as far apart as every second one does."""
     tensors, config = llama(blocks=blocks)
     drop(tensors, ".", blocks=lost)
-    ((rule, message),) = [each for each in told(tensors, config) if each[0] == "missing-block"]
+    ((_, message),) = [each for each in told(tensors, config) if each[0] == "missing-block"]
     assert f"{blocks - len(lost)} there; config.json says num_hidden_layers = {blocks}" in message
 
 

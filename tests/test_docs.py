@@ -154,9 +154,13 @@ def test_the_keys_of_json_documents_are_told(row, tmp_path, monkeypatch):
     assert set(document) == told | common - set(CODE.findall(row[1].partition("(no ")[2]))
     if row[2] != "none":
         done = CliRunner().invoke(main, [command, *JSON_COMMANDS[command], "--format", "csv"])
-        assert len(list(csv.reader(done.stdout.splitlines()))) == 1 + len(
-            document[row[2].strip("`")]
-        )
+        head, *rows = csv.reader(done.stdout.splitlines())
+        assert len(rows) == len(document[row[2].strip("`")])
+        joins = {"model_a", "model_b"} if command == "compare" else {"model", "step"}
+        assert joins | {"weightgauge"} <= set(head)
+        assert ("protocol" in head) == (command != "ls")
+        for name in joins - {"step"}:
+            assert all(each[head.index(name)] for each in rows), name
 
 
 def test_all_statuses_are_told():

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+import weightgauge as wg
 from kept_models import run, stored
 from weightgauge import demo
 from weightgauge.findings import RULES, Place
@@ -246,3 +247,18 @@ def test_all_pages_say_what_to_do():
     assert finding.hint
     for form in ("human", "markdown", "latex", "html"):
         assert finding.hint.split(";")[0] in written(form, document), form
+
+
+def test_findings_with_numbers_and_words_fit_into_one_column(tmp_path):
+    """`value` and `expected` are numbers for some rules and words for others."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    model = demo.paths()["step-last"]
+    findings = wg.check(model).findings
+    assert {type(each.value) for each in findings} >= {str, float}
+    result = run("check", model, "-o", tmp_path / "check.parquet")
+    assert result.exit_code == 0, result.output
+    table = parquet.read_table(tmp_path / "check.parquet")
+    assert [str(table.schema.field(name).type) for name in ("value", "expected")] == ["string"] * 2
+    assert table["value"].to_pylist() == [
+        None if each.value is None else str(each.value) for each in findings
+    ]

@@ -7,7 +7,7 @@ values. A writer turns numbers into text as the columns of their table say.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -270,8 +270,8 @@ class Document:
     records : callable
         Returns the rows for programs that want one table.
     provenance : callable
-        Returns what all records were made from: `model`, `step`, `protocol`, as far as they have no
-        columns of that name.
+        Returns what all records were made from: `model`, `step`, `protocol`. A record that says
+        so itself keeps what it says.
 
     `data`, `records` and `provenance` are functions, because they take time and few writers call
     them.
@@ -312,12 +312,21 @@ class Document:
         if not provenance:
             return records
         stated = {**provenance, "weightgauge": __version__}
+        there = {column.key for column in records.columns}
         columns = (
-            Column(key=name, holds="int | None" if name == "step" else "str") for name in stated
+            Column(key=name, holds="int | None" if name == "step" else "str")
+            for name in stated
+            if name not in there
         )
+        own = there & stated.keys()
         return DocumentTable(
-            (*records.columns, *columns), [{**row, **stated} for row in records.rows]
+            (*records.columns, *columns),
+            [{**row, **stated, **_said(row, own)} for row in records.rows],
         )
+
+
+def _said(row: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: row[key] for key in keys if row.get(key) is not None}
 
 
 def plain_columns(names: Iterable[str]) -> tuple[Column, ...]:

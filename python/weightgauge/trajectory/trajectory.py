@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -59,8 +59,8 @@ class Trajectory(InPolars, InNotebook):
         What was asked for.
     zero_handling : {"exclude", "censor"}
         What zeros were to the fits: left out, or below all other magnitudes (left-censored).
-    trim : str
-        Window of the fits.
+    protocol, trim : str
+        How the fits were made.
     steps : tuple of int
         The steps that were read, in their order.
     models : tuple of str
@@ -87,6 +87,7 @@ class Trajectory(InPolars, InNotebook):
 
     run: str
     zero_handling: str
+    protocol: str
     trim: str
     steps: tuple[int, ...]
     models: tuple[str, ...]
@@ -109,6 +110,7 @@ class Trajectory(InPolars, InNotebook):
             "weightgauge": __version__,
             "run": self.run,
             "zero_handling": self.zero_handling,
+            "protocol": self.protocol,
             "trim": self.trim,
             "verdict": verdict(self.findings),
             "steps": list(self.steps),
@@ -295,7 +297,8 @@ def track(
         progress=progress,
     )
     measured, read_steps, warnings, unreadable = _measured(found, read)
-    return _trajectory(found, settings, (zeros, trim), measured, read_steps, unreadable, warnings)
+    made = {"zero_handling": zeros, "protocol": protocol, "trim": trim}
+    return _trajectory(found, settings, made, measured, read_steps, unreadable, warnings)
 
 
 def _measured(
@@ -324,7 +327,7 @@ def _measured(
 def _trajectory(
     run: Run,
     settings: RunSettings,
-    options: tuple[str, str],
+    made: Mapping[str, str],
     measured: Measurements,
     steps: Sequence[StepModel],
     unreadable: list[Finding],
@@ -349,8 +352,9 @@ def _trajectory(
         )
     return Trajectory(
         run=run.name,
-        zero_handling=options[0],
-        trim=options[1],
+        zero_handling=made["zero_handling"],
+        protocol=made["protocol"],
+        trim=made["trim"],
         steps=tuple(measured.steps),
         models=tuple(each.shown for each in steps),
         kinds=kinds,

@@ -32,6 +32,7 @@ def check_document(found: CheckResult) -> Document:
     from weightgauge.findings import Finding
     from weightgauge.health.result import SCHEMA_VERSION
     from weightgauge.records import columns
+    from weightgauge.trajectory.candidates import step_of_model
 
     accepted = tuple(
         Paragraph(f"{each.finding.id}: {each.finding.message} ({printable(each.reason)})")
@@ -51,6 +52,11 @@ def check_document(found: CheckResult) -> Document:
         metadata=metadata(SCHEMA_VERSION, model=found.model),
         data=found.to_dict,
         records=lambda: DocumentTable(plain_columns(columns(Finding)), found.to_dicts()),
+        provenance=lambda: {
+            "model": found.model,
+            "step": step_of_model(found.model),
+            "protocol": "order",
+        },
     )
 
 

@@ -122,7 +122,7 @@ def compare_document(found: Comparison, *, top: int | None = MOST_MOVED_SHOWN) -
         records=lambda: DocumentTable(
             plain_columns(columns(Pair)), [pair.to_dict() for pair in found.pairs]
         ),
-        provenance=lambda: {"model_a": found.a, "model_b": found.b},
+        provenance=lambda: {"model_a": found.a, "model_b": found.b, "protocol": "order"},
     )
 
 

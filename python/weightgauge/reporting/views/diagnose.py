@@ -86,7 +86,11 @@ def diagnose_document(
         metadata=metadata(SCHEMA_VERSION, model=found.model, zero_handling=found.zero_handling),
         data=found.to_dict,
         records=lambda: _records(found.kinds),
-        provenance=lambda: {"model": found.model, "step": step_of_model(found.model)},
+        provenance=lambda: {
+            "model": found.model,
+            "step": step_of_model(found.model),
+            "protocol": "order",
+        },
     )
 
 

@@ -84,6 +84,8 @@ def ls_document(content: Content, *, top: int | None = None) -> Document:
     top : int or None
         Show so many of the largest tensors; None for all in their order.
     """
+    from weightgauge.trajectory.candidates import step_of_model
+
     table = DocumentTable(_COLUMNS, content.rows)
     totals = {
         "tensors": len(content.rows),
@@ -115,7 +117,7 @@ def ls_document(content: Content, *, top: int | None = None) -> Document:
             "totals": totals,
         },
         records=lambda: table,
-        provenance=lambda: {"model": content.model},
+        provenance=lambda: {"model": content.model, "step": step_of_model(content.model)},
     )
 
 

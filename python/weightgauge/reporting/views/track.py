@@ -92,6 +92,7 @@ def track_document(found: Trajectory) -> Document:
         metadata=metadata(SCHEMA_VERSION, run=found.run, zero_handling=found.zero_handling),
         data=found.to_dict,
         records=lambda: DocumentTable(plain_columns(LONG_COLUMNS), found.to_dicts()),
+        provenance=lambda: {"protocol": found.protocol},
     )
 
 

@@ -14,7 +14,8 @@ def write(document: Document, medium: Medium) -> bytes:
     """Return the records of a document as the bytes of a Parquet file.
 
     Columns have the types that the records state, so that files whose columns happen to be empty
-    fit those where they are not. Shapes are lists of integers.
+    fit those where they are not. Shapes are lists of integers, and what is a number in some records
+    and a word in others is text in all.
 
     Parameters
     ----------
@@ -42,6 +43,9 @@ def write(document: Document, medium: Medium) -> bytes:
     for column in table.columns:
         values = list(table.column(column.key))
         kind = types.get(column.holds.removesuffix(" | None"))
+        if " | str" in column.holds:  # a number here and words there: a column has one type
+            kind = pa.string()
+            values = [None if value is None else str(value) for value in values]
         arrays.append(pa.array(values, kind))
         names.append(column.key)
     content = io.BytesIO()
