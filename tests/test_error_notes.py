@@ -12,6 +12,7 @@ from diagnosed import run
 from made_fits import made_slice
 from weightgauge.fits.clusters import clusters_of, few_lines_in
 from weightgauge.reporting.views.errors import errors_note
+from weightgauge.reporting.views.fit_notes import fit_notes
 from weightgauge.reporting.views.paired_errors import paired_errors_note
 
 UP = "model.layers.0.mlp.up_proj.weight"
@@ -103,3 +104,14 @@ def test_changes_of_products_have_an_error_that_is_too_small(tmp_path, write_che
     b = adapter(tmp_path / "b", write_checkpoint, blocks=1)
     pairs = [pair for pair in wg.compare(a, b, elements=False).pairs if pair.kind == "q"]
     assert "smaller than the true one" in paired_errors_note(pairs)
+
+
+def test_the_note_is_about_all_that_the_page_shows():
+    """Matrices of no known kind, and those in no block, have errors on the page as well."""
+    told = {}
+    for name, shape in {"w": (256, 128), "a": (1, 500), "c": (3, 300)}.items():
+        notes = fit_notes(wg.fit({name: normal(*shape)}))
+        (told[name],) = (each for each in notes if each.startswith("±"))
+    assert told["w"].endswith("rows, columns, heads and experts with scales of their own.")
+    assert told["a"].startswith("±: standard error of independent weights; ")
+    assert "1 matrix with fewer than 8 rows, or columns" in told["c"]

@@ -45,7 +45,7 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
         "k below that of Gaussian weights: heavier tails, or rows and columns of unequal scale. "
         "lambda: 63 % of the magnitudes are smaller. R2 near 1: the fit is straight."
     )
-    yield errors_note(result.matrices)
+    yield errors_note(_with_errors(result))
     if any(item.block is not None for item in result.slices):
         vectors = sum(item.kind in VECTORS for item in result.slices)
         also = f", {vectors:,} norm weights and biases too" if vectors else ""
@@ -66,6 +66,12 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
     ]
     if unknown:
         yield f"Of no known kind, hence 'other': {_some(unknown)}."
+
+
+def _with_errors(result: ModelFit) -> list[SliceFit]:
+    """Return what has an error on the page: matrices by block, and all that are in none."""
+    outside = [item for item in result.pieces if item.block is None]
+    return [*(item for item in result.matrices if item.block is not None), *outside]
 
 
 def products_text(number: int) -> str:
