@@ -262,3 +262,26 @@ def test_findings_with_numbers_and_words_fit_into_one_column(tmp_path):
     assert table["value"].to_pylist() == [
         None if each.value is None else str(each.value) for each in findings
     ]
+
+
+@pytest.mark.parametrize(
+    ("ending", "form"),
+    [("txt", "human"), ("md", "markdown"), ("tex", "latex"), ("htm", "html"), ("ndjson", "jsonl")],
+)
+def test_an_ending_names_a_form_as_well(ending, form):
+    shown = [run("demo", "--format", name).stdout for name in (ending, form)]
+    assert shown[0] == shown[1] != ""
+
+
+@pytest.mark.parametrize("name", ["png", "html.gz", "sarif", ""])
+def test_other_endings_name_none(name):
+    result = run("demo", "--format", name)
+    assert result.exit_code == 2 and "is not one of" in result.stderr
+
+
+def test_a_check_becomes_a_data_frame():
+    pytest.importorskip("pandas")
+    pytest.importorskip("polars")
+    found = wg.check(demo.paths()["step-last"])
+    rows = [each.id for each in found.findings]
+    assert list(found.to_pandas()["id"]) == found.to_polars()["id"].to_list() == rows

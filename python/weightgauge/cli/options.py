@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import ERRORS, IO_MODES, PER, PROTOCOLS, TRIMS, ZEROS
 from weightgauge.cli.output import Output, choose_format
-from weightgauge.reporting.writers.formats import DEFAULT, offered
+from weightgauge.reporting.writers.formats import DEFAULT, format_by_suffix, offered
 
 
 class PathOrName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
@@ -202,11 +202,20 @@ def saving_options(metavar: str, text: str) -> Callable[[Callable[..., Any]], Ca
     return decorated
 
 
+class _FormChoice(click.Choice[str]):
+    """A form of results, by its name or by the ending of files that have it, such as `txt`."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name of the form."""
+        named = None if "." in value else format_by_suffix(f"x.{value}", findings=True)
+        return super().convert(named if named in self.choices else value, param, ctx)
+
+
 def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[..., Any]:
     @click.option(
         "--format",
         "asked_format",
-        type=click.Choice(offered(findings=findings)),
+        type=_FormChoice(offered(findings=findings)),
         help=f"Form of the result. Default: by the name of the output file, else {DEFAULT}.",
     )
     @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")

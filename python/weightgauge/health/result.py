@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import printable
 from weightgauge.findings import LEVELS, Finding, grouped, verdict
+from weightgauge.frames import InPolars, TypedRows
 from weightgauge.health.judgement import Accepted, UnusedAcceptance
 from weightgauge.health.signatures import FileHash
 from weightgauge.records import Table
 from weightgauge.upper import InNotebook
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
 
 SCHEMA_VERSION = 1
 
@@ -20,7 +24,7 @@ CLEAN, PARTIAL, FOUND = 0, 3, 4
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CheckResult(InNotebook):
+class CheckResult(InPolars, InNotebook):
     """What a check found.
 
     Attributes
@@ -134,6 +138,20 @@ class CheckResult(InNotebook):
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dict of plain values per finding."""
         return self.findings.to_dicts()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with one row per finding.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        return self.findings.to_pandas()
+
+    def typed_rows(self) -> TypedRows:
+        """Return the rows of `to_pandas` and the types of their columns."""
+        return self.findings.typed_rows()
 
     def __repr__(self) -> str:
         """Show the verdict."""
