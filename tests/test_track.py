@@ -74,8 +74,11 @@ def test_kinds_and_slices_over_steps(run):
                 series.kind,
                 series.block,
             )
-            for name in ("k", "k_se", "lam", "ln_lambda_se", "r2", "rms"):
+            for name in ("k", "lam", "r2", "rms"):
                 assert getattr(series, name)[i] == getattr(item, name)
+            assert series.k_se[i] == item.k_se_matrix >= item.k_se
+            assert series.ln_lambda_se[i] == item.ln_lambda_se_matrix >= item.ln_lambda_se
+        assert any(item.k_se_matrix > item.k_se for item in alone.slices)
         for kind in alone.kinds:
             series = by_kind(found)[kind.kind]
             assert series.k[i] == kind.k_median

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _NAN = math.nan
 _DRAWINGS = 500  # of medians, for their errors to 3 %; there are two for each kind and step
 NUMBERS = ("k", "k_se", "lam", "ln_lambda_se", "r2", "rms")
-"""What is kept of each slice at each step."""
+"""What is kept of each slice at each step; errors are those that hold for matrices."""
+
+_OF_MATRICES = {"k_se": "k_se_matrix", "ln_lambda_se": "ln_lambda_se_matrix"}
 
 
 class Course(NamedTuple):
@@ -129,7 +131,8 @@ class Measurements:
             Why the k of slices says nothing of the training: see `weightgauge.fits.withheld`.
         """
         keys = [item.key for item in slices]
-        numbers = [[getattr(item, name) for name in NUMBERS] for item in slices]
+        kept = [_OF_MATRICES.get(name, name) for name in NUMBERS]
+        numbers = [[getattr(item, name) for name in kept] for item in slices]
         self._rows.append((keys, np.array(numbers, dtype=np.float64).reshape(-1, len(NUMBERS))))
         self.states.append(
             {
@@ -175,14 +178,14 @@ def _course(group: SliceGroup) -> Course:
 def _state(group: SliceGroup) -> KindState:
     items, members = group.slices, group.members
     ln_lambda = [math.log(item.lam) for item in items]
-    errors_of_ln_lambda = [item.ln_lambda_se for item in items]
+    errors_of_ln_lambda = [item.ln_lambda_se_matrix for item in items]
     sizes = [math.prod(item.shape) for item in members]
     squares = math.fsum(n * item.rms**2 for n, item in zip(sizes, members, strict=True))
     return KindState(
         slices=len(members),
         k=median(item.k for item in items),
         k_se=median_error(
-            [item.k for item in items], [item.k_se for item in items], drawings=_DRAWINGS
+            [item.k for item in items], [item.k_se_matrix for item in items], drawings=_DRAWINGS
         ),
         lam=median(item.lam for item in items),
         ln_lambda_se=median_error(ln_lambda, errors_of_ln_lambda, drawings=_DRAWINGS),

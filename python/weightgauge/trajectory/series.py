@@ -21,8 +21,10 @@ class SliceSeries:
     ----------
     tensor, part, kind, block, tower, expert, head
         What it is: see `weightgauge.SliceFit`.
-    k, k_se, lam, ln_lambda_se, r2, rms : tuple of float
+    k, lam, r2, rms : tuple of float
         Its numbers at each step, as in `weightgauge.SliceFit`.
+    k_se, ln_lambda_se : tuple of float
+        The standard errors that hold for matrices: `k_se_matrix` and `ln_lambda_se_matrix` there.
     dk, dk_se : float
         Last k minus first and its standard error: see `weightgauge.trajectory.changes.Change`.
     dln_lambda, dln_lambda_se : float

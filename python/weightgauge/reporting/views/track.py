@@ -178,10 +178,10 @@ def _force_row(
 def _note(found: Trajectory) -> Paragraph:
     text = zeros_note(found.zero_handling) + (
         "k and lambda are medians over the matrices of a kind; change is that of k and of ln "
-        "lambda from the first step to the last, with the standard error that two models of "
-        "independent weights would have: that steps share weights makes the true one smaller, rows "
-        "and columns with scales of their own make it larger ('weightgauge compare' of two steps "
-        "takes both into account). Onset: first step from which k stays more than three such "
+        "lambda from the first step to the last, with the standard error that two models would "
+        "have. It allows for rows, columns, heads and experts with scales of their own; that steps "
+        "share weights makes the true one smaller ('weightgauge compare' of two steps takes that "
+        "into account). Onset: first step from which k stays more than three such "
         "errors from its start. "
         "Lines are drawn over each row's own range, or six standard errors where that is more. "
     )
