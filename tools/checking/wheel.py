@@ -30,9 +30,10 @@ _SETTINGS = {"SOURCE_DATE_EPOCH": "1690934400", "CMAKE_CXX_COMPILER_LAUNCHER": "
 
 
 def sdist() -> None:
-    """The archive of sources has what a wheel is built from, and little else."""
+    """The archive of sources has what is built, little else, and says what it lacks to build it."""
     with tempfile.TemporaryDirectory() as folder:
         check_sdist(make_sdist(Path(folder)))
+        check_refusal(Path(folder))
 
 
 def wheel() -> None:
@@ -64,6 +65,16 @@ def check_sdist(path: Path) -> None:
     tests = {name for name in names if name.startswith("tests/")} - set(_SMOKE)
     if beside := sorted(tests | {name for name in names if name.startswith(_LEFT_OUT)}):
         raise Failed(f"{path.name} has {len(beside)} files too many, one of them {beside[0]}")
+
+
+def check_refusal(place: Path) -> None:
+    """Fail unless a build without a compiler ends with one line that says what to do."""
+    command = ["cmake", "-S", str(ROOT), "-B", str(place / "none"), "-G", "Ninja"]
+    settings = environment() | {"CXX": str(place / "no-such-compiler")}
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    told = [line for line in done.stderr.splitlines() if line.startswith("weightgauge cannot be")]
+    if done.returncode == 0 or len(told) != 1 or "there is no C++ compiler" not in told[0]:
+        raise Failed(f"a build without a compiler says:\n{done.stdout}{done.stderr}")
 
 
 def _built(sources: Path, place: Path) -> Path:
