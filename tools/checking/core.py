@@ -116,4 +116,3 @@ def _doctest_alone() -> Path:
         f'target_include_directories(doctest::doctest INTERFACE "{headers}")\n'
     )
     return place
-
