@@ -1,9 +1,10 @@
 #include <doctest/doctest.h>
-#if defined(__linux__)
+
+#include <algorithm>  // which tells which C library there is
+#if defined(__GLIBC__)
 #include <pthread.h>
 #endif
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -49,7 +50,7 @@ class Working {
   std::atomic<int> now_{0};
 };
 
-#if defined(__linux__)  // elsewhere nobody unwinds the stack of a thread that exits
+#if defined(__GLIBC__)  // elsewhere nobody unwinds the stack of a thread that exits
 // What a thread does that exits in the middle of it.
 struct Leaving {
   int threads = 1;
@@ -126,7 +127,7 @@ class Occupied {
 }  // namespace
 
 TEST_SUITE("calls") {
-#if defined(__linux__)
+#if defined(__GLIBC__)
   TEST_CASE("a calling thread that exits when it watches leaves no worker and no lease behind") {
     for (const Caller caller : callers) {
       for (const int threads : {1, 2, 5}) {

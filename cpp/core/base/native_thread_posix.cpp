@@ -25,13 +25,13 @@ class Attributes {
 // What a thread is given, and owns.
 struct Start {
   std::function<void()> work;
-#if defined(__linux__)
+#if defined(__GLIBC__)
   bool moved = false;
   cpu_set_t allowed = {};
 #endif
 };
 
-#if defined(__linux__)
+#if defined(__GLIBC__)
 // The system may begin a thread on the processor of its maker even if another one is idle, and move
 // it only after some milliseconds.
 void begin_elsewhere(Start& start, pthread_attr_t& attributes) {
@@ -53,7 +53,7 @@ void move_back(const Start& start) {
     sched_setaffinity(0, sizeof start.allowed, &start.allowed);
   }
 }
-#else
+#else  // neither musl nor macOS can say where a thread begins
 void begin_elsewhere(Start& /*start*/, pthread_attr_t& /*attributes*/) {}
 void move_back(const Start& /*start*/) {}
 #endif
