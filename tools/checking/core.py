@@ -93,7 +93,7 @@ def windows() -> None:
         CMAKE_CROSSCOMPILING_EMULATOR=emulator,
         CMAKE_EXE_LINKER_FLAGS="-static",
         WEIGHTGAUGE_PYTHON="OFF",
-        doctest_DIR=str(_doctest_alone()),
+        doctest_DIR=str(doctest_alone()),
     )
     if shutil.which(emulator) is None:
         print(f"{emulator} is not installed: the tests are built, not run", flush=True)
@@ -103,7 +103,7 @@ def windows() -> None:
     run_core_tests(tree)
 
 
-def _doctest_alone() -> Path:
+def doctest_alone() -> Path:
     """Return a folder where CMake finds doctest, without the headers of this system beside it."""
     place = BUILD / "doctest"
     place.mkdir(parents=True, exist_ok=True)
