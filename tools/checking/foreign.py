@@ -32,7 +32,9 @@ def _build(target: str, **options: str) -> None:
     tree = build(
         target,
         "core_tests",
-        CMAKE_CXX_COMPILER=_compiler(target),
+        CMAKE_CXX_COMPILER=_tool(f"c++ -target {target}"),
+        CMAKE_AR=_tool("ar"),
+        CMAKE_RANLIB=_tool("ranlib"),
         CMAKE_INSTALL_NAME_TOOL="true",  # of macOS, where nothing is installed
         WEIGHTGAUGE_PRECOMPILE="OFF",
         WEIGHTGAUGE_PYTHON="OFF",
@@ -44,12 +46,12 @@ def _build(target: str, **options: str) -> None:
         run_core_tests(tree)
 
 
-def _compiler(target: str) -> str:
-    """Make a command that compiles for this target; return its path."""
-    os.environ.setdefault("ZIG_GLOBAL_CACHE_DIR", str(BUILD / "zig"))
-    os.environ.setdefault("ZIG_LOCAL_CACHE_DIR", str(BUILD / "zig"))
-    command = BUILD / f"zig-{target}"
+def _tool(words: str) -> str:
+    """Make a command of one of Zig's tools; return its path."""
+    for cache in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
+        os.environ.setdefault(cache, str(BUILD / "zig"))
     BUILD.mkdir(parents=True, exist_ok=True)
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m ziglang c++ -target {target} "$@"\n')
+    command = BUILD / f"zig-{words.replace(' ', '')}"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m ziglang {words} "$@"\n')
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
     return str(command)
