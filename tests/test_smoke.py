@@ -7,6 +7,7 @@ of these tests, and no package but those that weightgauge needs itself.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import requires, version
@@ -26,7 +27,8 @@ TOLERANCE = 1e-9  # the oracle adds in doubles
 
 def run(*arguments) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "weightgauge", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    settings = os.environ | {"PYTHONUTF8": "1"}
+    return subprocess.run(command, env=settings, capture_output=True, encoding="utf-8", check=False)
 
 
 def weights(n: int = 200_000, dtype: str = "f4") -> np.ndarray:
