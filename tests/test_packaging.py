@@ -38,6 +38,8 @@ def test_versions_are_those_of_the_package():
     assert recipe()["context"]["version"] == version
     dockerfile = (PACKAGING / "Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^ARG VERSION=(\S+)$", dockerfile, re.MULTILINE) == [version]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == version
 
 
 def test_the_conda_package_is_tried_with_files_that_are_there():
