@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,7 @@ def test_nothing_can_be_written_and_run():
 
 def test_stacks_are_guarded():
     assert "__stack_chk_fail" in read("--dyn-syms")
+
+
+def test_where_it_was_built_is_not_in_it():
+    assert str(Path(__file__).parents[1]).encode() not in Path(_core.__file__).read_bytes()

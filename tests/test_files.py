@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from weightgauge import files
 from weightgauge.errors import OutputError, OutputExistsError
 from weightgauge.files import try_to_write, write_atomically
 
@@ -268,3 +269,29 @@ def test_trial_leaves_everything_as_it_was(tmp_path: Path, force: bool) -> None:
 def test_name_that_the_system_does_not_take_is_refused_by_the_trial(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="too long"):
         try_to_write(tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_where_open_files_cannot_be_moved_they_are_closed_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    target = tmp_path / "a.json"
+    if force:
+        target.write_bytes(b"old")
+    (tmp_path / f".0{files._DRAFT}").write_bytes(b"left by a killed run")
+    moved = []
+
+    def move_closed(call):
+        def move(name, to):
+            opened = [os.path.realpath(each) for each in os.scandir("/proc/self/fd")]
+            assert os.path.realpath(name) not in opened
+            moved.append(to)
+            call(name, to)
+
+        return move
+
+    monkeypatch.setattr(files, "CLOSED_TO_MOVE", True)
+    monkeypatch.setattr(os, "replace", move_closed(os.replace))
+    monkeypatch.setattr(os, "link", move_closed(os.link))
+    write_atomically(target, b"new", force=force)
+    assert (target.read_bytes(), len(moved), os.listdir(tmp_path)) == (b"new", 1, ["a.json"])

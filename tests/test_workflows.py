@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,22 @@ def test_tools_are_named_by_their_version(path):
 @pytest.mark.parametrize("path", named([*WORKFLOWS, *SCRIPTS]))
 def test_no_second_index_can_answer_for_a_name(path):
     assert not re.search(r"(?i)extra.index|find.links|--index", path.read_text())
+
+
+def test_wheels_are_built_for_every_python_that_is_named():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    words = project["tool"]["cibuildwheel"]["build"].split()
+    chosen = [re.fullmatch(r"cp3\{([\d,]+)\}(t?)-\*", word).groups() for word in words]
+    with_lock, without = (next(m.split(",") for m, free in chosen if free == t) for t in ("", "t"))
+    named = re.findall(r"Python :: 3\.(\d+)", "\n".join(project["project"]["classifiers"]))
+    assert with_lock == named and without == named[-2:]
+    assert project["project"]["requires-python"] == f">=3.{named[0]}"
+
+
+def test_what_is_published_is_attested_and_needs_no_secret():
+    text = (ROOT / ".github" / "workflows" / "wheels.yml").read_text(encoding="utf-8")
+    publish = text.partition("\n  publish:")[2]
+    for word in ("id-token: write", "attestations: write", "actions/attest-build-provenance@"):
+        assert word in publish
+    assert "pypa/gh-action-pypi-publish@" in publish and "secrets." not in text
+    assert "write" not in text.partition("\n  publish:")[0]

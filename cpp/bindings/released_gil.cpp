@@ -1,6 +1,6 @@
 #include "bindings/released_gil.hpp"
 
-#include <unistd.h>
+#include "core/base/platform.hpp"
 
 namespace weightgauge::bindings {
 
@@ -29,11 +29,7 @@ void ReleasedGil::take_back() {
   }
 }
 
-void ReleasedGil::stay() {
-  for (;;) {
-    pause();
-  }
-}
+void ReleasedGil::stay() { stay_for_ever(); }
 
 bool ReleasedGil::is_ending() const { return !began_ending_ && interpreter_is_ending(); }
 

@@ -1,6 +1,8 @@
 #include "support.hpp"
 
+#if !defined(_WIN32)
 #include <sys/stat.h>
+#endif
 #include <unistd.h>
 
 #include <cmath>
@@ -236,6 +238,13 @@ TemporaryFile::~TemporaryFile() {
 }
 
 FileIdentity TemporaryFile::identity() const {
+#if defined(_WIN32)
+  FileIdentity known = {};
+  if (!weightgauge::identify(path_, known)) {
+    throw std::runtime_error("cannot ask about the temporary file");
+  }
+  return known;
+#else
   struct stat status = {};
   if (stat(path_.c_str(), &status) != 0) {
     throw std::runtime_error("cannot stat the temporary file");
@@ -244,8 +253,14 @@ FileIdentity TemporaryFile::identity() const {
     return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
   };
   return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
+#if defined(__APPLE__)
+          static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtimespec),
+          nanoseconds(status.st_ctimespec)};
+#else
           static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim),
           nanoseconds(status.st_ctim)};
+#endif
+#endif
 }
 
 void TemporaryFile::truncate(std::uint64_t size) const {

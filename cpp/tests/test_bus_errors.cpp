@@ -63,7 +63,7 @@ void tell_and_raise(int signal) {
 void fault_elsewhere() {
   const testing::TemporaryFile& file = files->elsewhere;
   const OpenFile open_file(file.path(), file.identity());
-  void* const mapped = mmap(nullptr, 8192, PROT_READ, MAP_SHARED, open_file.descriptor(), 0);
+  void* const mapped = mmap(nullptr, 8192, PROT_READ, MAP_SHARED, open_file.handle(), 0);
   file.truncate(0);
   _exit(static_cast<volatile unsigned char*>(mapped)[5000] == 0 ? 1 : 2);
 }

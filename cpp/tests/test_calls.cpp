@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
-#include <pthread.h>
 
-#include <algorithm>
+#include <algorithm>  // which tells which C library there is
+#if defined(__GLIBC__)
+#include <pthread.h>
+#endif
+
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -47,6 +50,7 @@ class Working {
   std::atomic<int> now_{0};
 };
 
+#if defined(__GLIBC__)  // elsewhere nobody unwinds the stack of a thread that exits
 // What a thread does that exits in the middle of it.
 struct Leaving {
   int threads = 1;
@@ -82,6 +86,7 @@ void* leave(void* given) {
   static_cast<Leaving*>(given)->run();
   return nullptr;
 }
+#endif
 
 int workers_of(int threads, Caller caller) {
   Control control;
@@ -122,6 +127,7 @@ class Occupied {
 }  // namespace
 
 TEST_SUITE("calls") {
+#if defined(__GLIBC__)
   TEST_CASE("a calling thread that exits when it watches leaves no worker and no lease behind") {
     for (const Caller caller : callers) {
       for (const int threads : {1, 2, 5}) {
@@ -155,6 +161,7 @@ TEST_SUITE("calls") {
     CHECK(workers_of(processor_budget(), Caller::watches) >= 1);
   }
 
+#endif
   TEST_CASE("a call that a watch makes is done by its own thread, and waits for nobody") {
     for (const Caller outer : callers) {
       for (const Caller inner : callers) {

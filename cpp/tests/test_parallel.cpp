@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
+#if !defined(_WIN32)
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -175,6 +177,7 @@ TEST_SUITE("parallel") {
     CHECK(hashes == std::vector<std::uint64_t>(hashes.size(), expected));
   }
 
+#if !defined(_WIN32)
   TEST_CASE("a child forked after a parallel scan can scan in parallel") {
     const std::vector<std::byte> bytes = testing::random_bytes(std::size_t{1} << 20, 2);
     const std::uint64_t expected = hash_of_scan(bytes, 2);
@@ -255,6 +258,8 @@ TEST_SUITE("parallel") {
     other.join();
     CHECK(failed == 0);
   }
+
+#endif
 
 #ifdef _OPENMP
   TEST_CASE("callers inside regions of their own all finish") {

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
+#if !defined(_WIN32)
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <cstring>
@@ -15,6 +17,7 @@
 
 namespace weightgauge {
 
+#if !defined(_WIN32)
 namespace {
 
 constexpr std::size_t file_bytes = std::size_t{4} << 20;
@@ -67,8 +70,10 @@ std::string noticed(Io io, const Write& write) {
 }
 
 }  // namespace
+#endif
 
 TEST_SUITE("spot_check") {
+#if !defined(_WIN32)
   TEST_CASE("a writer through a mapping that leaves the file's times as they are is noticed") {
     for (const Io io : {Io::mmap, Io::pread}) {
       for (const std::size_t half : {std::size_t{0}, file_bytes / 2}) {
@@ -92,6 +97,7 @@ TEST_SUITE("spot_check") {
     }
   }
 
+#endif
   TEST_CASE("places lie within the file, apart from each other, and are few") {
     for (const std::uint64_t size :
          {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4096}, std::uint64_t{1'000'003},

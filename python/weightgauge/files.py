@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from weightgauge.errors import PATH_LIMIT, OutputError, OutputExistsError, printable
+from weightgauge.system import CLOSED_TO_MOVE, CREATE, READ, give_rights, lock, sync_directory
 
 _DRAFT = ".weightgauge-draft"
 """How the names of files end that are still written; the next run removes what a kill left."""
 
-_ACCESS_LIST = "system.posix_acl_access"
 _MOST_LINKS = 40
 """As many as Linux follows."""
-
-_CANNOT_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
-"""What file systems say that flush no directories."""
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
@@ -52,16 +48,17 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool =
     target, old = _target(path, force=force)
     directory = os.path.dirname(target) or "."
     _remove_abandoned(directory)
-    with _draft(directory, old, target) as (descriptor, name):
+    with _draft(directory, old, target) as draft:
         rest = memoryview(data)
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
+            rest = rest[os.write(draft.descriptor, rest) :]
+        os.fsync(draft.descriptor)
+        draft.end_writing()
         if force:
-            os.replace(name, target)
+            os.replace(draft.name, target)
         else:
-            _move_without_replacing(name, target)
-    _sync(directory)
+            _move_without_replacing(draft.name, target)
+    sync_directory(directory)
 
 
 def try_to_write(path: str | os.PathLike[str], *, force: bool = False) -> str | None:
@@ -120,50 +117,55 @@ def _end_of_links(path: str) -> str:
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
 
-@contextmanager
-def _draft(directory: str, old: os.stat_result | None, target: str) -> Iterator[tuple[int, str]]:
-    """Make a file with the rights of the one that it will replace; remove it where it remains.
+class _Draft:
+    """A file that is written. Its lock tells other runs that it is no leftover."""
 
-    Its lock tells other runs that it is no leftover. A new file gets its mode from the system,
-    which takes the process's mask into account.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    name, descriptor = "", -1
-    try:
-        while descriptor < 0:
-            name = os.path.join(directory, f".{os.urandom(8).hex()}{_DRAFT}")
-            descriptor = os.open(name, flags, 0o666 if old is None else 0o600)
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink == 0:  # taken for a leftover before it was locked
-                os.close(descriptor)
-                descriptor = -1
-        if old is not None:
-            _give_rights(descriptor, old, target)
-        yield descriptor, name
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
+    def __init__(self) -> None:
+        self.name, self.descriptor = "", -1
+
+    def begin(self, name: str, mode: int) -> bool:
+        """Make the file; return whether it is still there once it is locked."""
+        self.name = name
+        self.descriptor = os.open(name, CREATE, mode)
+        with contextlib.suppress(OSError):  # a file system without locks
+            lock(self.descriptor, wait=True)
+        if os.fstat(self.descriptor).st_nlink == 0:  # taken for a leftover before it was locked
+            self.close()
+            return False
+        return True
+
+    def end_writing(self) -> None:
+        """Close the file where it could not be moved otherwise."""
+        if CLOSED_TO_MOVE:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file; doing so twice is harmless."""
+        descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
 
-def _give_rights(descriptor: int, old: os.stat_result, target: str) -> None:
-    """Give a file the owner, the access list and the mode of another one."""
-    status = os.fstat(descriptor)
-    if (status.st_uid, status.st_gid) != (old.st_uid, old.st_gid):
-        try:
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-        except PermissionError as error:
-            what = f"belongs to {old.st_uid}:{old.st_gid}, and only root could keep that"
-            raise OSError(error.errno, what) from error
+@contextmanager
+def _draft(directory: str, old: os.stat_result | None, target: str) -> Iterator[_Draft]:
+    """Make a file with the rights of the one that it will replace; remove it where it remains.
+
+    A new file gets its mode from the system, which takes the process's mask into account.
+    """
+    draft = _Draft()
     try:
-        access_list = os.getxattr(target, _ACCESS_LIST)
-    except OSError:  # there is none
-        access_list = None
-    if access_list is not None:
-        os.setxattr(descriptor, _ACCESS_LIST, access_list)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+        begun = False
+        while not begun:
+            name = os.path.join(directory, f".{os.urandom(8).hex()}{_DRAFT}")
+            begun = draft.begin(name, 0o666 if old is None else 0o600)
+        if old is not None:
+            give_rights(draft.descriptor, old, target)
+        yield draft
+    finally:
+        draft.end_writing()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft.name)
+        draft.close()
 
 
 def _remove_abandoned(directory: str) -> None:
@@ -175,10 +177,12 @@ def _remove_abandoned(directory: str) -> None:
     for name in names:
         path = os.path.join(directory, name)
         with contextlib.suppress(OSError):
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            descriptor = os.open(path, flags)
+            if CLOSED_TO_MOVE:  # whoever still writes it has it open
+                os.unlink(path)
+                continue
+            descriptor = os.open(path, READ)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(descriptor, wait=False)
                 os.unlink(path)
             finally:
                 os.close(descriptor)
@@ -198,18 +202,3 @@ def _move_without_replacing(name: str, target: str) -> None:
                 f"{printable(target)} exists already; it is left as it is"
             ) from None
         os.replace(name, target)
-
-
-def _sync(directory: str) -> None:
-    """Flush a directory to the disk: without that a crash of the machine could undo a rename."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:  # it may be written to and not be read
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _CANNOT_SYNC:
-            raise
-    finally:
-        os.close(descriptor)

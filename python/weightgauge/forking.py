@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
+
+from weightgauge.system import before_forks
 
 _OURS = ("weightgauge", "numpy", "scipy")
 """Packages of which parts are imported when they are first used here."""
@@ -23,7 +24,7 @@ def wait_before_forks() -> None:
     be at any time. The wait ends after some seconds, because an import may itself wait for the
     fork.
     """
-    os.register_at_fork(before=_wait)
+    before_forks(_wait)
 
 
 def _wait() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import os
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
-from checking.building import build, run_core_tests
-from checking.running import PROCESSORS, Failed, environment, output_of
+from checking.building import BUILD, build, run_core_tests
+from checking.running import PROCESSORS, Failed, environment, output_of, run
 from checking.symbols import check_symbols
 
 
@@ -75,3 +76,43 @@ def aarch64() -> None:
     # software. That takes minutes of emulation, and none of that code depends on the architecture.
     # QEMU itself fails when a process with threads forks.
     run_core_tests(tree, "--exclude-regex", "hazen|parallel")
+
+
+def windows() -> None:
+    """The core builds for Windows (needs MinGW-w64) and passes its tests there (needs Wine)."""
+    compiler, emulator = "x86_64-w64-mingw32-g++-posix", "wine"
+    if shutil.which(compiler) is None:
+        print(f"{compiler} is not installed: nothing is built for Windows", flush=True)
+        return
+    tree = build(
+        "windows",
+        "core_tests",
+        CMAKE_SYSTEM_NAME="Windows",
+        CMAKE_SYSTEM_PROCESSOR="AMD64",
+        CMAKE_CXX_COMPILER=compiler,
+        CMAKE_CROSSCOMPILING_EMULATOR=emulator,
+        CMAKE_EXE_LINKER_FLAGS="-static",
+        WEIGHTGAUGE_PYTHON="OFF",
+        doctest_DIR=str(doctest_alone()),
+    )
+    if shutil.which(emulator) is None:
+        print(f"{emulator} is not installed: the tests are built, not run", flush=True)
+        return
+    os.environ |= {"WINEPREFIX": str(tree / "wine"), "WINEDEBUG": "-all"}
+    run(["wine", "cmd", "/c", "echo", "Wine has started"])  # it makes itself at home, once
+    run_core_tests(tree)
+
+
+def doctest_alone() -> Path:
+    """Return a folder where CMake finds doctest, without the headers of this system beside it."""
+    place = BUILD / "doctest"
+    place.mkdir(parents=True, exist_ok=True)
+    headers = place / "include"
+    headers.mkdir(exist_ok=True)
+    if not (headers / "doctest").exists():
+        (headers / "doctest").symlink_to("/usr/include/doctest")
+    (place / "doctestConfig.cmake").write_text(
+        "add_library(doctest::doctest INTERFACE IMPORTED)\n"
+        f'target_include_directories(doctest::doctest INTERFACE "{headers}")\n'
+    )
+    return place

@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROCESSORS = len(os.sched_getaffinity(0))
+if sys.platform == "linux":
+    PROCESSORS = len(os.sched_getaffinity(0))
+else:
+    PROCESSORS = os.cpu_count() or 1
 
 
 class Failed(Exception):

@@ -1,9 +1,13 @@
 // A thread of the system.
 #pragma once
 
-#include <pthread.h>
-
 #include <functional>
+
+#if defined(_WIN32)
+#include <thread>
+#else
+#include <pthread.h>
+#endif
 
 namespace weightgauge {
 
@@ -25,8 +29,12 @@ class NativeThread {
   void leave();
 
  private:
+#if defined(_WIN32)
+  std::thread thread_;
+#else
   bool left_ = false;
   pthread_t thread_ = {};
+#endif
 };
 
 }  // namespace weightgauge

@@ -1,17 +1,14 @@
 #include "core/base/parallel.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <condition_variable>
-#include <ctime>
 #include <exception>
 #include <functional>
 #include <mutex>
 #include <new>
 
-#include "core/base/bus_signal.hpp"
 #include "core/base/errors.hpp"
+#include "core/base/platform.hpp"
 #include "core/base/region.hpp"
 #include "core/base/spare_memory.hpp"
 #include "core/base/team.hpp"
@@ -24,13 +21,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds watch_interval{50};
-
-// A clock that ticks every few milliseconds and takes next to no time to read.
-milliseconds coarse_now() {
-  timespec time = {};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-  return milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1'000'000);
-}
 
 // Threads in use by all calls of this process.
 class Lease {
@@ -77,7 +67,7 @@ class Lease {
   }
   // A child starts with nothing in use, whatever the parent's other threads were doing.
   static void register_fork_handler() {
-    static const int registered = pthread_atfork(nullptr, nullptr, [] { new (&pool()) Pool(); });
+    static const bool registered = (in_forked_children([] { new (&pool()) Pool(); }), true);
     (void)registered;
   }
   int granted_ = 0;

@@ -1,7 +1,5 @@
 #include "core/base/processors.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -9,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "core/base/platform.hpp"
 #include "core/base/region.hpp"
 
 namespace weightgauge {
@@ -20,12 +19,8 @@ int affinity_processors() {
   if (placed > 0) {  // the calling thread itself may be bound to a single place
     return placed;
   }
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) {
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  }
-  return std::max(1, CPU_COUNT(&set));
+  const int allowed = allowed_processors();
+  return std::max(1, allowed > 0 ? allowed : static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 // "<quota> <period>" of cgroup v2, or the two files of v1. 0: no quota.

@@ -1,8 +1,8 @@
 #include "core/base/start_lock.hpp"
 
-#include <pthread.h>
-
 #include <new>
+
+#include "core/base/platform.hpp"
 
 namespace weightgauge {
 
@@ -16,8 +16,7 @@ std::mutex& starts() {
 }  // namespace
 
 std::unique_lock<std::mutex> lock_starts() {
-  static const int registered =
-      pthread_atfork(nullptr, nullptr, [] { new (&starts()) std::mutex; });
+  static const bool registered = (in_forked_children([] { new (&starts()) std::mutex; }), true);
   (void)registered;
   return std::unique_lock<std::mutex>(starts());
 }

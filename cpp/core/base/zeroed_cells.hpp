@@ -4,21 +4,16 @@
 #include <cstddef>
 #include <memory>
 
-namespace weightgauge {
+#include "core/base/platform.hpp"
 
-namespace detail {
-// Zeros straight from the system, which provides memory only for the pages that are touched, and
-// gets it back at once. Throws std::bad_alloc.
-void* map_zeros(std::size_t bytes);
-void unmap_zeros(void* begin, std::size_t bytes) noexcept;
-}  // namespace detail
+namespace weightgauge {
 
 template <class Cell>
 class ZeroedCells {
  public:
   ZeroedCells() = default;
   explicit ZeroedCells(std::size_t size)
-      : cells_(static_cast<Cell*>(detail::map_zeros(size * sizeof(Cell))), Unmap{size}) {}
+      : cells_(static_cast<Cell*>(map_zeros(size * sizeof(Cell))), Unmap{size}) {}
 
   std::size_t size() const { return cells_.get_deleter().size; }
   // A table that is too small is replaced: what was in it is lost.
@@ -34,7 +29,7 @@ class ZeroedCells {
  private:
   struct Unmap {
     std::size_t size = 0;
-    void operator()(Cell* cells) const noexcept { detail::unmap_zeros(cells, size * sizeof(Cell)); }
+    void operator()(Cell* cells) const noexcept { unmap_zeros(cells, size * sizeof(Cell)); }
   };
   std::unique_ptr<Cell[], Unmap> cells_;
 };

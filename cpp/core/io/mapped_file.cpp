@@ -1,12 +1,5 @@
 #include "core/io/mapped_file.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <vector>
@@ -19,54 +12,36 @@ namespace weightgauge {
 
 namespace {
 
-FileIdentity identity_of(const struct stat& status) {
-  const auto nanoseconds = [](const struct timespec& time) {
-    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-  };
-  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
-          static_cast<std::uint64_t>(status.st_size), nanoseconds(status.st_mtim),
-          nanoseconds(status.st_ctim)};
-}
+// Files that are kept open, in the whole process: at most most_kept_files().
+std::atomic<std::size_t> kept_files{0};
 
-// Descriptors that files keep, in the whole process, and how many that may be: a quarter of those
-// that the system allows, since the rest of the process needs some as well.
-std::atomic<std::size_t> kept_descriptors{0};
-
-std::size_t most_kept() {
-  struct rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    return 0;
-  }
-  return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1U << 20) / 4);
-}
-
-struct Descriptor {
-  explicit Descriptor(int opened) : number(opened) {}
-  ~Descriptor() { close(number); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number;
+// Open for a moment.
+struct Opened {
+  explicit Opened(FileHandle file) : handle(file) {}
+  ~Opened() { close_file(handle); }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+  FileHandle handle;
 };
 
-bool same_file(const struct stat& status, const FileIdentity& expected) {
-  const FileIdentity found = identity_of(status);
+bool same_file(const FileIdentity& found, const FileIdentity& expected) {
   return found.device == expected.device && found.inode == expected.inode;
 }
 
-void check_unchanged(const struct stat& status, const FileIdentity& expected,
+void check_unchanged(const FileIdentity& found, const FileIdentity& expected,
                      const std::string& path) {
-  if (static_cast<std::uint64_t>(status.st_size) < expected.size) {
+  if (found.size < expected.size) {
     throw FileChanged(path, "the file has shrunk");
   }
-  if (!(identity_of(status) == expected)) {
+  if (!(found == expected)) {
     throw FileChanged(path, "the file has been rewritten");
   }
 }
 
-void read_exactly(int descriptor, const std::string& path, std::byte* to, std::size_t bytes,
+void read_exactly(FileHandle file, const std::string& path, std::byte* to, std::size_t bytes,
                   std::uint64_t offset) {
   while (bytes > 0) {
-    const ssize_t got = pread(descriptor, to, bytes, static_cast<off_t>(offset));
+    const std::ptrdiff_t got = read_some(file, to, bytes, offset);
     if (got < 0) {
       if (errno == EINTR) {
         continue;
@@ -84,18 +59,13 @@ void read_exactly(int descriptor, const std::string& path, std::byte* to, std::s
 
 }  // namespace
 
-bool operator==(const FileIdentity& a, const FileIdentity& b) {
-  return a.device == b.device && a.inode == b.inode && a.size == b.size &&
-         a.mtime_ns == b.mtime_ns && a.ctime_ns == b.ctime_ns;
-}
-
 OpenFile::OpenFile(std::string path, const FileIdentity& expected)
-    : path_(std::move(path)), expected_(expected), descriptor_(open_again()) {
-  const bool kept = kept_descriptors.fetch_add(1) < most_kept();
+    : path_(std::move(path)), expected_(expected), handle_(open_again()) {
+  const bool kept = kept_files.fetch_add(1) < most_kept_files();
   try {
-    check_opened(descriptor_);
+    check_opened(handle_);
     check_named();
-    first_look_ = look_at(descriptor_);
+    first_look_ = look_at(handle_);
   } catch (...) {
     release();
     throw;
@@ -108,58 +78,57 @@ OpenFile::OpenFile(std::string path, const FileIdentity& expected)
 OpenFile::~OpenFile() { release(); }
 
 void OpenFile::release() {
-  if (descriptor_ >= 0) {
-    close(descriptor_);
-    descriptor_ = -1;
-    --kept_descriptors;
+  if (handle_ != no_file) {
+    close_file(handle_);
+    handle_ = no_file;
+    --kept_files;
   }
 }
 
-int OpenFile::open_again() const {
-  // Without O_NONBLOCK, open() would wait if a FIFO had been put in the file's place.
-  const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) {
+FileHandle OpenFile::open_again() const {
+  const FileHandle file = open_to_read(path_);
+  if (file == no_file) {
     if (errno == ENOENT) {
       throw FileChanged(path_, "the file has disappeared");
     }
     throw ReadFailed(path_, errno);
   }
-  return descriptor;
+  return file;
 }
 
-void OpenFile::check_opened(int descriptor) const {
-  struct stat opened = {};
-  if (fstat(descriptor, &opened) != 0) {
+void OpenFile::check_opened(FileHandle file) const {
+  FileIdentity opened = {};
+  if (!identify(file, opened)) {
     throw ReadFailed(path_, errno);
   }
   check_unchanged(opened, expected_, path_);
 }
 
-std::uint64_t OpenFile::look_at(int descriptor) const {
+std::uint64_t OpenFile::look_at(FileHandle file) const {
   std::vector<std::byte> space(static_cast<std::size_t>(Spots(size()).bytes));
   return spot_digest(size(), space.data(), [&](std::byte* to, std::size_t n, std::uint64_t at) {
-    read_exactly(descriptor, path_, to, n, at);
+    read_exactly(file, path_, to, n, at);
   });
 }
 
 void OpenFile::verify() const {
   check_named();
-  const auto look_again = [this](int descriptor) {
-    check_opened(descriptor);
-    if (look_at(descriptor) != first_look_) {
+  const auto look_again = [this](FileHandle file) {
+    check_opened(file);
+    if (look_at(file) != first_look_) {
       throw FileChanged(path_, "bytes in the file have changed, while its times have not,");
     }
   };
-  if (descriptor_ >= 0) {
-    look_again(descriptor_);
+  if (handle_ != no_file) {
+    look_again(handle_);
   } else {
-    look_again(Descriptor(open_again()).number);
+    look_again(Opened(open_again()).handle);
   }
 }
 
 void OpenFile::check_named() const {
-  struct stat named = {};
-  const bool found = stat(path_.c_str(), &named) == 0;
+  FileIdentity named = {};
+  const bool found = identify(path_, named);
   if (!found && errno != ENOENT && errno != ENOTDIR) {
     throw ReadFailed(path_, errno);
   }
@@ -170,25 +139,22 @@ void OpenFile::check_named() const {
 }
 
 void OpenFile::read(std::byte* to, std::size_t bytes, std::uint64_t offset) const {
-  if (descriptor_ >= 0) {
-    read_exactly(descriptor_, path_, to, bytes, offset);
+  if (handle_ != no_file) {
+    read_exactly(handle_, path_, to, bytes, offset);
     return;
   }
-  const Descriptor opened{open_again()};
-  check_opened(opened.number);
-  read_exactly(opened.number, path_, to, bytes, offset);
+  const Opened opened{open_again()};
+  check_opened(opened.handle);
+  read_exactly(opened.handle, path_, to, bytes, offset);
 }
 
 void* OpenFile::map() const {
-  const auto mapped = [this](int descriptor) {
-    return mmap(nullptr, expected_.size, PROT_READ, MAP_SHARED, descriptor, 0);
-  };
-  if (descriptor_ >= 0) {
-    return mapped(descriptor_);
+  if (handle_ != no_file) {
+    return map_file(handle_, size());
   }
-  const Descriptor opened{open_again()};
-  check_opened(opened.number);
-  return mapped(opened.number);
+  const Opened opened{open_again()};
+  check_opened(opened.handle);
+  return map_file(opened.handle, size());
 }
 
 MappedFile::MappedFile(const OpenFile& file) : size_(file.size()) {
@@ -196,12 +162,12 @@ MappedFile::MappedFile(const OpenFile& file) : size_(file.size()) {
     return;
   }
   void* const mapped = file.map();
-  if (mapped == MAP_FAILED) {
+  if (mapped == nullptr) {
     return;
   }
-  guarded_ = guard_mapping(mapped, size_, file.descriptor());
+  guarded_ = guard_mapping(mapped, size_, file.handle());
   if (guarded_ == nullptr) {  // the signal handler would not know this mapping
-    munmap(mapped, size_);
+    unmap_file(mapped, size_);
     return;
   }
   data_ = static_cast<std::byte*>(mapped);
@@ -210,7 +176,7 @@ MappedFile::MappedFile(const OpenFile& file) : size_(file.size()) {
 MappedFile::~MappedFile() {
   if (data_ != nullptr) {
     // The memory is unmapped first, because a late fault must still be known.
-    munmap(data_, size_);
+    unmap_file(data_, size_);
     end_guarding(*guarded_);
   }
 }

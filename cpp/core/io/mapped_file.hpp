@@ -5,21 +5,14 @@
 #include <cstdint>
 #include <string>
 
+#include "core/io/system_file.hpp"
+
 namespace weightgauge {
 
 struct GuardedMapping;
 
-struct FileIdentity {
-  std::uint64_t device;
-  std::uint64_t inode;
-  std::uint64_t size;
-  std::int64_t mtime_ns;
-  std::int64_t ctime_ns;
-};
-bool operator==(const FileIdentity& a, const FileIdentity& b);
-
 // A file that is known to be the one whose header was read. Processes may open few files at once,
-// and models may lie in thousands: descriptors are kept only as long as few are, and other files
+// and models may lie in thousands: files are kept open only as long as few are, and the others
 // are opened for each read.
 class OpenFile {
  public:
@@ -37,22 +30,22 @@ class OpenFile {
 
   const std::string& path() const { return path_; }
   std::uint64_t size() const { return expected_.size; }
-  // Maps the whole file for reading; MAP_FAILED if the system refuses.
+  // Maps the whole file for reading; null if the system refuses.
   void* map() const;
-  // -1 where none is kept.
-  int descriptor() const { return descriptor_; }
+  // no_file where it is not kept open.
+  FileHandle handle() const { return handle_; }
 
  private:
-  int open_again() const;
-  // Gives the descriptor back, where it is kept.
+  FileHandle open_again() const;
+  // Closes the file, where it is kept open.
   void release();
-  void check_opened(int descriptor) const;
+  void check_opened(FileHandle file) const;
   void check_named() const;
-  std::uint64_t look_at(int descriptor) const;
+  std::uint64_t look_at(FileHandle file) const;
 
   std::string path_;
   FileIdentity expected_;
-  int descriptor_;
+  FileHandle handle_;
   std::uint64_t first_look_ = 0;
 };
 

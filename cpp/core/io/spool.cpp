@@ -1,11 +1,7 @@
 #include "core/io/spool.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -49,7 +45,7 @@ void for_each_block_of(ByteRange range, Visit&& visit) {
 template <class Some>
 void repeat(std::size_t bytes, const std::string& where, Some&& some) {
   for (std::size_t done = 0; done < bytes;) {
-    const ssize_t n = some(done);
+    const std::ptrdiff_t n = some(done);
     if (n < 0 && errno == EINTR) {
       continue;
     }
@@ -71,8 +67,8 @@ Spool::Spool(const std::vector<File>& files, std::string directory, std::size_t 
 }
 
 Spool::~Spool() {
-  if (descriptor_ >= 0) {
-    close(descriptor_);
+  if (scratch_ != no_file) {
+    close_file(scratch_);
   }
 }
 
@@ -145,15 +141,13 @@ void Spool::give_back(std::size_t place) {
 }
 
 void Spool::open_file() {
-  if (descriptor_ >= 0) {
+  if (scratch_ != no_file) {
     return;
   }
-  std::string name = directory_ + "/weightgauge-XXXXXX";
-  descriptor_ = mkostemp(name.data(), O_CLOEXEC);
-  if (descriptor_ < 0) {
+  scratch_ = open_scratch(directory_);
+  if (scratch_ == no_file) {
     throw ReadFailed(directory_, errno);
   }
-  unlink(name.c_str());
 }
 
 void Spool::transfer(std::size_t place, std::size_t within, std::byte* to, std::size_t n) const {
@@ -162,9 +156,8 @@ void Spool::transfer(std::size_t place, std::size_t within, std::byte* to, std::
     return;
   }
   const std::size_t at = (place - memory_places_) * block_bytes + within;
-  repeat(n, directory_, [&](std::size_t done) {
-    return pread(descriptor_, to + done, n - done, static_cast<off_t>(at + done));
-  });
+  repeat(n, directory_,
+         [&](std::size_t done) { return read_some(scratch_, to + done, n - done, at + done); });
 }
 
 void Spool::store(std::size_t place, std::size_t within, const std::byte* from, std::size_t n) {
@@ -173,9 +166,8 @@ void Spool::store(std::size_t place, std::size_t within, const std::byte* from, 
     return;
   }
   const std::size_t at = (place - memory_places_) * block_bytes + within;
-  repeat(n, directory_, [&](std::size_t done) {
-    return pwrite(descriptor_, from + done, n - done, static_cast<off_t>(at + done));
-  });
+  repeat(n, directory_,
+         [&](std::size_t done) { return write_some(scratch_, from + done, n - done, at + done); });
 }
 
 }  // namespace weightgauge

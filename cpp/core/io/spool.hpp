@@ -10,6 +10,7 @@
 
 #include "core/io/byte_ranges.hpp"
 #include "core/io/byte_source.hpp"
+#include "core/io/system_file.hpp"
 
 namespace weightgauge {
 
@@ -69,7 +70,7 @@ class Spool {
   std::vector<std::size_t> free_in_memory_;
   std::vector<std::size_t> free_in_file_;
   std::size_t places_in_file_ = 0;
-  int descriptor_ = -1;
+  FileHandle scratch_ = no_file;
 };
 
 }  // namespace weightgauge

@@ -21,6 +21,7 @@ from weightgauge.errors import (
     printable,
 )
 from weightgauge.readings import opened
+from weightgauge.system import READ, file_numbers, read_at
 
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _KINDS = (
@@ -71,9 +72,8 @@ class RegularFile:
         try:
             _check_kind(os.stat(path), shown)
             self.path = os.path.realpath(path, strict=True)
-            # Without O_NONBLOCK a pipe put in the file's place just now would block the open.
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-            self._descriptor = os.open(self.path, flags)
+            # A pipe put in the file's place just now does not block this.
+            self._descriptor = os.open(self.path, READ)
             status = os.fstat(self._descriptor)
             _check_kind(status, shown)
             opened(status, shown)
@@ -86,12 +86,13 @@ class RegularFile:
         except BaseException:
             self.close()
             raise
+        device, inode, ctime_ns = file_numbers(status)
         self.identity = FileIdentity(
-            device=status.st_dev,
-            inode=status.st_ino,
+            device=device,
+            inode=inode,
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
-            ctime_ns=status.st_ctime_ns,
+            ctime_ns=ctime_ns,
         )
 
     @property
@@ -112,7 +113,7 @@ class RegularFile:
         parts: list[bytes] = []
         while length > 0:
             try:
-                part = os.pread(self._descriptor, length, offset)
+                part = read_at(self._descriptor, length, offset)
             except OSError as error:
                 raise UnreadableFileError(
                     f"cannot be read: {error.strerror}", path=self.shown, offset=offset

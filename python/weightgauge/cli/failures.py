@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weightgauge import errors
+from weightgauge.system import ending_signals
 
 if TYPE_CHECKING:
     from weightgauge.findings import Finding
@@ -112,7 +113,7 @@ def _ended_in_order() -> Iterator[None]:
         raise SystemExit(128 + number)
 
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in ending_signals():
             if signal.getsignal(number) is signal.SIG_DFL:
                 usual[number] = signal.signal(number, end)
     try:

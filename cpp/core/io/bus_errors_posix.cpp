@@ -1,6 +1,3 @@
-#include "core/io/bus_errors.hpp"
-
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +9,9 @@
 #include <mutex>
 #include <new>
 
+#include "core/base/platform.hpp"
+#include "core/io/bus_errors.hpp"
+
 namespace weightgauge {
 
 // A signal handler may not lock. So a mapping is published by storing its begin address and
@@ -20,7 +20,7 @@ struct GuardedMapping {
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::uintptr_t> end{0};
   std::atomic<std::uint64_t> bytes{0};
-  std::atomic<int> descriptor{-1};
+  std::atomic<FileHandle> file{no_file};
   std::atomic<bool> faulted{false};
 };
 
@@ -61,13 +61,26 @@ bool puts_zeros(GuardedMapping& mapping, std::uintptr_t address) {
 bool is_short(const GuardedMapping& mapping) {
   struct stat status = {};
   return mapping.begin.load(std::memory_order_acquire) != 0 &&
-         fstat(mapping.descriptor.load(), &status) == 0 &&
+         fstat(mapping.file.load(), &status) == 0 &&
          static_cast<std::uint64_t>(status.st_size) < mapping.bytes.load();
+}
+
+// Whether an instruction has caused the signal, and will be tried again; else somebody has sent it.
+bool is_fault(const siginfo_t& info) {
+#if defined(__APPLE__)
+  return info.si_code == BUS_ADRALN || info.si_code == BUS_ADRERR || info.si_code == BUS_OBJERR;
+#else
+  return info.si_code > 0;
+#endif
 }
 
 // Whether this process has sent the signal to itself.
 bool is_raised(const siginfo_t& info) {
+#if defined(SI_TKILL)
   return info.si_code == SI_TKILL && info.si_pid == getpid();
+#else
+  return !is_fault(info) && info.si_pid == getpid();
+#endif
 }
 
 // A handler that was set in the meantime got a fault of a mapping, gave up its place to this one,
@@ -92,12 +105,12 @@ void hand_on(int signal, siginfo_t& info, void* context) {
     action.sa_sigaction(signal, &info, context);
   } else if (action.sa_handler == SIG_DFL) {
     sigaction(signal, &action, nullptr);
-    if (info.si_code <= 0) {  // sent, not caused by an instruction that will be tried again
+    if (!is_fault(info)) {
       raise(signal);
     }
   } else if (action.sa_handler != SIG_IGN) {
     action.sa_handler(signal);
-  } else if (info.si_code > 0) {  // a fault cannot be ignored
+  } else if (is_fault(info)) {  // which cannot be ignored
     sigaction(signal, &action, nullptr);
   }
 }
@@ -105,7 +118,7 @@ void hand_on(int signal, siginfo_t& info, void* context) {
 void on_bus_error(int signal, siginfo_t* info, void* context) {
   const int saved = errno;
   bool done = false;
-  if (info->si_code > 0) {
+  if (is_fault(*info)) {
     const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
     for (GuardedMapping& mapping : table) {
       done = done || puts_zeros(mapping, address);
@@ -160,14 +173,14 @@ void uninstall() {
 
 // Another thread may hold the mutex at the moment of a fork, so the child gets a new mutex.
 void register_fork_handler() {
-  static const int registered =
-      pthread_atfork(nullptr, nullptr, [] { new (&install_mutex) std::mutex(); });
+  static const bool registered =
+      (in_forked_children([] { new (&install_mutex) std::mutex(); }), true);
   (void)registered;
 }
 
 }  // namespace
 
-GuardedMapping* guard_mapping(const void* begin, std::size_t bytes, int descriptor) {
+GuardedMapping* guard_mapping(const void* begin, std::size_t bytes, FileHandle file) {
   register_fork_handler();
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto first = reinterpret_cast<std::uintptr_t>(begin);
@@ -181,7 +194,7 @@ GuardedMapping* guard_mapping(const void* begin, std::size_t bytes, int descript
     }
     mapping.faulted.store(false);
     mapping.bytes.store(bytes);
-    mapping.descriptor.store(descriptor);
+    mapping.file.store(file);
     mapping.end.store(first + (bytes + page - 1) / page * page, std::memory_order_release);
     mapping.begin.store(first, std::memory_order_release);
     return &mapping;
