@@ -239,7 +239,7 @@ def test_experts_have_one_shade_and_towers_a_map_each():
 
 
 def test_models_without_blocks_and_with_ten_thousand():
-    assert "no matrix is in a block" in shown(made_fit(made_slice("w", "q")))
+    assert "no matrix that was measured is in a block" in shown(made_fit(made_slice("w", "q")))
     deep = made_fit(*(made_slice(f"b.{i}", "q", i, k=1.2 - i / 1e5) for i in range(10_000)))
     text = FORMATS["human"].write(fit_document(deep, as_map=True), Medium(width=20))
     assert max(map(len, text.splitlines())) <= 20

@@ -114,6 +114,7 @@ def compare_document(found: Comparison, *, top: int | None = MOST_MOVED_SHOWN) -
             *_without_counterpart(found),
         ),
         findings=found.findings,
+        beside_verdict=_alone(found),
         findings_first=True,
         notes=_notes(found) if moved else (),
         warnings=found.warnings,
@@ -135,6 +136,16 @@ def _notes(found: Comparison) -> tuple[Paragraph, ...]:
         for kind in members
     )
     return tuple(map(Paragraph, filter(None, (zeros, *aside, reading))))
+
+
+def _alone(found: Comparison) -> str:
+    """Say beside the verdict how much of a model could not be compared; "" for nothing."""
+    if not found.pairs:
+        return "nothing of a has a counterpart in b"
+    sides = (("a", found.only_a), ("b", found.only_b))
+    return "; ".join(
+        f"{counted(len(names), 'tensor')} only in {side}" for side, names in sides if names
+    )
 
 
 def _standing(pairs: Sequence[Pair]) -> str:

@@ -54,7 +54,7 @@ def map_sections(slices: Sequence[SliceFit], *, trim: str, zeros: str) -> Iterat
         heading = f"{tower}k by kind and block, from that of Gaussian weights ({centre:.4f})"
         yield Section(heading, (_heatmap(grid, centre, reasons),), () if number else (_NOTE,))
     if not grids:
-        yield Section("", (Line("There is no map: no matrix is in a block."),))
+        yield Section("", (Line("There is no map: no matrix that was measured is in a block."),))
 
 
 def _heatmap(grid: BlockGrid, centre: float, reasons: Mapping[SliceKey, str]) -> Heatmap:

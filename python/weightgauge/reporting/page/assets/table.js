@@ -119,7 +119,7 @@ table.make = () => {
     table.limit += PART;
     table.fill();
   });
-  document.getElementById("matrices").hidden = false;
+  document.getElementById("matrices").hidden = !rows.name.length;
   table.renew();
   if (page.sort) { // what moved most comes first
     table.by = COLUMNS.findIndex((column) => column.title === page.sort);
