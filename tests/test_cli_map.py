@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -21,6 +22,8 @@ from kept_models import run
 from made_fits import made_fit, made_slice
 from weightgauge import demo
 from weightgauge.cli import main
+from weightgauge.findings import RULES, Finding, Place
+from weightgauge.records import Table
 from weightgauge.reporting.document import Document, Section
 from weightgauge.reporting.heatmap import PALETTE, SHADES, Heatmap
 from weightgauge.reporting.heatmap_lines import heatmap_lines
@@ -228,6 +231,18 @@ def test_what_has_no_shade_has_a_mark():
     assert map_of(text) == {"q": ".x~", "k": ".."}
     assert "x: no fit." in text and "~: on a grid or pruned" in " ".join(text.split())
     assert "x: no fit." not in shown(SIX)
+
+
+def test_a_fault_has_a_mark_that_no_shade_hides():
+    fault = RULES["all-zero"].finding(Place(tensor="a.1"), value=1, what="a.1", count=1)
+    slices = [made_slice(f"a.{i}", "q", i) for i in range(40)]
+    result = replace(made_fit(*slices), findings=Table(Finding, [fault]))
+    text = shown(result)
+    assert map_of(text) == {"q": ".!" + 38 * "."}
+    assert "!: a fault was found, which is told above." in " ".join(text.split())
+    assert ">!</td>" in FORMATS["html"].write(fit_document(result, as_map=True), Medium())
+    grid = heatmap([[1.2, "!", 9.0, None]], never_lost="!")
+    assert [grid.joined(each).values[0] for each in (2, 1)] == [["!", 9.0], ["!"]]
 
 
 def test_experts_have_one_shade_and_towers_a_map_each():

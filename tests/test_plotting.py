@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from weightgauge.errors import (
     NeedsWeightsError,
     NothingSelectedError,
 )
+from weightgauge.findings import RULES, Finding, Place
 from weightgauge.plotting.figure import SUFFIXES, figure_bytes, new_figure
+from weightgauge.records import Table
 
 pytest.importorskip("matplotlib")
 
@@ -150,6 +153,28 @@ def test_colours_begin_at_gaussian_weights(fitted):
     assert below[0] > below[2] and above[2] > above[0]  # orange and blue
     noise = made_fit(made_slice("a", "q", 0, k=GAUSSIAN_K + 1e-6)).plot_heatmap().collections[0]
     assert noise.norm.vmax - noise.norm.vmin > 0.05  # it is to look like noise
+
+
+def test_models_that_were_never_trained_do_not_look_trained():
+    slices = [made_slice(f"a{i}", "q", i, k=1.19 + i / 100) for i in range(3)]
+    (mesh,) = made_fit(*slices).plot_heatmap().collections
+    assert mesh.norm.vmax - mesh.norm.vcenter == pytest.approx(0.1)
+    (mesh,) = made_fit(*slices).plot_heatmap(quantity="ln_lambda").collections
+    assert mesh.norm.vmax - mesh.norm.vmin == pytest.approx(0.2)
+
+
+def test_faults_and_missing_fits_are_marked_in_a_heatmap():
+    none = {"status": "degenerate", "reason": "all magnitudes are equal"}
+    slices = [made_slice(f"a{i}", "q", i) for i in range(3)]
+    fit = made_fit(*slices, made_slice("b", "q", 3, **none))
+    fault = RULES["all-zero"].finding(Place(tensor="a1"), value=1, what="a1", count=1)
+    axes = replace(fit, findings=Table(Finding, [fault])).plot_heatmap()
+    marks = {line.get_marker(): line.get_xydata().tolist() for line in axes.lines}
+    assert marks == {"x": [[1.0, 0.0]], "_": [[3.0, 0.0]]}
+    assert axes.get_xlabel().splitlines()[1:] == ["× a fault was found", "– no fit"]
+    assert len(axes.texts) == 2  # no number under a mark
+    with pytest.raises(NothingSelectedError, match="no matrix that is fitted is in a block"):
+        made_fit(made_slice("b", "q", 3, **none)).plot_heatmap()
 
 
 def test_blocks_and_kinds_that_are_missing_are_blank():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightgauge.findings import grouped
-from weightgauge.pictures import QUANTITIES
+from weightgauge.pictures import QUANTITIES, findings_by_row, key_of
 from weightgauge.reporting.page.content import PageContent
 from weightgauge.reporting.page.maps import maps_of, profiles_of
 from weightgauge.reporting.page.pictures import pictures
@@ -13,8 +13,6 @@ from weightgauge.reporting.page.plots import plots_of
 from weightgauge.reporting.page.provenance import made_with, settings_of, weights_of
 from weightgauge.reporting.page.published import medians_of, published_of
 from weightgauge.reporting.page.rows import (
-    findings_by_row,
-    key_of,
     rows_of,
     rows_of_groups,
     serious_rows,

@@ -10,7 +10,7 @@ from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.errors import printable
 from weightgauge.findings import grouped
 from weightgauge.fits.pieces import counted
-from weightgauge.pictures import QUANTITIES
+from weightgauge.pictures import QUANTITIES, Told, findings_by_row, key_of
 from weightgauge.reporting.document import Points, Section
 from weightgauge.reporting.page.changes import changes_in_words, lost_in_words
 from weightgauge.reporting.page.content import PageContent
@@ -20,9 +20,6 @@ from weightgauge.reporting.page.plots import MOST_PLOTS, plots_of
 from weightgauge.reporting.page.provenance import made_with, settings_of, weights_of
 from weightgauge.reporting.page.published import medians_of, published_of
 from weightgauge.reporting.page.rows import (
-    Told,
-    findings_by_row,
-    key_of,
     rows_of,
     rows_of_groups,
     serious_rows,

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.findings import grouped
-from weightgauge.pictures import Quantity
+from weightgauge.pictures import Quantity, findings_by_row, key_of
 from weightgauge.reference import models, nearest
 from weightgauge.reporting.page.content import PageContent
 from weightgauge.reporting.page.maps import maps_of, profiles_of
 from weightgauge.reporting.page.pictures import pictures
 from weightgauge.reporting.page.provenance import made_with, settings_of
 from weightgauge.reporting.page.published import Medians, published_of
-from weightgauge.reporting.page.rows import findings_by_row, key_of, places_in, rows_of_groups
+from weightgauge.reporting.page.rows import places_in, rows_of_groups
 from weightgauge.reporting.page.scales import (
     CHANGE_SCALES,
     CHANGES,
