@@ -233,6 +233,15 @@ def test_a_step_that_cannot_be_read_is_told_and_the_others_are_shown(steps, tmp_
     assert Page((tmp_path / "run.html").read_text()).data["courses"]["steps"] == [0, 1000]
 
 
+def test_what_of_a_run_is_not_shown_is_told_above_the_pictures(steps, tmp_path):
+    shutil.copytree(steps, tmp_path / "run")
+    shutil.copytree(steps / "checkpoint-500", tmp_path / "run" / "last")
+    told = " ".join("".join(Page(wg.report(tmp_path / "run").html).text).split())
+    place = told.index("Not shown left out, since no step can be told: last")
+    assert place < told.index("Every matrix, by block")
+    assert "Not shown" not in "".join(Page(wg.report(steps).html).text)
+
+
 def test_models_that_share_nothing_have_a_page_that_says_so(tmp_path, write_checkpoint):
     one = write_checkpoint(tmp_path / "a.safetensors", {"w": stored((64, 64), "F32")})
     other = write_checkpoint(tmp_path / "b.safetensors", {"v": stored((32, 32), "F32")})

@@ -57,11 +57,10 @@ def model_page(kept: ModelHistograms, options: FitOptions, *, command: str = "")
     serious = serious_rows(findings, told)
     row_of = {item.key: row for row, item in enumerate(fit.slices)}
     maps = maps_of(fit.matrices, QUANTITIES, lambda item: row_of[key_of(item)])
-    number = 2 if whole and found.summary else 1
     return PageContent(
         document=document,
-        first=document.sections[1:number],
-        then=document.sections[number:],
+        first=(),
+        then=document.sections[1:],
         places=rows_of_groups(grouped(findings), findings, told),
         pictures=pictures(
             rows={
