@@ -327,6 +327,16 @@ def test_rows_that_are_left_out_are_told_and_shown_on_request(model):
     assert len(names_of(every)) > len(names_of(usual)) > len(names_of(few)) == 2
 
 
+def test_options_that_change_nothing_in_a_form_for_programs_say_so(model):
+    usual = run("fit", model, "--format", "csv")
+    found = run("fit", model, "--top", "2", "--map", "--format", "csv")
+    assert found.exit_code == 0 and found.stdout == usual.stdout
+    assert "--map and --top changed nothing: csv has every slice" in found.stderr
+    assert "changed nothing" not in usual.stderr
+    assert "changed nothing" not in run("fit", model, "--top", "2", "--format", "html").stderr
+    assert run("fit", model, "--top", "2", "--format", "json", "-q").stderr == ""
+
+
 def test_wide_tables_are_not_cut(model):
     narrow = CliRunner(env={"COLUMNS": "40"})
     arguments = ["compare", str(model), str(demo.paths()["step-0"]), "-q"]

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.choices import TRIMS
-from weightgauge.errors import NothingSelectedError, printable
+from weightgauge.errors import NothingToDrawError, printable
 from weightgauge.pictures import LEAST_REACH, BlockGrid, block_grids, faulty
-from weightgauge.plotting.depth import NO_BLOCKS
+from weightgauge.plotting.depth import NO_BLOCKS, ONE_TENSOR
 from weightgauge.plotting.figure import axes_to_draw_in
 from weightgauge.plotting.labels import LABELS
 from weightgauge.plotting.style import kind_label, plain_title
@@ -42,7 +42,7 @@ def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
 
     grids = block_grids(fit.matrices, quantity)
     if not grids:
-        raise NothingSelectedError(NO_BLOCKS)
+        raise NothingToDrawError(NO_BLOCKS, hint=ONE_TENSOR)
     towers = [grid.tower for grid in grids]
     rows = [(grid, kind) for grid in grids for kind in grid.kinds]
     blocks = sorted({block for grid in grids for block in grid.blocks})
@@ -56,7 +56,7 @@ def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
     )
 
     if not np.isfinite(values).any():
-        raise NothingSelectedError(NO_BLOCKS)
+        raise NothingToDrawError(NO_BLOCKS, hint=ONE_TENSOR)
     width = min(
         10.0, max(4.0, 2.2 + (0.5 if len(blocks) <= _WRITTEN_BLOCKS else 0.14) * len(blocks))
     )

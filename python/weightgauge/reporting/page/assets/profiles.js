@@ -59,7 +59,7 @@ function middleLine({ middle, middle_label: label }) {
     }],
     annotations: [{
       xref: "paper", x: 1, xanchor: "right", y: middle, yanchor: "bottom", showarrow: false,
-      text: middle ? `${label} ${middle.toFixed(4)}` : label, font: { size: 11, color: theme.soft() },
+      text: middle ? `${label} ${middle.toFixed(4)}` : label, font: { size: 11, color: theme.soft() }, bgcolor: `${theme.page()}b0`,
     }],
   };
 }
