@@ -219,23 +219,6 @@ class NothingSelectedError(WeightgaugeError, ValueError):
     """The include and exclude patterns leave no tensor of the checkpoint."""
 
 
-class NothingToDrawError(NothingSelectedError):
-    """What was asked for has no number that a figure could show.
-
-    Parameters
-    ----------
-    problem : str
-        What is missing.
-    hint : str
-        What the caller can do, as a sentence; "" for nothing.
-    """
-
-    def __init__(self, problem: str, *, hint: str = "") -> None:
-        super().__init__(f"{problem}. {hint}" if hint else problem)
-        self.problem = problem
-        self.hint = hint
-
-
 class FeedError(WeightgaugeError, ValueError):
     """Bytes that were fed to a scan do not fit what it wants, or are missing.
 
@@ -352,3 +335,7 @@ class OtherModelError(_HintedError):
 
 class RunError(_HintedError):
     """What was named is no run: it has no steps, or its settings are wrong."""
+
+
+class NothingToDrawError(NothingSelectedError, _HintedError):
+    """What was asked for has no number that a figure could show."""
