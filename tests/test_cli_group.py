@@ -288,3 +288,8 @@ def test_stream_that_cannot_spell_the_result(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     Output("human", None, force=False, quiet=False).write(Document(title="k ± se größe"))
     assert raw.getvalue() == b"k +- se gr\\xf6\\xdfe\n"
+
+
+def test_the_option_most_like_a_wrong_one_is_named():
+    found = run("fit", "model", "--mpa")
+    assert found.exit_code == 2 and "--map" in found.stderr and "--format" not in found.stderr

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -21,6 +22,8 @@ from kept_models import run
 from made_fits import made_fit, made_slice
 from weightgauge import demo
 from weightgauge.cli import main
+from weightgauge.findings import RULES, Finding, Place
+from weightgauge.records import Table
 from weightgauge.reporting.document import Document, Section
 from weightgauge.reporting.heatmap import PALETTE, SHADES, Heatmap
 from weightgauge.reporting.heatmap_lines import heatmap_lines
@@ -230,6 +233,18 @@ def test_what_has_no_shade_has_a_mark():
     assert "x: no fit." not in shown(SIX)
 
 
+def test_a_fault_has_a_mark_that_no_shade_hides():
+    fault = RULES["all-zero"].finding(Place(tensor="a.1"), value=1, what="a.1", count=1)
+    slices = [made_slice(f"a.{i}", "q", i) for i in range(40)]
+    result = replace(made_fit(*slices), findings=Table(Finding, [fault]))
+    text = shown(result)
+    assert map_of(text) == {"q": ".!" + 38 * "."}
+    assert "!: a fault was found, which is told above." in " ".join(text.split())
+    assert ">!</td>" in FORMATS["html"].write(fit_document(result, as_map=True), Medium())
+    grid = heatmap([[1.2, "!", 9.0, None]], never_lost="!")
+    assert [grid.joined(each).values[0] for each in (2, 1)] == [["!", 9.0], ["!"]]
+
+
 def test_experts_have_one_shade_and_towers_a_map_each():
     experts = [made_slice(f"e.{i}", "up", 0, expert=i, k=k) for i, k in enumerate((1.0, 1.2, 9.0))]
     assert map_of(shown(made_fit(*experts))) == {"up": "."}  # that of the median
@@ -239,7 +254,7 @@ def test_experts_have_one_shade_and_towers_a_map_each():
 
 
 def test_models_without_blocks_and_with_ten_thousand():
-    assert "no matrix is in a block" in shown(made_fit(made_slice("w", "q")))
+    assert "no matrix that was measured is in a block" in shown(made_fit(made_slice("w", "q")))
     deep = made_fit(*(made_slice(f"b.{i}", "q", i, k=1.2 - i / 1e5) for i in range(10_000)))
     text = FORMATS["human"].write(fit_document(deep, as_map=True), Medium(width=20))
     assert max(map(len, text.splitlines())) <= 20
@@ -310,6 +325,16 @@ def test_rows_that_are_left_out_are_told_and_shown_on_request(model):
     every = run("compare", first, model, "-v")
     assert "more: --top" not in every.stdout
     assert len(names_of(every)) > len(names_of(usual)) > len(names_of(few)) == 2
+
+
+def test_options_that_change_nothing_in_a_form_for_programs_say_so(model):
+    usual = run("fit", model, "--format", "csv")
+    found = run("fit", model, "--top", "2", "--map", "--format", "csv")
+    assert found.exit_code == 0 and found.stdout == usual.stdout
+    assert "--map and --top changed nothing: csv has every slice" in found.stderr
+    assert "changed nothing" not in usual.stderr
+    assert "changed nothing" not in run("fit", model, "--top", "2", "--format", "html").stderr
+    assert run("fit", model, "--top", "2", "--format", "json", "-q").stderr == ""
 
 
 def test_wide_tables_are_not_cut(model):

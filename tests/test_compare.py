@@ -664,3 +664,17 @@ def test_flipped_signs_show_in_saved_counts(made, tmp_path):
         kept.append(tmp_path / f"{name}.wghist")
     (told,) = (each for each in wg.compare(*kept).findings if each.id == "signs-differ")
     assert "as if all signs were flipped" in told.message
+
+
+def test_changes_too_small_to_see_are_written_with_their_errors_and_no_zero_has_a_minus():
+    from weightgauge.reporting.views.compare import compare_document
+    from weightgauge.reporting.writers.formats import FORMATS
+    from weightgauge.reporting.writers.medium import Medium
+
+    noise = np.random.default_rng(0).normal(size=(2, 300, 300)).astype("f4")
+    found = wg.compare({"w": noise[0]}, {"w": noise[0] * (1 - 1e-6 * np.abs(noise[1]))})
+    (pair,) = found.pairs
+    assert 0 > pair.dln_lambda > -5e-5 and 0 < pair.dk_se < 5e-5
+    text = FORMATS["human"].write(compare_document(found), Medium())
+    assert "-0.0000 " not in text and "-0.00%" not in text and "±0.0000 " not in text
+    assert re.search(r"±0\.0000+[1-9] ", text)

@@ -24,6 +24,7 @@ PARENTS: dict[str, tuple[type[BaseException], ...]] = {
     "HubUnreachableError": (OSError,),
     "FileChangedError": (OSError,),
     "NothingSelectedError": (ValueError,),
+    "NothingToDrawError": (ValueError,),
     "UnsupportedDtypeError": (TypeError,),
     "HistogramFileError": (ValueError,),
     "NeedsWeightsError": (ValueError,),

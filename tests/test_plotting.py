@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,8 +25,11 @@ from weightgauge.errors import (
     MissingExtraError,
     NeedsWeightsError,
     NothingSelectedError,
+    NothingToDrawError,
 )
+from weightgauge.findings import RULES, Finding, Place
 from weightgauge.plotting.figure import SUFFIXES, figure_bytes, new_figure
+from weightgauge.records import Table
 
 pytest.importorskip("matplotlib")
 
@@ -152,6 +156,28 @@ def test_colours_begin_at_gaussian_weights(fitted):
     assert noise.norm.vmax - noise.norm.vmin > 0.05  # it is to look like noise
 
 
+def test_models_that_were_never_trained_do_not_look_trained():
+    slices = [made_slice(f"a{i}", "q", i, k=1.19 + i / 100) for i in range(3)]
+    (mesh,) = made_fit(*slices).plot_heatmap().collections
+    assert mesh.norm.vmax - mesh.norm.vcenter == pytest.approx(0.1)
+    (mesh,) = made_fit(*slices).plot_heatmap(quantity="ln_lambda").collections
+    assert mesh.norm.vmax - mesh.norm.vmin == pytest.approx(0.2)
+
+
+def test_faults_and_missing_fits_are_marked_in_a_heatmap():
+    none = {"status": "degenerate", "reason": "all magnitudes are equal"}
+    slices = [made_slice(f"a{i}", "q", i) for i in range(3)]
+    fit = made_fit(*slices, made_slice("b", "q", 3, **none))
+    fault = RULES["all-zero"].finding(Place(tensor="a1"), value=1, what="a1", count=1)
+    axes = replace(fit, findings=Table(Finding, [fault])).plot_heatmap()
+    marks = {line.get_marker(): line.get_xydata().tolist() for line in axes.lines}
+    assert marks == {"x": [[1.0, 0.0]], "_": [[3.0, 0.0]]}
+    assert axes.get_xlabel().splitlines()[1:] == ["× a fault was found", "– no fit"]
+    assert len(axes.texts) == 2  # no number under a mark
+    with pytest.raises(NothingSelectedError, match="no matrix that is fitted is in a block"):
+        made_fit(made_slice("b", "q", 3, **none)).plot_heatmap()
+
+
 def test_blocks_and_kinds_that_are_missing_are_blank():
     none = {"status": "degenerate", "reason": "all magnitudes are equal"}
     slices = [made_slice("a", "q", 0), made_slice("b", "q", 7, **none), made_slice("c", "k", 7)]
@@ -233,7 +259,7 @@ def test_what_was_not_kept_is_one_error(tmp_path):
         fit.plot_weibull("w")
     with pytest.raises(FileChangedError, match="other bytes"):
         fit.plot_weibull("w", source={"w": weights + 1})
-    with pytest.raises(NeedsWeightsError, match="no weights but zeros"):
+    with pytest.raises(NothingToDrawError, match="no weights but zeros"):
         fit.plot_weibull("zero", source=model)
     counts = wg.scan(model)
     counts.save(tmp_path / "m.wghist")
@@ -294,8 +320,10 @@ def test_points_of_a_comparison_are_the_pairs(compared, quantity):
 
 def test_nothing_in_common_is_one_error():
     a, b = made_fit(made_slice("a", "q", 0)), made_fit(made_slice("b", "up", 3))
-    with pytest.raises(NothingSelectedError, match="nothing can be drawn"):
+    with pytest.raises(NothingToDrawError, match="no matrix of a known kind in common"):
         wg.compare(a, b).plot()
+    with pytest.raises(NothingToDrawError, match="difference_rms is not known of the pair"):
+        wg.compare(a, a).plot(quantity="difference_rms")
 
 
 def test_points_of_a_law_are_those_it_was_fitted_to():
@@ -310,7 +338,7 @@ def test_points_of_a_law_are_those_it_was_fitted_to():
         assert points.get_label().startswith(f"{law.kind}: ")
     (q, *_), ratio = found.laws, found.runs[0].ratio
     assert found.points(q)[0] == (ratio, found.runs[0].sizes[None, q.kind].lam)
-    with pytest.raises(NothingSelectedError, match="no law"):
+    with pytest.raises(NothingToDrawError, match="share no kind"):
         wg.Scaling((), ()).plot()
 
 
@@ -408,6 +436,7 @@ def test_text_of_vector_files_is_text(fitted):
 
 MODEL = str(demo.paths()["step-last"])
 FIRST = str(demo.paths()["step-0"])
+RUNS = [str(Path(__file__).parent / "runs" / name) for name in ("wd-0.1", "wd-2")]
 
 
 @pytest.mark.parametrize(
@@ -416,6 +445,10 @@ FIRST = str(demo.paths()["step-0"])
         *(["depth", MODEL], ["heatmap", MODEL, "--quantity", "ln_lambda", "--kind", "q"]),
         ["weibull", MODEL, "--tensor", "lm_head.weight"],
         *(["compare", FIRST, MODEL], ["trajectory", FIRST, MODEL, "--steps", "0,5"]),
+        [
+            *("scaling", *RUNS, "--optimizer", "adamw", "--lr", "1e-3,2e-3"),
+            *("--weight-decay", "0.1"),
+        ],
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -448,6 +481,13 @@ def test_every_figure_is_written(arguments, tmp_path):
         (["depth", MODEL, "-o", "/nowhere/a.svg"], 1, "no such directory"),
         (["depths", MODEL, "-o", "a.svg"], 2, "'depth'"),
         (["depth", MODEL, "--kind", "norm", "-o", "a.svg"], 1, "in a block"),
+        (
+            ["depth", MODEL, "--weight-decay", "1", "-o", "a.svg"],
+            2,
+            "--weight-decay is for scaling",
+        ),
+        (["scaling", FIRST, "-o", "a.svg"], 1, "no run can be asked; "),
+        (["scaling", FIRST, "-o", "a.svg"], 1, "needs the optimiser (--optimizer)"),
     ],
     ids=lambda value: " ".join(value[2:]) if isinstance(value, list) else None,
 )
@@ -456,6 +496,7 @@ def test_what_cannot_be_drawn_is_told_in_a_line(arguments, code, told, tmp_path,
     result = run("plot", *arguments)
     assert (result.exit_code, result.stdout) == (code, "")
     assert told in result.stderr and "bug" not in result.stderr
+    assert "keep patterns" not in result.stderr or "--tensor" in arguments
     assert list(tmp_path.iterdir()) == []
 
 

@@ -19,9 +19,9 @@ from made_fits import made_slice
 from report_pages import HOSTILE, LOUD, ZERO, Page, sick_model, source_of, unpacked
 from weightgauge import demo, errors
 from weightgauge.findings import RULES, Place
+from weightgauge.pictures import findings_by_row
 from weightgauge.reporting.page.plots import MOST_PLOTS
 from weightgauge.reporting.page.provenance import model_digest
-from weightgauge.reporting.page.rows import findings_by_row
 from weightgauge.reporting.page.scales import reach_of
 
 
@@ -88,7 +88,8 @@ def test_verdict_and_faults_come_first(report, page):
     assert report.verdict in words[: words.index("by block and kind")]
     assert re.match(r"[0-9]+ faults", report.verdict)
     zero = next(each.message for each in report.findings if each.id == "all-zero")
-    assert words.index(report.verdict) < words.index(zero) < words.index("What k means")
+    places = [words.index(each) for each in (report.verdict, zero, "by block", "What k means")]
+    assert places == sorted(places)
     (title,) = re.findall("<title>(.*)</title>", report.html)
     assert title.startswith(report.verdict)  # in the browser's tab as well
     assert [each.to_dict() for each in report.findings] == [
@@ -222,6 +223,12 @@ def test_one_broken_matrix_does_not_take_the_colour_from_the_others():
     assert reach_of([*ordinary, 0.3], 1.2) == pytest.approx(3 * 0.010)  # 20 of 22
     assert reach_of(ordinary, 1.2) == pytest.approx(0.01)
     assert reach_of([], 1.2) is None
+
+
+def test_weights_that_were_never_trained_have_faint_colours():
+    scales = Page(wg.report(demo.paths()["step-0"]).html).data["scales"]
+    assert scales["k"]["reach"] == 0.1  # its own k are 1.19 to 1.22
+    assert scales["ln_lambda"]["high"] - scales["ln_lambda"]["low"] == pytest.approx(0.2)
 
 
 def test_findings_of_a_tensor_are_told_of_its_pieces_where_it_is_not_given_whole():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 
@@ -10,12 +11,12 @@ import pytest
 
 import weightgauge as wg
 from kept_models import run, stored
-from made_fits import NAN
+from made_fits import NAN, made_slice
 from made_runs import write_run
 from report_pages import ZERO, Page, sick_model, unpacked
 from weightgauge import demo, errors
 from weightgauge.comparison.pair import Pair
-from weightgauge.reporting.page.changes import changes_in_words
+from weightgauge.reporting.page.changes import changes_in_words, lost_in_words
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,10 @@ def test_what_changed_stands_in_words_before_the_pictures(page):
     words = " ".join("".join(page.text).split())
     assert "gate, 1 of 4 matrices (block 0): shape k" in words
     assert "lambda grew by 100 %; 100 % of the weights changed, by 100 % of their size" in words
-    assert "Not one element changed of embed, k, v, o, up, down and head." in words
+    assert (
+        "Of what both have, not one element changed of embed, k, v, o, up, down and head." in words
+    )
+    assert "a lacks 1 of the 32 tensors of b: model.extra.weight." in words
     assert "Only in b: model.extra.weight" in words
     assert words.index("What changed from a to b") < words.index("Every matrix")
 
@@ -229,12 +233,84 @@ def test_a_step_that_cannot_be_read_is_told_and_the_others_are_shown(steps, tmp_
     assert Page((tmp_path / "run.html").read_text()).data["courses"]["steps"] == [0, 1000]
 
 
+def test_what_of_a_run_is_not_shown_is_told_above_the_pictures(steps, tmp_path):
+    shutil.copytree(steps, tmp_path / "run")
+    shutil.copytree(steps / "checkpoint-500", tmp_path / "run" / "last")
+    told = " ".join("".join(Page(wg.report(tmp_path / "run").html).text).split())
+    place = told.index("Not shown left out, since no step can be told: last")
+    assert place < told.index("Every matrix, by block")
+    assert "Not shown" not in "".join(Page(wg.report(steps).html).text)
+
+
 def test_models_that_share_nothing_have_a_page_that_says_so(tmp_path, write_checkpoint):
     one = write_checkpoint(tmp_path / "a.safetensors", {"w": stored((64, 64), "F32")})
     other = write_checkpoint(tmp_path / "b.safetensors", {"v": stored((32, 32), "F32")})
     page = Page(wg.report(one, other).html)
     assert page.data["rows"]["name"] == [] and page.data["maps"] == []
     assert "Only in a: w." in "".join(page.text)
+    assert verdict_class(page) == "verdict warning"
+    told = "".join(page.text)
+    assert "No fault found; nothing of a has a counterpart in b" in told
+    assert "no slice of a has a counterpart in b, by name" in told
+    assert page.data["maps_note"] == "There is nothing to draw."
+
+
+def verdict_class(page):
+    (found,) = [
+        attributes["class"]
+        for tag, attributes in page.tags
+        if tag == "p" and "verdict" in attributes.get("class", "")
+    ]
+    return found
+
+
+def test_a_block_that_is_lost_is_told_first_and_is_no_good_news(tmp_path, write_checkpoint):
+    paths = {"a": demo.paths()["step-0"], "b": tmp_path / "b"}
+    shutil.copytree(paths["a"], paths["b"])
+    file = paths["b"] / "model.safetensors"
+    header, data = opened(file)
+    for name in [name for name in header if ".layers.1." in name]:
+        del header[name]
+    file.unlink()
+    write_checkpoint(
+        file,
+        {
+            name: (each["dtype"], each["shape"], data[slice(*each["data_offsets"])])
+            for name, each in header.items()
+        },
+    )
+    found = wg.report(paths["a"], paths["b"])
+    page = Page(found.html)
+    told = " ".join("".join(page.text).split())
+    assert "b lacks 9 of the 30 tensors of a: all of block 1." in told
+    assert told.index("b lacks 9") < told.index("Of what both have, not one element changed")
+    assert found.verdict.endswith("; 9 tensors only in a") and "fault" in found.verdict
+    assert verdict_class(page) == "verdict warning"
+    assert verdict_class(Page(wg.report(paths["a"], paths["a"]).html)) == "verdict note"
+
+
+def opened(file):
+    content = file.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header.pop("__metadata__", None)
+    return header, content[end:]
+
+
+def test_words_for_tensors_that_only_one_model_has():
+    slices = [made_slice(f"h.{block}.q", "q", block) for block in range(20)]
+    names = [item.tensor for item in slices]
+    assert list(lost_in_words([], slices, "a", "b")) == []
+    assert list(lost_in_words(names, slices, "a", "b")) == ["b has none of the 20 tensors of a."]
+    (many,) = lost_in_words(names[2:], slices, "a", "b")
+    assert (
+        many == "b lacks 18 of the 20 tensors of a: all of blocks 2, 3, 4, 5, 6, 7, 8, 9, 10, "
+        "11, 12, 13 and 6 more."
+    )
+    some = [made_slice(f"n{i}", "norm", None) for i in range(4)]
+    assert list(lost_in_words([item.tensor for item in some], slices + some, "b", "a")) == [
+        "a lacks 4 of the 24 tensors of b: n0, n1, n2 and 1 more."
+    ]
 
 
 def test_ten_thousand_blocks(tmp_path, write_checkpoint):

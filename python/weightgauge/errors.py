@@ -335,3 +335,7 @@ class OtherModelError(_HintedError):
 
 class RunError(_HintedError):
     """What was named is no run: it has no steps, or its settings are wrong."""
+
+
+class NothingToDrawError(NothingSelectedError, _HintedError):
+    """What was asked for has no number that a figure could show."""

@@ -252,6 +252,43 @@ def test_a_window_of_another_size_has_room_for_every_picture(tab):
         assert beyond == 0
 
 
+def test_numbers_stand_in_cells_that_have_room_for_them(tab):
+    form = {"height": 900, "deviceScaleFactor": 1, "mobile": False}
+    written = f"{MAP}.layout.annotations.length"
+    assert tab.run(written) > 20
+    for width, wanted in ((280, "=== 0"), (1280, "> 20")):
+        tab.call("Emulation.setDeviceMetricsOverride", width=width, **form)
+        tab.wait(f"{written} {wanted}")
+        tab.wait(f"{MAP}._fullLayout.width <= {width}")
+    gaps = "placeAxis([0, 2, 7], 900)"
+    assert tab.run(f"[{gaps}.ticktext, {gaps}.tickvals, {gaps}.range]") == [
+        *(["0", "2", "7"], [0, 1, 2], [-0.5, 2.5])
+    ]
+    assert len(tab.run("placeAxis([...Array(1000).keys()], 600).tickvals")) <= 20
+
+
+def test_what_does_not_move_is_drawn_as_a_line(tab):
+    flat = "[{ low: [-1e-9, 0], high: [1e-9, 0] }]"
+    assert tab.run(f"stillRange({flat}).range") == [-0.005, 0.005]
+    assert tab.run("stillRange([{ low: [1, null], high: [1.1, null] }])") == {}
+    assert tab.run("[stepAxis([0]).tickvals, stepAxis([0, 1, 2000]).tickvals ?? null]") == [
+        [0],
+        None,
+    ]
+
+
+def test_the_table_fits_a_window_of_1300_pixels(tab):
+    form = {"height": 900, "deviceScaleFactor": 1, "mobile": False}
+    tab.call("Emulation.setDeviceMetricsOverride", width=1300, **form)
+    told = "rows.found[rows.name.findIndex(name => name.startsWith('model.layers'))]"
+    before = tab.run(told)
+    tab.run(f"{told} = [...page.findings.keys()], table.search('model.layers')")
+    wide = "document.querySelector('#matrices .wide')"
+    assert tab.run(f"{wide}.scrollWidth <= {wide}.clientWidth")
+    assert "fitted weights" in tab.run(f"{HEADS}.map(e => e.innerText)")
+    tab.run(f"{told} = {before}, table.renew()")
+
+
 def test_prints_are_light_and_fit_the_paper(tab):
     tab.prefer("dark")
     tab.run("dispatchEvent(new Event('beforeprint'))")

@@ -44,6 +44,7 @@ HINTS: tuple[tuple[type[BaseException], str], ...] = (
     (errors.HistogramFileError, "'weightgauge scan MODEL -o FILE.wghist' writes such a file"),
     (errors.NeedsWeightsError, "give the checkpoint in place of the .wghist file"),
     (errors.CheckpointError, "the file is damaged or incomplete: fetch or save it again"),
+    (errors.NothingToDrawError, ""),
     (
         errors.NothingSelectedError,
         "'weightgauge ls MODEL' lists the names; keep patterns in quotes",
@@ -89,6 +90,9 @@ def exit_code(call: Callable[[], Any]) -> int:
         _say("interrupted")
         return INTERRUPTED
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.possibilities:
+            nearest = error.possibilities[:1]  # click would show several, sorted by name
+            error = click.NoSuchOption(error.option_name, possibilities=nearest, ctx=error.ctx)
         error.show()
         return error.exit_code
     except (ClosedPipeError, BrokenPipeError):

@@ -41,13 +41,15 @@ def _for_each_run(type_of_one: Any) -> Callable[..., Any]:
     return read
 
 
-def settings_options(*, for_each_run: bool = False) -> Callable[..., Any]:
+def settings_options(*, for_each_run: bool = False, where: str = "") -> Callable[..., Any]:
     """Add the settings of a run; the command gets one `settings`, as for `weightgauge.track`.
 
     Parameters
     ----------
     for_each_run : bool
         Whether an option may also have a value for each run, separated by commas.
+    where : str
+        What help says before each option; "" for nothing.
     """
 
     def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,6 +59,7 @@ def settings_options(*, for_each_run: bool = False) -> Callable[..., Any]:
             return command(*args, settings=settings, **options)
 
         for name, (metavar, type_of_one, text) in reversed(_OPTIONS.items()):
+            text = f"{where}{text}"
             flag = f"--{name.replace('_', '-')}"
             if for_each_run:
                 each = _for_each_run(type_of_one)

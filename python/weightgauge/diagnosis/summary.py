@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.diagnosis.kind_diagnosis import namer
 from weightgauge.diagnosis.regime import GAUSSIAN_K, STRONG_SELECTION_K, TRANSMISSION
+from weightgauge.findings.readable import decimals
 from weightgauge.fits.withheld import CELLS
 
 if TYPE_CHECKING:
@@ -156,10 +157,16 @@ def _about_published(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
         yield f"As in published models with such attention: {', '.join(listed)}."
 
 
+def _percent(share: float, error: float) -> str:
+    """Write a change in percent, with its standard error; what is rounded to 0 has no minus."""
+    digits = decimals(100 * error, 1)
+    return f"{100 * share:+z.{digits}f}±{100 * error:.{digits}f} %"
+
+
 def _about_drift(found: Diagnosis) -> Iterator[str]:
     named = namer(found.kinds)
     moved = [
-        f"{named(kind)} {100 * kind.drift:+.1f}±{100 * kind.drift_se:.1f} % ({kind.drift_severity})"
+        f"{named(kind)} {_percent(kind.drift, kind.drift_se)} ({kind.drift_severity})"
         for kind in found.kinds
         if kind.drift_severity is not None
     ]

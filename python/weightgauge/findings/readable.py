@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 _SPELLED_OUT = 1_000_000
+_MOST_DECIMALS = 9
 
 
 def readable(value: object) -> str:
@@ -34,3 +37,23 @@ def readable(value: object) -> str:
         return f"{value:,.0f}"
     digits, _, exponent = rounded.partition("e")
     return f"{digits}e{int(exponent)}" if exponent else digits
+
+
+def decimals(error: float, usual: int) -> int:
+    """Return how many decimals an estimate is written with, so that its error is not written as 0.
+
+    Parameters
+    ----------
+    error : float
+        Standard error; NaN and 0 ask for nothing.
+    usual : int
+        How many there are where those are enough.
+
+    Examples
+    --------
+    >>> decimals(0.02, 3), decimals(0.00003, 3)
+    (3, 5)
+    """
+    if not 0 < error < 0.5 * 10.0**-usual:
+        return usual
+    return min(_MOST_DECIMALS, -math.floor(math.log10(error)))

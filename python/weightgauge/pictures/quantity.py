@@ -25,6 +25,14 @@ class Quantity(NamedTuple):
     error: Callable[[Any], float]
 
 
+LEAST_REACH = 0.1
+"""How far from the middle the colours of k and ln lambda reach at least.
+
+Models that were never trained, and a matrix by itself, differ by less. They are not to look like
+trained ones, so colours are not spread over whatever little there is.
+"""
+
+
 def none(item: Any) -> float:
     """Return that there is no such number."""
     del item

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import check_choice
-from weightgauge.errors import NothingSelectedError, printable
+from weightgauge.errors import NothingToDrawError, printable
 from weightgauge.plotting.figure import axes_to_draw_in
 from weightgauge.plotting.labels import LABELS
 from weightgauge.plotting.style import (
@@ -46,7 +46,10 @@ def draw(found: Comparison, *, quantity: str = "dk", ax: Axes | None = None) -> 
     for pair in sorted(pairs, key=lambda pair: MATRIX_KINDS.index(pair.kind)):
         groups.setdefault((pair.tower, pair.kind), []).append(pair)
     if not groups:
-        raise NothingSelectedError("no pair of matrices has this number, so nothing can be drawn")
+        raise NothingToDrawError(
+            _why_nothing(found, quantity),
+            hint="'weightgauge compare' of the two says what they have",
+        )
     axes = axes_to_draw_in(ax, _SIZE)
     blocks = [pair.block for pair in pairs if pair.block is not None]
     outside = [key for key, members in groups.items() if members[0].block is None]
@@ -73,6 +76,14 @@ def draw(found: Comparison, *, quantity: str = "dk", ax: Axes | None = None) -> 
     open_frame(axes)
     legend_beside(axes)
     return axes
+
+
+def _why_nothing(found: Comparison, quantity: str) -> str:
+    number = sum(pair.kind in MATRIX_KINDS for pair in found.pairs)
+    if not number:
+        return "the two models have no matrix of a known kind in common, so nothing can be drawn"
+    pairs = "the pair of matrices" if number == 1 else f"any of the {number:,} pairs of matrices"
+    return f"{quantity} is not known of {pairs}, so nothing can be drawn"
 
 
 def _errors(pairs: Sequence[Pair], quantity: str) -> list[float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightgauge.errors import NothingSelectedError, printable
+from weightgauge.errors import NothingToDrawError, printable
 from weightgauge.pictures import depth_profiles
 from weightgauge.plotting.figure import axes_to_draw_in
 from weightgauge.plotting.labels import LABELS
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from weightgauge.fits import ModelFit
 
 _SIZE = (6.4, 3.6)
-NO_BLOCKS = "no matrix that is fitted is in a block, so there is no depth to draw over"
+NO_BLOCKS = "no matrix that is fitted is in a block, so there is nothing to draw by block"
+ONE_TENSOR = (
+    "'weightgauge plot weibull' draws one tensor by itself, and 'weightgauge ls' lists them"
+)
 
 
 def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
     """Draw a line with a ribbon for each kind; see `weightgauge.ModelFit.plot_depth`."""
     profiles = depth_profiles(fit.matrices, quantity)
     if not profiles:
-        raise NothingSelectedError(NO_BLOCKS)
+        raise NothingToDrawError(NO_BLOCKS, hint=ONE_TENSOR)
     axes = axes_to_draw_in(ax, _SIZE)
     towers = [profile.tower for profile in profiles]
     seen = looks([(profile.tower, profile.kind) for profile in profiles])

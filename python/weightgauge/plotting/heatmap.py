@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.choices import TRIMS
-from weightgauge.errors import NothingSelectedError, printable
-from weightgauge.pictures import block_grids
-from weightgauge.plotting.depth import NO_BLOCKS
+from weightgauge.errors import NothingToDrawError, printable
+from weightgauge.pictures import LEAST_REACH, BlockGrid, block_grids, faulty
+from weightgauge.plotting.depth import NO_BLOCKS, ONE_TENSOR
 from weightgauge.plotting.figure import axes_to_draw_in
 from weightgauge.plotting.labels import LABELS
 from weightgauge.plotting.style import kind_label, plain_title
@@ -16,6 +17,7 @@ from weightgauge.plotting.style import kind_label, plain_title
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from weightgauge.anatomy.slice_key import SliceKey
     from weightgauge.fits import ModelFit
 
 _COLOURS = (
@@ -24,11 +26,12 @@ _COLOURS = (
     *("#afd7ff", "#5fafff", "#0087d7", "#005faf"),
 )
 """Orange below and blue above, each darker with the distance, as in print."""
-_LEAST_RANGE = 0.03
-"""Half the range of k that colours are spread over at least: noise is to look like noise."""
 _WRITTEN = 200
 """Most cells whose numbers are written into them, and blocks that have the room for that."""
 _WRITTEN_BLOCKS = 16
+_FAULT, _NO_FIT = "×", "–"
+_MEANINGS = {_FAULT: "a fault was found", _NO_FIT: "no fit"}
+_MARKERS = {_FAULT: "x", _NO_FIT: "_"}
 _PIXELS = 4000
 """From so many cells on they are pixels, because as many outlines make a file of megabytes."""
 
@@ -39,7 +42,7 @@ def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
 
     grids = block_grids(fit.matrices, quantity)
     if not grids:
-        raise NothingSelectedError(NO_BLOCKS)
+        raise NothingToDrawError(NO_BLOCKS, hint=ONE_TENSOR)
     towers = [grid.tower for grid in grids]
     rows = [(grid, kind) for grid in grids for kind in grid.kinds]
     blocks = sorted({block for grid in grids for block in grid.blocks})
@@ -47,35 +50,62 @@ def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
     values = np.full((len(rows), len(blocks)), np.nan)
     for y, (grid, kind) in enumerate(rows):
         values[y, [places[block] for block in grid.blocks]] = grid.row(kind)
+    faults = faulty(fit.slices, fit.findings)
+    marks = np.array(
+        [[_mark_of(grid, kind, block, faults) for block in blocks] for grid, kind in rows]
+    )
 
+    if not np.isfinite(values).any():
+        raise NothingToDrawError(NO_BLOCKS, hint=ONE_TENSOR)
     width = min(
         10.0, max(4.0, 2.2 + (0.5 if len(blocks) <= _WRITTEN_BLOCKS else 0.14) * len(blocks))
     )
     axes = axes_to_draw_in(ax, (width, 1.3 + 0.3 * max(len(rows), 2)))
-    if values.size:
-        label = LABELS[quantity] + ("\n(line: Gaussian)" if quantity == "k" else "")
-        mesh = axes.pcolormesh(
-            np.arange(len(blocks) + 1) - 0.5,
-            np.arange(len(rows) + 1) - 0.5,
-            np.ma.masked_invalid(values),
-            rasterized=values.size >= _PIXELS,
-            **_colours(values, quantity, fit.trim),
-        )
-        bar = axes.figure.colorbar(mesh, ax=axes, label=label, pad=0.02)
-        bar.outline.set_visible(False)
-        if values.size <= _WRITTEN and len(blocks) <= _WRITTEN_BLOCKS:
-            _write(axes, mesh, values)
-        if quantity == "k":
-            bar.ax.axhline(TRIMS[fit.trim].gaussian_k, color="black", linewidth=1.2)
+    label = LABELS[quantity] + ("\n(line: Gaussian)" if quantity == "k" else "")
+    mesh = axes.pcolormesh(
+        np.arange(len(blocks) + 1) - 0.5,
+        np.arange(len(rows) + 1) - 0.5,
+        np.ma.masked_invalid(values),
+        rasterized=values.size >= _PIXELS,
+        **_colours(values, quantity, fit.trim),
+    )
+    bar = axes.figure.colorbar(mesh, ax=axes, label=label, pad=0.02)
+    bar.outline.set_visible(False)
+    if values.size <= _WRITTEN and len(blocks) <= _WRITTEN_BLOCKS:
+        _write(axes, mesh, np.where(marks == _FAULT, np.nan, values))
+    if quantity == "k":
+        bar.ax.axhline(TRIMS[fit.trim].gaussian_k, color="black", linewidth=1.2)
     names = [kind_label(grid.tower, kind, towers) for grid, kind in rows]
     axes.set_yticks(range(len(rows)), names, usetex=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     _name_blocks(axes, blocks)
-    axes.set_xlabel("block")
+    axes.set_xlabel("\n".join(("block", *_mark(axes, marks))))
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     plain_title(axes, printable(fit.model, limit=1000))
     return axes
+
+
+def _mark_of(grid: BlockGrid, kind: str, block: int, faults: Collection[SliceKey]) -> str:
+    """Return the mark of a cell: of a fault, of a missing fit, or "" for none."""
+    cell = grid.cells.get((kind, block))
+    if cell is None:
+        return ""
+    if any(item.key in faults for item in cell.slices):
+        return _FAULT
+    return _NO_FIT if math.isnan(cell.value) else ""
+
+
+def _mark(axes: Axes, marks: Any) -> Iterator[str]:
+    """Draw the marks, and say what those mean that occur."""
+    import numpy as np
+
+    for mark, meaning in _MEANINGS.items():
+        rows, columns = np.nonzero(marks == mark)
+        if len(rows):
+            look = {"color": "black", "markersize": 5, "linestyle": "none"}
+            axes.plot(columns, rows, marker=_MARKERS[mark], **look)
+            yield f"{mark} {meaning}"
 
 
 def _colours(values: Any, quantity: str, trim: str) -> dict[str, Any]:
@@ -83,12 +113,16 @@ def _colours(values: Any, quantity: str, trim: str) -> dict[str, Any]:
     import numpy as np
 
     known = values[np.isfinite(values)]
+    if quantity == "ln_lambda":
+        middle = float(np.median(known))
+        ends = (min(known.min(), middle - LEAST_REACH), max(known.max(), middle + LEAST_REACH))
+        return {"cmap": "cividis", "vmin": ends[0], "vmax": ends[1]}
     if quantity != "k":
         return {"cmap": "cividis"}
     from matplotlib.colors import CenteredNorm, LinearSegmentedColormap
 
     centre = TRIMS[trim].gaussian_k
-    half = max(_LEAST_RANGE, *(abs(known - centre).tolist() or [0.0]))
+    half = max(LEAST_REACH, *(abs(known - centre).tolist() or [0.0]))
     return {
         "cmap": LinearSegmentedColormap.from_list("gaussian", _COLOURS),
         "norm": CenteredNorm(centre, half),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weightgauge.errors import NothingSelectedError
+from weightgauge.errors import NothingToDrawError, printable
 from weightgauge.plotting.figure import axes_to_draw_in
 from weightgauge.plotting.style import kind_label, legend_beside, looks, open_frame
 
@@ -19,7 +19,9 @@ _SIZE = (5.6, 3.8)
 def draw(found: Scaling, *, ax: Axes | None = None) -> Axes:
     """Draw the runs and the proportional law of each kind; see `Scaling.plot`."""
     if not found.laws:
-        raise NothingSelectedError("there is no law: the runs that are asked share no kind")
+        raise NothingToDrawError(
+            _why_no_law(found), hint="settings are in the files of a run or given: see '--help'"
+        )
     axes = axes_to_draw_in(ax, _SIZE)
     towers = [law.tower for law in found.laws]
     seen = looks([(law.tower, law.kind) for law in found.laws])
@@ -48,3 +50,13 @@ def draw(found: Scaling, *, ax: Axes | None = None) -> Axes:
     open_frame(axes)
     legend_beside(axes, title="kind: slope of the law")
     return axes
+
+
+def _why_no_law(found: Scaling) -> str:
+    left_out = [run for run in found.runs if not run.asked]
+    if not left_out:
+        return "there is no law to draw: the runs share no kind of matrix"
+    several = "no run" if len(left_out) == len(found.runs) else "too few runs"
+    first = left_out[0]
+    name = printable(str(first.run), limit=200)
+    return f"there is no law to draw, for which {several} can be asked; {name}: {first.reason}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.choices import check_choice
-from weightgauge.errors import NothingSelectedError
+from weightgauge.errors import NothingToDrawError
 from weightgauge.plotting.figure import axes_to_draw_in
 from weightgauge.plotting.labels import LABELS
 from weightgauge.plotting.style import (
@@ -36,7 +36,7 @@ def draw(found: Trajectory, *, quantity: str = "k", ax: Axes | None = None) -> A
     check_choice("quantity", quantity, QUANTITIES)
     kinds = [kind for kind in found.kinds if kind.kind not in _NO_MATRICES]
     if not kinds:
-        raise NothingSelectedError("the run has no matrix of a known kind, so nothing can be drawn")
+        raise NothingToDrawError("the run has no matrix of a known kind, so nothing can be drawn")
     axes = axes_to_draw_in(ax, _SIZE)
     towers = [kind.tower for kind in kinds]
     seen = looks([(kind.tower, kind.kind) for kind in kinds])

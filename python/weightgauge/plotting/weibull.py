@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.errors import NeedsWeightsError, printable
+from weightgauge.errors import NothingToDrawError, printable
 from weightgauge.findings import slice_name
 from weightgauge.pictures import weibull_points
 from weightgauge.plotting.figure import axes_to_draw_in
@@ -40,7 +40,9 @@ def draw(
     )
     axes = axes_to_draw_in(ax, _SIZE)
     if not points.x:
-        raise NeedsWeightsError(f"'{printable(slice_name(item))}' has no weights but zeros and NaN")
+        raise NothingToDrawError(
+            f"'{printable(slice_name(item))}' has no weights but zeros and NaN"
+        )
     _draw_points(axes, points)
     if item.fitted:
         _draw_line(axes, points, item)

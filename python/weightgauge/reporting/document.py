@@ -7,6 +7,7 @@ values. A writer turns numbers into text as the columns of their table say.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -29,16 +30,25 @@ class Estimate(NamedTuple):
     --------
     >>> format(Estimate(-0.0231, 0.0105), "+.3f")
     '-0.023±0.011'
+    >>> format(Estimate(-0.000012, 0.00003), "+.3f")
+    '-0.00001±0.00003'
     """
 
     value: float
     error: float
 
     def __format__(self, form: str) -> str:
-        """Write both numbers in the same form; a standard error has no sign."""
+        """Write both numbers in the same form; an error has no sign, and never looks like 0.
+
+        It gets as many more decimals as it takes, so that the number does not look like 0 either
+        where it is known to be another.
+        """
+        from weightgauge.findings.readable import decimals
+
+        form = re.sub(r"\.(\d+)f$", lambda found: f".{decimals(self.error, int(found[1]))}f", form)
         texts = [
             "" if math.isnan(number) else format(number, own_form)
-            for number, own_form in ((self.value, form), (self.error, form.lstrip("+")))
+            for number, own_form in ((self.value, form), (self.error, form.lstrip("+z")))
         ]
         return "±".join(texts).strip("±")
 

@@ -80,6 +80,8 @@ class Heatmap:
         What numbers below the centre mean, and those above it.
     marks : mapping of str to str
         What the marks mean that may occur.
+    never_lost : str
+        The mark that is shown of several columns in one if it is among them; "" for none.
     across : str
         What the columns are.
     form : str
@@ -93,6 +95,7 @@ class Heatmap:
     limits: tuple[float, ...]
     ends: tuple[str, str]
     marks: Mapping[str, str] = field(default_factory=dict)
+    never_lost: str = ""
     across: str = ""
     form: str = ".3f"
 
@@ -134,6 +137,8 @@ class Heatmap:
         )
 
     def _furthest(self, values: Sequence[float | str | None]) -> float | str | None:
+        if self.never_lost and self.never_lost in values:
+            return self.never_lost
         numbers = [value for value in values if isinstance(value, float)]
         if numbers:
             return max(numbers, key=lambda value: abs(value - self.centre))

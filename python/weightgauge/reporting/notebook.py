@@ -59,11 +59,11 @@ def _magnitudes(histogram: MagnitudeHistogram) -> str:
 
 def _fit(result: ModelFit) -> Document:
     from weightgauge.reporting.views.fit import fit_document
-    from weightgauge.reporting.views.fit_map import map_sections
+    from weightgauge.reporting.views.fit_map import fit_maps
     from weightgauge.reporting.views.fit_tables import kind_section
 
     document = fit_document(result)
-    maps = map_sections(result.slices, trim=result.trim, zeros=result.zero_handling)
+    maps = fit_maps(result)
     return replace(document, sections=(document.sections[0], *maps, kind_section(result)))
 
 
@@ -77,7 +77,9 @@ def _diagnosis(result: Diagnosis) -> Document:
     from weightgauge.reporting.views.diagnose import diagnose_document
     from weightgauge.reporting.views.fit_map import map_sections
 
-    maps = map_sections(result.slices, trim="mid_80", zeros=result.zero_handling)
+    maps = map_sections(
+        *(result.slices, result.findings), trim="mid_80", zeros=result.zero_handling
+    )
     return _with(diagnose_document(result), maps)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
 from weightgauge.cli.failures import unmeasured_told
@@ -20,6 +23,22 @@ from weightgauge.cli.options import (
     zeros_option,
 )
 from weightgauge.cli.output import Output
+
+if TYPE_CHECKING:
+    from weightgauge.reporting.document import Document
+
+
+_PAGES = ("human", "markdown", "latex", "html")
+"""Forms that people read; all others have every slice."""
+
+
+def _with_unused(document: Document, form: str, as_map: bool, top: int | None) -> Document:
+    """Let a document say which options change nothing in its form."""
+    unused = [name for name, asked in (("--map", as_map), ("--top", top)) if asked]
+    if form in _PAGES or not unused:
+        return document
+    told = f"{' and '.join(unused)} changed nothing: {form} has every slice, for programs"
+    return replace(document, warnings=(*document.warnings, told))
 
 
 @click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
@@ -112,9 +131,10 @@ def command(
         ]
     shown = [fit_of_kinds(result, kinds) for result in results]
     if len(shown) == 1:
-        output.write(fit_document(shown[0], per=per, as_map=as_map, top=top))
+        document = fit_document(shown[0], per=per, as_map=as_map, top=top)
     else:
-        output.write(fit_models_document(models, shown, as_map=as_map, top=top))
+        document = fit_models_document(models, shown, as_map=as_map, top=top)
+    output.write(_with_unused(document, output.format, as_map, top))
     return max(
         unmeasured_told(result.findings, len({item.tensor for item in result.slices}))
         for result in results

@@ -20,6 +20,7 @@ from weightgauge.cli.options import (
     zeros_option,
 )
 from weightgauge.cli.output import Output
+from weightgauge.cli.run_options import settings_options
 from weightgauge.errors import MissingExtraError, NothingSelectedError, printable
 
 if TYPE_CHECKING:
@@ -112,11 +113,11 @@ def _tracked(
     return Drawn(axes, found.findings, found.warnings, len(found.slices))
 
 
-def _scaled(models: tuple[str, ...], chosen: dict[str, Any]) -> Drawn:
+def _scaled(models: tuple[str, ...], chosen: dict[str, Any], settings: dict[str, Any]) -> Drawn:
     from weightgauge.trajectory.laws import scaling
 
     del chosen["trim"], chosen["zeros"]
-    return Drawn(scaling(models, **chosen).plot(), ())
+    return Drawn(scaling(models, **settings, **chosen).plot(), ())
 
 
 def _weibull(
@@ -168,7 +169,7 @@ FIGURES = {
 _QUANTITIES = tuple(dict.fromkeys(each for form in FIGURES.values() for each in form.quantities))
 
 
-@click.command("plot", short_help="Draw a figure: depth, heatmap, weibull, trajectory, compare.")
+@click.command("plot", short_help="Draw depth, heatmap, weibull, trajectory, compare or scaling.")
 @click.argument("figure", metavar="FIGURE", type=click.Choice(list(FIGURES)))
 @click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
 @saving_options("FILE", "Where to: .svg, .pdf or .png; an existing file is left alone.")
@@ -182,6 +183,7 @@ _QUANTITIES = tuple(dict.fromkeys(each for form in FIGURES.values() for each in 
 @click.option(
     "--steps", metavar="N,N,...", help="trajectory: steps of the models, where no name tells them."
 )
+@settings_options(for_each_run=True, where="scaling: ")
 @trim_option
 @kind_option
 @zeros_option
@@ -202,7 +204,8 @@ def command(
     of Gaussian weights. weibull: the probability plot of one tensor with the fitted line.
     trajectory: medians over the steps of a run; MODEL is a RUN as for 'weightgauge track'. compare:
     what moved between two models. scaling: lambda over sqrt(learning rate / weight decay) of
-    several runs. Text stays text in SVG and PDF. Needs matplotlib: the extra 'plot'.
+    several runs, with --optimizer, --lr and the other settings as for 'weightgauge scaling'. Text
+    stays text in SVG and PDF. Needs matplotlib: the extra 'plot'.
 
     \b
     Examples:
@@ -211,6 +214,7 @@ def command(
       weightgauge plot weibull ./checkpoint --tensor lm_head.weight -o head.png
       weightgauge plot trajectory ./run --quantity ln_lambda -o run.svg
       weightgauge plot compare org/base org/fine-tune -o moved.svg
+      weightgauge plot scaling ./a ./b --optimizer adamw --lr 3e-4 --weight-decay 0.1,1 -o law.svg
     """  # noqa: D301
     form = FIGURES[figure]
     suffix = _checked(figure, models, path, options)
@@ -251,6 +255,9 @@ def _checked(figure: str, models: tuple[str, ...], path: str, options: dict[str,
     for name, where in (("tensor", "weibull"), ("part", "weibull"), ("steps", "trajectory")):
         if options[name] is not None and figure != where:
             raise click.UsageError(f"--{name} is for {where}, not for {figure}")
+    stated = [name for name, value in options["settings"].items() if value is not None]
+    if stated and figure != "scaling":
+        raise click.UsageError(f"--{stated[0].replace('_', '-')} is for scaling, not for {figure}")
     if options["kinds"] and not form.quantities:
         raise click.UsageError(f"--kind is not for {figure}")
     asked = options["quantity"]
@@ -269,6 +276,8 @@ def _bound(form: Figure, figure: str, options: dict[str, Any]) -> Callable[..., 
         own = {"kinds": options["kinds"], "quantity": options["quantity"] or form.quantities[0]}
     if figure == "trajectory":
         own["steps"] = options["steps"]
+    if figure == "scaling":
+        own["settings"] = options["settings"]
     if figure == "weibull":
         own |= {"tensor": options["tensor"], "part": options["part"]}
     return partial(form.draw, **own)

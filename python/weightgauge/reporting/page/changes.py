@@ -9,11 +9,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
+from weightgauge.errors import printable
 from weightgauge.findings import enumerated
 from weightgauge.reporting.values import counted
 
 if TYPE_CHECKING:
     from weightgauge.comparison.pair import Pair
+    from weightgauge.fits import SliceFit
 
 SURE = 3.0
 """Standard errors from which on a change is called one."""
@@ -25,16 +27,62 @@ _MOST_TOLD = 1000
 """Standard errors beyond which their number says nothing more."""
 
 _NAMED = 3
-"""Blocks that are named where few changed."""
+"""Blocks that are named where few changed, and tensors that only one model has."""
+
+_BLOCKS_NAMED = 12
+"""Blocks that are named where all of them is lost."""
 
 
-def changes_in_words(pairs: Sequence[Pair]) -> Iterator[str]:
+def lost_in_words(
+    only: Sequence[str], slices: Sequence[SliceFit], has: str, lacks: str
+) -> Iterator[str]:
+    """Yield a sentence about tensors that only one of two models has; nothing if there are none.
+
+    Parameters
+    ----------
+    only : sequence of str
+        Their names.
+    slices : sequence of SliceFit
+        All slices of the model that has them.
+    has, lacks : str
+        What the two models are called.
+    """
+    if not only:
+        return
+    names = {item.tensor for item in slices}
+    if len(only) == len(names):
+        yield f"{lacks} has none of the {counted(len(names), 'tensor')} of {has}."
+        return
+    lost = set(only)
+    blocks: dict[int, bool] = defaultdict(lambda: True)
+    for item in slices:
+        if item.block is not None:
+            blocks[item.block] &= item.tensor in lost
+    whole = [str(block) for block in sorted(blocks) if blocks[block]]
+    if whole:
+        noun = "block" if len(whole) == 1 else "blocks"
+        which = f"all of {noun} {_some(whole, _BLOCKS_NAMED)}"
+    else:
+        which = _some([printable(name) for name in only], _NAMED)
+    number = counted(len(names), "tensor")
+    yield f"{lacks} lacks {len(only):,} of the {number} of {has}: {which}."
+
+
+def _some(words: Sequence[str], most: int) -> str:
+    """Join words, of many only the first."""
+    left = len(words) - most
+    return enumerated(words if left <= 0 else [*words[:most], f"{left:,} more"])
+
+
+def changes_in_words(pairs: Sequence[Pair], *, whole: bool = True) -> Iterator[str]:
     """Yield a sentence for each kind of matrix that changed, and one for those that did not.
 
     Parameters
     ----------
     pairs : sequence of Pair
         All pairs of slices of two models.
+    whole : bool
+        Whether every slice of either model has a counterpart in the other.
     """
     kinds: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
@@ -50,7 +98,8 @@ def changes_in_words(pairs: Sequence[Pair]) -> Iterator[str]:
         else:
             unknown.append(kind)
     if same:
-        yield f"Not one element changed of {enumerated(same)}."
+        start = "Not" if whole else "Of what both have, not"
+        yield f"{start} one element changed of {enumerated(same)}."
     if unknown:
         yield f"Nothing can be said of {enumerated(unknown)}: no pair has two fits to compare."
 

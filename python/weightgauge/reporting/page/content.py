@@ -28,6 +28,8 @@ class PageContent:
         What the scripts of the page draw and list; plain values for JSON.
     provenance : sequence of (str, str)
         What the page was made from and how: names and values.
+    doubtful : bool
+        Whether something that is no finding forbids good news, such as tensors that are missing.
     """
 
     document: Document
@@ -36,3 +38,4 @@ class PageContent:
     places: Sequence[Sequence[int]]
     pictures: Mapping[str, Any]
     provenance: Sequence[tuple[str, str]]
+    doubtful: bool = False

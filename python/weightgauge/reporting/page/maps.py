@@ -8,7 +8,11 @@ from typing import Any
 from weightgauge.pictures import Quantity, block_grids, depth_profiles
 from weightgauge.reporting.page.short_numbers import rounded_all
 
-NO_MAP = "No matrix is in a numbered block, so there is no map; the table below has all of them."
+NO_MAP = (
+    "No matrix that was measured is in a numbered block, so there is no map; the table below has "
+    "all that there is."
+)
+NO_ROWS = "There is nothing to draw."
 
 Map = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightgauge.findings import grouped
-from weightgauge.pictures import QUANTITIES
+from weightgauge.pictures import QUANTITIES, findings_by_row, key_of
 from weightgauge.reporting.page.content import PageContent
 from weightgauge.reporting.page.maps import maps_of, profiles_of
 from weightgauge.reporting.page.pictures import pictures
@@ -13,8 +13,6 @@ from weightgauge.reporting.page.plots import plots_of
 from weightgauge.reporting.page.provenance import made_with, settings_of, weights_of
 from weightgauge.reporting.page.published import medians_of, published_of
 from weightgauge.reporting.page.rows import (
-    findings_by_row,
-    key_of,
     rows_of,
     rows_of_groups,
     serious_rows,
@@ -59,11 +57,10 @@ def model_page(kept: ModelHistograms, options: FitOptions, *, command: str = "")
     serious = serious_rows(findings, told)
     row_of = {item.key: row for row, item in enumerate(fit.slices)}
     maps = maps_of(fit.matrices, QUANTITIES, lambda item: row_of[key_of(item)])
-    number = 2 if whole and found.summary else 1
     return PageContent(
         document=document,
-        first=document.sections[1:number],
-        then=document.sections[number:],
+        first=(),
+        then=document.sections[1:],
         places=rows_of_groups(grouped(findings), findings, told),
         pictures=pictures(
             rows={

@@ -10,9 +10,9 @@ from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.errors import printable
 from weightgauge.findings import grouped
 from weightgauge.fits.pieces import counted
-from weightgauge.pictures import QUANTITIES
+from weightgauge.pictures import QUANTITIES, Told, findings_by_row, key_of
 from weightgauge.reporting.document import Points, Section
-from weightgauge.reporting.page.changes import changes_in_words
+from weightgauge.reporting.page.changes import changes_in_words, lost_in_words
 from weightgauge.reporting.page.content import PageContent
 from weightgauge.reporting.page.maps import Map, maps_of, profiles_of
 from weightgauge.reporting.page.pictures import pictures
@@ -20,9 +20,6 @@ from weightgauge.reporting.page.plots import MOST_PLOTS, plots_of
 from weightgauge.reporting.page.provenance import made_with, settings_of, weights_of
 from weightgauge.reporting.page.published import medians_of, published_of
 from weightgauge.reporting.page.rows import (
-    Told,
-    findings_by_row,
-    key_of,
     rows_of,
     rows_of_groups,
     serious_rows,
@@ -91,7 +88,11 @@ def pair_page(
     serious = serious_rows(findings, told)
     fits = [match.b.fit for match in matches]
     maps = _maps(matches, in_order)
-    words = tuple(changes_in_words(in_order))
+    words = (
+        *lost_in_words(found.only_a, [each.fit for each in of_a], "a", "b"),
+        *lost_in_words(found.only_b, [each.fit for each in of_b], "b", "a"),
+        *changes_in_words(in_order, whole=not (found.only_a or found.only_b)),
+    )
     return PageContent(
         document=document,
         first=(Section("What changed from a to b", (Points(words),)),) if words else (),
@@ -127,6 +128,7 @@ def pair_page(
             *weights_of(kept[1], "b"),
             *settings_of(kept[0].per),
         ],
+        doubtful=bool(found.only_a),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.choices import TRIMS
-from weightgauge.reporting.page.maps import NO_MAP, Map, among_of
+from weightgauge.reporting.page.maps import NO_MAP, NO_ROWS, Map, among_of
 from weightgauge.reporting.page.plots import gaussian_curve
 from weightgauge.reporting.page.rows import findings_of
 from weightgauge.reporting.page.short_numbers import rounded
@@ -64,7 +64,7 @@ def pictures(
         "rows": rows,
         "findings": findings_of(findings),
         "maps": maps,
-        "maps_note": maps_note if maps else NO_MAP,
+        "maps_note": maps_note if maps else NO_MAP if rows["name"] else NO_ROWS,
         "profiles": profiles,
         "profiles_title": profiles_title,
         "scales": scales,

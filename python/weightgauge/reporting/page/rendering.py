@@ -88,7 +88,7 @@ def render(content: PageContent) -> str:
     return template.render(
         policy=Markup("; ".join(_POLICY).format(scripts=scripts)),
         document=document,
-        level=verdict_of(document).level,
+        level=_level_of(content),
         lead=_blocks(document.sections[:1]),
         told=(
             ("", [group for group in groups if group.level != "note"]),
@@ -107,6 +107,13 @@ def render(content: PageContent) -> str:
         plotly=Markup(bundle.packed),
         script=Markup(script),
     )
+
+
+def _level_of(content: PageContent) -> str:
+    """Return the level of the verdict: a warning where no finding says what is odd."""
+    level = verdict_of(content.document).level
+    odd = content.doubtful or content.document.warnings
+    return "warning" if odd and level in ("", "note") else level
 
 
 def _groups(document: Document) -> list[FindingGroup]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.errors import printable
 from weightgauge.findings import FindingGroup, slice_name
+from weightgauge.pictures import Told
 from weightgauge.reporting.page.short_numbers import rounded
 from weightgauge.reporting.values import shape_text
 from weightgauge.reporting.views.unmeasured import packed_tensors, why_without
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 NAME_LIMIT = 300
 """Characters of the longest sentence from a file that a page shows."""
-
-Told = Mapping[int, list[int]]
-"""For each row of which anything was found, the places of that in the list of findings."""
 
 _NUMBERS = {
     **{"k": "k", "k_se": "k_se_matrix", "lambda": "lam"},
@@ -83,30 +80,6 @@ def places_in(items: Sequence[Any], told: Told) -> dict[str, list[Any]]:
         },
         "found": [told.get(row, []) for row in range(len(items))],
     }
-
-
-def key_of(item: Any) -> SliceKey:
-    """Return what tells a record about a slice from those about others of its model."""
-    return SliceKey(item.tensor, item.part, item.expert, item.head)
-
-
-def findings_by_row(items: Sequence[Any], findings: Sequence[Finding]) -> Told:
-    """Return the places in `findings` of what was found of each row that anything was found of.
-
-    What was found of a tensor that is only given in pieces is told of each piece.
-    """
-    exact: dict[SliceKey, int] = {key_of(item): row for row, item in enumerate(items)}
-    named: dict[str, list[int]] = defaultdict(list)
-    for row, item in enumerate(items):
-        named[item.tensor].append(row)
-    told: dict[int, list[int]] = defaultdict(list)
-    for number, each in enumerate(findings):
-        if each.tensor is None:
-            continue
-        own = exact.get(key_of(each))
-        for row in named[each.tensor] if own is None else [own]:
-            told[row].append(number)
-    return told
 
 
 def rows_of_groups(

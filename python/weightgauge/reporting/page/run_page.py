@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.findings import grouped
-from weightgauge.pictures import Quantity
+from weightgauge.pictures import Quantity, findings_by_row, key_of
 from weightgauge.reference import models, nearest
+from weightgauge.reporting.document import Points, Section
 from weightgauge.reporting.page.content import PageContent
 from weightgauge.reporting.page.maps import maps_of, profiles_of
 from weightgauge.reporting.page.pictures import pictures
 from weightgauge.reporting.page.provenance import made_with, settings_of
 from weightgauge.reporting.page.published import Medians, published_of
-from weightgauge.reporting.page.rows import findings_by_row, key_of, places_in, rows_of_groups
+from weightgauge.reporting.page.rows import places_in, rows_of_groups
 from weightgauge.reporting.page.scales import (
     CHANGE_SCALES,
     CHANGES,
@@ -27,6 +28,7 @@ from weightgauge.reporting.page.scales import (
 from weightgauge.reporting.page.short_numbers import rounded, rounded_all
 
 if TYPE_CHECKING:
+    from weightgauge.findings import Finding
     from weightgauge.trajectory.series import KindSeries, SliceSeries
     from weightgauge.trajectory.trajectory import Trajectory
 
@@ -73,7 +75,7 @@ def run_page(found: Trajectory, *, per: str = "tensor", command: str = "") -> Pa
     maps = [each for pair in zip(last, changes, strict=True) for each in pair]
     return PageContent(
         document=document,
-        first=(),
+        first=_left_out(findings),
         then=document.sections[1:],
         places=rows_of_groups(grouped(findings), findings, told),
         pictures=pictures(
@@ -102,6 +104,12 @@ def run_page(found: Trajectory, *, per: str = "tensor", command: str = "") -> Pa
             *settings_of(per),
         ],
     )
+
+
+def _left_out(findings: Sequence[Finding]) -> tuple[Section, ...]:
+    """Say above the pictures what of the run they do not show."""
+    told = [each.message for each in findings if each.id == "step-unknown"]
+    return (Section("Not shown", (Points(told),)),) if told else ()
 
 
 def _ln(value: float) -> float:

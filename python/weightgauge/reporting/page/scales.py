@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from weightgauge.choices import TRIMS
-from weightgauge.pictures import QUANTITIES, Quantity
+from weightgauge.pictures import LEAST_REACH, QUANTITIES, Quantity
 from weightgauge.reporting.page.maps import Map
 from weightgauge.reporting.page.short_numbers import rounded
 
@@ -33,11 +33,13 @@ def scales_of(maps: Sequence[Map]) -> dict[str, dict[str, Any]]:
     """Return the scales of heatmaps of models; that of k is centred on Gaussian weights."""
     gaussian = TRIMS["mid_80"].gaussian_k
     return {
-        "k": _centred(QUANTITIES["k"].label, _values(maps, "k"), gaussian, "Gaussian weights"),
-        **{
-            name: _running(QUANTITIES[name].label, _values(maps, name))
-            for name in ("ln_lambda", "k_error")
-        },
+        "k": _centred(
+            *(QUANTITIES["k"].label, _values(maps, "k"), gaussian, "Gaussian weights"), LEAST_REACH
+        ),
+        "ln_lambda": _running(
+            QUANTITIES["ln_lambda"].label, _values(maps, "ln_lambda"), LEAST_REACH
+        ),
+        "k_error": _running(QUANTITIES["k_error"].label, _values(maps, "k_error")),
     }
 
 
@@ -59,18 +61,21 @@ def _values(maps: Sequence[Map], name: str) -> list[float]:
     return [value for each in maps for line in each[name] for value in line if value is not None]
 
 
-def _centred(label: str, values: Sequence[float], middle: float, words: str) -> dict[str, Any]:
+def _centred(
+    label: str, values: Sequence[float], middle: float, words: str, least: float = 0.0
+) -> dict[str, Any]:
     reach = reach_of(values, middle)
+    reach = None if reach is None else max(reach, least)
     return {"label": label, "middle": rounded(middle), "middle_label": words, "reach": reach}
 
 
-def _running(label: str, values: Sequence[float]) -> dict[str, Any]:
+def _running(label: str, values: Sequence[float], least: float = 0.0) -> dict[str, Any]:
     scale: dict[str, Any] = {"label": label, "middle": None}
     if values:
         median = sorted(values)[len(values) // 2]
         reach = reach_of(values, median) or 0.0
-        scale["low"] = rounded(max(min(values), median - reach))
-        scale["high"] = rounded(min(max(values), median + reach))
+        scale["low"] = rounded(min(max(min(values), median - reach), median - least))
+        scale["high"] = rounded(max(min(max(values), median + reach), median + least))
     return scale
 
 

@@ -54,8 +54,8 @@ _MEDIANS = (
     Column(key="pairs", form=part_text, right=True),
     Column(key="k_a", heading="k of a", form=".4f", right=True),
     Column(key="k_b", heading="k of b", form=".4f", right=True),
-    Column(key="dk", form="+.4f", right=True),
-    Column(key="dln_lambda", heading="dln lambda", form="+.4f", right=True),
+    Column(key="dk", form="+z.4f", right=True),
+    Column(key="dln_lambda", heading="dln lambda", form="+z.4f", right=True),
     Column(key="ks", heading="KS", form=".4f", right=True),
     Column(key="changed", form=_changed, right=True),
     Column(key="difference_rms", heading="|b-a|/|a|", form=_difference, right=True),
@@ -64,10 +64,10 @@ _MOST_MOVED = (
     Column(key="tensor", identifies=True, may_shorten=True),
     Column(key="kind", drop=3),
     Column(key="block", right=True),
-    Column(key="dk", form="+.4f", right=True),
-    Column(key="z", form="+.1f", right=True, follows=True),
-    Column(key="dln_lambda", heading="dln lambda", form="+.4f", right=True),
-    Column(key="dln_lambda_z", heading="z", form="+.1f", right=True, follows=True, drop=1),
+    Column(key="dk", form="+z.4f", right=True),
+    Column(key="z", form="+z.1f", right=True, follows=True),
+    Column(key="dln_lambda", heading="dln lambda", form="+z.4f", right=True),
+    Column(key="dln_lambda_z", heading="z", form="+z.1f", right=True, follows=True, drop=1),
     Column(key="ks", heading="KS", form=".4f", right=True, drop=2),
     Column(key="changed", form=_changed, right=True),
     Column(key="difference_rms", heading="|b-a|/|a|", form=_difference, right=True),
@@ -114,6 +114,7 @@ def compare_document(found: Comparison, *, top: int | None = MOST_MOVED_SHOWN) -
             *_without_counterpart(found),
         ),
         findings=found.findings,
+        beside_verdict=_alone(found),
         findings_first=True,
         notes=_notes(found) if moved else (),
         warnings=found.warnings,
@@ -135,6 +136,16 @@ def _notes(found: Comparison) -> tuple[Paragraph, ...]:
         for kind in members
     )
     return tuple(map(Paragraph, filter(None, (zeros, *aside, reading))))
+
+
+def _alone(found: Comparison) -> str:
+    """Say beside the verdict how much of a model could not be compared; "" for nothing."""
+    if not found.pairs:
+        return "nothing of a has a counterpart in b"
+    sides = (("a", found.only_a), ("b", found.only_b))
+    return "; ".join(
+        f"{counted(len(names), 'tensor')} only in {side}" for side, names in sides if names
+    )
 
 
 def _standing(pairs: Sequence[Pair]) -> str:

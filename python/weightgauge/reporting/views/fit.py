@@ -17,7 +17,7 @@ from weightgauge.reporting.document import (
 )
 from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.fit_furthest import furthest_section
-from weightgauge.reporting.views.fit_map import map_sections
+from weightgauge.reporting.views.fit_map import fit_maps
 from weightgauge.reporting.views.fit_notes import fit_notes, products_text
 from weightgauge.reporting.views.fit_tables import (
     block_sections,
@@ -86,7 +86,7 @@ def fit_document(
 def _matrices(result: ModelFit, as_map: bool, top: int | None) -> Iterator[Section]:
     """Yield what is shown of single matrices: a map, those furthest away, or all of them."""
     if as_map:
-        yield from map_sections(result.slices, trim=result.trim, zeros=result.zero_handling)
+        yield from fit_maps(result)
     if top is not None:
         yield from furthest_section(result, top)
     elif not as_map:

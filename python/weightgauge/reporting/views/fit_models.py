@@ -20,7 +20,7 @@ from weightgauge.reporting.document import (
     plain_columns,
 )
 from weightgauge.reporting.views.fit_furthest import furthest_section
-from weightgauge.reporting.views.fit_map import map_sections
+from weightgauge.reporting.views.fit_map import fit_maps
 
 if TYPE_CHECKING:
     from weightgauge.fits import ModelFit
@@ -122,11 +122,7 @@ def _of_each(
     """Yield what is shown of single matrices, the name of the model above each."""
     for name, result in zip(names, results, strict=True):
         for section in (
-            *(
-                map_sections(result.slices, trim=result.trim, zeros=result.zero_handling)
-                if as_map
-                else ()
-            ),
+            *(fit_maps(result) if as_map else ()),
             *(furthest_section(result, top) if top is not None else ()),
         ):
             heading = printable(name, limit=1000)

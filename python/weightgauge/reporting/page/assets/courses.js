@@ -23,10 +23,16 @@ function courseDrawing(some, quantity, steps) {
       ];
     }),
     layout: {
-      height: 380, xaxis: axis("step", { tickformat: ",d" }), yaxis: axis(page.scales[quantity].label),
+      height: 380, xaxis: stepAxis(steps), yaxis: axis(page.scales[quantity].label),
       hovermode: "closest", ...middleLine(page.scales[quantity]),
     },
   };
+}
+
+// Steps are named themselves where they are few and have room; a single one has nothing beside it.
+function stepAxis(steps) {
+  const apart = Math.min(...steps.slice(1).map((each, i) => each - steps[i])) / (steps.at(-1) - steps[0]);
+  return axis("step", { tickformat: ",d", ...(steps.length === 1 || apart > 0.08 ? { tickvals: steps } : {}) });
 }
 
 function drawCourses() {

@@ -173,7 +173,7 @@ function facts(row) {
     ["lambda", number(rows.lambda[row])], ["R2", of("r2", row)?.toFixed(4)], ["KS", number(of("ks", row), 3)],
     ...changesOf(row),
     ["RMS", number(of("rms", row))], ["largest |w|", number(of("max", row))],
-    ["weights", whole(of("n", row))], ["zeros", whole(of("zeros", row))], ["NaN or infinite", whole(of("nonfinite", row))],
+    ["fitted weights", of("n", row) === null ? "" : whole(of("n", row))], ["zeros", whole(of("zeros", row))], ["NaN or infinite", whole(of("nonfinite", row))],
     ["shape", of("shape", row)], ["format", of("dtype", row)], ["error from", of("errors", row)],
     ["values are", of("decoded", row)], ["status", status === "ok" ? "" : status], ["because", of("reason", row)],
     ["onset", whole(of("onset", row))], ["note", of("note", row)],

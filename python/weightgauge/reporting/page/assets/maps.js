@@ -1,7 +1,9 @@
 // Heatmaps, block by kind, a tower each.
 
 const chosen = { quantity: "k" };
-const COLOURED = 16; // with no more blocks than these, the numbers are written into the cells
+const WRITTEN = 16; // with no more blocks than these, the numbers are written into the cells that have room
+const NARROW = 560; // pixels of a picture that has no room for words beside its scale; the note above has them
+const BESIDE = { names: 70, scale: 200, narrow: 80 }; // pixels beside a heatmap
 
 function cellText(map, i, j) {
   const some = map.rows[i][j];
@@ -29,16 +31,16 @@ function numbersOf(row) {
 }
 
 // Colours are centred on Gaussian weights, or run over what there is.
-function coloursOf(map, quantity) {
+function coloursOf(map, quantity, narrow = false) {
   const scale = page.scales[map.scales[quantity] ?? quantity];
-  const ticks = { outlinewidth: 0, thickness: 14, title: { text: scale.label, side: "right" } };
+  const ticks = { outlinewidth: 0, thickness: 14, title: { text: narrow ? "" : scale.label, side: "right" } };
   if (scale.middle === null) {
     return { colorscale: theme.sequential(), zmin: scale.low, zmax: scale.high, colorbar: ticks };
   }
   const { middle, reach } = scale;
   const at = [-1, -0.5, 0, 0.5, 1].map((part) => middle + part * reach);
   ticks.tickvals = at;
-  ticks.ticktext = at.map((value, i) => (i === 2 ? `${value.toFixed(3)} ${scale.middle_label}` : value.toFixed(3)));
+  ticks.ticktext = at.map((value, i) => (i === 2 && !narrow ? `${value.toFixed(3)} ${scale.middle_label}` : value.toFixed(3)));
   return { colorscale: theme.diverging(), zmin: middle - reach, zmax: middle + reach, colorbar: ticks };
 }
 
@@ -49,12 +51,12 @@ function marksOf(map) {
   map.rows.forEach((line, i) => line.forEach((some, j) => {
     if (!some) return;
     const level = toldOf(some, map.model)[0]?.level;
-    if (level === "fault" || level === "warning") found[level].push([map.blocks[j], map.kinds[i]]);
-    else if (map.k[i][j] === null) found.none.push([map.blocks[j], map.kinds[i]]);
+    if (level === "fault" || level === "warning") found[level].push([j, map.kinds[i]]);
+    else if (map.k[i][j] === null) found.none.push([j, map.kinds[i]]);
   }));
   return Object.entries(found).filter(([, places]) => places.length).map(([level, places]) => ({
     type: "scatter", mode: "markers", name: signs[level][1], hoverinfo: "skip",
-    x: places.map(([block]) => block), y: places.map(([, kind]) => kind), xaxis: "x", yaxis: "y",
+    x: places.map(([place]) => place), y: places.map(([, kind]) => kind), xaxis: "x", yaxis: "y",
     marker: {
       symbol: signs[level][0], size: places.length > 30 ? most : 13, color: theme.ink(),
       line: { width: level === "none" ? 2 : 1.5, color: level === "none" ? theme.ink() : theme.page() },
@@ -68,26 +70,30 @@ function cells(map, z, more) {
   map.text ??= map.rows.map((line, i) => line.map((_, j) => cellText(map, i, j)));
   const gap = map.blocks.length > 200 ? 0 : 1; // between narrower cells there would be nothing but gaps
   return {
-    type: "heatmap", x: map.blocks, y: map.kinds, z, xgap: gap, ygap: 1, text: map.text,
+    type: "heatmap", x: map.blocks.map((_, j) => j), y: map.kinds, z, xgap: gap, ygap: 1, text: map.text,
     hovertemplate: "%{text}<extra></extra>", hoverongaps: false, ...more,
   };
 }
 
-function mapDrawing(map) {
+function mapDrawing(map, element) {
   const { quantity } = chosen;
-  const written = map.blocks.length <= (map.model ? COLOURED / 2 : COLOURED);
   const digits = quantity === "k_error" ? 4 : 3;
+  const width = theme.printing ? PAPER : element.clientWidth;
+  const narrow = width < NARROW;
+  const across = width - BESIDE.names - (narrow ? BESIDE.narrow : BESIDE.scale);
+  const longest = Math.max(...map[quantity].flat().map((value) => (value === null ? 0 : value.toFixed(digits).length)));
+  const written = map.blocks.length <= WRITTEN && across / map.blocks.length > 6.5 * longest + 4;
   const without = map[quantity].map((line, i) => line.map((value, j) => (map.rows[i][j] && value === null ? 0 : null)));
   return {
     traces: [
-      cells(map, map[quantity], coloursOf(map, quantity)),
+      cells(map, map[quantity], coloursOf(map, quantity, narrow)),
       // Cells without a number can be pointed at and clicked too.
       ...(without.flat().includes(0) ? [cells(map, without, { showscale: false, opacity: 0 })] : []),
       ...marksOf(map),
     ],
     layout: {
       height: 120 + 30 * map.kinds.length,
-      xaxis: blockAxis(map.blocks, { showgrid: false, range: [map.blocks[0] - 0.5, map.blocks.at(-1) + 0.5] }),
+      xaxis: placeAxis(map.blocks, across),
       yaxis: axis("", {
         range: [map.kinds.length - 0.5, -0.5], type: "category", categoryarray: map.kinds, showgrid: false, ticks: "",
       }),
@@ -97,17 +103,28 @@ function mapDrawing(map) {
   };
 }
 
+// Cells stand side by side even where numbers of blocks are missing; only so many are named as have room.
+function placeAxis(blocks, across) {
+  const longest = String(blocks.at(-1)).length;
+  const most = Math.max(1, across / (8 * longest + 8));
+  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((each) => blocks.length / each <= most) ?? 10000;
+  const named = blocks.map((_, j) => j).filter((j) => j % step === 0);
+  return axis("block", {
+    showgrid: false, range: [-0.5, blocks.length - 0.5], tickvals: named, ticktext: named.map((j) => String(blocks[j])),
+  });
+}
+
 // The numbers themselves, in black or white, whichever the colour below leaves legible.
 function numbersIn(map, quantity, digits) {
   const colours = coloursOf(map, quantity);
-  return map.kinds.flatMap((kind, i) => map.blocks.flatMap((block, j) => {
+  return map.kinds.flatMap((kind, i) => map.blocks.flatMap((_, j) => {
     const value = map[quantity][i][j];
     const some = map.rows[i][j];
     if (!some || (value !== null && ["fault", "warning"].includes(toldOf(some, map.model)[0]?.level))) return [];
     if (value === null) return [];
     const share = Math.min(1, Math.max(0, (value - colours.zmin) / (colours.zmax - colours.zmin || 1)));
     return [{
-      x: block, y: kind, text: value.toFixed(digits), showarrow: false,
+      x: j, y: kind, text: value.toFixed(digits), showarrow: false,
       font: { size: 11, color: legible(colours.colorscale, share) },
     }];
   }));
@@ -128,8 +145,7 @@ function legible(scale, share) {
 function openCell(map, event) {
   const point = event.points[0];
   const i = map.kinds.indexOf(point.y);
-  const j = map.blocks.indexOf(Number(point.x));
-  const some = map.rows[i]?.[j];
+  const some = map.rows[i]?.[Math.round(Number(point.x))];
   if (some) detail.open(some[0], some);
 }
 
@@ -153,7 +169,7 @@ function drawMaps() {
   const places = page.maps.map((map) => placeOfMap(place, map));
   page.maps.forEach((map, i) => {
     const element = places[i];
-    draw(element, () => mapDrawing(map));
+    draw(element, () => mapDrawing(map, element));
     element.on("plotly_click", (event) => openCell(map, event));
   });
 }

@@ -41,6 +41,7 @@ function layout(more) {
     },
     ...(theme.printing ? { width: PAPER } : {}),
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+    uirevision: chosen.quantity, // redrawn for another size or colour, a picture stays as it was zoomed
     ...more,
   };
 }
@@ -69,6 +70,14 @@ function undraw(element) {
 }
 
 theme.listeners.push(() => drawn.forEach((_, element) => redraw(element)));
+
+// In a window of another size it is decided anew what has room, after Plotly has measured it: numbers in cells, and
+// legends, which Plotly leaves where they were in more or fewer lines.
+let resized = 0;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(theme.changed, 250);
+});
 
 function plotIn(parent, label) {
   const element = made("div", { class: "plot", role: "group", "aria-label": label });

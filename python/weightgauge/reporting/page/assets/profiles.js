@@ -1,5 +1,7 @@
 // k and ln lambda from block to block, kind by kind, with ribbons.
 
+const STILL = 0.005; // a smaller range of k or ln lambda is none
+
 function ribbon(each, style) {
   const back = [...each.blocks].reverse();
   return {
@@ -29,14 +31,22 @@ function profileDrawing(tower) {
       ];
     }),
     layout: {
-      height: 380, xaxis: blockAxis([...new Set(some.flatMap((each) => each.blocks))]), yaxis: axis(scale.label),
+      height: 380, xaxis: blockAxis([...new Set(some.flatMap((each) => each.blocks))]),
+      yaxis: axis(scale.label, stillRange(some)),
       hovermode: "closest", ...middleLine(scale),
     },
   };
 }
 
-function blockAxis(blocks, more = {}) {
-  return axis("block", { ...(blocks.length <= 40 ? { tickvals: blocks } : { tickformat: ",d" }), ...more });
+// Where all numbers are the same, an axis of a billionth would say that something moved.
+function stillRange(some) {
+  const all = some.flatMap((each) => [...each.low, ...each.high]).filter((each) => each !== null);
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  return high - low < STILL ? { range: [(low + high) / 2 - STILL, (low + high) / 2 + STILL] } : {};
+}
+
+function blockAxis(blocks) {
+  return axis("block", { ...(blocks.length <= 40 ? { tickvals: blocks } : { tickformat: ",d" }) });
 }
 
 // A line at what a scale is centred on: Gaussian weights, or no change.
@@ -49,7 +59,7 @@ function middleLine({ middle, middle_label: label }) {
     }],
     annotations: [{
       xref: "paper", x: 1, xanchor: "right", y: middle, yanchor: "bottom", showarrow: false,
-      text: middle ? `${label} ${middle.toFixed(4)}` : label, font: { size: 11, color: theme.soft() },
+      text: middle ? `${label} ${middle.toFixed(4)}` : label, font: { size: 11, color: theme.soft() }, bgcolor: `${theme.page()}b0`,
     }],
   };
 }

@@ -23,7 +23,7 @@ const COLUMNS = [
   { title: "block", value: (row) => rows.block[row], right: true },
   { title: "expert", value: (row) => rows.expert[row], right: true, show: () => rows.expert.some((each) => each !== null) },
   { title: "head", value: (row) => rows.head[row], right: true, show: () => rows.head.some((each) => each !== null) },
-  { title: "weights", value: (row) => of("n", row), text: (row) => whole(rows.n[row]), right: true, show: () => !page.columns },
+  { title: "fitted weights", value: (row) => of("n", row), text: (row) => whole(rows.n[row]), right: true, show: () => !page.columns },
   { title: rows.k_a ? "k of b ± s.e." : "k ± s.e.", value: (row) => rows.k[row], text: (row) => rows.why[row] || estimate(rows.k[row], rows.k_se[row]), right: true },
   { title: "lambda", value: (row) => rows.lambda[row], text: (row) => number(rows.lambda[row]), right: true, show: () => !page.columns },
   { title: "R2", value: (row) => rows.r2[row], text: (row) => rows.r2[row]?.toFixed(4) ?? "", right: true, show: () => !page.columns },
@@ -119,7 +119,7 @@ table.make = () => {
     table.limit += PART;
     table.fill();
   });
-  document.getElementById("matrices").hidden = false;
+  document.getElementById("matrices").hidden = !rows.name.length;
   table.renew();
   if (page.sort) { // what moved most comes first
     table.by = COLUMNS.findIndex((column) => column.title === page.sort);
