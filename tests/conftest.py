@@ -25,6 +25,14 @@ settings.load_profile("weightgauge")
 os.environ.pop("COLUMNS", None)
 
 
+@pytest.fixture(autouse=True)
+def _figures_are_closed():
+    """Once any test has imported pyplot, figures are pyplot's, which keeps them until then."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 def _write(path, tensors, *, pad=8):
     """Write tensors {name: (dtype, shape, bytes or None)}; None leaves a hole of zeros.
 

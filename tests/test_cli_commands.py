@@ -207,8 +207,8 @@ def test_ls_json_and_csv(small):
         "digest": None,
     }
     header, *rows = csv.reader(io.StringIO(run("ls", small, "--format", "csv").stdout))
-    assert header == [*document["tensors"][0], "model", "weightgauge"]
-    assert rows[1][:-2] == [
+    assert header == [*document["tensors"][0], "model", "step", "weightgauge"]
+    assert rows[1][:-3] == [
         "model.layers.0.self_attn.q_proj.weight",
         "q",
         "0",

@@ -180,8 +180,9 @@ import os, signal, sys
 from weightgauge import files
 from weightgauge.cli.group import main
 
-# What a shell starts in the background ignores it.
+# What a shell starts in the background ignores the one, and what nohup starts the other.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 def told_to_end(descriptor):
     os.kill(os.getpid(), int(sys.argv[1]))
