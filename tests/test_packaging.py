@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PACKAGING = ROOT / "packaging"
+PACKAGING = ROOT / "docs" / "packaging"
 
 
 def spelled(requirement: str) -> str:
