@@ -225,11 +225,18 @@ def test_numbers_in_steps_are_no_loss_where_there_are_as_many_as_stated(told):
     assert "missing-block" not in rules(told(tensors, config))
 
 
-def test_the_line_about_the_model_says_how_many_blocks_are_there(write_checkpoint, tmp_path):
+@pytest.mark.parametrize(
+    ("lost", "words"), [((0, 4, 7), "0, 4 and 7"), ((6, 7), "6 and 7"), ((0,), "0")]
+)
+def test_the_line_about_the_model_says_how_many_blocks_are_there(
+    lost, words, write_checkpoint, tmp_path
+):
     tensors, config = llama(blocks=8)
-    drop(tensors, "", blocks=(0, 4, 7))
+    drop(tensors, "", blocks=lost)
     text = run("diagnose", models.put(write_checkpoint, tmp_path / "m", tensors, config)).stdout
-    assert "blocks 0, 4 and 7 missing, 5 there" in text and "llama; 5 of 8 blocks; " in text
+    which = "block" if len(lost) == 1 else "blocks"
+    assert f"{which} {words} missing, {8 - len(lost)} there" in text
+    assert f"llama; {8 - len(lost)} of 8 blocks; " in text
 
 
 # -- parts of blocks

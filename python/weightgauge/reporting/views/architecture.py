@@ -31,9 +31,11 @@ def architecture_lines(architecture: Architecture, findings: Iterable[Finding] =
         One line for each tower of which anything is known.
     """
     there = {
-        each.tower: each.value
+        each.tower: (each.value, each.expected)
         for each in findings
-        if each.id == "missing-block" and isinstance(each.value, int)
+        if each.id == "missing-block"
+        and isinstance(each.value, int)
+        and isinstance(each.expected, int)
     }
     lines = []
     for facts in architecture.towers:
@@ -43,13 +45,13 @@ def architecture_lines(architecture: Architecture, findings: Iterable[Finding] =
     return lines
 
 
-def _phrases(facts: TowerFacts, blocks_there: int | None) -> Iterator[str]:
+def _phrases(facts: TowerFacts, blocks_there: tuple[int, int] | None) -> Iterator[str]:
     if facts.model_type is not None:
         yield printable(facts.model_type)
     if facts.blocks is not None:
-        short = blocks_there is not None and blocks_there < facts.blocks
-        some = f"{blocks_there:,} of " if short else ""
-        yield some + _count(facts.blocks, "block")
+        some, every = blocks_there or (facts.blocks, facts.blocks)
+        of = f"{some:,} of " if some < every else ""
+        yield of + _count(every, "block")
     if facts.hidden is not None:
         yield f"hidden {facts.hidden:,}"
     attention = " ".join(_attention(facts))
