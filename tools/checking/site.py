@@ -9,7 +9,8 @@ from checking.running import ROOT, run
 
 def site() -> None:
     """The documentation's site builds without warnings; it is left in build/site."""
-    # The theme announces its successor at every build.
-    settings = {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "python")}
+    # Help texts and the list of what is public are those of the installed package. The theme
+    # announces its successor at every build.
+    settings = {"NO_MKDOCS_2_WARNING": "1"}
     config = ROOT / "tools" / "site" / "mkdocs.yml"
     run([sys.executable, "-m", "mkdocs", "build", "--quiet", "--config-file", config], settings)
