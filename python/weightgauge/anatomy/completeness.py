@@ -108,10 +108,11 @@ def _missing_blocks(
     if stated is not None:
         gaps += range(there[-1] + 1, stated[1])
     expected = len(there) + len(gaps)
-    agrees = stated is not None and stated[1] == expected
-    why = f"; config.json says {stated[0]} = {stated[1]:,}" if stated and agrees else ""
     if not gaps:
         return
+    why = ""
+    if stated is not None and stated[1] == expected:
+        why = f"; config.json says {stated[0]} = {stated[1]:,}"
     which = "block" if len(gaps) == 1 else "blocks"
     yield RULES["missing-block"].finding(
         Place(tower=stack.tower, block=gaps[0] if len(gaps) == 1 else None),

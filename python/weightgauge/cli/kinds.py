@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -71,7 +71,9 @@ def trajectory_of_kinds(found: Trajectory, kinds: Collection[str]) -> Trajectory
     return replace(found, slices=slices, kinds=_of(found.kinds, kinds), forces=forces)
 
 
-def refuse_none(chosen: Iterable[object], kinds: Collection[str], number: int, what: str) -> None:
+def refuse_none(
+    chosen: Collection[object], kinds: Collection[str], number: int, what: str
+) -> None:
     """Refuse a choice of kinds that leaves nothing of something.
 
     Raises
@@ -79,7 +81,7 @@ def refuse_none(chosen: Iterable[object], kinds: Collection[str], number: int, w
     NothingSelectedError
         If nothing is chosen, although there is something.
     """
-    if number and not any(True for _ in chosen):
+    if number and not chosen:
         raise NothingSelectedError(
             f"none of the {number:,} {what} is of the kind {' or '.join(kinds)}"
         )

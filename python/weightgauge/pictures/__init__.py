@@ -4,10 +4,11 @@ from weightgauge.pictures.block_grid import BlockGrid, Cell, block_grids
 from weightgauge.pictures.depth_profile import DepthProfile, depth_profiles
 from weightgauge.pictures.found import Told, faulty, findings_by_row, key_of
 from weightgauge.pictures.magnitude_counts import NORMAL_MEDIAN, MagnitudeCounts, magnitude_counts
-from weightgauge.pictures.quantity import LEAST_REACH, QUANTITIES, Quantity
+from weightgauge.pictures.quantity import CHANGES, LEAST_REACH, QUANTITIES, Quantity
 from weightgauge.pictures.weibull_points import WeibullPoints, weibull_points
 
 __all__ = [
+    "CHANGES",
     "LEAST_REACH",
     "NORMAL_MEDIAN",
     "QUANTITIES",

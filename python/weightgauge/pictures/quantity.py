@@ -49,3 +49,14 @@ QUANTITIES = MappingProxyType(
     }
 )
 """What can be shown, by name."""
+
+CHANGES = MappingProxyType(
+    {
+        "k": Quantity("change of k", lambda item: item.dk, lambda item: item.dk_se),
+        "ln_lambda": Quantity(
+            "change of ln lambda", lambda item: item.dln_lambda, lambda item: item.dln_lambda_se
+        ),
+        "k_error": Quantity("error of the change of k", lambda item: item.dk_se, none),
+    }
+)
+"""What is shown of a change in place of each of these."""

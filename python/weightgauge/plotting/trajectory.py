@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import check_choice
 from weightgauge.errors import NothingToDrawError
 from weightgauge.plotting.figure import axes_to_draw_in
@@ -27,14 +28,13 @@ if TYPE_CHECKING:
     from weightgauge.trajectory.trajectory import Trajectory
 
 QUANTITIES = ("k", "ln_lambda")
-_NO_MATRICES = ("norm", "bias", "other")
 _SIZE = (6.4, 3.6)
 
 
 def draw(found: Trajectory, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
     """Draw the medians of each kind over steps; see `weightgauge.trajectory` `Trajectory.plot`."""
     check_choice("quantity", quantity, QUANTITIES)
-    kinds = [kind for kind in found.kinds if kind.kind not in _NO_MATRICES]
+    kinds = [kind for kind in found.kinds if kind.kind in MATRIX_KINDS]
     if not kinds:
         raise NothingToDrawError("the run has no matrix of a known kind, so nothing can be drawn")
     axes = axes_to_draw_in(ax, _SIZE)

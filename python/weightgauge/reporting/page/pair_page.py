@@ -10,7 +10,7 @@ from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.errors import printable
 from weightgauge.findings import grouped
 from weightgauge.fits.pieces import counted
-from weightgauge.pictures import QUANTITIES, Told, findings_by_row, key_of
+from weightgauge.pictures import CHANGES, QUANTITIES, Told, findings_by_row, key_of
 from weightgauge.reporting.document import Points, Section
 from weightgauge.reporting.page.changes import changes_in_words, lost_in_words
 from weightgauge.reporting.page.content import PageContent
@@ -26,7 +26,6 @@ from weightgauge.reporting.page.rows import (
 )
 from weightgauge.reporting.page.scales import (
     CHANGE_SCALES,
-    CHANGES,
     change_scales_of,
     scales_of,
 )

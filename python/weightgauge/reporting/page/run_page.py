@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.findings import grouped
-from weightgauge.pictures import Quantity, findings_by_row, key_of
+from weightgauge.pictures import CHANGES, Quantity, findings_by_row, key_of
 from weightgauge.reference import models, nearest
 from weightgauge.reporting.document import Points, Section
 from weightgauge.reporting.page.content import PageContent
@@ -21,7 +21,6 @@ from weightgauge.reporting.page.published import Medians, published_of
 from weightgauge.reporting.page.rows import places_in, rows_of_groups
 from weightgauge.reporting.page.scales import (
     CHANGE_SCALES,
-    CHANGES,
     change_scales_of,
     scales_of,
 )

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
 from weightgauge.choices import TRIMS
-from weightgauge.pictures import LEAST_REACH, QUANTITIES, Quantity
+from weightgauge.pictures import CHANGES, LEAST_REACH, QUANTITIES
 from weightgauge.reporting.page.maps import Map
 from weightgauge.reporting.page.short_numbers import rounded
 
-CHANGES = MappingProxyType(
-    {
-        "k": Quantity("change of k", lambda item: item.dk, lambda item: item.dk_se),
-        "ln_lambda": Quantity(
-            "change of ln lambda", lambda item: item.dln_lambda, lambda item: item.dln_lambda_se
-        ),
-        "k_error": Quantity(
-            "error of the change of k", lambda item: item.dk_se, lambda item: math.nan
-        ),
-    }
-)
-"""What is shown of a change in place of each quantity of `weightgauge.pictures.QUANTITIES`."""
-
 CHANGE_SCALES = MappingProxyType({"k": "dk", "ln_lambda": "dln_lambda", "k_error": "dk_error"})
-"""Names of the scales of these."""
+"""Names of the scales of `weightgauge.pictures.CHANGES`."""
 
 
 def scales_of(maps: Sequence[Map]) -> dict[str, dict[str, Any]]:

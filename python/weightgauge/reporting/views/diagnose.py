@@ -79,7 +79,6 @@ def diagnose_document(
         findings_first=True,
         notes=(
             _note(found),
-            *((Paragraph(COURSE_NOTE),) if _courses(found) else ()),
             *((_SPREAD_NOTE,) if spread else ()),
         ),
         warnings=found.warnings,
@@ -106,21 +105,17 @@ def _sections(found: Diagnosis, *, spread: bool, top: int | None) -> Iterator[Se
     if found.summary:
         yield Section("What k means", (Points(found.summary),))
     if found.kinds:
-        yield Section("By kind", (_kinds(found, spread=spread),))
+        yield _kinds(found, spread=spread)
     if found.outliers:
         yield Section("Matrices that stand out among those of their kind", _outliers(found, top))
     if found.training is not None:
         yield Section("Training", tuple(map(Line, _training(found.training))))
 
 
-def _courses(found: Diagnosis) -> dict[tuple[str | None, str], str]:
-    matrices = [item for item in counted(found.slices) if item.kind in MATRIX_KINDS]
-    return courses_by_block(matrices)
-
-
-def _kinds(found: Diagnosis, *, spread: bool) -> DocumentTable:
+def _kinds(found: Diagnosis, *, spread: bool) -> Section:
     kinds = found.kinds
-    courses = _courses(found)
+    matrices = [item for item in counted(found.slices) if item.kind in MATRIX_KINDS]
+    courses = courses_by_block(matrices)
     grown = any(math.isfinite(kind.ln_sigma) for kind in kinds)
     balanced = any(math.isfinite(kind.k_core_median) for kind in kinds)
     columns = (
@@ -140,7 +135,8 @@ def _kinds(found: Diagnosis, *, spread: bool) -> DocumentTable:
         COURSE,
     )
     rows = [{**_kind_row(kind), COURSE.key: courses.get((kind.tower, kind.kind))} for kind in kinds]
-    return DocumentTable(columns, rows)
+    table = DocumentTable(columns, rows)
+    return Section("By kind", (table,), notes=(COURSE_NOTE,) if courses else ())
 
 
 _GROWTH = (

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from weightgauge.choices import POOR_R2
 from weightgauge.findings import slice_name
 from weightgauge.reporting.values import counted
-from weightgauge.reporting.views.courses import COURSE_NOTE
 from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
-from weightgauge.reporting.views.fit_tables import VECTORS, block_courses, marks_of
+from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
 from weightgauge.reporting.views.left_out import left_out_note
 from weightgauge.reporting.views.unmeasured import packed_tensors, why_without
 
@@ -50,8 +49,6 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
         vectors = sum(item.kind in VECTORS for item in result.slices)
         also = f", {vectors:,} norm weights and biases too" if vectors else ""
         yield f"Every slice with R2, KS and RMS{also}: --format csv or --json."
-    if block_courses(result):
-        yield COURSE_NOTE
     fitted = Counter(item.kind for item in result.counted if item.fitted)
     yield from left_out_note(
         (kind.kind, fitted[kind.kind] - kind.judged, fitted[kind.kind]) for kind in result.kinds

@@ -15,7 +15,7 @@ from weightgauge.errors import printable
 from weightgauge.fits.withheld import CELLS
 from weightgauge.reporting.document import Column, DocumentTable, Section, Word
 from weightgauge.reporting.values import part_text, shape_text
-from weightgauge.reporting.views.courses import COURSE, courses_by_block
+from weightgauge.reporting.views.courses import COURSE, COURSE_NOTE, courses_by_block
 from weightgauge.reporting.views.unmeasured import why_without
 
 if TYPE_CHECKING:
@@ -127,21 +127,17 @@ def kind_section(result: ModelFit) -> Section:
         Column(key="r2_median", heading="R2 median", form=".4f", right=True),
         COURSE,
     )
-    courses = block_courses(result)
+    courses = _courses(result)
     rows = [{**_kind_row(kind, anchor), COURSE.key: courses.get(kind.kind)} for kind in shown]
     return Section(
-        f"By kind (k of Gaussian weights: {anchor:.4f})", (DocumentTable(columns, rows),)
+        f"By kind (k of Gaussian weights: {anchor:.4f})",
+        (DocumentTable(columns, rows),),
+        notes=(COURSE_NOTE,) if courses else (),
     )
 
 
-def block_courses(result: ModelFit) -> dict[str, str]:
-    """Draw the course of k over the blocks by kind; nothing for several towers.
-
-    Parameters
-    ----------
-    result : ModelFit
-        What is shown.
-    """
+def _courses(result: ModelFit) -> dict[str, str]:
+    """Draw the course of k over the blocks by kind; nothing for several towers."""
     courses = courses_by_block(result.matrices)
     if len({tower for tower, _ in courses}) > 1:
         return {}

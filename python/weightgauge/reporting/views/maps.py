@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from statistics import median
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
+from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import TRIMS
 from weightgauge.reporting.document import Section
 from weightgauge.reporting.heatmap import Heatmap
@@ -16,7 +14,7 @@ from weightgauge.reporting.views.fit_map import ENDS, LIMITS, MARKS, UNFITTED, W
 
 if TYPE_CHECKING:
     from weightgauge.comparison.model_comparison import Comparison
-    from weightgauge.comparison.pair import Pair
+    from weightgauge.pictures import Cell
     from weightgauge.trajectory.trajectory import Trajectory
 
 _LIMITS_OF_CHANGES = (0.003, 0.01, 0.03, 0.1)
@@ -30,19 +28,17 @@ def comparison_maps(found: Comparison) -> Iterator[Section]:
     found : Comparison
         What is shown.
     """
-    towers: dict[str | None, dict[tuple[str, int], list[Pair]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for pair in found.pairs:
-        if pair.block is not None and pair.kind in MATRIX_KINDS:
-            towers[pair.tower][pair.kind, pair.block].append(pair)
-    for tower, cells in towers.items():
-        blocks = sorted({block for _, block in cells})
-        kinds = sorted({kind for kind, _ in cells}, key=KINDS.index)
+    from weightgauge.pictures import CHANGES, block_grids
+
+    grids = block_grids([pair for pair in found.pairs if pair.kind in MATRIX_KINDS], CHANGES["k"])
+    for grid in grids:
         heatmap = Heatmap(
-            rows=kinds,
-            columns=tuple(map(str, blocks)),
-            values=[[_change(cells.get((kind, block))) for block in blocks] for kind in kinds],
+            rows=grid.kinds,
+            columns=tuple(map(str, grid.blocks)),
+            values=[
+                [_change(grid.cells.get((kind, block))) for block in grid.blocks]
+                for kind in grid.kinds
+            ],
             centre=0.0,
             limits=_LIMITS_OF_CHANGES,
             ends=("k became smaller: heavier tails", "k became larger"),
@@ -50,18 +46,17 @@ def comparison_maps(found: Comparison) -> Iterator[Section]:
             across="block",
             form="+.4f",
         )
-        name = f"{tower}: " if len(towers) > 1 else ""
+        name = f"{grid.tower}: " if len(grids) > 1 else ""
         yield Section(f"{name}Change of k by kind and block", (heatmap,))
 
 
-def _change(pairs: Sequence[Pair] | None) -> float | str | None:
+def _change(cell: Cell | None) -> float | str | None:
     """Return the median change of several pairs, such as experts, or why there is none."""
-    if pairs is None:
+    if cell is None:
         return None
-    known = [pair.dk for pair in pairs if math.isfinite(pair.dk)]
-    if known:
-        return median(known)
-    return WITHHELD if any(pair.withheld is not None for pair in pairs) else UNFITTED
+    if not math.isnan(cell.value):
+        return cell.value
+    return WITHHELD if any(pair.withheld is not None for pair in cell.slices) else UNFITTED
 
 
 def trajectory_map(found: Trajectory) -> Iterator[Section]:
