@@ -65,9 +65,9 @@ def documents(tmp_path_factory, write_checkpoint):
     found = {}
     write = Output.write
 
-    def kept(output, document):
+    def kept(output, document, **shaping):
         found[command] = document
-        write(output, document)
+        write(output, document, **shaping)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Output, "write", kept)

@@ -331,10 +331,28 @@ def test_options_that_change_nothing_in_a_form_for_programs_say_so(model):
     usual = run("fit", model, "--format", "csv")
     found = run("fit", model, "--top", "2", "--map", "--format", "csv")
     assert found.exit_code == 0 and found.stdout == usual.stdout
-    assert "--map and --top changed nothing: csv has every slice" in found.stderr
+    assert "--map and --top changed nothing: csv has every row" in found.stderr
     assert "changed nothing" not in usual.stderr
     assert "changed nothing" not in run("fit", model, "--top", "2", "--format", "html").stderr
     assert run("fit", model, "--top", "2", "--format", "json", "-q").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["ls", "--top", "2"], "--top"),
+        (["diagnose", "--top", "2", "--spread"], "--spread and --top"),
+        (["compare", demo.paths()["step-0"], "--top", "2"], "--top"),
+    ],
+)
+def test_every_command_says_which_options_change_nothing(model, words, told):
+    asked = [word for word in words if word not in ("--top", "2", "--spread")]
+    usual = run(*asked, model, "--format", "csv")
+    found = run(*words, model, "--format", "csv")
+    assert found.stdout == usual.stdout and found.exit_code == usual.exit_code
+    assert f"{told} changed nothing: csv has every row" in found.stderr
+    assert "changed nothing" not in usual.stderr
+    assert "changed nothing" not in run(*words, model).stderr
 
 
 def test_wide_tables_are_not_cut(model):

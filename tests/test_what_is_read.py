@@ -139,10 +139,10 @@ def test_file_that_is_put_in_the_place_of_the_result_meanwhile(
 
     real_write = Output.write
 
-    def link_appears(self: Output, document: object) -> None:
+    def link_appears(self: Output, document: object, **shaping: object) -> None:
         result.unlink()
         os.link(model / "config.json", result)
-        real_write(self, document)  # type: ignore[arg-type]
+        real_write(self, document, **shaping)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Output, "write", link_appears)
     refused("fit", model, "-o", result, "--force")

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from codecs import getincrementalencoder
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -139,10 +139,18 @@ class Output:
         """
         return asked or (None if self.verbose else usual)
 
-    def write(self, document: Document) -> None:
+    def write(self, document: Document, *, shaping: Mapping[str, object] | None = None) -> None:
         """Write the whole result, then the warnings about the input on stderr.
 
         Where the result is not for people, faults and warnings about the weights go there too.
+
+        Parameters
+        ----------
+        document : Document
+            The result.
+        shaping : mapping of str to object, optional
+            Options that shape what people read, with what they say. Those that were given are told
+            of where the form is for programs, which they leave as it is.
 
         Raises
         ------
@@ -158,8 +166,13 @@ class Output:
             for group in grouped(aside):
                 if group.level != "note":
                     click.echo(harmless(f"{group.level}: {group.message}"), err=True)
-            for message in document.warnings:
+            for message in (*document.warnings, *self._unused(shaping or {})):
                 click.echo(harmless(f"warning: {message}"), err=True)
+
+    def _unused(self, shaping: Mapping[str, object]) -> Iterator[str]:
+        given = [name for name, value in shaping.items() if value]
+        if given and not FORMATS[self.format].page:
+            yield f"{' and '.join(given)} changed nothing: {self.format} has every row, for programs"
 
     def put(self, content: str | bytes) -> None:
         """Write what was made, as it is.

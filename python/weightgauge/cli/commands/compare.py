@@ -85,7 +85,8 @@ def command(
             progress=progress,
         )
     shown = comparison_of_kinds(found, kinds)
-    output.write(compare_document(shown, top=output.rows(top, MOST_MOVED_SHOWN)))
+    document = compare_document(shown, top=output.rows(top, MOST_MOVED_SHOWN))
+    output.write(document, shaping={"--top": top})
     of_a = {*(pair.tensor for pair in found.pairs), *found.only_a}
     of_b = {*(pair.tensor_b for pair in found.pairs), *found.only_b}
     return unmeasured_told(found.findings, len(of_a) + len(of_b))

@@ -133,7 +133,8 @@ def command(
             progress=progress,
         )
     shown = diagnosis_of_kinds(found, kinds)
-    output.write(diagnose_document(shown, spread=spread, top=output.rows(top, OUTLIERS_SHOWN)))
+    document = diagnose_document(shown, spread=spread, top=output.rows(top, OUTLIERS_SHOWN))
+    output.write(document, shaping={"--spread": spread, "--top": top})
     return unmeasured_told(found.findings, len({item.tensor for item in found.slices}))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 
@@ -23,23 +21,6 @@ from weightgauge.cli.options import (
     zeros_option,
 )
 from weightgauge.cli.output import Output
-
-if TYPE_CHECKING:
-    from weightgauge.reporting.document import Document
-
-
-_PAGES = ("human", "markdown", "latex", "html")
-"""Forms that people read; all others have every slice."""
-
-
-def _with_unused(document: Document, form: str, as_map: bool, top: int | None) -> Document:
-    """Let a document say which options change nothing in its form."""
-    unused = [name for name, asked in (("--map", as_map), ("--top", top)) if asked]
-    if form in _PAGES or not unused:
-        return document
-    told = f"{' and '.join(unused)} changed nothing: {form} has every slice, for programs"
-    return replace(document, warnings=(*document.warnings, told))
-
 
 @click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
 @click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
@@ -134,7 +115,7 @@ def command(
         document = fit_document(shown[0], per=per, as_map=as_map, top=top)
     else:
         document = fit_models_document(models, shown, as_map=as_map, top=top)
-    output.write(_with_unused(document, output.format, as_map, top))
+    output.write(document, shaping={"--map": as_map, "--top": top})
     return max(
         unmeasured_told(result.findings, len({item.tensor for item in result.slices}))
         for result in results

@@ -63,7 +63,7 @@ def command(
 
     with scan_progress(quiet=output.quiet):
         content = _content(model, include, exclude, kinds)
-    output.write(ls_document(content, top=top))
+    output.write(ls_document(content, top=top), shaping={"--top": top})
 
 
 def _content(

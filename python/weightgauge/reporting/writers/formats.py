@@ -21,6 +21,8 @@ class Format(NamedTuple):
     module : str
         The module of its writer, a function `write` that takes a document and a `Medium`. It is
         imported when it is first used, so that help does not wait for it.
+    page : bool
+        Whether people read it: options for the length and the look of tables shape no other form.
     findings_only : bool
         Whether it holds findings and nothing else, so that only commands that check offer it.
     binary : bool
@@ -32,6 +34,7 @@ class Format(NamedTuple):
 
     suffixes: tuple[str, ...]
     module: str
+    page: bool = False
     findings_only: bool = False
     binary: bool = False
     package: str = ""
@@ -57,7 +60,7 @@ class Format(NamedTuple):
 
 # Help shows them in this order.
 FORMATS = {
-    "human": Format((".txt",), "weightgauge.reporting.writers.text"),
+    "human": Format((".txt",), "weightgauge.reporting.writers.text", page=True),
     "json": Format((".json",), "weightgauge.reporting.writers.json"),
     "jsonl": Format((".jsonl", ".ndjson"), "weightgauge.reporting.writers.jsonl"),
     "csv": Format((".csv",), "weightgauge.reporting.writers.csv"),
@@ -65,9 +68,9 @@ FORMATS = {
     "parquet": Format(
         (".parquet",), "weightgauge.reporting.writers.parquet", binary=True, package="pyarrow"
     ),
-    "markdown": Format((".md", ".markdown"), "weightgauge.reporting.writers.markdown"),
-    "latex": Format((".tex",), "weightgauge.reporting.writers.latex"),
-    "html": Format((".html", ".htm"), "weightgauge.reporting.writers.html"),
+    "markdown": Format((".md", ".markdown"), "weightgauge.reporting.writers.markdown", page=True),
+    "latex": Format((".tex",), "weightgauge.reporting.writers.latex", page=True),
+    "html": Format((".html", ".htm"), "weightgauge.reporting.writers.html", page=True),
     "junit": Format((".xml",), "weightgauge.reporting.writers.junit", findings_only=True),
     "sarif": Format((".sarif",), "weightgauge.reporting.writers.sarif", findings_only=True),
     "github": Format((), "weightgauge.reporting.writers.github", findings_only=True),
