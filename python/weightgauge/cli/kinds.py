@@ -71,9 +71,7 @@ def trajectory_of_kinds(found: Trajectory, kinds: Collection[str]) -> Trajectory
     return replace(found, slices=slices, kinds=_of(found.kinds, kinds), forces=forces)
 
 
-def refuse_none(
-    chosen: Collection[object], kinds: Collection[str], number: int, what: str
-) -> None:
+def refuse_none(chosen: Collection[object], kinds: Collection[str], number: int, what: str) -> None:
     """Refuse a choice of kinds that leaves nothing of something.
 
     Raises

@@ -172,7 +172,8 @@ class Output:
     def _unused(self, shaping: Mapping[str, object]) -> Iterator[str]:
         given = [name for name, value in shaping.items() if value]
         if given and not FORMATS[self.format].page:
-            yield f"{' and '.join(given)} changed nothing: {self.format} has every row, for programs"
+            what = " and ".join(given)
+            yield f"{what} changed nothing: {self.format} has every row, for programs"
 
     def put(self, content: str | bytes) -> None:
         """Write what was made, as it is.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import click
 
 from weightgauge.cli.failures import unmeasured_told
@@ -21,6 +20,7 @@ from weightgauge.cli.options import (
     zeros_option,
 )
 from weightgauge.cli.output import Output
+
 
 @click.command("fit", short_help="Fit every weight matrix of a checkpoint.")
 @click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
