@@ -205,6 +205,31 @@ TEST_SUITE("entry_kernels") {
     });
   }
 
+  TEST_CASE("logarithms of long mantissas are those of the short ones and of their rests") {
+    std::vector<double> logs(1024), inverse(1024);
+    for (std::size_t i = 0; i < logs.size(); ++i) {
+      logs[i] = std::log(1 + static_cast<double>(i) / 1024);
+      inverse[i] = 1 / (1 + static_cast<double>(i) / 1024);
+    }
+    for (const std::size_t n : sizes) {
+      std::vector<double> values = normals(n, 31);
+      std::transform(values.begin(), values.end(), values.begin(),
+                     [](double v) { return std::fabs(v) + 0x1p-40; });
+      std::vector<double> first;
+      for_each_level([&](const EntryKernels& loops) {
+        std::vector<double> x(n);
+        loops.short_logs(values.data(), n, logs.data(), 10, 1023, 0, x.data());
+        loops.add_log_rests(values.data(), n, inverse.data(), x.data());
+        for (std::size_t i = 0; i < n; ++i) {
+          const double expected = std::log(values[i]);
+          REQUIRE(std::fabs(x[i] - expected) <= 4e-16 * std::max(1.0, std::fabs(expected)));
+        }
+        first = first.empty() ? x : first;
+        REQUIRE(x == first);
+      });
+    }
+  }
+
   TEST_CASE("no distance is larger than its bound, and the largest is found") {
     CdfTable table{};
     for (std::size_t i = 0; i < CdfTable::values; ++i) {

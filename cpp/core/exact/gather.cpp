@@ -4,6 +4,29 @@ namespace weightgauge {
 
 namespace {
 
+// Sorted keys become entries. No branch depends on which keys are equal, and the arrays do not grow
+// entry by entry.
+template <class Key>
+void take_runs(const Key* sorted, std::size_t n, Histogram& result) {
+  result.keys.resize(n);
+  result.counts.resize(n);
+  std::size_t size = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool ends = i + 1 == n || sorted[i + 1] != sorted[i];
+    result.keys[size] = sorted[i];
+    result.counts[size] = i + 1 - begin;
+    size += ends ? 1 : 0;
+    begin = ends ? i + 1 : begin;
+  }
+  result.keys.resize(size);
+  result.counts.resize(size);
+  if (size < n / 2) {  // a histogram may be kept
+    result.keys.shrink_to_fit();
+    result.counts.shrink_to_fit();
+  }
+}
+
 template <class Key>
 Histogram sort_whole(const ByteSource& source, const View& view, ReadBuffer& buffer,
                      KeySpace<Key>& space, const Control& control, const TakeValues& see) {
@@ -33,8 +56,7 @@ Histogram sort_whole(const ByteSource& source, const View& view, ReadBuffer& buf
                                 }
                               });
   radix_sort(keys, space.scratch.data(), n);
-  detail::emit_runs(
-      keys, n, [&result](std::uint64_t key, std::uint64_t count) { result.append(key, count, 0); });
+  take_runs(keys, n, result);
   result.max_key = result.keys.empty() ? 0 : result.keys.back();
   return result;
 }

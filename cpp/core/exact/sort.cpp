@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/base/errors.hpp"
 
@@ -44,17 +45,26 @@ void counts_to_places(std::uint32_t* counts, std::size_t digits) {
   }
 }
 
-// Sorts in time proportional to n and to the pairs that stand in the wrong order.
+// Sorts in time proportional to n and to the pairs that stand in the wrong order. Returns false,
+// with some of the keys in order, once more than `most_pairs` of them have been set right.
 template <class Key>
-void insertion_sort(Key* keys, std::size_t n) {
-  for (std::size_t i = 1; i < n; ++i) {
+bool insertion_sort(Key* keys, std::size_t n, std::uint64_t most_pairs) {
+  std::uint64_t pairs = 0;
+  for (std::size_t i = 1; i < n && pairs <= most_pairs; ++i) {
     const Key key = keys[i];
     std::size_t place = i;
     for (; place > 0 && keys[place - 1] > key; --place) {
       keys[place] = keys[place - 1];
     }
     keys[place] = key;
+    pairs += i - place;
   }
+  return pairs <= most_pairs;
+}
+
+template <class Key>
+void insertion_sort(Key* keys, std::size_t n) {
+  insertion_sort(keys, n, ~std::uint64_t{0});
 }
 
 template <class Key>
@@ -67,48 +77,75 @@ void sort_few(Key* keys, std::size_t n) {
 }
 
 using Places = std::array<std::uint32_t, most_digits>;
+constexpr int most_passes = 3;
 
-// The leading bits of `key - least` that keys are sorted by: where they begin, and how many they
-// are.
+// The leading bits of `key - least` that keys are sorted by: where they begin, and how they are
+// parted into digits of equally many.
 struct Lead {
   int shift;
-  int low_bits;  // the lower of their two digits
-  int high_bits;
+  int passes;
+  int digit_bits;
 };
 
+int parts_of(int bits, int most) { return (bits + most - 1) / most; }
+
+// All bits, where no more passes than these sort by all of them, as those of F32 do.
 template <class Key>
 Lead lead_of(Key range, std::size_t n) {
   const int bits = bits_of(range);
-  const int wanted = std::min({bits, bits_of(n) + spare_bits, 2 * most_digit_bits});
-  return {bits - wanted, wanted / 2, wanted - wanted / 2};
+  const int passes = parts_of(bits, most_digit_bits);
+  if (passes <= most_passes) {
+    return {0, passes, parts_of(bits, passes)};
+  }
+  const int wanted = std::min(bits_of(n) + spare_bits, 2 * most_digit_bits);
+  return {bits - wanted, 2, parts_of(wanted, 2)};
+}
+
+// Sorts from the lowest digit to the highest.
+template <class Key, int passes>
+void sort_by_digits(Key* keys, Key* scratch, std::size_t n, Key least, const Lead& lead) {
+  const Key mask = static_cast<Key>((Key{1} << lead.digit_bits) - 1);
+  const auto digit = [&](Key key, int pass) {
+    return static_cast<Key>((key - least) >> (lead.shift + pass * lead.digit_bits)) & mask;
+  };
+  Places places[passes];
+  for (Places& of_pass : places) {
+    std::fill_n(of_pass.begin(), std::size_t{1} << lead.digit_bits, 0U);
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    for (int pass = 0; pass < passes; ++pass) {
+      ++places[pass][digit(keys[i], pass)];
+    }
+  }
+  Key* from = keys;
+  Key* to = scratch;
+  for (int pass = 0; pass < passes; ++pass) {
+    std::uint32_t* const place = places[pass].data();
+    counts_to_places(place, std::size_t{1} << lead.digit_bits);
+    for (std::size_t i = 0; i < n; ++i) {
+      to[place[digit(from[i], pass)]++] = from[i];
+    }
+    std::swap(from, to);
+  }
+  if (from != keys) {
+    std::copy_n(from, n, keys);
+  }
 }
 
 template <class Key>
 void sort_by_lead(Key* keys, Key* scratch, std::size_t n, Key least, const Lead& lead) {
-  const Key low_mask = static_cast<Key>((Key{1} << lead.low_bits) - 1);
-  const auto low_digit = [&](Key key) {
-    return static_cast<Key>((key - least) >> lead.shift) & low_mask;
-  };
-  const int high_shift = lead.shift + lead.low_bits;
-  const auto high_digit = [&](Key key) { return static_cast<Key>((key - least) >> high_shift); };
-  Places low{};
-  Places high{};
-  for (std::size_t i = 0; i < n; ++i) {
-    ++low[low_digit(keys[i])];
-    ++high[high_digit(keys[i])];
-  }
-  counts_to_places(low.data(), std::size_t{1} << lead.low_bits);
-  counts_to_places(high.data(), std::size_t{1} << lead.high_bits);
-  for (std::size_t i = 0; i < n; ++i) {
-    scratch[low[low_digit(keys[i])]++] = keys[i];
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    keys[high[high_digit(scratch[i])]++] = scratch[i];
+  switch (lead.passes) {
+    case 1:
+      return sort_by_digits<Key, 1>(keys, scratch, n, least, lead);
+    case 2:
+      return sort_by_digits<Key, 2>(keys, scratch, n, least, lead);
+    default:
+      return sort_by_digits<Key, most_passes>(keys, scratch, n, least, lead);
   }
 }
 
-// By as many leading bits of what keys differ in as tell most of them apart, in two passes from the
-// lower digit to the higher; runs that share those bits are sorted by themselves.
+// By all bits of what keys differ in, or by as many leading ones as tell most of them apart. Then
+// few keys stand in the wrong order, or runs that share those bits are sorted by themselves.
 template <class Key>
 void sort_keys(Key* keys, Key* scratch, std::size_t n) {
   if (n <= comparison_limit) {
@@ -126,7 +163,7 @@ void sort_keys(Key* keys, Key* scratch, std::size_t n) {
   }
   const Lead lead = lead_of(static_cast<Key>(largest - least), n);
   sort_by_lead(keys, scratch, n, least, lead);
-  if (lead.shift == 0) {
+  if (lead.shift == 0 || insertion_sort(keys, n, most_pairs_per_key * n)) {
     return;
   }
   const auto leading = [&](std::size_t i) {

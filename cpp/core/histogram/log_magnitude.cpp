@@ -69,27 +69,12 @@ const LogTable& log_table() {
   return table;
 }
 
-// An integer below 2^52 as a double, in a way that vectors have instructions for.
-double small_to_double(std::uint64_t integer) {
-  constexpr std::uint64_t two_to_52 = (f64_exponent_bias + 52) << f64_mantissa_bits;
-  return from_bits(integer | two_to_52) - 0x1p52;
+double exponent_of(double value) {
+  return static_cast<double>(to_bits(value) >> f64_mantissa_bits);
 }
-
-double exponent_of(double value) { return small_to_double(to_bits(value) >> f64_mantissa_bits); }
 
 std::size_t lead_of(double value) {
   return (to_bits(value) >> (f64_mantissa_bits - table_bits)) & (table_size - 1);
-}
-
-// What the mantissa exceeds its leading bits by, as a share of them: in [0, 2^-10).
-double rest_of(const LogTable& table, double value) {
-  constexpr std::uint64_t rest_mask = (1ULL << (f64_mantissa_bits - table_bits)) - 1;
-  return small_to_double(to_bits(value) & rest_mask) * 0x1p-52 * table.inverse[lead_of(value)];
-}
-
-// ln(1 + r) for r in [0, 2^-10): what is left out is below r^6/6 < 2e-19.
-double log1p_small(double r) {
-  return r * (1 + r * (-0.5 + r * (1.0 / 3 + r * (-0.25 + r * 0.2))));
 }
 
 bool subnormal(double value) { return to_bits(value) >> f64_mantissa_bits == 0; }
@@ -121,16 +106,16 @@ void log_ratios(DType dtype, const double* values, std::size_t n, double unit, d
   }
   const LogTable& table = log_table();
   const double exponent = exponent_of(unit);
-  const double log_unit = table.log[lead_of(unit)] + log1p_small(rest_of(table, unit));
+  const EntryKernels& loops = kernels().entries;
+  double log_unit = table.log[lead_of(unit)];
+  loops.add_log_rests(&unit, 1, table.inverse.data(), &log_unit);
   const bool few = dtype == DType::bf16;
-  kernels().entries.short_logs(values, n, few ? table.bf16_log.data() : table.log.data(),
-                               few ? bf16_bits : table_bits, exponent, log_unit, x);
+  loops.short_logs(values, n, few ? table.bf16_log.data() : table.log.data(),
+                   few ? bf16_bits : table_bits, exponent, log_unit, x);
   if (!is_wide(dtype)) {
     return;
   }
-  for (std::size_t i = 0; i < n; ++i) {
-    x[i] += log1p_small(rest_of(table, values[i]));
-  }
+  loops.add_log_rests(values, n, table.inverse.data(), x);
   for (std::size_t i = 0; i < n && subnormal(values[i]); ++i) {
     close_log_ratios(values + i, 1, unit, x + i);
   }

@@ -88,6 +88,10 @@ struct EntryKernels {
   // of a double, and by its mantissa's logarithm.
   void (*short_logs)(const double* values, std::size_t n, const double* table, int table_bits,
                      double exponent, double log_unit, double* x);
+  // Adds to x what the logarithms of values with longer mantissas exceed those by: ln(1 + r), where
+  // r in [0, 2^-10) is what the mantissa exceeds its ten leading bits by, as a share of them.
+  // `inverse` has 1 over each of these.
+  void (*add_log_rests)(const double* values, std::size_t n, const double* inverse, double* x);
   // Sum of count x (value x factor x factor2)^2.
   double (*sum_squares)(const double* values, const std::uint64_t* counts, std::size_t n,
                         double factor, double factor2);

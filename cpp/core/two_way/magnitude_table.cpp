@@ -71,29 +71,31 @@ class PointsOfEntries {
   std::vector<std::uint64_t> ranks_;  // of entries
 };
 
-// The first entry from `begin` on that lies beyond a cell. A cell has few entries beside all.
+// The first entry from `begin` on that lies beyond a cell. Entries are looked at `stride` apart.
 std::size_t end_of_cell(const std::vector<std::uint64_t>& keys, std::size_t begin,
-                        std::uint64_t last_key) {
-  std::size_t step = 1;
+                        std::size_t stride, std::uint64_t last_key) {
   std::size_t from = begin;
-  while (from + step < keys.size() && keys[from + step] <= last_key) {
-    from += step;
-    step *= 2;
+  while (from + stride < keys.size() && keys[from + stride] <= last_key) {
+    from += stride;
   }
-  const std::size_t to = std::min(from + step, keys.size());
+  const std::size_t to = std::min(from + stride, keys.size());
   const auto at = [&keys](std::size_t i) { return keys.begin() + static_cast<std::ptrdiff_t>(i); };
-  return static_cast<std::size_t>(std::upper_bound(at(from), at(to), last_key) - keys.begin());
+  return static_cast<std::size_t>(std::upper_bound(at(from + 1), at(to), last_key) - keys.begin());
 }
+
+// Some hundred cells have entries: of many entries few are looked at.
+constexpr std::size_t entries_looked_at = std::size_t{1} << 13;
 
 std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram, const Plot& plot,
                                                      int shift) {
   const PointsOfEntries points(histogram, plot);
   const int dropped = shift - histogram.dropped_bits;  // of a key of the histogram
+  const std::size_t stride = std::max<std::size_t>(histogram.size() / entries_looked_at, 1);
   std::vector<MagnitudeTable::Occupied> cells;
   for (std::size_t i = 0; i < histogram.size();) {
     const std::uint64_t cell = histogram.keys[i] >> dropped;
     const std::uint64_t last_key = ((cell + 1) << dropped) - 1;
-    const std::size_t end = dropped == 0 ? i + 1 : end_of_cell(histogram.keys, i, last_key);
+    const std::size_t end = dropped == 0 ? i + 1 : end_of_cell(histogram.keys, i, stride, last_key);
     const std::size_t middle = i + (end - i) / 2;
     cells.push_back({cell, points.of(middle), entry_at(histogram, middle).mean});
     i = end;
