@@ -159,7 +159,9 @@ def _losses(found: _Experts) -> dict[_Loss, list[int]]:
             for module, of_block in found.modules.items()
             if 2 * len(of_block.get(block, ())) > len(there)
         )
-        for expert in range(min(found.number(block, most), _MOST_EXPERTS)):
+        wanted = set(range(min(found.number(block, most), _MOST_EXPERTS)))
+        short = set().union(*(wanted - found.modules[module][block] for module in whole))
+        for expert in sorted(short):
             lacks = tuple(
                 module
                 for module in whole
