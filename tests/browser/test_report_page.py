@@ -149,6 +149,17 @@ def test_a_click_on_a_cell_opens_its_plots(tab, fit):
     (item,) = fit.select(kind="gate", block=3)
     facts = tab.run("document.querySelector('#detail .facts').innerText")
     assert f"k {item.k:.3f}" in facts and "weights 8,192" in facts
+    spread = item.spread
+    parts = [spread.rows, spread.columns, spread.core]
+    told = tab.run("document.querySelector('#detail .spread').innerText")
+    for name, part in zip(("rows", "columns", "neither"), parts, strict=True):
+        assert f"{name} {100 * part / sum(parts):.1f} %" in told
+    widths = tab.run(
+        "[...document.querySelectorAll('.bar-of-parts .part')].map("
+        "e => e.getBoundingClientRect().width)"
+    )
+    shares = [width / sum(widths) for width in widths]
+    assert shares == pytest.approx([part / sum(parts) for part in parts], abs=0.01)
     tab.press("Escape")
     assert not tab.run("document.querySelector('#detail').open")
 

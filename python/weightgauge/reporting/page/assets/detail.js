@@ -163,8 +163,6 @@ function amongDrawing(some) {
 }
 
 function facts(row) {
-  const spreadOf = of("spread", row);
-  const percent = (part) => `${((100 * part) / spreadOf.reduce((a, b) => a + b, 0)).toFixed(1)} %`;
   const [k, status] = [rows.k[row], of("status", row)];
   const shown = [
     ["name in b", of("name_b", row)], ["k of a", number(of("k_a", row), 5)], ["lambda of a", number(of("lambda_a", row))],
@@ -178,9 +176,25 @@ function facts(row) {
     ["values are", of("decoded", row)], ["status", status === "ok" ? "" : status], ["because", of("reason", row)],
     ["onset", whole(of("onset", row))], ["note", of("note", row)],
   ];
-  if (spreadOf) shown.push(["spread of ln |w|", `rows ${percent(spreadOf[0])}, columns ${percent(spreadOf[1])}, the rest ${percent(spreadOf[2])}`]);
   return made("div", { class: "facts" }, ...shown.filter(([, value]) => value).map(([name, value]) =>
     made("div", {}, made("span", {}, `${name} `), value)));
+}
+
+// How much of the spread of ln |w| is between rows, between columns, and inside both: a bar in three parts.
+function spreadOf(row) {
+  const parts = of("spread", row);
+  if (!parts) return null;
+  const all = parts.reduce((a, b) => a + b, 0);
+  const named = ["rows", "columns", "neither"].map((name, i) => [name, (100 * parts[i]) / all]);
+  const bar = made("div", { class: "bar-of-parts", "aria-hidden": "true" });
+  const told = made("div", { class: "facts" }, made("span", {}, "spread of ln |w| between"));
+  for (const [name, percent] of named) {
+    const part = made("div", { class: `part ${name}` });
+    part.style.flexGrow = percent;
+    bar.append(part);
+    told.append(made("div", {}, made("i", { class: `key ${name}` }), ` ${name} ${percent.toFixed(1)} %`));
+  }
+  return made("div", { class: "spread" }, bar, told);
 }
 
 function findingsOf(row) {
@@ -198,6 +212,8 @@ detail.show = (row) => {
   const body = document.getElementById("detail-body");
   body.querySelectorAll(".plot").forEach(undraw);
   body.replaceChildren(made("p", { class: "soft" }, where(row)), findingsOf(row), facts(row));
+  const spread = spreadOf(row);
+  if (spread) body.append(spread);
   if (rows.courses?.[row] && typeof Plotly !== "undefined") {
     const course = [{ ...rows.courses[row], kind: rows.kind[row] }];
     const quantities = ["k", "ln_lambda"];
