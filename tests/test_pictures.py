@@ -15,6 +15,7 @@ from weightgauge.pictures import (
     block_grids,
     depth_profiles,
     magnitude_counts,
+    round_step,
     weibull_points,
 )
 
@@ -194,3 +195,22 @@ def test_models_without_blocks_have_no_grid():
     assert block_grids([made_slice("w", "head")]) == [] == depth_profiles([made_slice("w", "head")])
     without_error = block_grids([made_slice("a.0.q", "q", 0, k_se_matrix=NAN)])[0].cells["q", 0]
     assert (without_error.low, without_error.high) == (1.2, 1.2)
+
+
+@pytest.mark.parametrize(
+    ("least", "step"),
+    [
+        (-3, 1),
+        (0, 1),
+        (1, 1),
+        (1.01, 2),
+        (2, 2),
+        (3, 5),
+        (5.5, 10),
+        (10, 10),
+        (120, 200),
+        (501, 1000),
+    ],
+)
+def test_rulers_name_every_first_second_or_fifth(least, step):
+    assert round_step(least) == step

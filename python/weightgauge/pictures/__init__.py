@@ -5,6 +5,7 @@ from weightgauge.pictures.depth_profile import DepthProfile, depth_profiles
 from weightgauge.pictures.found import Told, faulty, findings_by_row, key_of
 from weightgauge.pictures.magnitude_counts import NORMAL_MEDIAN, MagnitudeCounts, magnitude_counts
 from weightgauge.pictures.quantity import CHANGES, LEAST_REACH, QUANTITIES, Quantity
+from weightgauge.pictures.round_steps import round_step
 from weightgauge.pictures.weibull_points import WeibullPoints, weibull_points
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "findings_by_row",
     "key_of",
     "magnitude_counts",
+    "round_step",
     "weibull_points",
 ]

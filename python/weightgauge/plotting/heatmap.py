@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.choices import TRIMS
 from weightgauge.errors import NothingToDrawError, printable
-from weightgauge.pictures import LEAST_REACH, BlockGrid, block_grids, faulty
+from weightgauge.pictures import LEAST_REACH, BlockGrid, block_grids, faulty, round_step
 from weightgauge.plotting.depth import NO_BLOCKS, ONE_TENSOR
 from weightgauge.plotting.figure import axes_to_draw_in
 from weightgauge.plotting.labels import LABELS
@@ -152,10 +152,5 @@ def _places(values: Any) -> list[tuple[int, int]]:
 
 def _name_blocks(axes: Axes, blocks: list[int]) -> None:
     """Name every block, or one of several where there are many."""
-    step = next(
-        count
-        for power in range(9)
-        for count in (10**power, 2 * 10**power, 5 * 10**power)
-        if len(blocks) <= 20 * count
-    )
+    step = round_step(len(blocks) / 20)
     axes.set_xticks(range(0, len(blocks), step), [str(block) for block in blocks[::step]])

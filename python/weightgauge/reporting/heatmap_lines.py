@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from weightgauge.errors import harmless
+from weightgauge.pictures import round_step
 from weightgauge.reporting.heatmap import PALETTE, Heatmap, Shade
 from weightgauge.reporting.terminal_text import cells, padded, wrapped
 
@@ -59,12 +60,7 @@ def heatmap_lines(heatmap: Heatmap, width: int | None, *, colour: bool = False) 
 def _ruler(columns: Sequence[str], cell: int) -> str:
     """Return the names of columns above their cells, as many as have room."""
     longest = max(map(cells, columns))
-    step = next(
-        count
-        for power in range(len(columns) + longest)
-        for count in (10**power, 2 * 10**power, 5 * 10**power)
-        if count * cell > longest
-    )
+    step = round_step((longest + 1) / cell)
     return "".join(padded(columns[i], step * cell) for i in range(0, len(columns), step))
 
 

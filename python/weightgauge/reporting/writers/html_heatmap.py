@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from html import escape
 
 from weightgauge.errors import harmless
+from weightgauge.pictures import round_step
 from weightgauge.reporting.heatmap import PALETTE, Heatmap, Shade
 
 _CELL = "width:1.1em;height:1.3em;padding:0;text-align:center;border:1px solid transparent"
@@ -46,7 +47,7 @@ def heatmap_html(heatmap: Heatmap) -> Iterator[str]:
 def _ruler(names: list[str]) -> str:
     """Name the columns above their cells, one for several where there are many."""
     longest = max(map(len, names), default=1)
-    step = next(each for each in (1, 2, 5, 10, 20, 50, 100) if each * _CELL_DIGITS >= longest + 1)
+    step = round_step((longest + 1) / _CELL_DIGITS)
     return "".join(
         f'<th style="{_RULER}" colspan="{min(step, len(names) - i)}">{names[i]}</th>'
         for i in range(0, len(names), step)
