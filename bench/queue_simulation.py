@@ -47,8 +47,8 @@ MEASURED = {
     "F32": (4, 301, 302, 312, 1181),
     "F64": (8, 238, 364, 274, 1112),
 }
-# Making a thread took 16 us there; each is made twice, once to see whether there may be so many.
-START_S = 32e-6
+# Starting a thread there: 13 us to make it, 13 us to see before whether there may be so many.
+START_S = 26e-6
 
 
 def measured_costs() -> dict[str, Costs]:
@@ -145,6 +145,7 @@ class _Replay:
     costs: Costs
     workers: int
     start_s: float
+    caller_works: bool
     now: float = 0.0
     busy: float = 0.0
     merges: int = 0
@@ -160,18 +161,22 @@ class _Replay:
         self.order = itertools.count()
 
     def run(self) -> Outcome:
-        ready = self.start_s * self.workers  # a region begins when all threads have started
-        for worker in range(self.workers):
-            self.at(ready, worker, "free")
+        begins = list(starts(self.workers, self.start_s, self.caller_works))
+        # A caller who works waits for nobody who has not begun.
+        self.ended = 0.0 if self.caller_works else max(begins)
+        for worker, ready in enumerate(begins):
+            self.at(ready, worker, "start")
         while self.events:
             when, _, key, what = heapq.heappop(self.events)
             worker, version = divmod(key, 1 << 40)
             if version == self.versions[worker]:  # else the worker has been joined since
                 self.now = when
+                if what != "start":  # else this worker has done nothing yet
+                    self.ended = when
                 getattr(self, what)(worker)
         return Outcome(
             self.workers,
-            self.now,
+            self.ended,
             self.busy,
             self.merges,
             sum(work.tables > work.slices for work in self.works),
@@ -186,6 +191,9 @@ class _Replay:
     def spend(self, worker: int, seconds: float, what: str) -> None:
         self.busy += seconds
         self.at(self.now + seconds, worker, what)
+
+    def start(self, worker: int) -> None:
+        self.free(worker)
 
     def free(self, worker: int) -> None:
         """Find work: the next in the file, or that with the most left for each who does it."""
@@ -272,7 +280,28 @@ def replay(
     slices: Sequence[Slice], costs: Costs, workers: int, start_s: float = START_S
 ) -> Outcome:
     """Replay a scan; threads start one after the other, each in `start_s`."""
-    return _Replay(works_of(slices, costs), costs, workers, start_s).run()
+    size = sum(each.elements * each.together for each in slices) * costs.item_bytes
+    caller_works = size <= RULES["caller_bytes"]
+    return _Replay(works_of(slices, costs), costs, workers, start_s, caller_works).run()
+
+
+def starts(workers: int, start_s: float, caller_works: bool) -> Iterator[float]:
+    """When each worker begins, on a machine with as many processors.
+
+    Those of a region begin when all of them have started, in the last one also the threads that
+    only make them more than processors. Regions start one after the other. A caller who works is
+    there already.
+    """
+    threads = workers
+    if caller_works:
+        yield 0.0
+        threads -= 1
+    regions = -(-threads // RULES["threads_of_region"])
+    idle = workers - threads + regions if threads > regions else 0
+    for region in range(regions):
+        first, last = threads * region // regions, threads * (region + 1) // regions
+        started = last + (idle if region == regions - 1 else 0)
+        yield from [started * start_s] * (last - first)
 
 
 # -- checkpoints ----------------------------------------------------------------------------------
@@ -367,6 +396,14 @@ def measure() -> dict[str, Costs]:
     return costs
 
 
+def thread_start_s() -> float:
+    """Measure what starting a thread takes, in processor time of the thread that starts it."""
+    from machine import start_threads
+
+    others = min(RULES["threads_of_region"], 64) - 1
+    return min(start_threads(max(others, 1)) for _ in range(25))
+
+
 def _least(call) -> float:
     from time import process_time
 
@@ -390,6 +427,8 @@ def main() -> None:
     parser.add_argument("--checkpoints", nargs="+", default=list(CHECKPOINTS), choices=CHECKPOINTS)
     options = parser.parse_args()
     costs = measure() if options.measure else measured_costs()
+    start_s = thread_start_s() if options.measure else START_S
+    print(f"us to start a thread: {1e6 * start_s:.0f}")
     print("us:       part  hand over  merge    fit")
     for name, cost in costs.items():
         numbers = [1e6 * n for n in (cost.part, cost.hand_over, cost.merge, cost.fit)]
@@ -398,10 +437,10 @@ def main() -> None:
     for checkpoint in options.checkpoints:
         slices = list(CHECKPOINTS[checkpoint]())
         for name in options.formats or costs:
-            alone = replay(slices, costs[name], 1)
+            alone = replay(slices, costs[name], 1, start_s)
             cells = []
             for workers in options.workers:
-                found = replay(slices, costs[name], workers)
+                found = replay(slices, costs[name], workers, start_s)
                 share = alone.seconds / (workers * found.seconds)
                 merges = 1000 * found.merges / found.slices
                 cells.append(f"{workers}: {share:.3f} ({100 * found.idle:.1f} %, {merges:.0f})")

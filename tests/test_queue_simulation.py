@@ -87,11 +87,26 @@ def test_slices_between_each_other_are_read_together_in_16_bits_only(simulation,
     assert [work.slices for work in wide] == [1] * 16
 
 
-def test_threads_begin_when_all_have_started(simulation, costs, part_elements):
+def test_threads_of_a_region_begin_when_all_have_started(
+    simulation, costs, part_elements, monkeypatch
+):
     slices = [simulation.Slice(4 * part_elements)] * 4
+    for caller_works, started in ((False, 4 + 1), (True, 3 + 2)):  # with those that stay idle
+        begins = list(simulation.starts(4, 0.5, caller_works))
+        assert begins == [0.0] * caller_works + [0.5 * started] * (4 - caller_works)
+    # The caller has done all four before another one begins.
+    alone = simulation.replay(slices, costs, 4, start_s=10)
+    assert alone.seconds == pytest.approx(4 * (4 + 0.25 + 2))
+    monkeypatch.setitem(simulation.RULES, "caller_bytes", 0)
     at_once = simulation.replay(slices, costs, 4, start_s=0)
     later = simulation.replay(slices, costs, 4, start_s=0.5)
-    assert later.seconds == pytest.approx(at_once.seconds + 2)
+    assert later.seconds == pytest.approx(at_once.seconds + 2.5)
+
+
+def test_regions_start_one_after_the_other(simulation, monkeypatch):
+    monkeypatch.setitem(simulation.RULES, "threads_of_region", 4)
+    assert list(simulation.starts(6, 1.0, False)) == [3.0] * 3 + [8.0] * 3
+    assert list(simulation.starts(1, 1.0, False)) == [1.0]
 
 
 def test_checkpoints_have_the_weights_they_are_named_for(simulation):

@@ -15,6 +15,7 @@
 #include "bindings/file_slices.hpp"
 #include "bindings/scan_results.hpp"
 #include "core/base/errors.hpp"
+#include "core/base/region.hpp"
 #include "core/scan/scan.hpp"
 #include "core/scan/shared_rows.hpp"
 #include "core/scan/task_queue.hpp"
@@ -128,6 +129,8 @@ py::dict queue_rules() {
   rules["parts_to_join"] = std::uint64_t{TaskQueue::parts_to_join};
   rules["wide_parts_to_join"] = std::uint64_t{TaskQueue::wide_parts_to_join};
   rules["most_in_set"] = std::size_t{SharedRows::most_slices};
+  rules["threads_of_region"] = threads_of_region();
+  rules["caller_bytes"] = std::uint64_t{caller_bytes};
   return rules;
 }
 

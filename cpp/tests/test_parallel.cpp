@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #if !defined(_WIN32)
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
@@ -8,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <initializer_list>
+#include <limits>
 #include <mutex>
 #include <new>
 #include <stdexcept>
@@ -15,7 +17,9 @@
 
 #include "core/base/errors.hpp"
 #include "core/base/parallel.hpp"
+#include "core/base/region.hpp"
 #include "core/base/spare_threads.hpp"
+#include "core/base/thread_stacks.hpp"
 #include "support.hpp"
 
 namespace weightgauge {
@@ -75,6 +79,56 @@ TEST_SUITE("parallel") {
       CHECK(indices.back() < std::max(threads, 1));
       CHECK(std::adjacent_find(indices.begin(), indices.end()) == indices.end());
     }
+  }
+
+  TEST_CASE("regions share out all threads, none of them twice") {
+    for (const int threads : {1, 2, 15, 16, 17, 33, 64, 100}) {
+      int next = 0;
+      for (const Region& region : regions_of(threads)) {
+        CHECK(region.first == next);
+        CHECK(region.threads >= 1);
+        CHECK(region.threads <= threads_of_region());
+        next += region.threads;
+      }
+      CHECK(next == threads);
+    }
+  }
+
+  TEST_CASE("a region works while others have not started") {
+    const std::vector<Region> regions = regions_of(40);
+    const Region& last = regions.back();
+    std::mutex mutex;
+    std::vector<int> indices;
+    std::thread starter([&] {
+      run_region(last, [&](int index) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        indices.push_back(index);
+      });
+    });
+    starter.join();
+    std::sort(indices.begin(), indices.end());
+    std::vector<int> expected;
+    for (int index = last.first; index < 40; ++index) {
+      expected.push_back(index);
+    }
+    CHECK(indices == expected);
+  }
+
+  TEST_CASE("threads of several regions are all there at the same time") {
+    constexpr int threads = 40;
+    Control control;
+    std::atomic<int> there{0};
+    run_parallel(
+        threads, Caller::watches, control,
+        [&](int) {
+          ++there;
+          while (there.load() < threads) {
+            control.check();
+            std::this_thread::sleep_for(milliseconds(1));
+          }
+        },
+        testing::no_watch);
+    CHECK(there.load() == threads);
   }
 
   TEST_CASE("what the watcher throws stops the work and comes out") {
@@ -281,6 +335,32 @@ TEST_SUITE("parallel") {
   TEST_CASE("threads that are tried have ended, and all of them are given while they can be had") {
     CHECK(spare_threads(0) == 0);
     CHECK(spare_threads(5) == 5);
+    CHECK(spare_threads(40) == 40);  // on small stacks
+  }
+
+  TEST_CASE("stacks have room unless the address space ends") {
+    const std::size_t largest = std::numeric_limits<std::size_t>::max();
+    CHECK(room_for_stacks(0, largest));
+    CHECK(room_for_stacks(40, std::size_t{8} << 20));
+    for (const std::size_t bytes : {largest, largest / 2, std::size_t{1} << 48}) {
+      CHECK_FALSE(room_for_stacks(1, bytes));
+      CHECK_FALSE(room_for_stacks(40, bytes));
+    }
+  }
+
+  TEST_CASE("where memory is limited no thread takes any before all have started") {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      struct rlimit limit = {};
+      const bool set = getrlimit(RLIMIT_AS, &limit) == 0;
+      limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, rlim_t{1} << 46);
+      _exit(set && setrlimit(RLIMIT_AS, &limit) == 0 && regions_of(40).size() == 1 ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
   }
 #endif
 

@@ -22,11 +22,20 @@ int placed_processors();
 // The runtime's own limit, at least 1.
 int thread_limit();
 
-// How many native threads begin the work of so many threads.
-int starters_of(int threads);
-// On the native thread that is starter `starter`: runs its share of work(0), work(1), ... up to
-// work(threads - 1), each on a thread of its own, and returns when they are done. Where the system
-// or the runtime gives fewer threads, the last ones are left out. The work must not throw.
-void run_region(int starter, int threads, const std::function<void(int)>& work);
+// Some of the threads of one piece of work. They begin when all of them have started, one after
+// the other.
+struct Region {
+  int first;    // the number of the first thread
+  int threads;  // all of them do work(first), work(first + 1), ...
+  int idle;     // more threads that do nothing
+};
+// Many threads are those of several regions, so that the first work while the last ones start.
+std::vector<Region> regions_of(int threads);
+// At most so many are in one region.
+int threads_of_region();
+// Runs the work of a region on the native thread that calls it and on more threads, and returns
+// when it is done. Where the system or the runtime gives fewer threads, the last ones are left out.
+// The work must not throw.
+void run_region(const Region& region, const std::function<void(int)>& work);
 
 }  // namespace weightgauge

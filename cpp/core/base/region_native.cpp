@@ -10,10 +10,16 @@ int placed_processors() { return 0; }
 
 int thread_limit() { return std::numeric_limits<int>::max(); }
 
-int starters_of(int threads) { return threads; }
+int threads_of_region() { return 1; }
 
-void run_region(int starter, int /*threads*/, const std::function<void(int)>& work) {
-  work(starter);
+std::vector<Region> regions_of(int threads) {
+  std::vector<Region> regions;
+  for (int thread = 0; thread < threads; ++thread) {
+    regions.push_back({thread, 1, 0});
+  }
+  return regions;
 }
+
+void run_region(const Region& region, const std::function<void(int)>& work) { work(region.first); }
 
 }  // namespace weightgauge

@@ -9,6 +9,7 @@
 #include "core/base/spare_memory.hpp"
 #include "core/base/spare_threads.hpp"
 #include "core/base/start_lock.hpp"
+#include "core/base/thread_stacks.hpp"
 
 namespace weightgauge {
 
@@ -20,13 +21,16 @@ namespace {
 // lets them sleep instead.
 constexpr int most_idle = 2;
 
-// Threads that are bound have processors of their own, and one more would move them.
-int with_idle_threads(int threads) {
-  if (omp_get_proc_bind() != omp_proc_bind_false) {
-    return threads;
+// How many make that of so many threads in so many regions. Threads that are bound have processors
+// of their own, and one more would move them.
+int idle_threads(int threads, int regions) {
+  if (omp_get_proc_bind() != omp_proc_bind_false || threads <= regions) {
+    return 0;
   }
-  const int crowd = omp_get_num_procs() + 1;
-  return threads > 1 && threads < crowd && crowd - threads <= most_idle ? crowd : threads;
+  const int lacking = omp_get_num_procs() + 1 - threads;
+  // The runtime counts those that it has made: one less in each region.
+  const int idle = lacking + regions - 1;
+  return lacking > 0 && lacking <= most_idle && threads + idle <= thread_limit() ? idle : 0;
 }
 
 // The runtime ends the process where it gets no memory for what it notes of a region and its
@@ -100,18 +104,39 @@ int placed_processors() { return omp_get_num_places() > 0 ? omp_get_num_procs() 
 
 int thread_limit() { return std::max(omp_get_thread_limit(), 1); }
 
-// A short-lived thread begins the region. The runtime keeps the threads of a region for the next
-// one of the same thread; in a forked child they would be missing, and waited for without end.
-int starters_of(int threads) { return std::min(threads, 1); }
+int threads_of_region() {
+  constexpr int most = 8;
+  // Bound threads are spread over the places of one region. And those that work take memory, which
+  // those that start must not lack once it has been tried for.
+  return placed_processors() > 0 || memory_is_limited() ? thread_limit() : most;
+}
 
-void run_region(int /*starter*/, int threads, const std::function<void(int)>& work) {
+std::vector<Region> regions_of(int threads) {
+  threads = std::min(threads, thread_limit());
+  const int most = threads_of_region();
+  const int count = threads / most + (threads % most > 0 ? 1 : 0);
+  std::vector<Region> regions;
+  for (int first = 0; first < threads;) {
+    const int left = count - static_cast<int>(regions.size());
+    const int own = (threads - first + left - 1) / left;
+    regions.push_back({first, own, 0});
+    first += own;
+  }
+  if (count > 0) {
+    regions.back().idle = idle_threads(threads, count);  // so that nobody begins later for them
+  }
+  return regions;
+}
+
+// Called on a short-lived thread. The runtime keeps the threads of a region for the next one of the
+// same thread; in a forked child they would be missing, and waited for without end.
+void run_region(const Region& region, const std::function<void(int)>& work) {
   std::unique_lock<std::mutex> starting = lock_starts();
   // The runtime ends the process where it cannot start a thread.
-  const int wanted = std::min(with_idle_threads(threads), thread_limit());
-  const int others = spare_threads(wanted - 1);
+  const int others = spare_threads(region.threads - 1 + region.idle);
   if (!memory_for_region(others + 1)) {
     starting.unlock();
-    work(0);
+    work(region.first);
     return;
   }
   omp_set_num_threads(1 + others);  // of this thread, which is short-lived
@@ -121,8 +146,8 @@ void run_region(int /*starter*/, int threads, const std::function<void(int)>& wo
     if (index == 0) {  // which is the calling thread, after all have started
       starting.unlock();
     }
-    if (index < threads) {
-      work(index);
+    if (index < region.threads) {
+      work(region.first + index);
     }
   }
 }

@@ -2,56 +2,29 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cctype>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <new>
-#include <string>
 
 #include "core/base/spare_memory.hpp"
+#include "core/base/thread_stacks.hpp"
 
 namespace weightgauge {
 
 namespace {
 
-// The size of stacks that a variable of the environment asks of OpenMP, in bytes: a number, in
-// kilobytes unless a letter follows. 0 where it asks for nothing that can be read.
-std::size_t stack_size_of(const char* variable) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here ever changes the environment
-  const char* const text = std::getenv(variable);
-  if (text == nullptr) {
-    return 0;
-  }
-  char* end = nullptr;
-  const unsigned long long number = std::strtoull(text, &end, 10);
-  while (std::isspace(static_cast<unsigned char>(*end)) != 0) {
-    ++end;
-  }
-  constexpr const char* units = "BKMG";
-  const std::string letters = units;
-  const auto unit = static_cast<char>(std::toupper(static_cast<unsigned char>(*end)));
-  const std::size_t place = unit == '\0' ? 1 : letters.find(unit);
-  if (end == text || place == std::string::npos) {
-    return 0;
-  }
-  const auto shift = static_cast<unsigned>(10 * place);
-  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
-  return number > most >> shift ? most : static_cast<std::size_t>(number) << shift;
-}
-
-// Attributes of threads like those of OpenMP.
+// Attributes of threads.
 class Attributes {
  public:
+  // Like those of OpenMP's threads.
   Attributes() {
     pthread_attr_init(&attributes_);
-    const std::size_t size =
-        std::max(stack_size_of("OMP_STACKSIZE"), stack_size_of("GOMP_STACKSIZE"));
+    const std::size_t size = openmp_stack_bytes();
     if (size > 0) {
       pthread_attr_setstacksize(&attributes_, size);  // one that is too small changes nothing
     }
@@ -60,9 +33,34 @@ class Attributes {
   Attributes(const Attributes&) = delete;
   Attributes& operator=(const Attributes&) = delete;
   const pthread_attr_t* get() const { return &attributes_; }
+  std::size_t stack_bytes() const {
+    std::size_t size = 0;
+    pthread_attr_getstacksize(&attributes_, &size);
+    return size;
+  }
+  // From now on for threads on this stack.
+  void use(std::byte* stack, std::size_t bytes) {
+    pthread_attr_setstack(&attributes_, stack, bytes);
+  }
 
  private:
   pthread_attr_t attributes_;
+};
+
+// No signal is handled on stacks that may have no room for it.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_ = {};
 };
 
 // Closed until all threads that can be had exist at the same time. It opens for all of them at
@@ -99,31 +97,23 @@ void* wait_at_gate(void* given) {
   return nullptr;
 }
 
-}  // namespace
-
-int spare_threads(int wanted) {
-  if (wanted <= 0) {
-    return 0;
-  }
-  Gate gate;
-  const auto most = static_cast<std::size_t>(wanted);
-  if (!spare_memory(2 * most * sizeof(Trial))) {
-    return 0;  // no memory for this is none for threads
-  }
-  const std::unique_ptr<Trial[]> trials(new (std::nothrow) Trial[most]);
-  if (trials == nullptr) {
-    return 0;
-  }
-  const Attributes attributes;
-  std::size_t started = 0;
-  for (; started < most; ++started) {
-    Trial& trial = trials[started];
-    trial.gate = &gate;
-    if (pthread_create(&trial.thread, attributes.get(), wait_at_gate, &trial) != 0) {
-      break;
+// Starts threads until one of them is refused, on these stacks if there are any.
+std::size_t start(Trial* trials, std::size_t wanted, Gate& gate, Attributes& attributes,
+                  const SmallStacks* stacks) {
+  const SignalsBlocked blocked;
+  for (std::size_t i = 0; i < wanted; ++i) {
+    trials[i].gate = &gate;
+    if (stacks != nullptr) {
+      attributes.use(stacks->at(i), stacks->bytes_of_each());
+    }
+    if (pthread_create(&trials[i].thread, attributes.get(), wait_at_gate, &trials[i]) != 0) {
+      return i;
     }
   }
-  gate.open();
+  return wanted;
+}
+
+void await_end(const Trial* trials, std::size_t started) {
   for (std::size_t i = 0; i < started; ++i) {
     pthread_join(trials[i].thread, nullptr);
   }
@@ -134,7 +124,47 @@ int spare_threads(int wanted) {
       usleep(1);
     }
   }
-  return static_cast<int>(started);
+}
+
+// How many threads can exist at the same time.
+std::size_t try_threads(Trial* trials, std::size_t wanted, const SmallStacks* stacks) {
+  Gate gate;
+  Attributes attributes;
+  const std::size_t started = start(trials, wanted, gate, attributes, stacks);
+  gate.open();
+  await_end(trials, started);
+  return started;
+}
+
+// The same on small stacks: mapping, touching and giving back a usual one takes as long as making
+// its thread. Few are faster as usual, because the C library keeps so many bytes of stacks.
+// 0 where usual stacks may have no room, or small ones do not do.
+std::size_t try_on_small_stacks(Trial* trials, std::size_t wanted) {
+  constexpr std::size_t kept = std::size_t{40} << 20;
+  const std::size_t stack_bytes = Attributes().stack_bytes();
+  if (stack_bytes <= kept / wanted || !room_for_stacks(wanted, stack_bytes)) {
+    return 0;
+  }
+  const SmallStacks stacks(wanted);
+  return stacks.bytes_of_each() == 0 ? 0 : try_threads(trials, wanted, &stacks);
+}
+
+}  // namespace
+
+int spare_threads(int wanted) {
+  if (wanted <= 0) {
+    return 0;
+  }
+  const auto most = static_cast<std::size_t>(wanted);
+  if (!spare_memory(2 * most * sizeof(Trial))) {
+    return 0;  // no memory for this is none for threads
+  }
+  const std::unique_ptr<Trial[]> trials(new (std::nothrow) Trial[most]);
+  if (trials == nullptr) {
+    return 0;
+  }
+  const std::size_t started = try_on_small_stacks(trials.get(), most);
+  return static_cast<int>(started > 0 ? started : try_threads(trials.get(), most, nullptr));
 }
 
 }  // namespace weightgauge

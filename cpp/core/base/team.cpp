@@ -3,22 +3,20 @@
 #include <exception>
 #include <utility>
 
-#include "core/base/region.hpp"
 #include "core/base/start_lock.hpp"
 
 namespace weightgauge {
 
 Team::Team(int threads, Begins begins, std::function<void(int)> work)
     : shared_(std::make_shared<Shared>()) {
-  const int starters = starters_of(threads);
   shared_->work = std::move(work);
-  shared_->begun.resize(static_cast<std::size_t>(starters));
+  shared_->regions = regions_of(threads);
+  shared_->begun.resize(shared_->regions.size());
   const std::unique_lock<std::mutex> starting = lock_starts();
-  for (int starter = 0; starter < starters; ++starter) {
+  for (std::size_t starter = 0; starter < shared_->regions.size(); ++starter) {
     const std::lock_guard<std::mutex> lock(shared_->mutex);
     try {
-      starters_.emplace_back(
-          begins, [shared = shared_, starter, threads] { run(*shared, starter, threads); });
+      starters_.emplace_back(begins, [shared = shared_, starter] { run(*shared, starter); });
       ++shared_->unfinished;
     } catch (const std::exception&) {
       break;  // no more threads, or no memory for them: those that are there will do
@@ -42,15 +40,15 @@ bool Team::wait(std::chrono::milliseconds most) {
   return shared_->finished.wait_for(lock, most, [this] { return shared_->unfinished == 0; });
 }
 
-void Team::run(Shared& shared, int starter, int threads) {
+void Team::run(Shared& shared, std::size_t starter) {
   {
     const std::lock_guard<std::mutex> lock(shared.mutex);
     if (shared.closed) {
       return;
     }
-    shared.begun[static_cast<std::size_t>(starter)] = true;
+    shared.begun[starter] = true;
   }
-  run_region(starter, threads, shared.work);
+  run_region(shared.regions[starter], shared.work);
   const std::lock_guard<std::mutex> lock(shared.mutex);
   if (--shared.unfinished == 0) {
     shared.finished.notify_one();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "core/base/native_thread.hpp"
+#include "core/base/region.hpp"
 
 namespace weightgauge {
 
@@ -33,13 +35,14 @@ class Team {
  private:
   struct Shared {
     std::function<void(int)> work;
+    std::vector<Region> regions;  // one for each starter
     std::mutex mutex;
     std::condition_variable finished;
     std::vector<bool> begun;  // each starter
     bool closed = false;
     int unfinished = 0;  // starters
   };
-  static void run(Shared& shared, int starter, int threads);
+  static void run(Shared& shared, std::size_t starter);
 
   std::shared_ptr<Shared> shared_;
   std::deque<NativeThread> starters_;

@@ -15,10 +15,6 @@ namespace {
 
 // Up to this many bytes in all, starting threads takes longer than the work.
 constexpr std::uint64_t alone_bytes = std::uint64_t{1} << 18;
-// Up to this many, the time in which threads start is worth using: a region of them, and the
-// milliseconds until the system has spread it over the processors.
-constexpr std::uint64_t caller_bytes = std::uint64_t{1} << 30;
-
 // The jobs of a scan, one for each slice, and which of them are done together.
 class Jobs {
  public:

@@ -1,6 +1,7 @@
 // Whole checkpoints: every slice counted and fitted in one parallel pass.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -11,6 +12,10 @@
 #include "core/scan/slice.hpp"
 
 namespace weightgauge {
+
+// Up to so many bytes in all the calling thread works as well: the time is worth using in which
+// threads start, and the milliseconds until the system has spread them over the processors.
+constexpr std::uint64_t caller_bytes = std::uint64_t{1} << 30;
 
 // Results come in the order of the slices and do not depend on threads or chunk size. `watch` is
 // called by the calling thread while the workers run; whatever it throws ends the scan. Throws
