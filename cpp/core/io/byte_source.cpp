@@ -38,6 +38,10 @@ void MappedSource::read(std::byte* to, std::size_t bytes, std::uint64_t offset) 
   std::memcpy(to, memory() + offset, bytes);
 }
 
+void MappedSource::give_back(std::uint64_t offset, std::uint64_t bytes) const {
+  mapping_.give_back(offset, bytes);
+}
+
 void MappedSource::verify() const {
   if (mapping_.faulted()) {
     throw FileChanged(identity().label, "the file has shrunk");

@@ -30,6 +30,10 @@ class ByteSource {
   const std::byte* memory() const { return memory_; }
   // Reads exactly `bytes` at `offset`, which lie within the size.
   virtual void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const = 0;
+  // How many bytes the process holds that can be given back bit by bit once nobody reads them any
+  // more. Whoever does reads them anew. The offset is a multiple of the size of pages.
+  virtual std::uint64_t held_bytes() const { return 0; }
+  virtual void give_back(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) const {}
   // Throws FileChanged if the bytes may have changed while they were read.
   virtual void verify() const {}
 
@@ -72,6 +76,8 @@ class MappedSource : public FileSource {
  public:
   MappedSource(const std::string& path, const FileIdentity& expected);
   void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override;
+  std::uint64_t held_bytes() const override { return memory() == nullptr ? 0 : size(); }
+  void give_back(std::uint64_t offset, std::uint64_t bytes) const override;
   void verify() const override;
 
  private:

@@ -181,6 +181,10 @@ MappedFile::~MappedFile() {
   }
 }
 
+void MappedFile::give_back(std::uint64_t offset, std::uint64_t bytes) const {
+  give_back_pages(data_ + offset, bytes);
+}
+
 bool MappedFile::faulted() const { return data_ != nullptr && has_faulted(*guarded_); }
 
 }  // namespace weightgauge

@@ -60,6 +60,8 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   const std::byte* data() const { return data_; }
+  // Takes these bytes, of whole pages, out of the process until they are read again.
+  void give_back(std::uint64_t offset, std::uint64_t bytes) const;
   // Whether a page was missing when it was read.
   bool faulted() const;
 

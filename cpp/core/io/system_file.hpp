@@ -46,6 +46,9 @@ std::ptrdiff_t write_some(FileHandle file, const std::byte* from, std::size_t n,
 // Maps a whole file of this size for reading; null on failure.
 void* map_file(FileHandle file, std::uint64_t size);
 void unmap_file(void* begin, std::uint64_t size);
+// Takes whole pages of a mapping out of the process, as unmapping does; they stay mapped, and come
+// back when they are read. Threads may do so at the same time.
+void give_back_pages(void* begin, std::uint64_t size);
 
 // How many files the core may keep open: a quarter of those that the system allows, since the rest
 // of the process needs some as well.

@@ -81,6 +81,8 @@ void* map_file(FileHandle file, std::uint64_t size) {
 
 void unmap_file(void* begin, std::uint64_t size) { munmap(begin, size); }
 
+void give_back_pages(void* begin, std::uint64_t size) { madvise(begin, size, MADV_DONTNEED); }
+
 std::size_t most_kept_files() {
   struct rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {

@@ -167,6 +167,8 @@ void unmap_file(void* begin, std::uint64_t /*size*/) {
   }
 }
 
+void give_back_pages(void* /*begin*/, std::uint64_t /*size*/) {}
+
 // The system has room for millions; a process that keeps some hundreds disturbs nobody.
 std::size_t most_kept_files() { return 1024; }
 

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "core/base/errors.hpp"
+#include "core/scan/held_pages.hpp"
 #include "core/scan/shared_rows.hpp"
 #include "core/scan/slice_job.hpp"
 #include "core/scan/task_queue.hpp"
@@ -81,7 +82,7 @@ class Jobs {
   std::uint64_t bytes_ = 0;
 };
 
-void run_workers(int threads, Caller caller, TaskQueue& queue, Control& control,
+void run_workers(int threads, Caller caller, TaskQueue& queue, HeldPages& pages, Control& control,
                  const std::function<void()>& watch) {
   const auto work = [&](int index) {
     const auto number = static_cast<std::size_t>(index);
@@ -92,6 +93,9 @@ void run_workers(int threads, Caller caller, TaskQueue& queue, Control& control,
     } else {
       Workspace workspace;
       Worker(number, queue, control, workspace).work();
+    }
+    if (threads > 1) {
+      pages.give_back(control);
     }
   };
   run_parallel(threads, caller, control, work, watch);
@@ -116,7 +120,8 @@ std::vector<SliceResult> scan_with(int most,
   const auto threads = static_cast<int>(
       std::clamp<std::uint64_t>(queue.useful_workers(), 1, static_cast<std::uint64_t>(most)));
   const Caller caller = jobs.bytes() <= caller_bytes ? Caller::works : Caller::watches;
-  run_workers(threads, caller, queue, control, watch);
+  HeldPages pages(sources);
+  run_workers(threads, caller, queue, pages, control, watch);
   return jobs.take_results();
 }
 
