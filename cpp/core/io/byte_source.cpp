@@ -26,7 +26,7 @@ void FileSource::read(std::byte* to, std::size_t bytes, std::uint64_t offset) co
 void FileSource::verify() const { file_.verify(); }
 
 MappedSource::MappedSource(const std::string& path, const FileIdentity& expected)
-    : FileSource(path, expected), mapping_(file()) {
+    : FileSource(path, expected), mapping_(file()), unmapped_(identity(), file()) {
   set_memory(mapping_.data());
 }
 

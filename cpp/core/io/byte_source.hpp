@@ -30,6 +30,9 @@ class ByteSource {
   const std::byte* memory() const { return memory_; }
   // Reads exactly `bytes` at `offset`, which lie within the size.
   virtual void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const = 0;
+  // The same bytes as a source without memory, if there is one: to read them into a small buffer
+  // may take less time than to bring their pages into the process.
+  virtual const ByteSource* unmapped() const { return nullptr; }
   // How many bytes the process holds that can be given back bit by bit once nobody reads them any
   // more. Whoever does reads them anew. The offset is a multiple of the size of pages.
   virtual std::uint64_t held_bytes() const { return 0; }
@@ -70,18 +73,36 @@ class FileSource : public ByteSource {
   OpenFile file_;
 };
 
+// A file that another source holds.
+class UnmappedSource : public ByteSource {
+ public:
+  UnmappedSource(SourceIdentity identity, const OpenFile& file)
+      : ByteSource(std::move(identity), file.size()), file_(file) {}
+  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override {
+    file_.read(to, bytes, offset);
+  }
+
+ private:
+  const OpenFile& file_;
+};
+
 // A file that is mapped into memory. If the system refuses the mapping (it may limit the address
 // space), memory() is null and the bytes are read.
 class MappedSource : public FileSource {
  public:
   MappedSource(const std::string& path, const FileIdentity& expected);
   void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override;
+  // Only of a file that is kept open: else it would be opened for each piece.
+  const ByteSource* unmapped() const override {
+    return memory() == nullptr || file().handle() == no_file ? nullptr : &unmapped_;
+  }
   std::uint64_t held_bytes() const override { return memory() == nullptr ? 0 : size(); }
   void give_back(std::uint64_t offset, std::uint64_t bytes) const override;
   void verify() const override;
 
  private:
   MappedFile mapping_;
+  UnmappedSource unmapped_;
 };
 
 enum class Io : std::uint8_t { mmap, pread };

@@ -18,6 +18,13 @@ enum class ErrorsFor : std::uint8_t {
   matrix,       // the same from all rows and columns
 };
 
+// Whether large slices of mapped files are read piece by piece, and their pages not mapped.
+enum class Reading : std::uint8_t {
+  tried,  // whichever is faster, of files of which much is wanted
+  never,
+  always,  // also small slices
+};
+
 struct ScanOptions {
   Trim trim = Trim::mid_80;
   Zeros zeros = Zeros::exclude;
@@ -29,6 +36,7 @@ struct ScanOptions {
   ErrorsFor errors = ErrorsFor::independent;
   bool unused_rows = true;            // whether rows that no token used are looked for
   std::vector<double> probabilities;  // of quantiles wanted, each in [0, 1]
+  Reading reading = Reading::tried;
   int threads = 1;
   std::size_t chunk_bytes = std::size_t{1} << 20;
 };

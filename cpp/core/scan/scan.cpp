@@ -5,6 +5,7 @@
 
 #include "core/base/errors.hpp"
 #include "core/scan/held_pages.hpp"
+#include "core/scan/reading.hpp"
 #include "core/scan/shared_rows.hpp"
 #include "core/scan/slice_job.hpp"
 #include "core/scan/task_queue.hpp"
@@ -31,12 +32,13 @@ class Jobs {
         set_of_[index] = set + 1;
       }
     }
+    const ReadingChoice reading(sources, slices, options);
     results_.reserve(slices.size());
     for (std::size_t i = 0; i < slices.size(); ++i) {
       const std::size_t set = set_at(i);
       const std::uint64_t slices_in_part = set == 0 ? 1 : sets[set - 1].size();
       SliceResult& result = results_.emplace_back(slices[i].view.dtype);
-      jobs_.emplace_back(Slice{*sources.at(slices[i].source), slices[i].view, options, result,
+      jobs_.emplace_back(Slice{reading.source_of(slices[i]), slices[i].view, options, result,
                                slices[i].noted, slices[i].first_page, slices[i].layout},
                          std::max<std::uint64_t>(options.chunk_bytes / slices_in_part, 1));
     }

@@ -33,7 +33,8 @@ class FitOptions:
         Largest number of threads; None for all processors that the process may use.
     io : {"mmap", "pread"}
         Map the files, or read them piece by piece (for network file systems and tight
-        address-space limits). A file that cannot be mapped is read.
+        address-space limits). A file that cannot be mapped is read, and so are large slices of
+        a large mapped file where a short trial finds that to be faster.
     errors : {"sampled", "full", "independent"}
         Whether standard errors know of rows and columns, from a sample of them or from all; see
         `weightgauge.choices.ERRORS`.

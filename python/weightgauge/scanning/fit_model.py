@@ -67,7 +67,8 @@ def fit(
     threads : int, optional
         Most threads to use; None for all that the process may use. Results do not depend on it.
     io : {"mmap", "pread"}
-        How the files are read.
+        How the files are read: mapped into memory, or copied piece by piece. Large slices of large
+        mapped files are copied as well where a short trial finds that to be faster.
     progress : callable, optional
         Called with (bytes done, bytes in all) now and then.
 
