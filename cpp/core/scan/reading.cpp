@@ -87,7 +87,8 @@ ReadingChoice::ReadingChoice(const std::vector<std::unique_ptr<ByteSource>>& sou
 
 const ByteSource& ReadingChoice::source_of(const SliceSpec& slice) const {
   const ByteSource& mapped = *sources_.at(slice.source);
-  return read_[slice.source] && may_be_read(slice) ? *mapped.unmapped() : mapped;
+  const ByteSource* const unmapped = mapped.unmapped();
+  return unmapped != nullptr && read_[slice.source] && may_be_read(slice) ? *unmapped : mapped;
 }
 
 // What lies side by side, is counted in one go, and is looked at but little afterwards.
