@@ -99,7 +99,8 @@ TEST_SUITE("reading") {
                            milliseconds reading) {
       Sources sources;
       sources.push_back(std::make_unique<SlowSource>(bytes, much, mapping, reading));
-      const ReadingChoice choice(sources, slices, with(Reading::tried, 2));
+      const ScanOptions options = with(Reading::tried, 2);
+      const ReadingChoice choice(sources, slices, options);
       return choice.source_of(slices.front()).memory() == nullptr;
     };
     CHECK(reads({of_bytes(much)}, long_time, no_time));

@@ -23,6 +23,7 @@ class ReadingChoice {
   // The trial takes half a millisecond, which is little for a file of which so much is wanted.
   static constexpr std::uint64_t least_wanted = std::uint64_t{1} << 30;
 
+  // Sources and options must outlive it.
   ReadingChoice(const std::vector<std::unique_ptr<ByteSource>>& sources,
                 const std::vector<SliceSpec>& slices, const ScanOptions& options);
 
