@@ -8,12 +8,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightgauge.anatomy.architecture import Architecture
-from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.errors import printable
 from weightgauge.findings import Finding, verdict
+from weightgauge.fits.columns import Columns, columns_of
 from weightgauge.fits.kind_summary import KindSummary
-from weightgauge.fits.pieces import counted, divided, wholes
+from weightgauge.fits.pieces import counted_rows, divided_rows, wholes
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table, to_frame, typed
@@ -22,6 +24,7 @@ from weightgauge.upper import InNotebook, done_above
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 SCHEMA_VERSION = 1
 
@@ -75,17 +78,41 @@ class ModelFit(InPolars, InNotebook):
     @cached_property
     def pieces(self) -> Table[SliceFit]:
         """All slices but whole tensors that are also given in pieces of their own kind."""
-        return Table(SliceFit, divided(self.slices))
+        return self._records(self.piece_rows)
 
     @cached_property
     def counted(self) -> Table[SliceFit]:
         """What medians are taken over: `pieces`, less the products B A of kinds stored as well."""
-        return Table(SliceFit, counted(self.slices))
+        return self._records(self.counted_rows)
 
     @cached_property
     def matrices(self) -> Table[SliceFit]:
         """Those of `counted` that are matrices of a known kind: no norms, biases and others."""
-        return Table(SliceFit, (item for item in self.counted if item.kind in MATRIX_KINDS))
+        return self._records(self.matrix_rows)
+
+    def _records(self, rows: NDArray[np.int64]) -> Table[SliceFit]:
+        return Table(SliceFit, (self.slices[row] for row in rows.tolist()))
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The slices as columns, for whoever looks at all of them."""
+        return columns_of(self.slices)
+
+    @cached_property
+    def piece_rows(self) -> NDArray[np.int64]:
+        """Places of `pieces` in `columns`."""
+        return np.array(divided_rows(self.columns), np.int64)
+
+    @cached_property
+    def counted_rows(self) -> NDArray[np.int64]:
+        """Places of `counted` in `columns`."""
+        return np.array(counted_rows(self.columns), np.int64)
+
+    @cached_property
+    def matrix_rows(self) -> NDArray[np.int64]:
+        """Places of `matrices` in `columns`."""
+        rows = self.counted_rows
+        return rows[self.columns.of_matrices[rows]]
 
     def select(
         self,
@@ -297,7 +324,7 @@ class ModelFit(InPolars, InNotebook):
 
     def __repr__(self) -> str:
         """Show how much was fitted, and the median k of the first kinds of matrix."""
-        fitted = sum(slice_fit.fitted for slice_fit in self.slices)
+        fitted = int(self.columns.fitted.sum())
         medians = [
             f"{kind.kind} {kind.k_median:.3f}"
             for kind in self.kinds
