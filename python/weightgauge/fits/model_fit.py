@@ -17,6 +17,7 @@ from weightgauge.fits.columns import Columns, columns_of
 from weightgauge.fits.kind_summary import KindSummary
 from weightgauge.fits.pieces import counted_rows, divided_rows, wholes
 from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.fits.slice_rows import SliceRows
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table, to_frame, typed
 from weightgauge.upper import InNotebook, done_above
@@ -184,6 +185,10 @@ class ModelFit(InPolars, InNotebook):
             ``zero_handling``, ``exact``, ``architecture``, ``verdict``, and ``findings``,
             ``slices`` and ``kinds`` (a list of dicts each).
         """
+        return {**self.to_columnar(), "slices": self.to_dicts()}
+
+    def to_columnar(self) -> dict[str, Any]:
+        """Return what `to_dict` does, with the slices as rows that are held as columns."""
         from weightgauge._version import __version__
 
         return {
@@ -197,13 +202,13 @@ class ModelFit(InPolars, InNotebook):
             "architecture": self.architecture.to_dict(),
             "verdict": verdict(self.findings),
             "findings": self.findings.to_dicts(),
-            "slices": self.to_dicts(),
+            "slices": SliceRows(self.slices),
             "kinds": self.kinds.to_dicts(),
         }
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dict of plain values per slice, in the order of `slices`."""
-        return [slice_fit.to_dict() for slice_fit in self.slices]
+        return list(SliceRows(self.slices))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame with one row per slice.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from weightgauge.fits.columns import Columns
     from weightgauge.fits.slice_numbers import SliceNumbers
     from weightgauge.magnitudes.options import FitOptions
+
+_Words = TypeVar("_Words")
 
 
 class SliceFits(Sequence[SliceFit], InPolars):
@@ -92,6 +94,16 @@ class SliceFits(Sequence[SliceFit], InPolars):
         made = FieldColumns(columns, self.numbers, self._options, self._told, self._missing)
         return made.column(field)
 
+    def part(self, start: int, stop: int) -> SliceFits:
+        """Return the fits from one place on up to another, which share no record with these."""
+        return SliceFits(
+            Slices.of(self.slices)[start:stop],
+            self.numbers[start:stop],
+            self._options,
+            told=_within(self._told, start, stop),
+            missing=_within(self._missing, start, stop),
+        )
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dict of plain values per slice."""
         return [each.to_dict() for each in self]
@@ -153,6 +165,12 @@ class SliceFits(Sequence[SliceFit], InPolars):
         numbers = self.numbers[row].item()
         words = self._told.get(row) or status_and_reason(numbers, self._options)
         return slice_fit(self.slices[row], numbers, words, self._missing.get(row, ""))
+
+
+def _within(words: Mapping[int, _Words], start: int, stop: int) -> dict[int, _Words]:
+    """Return what stands at some places, by places counted from the first of these."""
+    places = range(start, stop) if words else range(0)
+    return {place - start: words[place] for place in places if place in words}
 
 
 def _table_order(slices: Sequence[Slice]) -> list[int]:

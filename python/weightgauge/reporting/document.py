@@ -10,8 +10,9 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weightgauge.columnar import ColumnarRows, plain_values
 from weightgauge.reporting.heatmap import Heatmap
 
 if TYPE_CHECKING:
@@ -155,14 +156,6 @@ def _texts(column: Column, values: Sequence[Any]) -> list[str]:
     return texts
 
 
-@runtime_checkable
-class Columnar(Protocol):
-    """Rows that are held as columns, so that one column costs nothing to look at."""
-
-    def column(self, field: str) -> Sequence[Any]:
-        """Return all values of one field."""
-
-
 @dataclass(frozen=True, slots=True)
 class DocumentTable:
     """Rows of values, and the columns that say how they are shown.
@@ -180,8 +173,8 @@ class DocumentTable:
 
     def column(self, key: str) -> Sequence[Any]:
         """Return the values of all rows under a key, None where a row lacks it."""
-        if isinstance(self.rows, Columnar):
-            return self.rows.column(key)
+        if isinstance(self.rows, ColumnarRows):
+            return plain_values(self.rows.column(key))
         return [row.get(key) for row in self.rows]
 
     def shown(self) -> list[tuple[Column, list[str]]]:
@@ -329,14 +322,38 @@ class Document:
             if name not in there
         )
         own = there & stated.keys()
-        return DocumentTable(
-            (*records.columns, *columns),
-            [{**row, **stated, **_said(row, own)} for row in records.rows],
-        )
+        rows: Sequence[Mapping[str, Any]]
+        if isinstance(records.rows, ColumnarRows) and not own:
+            rows = _Stated(records.rows, stated)
+        else:
+            rows = [{**row, **stated, **_said(row, own)} for row in records.rows]
+        return DocumentTable((*records.columns, *columns), rows)
 
 
 def _said(row: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     return {key: row[key] for key in keys if row.get(key) is not None}
+
+
+class _Stated(ColumnarRows):
+    """Rows held as columns, and what is the same for all of them."""
+
+    def __init__(self, rows: ColumnarRows, stated: Mapping[str, Any]) -> None:
+        self._bare = rows
+        self._stated = stated
+        self.names = (*rows.names, *stated)
+
+    def column(self, name: str) -> Sequence[Any]:
+        """Return the values of all rows under a key."""
+        if name in self._stated:
+            return (self._stated[name],) * len(self)
+        return self._bare.column(name)
+
+    def part(self, start: int, stop: int) -> _Stated:
+        """Return the rows from one place on up to another."""
+        return _Stated(self._bare.part(start, stop), self._stated)
+
+    def __len__(self) -> int:
+        return len(self._bare)
 
 
 def plain_columns(names: Iterable[str]) -> tuple[Column, ...]:

@@ -52,7 +52,8 @@ def fit_document(
     """
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
-    from weightgauge.records import columns, flat
+    from weightgauge.fits.slice_rows import SliceRows
+    from weightgauge.records import columns
     from weightgauge.trajectory.candidates import step_of_model
 
     return Document(
@@ -74,9 +75,9 @@ def fit_document(
             zero_handling=result.zero_handling,
             exact=result.exact,
         ),
-        data=result.to_dict,
+        data=result.to_columnar,
         records=lambda: DocumentTable(
-            plain_columns(columns(SliceFit)), flat(SliceFit, result.to_dicts())
+            plain_columns(columns(SliceFit)), SliceRows(result.slices, flat=True)
         ),
         provenance=lambda: {
             "model": result.model,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from weightgauge.columnar import ColumnarRows
 from weightgauge.reporting.document import Document
+from weightgauge.reporting.writers.cells import column_texts
 from weightgauge.reporting.writers.medium import Medium
 
 
@@ -20,24 +23,61 @@ def write(document: Document, medium: Medium) -> str:
     medium : Medium
         The place it goes to, which makes no difference.
     """
-    return json_text({**document.metadata, **document.data()})
+    return "".join(pieces(document, medium))
+
+
+def pieces(document: Document, medium: Medium) -> Iterator[str]:
+    """Yield what `write` returns, piece by piece."""
+    del medium
+    return json_pieces({**document.metadata, **document.data()})
 
 
 def json_text(data: Mapping[str, Any]) -> str:
-    """Return plain values as JSON, one line for each record of their lists.
+    """Return what `json_pieces` yields as one text."""
+    return "".join(json_pieces(data))
+
+
+def json_pieces(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield plain values as JSON, one line for each record of their lists.
 
     Only ASCII is written: control and bidirectional characters of names appear as escapes. JSON has
     no NaN and no infinities. They are an error here; callers pass None instead.
     """
-    members = []
+    between = "{\n"
     for key, value in data.items():
         rows = isinstance(value, Sequence) and not isinstance(value, str)
         if rows and value and isinstance(value[0], dict):
-            records = ",\n    ".join(_json(record) for record in value)
-            members.append(f"  {_json(key)}: [\n    {records}\n  ]")
+            yield f"{between}  {_json(key)}: [\n    "
+            yield from _records(value)
+            yield "\n  ]"
         else:
-            members.append(f"  {_json(key)}: {_json(value)}")
-    return "{\n" + ",\n".join(members) + "\n}\n"
+            yield f"{between}  {_json(key)}: {_json(value)}"
+        between = ",\n"
+    yield "\n}\n" if data else "{\n\n}\n"
+
+
+def _records(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield a list of records, with a new line between two of them."""
+    if not isinstance(rows, ColumnarRows):
+        yield ",\n    ".join(map(_json, rows))
+        return
+    for number, part in enumerate(rows.parts()):
+        yield (",\n    " if number else "") + ",\n    ".join(record_lines(part, part.names))
+
+
+def record_lines(rows: ColumnarRows, names: Iterable[str]) -> Iterator[str]:
+    """Return each row as one line of JSON, with the values of some names."""
+    keys = tuple(names)
+    columns = (column_texts(rows.column(key), _value, missing="null") for key in keys)
+    pattern = ", ".join(f"{_json(key).replace('%', '%%')}: %s" for key in keys)
+    return map(f"{{{pattern}}}".__mod__, zip(*columns, strict=True))
+
+
+def _value(value: Any) -> str:
+    """Return the text of a value, words without the cost of a new encoder."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    return "null" if value is None else _json(value)
 
 
 def _json(value: Any) -> str:
