@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +11,8 @@ import numpy as np
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
 from weightgauge.anatomy.layouts import Slices
+from weightgauge.fits.field_columns import SpreadParts
+from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.slice_fit import is_product
 from weightgauge.fits.slice_fits import SliceFits
 from weightgauge.records import FITTED, taken
@@ -17,10 +20,10 @@ from weightgauge.records import FITTED, taken
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from weightgauge.fits.matrix_errors import Spread
     from weightgauge.fits.slice_fit import SliceFit
 
 
+_NO_SPREAD = Spread(math.nan, math.nan, math.nan)
 _NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -199,9 +202,14 @@ class Columns:
         return self.column("errors_from")
 
     @cached_property
-    def spreads(self) -> Sequence[Spread | None]:
-        """Where the variance of ln |w| comes from."""
-        return self.column("spread")
+    def spread_parts(self) -> SpreadParts:
+        """Where the variance of ln |w| comes from, part by part."""
+        if isinstance(self.slices, SliceFits):
+            return self.slices.spread_parts()
+        spreads = [item.spread for item in self.slices]
+        parts = np.array([_NO_SPREAD if each is None else each for each in spreads], np.float64)
+        there = np.array([each is not None for each in spreads], np.bool_)
+        return SpreadParts(there, *parts.reshape(len(spreads), len(_NO_SPREAD)).T)
 
     @cached_property
     def n(self) -> NDArray[np.int64]:

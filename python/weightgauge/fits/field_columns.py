@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,23 @@ _AS_COUNTED = frozenset(
 """Fields that are columns of the core's numbers."""
 
 _OK = ("ok", "")
+
+
+class SpreadParts(NamedTuple):
+    """Where the variance of ln |w| comes from, a column for each part.
+
+    Attributes
+    ----------
+    there : ndarray of bool
+        Which slices have any.
+    rows, columns, core : ndarray of float64
+        As in `Spread`.
+    """
+
+    there: NDArray[np.bool_]
+    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
+    core: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +164,14 @@ class FieldColumns:
         """Return how much more the means of lines differ than those of independent weights."""
         return np.where(self._rests_on(Basis.SAMPLE), self.numbers["fresh_z"], np.nan)
 
+    def spread_parts(self) -> SpreadParts:
+        """Return where the variance of ln |w| comes from, part by part."""
+        parts = [self.numbers[f"spread_{name}"] for name in Spread._fields]
+        return SpreadParts(self._rests_on(Basis.SAMPLE) & ~np.isnan(parts[-1]), *parts)
+
     def spreads(self) -> Sequence[Spread | None]:
         """Return where the variance of ln |w| comes from."""
-        parts = [self.numbers[f"spread_{name}"] for name in Spread._fields]
-        there = self._rests_on(Basis.SAMPLE) & ~np.isnan(parts[-1])
+        there, *parts = self.spread_parts()
         if not there.any():
             return (None,) * len(there)
         made: list[Spread | None] = list(named_tuples(Spread, *(part.tolist() for part in parts)))

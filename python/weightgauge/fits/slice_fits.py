@@ -9,7 +9,7 @@ import numpy as np
 
 from weightgauge.anatomy.components.ordering import in_order
 from weightgauge.anatomy.layouts import Slice, Slices
-from weightgauge.fits.field_columns import FieldColumns
+from weightgauge.fits.field_columns import FieldColumns, SpreadParts
 from weightgauge.fits.slice_fit import SliceFit, slice_fit
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.magnitudes.weibull import status_and_reason
@@ -90,9 +90,15 @@ class SliceFits(Sequence[SliceFit], InPolars):
 
     def column(self, field: str) -> Sequence[Any]:
         """Return a field of all records, and make none; see `FieldColumns.column`."""
+        return self._fields().column(field)
+
+    def spread_parts(self) -> SpreadParts:
+        """Return where the variance of every slice comes from, part by part."""
+        return self._fields().spread_parts()
+
+    def _fields(self) -> FieldColumns:
         columns = Slices.of(self.slices)
-        made = FieldColumns(columns, self.numbers, self._options, self._told, self._missing)
-        return made.column(field)
+        return FieldColumns(columns, self.numbers, self._options, self._told, self._missing)
 
     def part(self, start: int, stop: int) -> SliceFits:
         """Return the fits from one place on up to another, which share no record with these."""

@@ -40,12 +40,16 @@ class SliceRows(ColumnarRows):
     def column(self, name: str) -> Sequence[Any]:
         """Return one value of all rows; see `ColumnarRows.column`."""
         if name in _OF_SPREAD:
-            member: Sequence[Any] = self._spreads().members[_OF_SPREAD[name]]
-            return member
-        if name == "spread":
-            records: Any = self._spreads()
-            found: Sequence[Any] = records
-            return found
+            made: Any = self._columns.spread_parts[1:][_OF_SPREAD[name]]
+        elif name == "spread":
+            there, *parts = self._columns.spread_parts
+            made = ColumnarRecords(Spread._fields, there.tolist(), parts)
+        else:
+            return self._plain(name)
+        found: Sequence[Any] = made
+        return found
+
+    def _plain(self, name: str) -> Sequence[Any]:
         values = self._columns.column(_FIELDS[name])
         if isinstance(values, np.ndarray):
             return values
@@ -54,15 +58,6 @@ class SliceRows(ColumnarRows):
         if _FLAT[name].startswith("float"):
             return [plain(name, value) for value in values]
         return values
-
-    def _spreads(self) -> ColumnarRecords:
-        spreads = self._columns.spreads
-        members = [
-            np.array([np.nan if each is None else each[place] for each in spreads], np.float64)
-            for place in range(len(Spread._fields))
-        ]
-        there = [each is not None for each in spreads]
-        return ColumnarRecords(Spread._fields, there, members)
 
     def part(self, start: int, stop: int) -> SliceRows:
         """Return the rows from one place on up to another."""

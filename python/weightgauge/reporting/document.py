@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.columnar import ColumnarRows, plain_values
 from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.stated_rows import StatedRows
 
 if TYPE_CHECKING:
     from weightgauge.findings import Finding
@@ -324,7 +325,7 @@ class Document:
         own = there & stated.keys()
         rows: Sequence[Mapping[str, Any]]
         if isinstance(records.rows, ColumnarRows) and not own:
-            rows = _Stated(records.rows, stated)
+            rows = StatedRows(records.rows, stated)
         else:
             rows = [{**row, **stated, **_said(row, own)} for row in records.rows]
         return DocumentTable((*records.columns, *columns), rows)
@@ -332,28 +333,6 @@ class Document:
 
 def _said(row: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     return {key: row[key] for key in keys if row.get(key) is not None}
-
-
-class _Stated(ColumnarRows):
-    """Rows held as columns, and what is the same for all of them."""
-
-    def __init__(self, rows: ColumnarRows, stated: Mapping[str, Any]) -> None:
-        self._bare = rows
-        self._stated = stated
-        self.names = (*rows.names, *stated)
-
-    def column(self, name: str) -> Sequence[Any]:
-        """Return the values of all rows under a key."""
-        if name in self._stated:
-            return (self._stated[name],) * len(self)
-        return self._bare.column(name)
-
-    def part(self, start: int, stop: int) -> _Stated:
-        """Return the rows from one place on up to another."""
-        return _Stated(self._bare.part(start, stop), self._stated)
-
-    def __len__(self) -> int:
-        return len(self._bare)
 
 
 def plain_columns(names: Iterable[str]) -> tuple[Column, ...]:

@@ -36,7 +36,7 @@ def errors_note(columns: Columns, rows: NDArray[np.int64] | None = None) -> str:
     """
     rows = np.arange(len(columns)) if rows is None else rows
     rows = rows[columns.fitted[rows] & (columns.ranks[rows] > 1)]
-    alone = sum(spread is None for spread in columns.values("spread", rows))
+    alone = int((~columns.spread_parts.there[rows]).sum())
     if alone == len(rows):
         return (
             "±: standard error of independent weights; where rows or columns have scales of their "

@@ -9,6 +9,7 @@ import numpy as np
 
 from weightgauge.errors import printable
 from weightgauge.fits.pieces import whole_rows
+from weightgauge.reporting.deferred import Deferred
 from weightgauge.reporting.document import (
     Document,
     DocumentTable,
@@ -58,14 +59,9 @@ def fit_document(
 
     return Document(
         title=printable(result.model, limit=1000),
-        sections=(
-            Section("", (Line(_extent(result)), Line(_how(result)))),
-            *_matrices(result, as_map, top),
-            *(spread_sections(result.counted, per) if per != "tensor" else ()),
-            kind_section(result),
-        ),
+        sections=Deferred(lambda: _sections(result, per, as_map, top)),
         findings=result.findings,
-        notes=tuple(map(Paragraph, fit_notes(result))),
+        notes=Deferred(lambda: map(Paragraph, fit_notes(result))),
         warnings=result.warnings,
         metadata=metadata(
             SCHEMA_VERSION,
@@ -85,6 +81,14 @@ def fit_document(
             "protocol": result.protocol,
         },
     )
+
+
+def _sections(result: ModelFit, per: str, as_map: bool, top: int | None) -> Iterator[Section]:
+    yield Section("", (Line(_extent(result)), Line(_how(result))))
+    yield from _matrices(result, as_map, top)
+    if per != "tensor":
+        yield from spread_sections(result.counted, per)
+    yield kind_section(result)
 
 
 def _matrices(result: ModelFit, as_map: bool, top: int | None) -> Iterator[Section]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 from weightgauge.columnar import ColumnarRecords
 
+_COMPARED = frozenset((str, tuple, int, type(None)))
+"""Types of values that have one text where they are equal. 0.0 equals -0.0, and 1 equals True."""
+
 
 def column_texts(
-    column: Sequence[Any], text_of: Callable[[Any], str], *, missing: str
+    column: Sequence[Any],
+    text_of: Callable[[Any], str],
+    word_of: Callable[[str], str],
+    *,
+    missing: str,
 ) -> Sequence[str]:
     """Return the text of each value of a column.
 
@@ -19,46 +27,66 @@ def column_texts(
         As `weightgauge.columnar.ColumnarRows.column` gives it.
     text_of : callable
         Returns the text of any plain value. Of equal values it is asked once.
+    word_of : callable
+        Returns the text of a word, as `text_of` does.
     missing : str
         The text for numbers that are missing.
     """
     made: Any = column
     if isinstance(made, ColumnarRecords):
-        return _record_texts(made, text_of, missing)
+        return _record_texts(made, word_of, missing)
     if hasattr(made, "dtype"):
-        return _number_texts(made, text_of, missing)
-    known: dict[Any, str] = {}
-    texts = []
-    for value in column:
-        if isinstance(value, float):  # 0.0 equals -0.0
-            texts.append(text_of(value))
-            continue
-        key = (value.__class__, value)  # 1 equals True, and is written in another way
-        text = known.get(key)
-        if text is None:
-            text = known[key] = text_of(value)
-        texts.append(text)
-    return texts
+        return _number_texts(made, missing)
+    types = set(map(type, column))
+    if types == {str} and len(set(column)) > len(column) // 2:
+        return list(map(word_of, column))
+    if not types <= _COMPARED:
+        return list(map(text_of, column))
+    known = {value: text_of(value) for value in set(column)}
+    return list(map(known.__getitem__, column))
 
 
-def _number_texts(values: Any, text_of: Callable[[Any], str], missing: str) -> Sequence[str]:
+def interleaved(fixed: Sequence[str], columns: Iterable[Sequence[str]]) -> Iterable[str]:
+    """Return a text for each row: what is fixed, with the cells of the row in between.
+
+    Parameters
+    ----------
+    fixed : sequence of str
+        What stands before the first cell, between each two and behind the last.
+    columns : iterable of sequence of str
+        The cells.
+
+    Examples
+    --------
+    >>> list(interleaved("<->", [["a", "b"], ["c", "d"]]))
+    ['<a-c>', '<b-d>']
+    """
+    pieces: list[Iterable[str]] = []
+    for before, cells in zip(fixed, columns, strict=False):
+        pieces += [repeat(before), cells]
+    return map("".join, zip(*pieces, repeat(fixed[-1]), strict=False))
+
+
+def _number_texts(values: Any, missing: str) -> Sequence[str]:
     if values.dtype.kind == "f":
         from weightgauge import _core
 
         return _core.number_texts(values, missing)
     if len(values) and (values == values[0]).all():
-        return (text_of(values[0].item()),) * len(values)
-    return list(map(text_of, values.tolist()))
+        return (str(values[0]),) * len(values)
+    return list(map(str, values.tolist()))
 
 
 def _record_texts(
-    records: ColumnarRecords, text_of: Callable[[Any], str], missing: str
+    records: ColumnarRecords, word_of: Callable[[str], str], missing: str
 ) -> Sequence[str]:
     if not any(records.there):
         return (missing,) * len(records)
-    members = [column_texts(member, text_of, missing=missing) for member in records.members]
-    pattern = ", ".join(f"{text_of(name)}: %s" for name in records.names)
-    return [
-        f"{{{pattern % row}}}" if there else missing
-        for there, row in zip(records.there, zip(*members, strict=True), strict=True)
-    ]
+    members = [_number_texts(member, missing) for member in records.members]
+    made = interleaved(opened([f"{word_of(name)}: " for name in records.names]), members)
+    return [text if there else missing for there, text in zip(records.there, made, strict=True)]
+
+
+def opened(keys: Sequence[str]) -> list[str]:
+    """Return what stands before, between and behind the values of an object of JSON."""
+    return [f"{', ' if place else '{'}{key}" for place, key in enumerate(keys)] + ["}"]

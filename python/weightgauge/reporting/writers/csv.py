@@ -49,7 +49,7 @@ def separated_pieces(table: DocumentTable, separator: str) -> Iterator[str]:
     yield _lines([keys], separator)
     if isinstance(table.rows, ColumnarRows):
         for part in table.rows.parts():
-            columns = (column_texts(part.column(key), _text, missing="") for key in keys)
+            columns = (column_texts(part.column(key), _text, inert, missing="") for key in keys)
             yield _lines(zip(*columns, strict=True), separator)
     else:
         yield _lines(([_cell(row[key]) for key in keys] for row in table.rows), separator)
