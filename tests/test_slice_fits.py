@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,12 @@ from fused_models import FUSED
 from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.pieces import counted, divided, wholes
 from weightgauge.fits.slice_fit import table_order
+from weightgauge.fits.slice_fits import SliceFits
+from weightgauge.fits.slice_rows import SliceRows
+from weightgauge.records import flat
+from weightgauge.reporting.views.fit import fit_document
+from weightgauge.reporting.writers.formats import FORMATS
+from weightgauge.reporting.writers.medium import Medium
 
 
 @pytest.fixture
@@ -87,6 +93,36 @@ def same_columns_and_records(slices):
 
 def test_columns_are_those_of_the_records(model):
     same_columns_and_records(model.slices)
+
+
+def test_rows_are_those_of_the_records(model):
+    dicts = [item.to_dict() for item in model.slices]
+    for slices in (model.slices, tuple(model.slices)):
+        rows, flat_rows = SliceRows(slices), SliceRows(slices, flat=True)
+        assert [list(row.items()) for row in rows] == [list(row.items()) for row in dicts]
+        assert list(flat_rows) == flat(wg.SliceFit, dicts)
+        assert rows[3] == dicts[3] and rows[-1] == dicts[-1] and rows[2:4] == dicts[2:4]
+        assert list(rows.part(2, 5)) == dicts[2:5]
+    assert model.to_dicts() == dicts
+
+
+def test_no_form_of_a_fit_needs_a_record_of_every_slice(monkeypatch):
+    values = np.random.default_rng(3).normal(size=(5, 100, 3, 8, 8)).astype("<f4")
+    model = wg.fit(
+        {
+            f"layers.{block}.mlp.experts.{expert}.{kind}_proj.weight": values[block, expert, place]
+            for block, expert in np.ndindex(5, 100)
+            for place, kind in enumerate(("gate", "up", "down"))
+        }
+    )
+    made, record = [], SliceFits._record
+    monkeypatch.setattr(
+        SliceFits, "_record", lambda self, row: made.append(row) or record(self, row)
+    )
+    fresh = replace(model, slices=model.slices.part(0, len(model)))
+    for form in ("json", "jsonl", "csv", "tsv", "human", "html", "markdown", "latex"):
+        assert FORMATS[form].write(fit_document(fresh), Medium())
+    assert len(model) == 1500 and len(made) == 0
 
 
 @pytest.mark.parametrize(

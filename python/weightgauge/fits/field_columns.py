@@ -131,10 +131,11 @@ class FieldColumns:
     def digests(self) -> list[str | None]:
         """Return the digests, None for pieces and what was not counted."""
         digests, there = self.numbers["digest"], self.numbers["digested"]
-        if there.all():
-            return list(map("{:016x}".format, digests.tolist()))
-        pairs = zip(digests.tolist(), there.tolist(), strict=True)
-        return [f"{digest:016x}" if digested else None for digest, digested in pairs]
+        digits = digests.astype(">u8").tobytes().hex()  # of the first byte first
+        return [
+            digits[at : at + 16] if digested else None
+            for at, digested in zip(range(0, len(digits), 16), there.tolist(), strict=True)
+        ]
 
     def errors(self, name: str, otherwise: str) -> NDArray[np.float64]:
         """Return errors of matrices, those for independent weights where rows are not known."""

@@ -55,7 +55,7 @@ class SliceRows(ColumnarRows):
             return values
         if name in NULL_WHEN_EMPTY:
             return [value or None for value in values]
-        if _FLAT[name].startswith("float"):
+        if _FLAT[name].startswith("float") and values.count(None) < len(values):
             return [plain(name, value) for value in values]
         return values
 

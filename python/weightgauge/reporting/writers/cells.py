@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -37,6 +37,9 @@ def column_texts(
         return _record_texts(made, word_of, missing)
     if hasattr(made, "dtype"):
         return _number_texts(made, missing)
+    first = column[0] if column else None
+    if (first is None or isinstance(first, str)) and column.count(first) == len(column):
+        return (text_of(first),) * len(column)
     types = set(map(type, column))
     if types == {str} and len(set(column)) > len(column) // 2:
         return list(map(word_of, column))
@@ -46,8 +49,10 @@ def column_texts(
     return list(map(known.__getitem__, column))
 
 
-def interleaved(fixed: Sequence[str], columns: Iterable[Sequence[str]]) -> Iterable[str]:
-    """Return a text for each row: what is fixed, with the cells of the row in between.
+def interleaved(
+    fixed: Sequence[str], columns: Iterable[Sequence[str]]
+) -> Iterator[tuple[str, ...]]:
+    """Yield the pieces of a text for each row: what is fixed, and the cells of the row in between.
 
     Parameters
     ----------
@@ -58,13 +63,13 @@ def interleaved(fixed: Sequence[str], columns: Iterable[Sequence[str]]) -> Itera
 
     Examples
     --------
-    >>> list(interleaved("<->", [["a", "b"], ["c", "d"]]))
+    >>> ["".join(row) for row in interleaved("<->", [["a", "b"], ["c", "d"]])]
     ['<a-c>', '<b-d>']
     """
     pieces: list[Iterable[str]] = []
     for before, cells in zip(fixed, columns, strict=False):
         pieces += [repeat(before), cells]
-    return map("".join, zip(*pieces, repeat(fixed[-1]), strict=False))
+    return zip(*pieces, repeat(fixed[-1]), strict=False)
 
 
 def _number_texts(values: Any, missing: str) -> Sequence[str]:
@@ -83,10 +88,11 @@ def _record_texts(
     if not any(records.there):
         return (missing,) * len(records)
     members = [_number_texts(member, missing) for member in records.members]
-    made = interleaved(opened([f"{word_of(name)}: " for name in records.names]), members)
-    return [text if there else missing for there, text in zip(records.there, made, strict=True)]
+    fixed = opened([f"{word_of(name)}: " for name in records.names])
+    rows = zip(records.there, interleaved(fixed, members), strict=True)
+    return ["".join(pieces) if there else missing for there, pieces in rows]
 
 
-def opened(keys: Sequence[str]) -> list[str]:
+def opened(keys: Sequence[str], behind: str = "") -> list[str]:
     """Return what stands before, between and behind the values of an object of JSON."""
-    return [f"{', ' if place else '{'}{key}" for place, key in enumerate(keys)] + ["}"]
+    return [*(f"{', ' if place else '{'}{key}" for place, key in enumerate(keys)), f"}}{behind}"]

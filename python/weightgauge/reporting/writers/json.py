@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -11,6 +12,9 @@ from weightgauge.columnar import ColumnarRows
 from weightgauge.reporting.document import Document
 from weightgauge.reporting.writers.cells import column_texts, interleaved, opened
 from weightgauge.reporting.writers.medium import Medium
+
+_BETWEEN = ",\n    "
+"""What stands between two records."""
 
 
 def write(document: Document, medium: Medium) -> str:
@@ -51,7 +55,8 @@ def json_pieces(data: Mapping[str, Any]) -> Iterator[str]:
             yield from _records(value)
             yield "\n  ]"
         else:
-            yield f"{between}  {_json(key)}: {_json(value)}"
+            plain = list(value) if isinstance(value, ColumnarRows) else value
+            yield f"{between}  {_json(key)}: {_json(plain)}"
         between = ",\n"
     yield "\n}\n" if data else "{\n\n}\n"
 
@@ -59,19 +64,26 @@ def json_pieces(data: Mapping[str, Any]) -> Iterator[str]:
 def _records(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield a list of records, with a new line between two of them."""
     if not isinstance(rows, ColumnarRows):
-        yield ",\n    ".join(map(_json, rows))
+        yield _BETWEEN.join(map(_json, rows))
         return
-    for number, part in enumerate(rows.parts()):
-        yield (",\n    " if number else "") + ",\n    ".join(record_lines(part, part.names))
+    before = ""
+    for part in rows.parts():
+        yield before + record_lines(part, part.names, _BETWEEN).removesuffix(_BETWEEN)
+        before = _BETWEEN
 
 
-def record_lines(rows: ColumnarRows, names: Sequence[str]) -> Iterable[str]:
-    """Return each row as one line of JSON, with the values of some names."""
+def record_lines(rows: ColumnarRows, names: Sequence[str], behind: str) -> str:
+    """Return each row as an object of JSON, with the values of some names, and a text behind it."""
     columns = (
-        column_texts(rows.column(name), _json, encode_basestring_ascii, missing="null")
+        column_texts(rows.column(name), _text, encode_basestring_ascii, missing="null")
         for name in names
     )
-    return interleaved(opened([f"{_json(name)}: " for name in names]), columns)
+    fixed = opened([f"{_json(name)}: " for name in names], behind)
+    return "".join(chain.from_iterable(interleaved(fixed, columns)))
+
+
+def _text(value: Any) -> str:
+    return str(value) if type(value) is int else _json(value)
 
 
 def _json(value: Any) -> str:

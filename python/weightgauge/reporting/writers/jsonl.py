@@ -31,7 +31,7 @@ def pieces(document: Document, medium: Medium) -> Iterator[str]:
     keys = [column.key for column in table.columns]
     if isinstance(table.rows, ColumnarRows):
         for part in table.rows.parts():
-            yield "".join(f"{line}\n" for line in record_lines(part, keys))
+            yield record_lines(part, keys, "\n")
         return
     rows = ({key: row[key] for key in keys} for row in table.rows)
     yield "".join(f"{json.dumps(row, allow_nan=False)}\n" for row in rows)
