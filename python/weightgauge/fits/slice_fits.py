@@ -90,13 +90,13 @@ class SliceFits(Sequence[SliceFit], InPolars):
 
     def column(self, field: str) -> Sequence[Any]:
         """Return a field of all records, and make none; see `FieldColumns.column`."""
-        return self._fields().column(field)
+        return self._by_field().column(field)
 
     def spread_parts(self) -> SpreadParts:
         """Return where the variance of every slice comes from, part by part."""
-        return self._fields().spread_parts()
+        return self._by_field().spread_parts()
 
-    def _fields(self) -> FieldColumns:
+    def _by_field(self) -> FieldColumns:
         columns = Slices.of(self.slices)
         return FieldColumns(columns, self.numbers, self._options, self._told, self._missing)
 
