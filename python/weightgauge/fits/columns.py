@@ -85,6 +85,11 @@ class Columns:
         return self.column("tensor")
 
     @cached_property
+    def share_tensors(self) -> bool:
+        """Whether any two slices are of one tensor."""
+        return len(set(self.tensors)) < len(self.tensors)
+
+    @cached_property
     def places(self) -> Sequence[Place]:
         """What the slices are."""
         if isinstance(self.slices, SliceFits):

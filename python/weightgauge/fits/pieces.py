@@ -58,7 +58,7 @@ def piece_rows(columns: Columns) -> Sequence[int]:
 
 def whole_rows(columns: Columns) -> dict[str, int]:
     """Return the places of the whole slices of tensors that are given whole and in pieces."""
-    if len(set(columns.tensors)) == len(columns.tensors):
+    if not columns.share_tensors:
         return {}
     numbers = Counter(columns.tensors)
     groups: dict[str, list[int]] = defaultdict(list)
