@@ -11,6 +11,7 @@ import weightgauge as wg
 from diagnosed import run
 from made_fits import made_slice
 from weightgauge.fits.clusters import clusters_of, few_lines_in
+from weightgauge.fits.columns import columns_of
 from weightgauge.reporting.views.errors import errors_note
 from weightgauge.reporting.views.fit_notes import fit_notes
 from weightgauge.reporting.views.paired_errors import paired_errors_note
@@ -39,8 +40,8 @@ def test_fewer_than_eight_rows_or_columns_are_an_exception(shape, few):
     (item,) = wg.fit({UP: normal(*shape)}).slices
     assert few_lines_in(item) is few
     told = "in 1 matrix with fewer than 8 rows, or columns, which tell nothing of how they differ"
-    assert (told in errors_note([item])) is few
-    assert (told in errors_note([item, made_slice("t", "o")])) is few
+    assert (told in errors_note(columns_of([item]))) is few
+    assert (told in errors_note(columns_of([item, made_slice("t", "o")]))) is few
 
 
 def attention(tmp_path, write_checkpoint, heads):

@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -295,3 +296,18 @@ def test_where_open_files_cannot_be_moved_they_are_closed_before(
     monkeypatch.setattr(os, "link", move_closed(os.link))
     write_atomically(target, b"new", force=force)
     assert (target.read_bytes(), len(moved), os.listdir(tmp_path)) == (b"new", 1, ["a.json"])
+
+
+def test_pieces_are_written_one_after_the_other_and_all_or_none(tmp_path: Path) -> None:
+    path = tmp_path / "fit.json"
+    write_atomically(path, (piece for piece in (b"a", b"", b"bc")))
+    assert path.read_bytes() == b"abc"
+
+    def failing() -> Iterator[bytes]:
+        yield b"new"
+        raise ValueError("a piece that cannot be made")
+
+    with pytest.raises(ValueError, match="cannot be made"):
+        write_atomically(path, failing(), force=True)
+    assert path.read_bytes() == b"abc"
+    assert os.listdir(tmp_path) == ["fit.json"]

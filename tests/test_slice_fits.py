@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,12 @@ from fused_models import FUSED
 from weightgauge.fits.kind_summary import summaries
 from weightgauge.fits.pieces import counted, divided, wholes
 from weightgauge.fits.slice_fit import table_order
+from weightgauge.fits.slice_fits import SliceFits
+from weightgauge.fits.slice_rows import SliceRows
+from weightgauge.records import flat
+from weightgauge.reporting.views.fit import fit_document
+from weightgauge.reporting.writers.formats import FORMATS
+from weightgauge.reporting.writers.medium import Medium
 
 
 @pytest.fixture
@@ -75,10 +82,70 @@ def test_copies_are_equal_and_do_not_need_the_checkpoint(model):
     assert repr(pickle.loads(pickle.dumps(model)).to_dict()) == repr(model.to_dict())
 
 
+def same_columns_and_records(slices):
+    """Whether each column has what the records have, which are made one by one."""
+    records = tuple(slices)
+    for field in fields(wg.SliceFit):
+        column = slices.column(field.name)
+        values = column.tolist() if isinstance(column, np.ndarray) else list(column)
+        assert repr(values) == repr([getattr(item, field.name) for item in records]), field.name
+
+
+def test_columns_are_those_of_the_records(model):
+    same_columns_and_records(model.slices)
+
+
+def test_rows_are_those_of_the_records(model):
+    dicts = [item.to_dict() for item in model.slices]
+    for slices in (model.slices, tuple(model.slices)):
+        rows, flat_rows = SliceRows(slices), SliceRows(slices, flat=True)
+        assert [list(row.items()) for row in rows] == [list(row.items()) for row in dicts]
+        assert list(flat_rows) == flat(wg.SliceFit, dicts)
+        assert rows[3] == dicts[3] and rows[-1] == dicts[-1] and rows[2:4] == dicts[2:4]
+        assert list(rows.part(2, 5)) == dicts[2:5]
+    assert model.to_dicts() == dicts
+
+
+def test_no_form_of_a_fit_needs_a_record_of_every_slice(monkeypatch):
+    values = np.random.default_rng(3).normal(size=(5, 100, 3, 8, 8)).astype("<f4")
+    model = wg.fit(
+        {
+            f"layers.{block}.mlp.experts.{expert}.{kind}_proj.weight": values[block, expert, place]
+            for block, expert in np.ndindex(5, 100)
+            for place, kind in enumerate(("gate", "up", "down"))
+        }
+    )
+    made, record = [], SliceFits._record
+    monkeypatch.setattr(
+        SliceFits, "_record", lambda self, row: made.append(row) or record(self, row)
+    )
+    fresh = replace(model, slices=model.slices.part(0, len(model)))
+    for form in ("json", "jsonl", "csv", "tsv", "human", "html", "markdown", "latex"):
+        assert FORMATS[form].write(fit_document(fresh), Medium())
+    assert len(model) == 1500 and len(made) == 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"errors": "independent"}, {"protocol": "paper"}, {"zeros": "censor"}, {}]
+)
+def test_columns_of_other_fits(options, tmp_path, write_checkpoint):
+    values = np.random.default_rng(9).normal(size=(256, 64)).astype("<f4")
+    values[0, 0], values[1], values[:, 2] = np.nan, 0.0, 0.0
+    tensors = {
+        "model.embed_tokens.weight": ("F32", values.shape, values.tobytes()),
+        "h.0.attn.q_proj.weight": ("F32", (4, 4), bytes(64)),
+        "h.0.mlp.up_proj.weight": ("F32", (64, 256), np.roll(values, 7).tobytes()),
+        "h.0.mlp.up_proj.bias": ("F32", (0,), b""),
+    }
+    path = write_checkpoint(tmp_path / "model.safetensors", tensors)
+    same_columns_and_records(wg.fit(path, **options).slices)
+
+
 @pytest.mark.parametrize("family", ["GPT-2", "gpt-oss", "Falcon 40B"])
 @pytest.mark.parametrize("per", ["tensor", "head", "expert"])
 def test_columns_and_records_give_the_same_summaries(family, per, tmp_path):
     model = wg.fit(FUSED[family]().save(tmp_path / "model", np.float32), per=per)
+    same_columns_and_records(model.slices)
     records = tuple(model.slices)
     assert repr(summaries(model.slices)[:]) == repr(summaries(records)[:])
     for choose in (counted, divided):
@@ -110,6 +177,7 @@ def test_products_count_where_nothing_else_of_their_kind_does(tmp_path, write_ch
         },
     )
     model = wg.fit(path)
+    same_columns_and_records(model.slices)
     assert model["q"].slices == 1 and model["v"].slices == 1
     assert [item.is_product for item in model.counted if item.kind in ("q", "v")] == [False, True]
     assert summaries(tuple(model.slices)) == model.kinds

@@ -20,6 +20,7 @@ void bind_histogram(pybind11::module_& module);
 void bind_info(pybind11::module_& module);
 void bind_scan(pybind11::module_& module);
 void bind_scan_results(pybind11::module_& module);
+void bind_text(pybind11::module_& module);
 
 // A view of an array's memory. `owner` keeps the memory alive.
 struct ArrayView {

@@ -13,5 +13,6 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   bind_feed(module);
   bind_derived(module);
   bind_header(module);
+  bind_text(module);
   bind_info(module);
 }

@@ -383,4 +383,30 @@ TEST_SUITE("scan") {
   }
 }
 
+TEST_CASE("slices in rounds have the results of one pass, and count all bytes as done") {
+  const std::vector<std::byte> bytes = testing::random_bytes(64 << 10, 5);
+  std::vector<std::unique_ptr<ByteSource>> sources;
+  sources.push_back(std::make_unique<MemorySource>(bytes.data(), bytes.size()));
+  std::vector<SliceSpec> slices;
+  for (std::uint64_t i = 0; i < 32; ++i) {
+    const DType dtype = i % 3 == 0 ? DType::f32 : DType::bf16;
+    slices.push_back(
+        {0, contiguous_view(dtype, i * 2048, 2048 / item_bytes(dtype)), Noted::tensor});
+  }
+  ScanOptions options = testing::keeping(2, 1 << 10);
+  const auto scanned = [&](std::size_t slices_in_round) {
+    options.slices_in_round = slices_in_round;
+    Control control;
+    const std::uint64_t hash =
+        testing::hash_of(scan(sources, slices, options, control, testing::no_watch));
+    CHECK(control.bytes_done == bytes.size());
+    return hash;
+  };
+  const std::uint64_t expected = scanned(32);
+  for (const std::size_t round : {0, 1, 5, 31, 33}) {
+    CAPTURE(round);
+    CHECK(scanned(round) == expected);
+  }
+}
+
 }  // namespace weightgauge

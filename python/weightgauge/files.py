@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from weightgauge.errors import PATH_LIMIT, OutputError, OutputExistsError, printable
@@ -19,7 +19,9 @@ _MOST_LINKS = 40
 """As many as Linux follows."""
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], data: bytes | Iterable[bytes], *, force: bool = False
+) -> None:
     """Write `data` to a file beside `path`, flush it to the disk, and move it into place.
 
     A file that is replaced keeps its mode, its owner and its access list. Where the path is a
@@ -30,8 +32,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool =
     ----------
     path : str or path-like
         Path of the file.
-    data : bytes
-        The whole content.
+    data : bytes or iterable of bytes
+        The whole content, or its pieces. If making one of them fails, nothing is written.
     force : bool
         Whether to replace an existing file.
 
@@ -49,9 +51,10 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool =
     directory = os.path.dirname(target) or "."
     _remove_abandoned(directory)
     with _draft(directory, old, target) as draft:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(draft.descriptor, rest) :]
+        for piece in (data,) if isinstance(data, bytes | bytearray | memoryview) else data:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(draft.descriptor, rest) :]
         os.fsync(draft.descriptor)
         draft.end_writing()
         if force:

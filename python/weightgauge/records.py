@@ -21,7 +21,9 @@ FITTED = frozenset(("ok", "sparse", "scale_not_applied"))
 """Statuses of slices that have k, lambda and the other numbers."""
 
 _LAM = re.compile("(?:^|(?<=_))lam(?=_|$)")
-_NULL_WHEN_EMPTY = frozenset(("reason", "decoded", "errors_from"))
+NULL_WHEN_EMPTY = frozenset(("reason", "decoded", "errors_from"))
+"""Fields whose empty text says that there is nothing to say."""
+
 
 _Fields = ParamSpec("_Fields")
 _Record = TypeVar("_Record")
@@ -251,7 +253,7 @@ def typed(record: type, rows: Sequence[dict[str, Any]]) -> TypedRows:
 def as_dict(record: tuple[Any, ...]) -> dict[str, Any]:
     """Return a named tuple's fields as values that JSON has; see `as_row`."""
     names = type(record)._fields  # type: ignore[attr-defined]
-    return {spelled(name): _plain(name, value) for name, value in zip(names, record, strict=True)}
+    return {spelled(name): plain(name, value) for name, value in zip(names, record, strict=True)}
 
 
 def as_row(record: DataclassInstance) -> dict[str, Any]:
@@ -269,7 +271,7 @@ def as_row(record: DataclassInstance) -> dict[str, Any]:
         and named tuples dicts.
     """
     return {
-        spelled(field.name): _plain(field.name, getattr(record, field.name))
+        spelled(field.name): plain(field.name, getattr(record, field.name))
         for field in fields(record)
     }
 
@@ -305,11 +307,12 @@ def flat(record: type, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
     return found
 
 
-def _plain(name: str, value: Any) -> Any:
+def plain(name: str, value: Any) -> Any:
+    """Return the value of a field as JSON has it; see `as_row`."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value == "" and name in _NULL_WHEN_EMPTY:
+    if value == "" and name in NULL_WHEN_EMPTY:
         return None
     if hasattr(value, "_asdict"):
-        return {each: _plain(each, member) for each, member in value._asdict().items()}
+        return {each: plain(each, member) for each, member in value._asdict().items()}
     return list(value) if isinstance(value, tuple) else value

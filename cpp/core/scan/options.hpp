@@ -39,6 +39,8 @@ struct ScanOptions {
   Reading reading = Reading::tried;
   int threads = 1;
   std::size_t chunk_bytes = std::size_t{1} << 20;
+  // So many slices are in work at a time; what they need for it is made and given back with them.
+  std::size_t slices_in_round = std::size_t{1} << 16;
 };
 
 // F32 and F64 of up to this many elements are sorted, and so always exact.

@@ -1,7 +1,9 @@
 #include "core/scan/scan.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <deque>
+#include <iterator>
 
 #include "core/base/errors.hpp"
 #include "core/scan/held_pages.hpp"
@@ -127,6 +129,28 @@ std::vector<SliceResult> scan_with(int most,
   return jobs.take_results();
 }
 
+// A million slices have a result each, but do not need all else at the same time.
+std::vector<SliceResult> scan_in_rounds(int most,
+                                        const std::vector<std::unique_ptr<ByteSource>>& sources,
+                                        const std::vector<SliceSpec>& slices,
+                                        const ScanOptions& options, Control& control,
+                                        const std::function<void()>& watch) {
+  const std::size_t most_slices = std::max<std::size_t>(options.slices_in_round, 1);
+  if (slices.size() <= most_slices) {
+    return scan_with(most, sources, slices, options, control, watch);
+  }
+  std::vector<SliceResult> results;
+  results.reserve(slices.size());
+  for (std::size_t begin = 0; begin < slices.size(); begin += most_slices) {
+    const std::size_t end = std::min(slices.size(), begin + most_slices);
+    const std::vector<SliceSpec> round(slices.begin() + static_cast<std::ptrdiff_t>(begin),
+                                       slices.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<SliceResult> found = scan_with(most, sources, round, options, control, watch);
+    std::move(found.begin(), found.end(), std::back_inserter(results));
+  }
+  return results;
+}
+
 }  // namespace
 
 std::vector<SliceResult> scan(const std::vector<std::unique_ptr<ByteSource>>& sources,
@@ -135,7 +159,7 @@ std::vector<SliceResult> scan(const std::vector<std::unique_ptr<ByteSource>>& so
   try {
     std::vector<SliceResult> results = with_memory_for(
         std::max(options.threads, 1), control,
-        [&](int most) { return scan_with(most, sources, slices, options, control, watch); });
+        [&](int most) { return scan_in_rounds(most, sources, slices, options, control, watch); });
     verify_all(sources);
     return results;
   } catch (const DataChanged&) {

@@ -9,6 +9,7 @@ from typing import Any
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
 from weightgauge.anatomy.architecture.settings import Settings
 from weightgauge.anatomy.components import Components, TensorLike
+from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.anatomy.lacking_blocks import lacking_blocks
 from weightgauge.anatomy.lacking_parts import lacking_parts
 from weightgauge.anatomy.lost_kinds import lost_kinds
@@ -53,7 +54,8 @@ def missing_findings(
     found: list[Finding] = []
     families: list[str | None] = []
     outside = [row for row, block in enumerate(places.blocks) if block is None]
-    begins = any(_is_entrance(tensors[row].name, places.kinds[row]) for row in outside)
+    names = TensorFacts.of(tensors).names
+    begins = any(_is_entrance(names[row], places.kinds[row]) for row in outside)
     norm_outside = any(places.kinds[row] == "norm" for row in outside)
     for stack in stacks:
         facts = architecture.of(stack.tower)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components.ordering import in_order
 from weightgauge.checkpoint.tensors import Tensors
+from weightgauge.columnar import ColumnarRows
 from weightgauge.records import taken
 
 if TYPE_CHECKING:
@@ -20,14 +21,16 @@ FIELDS = (
 """Keys of a row. The digest is None as long as the weights have not been read."""
 
 
-class Inventory(Sequence[dict[str, Any]]):
-    """Rows with the keys `FIELDS`, held as columns: a million rows are no million dictionaries.
+class Inventory(ColumnarRows):
+    """Rows with the keys `FIELDS`.
 
     Parameters
     ----------
     columns : sequence of sequence
         The values of each field, in the order of `FIELDS`.
     """
+
+    names = FIELDS
 
     def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
         self._columns = columns
@@ -36,29 +39,13 @@ class Inventory(Sequence[dict[str, Any]]):
         """Return the number of tensors."""
         return len(self._columns[0])
 
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Inventory: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | Inventory:
-        """Return one row, of plain values, or several."""
-        if isinstance(index, slice):
-            return Inventory([column[index] for column in self._columns])
-        return _row(column[index] for column in self._columns)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield row by row."""
-        return map(_row, zip(*self._columns, strict=True))
-
-    def column(self, field: str) -> Sequence[Any]:
+    def column(self, name: str) -> Sequence[Any]:
         """Return all values of one field; shapes are tuples."""
-        return self._columns[FIELDS.index(field)]
+        return self._columns[FIELDS.index(name)]
 
-
-def _row(values: Iterable[Any]) -> dict[str, Any]:
-    row = dict(zip(FIELDS, values, strict=True))
-    row["shape"] = list(row["shape"])  # as in JSON, where it comes from or goes to
-    return row
+    def part(self, start: int, stop: int) -> Inventory:
+        """Return the rows from one place on up to another."""
+        return Inventory([column[start:stop] for column in self._columns])
 
 
 def inventory(

@@ -12,6 +12,7 @@ from weightgauge.anatomy.architecture import Architecture, TowerFacts
 from weightgauge.anatomy.architecture.settings import Settings
 from weightgauge.anatomy.components import Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
@@ -105,13 +106,14 @@ def shape_findings(
     list of Finding
     """
     found = [RULES["shape-contradicts"].finding(what=line) for line in architecture.contradictions]
+    names, shapes, dtypes = TensorFacts.of(tensors)
     weights = [
         row
         for row in first_rows(forms)
         if forms[row] >= 0
-        and tensors[row].dtype in ITEM_BYTES
-        and tensors[row].name not in packed
-        and 0 not in tensors[row].shape
+        and dtypes[row] in ITEM_BYTES
+        and names[row] not in packed
+        and 0 not in shapes[row]
     ]
     counts = Counter(forms)
     for facts in architecture.towers:
@@ -246,19 +248,17 @@ def _vocabularies(
 
     Of several embeddings the largest is that of the vocabulary.
     """
+    names, shapes, _ = TensorFacts.of(tensors)
     largest: dict[str, int] = {}
     for row in weights:
-        kind, block, *_ = places[row]
-        tensor = tensors[row]
-        token = kind == "head" or (kind == "embed" and _TOKENS.search(tensor.name) is not None)
-        if token and block is None and len(tensor.shape) == 2:
+        kind = places.kinds[row]
+        token = kind == "head" or (kind == "embed" and _TOKENS.search(names[row]) is not None)
+        if token and places.blocks[row] is None and len(shapes[row]) == 2:
             before = largest.setdefault(kind, row)
-            if tensor.shape[0] > tensors[before].shape[0]:
+            if shapes[row][0] > shapes[before][0]:
                 largest[kind] = row
     # A width that the blocks have too is that of the model, by whatever key it may be stated.
-    of_blocks = {
-        side for row in weights if places[row].kind in _OF_BLOCKS for side in tensors[row].shape
-    }
+    of_blocks = {side for row in weights if places.kinds[row] in _OF_BLOCKS for side in shapes[row]}
     sizes = _sizes(config)
     for row in largest.values():
         tensor = tensors[row]

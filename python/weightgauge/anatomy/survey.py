@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.architecture import Architecture, architecture_of
@@ -16,6 +17,7 @@ from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
 from weightgauge.checkpoint.scalars import read_scalars
+from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.findings import RULES, Finding
 
@@ -35,7 +37,7 @@ class _Named(NamedTuple):
     dtype: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)  # without slots: what is asked for twice is kept
 class Survey:
     """Everything that headers and configuration say about a checkpoint.
 
@@ -45,11 +47,11 @@ class Survey:
         What is stored in place of weights.
     components : Components
         Component of every tensor.
-    rows : dict of str to int
-        Places of the tensors in `components` and `forms`, by name.
-    shapes : dict of str to tuple of int
-        Shapes of tensors and matrices by name. A decoded matrix is also found by the name that it
-        would have if its values were stored.
+    tensors : Tensors
+        The tensors.
+    made : dict of str to tuple of int
+        Shapes of matrices that are made of tensors, by the name that they would have if their
+        values were stored.
     architecture : Architecture
         What is known about the towers.
     forms : list of int
@@ -63,12 +65,22 @@ class Survey:
 
     storage: Storage
     components: Components
-    rows: dict[str, int]
-    shapes: dict[str, tuple[int, ...]]
+    tensors: Tensors
+    made: dict[str, tuple[int, ...]]
     architecture: Architecture
     forms: list[int]
     adapted: tuple[tuple[Adapted, Component], ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Places of the tensors in `components` and `forms`, by name."""
+        return dict(zip(self.tensors.names, range(len(self.tensors)), strict=True))
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of tensors by name, and of the matrices made of them."""
+        return dict(zip(self.tensors.names, self.tensors.shapes, strict=True)) | self.made
 
     def __repr__(self) -> str:
         """Show how many tensors and adapted matrices there are."""
@@ -117,14 +129,12 @@ def survey(checkpoint: Checkpoint) -> Survey:
             matrices, places, forms, architecture, config or {}, storage.undecoded
         )
         told.update(architecture.contradictions)
-    shapes = dict(zip(names, tensors.shapes, strict=True))
-    if storage.matrices or updates:
-        shapes |= {matrix.name: matrix.shape for matrix in [*matrices, *updates]}
+    made = storage.matrices or updates
     return Survey(
         storage=storage,
         components=places,
-        rows=dict(zip(names, range(len(names)), strict=True)),
-        shapes=shapes,
+        tensors=tensors,
+        made={each.name: each.shape for each in [*matrices, *updates]} if made else {},
         architecture=architecture,
         forms=forms,
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),

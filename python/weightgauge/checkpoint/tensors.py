@@ -110,8 +110,12 @@ class Tensors(Sequence[TensorInfo], InPolars):
     def __getitem__(self, index: slice) -> Tensors: ...
     def __getitem__(self, index: int | slice) -> TensorInfo | Tensors:
         """Return one record, or the columns of several."""
-        chosen: list[Any] = [column[index] for column in self.columns()]
-        return Tensors(*chosen) if isinstance(index, slice) else TensorInfo(*chosen)
+        if isinstance(index, slice):
+            return Tensors(*(column[index] for column in self.columns()))
+        return TensorInfo(
+            *(self.names[index], self.dtypes[index], self.shapes[index]),
+            *(self.shards[index], self.offsets[index], self.nbytes[index]),
+        )
 
     def __iter__(self) -> Iterator[TensorInfo]:
         return iter(named_tuples(TensorInfo, *self.columns()))

@@ -6,8 +6,8 @@ import gzip
 import os
 import shutil
 import sys
-from codecs import getincrementalencoder
-from collections.abc import Callable, Iterator, Mapping
+from codecs import getincrementalencoder, lookup
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -159,7 +159,7 @@ class Output:
         """
         from weightgauge.findings import grouped
 
-        self.put(FORMATS[self.format].write(document, self.medium()))
+        self.put(FORMATS[self.format].pieces(document, self.medium()))
         if not self.quiet:
             in_result = self.format in (DEFAULT, "github")
             aside = document.aside if in_result else (*(document.findings or ()), *document.aside)
@@ -175,14 +175,16 @@ class Output:
             what = " and ".join(given)
             yield f"{what} changed nothing: {self.format} has every row, for programs"
 
-    def put(self, content: str | bytes) -> None:
-        """Write what was made, as it is.
+    def put(self, content: str | Iterable[str] | bytes) -> None:
+        """Write what was made, as it is: bytes, or a text, which may come in pieces.
 
         Raises
         ------
         OutputExistsError, OutputError
             See `kept`; the disk is full; or a terminal cannot show it.
         """
+        if isinstance(content, str):
+            content = (content,) if content else ()
         if self.path is not None:
             self._write_file(content)
             return
@@ -191,12 +193,17 @@ class Output:
             raise OutputError(f"{what}: name a file by -o, or send it to a pipe")
         _write_stdout(content)
 
-    def _write_file(self, content: str | bytes) -> None:
+    def _write_file(self, content: Iterable[str] | bytes) -> None:
         from weightgauge.files import write_atomically
 
-        data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+        data: bytes | Iterable[bytes] = (
+            content
+            if isinstance(content, bytes)
+            else (piece.encode("utf-8", "backslashreplace") for piece in content)
+        )
         if self.path is not None and self.path.lower().endswith(COMPRESSED):
-            data = gzip.compress(data, mtime=0)  # the same bytes for the same result
+            whole = data if isinstance(data, bytes) else b"".join(data)
+            data = gzip.compress(whole, mtime=0)  # the same bytes for the same result
         self.save(lambda target: write_atomically(target, data, force=self.force))
 
     def save(self, writer: Callable[[str], None]) -> None:
@@ -281,7 +288,7 @@ def _is_terminal(stream: object) -> bool:
     return bool(isatty is not None and isatty())
 
 
-def _write_stdout(content: str | bytes) -> None:
+def _write_stdout(content: Iterable[str] | bytes) -> None:
     if not content:
         return
     stream = sys.stdout
@@ -302,11 +309,19 @@ def _write_stdout(content: str | bytes) -> None:
         raise OutputError(f"cannot write the result: {error.strerror or error}") from error
 
 
-def _encoded(content: str | bytes, encoding: str) -> Iterator[bytes]:
+def _encoded(content: Iterable[str] | bytes, encoding: str) -> Iterator[bytes]:
     """Yield the bytes of a result, a part of it at a time: it may have a million lines."""
     if isinstance(content, bytes):
         yield content
-        return
+    elif lookup(encoding).name == "utf-8":  # which has every character
+        for piece in content:
+            yield piece.encode("utf-8", "backslashreplace")
+    else:
+        yield from _spelled("".join(content), encoding)
+
+
+def _spelled(content: str, encoding: str) -> Iterator[bytes]:
+    """Yield the bytes of a text where characters may have to be spelled in another way."""
     encoder = getincrementalencoder(encoding)("backslashreplace")
     try:
         if not content.isascii():

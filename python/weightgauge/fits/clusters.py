@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.fits.slice_numbers import row_length
 
@@ -18,23 +18,31 @@ _ONE_WAY = re.compile("(a sample of|all) (rows|columns)")
 _GROUPS = re.compile("(rows|columns) in groups of ([0-9,]+)")
 
 
-def few_lines_in(item: SliceFit) -> bool:
+class Rests(NamedTuple):
+    """The fields of a slice that tell what its errors rest on; see `SliceFit`."""
+
+    errors_from: str
+    shape: tuple[int, ...]
+    kind: str
+
+
+def few_lines_in(item: SliceFit | Rests) -> bool:
     """Whether the errors allow for rows alone, or for columns alone: there are few of the others.
 
     Parameters
     ----------
-    item : SliceFit
+    item : SliceFit or Rests
         A fitted slice.
     """
     return _ONE_WAY.fullmatch(item.errors_from) is not None
 
 
-def clusters_of(item: SliceFit) -> int | None:
+def clusters_of(item: SliceFit | Rests) -> int | None:
     """Return the number of heads or experts that the errors allow for.
 
     Parameters
     ----------
-    item : SliceFit
+    item : SliceFit or Rests
         A fitted slice.
 
     Returns
@@ -68,7 +76,7 @@ def rows_in_cluster(item: SliceFit) -> int | None:
     return found[1] if found is not None and found[0] == "rows" else None
 
 
-def _group(item: SliceFit) -> tuple[str, int] | None:
+def _group(item: SliceFit | Rests) -> tuple[str, int] | None:
     """Return "rows" or "columns", and how many of them are in a group; None without groups."""
     found = _GROUPS.search(item.errors_from)
     return None if found is None else (found[1], int(found[2].replace(",", "")))

@@ -1,16 +1,21 @@
-"""What summaries look at, of many slices at once: one list or array for each."""
+"""What is asked of many slices at once: a list or an array for each question."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from weightgauge.anatomy.components import KINDS
+from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
 from weightgauge.anatomy.layouts import Slices
+from weightgauge.fits.field_columns import SpreadParts
+from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.slice_fit import is_product
 from weightgauge.fits.slice_fits import SliceFits
+from weightgauge.records import FITTED, taken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
 
 
+_NO_SPREAD = Spread(math.nan, math.nan, math.nan)
 _NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -41,69 +47,231 @@ class Place(Protocol):
         """Number of the head."""
 
 
-class Columns(NamedTuple):
-    """Columns of slices, in their order.
+class Columns:
+    """Fields of slices as columns in their order, each made when somebody asks for it.
 
-    Attributes
+    Words and what may be missing are sequences, numbers and truth values arrays. Of fits that are
+    no records yet no record is made.
+
+    Parameters
     ----------
-    tensors : list of str
-        Names in the checkpoint.
-    kinds : sequence of str
-        Kinds of the slices.
-    kind_numbers : ndarray of int64
-        The same as places in `weightgauge.anatomy.components.KINDS`.
-    places : sequence of Place
-        What the slices are.
-    products : list of bool
-        See `SliceFit.is_product`.
-    fitted : ndarray of bool
-        Which slices have numbers.
-    k, lam, r2 : ndarray of float64
-        Their numbers.
+    slices : sequence of SliceFit
+        The slices.
     """
 
-    tensors: list[str]
-    kinds: Sequence[str]
-    kind_numbers: NDArray[np.int64]
-    places: Sequence[Place]
-    products: list[bool]
-    fitted: NDArray[np.bool_]
-    k: NDArray[np.float64]
-    lam: NDArray[np.float64]
-    r2: NDArray[np.float64]
+    def __init__(self, slices: Sequence[SliceFit]) -> None:
+        self.slices = slices
+
+    def __len__(self) -> int:
+        return len(self.slices)
+
+    def column(self, field: str) -> Sequence[Any]:
+        """Return a field of all slices, by its name in `SliceFit`."""
+        if isinstance(self.slices, SliceFits):
+            return self.slices.column(field)
+        return [getattr(item, field) for item in self.slices]
+
+    def values(self, field: str, rows: NDArray[np.int64]) -> list[Any]:
+        """Return a field of the slices in some places, as plain values."""
+        column = self.column(field)
+        if isinstance(column, np.ndarray):
+            found: list[Any] = column[rows].tolist()
+            return found
+        return taken(column, rows.tolist())
+
+    @cached_property
+    def tensors(self) -> Sequence[str]:
+        """Names in the checkpoint."""
+        return self.column("tensor")
+
+    @cached_property
+    def share_tensors(self) -> bool:
+        """Whether any two slices are of one tensor."""
+        return len(set(self.tensors)) < len(self.tensors)
+
+    @cached_property
+    def places(self) -> Sequence[Place]:
+        """What the slices are."""
+        if isinstance(self.slices, SliceFits):
+            return Slices.of(self.slices.slices).places
+        return self.slices
+
+    @cached_property
+    def kinds(self) -> Sequence[str]:
+        """Kinds of the slices."""
+        return self.column("kind")
+
+    @cached_property
+    def kind_numbers(self) -> NDArray[np.int64]:
+        """The same as places in `weightgauge.anatomy.components.KINDS`."""
+        kinds = self.kinds
+        return np.fromiter(map(_NUMBERS.__getitem__, kinds), np.int64, len(kinds))
+
+    @cached_property
+    def blocks(self) -> Sequence[int | None]:
+        """Numbers of the blocks."""
+        return self.column("block")
+
+    @cached_property
+    def in_block(self) -> NDArray[np.bool_]:
+        """Which slices are in a block."""
+        blocks = self.blocks
+        if blocks.count(None) in (0, len(blocks)):
+            return np.full(len(blocks), None not in blocks)
+        return np.array([block is not None for block in blocks], np.bool_)
+
+    @cached_property
+    def towers(self) -> Sequence[str | None]:
+        """Towers of the slices."""
+        return self.column("tower")
+
+    @cached_property
+    def parts(self) -> Sequence[str | None]:
+        """Which matrices of fused tensors they are."""
+        return self.column("part")
+
+    @cached_property
+    def experts(self) -> Sequence[int | None]:
+        """Numbers of the experts."""
+        return self.column("expert")
+
+    @cached_property
+    def heads(self) -> Sequence[int | None]:
+        """Numbers of the attention heads."""
+        return self.column("head")
+
+    @cached_property
+    def dtypes(self) -> Sequence[str]:
+        """Element formats."""
+        return self.column("dtype")
+
+    @cached_property
+    def shapes(self) -> Sequence[tuple[int, ...]]:
+        """Shapes."""
+        return self.column("shape")
+
+    @cached_property
+    def ranks(self) -> NDArray[np.int64]:
+        """Numbers of dimensions."""
+        return np.fromiter(map(len, self.shapes), np.int64, len(self))
+
+    @cached_property
+    def decoded(self) -> Sequence[str]:
+        """How the values come from what is stored."""
+        return self.column("decoded")
+
+    @cached_property
+    def products(self) -> Sequence[bool]:
+        """See `SliceFit.is_product`."""
+        texts = self.decoded
+        return [is_product(text) for text in texts] if any(texts) else [False] * len(texts)
+
+    @cached_property
+    def fitted(self) -> NDArray[np.bool_]:
+        """Which slices have numbers."""
+        if isinstance(self.slices, SliceFits):
+            return self.slices.fitted
+        return np.array([status in FITTED for status in self.statuses], np.bool_)
+
+    @cached_property
+    def statuses(self) -> Sequence[str]:
+        """Statuses of the fits."""
+        return self.column("status")
+
+    @cached_property
+    def sparse(self) -> NDArray[np.bool_]:
+        """Which slices were fitted although many of their elements are zero."""
+        return self._of_status("sparse")
+
+    @cached_property
+    def unscaled(self) -> NDArray[np.bool_]:
+        """Which slices were fitted without the scale that belongs to them."""
+        return self._of_status("scale_not_applied")
+
+    def _of_status(self, status: str) -> NDArray[np.bool_]:
+        return np.array([each == status for each in self.statuses], np.bool_)
+
+    @cached_property
+    def reasons(self) -> Sequence[str]:
+        """Why the statuses are not "ok"."""
+        return self.column("reason")
+
+    @cached_property
+    def levels(self) -> Sequence[int | None]:
+        """Numbers of different magnitudes, None where these are too many to say."""
+        return self.column("levels")
+
+    @cached_property
+    def errors_from(self) -> Sequence[str]:
+        """What the errors of matrices come from."""
+        return self.column("errors_from")
+
+    @cached_property
+    def spread_parts(self) -> SpreadParts:
+        """Where the variance of ln |w| comes from, part by part."""
+        if isinstance(self.slices, SliceFits):
+            return self.slices.spread_parts()
+        spreads = [item.spread for item in self.slices]
+        parts = np.array([_NO_SPREAD if each is None else each for each in spreads], np.float64)
+        there = np.array([each is not None for each in spreads], np.bool_)
+        return SpreadParts(there, *parts.reshape(len(spreads), len(_NO_SPREAD)).T)
+
+    @cached_property
+    def n(self) -> NDArray[np.int64]:
+        """Elements that were fitted."""
+        return self._counts("n")
+
+    @cached_property
+    def zeros(self) -> NDArray[np.int64]:
+        """Zeros."""
+        return self._counts("zeros")
+
+    @cached_property
+    def nonfinite(self) -> NDArray[np.int64]:
+        """Elements that are NaN or infinite."""
+        return self._counts("nonfinite")
+
+    @cached_property
+    def k(self) -> NDArray[np.float64]:
+        """Shapes k."""
+        return self._sizes("k")
+
+    @cached_property
+    def k_se_matrix(self) -> NDArray[np.float64]:
+        """Standard errors of k that tables show."""
+        return self._sizes("k_se_matrix")
+
+    @cached_property
+    def lam(self) -> NDArray[np.float64]:
+        """Scales lambda."""
+        return self._sizes("lam")
+
+    @cached_property
+    def r2(self) -> NDArray[np.float64]:
+        """R2."""
+        return self._sizes("r2")
 
     def of(self, *kinds: str) -> NDArray[np.bool_]:
         """Return which slices are of any of these kinds."""
         wanted = np.array([kind in kinds for kind in KINDS], np.bool_)
         return np.asarray(wanted[self.kind_numbers])
 
+    @cached_property
+    def of_matrices(self) -> NDArray[np.bool_]:
+        """Which slices are matrices of a known kind."""
+        return self.of(*MATRIX_KINDS)
+
+    def _counts(self, field: str) -> NDArray[np.int64]:
+        return np.asarray(self.column(field), np.int64)
+
+    def _sizes(self, field: str) -> NDArray[np.float64]:
+        return np.asarray(self.column(field), np.float64)
+
 
 def columns_of(slices: Sequence[SliceFit]) -> Columns:
-    """Return the columns of records, or of fits that are no records yet."""
-    if isinstance(slices, SliceFits):
-        items, numbers = Slices.of(slices.slices), slices.numbers
-        return Columns(
-            items.tensors.names,
-            items.places.kinds,
-            _numbers(items.places.kinds),
-            items.places,
-            [stored is not None and is_product(stored.text) for stored in items.sources]
-            if any(items.sources)
-            else [False] * len(items),
-            slices.fitted,
-            *(numbers[name] for name in ("k", "lam", "r2")),
-        )
-    kinds = [item.kind for item in slices]
-    return Columns(
-        [item.tensor for item in slices],
-        kinds,
-        _numbers(kinds),
-        slices,
-        [item.is_product for item in slices],
-        np.array([item.fitted for item in slices], np.bool_),
-        *(np.array([getattr(item, name) for item in slices]) for name in ("k", "lam", "r2")),
-    )
-
-
-def _numbers(kinds: Sequence[str]) -> NDArray[np.int64]:
-    return np.fromiter(map(_NUMBERS.__getitem__, kinds), np.int64, len(kinds))
+    """Return the columns of records, or of fits that are no records yet, which keep them."""
+    if not isinstance(slices, SliceFits):
+        return Columns(slices)
+    if slices.taken_apart is None:
+        slices.taken_apart = Columns(slices)
+    return slices.taken_apart

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from enum import IntEnum
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +24,14 @@ _FROM = (
     "a sample of",
     "all",
 )
-_EMPTY, _SAMPLE = 3, 4
+
+
+class Basis(IntEnum):
+    """What errors rest on at least: their place in the core's list."""
+
+    EMPTY = 3
+    SAMPLE = 4
+
 
 OF_COUNTS = "counts alone"
 """What errors for independent weights come from, whatever the reason."""
@@ -34,7 +42,7 @@ FEWEST_LINES = 8
 """With fewer rows, or columns, how they differ among themselves cannot be known."""
 
 _SAMPLED = re.compile(
-    f"(?:{'|'.join(_FROM[_SAMPLE:])}) "
+    f"(?:{'|'.join(_FROM[Basis.SAMPLE :])}) "
     "(?:columns|rows|rows and columns|rows in groups of [0-9,]{1,30}, and columns"
     "|rows, and columns in groups of [0-9,]{1,30})"
 )
@@ -109,8 +117,8 @@ def matrix_errors(
     k_se_matrix, ln_lambda_se_matrix, basis, fresh_z, rows, columns, core = numbers[:7]
     if math.isnan(k_se):
         return MatrixErrors(math.nan, math.nan, "")
-    told = OF_PRODUCT if product else errors_from(basis, matrix, shape)
-    if basis < _EMPTY:
+    told = errors_told(basis, matrix, shape, product)
+    if basis < Basis.EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told)
     zero_rows, zero_columns, unused, k_without_unused = numbers[7:11]
     k_of_others = None if math.isnan(k_without_unused) else k_without_unused
@@ -119,10 +127,17 @@ def matrix_errors(
         *(zero_rows, zero_columns, None if unused < 0 else unused),
         *(k_of_others, large_rows, large_columns),
     )
-    if basis == _EMPTY:
+    if basis == Basis.EMPTY:
         return MatrixErrors(k_se, ln_lambda_se, told, math.nan, None, *lines)
     parts = None if math.isnan(core) else Spread(rows, columns, core)
     return MatrixErrors(k_se_matrix, ln_lambda_se_matrix, told, fresh_z, parts, *lines)
+
+
+def errors_told(
+    basis: int, matrix: MatrixLayout | None, shape: tuple[int, ...], product: bool
+) -> str:
+    """Say what standard errors come from, those of products included; see `errors_from`."""
+    return OF_PRODUCT if product else errors_from(basis, matrix, shape)
 
 
 def errors_from(basis: int, matrix: MatrixLayout | None, shape: tuple[int, ...]) -> str:
@@ -145,7 +160,7 @@ def errors_from(basis: int, matrix: MatrixLayout | None, shape: tuple[int, ...])
     >>> errors_from(5, MatrixLayout(384), (2, 384))
     'all columns'
     """
-    if basis < _SAMPLE:
+    if basis < Basis.SAMPLE:
         return _FROM[basis]
     lines = "rows and columns"
     if matrix is not None:
@@ -161,7 +176,7 @@ def errors_from(basis: int, matrix: MatrixLayout | None, shape: tuple[int, ...])
 
 def is_origin(text: str) -> bool:
     """Whether a text is one of those that say what standard errors come from."""
-    whole = (*_FROM[:_SAMPLE], KEPT_COUNTS, OF_PRODUCT)
+    whole = (*_FROM[: Basis.SAMPLE], KEPT_COUNTS, OF_PRODUCT)
     return text in whole or _SAMPLED.fullmatch(text) is not None
 
 

@@ -8,13 +8,16 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weightgauge.anatomy.architecture import Architecture
-from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.errors import printable
 from weightgauge.findings import Finding, verdict
+from weightgauge.fits.columns import Columns, columns_of
 from weightgauge.fits.kind_summary import KindSummary
-from weightgauge.fits.pieces import counted, divided, wholes
+from weightgauge.fits.pieces import counted_rows, divided_rows, wholes
 from weightgauge.fits.slice_fit import SliceFit
+from weightgauge.fits.slice_rows import SliceRows
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table, to_frame, typed
 from weightgauge.upper import InNotebook, done_above
@@ -22,6 +25,7 @@ from weightgauge.upper import InNotebook, done_above
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 SCHEMA_VERSION = 1
 
@@ -75,17 +79,41 @@ class ModelFit(InPolars, InNotebook):
     @cached_property
     def pieces(self) -> Table[SliceFit]:
         """All slices but whole tensors that are also given in pieces of their own kind."""
-        return Table(SliceFit, divided(self.slices))
+        return self._records(self.piece_rows)
 
     @cached_property
     def counted(self) -> Table[SliceFit]:
         """What medians are taken over: `pieces`, less the products B A of kinds stored as well."""
-        return Table(SliceFit, counted(self.slices))
+        return self._records(self.counted_rows)
 
     @cached_property
     def matrices(self) -> Table[SliceFit]:
         """Those of `counted` that are matrices of a known kind: no norms, biases and others."""
-        return Table(SliceFit, (item for item in self.counted if item.kind in MATRIX_KINDS))
+        return self._records(self.matrix_rows)
+
+    def _records(self, rows: NDArray[np.int64]) -> Table[SliceFit]:
+        return Table(SliceFit, (self.slices[row] for row in rows.tolist()))
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The slices as columns, for whoever looks at all of them."""
+        return columns_of(self.slices)
+
+    @cached_property
+    def piece_rows(self) -> NDArray[np.int64]:
+        """Places of `pieces` in `columns`."""
+        return np.array(divided_rows(self.columns), np.int64)
+
+    @cached_property
+    def counted_rows(self) -> NDArray[np.int64]:
+        """Places of `counted` in `columns`."""
+        return np.array(counted_rows(self.columns), np.int64)
+
+    @cached_property
+    def matrix_rows(self) -> NDArray[np.int64]:
+        """Places of `matrices` in `columns`."""
+        rows = self.counted_rows
+        return rows[self.columns.of_matrices[rows]]
 
     def select(
         self,
@@ -157,6 +185,10 @@ class ModelFit(InPolars, InNotebook):
             ``zero_handling``, ``exact``, ``architecture``, ``verdict``, and ``findings``,
             ``slices`` and ``kinds`` (a list of dicts each).
         """
+        return {**self.to_columnar(), "slices": self.to_dicts()}
+
+    def to_columnar(self) -> dict[str, Any]:
+        """Return what `to_dict` does, with the slices as rows that are held as columns."""
         from weightgauge._version import __version__
 
         return {
@@ -170,13 +202,13 @@ class ModelFit(InPolars, InNotebook):
             "architecture": self.architecture.to_dict(),
             "verdict": verdict(self.findings),
             "findings": self.findings.to_dicts(),
-            "slices": self.to_dicts(),
+            "slices": SliceRows(self.slices),
             "kinds": self.kinds.to_dicts(),
         }
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dict of plain values per slice, in the order of `slices`."""
-        return [slice_fit.to_dict() for slice_fit in self.slices]
+        return list(SliceRows(self.slices))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame with one row per slice.
@@ -297,7 +329,7 @@ class ModelFit(InPolars, InNotebook):
 
     def __repr__(self) -> str:
         """Show how much was fitted, and the median k of the first kinds of matrix."""
-        fitted = sum(slice_fit.fitted for slice_fit in self.slices)
+        fitted = int(self.columns.fitted.sum())
         medians = [
             f"{kind.kind} {kind.k_median:.3f}"
             for kind in self.kinds

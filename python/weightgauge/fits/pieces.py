@@ -25,7 +25,7 @@ def divided(slices: Sequence[SliceFit]) -> list[SliceFit]:
 
 def wholes(slices: Sequence[SliceFit]) -> dict[str, SliceFit]:
     """Find the tensors that are given whole and in pieces: their whole slices by name."""
-    return {name: slices[row] for name, row in _whole_rows(columns_of(slices)).items()}
+    return {name: slices[row] for name, row in whole_rows(columns_of(slices)).items()}
 
 
 def counted_rows(columns: Columns) -> Sequence[int]:
@@ -41,7 +41,7 @@ def counted_rows(columns: Columns) -> Sequence[int]:
 def divided_rows(columns: Columns) -> Sequence[int]:
     """Return the places of the slices that are `divided`."""
     every = range(len(columns.tensors))
-    whole = _whole_rows(columns)
+    whole = whole_rows(columns)
     if not whole:
         return every
     kinds = columns.kinds
@@ -52,12 +52,13 @@ def divided_rows(columns: Columns) -> Sequence[int]:
 
 def piece_rows(columns: Columns) -> Sequence[int]:
     """Return the places of all slices but whole tensors that are also given in pieces."""
-    whole = set(_whole_rows(columns).values())
+    whole = set(whole_rows(columns).values())
     return [row for row in range(len(columns.tensors)) if row not in whole]
 
 
-def _whole_rows(columns: Columns) -> dict[str, int]:
-    if len(set(columns.tensors)) == len(columns.tensors):
+def whole_rows(columns: Columns) -> dict[str, int]:
+    """Return the places of the whole slices of tensors that are given whole and in pieces."""
+    if not columns.share_tensors:
         return {}
     numbers = Counter(columns.tensors)
     groups: dict[str, list[int]] = defaultdict(list)

@@ -227,7 +227,7 @@ def slice_fit(item: Slice, numbers: Numbers, words: tuple[str, str], missing: st
     SliceFit
     """
     tensor, place, shape, _, note, stored, matrix = item
-    status, reason = _marked(words, missing, note)
+    status, reason = marked(words, missing, note)
     k, k_se, lam, ln_lambda_se, r2, ks, rms, largest, n, zeros, nonfinite = numbers[:11]
     negatives, blocks, levels, at_max, second, lowest, digest, digested = numbers[13:21]
     made = "" if stored is None else stored.text
@@ -275,7 +275,7 @@ def refitted(item: SliceFit, found: WeibullFit, *, missing: str, note: str) -> S
     -------
     SliceFit
     """
-    status, reason = _marked((found.status, found.reason), missing, note)
+    status, reason = marked((found.status, found.reason), missing, note)
     return replace(
         item,
         n=found.n,
@@ -329,7 +329,7 @@ def table_order(item: SliceFit) -> tuple[tuple[int, ...], str, str, int]:
     )
 
 
-def _marked(words: tuple[str, str], missing: str, note: str) -> tuple[str, str]:
+def marked(words: tuple[str, str], missing: str, note: str) -> tuple[str, str]:
     """Status and reason: a fit of values without their scale is marked."""
     status, reason = words
     if not (missing or reason or note):

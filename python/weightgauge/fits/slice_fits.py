@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
 from weightgauge.anatomy.components.ordering import in_order
 from weightgauge.anatomy.layouts import Slice, Slices
+from weightgauge.fits.field_columns import FieldColumns, SpreadParts
 from weightgauge.fits.slice_fit import SliceFit, slice_fit
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.magnitudes.weibull import status_and_reason
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     from numpy.typing import NDArray
 
+    from weightgauge.fits.columns import Columns
     from weightgauge.fits.slice_numbers import SliceNumbers
     from weightgauge.magnitudes.options import FitOptions
+
+_Words = TypeVar("_Words")
 
 
 class SliceFits(Sequence[SliceFit], InPolars):
@@ -39,7 +43,10 @@ class SliceFits(Sequence[SliceFit], InPolars):
         Why values lack a scale that is known to exist, by place.
     """
 
-    __slots__ = ("_made", "_missing", "_options", "_told", "numbers", "slices", "sorted_out")
+    __slots__ = (
+        *("_made", "_missing", "_options", "_told"),
+        *("numbers", "slices", "sorted_out", "taken_apart"),
+    )
 
     def __init__(
         self,
@@ -55,9 +62,11 @@ class SliceFits(Sequence[SliceFit], InPolars):
         self._options = options
         self._told = told or {}
         self._missing = missing or {}
-        # What `numbers_of` has made of them: several ask for it, and numbers do not change.
+        # What `columns_of` and `numbers_of` have made of them: several ask for it, and numbers do
+        # not change.
+        self.taken_apart: Columns | None = None
         self.sorted_out: SliceNumbers | None = None
-        self._made: list[SliceFit | None] = [None] * len(slices)
+        self._made: dict[int, SliceFit] = {}
 
     def in_table_order(self) -> SliceFits:
         """Return the same fits in the order of tables; see `table_order`."""
@@ -79,6 +88,28 @@ class SliceFits(Sequence[SliceFit], InPolars):
         """Which of them have k, lambda and the other numbers."""
         return np.asarray(self.numbers["status"] == 0)
 
+    def column(self, field: str) -> Sequence[Any]:
+        """Return a field of all records, and make none; see `FieldColumns.column`."""
+        return self._by_field().column(field)
+
+    def spread_parts(self) -> SpreadParts:
+        """Return where the variance of every slice comes from, part by part."""
+        return self._by_field().spread_parts()
+
+    def _by_field(self) -> FieldColumns:
+        columns = Slices.of(self.slices)
+        return FieldColumns(columns, self.numbers, self._options, self._told, self._missing)
+
+    def part(self, start: int, stop: int) -> SliceFits:
+        """Return the fits from one place on up to another, which share no record with these."""
+        return SliceFits(
+            Slices.of(self.slices)[start:stop],
+            self.numbers[start:stop],
+            self._options,
+            told=_within(self._told, start, stop),
+            missing=_within(self._missing, start, stop),
+        )
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dict of plain values per slice."""
         return [each.to_dict() for each in self]
@@ -98,7 +129,7 @@ class SliceFits(Sequence[SliceFit], InPolars):
         return typed(SliceFit, self.to_dicts())
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self.slices)
 
     @overload
     def __getitem__(self, index: int) -> SliceFit: ...
@@ -108,9 +139,11 @@ class SliceFits(Sequence[SliceFit], InPolars):
         """Return one record, always the same for the same place, or a table of several."""
         if isinstance(index, slice):
             return Table(SliceFit, [self[row] for row in range(*index.indices(len(self)))])
-        found = self._made[index]
+        row = index if index >= 0 else len(self) + index
+        found = self._made.get(row)
         if found is None:
-            row = index if index >= 0 else len(self) + index
+            if not 0 <= row < len(self):
+                raise IndexError("there is no such slice")
             found = self._made[row] = self._record(row)
         return found
 
@@ -138,6 +171,12 @@ class SliceFits(Sequence[SliceFit], InPolars):
         numbers = self.numbers[row].item()
         words = self._told.get(row) or status_and_reason(numbers, self._options)
         return slice_fit(self.slices[row], numbers, words, self._missing.get(row, ""))
+
+
+def _within(words: Mapping[int, _Words], start: int, stop: int) -> dict[int, _Words]:
+    """Return what stands at some places, by places counted from the first of these."""
+    places = range(start, stop) if words else range(0)
+    return {place - start: words[place] for place in places if place in words}
 
 
 def _table_order(slices: Sequence[Slice]) -> list[int]:

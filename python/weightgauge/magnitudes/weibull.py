@@ -329,7 +329,12 @@ def status_and_reason(numbers: Numbers, options: FitOptions) -> tuple[str, str]:
     status, reason : str
         As in `WeibullFit`.
     """
-    n, zeros, nonfinite, number = numbers[8:12]
+    return told_of_counts(numbers[8:12], options)
+
+
+def told_of_counts(counts: tuple[int, int, int, int], options: FitOptions) -> tuple[str, str]:
+    """Return what `status_and_reason` does, from the four numbers that it looks at."""
+    n, zeros, nonfinite, number = counts
     core_status = _STATUSES[number]
     total = n + zeros + nonfinite
     if core_status == "ok":

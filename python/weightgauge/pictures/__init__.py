@@ -1,7 +1,7 @@
 """The numbers behind pictures, for whoever draws them: points, grids and profiles, no ink."""
 
 from weightgauge.pictures.block_grid import BlockGrid, Cell, block_grids
-from weightgauge.pictures.depth_profile import DepthProfile, depth_profiles
+from weightgauge.pictures.depth_profile import DepthProfile, depth_profiles, depth_profiles_of_k
 from weightgauge.pictures.found import Told, faulty, findings_by_row, key_of
 from weightgauge.pictures.magnitude_counts import NORMAL_MEDIAN, MagnitudeCounts, magnitude_counts
 from weightgauge.pictures.quantity import CHANGES, LEAST_REACH, QUANTITIES, Quantity
@@ -22,6 +22,7 @@ __all__ = [
     "WeibullPoints",
     "block_grids",
     "depth_profiles",
+    "depth_profiles_of_k",
     "faulty",
     "findings_by_row",
     "key_of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple
@@ -114,15 +114,28 @@ def block_grids(slices: Sequence[Any], quantity: str | Quantity = "k") -> list[B
 
 
 def _cell(group: Sequence[Any], quantity: Quantity) -> Cell:
-    known = [(value, item) for item in group if not math.isnan(value := quantity.value(item))]
+    values = [quantity.value(item) for item in group]
+    return Cell(tuple(group), *middle_and_reach(values, lambda place: quantity.error(group[place])))
+
+
+def middle_and_reach(
+    values: Sequence[float], error_of: Callable[[int], float]
+) -> tuple[float, float, float, float]:
+    """Return value, error, low and high of a `Cell`.
+
+    Parameters
+    ----------
+    values : sequence of float
+        The numbers of its slices, NaN for none.
+    error_of : callable
+        Returns the standard error of the number in a place.
+    """
+    known = [(value, place) for place, value in enumerate(values) if not math.isnan(value)]
     if len(known) != 1:
-        values = [value for value, _ in known]
-        middle = median(values) if values else math.nan
-        return Cell(
-            tuple(group),
-            *(middle, math.nan, min(values, default=math.nan), max(values, default=math.nan)),
-        )
-    value, item = known[0]
-    error = quantity.error(item)
+        there = [value for value, _ in known]
+        middle = median(there) if there else math.nan
+        return middle, math.nan, min(there, default=math.nan), max(there, default=math.nan)
+    value, place = known[0]
+    error = error_of(place)
     reach = 0.0 if math.isnan(error) else error
-    return Cell(tuple(group), value, error, value - reach, value + reach)
+    return value, error, value - reach, value + reach

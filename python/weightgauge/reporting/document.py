@@ -10,9 +10,11 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weightgauge.columnar import ColumnarRows, plain_values
 from weightgauge.reporting.heatmap import Heatmap
+from weightgauge.reporting.stated_rows import StatedRows
 
 if TYPE_CHECKING:
     from weightgauge.findings import Finding
@@ -155,14 +157,6 @@ def _texts(column: Column, values: Sequence[Any]) -> list[str]:
     return texts
 
 
-@runtime_checkable
-class Columnar(Protocol):
-    """Rows that are held as columns, so that one column costs nothing to look at."""
-
-    def column(self, field: str) -> Sequence[Any]:
-        """Return all values of one field."""
-
-
 @dataclass(frozen=True, slots=True)
 class DocumentTable:
     """Rows of values, and the columns that say how they are shown.
@@ -180,8 +174,8 @@ class DocumentTable:
 
     def column(self, key: str) -> Sequence[Any]:
         """Return the values of all rows under a key, None where a row lacks it."""
-        if isinstance(self.rows, Columnar):
-            return self.rows.column(key)
+        if isinstance(self.rows, ColumnarRows):
+            return plain_values(self.rows.column(key))
         return [row.get(key) for row in self.rows]
 
     def shown(self) -> list[tuple[Column, list[str]]]:
@@ -329,10 +323,12 @@ class Document:
             if name not in there
         )
         own = there & stated.keys()
-        return DocumentTable(
-            (*records.columns, *columns),
-            [{**row, **stated, **_said(row, own)} for row in records.rows],
-        )
+        rows: Sequence[Mapping[str, Any]]
+        if isinstance(records.rows, ColumnarRows) and not own:
+            rows = StatedRows(records.rows, stated)
+        else:
+            rows = [{**row, **stated, **_said(row, own)} for row in records.rows]
+        return DocumentTable((*records.columns, *columns), rows)
 
 
 def _said(row: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:

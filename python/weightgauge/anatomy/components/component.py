@@ -97,8 +97,12 @@ class Components(Sequence[Component]):
     def __getitem__(self, index: slice) -> Components: ...
     def __getitem__(self, index: int | slice) -> Component | Components:
         """Return one record, or the columns of several."""
-        chosen: list[Any] = [column[index] for column in self._columns()]
-        return Components(*chosen) if isinstance(index, slice) else Component(*chosen)
+        if isinstance(index, slice):
+            return Components(*(column[index] for column in self._columns()))
+        return Component(
+            *(self.kinds[index], self.blocks[index], self.towers[index]),
+            *(self.experts[index], self.heads[index], self.parts[index]),
+        )
 
     def __iter__(self) -> Iterator[Component]:
         return iter(named_tuples(Component, *self._columns()))

@@ -117,6 +117,5 @@ def command(
         document = fit_models_document(models, shown, as_map=as_map, top=top)
     output.write(document, shaping={"--map": as_map, "--top": top})
     return max(
-        unmeasured_told(result.findings, len({item.tensor for item in result.slices}))
-        for result in results
+        unmeasured_told(result.findings, len(set(result.columns.tensors))) for result in results
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +17,7 @@ from weightgauge.cli.options import (
 from weightgauge.cli.output import Output
 
 if TYPE_CHECKING:
+    from weightgauge.checkpoint import TensorInfo
     from weightgauge.findings import Finding
     from weightgauge.records import Table
     from weightgauge.reporting.views.ls import Content
@@ -94,20 +95,19 @@ def _content(
         opened.files,
         known.architecture,
         tuple(unmatched),
-        _of_headers(opened.findings, known.findings, {tensor.name for tensor in chosen}),
+        _of_headers((*opened.findings, *known.findings), chosen),
         opened.metadata,
     )
 
 
-def _of_headers(
-    files: Iterable[Finding], tensors: Iterable[Finding], chosen: set[str]
-) -> Table[Finding]:
-    """Put together what files and headers show of the whole and of the chosen tensors."""
+def _of_headers(findings: Sequence[Finding], chosen: Sequence[TensorInfo]) -> Table[Finding]:
+    """Leave what files and headers show of the whole and of the chosen tensors, in one order."""
+    from weightgauge.checkpoint.tensors import Tensors
     from weightgauge.findings import by_importance
 
-    return by_importance(
-        each for each in (*files, *tensors) if each.tensor is None or each.tensor in chosen
-    )
+    about = {each.tensor for each in findings if each.tensor is not None}
+    about.intersection_update(Tensors.of(chosen).names if about else ())
+    return by_importance(each for each in findings if each.tensor is None or each.tensor in about)
 
 
 def _of_kinds(rows: Sequence[dict[str, Any]], kinds: tuple[str, ...]) -> Sequence[dict[str, Any]]:

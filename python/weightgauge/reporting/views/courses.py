@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from weightgauge.pictures import depth_profiles
+from weightgauge.pictures import depth_profiles_of_k
 from weightgauge.reporting.document import Column
 from weightgauge.reporting.sparkline import sparkline
 
 if TYPE_CHECKING:
-    from weightgauge.fits import SliceFit
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from weightgauge.fits.columns import Columns
 
 COURSE = Column(key="by_block", heading="k by block", hide_empty=True, picture=True)
 """The column that shows it."""
@@ -22,19 +24,23 @@ COURSE_NOTE = (
 """How it is drawn."""
 
 
-def courses_by_block(matrices: Sequence[SliceFit]) -> dict[tuple[str | None, str], str]:
+def courses_by_block(
+    columns: Columns, matrices: NDArray[np.int64]
+) -> dict[tuple[str | None, str], str]:
     """Draw the course of k of each tower and kind that has more than one block.
 
     Parameters
     ----------
-    matrices : sequence of SliceFit
-        The matrices to show, such as `weightgauge.ModelFit.matrices`.
+    columns : Columns
+        All slices.
+    matrices : ndarray of int64
+        Places of the matrices to show.
     """
     return {
         (profile.tower, profile.kind): sparkline(
             profile.values,
             [(high - low) / 2 for low, high in zip(profile.low, profile.high, strict=True)],
         )
-        for profile in depth_profiles(matrices)
+        for profile in depth_profiles_of_k(columns, matrices)
         if len(profile.blocks) > 1
     }

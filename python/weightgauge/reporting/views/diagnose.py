@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.anatomy.components import MATRIX_KINDS
+import numpy as np
+
 from weightgauge.diagnosis.summary import reading
 from weightgauge.errors import printable
 from weightgauge.findings import slice_name
-from weightgauge.fits.pieces import counted
+from weightgauge.fits.columns import columns_of
+from weightgauge.fits.pieces import counted_rows
 from weightgauge.reporting.document import (
     Column,
     Document,
@@ -72,7 +74,7 @@ def diagnose_document(
     return Document(
         title=printable(found.model, limit=1000),
         sections=(
-            Section("", (*architecture, Line(extent(found.slices, found.findings)))),
+            Section("", (*architecture, Line(extent(columns_of(found.slices), found.findings)))),
             *_sections(found, spread=spread, top=top),
         ),
         findings=found.findings,
@@ -114,8 +116,9 @@ def _sections(found: Diagnosis, *, spread: bool, top: int | None) -> Iterator[Se
 
 def _kinds(found: Diagnosis, *, spread: bool) -> Section:
     kinds = found.kinds
-    matrices = [item for item in counted(found.slices) if item.kind in MATRIX_KINDS]
-    courses = courses_by_block(matrices)
+    slices = columns_of(found.slices)
+    once = np.array(counted_rows(slices), np.int64)
+    courses = courses_by_block(slices, once[slices.of_matrices[once]])
     grown = any(math.isfinite(kind.ln_sigma) for kind in kinds)
     balanced = any(math.isfinite(kind.k_core_median) for kind in kinds)
     columns = (
@@ -198,13 +201,14 @@ def _training(run: TrainingProgress) -> Iterator[str]:
 
 
 def _note(found: Diagnosis) -> Paragraph:
-    products = any(item.is_product for item in found.slices)
+    slices = columns_of(found.slices)
+    products = any(slices.products)
     return Paragraph(
         f"{zeros_note(found.zero_handling)}"
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
         "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
         "1.21 at 95 % confidence; too close to call where k lies nearer to one of the two than its "
-        f"error allows. {errors_note(found.slices)} "
+        f"error allows. {errors_note(slices)} "
         f"{PRODUCT_ERRORS + ' ' if products else ''}"
         "Published: the range of published language models with such attention "
         f"(arXiv:2605.18898). Change of k: since {found.start}. Kurtosis: 3 for Gaussian weights. "

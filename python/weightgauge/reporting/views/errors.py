@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from weightgauge.fits.clusters import FEWEST_CLUSTERS, clusters_of, few_lines_in
+import numpy as np
+
+from weightgauge.fits.clusters import FEWEST_CLUSTERS, Rests, clusters_of, few_lines_in
 from weightgauge.fits.matrix_errors import FEWEST_LINES
 from weightgauge.reporting.values import counted
 
 if TYPE_CHECKING:
-    from weightgauge.fits import SliceFit
+    from numpy.typing import NDArray
+
+    from weightgauge.fits.columns import Columns
 
 
 PRODUCT_ERRORS = (
@@ -20,17 +24,20 @@ PRODUCT_ERRORS = (
 """What a page with products of the factors of an adapter says of their errors."""
 
 
-def errors_note(matrices: Sequence[SliceFit]) -> str:
+def errors_note(columns: Columns, rows: NDArray[np.int64] | None = None) -> str:
     """Return sentences on what the standard errors hold for.
 
     Parameters
     ----------
-    matrices : sequence of SliceFit
-        What the page shows; those without a fit and vectors do not count.
+    columns : Columns
+        All slices.
+    rows : ndarray of int64, optional
+        Places of what the page shows, all by default; those without a fit and vectors do not count.
     """
-    fitted = [item for item in matrices if item.fitted and len(item.shape) > 1]
-    alone = sum(item.spread is None for item in fitted)
-    if alone == len(fitted):
+    rows = np.arange(len(columns)) if rows is None else rows
+    rows = rows[columns.fitted[rows] & (columns.ranks[rows] > 1)]
+    alone = int((~columns.spread_parts.there[rows]).sum())
+    if alone == len(rows):
         return (
             "±: standard error of independent weights; where rows or columns have scales of their "
             "own, the true one is larger."
@@ -38,7 +45,9 @@ def errors_note(matrices: Sequence[SliceFit]) -> str:
     told = (
         "±: standard error; it allows for rows, columns, heads and experts with scales of their own"
     )
-    few_lines = sum(few_lines_in(item) for item in fitted)
+    rests = Counter(zip(*(columns.values(name, rows) for name in Rests._fields), strict=True))
+    forms = [(Rests(*form), number) for form, number in rests.items()]
+    few_lines = sum(number for form, number in forms if few_lines_in(form))
     exceptions = [
         *([f"in {_matrices(alone)}, whose weights it takes as independent"] if alone else []),
         *(
@@ -52,7 +61,9 @@ def errors_note(matrices: Sequence[SliceFit]) -> str:
     ]
     why = " (errors_from in JSON tells why)" if alone else ""
     but = f", except {', and '.join(exceptions)}{why}" if exceptions else ""
-    few_clusters = sum(clusters_of(item) in range(2, FEWEST_CLUSTERS) for item in fitted)
+    few_clusters = sum(
+        number for form, number in forms if clusters_of(form) in range(2, FEWEST_CLUSTERS)
+    )
     doubt = (
         f" {_matrices(few_clusters).capitalize()} {'has' if few_clusters == 1 else 'have'} fewer "
         f"than {FEWEST_CLUSTERS} heads or experts: ± is itself uncertain there, and may be too "

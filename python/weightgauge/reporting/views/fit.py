@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from weightgauge.errors import printable
+from weightgauge.fits.pieces import whole_rows
+from weightgauge.reporting.deferred import Deferred
 from weightgauge.reporting.document import (
     Document,
     DocumentTable,
@@ -49,19 +53,15 @@ def fit_document(
     """
     from weightgauge.fits.model_fit import SCHEMA_VERSION
     from weightgauge.fits.slice_fit import SliceFit
-    from weightgauge.records import columns, flat
+    from weightgauge.fits.slice_rows import SliceRows
+    from weightgauge.records import columns
     from weightgauge.trajectory.candidates import step_of_model
 
     return Document(
         title=printable(result.model, limit=1000),
-        sections=(
-            Section("", (Line(_extent(result)), Line(_how(result)))),
-            *_matrices(result, as_map, top),
-            *(spread_sections(result.counted, per) if per != "tensor" else ()),
-            kind_section(result),
-        ),
+        sections=Deferred(lambda: _sections(result, per, as_map, top)),
         findings=result.findings,
-        notes=tuple(map(Paragraph, fit_notes(result))),
+        notes=Deferred(lambda: map(Paragraph, fit_notes(result))),
         warnings=result.warnings,
         metadata=metadata(
             SCHEMA_VERSION,
@@ -71,9 +71,9 @@ def fit_document(
             zero_handling=result.zero_handling,
             exact=result.exact,
         ),
-        data=result.to_dict,
+        data=result.to_columnar,
         records=lambda: DocumentTable(
-            plain_columns(columns(SliceFit)), flat(SliceFit, result.to_dicts())
+            plain_columns(columns(SliceFit)), SliceRows(result.slices, flat=True)
         ),
         provenance=lambda: {
             "model": result.model,
@@ -83,6 +83,14 @@ def fit_document(
     )
 
 
+def _sections(result: ModelFit, per: str, as_map: bool, top: int | None) -> Iterator[Section]:
+    yield Section("", (Line(_extent(result)), Line(_how(result))))
+    yield from _matrices(result, as_map, top)
+    if per != "tensor":
+        yield from spread_sections(result.counted, per)
+    yield kind_section(result)
+
+
 def _matrices(result: ModelFit, as_map: bool, top: int | None) -> Iterator[Section]:
     """Yield what is shown of single matrices: a map, those furthest away, or all of them."""
     if as_map:
@@ -90,24 +98,29 @@ def _matrices(result: ModelFit, as_map: bool, top: int | None) -> Iterator[Secti
     if top is not None:
         yield from furthest_section(result, top)
     elif not as_map:
-        yield from block_sections(result.matrices)
-        yield from sections_outside_blocks(result.pieces)
+        yield from block_sections(result.columns, result.matrix_rows)
+        yield from sections_outside_blocks(result.columns, result.piece_rows)
 
 
 def _extent(result: ModelFit) -> str:
     """Say how much was measured, and why the rest was not."""
-    fitted = [item for item in result.slices if item.fitted]
-    # Pieces of a tensor that is also given as a whole hold no further weights.
-    stored = [item for item in fitted if not item.is_product]
-    weights = sum(item.n for item in stored if result.wholes.get(item.tensor, item) is item)
-    products = len({item.tensor for item in fitted if item.is_product})
-    tensors = len({item.tensor for item in stored})
+    columns = result.columns
+    fitted = columns.fitted
+    stored = fitted & ~np.asarray(columns.products, np.bool_)
+    once = stored.copy()  # pieces of a tensor that is also given as a whole hold no other weights
+    whole = whole_rows(columns)
+    for row, name in enumerate(columns.tensors if whole else ()):
+        once[row] &= whole.get(name, row) == row
+    weights = int(columns.n[once].sum())
+    products = len(set(columns.values("tensor", np.flatnonzero(fitted & ~stored))))
+    tensors = len(set(columns.values("tensor", np.flatnonzero(stored))))
+    number = int(fitted.sum())
     measured = (
         f", {counted(weights, 'weight')}"
         f"{f' and {products_text(products)}' if products else ''}"
-        f"{f' in {len(fitted):,} slices' if len(fitted) != tensors + products else ''}"
+        f"{f' in {number:,} slices' if number != tensors + products else ''}"
     )
-    return extent(result.slices, result.findings, measured)
+    return extent(columns, result.findings, measured)
 
 
 def _how(result: ModelFit) -> str:

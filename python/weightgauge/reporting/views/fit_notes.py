@@ -6,16 +6,22 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from weightgauge.choices import POOR_R2
 from weightgauge.findings import slice_name
+from weightgauge.fits.block_groups import block_groups
 from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
 from weightgauge.reporting.views.left_out import left_out_note
-from weightgauge.reporting.views.unmeasured import packed_tensors, why_without
+from weightgauge.reporting.views.unmeasured import packed_tensors, whys
 
 if TYPE_CHECKING:
-    from weightgauge.fits import ModelFit, SliceFit
+    from numpy.typing import NDArray
+
+    from weightgauge.fits import ModelFit
+    from weightgauge.fits.columns import Columns
 
 _MARKS = {
     "n": "some weights are NaN or infinite; the fit is of the others",
@@ -44,31 +50,31 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
         "k below that of Gaussian weights: heavier tails, or rows and columns of unequal scale. "
         "lambda: 63 % of the magnitudes are smaller. R2 near 1: the fit is straight."
     )
-    yield errors_note(_with_errors(result))
-    if any(item.block is not None for item in result.slices):
-        vectors = sum(item.kind in VECTORS for item in result.slices)
+    columns = result.columns
+    yield errors_note(columns, _with_errors(result))
+    if columns.in_block.any():
+        vectors = int(columns.of(*VECTORS).sum())
         also = f", {vectors:,} norm weights and biases too" if vectors else ""
         yield f"Every slice with R2, KS and RMS{also}: --format csv or --json."
-    fitted = Counter(item.kind for item in result.counted if item.fitted)
+    once = result.counted_rows
+    fitted = Counter(columns.values("kind", once[columns.fitted[once]]))
     yield from left_out_note(
         (kind.kind, fitted[kind.kind] - kind.judged, fitted[kind.kind]) for kind in result.kinds
     )
     yield from _how_to_read(result)
     yield from _decoded(result)
     yield from _missing(result)
-    unknown = [
-        item
-        for item in result.slices
-        if item.fitted and len(item.shape) >= 2 and item.kind == "other" and item.part is None
-    ]
-    if unknown:
-        yield f"Of no known kind, hence 'other': {_some(unknown)}."
+    unknown = np.flatnonzero(columns.fitted & (columns.ranks >= 2) & columns.of("other"))
+    unknown = unknown[[part is None for part in columns.values("part", unknown)]]
+    if unknown.size:
+        yield f"Of no known kind, hence 'other': {_some(columns, unknown.tolist())}."
 
 
-def _with_errors(result: ModelFit) -> list[SliceFit]:
+def _with_errors(result: ModelFit) -> NDArray[np.int64]:
     """Return what has an error on the page: matrices by block, and all that are in none."""
-    outside = [item for item in result.pieces if item.block is None]
-    return [*(item for item in result.matrices if item.block is not None), *outside]
+    in_block = result.columns.in_block
+    matrices, pieces = result.matrix_rows, result.piece_rows
+    return np.concatenate((matrices[in_block[matrices]], pieces[~in_block[pieces]]))
 
 
 def products_text(number: int) -> str:
@@ -77,37 +83,38 @@ def products_text(number: int) -> str:
 
 
 def _how_to_read(result: ModelFit) -> Iterator[str]:
-    shared = Counter(
-        (item.tower, item.block, item.kind) for item in result.matrices if item.block is not None
-    )
-    if any(count > 1 for count in shared.values()):
+    columns = result.columns
+    groups = block_groups(columns, result.matrix_rows)
+    if any(len(group.rows) > 1 for group in groups):
         yield "1.234 [8]: median of 8 slices in one block, such as experts or heads."
-    matrices = [item for item in result.slices if item.fitted and len(item.shape) >= 2]
-    used = {mark for item in matrices for mark in marks_of(item)}
+    used = set(marks_of(columns, np.flatnonzero(columns.fitted & (columns.ranks >= 2))))
     for mark, meaning in _MARKS.items():
         if mark in used:
             yield f"{mark}: {meaning.format(zeros=_ZEROS[result.zero_handling])}."
 
 
 def _decoded(result: ModelFit) -> Iterator[str]:
-    decoded: dict[str, list[SliceFit]] = defaultdict(list)
-    for item in result.slices:
-        if item.decoded and (item.fitted or item.n or item.zeros or item.nonfinite):
-            decoded[item.decoded].append(item)
+    columns = result.columns
+    decoded: dict[str, list[int]] = defaultdict(list)
+    there = columns.fitted | (columns.n + columns.zeros + columns.nonfinite > 0)
+    for row, text in enumerate(columns.decoded if any(columns.decoded) else ()):
+        if text and there[row]:
+            decoded[text].append(row)
     shown = sorted(decoded.items(), key=lambda entry: -len(entry[1]))
-    for text, items in shown[:_NAMES_SHOWN]:
-        yield f"Values are {text}: {_some(items)}."
+    for text, rows in shown[:_NAMES_SHOWN]:
+        yield f"Values are {text}: {_some(columns, rows)}."
     yield from _products(result)
     if len(shown) > _NAMES_SHOWN:
         yield f"{len(shown) - _NAMES_SHOWN:,} more ways to make values: --json tells them."
 
 
 def _products(result: ModelFit) -> Iterator[str]:
-    products = {item.tensor for item in result.slices if item.is_product}
+    columns = result.columns
+    products = set(columns.values("tensor", np.flatnonzero(columns.products)))
     if not products:
         return
     yield PRODUCT_ERRORS
-    apart = products - {item.tensor for item in result.counted}
+    apart = products - set(columns.values("tensor", result.counted_rows))
     if apart:
         yield (
             f"In no table by block or kind: {products_text(len(apart))}, because matrices of the "
@@ -116,18 +123,21 @@ def _products(result: ModelFit) -> Iterator[str]:
 
 
 def _missing(result: ModelFit) -> Iterator[str]:
-    packed = packed_tensors(result.findings)
-    missing: dict[str, list[SliceFit]] = defaultdict(list)
-    for item in result.slices:
-        if not item.fitted:
-            missing[why_without(item, packed).because].append(item)
-    for because, items in missing.items():
-        reasons = {item.reason for item in items}
-        reason = items[0].reason if len(reasons) == 1 else because
-        yield f"Without numbers, because {reason}: {_some(items)}."
+    columns = result.columns
+    unfitted = np.flatnonzero(~columns.fitted)
+    if not unfitted.size:
+        return
+    missing: dict[str, list[int]] = defaultdict(list)
+    found = whys(columns, unfitted, packed_tensors(result.findings))
+    for row, why in zip(unfitted.tolist(), found, strict=True):
+        missing[why.because].append(row)
+    for because, rows in missing.items():
+        reasons = {columns.reasons[row] for row in rows}
+        reason = columns.reasons[rows[0]] if len(reasons) == 1 else because
+        yield f"Without numbers, because {reason}: {_some(columns, rows)}."
 
 
-def _some(items: Sequence[SliceFit]) -> str:
-    names = ", ".join(slice_name(item) for item in items[:_NAMES_SHOWN])
-    more = len(items) - _NAMES_SHOWN
+def _some(columns: Columns, rows: Sequence[int]) -> str:
+    names = ", ".join(slice_name(columns.slices[row]) for row in rows[:_NAMES_SHOWN])
+    more = len(rows) - _NAMES_SHOWN
     return f"{names} and {more:,} more" if more > 0 else names

@@ -6,44 +6,70 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.errors import printable
+from weightgauge.fits.block_groups import block_groups
 from weightgauge.fits.withheld import CELLS
 from weightgauge.reporting.document import Column, DocumentTable, Section, Word
 from weightgauge.reporting.values import part_text, shape_text
 from weightgauge.reporting.views.courses import COURSE, COURSE_NOTE, courses_by_block
-from weightgauge.reporting.views.unmeasured import why_without
+from weightgauge.reporting.views.unmeasured import whys
 
 if TYPE_CHECKING:
-    from weightgauge.fits import KindSummary, ModelFit, SliceFit
+    from numpy.typing import NDArray
+
+    from weightgauge.fits import KindSummary, ModelFit
+    from weightgauge.fits.columns import Columns
 
 VECTORS = ("norm", "bias")
 """Kinds whose k says nothing about matrices."""
 
-_Group = Sequence["SliceFit"]
+
+class _Group(NamedTuple):
+    """The slices that one cell is about.
+
+    Attributes
+    ----------
+    number : int
+        How many there are.
+    k, errors, lam, r2 : sequence of float
+        Numbers of those that have some; errors are those of k.
+    marks : str
+        Letters for what is odd about these, with a space before them.
+    why : str
+        Why none has numbers; "" where one has.
+    """
+
+    number: int
+    k: Sequence[float]
+    errors: Sequence[float]
+    lam: Sequence[float]
+    r2: Sequence[float]
+    marks: str
+    why: str
 
 
-def block_sections(slices: Sequence[SliceFit]) -> Iterator[Section]:
+def block_sections(columns: Columns, matrices: NDArray[np.int64]) -> Iterator[Section]:
     """Yield k and lambda by block and kind; nothing if no matrix is in a block.
 
     Parameters
     ----------
-    slices : sequence of SliceFit
-        The matrices to show.
+    columns : Columns
+        All slices.
+    matrices : ndarray of int64
+        Places of the matrices to show.
     """
-    blocks: dict[tuple[str | None, int], dict[str, list[SliceFit]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for item in slices:
-        if item.block is not None:
-            blocks[item.tower, item.block][item.kind].append(item)
+    blocks: dict[tuple[str | None, int], dict[str, _Group]] = defaultdict(dict)
+    members = matrices[columns.in_block[matrices]]
+    for tower, block, kind, group in block_groups(columns, members):
+        blocks[tower, block][kind] = _group(columns, group)
     if not blocks:
         return
-    members = [item for row in blocks.values() for group in row.values() for item in group]
     rows = [
         {"tower": tower, "block": block, "lowest_r2": _lowest_r2(row.values()), **row}
         for (tower, block), row in blocks.items()
@@ -54,52 +80,95 @@ def block_sections(slices: Sequence[SliceFit]) -> Iterator[Section]:
     )
     kinds = [kind for kind in KINDS if any(kind in row for row in blocks.values())]
 
-    def columns(form: Callable[[_Group], str]) -> list[Column]:
+    def shown(form: Callable[[_Group], str]) -> list[Column]:
         return [*places, *(Column(key=kind, form=form, right=True) for kind in kinds)]
 
     lowest = Column(key="lowest_r2", heading="lowest R2", form=".4f", right=True)
-    shapes = DocumentTable([*columns(partial(_shape, digits=_digits(members))), lowest], rows)
+    digits = _digits(columns, members)
+    shapes = DocumentTable([*shown(partial(_shape, digits=digits)), lowest], rows)
     yield Section("Shape k ± standard error, by block", (shapes,))
-    yield Section("Scale lambda, by block", (DocumentTable(columns(_scale), rows),))
+    yield Section("Scale lambda, by block", (DocumentTable(shown(_scale), rows),))
 
 
-def sections_outside_blocks(slices: Sequence[SliceFit]) -> Iterator[Section]:
+def sections_outside_blocks(columns: Columns, pieces: NDArray[np.int64]) -> Iterator[Section]:
     """Yield the matrices that are in no block, tensor by tensor; nothing if there are none.
 
     Parameters
     ----------
-    slices : sequence of SliceFit
-        All slices, products included, but without wholes whose pieces of their own kind are given.
+    columns : Columns
+        All slices.
+    pieces : ndarray of int64
+        Places of all slices, products included, but for wholes whose pieces of their own kind are
+        given.
     """
-    groups: dict[tuple[str, str], list[SliceFit]] = defaultdict(list)
-    for item in slices:
-        if item.block is None and len(item.shape) >= 2:
-            groups[item.tensor, item.part or ""].append(item)
-    if not groups:
+    outside = pieces[~columns.in_block[pieces] & (columns.ranks[pieces] >= 2)]
+    if not outside.size:
         return
-    digits = _digits([item for group in groups.values() for item in group])
-    columns = (
+    shape = partial(_shape, digits=_digits(columns, outside))
+    shown = (
         Column(key="tensor", identifies=True, may_shorten=True),
         Column(key="kind", drop=1),
         Column(key="shape", form=shape_text),
-        Column(key="k", heading="k ± s.e.", form=partial(_shape, digits=digits), right=True),
+        Column(key="k", heading="k ± s.e.", form=shape, right=True),
         Column(key="lambda", form=_scale, right=True),
         Column(key="r2", heading="R2", form=".4f", right=True),
     )
     rows = [
         {
             "tensor": f"{printable(tensor)} ({part})" if part else printable(tensor),
-            "kind": group[0].kind,
-            "shape": group[0].shape,
+            "kind": columns.kinds[first],
+            "shape": columns.shapes[first],
             "k": group,
             "lambda": group,
             "r2": _lowest_r2([group]),
         }
-        for (tensor, part), group in groups.items()
+        for (tensor, part), first, group in _by_tensor(columns, outside)
     ]
-    in_blocks = any(item.block is not None for item in slices)
-    heading = "Matrices outside the blocks" if in_blocks else "Matrices"
-    yield Section(heading, (DocumentTable(columns, rows),))
+    heading = "Matrices outside the blocks" if columns.in_block[pieces].any() else "Matrices"
+    yield Section(heading, (DocumentTable(shown, rows),))
+
+
+def _by_tensor(
+    columns: Columns, rows: NDArray[np.int64]
+) -> Iterator[tuple[tuple[str, str], int, _Group]]:
+    """Yield each tensor and part, the place of its first slice, and its slices."""
+    keys = [(columns.tensors[row], columns.parts[row] or "") for row in rows.tolist()]
+    if len(set(keys)) == len(keys):
+        yield from zip(keys, rows.tolist(), _single_groups(columns, rows), strict=True)
+        return
+    members: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for key, row in zip(keys, rows.tolist(), strict=True):
+        members[key].append(row)
+    for key, several in members.items():
+        yield key, several[0], _group(columns, np.array(several))
+
+
+def _group(columns: Columns, rows: NDArray[np.int64]) -> _Group:
+    fitted = rows[columns.fitted[rows]]
+    marks = "".join(sorted(marks_of(columns, fitted)))
+    return _Group(
+        number=len(rows),
+        k=columns.k[fitted].tolist(),
+        errors=columns.k_se_matrix[fitted].tolist(),
+        lam=columns.lam[fitted].tolist(),
+        r2=columns.r2[fitted].tolist(),
+        marks=f" {marks}" if marks else "",
+        why="" if fitted.size else whys(columns, rows[:1])[0].cell,
+    )
+
+
+def _single_groups(columns: Columns, rows: NDArray[np.int64]) -> Iterator[_Group]:
+    """Yield what `_group` makes of each slice alone, which may be very many."""
+    odd = columns.nonfinite[rows] > 0
+    odd |= columns.sparse[rows] | columns.unscaled[rows] | (columns.r2[rows] < POOR_R2)
+    odd |= ~columns.fitted[rows]
+    numbers = (columns.k, columns.k_se_matrix, columns.lam, columns.r2)
+    lists = (each[rows].tolist() for each in numbers)
+    for place, (is_odd, k, error, lam, r2) in enumerate(zip(odd.tolist(), *lists, strict=True)):
+        if is_odd:
+            yield _group(columns, rows[place : place + 1])
+        else:
+            yield _Group(1, (k,), (error,), (lam,), (r2,), "", "")
 
 
 def kind_section(result: ModelFit) -> Section:
@@ -138,7 +207,7 @@ def kind_section(result: ModelFit) -> Section:
 
 def _courses(result: ModelFit) -> dict[str, str]:
     """Draw the course of k over the blocks by kind; nothing for several towers."""
-    courses = courses_by_block(result.matrices)
+    courses = courses_by_block(result.columns, result.matrix_rows)
     if len({tower for tower, _ in courses}) > 1:
         return {}
     return {kind: course for (_, kind), course in courses.items()}
@@ -153,46 +222,56 @@ def _kind_row(kind: KindSummary, anchor: float) -> dict[str, Any]:
     }
 
 
-def marks_of(item: SliceFit) -> Iterator[str]:
-    """Yield the letters that mark the numbers of a slice as to be read with care."""
-    if item.nonfinite:
+def marks_of(columns: Columns, rows: NDArray[np.int64]) -> Iterator[str]:
+    """Yield the letters that mark the numbers of any of some slices as to be read with care.
+
+    Parameters
+    ----------
+    columns : Columns
+        All slices.
+    rows : ndarray of int64
+        Places of those that are asked about.
+    """
+    if columns.nonfinite[rows].any():
         yield "n"
-    if item.status == "sparse":
+    if columns.sparse[rows].any():
         yield "s"
-    if item.status == "scale_not_applied":
+    if columns.unscaled[rows].any():
         yield "c"
-    if item.r2 < POOR_R2:
+    if (columns.r2[rows] < POOR_R2).any():
         yield "p"
 
 
 def _shape(group: _Group, digits: int) -> str:
     """Show k of a slice with its standard error, or the median of several and their number."""
-    fitted = [item for item in group if item.fitted]
-    if not fitted:
-        return why_without(group[0]).cell
-    marks = "".join(sorted({mark for item in fitted for mark in marks_of(item)}))
-    marks = f" {marks}" if marks else ""
-    if len(group) > 1:
-        return f"{_number(median(item.k for item in fitted), digits)} [{len(fitted)}]{marks}"
-    return f"{_number(fitted[0].k, digits)}±{_number(fitted[0].k_se_matrix, digits)}{marks}"
+    if group.why:
+        return group.why
+    if group.number > 1:
+        return f"{_number(_median(group.k), digits)} [{len(group.k)}]{group.marks}"
+    return f"{_number(group.k[0], digits)}±{_number(group.errors[0], digits)}{group.marks}"
 
 
 def _scale(group: _Group) -> str:
     """Show lambda of a slice, or the median of several and their number."""
-    fitted = [item.lam for item in group if item.fitted]
-    if not fitted:
+    if group.why:
         return ""
-    return f"{median(fitted):#.4g}" + (f" [{len(fitted)}]" if len(group) > 1 else "")
+    several = f" [{len(group.lam)}]" if group.number > 1 else ""
+    return f"{_median(group.lam):#.4g}{several}"
+
+
+def _median(values: Sequence[float]) -> float:
+    return values[0] if len(values) == 1 else float(np.median(values))
 
 
 def _lowest_r2(groups: Iterable[_Group]) -> float | None:
-    return min((item.r2 for group in groups for item in group if item.fitted), default=None)
+    return min((min(group.r2) for group in groups if group.r2), default=None)
 
 
-def _digits(items: Sequence[SliceFit]) -> int:
+def _digits(columns: Columns, rows: NDArray[np.int64]) -> int:
     """Return how many digits after the point show the smallest standard error: three to five."""
-    errors = [item.k_se_matrix for item in items if item.fitted and item.k_se_matrix > 0]
-    return min(5, max(3, math.ceil(-math.log10(min(errors))))) if errors else 3
+    errors = columns.k_se_matrix[rows[columns.fitted[rows]]]
+    errors = errors[errors > 0]
+    return min(5, max(3, math.ceil(-math.log10(errors.min())))) if errors.size else 3
 
 
 def _number(value: float, digits: int) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from weightgauge.records import named_tuples
 from weightgauge.reporting.values import counted
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from weightgauge.findings import Finding
     from weightgauge.fits import SliceFit
+    from weightgauge.fits.columns import Columns
 
 
 class Why(NamedTuple):
@@ -64,12 +70,41 @@ _BY_STATUS = {
 _NOUNS = {"bias": ("bias", "biases"), "norm": ("norm", "norms")}
 
 
-def why_without(item: SliceFit, packed: Collection[str] = ()) -> Why:
+class Unfitted(NamedTuple):
+    """The fields of a slice without numbers that tell why it has none; see `SliceFit`."""
+
+    tensor: str
+    dtype: str
+    status: str
+    reason: str
+    levels: int | None
+    n: int
+    zeros: int
+    nonfinite: int
+
+
+def whys(columns: Columns, rows: NDArray[np.int64], packed: Collection[str] = ()) -> list[Why]:
+    """Return why each of some slices has no numbers.
+
+    Parameters
+    ----------
+    columns : Columns
+        All slices.
+    rows : ndarray of int64
+        Places of those that are asked about, which are not fitted.
+    packed : collection of str
+        As for `why_without`.
+    """
+    fields = (columns.values(field, rows) for field in Unfitted._fields)
+    return [why_without(item, packed) for item in named_tuples(Unfitted, *fields)]
+
+
+def why_without(item: SliceFit | Unfitted, packed: Collection[str] = ()) -> Why:
     """Return why a slice has no numbers.
 
     Parameters
     ----------
-    item : SliceFit
+    item : SliceFit or Unfitted
         A slice that is not fitted.
     packed : collection of str
         Names of the tensors whose weights are packed: see `packed_tensors`.
@@ -88,7 +123,7 @@ def why_without(item: SliceFit, packed: Collection[str] = ()) -> Why:
     return _INTEGERS if item.dtype[:1] in "IU" else _NO_FLOATS
 
 
-def _why_empty(item: SliceFit) -> Why:
+def _why_empty(item: SliceFit | Unfitted) -> Why:
     if item.n:
         return _OUT_OF_RANGE
     if item.nonfinite:
@@ -103,31 +138,43 @@ def packed_tensors(findings: Iterable[Finding]) -> frozenset[str]:
     )
 
 
-def extent(slices: Sequence[SliceFit], findings: Iterable[Finding], measured: str = "") -> str:
+def extent(columns: Columns, findings: Iterable[Finding], measured: str = "") -> str:
     """Say how many tensors were measured, and why the rest was not.
 
     Parameters
     ----------
-    slices : sequence of SliceFit
+    columns : Columns
         All slices of a model; products are not counted.
     findings : iterable of Finding
         What was found about the model.
     measured : str
         What else to say of the measured ones, such as how many weights they have.
     """
-    stored = [item for item in slices if not item.is_product]
-    tensors = {item.tensor for item in stored}
-    fitted = {item.tensor for item in stored if item.fitted}
-    of_all = "" if len(fitted) == len(tensors) else f"{len(fitted):,} of "
-    told = f"{of_all}{counted(len(tensors), 'tensor')} measured{measured}"
-    packed = packed_tensors(findings)
-    without = {item.tensor: item for item in stored if item.tensor not in fitted}
-    reasons = Counter(
-        (why_without(item, packed), _NOUNS.get(item.kind, ("tensor", "tensors")))
-        for item in without.values()
-    )
+    stored = ~np.asarray(columns.products, np.bool_)
+    tensors = len(set(columns.values("tensor", np.flatnonzero(stored))))
+    fitted = set(columns.values("tensor", np.flatnonzero(stored & columns.fitted)))
+    of_all = "" if len(fitted) == tensors else f"{len(fitted):,} of "
+    told = f"{of_all}{counted(tensors, 'tensor')} measured{measured}"
     rest = ", ".join(
         counted(count, why.counted.format(one), why.counted.format(several))
-        for (why, (one, several)), count in reasons.items()
+        for (why, (one, several)), count in _reasons(columns, stored, fitted, findings).items()
     )
     return f"{told}; not measured: {rest}" if rest else told
+
+
+def _reasons(
+    columns: Columns,
+    stored: NDArray[np.bool_],
+    fitted: Collection[str],
+    findings: Iterable[Finding],
+) -> Counter[tuple[Why, tuple[str, str]]]:
+    """Count the tensors without numbers by the reason and by what they are."""
+    unfitted = np.flatnonzero(stored & ~columns.fitted)
+    names = columns.values("tensor", unfitted)
+    last = {
+        name: row for name, row in zip(names, unfitted.tolist(), strict=True) if name not in fitted
+    }
+    rows = np.array(list(last.values()), np.int64)
+    found = whys(columns, rows, packed_tensors(findings)) if rows.size else []
+    nouns = (_NOUNS.get(kind, ("tensor", "tensors")) for kind in columns.values("kind", rows))
+    return Counter(zip(found, nouns, strict=True))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from weightgauge.columnar import ColumnarRows
 from weightgauge.errors import printable
 from weightgauge.reporting.document import Document, DocumentTable
 from weightgauge.reporting.values import shape_text
+from weightgauge.reporting.writers.cells import column_texts
 from weightgauge.reporting.writers.medium import Medium
 
 # A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection"). Some
@@ -26,22 +29,35 @@ def write(document: Document, medium: Medium) -> str:
     medium : Medium
         The place it goes to, which makes no difference.
     """
-    return csv_text(document.table())
+    return "".join(pieces(document, medium))
+
+
+def pieces(document: Document, medium: Medium) -> Iterator[str]:
+    """Yield what `write` returns, piece by piece."""
+    del medium
+    return separated_pieces(document.table(), ",")
 
 
 def csv_text(table: DocumentTable) -> str:
     """Return rows as CSV with a header; None becomes an empty field, a shape 384x1536."""
-    return separated_text(table, ",")
+    return "".join(separated_pieces(table, ","))
 
 
-def separated_text(table: DocumentTable, separator: str) -> str:
-    """Return rows as lines of values with this between them; see `csv_text`."""
+def separated_pieces(table: DocumentTable, separator: str) -> Iterator[str]:
+    """Yield rows as lines of values with this between them; see `csv_text`."""
     keys = [column.key for column in table.columns]
+    yield _lines([keys], separator)
+    if isinstance(table.rows, ColumnarRows):
+        for part in table.rows.parts():
+            columns = (column_texts(part.column(key), _text, inert, missing="") for key in keys)
+            yield _lines(zip(*columns, strict=True), separator)
+    else:
+        yield _lines(([_cell(row[key]) for key in keys] for row in table.rows), separator)
+
+
+def _lines(rows: Iterable[Iterable[Any]], separator: str) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
-    writer.writerow(keys)
-    for row in table.rows:
-        writer.writerow([_cell(row[key]) for key in keys])
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -58,8 +74,13 @@ def inert(text: str) -> str:
 def _cell(value: Any) -> str | int | float:
     if value is None:
         return ""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return shape_text(value)
     if isinstance(value, int | float):
         return value
     return inert(value)
+
+
+def _text(value: Any) -> str:
+    """Return what the writer makes of a cell; numbers as they are written exactly."""
+    return str(_cell(value))

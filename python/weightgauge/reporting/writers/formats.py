@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,8 +20,9 @@ class Format(NamedTuple):
     suffixes : tuple of str
         Endings of file names that ask for it, in lower case.
     module : str
-        The module of its writer, a function `write` that takes a document and a `Medium`. It is
-        imported when it is first used, so that help does not wait for it.
+        The module of its writer, a function `write` that takes a document and a `Medium`. Where
+        texts may be very long, it also has a generator `pieces` of their parts. It is imported when
+        it is first used, so that help does not wait for it.
     page : bool
         Whether people read it: options for the length and the look of tables shape no other form.
     findings_only : bool
@@ -56,6 +58,27 @@ class Format(NamedTuple):
         """
         content: str | bytes = import_module(self.module).write(document, medium)
         return content
+
+    def pieces(self, document: Document, medium: Medium) -> Iterable[str] | bytes:
+        """Write a document piece by piece, where its form can be as long as the model is large.
+
+        Parameters
+        ----------
+        document, medium
+            As for `write`.
+
+        Returns
+        -------
+        iterable of str, or bytes
+            What `write` returns; text in pieces that are made when they are asked for.
+        """
+        pieces: Callable[[Document, Medium], Iterator[str]] | None = getattr(
+            import_module(self.module), "pieces", None
+        )
+        if pieces is not None:
+            return pieces(document, medium)
+        content = self.write(document, medium)
+        return content if isinstance(content, bytes) else (content,)
 
 
 # Help shows them in this order.

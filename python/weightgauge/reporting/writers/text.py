@@ -8,7 +8,7 @@ headings with a word that is wider.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from weightgauge.errors import harmless
@@ -18,7 +18,6 @@ from weightgauge.reporting.document import (
     DocumentTable,
     Line,
     Paragraph,
-    Part,
     Points,
     Verbatim,
 )
@@ -40,7 +39,7 @@ from weightgauge.reporting.writers.reading_order import (
 _PROSE_WIDTH = 100
 _FINDINGS_SHOWN = 12
 _LINES_TOGETHER = 1_000
-"""Lines of a table that are held as one text: a million strings take twice the room."""
+"""Lines of a table that make one piece of text."""
 _COLOURS = {"fault": "1;31", "warning": "33", "note": ""}
 
 
@@ -54,10 +53,14 @@ def write(document: Document, medium: Medium) -> str:
     medium : Medium
         The place it goes to.
     """
+    return "".join(pieces(document, medium))
+
+
+def pieces(document: Document, medium: Medium) -> Iterator[str]:
+    """Yield what `write` returns, piece by piece."""
     page = _Page(medium)
     for block in reading_order(document, notes=medium.notes):
-        page.block(block)
-    return page.text()
+        yield from page.block(block)
 
 
 class _Page:
@@ -69,9 +72,10 @@ class _Page:
         self._everything = medium.everything
         self._plain = medium.plain
         self._lines: list[str] = []
+        self._begun = False
 
-    def block(self, block: Block) -> None:
-        """Add whatever comes next."""
+    def block(self, block: Block) -> Iterator[str]:
+        """Yield the text of whatever comes next; a table, which may be long, in pieces."""
         match block:
             case Title(text) | Heading(text):
                 self.heading(text)
@@ -81,12 +85,26 @@ class _Page:
                 self.findings(groups)
             case Gap():
                 self.gap()
+            case DocumentTable():
+                yield from self._taken()
+                lines = iter(table_lines(block, self._width, plain=self._plain))
+                while several := list(islice(lines, _LINES_TOGETHER)):
+                    self._lines += map(harmless, several)
+                    yield from self._taken()
             case _:
                 self.part(block)
+        yield from self._taken()
+
+    def _taken(self) -> Iterator[str]:
+        """Yield the lines that were added since the last time."""
+        if self._lines:
+            self._begun = True
+            yield "\n".join([*self._lines, ""])
+            self._lines.clear()
 
     def gap(self) -> None:
         """Add an empty line, unless it would be the first line."""
-        if self._lines:
+        if self._lines or self._begun:
             self._lines.append("")
 
     def heading(self, text: str) -> None:
@@ -115,13 +133,9 @@ class _Page:
         if len(groups) > shown:
             self._lines.append(f"... and {len(groups) - shown:,} more: -v shows them")
 
-    def part(self, part: Part) -> None:
-        """Add a table, a paragraph or a line."""
+    def part(self, part: Heatmap | Paragraph | Points | Line | Verbatim) -> None:
+        """Add a map, a paragraph or a line."""
         match part:
-            case DocumentTable():
-                lines = iter(table_lines(part, self._width, plain=self._plain))
-                while several := list(islice(lines, _LINES_TOGETHER)):
-                    self._lines.append("\n".join(map(harmless, several)))
             case Heatmap():
                 self._lines += heatmap_lines(part, self._width, colour=self._colour)
             case Paragraph(text):
@@ -133,10 +147,6 @@ class _Page:
                 self._prose(text, self._width)
             case Verbatim(text):
                 self._lines.append(harmless(text))
-
-    def text(self) -> str:
-        """Return all lines."""
-        return "\n".join([*self._lines, ""])
 
     def _prose(self, text: str, width: int | None) -> None:
         """Add sentences; on a terminal the middle of a name longer than a line is left out."""

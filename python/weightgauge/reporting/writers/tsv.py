@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from weightgauge.reporting.document import Document
-from weightgauge.reporting.writers.csv import separated_text
+from weightgauge.reporting.writers.csv import separated_pieces
 from weightgauge.reporting.writers.medium import Medium
 
 
@@ -17,4 +19,10 @@ def write(document: Document, medium: Medium) -> str:
     medium : Medium
         The place it goes to, which makes no difference.
     """
-    return separated_text(document.table(), "\t")
+    return "".join(pieces(document, medium))
+
+
+def pieces(document: Document, medium: Medium) -> Iterator[str]:
+    """Yield what `write` returns, piece by piece."""
+    del medium
+    return separated_pieces(document.table(), "\t")
