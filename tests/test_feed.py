@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import weightgauge as wg
 from builders import TWO_FLOATS, safetensors_bytes
+from packed_matrices import Quantised, as_stored, ternary
 from samples import FORMATS
 from weightgauge import demo
 from weightgauge.anatomy.selection import NothingSelectedError
@@ -160,7 +161,32 @@ def write_mxfp4(path, write_checkpoint):
     return path
 
 
-MODELS = {"mixture": write_mixture, "adapter": write_adapter, "mxfp4": write_mxfp4}
+def write_packed(path, write_checkpoint):
+    """Codes of four bits as three quantisers pack them, with indices, and ternary ones."""
+    tensors = {}
+    shuffled = Quantised(64, 256, 32, symmetric=False).shuffled()
+    for module, parts in {
+        "q": Quantised(300, 512, 64, symmetric=False).compressed(),
+        "k": shuffled.gptq(),
+        "v": shuffled.compressed(index=True),
+        "o": Quantised(64, 256, 32).awq(),
+        "up": ternary(np.random.default_rng(5).integers(-1, 2, (64, 96)), np.float32([3])),
+    }.items():
+        place = "mlp" if module == "up" else "self_attn"
+        for name, array in parts.items():
+            tensors[f"model.layers.0.{place}.{module}_proj.{name}"] = as_stored(array)
+    config = {"quantization_config": {"quant_method": "bitnet"}}
+    (path / "config.json").write_text(json.dumps(config))
+    write_checkpoint(path / "model.safetensors", tensors)
+    return path
+
+
+MODELS = {
+    "mixture": write_mixture,
+    "adapter": write_adapter,
+    "mxfp4": write_mxfp4,
+    "packed": write_packed,
+}
 
 
 @pytest.fixture(scope="module", params=MODELS)

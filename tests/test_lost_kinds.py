@@ -128,7 +128,7 @@ def test_packed_matrices_are_there(told):
         path = f"model.layers.{block}.self_attn.o_proj."
         del tensors[f"{path}weight"]
         tensors[f"{path}qweight"] = np.ones((8, 64), np.int32)
-        tensors[f"{path}qzeros"] = np.ones((1, 8), np.int32)
+        tensors[f"{path}qzeros"] = np.ones((1, 16), np.int32)  # eight bits each
         tensors[f"{path}scales"] = np.ones((1, 64), np.float16)
     assert told(tensors, config) == []
 

@@ -19,15 +19,16 @@ def tensor(dtype, *shape):
     return dtype, shape, np.random.default_rng(1).bytes(int(np.prod(shape)) * SIZE[dtype])
 
 
+# Of eight bits, for which there is no decoder. Those of four are in test_packed_codes.py.
 GPTQ = {
-    "qweight": tensor("I32", 8, 64),
-    "qzeros": tensor("I32", 2, 8),
+    "qweight": tensor("I32", 16, 64),
+    "qzeros": tensor("I32", 2, 16),
     "scales": tensor("F16", 2, 64),
     "g_idx": tensor("I32", 64),
 }
 AWQ = {
-    "qweight": tensor("I32", 64, 8),
-    "qzeros": tensor("I32", 2, 8),
+    "qweight": tensor("I32", 64, 16),
+    "qzeros": tensor("I32", 2, 16),
     "scales": tensor("F16", 2, 64),
 }
 NF4 = {
@@ -45,7 +46,7 @@ NESTED = {
 }
 INT8 = {"weight": tensor("I8", 64, 64), "SCB": tensor("F32", 64), "weight_format": tensor("U8")}
 PACK = {
-    "weight_packed": tensor("I32", 64, 8),
+    "weight_packed": tensor("I32", 64, 16),
     "weight_scale": tensor("BF16", 64, 2),
     "weight_shape": tensor("I64", 2),
 }
@@ -103,7 +104,7 @@ def test_nothing_of_it_is_fitted(tmp_path, write_checkpoint, tensors, title):
     assert [(each.id, each.level, each.tensor) for each in result.findings] == [
         ("unmeasured", "warning", f"{STEM}.{packed}")
     ]
-    assert result.findings[0].message == (
+    assert result.findings[0].message.startswith(
         f"{STEM}.{packed}: not measured: packed by {title}, which is not decoded"
     )
 

@@ -211,7 +211,7 @@ def packed_integers(tensors, config):
     stem = LAYER.format(1, "mlp.up_proj").removesuffix("weight")
     drop(tensors, stem)
     tensors[f"{stem}qweight"] = np.ones((16, 256), np.int32)
-    tensors[f"{stem}qzeros"] = np.ones((1, 32), np.int32)
+    tensors[f"{stem}qzeros"] = np.ones((1, 64), np.int32)  # eight bits each
     tensors[f"{stem}scales"] = np.ones((1, 256), np.float16)
     return "unmeasured", {f"{stem}qweight": None}
 

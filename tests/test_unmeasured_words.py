@@ -63,7 +63,7 @@ def test_what_was_not_measured_is_counted_by_its_reason(pages, change, told):
 
 def test_packed_weights_are_not_told_as_no_weights(pages):
     of_matrix = (
-        *(np.zeros((16, 128), np.int32), np.zeros((1, 16), np.int32)),
+        *(np.zeros((16, 128), np.int32), np.zeros((1, 32), np.int32)),  # eight bits each
         *(zeros(1, 128) + 1, np.zeros(128, np.int32)),
     )
     for page in pages(dict(zip(PACKED, of_matrix, strict=True))):

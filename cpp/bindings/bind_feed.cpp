@@ -38,9 +38,20 @@ FedSlice fed_slice(const FileSlice& slice, const Sources& sources) {
     fed.beside = {range_of(scaled->scales)};
     return fed;
   }
+  fed.made = true;
+  if (const auto* packed = std::get_if<PackedCodesSpec>(&*slice.decoding)) {
+    const auto& [file, offset, bytes] = packed->codes;
+    fed.beside = {{file, {offset, offset + bytes}}, range_of(packed->scales)};
+    for (const std::optional<FileItems>& words : {packed->zeros, packed->index}) {
+      if (words) {
+        const auto& [beside, begin, items] = *words;
+        fed.beside.push_back({beside, {begin, begin + 4 * items}});
+      }
+    }
+    return fed;
+  }
   const auto& product = std::get<LowRankSpec>(*slice.decoding);
   fed.beside = {range_of(product.left), range_of(product.right)};
-  fed.made = true;
   return fed;
 }
 

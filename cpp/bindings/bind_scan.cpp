@@ -140,6 +140,32 @@ BlockScaleSpec block_scale_from(std::uint64_t origin, std::uint64_t matrices, st
   return {{origin, matrices, rows, columns, block_rows, block_columns}, scales};
 }
 
+Packing packing_from(const std::string& word) {
+  const std::pair<const char*, Packing> known[] = {
+      {"along_rows", Packing::along_rows},
+      {"rows_abreast", Packing::rows_abreast},
+      {"even_rows_first", Packing::even_rows_first},
+      {"quarters", Packing::quarters},
+  };
+  for (const auto& [name, packing] : known) {
+    if (word == name) {
+      return packing;
+    }
+  }
+  throw std::invalid_argument("codes are packed in no known way");
+}
+
+PackedCodesSpec packed_codes_from(const std::string& packing, std::uint64_t rows,
+                                  std::uint64_t columns, std::uint64_t groups,
+                                  std::uint64_t group_columns, bool scales_by_group, bool divided,
+                                  std::uint32_t added_zero, const FileItems& codes,
+                                  const FileNumbers& scales, const std::optional<FileItems>& zeros,
+                                  const std::optional<FileItems>& index) {
+  const PackedForm form{packing_from(packing), rows,    columns,   groups, group_columns,
+                        scales_by_group,       divided, added_zero};
+  return {form, codes, scales, zeros, index};
+}
+
 LowRankSpec low_rank_from(std::uint64_t rows, std::uint64_t rank, std::uint64_t columns,
                           const FileNumbers& left, const FileNumbers& right, float factor) {
   return {rows, rank, columns, left, right, factor};
@@ -169,6 +195,12 @@ void bind_scan(py::module_& module) {
       .def("__init__", constructed_by(&low_rank_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("rows"), py::arg("rank"), py::arg("columns"), py::arg("left"),
            py::arg("right"), py::arg("factor"));
+  py::class_<PackedCodesSpec>(module, "PackedCodes")
+      .def("__init__", constructed_by(&packed_codes_from), py::detail::is_new_style_constructor(),
+           py::kw_only(), py::arg("packing"), py::arg("rows"), py::arg("columns"),
+           py::arg("groups"), py::arg("group_columns"), py::arg("scales_by_group"),
+           py::arg("divided"), py::arg("added_zero"), py::arg("codes"), py::arg("scales"),
+           py::arg("zeros").none(true), py::arg("index").none(true));
   module.def("scan_files", &scan_files, py::arg("files"), py::arg("slices"), py::kw_only(),
              py::arg("io"), py::arg("progress").none(true), py::arg("options"));
   module.def("scan_array", &scan_array, py::arg("array"), py::kw_only(),

@@ -35,8 +35,9 @@ std::function<void()> watcher(ReleasedGil& gil, const Control& control, PyObject
 
 namespace {
 
-bool is_product(const FileSlice& slice) {
-  return slice.decoding != nullptr && std::holds_alternative<LowRankSpec>(*slice.decoding);
+// Whether no stored item stands behind each value.
+bool is_made(const FileSlice& slice) {
+  return slice.decoding != nullptr && !std::holds_alternative<BlockScaleSpec>(*slice.decoding);
 }
 
 FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
@@ -46,6 +47,24 @@ FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
   const auto item = static_cast<std::int64_t>(item_bytes(dtype));
   checked_view(dtype, offset, {{items, item}}, source.size());
   return {source, dtype, offset, items};
+}
+
+std::optional<StoredWords> words_from(const std::optional<FileItems>& spec,
+                                      const Sources& sources) {
+  if (!spec) {
+    return std::nullopt;
+  }
+  const auto& [file, offset, items] = *spec;
+  return StoredWords{sources.at(file).get(), offset, items};
+}
+
+std::shared_ptr<PackedCodes> packed_codes_from(const PackedCodesSpec& spec,
+                                               const Sources& sources) {
+  const auto& [file, offset, bytes] = spec.codes;
+  return std::make_shared<PackedCodes>(
+      spec.form,
+      PackedParts{sources.at(file).get(), offset, bytes, numbers_from(spec.scales, sources),
+                  words_from(spec.zeros, sources), words_from(spec.index, sources)});
 }
 
 }  // namespace
@@ -146,12 +165,19 @@ View view_from(const FileSlice& slice, const Sources& sources) {
     }
     return decoded_view(checked_view(dtype, offset, dims, decoding->end()), decoding);
   }
+  // No bytes stand behind the items of the rest. Their numbers are given as byte offsets.
+  const auto made = [&](std::uint64_t items, std::shared_ptr<const Decoding> decoding) {
+    return decoded_view(checked_view(DType::f8_e8m0, offset, dims, items), std::move(decoding));
+  };
+  if (const auto* packed = std::get_if<PackedCodesSpec>(&*spec)) {
+    auto decoding = packed_codes_from(*packed, sources);
+    return made(decoding->items(), decoding);
+  }
   const auto& product = std::get<LowRankSpec>(*spec);
   auto decoding = std::make_shared<LowRank>(product.rows, product.rank, product.columns,
                                             numbers_from(product.left, sources),
                                             numbers_from(product.right, sources), product.factor);
-  // No bytes stand behind the items of a product. Their numbers are given as byte offsets.
-  return decoded_view(checked_view(DType::f8_e8m0, offset, dims, decoding->items()), decoding);
+  return made(decoding->items(), decoding);
 }
 
 SliceSpec spec_from(const FileSlice& slice, const Sources& sources) {
@@ -159,7 +185,7 @@ SliceSpec spec_from(const FileSlice& slice, const Sources& sources) {
   const bool whole = slice.noted == Noted::tensor || slice.noted == Noted::pages;
   const std::uint64_t stored = view.stored_bytes(view.items());
   const bool apart = view.items() > 0 && stored != view.end() - view.offset;
-  if ((whole && (apart || is_product(slice))) ||
+  if ((whole && (apart || is_made(slice))) ||
       (slice.noted == Noted::digest && slice.decoding != nullptr)) {
     throw std::invalid_argument("a digest is that of a tensor's own bytes");
   }

@@ -17,6 +17,7 @@
 #include "bindings/released_gil.hpp"
 #include "core/base/parallel.hpp"
 #include "core/decode/block_scale.hpp"
+#include "core/decode/packed_codes.hpp"
 #include "core/io/byte_source.hpp"
 #include "core/scan/scan.hpp"
 
@@ -41,7 +42,16 @@ struct LowRankSpec {
   FileNumbers right;
   float factor;
 };
-using DecodingSpec = std::variant<BlockScaleSpec, LowRankSpec>;
+// Number of the file, offset in bytes, number of items of one byte, or of words.
+using FileItems = std::tuple<std::size_t, std::uint64_t, std::uint64_t>;
+struct PackedCodesSpec {
+  PackedForm form;
+  FileItems codes;  // in bytes
+  FileNumbers scales;
+  std::optional<FileItems> zeros;
+  std::optional<FileItems> index;
+};
+using DecodingSpec = std::variant<BlockScaleSpec, LowRankSpec, PackedCodesSpec>;
 struct FileSlice {
   std::size_t file = 0;
   DType dtype = DType::f32;

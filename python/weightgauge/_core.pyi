@@ -155,6 +155,28 @@ class LowRank:
         factor: float,
     ) -> None: ...
 
+class PackedCodes:
+    """Codes of four or two bits; see cpp/core/decode/packed_codes.hpp."""
+
+    def __init__(
+        self,
+        *,
+        packing: str,
+        rows: int,
+        columns: int,
+        groups: int,
+        group_columns: int,
+        scales_by_group: bool,
+        divided: bool,
+        added_zero: int,
+        codes: tuple[int, int, int],
+        scales: tuple[int, str, int, int],
+        zeros: tuple[int, int, int] | None,
+        index: tuple[int, int, int] | None,
+    ) -> None: ...
+
+Decoding = BlockScale | LowRank | PackedCodes
+
 FileSpec = tuple[bytes, tuple[int, int, int, int, int]]
 SourceSpec = FileSpec | ArrayView
 
@@ -168,7 +190,7 @@ class FileSlices:
         offsets: NDArray[np.uint64],
         items: NDArray[np.uint64],
         noted: NDArray[np.uint8],
-        shaped: Sequence[tuple[int, Sequence[tuple[int, int]], BlockScale | LowRank | None]],
+        shaped: Sequence[tuple[int, Sequence[tuple[int, int]], Decoding | None]],
         pieces: Sequence[tuple[int, int]],
         columns: NDArray[np.uint64],
         clusters: Sequence[tuple[int, int, int]],

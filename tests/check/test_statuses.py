@@ -49,7 +49,7 @@ def test_packed_weights_are_never_a_pass(tmp_path):
     del tensors[UP]
     tensors |= {
         f"{name}qweight": np.zeros((8, 128), np.int32),
-        f"{name}qzeros": np.zeros((1, 16), np.int32),
+        f"{name}qzeros": np.zeros((1, 32), np.int32),  # eight bits each
         f"{name}scales": np.ones((1, 128), np.float16),
         f"{name}g_idx": np.zeros(64, np.int32),
     }

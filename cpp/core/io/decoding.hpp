@@ -27,6 +27,9 @@ struct DecodingSpace {
   std::uint64_t kept_last = 0;
   std::vector<float> kept;
   std::vector<float> row;
+  std::vector<float> line;
+  std::vector<std::uint32_t> words;
+  std::vector<std::uint32_t> groups;
   std::vector<std::byte> kept_bytes;
   std::vector<std::byte> codes;
   std::vector<double> left;  // `left` and `right` hold the operands of arithmetic

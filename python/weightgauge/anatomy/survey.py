@@ -16,7 +16,7 @@ from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
-from weightgauge.checkpoint.scalars import read_scalars
+from weightgauge.checkpoint.scalars import INTEGERS, read_scalars, read_shapes
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.findings import RULES, Finding
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _OF_SEVERAL = re.compile(r"-of-([0-9]{1,9})\.[^.]*$")
 """The part of a file's name that says how many files there are."""
+
+_SHAPE = ".weight_shape"
+"""What the tensors are called that hold the shapes of packed weights."""
 
 
 class _Named(NamedTuple):
@@ -102,7 +105,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
     Survey
     """
     tensors, config = checkpoint.tensors, checkpoint.config
-    storage = storage_of(tensors, config)
+    storage = storage_of(tensors, config, _stated_shapes(checkpoint))
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config, checkpoint.metadata)
     matrices: Sequence[TensorLike] = tensors
     if storage.matrices:
@@ -149,6 +152,14 @@ def survey(checkpoint: Checkpoint) -> Survey:
             ),
         ),
     )
+
+
+def _stated_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+    """Read the shapes of packed weights, which tell how many of their codes are weights."""
+    tensors = checkpoint.tensors
+    rows = [row for row, name in enumerate(tensors.names) if name.endswith(_SHAPE)]
+    small = [each for row in rows if (each := tensors[row]).dtype in INTEGERS and each.size == 2]
+    return read_shapes(checkpoint, small) if small else {}
 
 
 def _as_matrix(tensor: TensorInfo, stored: Stored | None) -> TensorLike:

@@ -1,19 +1,21 @@
-"""Single numbers that are settings rather than weights, read from the tensors that hold them.
+"""Few numbers that are settings rather than weights, read from the tensors that hold them.
 
 These are the only contents of tensors that are read outside a scan: the alpha of a low-rank adapter
-decides what its product is multiplied with, and some programs keep it nowhere else.
+decides what its product is multiplied with, and the shape of packed weights how many of their codes
+are weights. Some programs keep them nowhere else.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from weightgauge.checkpoint.types import Checkpoint, TensorInfo
 
 _FLOATS = {"F16": "<e", "F32": "<f", "F64": "<d"}
 _INTEGERS = {f"{sign}{bits}": sign == "I" for sign in ("I", "U") for bits in (8, 16, 32, 64)}
+INTEGERS = frozenset(_INTEGERS)
 FORMATS = frozenset((*_FLOATS, *_INTEGERS, "BF16"))
 """Formats of numbers that can be read."""
 
@@ -38,17 +40,55 @@ def read_scalars(checkpoint: Checkpoint, tensors: Iterable[TensorInfo]) -> dict[
     FileChangedError, CheckpointError, HubError
         If a file changed, or cannot be read.
     """
+    return {
+        tensor.name: _number(raw, tensor.dtype) for tensor, raw in _contents(checkpoint, tensors)
+    }
+
+
+def read_shapes(
+    checkpoint: Checkpoint, tensors: Iterable[TensorInfo]
+) -> dict[str, tuple[int, ...]]:
+    """Read tensors that hold shapes.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Where they lie.
+    tensors : iterable of TensorInfo
+        Of a few integers each.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        By name, without those that lie in no file and are not in memory.
+
+    Raises
+    ------
+    FileChangedError, CheckpointError, HubError
+        If a file changed, or cannot be read.
+    """
+    return {
+        tensor.name: tuple(
+            int.from_bytes(raw[at : at + item], "little", signed=_INTEGERS[tensor.dtype])
+            for at in range(0, len(raw), item)
+        )
+        for tensor, raw in _contents(checkpoint, tensors)
+        if raw and (item := tensor.nbytes // tensor.size)
+    }
+
+
+def _contents(
+    checkpoint: Checkpoint, tensors: Iterable[TensorInfo]
+) -> Iterator[tuple[TensorInfo, bytes]]:
+    """Yield tensors with their bytes, where these can be read."""
     by_shard: dict[int, list[TensorInfo]] = {}
     for tensor in tensors:
         by_shard.setdefault(tensor.shard, []).append(tensor)
-    found: dict[str, float] = {}
     for place, wanted in by_shard.items():
         shard = checkpoint.shards[place]
         if shard.readable:
             ranges = [(tensor.offset, tensor.nbytes) for tensor in wanted]
-            for tensor, raw in zip(wanted, shard.read_all(ranges), strict=True):
-                found[tensor.name] = _number(raw, tensor.dtype)
-    return found
+            yield from zip(wanted, shard.read_all(ranges), strict=True)
 
 
 def _number(raw: bytes, dtype: str) -> float:

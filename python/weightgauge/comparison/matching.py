@@ -10,6 +10,7 @@ from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.anatomy.components.vocabulary import ROOT
 from weightgauge.anatomy.slice_key import SliceKey
+from weightgauge.anatomy.storage import weight_name
 from weightgauge.scanning import SavedSlice
 
 _Place = tuple[str | None, str, int | None, int | None, int | None]
@@ -23,8 +24,9 @@ class Match(NamedTuple):
     a, b : SavedSlice
         The slice of each model.
     by_name : bool
-        Whether tensor and part have the same names, or would have without wrappers and the name of
-        the model's top. If not, the two were matched by kind and place.
+        Whether tensor and part have the same names, or would have without wrappers, the name of
+        the model's top, and what a quantiser calls packed weights. If not, the two were matched by
+        kind and place.
     """
 
     a: SavedSlice
@@ -52,10 +54,11 @@ def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
     """Pair the slices of two models.
 
     Slices are first matched by the names of tensor and part, then by these names without what
-    wrappers of modules and the top of a model add to them. The matrices that are left over are
-    matched by tower, kind, block, expert and head, where exactly one of each model is there. So the
-    q of a fused tensor meets a q that is a tensor of its own. Products of low-rank factors are
-    matched by name only, because an update is another quantity than the weight that it changes.
+    wrappers of modules, the top of a model and quantisers add to them. The matrices that are left
+    over are matched by tower, kind, block, expert and head, where exactly one of each model is
+    there. So the q of a fused tensor meets a q that is a tensor of its own. Products of low-rank
+    factors are matched by name only, because an update is another quantity than the weight that it
+    changes.
 
     Parameters
     ----------
@@ -91,7 +94,7 @@ def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
 def _matched_bare(
     a: Sequence[SavedSlice], b: Sequence[SavedSlice], known: dict[SliceKey, SavedSlice]
 ) -> dict[SliceKey, SavedSlice]:
-    """Pair slices whose names are the same but for wrappers and the top of the model."""
+    """Pair slices whose names are the same but for wrappers, the model's top, and quantisers."""
     taken = {each.fit.key for each in known.values()}
     of_a, of_b = (_by_bare_key(side) for side in (a, b))
     return {
@@ -104,7 +107,9 @@ def _matched_bare(
 def _by_bare_key(slices: Sequence[SavedSlice]) -> dict[SliceKey, SavedSlice]:
     """Return slices by their keys with bare names, those left out that share one."""
     names = list(dict.fromkeys(each.fit.tensor for each in slices))
-    tops = [_without_top(name) for name in bare_names(names)]
+    decoded = {each.fit.tensor for each in slices if each.fit.decoded}
+    weights = [weight_name(name) if name in decoded else name for name in names]
+    tops = [_without_top(name) for name in bare_names(weights)]
     bare = dict(zip(names, tops if len(set(tops)) == len(names) else names, strict=True))
     return {each.fit.key._replace(tensor=bare[each.fit.tensor]): each for each in slices}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.bare_names import bare_names
+from weightgauge.anatomy.storage import weight_name
 from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
 
@@ -33,12 +34,15 @@ class _Tensor(NamedTuple):
         Format and shape.
     digest : str or None
         Digest of its bytes.
+    packed : bool
+        Whether it holds the packed codes of a matrix, in a shape of their own.
     """
 
     place: Place
     dtype: str
     shape: tuple[int, ...]
     digest: str | None
+    packed: bool
 
 
 def against_findings(
@@ -82,7 +86,11 @@ def _unrelated(
     ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor], shared: Sequence[str]
 ) -> Iterator[Finding]:
     """Tell of models that share names alone, as two of one family and another size do."""
-    matrices = [name for name in shared if len(ours[name].shape) > 1]
+    matrices = [
+        name
+        for name in shared
+        if len(ours[name].shape) > 1 and ours[name].packed == theirs[name].packed
+    ]
     others = sum(ours[name].shape != theirs[name].shape for name in matrices)
     if others > _MOST_DAMAGED * len(matrices):
         what = (
@@ -93,13 +101,17 @@ def _unrelated(
 
 
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Tensor]:
-    names = bare_names([row["tensor"] for row in rows])
+    stored = [row["tensor"] for row in rows]
+    names = bare_names([weight_name(name) for name in stored])
+    if len(set(names)) < len(names):  # weights lie beside their codes
+        names = bare_names(stored)
     return {
         name: _Tensor(
             Place(row["tensor"], None, row["kind"], row["block"], row["tower"], row["expert"]),
             row["dtype"],
             tuple(row["shape"]),
             row.get("digest"),
+            weight_name(row["tensor"]) != row["tensor"],
         )
         for name, row in zip(names, rows, strict=True)
     }
@@ -121,7 +133,7 @@ def _forms(
 ) -> Iterator[Finding]:
     for name in shared:
         one, other = ours[name], theirs[name]
-        if one.shape != other.shape:
+        if one.shape != other.shape and one.packed == other.packed:
             yield RULES["shape-differs"].finding(
                 one.place, value=str(list(one.shape)), expected=str(list(other.shape))
             )
@@ -142,7 +154,8 @@ def _bytes(
         reason = _why_not(ours[name], theirs[name])
         if not reason:
             alike.append(name)
-        elif ours[name].shape == theirs[name].shape:  # another shape is told of already
+        elif ours[name].shape == theirs[name].shape or ours[name].packed != theirs[name].packed:
+            # Another shape is told of already.
             yield RULES["not-compared"].finding(ours[name].place, value=reason, reason=reason)
     differing = [name for name in alike if ours[name].digest != theirs[name].digest]
     # Vectors such as norms are often frozen, or equal by chance.

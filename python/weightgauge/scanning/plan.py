@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import Numbers, Product, ScaledCodes
+from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Product, ScaledCodes
 from weightgauge.dtypes import FORMAT_OF_SIZE, ITEM_BYTES
 from weightgauge.scanning.live.strides import strided
 
@@ -25,6 +25,7 @@ _NUMBER_OF = {name: number for number, name in enumerate(_FORMATS)}
 
 _Dims = Sequence[tuple[int, int]]  # extent and stride in bytes
 _PAGE = 2048  # bytes of a page of the core
+_ONE_EACH = 0x11111111  # added to a word of eight zero points, it adds one to each
 
 
 class Noted(IntEnum):
@@ -49,7 +50,7 @@ class ScanPlan:
         Number of the first file, where those of another plan come before.
     in_order : bool
         Whether the elements of each slice must come in C order, for those of others to be set
-        against them. Counting needs no order.
+        against them, and nothing else. Counting needs no order.
 
     Attributes
     ----------
@@ -60,8 +61,8 @@ class ScanPlan:
         Where a slice has one scale for all of it that is not applied yet: index of the scale's
         result, by that of the slice.
     digest_of : dict of int to int
-        Where a whole tensor is counted in another order than that of its bytes in a file: index of
-        the result with its digest, by that of the slice.
+        Where a whole tensor is counted in another order than that of its bytes in a file, or its
+        values are made of several: index of the result with its digest, by that of the slice.
     turned : set of int
         Indices of slices that are stored transposed: their rows are columns to the core.
     pages_of : dict of int to (int, int)
@@ -83,6 +84,7 @@ class ScanPlan:
         strides = (shard.strides for shard in checkpoint.shards)
         self._strided = not in_order and any(each is not None for each in strides)
         self._scales_apart = scales_apart
+        self._in_order = in_order
         self._first_file = first_file
         self._positions: dict[int, int] = {}
         self._as_they_lie: dict[int, int] = {}
@@ -95,7 +97,7 @@ class ScanPlan:
         self._noted: list[int] = []
         self._columns: list[int] = []
         self._clusters: list[tuple[int, int, int]] = []
-        self._shaped: list[tuple[int, _Dims, _core.BlockScale | _core.LowRank | None]] = []
+        self._shaped: list[tuple[int, _Dims, _core.Decoding | None]] = []
         self.scale_of: dict[int, int] = {}
         self.digest_of: dict[int, int] = {}
         self.turned: set[int] = set()
@@ -167,6 +169,11 @@ class ScanPlan:
         source = stored.source
         if isinstance(source, Product):
             return self._add_product(source, piece)
+        if isinstance(source, PackedCodes):
+            index = self._add_made(tensor.shard, self._packed_codes(source), stored.shape, piece)
+            if piece is None and not self._in_order:
+                self.digest_of[index] = self.add_digest(tensor)
+            return index
         if source.single and self._scales_apart:
             index = self._add_part(tensor.shard, source.codes, tensor, piece)
             self.scale_of[index] = self._add_scale(source.scales)
@@ -309,12 +316,40 @@ class ScanPlan:
             right=self._numbers(product.right),
             factor=product.factor.value,
         )
+        shape = product.rows, product.columns
+        return self._add_made(product.left.tensor.shard, decoding, shape, piece)
+
+    def _add_made(
+        self, shard: int, decoding: _core.Decoding, shape: tuple[int, ...], piece: Cut | None
+    ) -> int:
+        """Add all of a matrix, or a piece, whose values are made one by one in C order."""
         first = 0 if piece is None else piece.first
-        dims = ((product.rows * product.columns, 1),) if piece is None else piece.dims
+        dims = ((math.prod(shape), 1),) if piece is None else piece.dims
         items = math.prod(extent for extent, _ in dims)
-        index = self._add(product.left.tensor.shard, "F32", first, items)
+        index = self._add(shard, "F32", first, items)
         self._shaped.append((index, dims, decoding))
         return index
+
+    def _packed_codes(self, codes: PackedCodes) -> _core.PackedCodes:
+        from weightgauge import _core
+
+        return _core.PackedCodes(
+            packing=codes.packing,
+            rows=codes.rows,
+            columns=codes.columns,
+            groups=codes.groups,
+            group_columns=codes.group_columns,
+            scales_by_group=codes.packing != "along_rows",
+            divided=codes.divided,
+            added_zero=_ONE_EACH if codes.zeros_less_one else 0,
+            codes=self._stretch(codes.codes, codes.codes.nbytes),
+            scales=self._numbers(codes.scales),
+            zeros=None if codes.zeros is None else self._stretch(codes.zeros, codes.zeros.size),
+            index=None if codes.index is None else self._stretch(codes.index, codes.index.size),
+        )
+
+    def _stretch(self, tensor: TensorInfo, items: int) -> tuple[int, int, int]:
+        return self._position(tensor.shard), tensor.offset, items
 
     def _block_scale(self, tensor: TensorInfo, codes: ScaledCodes) -> _core.BlockScale:
         from weightgauge import _core

@@ -22,7 +22,8 @@ from weightgauge.anatomy.storage.scales import (
     scaled_codes,
     stated_blocks,
 )
-from weightgauge.anatomy.storage.stored import ScaledCodes, Stored
+from weightgauge.anatomy.storage.stored import PackedCodes, ScaledCodes, Stored
+from weightgauge.anatomy.storage.unpacking import NotUnpacked, unpacked
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
 
@@ -56,6 +57,8 @@ class Storage:
         size of their blocks, the size that is stated, and both in a clause.
     remarks : list of str
         What else is odd: one line for each reason, however many tensors it concerns.
+    stated_shapes : mapping of str to tuple of int
+        What the tensors that hold shapes say, by their names, where they could be read.
     """
 
     matrices: dict[str, Stored] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class Storage:
     unscaled: dict[str, str] = field(default_factory=dict)
     contradicted: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    stated_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def note(self, name: str) -> str:
         """Say what is special about the storage of a tensor; "" if nothing is."""
@@ -98,11 +102,15 @@ class Decoder:
 
     name: str
     find: Callable[[_Tensors, _Config, Storage, str], None]
-    source: type[ScaledCodes] | None
+    source: type[ScaledCodes | PackedCodes] | None
     words: str
 
 
-def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) -> Storage:
+def storage_of(
+    tensors: Sequence[TensorInfo],
+    config: Mapping[str, Any] | None,
+    stated_shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> Storage:
     """Recognise how the matrices of a checkpoint are stored.
 
     Parameters
@@ -111,6 +119,8 @@ def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) 
         All tensors of a checkpoint.
     config : mapping or None
         Its configuration. Where it contradicts the tensors, the tensors count.
+    stated_shapes : mapping of str to tuple of int, optional
+        As in `Storage`.
 
     Returns
     -------
@@ -121,7 +131,7 @@ def storage_of(tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None) 
     # Most checkpoints hold nothing but weights. That takes less time to see than to list them.
     if not (INTEGERS | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
         by_name = dict(zip(columns.names, columns, strict=True))
-    found = Storage()
+    found = Storage(stated_shapes=stated_shapes or {})
     for decoder in DECODERS:
         decoder.find(by_name, config, found, decoder.words)
     return found
@@ -158,7 +168,16 @@ def _find_packed(tensors: _Tensors, config: _Config, found: Storage, words: str)
     for name, title, others in packed_by(tensors, config):
         if name in found.matrices:
             continue
-        found.undecoded[name] = f"packed by {title}, which is not decoded"
+        try:
+            matrix = unpacked(tensors[name], title, tensors, config, found.stated_shapes)
+            reason = ""
+        except NotUnpacked as error:
+            matrix, reason = None, f": {error}"
+        if matrix is not None:
+            found.matrices[name] = matrix
+            found.roles |= {other: f"belongs to '{printable(name)}'" for other in others}
+            continue
+        found.undecoded[name] = f"packed by {title}, which is not decoded{reason}"
         found.roles[name] = words.format(quantiser=title)
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
@@ -259,7 +278,7 @@ _PACKED_WORDS = "packed by {quantiser}: no weights before it is dequantised"
 
 DECODERS = (
     Decoder("MXFP4", _find_mxfp4, ScaledCodes, "MXFP4 x 2^{scale}"),
-    Decoder("packed integers", _find_packed, None, _PACKED_WORDS),
+    Decoder("packed integers", _find_packed, PackedCodes, _PACKED_WORDS),
     Decoder("scaled codes", _find_scaled, ScaledCodes, "{codes} x {scale} {per}"),
     Decoder("unknown integers", _find_integers, None, _PACKED_WORDS),
 )

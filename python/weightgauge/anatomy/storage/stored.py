@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from weightgauge.errors import printable
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
+
+_PACKED = {"qweight": "weight", "weight_packed": "weight"}
 
 PRODUCT = "ba"
 """Value of `part` for a slice that is a whole product."""
@@ -66,6 +68,52 @@ class ScaledCodes:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedCodes:
+    """Integers of four or two bits, several of them in a word, with scales of groups of columns.
+
+    A value is (code - zero point) times its scale, in float32. The zero point is 8, or 1 for two
+    bits, where none is stored.
+
+    Attributes
+    ----------
+    packing : str
+        Where the codes lie, as `weightgauge._core.PackedCodes` names it.
+    rows, columns : int
+        Size of the matrix: outputs and inputs.
+    groups, group_columns : int
+        Groups of each row, and columns in a group, where these follow each other.
+    codes : TensorInfo
+        The words or bytes.
+    scales : Numbers
+        One for each group of each row, or one for all.
+    zeros : TensorInfo or None
+        Zero points, packed as the codes are.
+    index : TensorInfo or None
+        The group of each column.
+    divided : bool
+        Whether values are divided by the scale instead.
+    zeros_less_one : bool
+        Whether zero points are stored less one.
+    """
+
+    packing: str
+    rows: int
+    columns: int
+    groups: int
+    group_columns: int
+    codes: TensorInfo
+    scales: Numbers
+    zeros: TensorInfo | None = None
+    index: TensorInfo | None = None
+    divided: bool = False
+    zeros_less_one: bool = False
+
+    def with_zeros_less_one(self) -> PackedCodes:
+        """Return the same with zero points that are stored less one."""
+        return replace(self, zeros_less_one=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Factor:
     """The number that a product is multiplied with.
 
@@ -119,7 +167,7 @@ class Stored:
         The name that the matrix would have if its values were stored.
     shape : tuple of int
         Shape of the matrix.
-    source : ScaledCodes or Product
+    source : ScaledCodes, PackedCodes or Product
         The tensors from which its values are made.
     text : str
         The same in words.
@@ -130,7 +178,7 @@ class Stored:
 
     name: str
     shape: tuple[int, ...]
-    source: ScaledCodes | Product
+    source: ScaledCodes | PackedCodes | Product
     text: str
     turned: bool = False
 
@@ -142,3 +190,15 @@ class Stored:
     def two_in_a_byte(self) -> bool:
         """Whether each stored byte makes two values."""
         return isinstance(self.source, ScaledCodes) and self.source.per_byte == 2
+
+
+def weight_name(name: str) -> str:
+    """Return the name that a matrix would have if its values were stored.
+
+    Examples
+    --------
+    >>> weight_name("model.layers.0.mlp.up_proj.qweight")
+    'model.layers.0.mlp.up_proj.weight'
+    """
+    owner, dot, leaf = name.rpartition(".")
+    return f"{owner}{dot}{_PACKED.get(leaf, leaf)}"

@@ -1,0 +1,371 @@
+#include "core/decode/packed_codes.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include "core/io/byte_source.hpp"
+#include "core/io/read_buffer.hpp"
+#include "core/io/view.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::uint64_t word_bytes = 4;
+// Rows whose codes lie side by side are kept together: those of a cache line, or, where each line
+// is a call to the system, more of them.
+constexpr std::uint64_t rows_in_memory = 16;
+constexpr std::uint64_t rows_read = 64;
+// Bytes of codes that are kept, but for those of eight rows.
+constexpr std::uint64_t kept_codes = std::uint64_t{1} << 22;
+
+// An index along rows that holds this number has never been set: groups are those without it.
+constexpr std::uint32_t unset_group = 0xFFFFFFFF;
+
+// The place of each of eight rows in a word of even_rows_first.
+constexpr unsigned place_of_row[codes_per_word] = {0, 4, 1, 5, 2, 6, 3, 7};
+
+std::uint64_t words_of(std::uint64_t codes) {
+  return (codes + codes_per_word - 1) / codes_per_word;
+}
+
+unsigned code_at(std::uint32_t word, unsigned place) { return word >> (4 * place) & 15U; }
+
+std::uint32_t word_at(const std::byte* at) {
+  std::uint32_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+bool lies_within(const ByteSource& source, std::uint64_t offset, std::uint64_t bytes) {
+  return offset <= source.size() && bytes <= source.size() - offset;
+}
+
+void check_words(const std::optional<StoredWords>& words, std::uint64_t items) {
+  if (!words) {
+    return;
+  }
+  if (words->items != items) {
+    throw std::invalid_argument("there are more or fewer zeros or groups than packed codes need");
+  }
+  if (!lies_within(*words->source, words->offset, items * word_bytes)) {
+    throw std::invalid_argument("zeros or groups reach beyond the end of their file");
+  }
+}
+
+}  // namespace
+
+void StoredWords::read(std::uint64_t first, std::uint64_t n, std::uint32_t* to) const {
+  source->read(reinterpret_cast<std::byte*>(to), static_cast<std::size_t>(n * word_bytes),
+               offset + first * word_bytes);
+}
+
+PackedCodes::PackedCodes(const PackedForm& form, const PackedParts& parts)
+    : Decoding(DType::f32, 1), form_(form), parts_(parts), band_rows_(1) {
+  check_parts();
+  if (form_.packing == Packing::rows_abreast || form_.packing == Packing::even_rows_first) {
+    const std::uint64_t most = kept_codes / std::max<std::uint64_t>(form_.columns / 2, 1);
+    const std::uint64_t read = std::clamp<std::uint64_t>(most / codes_per_word * codes_per_word,
+                                                         codes_per_word, rows_read);
+    band_rows_ = parts_.codes->memory() != nullptr ? rows_in_memory : read;
+  }
+}
+
+void PackedCodes::check_parts() const {
+  const auto side = [](std::uint64_t n) { return n > 0 && n <= most_side; };
+  if (!side(form_.rows) || !side(form_.columns)) {
+    throw std::invalid_argument("a matrix of packed codes is empty or too large");
+  }
+  if (form_.groups == 0 || form_.groups > most_groups || form_.group_columns == 0) {
+    throw std::invalid_argument("packed codes have no groups, or too many");
+  }
+  const bool by_index = parts_.index && form_.packing != Packing::along_rows;
+  if (!by_index && (form_.columns - 1) / form_.group_columns >= form_.groups) {
+    throw std::invalid_argument("packed codes have columns without a group");
+  }
+  if (form_.rows % rows_at_a_time() != 0 || form_.columns % columns_at_a_time() != 0) {
+    throw std::invalid_argument("packed codes do not fill their words");
+  }
+  if (parts_.bytes != lines() * line_pitch()) {
+    throw std::invalid_argument("there are more or fewer packed codes than values");
+  }
+  if (!lies_within(*parts_.codes, parts_.offset, parts_.bytes)) {
+    throw std::invalid_argument("packed codes reach beyond the end of their file");
+  }
+  const std::uint64_t scales = parts_.scales.items();
+  if (scales != 1 && scales != form_.rows * form_.groups) {
+    throw std::invalid_argument("there are more or fewer scales than groups of packed codes");
+  }
+  check_words(parts_.zeros, words_of(form_.rows) * form_.groups);
+  check_words(parts_.index, form_.columns);
+}
+
+std::uint64_t PackedCodes::rows_at_a_time() const {
+  if (form_.packing == Packing::quarters) {
+    return codes_per_byte;
+  }
+  return form_.packing == Packing::even_rows_first ? codes_per_word : 1;
+}
+
+std::uint64_t PackedCodes::columns_at_a_time() const {
+  return form_.packing == Packing::rows_abreast ? codes_per_word : 1;
+}
+
+std::uint64_t PackedCodes::lines() const {
+  switch (form_.packing) {
+    case Packing::along_rows:
+      return form_.rows;
+    case Packing::rows_abreast:
+      return form_.columns / codes_per_word;
+    case Packing::even_rows_first:
+      return form_.columns;
+    case Packing::quarters:
+      break;
+  }
+  return form_.rows / codes_per_byte;
+}
+
+std::uint64_t PackedCodes::line_pitch() const {
+  switch (form_.packing) {
+    case Packing::along_rows:
+      return words_of(form_.columns) * word_bytes;
+    case Packing::rows_abreast:
+      return form_.rows * word_bytes;
+    case Packing::even_rows_first:
+      return form_.rows / codes_per_word * word_bytes;
+    case Packing::quarters:
+      break;
+  }
+  return form_.columns;
+}
+
+std::uint64_t PackedCodes::begin_in_line(std::uint64_t row) const {
+  return form_.packing == Packing::rows_abreast ? row * word_bytes
+                                                : row / codes_per_word * word_bytes;
+}
+
+std::uint64_t PackedCodes::bytes_in_line(std::uint64_t rows) const {
+  return form_.packing == Packing::rows_abreast ? rows * word_bytes : words_of(rows) * word_bytes;
+}
+
+void PackedCodes::keep_index(DecodingSpace& space) const {
+  if (!parts_.index) {
+    return;
+  }
+  std::vector<std::uint32_t>& groups = space.groups;
+  groups.resize(form_.columns);
+  parts_.index->read(0, form_.columns, groups.data());
+  const bool unset = std::find(groups.begin(), groups.end(), unset_group) != groups.end();
+  if (form_.packing == Packing::along_rows && unset) {
+    for (std::uint64_t column = 0; column < form_.columns; ++column) {
+      groups[column] = static_cast<std::uint32_t>(column / form_.group_columns);
+    }
+  }
+}
+
+// One after the other by row.
+void PackedCodes::keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffer& buffer) const {
+  DecodingSpace& space = buffer.decoding_space();
+  std::vector<float>& kept = space.kept;
+  const std::uint64_t groups = form_.groups;
+  kept.resize(rows * groups);
+  if (parts_.scales.items() == 1) {
+    parts_.scales.read(0, 1, buffer, kept.data());
+    std::fill(kept.begin() + 1, kept.end(), kept[0]);
+  } else if (!form_.scales_by_group) {
+    parts_.scales.read(first * groups, rows * groups, buffer, kept.data());
+  } else {
+    std::vector<float>& of_group = space.line;
+    of_group.resize(rows);
+    for (std::uint64_t group = 0; group < groups; ++group) {
+      parts_.scales.read(group * form_.rows + first, rows, buffer, of_group.data());
+      for (std::uint64_t row = 0; row < rows; ++row) {
+        kept[row * groups + group] = of_group[row];
+      }
+    }
+  }
+  if (form_.divided) {
+    for (float& scale : kept) {
+      scale = 1 / scale;  // the codes 0, 1 and 2 times this are rounded no further
+    }
+  }
+}
+
+void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const {
+  const std::uint64_t groups = form_.groups;
+  space.row.assign(rows * groups, form_.packing == Packing::quarters ? 1.0F : 8.0F);
+  if (!parts_.zeros) {
+    return;
+  }
+  const bool along_rows = form_.packing == Packing::along_rows;
+  const bool even_first = form_.packing == Packing::even_rows_first;
+  const std::uint64_t first_word = first / codes_per_word;
+  const std::uint64_t words = words_of(first + rows) - first_word;
+  std::vector<std::uint32_t>& of_lines = space.words;
+  of_lines.resize(words * groups);
+  if (along_rows) {
+    parts_.zeros->read(first_word * groups, words * groups, of_lines.data());
+  } else {
+    for (std::uint64_t group = 0; group < groups; ++group) {
+      parts_.zeros->read(group * words_of(form_.rows) + first_word, words,
+                         of_lines.data() + group * words);
+    }
+  }
+  for (std::uint64_t row = 0; row < rows; ++row) {
+    const std::uint64_t word = (first + row) / codes_per_word - first_word;
+    const auto within = static_cast<unsigned>((first + row) % codes_per_word);
+    const unsigned place = even_first ? place_of_row[within] : within;
+    for (std::uint64_t group = 0; group < groups; ++group) {
+      const std::uint64_t at = along_rows ? word * groups + group : group * words + word;
+      const std::uint32_t added = of_lines[at] + form_.added_zero;
+      space.row[row * groups + group] = static_cast<float>(code_at(added, place));
+    }
+  }
+}
+
+// The codes of rows that are not in memory.
+void PackedCodes::keep_codes(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const {
+  if (form_.packing == Packing::along_rows || form_.packing == Packing::quarters) {
+    const std::uint64_t line = first % lines();
+    space.kept_bytes.resize(line_pitch());
+    parts_.codes->read(space.kept_bytes.data(), static_cast<std::size_t>(line_pitch()),
+                       parts_.offset + line * line_pitch());
+    return;
+  }
+  const auto bytes = static_cast<std::size_t>(bytes_in_line(rows));
+  space.kept_bytes.resize(lines() * bytes);
+  for (std::uint64_t line = 0; line < lines(); ++line) {
+    parts_.codes->read(space.kept_bytes.data() + line * bytes, bytes,
+                       parts_.offset + line * line_pitch() + begin_in_line(first));
+  }
+}
+
+PackedCodes::Band PackedCodes::band_of(std::uint64_t row, ReadBuffer& buffer) const {
+  DecodingSpace& space = buffer.decoding_space();
+  const std::uint64_t first = row - row % band_rows_;
+  const std::uint64_t rows = std::min(band_rows_, form_.rows - first);
+  const std::byte* const memory = parts_.codes->memory();
+  if (space.owner != this || space.kept_first != first) {
+    const bool known = space.owner == this;
+    space.owner = nullptr;
+    if (!known) {
+      keep_index(space);
+    }
+    keep_scales(first, rows, buffer);
+    keep_zeros(first, rows, space);
+    if (memory == nullptr) {
+      keep_codes(first, rows, space);
+    }
+    space.owner = this;
+    space.kept_first = first;
+    space.kept_last = first + rows;
+  }
+  const bool single = band_rows_ == 1;
+  const std::uint64_t line = single ? first % lines() : 0;
+  if (memory != nullptr) {
+    const std::uint64_t within = single ? 0 : begin_in_line(first);
+    return {first, memory + parts_.offset + line * line_pitch() + within, line_pitch()};
+  }
+  return {first, space.kept_bytes.data(), single ? line_pitch() : bytes_in_line(rows)};
+}
+
+// The codes of a stretch of a row, each in a byte.
+void PackedCodes::unpack(const Band& band, std::uint64_t row, std::uint64_t column, std::size_t n,
+                         std::uint8_t* codes) const {
+  const std::uint64_t within = row - band.first;
+  switch (form_.packing) {
+    case Packing::along_rows:
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::uint64_t at = column + i;
+        const auto pair = std::to_integer<unsigned>(band.at[at / 2]);
+        codes[i] = static_cast<std::uint8_t>(pair >> (at % 2 * 4) & 15U);
+      }
+      return;
+    case Packing::rows_abreast:
+      for (std::size_t i = 0; i < n;) {
+        const std::uint64_t at = column + i;
+        std::uint32_t word =
+            word_at(band.at + at / codes_per_word * band.pitch + within * word_bytes);
+        word >>= at % codes_per_word * 4;
+        const std::size_t end = std::min<std::size_t>(n, i + codes_per_word - at % codes_per_word);
+        for (; i < end; ++i, word >>= 4) {
+          codes[i] = static_cast<std::uint8_t>(word & 15U);
+        }
+      }
+      return;
+    case Packing::even_rows_first: {
+      const unsigned place = place_of_row[within % codes_per_word];
+      const std::byte* const at = band.at + within / codes_per_word * word_bytes;
+      for (std::size_t i = 0; i < n; ++i) {
+        codes[i] =
+            static_cast<std::uint8_t>(code_at(word_at(at + (column + i) * band.pitch), place));
+      }
+      return;
+    }
+    case Packing::quarters:
+      break;
+  }
+  const std::uint64_t quarter = row / lines();
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto four = std::to_integer<unsigned>(band.at[column + i]);
+    codes[i] = static_cast<std::uint8_t>(four >> (quarter * 2) & 3U);
+  }
+}
+
+void PackedCodes::make(std::uint64_t row, std::uint64_t column, std::size_t n, ReadBuffer& buffer,
+                       float* to) const {
+  const Band band = band_of(row, buffer);
+  DecodingSpace& space = buffer.decoding_space();
+  auto* const codes = reinterpret_cast<std::uint8_t*>(space.code_storage());
+  unpack(band, row, column, n, codes);
+  const float* const scales = space.kept.data() + (row - band.first) * form_.groups;
+  const float* const zeros = space.row.data() + (row - band.first) * form_.groups;
+  if (parts_.index) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint32_t group = space.groups[column + i];
+      to[i] = group < form_.groups ? (static_cast<float>(codes[i]) - zeros[group]) * scales[group]
+                                   : std::numeric_limits<float>::quiet_NaN();
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < n;) {
+    const std::uint64_t group = (column + i) / form_.group_columns;
+    const auto end = static_cast<std::size_t>(
+        std::min<std::uint64_t>(n, (group + 1) * form_.group_columns - column));
+    const float scale = scales[group];
+    const float zero = zeros[group];
+    for (; i < end; ++i) {
+      to[i] = (static_cast<float>(codes[i]) - zero) * scale;
+    }
+  }
+}
+
+void PackedCodes::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffer& buffer,
+                         const TakeValues& take) const {
+  constexpr std::uint64_t most = DecodingSpace::value_bytes / sizeof(float);
+  std::byte* const to = buffer.decoding_space().value_storage();
+  auto* const values = reinterpret_cast<float*>(to);
+  for (std::uint64_t from = 0; from < run.items;) {
+    if (run.stride != 1) {
+      const std::uint64_t n = std::min(most, run.items - from);
+      for (std::uint64_t i = 0; i < n; ++i) {
+        const std::uint64_t item = run.offset + (from + i) * run.stride;
+        make(item / form_.columns, item % form_.columns, 1, buffer, values + i);
+      }
+      take(to, static_cast<std::size_t>(n));
+      from += n;
+      continue;
+    }
+    const std::uint64_t row = (run.offset + from) / form_.columns;
+    const std::uint64_t column = (run.offset + from) % form_.columns;
+    const std::uint64_t n = std::min({most, run.items - from, form_.columns - column});
+    make(row, column, static_cast<std::size_t>(n), buffer, values);
+    take(to, static_cast<std::size_t>(n));
+    from += n;
+  }
+}
+
+}  // namespace weightgauge

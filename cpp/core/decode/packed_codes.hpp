@@ -1,0 +1,112 @@
+// Integers of four or two bits, several of them in a word; groups of them have scales and zeros.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/decode/float_reader.hpp"
+#include "core/io/decoding.hpp"
+
+namespace weightgauge {
+
+// Where the codes of a matrix of rows and columns lie. Words have 32 bits; the first of the codes
+// of a word or byte is in its lowest bits.
+enum class Packing : std::uint8_t {
+  // A word has eight neighbours of one row; rows follow each other, each filled up to whole words.
+  along_rows,
+  // A word has eight neighbours of one row; the first words of all rows come first.
+  rows_abreast,
+  // A word has eight rows of one column: rows 0, 2, 4, 6, 1, 3, 5 and 7. Columns follow each other.
+  even_rows_first,
+  // A byte has four rows of one column, which are a quarter of all rows apart.
+  quarters,
+};
+// Codes of a word, or of a byte of quarters.
+constexpr unsigned codes_per_word = 8;
+constexpr unsigned codes_per_byte = 4;
+
+struct PackedForm {
+  Packing packing = Packing::along_rows;
+  std::uint64_t rows = 1;
+  std::uint64_t columns = 1;
+  // The columns of a row fall into so many groups, each of `group_columns` that follow each other;
+  // or an index tells the group of every column.
+  std::uint64_t groups = 1;
+  std::uint64_t group_columns = 1;
+  // Whether the scales of all rows of a group follow each other, rather than those of all groups of
+  // a row.
+  bool scales_by_group = false;
+  bool divided = false;          // values are divided by the scale
+  std::uint32_t added_zero = 0;  // what is added to a word of zeros before it is taken apart
+};
+
+// A contiguous tensor of words.
+struct StoredWords {
+  const ByteSource* source = nullptr;
+  std::uint64_t offset = 0;
+  std::uint64_t items = 0;
+
+  void read(std::uint64_t first, std::uint64_t n, std::uint32_t* to) const;
+};
+
+// What a matrix is made of.
+struct PackedParts {
+  const ByteSource* codes = nullptr;
+  std::uint64_t offset = 0;  // of the first code
+  std::uint64_t bytes = 0;   // of all codes
+  FloatReader scales;        // one for each group of each row, or one for all
+  // Packed as the codes are, but without gaps; for along_rows, a word has those of eight rows.
+  std::optional<StoredWords> zeros;
+  std::optional<StoredWords> index;
+};
+
+// Item i * columns + j has the value (code - zero) x scale in float32, of row i and column j. Zero
+// is 8, or 1 for two bits, where none is stored. No byte stands behind such an item: it is only a
+// number. A column whose group does not exist is NaN.
+class PackedCodes : public Decoding {
+ public:
+  // Throws std::invalid_argument if the parts do not fit each other, or lie beyond the end of a
+  // file.
+  PackedCodes(const PackedForm& form, const PackedParts& parts);
+
+  std::uint64_t items() const { return form_.rows * form_.columns; }
+  void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
+              const TakeValues& take) const override;
+
+  // Limits of a matrix, so that what is kept of its rows fits into memory.
+  static constexpr std::uint64_t most_side = std::uint64_t{1} << 24;
+  static constexpr std::uint64_t most_groups = std::uint64_t{1} << 16;
+
+ private:
+  // A few rows whose scales, zeros and, if need be, codes are kept by a thread. `at` is where their
+  // codes begin, and `pitch` how many bytes lie between lines: rows, words of eight columns,
+  // columns, or rows of a quarter.
+  struct Band {
+    std::uint64_t first;
+    const std::byte* at;
+    std::uint64_t pitch;
+  };
+  void check_parts() const;
+  std::uint64_t rows_at_a_time() const;
+  std::uint64_t columns_at_a_time() const;
+  std::uint64_t line_pitch() const;
+  Band band_of(std::uint64_t row, ReadBuffer& buffer) const;
+  void keep_index(DecodingSpace& space) const;
+  void keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffer& buffer) const;
+  void keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const;
+  void keep_codes(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const;
+  // Where in a line the codes of some rows begin, and how many bytes of it they take.
+  std::uint64_t begin_in_line(std::uint64_t row) const;
+  std::uint64_t bytes_in_line(std::uint64_t rows) const;
+  std::uint64_t lines() const;
+  void unpack(const Band& band, std::uint64_t row, std::uint64_t column, std::size_t n,
+              std::uint8_t* codes) const;
+  void make(std::uint64_t row, std::uint64_t column, std::size_t n, ReadBuffer& buffer,
+            float* to) const;
+
+  PackedForm form_;
+  PackedParts parts_;
+  std::uint64_t band_rows_;
+};
+
+}  // namespace weightgauge

@@ -1,0 +1,340 @@
+"""Integers of four and two bits that quantisers pack, and the scales and zero points beside them.
+
+What each quantiser packs where is told in docs/packed.md. Where the tensors of a matrix do not fit
+each other, or contradict the configuration, the matrix is not decoded, and the reason is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Stored, weight_name
+from weightgauge.errors import printable
+
+if TYPE_CHECKING:
+    from weightgauge.checkpoint import TensorInfo
+
+_Config = Mapping[str, Any]
+_SCALES = ("F32", "BF16", "F16")
+_PER_WORD = 8
+_PER_BYTE = 4
+_MOST_SIDE, _MOST_GROUPS = 1 << 24, 1 << 16
+"""Limits of the core."""
+
+
+class NotUnpacked(Exception):
+    """Codes cannot be made into weights. The argument says why, in a clause."""
+
+
+class _Beside(NamedTuple):
+    """The tensors of one matrix.
+
+    Attributes
+    ----------
+    codes : TensorInfo
+        The packed codes.
+    tensors : mapping of str to TensorInfo
+        All tensors of the checkpoint.
+    owner : str
+        Name of the module.
+    """
+
+    codes: TensorInfo
+    tensors: Mapping[str, TensorInfo]
+    owner: str
+
+    def find(self, leaf: str) -> TensorInfo | None:
+        """Return the tensor of this name in the module."""
+        return self.tensors.get(f"{self.owner}.{leaf}")
+
+    def need(self, leaf: str, what: str, dtypes: Collection[str]) -> TensorInfo:
+        """Return a tensor without which nothing can be decoded."""
+        tensor = self.find(leaf)
+        if tensor is None:
+            raise NotUnpacked(f"its {what} are missing ('{leaf}')")
+        if tensor.dtype not in dtypes:
+            raise NotUnpacked(f"its {what} are {tensor.dtype}")
+        return tensor
+
+
+def unpacked(
+    tensor: TensorInfo,
+    title: str,
+    tensors: Mapping[str, TensorInfo],
+    config: Mapping[str, Any] | None,
+    stated: Mapping[str, tuple[int, ...]],
+) -> Stored | None:
+    """Find out how the weights of a matrix are made from packed codes.
+
+    Parameters
+    ----------
+    tensor : TensorInfo
+        The codes.
+    title : str
+        The quantiser, as `weightgauge.anatomy.storage.packed` names it.
+    tensors : mapping of str to TensorInfo
+        All tensors of the checkpoint, by name.
+    config : mapping or None
+        Its configuration.
+    stated : mapping of str to tuple of int
+        What the tensors that hold shapes say, by their names, where they could be read.
+
+    Returns
+    -------
+    Stored or None
+        None where there is no decoder for what this quantiser packs.
+
+    Raises
+    ------
+    NotUnpacked
+        If the tensors do not fit each other or the configuration.
+    """
+    decode = _DECODED.get(title)
+    if decode is None:
+        return None
+    quantisation = (config or {}).get("quantization_config")
+    settings = quantisation if isinstance(quantisation, Mapping) else {}
+    owner = tensor.name.rpartition(".")[0]
+    codes, text = decode(_Beside(tensor, tensors, owner), settings, stated)
+    return Stored(weight_name(tensor.name), (codes.rows, codes.columns), codes, text)
+
+
+def _compressed(
+    beside: _Beside, settings: _Config, stated: Mapping[str, tuple[int, ...]]
+) -> tuple[PackedCodes, str]:
+    """`pack-quantized` of compressed-tensors: eight neighbours of a row in a word."""
+    form = settings.get("format")
+    if isinstance(form, str) and form not in ("pack-quantized", "mixed-precision"):
+        raise NotUnpacked(f"its format is {printable(form, limit=40)}")
+    schemes = _schemes(settings)
+    _check_bits([each.get("num_bits") for each in schemes])
+    rows, words = _matrix(beside.codes, "I32")
+    columns = words * _PER_WORD
+    named = beside.find("weight_shape")
+    shape = stated.get(named.name) if named is not None else None
+    if shape is not None:
+        if len(shape) != 2 or shape[0] != rows or -(-shape[1] // _PER_WORD) != words:
+            raise NotUnpacked(
+                f"it has {rows:,} rows of {words:,} words, which hold no "
+                f"{' x '.join(f'{side:,}' for side in shape)} codes of four bits"
+            )
+        columns = shape[1]
+    scales = beside.need("weight_scale", "scales", _SCALES)
+    groups = _groups_of_rows(scales, rows)
+    size = _group_columns(groups, columns, [each.get("group_size") for each in schemes])
+    zeros = None
+    asymmetric = bool(schemes) and all(each.get("symmetric") is False for each in schemes)
+    if asymmetric or beside.find("weight_zero_point") is not None:
+        zeros = beside.need("weight_zero_point", "zero points", ("I32",))
+        _check_shape(zeros, (-(-rows // _PER_WORD), groups), "zero points")
+    index = beside.find("weight_g_idx")
+    if index is not None:
+        _check_index(index, columns)
+    sizes = _Sizes(rows, columns, groups, size)
+    codes = _codes(beside.codes, "along_rows", sizes, scales, zeros, index)
+    return codes, _text(codes, scales)
+
+
+def _gptq(
+    beside: _Beside, settings: _Config, stated: Mapping[str, tuple[int, ...]]
+) -> tuple[PackedCodes, str]:
+    """GPTQ: a word has eight inputs of one output; zero points are stored less one."""
+    del stated
+    form = settings.get("checkpoint_format", settings.get("format", "gptq"))
+    if form not in ("gptq", "gptq_v2"):
+        raise NotUnpacked(f"its format is {printable(str(form), limit=40)}")
+    _check_bits([settings.get("bits")])
+    words, rows = _matrix(beside.codes, "I32")
+    columns = words * _PER_WORD
+    scales = beside.need("scales", "scales", _SCALES)
+    groups, outputs = _matrix(scales)
+    _check_outputs(rows, outputs)
+    zeros = beside.need("qzeros", "zero points", ("I32",))
+    if zeros.shape == (groups, -(-rows // 4)):
+        raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
+    _check_shape(zeros, (groups, -(-rows // _PER_WORD)), "zero points")
+    index = beside.find("g_idx")
+    if index is not None:
+        _check_index(index, columns)
+        size = -(-columns // groups)
+    elif settings.get("desc_act") is True:
+        raise NotUnpacked("desc_act says that its groups are out of order, and there is no g_idx")
+    else:
+        size = _group_columns(groups, columns, [settings.get("group_size")])
+    sizes = _Sizes(rows, columns, groups, size)
+    codes = _codes(beside.codes, "rows_abreast", sizes, scales, zeros, index)
+    codes = codes.with_zeros_less_one() if form == "gptq" else codes
+    return codes, _text(codes, scales)
+
+
+def _awq(
+    beside: _Beside, settings: _Config, stated: Mapping[str, tuple[int, ...]]
+) -> tuple[PackedCodes, str]:
+    """AWQ ("gemm"): a word has eight outputs of one input, the even ones first."""
+    del stated
+    form = settings.get("version", "gemm")
+    if not isinstance(form, str) or form.lower() != "gemm":
+        raise NotUnpacked(f"its format is {printable(str(form), limit=40)}")
+    _check_bits([settings.get("bits", settings.get("w_bit"))])
+    columns, words = _matrix(beside.codes, "I32")
+    rows = words * _PER_WORD
+    scales = beside.need("scales", "scales", _SCALES)
+    groups, outputs = _matrix(scales)
+    _check_outputs(rows, outputs)
+    zeros = beside.need("qzeros", "zero points", ("I32",))
+    _check_shape(zeros, (groups, words), "zero points")
+    stated_size = settings.get("group_size", settings.get("q_group_size"))
+    size = _group_columns(groups, columns, [stated_size])
+    sizes = _Sizes(rows, columns, groups, size)
+    codes = _codes(beside.codes, "even_rows_first", sizes, scales, zeros, None)
+    return codes, _text(codes, scales)
+
+
+def _bitnet(
+    beside: _Beside, settings: _Config, stated: Mapping[str, tuple[int, ...]]
+) -> tuple[PackedCodes, str]:
+    """BitNet: a byte has four rows, a quarter of them apart; the scale is one for all."""
+    del stated
+    if settings.get("quantization_mode", "offline") != "offline":
+        raise NotUnpacked("config.json says that its weights are quantised when they are used")
+    layer = settings.get("linear_class", "bitlinear")
+    if layer not in ("bitlinear", "autobitlinear"):
+        raise NotUnpacked(f"its layers are {printable(str(layer), limit=40)}")
+    quarter, columns = _matrix(beside.codes, "U8")
+    scales = beside.need("weight_scale", "scales", _SCALES)
+    if scales.size != 1:
+        raise NotUnpacked(f"it has {scales.size:,} scales, and not one")
+    sizes = _Sizes(quarter * _PER_BYTE, columns, 1, columns)
+    divided = layer == "bitlinear"
+    codes = _codes(beside.codes, "quarters", sizes, scales, None, None, divided=divided)
+    return codes, f"ternary {'/' if divided else 'x'} weight_scale"
+
+
+_DECODED: dict[
+    str,
+    Callable[[_Beside, _Config, Mapping[str, tuple[int, ...]]], tuple[PackedCodes, str]],
+] = {"compressed-tensors": _compressed, "GPTQ": _gptq, "AWQ": _awq, "bitnet": _bitnet}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    rows: int
+    columns: int
+    groups: int
+    group_columns: int
+
+
+def _codes(
+    codes: TensorInfo,
+    packing: str,
+    sizes: _Sizes,
+    scales: TensorInfo,
+    zeros: TensorInfo | None,
+    index: TensorInfo | None,
+    *,
+    divided: bool = False,
+) -> PackedCodes:
+    """Put what was found together; all shapes fit each other."""
+    if max(sizes.rows, sizes.columns) > _MOST_SIDE or sizes.groups > _MOST_GROUPS:
+        raise NotUnpacked(
+            f"it has {sizes.rows:,} x {sizes.columns:,} codes in {sizes.groups:,} groups a row, "
+            f"and no more than {_MOST_SIDE:,} a side in {_MOST_GROUPS:,} groups are decoded"
+        )
+    numbers = Numbers(scales, scales.dtype)
+    parts = codes, numbers, zeros, index
+    return PackedCodes(
+        packing, sizes.rows, sizes.columns, sizes.groups, sizes.group_columns, *parts, divided
+    )
+
+
+def _matrix(tensor: TensorInfo, dtype: str | None = None) -> tuple[int, int]:
+    """Return the sides of a tensor that must be a matrix."""
+    if dtype is not None and tensor.dtype != dtype:
+        raise NotUnpacked(f"its codes are {tensor.dtype}")
+    if len(tensor.shape) != 2 or tensor.size == 0:
+        what = f"'{printable(tensor.name.rpartition('.')[2])}'"
+        raise NotUnpacked(f"{what} is {list(tensor.shape)}, and no matrix")
+    return tensor.shape[0], tensor.shape[1]
+
+
+def _schemes(settings: _Config) -> list[Mapping[str, Any]]:
+    """Return what the configuration of compressed-tensors says about weights."""
+    groups = settings.get("config_groups")
+    found = []
+    for group in groups.values() if isinstance(groups, Mapping) else ():
+        weights = group.get("weights") if isinstance(group, Mapping) else None
+        if isinstance(weights, Mapping):
+            found.append(weights)
+    return found
+
+
+def _check_bits(stated: list[Any]) -> None:
+    """Refuse other widths, where all that are stated are others."""
+    bits = {each for each in stated if type(each) is int}
+    if bits and 4 not in bits:
+        widths = ", ".join(map(str, sorted(bits)))
+        raise NotUnpacked(f"config.json says {widths} bits, and codes of four are decoded")
+
+
+def _groups_of_rows(scales: TensorInfo, rows: int) -> int:
+    """Return the groups of each row; 1 where there is one scale for a row, or for all."""
+    if scales.size == 1:
+        return 1
+    shape = (*scales.shape, 1) if len(scales.shape) == 1 else scales.shape
+    if len(shape) != 2 or shape[0] != rows or scales.size == 0:
+        raise NotUnpacked(f"its scales are {list(scales.shape)}, and it has {rows:,} rows")
+    return shape[1]
+
+
+def _group_columns(groups: int, columns: int, stated: list[Any]) -> int:
+    """Return the number of columns that share a scale."""
+    sizes = [each for each in stated if type(each) is int and each > 0]
+    for size in sizes:
+        if -(-columns // size) == groups:
+            return size
+    if groups == 1:
+        return columns
+    if sizes:
+        of = " or ".join(f"{size:,}" for size in dict.fromkeys(sizes))
+        raise NotUnpacked(
+            f"it has {groups:,} groups a row, which its {columns:,} columns do not fill by {of}, "
+            "as config.json says"
+        )
+    if columns % groups:
+        raise NotUnpacked(f"its {groups:,} groups do not divide its {columns:,} columns")
+    return columns // groups
+
+
+def _check_outputs(rows: int, scaled: int) -> None:
+    if rows != scaled:
+        raise NotUnpacked(
+            f"it has {rows:,} outputs of four bits, and its scales are for {scaled:,}"
+        )
+
+
+def _check_shape(tensor: TensorInfo, shape: tuple[int, int], what: str) -> None:
+    if tensor.shape != shape:
+        raise NotUnpacked(f"its {what} are {list(tensor.shape)}, and not {list(shape)}")
+
+
+def _check_index(index: TensorInfo, columns: int) -> None:
+    if index.dtype != "I32" or index.shape != (columns,):
+        raise NotUnpacked(
+            f"'{printable(index.name.rpartition('.')[2])}' is {index.dtype} {list(index.shape)}, "
+            f"and no group for each of its {columns:,} columns"
+        )
+
+
+def _text(codes: PackedCodes, scales: TensorInfo) -> str:
+    """Say how values are made."""
+    integers = "INT4" if codes.zeros is None else "(INT4 - zero point)"
+    if codes.scales.tensor.size == 1:
+        per = "per tensor"
+    elif codes.groups == 1:
+        per = "per row"
+    else:
+        per = f"per group of {codes.group_columns:,}"
+        per += ", by g_idx" if codes.index is not None else ""
+    return f"{integers} x {printable(scales.name.rpartition('.')[2])} {per}"

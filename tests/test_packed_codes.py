@@ -1,0 +1,299 @@
+"""Packed integers of four and two bits: the same fit as of the matrix multiplied out."""
+
+from __future__ import annotations
+
+import json
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import oracle
+import weightgauge as wg
+from closeness import relative
+from packed_matrices import FLOATS, Quantised, as_stored, ternary
+
+STEM = "model.layers.0.self_attn.q_proj"
+NUMBERS = (
+    *("status", "n", "zeros", "nonfinite", "negatives", "k", "k_se", "lam", "ln_lambda_se", "r2"),
+    *("ks", "rms", "max", "k_se_matrix", "ln_lambda_se_matrix", "spread"),
+)
+FORMS = ["compressed", "gptq", "awq"]
+CONFIGS = {"compressed": {}, "gptq": {"quant_method": "gptq"}, "awq": {"quant_method": "awq"}}
+
+
+@pytest.fixture
+def fit_packed(tmp_path, write_checkpoint):
+    """Fit the tensors of one module: its weights, and the whole result."""
+
+    def run(tensors, quantisation=None, stem=STEM, settings=None, **options):
+        named = {f"{stem}.{name}": as_stored(array) for name, array in tensors.items()}
+        path = write_checkpoint(tmp_path / "model.safetensors", named)
+        config = {**(settings or {}), "quantization_config": quantisation or {}}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        result = wg.fit(path, **options)
+        codes = f"{stem}.{next(iter(tensors))}"
+        found = [item for item in result.slices if item.tensor == codes]
+        return found[0] if len(found) == 1 else found, result
+
+    return run
+
+
+@pytest.fixture
+def fit_plain(tmp_path, write_checkpoint):
+    """Fit the same matrix as float32."""
+
+    def run(values, stem=STEM, settings=None, **options):
+        folder = tmp_path / "plain"
+        folder.mkdir(exist_ok=True)
+        named = {f"{stem}.weight": as_stored(values)}
+        path = write_checkpoint(folder / "model.safetensors", named)
+        (folder / "config.json").write_text(json.dumps(settings or {}))
+        found = list(wg.fit(path, **options).slices)
+        return found[0] if len(found) == 1 else found
+
+    return run
+
+
+def numbers(item):
+    return [getattr(item, name) for name in NUMBERS]
+
+
+def assert_same(item, plain):
+    assert repr(numbers(item)) == repr(numbers(plain))
+    assert (item.kind, item.block, item.shape) == (plain.kind, plain.block, plain.shape)
+
+
+def packed(quantised, form):
+    return getattr(quantised, form)(), CONFIGS[form]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("scales", FLOATS)
+def test_every_form_is_the_matrix_multiplied_out(fit_packed, fit_plain, form, symmetric, scales):
+    quantised = Quantised(96, 256, 32, scales=scales, symmetric=symmetric)
+    values = quantised.values()
+    item, result = fit_packed(*packed(quantised, form))
+    assert_same(item, fit_plain(values))
+    expected = oracle.order_fit(oracle.magnitudes(values))
+    assert item.k == relative(expected.k, rel=1e-8)
+    assert item.lam == relative(expected.lam, rel=1e-8)
+    assert [each.id for each in result.findings if each.level != "note"] == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_large_matrices_however_they_are_read(fit_packed, fit_plain, form):
+    """More weights than are sorted at once, rows of no power of two, and threads."""
+    quantised = Quantised(344, 640, 128, symmetric=False)
+    plain = fit_plain(quantised.values())
+    for options in ({"threads": 1}, {"threads": 3}, {"io": "pread"}):
+        item, _ = fit_packed(*packed(quantised, form), **options)
+        assert_same(item, plain)
+    exact, _ = fit_packed(*packed(quantised, form), exact=True)
+    assert exact.k == relative(plain.k, rel=1e-8)
+    assert exact.lam == relative(plain.lam, rel=1e-8)
+
+
+@pytest.mark.parametrize("form", ["compressed", "gptq"])
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+def test_an_index_decides_the_group_of_each_column(fit_packed, fit_plain, form, io):
+    quantised = Quantised(48, 512, 64, symmetric=False).shuffled()
+    tensors = getattr(quantised, form)(index=True)
+    item, _ = fit_packed(tensors, {**CONFIGS[form], "desc_act": True}, io=io)
+    assert_same(item, fit_plain(quantised.values()))
+    assert item.decoded.endswith("per group of 64, by g_idx")
+
+
+def test_an_index_that_was_never_set_changes_nothing(fit_packed, fit_plain):
+    quantised = Quantised(48, 512, 64)
+    tensors = quantised.compressed()
+    tensors["weight_g_idx"] = np.full(512, -1, np.int32)
+    assert_same(fit_packed(tensors)[0], fit_plain(quantised.values()))
+
+
+@pytest.mark.parametrize("group", [9, -1, 2**31 - 1])
+def test_columns_of_a_group_that_does_not_exist_are_no_numbers(fit_packed, group):
+    quantised = Quantised(48, 64, 16)
+    tensors = quantised.gptq()
+    tensors["g_idx"][5] = group
+    item, result = fit_packed(tensors)
+    assert (item.nonfinite, item.n + item.zeros) == (48, 48 * 63)
+    assert "non-finite" in {each.id for each in result.findings}
+
+
+@pytest.mark.parametrize("columns", [60, 61, 71])
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+def test_rows_that_do_not_fill_their_words(fit_packed, fit_plain, columns, io):
+    """What fills up the last word of a row is no weight."""
+    quantised = Quantised(30, columns, columns, symmetric=False)
+    item, _ = fit_packed(quantised.compressed(), io=io)
+    assert item.shape == (30, columns)
+    assert_same(item, fit_plain(quantised.values()))
+
+
+def test_scales_of_rows_and_one_for_all(fit_packed, fit_plain):
+    quantised = Quantised(40, 128, 128)
+    item, _ = fit_packed(quantised.compressed())
+    assert item.decoded == "INT4 x weight_scale per row"
+    assert_same(item, fit_plain(quantised.values()))
+    quantised.scales[:] = quantised.scales[0, 0]
+    tensors = quantised.compressed() | {"weight_scale": quantised.scales[0]}
+    item, _ = fit_packed(tensors)
+    assert item.decoded == "INT4 x weight_scale per tensor"
+    assert_same(item, fit_plain(quantised.values()))
+
+
+def test_zero_points_are_stored_less_one_or_not(fit_packed, fit_plain):
+    """GPTQ's first format borrows from the next zero point of a word where one is 0."""
+    quantised = Quantised(64, 128, 32, symmetric=False)
+    quantised.zeros[::3] = 0
+    quantised.zeros[1::3] = 15
+    plain = fit_plain(quantised.values())
+    for second, form in ((False, None), (False, "gptq"), (True, "gptq_v2")):
+        settings = {"quant_method": "gptq"} | ({"checkpoint_format": form} if form else {})
+        assert_same(fit_packed(quantised.gptq(second=second), settings)[0], plain)
+
+
+@pytest.mark.parametrize("settings", [{}, {"group_size": 32}, {"desc_act": False}])
+def test_gptq_without_an_index(fit_packed, fit_plain, settings):
+    quantised = Quantised(64, 128, 32)
+    item, _ = fit_packed(quantised.gptq(index=False), {"quant_method": "gptq", **settings})
+    assert item.decoded == "(INT4 - zero point) x scales per group of 32"
+    assert_same(item, fit_plain(quantised.values()))
+
+
+HEADS = {
+    "model_type": "llama",
+    **{"num_attention_heads": 4, "num_key_value_heads": 4, "hidden_size": 64, "head_dim": 32},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+@pytest.mark.parametrize(("kind", "shape"), [("q", (128, 64)), ("o", (64, 128))])
+def test_heads(fit_packed, fit_plain, form, io, kind, shape):
+    stem = f"model.layers.0.self_attn.{kind}_proj"
+    quantised = Quantised(*shape, 16, symmetric=False)
+    options = {"per": "head", "stem": stem, "settings": HEADS, "io": io}
+    heads, _ = fit_packed(*packed(quantised, form), **options)
+    plain = fit_plain(quantised.values(), stem=stem, settings=HEADS, per="head")
+    assert [item.head for item in heads] == [0, 1, 2, 3]
+    for item, other in zip(heads, plain, strict=True):
+        assert_same(item, other)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, 0, -0.25, 1e-45, 3e38])
+@pytest.mark.parametrize("form", FORMS)
+def test_odd_scales(fit_packed, fit_plain, form, odd):
+    quantised = Quantised(48, 64, 16, scales="F32")
+    quantised.scales[::3, 1] = odd
+    with np.errstate(all="ignore"):
+        values = quantised.values()
+    assert_same(fit_packed(*packed(quantised, form))[0], fit_plain(values))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("layer", ["bitlinear", "autobitlinear", None])
+def test_ternary_weights(fit_packed, dtype, layer):
+    rng = np.random.default_rng(4)
+    values = rng.integers(-1, 2, (64, 96))
+    scale = np.array([1.7], dtype)
+    settings = {"quant_method": "bitnet"} | ({"linear_class": layer} if layer else {})
+    item, _ = fit_packed(ternary(values, scale), settings)
+    weight = np.float32(scale[0])
+    expected = weight if layer == "autobitlinear" else np.float32(1) / weight
+    assert (item.max, item.shape, item.kind) == (expected, (64, 96), "q")
+    assert item.n == np.count_nonzero(values)
+    assert item.zeros == np.count_nonzero(values == 0)
+    assert item.decoded == f"ternary {'x' if layer == 'autobitlinear' else '/'} weight_scale"
+
+
+def test_ternary_rows_are_where_they_belong(tmp_path, write_checkpoint, fit_packed):
+    """Heads of q are rows, which BitNet packs a quarter of the matrix apart."""
+    values = np.zeros((128, 64), int)
+    values[32:64] = 1  # the second head
+    tensors = ternary(values, np.array([2], np.float32))
+    settings = {"quant_method": "bitnet"}
+    heads, _ = fit_packed(tensors, settings, per="head", settings=HEADS)
+    assert [item.n for item in heads] == [0, 32 * 64, 0, 0]
+
+
+def test_digests_and_saved_counts(tmp_path, fit_packed):
+    quantised = Quantised(64, 128, 32)
+    item, _ = fit_packed(quantised.compressed())
+    saved = wg.scan(tmp_path / "model.safetensors")
+    (kept,) = (each.fit for each in saved.slices if each.fit.fitted)
+    assert repr(numbers(kept)) == repr(numbers(item))
+    fit_packed({"other": quantised.compressed()["weight_packed"]})
+    bare = wg.scan(tmp_path / "model.safetensors")  # integers, whose digest is that of their bytes
+    assert item.digest == kept.digest == bare.tensors[0]["digest"] is not None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_compared_with_the_matrix_multiplied_out(tmp_path, fit_packed, fit_plain, form):
+    quantised = Quantised(96, 256, 32, symmetric=False)
+    fit_plain(quantised.values())
+    fit_packed(*packed(quantised, form))
+    (pair,) = wg.compare(tmp_path / "plain", tmp_path).pairs
+    assert (pair.kind, pair.changed) == ("q", 0)
+    assert pair.k_a == pair.k_b
+
+
+def test_diagnosed_and_balanced(tmp_path, fit_packed, fit_plain):
+    quantised = Quantised(96, 256, 32, symmetric=False)
+    fit_plain(quantised.values())
+    fit_packed(*packed(quantised, "gptq"))
+    plain = wg.diagnose(tmp_path / "plain", balanced=True).kinds[0]
+    item = next(each for each in wg.diagnose(tmp_path, balanced=True).kinds if each.kind == "q")
+    assert (item.k_median, item.k_core_median) == (plain.k_median, plain.k_core_median)
+    assert item.k_core_median > 0
+
+
+SYMMETRIC = Quantised(64, 128, 32)
+ASYMMETRIC = Quantised(64, 128, 32, symmetric=False)
+ZEROS = {"config_groups": {"group_0": {"weights": {"num_bits": 4, "symmetric": False}}}}
+EIGHT = {"config_groups": {"group_0": {"weights": {"num_bits": 8}}}}
+BY_64 = {"config_groups": {"group_0": {"weights": {"num_bits": 4, "group_size": 64}}}}
+SHORT = np.zeros((64, 3), np.float16)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "settings", "words"),
+    [
+        (SYMMETRIC.compressed(), EIGHT, "8 bits"),
+        (SYMMETRIC.compressed(), BY_64, "4 groups a row, which its 128 columns do not fill by 64"),
+        (SYMMETRIC.compressed(), {"format": "marlin-24"}, "its format is marlin-24"),
+        (SYMMETRIC.compressed(), ZEROS, "zero points are missing ('weight_zero_point')"),
+        (SYMMETRIC.compressed() | {"weight_scale": SHORT}, {}, "3 groups do not divide"),
+        (SYMMETRIC.compressed() | {"weight_scale": SHORT.T}, {}, "scales are [3, 64]"),
+        (SYMMETRIC.compressed() | {"weight_scale": np.zeros((64, 4), np.int32)}, {}, "are I32"),
+        (SYMMETRIC.compressed() | {"weight_shape": np.array([64, 120])}, {}, "64 x 120 codes"),
+        (SYMMETRIC.compressed() | {"weight_shape": np.array([-64, 128])}, {}, "-64 x 128 codes"),
+        (ASYMMETRIC.compressed() | {"weight_zero_point": SHORT.view(np.int16)}, {}, None),
+        (SYMMETRIC.compressed() | {"weight_g_idx": np.zeros(64, np.int32)}, {}, "I32 [64]"),
+        (SYMMETRIC.gptq(), {"bits": 8}, "8 bits"),
+        (SYMMETRIC.gptq(), {"checkpoint_format": "marlin"}, "its format is marlin"),
+        (SYMMETRIC.gptq(index=False), {"desc_act": True}, "there is no g_idx"),
+        (SYMMETRIC.gptq(index=False), {"group_size": 64}, "4 groups a row"),
+        (SYMMETRIC.gptq() | {"g_idx": np.zeros(127, np.int32)}, {}, "I32 [127]"),
+        (SYMMETRIC.gptq() | {"scales": SHORT.T}, {}, "zero points are [4, 8], and not [3, 8]"),
+        (SYMMETRIC.gptq() | {"scales": np.zeros((4, 60), np.float16)}, {}, "outputs"),
+        (SYMMETRIC.awq(), {"quant_method": "awq", "version": "gemv"}, "its format is gemv"),
+        (SYMMETRIC.awq() | {"qzeros": np.zeros((2, 8), np.int32)}, {}, "zero points are [2, 8]"),
+        (
+            ternary(np.zeros((8, 64), int), np.ones(3, np.float32)),
+            {"quant_method": "bitnet"},
+            "it has 3 scales, and not one",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_named_and_not_measured(fit_packed, tensors, settings, words):
+    if words is None:
+        tensors = tensors | {"weight_zero_point": np.zeros((8, 3), np.int32)}
+        words = "zero points are [8, 3], and not [8, 4]"
+    item, result = fit_packed(tensors, settings)
+    assert (item.status, item.n) == ("not_applicable", 0)
+    (told,) = (each for each in result.findings if each.id == "unmeasured")
+    assert words in told.message
+    assert len(told.message) < 250
