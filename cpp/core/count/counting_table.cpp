@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/count/leading_bits.hpp"
+#include "core/count/multiples.hpp"
 #include "core/kernels/kernels.hpp"
 
 namespace weightgauge {
@@ -109,8 +110,14 @@ std::uint32_t* CountingTable::open_table(const std::byte* item, std::size_t n) {
   return codes_.open_table(item, n);
 }
 
+MultipleCounts& CountingTable::open_multiples(std::uint64_t n) {
+  pending_ += n;
+  return multiples_;
+}
+
 void CountingTable::release() {
   codes_.release();
+  multiples_ = {};
   bins_ = {};
   cells_ = {};
   more_cells_ = {};
@@ -125,9 +132,10 @@ PaperCounts CountingTable::harvest_paper() {
 
 Histogram CountingTable::harvest(Method method, DType dtype, std::size_t most_bins,
                                  HarvestSpace& space) {
-  Histogram result = !is_wide(dtype)          ? codes_.harvest(dtype, space)
-                     : method == Method::bins ? harvest_bins(dtype, most_bins)
-                                              : harvest_leading(dtype);
+  Histogram result = !is_wide(dtype)               ? codes_.harvest(dtype, space)
+                     : method == Method::bins      ? harvest_bins(dtype, most_bins)
+                     : method == Method::multiples ? harvest_multiples()
+                                                   : harvest_leading(dtype);
   pending_ = 0;
   return result;
 }
@@ -268,6 +276,12 @@ Histogram CountingTable::harvest_bins(DType dtype, std::size_t most_bins) {
     result.dropped_bits = 0;
   }
   return result;
+}
+
+Histogram CountingTable::harvest_multiples() {
+  auto [result, negatives] = take_multiples(multiples_);
+  notes_.negatives += negatives;
+  return std::move(result);
 }
 
 Histogram CountingTable::harvest_leading(DType dtype) {

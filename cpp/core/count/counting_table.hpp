@@ -11,16 +11,18 @@
 #include "core/count/code_counter.hpp"
 #include "core/count/paper_bins.hpp"
 #include "core/histogram/histogram.hpp"
+#include "core/io/decoding.hpp"
 #include "core/kernels/bin_cells.hpp"
 
 namespace weightgauge {
 
 // How the elements of a slice are counted.
 enum class Method : std::uint8_t {
-  codes,    // every magnitude of a format of 16 bits or fewer
-  bins,     // F32 and F64 in bins
-  leading,  // F64 that the bins do not reach, by its leading bits, to plan an exact pass
-  sorted,   // few F32 or F64 elements: no table, the elements themselves are sorted
+  codes,      // every magnitude of a format of 16 bits or fewer
+  bins,       // F32 and F64 in bins
+  leading,    // F64 that the bins do not reach, by its leading bits, to plan an exact pass
+  multiples,  // F32 that is made of codes and scales, by scale and multiple
+  sorted,     // few F32 or F64 elements: no table, the elements themselves are sorted
 };
 
 // Where there are too many bins for a fit, 2^widened_bits neighbours become one. All 2^21 bins of a
@@ -41,7 +43,9 @@ class CountingTable {
              const PaperBins* paper, const Noting& noting = {});
   // As CodeCounter::open_table().
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
-  // Of items that were counted there.
+  // The counts of multiples. The caller counts `n` items there in place of count().
+  MultipleCounts& open_multiples(std::uint64_t n);
+  // Of items that were counted in an open table.
   void note_negatives(std::uint64_t negatives) { notes_.negatives += negatives; }
   // Items counted since the last harvest.
   std::uint64_t pending() const { return pending_; }
@@ -68,6 +72,7 @@ class CountingTable {
                    PageNotes* notes);
   Histogram harvest_bins(DType dtype, std::size_t most_bins);
   Histogram harvest_leading(DType dtype);
+  Histogram harvest_multiples();
   void make_cells();
   // Returns what a cell, its twin and the upper halves of its bin hold together, and empties all
   // three.
@@ -88,6 +93,7 @@ class CountingTable {
   ZeroedCells<std::uint64_t> more_cells_;
   std::vector<std::uint32_t> upper_codes_;
   BinCells bins_;
+  MultipleCounts multiples_;
   PaperCounts paper_;
   ByteNotes notes_;
   std::uint64_t pending_ = 0;

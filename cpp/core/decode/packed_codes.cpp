@@ -157,12 +157,16 @@ void PackedCodes::keep_index(DecodingSpace& space) const {
   }
   std::vector<std::uint32_t>& groups = space.groups;
   groups.resize(form_.columns);
+  space.groups_in_order = true;
   parts_.index->read(0, form_.columns, groups.data());
   const bool unset = std::find(groups.begin(), groups.end(), unset_group) != groups.end();
   if (form_.packing == Packing::along_rows && unset) {
     for (std::uint64_t column = 0; column < form_.columns; ++column) {
       groups[column] = static_cast<std::uint32_t>(column / form_.group_columns);
     }
+  }
+  for (std::uint64_t column = 0; column < form_.columns; ++column) {
+    space.groups_in_order &= groups[column] == column / form_.group_columns;
   }
 }
 
@@ -171,21 +175,27 @@ void PackedCodes::keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffe
   DecodingSpace& space = buffer.decoding_space();
   std::vector<float>& kept = space.kept;
   const std::uint64_t groups = form_.groups;
+  const std::size_t item = item_bytes(parts_.scales.dtype());
   kept.resize(rows * groups);
-  if (parts_.scales.items() == 1) {
+  if (is_single()) {
     parts_.scales.read(0, 1, buffer, kept.data());
     std::fill(kept.begin() + 1, kept.end(), kept[0]);
-  } else if (!form_.scales_by_group) {
-    parts_.scales.read(first * groups, rows * groups, buffer, kept.data());
   } else {
-    std::vector<float>& of_group = space.line;
-    of_group.resize(rows);
-    for (std::uint64_t group = 0; group < groups; ++group) {
-      parts_.scales.read(group * form_.rows + first, rows, buffer, of_group.data());
-      for (std::uint64_t row = 0; row < rows; ++row) {
-        kept[row * groups + group] = of_group[row];
+    std::vector<std::byte>& stored = space.scales;  // as they are counted
+    stored.resize(rows * groups * item);
+    if (!form_.scales_by_group) {
+      parts_.scales.read_stored(first * groups, rows * groups, stored.data());
+    } else {
+      std::vector<std::byte>& of_group = space.line;
+      of_group.resize(rows * item);
+      for (std::uint64_t group = 0; group < groups; ++group) {
+        parts_.scales.read_stored(group * form_.rows + first, rows, of_group.data());
+        for (std::uint64_t row = 0; row < rows; ++row) {
+          std::memcpy(&stored[(row * groups + group) * item], &of_group[row * item], item);
+        }
       }
     }
+    convert_values(parts_.scales.dtype(), stored.data(), rows * groups, kept.data());
   }
   if (form_.divided) {
     for (float& scale : kept) {

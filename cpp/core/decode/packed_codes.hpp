@@ -72,6 +72,9 @@ class PackedCodes : public Decoding {
   std::uint64_t items() const { return form_.rows * form_.columns; }
   void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
+  bool counts_multiples() const override;
+  void count_multiples(const Run& run, ReadBuffer& buffer, MultipleCounts& counts) const override;
+  std::uint64_t items_together() const override;
 
   // Limits of a matrix, so that what is kept of its rows fits into memory.
   static constexpr std::uint64_t most_side = std::uint64_t{1} << 24;
@@ -103,6 +106,31 @@ class PackedCodes : public Decoding {
               std::uint8_t* codes) const;
   void make(std::uint64_t row, std::uint64_t column, std::size_t n, ReadBuffer& buffer,
             float* to) const;
+
+  // Counting by group. Whole groups of whole rows are counted without looking at their codes one by
+  // one, where they fill their bytes.
+  struct Panel {
+    const std::byte* codes;  // of `groups` groups, one after the other
+    std::size_t groups;
+    const std::uint16_t* scales;
+    const std::uint8_t* zeros;  // null where all are 8
+  };
+  std::uint64_t group_bytes() const { return form_.group_columns / 2; }
+  bool is_single() const { return parts_.scales.items() == 1; }
+  bool has_whole_groups(ReadBuffer& buffer) const;
+  void count_one_by_one(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
+                        MultipleCounts& counts) const;
+  void count_along_rows(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
+                        MultipleCounts& counts) const;
+  void count_rows_together(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
+                           MultipleCounts& counts) const;
+  void gather_group(std::uint64_t first, std::uint64_t rows, std::uint64_t group,
+                    DecodingSpace& space) const;
+  void count_panel(const Panel& panel, DecodingSpace& space, MultipleCounts& counts) const;
+  void read_scale_codes(std::uint64_t first, std::uint64_t n, std::uint16_t* to) const;
+  bool zeros_along_rows(std::uint64_t first, std::uint64_t n, DecodingSpace& space) const;
+  bool zeros_of_rows(std::uint64_t first, std::uint64_t rows, std::uint64_t group,
+                     DecodingSpace& space) const;
 
   PackedForm form_;
   PackedParts parts_;

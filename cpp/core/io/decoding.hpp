@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/base/dtype.hpp"
+#include "core/base/zeroed_cells.hpp"
 
 namespace weightgauge {
 
@@ -27,9 +29,13 @@ struct DecodingSpace {
   std::uint64_t kept_last = 0;
   std::vector<float> kept;
   std::vector<float> row;
-  std::vector<float> line;
+  std::vector<std::byte> line;
   std::vector<std::uint32_t> words;
   std::vector<std::uint32_t> groups;
+  bool groups_in_order = false;
+  std::vector<std::uint16_t> scale_codes;
+  std::vector<std::uint8_t> zeros;
+  std::vector<std::uint32_t> places;
   std::vector<std::byte> kept_bytes;
   std::vector<std::byte> codes;
   std::vector<double> left;  // `left` and `right` hold the operands of arithmetic
@@ -44,6 +50,31 @@ struct DecodingSpace {
   std::byte* code_storage() {
     codes.resize(value_bytes);
     return codes.data();
+  }
+};
+
+// How often values occur that are small multiples of scales of 16 bits, by scale and multiple.
+struct MultipleCounts {
+  static constexpr std::size_t scales = std::size_t{1} << 16;
+  static constexpr std::size_t row = 32;   // cells for each scale
+  static constexpr std::size_t zero = 15;  // the cell of multiple 0, beside which the others lie
+
+  DType format = DType::f16;           // of the scales
+  std::optional<float> single;         // the only scale, which is counted as scale 0
+  ZeroedCells<std::uint32_t> cells;    // none of which may reach 2^32
+  std::vector<std::uint8_t> used;      // by scale: whether any of its cells may not be 0
+  std::uint64_t in_cells = 0;          // elements, all of whose multiples are in cells
+  std::uint64_t folded = 0;            // elements of which those that are not 0 are in cells,
+  std::uint64_t folded_negatives = 0;  // without signs, and so many of them are negative
+  std::uint64_t nans = 0;              // elements without a scale
+
+  void open(DType of_scales, std::optional<float> only) {
+    format = of_scales;
+    single = only;
+    if (cells.size() == 0) {
+      cells.make_room(scales * row);
+      used.resize(scales);
+    }
   }
 };
 
@@ -69,6 +100,14 @@ class Decoding {
                               ReadBuffer& /*buffer*/, std::uint32_t* /*magnitudes*/) const {
     return 0;
   }
+
+  // Whether all values are small multiples of scales that can be counted by scale and multiple.
+  virtual bool counts_multiples() const { return false; }
+  // Where they can: adds the values of a run of items.
+  virtual void count_multiples(const Run& /*run*/, ReadBuffer& /*buffer*/,
+                               MultipleCounts& /*counts*/) const {}
+  // So many items, and multiples of them, are best counted together.
+  virtual std::uint64_t items_together() const { return 1; }
 
  protected:
   Decoding(DType values, std::uint64_t values_per_item)

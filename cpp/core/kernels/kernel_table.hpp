@@ -12,6 +12,7 @@
 #include "core/kernels/bin_cells.hpp"
 #include "core/kernels/bin_kernels.hpp"
 #include "core/kernels/entry_kernels.hpp"
+#include "core/kernels/group_kernels.hpp"
 #include "core/kernels/page_notes.hpp"
 #include "core/kernels/scale_kernels.hpp"
 
@@ -131,6 +132,7 @@ struct Kernels {
   // a scale of one byte.
   void (*count_scaled_halves)(const std::byte* codes, const std::byte* scales, std::size_t blocks,
                               std::size_t block_bytes, ScaledHalves& counts);
+  GroupKernels groups;
 
   // Adds pages of n bytes to the notes. A last page that is shorter is filled up with zeros; it is
   // never among the pages of zeros.

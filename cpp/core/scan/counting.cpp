@@ -34,7 +34,10 @@ void count_decoded(const Slice& slice, Method method, Noting noting,
     workspace.table(0).count(method, view.dtype, values, n, slice.options.paper.get(), noting);
   };
   for_each_run(view, items.first / per_item, items.second / per_item, [&](const Run& run) {
-    if (view.decoding->can_count(slice.source, run)) {
+    if (method == Method::multiples) {
+      MultipleCounts& counts = workspace.table(0).open_multiples(run.items);
+      view.decoding->count_multiples(run, workspace.buffer, counts);
+    } else if (view.decoding->can_count(slice.source, run)) {
       count_unmade(slice, run, noting, workspace);
     } else {
       view.decoding->decode(slice.source, run, workspace.buffer, count_made);
@@ -79,9 +82,13 @@ Noting noting_of(const Slice& slice) {
   return noting;
 }
 
-Method first_method(DType dtype, std::uint64_t items) {
-  if (!is_wide(dtype)) {
+Method first_method(const View& view) {
+  if (!is_wide(view.dtype)) {
     return Method::codes;
+  }
+  const std::uint64_t items = view.items();
+  if (items > sorted_limit && view.decoding != nullptr && view.decoding->counts_multiples()) {
+    return Method::multiples;
   }
   return items <= sorted_limit ? Method::sorted : Method::bins;
 }

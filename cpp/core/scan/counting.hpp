@@ -12,7 +12,7 @@
 namespace weightgauge {
 
 // How the items of such a slice are counted first.
-Method first_method(DType dtype, std::uint64_t items);
+Method first_method(const View& view);
 
 // What is noted of a slice's items while they are counted; the page is still to be named.
 Noting noting_of(const Slice& slice);

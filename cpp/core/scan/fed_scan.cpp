@@ -76,7 +76,7 @@ FedScan::FedScan(std::unique_ptr<Spool> spool, std::vector<FedSlice> slices,
 FedScan::Stage FedScan::first_stage(std::size_t index) const {
   const FedSlice& slice = slices_[index];
   const View& view = slice.spec.view;
-  const Method method = first_method(view.dtype, view.items());
+  const Method method = first_method(view);
   const bool looked_at_again =
       slice.spec.noted == Noted::digest || method == Method::sorted ||
       (method == Method::bins && (options_.exact || !options_.probabilities.empty())) ||
@@ -209,8 +209,7 @@ void FedScan::count_part(const FileRange& part, const std::byte* bytes, Control&
       }
       if (state.counting == nullptr) {
         const View& view = state.slice.view;
-        state.counting =
-            std::make_unique<FedCounting>(state.slice, first_method(view.dtype, view.items()));
+        state.counting = std::make_unique<FedCounting>(state.slice, first_method(view));
       }
       state.counting->count(common, bytes + (common.begin - part.range.begin), workspace_);
     }
@@ -245,8 +244,7 @@ void FedScan::end_counting(std::size_t index, Control& control) {
   State& state = states_[index];
   if (state.counting == nullptr) {  // a slice without items
     const View& view = state.slice.view;
-    state.counting =
-        std::make_unique<FedCounting>(state.slice, first_method(view.dtype, view.items()));
+    state.counting = std::make_unique<FedCounting>(state.slice, first_method(view));
     state.counting->hand_over(workspace_);
   }
   state.next = state.counting->finish(workspace_, control);

@@ -10,11 +10,17 @@ namespace weightgauge {
 
 namespace {
 
+// Codes that are counted by scale and multiple take an eighth of the bytes of their values.
+constexpr std::uint64_t multiples_at_a_time = 8;
+
 Chunks chunks_of(const Slice& slice, std::uint64_t chunk_bytes) {
   const View& view = slice.view;
   std::uint64_t chunk_items = std::max<std::uint64_t>(chunk_bytes / item_bytes(view.dtype), 1);
   std::uint64_t unit = 1;
-  if (view.decoding != nullptr) {  // chunks begin and end between stored items
+  if (first_method(view) == Method::multiples) {
+    chunk_items *= multiples_at_a_time;
+    unit = view.decoding->items_together();
+  } else if (view.decoding != nullptr) {  // chunks begin and end between stored items
     unit = view.decoding->values_per_item();
   }
   if (notes_pages(slice.noted)) {  // or between pages
@@ -28,7 +34,7 @@ std::unique_ptr<Phase> first_phase(const Slice& slice, const Chunks& chunks) {
   if (slice.noted == Noted::digest) {
     return std::make_unique<Digesting>(slice, chunks);
   }
-  const Method method = first_method(slice.view.dtype, chunks.items);
+  const Method method = first_method(slice.view);
   if (method == Method::sorted) {
     return std::make_unique<SortingWhole>(slice);
   }

@@ -1,0 +1,300 @@
+// Counting packed codes by scale and multiple, without making values.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "core/decode/packed_codes.hpp"
+#include "core/io/byte_source.hpp"
+#include "core/io/read_buffer.hpp"
+#include "core/io/view.hpp"
+#include "core/kernels/kernels.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::uint64_t word_bytes = 4;
+constexpr std::size_t zero = MultipleCounts::zero;
+
+// Codes that are counted together: so few that they stay in the first caches.
+constexpr std::uint64_t panel_bytes = std::uint64_t{1} << 15;
+constexpr std::uint64_t most_in_panel = 512;
+// Larger groups are counted one by one where their codes must be brought together first.
+constexpr std::uint64_t most_gathered = std::uint64_t{1} << 16;
+
+// The rows of a word of even_rows_first, by place.
+constexpr unsigned row_of_place[codes_per_word] = {0, 2, 4, 6, 1, 3, 5, 7};
+
+// The usual zero is 8: codes are multiples from -8 to 7. Class k of a code is multiple k + 1 or its
+// negative.
+constexpr std::uint8_t usual_zero = 8;
+constexpr std::uint8_t folded_classes[16] = {0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x01,
+                                             0x00, 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40};
+// Of codes below 8, and of the others, each is a class of its own.
+constexpr std::uint8_t lower_classes[16] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80};
+constexpr std::uint8_t upper_classes[16] = {0, 0,    0,    0,    0,    0,    0,    0,
+                                            1, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80};
+constexpr std::size_t classes = 8;
+
+// Positive scales of which all eight multiples are finite have codes from 1 up to this one.
+std::uint16_t last_usual_scale(DType format) { return format == DType::f16 ? 0x7BFF : 0x7DFF; }
+
+std::uint8_t zero_at(std::uint32_t word, unsigned place) {
+  return static_cast<std::uint8_t>(word >> (4 * place) & 15U);
+}
+
+}  // namespace
+
+bool PackedCodes::counts_multiples() const {
+  return is_single() || is_16_bit(parts_.scales.dtype());
+}
+
+std::uint64_t PackedCodes::items_together() const {
+  return form_.packing == Packing::along_rows ? form_.group_columns
+                                              : form_.columns * codes_per_word;
+}
+
+void PackedCodes::read_scale_codes(std::uint64_t first, std::uint64_t n, std::uint16_t* to) const {
+  if (is_single()) {
+    std::fill_n(to, n, std::uint16_t{0});
+  } else {
+    parts_.scales.read_stored(first, n, reinterpret_cast<std::byte*>(to));
+  }
+}
+
+// Whether groups fill their bytes, follow each other, and are in memory.
+bool PackedCodes::has_whole_groups(ReadBuffer& buffer) const {
+  const bool whole = parts_.codes->memory() != nullptr && form_.packing != Packing::quarters &&
+                     form_.group_columns % codes_per_word == 0 &&
+                     form_.columns == form_.groups * form_.group_columns;
+  const bool gathered = form_.packing != Packing::along_rows;
+  if (!whole || (gathered && group_bytes() > most_gathered)) {
+    return false;
+  }
+  if (!parts_.index) {
+    return true;
+  }
+  band_of(0, buffer);
+  return buffer.decoding_space().groups_in_order;
+}
+
+void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
+                                  MultipleCounts& counts) const {
+  std::optional<float> single;
+  if (is_single()) {
+    band_of(0, buffer);
+    single = buffer.decoding_space().kept[0];
+  }
+  counts.open(parts_.scales.dtype(), single);
+  const std::uint64_t end = run.offset + run.items;
+  if (run.stride != 1 || !has_whole_groups(buffer)) {
+    for (std::uint64_t i = 0; run.stride != 1 && i < run.items; ++i) {
+      const std::uint64_t item = run.offset + i * run.stride;
+      count_one_by_one(item, item + 1, buffer, counts);
+    }
+    if (run.stride == 1) {
+      count_one_by_one(run.offset, end, buffer, counts);
+    }
+    return;
+  }
+  const bool along_rows = form_.packing == Packing::along_rows;
+  const std::uint64_t unit = along_rows ? form_.group_columns : form_.columns * rows_at_a_time();
+  const std::uint64_t first = std::min(end, (run.offset + unit - 1) / unit * unit);
+  const std::uint64_t last = std::max(first, end / unit * unit);
+  count_one_by_one(run.offset, first, buffer, counts);
+  if (along_rows) {
+    count_along_rows(first, last, buffer, counts);
+  } else {
+    count_rows_together(first, last, buffer, counts);
+  }
+  count_one_by_one(last, end, buffer, counts);
+}
+
+void PackedCodes::count_one_by_one(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
+                                   MultipleCounts& counts) const {
+  DecodingSpace& space = buffer.decoding_space();
+  counts.in_cells += end - first;
+  for (std::uint64_t item = first; item < end;) {
+    const std::uint64_t row = item / form_.columns;
+    const std::uint64_t column = item % form_.columns;
+    const std::uint64_t n =
+        std::min({end - item, form_.columns - column, std::uint64_t{DecodingSpace::value_bytes}});
+    const Band band = band_of(row, buffer);
+    auto* const codes = reinterpret_cast<std::uint8_t*>(space.code_storage());
+    unpack(band, row, column, static_cast<std::size_t>(n), codes);
+    const float* const zeros = space.row.data() + (row - band.first) * form_.groups;
+    const std::byte* const scales =
+        space.scales.data() + (row - band.first) * form_.groups * sizeof(std::uint16_t);
+    for (std::uint64_t i = 0; i < n; ++i) {
+      const std::uint64_t group =
+          parts_.index ? space.groups[column + i] : (column + i) / form_.group_columns;
+      if (group >= form_.groups) {
+        ++counts.nans;
+        --counts.in_cells;
+        continue;
+      }
+      std::uint16_t scale = 0;
+      if (!is_single()) {
+        std::memcpy(&scale, scales + group * sizeof scale, sizeof scale);
+      }
+      const int multiple = codes[i] - static_cast<int>(zeros[group]);
+      counts.used[scale] = 1;
+      ++counts.cells[std::size_t{scale} * MultipleCounts::row +
+                     static_cast<std::size_t>(zero + multiple)];
+    }
+    item += n;
+  }
+}
+
+void PackedCodes::count_along_rows(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
+                                   MultipleCounts& counts) const {
+  DecodingSpace& space = buffer.decoding_space();
+  const std::uint64_t most =
+      std::clamp<std::uint64_t>(panel_bytes / group_bytes(), 1, most_in_panel);
+  const std::byte* const codes = parts_.codes->memory() + parts_.offset;
+  for (std::uint64_t group = first / form_.group_columns; group < end / form_.group_columns;) {
+    const std::uint64_t n = std::min(most, end / form_.group_columns - group);
+    space.scale_codes.resize(std::max<std::size_t>(space.scale_codes.size(), n));
+    read_scale_codes(group, n, space.scale_codes.data());
+    const bool other_zeros = zeros_along_rows(group, n, space);
+    count_panel({codes + group * group_bytes(), static_cast<std::size_t>(n),
+                 space.scale_codes.data(), other_zeros ? space.zeros.data() : nullptr},
+                space, counts);
+    group += n;
+  }
+}
+
+// The zeros of groups that follow each other along rows; false where none are stored.
+bool PackedCodes::zeros_along_rows(std::uint64_t first, std::uint64_t n,
+                                   DecodingSpace& space) const {
+  if (!parts_.zeros) {
+    return false;
+  }
+  space.zeros.resize(n);
+  for (std::uint64_t i = 0; i < n;) {
+    const std::uint64_t row = (first + i) / form_.groups;
+    const std::uint64_t group = (first + i) % form_.groups;
+    const std::uint64_t same = std::min(n - i, form_.groups - group);
+    space.words.resize(std::max<std::size_t>(space.words.size(), same));
+    parts_.zeros->read(row / codes_per_word * form_.groups + group, same, space.words.data());
+    for (std::uint64_t k = 0; k < same; ++k) {
+      space.zeros[i + k] = zero_at(space.words[k], static_cast<unsigned>(row % codes_per_word));
+    }
+    i += same;
+  }
+  return true;
+}
+
+void PackedCodes::count_rows_together(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
+                                      MultipleCounts& counts) const {
+  DecodingSpace& space = buffer.decoding_space();
+  const std::uint64_t most = std::clamp<std::uint64_t>(
+      panel_bytes / group_bytes() / codes_per_word * codes_per_word, codes_per_word, most_in_panel);
+  for (std::uint64_t row = first / form_.columns; row < end / form_.columns;) {
+    const std::uint64_t rows = std::min(most, end / form_.columns - row);
+    space.scale_codes.resize(std::max<std::size_t>(space.scale_codes.size(), 2 * rows));
+    for (std::uint64_t group = 0; group < form_.groups; ++group) {
+      gather_group(row, rows, group, space);
+      std::uint16_t* const scales = space.scale_codes.data();
+      read_scale_codes(group * form_.rows + row, rows, scales + rows);
+      const bool even_first = form_.packing == Packing::even_rows_first;
+      for (std::uint64_t i = 0; even_first && i < rows; ++i) {
+        const std::uint64_t eights = rows / codes_per_word;
+        scales[i] = scales[rows + i % eights * codes_per_word + row_of_place[i / eights]];
+      }
+      const bool other_zeros = zeros_of_rows(row, rows, group, space);
+      count_panel({space.kept_bytes.data(), static_cast<std::size_t>(rows),
+                   even_first ? scales : scales + rows, other_zeros ? space.zeros.data() : nullptr},
+                  space, counts);
+    }
+    row += rows;
+  }
+}
+
+// The zeros of a group of rows, in the order in which their codes are gathered.
+bool PackedCodes::zeros_of_rows(std::uint64_t first, std::uint64_t rows, std::uint64_t group,
+                                DecodingSpace& space) const {
+  if (!parts_.zeros) {
+    return false;
+  }
+  const std::uint64_t first_word = first / codes_per_word;
+  const std::uint64_t words = (first + rows + codes_per_word - 1) / codes_per_word - first_word;
+  space.words.resize(std::max<std::size_t>(space.words.size(), words));
+  space.zeros.resize(rows);
+  const std::uint64_t all = (form_.rows + codes_per_word - 1) / codes_per_word;
+  parts_.zeros->read(group * all + first_word, words, space.words.data());
+  if (form_.packing == Packing::even_rows_first) {
+    for (std::uint64_t i = 0; i < rows; ++i) {
+      space.zeros[i] = zero_at(space.words[i % words], static_cast<unsigned>(i / words));
+    }
+    return true;
+  }
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    const std::uint64_t row = first + i;
+    space.zeros[i] = zero_at(space.words[row / codes_per_word - first_word] + form_.added_zero,
+                             static_cast<unsigned>(row % codes_per_word));
+  }
+  return true;
+}
+
+// Brings the codes of a group of some rows together, row by row. Of even_rows_first the first rows
+// of all words come first, then the second of all words, and so on.
+void PackedCodes::gather_group(std::uint64_t first, std::uint64_t rows, std::uint64_t group,
+                               DecodingSpace& space) const {
+  const GroupKernels& loops = kernels().groups;
+  const std::byte* const codes = parts_.codes->memory() + parts_.offset;
+  const std::uint64_t pitch = line_pitch();
+  const std::uint64_t lines = form_.group_columns / codes_per_word;
+  const std::uint64_t bytes = rows * group_bytes();
+  space.kept_bytes.resize(std::max<std::size_t>(space.kept_bytes.size(), 2 * bytes));
+  if (form_.packing == Packing::rows_abreast) {
+    const std::byte* const from = codes + group * lines * pitch + first * word_bytes;
+    loops.transpose_words(from, pitch, lines, rows, space.kept_bytes.data());
+    return;
+  }
+  const std::uint64_t words = rows / codes_per_word;
+  std::byte* const parted = space.kept_bytes.data() + bytes;
+  const std::byte* const from =
+      codes + group * form_.group_columns * pitch + first / codes_per_word * word_bytes;
+  for (std::uint64_t line = 0; line < lines; ++line) {
+    loops.part_codes(from + line * codes_per_word * pitch, pitch, words,
+                     parted + line * rows * word_bytes, words * word_bytes);
+  }
+  loops.transpose_words(parted, rows * word_bytes, lines, rows, space.kept_bytes.data());
+}
+
+void PackedCodes::count_panel(const Panel& panel, DecodingSpace& space,
+                              MultipleCounts& counts) const {
+  const GroupKernels& loops = kernels().groups;
+  const std::size_t bytes = group_bytes();
+  const std::uint64_t elements = panel.groups * form_.group_columns;
+  std::vector<std::uint32_t>& places = space.places;
+  places.resize(std::max<std::size_t>(places.size(), 2 * panel.groups));
+  const unsigned last = last_usual_scale(parts_.scales.dtype());
+  bool usual = !is_single();
+  for (std::size_t i = 0; i < panel.groups; ++i) {
+    const unsigned scale = panel.scales[i];
+    usual &= scale - 1 < last;
+    usual &= panel.zeros == nullptr || panel.zeros[i] == usual_zero;
+    counts.used[scale] = 1;
+    places[i] = static_cast<std::uint32_t>(scale * MultipleCounts::row + zero);
+  }
+  std::uint32_t* const cells = counts.cells.data();
+  if (usual) {
+    loops.count_classes(panel.codes, panel.groups, bytes, folded_classes, places.data(), cells + 1);
+    counts.folded += elements;
+    counts.folded_negatives += elements - loops.count_upper_bits(panel.codes, panel.groups * bytes);
+    return;
+  }
+  for (std::size_t i = 0; i < panel.groups; ++i) {
+    places[i] -= panel.zeros == nullptr ? usual_zero : panel.zeros[i];
+  }
+  loops.count_classes(panel.codes, panel.groups, bytes, lower_classes, places.data(), cells);
+  loops.count_classes(panel.codes, panel.groups, bytes, upper_classes, places.data(),
+                      cells + classes);
+  counts.in_cells += elements;
+}
+
+}  // namespace weightgauge
