@@ -26,7 +26,7 @@ def _usual_kernels_afterwards():
 
 @pytest.fixture
 def counted(tmp_path, write_checkpoint):
-    """Scan the tensors of one module; what was counted of its weights, and how many are negative."""
+    """Scan the tensors of one module; return what was counted of its weights."""
 
     def run(tensors, quantisation=None, **options):
         named = {f"{STEM}.{name}": as_stored(array) for name, array in tensors.items()}

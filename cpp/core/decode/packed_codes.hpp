@@ -126,6 +126,8 @@ class PackedCodes : public Decoding {
                            MultipleCounts& counts) const;
   void gather_group(std::uint64_t first, std::uint64_t rows, std::uint64_t group,
                     DecodingSpace& space) const;
+  // Whether all zeros are 8, and all scales so that no multiple is special.
+  static bool all_usual(const Panel& panel, unsigned last);
   void count_panel(const Panel& panel, DecodingSpace& space, MultipleCounts& counts) const;
   void read_scale_codes(std::uint64_t first, std::uint64_t n, std::uint16_t* to) const;
   bool zeros_along_rows(std::uint64_t first, std::uint64_t n, DecodingSpace& space) const;

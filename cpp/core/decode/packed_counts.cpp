@@ -19,8 +19,12 @@ constexpr std::uint64_t word_bytes = 4;
 constexpr std::size_t zero = MultipleCounts::zero;
 
 // Codes that are counted together: so few that they stay in the first caches.
-constexpr std::uint64_t panel_bytes = std::uint64_t{1} << 15;
+constexpr std::uint64_t panel_bytes = std::uint64_t{1} << 13;
+// Of codes that are brought together, so many that whole stretches of lines are read.
+constexpr std::uint64_t gathered_bytes = std::uint64_t{1} << 15;
 constexpr std::uint64_t most_in_panel = 512;
+// Rows that are counted together have no more than so many items, or are eight.
+constexpr std::uint64_t most_items = std::uint64_t{1} << 25;
 // Larger groups are counted one by one where their codes must be brought together first.
 constexpr std::uint64_t most_gathered = std::uint64_t{1} << 16;
 
@@ -52,8 +56,11 @@ bool PackedCodes::counts_multiples() const {
 }
 
 std::uint64_t PackedCodes::items_together() const {
-  return form_.packing == Packing::along_rows ? form_.group_columns
-                                              : form_.columns * codes_per_word;
+  if (form_.packing == Packing::along_rows) {
+    return form_.group_columns;
+  }
+  const std::uint64_t most = most_items / form_.columns / codes_per_word * codes_per_word;
+  return form_.columns * std::clamp<std::uint64_t>(most, codes_per_word, most_in_panel);
 }
 
 void PackedCodes::read_scale_codes(std::uint64_t first, std::uint64_t n, std::uint16_t* to) const {
@@ -190,8 +197,9 @@ bool PackedCodes::zeros_along_rows(std::uint64_t first, std::uint64_t n,
 void PackedCodes::count_rows_together(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
                                       MultipleCounts& counts) const {
   DecodingSpace& space = buffer.decoding_space();
-  const std::uint64_t most = std::clamp<std::uint64_t>(
-      panel_bytes / group_bytes() / codes_per_word * codes_per_word, codes_per_word, most_in_panel);
+  const std::uint64_t most =
+      std::clamp<std::uint64_t>(gathered_bytes / group_bytes() / codes_per_word * codes_per_word,
+                                codes_per_word, most_in_panel);
   for (std::uint64_t row = first / form_.columns; row < end / form_.columns;) {
     const std::uint64_t rows = std::min(most, end / form_.columns - row);
     space.scale_codes.resize(std::max<std::size_t>(space.scale_codes.size(), 2 * rows));
@@ -265,6 +273,17 @@ void PackedCodes::gather_group(std::uint64_t first, std::uint64_t rows, std::uin
   loops.transpose_words(parted, rows * word_bytes, lines, rows, space.kept_bytes.data());
 }
 
+bool PackedCodes::all_usual(const Panel& panel, unsigned last) {
+  unsigned others = 0;
+  for (std::size_t i = 0; i < panel.groups; ++i) {
+    others |= panel.scales[i] - 1U < last ? 0U : 1U;
+  }
+  for (std::size_t i = 0; panel.zeros != nullptr && i < panel.groups; ++i) {
+    others |= panel.zeros[i] ^ usual_zero;
+  }
+  return others == 0;
+}
+
 void PackedCodes::count_panel(const Panel& panel, DecodingSpace& space,
                               MultipleCounts& counts) const {
   const GroupKernels& loops = kernels().groups;
@@ -272,20 +291,18 @@ void PackedCodes::count_panel(const Panel& panel, DecodingSpace& space,
   const std::uint64_t elements = panel.groups * form_.group_columns;
   std::vector<std::uint32_t>& places = space.places;
   places.resize(std::max<std::size_t>(places.size(), 2 * panel.groups));
-  const unsigned last = last_usual_scale(parts_.scales.dtype());
-  bool usual = !is_single();
   for (std::size_t i = 0; i < panel.groups; ++i) {
-    const unsigned scale = panel.scales[i];
-    usual &= scale - 1 < last;
-    usual &= panel.zeros == nullptr || panel.zeros[i] == usual_zero;
-    counts.used[scale] = 1;
-    places[i] = static_cast<std::uint32_t>(scale * MultipleCounts::row + zero);
+    places[i] = panel.scales[i] * std::uint32_t{MultipleCounts::row} + std::uint32_t{zero};
+  }
+  for (std::size_t i = 0; i < panel.groups; ++i) {
+    counts.used[panel.scales[i]] = 1;
   }
   std::uint32_t* const cells = counts.cells.data();
-  if (usual) {
-    loops.count_classes(panel.codes, panel.groups, bytes, folded_classes, places.data(), cells + 1);
+  if (!is_single() && all_usual(panel, last_usual_scale(parts_.scales.dtype()))) {
+    const std::uint64_t positives = loops.count_classes(panel.codes, panel.groups, bytes,
+                                                        folded_classes, places.data(), cells + 1);
     counts.folded += elements;
-    counts.folded_negatives += elements - loops.count_upper_bits(panel.codes, panel.groups * bytes);
+    counts.folded_negatives += elements - positives;
     return;
   }
   for (std::size_t i = 0; i < panel.groups; ++i) {

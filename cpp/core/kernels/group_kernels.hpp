@@ -10,12 +10,11 @@ namespace weightgauge {
 struct GroupKernels {
   // Counts codes, two in each byte, of groups that follow each other: how many of group i are of
   // class k is added to counts[places[i] + k]. A code is of class k if bit k of classes[code] is
-  // set, and of one class at most. Fastest for groups of 16 and 32 bytes and whole 64 bytes.
-  void (*count_classes)(const std::byte* codes, std::size_t groups, std::size_t group_bytes,
-                        const std::uint8_t* classes, const std::uint32_t* places,
-                        std::uint32_t* counts);
-  // How many of the codes in n bytes have their upper bit set.
-  std::uint64_t (*count_upper_bits)(const std::byte* codes, std::size_t n);
+  // set, and of one class at most. Returns how many of all codes are 8 or more. Fastest for groups
+  // of 16 and 32 bytes and whole 64 bytes.
+  std::uint64_t (*count_classes)(const std::byte* codes, std::size_t groups,
+                                 std::size_t group_bytes, const std::uint8_t* classes,
+                                 const std::uint32_t* places, std::uint32_t* counts);
   // Of `lines` lines of n words, `pitch` bytes apart, writes the first word of each line, then the
   // second of each, and so on.
   void (*transpose_words)(const std::byte* from, std::uint64_t pitch, std::size_t lines,
