@@ -1,4 +1,4 @@
-"""Codes of four bits in page-cached checkpoints, with and without scales of their blocks."""
+"""Codes of four bits in page-cached checkpoints: floats, with and without scales, and integers."""
 
 from __future__ import annotations
 
@@ -66,3 +66,61 @@ def test_four_bits(measure, packed, threads):
     low, high = np.bincount(codes & 7, minlength=8), np.bincount(codes >> 4 & 7, minlength=8)
     item = model.slices[0]  # the scales have none that is fitted
     assert (item.zeros, item.n) == (low[0] + high[0], low[1:].sum() + high[1:].sum())
+
+
+GROUP = 128  # codes that share a scale
+PACKED = ["INT4", "INT4, zero points", "GPTQ", "AWQ", "AWQ, zero points"]
+
+
+def packed_integers(what, codes, rows):
+    """Return the tensors of a module whose random bytes are packed as a quantiser would."""
+    groups = COLUMNS // GROUP
+    scales = SCALE.normal(-6.6, 0.4, rows * groups)
+    scales = np.exp2(scales).astype(np.float16)
+    zeros = np.full(rows * groups // 8, 0x88888888, np.uint32)
+    if what.endswith("zero points"):
+        zeros = SCALE.integers(0, 1 << 32, rows * groups // 8, np.uint32)
+    module = NAME.removesuffix("weight")
+    if what.startswith("INT4"):
+        tensors = {
+            f"{NAME}_packed": ("I32", (rows, COLUMNS // 8), codes),
+            f"{NAME}_scale": ("F16", (rows, groups), scales),
+        }
+        if "zero" in what:
+            tensors[f"{NAME}_zero_point"] = ("I32", (rows // 8, groups), zeros)
+        return tensors
+    if what == "GPTQ":
+        shape = (COLUMNS // 8, rows)
+        zeros -= np.uint32(0x11111111)  # stored less one
+    else:
+        shape = (COLUMNS, rows // 8)
+    return {
+        f"{module}qweight": ("I32", shape, codes),
+        f"{module}qzeros": ("I32", (groups, rows // 8), zeros),
+        f"{module}scales": ("F16", (groups, rows), scales),
+    }
+
+
+@pytest.mark.parametrize("what", PACKED)
+def test_packed_integers(measure, tmp_path, what, threads):
+    rows = ARRAY_BYTES * 2 // COLUMNS // 8 * 8
+    codes = random_f4(rows * COLUMNS // 2)
+    path = tmp_path / "model.safetensors"
+    write_tensors(path, packed_integers(what, codes, rows))
+    model = measure(
+        lambda: wg.fit(path, threads=threads, errors="independent"),
+        {
+            "pure read": Beside(pure_read(codes, threads)),
+            "of the speed of an increment for two codes": Beside(increments(codes.size, threads)),
+        },
+        group="fit without a sample for errors, page-cached integers of four bits",
+        what=what,
+        threads=threads,
+        nbytes=codes.nbytes,
+        elements=2 * codes.size,
+    )
+    item = next(each for each in model.slices if each.fitted)
+    assert item.n + item.zeros == 2 * codes.size
+    if "zero" not in what:
+        assert item.zeros == np.count_nonzero(codes & 15 == 8) + np.count_nonzero(codes >> 4 == 8)
+    path.unlink()

@@ -1,0 +1,181 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "core/count/multiples.hpp"
+#include "core/decode/packed_codes.hpp"
+#include "core/io/byte_source.hpp"
+#include "core/io/view.hpp"
+#include "core/kernels/kernels.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::size_t codes_at = 5;
+
+// Random bytes as a matrix of packed codes with scales of F16 and, if need be, zeros.
+struct Packed {
+  Packed(Packing packing, std::uint64_t rows, std::uint64_t columns, std::uint64_t group,
+         bool with_zeros)
+      : form{packing, rows, columns, columns / group, group, packing != Packing::along_rows,
+             false,   0},
+        bytes(rows * columns / 2),
+        codes(testing::random_bytes(codes_at + bytes, 61)),
+        scales(testing::random_bytes(2 * rows * form.groups, 62)),
+        zeros(testing::random_bytes(rows / 2 * form.groups, 63)),
+        source(codes.data(), codes.size()),
+        scale_source(scales.data(), scales.size()),
+        zero_source(zeros.data(), zeros.size()),
+        decoding(form, parts(with_zeros)) {}
+
+  PackedParts parts(bool with_zeros) const {
+    PackedParts made{&source, codes_at,
+                     bytes,   FloatReader(scale_source, DType::f16, 0, scales.size() / 2),
+                     {},      {}};
+    if (with_zeros) {
+      made.zeros = StoredWords{&zero_source, 0, zeros.size() / 4};
+    }
+    return made;
+  }
+
+  PackedForm form;
+  std::uint64_t bytes;
+  std::vector<std::byte> codes;
+  std::vector<std::byte> scales;
+  std::vector<std::byte> zeros;
+  MemorySource source;
+  MemorySource scale_source;
+  MemorySource zero_source;
+  PackedCodes decoding;
+};
+
+// What the values of a run are, one by one.
+struct Tally {
+  std::map<std::uint64_t, std::uint64_t> counts;  // by key
+  std::uint64_t zeros = 0;
+  std::uint64_t infs = 0;
+  std::uint64_t nans = 0;
+  std::uint64_t negatives = 0;
+};
+
+Tally tally_of_values(const Packed& packed, const Run& run) {
+  Tally tally;
+  ReadBuffer buffer;
+  packed.decoding.decode(packed.source, run, buffer, [&](const std::byte* values, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+      float value = 0;
+      std::memcpy(&value, values + 4 * i, sizeof value);
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, &value, sizeof bits);
+      tally.negatives += std::isfinite(value) && value < 0 ? 1 : 0;
+      if (std::isnan(value)) {
+        ++tally.nans;
+      } else if (std::isinf(value)) {
+        ++tally.infs;
+      } else if (value == 0) {
+        ++tally.zeros;
+      } else {
+        ++tally.counts[bits & 0x7FFFFFFFU];
+      }
+    }
+  });
+  return tally;
+}
+
+void check_run(const Packed& packed, const Run& run) {
+  const Tally expected = tally_of_values(packed, run);
+  ReadBuffer buffer;
+  MultipleCounts counts;
+  packed.decoding.count_multiples(run, buffer, counts);
+  for (int time = 0; time < 2; ++time) {  // nothing is left behind
+    const auto [histogram, negatives] = take_multiples(counts);
+    if (time == 1) {
+      CHECK(histogram.keys.empty());
+      CHECK(histogram.zeros + histogram.nans + histogram.infs + negatives == 0);
+      break;
+    }
+    std::map<std::uint64_t, std::uint64_t> found;
+    for (std::size_t i = 0; i < histogram.size(); ++i) {
+      found[histogram.keys[i]] = histogram.counts[i];
+    }
+    CHECK(std::is_sorted(histogram.keys.begin(), histogram.keys.end()));
+    CHECK(found == expected.counts);
+    CHECK(histogram.zeros == expected.zeros);
+    CHECK(histogram.nans == expected.nans);
+    CHECK(histogram.infs == expected.infs);
+    CHECK(negatives == expected.negatives);
+  }
+}
+
+constexpr Packing packings[] = {Packing::along_rows, Packing::rows_abreast,
+                                Packing::even_rows_first};
+
+}  // namespace
+
+TEST_SUITE("packed_codes") {
+  TEST_CASE("codes are counted by scale and multiple as their values would be, at every level") {
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      use_kernels(level->level);
+      for (const Packing packing : packings) {
+        for (const std::uint64_t group : {8U, 32U, 64U, 128U, 384U}) {
+          for (const bool with_zeros : {false, true}) {
+            CAPTURE(static_cast<int>(packing));
+            CAPTURE(group);
+            const Packed packed(packing, 40, 384, group, with_zeros);
+            const std::uint64_t all = packed.decoding.items();
+            for (const Run& run : {Run{0, all, 1}, Run{100, all - 300, 1}, Run{384, 384 * 17, 1},
+                                   Run{77, 3, 1}, Run{5, 40, 384}}) {
+              check_run(packed, run);
+            }
+          }
+        }
+      }
+    }
+    use_kernels("auto");
+  }
+
+  TEST_CASE("parts of packed codes that do not fit are refused") {
+    const std::vector<std::byte> bytes(4096);
+    const MemorySource source(bytes.data(), bytes.size());
+    const auto make = [&](const PackedForm& form, std::uint64_t codes, std::uint64_t scales,
+                          std::uint64_t zeros, std::uint64_t offset) {
+      PackedParts parts{&source, offset, codes, FloatReader(source, DType::f16, 0, scales), {}, {}};
+      if (zeros > 0) {
+        parts.zeros = StoredWords{&source, 0, zeros};
+      }
+      return PackedCodes(form, parts).items();
+    };
+    const PackedForm rows{Packing::along_rows, 16, 64, 4, 16, false, false, 0};
+    CHECK(make(rows, 512, 64, 8, 0) == 1024);
+    CHECK(make(rows, 512, 1, 0, 4096 - 512) == 1024);
+    CHECK_THROWS_AS(make(rows, 511, 64, 0, 0), std::invalid_argument);
+    CHECK_THROWS_AS(make(rows, 512, 63, 0, 0), std::invalid_argument);
+    CHECK_THROWS_AS(make(rows, 512, 64, 9, 0), std::invalid_argument);
+    CHECK_THROWS_AS(make(rows, 512, 64, 0, 4096 - 511), std::invalid_argument);
+    CHECK_THROWS_AS(make(rows, 512, 64, 0, ~std::uint64_t{0}), std::invalid_argument);
+    PackedForm other = rows;
+    other.group_columns = 15;  // the last columns have no group
+    CHECK_THROWS_AS(make(other, 512, 64, 0, 0), std::invalid_argument);
+    other = rows;
+    other.rows = std::uint64_t{1} << 40;
+    CHECK_THROWS_AS(make(other, 512, 1, 0, 0), std::invalid_argument);
+    other = rows;
+    other.packing = Packing::even_rows_first;
+    other.rows = 12;
+    CHECK_THROWS_AS(make(other, 512, 1, 0, 0), std::invalid_argument);
+    other = {Packing::rows_abreast, 16, 60, 4, 15, true, false, 0};
+    CHECK_THROWS_AS(make(other, 480, 64, 0, 0), std::invalid_argument);
+  }
+}
+
+}  // namespace weightgauge
