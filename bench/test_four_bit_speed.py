@@ -48,21 +48,26 @@ def exponents(n):
     return np.clip(np.round(SCALE.normal(120, 1.2, n)), 110, 130).astype(np.uint8)
 
 
-def test_four_bits(measure, packed, threads):
-    what, path, codes = packed
-    model = measure(
+def fit_of(measure, path, codes, threads, what, group):
+    """Measure the fit of a file whose codes are these bytes."""
+    return measure(
         # The sample for errors that know of rows and columns is measured in another file.
         lambda: wg.fit(path, threads=threads, errors="independent"),
         {
             "pure read": Beside(pure_read(codes, threads)),
             "of the speed of an increment for two codes": Beside(increments(codes.size, threads)),
         },
-        group="fit without a sample for errors, page-cached codes of four bits",
+        group=f"fit without a sample for errors, page-cached {group}",
         what=what,
         threads=threads,
         nbytes=codes.nbytes,
         elements=2 * codes.size,
     )
+
+
+def test_four_bits(measure, packed, threads):
+    what, path, codes = packed
+    model = fit_of(measure, path, codes, threads, what, "codes of four bits")
     low, high = np.bincount(codes & 7, minlength=8), np.bincount(codes >> 4 & 7, minlength=8)
     item = model.slices[0]  # the scales have none that is fitted
     assert (item.zeros, item.n) == (low[0] + high[0], low[1:].sum() + high[1:].sum())
@@ -107,18 +112,7 @@ def test_packed_integers(measure, tmp_path, what, threads):
     codes = random_f4(rows * COLUMNS // 2)
     path = tmp_path / "model.safetensors"
     write_tensors(path, packed_integers(what, codes, rows))
-    model = measure(
-        lambda: wg.fit(path, threads=threads, errors="independent"),
-        {
-            "pure read": Beside(pure_read(codes, threads)),
-            "of the speed of an increment for two codes": Beside(increments(codes.size, threads)),
-        },
-        group="fit without a sample for errors, page-cached integers of four bits",
-        what=what,
-        threads=threads,
-        nbytes=codes.nbytes,
-        elements=2 * codes.size,
-    )
+    model = fit_of(measure, path, codes, threads, what, "integers of four bits")
     item = next(each for each in model.slices if each.fitted)
     assert item.n + item.zeros == 2 * codes.size
     if "zero" not in what:

@@ -120,5 +120,6 @@ def test_objects_that_cannot_be_noted(
     assert result.stdout.splitlines() == [
         "options True True",
         "scales True True",
+        "packed True True",
         "product True True",
     ]

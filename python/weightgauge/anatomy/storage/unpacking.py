@@ -148,13 +148,7 @@ def _gptq(
     _check_bits([settings.get("bits")])
     words, rows = _matrix(beside.codes, "I32")
     columns = words * _PER_WORD
-    scales = beside.need("scales", "scales", _SCALES)
-    groups, outputs = _matrix(scales)
-    _check_outputs(rows, outputs)
-    zeros = beside.need("qzeros", "zero points", ("I32",))
-    if zeros.shape == (groups, -(-rows // 4)):
-        raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
-    _check_shape(zeros, (groups, -(-rows // _PER_WORD)), "zero points")
+    scales, zeros, groups = _of_groups(beside, rows)
     index = beside.find("g_idx")
     if index is not None:
         _check_index(index, columns)
@@ -180,11 +174,7 @@ def _awq(
     _check_bits([settings.get("bits", settings.get("w_bit"))])
     columns, words = _matrix(beside.codes, "I32")
     rows = words * _PER_WORD
-    scales = beside.need("scales", "scales", _SCALES)
-    groups, outputs = _matrix(scales)
-    _check_outputs(rows, outputs)
-    zeros = beside.need("qzeros", "zero points", ("I32",))
-    _check_shape(zeros, (groups, words), "zero points")
+    scales, zeros, groups = _of_groups(beside, rows)
     stated_size = settings.get("group_size", settings.get("q_group_size"))
     size = _group_columns(groups, columns, [stated_size])
     sizes = _Sizes(rows, columns, groups, size)
@@ -307,11 +297,19 @@ def _group_columns(groups: int, columns: int, stated: list[Any]) -> int:
     return columns // groups
 
 
-def _check_outputs(rows: int, scaled: int) -> None:
-    if rows != scaled:
+def _of_groups(beside: _Beside, rows: int) -> tuple[TensorInfo, TensorInfo, int]:
+    """Return scales and zero points of all rows, group by group, and the number of groups."""
+    scales = beside.need("scales", "scales", _SCALES)
+    groups, outputs = _matrix(scales)
+    if rows != outputs:
         raise NotUnpacked(
-            f"it has {rows:,} outputs of four bits, and its scales are for {scaled:,}"
+            f"it has {rows:,} outputs of four bits, and its scales are for {outputs:,}"
         )
+    zeros = beside.need("qzeros", "zero points", ("I32",))
+    if zeros.shape == (groups, -(-rows // 4)):
+        raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
+    _check_shape(zeros, (groups, -(-rows // _PER_WORD)), "zero points")
+    return scales, zeros, groups
 
 
 def _check_shape(tensor: TensorInfo, shape: tuple[int, int], what: str) -> None:
