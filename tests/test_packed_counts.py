@@ -117,11 +117,19 @@ def test_parts_that_begin_within_rows(counted, form, threads):
     assert counted(getattr(quantised, form)(), threads=threads) == by_numpy(quantised.values())
 
 
-def test_one_scale_of_any_format(counted):
-    values = np.random.default_rng(4).integers(-1, 2, (512, 300))
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+def test_ternary_codes(counted, level, io):
+    """Of which many sums of bytes are full; a code of 3 is twice the scale."""
+    _core.use_kernels(level)
+    values = np.random.default_rng(4).integers(-1, 3, (512, 301))
+    values[:256] = 2
     tensors = ternary(values, np.array([3.0], np.float32))
-    found = counted(tensors, {"quant_method": "bitnet"})
+    found = counted(tensors, {"quant_method": "bitnet"}, io=io)
     assert found == by_numpy(values.astype(np.float32) / np.float32(3))
+
+
+def test_one_scale_of_four_bits(counted):
     quantised = Quantised(512, 304, 304, scales="F32")
     quantised.scales[:] = quantised.scales[0, 0]
     tensors = quantised.compressed() | {"weight_scale": quantised.scales[0]}

@@ -120,6 +120,7 @@ class PackedCodes : public Decoding {
   bool has_whole_groups(ReadBuffer& buffer) const;
   void count_one_by_one(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
                         MultipleCounts& counts) const;
+  void count_quarters(std::uint64_t first, std::uint64_t end, MultipleCounts& counts) const;
   void count_along_rows(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
                         MultipleCounts& counts) const;
   void count_rows_together(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,

@@ -96,6 +96,11 @@ void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
   }
   counts.open(parts_.scales.dtype(), single);
   const std::uint64_t end = run.offset + run.items;
+  const bool in_memory = parts_.codes->memory() != nullptr;
+  if (form_.packing == Packing::quarters && is_single() && in_memory && run.stride == 1) {
+    count_quarters(run.offset, end, counts);
+    return;
+  }
   if (run.stride != 1 || !has_whole_groups(buffer)) {
     for (std::uint64_t i = 0; run.stride != 1 && i < run.items; ++i) {
       const std::uint64_t item = run.offset + i * run.stride;
@@ -153,6 +158,26 @@ void PackedCodes::count_one_by_one(std::uint64_t first, std::uint64_t end, ReadB
     }
     item += n;
   }
+}
+
+// Codes of one scale, whose zero is 1.
+void PackedCodes::count_quarters(std::uint64_t first, std::uint64_t end,
+                                 MultipleCounts& counts) const {
+  const std::byte* const bytes = parts_.codes->memory() + parts_.offset;
+  const std::uint64_t quarter = lines() * form_.columns;
+  std::uint64_t found[codes_per_byte] = {};
+  for (std::uint64_t item = first; item < end;) {
+    const std::uint64_t place = item / quarter;
+    const std::uint64_t n = std::min(end, (place + 1) * quarter) - item;
+    kernels().groups.count_quarter(bytes + item % quarter, static_cast<std::size_t>(n),
+                                   static_cast<unsigned>(place), found);
+    item += n;
+  }
+  for (std::size_t code = 0; code < codes_per_byte; ++code) {
+    counts.cells[zero - 1 + code] += static_cast<std::uint32_t>(found[code]);
+  }
+  counts.used[0] = 1;
+  counts.in_cells += end - first;
 }
 
 void PackedCodes::count_along_rows(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,

@@ -1,5 +1,5 @@
-// The loops over packed codes of four bits that share scales by group, one set of them for each
-// instruction set.
+// The loops over packed codes of four and two bits that share scales by group, one set of them for
+// each instruction set.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +23,9 @@ struct GroupKernels {
   // that of the first line in the lowest bits.
   void (*part_codes)(const std::byte* from, std::uint64_t pitch, std::size_t n, std::byte* to,
                      std::uint64_t to_pitch);
+  // Of n bytes of four codes of two bits, adds how often each code is in this place: counts[4].
+  void (*count_quarter)(const std::byte* bytes, std::size_t n, unsigned place,
+                        std::uint64_t* counts);
 };
 
 }  // namespace weightgauge
