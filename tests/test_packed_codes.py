@@ -189,6 +189,23 @@ def test_heads(fit_packed, fit_plain, form, io, kind, shape):
         assert_same(item, other)
 
 
+PHI = {
+    "model_type": "phi3",
+    **{"num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_fused_parts(fit_packed, fit_plain, form):
+    stem = "model.layers.0.self_attn.qkv_proj"
+    quantised = Quantised(128, 64, 32, symmetric=False)
+    found, _ = fit_packed(*packed(quantised, form), stem=stem, settings=PHI)
+    plain = fit_plain(quantised.values(), stem=stem, settings=PHI)
+    assert [item.part for item in found] == [item.part for item in plain] == ["q", "k", "v", None]
+    for item, other in zip(found, plain, strict=True):
+        assert_same(item, other)
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf, 0, -0.25, 1e-45, 3e38])
 @pytest.mark.parametrize("form", FORMS)
 def test_odd_scales(fit_packed, fit_plain, form, odd):
@@ -287,6 +304,14 @@ SHORT = np.zeros((64, 3), np.float16)
         (SYMMETRIC.gptq() | {"scales": np.zeros((4, 60), np.float16)}, {}, "outputs"),
         (SYMMETRIC.awq(), {"quant_method": "awq", "version": "gemv"}, "its format is gemv"),
         (SYMMETRIC.awq() | {"qzeros": np.zeros((2, 8), np.int32)}, {}, "zero points are [2, 8]"),
+        (
+            {
+                "weight_packed": np.zeros((1, (1 << 21) + 1), np.int32),
+                "weight_scale": np.ones((1, 1), np.float16),
+            },
+            {},
+            "no more than 16,777,216 a side",
+        ),
         (
             ternary(np.zeros((8, 64), int), np.ones(3, np.float32)),
             {"quant_method": "bitnet"},
