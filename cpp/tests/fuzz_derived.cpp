@@ -5,10 +5,12 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "core/count/multiples.hpp"
 #include "core/decode/balance.hpp"
 #include "core/decode/block_scale.hpp"
 #include "core/decode/difference.hpp"
 #include "core/decode/low_rank.hpp"
+#include "core/decode/packed_codes.hpp"
 #include "core/kernels/kernels.hpp"
 #include "core/two_way/paired.hpp"
 #include "fuzz_case.hpp"
@@ -332,6 +334,58 @@ void check_paired(Choices& choices, Pair& pair) {
   REQUIRE(!(one.errors.k < 0) && !(one.errors.ln_lambda < 0));
 }
 
+// Packed codes of any form, most of which fit: counted by multiple, every value is there once.
+void check_packed(Choices& choices) {
+  std::vector<std::byte> bytes(4096);
+  const std::vector<std::byte> given = choices.rest();
+  for (std::size_t i = 0; i < bytes.size() && !given.empty(); ++i) {
+    bytes[i] = given[i % given.size()];
+  }
+  const MemorySource source(bytes.data(), bytes.size());
+  const auto side = [&choices] {
+    return choices.below(16) == 0 ? choices.number() : std::uint64_t{1} << choices.below(6);
+  };
+  PackedForm form{static_cast<Packing>(choices.below(4)),
+                  side(),
+                  side(),
+                  side(),
+                  side(),
+                  choices.below(2) == 0,
+                  choices.below(2) == 0,
+                  0x11111111};
+  const std::uint64_t per_byte = form.packing == Packing::quarters ? 4 : 2;
+  const bool wide = form.rows > 64 || form.columns > 64 || form.groups > 64;
+  const std::uint64_t items = wide ? 64 : form.rows * form.columns;
+  PackedParts parts{&source,
+                    choices.below(8),
+                    items / per_byte,
+                    FloatReader(source, choices.below(4) == 0 ? DType::f32 : DType::f16, 0,
+                                wide || choices.below(4) == 0 ? 1 : form.rows * form.groups),
+                    {},
+                    {}};
+  if (choices.below(2) == 0 && !wide) {
+    parts.zeros = StoredWords{&source, 64, (form.rows + 7) / 8 * form.groups};
+  }
+  if (choices.below(4) == 0 && !wide) {
+    parts.index = StoredWords{&source, 128, form.columns};
+  }
+  try {
+    const PackedCodes packed(form, parts);
+    REQUIRE(packed.items() <= 64 * 64);
+    if (!packed.counts_multiples()) {
+      return;
+    }
+    ReadBuffer buffer;
+    MultipleCounts counts;
+    packed.count_multiples({0, packed.items(), 1}, buffer, counts);
+    const Histogram found = take_multiples(counts).histogram;
+    REQUIRE(found.n() + found.zeros + found.nans + found.infs == packed.items());
+    derived.add(1);
+  } catch (const std::invalid_argument&) {
+    derived.add(0);
+  }
+}
+
 // Sides that a stranger may state: what is accepted lies within the file.
 void check_stated(Choices& choices) {
   const std::vector<std::byte> bytes(64);
@@ -353,6 +407,7 @@ void check_stated(Choices& choices) {
   } catch (const std::invalid_argument&) {
     derived.add(0);
   }
+  check_packed(choices);
 }
 
 }  // namespace
