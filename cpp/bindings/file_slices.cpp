@@ -166,8 +166,9 @@ View view_from(const FileSlice& slice, const Sources& sources) {
     return decoded_view(checked_view(dtype, offset, dims, decoding->end()), decoding);
   }
   // No bytes stand behind the items of the rest. Their numbers are given as byte offsets.
-  const auto made = [&](std::uint64_t items, std::shared_ptr<const Decoding> decoding) {
-    return decoded_view(checked_view(DType::f8_e8m0, offset, dims, items), std::move(decoding));
+  const auto made = [&slice](std::uint64_t items, std::shared_ptr<const Decoding> decoding) {
+    View items_of = checked_view(DType::f8_e8m0, slice.offset, slice.dims, items);
+    return decoded_view(std::move(items_of), std::move(decoding));
   };
   if (const auto* packed = std::get_if<PackedCodesSpec>(&*spec)) {
     auto decoding = packed_codes_from(*packed, sources);

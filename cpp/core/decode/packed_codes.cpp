@@ -128,6 +128,11 @@ std::uint64_t PackedCodes::lines() const {
   return form_.rows / codes_per_byte;
 }
 
+// Where a line has one row.
+std::uint64_t PackedCodes::line_of(std::uint64_t row) const {
+  return row % std::max<std::uint64_t>(lines(), 1);
+}
+
 std::uint64_t PackedCodes::line_pitch() const {
   switch (form_.packing) {
     case Packing::along_rows:
@@ -239,7 +244,7 @@ void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSp
 // The codes of rows that are not in memory.
 void PackedCodes::keep_codes(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const {
   if (form_.packing == Packing::along_rows || form_.packing == Packing::quarters) {
-    const std::uint64_t line = first % lines();
+    const std::uint64_t line = line_of(first);
     space.kept_bytes.resize(line_pitch());
     parts_.codes->read(space.kept_bytes.data(), static_cast<std::size_t>(line_pitch()),
                        parts_.offset + line * line_pitch());
@@ -274,7 +279,7 @@ PackedCodes::Band PackedCodes::band_of(std::uint64_t row, ReadBuffer& buffer) co
     space.kept_last = first + rows;
   }
   const bool single = band_rows_ == 1;
-  const std::uint64_t line = single ? first % lines() : 0;
+  const std::uint64_t line = single ? line_of(first) : 0;
   if (memory != nullptr) {
     const std::uint64_t within = single ? 0 : begin_in_line(first);
     return {first, memory + parts_.offset + line * line_pitch() + within, line_pitch()};
@@ -318,7 +323,7 @@ void PackedCodes::unpack(const Band& band, std::uint64_t row, std::uint64_t colu
     case Packing::quarters:
       break;
   }
-  const std::uint64_t quarter = row / lines();
+  const std::uint64_t quarter = row / std::max<std::uint64_t>(lines(), 1);
   for (std::size_t i = 0; i < n; ++i) {
     const auto four = std::to_integer<unsigned>(band.at[column + i]);
     codes[i] = static_cast<std::uint8_t>(four >> (quarter * 2) & 3U);

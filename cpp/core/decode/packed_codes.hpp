@@ -93,6 +93,7 @@ class PackedCodes : public Decoding {
   std::uint64_t rows_at_a_time() const;
   std::uint64_t columns_at_a_time() const;
   std::uint64_t line_pitch() const;
+  std::uint64_t line_of(std::uint64_t row) const;
   Band band_of(std::uint64_t row, ReadBuffer& buffer) const;
   void keep_index(DecodingSpace& space) const;
   void keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffer& buffer) const;

@@ -151,10 +151,11 @@ void PackedCodes::count_one_by_one(std::uint64_t first, std::uint64_t end, ReadB
       if (!is_single()) {
         std::memcpy(&scale, scales + group * sizeof scale, sizeof scale);
       }
+      constexpr int middle = MultipleCounts::zero;
       const int multiple = codes[i] - static_cast<int>(zeros[group]);
       counts.used[scale] = 1;
       ++counts.cells[std::size_t{scale} * MultipleCounts::row +
-                     static_cast<std::size_t>(zero + multiple)];
+                     static_cast<std::size_t>(middle + multiple)];
     }
     item += n;
   }
