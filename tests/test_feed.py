@@ -411,11 +411,15 @@ def test_signals_are_answered_while_a_large_piece_is_counted():
     checkpoint = open_sources({"x.safetensors": MemoryBytes(raw, "x.safetensors")}, model="m")
     scan = FedScan(checkpoint, exact=True)
 
+    told = []
+
     def interrupt(*_):
+        if told:
+            return  # another alarm, before the timer was stopped
         try:
             scan.wanted()
         except FeedError as error:
-            assert "in the middle of a call" in str(error)
+            told.append(str(error))
             raise KeyboardInterrupt from None
         # The call has not begun yet: the timer runs on.
 
@@ -427,5 +431,6 @@ def test_signals_are_answered_while_a_large_piece_is_counted():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    assert "in the middle of a call" in told[0]
     with pytest.raises(FeedError, match="a scan that has failed cannot go on"):
         scan.feed("x.safetensors", 0, raw)
