@@ -118,6 +118,57 @@ def test_an_index_that_was_never_set_changes_nothing(fit_packed, fit_plain):
     assert_same(fit_packed(tensors)[0], fit_plain(quantised.values()))
 
 
+@pytest.mark.parametrize(("form", "name"), [("compressed", "weight_g_idx"), ("gptq", "g_idx")])
+def test_an_index_of_zeros_alone_was_never_set(fit_packed, fit_plain, form, name):
+    """Exporters without an order leave it so, and no other group would have a column."""
+    quantised = Quantised(48, 512, 64)
+    tensors = getattr(quantised, form)() | {name: np.zeros(512, np.int32)}
+    assert_same(fit_packed(tensors, CONFIGS[form])[0], fit_plain(quantised.values()))
+    one = Quantised(48, 512, 512)
+    tensors = getattr(one, form)() | {name: np.zeros(512, np.int32)}
+    assert_same(fit_packed(tensors, CONFIGS[form])[0], fit_plain(one.values()))
+
+
+@pytest.mark.parametrize("group", [129, 2**63, 2**64 - 1, 2**64, 10**30])
+def test_one_group_may_be_stated_to_be_larger_than_a_row(fit_packed, fit_plain, group):
+    quantised = Quantised(64, 128, 128)
+    plain = fit_plain(quantised.values())
+    by_group = {"config_groups": {"group_0": {"weights": {"num_bits": 4, "group_size": group}}}}
+    assert_same(fit_packed(quantised.compressed(), by_group)[0], plain)
+    assert_same(fit_packed(quantised.gptq(), CONFIGS["gptq"] | {"group_size": group})[0], plain)
+
+
+@pytest.mark.parametrize(
+    ("form", "left", "codes"),
+    [
+        ("compressed", ["weight_scale", "weight_shape"], "weight_packed"),
+        ("gptq", ["qzeros", "scales", "g_idx"], "qweight"),
+        ("gptq", ["scales", "g_idx"], "qweight"),
+        ("awq", ["qzeros", "scales"], "qweight"),
+    ],
+)
+def test_codes_that_are_lost_are_missed(tmp_path, write_checkpoint, form, left, codes):
+    """What lies beside them is there and says so, in one matrix or in all."""
+    tensors = getattr(Quantised(64, 128, 32), form)()
+    stems = [f"model.layers.{i}.mlp.{part}_proj" for i in range(4) for part in ("up", "gate")]
+    whole = {f"{stem}.{name}": as_stored(each) for stem in stems for name, each in tensors.items()}
+    (tmp_path / "config.json").write_text(json.dumps(CONFIGS[form]))
+
+    def missing(lost):
+        kept = {
+            name: each
+            for name, each in whole.items()
+            if name.rpartition(".")[0] not in lost or name.rpartition(".")[2] in left
+        }
+        write_checkpoint(tmp_path / "model.safetensors", kept)
+        found = wg.check(tmp_path).findings
+        return [(each.tensor, each.level) for each in found if each.id == "missing-part"]
+
+    assert missing([]) == []
+    assert missing(stems[2:3]) == [(f"{stems[2]}.{codes}", "fault")]
+    assert missing(stems) == [(f"{stem}.{codes}", "fault") for stem in stems]
+
+
 @pytest.mark.parametrize("group", [9, -1, 2**31 - 1])
 def test_columns_of_a_group_that_does_not_exist_are_no_numbers(fit_packed, group):
     quantised = Quantised(48, 64, 16)
@@ -263,6 +314,18 @@ def test_compared_with_the_matrix_multiplied_out(tmp_path, fit_packed, fit_plain
     assert pair.k_a == pair.k_b
 
 
+def test_other_groups_than_in_the_base_are_no_fault(tmp_path, write_checkpoint):
+    """Their scales have other shapes, as of any two quantisations of one model."""
+    paths = []
+    for group in (32, 64):
+        tensors = Quantised(96, 256, group).gptq(index=False)
+        named = {f"{STEM}.{name}": as_stored(array) for name, array in tensors.items()}
+        paths.append(write_checkpoint(tmp_path / f"{group}.safetensors", named))
+    found = wg.check(paths[1], against=paths[0]).findings
+    told = {(each.tensor, each.level) for each in found if each.id == "shape-differs"}
+    assert told == {(f"{STEM}.scales", "note"), (f"{STEM}.qzeros", "note")}
+
+
 def test_diagnosed_and_balanced(tmp_path, fit_packed, fit_plain):
     quantised = Quantised(96, 256, 32, symmetric=False)
     fit_plain(quantised.values())
@@ -278,6 +341,8 @@ ASYMMETRIC = Quantised(64, 128, 32, symmetric=False)
 ZEROS = {"config_groups": {"group_0": {"weights": {"num_bits": 4, "symmetric": False}}}}
 EIGHT = {"config_groups": {"group_0": {"weights": {"num_bits": 8}}}}
 BY_64 = {"config_groups": {"group_0": {"weights": {"num_bits": 4, "group_size": 64}}}}
+ORDERED = {"config_groups": {"group_0": {"weights": {"num_bits": 4, "actorder": "group"}}}}
+FLOAT = {"config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "float"}}}}
 SHORT = np.zeros((64, 3), np.float16)
 
 
@@ -299,6 +364,12 @@ SHORT = np.zeros((64, 3), np.float16)
         (SYMMETRIC.gptq(), {"checkpoint_format": "marlin"}, "its format is marlin"),
         (SYMMETRIC.gptq(index=False), {"desc_act": True}, "there is no g_idx"),
         (SYMMETRIC.gptq(index=False), {"group_size": 64}, "4 groups a row"),
+        (SYMMETRIC.gptq(), {"group_size": 64}, "4 groups a row"),
+        (SYMMETRIC.gptq(), {"group_size": 64, "desc_act": True}, "4 groups a row"),
+        (SYMMETRIC.gptq(), {"group_size": -1}, "do not fill by -1"),
+        (SYMMETRIC.awq(), {"quant_method": "awq", "group_size": 0}, "do not fill by 0"),
+        (SYMMETRIC.compressed(), ORDERED, "there is no weight_g_idx"),
+        (SYMMETRIC.compressed(), FLOAT, "its codes are of type float"),
         (SYMMETRIC.gptq() | {"g_idx": np.zeros(127, np.int32)}, {}, "I32 [127]"),
         (SYMMETRIC.gptq() | {"scales": SHORT.T}, {}, "zero points are [4, 8], and not [3, 8]"),
         (SYMMETRIC.gptq() | {"scales": np.zeros((4, 60), np.float16)}, {}, "outputs"),

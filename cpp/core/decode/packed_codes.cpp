@@ -22,7 +22,8 @@ constexpr std::uint64_t rows_read = 64;
 // Bytes of codes that are kept, but for those of eight rows.
 constexpr std::uint64_t kept_codes = std::uint64_t{1} << 22;
 
-// An index along rows that holds this number has never been set: groups are those without it.
+// An index along rows that holds this number has never been set: groups are those without it. So
+// are those of an index of zeros alone, as exporters leave it that have no order.
 constexpr std::uint32_t unset_group = 0xFFFFFFFF;
 
 // The place of each of eight rows in a word of even_rows_first.
@@ -79,7 +80,8 @@ void PackedCodes::check_parts() const {
   if (!side(form_.rows) || !side(form_.columns)) {
     throw std::invalid_argument("a matrix of packed codes is empty or too large");
   }
-  if (form_.groups == 0 || form_.groups > most_groups || form_.group_columns == 0) {
+  const bool sized = form_.group_columns > 0 && form_.group_columns <= form_.columns;
+  if (form_.groups == 0 || form_.groups > most_groups || !sized) {
     throw std::invalid_argument("packed codes have no groups, or too many");
   }
   const bool by_index = parts_.index && form_.packing != Packing::along_rows;
@@ -162,14 +164,18 @@ void PackedCodes::keep_index(DecodingSpace& space) const {
   }
   std::vector<std::uint32_t>& groups = space.groups;
   groups.resize(form_.columns);
-  space.groups_in_order = true;
   parts_.index->read(0, form_.columns, groups.data());
-  const bool unset = std::find(groups.begin(), groups.end(), unset_group) != groups.end();
-  if (form_.packing == Packing::along_rows && unset) {
+  const bool in_order = (form_.columns - 1) / form_.group_columns < form_.groups;
+  const bool unset = form_.packing == Packing::along_rows &&
+                     std::find(groups.begin(), groups.end(), unset_group) != groups.end();
+  const bool zeros =
+      std::all_of(groups.begin(), groups.end(), [](std::uint32_t group) { return group == 0; });
+  if (in_order && (unset || zeros)) {
     for (std::uint64_t column = 0; column < form_.columns; ++column) {
       groups[column] = static_cast<std::uint32_t>(column / form_.group_columns);
     }
   }
+  space.groups_in_order = in_order;
   for (std::uint64_t column = 0; column < form_.columns; ++column) {
     space.groups_in_order &= groups[column] == column / form_.group_columns;
   }

@@ -101,7 +101,11 @@ void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
     count_quarters(run.offset, end, counts);
     return;
   }
-  if (run.stride != 1 || !has_whole_groups(buffer)) {
+  const bool along_rows = form_.packing == Packing::along_rows;
+  const std::uint64_t unit = along_rows ? form_.group_columns : form_.columns * rows_at_a_time();
+  const std::uint64_t first = std::min(end, (run.offset + unit - 1) / unit * unit);
+  const std::uint64_t last = std::max(first, end / unit * unit);
+  if (run.stride != 1 || first == last || !has_whole_groups(buffer)) {
     for (std::uint64_t i = 0; run.stride != 1 && i < run.items; ++i) {
       const std::uint64_t item = run.offset + i * run.stride;
       count_one_by_one(item, item + 1, buffer, counts);
@@ -111,10 +115,6 @@ void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
     }
     return;
   }
-  const bool along_rows = form_.packing == Packing::along_rows;
-  const std::uint64_t unit = along_rows ? form_.group_columns : form_.columns * rows_at_a_time();
-  const std::uint64_t first = std::min(end, (run.offset + unit - 1) / unit * unit);
-  const std::uint64_t last = std::max(first, end / unit * unit);
   count_one_by_one(run.offset, first, buffer, counts);
   if (along_rows) {
     count_along_rows(first, last, buffer, counts);
@@ -239,7 +239,7 @@ void PackedCodes::count_rows_together(std::uint64_t first, std::uint64_t end, Re
         scales[i] = scales[rows + i % eights * codes_per_word + row_of_place[i / eights]];
       }
       const bool other_zeros = zeros_of_rows(row, rows, group, space);
-      count_panel({space.kept_bytes.data(), static_cast<std::size_t>(rows),
+      count_panel({space.gathered.data(), static_cast<std::size_t>(rows),
                    even_first ? scales : scales + rows, other_zeros ? space.zeros.data() : nullptr},
                   space, counts);
     }
@@ -282,21 +282,21 @@ void PackedCodes::gather_group(std::uint64_t first, std::uint64_t rows, std::uin
   const std::uint64_t pitch = line_pitch();
   const std::uint64_t lines = form_.group_columns / codes_per_word;
   const std::uint64_t bytes = rows * group_bytes();
-  space.kept_bytes.resize(std::max<std::size_t>(space.kept_bytes.size(), 2 * bytes));
+  space.gathered.resize(std::max<std::size_t>(space.gathered.size(), 2 * bytes));
   if (form_.packing == Packing::rows_abreast) {
     const std::byte* const from = codes + group * lines * pitch + first * word_bytes;
-    loops.transpose_words(from, pitch, lines, rows, space.kept_bytes.data());
+    loops.transpose_words(from, pitch, lines, rows, space.gathered.data());
     return;
   }
   const std::uint64_t words = rows / codes_per_word;
-  std::byte* const parted = space.kept_bytes.data() + bytes;
+  std::byte* const parted = space.gathered.data() + bytes;
   const std::byte* const from =
       codes + group * form_.group_columns * pitch + first / codes_per_word * word_bytes;
   for (std::uint64_t line = 0; line < lines; ++line) {
     loops.part_codes(from + line * codes_per_word * pitch, pitch, words,
                      parted + line * rows * word_bytes, words * word_bytes);
   }
-  loops.transpose_words(parted, rows * word_bytes, lines, rows, space.kept_bytes.data());
+  loops.transpose_words(parted, rows * word_bytes, lines, rows, space.gathered.data());
 }
 
 bool PackedCodes::all_usual(const Panel& panel, unsigned last) {

@@ -37,6 +37,7 @@ struct DecodingSpace {
   std::vector<std::uint8_t> zeros;
   std::vector<std::uint32_t> places;
   std::vector<std::byte> kept_bytes;
+  std::vector<std::byte> gathered;  // from far apart, to be counted; nothing that is kept
   std::vector<std::byte> codes;
   std::vector<double> left;  // `left` and `right` hold the operands of arithmetic
   std::vector<double> right;

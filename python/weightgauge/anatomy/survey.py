@@ -12,6 +12,7 @@ from weightgauge.anatomy.architecture import Architecture, architecture_of
 from weightgauge.anatomy.completeness import missing_findings
 from weightgauge.anatomy.components import Component, Components, TensorLike, classify_by_form
 from weightgauge.anatomy.lora import Adapted, adapted_matrices, factor_findings, unscaled_told
+from weightgauge.anatomy.lost_codes import lost_codes
 from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
@@ -131,6 +132,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         missing += shape_findings(
             matrices, places, forms, architecture, config or {}, storage.undecoded
         )
+        missing += lost_codes(names)
         told.update(architecture.contradictions)
     made = storage.matrices or updates
     return Survey(

@@ -135,10 +135,19 @@ def _forms(
         one, other = ours[name], theirs[name]
         if one.shape != other.shape and one.packed == other.packed:
             yield RULES["shape-differs"].finding(
-                one.place, value=str(list(one.shape)), expected=str(list(other.shape))
+                one.place,
+                value=str(list(one.shape)),
+                expected=str(list(other.shape)),
+                level="note" if _is_beside_codes(name, ours) else None,
             )
         if one.dtype != other.dtype:
             yield RULES["dtype-differs"].finding(one.place, value=one.dtype, expected=other.dtype)
+
+
+def _is_beside_codes(name: str, tensors: Mapping[str, _Tensor]) -> bool:
+    """Whether a tensor tells how packed codes are read, as scales do, which quantisers choose."""
+    codes = tensors.get(f"{name.rpartition('.')[0]}.weight")
+    return codes is not None and codes.packed and codes is not tensors[name]
 
 
 def _bytes(

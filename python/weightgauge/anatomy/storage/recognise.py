@@ -170,14 +170,14 @@ def _find_packed(tensors: _Tensors, config: _Config, found: Storage, words: str)
             continue
         try:
             matrix = unpacked(tensors[name], title, tensors, config, found.stated_shapes)
-            reason = ""
+            reason = "which is not decoded"
         except NotUnpacked as error:
-            matrix, reason = None, f": {error}"
+            matrix, reason = None, f"and cannot be decoded: {error}"
         if matrix is not None:
             found.matrices[name] = matrix
             found.roles |= {other: f"belongs to '{printable(name)}'" for other in others}
             continue
-        found.undecoded[name] = f"packed by {title}, which is not decoded{reason}"
+        found.undecoded[name] = f"packed by {title}, {reason}"
         found.roles[name] = words.format(quantiser=title)
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"

@@ -110,6 +110,8 @@ def _compressed(
         raise NotUnpacked(f"its format is {printable(form, limit=40)}")
     schemes = _schemes(settings)
     _check_bits([each.get("num_bits") for each in schemes])
+    if schemes and all(each.get("type", "int") != "int" for each in schemes):
+        raise NotUnpacked(f"its codes are of type {printable(str(schemes[0]['type']), limit=40)}")
     rows, words = _matrix(beside.codes, "I32")
     columns = words * _PER_WORD
     named = beside.find("weight_shape")
@@ -132,6 +134,10 @@ def _compressed(
     index = beside.find("weight_g_idx")
     if index is not None:
         _check_index(index, columns)
+    elif schemes and all(each.get("actorder") == "group" for each in schemes):
+        raise NotUnpacked(
+            "actorder says that its groups are out of order, and there is no weight_g_idx"
+        )
     sizes = _Sizes(rows, columns, groups, size)
     codes = _codes(beside.codes, "along_rows", sizes, scales, zeros, index)
     return codes, _text(codes, scales)
@@ -150,13 +156,15 @@ def _gptq(
     columns = words * _PER_WORD
     scales, zeros, groups = _of_groups(beside, rows)
     index = beside.find("g_idx")
+    stated_size = settings.get("group_size")
+    if index is None and settings.get("desc_act") is True:
+        raise NotUnpacked("desc_act says that its groups are out of order, and there is no g_idx")
+    if index is not None and type(stated_size) is not int:
+        size = -(-columns // groups)
+    else:
+        size = _group_columns(groups, columns, [stated_size])
     if index is not None:
         _check_index(index, columns)
-        size = -(-columns // groups)
-    elif settings.get("desc_act") is True:
-        raise NotUnpacked("desc_act says that its groups are out of order, and there is no g_idx")
-    else:
-        size = _group_columns(groups, columns, [settings.get("group_size")])
     sizes = _Sizes(rows, columns, groups, size)
     codes = _codes(beside.codes, "rows_abreast", sizes, scales, zeros, index)
     codes = codes.with_zeros_less_one() if form == "gptq" else codes
@@ -280,14 +288,15 @@ def _groups_of_rows(scales: TensorInfo, rows: int) -> int:
 
 def _group_columns(groups: int, columns: int, stated: list[Any]) -> int:
     """Return the number of columns that share a scale."""
-    sizes = [each for each in stated if type(each) is int and each > 0]
+    numbers = [each for each in stated if type(each) is int]
+    sizes = [columns if each == -1 else each for each in numbers]  # -1: one group a row
     for size in sizes:
-        if -(-columns // size) == groups:
-            return size
+        if size > 0 and -(-columns // size) == groups:
+            return min(size, columns)
     if groups == 1:
         return columns
     if sizes:
-        of = " or ".join(f"{size:,}" for size in dict.fromkeys(sizes))
+        of = " or ".join(f"{size:,}" for size in dict.fromkeys(numbers))
         raise NotUnpacked(
             f"it has {groups:,} groups a row, which its {columns:,} columns do not fill by {of}, "
             "as config.json says"
