@@ -304,6 +304,16 @@ def test_digests_and_saved_counts(tmp_path, fit_packed):
     assert item.digest == kept.digest == bare.tensors[0]["digest"] is not None
 
 
+@pytest.mark.parametrize(("per", "level"), [("tensor", None), ("head", "note")])
+def test_columns_that_round_to_zero_in_one_head_are_no_warning(fit_packed, per, level):
+    """A column of small weights is all zeros in the few rows of a head."""
+    quantised = Quantised(128, 64, 32)
+    quantised.codes[:32, 5] = 8
+    _, result = fit_packed(quantised.gptq(), CONFIGS["gptq"], settings=HEADS, per=per)
+    told = [each.level for each in result.findings if each.id == "dead-columns"]
+    assert told == ([level] if level else [])
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_compared_with_the_matrix_multiplied_out(tmp_path, fit_packed, fit_plain, form):
     quantised = Quantised(96, 256, 32, symmetric=False)

@@ -152,9 +152,12 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
     if whole_of_pieces:
         return  # the pieces tell of their rows and columns
     elsewhere = (item.zeros - in_lines) / max(elements - in_lines, 1)
+    # Small weights of one group are all rounded to the code of zero: in a head's few rows, whole
+    # columns of them.
+    rounded = "note" if item.head is not None and item.decoded else None
     if rows and _by_chance(elsewhere, width, elements // width) < _UNLIKELY:
         if item.kind not in _TIED:
-            level = "fault" if rows > _MOSTLY * (elements // width) else None
+            level = "fault" if rows > _MOSTLY * (elements // width) else rounded
             yield RULES["dead-rows"].finding(
                 item.place, value=rows, lines=elements // width, level=level
             )
@@ -163,7 +166,7 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
     if may_have_zero_columns(item.tensor):
         return
     if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
-        yield RULES["dead-columns"].finding(item.place, value=columns, lines=width)
+        yield RULES["dead-columns"].finding(item.place, value=columns, lines=width, level=rounded)
 
 
 def _scattered(item: SliceFit, elements: int) -> bool:
