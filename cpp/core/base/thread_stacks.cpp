@@ -76,8 +76,11 @@ bool room_for_stacks(std::size_t count, std::size_t stack_bytes) {
 
 bool memory_is_limited() {
   constexpr int unread = -1;
-  struct rlimit limit = {};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) {
+  const auto limited = [](auto resource) {
+    struct rlimit limit = {};
+    return getrlimit(resource, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+  };
+  if (limited(RLIMIT_AS) || limited(RLIMIT_DATA)) {  // stacks count as data
     return true;
   }
   static std::atomic<int> mode{unread};  // no guard, which a forked child might find held
