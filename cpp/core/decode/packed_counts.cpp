@@ -136,9 +136,8 @@ void PackedCodes::count_one_by_one(std::uint64_t first, std::uint64_t end, ReadB
     const Band band = band_of(row, buffer);
     auto* const codes = reinterpret_cast<std::uint8_t*>(space.code_storage());
     unpack(band, row, column, static_cast<std::size_t>(n), codes);
-    const float* const zeros = space.row.data() + (row - band.first) * form_.groups;
-    const std::byte* const scales =
-        space.scales.data() + (row - band.first) * form_.groups * sizeof(std::uint16_t);
+    const std::uint64_t first_group = (row - band.first) * form_.groups;
+    const float* const zeros = space.row.data() + first_group;
     for (std::uint64_t i = 0; i < n; ++i) {
       const std::uint64_t group =
           parts_.index ? space.groups[column + i] : (column + i) / form_.group_columns;
@@ -149,7 +148,8 @@ void PackedCodes::count_one_by_one(std::uint64_t first, std::uint64_t end, ReadB
       }
       std::uint16_t scale = 0;
       if (!is_single()) {
-        std::memcpy(&scale, scales + group * sizeof scale, sizeof scale);
+        std::memcpy(&scale, space.scales.data() + (first_group + group) * sizeof scale,
+                    sizeof scale);
       }
       constexpr int middle = MultipleCounts::zero;
       const int multiple = codes[i] - static_cast<int>(zeros[group]);
