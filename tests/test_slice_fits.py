@@ -82,8 +82,8 @@ def test_copies_are_equal_and_do_not_need_the_checkpoint(model):
     assert repr(pickle.loads(pickle.dumps(model)).to_dict()) == repr(model.to_dict())
 
 
-def same_columns_and_records(slices):
-    """Whether each column has what the records have, which are made one by one."""
+def assert_columns_are_of_records(slices):
+    """Each column has what the records have, which are made one by one."""
     records = tuple(slices)
     for field in fields(wg.SliceFit):
         column = slices.column(field.name)
@@ -92,7 +92,7 @@ def same_columns_and_records(slices):
 
 
 def test_columns_are_those_of_the_records(model):
-    same_columns_and_records(model.slices)
+    assert_columns_are_of_records(model.slices)
 
 
 def test_rows_are_those_of_the_records(model):
@@ -138,14 +138,14 @@ def test_columns_of_other_fits(options, tmp_path, write_checkpoint):
         "h.0.mlp.up_proj.bias": ("F32", (0,), b""),
     }
     path = write_checkpoint(tmp_path / "model.safetensors", tensors)
-    same_columns_and_records(wg.fit(path, **options).slices)
+    assert_columns_are_of_records(wg.fit(path, **options).slices)
 
 
 @pytest.mark.parametrize("family", ["GPT-2", "gpt-oss", "Falcon 40B"])
 @pytest.mark.parametrize("per", ["tensor", "head", "expert"])
 def test_columns_and_records_give_the_same_summaries(family, per, tmp_path):
     model = wg.fit(FUSED[family]().save(tmp_path / "model", np.float32), per=per)
-    same_columns_and_records(model.slices)
+    assert_columns_are_of_records(model.slices)
     records = tuple(model.slices)
     assert repr(summaries(model.slices)[:]) == repr(summaries(records)[:])
     for choose in (counted, divided):
@@ -177,7 +177,7 @@ def test_products_count_where_nothing_else_of_their_kind_does(tmp_path, write_ch
         },
     )
     model = wg.fit(path)
-    same_columns_and_records(model.slices)
+    assert_columns_are_of_records(model.slices)
     assert model["q"].slices == 1 and model["v"].slices == 1
     assert [item.is_product for item in model.counted if item.kind in ("q", "v")] == [False, True]
     assert summaries(tuple(model.slices)) == model.kinds

@@ -126,12 +126,7 @@ TakenMultiples take_multiples(MultipleCounts& counts) {
   }
   merge_stretches(all, std::move(ends));
   for (const Counted& each : all) {
-    if (!histogram.keys.empty() && histogram.keys.back() == each.key) {
-      histogram.counts.back() += each.count;
-    } else {
-      histogram.keys.push_back(each.key);
-      histogram.counts.push_back(each.count);
-    }
+    histogram.append(each.key, each.count, 0);
   }
   histogram.max_key = histogram.keys.empty() ? 0 : histogram.keys.back();
   histogram.zeros += counts.folded + counts.in_cells - in_cells;

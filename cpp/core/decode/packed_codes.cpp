@@ -14,7 +14,6 @@ namespace weightgauge {
 
 namespace {
 
-constexpr std::uint64_t word_bytes = 4;
 // Rows whose codes lie side by side are kept together: those of a cache line, or, where each line
 // is a call to the system, more of them.
 constexpr std::uint64_t rows_in_memory = 16;
@@ -28,10 +27,6 @@ constexpr std::uint32_t unset_group = 0xFFFFFFFF;
 
 // The place of each of eight rows in a word of even_rows_first.
 constexpr unsigned place_of_row[codes_per_word] = {0, 4, 1, 5, 2, 6, 3, 7};
-
-std::uint64_t words_of(std::uint64_t codes) {
-  return (codes + codes_per_word - 1) / codes_per_word;
-}
 
 unsigned code_at(std::uint32_t word, unsigned place) { return word >> (4 * place) & 15U; }
 
@@ -181,6 +176,13 @@ void PackedCodes::keep_index(DecodingSpace& space) const {
   }
 }
 
+// What all codes are multiplied by, where one scale is for all.
+float PackedCodes::single_scale(ReadBuffer& buffer) const {
+  float scale = 0;
+  parts_.scales.read(0, 1, buffer, &scale);
+  return form_.divided ? 1 / scale : scale;  // the codes 0, 1 and 2 times this: rounded no further
+}
+
 // One after the other by row.
 void PackedCodes::keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffer& buffer) const {
   DecodingSpace& space = buffer.decoding_space();
@@ -189,28 +191,27 @@ void PackedCodes::keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffe
   const std::size_t item = item_bytes(parts_.scales.dtype());
   kept.resize(rows * groups);
   if (is_single()) {
-    parts_.scales.read(0, 1, buffer, kept.data());
-    std::fill(kept.begin() + 1, kept.end(), kept[0]);
+    std::fill(kept.begin(), kept.end(), single_scale(buffer));
+    return;
+  }
+  std::vector<std::byte>& stored = space.scales;  // as they are counted
+  stored.resize(rows * groups * item);
+  if (!form_.scales_by_group) {
+    parts_.scales.read_stored(first * groups, rows * groups, stored.data());
   } else {
-    std::vector<std::byte>& stored = space.scales;  // as they are counted
-    stored.resize(rows * groups * item);
-    if (!form_.scales_by_group) {
-      parts_.scales.read_stored(first * groups, rows * groups, stored.data());
-    } else {
-      std::vector<std::byte>& of_group = space.line;
-      of_group.resize(rows * item);
-      for (std::uint64_t group = 0; group < groups; ++group) {
-        parts_.scales.read_stored(group * form_.rows + first, rows, of_group.data());
-        for (std::uint64_t row = 0; row < rows; ++row) {
-          std::memcpy(&stored[(row * groups + group) * item], &of_group[row * item], item);
-        }
+    std::vector<std::byte>& of_group = space.line;
+    of_group.resize(rows * item);
+    for (std::uint64_t group = 0; group < groups; ++group) {
+      parts_.scales.read_stored(group * form_.rows + first, rows, of_group.data());
+      for (std::uint64_t row = 0; row < rows; ++row) {
+        std::memcpy(&stored[(row * groups + group) * item], &of_group[row * item], item);
       }
     }
-    convert_values(parts_.scales.dtype(), stored.data(), rows * groups, kept.data());
   }
+  convert_values(parts_.scales.dtype(), stored.data(), rows * groups, kept.data());
   if (form_.divided) {
     for (float& scale : kept) {
-      scale = 1 / scale;  // the codes 0, 1 and 2 times this are rounded no further
+      scale = 1 / scale;
     }
   }
 }

@@ -24,6 +24,11 @@ enum class Packing : std::uint8_t {
 // Codes of a word, or of a byte of quarters.
 constexpr unsigned codes_per_word = 8;
 constexpr unsigned codes_per_byte = 4;
+constexpr std::uint64_t word_bytes = 4;
+
+constexpr std::uint64_t words_of(std::uint64_t codes) {
+  return (codes + codes_per_word - 1) / codes_per_word;
+}
 
 struct PackedForm {
   Packing packing = Packing::along_rows;
@@ -96,6 +101,7 @@ class PackedCodes : public Decoding {
   std::uint64_t line_of(std::uint64_t row) const;
   Band band_of(std::uint64_t row, ReadBuffer& buffer) const;
   void keep_index(DecodingSpace& space) const;
+  float single_scale(ReadBuffer& buffer) const;
   void keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffer& buffer) const;
   void keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const;
   void keep_codes(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const;

@@ -15,7 +15,6 @@ namespace weightgauge {
 
 namespace {
 
-constexpr std::uint64_t word_bytes = 4;
 constexpr std::size_t zero = MultipleCounts::zero;
 
 // Codes that are counted together: so few that they stay in the first caches.
@@ -91,13 +90,19 @@ void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
                                   MultipleCounts& counts) const {
   std::optional<float> single;
   if (is_single()) {
-    band_of(0, buffer);
-    single = buffer.decoding_space().kept[0];
+    single = single_scale(buffer);
   }
   counts.open(parts_.scales.dtype(), single);
+  if (run.stride != 1) {
+    for (std::uint64_t i = 0; i < run.items; ++i) {
+      const std::uint64_t item = run.offset + i * run.stride;
+      count_one_by_one(item, item + 1, buffer, counts);
+    }
+    return;
+  }
   const std::uint64_t end = run.offset + run.items;
   const bool in_memory = parts_.codes->memory() != nullptr;
-  if (form_.packing == Packing::quarters && is_single() && in_memory && run.stride == 1) {
+  if (form_.packing == Packing::quarters && is_single() && in_memory) {
     count_quarters(run.offset, end, counts);
     return;
   }
@@ -105,14 +110,8 @@ void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
   const std::uint64_t unit = along_rows ? form_.group_columns : form_.columns * rows_at_a_time();
   const std::uint64_t first = std::min(end, (run.offset + unit - 1) / unit * unit);
   const std::uint64_t last = std::max(first, end / unit * unit);
-  if (run.stride != 1 || first == last || !has_whole_groups(buffer)) {
-    for (std::uint64_t i = 0; run.stride != 1 && i < run.items; ++i) {
-      const std::uint64_t item = run.offset + i * run.stride;
-      count_one_by_one(item, item + 1, buffer, counts);
-    }
-    if (run.stride == 1) {
-      count_one_by_one(run.offset, end, buffer, counts);
-    }
+  if (first == last || !has_whole_groups(buffer)) {
+    count_one_by_one(run.offset, end, buffer, counts);
     return;
   }
   count_one_by_one(run.offset, first, buffer, counts);
@@ -254,11 +253,10 @@ bool PackedCodes::zeros_of_rows(std::uint64_t first, std::uint64_t rows, std::ui
     return false;
   }
   const std::uint64_t first_word = first / codes_per_word;
-  const std::uint64_t words = (first + rows + codes_per_word - 1) / codes_per_word - first_word;
+  const std::uint64_t words = words_of(first + rows) - first_word;
   space.words.resize(std::max<std::size_t>(space.words.size(), words));
   space.zeros.resize(rows);
-  const std::uint64_t all = (form_.rows + codes_per_word - 1) / codes_per_word;
-  parts_.zeros->read(group * all + first_word, words, space.words.data());
+  parts_.zeros->read(group * words_of(form_.rows) + first_word, words, space.words.data());
   if (form_.packing == Packing::even_rows_first) {
     for (std::uint64_t i = 0; i < rows; ++i) {
       space.zeros[i] = zero_at(space.words[i % words], static_cast<unsigned>(i / words));

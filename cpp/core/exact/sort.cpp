@@ -93,6 +93,8 @@ int parts_of(int bits, int most) { return (bits + most - 1) / most; }
 template <class Key>
 Lead lead_of(Key range, std::size_t n) {
   const int bits = bits_of(range);
+  // Keys differ, but that the range has a bit is not plain to those who analyse this function
+  // alone.
   const int passes = std::max(parts_of(bits, most_digit_bits), 1);
   if (passes <= most_passes) {
     return {0, passes, parts_of(bits, passes)};

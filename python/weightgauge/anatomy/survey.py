@@ -132,7 +132,8 @@ def survey(checkpoint: Checkpoint) -> Survey:
         missing += shape_findings(
             matrices, places, forms, architecture, config or {}, storage.undecoded
         )
-        missing += lost_codes(names)
+        if _has_integers(tensors):
+            missing += lost_codes(names)
         told.update(architecture.contradictions)
     made = storage.matrices or updates
     return Survey(
@@ -156,9 +157,16 @@ def survey(checkpoint: Checkpoint) -> Survey:
     )
 
 
+def _has_integers(tensors: Tensors) -> bool:
+    """Whether anything may belong to packed weights: few models have integers."""
+    return not INTEGERS.isdisjoint(tensors.dtypes)
+
+
 def _stated_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     """Read the shapes of packed weights, which tell how many of their codes are weights."""
     tensors = checkpoint.tensors
+    if not _has_integers(tensors):
+        return {}
     rows = [row for row, name in enumerate(tensors.names) if name.endswith(_SHAPE)]
     small = [each for row in rows if (each := tensors[row]).dtype in INTEGERS and each.size == 2]
     return read_shapes(checkpoint, small) if small else {}

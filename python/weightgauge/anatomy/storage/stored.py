@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightgauge.errors import printable
@@ -107,10 +107,6 @@ class PackedCodes:
     index: TensorInfo | None = None
     divided: bool = False
     zeros_less_one: bool = False
-
-    def with_zeros_less_one(self) -> PackedCodes:
-        """Return the same with zero points that are stored less one."""
-        return replace(self, zeros_less_one=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,14 @@ class _Beside(NamedTuple):
         All tensors of the checkpoint.
     owner : str
         Name of the module.
+    stated : mapping of str to tuple of int
+        As in `unpacked`.
     """
 
     codes: TensorInfo
     tensors: Mapping[str, TensorInfo]
     owner: str
+    stated: Mapping[str, tuple[int, ...]]
 
     def find(self, leaf: str) -> TensorInfo | None:
         """Return the tensor of this name in the module."""
@@ -97,13 +100,11 @@ def unpacked(
     quantisation = (config or {}).get("quantization_config")
     settings = quantisation if isinstance(quantisation, Mapping) else {}
     owner = tensor.name.rpartition(".")[0]
-    codes, text = decode(_Beside(tensor, tensors, owner), settings, stated)
+    codes, text = decode(_Beside(tensor, tensors, owner, stated), settings)
     return Stored(weight_name(tensor.name), (codes.rows, codes.columns), codes, text)
 
 
-def _compressed(
-    beside: _Beside, settings: _Config, stated: Mapping[str, tuple[int, ...]]
-) -> tuple[PackedCodes, str]:
+def _compressed(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
     """`pack-quantized` of compressed-tensors: eight neighbours of a row in a word."""
     form = settings.get("format")
     if isinstance(form, str) and form not in ("pack-quantized", "mixed-precision"):
@@ -115,7 +116,7 @@ def _compressed(
     rows, words = _matrix(beside.codes, "I32")
     columns = words * _PER_WORD
     named = beside.find("weight_shape")
-    shape = stated.get(named.name) if named is not None else None
+    shape = beside.stated.get(named.name) if named is not None else None
     if shape is not None:
         if len(shape) != 2 or shape[0] != rows or -(-shape[1] // _PER_WORD) != words:
             raise NotUnpacked(
@@ -143,11 +144,8 @@ def _compressed(
     return codes, _text(codes, scales)
 
 
-def _gptq(
-    beside: _Beside, settings: _Config, stated: Mapping[str, tuple[int, ...]]
-) -> tuple[PackedCodes, str]:
+def _gptq(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
     """GPTQ: a word has eight inputs of one output; zero points are stored less one."""
-    del stated
     form = settings.get("checkpoint_format", settings.get("format", "gptq"))
     if form not in ("gptq", "gptq_v2"):
         raise NotUnpacked(f"its format is {printable(str(form), limit=40)}")
@@ -166,16 +164,14 @@ def _gptq(
     if index is not None:
         _check_index(index, columns)
     sizes = _Sizes(rows, columns, groups, size)
-    codes = _codes(beside.codes, "rows_abreast", sizes, scales, zeros, index)
-    codes = codes.with_zeros_less_one() if form == "gptq" else codes
+    parts = scales, zeros, index
+    less_one = form == "gptq"
+    codes = _codes(beside.codes, "rows_abreast", sizes, *parts, zeros_less_one=less_one)
     return codes, _text(codes, scales)
 
 
-def _awq(
-    beside: _Beside, settings: _Config, stated: Mapping[str, tuple[int, ...]]
-) -> tuple[PackedCodes, str]:
+def _awq(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
     """AWQ ("gemm"): a word has eight outputs of one input, the even ones first."""
-    del stated
     form = settings.get("version", "gemm")
     if not isinstance(form, str) or form.lower() != "gemm":
         raise NotUnpacked(f"its format is {printable(str(form), limit=40)}")
@@ -190,11 +186,8 @@ def _awq(
     return codes, _text(codes, scales)
 
 
-def _bitnet(
-    beside: _Beside, settings: _Config, stated: Mapping[str, tuple[int, ...]]
-) -> tuple[PackedCodes, str]:
+def _bitnet(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
     """BitNet: a byte has four rows, a quarter of them apart; the scale is one for all."""
-    del stated
     if settings.get("quantization_mode", "offline") != "offline":
         raise NotUnpacked("config.json says that its weights are quantised when they are used")
     layer = settings.get("linear_class", "bitlinear")
@@ -210,10 +203,12 @@ def _bitnet(
     return codes, f"ternary {'/' if divided else 'x'} weight_scale"
 
 
-_DECODED: dict[
-    str,
-    Callable[[_Beside, _Config, Mapping[str, tuple[int, ...]]], tuple[PackedCodes, str]],
-] = {"compressed-tensors": _compressed, "GPTQ": _gptq, "AWQ": _awq, "bitnet": _bitnet}
+_DECODED: dict[str, Callable[[_Beside, _Config], tuple[PackedCodes, str]]] = {
+    "compressed-tensors": _compressed,
+    "GPTQ": _gptq,
+    "AWQ": _awq,
+    "bitnet": _bitnet,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +228,7 @@ def _codes(
     index: TensorInfo | None,
     *,
     divided: bool = False,
+    zeros_less_one: bool = False,
 ) -> PackedCodes:
     """Put what was found together; all shapes fit each other."""
     if max(sizes.rows, sizes.columns) > _MOST_SIDE or sizes.groups > _MOST_GROUPS:
@@ -240,10 +236,18 @@ def _codes(
             f"it has {sizes.rows:,} x {sizes.columns:,} codes in {sizes.groups:,} groups a row, "
             f"and no more than {_MOST_SIDE:,} a side in {_MOST_GROUPS:,} groups are decoded"
         )
-    numbers = Numbers(scales, scales.dtype)
-    parts = codes, numbers, zeros, index
     return PackedCodes(
-        packing, sizes.rows, sizes.columns, sizes.groups, sizes.group_columns, *parts, divided
+        packing=packing,
+        rows=sizes.rows,
+        columns=sizes.columns,
+        groups=sizes.groups,
+        group_columns=sizes.group_columns,
+        codes=codes,
+        scales=Numbers(scales, scales.dtype),
+        zeros=zeros,
+        index=index,
+        divided=divided,
+        zeros_less_one=zeros_less_one,
     )
 
 
