@@ -127,7 +127,7 @@ TEST_SUITE("packed_codes") {
       CAPTURE(level->level);
       use_kernels(level->level);
       for (const Packing packing : packings) {
-        for (const std::uint64_t group : {8U, 32U, 64U, 128U, 384U}) {
+        for (const std::uint64_t group : {8U, 32U, 64U, 96U, 128U, 384U}) {
           for (const bool with_zeros : {false, true}) {
             CAPTURE(static_cast<int>(packing));
             CAPTURE(group);
@@ -144,6 +144,40 @@ TEST_SUITE("packed_codes") {
     use_kernels("auto");
   }
 
+  TEST_CASE("many rows are counted as few are") {
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      use_kernels(level->level);
+      for (const Packing packing : packings) {
+        for (const bool with_zeros : {false, true}) {
+          CAPTURE(static_cast<int>(packing));
+          CAPTURE(with_zeros);
+          const Packed packed(packing, 2200, 96, 32, with_zeros);
+          check_run(packed, {0, packed.decoding.items(), 1});
+        }
+      }
+    }
+    use_kernels("auto");
+  }
+  TEST_CASE("groups of one code fill no count") {
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      use_kernels(level->level);
+      for (const Packing packing : packings) {
+        for (const std::uint64_t group : {32U, 224U, 256U, 512U, 3584U}) {
+          for (const unsigned code : {0U, 7U, 9U, 15U}) {
+            CAPTURE(static_cast<int>(packing));
+            CAPTURE(group);
+            CAPTURE(code);
+            Packed packed(packing, 136, 3584 * 2, group, false);
+            std::fill(packed.codes.begin(), packed.codes.end(), std::byte(code * 17));
+            check_run(packed, {0, packed.decoding.items(), 1});
+          }
+        }
+      }
+    }
+    use_kernels("auto");
+  }
   TEST_CASE("parts of packed codes that do not fit are refused") {
     const std::vector<std::byte> bytes(4096);
     const MemorySource source(bytes.data(), bytes.size());

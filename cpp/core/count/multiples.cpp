@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <utility>
 #include <vector>
 
 #include "core/decode/float_reader.hpp"
@@ -15,10 +14,11 @@ namespace {
 constexpr std::uint32_t sign = 0x80000000;
 constexpr std::size_t magnitudes = MultipleCounts::zero + 1;  // multiples 0 to 15, without signs
 
-struct Counted {
-  std::uint64_t key;
-  std::uint64_t count;
-};
+// A scale of 16 bits has eleven of a number, and a multiple four: in all formats of scales, the
+// keys of products differ in bits that number fewer cells than these.
+constexpr std::uint64_t most_cells = std::uint64_t{1} << 20;
+
+using Product = MultipleCounts::Product;
 
 float value_of(const MultipleCounts& counts, std::size_t scale) {
   if (counts.single) {
@@ -30,107 +30,99 @@ float value_of(const MultipleCounts& counts, std::size_t scale) {
   return value;
 }
 
-// What was counted of one scale, by multiple without its sign.
-struct ScaleRow {
-  float scale;
-  std::uint64_t of[magnitudes] = {};
-  std::uint64_t negatives[magnitudes] = {};  // of these
-};
-
-ScaleRow take_row(MultipleCounts& counts, std::size_t scale) {
-  std::uint32_t* const middle =
-      counts.cells.data() + scale * MultipleCounts::row + MultipleCounts::zero;
-  ScaleRow row{value_of(counts, scale)};
-  row.of[0] = middle[0];
-  for (std::ptrdiff_t m = 1; m < static_cast<std::ptrdiff_t>(magnitudes); ++m) {
-    row.of[m] = std::uint64_t{middle[-m]} + middle[m];
-    row.negatives[m] = row.scale < 0 ? middle[m] : middle[-m];
-  }
-  std::fill_n(middle - MultipleCounts::zero, MultipleCounts::row, 0U);
-  counts.used[scale] = 0;
-  return row;
-}
-
-// Sorts a list that consists of stretches, each of which is sorted; `ends` are those of all.
-void merge_stretches(std::vector<Counted>& all, std::vector<std::size_t> ends) {
-  const auto less = [](const Counted& a, const Counted& b) { return a.key < b.key; };
-  std::vector<Counted> merged(all.size());
-  while (ends.size() > 1) {
-    std::vector<std::size_t> next;
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < ends.size(); i += 2) {
-      const std::size_t middle = ends[i];
-      const std::size_t end = i + 1 < ends.size() ? ends[i + 1] : middle;
-      const auto at = [&all](std::size_t place) { return all.begin() + static_cast<long>(place); };
-      std::merge(at(begin), at(middle), at(middle), at(end),
-                 merged.begin() + static_cast<long>(begin), less);
-      next.push_back(end);
-      begin = end;
-    }
-    all.swap(merged);
-    ends = std::move(next);
-  }
-}
-
-// The scales that were used, by magnitude: the upper bit of a scale is its sign.
-std::vector<ScaleRow> take_rows(MultipleCounts& counts) {
-  std::vector<ScaleRow> rows;
-  constexpr std::size_t half = MultipleCounts::scales / 2;
-  for (std::size_t magnitude = 0; magnitude < half; ++magnitude) {
-    for (const std::size_t scale : {magnitude, magnitude + half}) {
-      if (counts.used[scale] != 0) {
-        rows.push_back(take_row(counts, scale));
-      }
-    }
-  }
-  return rows;
-}
-
 std::uint32_t key_of(float value) {
   std::uint32_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
   return bits & ~sign;
 }
 
+// Takes what was counted of one scale: adds finite products to the list, and all others to `taken`.
+// Returns how many elements there were.
+std::uint64_t take_row(MultipleCounts& counts, std::size_t scale, TakenMultiples& taken) {
+  std::uint32_t* const middle =
+      counts.cells.data() + scale * MultipleCounts::row + MultipleCounts::zero;
+  const float value = value_of(counts, scale);
+  const std::uint64_t first_nonfinite = first_nonfinite_key(DType::f32);
+  std::uint64_t elements = 0;
+  for (std::ptrdiff_t m = 0; m < static_cast<std::ptrdiff_t>(magnitudes); ++m) {
+    const std::uint64_t opposite = m == 0 ? 0 : middle[-m];
+    const std::uint64_t count = middle[m] + opposite;
+    if (count == 0) {
+      continue;
+    }
+    elements += count;
+    const std::uint32_t key = key_of(static_cast<float>(m) * value);
+    if (key == 0) {
+      taken.histogram.zeros += count;
+    } else if (key < first_nonfinite) {
+      counts.products.push_back({key, count});
+      taken.negatives += value < 0 ? middle[m] : opposite;
+    } else {
+      (key == first_nonfinite ? taken.histogram.infs : taken.histogram.nans) += count;
+    }
+  }
+  std::fill_n(middle - MultipleCounts::zero, MultipleCounts::row, 0U);
+  counts.used[scale] = 0;
+  return elements;
+}
+
+// Appends all products in the order of keys.
+void append_sorted(std::vector<Product>& products, std::vector<std::uint64_t>& table,
+                   Histogram& histogram) {
+  if (products.empty()) {
+    return;
+  }
+  std::uint64_t bits = 0;
+  std::uint64_t least = products.front().key;
+  for (const Product& each : products) {
+    bits |= each.key;
+    least = std::min(least, each.key);
+    histogram.max_key = std::max(histogram.max_key, each.key);
+  }
+  int shift = 0;  // the low bits that no key has
+  while ((bits >> shift & 1) == 0) {
+    ++shift;
+  }
+  const std::uint64_t cells = ((histogram.max_key - least) >> shift) + 1;
+  if (cells > most_cells) {  // there is one scale, of more bits
+    std::sort(products.begin(), products.end(),
+              [](const Product& a, const Product& b) { return a.key < b.key; });
+    for (const Product& each : products) {
+      histogram.append(each.key, each.count, 0);
+    }
+    return;
+  }
+  table.resize(std::max<std::size_t>(table.size(), cells));
+  for (const Product& each : products) {
+    table[(each.key - least) >> shift] += each.count;
+  }
+  histogram.keys.reserve(products.size());
+  histogram.counts.reserve(products.size());
+  for (std::uint64_t cell = 0; cell < cells; ++cell) {
+    if (table[cell] != 0) {
+      histogram.append(least + (cell << shift), table[cell], 0);
+      table[cell] = 0;
+    }
+  }
+}
+
 }  // namespace
 
 TakenMultiples take_multiples(MultipleCounts& counts) {
   TakenMultiples taken{Histogram(DType::f32), counts.folded_negatives};
-  Histogram& histogram = taken.histogram;
   if (counts.used.empty()) {
     return taken;
   }
-  const std::vector<ScaleRow> rows = take_rows(counts);
-  std::vector<Counted> all;
-  std::vector<std::size_t> ends;
+  counts.products.clear();
   std::uint64_t in_cells = 0;
-  const std::uint64_t first_nonfinite = first_nonfinite_key(DType::f32);
-  for (std::size_t m = 0; m < magnitudes; ++m) {
-    for (const ScaleRow& row : rows) {
-      const std::uint64_t count = row.of[m];
-      if (count == 0) {
-        continue;
-      }
-      in_cells += count;
-      const std::uint32_t key = key_of(static_cast<float>(m) * row.scale);
-      if (key == 0) {
-        histogram.zeros += count;
-      } else if (key < first_nonfinite) {
-        all.push_back({key, count});
-        taken.negatives += row.negatives[m];
-      } else {
-        (key == first_nonfinite ? histogram.infs : histogram.nans) += count;
-      }
+  for (std::size_t scale = 0; scale < MultipleCounts::scales; ++scale) {
+    if (counts.used[scale] != 0) {
+      in_cells += take_row(counts, scale, taken);
     }
-    ends.push_back(all.size());
   }
-  merge_stretches(all, std::move(ends));
-  for (const Counted& each : all) {
-    histogram.append(each.key, each.count, 0);
-  }
-  histogram.max_key = histogram.keys.empty() ? 0 : histogram.keys.back();
-  histogram.zeros += counts.folded + counts.in_cells - in_cells;
-  histogram.nans += counts.nans;
+  append_sorted(counts.products, counts.table, taken.histogram);
+  taken.histogram.zeros += counts.folded + counts.in_cells - in_cells;
+  taken.histogram.nans += counts.nans;
   counts.in_cells = counts.folded = counts.folded_negatives = counts.nans = 0;
   return taken;
 }

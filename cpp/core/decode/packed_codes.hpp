@@ -117,7 +117,7 @@ class PackedCodes : public Decoding {
   // Counting by group. Whole groups of whole rows are counted without looking at their codes one by
   // one, where they fill their bytes.
   struct Panel {
-    const std::byte* codes;  // of `groups` groups, one after the other
+    const std::byte* codes;  // of `groups` groups, one after the other or abreast
     std::size_t groups;
     const std::uint16_t* scales;
     const std::uint8_t* zeros;  // null where all are 8
@@ -132,10 +132,13 @@ class PackedCodes : public Decoding {
                         MultipleCounts& counts) const;
   void count_rows_together(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
                            MultipleCounts& counts) const;
-  void gather_group(std::uint64_t first, std::uint64_t rows, std::uint64_t group,
-                    DecodingSpace& space) const;
+  void count_group_of_rows(std::uint64_t row, std::uint64_t rows, std::uint64_t group,
+                           DecodingSpace& space, MultipleCounts& counts) const;
   // Whether all zeros are 8, and all scales so that no multiple is special.
   static bool all_usual(const Panel& panel, unsigned last);
+  // Adds how many codes of each group are of each of eight classes; returns how many are 8 or more.
+  std::uint64_t count_classes(const Panel& panel, const std::uint8_t* of_code,
+                              const std::uint32_t* places, std::uint32_t* cells) const;
   void count_panel(const Panel& panel, DecodingSpace& space, MultipleCounts& counts) const;
   void read_scale_codes(std::uint64_t first, std::uint64_t n, std::uint16_t* to) const;
   bool zeros_along_rows(std::uint64_t first, std::uint64_t n, DecodingSpace& space) const;

@@ -19,16 +19,11 @@ constexpr std::size_t zero = MultipleCounts::zero;
 
 // Codes that are counted together: so few that they stay in the first caches.
 constexpr std::uint64_t panel_bytes = std::uint64_t{1} << 13;
-// Of codes that are brought together, so many that whole stretches of lines are read.
-constexpr std::uint64_t gathered_bytes = std::uint64_t{1} << 15;
-constexpr std::uint64_t most_in_panel = 512;
-// Rows that are counted together have no more than so many items, or are eight.
-constexpr std::uint64_t most_items = std::uint64_t{1} << 25;
-// Larger groups are counted one by one where their codes must be brought together first.
-constexpr std::uint64_t most_gathered = std::uint64_t{1} << 16;
-
-// The rows of a word of even_rows_first, by place.
-constexpr unsigned row_of_place[codes_per_word] = {0, 2, 4, 6, 1, 3, 5, 7};
+constexpr std::uint64_t most_in_panel = 1024;
+// Of rows that lie abreast so many are counted together that whole stretches of lines are read: no
+// more than so many items, or eight rows.
+constexpr std::uint64_t most_abreast = 2048;
+constexpr std::uint64_t most_items = std::uint64_t{1} << 23;
 
 // The usual zero is 8: codes are multiples from -8 to 7. Class k of a code is multiple k + 1 or its
 // negative.
@@ -59,7 +54,7 @@ std::uint64_t PackedCodes::items_together() const {
     return form_.group_columns;
   }
   const std::uint64_t most = most_items / form_.columns / codes_per_word * codes_per_word;
-  return form_.columns * std::clamp<std::uint64_t>(most, codes_per_word, most_in_panel);
+  return form_.columns * std::clamp<std::uint64_t>(most, codes_per_word, most_abreast);
 }
 
 void PackedCodes::read_scale_codes(std::uint64_t first, std::uint64_t n, std::uint16_t* to) const {
@@ -75,12 +70,8 @@ bool PackedCodes::has_whole_groups(ReadBuffer& buffer) const {
   const bool whole = parts_.codes->memory() != nullptr && form_.packing != Packing::quarters &&
                      form_.group_columns % codes_per_word == 0 &&
                      form_.columns == form_.groups * form_.group_columns;
-  const bool gathered = form_.packing != Packing::along_rows;
-  if (!whole || (gathered && group_bytes() > most_gathered)) {
-    return false;
-  }
-  if (!parts_.index) {
-    return true;
+  if (!whole || !parts_.index) {
+    return whole;
   }
   band_of(0, buffer);
   return buffer.decoding_space().groups_in_order;
@@ -221,32 +212,30 @@ bool PackedCodes::zeros_along_rows(std::uint64_t first, std::uint64_t n,
 
 void PackedCodes::count_rows_together(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
                                       MultipleCounts& counts) const {
-  DecodingSpace& space = buffer.decoding_space();
-  const std::uint64_t most =
-      std::clamp<std::uint64_t>(gathered_bytes / group_bytes() / codes_per_word * codes_per_word,
-                                codes_per_word, most_in_panel);
-  for (std::uint64_t row = first / form_.columns; row < end / form_.columns;) {
-    const std::uint64_t rows = std::min(most, end / form_.columns - row);
-    space.scale_codes.resize(std::max<std::size_t>(space.scale_codes.size(), 2 * rows));
-    for (std::uint64_t group = 0; group < form_.groups; ++group) {
-      gather_group(row, rows, group, space);
-      std::uint16_t* const scales = space.scale_codes.data();
-      read_scale_codes(group * form_.rows + row, rows, scales + rows);
-      const bool even_first = form_.packing == Packing::even_rows_first;
-      for (std::uint64_t i = 0; even_first && i < rows; ++i) {
-        const std::uint64_t eights = rows / codes_per_word;
-        scales[i] = scales[rows + i % eights * codes_per_word + row_of_place[i / eights]];
-      }
-      const bool other_zeros = zeros_of_rows(row, rows, group, space);
-      count_panel({space.gathered.data(), static_cast<std::size_t>(rows),
-                   even_first ? scales : scales + rows, other_zeros ? space.zeros.data() : nullptr},
-                  space, counts);
+  const std::uint64_t first_row = first / form_.columns;
+  const std::uint64_t last_row = end / form_.columns;
+  // Group by group, so that memory is read line by line.
+  for (std::uint64_t group = 0; group < form_.groups; ++group) {
+    for (std::uint64_t row = first_row; row < last_row; row += most_in_panel) {
+      const std::uint64_t rows = std::min<std::uint64_t>(most_in_panel, last_row - row);
+      count_group_of_rows(row, rows, group, buffer.decoding_space(), counts);
     }
-    row += rows;
   }
 }
 
-// The zeros of a group of rows, in the order in which their codes are gathered.
+void PackedCodes::count_group_of_rows(std::uint64_t row, std::uint64_t rows, std::uint64_t group,
+                                      DecodingSpace& space, MultipleCounts& counts) const {
+  space.scale_codes.resize(std::max<std::size_t>(space.scale_codes.size(), rows));
+  read_scale_codes(group * form_.rows + row, rows, space.scale_codes.data());
+  const bool other_zeros = zeros_of_rows(row, rows, group, space);
+  const std::uint64_t line = group * form_.group_columns / columns_at_a_time();
+  const std::byte* const codes =
+      parts_.codes->memory() + parts_.offset + line * line_pitch() + begin_in_line(row);
+  count_panel({codes, static_cast<std::size_t>(rows), space.scale_codes.data(),
+               other_zeros ? space.zeros.data() : nullptr},
+              space, counts);
+}
+
 bool PackedCodes::zeros_of_rows(std::uint64_t first, std::uint64_t rows, std::uint64_t group,
                                 DecodingSpace& space) const {
   if (!parts_.zeros) {
@@ -257,44 +246,21 @@ bool PackedCodes::zeros_of_rows(std::uint64_t first, std::uint64_t rows, std::ui
   space.words.resize(std::max<std::size_t>(space.words.size(), words));
   space.zeros.resize(rows);
   parts_.zeros->read(group * words_of(form_.rows) + first_word, words, space.words.data());
-  if (form_.packing == Packing::even_rows_first) {
-    for (std::uint64_t i = 0; i < rows; ++i) {
-      space.zeros[i] = zero_at(space.words[i % words], static_cast<unsigned>(i / words));
+  const bool even_first = form_.packing == Packing::even_rows_first;
+  for (std::uint64_t row = first; row < first + rows;) {
+    const std::uint32_t word = space.words[row / codes_per_word - first_word] + form_.added_zero;
+    const unsigned from = row % codes_per_word;
+    const auto n =
+        static_cast<unsigned>(std::min<std::uint64_t>(codes_per_word, from + first + rows - row));
+    for (unsigned place = 0; place < codes_per_word; ++place) {
+      const unsigned within = even_first ? group_of_place[place] : place;
+      if (within >= from && within < n) {
+        space.zeros[row - first + within - from] = zero_at(word, place);
+      }
     }
-    return true;
-  }
-  for (std::uint64_t i = 0; i < rows; ++i) {
-    const std::uint64_t row = first + i;
-    space.zeros[i] = zero_at(space.words[row / codes_per_word - first_word] + form_.added_zero,
-                             static_cast<unsigned>(row % codes_per_word));
+    row += n - from;
   }
   return true;
-}
-
-// Brings the codes of a group of some rows together, row by row. Of even_rows_first the first rows
-// of all words come first, then the second of all words, and so on.
-void PackedCodes::gather_group(std::uint64_t first, std::uint64_t rows, std::uint64_t group,
-                               DecodingSpace& space) const {
-  const GroupKernels& loops = kernels().groups;
-  const std::byte* const codes = parts_.codes->memory() + parts_.offset;
-  const std::uint64_t pitch = line_pitch();
-  const std::uint64_t lines = form_.group_columns / codes_per_word;
-  const std::uint64_t bytes = rows * group_bytes();
-  space.gathered.resize(std::max<std::size_t>(space.gathered.size(), 2 * bytes));
-  if (form_.packing == Packing::rows_abreast) {
-    const std::byte* const from = codes + group * lines * pitch + first * word_bytes;
-    loops.transpose_words(from, pitch, lines, rows, space.gathered.data());
-    return;
-  }
-  const std::uint64_t words = rows / codes_per_word;
-  std::byte* const parted = space.gathered.data() + bytes;
-  const std::byte* const from =
-      codes + group * form_.group_columns * pitch + first / codes_per_word * word_bytes;
-  for (std::uint64_t line = 0; line < lines; ++line) {
-    loops.part_codes(from + line * codes_per_word * pitch, pitch, words,
-                     parted + line * rows * word_bytes, words * word_bytes);
-  }
-  loops.transpose_words(parted, rows * word_bytes, lines, rows, space.gathered.data());
 }
 
 bool PackedCodes::all_usual(const Panel& panel, unsigned last) {
@@ -308,23 +274,40 @@ bool PackedCodes::all_usual(const Panel& panel, unsigned last) {
   return others == 0;
 }
 
+std::uint64_t PackedCodes::count_classes(const Panel& panel, const std::uint8_t* of_code,
+                                         const std::uint32_t* places, std::uint32_t* cells) const {
+  const GroupKernels& loops = kernels().groups;
+  const std::uint64_t lines = form_.group_columns / columns_at_a_time();
+  switch (form_.packing) {
+    case Packing::rows_abreast:
+      return loops.count_words(panel.codes, line_pitch(), lines, panel.groups, of_code, places,
+                               cells);
+    case Packing::even_rows_first:
+      return loops.count_places(panel.codes, line_pitch(), lines, panel.groups / codes_per_word,
+                                of_code, places, cells);
+    default:
+      return loops.count_classes(panel.codes, panel.groups, group_bytes(), of_code, places, cells);
+  }
+}
+
 void PackedCodes::count_panel(const Panel& panel, DecodingSpace& space,
                               MultipleCounts& counts) const {
-  const GroupKernels& loops = kernels().groups;
-  const std::size_t bytes = group_bytes();
   const std::uint64_t elements = panel.groups * form_.group_columns;
   std::vector<std::uint32_t>& places = space.places;
   places.resize(std::max<std::size_t>(places.size(), 2 * panel.groups));
-  for (std::size_t i = 0; i < panel.groups; ++i) {
-    places[i] = panel.scales[i] * std::uint32_t{MultipleCounts::row} + std::uint32_t{zero};
+  // Stores of bytes may change anything that is not a variable of this function.
+  const std::uint16_t* const scales = panel.scales;
+  const std::size_t groups = panel.groups;
+  std::uint8_t* const used = counts.used.data();
+  for (std::size_t i = 0; i < groups; ++i) {
+    places[i] = scales[i] * std::uint32_t{MultipleCounts::row} + std::uint32_t{zero};
   }
-  for (std::size_t i = 0; i < panel.groups; ++i) {
-    counts.used[panel.scales[i]] = 1;
+  for (std::size_t i = 0; i < groups; ++i) {
+    used[scales[i]] = 1;
   }
   std::uint32_t* const cells = counts.cells.data();
   if (!is_single() && all_usual(panel, last_usual_scale(parts_.scales.dtype()))) {
-    const std::uint64_t positives = loops.count_classes(panel.codes, panel.groups, bytes,
-                                                        folded_classes, places.data(), cells + 1);
+    const std::uint64_t positives = count_classes(panel, folded_classes, places.data(), cells + 1);
     counts.folded += elements;
     counts.folded_negatives += elements - positives;
     return;
@@ -332,9 +315,8 @@ void PackedCodes::count_panel(const Panel& panel, DecodingSpace& space,
   for (std::size_t i = 0; i < panel.groups; ++i) {
     places[i] -= panel.zeros == nullptr ? usual_zero : panel.zeros[i];
   }
-  loops.count_classes(panel.codes, panel.groups, bytes, lower_classes, places.data(), cells);
-  loops.count_classes(panel.codes, panel.groups, bytes, upper_classes, places.data(),
-                      cells + classes);
+  count_classes(panel, lower_classes, places.data(), cells);
+  count_classes(panel, upper_classes, places.data(), cells + classes);
   counts.in_cells += elements;
 }
 

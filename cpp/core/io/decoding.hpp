@@ -37,7 +37,6 @@ struct DecodingSpace {
   std::vector<std::uint8_t> zeros;
   std::vector<std::uint32_t> places;
   std::vector<std::byte> kept_bytes;
-  std::vector<std::byte> gathered;  // from far apart, to be counted; nothing that is kept
   std::vector<std::byte> codes;
   std::vector<double> left;  // `left` and `right` hold the operands of arithmetic
   std::vector<double> right;
@@ -68,6 +67,13 @@ struct MultipleCounts {
   std::uint64_t folded = 0;            // elements of which those that are not 0 are in cells,
   std::uint64_t folded_negatives = 0;  // without signs, and so many of them are negative
   std::uint64_t nans = 0;              // elements without a scale
+  // Memory to sort products in.
+  struct Product {
+    std::uint64_t key;
+    std::uint64_t count;
+  };
+  std::vector<Product> products;
+  std::vector<std::uint64_t> table;
 
   void open(DType of_scales, std::optional<float> only) {
     format = of_scales;

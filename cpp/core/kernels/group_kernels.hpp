@@ -7,6 +7,9 @@
 
 namespace weightgauge {
 
+// The group of each place of a word whose codes are of eight groups.
+constexpr unsigned group_of_place[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+
 struct GroupKernels {
   // Counts codes, two in each byte, of groups that follow each other: how many of group i are of
   // class k is added to counts[places[i] + k]. A code is of class k if bit k of classes[code] is
@@ -15,14 +18,16 @@ struct GroupKernels {
   std::uint64_t (*count_classes)(const std::byte* codes, std::size_t groups,
                                  std::size_t group_bytes, const std::uint8_t* classes,
                                  const std::uint32_t* places, std::uint32_t* counts);
-  // Of `lines` lines of n words, `pitch` bytes apart, writes the first word of each line, then the
-  // second of each, and so on.
-  void (*transpose_words)(const std::byte* from, std::uint64_t pitch, std::size_t lines,
-                          std::size_t n, std::byte* to);
-  // Of eight lines of n words, writes eight others: line k has the codes in place k of the words,
-  // that of the first line in the lowest bits.
-  void (*part_codes)(const std::byte* from, std::uint64_t pitch, std::size_t n, std::byte* to,
-                     std::uint64_t to_pitch);
+  // The same for groups that lie abreast, in `lines` lines of n words of eight codes, `pitch` bytes
+  // apart: the codes of word i of all lines are group i.
+  std::uint64_t (*count_words)(const std::byte* codes, std::uint64_t pitch, std::size_t lines,
+                               std::size_t n, const std::uint8_t* classes,
+                               const std::uint32_t* places, std::uint32_t* counts);
+  // The codes in place k of word i of all lines are group 8 * i + group_of_place[k]. `lines` is a
+  // multiple of 8.
+  std::uint64_t (*count_places)(const std::byte* codes, std::uint64_t pitch, std::size_t lines,
+                                std::size_t n, const std::uint8_t* classes,
+                                const std::uint32_t* places, std::uint32_t* counts);
   // Of n bytes of four codes of two bits, adds how often each code is in this place: counts[4].
   void (*count_quarter)(const std::byte* bytes, std::size_t n, unsigned place,
                         std::uint64_t* counts);
