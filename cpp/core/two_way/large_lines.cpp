@@ -1,20 +1,18 @@
 #include "core/two_way/large_lines.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <limits>
 
 #include "core/decode/float_reader.hpp"
 #include "core/histogram/summary.hpp"
 #include "core/two_way/block_reader.hpp"
+#include "core/two_way/rough_logs.hpp"
 
 namespace weightgauge {
 
 namespace {
 
 constexpr std::uint64_t rows_of_columns = 256;  // tell the size of a column to 7 %
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -51,8 +49,7 @@ std::vector<double> column_sizes(const ByteSource& source, const View& view,
   const Block all = {0, layout.columns};
   std::vector<std::byte> packed(reader.bytes_of(all));
   std::vector<double> row(layout.columns);
-  std::vector<double> logs(layout.columns, 0.0);
-  std::vector<std::uint32_t> counts(layout.columns, 0);
+  std::vector<RoughLogs> logs(layout.columns);
   const std::uint64_t step = std::max<std::uint64_t>(layout.rows / rows_of_columns, 1);
   for (std::uint64_t i = 0; i < layout.rows; i += step) {
     if (std::binary_search(except.begin(), except.end(), i)) {
@@ -61,17 +58,14 @@ std::vector<double> column_sizes(const ByteSource& source, const View& view,
     reader.copy(i, all, buffer, packed.data());
     convert_values(view.dtype, packed.data(), reader.items_of(all), row.data());
     for (std::size_t j = 0; j < row.size(); ++j) {
-      const double magnitude = std::fabs(row[j]);
-      if (magnitude > 0 && magnitude <= std::numeric_limits<double>::max()) {
-        logs[j] += std::log(magnitude);
-        ++counts[j];
-      }
+      logs[j].add(row[j]);
     }
   }
-  for (std::size_t j = 0; j < logs.size(); ++j) {
-    logs[j] = counts[j] > 0 ? std::exp(logs[j] / counts[j]) : nan;
+  std::vector<double> sizes;
+  for (const RoughLogs& each : logs) {
+    sizes.push_back(each.geometric_mean());
   }
-  return logs;
+  return sizes;
 }
 
 }  // namespace weightgauge

@@ -9,6 +9,7 @@
 
 #include "core/decode/float_reader.hpp"
 #include "core/two_way/block_reader.hpp"
+#include "core/two_way/rough_logs.hpp"
 
 namespace weightgauge {
 
@@ -116,16 +117,21 @@ double root_mean_square(const std::vector<double>& weights) {
 }
 
 double geometric_mean(const std::vector<double>& weights) {
-  double logs = 0;
-  double n = 0;
-  for (const double weight : weights) {
-    const double magnitude = std::fabs(weight);
-    if (magnitude > 0 && magnitude <= std::numeric_limits<double>::max()) {
-      logs += std::log(magnitude);
-      n += 1;
+  constexpr std::size_t lanes = 4;  // no sum waits for the one before it
+  RoughLogs logs[lanes];
+  std::size_t i = 0;
+  for (; i + lanes <= weights.size(); i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      logs[lane].add(weights[i + lane]);
     }
   }
-  return std::exp(logs / n);
+  for (std::size_t lane = 0; i < weights.size(); ++i, ++lane) {
+    logs[lane].add(weights[i]);
+  }
+  for (std::size_t lane = 1; lane < lanes; ++lane) {
+    logs[0].add(logs[lane]);
+  }
+  return logs[0].geometric_mean();
 }
 
 void row_sizes(const ByteSource& source, const View& view, const MatrixLayout& layout,

@@ -20,7 +20,7 @@ using SizeOf = double (*)(const std::vector<double>& weights);
 // row_sizes() makes it of BF16 and F32 rows to the precision of float32, which takes less time.
 double root_mean_square(const std::vector<double>& weights);
 
-// Of weights other than zero. A single huge one adds little to it.
+// Of weights other than zero, as RoughLogs has it. A single huge one adds little to it.
 double geometric_mean(const std::vector<double>& weights);
 
 // Writes the size of the first `width` elements of each of the rows first..last-1 to `to`. `width`

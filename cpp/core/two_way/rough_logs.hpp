@@ -1,0 +1,48 @@
+// Geometric means that are good enough to tell lines of a matrix apart that differ many times over.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+namespace weightgauge {
+
+// The bits of a positive number, taken as an integer, grow as its logarithm does, and along a
+// straight line between two powers of two: log2 is off by 0.086 at most, there and back. So the
+// mean is off by 6 % at most. A logarithm for each weight would take several times as long as
+// counting it. Zeros and what is not finite do not count.
+class RoughLogs {
+ public:
+  void add(double weight) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &weight, sizeof bits);
+    bits &= ~std::uint64_t{0} >> 1;
+    const bool counts = bits - 1 < infinity - 1;
+    sum_ += counts ? bits >> left_out : 0;  // without a branch, because zeros may be few or many
+    n_ += counts ? 1 : 0;
+  }
+  void add(const RoughLogs& others) {
+    sum_ += others.sum_;
+    n_ += others.n_;
+  }
+  // NaN where nothing counts.
+  double geometric_mean() const {
+    if (n_ == 0) {
+      return std::numeric_limits<double>::quiet_NaN();
+    }
+    const std::uint64_t bits = sum_ / n_ << left_out;
+    double mean = 0;
+    std::memcpy(&mean, &bits, sizeof mean);
+    return mean;
+  }
+
+ private:
+  static constexpr std::uint64_t infinity = std::uint64_t{0x7FF} << 52;
+  static constexpr int left_out = 28;  // low bits, so that the sum of 2^29 numbers has room
+
+  std::uint64_t sum_ = 0;
+  std::uint64_t n_ = 0;
+};
+
+}  // namespace weightgauge
