@@ -7,7 +7,7 @@
 namespace weightgauge {
 
 FindingLargeLines::FindingLargeLines(const Slice& slice)
-    : slice_(slice), rows_(slice, geometric_mean) {}
+    : slice_(slice), rows_(slice, geometric_mean, weights_of_line) {}
 
 void FindingLargeLines::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
   rows_.run_part(part, workspace);

@@ -11,18 +11,18 @@ namespace {
 // A part reads about so many elements.
 constexpr std::uint64_t part_elements = std::uint64_t{1} << 18;
 
-std::uint64_t width_of(const Slice& slice) {
+std::uint64_t width_of(const Slice& slice, std::uint64_t wanted) {
   const std::uint64_t unit = column_unit(slice.view);
-  return std::min(slice.layout.columns, (row_size_width + unit - 1) / unit * unit);
+  return std::min(slice.layout.columns, (wanted + unit - 1) / unit * unit);
 }
 
 }  // namespace
 
-RowSizing::RowSizing(const Slice& slice, SizeOf size_of)
+RowSizing::RowSizing(const Slice& slice, SizeOf size_of, std::uint64_t wanted)
     : sizes(slice.layout.rows),
       slice_(slice),
       size_of_(size_of),
-      width_(width_of(slice)),
+      width_(width_of(slice, wanted)),
       in_part_(std::max<std::uint64_t>(part_elements / width_, 1)) {}
 
 std::uint64_t RowSizing::parts() const {

@@ -14,7 +14,8 @@ namespace weightgauge {
 // Measures rows in parts, which any workers do.
 class RowSizing {
  public:
-  RowSizing(const Slice& slice, SizeOf size_of);
+  // Looks at about the first `wanted` elements of each row.
+  RowSizing(const Slice& slice, SizeOf size_of, std::uint64_t wanted);
   // Elements of each row that are looked at: the first ones.
   std::uint64_t width() const { return width_; }
   std::uint64_t parts() const;

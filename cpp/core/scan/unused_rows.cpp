@@ -28,7 +28,7 @@ std::uint64_t parts_of(std::uint64_t rows, std::uint64_t in_part) {
 }  // namespace
 
 FindingUnusedRows::FindingUnusedRows(const Slice& slice, Histogram counted)
-    : slice_(slice), counted_(std::move(counted)), rows_(slice, root_mean_square) {}
+    : slice_(slice), counted_(std::move(counted)), rows_(slice, root_mean_square, row_size_width) {}
 
 void FindingUnusedRows::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
   rows_.run_part(part, workspace);

@@ -10,11 +10,7 @@
 
 namespace weightgauge {
 
-namespace {
-
-constexpr std::uint64_t rows_of_columns = 256;  // tell the size of a column to 7 %
-
-}  // namespace
+namespace {}  // namespace
 
 bool may_have_large_lines(const Histogram& histogram, double lambda, const MatrixLayout& layout) {
   const std::uint64_t line = std::min(layout.rows, layout.columns);
@@ -50,7 +46,7 @@ std::vector<double> column_sizes(const ByteSource& source, const View& view,
   std::vector<std::byte> packed(reader.bytes_of(all));
   std::vector<double> row(layout.columns);
   std::vector<RoughLogs> logs(layout.columns);
-  const std::uint64_t step = std::max<std::uint64_t>(layout.rows / rows_of_columns, 1);
+  const std::uint64_t step = std::max<std::uint64_t>(layout.rows / weights_of_line, 1);
   for (std::uint64_t i = 0; i < layout.rows; i += step) {
     if (std::binary_search(except.begin(), except.end(), i)) {
       continue;

@@ -16,6 +16,9 @@ namespace weightgauge {
 // differ by less.
 constexpr double large_line_from = 16;
 
+// Weights that tell how large a line is, about: Gaussian ones its geometric mean to 14 %.
+constexpr std::uint64_t weights_of_line = 64;
+
 // Numbers of such rows and columns.
 struct LargeLines {
   std::int64_t rows = -1;  // -1 where they were not looked for
@@ -30,7 +33,7 @@ bool may_have_large_lines(const Histogram& histogram, double lambda, const Matri
 // none, which is NaN, are left out.
 std::vector<std::uint64_t> large_lines(const std::vector<double>& sizes);
 
-// Geometric mean of the weights of each column other than zero, over about 256 rows that are spread
+// Geometric mean of the weights of each column other than zero, over about 64 rows that are spread
 // evenly and are none of `except`, which ascends. One huge weight does not make a column large.
 std::vector<double> column_sizes(const ByteSource& source, const View& view,
                                  const MatrixLayout& layout,

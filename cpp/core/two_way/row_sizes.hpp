@@ -11,7 +11,7 @@
 
 namespace weightgauge {
 
-// Elements of a row that tell its size: enough to know its root mean square to 4.4 %.
+// Elements of a row that tell its root mean square: to 4.4 %.
 constexpr std::uint64_t row_size_width = 256;
 
 // The size of some weights. What is not finite does not count; NaN where nothing does.

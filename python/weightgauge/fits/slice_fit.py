@@ -90,7 +90,7 @@ class SliceFit:
         no grid, or it was not asked; None where that was not kept.
     large_rows, large_columns : int or None
         Rows and columns whose weights are more than 16 times as large as those of most: a row by
-        the geometric mean of its first 256 weights, a column by that of about 256 rows. None where
+        the geometric mean of its first 64 weights, a column by that of about 64 rows. None where
         they were not looked for: where rows are not known, and in embeddings and heads.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
