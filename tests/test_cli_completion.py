@@ -87,3 +87,61 @@ def test_the_nearest_option_is_named(command):
         typed = f"{name[:-2]}{name[-1]}{name[-2]}" if name[-1] != name[-2] else f"{name}x"
         result = run(command, typed)
         assert result.exit_code == 2 and f"'{name}'" in result.stderr, typed
+
+
+def choices_of(command):
+    """What names one of several words, option or argument, with a word that it takes."""
+    for each in main.get_command(click.Context(main), command).params:
+        words = each.type.choices if isinstance(each.type, click.Choice) else ()
+        yield from ((each, word) for word in words if len(word) > 2)
+
+
+@pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
+def test_the_nearest_choice_is_named(command):
+    for parameter, word in choices_of(command):
+        typed = f"{word}x"
+        given = [typed] if isinstance(parameter, click.Argument) else [parameter.opts[0], typed]
+        result = run(command, *given, "model")
+        assert result.exit_code == 2 and f"Did you mean '{word}'?" in result.stderr, typed
+
+
+def test_a_choice_like_none_is_only_refused():
+    result = run("fit", "model", "--trim", "\x1b[31mquux")
+    assert result.exit_code == 2 and "'mid_90'" in result.stderr
+    assert "Did you mean" not in result.stderr and "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["fit", "track"])
+def test_the_nearest_path_is_named(command, tmp_path, monkeypatch):
+    (tmp_path / "step-1.safetensors").touch()
+    (tmp_path / "\x1bred").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for typed, meant in (
+        ("step-1.safetensor", "step-1.safetensors"),
+        (f"{tmp_path}/step-1.saftensors", f"{tmp_path}/step-1.safetensors"),
+        ("\x1brex", "\\x1bred"),
+    ):
+        result = run(command, typed)
+        assert result.exit_code == 1 and f"Did you mean '{meant}'?" in result.stderr, typed
+    assert "Did you mean" not in run(command, "other").stderr
+
+
+def test_a_path_that_could_be_a_name_on_the_hub_is_told_as_well(tmp_path, monkeypatch):
+    """What is like org/name is looked for on the Hub, and may have been meant as a path."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "step-1.safetensors").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    result = run("fit", "run/step-1.safetensor")
+    assert result.exit_code == 1 and "could not be reached" in result.stderr
+    assert "Did you mean 'run/step-1.safetensors'?" in result.stderr
+    assert "Did you mean" not in run("fit", "org/step-1.safetensor").stderr
+
+
+def test_a_folder_of_saved_counts_is_told_to_be_a_run(tmp_path):
+    for step in (1, 2):
+        (tmp_path / f"step-{step}.wghist").touch()
+    result = run("fit", str(tmp_path))
+    assert result.exit_code == 1
+    assert f"name one of them: '{tmp_path}/step-1.wghist', '" in result.stderr
+    assert f"weightgauge track {tmp_path}" in result.stderr

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kept_models import run
+from report_pages import sick_model
+from weightgauge import demo
 from weightgauge.reporting import table_layout, terminal_text
 from weightgauge.reporting.document import Column, DocumentTable, Estimate
 from weightgauge.reporting.table_layout import table_lines
@@ -125,6 +129,54 @@ def test_no_line_is_wider_than_the_terminal(drop, width, rows):
     assert max(map(cells, laid_out(models(rows, drop=drop), width))) <= width
 
 
+@given(st.integers(20, 240))
+def test_no_number_is_pushed_over_the_edge_of_a_narrow_terminal(width):
+    """Not by names, headings of several words, columns that belong together, or words beside it."""
+    table = DocumentTable(
+        (
+            Column(key="kind", identifies=True),
+            Column(key="dk", heading="change of k", form="+.4f", right=True),
+            Column(key="z", heading="in standard errors", form="+.1f", right=True, follows=True),
+            Column(key="state", heading="like Gaussian?"),
+            Column(key="tail", heading="heavier tail", hide_empty=True),
+        ),
+        [
+            {
+                "kind": kind,
+                "dk": Estimate(-0.5, 0.0625),
+                "z": 14.0,
+                "state": "too close to call",
+                "tail": "exponential",
+            }
+            for kind in ("ffn_in", "ffn_out")
+        ],
+    )
+    lines = laid_out(table, width)
+    assert max(map(cells, lines)) <= width
+    assert has_whole(lines, "-0.5000±0.0625") and has_whole(lines, "+14.0")
+    assert has_whole(lines, "exponential")
+    names = [word for line in lines for word in line.split(" ") if word.startswith("f")]
+    assert len(set(names)) >= 2  # told apart, however short
+
+
+def test_headings_are_broken_only_where_there_is_no_room():
+    table = DocumentTable(
+        (
+            Column(key="kind", identifies=True),
+            Column(key="k", heading="k after long training", form=".4f", right=True),
+        ),
+        [{"kind": "gate", "k": 1.25}],
+    )
+    assert laid_out(table, 27)[0] == "kind  k after long training"
+    assert laid_out(table, 20) == [
+        "       k after",
+        "          long",
+        "kind  training",
+        "----  --------",
+        "gate    1.2500",
+    ]
+
+
 @pytest.mark.parametrize("drop", [False, True])
 @given(width=st.integers(30, 240), rows=st.integers(1, 12))
 def test_every_number_is_whole(drop, width, rows):
@@ -232,3 +284,30 @@ def test_a_long_table_takes_a_few_steps_for_each_cell(width, monkeypatch):
     assert len(lines) == rows + 2
     # Three for each cell: to text, its width, its padding; names are shortened three times at most.
     assert steps <= rows * (4 * len(columns) + 9)
+
+
+# -- whole results
+
+STEPS = demo.paths()["step-0"].parent
+RUNS = Path(__file__).parent / "runs"
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [
+        *((STEPS, "fit step-last"), (STEPS, "fit step-0 --map"), (STEPS, "ls step-0")),
+        *((STEPS, "diagnose step-last"), (STEPS, "compare step-0 step-last")),
+        *((RUNS, "track wd-2"), (None, "check sick")),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_results_fit_a_terminal_of_20_columns(
+    folder, command, tmp_path, write_checkpoint, monkeypatch
+):
+    if folder is None:
+        folder = sick_model(tmp_path / "sick", write_checkpoint).parent
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "20")
+    lines = run(*command.split()).stdout.splitlines()
+    assert [line for line in lines if cells(line) > 20] == []
+    assert len(lines) > 20

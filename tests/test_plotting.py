@@ -261,6 +261,9 @@ def test_what_was_not_kept_is_one_error(tmp_path):
         fit.plot_weibull("w", source={"w": weights + 1})
     with pytest.raises(NothingToDrawError, match="no weights but zeros"):
         fit.plot_weibull("zero", source=model)
+    numbers = {"ids": np.arange(8), **model}
+    with pytest.raises(NothingToDrawError, match="'ids': I64 holds no floating-point weights"):
+        wg.fit(numbers).plot_weibull("ids", source=numbers)
     counts = wg.scan(model)
     counts.save(tmp_path / "m.wghist")
     path = tmp_path / "m.wghist"

@@ -56,8 +56,31 @@ POOR_R2 = 0.95
 """With an R2 below this, the probability plot is no straight line, and k and lambda say little."""
 
 
+_MOST_COMPARED = 10_000
+_LONGEST_COMPARED = 200
+
+
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise ValueError unless `value` is one of `choices`, naming them."""
     if value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name} must be one of {allowed}, not {value!r}")
+        near = nearest(value, choices)
+        meant = f"; did you mean {near!r}?" if near else ""
+        raise ValueError(f"{name} must be one of {allowed}, not {value!r}{meant}")
+
+
+def nearest(typed: object, known: Collection[str]) -> str | None:
+    """Return the known word that somebody may have meant, or None.
+
+    Parameters
+    ----------
+    typed : object
+        What was given; only a text is like a word.
+    known : collection of str
+        All words. Among more than 10,000 nobody has the time to look.
+    """
+    if not isinstance(typed, str) or len(known) > _MOST_COMPARED:
+        return None
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(typed[:_LONGEST_COMPARED], known, n=1)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from weightgauge.checkpoint.file_sets import ROLES, file_sets, role_of
-from weightgauge.checkpoint.formats import FORMATS, format_by_name
+from weightgauge.checkpoint.formats import FORMATS, HISTOGRAMS, format_by_name
 from weightgauge.checkpoint.index import INDEX_SUFFIX, shortened
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
 from weightgauge.errors import printable
@@ -73,10 +73,18 @@ def instead(names: Sequence[str], *, shown: str) -> tuple[str, str]:
             return f", only {known.several} ({listed})", known.advice
     if not names:
         return ": it is empty", ""
+    kept = [name for name in names if "/" not in name and format_by_name(name) is HISTOGRAMS]
+    if kept:
+        advice = f"name one of them: {_parts(kept, shown)}"
+        several = f"; 'weightgauge track {_path(shown)}' takes all for steps of a run"
+        return ", only saved counts", advice + (several if len(kept) > 1 else "")
     listed = shortened([f"'{printable(name)}'" for name in names])
     return f"; found {listed}", ""
 
 
 def _parts(parts: Sequence[str], shown: str) -> str:
-    where = printable(shown.rstrip("/"), limit=1000)
-    return shortened([f"'{where}/{printable(part)}'" for part in parts])
+    return shortened([f"'{_path(shown)}/{printable(part)}'" for part in parts])
+
+
+def _path(shown: str) -> str:
+    return printable(shown.rstrip("/"), limit=1000)

@@ -6,9 +6,9 @@ import os
 
 from weightgauge.checkpoint.hub.hub_id import parse_hub_id
 from weightgauge.checkpoint.local import open_local
-from weightgauge.checkpoint.regular_file import lies_at
+from weightgauge.checkpoint.regular_file import lies_at, nearest_path
 from weightgauge.checkpoint.types import Checkpoint
-from weightgauge.errors import ModelNotFoundError, printable
+from weightgauge.errors import PATH_LIMIT, HubUnreachableError, ModelNotFoundError, printable
 
 
 def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = None) -> Checkpoint:
@@ -49,10 +49,31 @@ def open_checkpoint(model: str | os.PathLike[str], *, revision: str | None = Non
         return open_local(asked)
     hub_id = None if isinstance(model, os.PathLike) else parse_hub_id(asked, revision=revision)
     if hub_id is None:
-        raise ModelNotFoundError(
-            f"there is no file or directory '{printable(asked, limit=1000)}'",
-            hint="A model on the Hub is written org/name, or hf://org/name.",
-        )
+        raise no_such_path(asked, hint="A model on the Hub is written org/name, or hf://org/name.")
     from weightgauge.checkpoint.hub.opening import open_on_hub
 
-    return open_on_hub(hub_id, model=asked)
+    try:
+        return open_on_hub(hub_id, model=asked)
+    except (ModelNotFoundError, HubUnreachableError) as error:
+        if not (meant := _meant(asked)):
+            raise
+        raise type(error)(error.problem, hint=f"{meant} {error.hint}".rstrip()) from error
+
+
+def no_such_path(asked: str, *, hint: str) -> ModelNotFoundError:
+    """Return the error for a path where nothing is, with the nearest one that is there.
+
+    Parameters
+    ----------
+    asked : str
+        The path.
+    hint : str
+        What else could have been meant, as a sentence.
+    """
+    problem = f"there is no file or directory '{printable(asked, limit=PATH_LIMIT)}'"
+    return ModelNotFoundError(problem, hint=f"{_meant(asked)} {hint}".lstrip())
+
+
+def _meant(asked: str) -> str:
+    near = nearest_path(asked)
+    return "" if near is None else f"Did you mean '{printable(near, limit=PATH_LIMIT)}'?"

@@ -13,6 +13,7 @@ import stat
 from types import TracebackType
 
 from weightgauge.checkpoint.identity import FileIdentity
+from weightgauge.choices import nearest
 from weightgauge.errors import (
     FileChangedError,
     NotACheckpointError,
@@ -190,6 +191,22 @@ def is_directory(path: str) -> bool:
         if error.errno in (*_NOTHING_THERE, errno.EACCES, errno.ELOOP):
             return False
         raise UnreadableFileError(f"cannot be opened: {error.strerror}", path=path) from error
+
+
+def nearest_path(path: str) -> str | None:
+    """Return the path whose last part somebody may have meant to type, or None.
+
+    Parameters
+    ----------
+    path : str
+        One where nothing is.
+    """
+    folder, name = os.path.split(path.rstrip("/"))
+    try:
+        near = nearest(name, names_in(folder or os.curdir))
+    except (UnreadableFileError, ValueError):  # a NUL character
+        return None
+    return None if near is None else os.path.join(folder, near)
 
 
 def names_in(directory: str) -> list[str]:

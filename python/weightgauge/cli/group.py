@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from weightgauge.choices import nearest
 from weightgauge.cli.failures import closed_pipe_told, exit_code
 from weightgauge.errors import printable
 
@@ -54,10 +55,8 @@ class CommandLine(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is asked for; the nearest one is named where there is none."""
-        from difflib import get_close_matches
-
-        if args[0] not in _COMMANDS and (near := get_close_matches(args[0], _COMMANDS, n=1)):
-            ctx.fail(f"there is no command '{printable(args[0])}'; did you mean '{near[0]}'?")
+        if args[0] not in _COMMANDS and (near := nearest(args[0], _COMMANDS)):
+            ctx.fail(f"there is no command '{printable(args[0])}'; did you mean '{near}'?")
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import ERRORS, IO_MODES, PER, PROTOCOLS, TRIMS, ZEROS
+from weightgauge.cli.choice import Choice
 from weightgauge.cli.output import Output, choose_format
 from weightgauge.reporting.writers.formats import DEFAULT, format_by_suffix, offered
 
@@ -56,7 +57,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--io",
-            type=click.Choice(IO_MODES),
+            type=Choice(IO_MODES),
             default="mmap",
             show_default=True,
             help="How files are read; pread copies each piece before it is counted, and suits "
@@ -79,7 +80,7 @@ def kind_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--kind",
         "kinds",
         metavar="KIND",
-        type=click.Choice(KINDS),
+        type=Choice(KINDS),
         multiple=True,
         help="Show only this kind (q, gate, norm, ...); may be given more than once. Everything is "
         "measured, and findings are about all of it.",
@@ -101,7 +102,7 @@ def per_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option that says what a slice is: `per`."""
     return click.option(
         "--per",
-        type=click.Choice(PER),
+        type=Choice(PER),
         default="tensor",
         show_default=True,
         help="What one fit is made of; head: q, k, v and o by attention head.",
@@ -112,7 +113,7 @@ def trim_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option that chooses the window of the fits: `trim`."""
     return click.option(
         "--trim",
-        type=click.Choice(list(TRIMS)),
+        type=Choice(list(TRIMS)),
         default="mid_80",
         show_default=True,
         help="Share of the magnitudes that the line is fitted to.",
@@ -123,7 +124,7 @@ def protocol_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option that chooses how fits are made: `protocol`."""
     return click.option(
         "--protocol",
-        type=click.Choice(PROTOCOLS),
+        type=Choice(PROTOCOLS),
         default="order",
         show_default=True,
         help="Exact order statistics, or the 1,024 bins behind published numbers.",
@@ -134,7 +135,7 @@ def zeros_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option that says what zeros are to the fits: `zeros`."""
     return click.option(
         "--zeros",
-        type=click.Choice(ZEROS),
+        type=Choice(ZEROS),
         default="exclude",
         show_default=True,
         help="Leave zeros out, or rank them below all others (pruned weights).",
@@ -145,7 +146,7 @@ def errors_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option that says what standard errors come from: `errors`."""
     return click.option(
         "--errors",
-        type=click.Choice(ERRORS),
+        type=Choice(ERRORS),
         default="sampled",
         show_default=True,
         help="Standard errors from a sample of rows and columns, from all of them, or as if all "
@@ -202,7 +203,7 @@ def saving_options(metavar: str, text: str) -> Callable[[Callable[..., Any]], Ca
     return decorated
 
 
-class _FormChoice(click.Choice[str]):
+class _FormChoice(Choice):
     """A form of results, by its name or by the ending of files that have it, such as `txt`."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:

@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
+from weightgauge.cli.choice import Choice
+
 _OPTIONS: dict[str, tuple[str, Any, str]] = {
     "optimizer": ("NAME", click.STRING, "Optimiser, such as adamw, lion or muon."),
     "lr": ("RATE", click.FLOAT, "Peak learning rate."),
     "weight_decay": ("W", click.FLOAT, "Weight decay."),
     "schedule": (
         "[constant|cosine|linear]",
-        click.Choice(["constant", "cosine", "linear"]),
+        Choice(["constant", "cosine", "linear"]),
         "Learning rate after its peak.",
     ),
     "final": (

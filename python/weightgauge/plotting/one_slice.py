@@ -7,7 +7,14 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.errors import FileChangedError, NeedsWeightsError, NothingSelectedError, printable
+from weightgauge.choices import nearest
+from weightgauge.errors import (
+    FileChangedError,
+    NeedsWeightsError,
+    NothingSelectedError,
+    NothingToDrawError,
+    printable,
+)
 from weightgauge.findings import slice_name
 from weightgauge.fits import SliceFit
 
@@ -63,10 +70,8 @@ def no_such_tensor(names: Sequence[str], tensor: str) -> str:
     tensor : str
         The one that was asked for.
     """
-    from difflib import get_close_matches
-
-    near = get_close_matches(tensor[:200], names, n=1) if len(names) < 10_000 else []
-    meant = f"; did you mean '{printable(near[0])}'?" if near else ""
+    near = nearest(tensor, names)
+    meant = f"; did you mean '{printable(near)}'?" if near else ""
     return f"none of the {len(names):,} tensors is called '{printable(tensor)}'{meant}"
 
 
@@ -84,6 +89,8 @@ def counts_of(fit: ModelFit, item: SliceFit, source: Any) -> MagnitudeHistogram:
 
     Raises
     ------
+    NothingToDrawError
+        If it holds no weights, but integers, for example.
     NeedsWeightsError
         If the model of the fit was in memory and no source is given, or counts were not kept.
     FileChangedError
@@ -108,6 +115,8 @@ def counts_of(fit: ModelFit, item: SliceFit, source: Any) -> MagnitudeHistogram:
                     f"tensor '{printable(item.tensor)}' has other bytes than when it was fitted"
                 )
             return counts
+    if item.status == "not_applicable":
+        raise NothingToDrawError(f"'{printable(item.tensor)}': {printable(item.reason)}")
     raise NeedsWeightsError(f"tensor '{printable(item.tensor)}' has no counts to draw")
 
 

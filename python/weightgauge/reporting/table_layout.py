@@ -9,6 +9,8 @@ these steps are taken, in this order:
    which ones.
 4. If that does not suffice, nothing is dropped, and the table continues below as often as
    necessary. Columns that say what a row is about are repeated.
+5. Where a single column does not fit beside those, headings are broken between words as well, words
+   lose their middle, and names keep no more than four characters.
 
 Without a width, as in a pipe or a file, none of this happens.
 
@@ -22,12 +24,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from weightgauge.reporting.document import Column, DocumentTable
 from weightgauge.reporting.terminal_text import (
     PLAIN_SPELLING,
     cells,
     padded,
+    shortened,
     shortened_names,
     wrapped,
 )
@@ -36,7 +40,10 @@ _LEAST_SHARE = 3 / 8
 """Share of the terminal's width that a name or a phrase keeps as long as columns can be dropped."""
 
 _LEAST_WIDTH = 8
-"""Terminal cells that a name or a phrase always keeps."""
+"""Terminal cells that a name or a phrase keeps, unless its share of the terminal is less."""
+
+_FEWEST = 4
+"""Terminal cells that a name keeps where otherwise numbers have no room."""
 
 _GAP = "  "
 
@@ -55,18 +62,31 @@ class _TextColumn:
         Terminal cells that the widest of the cells and the heading takes.
     plain : bool
         Whether it is to be of ASCII.
+    fewest : int or None
+        Cells that a name or a phrase keeps in a column that takes no more room than it must; None
+        in others.
     """
 
     column: Column
     texts: list[str]
     width: int
     plain: bool
+    fewest: int | None = None
 
     def least(self, kept: float) -> int:
         """Return the terminal cells that the column needs if a name or a phrase keeps so many."""
-        if self.column.may_shorten or self.column.may_wrap:
-            return min(self.width, max(int(kept), cells(self.column.title)))
-        return self.width
+        if not (self.column.may_shorten or self.column.may_wrap):
+            return self.width
+        fewest = max(int(kept), cells(self.column.title)) if self.fewest is None else self.fewest
+        return min(self.width, fewest)
+
+    def headings(self) -> list[str]:
+        """Return the lines that stand above the column."""
+        title = self.column.title
+        if self.fewest is None:
+            return [title]
+        lines = wrapped(title, self.width)
+        return [shortened(line, self.width, plain=self.plain) for line in lines]
 
 
 def table_lines(table: DocumentTable, width: int | None, *, plain: bool = False) -> Iterable[str]:
@@ -131,11 +151,44 @@ def _continued(columns: Sequence[_TextColumn], width: int) -> list[str]:
     lines: list[str] = []
     group: list[_TextColumn] = []
     for together in _units(column for column in columns if not column.column.identifies):
-        if group and _total_of_least((*first, *group, *together), width) > width:
-            lines += [*_lines(_squeezed((*first, *group), width)), ""]
-            group = []
-        group += together
-    return [*lines, *_lines(_squeezed((*first, *group), width))]
+        for unit in _parted(first, together, width):
+            if group and _total_of_least((*first, *group, *unit), width) > width:
+                lines += [*_lines(_fitted((*first, *group), width)), ""]
+                group = []
+            group += unit
+    return [*lines, *_lines(_fitted((*first, *group), width))]
+
+
+def _parted(
+    first: Sequence[_TextColumn], together: list[_TextColumn], width: int
+) -> list[list[_TextColumn]]:
+    """Part columns that belong together if the terminal is too narrow for that."""
+    if len(together) > 1:
+        narrowest = [_yielding(each) for each in (*first, *together)]
+        if _total_of_least(narrowest, width) > width:
+            return [[each] for each in together]
+    return [together]
+
+
+def _fitted(columns: Sequence[_TextColumn], width: int) -> list[_TextColumn]:
+    """Return the columns of one table, narrower than is good to read only if they must be."""
+    if _total_of_least(columns, width) > width:
+        columns = [_yielding(each) for each in columns]
+    return _squeezed(columns, width)
+
+
+def _yielding(each: _TextColumn) -> _TextColumn:
+    """Return a column that takes no more room than it must; numbers stay whole."""
+    column = each.column
+    if not column.right and not column.may_shorten:
+        spaced = any(" " in text for text in each.texts)
+        column = replace(column, may_wrap=spaced, may_shorten=column.identifies and not spaced)
+    if column.may_shorten:
+        return replace(each, column=column, fewest=_FEWEST)
+    words = (text.split(" ") if column.may_wrap else (text,) for text in each.texts)
+    longest = max(map(cells, chain(column.title.split(" "), *words)))
+    width = each.width if column.may_wrap else longest
+    return replace(each, column=column, width=width, fewest=longest)
 
 
 def _units(columns: Iterable[_TextColumn]) -> list[list[_TextColumn]]:
@@ -151,12 +204,13 @@ def _units(columns: Iterable[_TextColumn]) -> list[list[_TextColumn]]:
 
 def _squeezed(columns: Sequence[_TextColumn], width: int) -> list[_TextColumn]:
     """Return the columns, as narrow as they have to be."""
-    widths = [column.least(width * _LEAST_SHARE) for column in columns]
+    share = width * _LEAST_SHARE
+    widths = [column.least(share) for column in columns]
     for i, column in enumerate(columns):
         # Spare room goes to the first columns that want it. On a very narrow terminal, missing room
         # is taken from the first columns that can spare it.
         room = width - _total(widths)
-        widths[i] = min(column.width, max(column.least(_LEAST_WIDTH), widths[i] + room))
+        widths[i] = min(column.width, max(column.least(min(_LEAST_WIDTH, share)), widths[i] + room))
     return [_narrowed(column, given) for column, given in zip(columns, widths, strict=True)]
 
 
@@ -175,8 +229,13 @@ def _total_of_least(columns: Iterable[_TextColumn], width: int) -> int:
 
 
 def _lines(columns: Sequence[_TextColumn]) -> Iterator[str]:
-    headings = [padded(each.column.title, each.width, right=each.column.right) for each in columns]
-    yield _GAP.join(headings).rstrip()
+    headings = [each.headings() for each in columns]
+    most = max(map(len, headings), default=1)
+    for line in zip(*([""] * (most - len(each)) + each for each in headings), strict=True):
+        yield _GAP.join(
+            padded(text, each.width, right=each.column.right)
+            for text, each in zip(line, columns, strict=True)
+        ).rstrip()
     yield _GAP.join("-" * each.width for each in columns)
     phrases = [each for each in columns if each.column.may_wrap]
     if any(cells(text) > each.width for each in phrases for text in each.texts):

@@ -9,8 +9,9 @@ from glob import glob, has_magic
 from typing import Any, NamedTuple
 
 from weightgauge.checkpoint.hub.hub_id import HubId, parse_hub_id
+from weightgauge.checkpoint.opening import no_such_path
 from weightgauge.checkpoint.regular_file import is_directory, lies_at, names_in
-from weightgauge.errors import ModelNotFoundError, RunError, UnreadableFileError, printable
+from weightgauge.errors import RunError, UnreadableFileError, printable
 from weightgauge.findings import Finding, named
 from weightgauge.scanning import name_of
 from weightgauge.trajectory.run_files import TRAINER_STATE, folder_of_revision, step_of_state
@@ -250,10 +251,7 @@ def _add_from_hub(listing: Listing, text: str, keep_nameless: bool) -> None:
     if hub_id is None:
         if has_magic(text):
             raise RunError(f"{printable(text, limit=1000)}: nothing matches")
-        raise ModelNotFoundError(
-            f"there is no file or directory '{printable(text, limit=1000)}'",
-            hint="Revisions on the Hub are written org/name@step*.",
-        )
+        raise no_such_path(text, hint="Revisions on the Hub are written org/name@step*.")
     if hub_id.revision is None or not has_magic(hub_id.revision):
         known = _of_revision(text, hub_id)
         if known.step is None and not keep_nameless:

@@ -183,8 +183,10 @@ class Scaling(InPolars, InNotebook):
     def __repr__(self) -> str:
         """Show how many runs were asked, and r of each kind."""
         asked = sum(run.asked for run in self.runs)
-        found = ", ".join(f"{law.kind} r={law.pearson_r:.2f}" for law in self.laws)
-        return f"<Scaling: {asked} of {len(self.runs)} runs; {found or 'no laws'}>"
+        known = (law for law in self.laws if not math.isnan(law.pearson_r))
+        found = ", ".join(f"{law.kind} r={law.pearson_r:.2f}" for law in known)
+        none = "no r" if self.laws else "no laws"
+        return f"<Scaling: {asked} of {len(self.runs)} runs; {found or none}>"
 
 
 def scaling(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from weightgauge.cli.choice import Choice
 from weightgauge.cli.options import (
     PATH,
     findings_options,
@@ -39,7 +40,7 @@ from weightgauge.cli.output import Output
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(["fault", "warning"]),
+    type=Choice(["fault", "warning"]),
     default="fault",
     show_default=True,
     help="Least level at which the check fails.",

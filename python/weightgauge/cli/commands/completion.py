@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from weightgauge.cli.choice import Choice
+
 _SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command("completion", short_help="Print the script that completes in bash, zsh or fish.")
-@click.argument("shell", metavar="SHELL", type=click.Choice(_SHELLS))
+@click.argument("shell", metavar="SHELL", type=Choice(_SHELLS))
 def command(shell: str) -> None:
     """Print the script with which SHELL (bash, zsh or fish) completes commands, options and files.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from weightgauge.cli.choice import Choice
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     PATH,
@@ -23,7 +24,7 @@ from weightgauge.cli.output import Output
 @model_argument
 @click.option(
     "--init",
-    type=click.Choice(["normal", "uniform", "truncated normal", "orthogonal"]),
+    type=Choice(["normal", "uniform", "truncated normal", "orthogonal"]),
     default="normal",
     show_default=True,
     help="Initialisation that drift is measured from.",
@@ -39,7 +40,7 @@ from weightgauge.cli.output import Output
 @click.option("--steps", metavar="T", type=int, help="Optimiser steps.")
 @click.option(
     "--schedule",
-    type=click.Choice(["constant", "cosine", "linear"]),
+    type=Choice(["constant", "cosine", "linear"]),
     help="Learning rate after its peak: as it is, half a cosine to a tenth, a line to zero.",
 )
 @click.option(

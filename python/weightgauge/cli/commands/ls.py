@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from weightgauge.anatomy.components import KINDS
+from weightgauge.cli.choice import Choice
 from weightgauge.cli.options import (
     model_argument,
     output_options,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     "--kind",
     "kinds",
     metavar="KIND",
-    type=click.Choice(KINDS),
+    type=Choice(KINDS),
     multiple=True,
     help="Only tensors of this kind (q, gate, norm, ...); may be given more than once.",
 )

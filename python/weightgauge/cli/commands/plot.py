@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from weightgauge.cli.choice import Choice
 from weightgauge.cli.failures import unmeasured_told
 from weightgauge.cli.options import (
     PATH,
@@ -170,12 +171,12 @@ _QUANTITIES = tuple(dict.fromkeys(each for form in FIGURES.values() for each in 
 
 
 @click.command("plot", short_help="Draw depth, heatmap, weibull, trajectory, compare or scaling.")
-@click.argument("figure", metavar="FIGURE", type=click.Choice(list(FIGURES)))
+@click.argument("figure", metavar="FIGURE", type=Choice(list(FIGURES)))
 @click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
 @saving_options("FILE", "Where to: .svg, .pdf or .png; an existing file is left alone.")
 @click.option(
     "--quantity",
-    type=click.Choice(_QUANTITIES),
+    type=Choice(_QUANTITIES),
     help="What is drawn; by default k, and of two models its change dk.",
 )
 @click.option("--tensor", metavar="NAME", help="weibull: the tensor that is drawn.")

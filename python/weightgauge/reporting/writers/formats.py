@@ -92,7 +92,7 @@ FORMATS = {
         (".parquet",), "weightgauge.reporting.writers.parquet", binary=True, package="pyarrow"
     ),
     "markdown": Format((".md", ".markdown"), "weightgauge.reporting.writers.markdown", page=True),
-    "latex": Format((".tex",), "weightgauge.reporting.writers.latex", page=True),
+    "latex": Format((".tex", ".latex"), "weightgauge.reporting.writers.latex", page=True),
     "html": Format((".html", ".htm"), "weightgauge.reporting.writers.html", page=True),
     "junit": Format((".xml",), "weightgauge.reporting.writers.junit", findings_only=True),
     "sarif": Format((".sarif",), "weightgauge.reporting.writers.sarif", findings_only=True),

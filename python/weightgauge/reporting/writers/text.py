@@ -2,8 +2,9 @@
 
 Everything shown is plain text, so that no name can smuggle in markup, and what a terminal would
 obey is escaped: saved counts bring texts that anybody may have written. On a terminal no line is
-wider than the terminal, with two exceptions: lines that are there to be copied, and titles and
-headings with a word that is wider.
+wider than the terminal, with three exceptions: lines that are there to be copied, titles and
+headings with a word that is wider, and rows of tables with several columns that say what they are
+about, which leave a number no room.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class _Page:
                 first = self._coloured(label, group.level) + first[len(label) :]
             self._lines += [first, *others]
             if group.hint and group.level != "note":
-                self._lines += [f"  {line}" for line in self._broken(f"hint: {group.hint}")]
+                self._lines += self._broken(f"hint: {group.hint}", inset=2)
         if len(groups) > shown:
             self._lines.append(f"... and {len(groups) - shown:,} more: -v shows them")
 
@@ -152,11 +153,11 @@ class _Page:
         """Add sentences; on a terminal the middle of a name longer than a line is left out."""
         self._lines += wrapped(self._fitting(text, self._width), width)
 
-    def _broken(self, text: str) -> list[str]:
-        """Break a finding into lines, of which all but the first are set in."""
-        width = min(self._width or _PROSE_WIDTH, _PROSE_WIDTH)
-        first, *others = wrapped(self._fitting(text, self._width and width - 2), width - 2)
-        return [first, *(f"  {line}" for line in others)]
+    def _broken(self, text: str, inset: int = 0) -> list[str]:
+        """Break a finding into lines, of which all but the first are set in further."""
+        width = min(self._width or _PROSE_WIDTH, _PROSE_WIDTH) - inset - 2
+        first, *others = wrapped(self._fitting(text, self._width and width), width)
+        return [f"{'':{inset}}{first}", *(f"{'':{inset + 2}}{line}" for line in others)]
 
     def _fitting(self, text: str, terminal: int | None) -> str:
         """Make a text harmless, and its words no longer than a terminal is wide."""
