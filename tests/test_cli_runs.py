@@ -17,7 +17,7 @@ from diagnosed import GAUSSIAN, run
 from made_runs import write_run
 from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS, sparkline
 from weightgauge.trajectory import reading
-from weightgauge.trajectory.trajectory import LONG_COLUMNS
+from weightgauge.trajectory.record import LONG_COLUMNS
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from made_runs import write_run
 from report_pages import ZERO, Page, sick_model, unpacked
 from weightgauge import demo, errors
 from weightgauge.comparison.pair import Pair
+from weightgauge.reporting.page import run_page
 from weightgauge.reporting.page.changes import changes_in_words, lost_in_words
+from weightgauge.trajectory import run as find_run
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +192,73 @@ def test_a_folder_of_steps_is_shown_over_its_steps(steps):
     assert change["k"][q][1] == pytest.approx(found.slices[row].dk, rel=1e-4)
     assert change["scales"]["k"] == "dk"
     assert [each["label"] for each in data["published"]["mine"]] == ["step 0", "step 1,000"]
+
+
+def test_plots_of_a_run_are_those_of_its_last_and_its_first_step(steps):
+    data = Page(wg.report(steps).html).data
+    rows = data["rows"]
+    name = "model.layers.1.self_attn.o_proj.weight"
+    row = row_of(data, name)
+    for key, step in (("plots", 1000), ("plots_before", 0)):
+        weights = _tensors(steps / f"checkpoint-{step}" / "model.safetensors")[name]
+        magnitudes = np.sort(np.abs(weights.astype(float)).ravel())
+        x, y = (unpacked(rows[key][row][axis]) for axis in "xy")
+        ranks = np.rint(-np.expm1(-np.exp(y)) * magnitudes.size - 0.5).astype(int)
+        np.testing.assert_allclose(x, np.log(magnitudes[ranks]), atol=0.01)
+    assert data["labels"] == {"these": "step 1,000", "before": "step 0"}
+    assert all(plot is not None for plot in rows["plots"])
+    of_first = Page(wg.report(steps / "checkpoint-0").html).data
+    assert rows["plots_before"][row] == of_first["rows"]["plots"][row_of(of_first, name)]
+
+
+def test_steps_that_come_and_go_have_the_plots_that_can_be_had(steps, tmp_path):
+    """Of a step that cannot be read there are none; the next one takes its place."""
+    damaged = tmp_path / "run"
+    shutil.copytree(steps, damaged)
+    (damaged / "checkpoint-1000" / "model.safetensors").write_bytes(b"no model")
+    data = Page(wg.report(damaged).html).data
+    assert data["labels"] == {"these": "step 500", "before": "step 0"}
+    whole = Page(wg.report(steps / "checkpoint-500").html).data["rows"]
+    assert data["rows"]["plots"] == [
+        whole["plots"][whole["name"].index(name)] for name in data["rows"]["name"]
+    ]
+    shutil.rmtree(damaged / "checkpoint-0")
+    alone = Page(wg.report(damaged, run=True).html).data
+    assert alone["rows"]["plots"] == data["rows"]["plots"]
+    assert "plots_before" not in alone["rows"]
+
+
+def test_a_trajectory_has_no_counts_and_no_plots(steps):
+    data = Page(wg.report(wg.track(steps)).html).data
+    assert "plots" not in data["rows"] and data["rows"]["courses"]
+    assert data["maps_note"].endswith("click it for its course over the steps.")
+
+
+def test_plots_of_a_run_are_limited_to_what_a_page_can_hold(steps, monkeypatch):
+    monkeypatch.setattr(run_page, "MOST_PLOTS", 4)
+    rows = Page(wg.report(steps).html).data["rows"]
+    for key in ("plots", "plots_before"):
+        assert sum(each is not None for each in rows[key]) == 2
+
+
+def test_a_run_is_looked_for_once_and_each_step_is_read_once(steps, monkeypatch):
+    """Listing revisions on the Hub, and reading weights, are what takes time."""
+    asked, read = [], []
+    listed, scanned = find_run.candidates_of, wg.scanning.scan
+
+    def counted(*given, **more):
+        asked.append(given)
+        return listed(*given, **more)
+
+    def noted(model, **more):
+        read.append(str(model))
+        return scanned(model, **more)
+
+    monkeypatch.setattr(find_run, "candidates_of", counted)
+    monkeypatch.setattr(wg.scanning, "scan", noted)
+    wg.report(steps)
+    assert len(asked) == 1
+    assert [name.rpartition("-")[2] for name in read] == ["0", "500", "1000"]
 
 
 def test_what_is_a_run_and_what_is_a_model(steps, tmp_path):

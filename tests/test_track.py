@@ -21,7 +21,7 @@ from made_runs import write_run, write_step
 from weightgauge.errors import CheckpointError, RunError
 from weightgauge.findings import LEVELS, RULES
 from weightgauge.trajectory import reading
-from weightgauge.trajectory.trajectory import LONG_COLUMNS
+from weightgauge.trajectory.record import LONG_COLUMNS
 
 GAUSSIAN = 1.2054
 STEPS = (0, 100, 200, 300, 400, 500)

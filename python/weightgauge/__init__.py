@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from weightgauge.reporting.page.report import Report, report
     from weightgauge.scanning import ModelHistograms, fit, scan
     from weightgauge.trajectory.laws import Scaling, scaling
-    from weightgauge.trajectory.trajectory import Trajectory, track
+    from weightgauge.trajectory.record import Trajectory
+    from weightgauge.trajectory.trajectory import track
 
     __version__: str
 
@@ -107,7 +108,7 @@ _MODULES = {
     "Report": "reporting.page.report",
     "Scaling": "trajectory.laws",
     "SliceFit": "fits",
-    "Trajectory": "trajectory.trajectory",
+    "Trajectory": "trajectory.record",
     "WeibullFit": "magnitudes",
     "__version__": "_version",
     "check": "health.check",

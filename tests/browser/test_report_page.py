@@ -382,5 +382,13 @@ def test_a_run_is_shown_over_its_steps(browser, tmp_path):
     with in_tab(browser, tmp_path / "run.html") as tab:
         assert tab.run("document.querySelector('#courses .plot').data.length") == 14  # 7 ribbons
         tab.click(*cell(tab, "up", 1))
-        tab.wait("document.querySelectorAll('#detail .plot .trace').length === 4")
+        tab.wait("document.querySelectorAll('#detail .plot .trace').length >= 14")
+        traces = "[...document.querySelectorAll('#detail .plot')].map(p => p.data.map(t => t.name))"
+        k, ln_lambda, points, sizes = tab.run(traces)
+        assert len(k) == len(ln_lambda) == 2
+        parts = ["lower tail", "fitted", "upper tail"]
+        assert points == ["step 0", "Gaussian", "Weibull fit", *parts]
+        assert sizes == ["step 1,500", "Gaussian", "Weibull fit", "step 0"]
+        titles = tab.run("[...document.querySelectorAll('#detail h3')].map(e => e.innerText)")
+        assert titles[0] == "Weibull probability plot, step 1,500"
         assert "onset" in tab.run("document.querySelector('#detail .facts').innerText")

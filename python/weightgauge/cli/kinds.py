@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from weightgauge.diagnosis.record import Diagnosis
     from weightgauge.fits import ModelFit
     from weightgauge.records import Row, Table
-    from weightgauge.trajectory.trajectory import Trajectory
+    from weightgauge.trajectory.record import Trajectory
 
 _Record = TypeVar("_Record", bound="Row")
 

@@ -24,8 +24,8 @@ from weightgauge.plotting.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from weightgauge.trajectory.record import Trajectory
     from weightgauge.trajectory.series import KindSeries
-    from weightgauge.trajectory.trajectory import Trajectory
 
 QUANTITIES = ("k", "ln_lambda")
 _SIZE = (6.4, 3.6)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weightgauge.magnitudes.histogram import MagnitudeHistogram
     from weightgauge.scanning import ModelHistograms
     from weightgauge.trajectory.laws import Scaling
-    from weightgauge.trajectory.trajectory import Trajectory
+    from weightgauge.trajectory.record import Trajectory
 
 _MOVED_SHOWN = 5
 

@@ -7,10 +7,11 @@ from weightgauge.trajectory.law_fits import Law
 from weightgauge.trajectory.laws import Scaling, ScalingRun, scaling
 from weightgauge.trajectory.levelling import Levelling
 from weightgauge.trajectory.progress import StepProgress
+from weightgauge.trajectory.record import Trajectory
 from weightgauge.trajectory.saturation import SaturationFit
 from weightgauge.trajectory.series import KindSeries, SliceSeries
 from weightgauge.trajectory.settings import RunSettings
-from weightgauge.trajectory.trajectory import Trajectory, track
+from weightgauge.trajectory.trajectory import track
 
 __all__ = [
     "Finding",

@@ -118,8 +118,8 @@ def find_run(run: Any, *, steps: Sequence[int] | None = None) -> Run:
     return Run(name, tuple(ordered), tuple(dict.fromkeys(folders)), tuple(findings))
 
 
-def names_run(model: object) -> bool:
-    """Whether what a user names is a run rather than a model; no weight is read.
+def run_named_by(model: object) -> Run | None:
+    """Return the run that a user names, or None for what is rather a model; no weight is read.
 
     Parameters
     ----------
@@ -128,20 +128,26 @@ def names_run(model: object) -> bool:
 
     Returns
     -------
-    bool
-        True for a glob, for revisions by a pattern, and for a folder with several steps and no
+    Run or None
+        The run for a glob, for revisions by a pattern, and for a folder with several steps and no
         model beside them.
+
+    Raises
+    ------
+    RunError, ModelNotFoundError, HubError
+        As for `find_run`, of a glob or pattern.
     """
     if not isinstance(model, str | os.PathLike):
-        return False
+        return None
     path = os.fsdecode(model)
     if not lies_at(path):
-        return has_magic(path)
+        return find_run(path) if has_magic(path) else None
     if not is_directory(path) or has_weights_of_its_own(path):
-        return False
+        return None
     with suppress(WeightgaugeError):  # what it lacks is told by whoever opens it
-        return len(find_run(path).steps) > 1
-    return False
+        found = find_run(path)
+        return found if len(found.steps) > 1 else None
+    return None
 
 
 def _folder_of(model: Any) -> list[str]:

@@ -110,6 +110,7 @@ def pair_page(
             maps=maps,
             maps_note=_MAPS_NOTE,
             side_by_side=True,
+            labels={"these": "b", "before": "a"},
             profiles=profiles_of(
                 _matrices(matches, in_order), {name: CHANGES[name] for name in ("k", "ln_lambda")}
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.choices import TRIMS
@@ -29,6 +30,7 @@ def pictures(
     profiles_title: str,
     scales: Mapping[str, Mapping[str, Any]],
     all_of: str,
+    labels: Mapping[str, str] = MappingProxyType({"these": "these weights"}),
     **more: Any,
 ) -> dict[str, Any]:
     """Put together what the scripts of a page draw.
@@ -47,6 +49,8 @@ def pictures(
         Scales of colours by name.
     all_of : str
         What the rows of the table are.
+    labels : mapping of str to str
+        What the plots of a matrix call `these` weights, and those `before`.
     **more
         What only some pages have.
 
@@ -70,5 +74,6 @@ def pictures(
         "scales": scales,
         "among": among_of(maps),
         "all_of": all_of,
+        "labels": dict(labels),
         **more,
     }

@@ -28,7 +28,7 @@ LEAST_WEIGHTS = 1024
 def plots_of(
     kept: ModelHistograms,
     options: FitOptions,
-    slices: Sequence[SliceFit],
+    slices: Sequence[SliceFit | None],
     serious: Collection[int],
     *,
     most: int | None = None,
@@ -41,8 +41,8 @@ def plots_of(
         Their counts.
     options : FitOptions
         How they are fitted.
-    slices : sequence of SliceFit
-        In the order of the rows.
+    slices : sequence of SliceFit or None
+        In the order of the rows; None for a row that the model does not have.
     serious : collection of int
         Rows that come first if a page cannot hold the plots of all.
     most : int, optional
@@ -55,11 +55,13 @@ def plots_of(
         holds.
     """
     able = [
-        row for row, item in enumerate(slices) if len(item.shape) >= 2 and item.n >= LEAST_WEIGHTS
+        (row, item.key)
+        for row, item in enumerate(slices)
+        if item is not None and len(item.shape) >= 2 and item.n >= LEAST_WEIGHTS
     ]
-    able.sort(key=lambda row: row not in serious)
+    able.sort(key=lambda each: each[0] not in serious)
     chosen = able[: MOST_PLOTS if most is None else most]
-    rows: dict[SliceKey, int] = {slices[row].key: row for row in chosen}
+    rows: dict[SliceKey, int] = {key: row for row, key in chosen}
     plots: list[dict[str, Any] | None] = [None] * len(slices)
     for each in kept.measure(options):
         row = rows.get(each.fit.key)

@@ -15,7 +15,8 @@ from weightgauge.records import Table
 if TYPE_CHECKING:
     from weightgauge.reporting.page.content import PageContent
     from weightgauge.scanning import Model
-    from weightgauge.trajectory.trajectory import Trajectory
+    from weightgauge.trajectory.record import Trajectory
+    from weightgauge.trajectory.run import Run
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -95,7 +96,7 @@ def report(
     model : str, os.PathLike, torch.nn.Module, mapping, ModelHistograms or Trajectory
         As for `weightgauge.scan`. Saved histograms need no weights. A folder that holds no model
         but steps, a glob, and what `weightgauge.track` returned are runs: their course over steps
-        is shown.
+        is shown. What `weightgauge.track` returned has no counts, from which plots are made.
     other : optional
         Another version of the model, such as a fine-tune. Both are shown side by side, with what
         changed from `model` to `other`.
@@ -133,22 +134,46 @@ def report(
     'No fault found; 1 note'
     """
     from weightgauge.reporting.page.rendering import check_extra
-    from weightgauge.reporting.page.run_page import run_page
-    from weightgauge.trajectory.run import names_run
-    from weightgauge.trajectory.trajectory import Trajectory, track
+    from weightgauge.trajectory.record import Trajectory
+    from weightgauge.trajectory.run import find_run, run_named_by
 
     check_extra()
     choice: dict[str, Any] = {"include": include, "exclude": exclude, "per": per}
     choice |= {"threads": threads, "io": io}
+    found: Trajectory | Run
     if isinstance(model, Trajectory):
-        tracked = model
-    elif not run and not names_run(model):
-        return _of_models(model, other, choice, progress, command)
-    elif other is None:
-        tracked = track(model, **choice, progress=progress)
+        found = model
+    else:
+        named = find_run(model) if run else run_named_by(model)
+        if named is None:
+            return _of_models(model, other, choice, progress, command)
+        found = named
     if other is not None:
         raise RunError("a run is shown by itself, not beside another model")
-    return _made(run_page(tracked, per=per, command=command), tracked.run, len(tracked.slices))
+    return _of_run(found, choice, progress, command)
+
+
+def _of_run(
+    found: Trajectory | Run,
+    choice: dict[str, Any],
+    progress: Callable[[int, int], None] | None,
+    command: str,
+) -> Report:
+    """Show a run; the counts of its first and last step make plots."""
+    from weightgauge.reporting.page.kept_steps import KeptSteps
+    from weightgauge.reporting.page.run_page import run_page
+    from weightgauge.trajectory.run import Run
+    from weightgauge.trajectory.settings_sources import run_settings
+    from weightgauge.trajectory.trajectory import follow
+
+    options = FitOptions(threads=choice["threads"], io=choice["io"])
+    counts = {}
+    if isinstance(found, Run):
+        steps = KeptSteps(found, options, {**choice, "progress": progress})
+        found = follow(found, run_settings(found.folders), options, steps.read)
+        counts = steps.counts
+    content = run_page(found, counts, options, per=choice["per"], command=command)
+    return _made(content, found.run, len(found.slices))
 
 
 def _of_models(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ from weightgauge.reporting.document import Points, Section
 from weightgauge.reporting.page.content import PageContent
 from weightgauge.reporting.page.maps import maps_of, profiles_of
 from weightgauge.reporting.page.pictures import pictures
+from weightgauge.reporting.page.plots import MOST_PLOTS, plots_of
 from weightgauge.reporting.page.provenance import made_with, settings_of
 from weightgauge.reporting.page.published import Medians, published_of
-from weightgauge.reporting.page.rows import places_in, rows_of_groups
+from weightgauge.reporting.page.rows import places_in, rows_of_groups, serious_rows
 from weightgauge.reporting.page.scales import (
     CHANGE_SCALES,
     change_scales_of,
@@ -28,8 +29,10 @@ from weightgauge.reporting.page.short_numbers import rounded, rounded_all
 
 if TYPE_CHECKING:
     from weightgauge.findings import Finding
+    from weightgauge.magnitudes.options import FitOptions
+    from weightgauge.scanning import ModelHistograms
+    from weightgauge.trajectory.record import Trajectory
     from weightgauge.trajectory.series import KindSeries, SliceSeries
-    from weightgauge.trajectory.trajectory import Trajectory
 
 _LAST = {
     "k": Quantity("shape k", lambda item: item.k[-1], lambda item: item.k_se[-1]),
@@ -45,17 +48,29 @@ _COLUMNS = (
 _MAPS_NOTE = (
     "Of k at the last step, the colour in the middle of the scale is that of Gaussian weights, "
     "1.2054. Below it what changed since the first step: orange fell, blue rose. Point at a cell "
-    "for its numbers; click it for its course over the steps."
+    "for its numbers; click it for its course over the steps"
 )
+_WITH_PLOTS = ", and for its probability plots at the first and at the last."
 
 
-def run_page(found: Trajectory, *, per: str = "tensor", command: str = "") -> PageContent:
+def run_page(
+    found: Trajectory,
+    counts: Mapping[int, ModelHistograms],
+    options: FitOptions,
+    *,
+    per: str = "tensor",
+    command: str = "",
+) -> PageContent:
     """Show a run over its steps.
 
     Parameters
     ----------
     found : Trajectory
         What to show.
+    counts : mapping of int to ModelHistograms
+        Counts of steps; matrices have plots of the last step, and of the first, if these are there.
+    options : FitOptions
+        How they are fitted.
     per : {"tensor", "head", "expert"}
         What one slice is.
     command : str
@@ -69,22 +84,28 @@ def run_page(found: Trajectory, *, per: str = "tensor", command: str = "") -> Pa
     rows = {key_of(item): row for row, item in enumerate(slices)}
     matrices = [item for item in slices if item.kind in MATRIX_KINDS]
     draw = partial(maps_of, matrices, row_of=lambda item: rows[key_of(item)])
-    last = draw(quantities=_LAST, of=f"step {found.steps[-1]:,}")
+    last = draw(quantities=_LAST, of=_step(found.steps[-1]))
     changes = draw(quantities=CHANGES, of="since the first step", scales=CHANGE_SCALES)
     maps = [each for pair in zip(last, changes, strict=True) for each in pair]
+    plots = _plots(found, counts, options, serious_rows(findings, told))
     return PageContent(
         document=document,
         first=_left_out(findings),
         then=document.sections[1:],
         places=rows_of_groups(grouped(findings), findings, told),
         pictures=pictures(
-            rows={**places_in(slices, told), **_columns(slices)},
+            rows={
+                **places_in(slices, told),
+                **_columns(slices),
+                **plots,
+            },
+            labels={"these": _step(found.steps[-1]), "before": _step(found.steps[0])},
             columns=_COLUMNS,
             findings=findings,
             maps=maps if len(found.steps) > 1 else last,
-            maps_note=_MAPS_NOTE,
+            maps_note=_MAPS_NOTE + (_WITH_PLOTS if plots else "."),
             profiles=profiles_of(matrices, {name: _LAST[name] for name in ("k", "ln_lambda")}),
-            profiles_title=f"From block to block, at step {found.steps[-1]:,}",
+            profiles_title=f"From block to block, at {_step(found.steps[-1])}",
             scales={**scales_of(last), **change_scales_of(changes)},
             all_of="tensors and their parts",
             courses={
@@ -109,6 +130,10 @@ def _left_out(findings: Sequence[Finding]) -> tuple[Section, ...]:
     """Say above the pictures what of the run they do not show."""
     told = [each.message for each in findings if each.id == "step-unknown"]
     return (Section("Not shown", (Points(told),)),) if told else ()
+
+
+def _step(step: int) -> str:
+    return f"step {step:,}"
 
 
 def _ln(value: float) -> float:
@@ -144,6 +169,28 @@ def _columns(slices: Sequence[SliceSeries]) -> dict[str, list[Any]]:
     }
 
 
+def _plots(
+    found: Trajectory,
+    counts: Mapping[int, ModelHistograms],
+    options: FitOptions,
+    serious: Collection[int],
+) -> dict[str, list[dict[str, Any] | None]]:
+    """Return the plots of the last step, and as those before it the plots of the first."""
+    first, last = found.steps[0], found.steps[-1]
+    if last not in counts:
+        return {}
+    steps = {"plots": last}
+    if first != last and first in counts:
+        steps["plots_before"] = first
+    plots = {}
+    for name, step in steps.items():
+        fits = {each.fit.key: each.fit for each in counts[step].slices}
+        rows = [fits.get(key_of(item)) for item in found.slices]
+        most = MOST_PLOTS // len(steps)
+        plots[name] = plots_of(counts[step], options, rows, serious, most=most)
+    return plots
+
+
 def _published(found: Trajectory) -> dict[str, Any] | None:
     """Set the first and the last step before published models, by the tower most like these."""
     known = {kind for entry in models().values() for kind in entry.kinds}
@@ -152,7 +199,7 @@ def _published(found: Trajectory) -> dict[str, Any] | None:
     kinds = [kind for kind in found.kinds if kind.tower == tower and kind.kind in known]
     medians = [
         Medians(
-            f"step {found.steps[i]:,}",
+            _step(found.steps[i]),
             {kind.kind: kind.k[i] for kind in kinds},
             {kind.kind: kind.k_se[i] for kind in kinds},
         )

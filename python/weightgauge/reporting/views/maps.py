@@ -15,7 +15,7 @@ from weightgauge.reporting.views.fit_map import ENDS, LIMITS, MARKS, UNFITTED, W
 if TYPE_CHECKING:
     from weightgauge.comparison.model_comparison import Comparison
     from weightgauge.pictures import Cell
-    from weightgauge.trajectory.trajectory import Trajectory
+    from weightgauge.trajectory.record import Trajectory
 
 _LIMITS_OF_CHANGES = (0.003, 0.01, 0.03, 0.1)
 

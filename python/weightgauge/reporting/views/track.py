@@ -26,8 +26,8 @@ from weightgauge.reporting.views.zeros import zeros_note
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.forces import IntervalForces
+    from weightgauge.trajectory.record import Trajectory
     from weightgauge.trajectory.series import KindSeries
-    from weightgauge.trajectory.trajectory import Trajectory
 
 _STEPS_SHOWN = 9
 
@@ -81,7 +81,7 @@ def track_document(found: Trajectory) -> Document:
     found : Trajectory
         What to show.
     """
-    from weightgauge.trajectory.trajectory import LONG_COLUMNS, SCHEMA_VERSION
+    from weightgauge.trajectory.record import LONG_COLUMNS, SCHEMA_VERSION
 
     return Document(
         title=found.run,

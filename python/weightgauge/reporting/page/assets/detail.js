@@ -10,7 +10,7 @@ function share(p) {
   return `${Number((100 * p).toPrecision(6))} %`;
 }
 
-const BEFORE = "#CC79A7"; // the other of two models
+const BEFORE = "#CC79A7"; // the first of two models, or of the steps of a run
 
 // The smallest and the largest magnitude that a probability plot shows at first.
 function shownEnds(x, y) {
@@ -32,8 +32,8 @@ function weibullDrawing(row) {
     const [xBefore, yBefore] = [unpacked(before.x).map(Math.exp), unpacked(before.y)];
     ends.push(shownEnds(xBefore, yBefore));
     lines.push({
-      type: "scatter", mode: "markers", name: "a", x: xBefore, y: yBefore,
-      marker: { color: BEFORE, size: 4, symbol: "cross" }, hovertemplate: "a: %{x:.4g}<extra></extra>",
+      type: "scatter", mode: "markers", name: page.labels.before, x: xBefore, y: yBefore,
+      marker: { color: BEFORE, size: 4, symbol: "cross" }, hovertemplate: `${page.labels.before}: %{x:.4g}<extra></extra>`,
     });
   }
   const median = lookUp(y, x, ordinate(0.5));
@@ -113,7 +113,7 @@ function sizesDrawing(row) {
   return {
     traces: [
       {
-        type: "scatter", mode: "lines", name: rows.k_a ? "b" : "these weights",
+        type: "scatter", mode: "lines", name: page.labels.these,
         x: steps.map(([x]) => x), y: steps.map(([, each]) => (each === null ? BELOW : 10 ** each)),
         customdata: steps.map(([, each]) => (each === null ? 0 : Math.round(10 ** each))),
         line: { color: "#0072B2", width: 0 }, fill: "tozeroy", fillcolor: "#0072B255",
@@ -131,7 +131,7 @@ function sizesDrawing(row) {
   };
 }
 
-// The other model's counts, brought to bins as wide as those of this one.
+// The counts before, brought to bins as wide as those of this one.
 function countsBefore(row) {
   const before = of("plots_before", row);
   if (!before?.ends) return [];
@@ -140,7 +140,7 @@ function countsBefore(row) {
   const counts = unpacked(before.counts);
   const wider = (last - first) / (high - low);
   return [{
-    type: "scatter", mode: "lines", name: "a", connectgaps: false, hoverinfo: "skip",
+    type: "scatter", mode: "lines", name: page.labels.before, connectgaps: false, hoverinfo: "skip",
     x: counts.map((_, i) => Math.exp(low + ((high - low) * (i + 0.5)) / counts.length)),
     y: counts.map((each) => (each === null ? null : wider * 10 ** each)),
     line: { color: BEFORE, width: 1.5, dash: "dash" },
@@ -226,7 +226,7 @@ detail.show = (row) => {
     const two = made("div", { class: "two" });
     body.append(two);
     const places = ["Weibull probability plot", "How many weights are of each size"].map((title) => {
-      const part = made("div", {}, made("h3", {}, title));
+      const part = made("div", {}, made("h3", {}, page.courses ? `${title}, ${page.labels.these}` : title));
       two.append(part);
       return plotIn(part, title);
     });
