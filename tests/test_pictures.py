@@ -11,9 +11,13 @@ from scipy import stats
 import oracle
 import weightgauge as wg
 from made_fits import NAN, made_slice
+from weightgauge import demo
+from weightgauge.anatomy.components import MATRIX_KINDS
+from weightgauge.fits.columns import columns_of
 from weightgauge.pictures import (
     block_grids,
     depth_profiles,
+    depth_profiles_of_k,
     magnitude_counts,
     round_step,
     weibull_points,
@@ -189,6 +193,16 @@ def test_profiles_leave_out_blocks_and_kinds_without_a_fit():
     assert (q.blocks, q.values) == ((0, 2), (1.25, 1.125))
     assert (q.low, q.high) == ((1.2421875, 1.0625), (1.2578125, 1.1875))
     assert (up.blocks, up.values, up.low, up.high) == ((1,), (1.1,), (1.0,), (1.2,))
+
+
+@pytest.mark.parametrize("per", ["tensor", "head"])
+def test_profiles_of_columns_are_those_of_records(per):
+    """Of heads several are in one block."""
+    fit = wg.fit(demo.paths()["step-last"], per=per)
+    rows = [row for row, item in enumerate(fit.slices) if item.kind in MATRIX_KINDS]
+    found = depth_profiles_of_k(columns_of(fit.slices), np.array(rows, np.int64))
+    assert found == depth_profiles([fit.slices[row] for row in rows])
+    assert len({each.kind for each in found}) == 7
 
 
 def test_models_without_blocks_have_no_grid():

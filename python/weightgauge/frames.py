@@ -3,13 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
     import polars as pl
+
+
+class ColumnType(NamedTuple):
+    """What a column of one type is called elsewhere.
+
+    Attributes
+    ----------
+    polars : str
+        A type of Polars.
+    arrow : str
+        A function of pyarrow that makes a type.
+    """
+
+    polars: str
+    arrow: str
+
+
+_COLUMN_TYPES = MappingProxyType(
+    {
+        "float": ColumnType("Float64", "float64"),
+        "int": ColumnType("Int64", "int64"),
+        "bool": ColumnType("Boolean", "bool_"),
+        "str": ColumnType("String", "string"),
+    }
+)
+_LISTS = MappingProxyType({"tuple[int, ...]": "int"})
+
+
+def column_type(written: str) -> tuple[ColumnType | None, bool]:
+    """Return the type of a column, and whether its values are lists of that.
+
+    Parameters
+    ----------
+    written : str
+        The type as a record writes it, such as "int | None".
+
+    Returns
+    -------
+    ColumnType or None
+        None for what is no single type.
+    bool
+        Whether values are lists.
+    """
+    one = written.removesuffix(" | None")
+    return _COLUMN_TYPES.get(_LISTS.get(one, one)), one in _LISTS
+
 
 TypedRows = tuple[Sequence[dict[str, Any]], Mapping[str, str]]
 """Rows, and the types of their columns as a record writes them ("int | None"), by name."""
@@ -73,14 +120,12 @@ def polars_of(rows: Sequence[dict[str, Any]], types: Mapping[str, str]) -> pl.Da
         import polars as pl
     except ImportError as error:
         raise MissingExtraError("polars", "polars") from error
-    known: dict[str, Any] = {
-        **{"float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean, "str": pl.String},
-        "tuple[int, ...]": pl.List(pl.Int64),
-    }
     found = []
     for name, written in types.items():
         values = [row.get(name) for row in rows]
-        column = pl.Series(name, values, known.get(written.removesuffix(" | None")), strict=False)
+        known, several = column_type(written)
+        one = None if known is None else getattr(pl, known.polars)
+        column = pl.Series(name, values, pl.List(one) if several else one, strict=False)
         if column.dtype == pl.Object:
             texts = [None if value is None else str(value) for value in values]
             column = pl.Series(name, texts, pl.String)

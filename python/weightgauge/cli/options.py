@@ -172,7 +172,9 @@ def findings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_output(command, findings=True)
 
 
-def saving_options(metavar: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def saving_options(
+    metavar: str, text: str, *, required: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator for commands that make a file: `path`, `force` and `quiet`.
 
     Parameters
@@ -181,6 +183,8 @@ def saving_options(metavar: str, text: str) -> Callable[[Callable[..., Any]], Ca
         What help calls the file.
     text : str
         What help says of it.
+    required : bool
+        Whether it has to be named.
     """
 
     def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -193,7 +197,7 @@ def saving_options(metavar: str, text: str) -> Callable[[Callable[..., Any]], Ca
                 "path",
                 metavar=metavar,
                 type=PATH,
-                required=True,
+                required=required,
                 help=text,
             ),
         ):
@@ -201,6 +205,19 @@ def saving_options(metavar: str, text: str) -> Callable[[Callable[..., Any]], Ca
         return command
 
     return decorated
+
+
+def place_of(path: str | None, *, force: bool) -> str | None:
+    """Return the file that a result goes to, None for stdout, which "-" names as well.
+
+    Raises
+    ------
+    click.UsageError
+        If `force` is to replace a file, and none is named.
+    """
+    if force and path is None:
+        raise click.UsageError("--force is for --output FILE, which is not given")
+    return None if path == "-" else path
 
 
 class _FormChoice(Choice):
@@ -252,9 +269,7 @@ def _with_output(command: Callable[..., Any], *, findings: bool) -> Callable[...
     ) -> Any:
         if quiet and verbose:
             raise click.UsageError("--quiet and --verbose contradict each other")
-        if force and path is None:
-            raise click.UsageError("--force is for --output FILE, which is not given")
-        path = None if path == "-" else path
+        path = place_of(path, force=force)
         chosen = choose_format(asked_format, json=as_json, path=path, findings=findings)
         output = Output(chosen, path, force, quiet, verbose, wide)
         with output.kept():

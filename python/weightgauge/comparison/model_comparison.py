@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.comparison.matching import Match, matched
+from weightgauge.comparison.matching import Match, Matches, matched
 from weightgauge.comparison.pair import Pair, leaves_out_zeros, pair_of
 from weightgauge.comparison.pair_findings import pair_findings, side_findings
 from weightgauge.errors import printable
@@ -182,12 +182,14 @@ def compare(
     first = open_slices(a, include=include, exclude=exclude, per=per, options=options)
     second = open_slices(b, include=include, exclude=exclude, per=per, options=options)
     kept = (kept_of(first, options, progress), kept_of(second, options, progress))
-    return compared((first, second), kept, options, elements=elements, progress=progress)
+    both = (first, second)
+    return compared(both, kept, matched(*kept), options, elements=elements, progress=progress)
 
 
 def compared(
     subjects: tuple[Measurable, Measurable],
     kept: tuple[Sequence[SavedSlice], Sequence[SavedSlice]],
+    matches: Matches,
     options: FitOptions,
     *,
     elements: bool = True,
@@ -201,6 +203,8 @@ def compared(
         The two models.
     kept : (sequence of SavedSlice, sequence of SavedSlice)
         What `kept_of` returned of each.
+    matches : Matches
+        What `matched` returned of both.
     options : FitOptions
         How to fit and read.
     elements, progress
@@ -217,7 +221,6 @@ def compared(
         withheld([each.fit for each in side], zeros=options.zeros, trim=options.trim)
         for side in (of_a, of_b)
     )
-    matches = matched(of_a, of_b)
     reading = FitOptions(errors=options.errors, threads=options.threads, io=options.io)
     differences, paired, unknown = differences_of(
         first, second, matches.pairs, reading, elements, progress

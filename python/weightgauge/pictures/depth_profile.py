@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,16 +70,13 @@ def depth_profiles(slices: Sequence[Any], quantity: str | Quantity = "k") -> lis
     ValueError
         If there is no such quantity.
     """
-    found: list[DepthProfile] = []
-    for grid in block_grids(slices, quantity):
-        for kind in grid.kinds:
-            row = [
-                (block, (cell.value, cell.low, cell.high))
-                for block in grid.blocks
-                if (cell := grid.cells.get((kind, block)))
-            ]
-            found += _profile(grid.tower, kind, grid.quantity, row)
-    return found
+    grids = block_grids(slices, quantity)
+    cells = (
+        ((grid.tower, kind), block, (cell.value, cell.low, cell.high))
+        for grid in grids
+        for (kind, block), cell in grid.cells.items()
+    )
+    return _profiles(cells, grids[0].quantity if grids else "")
 
 
 def depth_profiles_of_k(columns: Columns, rows: NDArray[np.int64]) -> list[DepthProfile]:
@@ -92,24 +89,23 @@ def depth_profiles_of_k(columns: Columns, rows: NDArray[np.int64]) -> list[Depth
     rows : ndarray of int64
         Places of those that are shown, ascending.
     """
-    courses: dict[tuple[str | None, str], list[tuple[int, _Reach]]] = defaultdict(list)
+    cells = []
     for tower, block, kind, members in block_groups(columns, rows):
         errors: list[float] = columns.k_se_matrix[members].tolist()
         value, _, low, high = middle_and_reach(columns.k[members].tolist(), errors.__getitem__)
-        courses[tower, kind].append((block, (value, low, high)))
+        cells.append(((tower, kind), block, (value, low, high)))
+    return _profiles(cells, "k")
+
+
+def _profiles(
+    cells: Iterable[tuple[tuple[str | None, str], int, _Reach]], quantity: str
+) -> list[DepthProfile]:
+    """Join the cells of each tower and kind that have a number, block by block."""
+    courses: dict[tuple[str | None, str], list[tuple[int, float, float, float]]] = defaultdict(list)
+    for key, block, reach in cells:
+        if not math.isnan(reach[0]):
+            courses[key].append((block, *reach))
+    in_order = sorted(courses, key=lambda key: (TOWERS.index(key[0]), KINDS.index(key[1])))
     return [
-        profile
-        for tower, kind in sorted(
-            courses, key=lambda key: (TOWERS.index(key[0]), KINDS.index(key[1]))
-        )
-        for profile in _profile(tower, kind, "k", sorted(courses[tower, kind]))
+        DepthProfile(*key, quantity, *zip(*sorted(courses[key]), strict=True)) for key in in_order
     ]
-
-
-def _profile(
-    tower: str | None, kind: str, quantity: str, row: Iterable[tuple[int, _Reach]]
-) -> Iterator[DepthProfile]:
-    """Yield the profile of a kind, unless no block has a number."""
-    known = [(block, *reach) for block, reach in row if not math.isnan(reach[0])]
-    if known:
-        yield DepthProfile(tower, kind, quantity, *zip(*known, strict=True))

@@ -12,7 +12,9 @@ from weightgauge.cli.failures import PARTIAL, unmeasured_told, unread_told
 from weightgauge.cli.options import (
     PATH,
     per_option,
+    place_of,
     reading_options,
+    saving_options,
     selection_options,
 )
 from weightgauge.cli.output import Output
@@ -27,16 +29,11 @@ _MANY = "steps of a run that are several paths need a glob in quotes, or a folde
 @click.option(
     "--run", is_flag=True, help="MODEL is a run, though its folder holds a model as well."
 )
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    metavar="FILE.html",
-    type=PATH,
-    help="Where to, compressed if the name ends in .gz; an existing file is left alone.",
+@saving_options(
+    "FILE.html",
+    "Where to, compressed if the name ends in .gz; an existing file is left alone.",
+    required=False,
 )
-@click.option("--force", is_flag=True, help="Let --output replace an existing file.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, and no word of what was written.")
 @selection_options
 @per_option
 @reading_options
@@ -75,13 +72,12 @@ def command(
     """  # noqa: D301
     if len(models) > 2 or (run and len(models) > 1):
         raise click.UsageError("it shows one model, two models, or one run: " + _MANY)
-    if force and path is None:
-        raise click.UsageError("--force is for --output FILE, which is not given")
-    path = None if path == "-" else path
+    path = place_of(path, force=force)
     if path is not None and format_by_suffix(path) != "html":
         shown = printable(path, limit=PATH_LIMIT)
         raise click.UsageError(f"--output {shown}: the name must end in .html, .htm or .html.gz")
     from weightgauge.cli.progress import scan_progress
+    from weightgauge.reporting.document import Document, Line, Section
     from weightgauge.reporting.page.report import report
 
     output = Output("html", path, force, quiet)
@@ -100,8 +96,9 @@ def command(
         output.put(made.html.encode("utf-8", "backslashreplace"))
     if path is not None and not quiet:
         size = os.path.getsize(path) / 1e6
-        told = f"{made.verdict}\n{printable(path, limit=PATH_LIMIT)}: {size:.1f} MB\n"
-        Output(DEFAULT, None, force=False, quiet=False).put(told)
+        lines = (Line(made.verdict), Line(f"{printable(path, limit=PATH_LIMIT)}: {size:.1f} MB"))
+        told = Document(sections=(Section("", lines),))
+        Output(DEFAULT, None, force=False, quiet=False).write(told)
     unread = [each.message for each in made.findings if each.id == "unreadable-step"]
     unread_told(unread)
     return PARTIAL if unread else unmeasured_told(made.findings, made.tensors)

@@ -77,8 +77,9 @@ def pair_page(
     from weightgauge.reporting.views.compare import compare_document
 
     of_a, of_b = (kept_of(each, options) for each in kept)
-    found = compared(subjects, (of_a, of_b), options)
-    matches = matched(of_a, of_b).pairs
+    both = matched(of_a, of_b)
+    found = compared(subjects, (of_a, of_b), both, options)
+    matches = both.pairs
     pairs = {key_of(pair): pair for pair in found.pairs}
     in_order = [pairs[match.a.fit.key] for match in matches]
     document = compare_document(found)

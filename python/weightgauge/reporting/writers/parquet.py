@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 from weightgauge.errors import MissingExtraError
+from weightgauge.frames import column_type
 from weightgauge.reporting.document import Document
 from weightgauge.reporting.writers.medium import Medium
 
@@ -34,15 +34,13 @@ def write(document: Document, medium: Medium) -> bytes:
         from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet") from error
-    types: dict[str, Any] = {
-        **{"float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(), "str": pa.string()},
-        "tuple[int, ...]": pa.list_(pa.int64()),
-    }
     table = document.table()
     arrays, names = [], []
     for column in table.columns:
         values = list(table.column(column.key))
-        kind = types.get(column.holds.removesuffix(" | None"))
+        known, several = column_type(column.holds)
+        kind = None if known is None else getattr(pa, known.arrow)()
+        kind = pa.list_(kind) if several else kind
         if " | str" in column.holds:  # a number here and words there: a column has one type
             kind = pa.string()
             values = [None if value is None else str(value) for value in values]
