@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plotly.offline import get_plotlyjs
 
 import oracle
 import weightgauge as wg
@@ -20,6 +21,7 @@ from report_pages import HOSTILE, LOUD, ZERO, Page, sick_model, source_of, unpac
 from weightgauge import demo, errors
 from weightgauge.findings import RULES, Place
 from weightgauge.pictures import findings_by_row
+from weightgauge.reporting.page.bundle import without_what_is_not_drawn
 from weightgauge.reporting.page.plots import MOST_PLOTS
 from weightgauge.reporting.page.provenance import model_digest
 from weightgauge.reporting.page.scales import reach_of
@@ -340,3 +342,40 @@ def test_demo_page_is_whole_and_short():
     found = wg.report(demo.paths()["step-0"])
     assert repr(found).startswith("<Report '") and len(repr(found)) < 140
     assert found.tensors == len(wg.scan(demo.paths()["step-0"]).tensors)
+
+
+def test_plotly_sets_up_what_pages_draw_and_nothing_else(page):
+    """Its last act is a list of all kinds of charts; lines and points belong to what is before."""
+    given, kept = get_plotlyjs(), page.plotly
+    assert len(given) - len(kept) > 100
+    (calls,) = re.findall(r"\.register\(\[((?:[\w$]+\(\),?)+)\]\)", kept)[-1:]
+    (name,) = re.fullmatch(r"([\w$]+)\(\)", calls).groups()
+    (inner,) = re.findall(rf"var {re.escape(name)}=.{{0,80}}?exports=([\w$]+)\(\)", kept)
+    definition = kept[kept.index(f"var {inner}=") :]
+    assert re.search(r'name:"(\w+)"', definition)[1] == "heatmap"
+    start = next(i for i, (a, b) in enumerate(zip(given, kept, strict=False)) if a != b)
+    assert given[start:].partition("])")[2] == kept[start:].partition("])")[2]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "",
+        'no script with a name:"heatmap" in it',
+        '});var a=W((e,t)=>{t.exports={name:"heatmap"}});n.register([r(20273),r(15849)])',
+        '});var a=W((e,t)=>{t.exports={name:"heatmap"}});var b=W((e,t)=>{t.exports=a()});'
+        "n.register([c(),d()])",
+        '});var a=W((e,t)=>{t.exports={name:"bars"}});var b=W((e,t)=>{t.exports=a()});'
+        "n.register([b()])",
+    ],
+)
+def test_a_script_that_is_written_otherwise_is_left_as_it_is(script):
+    assert without_what_is_not_drawn(script) == script
+
+
+def test_a_chart_is_found_by_its_name():
+    made = (
+        'var x=1});var a=W((e,t)=>{t.exports={name:"heatmap"}});var b=W((e,t)=>{t.exports=a()});'
+        'var c=W((e,t)=>{t.exports={name:"bar"}});n.register([d(),b(),e()]);more()'
+    )
+    assert without_what_is_not_drawn(made) == made.replace("d(),b(),e()", "b()")

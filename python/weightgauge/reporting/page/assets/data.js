@@ -18,8 +18,10 @@ function number(value, digits = 4) {
   return value === null || value === undefined ? "" : Number(value.toPrecision(digits)).toString();
 }
 
+const grouped = new Intl.NumberFormat("en-US");
+
 function whole(value) {
-  return value === null || value === undefined ? "" : value.toLocaleString("en-US");
+  return value === null || value === undefined ? "" : grouped.format(value);
 }
 
 // k with its standard error, to the digit that the error reaches.
