@@ -219,6 +219,18 @@ def test_cells_of_a_thousand_blocks_are_not_lost_between_their_gaps(tab):
     assert tab.run(f"[page.maps[0], {deep}].map(map => cells(map, [], {{}}).xgap)") == [1, 0]
 
 
+def test_lines_over_a_thousand_blocks_have_no_marks(tab):
+    """They would hide each other, and take longer to draw than all else."""
+    one = "page.profiles.find(each => each.quantity === 'k')"
+    numbers = "[...Array(1000).keys()]"
+    long = f"{{...{one}, tower: 'deep', blocks: {numbers}}}"
+    modes = "profileDrawing('deep').traces.map(trace => trace.mode)"
+    assert tab.run(f"page.profiles.push({long}), {modes}") == ["lines", "lines"]
+    tab.run("page.profiles.pop()")
+    drawn = "document.querySelector('#profiles .plot').data.map(trace => trace.mode)"
+    assert "lines+markers" in tab.run(drawn)
+
+
 def test_another_quantity_changes_map_and_profile(tab):
     before = tab.run(f"{MAP}.data[0].z[0]")
     tab.click(*tab.middle_of("document.querySelector('input[value=ln_lambda]')"))

@@ -1,5 +1,6 @@
 // k and ln lambda from block to block, kind by kind, with ribbons.
 
+const MARKED = 200; // blocks whose marks can still be told apart; of more, they take most of the time of drawing
 const STILL = 0.005; // a smaller range of k or ln lambda is none
 
 function ribbon(each, style) {
@@ -22,7 +23,7 @@ function profileDrawing(tower) {
       return [
         ribbon(each, style),
         {
-          type: "scatter", mode: "lines+markers", name: each.kind, legendgroup: each.kind,
+          type: "scatter", mode: each.blocks.length > MARKED ? "lines" : "lines+markers", name: each.kind, legendgroup: each.kind,
           x: each.blocks, y: each.values, customdata: reach,
           line: { color: style.colour, dash: style.dash, width: 2 },
           marker: { symbol: style.symbol, size: each.blocks.length > 60 ? 3 : 6, color: style.colour },
