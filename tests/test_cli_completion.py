@@ -11,6 +11,7 @@ import click
 import pytest
 
 from kept_models import run
+from weightgauge import demo
 from weightgauge.cli import main
 
 SHELLS = ("bash", "zsh", "fish")
@@ -136,6 +137,17 @@ def test_a_path_that_could_be_a_name_on_the_hub_is_told_as_well(tmp_path, monkey
     assert result.exit_code == 1 and "could not be reached" in result.stderr
     assert "Did you mean 'run/step-1.safetensors'?" in result.stderr
     assert "Did you mean" not in run("fit", "org/step-1.safetensor").stderr
+
+
+def test_the_nearest_tensor_is_named():
+    model = str(demo.paths()["step-0"])
+    for command in ("fit", "ls"):
+        told = run(command, model, "--include", "lm_head.weigth").stderr
+        assert "include='lm_head.weigth'; did you mean 'lm_head.weight'?" in told, command
+        patterns = (("*.weigth",), ("other",), ("lm_head.weight", "--exclude", "lm_*"))
+        for pattern in patterns:
+            told = run(command, model, "--include", *pattern).stderr
+            assert "is left by" in told and "did you mean" not in told, pattern
 
 
 def test_a_folder_of_saved_counts_is_told_to_be_a_run(tmp_path):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from glob import has_magic
 from typing import Protocol, TypeVar
 
+from weightgauge.choices import nearest
 from weightgauge.errors import NothingSelectedError, printable
 
 
@@ -63,6 +65,7 @@ def choose(
     if tensors and not chosen:
         raise NothingSelectedError(
             f"none of the {len(tensors):,} tensors is left by {_told(wanted, unwanted)}"
+            f"{_meant(wanted, [tensor.name for tensor in tensors])}"
         )
     return chosen, [
         f"the pattern '{printable(pattern)}' matches no tensor"
@@ -77,6 +80,14 @@ def _patterns(option: str, given: str | Sequence[str] | None) -> tuple[str, ...]
         if not isinstance(pattern, str):
             raise TypeError(f"{option}={pattern!r}: a pattern is a string")
     return patterns
+
+
+def _meant(wanted: Sequence[str], names: Sequence[str]) -> str:
+    """Say which name is the nearest to the only pattern, if that is a name itself."""
+    if len(wanted) != 1 or has_magic(wanted[0]) or wanted[0] in names:
+        return ""
+    near = nearest(wanted[0], names)
+    return f"; did you mean '{printable(near)}'?" if near else ""
 
 
 def _told(wanted: Sequence[str], unwanted: Sequence[str]) -> str:
