@@ -5,15 +5,20 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <vector>
 
 #include "core/count/multiples.hpp"
 #include "core/decode/packed_codes.hpp"
+#include "core/decode/value_reader.hpp"
+#include "core/fit/weibull.hpp"
 #include "core/io/byte_source.hpp"
 #include "core/io/view.hpp"
 #include "core/kernels/kernels.hpp"
+#include "core/two_way/magnitude_table.hpp"
+#include "core/two_way/sums.hpp"
 #include "support.hpp"
 
 namespace weightgauge {
@@ -57,6 +62,36 @@ struct Packed {
   MemorySource zero_source;
   PackedCodes decoding;
 };
+
+// Bytes that are read piece by piece, as those of a file that is not mapped.
+class CountedSource : public ByteSource {
+ public:
+  explicit CountedSource(const std::vector<std::byte>& bytes)
+      : ByteSource({"counted", {}}, bytes.size()), bytes_(bytes) {}
+  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override {
+    std::memcpy(to, bytes_.data() + offset, bytes);
+    read_ += bytes;
+  }
+  std::uint64_t bytes_read() const { return read_; }
+
+ private:
+  const std::vector<std::byte>& bytes_;
+  mutable std::uint64_t read_ = 0;
+};
+
+// The sums by row and column of a sample of a matrix, all of whose magnitudes have terms.
+TwoWaySums sums_of(const PackedCodes& packed, const ByteSource& source, const Sample& sample) {
+  ReadBuffer buffer;
+  MultipleCounts counts;
+  packed.count_multiples({0, packed.items(), 1}, buffer, counts);
+  const Histogram histogram = take_multiples(counts).histogram;
+  FitSpace space;
+  fit_histogram(histogram, histogram.n(), Trim::mid_80, Zeros::exclude, space);
+  const MagnitudeTable table(histogram, space.plot, space.influences, false);
+  const View view =
+      made_view(packed.items(), std::shared_ptr<const Decoding>(&packed, [](const Decoding*) {}));
+  return two_way_sums(source, view, sample, 0, sample.rows.size(), table, buffer);
+}
 
 // What the values of a run are, one by one.
 struct Tally {
@@ -178,6 +213,40 @@ TEST_SUITE("packed_codes") {
     }
     use_kernels("auto");
   }
+
+  TEST_CASE("sums by row and column read what is kept of some rows once for all blocks") {
+    for (const Packing packing : packings) {
+      CAPTURE(static_cast<int>(packing));
+      Packed packed(packing, 4096, 2048, 128, true);
+      const std::uint16_t usual = 0x3000;  // 1/8, and no NaN
+      for (std::size_t i = 0; i < packed.scales.size(); i += 2) {
+        std::memcpy(packed.scales.data() + i, &usual, 2);
+      }
+      const Sample sample = sample_of({4096, 2048}, 1, false);
+      REQUIRE(sample.blocks.size() > 8);
+      const TwoWaySums expected = sums_of(packed.decoding, packed.source, sample);
+      CHECK(expected.rows[0][3] ==
+            doctest::Approx(static_cast<double>(sample.columns)).epsilon(0.2));
+
+      const CountedSource counted(packed.codes);
+      PackedParts parts = packed.parts(true);
+      parts.codes = &counted;
+      const PackedCodes read(packed.form, parts);
+      const std::uint64_t before = [&] {  // of the counting that comes first
+        ReadBuffer buffer;
+        MultipleCounts counts;
+        read.count_multiples({0, read.items(), 1}, buffer, counts);
+        return counted.bytes_read();
+      }();
+      const TwoWaySums found = sums_of(read, counted, sample);
+      CHECK(counted.bytes_read() - 2 * before <= packed.bytes);
+      CHECK(std::memcmp(found.rows.data(), expected.rows.data(),
+                        found.rows.size() * sizeof(Terms)) == 0);
+      CHECK(std::memcmp(found.columns.data(), expected.columns.data(),
+                        found.columns.size() * sizeof(Terms)) == 0);
+    }
+  }
+
   TEST_CASE("parts of packed codes that do not fit are refused") {
     const std::vector<std::byte> bytes(4096);
     const MemorySource source(bytes.data(), bytes.size());
@@ -209,6 +278,21 @@ TEST_SUITE("packed_codes") {
     CHECK_THROWS_AS(make(other, 512, 1, 0, 0), std::invalid_argument);
     other = {Packing::rows_abreast, 16, 60, 4, 15, true, false, 0};
     CHECK_THROWS_AS(make(other, 480, 64, 0, 0), std::invalid_argument);
+    other = {Packing::quarters, 16, 64, 1, 64, false, true, 0};
+    CHECK(make(other, 256, 1, 0, 0) == 1024);
+    CHECK_THROWS_AS(make(other, 256, 16, 0, 0), std::invalid_argument);  // divided by several
+  }
+
+  TEST_CASE("scales beyond the end of their file are refused") {
+    const std::vector<std::byte> bytes(64);
+    const MemorySource source(bytes.data(), bytes.size());
+    CHECK(FloatReader(source, DType::f16, 2, 31).items() == 31);
+    CHECK(FloatReader(source, DType::f16, 64, 0).items() == 0);
+    CHECK_THROWS_AS(FloatReader(source, DType::f16, 2, 32), std::invalid_argument);
+    CHECK_THROWS_AS(FloatReader(source, DType::f16, 65, 0), std::invalid_argument);
+    constexpr std::uint64_t huge = std::uint64_t{1} << 63;
+    CHECK_THROWS_AS(FloatReader(source, DType::f16, 0, huge + 1), std::invalid_argument);
+    CHECK_THROWS_AS(FloatReader(source, DType::f32, ~huge, 1), std::invalid_argument);
   }
 }
 

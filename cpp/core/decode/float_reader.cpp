@@ -148,6 +148,9 @@ FloatReader::FloatReader(const ByteSource& source, DType dtype, std::uint64_t of
   if (!fits_float(dtype)) {
     throw std::invalid_argument("scales and factors cannot be read from this element format");
   }
+  if (!source.has(offset, items, item_bytes(dtype))) {
+    throw std::invalid_argument("scales or factors reach beyond the end of their file");
+  }
 }
 
 void FloatReader::read_stored(std::uint64_t first, std::uint64_t items, std::byte* to) const {

@@ -27,7 +27,8 @@ extern template void convert_values(DType, const std::byte*, std::size_t, double
 // A contiguous tensor of `items` numbers. The source must outlive the reader.
 class FloatReader {
  public:
-  // Throws std::invalid_argument if fits_float(dtype) is false.
+  // Throws std::invalid_argument if fits_float(dtype) is false, or if a number would lie beyond the
+  // end of the source.
   FloatReader(const ByteSource& source, DType dtype, std::uint64_t offset, std::uint64_t items);
 
   DType dtype() const { return dtype_; }

@@ -36,10 +36,6 @@ std::uint32_t word_at(const std::byte* at) {
   return word;
 }
 
-bool lies_within(const ByteSource& source, std::uint64_t offset, std::uint64_t bytes) {
-  return offset <= source.size() && bytes <= source.size() - offset;
-}
-
 void check_words(const std::optional<StoredWords>& words, std::uint64_t items) {
   if (!words) {
     return;
@@ -47,7 +43,7 @@ void check_words(const std::optional<StoredWords>& words, std::uint64_t items) {
   if (words->items != items) {
     throw std::invalid_argument("there are more or fewer zeros or groups than packed codes need");
   }
-  if (!lies_within(*words->source, words->offset, items * word_bytes)) {
+  if (!words->source->has(words->offset, items, word_bytes)) {
     throw std::invalid_argument("zeros or groups reach beyond the end of their file");
   }
 }
@@ -89,12 +85,15 @@ void PackedCodes::check_parts() const {
   if (parts_.bytes != lines() * line_pitch()) {
     throw std::invalid_argument("there are more or fewer packed codes than values");
   }
-  if (!lies_within(*parts_.codes, parts_.offset, parts_.bytes)) {
+  if (!parts_.codes->has(parts_.offset, parts_.bytes, 1)) {
     throw std::invalid_argument("packed codes reach beyond the end of their file");
   }
   const std::uint64_t scales = parts_.scales.items();
   if (scales != 1 && scales != form_.rows * form_.groups) {
     throw std::invalid_argument("there are more or fewer scales than groups of packed codes");
+  }
+  if (form_.divided && scales != 1) {
+    throw std::invalid_argument("packed codes are divided by one scale alone");
   }
   check_words(parts_.zeros, words_of(form_.rows) * form_.groups);
   check_words(parts_.index, form_.columns);
@@ -209,11 +208,6 @@ void PackedCodes::keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffe
     }
   }
   convert_values(parts_.scales.dtype(), stored.data(), rows * groups, kept.data());
-  if (form_.divided) {
-    for (float& scale : kept) {
-      scale = 1 / scale;
-    }
-  }
 }
 
 void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const {

@@ -41,7 +41,7 @@ struct PackedForm {
   // Whether the scales of all rows of a group follow each other, rather than those of all groups of
   // a row.
   bool scales_by_group = false;
-  bool divided = false;          // values are divided by the scale
+  bool divided = false;          // values are divided by the scale, of which there is one
   std::uint32_t added_zero = 0;  // what is added to a word of zeros before it is taken apart
 };
 

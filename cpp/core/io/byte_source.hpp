@@ -28,6 +28,10 @@ class ByteSource {
   const SourceIdentity& identity() const { return identity_; }
   // All bytes side by side; null if they can only be had by read().
   const std::byte* memory() const { return memory_; }
+  // Whether so many items of so many bytes, of which one at least, lie within the size.
+  bool has(std::uint64_t offset, std::uint64_t items, std::uint64_t item_bytes) const {
+    return offset <= size_ && items <= (size_ - offset) / item_bytes;
+  }
   // Reads exactly `bytes` at `offset`, which lie within the size.
   virtual void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const = 0;
   // The same bytes as a source without memory, if there is one: to read them into a small buffer

@@ -110,33 +110,69 @@ void add_block(const std::byte* const* row, std::size_t width, const Lookup& ter
   }
 }
 
+// Rows that are added together, where they lie or copied.
+class RowsTogether {
+ public:
+  RowsTogether(const BlockReader& reader, const Sample& sample)
+      : reader_(reader), sample_(sample), row_bytes_(0) {
+    for (const Block& block : sample.blocks) {
+      begins_.push_back(row_bytes_);
+      row_bytes_ += reader.bytes_of(block);
+    }
+    copies_.resize(reader.in_place() ? 0 : rows_at_once * row_bytes_);
+  }
+
+  // All blocks of a row are copied before those of the next one: a decoding keeps what it has read
+  // for a row, and several that lie apart would have it read all that anew for each block.
+  void take(std::size_t first, std::size_t n, ReadBuffer& buffer) {
+    first_ = first;
+    for (std::size_t i = 0; i < n && !reader_.in_place(); ++i) {
+      for (std::size_t b = 0; b < begins_.size(); ++b) {
+        reader_.copy(sample_.rows[first + i], sample_.blocks[b], buffer, copy_of(i, b));
+      }
+    }
+  }
+  const std::byte* at(std::size_t i, std::size_t b) const {
+    return reader_.in_place() ? reader_.at(sample_.rows[first_ + i], sample_.blocks[b])
+                              : copies_.data() + i * row_bytes_ + begins_[b];
+  }
+
+ private:
+  std::byte* copy_of(std::size_t i, std::size_t b) {
+    return copies_.data() + i * row_bytes_ + begins_[b];
+  }
+
+  const BlockReader& reader_;
+  const Sample& sample_;
+  std::vector<std::size_t> begins_;  // of the blocks in a copied row
+  std::size_t row_bytes_;
+  std::vector<std::byte> copies_;
+  std::size_t first_ = 0;
+};
+
 template <class Lookup>
 void add_rows(const BlockReader& reader, const Sample& sample, std::size_t first, std::size_t last,
               const Lookup& terms, ReadBuffer& buffer, TwoWaySums& result) {
   const std::size_t in_cluster = sample.rows_in_cluster();
   const std::size_t per_cluster = sample.blocks_in_cluster();
-  std::vector<std::byte> copies;
+  RowsTogether rows(reader, sample);
   for (std::size_t begin = first; begin < last;) {
     // Rows that are added together belong to one cluster.
     const std::size_t end_of_cluster = (begin / in_cluster + 1) * in_cluster;
     const std::size_t n = std::min({rows_at_once, last - begin, end_of_cluster - begin});
     Terms* columns =
         result.columns.data() + (begin / in_cluster - first / in_cluster) * sample.columns;
+    rows.take(begin, n, buffer);
     for (std::size_t b = 0; b < sample.blocks.size(); ++b) {
       const Block& block = sample.blocks[b];
       const std::byte* row[rows_at_once];
       Terms* sums[rows_at_once];
-      copies.resize(reader.in_place() ? 0 : n * reader.bytes_of(block));
       for (std::size_t i = 0; i < n; ++i) {
         sums[i] = &result.rows[(begin - first + i) * sample.column_clusters + b / per_cluster];
+        row[i] = rows.at(i, b);
         if (reader.in_place()) {
-          row[i] = reader.at(sample.rows[begin + i], block);
           detail::prefetch(reader.at(sample.rows[std::min(begin + n + i, last - 1)], block),
                            reader.bytes_of(block));
-        } else {
-          std::byte* const copy = copies.data() + i * reader.bytes_of(block);
-          reader.copy(sample.rows[begin + i], block, buffer, copy);
-          row[i] = copy;
         }
       }
       Terms squares{};
