@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import Components
+from weightgauge.anatomy.storage.stored import weight_name
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
+from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
 
 if TYPE_CHECKING:
@@ -62,8 +64,21 @@ def stored_findings(
             found.append(
                 RULES["shape-contradicts"].finding(place, value=value, expected=expected, what=what)
             )
+    found += _stored_twice(columns.names, places, storage)
     found += [RULES["odd-input"].finding(what=line) for line in storage.remarks]
     return found
+
+
+def _stored_twice(names: Sequence[str], places: Components, storage: Storage) -> Iterator[Finding]:
+    """Tell of matrices that are there packed and as weights, or packed in two ways."""
+    packed = {name: weight_name(name) for name in storage.undecoded}
+    packed |= {name: stored.name for name, stored in storage.matrices.items()}
+    homes = {name: name for name in names if name not in packed} if packed else {}
+    for row, name in enumerate(names if packed else ()):
+        home = homes.setdefault(packed[name], name) if name in packed else name
+        if home != name:
+            other = printable(home)
+            yield RULES["stored-twice"].finding(_place(name, places, row), value=home, other=other)
 
 
 def _unmeasured(place: Place, reason: str) -> Finding:

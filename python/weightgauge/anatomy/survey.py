@@ -17,6 +17,7 @@ from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
+from weightgauge.anatomy.stored_names import named_as_stored
 from weightgauge.checkpoint.scalars import INTEGERS, read_scalars, read_shapes
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.checkpoint.types import TensorInfo
@@ -132,6 +133,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         missing += shape_findings(
             matrices, places, forms, architecture, config or {}, storage.undecoded
         )
+        missing = named_as_stored(missing, storage.matrices, names)
         if _has_integers(tensors):
             missing += lost_codes(names)
         told.update(architecture.contradictions)
@@ -148,10 +150,14 @@ def survey(checkpoint: Checkpoint) -> Survey:
             *stored_findings(tensors, places, storage),
             *factor_findings(unpaired, places, names),
             *missing,
-            *(
-                RULES["odd-input"].finding(what=line)
-                for line in architecture.warnings
-                if line not in told
+            *named_as_stored(
+                (
+                    RULES["odd-input"].finding(what=line)
+                    for line in architecture.warnings
+                    if line not in told
+                ),
+                storage.matrices,
+                names,
             ),
         ),
     )

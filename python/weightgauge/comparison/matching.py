@@ -10,7 +10,7 @@ from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.anatomy.components.vocabulary import ROOT
 from weightgauge.anatomy.slice_key import SliceKey
-from weightgauge.anatomy.storage import weight_name
+from weightgauge.anatomy.storage import is_beside, weight_names
 from weightgauge.scanning import SavedSlice
 
 _Place = tuple[str | None, str, int | None, int | None, int | None]
@@ -58,7 +58,8 @@ def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
     over are matched by tower, kind, block, expert and head, where exactly one of each model is
     there. So the q of a fused tensor meets a q that is a tensor of its own. Products of low-rank
     factors are matched by name only, because an update is another quantity than the weight that it
-    changes.
+    changes. Scales, zero points and what else makes values of codes belong to their matrix, whose
+    values are compared: they are left out.
 
     Parameters
     ----------
@@ -69,6 +70,7 @@ def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
     -------
     Matches
     """
+    a, b = (_without_parts(side) for side in (a, b))
     of_b = {each.fit.key: each for each in b}
     by_name = {each.fit.key: of_b[each.fit.key] for each in a if each.fit.key in of_b}
     if len(by_name) < min(len(a), len(b)):
@@ -91,6 +93,14 @@ def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
     )
 
 
+def _without_parts(slices: Sequence[SavedSlice]) -> Sequence[SavedSlice]:
+    return [
+        each
+        for each in slices
+        if not (each.fit.status == "not_applicable" and is_beside(each.fit.reason))
+    ]
+
+
 def _matched_bare(
     a: Sequence[SavedSlice], b: Sequence[SavedSlice], known: dict[SliceKey, SavedSlice]
 ) -> dict[SliceKey, SavedSlice]:
@@ -108,9 +118,9 @@ def _by_bare_key(slices: Sequence[SavedSlice]) -> dict[SliceKey, SavedSlice]:
     """Return slices by their keys with bare names, those left out that share one."""
     names = list(dict.fromkeys(each.fit.tensor for each in slices))
     decoded = {each.fit.tensor for each in slices if each.fit.decoded}
-    weights = [weight_name(name) if name in decoded else name for name in names]
+    weights = weight_names(names, decoded)
     tops = [_without_top(name) for name in bare_names(weights)]
-    bare = dict(zip(names, tops if len(set(tops)) == len(names) else names, strict=True))
+    bare = dict(zip(names, tops if len(set(tops)) == len(names) else weights, strict=True))
     return {each.fit.key._replace(tensor=bare[each.fit.tensor]): each for each in slices}
 
 

@@ -58,8 +58,9 @@ class KindDiagnosis:
         ranges are rounded to two decimals, and the verdict allows for the rounding.
     withheld : str or None
         Why there is no regime, no verdict, no range and no drift, a key of
-        `weightgauge.fits.withheld.REASONS`: "grid" and "gap" for values on a grid, "pruned", and
-        "censored" where zeros reach into the window; None where nothing is withheld.
+        `weightgauge.fits.withheld.REASONS`: "quantised" for packed integers, "grid" and "gap" for
+        other values on a grid, "pruned", and "censored" where zeros reach into the window; None
+        where nothing is withheld.
     k_gaussian : float
         Shape of Gaussian weights in the window that zeros leave: 1.2054 where they leave all of it.
     k_init : float

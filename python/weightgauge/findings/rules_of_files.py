@@ -29,6 +29,14 @@ FILES = (
         hint="delete the copy that the index does not name",
     ),
     Rule(
+        "stored-twice",
+        WARNING,
+        "Is every matrix there in one form, and not packed and unpacked?",
+        "the same matrix lies in {other} as well",
+        several="{count:,} matrices are there in two forms, such as {first}; so are {rest}",
+        hint="programs do not agree on which one they load; delete the one that is out of date",
+    ),
+    Rule(
         "copy-differs",
         WARNING,
         "Does a second copy of the weights, which is not read, hold the same?",

@@ -161,6 +161,14 @@ SLICES = (
         "quantised or pruned: {names}",
     ),
     Rule(
+        "quantised",
+        NOTE,
+        "Are the weights stored as integers of four bits or fewer?",
+        "{what}; {so}",
+        several="the weights of {count:,} tensors are quantised to integers of four bits or fewer, "
+        "and their k is that of a grid: {names}",
+    ),
+    Rule(
         "unmeasured",
         WARNING,
         "Can all weights be measured?",

@@ -63,7 +63,9 @@ _MAY_BE_MASKS = frozenset(("bias", "other"))
 
 _FLOATS = frozenset(("F64", "F32", "BF16", "F16"))
 
-_SPOILT = frozenset(("non-finite", "flipped-bit", "garbled", "scale-lost", "constant", "grid"))
+_SPOILT = frozenset(
+    ("non-finite", "flipped-bit", "garbled", "scale-lost", "constant", "grid", "quantised")
+)
 """Rules that explain a poor fit."""
 
 
@@ -217,7 +219,7 @@ def _grids(
 ) -> Iterator[Finding]:
     """Tell of values whose k says nothing of the training."""
     for row, found in withheld_rows(slices, numbers, mask, zeros=options.zeros, trim=options.trim):
-        yield RULES["grid"].finding(
+        yield RULES["quantised" if found.why == "quantised" else "grid"].finding(
             slices[row].place,
             value=found.value,
             expected=found.expected,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import PRODUCT
+from weightgauge.anatomy.storage.stored import PRODUCT, is_of_integers
 from weightgauge.choices import TRIMS
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.pieces import wholes
@@ -56,6 +56,7 @@ SAME_SHARE = 0.001
 Gaussian weights differs by less than 0.0005."""
 
 REASONS = {
+    "quantised": "the weights are quantised to integers of four bits or fewer",
     "grid": "the values lie on a grid",
     "gap": "hardly any weight is near zero, as if quantised in groups, or pruned",
     "pruned": "more than a tenth of the weights are zero, as if pruned",
@@ -63,7 +64,13 @@ REASONS = {
 }
 """Why k says nothing of the training, in words."""
 
-CELLS = {"grid": "on a grid", "gap": "grid or pruned", "pruned": "pruned", "censored": "pruned"}
+CELLS = {
+    "quantised": "quantised",
+    "grid": "on a grid",
+    "gap": "grid or pruned",
+    "pruned": "pruned",
+    "censored": "pruned",
+}
 """The same for a cell of a table."""
 
 
@@ -72,7 +79,7 @@ class Withheld(NamedTuple):
 
     Attributes
     ----------
-    why : {"grid", "gap", "pruned", "censored"}
+    why : {"quantised", "grid", "gap", "pruned", "censored"}
         A key of `REASONS` and `CELLS`.
     value, expected : float or int, and float or None
         What was found, and what would have been in order.
@@ -132,7 +139,7 @@ def zeros_of_grids(
     return [
         row
         for row, each in found
-        if each.why == "grid" or (each.why == "gap" and share[row] < _MOST_ROUNDED)
+        if each.why == "grid" or (each.why in ("gap", "quantised") and share[row] < _MOST_ROUNDED)
     ]
 
 
@@ -163,10 +170,13 @@ def withheld_rows(
     else:
         others = fitted & ((share > SPARSE_SHARE) | gap)
     by_row = fitted & (numbers.row_levels > 0)
-    for row in np.flatnonzero(mask & (few | some | others | by_row)).tolist():
+    integers = (fitted | few) & _of_integers(numbers)
+    for row in np.flatnonzero(mask & (integers | few | some | others | by_row)).tolist():
         item = slices[row]
         rounded = item.dtype in _FLOATS and not item.decoded
-        if few[row] or (some[row] and rounded):
+        if integers[row]:
+            yield row, _quantised(item, float(share[row]))
+        elif few[row] or (some[row] and rounded):
             yield row, _on_grid(item)
         elif by_row[row] and rounded and not others[row]:
             yield row, _on_grid_by_row(item)
@@ -181,6 +191,11 @@ def withheld_rows(
                 yield row, found
 
 
+def _of_integers(numbers: SliceNumbers) -> NDArray[np.bool_]:
+    """Return which slices are known to be integers times scales, however they look."""
+    return np.array([is_of_integers(text) for text in numbers.columns.decoded], np.bool_)
+
+
 def _none_near_zero(numbers: SliceNumbers) -> NDArray[np.bool_]:
     columns = numbers.columns
     with np.errstate(all="ignore"):  # slices without a fit have NaN
@@ -189,6 +204,18 @@ def _none_near_zero(numbers: SliceNumbers) -> NDArray[np.bool_]:
         gap = (below > _GAP_SHARE) & (numbers.n * relative > _GAP_WEIGHTS)
         even = columns.k - _SURE * numbers.k_se > _NO_SMALL_K
     return np.asarray(gap | even)
+
+
+def _quantised(item: SliceFit, share: float) -> Withheld:
+    pruned = share > _MOST_ROUNDED and not item.decoded.startswith("ternary")
+    zero = f", and {share:.1%} are zero, as if pruned as well" if pruned else ""
+    return Withheld(
+        "quantised",
+        share,
+        None,
+        f"the weights are quantised: {item.decoded}{zero}",
+        "k is that of their grid and says little of the training",
+    )
 
 
 def _on_grid(item: SliceFit) -> Withheld:

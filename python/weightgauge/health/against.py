@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.bare_names import bare_names
-from weightgauge.anatomy.storage import weight_name
+from weightgauge.anatomy.storage import weight_name, weight_names
 from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
 
@@ -102,9 +102,7 @@ def _unrelated(
 
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Tensor]:
     stored = [row["tensor"] for row in rows]
-    names = bare_names([weight_name(name) for name in stored])
-    if len(set(names)) < len(names):  # weights lie beside their codes
-        names = bare_names(stored)
+    names = bare_names(weight_names(stored))
     return {
         name: _Tensor(
             Place(row["tensor"], None, row["kind"], row["block"], row["tower"], row["expert"]),
@@ -146,8 +144,9 @@ def _forms(
 
 def _is_beside_codes(name: str, tensors: Mapping[str, _Tensor]) -> bool:
     """Whether a tensor tells how packed codes are read, as scales do, which quantisers choose."""
-    codes = tensors.get(f"{name.rpartition('.')[0]}.weight")
-    return codes is not None and codes.packed and codes is not tensors[name]
+    owner = name.rpartition(".")[0]
+    beside = (tensors.get(f"{owner}.{leaf}") for leaf in ("weight", "qweight", "weight_packed"))
+    return not tensors[name].packed and any(each is not None and each.packed for each in beside)
 
 
 def _bytes(

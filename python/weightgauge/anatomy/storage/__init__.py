@@ -8,7 +8,10 @@ from weightgauge.anatomy.storage.stored import (
     Product,
     ScaledCodes,
     Stored,
+    is_beside,
+    is_of_integers,
     weight_name,
+    weight_names,
 )
 
 __all__ = [
@@ -19,6 +22,9 @@ __all__ = [
     "ScaledCodes",
     "Storage",
     "Stored",
+    "is_beside",
+    "is_of_integers",
     "storage_of",
     "weight_name",
+    "weight_names",
 ]

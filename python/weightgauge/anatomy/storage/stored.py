@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,12 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
 _PACKED = {"qweight": "weight", "weight_packed": "weight"}
+
+_INTEGERS = ("INT4 ", "(INT4 ", "ternary ")
+"""How the words begin that say that values are made of packed integers."""
+
+_BESIDE = ("belongs to '", "scale of '")
+"""How the words begin that say of a tensor that it serves the matrix of another one."""
 
 PRODUCT = "ba"
 """Value of `part` for a slice that is a whole product."""
@@ -186,6 +194,41 @@ class Stored:
     def two_in_a_byte(self) -> bool:
         """Whether each stored byte makes two values."""
         return isinstance(self.source, ScaledCodes) and self.source.per_byte == 2
+
+
+def is_of_integers(decoded: str) -> bool:
+    """Whether values that are made as `Stored.text` says come from integers of four bits or two."""
+    return decoded.startswith(_INTEGERS)
+
+
+def is_beside(role: str) -> bool:
+    """Whether a tensor serves the matrix of another one, by the clause that says what it is for."""
+    return role.startswith(_BESIDE)
+
+
+def weight_names(names: Sequence[str], codes: Collection[str] | None = None) -> list[str]:
+    """Return the names that matrices would have if their values were stored.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of tensors.
+    codes : collection of str, optional
+        Those that hold packed codes, where not all are to be asked.
+
+    Returns
+    -------
+    list of str
+        One for each. Codes beside a weight, or other codes, of that name keep their own.
+
+    Examples
+    --------
+    >>> weight_names(["a.qweight", "b.qweight", "b.weight"])
+    ['a.weight', 'b.qweight', 'b.weight']
+    """
+    found = [weight_name(name) if codes is None or name in codes else name for name in names]
+    count = Counter(found)
+    return [own if count[name] > 1 else name for name, own in zip(found, names, strict=True)]
 
 
 def weight_name(name: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.choices import TRIMS
 from weightgauge.findings import slice_name
-from weightgauge.reporting.document import Column, DocumentTable, Estimate, Section
+from weightgauge.fits.withheld import CELLS
+from weightgauge.reporting.document import Column, DocumentTable, Estimate, Line, Section
 
 if TYPE_CHECKING:
     from weightgauge.fits import ModelFit
@@ -41,7 +43,8 @@ def furthest_section(result: ModelFit, top: int) -> Iterator[Section]:
     reasons = withheld(result.slices, zeros=result.zero_handling, trim=result.trim)
     judged = [item for item in result.matrices if item.fitted and item.key not in reasons]
     judged.sort(key=lambda item: -abs(item.k - anchor))
-    if not judged:
+    aside = [item for item in result.matrices if item.fitted and item.key in reasons]
+    if not judged and not aside:
         return
     rows = [
         {
@@ -56,4 +59,12 @@ def furthest_section(result: ModelFit, top: int) -> Iterator[Section]:
         for item in judged[:top]
     ]
     heading = f"Furthest from Gaussian weights (k {anchor:.4f}): {len(rows)} of {len(judged):,}"
-    yield Section(heading, (DocumentTable(_COLUMNS, rows),))
+    table = (DocumentTable(_COLUMNS, rows),) if rows else ()
+    yield Section(heading, (*table, *_left_out([reasons[item.key] for item in aside])))
+
+
+def _left_out(reasons: Sequence[str]) -> tuple[Line, ...]:
+    """Say below the table which matrices it leaves out, and why."""
+    told = ", ".join(f"{number:,} {CELLS[why]}" for why, number in Counter(reasons).most_common())
+    words = "Not ranked, because their k says little of the training"
+    return (Line(f"{words}: {told}."),) if told else ()

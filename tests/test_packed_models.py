@@ -1,0 +1,161 @@
+"""Models of packed integers as a whole: what is said of them, and how they are compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import weightgauge as wg
+from packed_models import HIDDEN, INNER, METHODS, UP, around, matrices, modules, packed_model, put
+from weightgauge.cli import main
+
+CODES = {"compressed": "weight_packed", "gptq": "qweight", "awq": "qweight"}
+
+
+@pytest.fixture
+def made(tmp_path, write_checkpoint):
+    """Write a model of one form; return its folder."""
+
+    def make(form, change=None, name="m", quantised=None, **config):
+        tensors = packed_model(form, quantised)
+        if change is not None:
+            change(tensors)
+        return put(write_checkpoint, tmp_path / name, tensors, METHODS[form], **config)
+
+    return make
+
+
+def told(findings, rule):
+    return [(each.tensor, each.level, each.message) for each in findings if each.id == rule]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments))).stdout
+
+
+@pytest.mark.parametrize("form", METHODS)
+def test_a_healthy_model_is_said_to_be_quantised_and_nothing_else(made, form):
+    folder = made(form)
+    findings = wg.diagnose(folder).findings
+    assert [each for each in findings if each.level == "fault"] == []
+    assert {each.id for each in findings if each.tensor and CODES[form] in each.tensor} == {
+        "quantised"
+    }
+    page = run("diagnose", folder)
+    assert "as if quantised" not in page and "grid or pruned" not in page
+    assert "Quantised to four bits or fewer" in page
+
+
+def test_what_is_not_ranked_is_told(made):
+    page = run("fit", made("gptq"), "--top", "5")
+    assert (
+        f"Not ranked, because their k says little of the training: {len(modules())} quantised."
+        in page
+    )
+
+
+def test_pruned_before_it_was_quantised(made):
+    whole = matrices()
+    whole[UP].codes[np.random.default_rng(3).random((INNER, HIDDEN)) < 0.5] = 8
+    found = wg.fit(made("gptq", quantised=whole)).findings
+    (message,) = (text for name, _, text in told(found, "quantised") if name == f"{UP}.qweight")
+    assert "% are zero, as if pruned as well" in message
+
+
+@pytest.mark.parametrize("form", METHODS)
+def test_scales_and_zero_points_are_no_pairs_of_their_own(made, write_checkpoint, tmp_path, form):
+    one, other = made(form), made(form, name="other", quantised=matrices(group=64))
+    found = wg.compare(one, other)
+    assert {pair.tensor for pair in found.pairs} == {
+        *around(),
+        *(f"{module}.{CODES[form]}" for module in modules()),
+    }
+    assert all(pair.k_a > 0 for pair in found.pairs[: len(modules())])
+    assert found.only_a == found.only_b == ()
+    plain = {f"{module}.weight": each.values() for module, each in matrices().items()}
+    base = put(write_checkpoint, tmp_path / "base", around() | plain)
+    found = wg.compare(base, one)
+    assert found.only_a == found.only_b == ()
+    assert [each.message for each in found.findings if each.id == "identical"] == [
+        f"IDENTICAL: all {len(found.pairs)} tensors have equal values"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("form", "other"), [("gptq", None), ("compressed", None), ("gptq", "compressed")]
+)
+def test_a_matrix_in_two_forms_is_told_and_spoils_no_comparison(
+    made, write_checkpoint, tmp_path, form, other
+):
+    """The others still meet those of the base, by name."""
+    whole = matrices()
+    second = {"weight": whole[UP].values()} if other is None else getattr(whole[UP], other)()
+
+    def add(tensors):
+        tensors |= {f"{UP}.{name}": each for name, each in second.items()}
+
+    folder = made(form, add)
+    (finding,) = told(wg.check(folder).findings, "stored-twice")
+    assert finding[1] == "warning"
+    for name in (f"{UP}.{CODES[form]}", f"{UP}.{next(iter(second))}"):
+        assert name in finding[2]
+    plain = {f"{module}.weight": each.values() for module, each in whole.items()}
+    base = put(write_checkpoint, tmp_path / "base", around() | plain)
+    found = wg.compare(base, folder)
+    compared = {pair.tensor for pair in found.pairs if pair.changed == 0}
+    assert compared >= plain.keys() - {f"{UP}.weight"}
+    assert found.only_a == (() if other is None else (f"{UP}.weight",))
+    faults = [each for each in wg.check(folder, against=base).findings if each.level == "fault"]
+    assert {each.id for each in faults} <= {"missing-tensor"}
+
+
+@pytest.mark.parametrize("form", ["compressed", "gptq"])
+def test_findings_name_what_the_files_hold(made, form):
+    """And not the matrix that is made of it, which nobody finds there."""
+    codes = CODES[form]
+
+    def lose(tensors):
+        for name in [name for name in tensors if name.startswith(f"{UP}.")]:
+            del tensors[name]
+
+    missing = told(wg.check(made(form, lose)).findings, "missing-part")
+    assert [(name, text.startswith(f"{UP}.{codes}: missing")) for name, _, text in missing] == [
+        (f"{UP}.{codes}", True)
+    ]
+    whole = matrices()
+    short = whole[UP]
+    short.codes, short.scales, short.zeros = short.codes[:72], short.scales[:72], short.zeros[:72]
+    (wrong,) = told(wg.check(made(form, quantised=whole)).findings, "shape-contradicts")
+    assert wrong[0] == f"{UP}.{codes}"
+    assert wrong[2].startswith(f"{UP}.{codes}: unpacked, shape [72, 64]; ")
+    stated = told(wg.check(made(form, num_attention_heads=7)).findings, "shape-contradicts")
+    assert any(
+        f"self_attn.q_proj.{codes}'" in text or f"self_attn.o_proj.{codes}'" in text
+        for _, _, text in stated
+    )
+    assert not any(".weight'" in text for _, _, text in stated)
+
+
+def test_a_model_of_plain_weights_keeps_its_names(write_checkpoint, tmp_path):
+    plain = {f"{module}.weight": each.values() for module, each in matrices().items()}
+    del plain[f"{UP}.weight"]
+    found = wg.check(put(write_checkpoint, tmp_path / "m", around() | plain)).findings
+    assert [name for name, _, _ in told(found, "missing-part")] == [f"{UP}.weight"]
+
+
+def test_other_scales_beside_a_matrix_in_two_forms_are_no_fault(made):
+    """Beside `weight` and `qweight` lie the scales of the second."""
+    values = matrices()[UP].values()
+
+    def add(tensors):
+        tensors[f"{UP}.weight"] = values
+
+    base = made("gptq", add, name="base")
+    other = made("gptq", add, quantised=matrices(group=64))
+    levels = {
+        level
+        for name, level, _ in told(wg.check(other, against=base).findings, "shape-differs")
+        if name.startswith(UP)
+    }
+    assert levels == {"note"}
