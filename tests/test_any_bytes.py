@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import weightgauge as wg
 from builders import safetensors_bytes
 from kept_models import run
+from packed_matrices import Quantised, as_stored
 from weightgauge.errors import HistogramFileError, WeightgaugeError
 from weightgauge.health.rules_file import read_rules
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
@@ -46,6 +47,16 @@ FACTORS = safetensors_bytes(
     {
         f"base_model.model.{WEIGHT[:-7]}.lora_{side}.weight": ("F32", shape, bytes(64))
         for side, shape in (("A", [2, 8]), ("B", [8, 2]))
+    }
+)
+PACKED = safetensors_bytes(
+    {
+        f"{module}.{name}": as_stored(array)
+        for module, tensors in (
+            ("model.layers.0.mlp.up_proj", Quantised(16, 32, 16).gptq()),
+            ("model.layers.0.mlp.down_proj", Quantised(16, 32, 16).compressed()),
+        )
+        for name, array in tensors.items()
     }
 )
 
@@ -92,6 +103,19 @@ FILES = {
             "use_rslora": False,
         },
         weights="adapter_model.safetensors",
+    ),
+    "quantiser": Beside(
+        "quantize_config.json",
+        {
+            "quant_method": "gptq",
+            **{"bits": 4, "group_size": 16, "desc_act": False, "checkpoint_format": "gptq"},
+            "dynamic": {"+:.*up_proj": {"group_size": 16}, "-:.*x.*": {}},
+            "extra_config": {"model.layers.0.mlp.up_proj": {"bits": 4}},
+            "config_groups": {
+                "g": {"targets": ["re:.*down.*", "Linear"], "weights": {"num_bits": 4}}
+            },
+        },
+        weights="packed.safetensors",
     ),
     "state": Beside(
         "trainer_state.json",
@@ -199,8 +223,8 @@ def answers(command: str, *arguments: object) -> None:
 def test_any_bytes_beside_weights(file: Beside, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("model") / "step-20"
     folder.mkdir()
-    weights = FACTORS if file.weights.startswith("adapter") else MODEL
-    (folder / file.weights).write_bytes(weights)
+    others = {"adapter_model.safetensors": FACTORS, "packed.safetensors": PACKED}
+    (folder / file.weights).write_bytes(others.get(file.weights, MODEL))
 
     @settings(max_examples=80)
     @given(contents(file.document))

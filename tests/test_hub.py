@@ -158,6 +158,13 @@ def test_adapter_with_its_configuration(hub: Hub, client: Client) -> None:
     assert hub.asked_for() == ["adapter_config.json"]
 
 
+def test_settings_of_a_quantiser(hub: Hub, client: Client) -> None:
+    weights = safetensors_bytes({"w": TWO_FLOATS})
+    hub.add("org/gptq", {"model.safetensors": weights, "quantize_config.json": b'{"bits": 4}'})
+    client.open("org/gptq")
+    assert hub.asked_for() == ["quantize_config.json"]
+
+
 def test_sharded_without_unrelated_files(hub: Hub, client: Client) -> None:
     files = sharded_files(TWO_SHARDS)
     extra = {

@@ -66,6 +66,7 @@ def stored_findings(
             )
     found += _stored_twice(columns.names, places, storage)
     found += [RULES["odd-input"].finding(what=line) for line in storage.remarks]
+    found += [RULES["configs-differ"].finding(what=line) for line in storage.contradictions]
     return found
 
 

@@ -107,7 +107,8 @@ def survey(checkpoint: Checkpoint) -> Survey:
     Survey
     """
     tensors, config = checkpoint.tensors, checkpoint.config
-    storage = storage_of(tensors, config, _stated_shapes(checkpoint))
+    shapes = _stated_shapes(checkpoint)
+    storage = storage_of(tensors, config, shapes, checkpoint.quantiser_configs)
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config, checkpoint.metadata)
     matrices: Sequence[TensorLike] = tensors
     if storage.matrices:

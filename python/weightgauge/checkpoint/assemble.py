@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from weightgauge.checkpoint.byte_source import ByteSource
-from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME, read_config
+from weightgauge.checkpoint.config import (
+    ADAPTER_CONFIG_NAME,
+    CONFIG_NAME,
+    QUANTISER_CONFIG_NAMES,
+    read_config,
+)
 from weightgauge.checkpoint.file_sets import file_sets
 from weightgauge.checkpoint.formats import read_headers
 from weightgauge.checkpoint.index import ShardIndex, check_shards
@@ -75,7 +80,7 @@ def open_sources(
         tables.append(read_headers(source, shard=place))
         shards.append(ShardFile(name, source.size))
     _refuse_repeated_names("", shards, tables)
-    return _checkpoint(model, shards, tables, (config, adapter_config), [])
+    return _checkpoint(model, shards, tables, _Configs(config, adapter_config), [])
 
 
 class FileElsewhere(ByteSource, Protocol):
@@ -200,20 +205,30 @@ def _refuse_repeated_names(
                 )
 
 
-_Configs = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
+class _Configs(NamedTuple):
+    """The configurations of a checkpoint, as attributes of `Checkpoint`."""
+
+    config: Mapping[str, Any] | None
+    adapter_config: Mapping[str, Any] | None
+    quantiser_configs: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 def _configs_beside(directory: str, *, with_adapter: bool = True) -> tuple[_Configs, list[Finding]]:
-    """Read the configurations of the model and of an adapter, as far as they exist.
+    """Read the configurations of model, adapter and quantiser, as far as they exist.
 
     One with a fault in it is left out with a finding; one that the system does not read is an
     error.
     """
-    model, findings = _config_beside(directory, CONFIG_NAME)
-    if not with_adapter:
-        return (model, None), findings
-    adapter, more = _config_beside(directory, ADAPTER_CONFIG_NAME)
-    return (model, adapter), [*findings, *more]
+    findings: list[Finding] = []
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in (CONFIG_NAME, ADAPTER_CONFIG_NAME, *QUANTISER_CONFIG_NAMES):
+        if name != ADAPTER_CONFIG_NAME or with_adapter:
+            content, more = _config_beside(directory, name)
+            findings += more
+            if content is not None:
+                found[name] = content
+    model, adapter = found.pop(CONFIG_NAME, None), found.pop(ADAPTER_CONFIG_NAME, None)
+    return _Configs(model, adapter, found), findings
 
 
 def _config_beside(directory: str, name: str) -> tuple[dict[str, Any] | None, list[Finding]]:
@@ -249,8 +264,9 @@ def _checkpoint(
         model=model,
         shards=Table(ShardFile, shards),
         tensors=tensors,
-        config=configs[0],
+        config=configs.config,
         metadata=metadata,
         findings=by_importance(findings),
-        adapter_config=configs[1],
+        adapter_config=configs.adapter_config,
+        quantiser_configs=configs.quantiser_configs,
     )

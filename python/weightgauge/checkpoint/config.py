@@ -1,4 +1,4 @@
-"""Reading of `config.json` and `adapter_config.json`, which lie beside the weights."""
+"""Reading of the configurations that lie beside the weights, such as `config.json`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from weightgauge.errors import ConfigError
 
 CONFIG_NAME = "config.json"
 ADAPTER_CONFIG_NAME = "adapter_config.json"
+QUANTISER_CONFIG_NAMES = ("quantize_config.json", "quant_config.json", "quantization_config.json")
+"""Where AutoGPTQ and GPTQModel, AutoAWQ, and AutoRound keep their settings, beside `config.json` or
+in its place."""
 _MAX_BYTES = 10_000_000
 
 
 def read_config(source: ByteSource) -> dict[str, Any]:
-    """Read a `config.json`, or an `adapter_config.json`.
+    """Read a `config.json`, or another configuration.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.checkpoint.identity import FileIdentity
@@ -185,6 +185,9 @@ class Checkpoint(InPolars):
     adapter_config : mapping or None
         Content of the `adapter_config.json` of a low-rank adapter; None if there is no readable
         one.
+    quantiser_configs : mapping of str to mapping
+        Content of the files beside the weights in which quantisers keep their settings, by their
+        names, such as `quantize_config.json`.
     """
 
     model: str
@@ -194,6 +197,7 @@ class Checkpoint(InPolars):
     metadata: Mapping[str, str]
     findings: Table[Finding]
     adapter_config: Mapping[str, Any] | None = None
+    quantiser_configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; shards and tensors are lists of dicts."""
@@ -205,6 +209,9 @@ class Checkpoint(InPolars):
             "metadata": dict(self.metadata),
             "findings": self.findings.to_dicts(),
             "adapter_config": None if self.adapter_config is None else dict(self.adapter_config),
+            "quantiser_configs": {
+                name: dict(content) for name, content in self.quantiser_configs.items()
+            },
         }
 
     @property

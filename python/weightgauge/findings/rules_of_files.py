@@ -52,6 +52,13 @@ FILES = (
         hint="without it, heads and experts are told from shapes alone",
     ),
     Rule(
+        "configs-differ",
+        WARNING,
+        "Do all configurations say the same of how the model is quantised?",
+        "{what}",
+        hint="correct the one that is wrong: programs do not agree on which one they read",
+    ),
+    Rule(
         "cached-copy",
         WARNING,
         "Did the Hub say which version is the newest?",

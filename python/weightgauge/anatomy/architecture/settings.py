@@ -183,10 +183,11 @@ def left_out(path: str, value: object, problem: str) -> str:
     problem : str
         What is wrong with it, in words that follow the value.
     """
-    return f"config.json: {path} = {_shown(value)} {problem}; it is left out of account"
+    return f"config.json: {path} = {shown(value)} {problem}; it is left out of account"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Show a value of a configuration, however long it is."""
     if isinstance(value, int) and abs(value) > _LONGEST_SHOWN:
         # Python refuses to print very long numbers.
         return f"a number of {value.bit_length():,} bits"

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.components import MATRIX_KINDS, classify
-from weightgauge.errors import printable
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
@@ -57,13 +56,6 @@ class _Probe(NamedTuple):
     name: str
     shape: tuple[int, ...]
     dtype: str = "F32"
-
-
-def quant_method(config: Mapping[str, Any] | None) -> str:
-    """Return how a model is quantised according to its configuration, safe to show; or ""."""
-    stated = (config or {}).get("quantization_config")
-    method = stated.get("quant_method") if isinstance(stated, Mapping) else None
-    return printable(method, limit=40) if isinstance(method, str) else ""
 
 
 def integer_weights(

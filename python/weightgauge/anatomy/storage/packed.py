@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
-
-from weightgauge.anatomy.storage.integers import quant_method
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
@@ -92,7 +90,7 @@ QUANTISERS = (
 
 
 def packed_by(
-    tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
+    tensors: Mapping[str, TensorInfo], method: str
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Find the packed tensors of a checkpoint.
 
@@ -100,8 +98,8 @@ def packed_by(
     ----------
     tensors : mapping of str to TensorInfo
         All of them by name.
-    config : mapping or None
-        The configuration, which distinguishes AWQ from GPTQ.
+    method : str
+        What the configuration calls it, which distinguishes AWQ from GPTQ; or "".
 
     Yields
     ------
@@ -120,7 +118,7 @@ def packed_by(
             marks = _present(owner, quantiser.marks, tensors, beneath)
             if marks:
                 others = [*marks, *_present(owner, quantiser.others, tensors, beneath)]
-                title = _title(quantiser, tensor, owner, tensors, config)
+                title = _title(quantiser, tensor, owner, tensors, method)
                 yield name, title, list(dict.fromkeys(others))
                 break
 
@@ -173,10 +171,9 @@ def _title(
     tensor: TensorInfo,
     owner: str,
     tensors: Mapping[str, TensorInfo],
-    config: Mapping[str, Any] | None,
+    method: str,
 ) -> str:
     """Distinguish AWQ, which packs along the outputs, from GPTQ, which packs along the inputs."""
-    method = quant_method(config)
     if quantiser.title == UNNAMED and method:
         return method
     if quantiser.packed != "qweight" or quantiser.title == "EETQ":

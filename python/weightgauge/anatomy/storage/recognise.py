@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights, quant_method
+from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights
 from weightgauge.anatomy.storage.packed import may_be_packed, packed_by
+from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_of
 from weightgauge.anatomy.storage.scales import (
     F8,
     NotScaled,
@@ -35,7 +36,6 @@ _CODES = frozenset((*F8, "F4"))
 _ACTIVATION_SCALES = ("input_scale", "input_scale_inv", "activation_scale", "output_scale")
 
 _Tensors = Mapping[str, "TensorInfo"]
-_Config = Mapping[str, Any] | None
 
 
 @dataclass(slots=True, repr=False)
@@ -57,6 +57,8 @@ class Storage:
         size of their blocks, the size that is stated, and both in a clause.
     remarks : list of str
         What else is odd: one line for each reason, however many tensors it concerns.
+    contradictions : list of str
+        One line for each setting of the quantiser of which two configurations say different things.
     stated_shapes : mapping of str to tuple of int
         What the tensors that hold shapes say, by their names, where they could be read.
     """
@@ -67,6 +69,7 @@ class Storage:
     unscaled: dict[str, str] = field(default_factory=dict)
     contradicted: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
     stated_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def note(self, name: str) -> str:
@@ -101,7 +104,7 @@ class Decoder:
     """
 
     name: str
-    find: Callable[[_Tensors, _Config, Storage, str], None]
+    find: Callable[[_Tensors, Quantisation, Storage, str], None]
     source: type[ScaledCodes | PackedCodes] | None
     words: str
 
@@ -110,6 +113,7 @@ def storage_of(
     tensors: Sequence[TensorInfo],
     config: Mapping[str, Any] | None,
     stated_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    quantiser_configs: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Storage:
     """Recognise how the matrices of a checkpoint are stored.
 
@@ -121,6 +125,8 @@ def storage_of(
         Its configuration. Where it contradicts the tensors, the tensors count.
     stated_shapes : mapping of str to tuple of int, optional
         As in `Storage`.
+    quantiser_configs : mapping of str to mapping, optional
+        As in `weightgauge.checkpoint.Checkpoint`.
 
     Returns
     -------
@@ -132,12 +138,15 @@ def storage_of(
     if not (INTEGERS | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
         by_name = dict(zip(columns.names, columns, strict=True))
     found = Storage(stated_shapes=stated_shapes or {})
+    quantisation = quantisation_of(config, quantiser_configs)
+    found.remarks += quantisation.wrong
+    found.contradictions += quantisation.contradictions
     for decoder in DECODERS:
-        decoder.find(by_name, config, found, decoder.words)
+        decoder.find(by_name, quantisation, found, decoder.words)
     return found
 
 
-def _find_mxfp4(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+def _find_mxfp4(tensors: _Tensors, quantisation: Quantisation, found: Storage, words: str) -> None:
     """Find bytes with two F4 codes each, beside which lie an exponent for every 32 codes."""
     for name in [name for name, tensor in tensors.items() if tensor.dtype in _BYTES]:
         tensor = tensors[name]
@@ -163,13 +172,13 @@ def _find_mxfp4(tensors: _Tensors, config: _Config, found: Storage, words: str) 
         found.roles[scale.name] = _scale_role(name)
 
 
-def _find_packed(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, words: str) -> None:
     """Find the packed integers of known quantisers: see `weightgauge.anatomy.storage.packed`."""
-    for name, title, others in packed_by(tensors, config):
+    for name, title, others in packed_by(tensors, quantisation.method):
         if name in found.matrices:
             continue
         try:
-            matrix = unpacked(tensors[name], title, tensors, config, found.stated_shapes)
+            matrix = unpacked(tensors[name], title, tensors, quantisation, found.stated_shapes)
             reason = "which is not decoded"
         except NotUnpacked as error:
             matrix, reason = None, f"and cannot be decoded: {error}"
@@ -183,12 +192,13 @@ def _find_packed(tensors: _Tensors, config: _Config, found: Storage, words: str)
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
 
 
-def _find_integers(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+def _find_integers(
+    tensors: _Tensors, quantisation: Quantisation, found: Storage, words: str
+) -> None:
     """Find integers in the place of weights: see `weightgauge.anatomy.storage.integers`."""
-    title = quant_method(config) or "a quantiser that is not known"
+    title = quantisation.method or "a quantiser that is not known"
     known = {*found.matrices, *found.roles, *found.unscaled}
-    stated = isinstance((config or {}).get("quantization_config"), Mapping)
-    quantised = stated and not (found.matrices or found.undecoded or found.unscaled)
+    quantised = quantisation.stated and not (found.matrices or found.undecoded or found.unscaled)
     for each in integer_weights(tensors, known, quantised=quantised):
         if each.packed:
             found.undecoded[each.name] = f"packed by {title}, which is not decoded"
@@ -201,11 +211,10 @@ def _find_integers(tensors: _Tensors, config: _Config, found: Storage, words: st
             found.roles[other] = f"belongs to '{printable(each.name)}', which is not decoded"
 
 
-def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str) -> None:
+def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, words: str) -> None:
     """Find F8 and F4 codes with one scale for each block, row, column, matrix or tensor."""
-    blocks, wrong = stated_blocks(config)
+    blocks, wrong = stated_blocks(quantisation.values)
     found.remarks += [wrong] if wrong else []
-    quantised = isinstance((config or {}).get("quantization_config"), Mapping)
     doubts: dict[str, list[str]] = {}
     coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]
     for name in coded:
@@ -214,7 +223,7 @@ def _find_scaled(tensors: _Tensors, config: _Config, found: Storage, words: str)
             continue
         scale = next((tensors[other] for other in scale_names(name) if other in tensors), None)
         if scale is None:
-            if quantised and len(tensor.shape) > 1:
+            if quantisation.stated and len(tensor.shape) > 1:
                 reason = "config.json says it is quantised, but no scale lies beside it"
                 found.unscaled[name] = f"fitted as stored: {reason}"
             continue

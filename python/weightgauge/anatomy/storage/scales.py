@@ -155,8 +155,13 @@ def packed_mxfp4(tensor: TensorInfo, scale: TensorInfo) -> ScaledCodes | None:
     )
 
 
-def stated_blocks(config: Mapping[str, Any] | None) -> tuple[tuple[int, int] | None, str]:
+def stated_blocks(settings: Mapping[str, Any]) -> tuple[tuple[int, int] | None, str]:
     """Return the size of a block according to `config.json`, or what is wrong with the entry.
+
+    Parameters
+    ----------
+    settings : mapping
+        What is stated of how the model is quantised.
 
     Returns
     -------
@@ -165,12 +170,7 @@ def stated_blocks(config: Mapping[str, Any] | None) -> tuple[tuple[int, int] | N
     warning : str
         A line about an invalid entry; "" where nothing is wrong.
     """
-    quantisation = (config or {}).get("quantization_config")
-    if quantisation is None:
-        return None, ""
-    if not isinstance(quantisation, Mapping):
-        return None, left_out("quantization_config", quantisation, "is no object")
-    stated = quantisation.get("weight_block_size")
+    stated = settings.get("weight_block_size")
     if stated is None:
         return None, ""
     if isinstance(stated, list) and len(stated) == 2:

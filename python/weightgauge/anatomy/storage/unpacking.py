@@ -6,22 +6,29 @@ each other, or contradict the configuration, the matrix is not decoded, and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from weightgauge.anatomy.architecture.settings import shown
+from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
 from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Stored, weight_name
 from weightgauge.errors import printable
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
-_Config = Mapping[str, Any]
 _SCALES = ("F32", "BF16", "F16")
 _PER_WORD = 8
 _PER_BYTE = 4
 _MOST_SIDE, _MOST_GROUPS = 1 << 24, 1 << 16
 """Limits of the core."""
+_AUTO_ROUND = {
+    "auto_round:auto_gptq": "gptq",
+    "auto_round:gptqmodel": "gptq_v2",
+    "auto_round": "gptq_v2",
+}
+"""What AutoRound calls the two formats of GPTQ, and others by their own names."""
 
 
 class NotUnpacked(Exception):
@@ -41,12 +48,15 @@ class _Beside(NamedTuple):
         Name of the module.
     stated : mapping of str to tuple of int
         As in `unpacked`.
+    quantisation : Quantisation
+        As in `unpacked`.
     """
 
     codes: TensorInfo
     tensors: Mapping[str, TensorInfo]
     owner: str
     stated: Mapping[str, tuple[int, ...]]
+    quantisation: Quantisation
 
     def find(self, leaf: str) -> TensorInfo | None:
         """Return the tensor of this name in the module."""
@@ -66,7 +76,7 @@ def unpacked(
     tensor: TensorInfo,
     title: str,
     tensors: Mapping[str, TensorInfo],
-    config: Mapping[str, Any] | None,
+    quantisation: Quantisation,
     stated: Mapping[str, tuple[int, ...]],
 ) -> Stored | None:
     """Find out how the weights of a matrix are made from packed codes.
@@ -79,8 +89,8 @@ def unpacked(
         The quantiser, as `weightgauge.anatomy.storage.packed` names it.
     tensors : mapping of str to TensorInfo
         All tensors of the checkpoint, by name.
-    config : mapping or None
-        Its configuration.
+    quantisation : Quantisation
+        What configurations say of how it is quantised.
     stated : mapping of str to tuple of int
         What the tensors that hold shapes say, by their names, where they could be read.
 
@@ -97,22 +107,18 @@ def unpacked(
     decode = _DECODED.get(title)
     if decode is None:
         return None
-    quantisation = (config or {}).get("quantization_config")
-    settings = quantisation if isinstance(quantisation, Mapping) else {}
     owner = tensor.name.rpartition(".")[0]
-    codes, text = decode(_Beside(tensor, tensors, owner, stated), settings)
+    beside = _Beside(tensor, tensors, owner, stated, quantisation)
+    codes, text = decode(beside, quantisation.of_module(owner))
     return Stored(weight_name(tensor.name), (codes.rows, codes.columns), codes, text)
 
 
-def _compressed(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
+def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """`pack-quantized` of compressed-tensors: eight neighbours of a row in a word."""
-    form = settings.get("format")
-    if isinstance(form, str) and form not in ("pack-quantized", "mixed-precision"):
-        raise NotUnpacked(f"its format is {printable(form, limit=40)}")
-    schemes = _schemes(settings)
-    _check_bits([each.get("num_bits") for each in schemes])
-    if schemes and all(each.get("type", "int") != "int" for each in schemes):
-        raise NotUnpacked(f"its codes are of type {printable(str(schemes[0]['type']), limit=40)}")
+    schemes = beside.quantisation.schemes_of_module(beside.owner)
+    _check_format(settings, schemes)
+    bits = [each.get("num_bits") for each in schemes]
+    _check_bits(bits, beside, "config_groups")
     rows, words = _matrix(beside.codes, "I32")
     columns = words * _PER_WORD
     named = beside.find("weight_shape")
@@ -124,18 +130,23 @@ def _compressed(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
                 f"{' x '.join(f'{side:,}' for side in shape)} codes of four bits"
             )
         columns = shape[1]
+    elif len(set(map(repr, bits))) > 1:
+        raise NotUnpacked(f"it has no 'weight_shape', and {_UNDECIDED} (num_bits)")
     scales = beside.need("weight_scale", "scales", _SCALES)
     groups = _groups_of_rows(scales, rows)
-    size = _group_columns(groups, columns, [each.get("group_size") for each in schemes])
+    sizes_stated = [each.get("group_size") for each in schemes]
+    size = _group_columns(groups, columns, sizes_stated, beside, "config_groups")
     zeros = None
-    asymmetric = bool(schemes) and all(each.get("symmetric") is False for each in schemes)
-    if asymmetric or beside.find("weight_zero_point") is not None:
+    if (
+        any(each.get("symmetric") is False for each in schemes)
+        or beside.find("weight_zero_point") is not None
+    ):
         zeros = beside.need("weight_zero_point", "zero points", ("I32",))
         _check_shape(zeros, (-(-rows // _PER_WORD), groups), "zero points")
     index = beside.find("weight_g_idx")
     if index is not None:
         _check_index(index, columns)
-    elif schemes and all(each.get("actorder") == "group" for each in schemes):
+    elif any(each.get("actorder") == "group" for each in schemes):
         raise NotUnpacked(
             "actorder says that its groups are out of order, and there is no weight_g_idx"
         )
@@ -144,12 +155,12 @@ def _compressed(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
     return codes, _text(codes, scales)
 
 
-def _gptq(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
+def _gptq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """GPTQ: a word has eight inputs of one output; zero points are stored less one."""
-    form = settings.get("checkpoint_format", settings.get("format", "gptq"))
+    form = _gptq_form(settings)
     if form not in ("gptq", "gptq_v2"):
-        raise NotUnpacked(f"its format is {printable(str(form), limit=40)}")
-    _check_bits([settings.get("bits")])
+        raise NotUnpacked(f"its format is {_shown(form)}")
+    _check_bits([settings.get("bits")], beside, "bits")
     words, rows = _matrix(beside.codes, "I32")
     columns = words * _PER_WORD
     scales, zeros, groups = _of_groups(beside, rows)
@@ -160,7 +171,7 @@ def _gptq(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
     if index is not None and type(stated_size) is not int:
         size = -(-columns // groups)
     else:
-        size = _group_columns(groups, columns, [stated_size])
+        size = _group_columns(groups, columns, [stated_size], beside, "group_size")
     if index is not None:
         _check_index(index, columns)
     sizes = _Sizes(rows, columns, groups, size)
@@ -170,29 +181,38 @@ def _gptq(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
     return codes, _text(codes, scales)
 
 
-def _awq(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
+def _gptq_form(settings: Settings) -> object:
+    packing = settings.get("packing_format")
+    if packing is not None:
+        return _AUTO_ROUND.get(packing, packing) if isinstance(packing, str) else packing
+    if settings.get("is_marlin_format") is True:
+        return "marlin"
+    return settings.get("checkpoint_format", settings.get("format", "gptq"))
+
+
+def _awq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """AWQ ("gemm"): a word has eight outputs of one input, the even ones first."""
-    form = settings.get("version", "gemm")
-    if not isinstance(form, str) or form.lower() != "gemm":
-        raise NotUnpacked(f"its format is {printable(str(form), limit=40)}")
-    _check_bits([settings.get("bits", settings.get("w_bit"))])
+    keys = ("packing_format", "version", "checkpoint_format", "format")
+    form = next((settings[key] for key in keys if settings.get(key) is not None), "gemm")
+    if not isinstance(form, str) or form.lower() not in ("gemm", "auto_round:auto_awq"):
+        raise NotUnpacked(f"its format is {_shown(form)}")
+    _check_bits([settings.get("bits")], beside, "bits")
     columns, words = _matrix(beside.codes, "I32")
     rows = words * _PER_WORD
     scales, zeros, groups = _of_groups(beside, rows)
-    stated_size = settings.get("group_size", settings.get("q_group_size"))
-    size = _group_columns(groups, columns, [stated_size])
+    size = _group_columns(groups, columns, [settings.get("group_size")], beside, "group_size")
     sizes = _Sizes(rows, columns, groups, size)
     codes = _codes(beside.codes, "even_rows_first", sizes, scales, zeros, None)
     return codes, _text(codes, scales)
 
 
-def _bitnet(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
+def _bitnet(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """BitNet: a byte has four rows, a quarter of them apart; the scale is one for all."""
     if settings.get("quantization_mode", "offline") != "offline":
         raise NotUnpacked("config.json says that its weights are quantised when they are used")
     layer = settings.get("linear_class", "bitlinear")
     if layer not in ("bitlinear", "autobitlinear"):
-        raise NotUnpacked(f"its layers are {printable(str(layer), limit=40)}")
+        raise NotUnpacked(f"its layers are {_shown(layer)}")
     quarter, columns = _matrix(beside.codes, "U8")
     scales = beside.need("weight_scale", "scales", _SCALES)
     if scales.size != 1:
@@ -203,7 +223,7 @@ def _bitnet(beside: _Beside, settings: _Config) -> tuple[PackedCodes, str]:
     return codes, f"ternary {'/' if divided else 'x'} weight_scale"
 
 
-_DECODED: dict[str, Callable[[_Beside, _Config], tuple[PackedCodes, str]]] = {
+_DECODED: dict[str, Callable[[_Beside, Settings], tuple[PackedCodes, str]]] = {
     "compressed-tensors": _compressed,
     "GPTQ": _gptq,
     "AWQ": _awq,
@@ -261,23 +281,34 @@ def _matrix(tensor: TensorInfo, dtype: str | None = None) -> tuple[int, int]:
     return tensor.shape[0], tensor.shape[1]
 
 
-def _schemes(settings: _Config) -> list[Mapping[str, Any]]:
-    """Return what the configuration of compressed-tensors says about weights."""
-    groups = settings.get("config_groups")
-    found = []
-    for group in groups.values() if isinstance(groups, Mapping) else ():
-        weights = group.get("weights") if isinstance(group, Mapping) else None
-        if isinstance(weights, Mapping):
-            found.append(weights)
-    return found
+_UNDECIDED = "config.json does not say which of its config_groups is for it"
 
 
-def _check_bits(stated: list[Any]) -> None:
+def _check_format(settings: Settings, schemes: Sequence[Settings]) -> None:
+    """Refuse other formats and other codes than integers, and schemes that differ in these."""
+    common = settings.get("format")
+    forms = {_shown(each.get("format", common)) for each in schemes} or {_shown(common)}
+    if not forms <= {"pack-quantized", "mixed-precision", _shown(None)}:
+        (form, *more) = sorted(forms)
+        raise NotUnpacked(f"{_UNDECIDED} (format)" if more else f"its format is {form}")
+    kinds = {_shown(each.get("type", "int")) for each in schemes}
+    if not kinds <= {"int"}:
+        (kind, *more) = sorted(kinds)
+        raise NotUnpacked(f"{_UNDECIDED} (type)" if more else f"its codes are of type {kind}")
+
+
+def _shown(value: object) -> str:
+    return printable(value, limit=40) if isinstance(value, str) else shown(value)
+
+
+def _check_bits(stated: Sequence[object], beside: _Beside, key: str) -> None:
     """Refuse other widths, where all that are stated are others."""
-    bits = {each for each in stated if type(each) is int}
+    bits = [each for each in stated if type(each) is int]
     if bits and 4 not in bits:
-        widths = ", ".join(map(str, sorted(bits)))
-        raise NotUnpacked(f"config.json says {widths} bits, and codes of four are decoded")
+        widths = ", ".join(dict.fromkeys(map(shown, bits)))
+        raise NotUnpacked(
+            f"{beside.quantisation.file_of(key)} says {widths} bits, and codes of four are decoded"
+        )
 
 
 def _groups_of_rows(scales: TensorInfo, rows: int) -> int:
@@ -290,7 +321,9 @@ def _groups_of_rows(scales: TensorInfo, rows: int) -> int:
     return shape[1]
 
 
-def _group_columns(groups: int, columns: int, stated: list[Any]) -> int:
+def _group_columns(
+    groups: int, columns: int, stated: Sequence[object], beside: _Beside, key: str
+) -> int:
     """Return the number of columns that share a scale."""
     numbers = [each for each in stated if type(each) is int]
     sizes = [columns if each == -1 else each for each in numbers]  # -1: one group a row
@@ -300,10 +333,10 @@ def _group_columns(groups: int, columns: int, stated: list[Any]) -> int:
     if groups == 1:
         return columns
     if sizes:
-        of = " or ".join(f"{size:,}" for size in dict.fromkeys(numbers))
+        of = " or ".join(dict.fromkeys(map(shown, numbers)))
         raise NotUnpacked(
             f"it has {groups:,} groups a row, which its {columns:,} columns do not fill by {of}, "
-            "as config.json says"
+            f"as {beside.quantisation.file_of(key)} says"
         )
     if columns % groups:
         raise NotUnpacked(f"its {groups:,} groups do not divide its {columns:,} columns")

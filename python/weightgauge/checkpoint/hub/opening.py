@@ -1,8 +1,8 @@
 """Checkpoints on the Hub, through the client huggingface_hub and the cache that it keeps.
 
-The list of the model's files decides what is fetched: the index, `config.json` and
-`adapter_config.json`, and of the safetensors files their headers. The files themselves are fetched
-when their weights are measured.
+The list of the model's files decides what is fetched: the index, `config.json`,
+`adapter_config.json`, what quantisers keep beside them, and of the safetensors files their headers.
+The files themselves are fetched when their weights are measured.
 """
 
 from __future__ import annotations
@@ -10,7 +10,11 @@ from __future__ import annotations
 import os
 
 from weightgauge.checkpoint.assemble import open_selection
-from weightgauge.checkpoint.config import ADAPTER_CONFIG_NAME, CONFIG_NAME
+from weightgauge.checkpoint.config import (
+    ADAPTER_CONFIG_NAME,
+    CONFIG_NAME,
+    QUANTISER_CONFIG_NAMES,
+)
 from weightgauge.checkpoint.hub.cached import find_in_cache
 from weightgauge.checkpoint.hub.client import bars_only_on_a_terminal, download, list_files
 from weightgauge.checkpoint.hub.hub_errors import translated
@@ -82,7 +86,8 @@ def _open_listed(hub_id: HubId, listing: Listing, model: str) -> Checkpoint:
             path=selection.index.shown,
             hint="the model is incomplete on the Hub; try another revision, or tell its authors",
         )
-    settings = (CONFIG_NAME, ADAPTER_CONFIG_NAME) if selection.with_adapter else (CONFIG_NAME,)
+    of_adapter = (ADAPTER_CONFIG_NAME,) if selection.with_adapter else ()
+    settings = (CONFIG_NAME, *of_adapter, *QUANTISER_CONFIG_NAMES)
     beside = [name for name in settings if name in listing.names]
     snapshot = download(hub_id, [_joined(folder, name) for name in beside])
     directory, commit = os.path.join(snapshot, folder), os.path.basename(snapshot)
