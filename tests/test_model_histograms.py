@@ -245,7 +245,7 @@ def test_the_command_keeps_counts(mixture, tmp_path):
     result = run("scan", mixture, "-o", path)
     assert result.exit_code == 3  # codes without a decoder
     assert f"{path}: {path.stat().st_size:,} bytes for " in result.stdout
-    assert result.stdout.splitlines()[1] == "3 faults, 1 warning"
+    assert result.stdout.splitlines()[1] == "4 faults, 2 warnings"
     assert run("fit", path, "--json").stdout == run("fit", mixture, "--json").stdout
     assert run("scan", mixture, "-o", path).exit_code == 1
     assert run("scan", mixture, "-o", path, "--force", "-q").stdout == ""

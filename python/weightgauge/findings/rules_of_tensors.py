@@ -135,6 +135,44 @@ SLICES = (
         hint="the numbers are those of the codes, not of the weights",
     ),
     Rule(
+        "non-finite-scales",
+        FAULT,
+        "Are the scales of codes finite?",
+        "{value:,} of {elements:,} scales {are} NaN or infinite, and the weights of their groups "
+        "with them",
+        several="{count:,} tensors have scales that are NaN or infinite, {total:,} in all: {names}",
+        hint="damaged, or too large for their format; copy the file again, or quantise again",
+    ),
+    Rule(
+        "zero-scales",
+        WARNING,
+        "Is the scale of every group of codes other than zero?",
+        "{value:,} of {elements:,} scales {are} zero, and with them all weights of their groups",
+        several="{count:,} tensors have scales of zero, {total:,} in all, whose weights are all "
+        "zero: {names}",
+        hint="too small for their format, or damaged; quantise again, or copy the file again",
+    ),
+    Rule(
+        "negative-scales",
+        WARNING,
+        "Are scales positive?",
+        "{value:,} of {elements:,} scales {are} negative, which turns the signs of their weights",
+        several="{count:,} tensors have negative scales, {total:,} in all, which turn the signs of "
+        "their weights: {names}",
+        hint="a few are flipped bits: copy the file again; AutoRound makes about half of them so",
+    ),
+    Rule(
+        "off-centre",
+        WARNING,
+        "Do quantised weights lie on either side of zero?",
+        "{value:.0%} of the weights are {sign}, as where codes have other zero points",
+        several="{least:.0%} to {most:.0%} of the weights of {count:,} tensors lie on one side of "
+        "zero, as where codes have other zero points: {names}",
+        hint="zero points are lost, or stored in the other one of the two formats of GPTQ "
+        "(checkpoint_format); quantise or convert again",
+        threshold=0.6,
+    ),
+    Rule(
         "clipped",
         WARNING,
         "Do many weights lie at the largest magnitude?",

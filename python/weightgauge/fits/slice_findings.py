@@ -10,6 +10,7 @@ import numpy as np
 
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.findings.readable import readable
+from weightgauge.fits.code_findings import off_centre_findings, scale_findings, scale_rows
 from weightgauge.fits.name_hints import is_mask, may_be_constant, may_be_zero
 from weightgauge.fits.pieces import piece_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
@@ -98,7 +99,10 @@ def slice_findings(
     rows = np.zeros(len(slices), np.bool_)
     rows[piece_rows(numbers.columns)] = True
     rows &= ~_masks(numbers)
+    scales = scale_rows(slices, numbers)
+    rows[scales] = False
     found = [
+        *scale_findings(slices, numbers, scales),
         *_asked(slices, numbers, rows, rules, tied, options or FitOptions(threads=1)),
         *tied_finding(slices, tied),
     ]
@@ -169,6 +173,7 @@ def _asked(
     yield from _flipped(slices, numbers, rows & (numbers.matrix | vectors), rules)
     yield from _clipped(slices, numbers, rows & numbers.known, rules)
     yield from _one_sign(slices, numbers, rows & numbers.known & ~(single & same))
+    yield from off_centre_findings(slices, numbers, rows, rules)
     yield from tensor_findings(slices, numbers, tied=tied)
     yield from zero_shares(slices, numbers, rows, rules)
     yield from lost_scales(slices, numbers, rows, rules)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightgauge.anatomy.layouts import Slice, slices_of
 from weightgauge.anatomy.selection import choose
+from weightgauge.anatomy.storage import Product
 from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
@@ -28,6 +30,8 @@ from weightgauge.scanning.run import (
 from weightgauge.scanning.sharded import scan_local
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from weightgauge.anatomy.architecture import Architecture
     from weightgauge.checkpoint import Checkpoint, TensorInfo
     from weightgauge.magnitudes.options import FitOptions
@@ -125,14 +129,16 @@ class CheckpointSlices:
             batches = [(self.slices, progress)] if at_once else self._batches(progress)
             parts = [self._scanned(batch, options, within) for batch, within in batches]
             found = parts[0] if len(parts) == 1 else joined(parts, options)
+            counted = self._scanned(self._scales, options).numbers if self._scales else None
         else:
-            found = scan_slices(self.checkpoint, self.slices, options, scan=scan)
+            found = scan_slices(self.checkpoint, self.counted, options, scan=scan)
+            counted = found.numbers[len(self.slices) :]
         without = self._without_weights()
         told = dict(found.told)
-        told |= {len(found) + i: words for i, (_, words) in enumerate(without)}
-        numbers = found.numbers
+        told |= {len(self.slices) + i: words for i, (_, words) in enumerate(without)}
+        numbers = found.numbers[: len(self.slices)]
         if without:
-            numbers = np.concatenate((numbers, blank_numbers(len(without))))
+            numbers = np.concatenate((numbers, self._numbers_without(without, counted)))
         slices = [*self.slices, *(item for item, _ in without)] if without else self.slices
         missing = self._missing(self.slices)
         return SliceFits(slices, numbers, options, told=told, missing=missing).in_table_order()
@@ -173,9 +179,10 @@ class CheckpointSlices:
                     found.pages.get(row),
                 )
         without = self._without_weights()
+        counted = self._scanned(self._scales, options).numbers if self._scales else None
         absent = SliceFits(
             [item for item, _ in without],
-            blank_numbers(len(without)),
+            self._numbers_without(without, counted),
             options,
             told={row: words for row, (_, words) in enumerate(without)},
         )
@@ -186,7 +193,7 @@ class CheckpointSlices:
         self,
         batch: Sequence[Slice],
         options: FitOptions,
-        progress: Callable[[int, int], None] | None,
+        progress: Callable[[int, int], None] | None = None,
         *,
         keep_histograms: bool = False,
     ) -> ScannedSlices:
@@ -209,6 +216,41 @@ class CheckpointSlices:
             return {}
         texts = (unscaled.get(item.tensor.name) or unknown_factor(item) for item in slices)
         return {row: text for row, text in enumerate(texts) if text}
+
+    @property
+    def counted(self) -> Sequence[Slice]:
+        """All that is counted in one scan: the slices, and the scales of codes."""
+        return [*self.slices, *self._scales] if self._scales else self.slices
+
+    @cached_property
+    def _scales(self) -> list[Slice]:
+        """The scales of codes, which are no weights: how many are odd is counted all the same."""
+        sources = (stored.source for stored in self.survey.storage.matrices.values())
+        formats = {
+            source.scales.tensor.name: source.scales.dtype
+            for source in sources
+            if not isinstance(source, Product)
+        }
+        if not formats or not self.complete:
+            return []
+        places, rows = self.survey.components, self.survey.rows
+        return [
+            Slice(tensor, places[rows[tensor.name]], tensor.shape)
+            for tensor in self.chosen
+            if formats.get(tensor.name) == tensor.dtype and tensor.size
+        ]
+
+    def _numbers_without(
+        self, without: Sequence[tuple[Slice, tuple[str, str]]], counted: NDArray[np.void] | None
+    ) -> NDArray[np.void]:
+        """Return the numbers of slices without weights: of scales, how many are odd."""
+        numbers = blank_numbers(len(without))
+        if counted is not None and self._scales:
+            rows = {item.tensor.name: row for row, (item, _) in enumerate(without)}
+            places = [rows[item.tensor.name] for item in self._scales]
+            for name in ("n", "zeros", "nonfinite", "negatives"):
+                numbers[name][places] = counted[name]
+        return numbers
 
     def _without_weights(self) -> list[tuple[Slice, tuple[str, str]]]:
         """Slices of the chosen tensors that hold no weights, each with its status and reason."""

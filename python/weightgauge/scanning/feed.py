@@ -107,7 +107,7 @@ class FedScan:
         )
         self._subject = slices_of_checkpoint(checkpoint, include=include, exclude=exclude, per=per)
         self._shards = {shard.name: shard for shard in checkpoint.shards}
-        plan, _ = planned(checkpoint, self._subject.slices, self._options)
+        plan, _ = planned(checkpoint, self._subject.counted, self._options)
         self._files = [checkpoint.shards[place] for place in plan.shards]
         self._numbers = {shard.name: number for number, shard in enumerate(self._files)}
         self._directory = tempfile.gettempdir() if directory is None else directory

@@ -1,0 +1,104 @@
+"""What is odd about codes that make weights: scales that are no usual ones, zero points astray."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightgauge.anatomy.storage.stored import is_beside, is_of_integers
+from weightgauge.findings import RULES, Finding, Rule
+from weightgauge.fits.withheld import LEAST_FOR_LEVELS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weightgauge.fits.slice_fit import SliceFit
+    from weightgauge.fits.slice_numbers import SliceNumbers
+
+_ON_PURPOSE = 0.05
+"""AutoRound makes a scale negative where the largest weight of its group is; about half are. Fewer
+than these are flipped bits, and where as few are positive, so are the signs of the matrix."""
+
+_ONE_SIGN_KINDS = frozenset(("embed", "ssm", "router"))
+
+
+def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
+    """Return the places of the scales of codes: they have no fit, but their elements were counted.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        All slices.
+    numbers : SliceNumbers
+        Their numbers.
+    """
+    counted = np.flatnonzero((numbers.elements > 0) & ~numbers.columns.fitted).tolist()
+    return [
+        row
+        for row in counted
+        if slices[row].status == "not_applicable" and is_beside(slices[row].reason)
+    ]
+
+
+def scale_findings(
+    slices: Sequence[SliceFit], numbers: SliceNumbers, rows: Sequence[int]
+) -> Iterator[Finding]:
+    """Tell of scales that are zero, negative, or no numbers.
+
+    Parameters
+    ----------
+    slices, numbers
+        As for `scale_rows`.
+    rows : sequence of int
+        What it returned.
+    """
+    for row in rows:
+        item = slices[row]
+        elements = int(numbers.elements[row])
+        for rule, value in (
+            ("non-finite-scales", item.nonfinite),
+            ("zero-scales", item.zeros),
+            ("negative-scales", item.negatives),
+        ):
+            if value:
+                usual = (
+                    rule == "negative-scales" and _ON_PURPOSE < value / elements < 1 - _ON_PURPOSE
+                )
+                level = "note" if usual else None
+                yield RULES[rule].finding(
+                    item.place, value=value, expected=0, elements=elements, level=level
+                )
+
+
+def off_centre_findings(
+    slices: Sequence[SliceFit],
+    numbers: SliceNumbers,
+    mask: NDArray[np.bool_],
+    rules: Mapping[str, Rule],
+) -> Iterator[Finding]:
+    """Tell of integers far more of which are above their zero points than below, or the other way.
+
+    Parameters
+    ----------
+    slices : sequence of SliceFit
+        All slices.
+    numbers : SliceNumbers
+        Their numbers.
+    mask : ndarray of bool
+        Those that are asked about.
+    rules : mapping of str to Rule
+        The rules by their ids.
+    """
+    rule = rules["off-centre"]
+    positives = numbers.n - numbers.negatives
+    most = np.maximum(positives, numbers.negatives) / np.maximum(numbers.n, 1)
+    asked = mask & numbers.known & ~numbers.of(*_ONE_SIGN_KINDS)
+    asked &= (numbers.n >= LEAST_FOR_LEVELS) & (most > (rule.threshold or math.inf)) & (most < 1)
+    for row in np.flatnonzero(asked).tolist():
+        item = slices[row]
+        if is_of_integers(item.decoded):
+            sign = "positive" if positives[row] > numbers.negatives[row] else "negative"
+            yield rule.finding(item.place, value=float(most[row]), expected=0.5, sign=sign)
