@@ -77,6 +77,10 @@ AWQ = Quantised(64, 128, 32).awq()
         (AWQ, "quant_config", {"q_group_size": 64}, "do not fill by 64, as quant_config.json says"),
         (AWQ, "quant_config", {"version": "GEMV"}, "its format is GEMV"),
         (AWQ, "quant_config", {"quant_method": "awq", "checkpoint_format": "gemv"}, "gemv"),
+        (AWQ, "quantize_config", {"method": "awq", "format": "gemv_fast"}, "gemv_fast"),
+        (AWQ, "quantize_config", {"method": "paroquant", "format": "gemm"}, "paroquant"),
+        (GPTQ, "quantize_config", {"method": "paroquant"}, "paroquant"),
+        (GPTQ, "quantize_config", {"method": "gptq", "format": "gptq_p"}, "gptq_p"),
     ],
 )
 def test_weights_are_held_against_settings_of_any_file(measured, tensors, name, content, words):
@@ -84,6 +88,16 @@ def test_weights_are_held_against_settings_of_any_file(measured, tensors, name, 
     ((_, message),) = told(findings, "unmeasured")
     assert words in message
     assert slices[f"{Q}.qweight"].status == "not_applicable"
+
+
+def test_an_entry_that_is_null_says_nothing(measured):
+    quantised = Quantised(64, 128, 32, symmetric=False)
+    config = {"quantization_config": {"checkpoint_format": None, "group_size": None}}
+    other = {"format": "gptq_v2", "group_size": 32}
+    modules = {Q: quantised.gptq(second=True)}
+    slices, findings = measured(modules, config=config, quantize_config=other)
+    assert_values(slices[f"{Q}.qweight"], quantised)
+    assert told(findings, "configs-differ") == []
 
 
 def test_two_files_that_contradict_each_other(measured):
@@ -163,6 +177,9 @@ DOWN, LATER = "model.layers.0.mlp.down_proj", "model.layers.1.mlp.down_proj"
         ({r"+:.*layers\.1.*": {"group_size": 64}}, {DOWN}),
         ({r"+:.*mlp.*": {"bits": 8, "group_size": 64}}, {DOWN, LATER}),
         ({r"down_proj": {"group_size": 64}}, {DOWN, LATER}),  # the beginning of a name must match
+        # Programs do not agree whether a name matches longer ones.
+        ({"model.layers": {"group_size": 48}}, set()),
+        ({"-:model.layers.0.mlp.down_proj": {}, LATER: {"group_size": 64}}, set()),
         # Of patterns that might take for ever nothing is claimed.
         ({r"+:(.*)*x": {"group_size": 64}}, set()),
         ({r"+:((": {"group_size": 64}}, set()),

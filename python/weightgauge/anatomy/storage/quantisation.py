@@ -21,8 +21,11 @@ _FORMER_KEY = "compression_config"
 """What compressed-tensors called it first."""
 _CONFIG = "config.json"
 
-_SPELLINGS = {"w_bit": "bits", "q_group_size": "group_size"}
-"""Keys of AutoAWQ, and those that others have for the same."""
+_SPELLINGS = {
+    **{"w_bit": "bits", "wbits": "bits", "q_group_size": "group_size"},
+    **{"method": "quant_method", "format": "checkpoint_format"},
+}
+"""Keys of AutoAWQ and of GPTQModel, and those that others have for the same."""
 
 _HELD = (
     *("quant_method", "bits", "group_size", "desc_act", "sym", "zero_point", "version"),
@@ -106,6 +109,8 @@ class Quantisation:
             excludes = pattern.startswith("-:")
             bare = pattern[2:] if excludes or pattern.startswith("+:") else pattern
             if self._patterns.match(bare, owner):
+                if bare != owner and _PLAIN_NAME.fullmatch(bare):
+                    raise UnknownMatch  # programs do not agree whether names match longer ones
                 return None if excludes else _spelt(own) if isinstance(own, Mapping) else {}
         return {}
 
@@ -185,8 +190,6 @@ def quantisation_of(
     contradictions = []
     for name, content in (beside or {}).items():
         for key, value in _spelt(content).items():
-            if value is None:
-                continue
             known = values.get(key)
             if known is None:
                 values[key], files[key] = value, name
@@ -220,11 +223,12 @@ def _stated(config: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
 
 
 def _spelt(settings: Settings) -> dict[str, Any]:
-    """Return settings by the usual keys."""
-    found = {key: value for key, value in settings.items() if key not in _SPELLINGS}
+    """Return settings by the usual keys; `format` stays, which others have for something else."""
+    found = {key: value for key, value in settings.items() if value is not None}
     for key, usual in _SPELLINGS.items():
-        if settings.get(key) is not None:
-            found.setdefault(usual, settings[key])
+        if key in found:
+            value = found[key] if key == "format" else found.pop(key)
+            found.setdefault(usual, value)
     return found
 
 

@@ -23,6 +23,8 @@ _PER_WORD = 8
 _PER_BYTE = 4
 _MOST_SIDE, _MOST_GROUPS = 1 << 24, 1 << 16
 """Limits of the core."""
+_TURNED = ("paroquant",)
+"""Quantisers that turn weights first, so that codes times scales are others than the model's."""
 _AUTO_ROUND = {
     "auto_round:auto_gptq": "gptq",
     "auto_round:gptqmodel": "gptq_v2",
@@ -183,17 +185,21 @@ def _gptq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
 
 def _gptq_form(settings: Settings) -> object:
     packing = settings.get("packing_format")
+    if settings.get("quant_method") in _TURNED:
+        return settings["quant_method"]
     if packing is not None:
         return _AUTO_ROUND.get(packing, packing) if isinstance(packing, str) else packing
     if settings.get("is_marlin_format") is True:
         return "marlin"
-    return settings.get("checkpoint_format", settings.get("format", "gptq"))
+    return settings.get("checkpoint_format", "gptq")
 
 
 def _awq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """AWQ ("gemm"): a word has eight outputs of one input, the even ones first."""
-    keys = ("packing_format", "version", "checkpoint_format", "format")
-    form = next((settings[key] for key in keys if settings.get(key) is not None), "gemm")
+    keys = ("packing_format", "version", "checkpoint_format")
+    form = next((settings[key] for key in keys if key in settings), "gemm")
+    if settings.get("quant_method") in _TURNED:
+        form = settings["quant_method"]
     if not isinstance(form, str) or form.lower() not in ("gemm", "auto_round:auto_awq"):
         raise NotUnpacked(f"its format is {_shown(form)}")
     _check_bits([settings.get("bits")], beside, "bits")
