@@ -82,6 +82,14 @@ def test_scales_and_zero_points_are_no_pairs_of_their_own(made, write_checkpoint
     ]
 
 
+def test_one_matrix_in_the_forms_of_two_quantisers(made):
+    found = wg.compare(made("gptq"), made("compressed", name="other"))
+    assert [each.message for each in found.findings if each.id == "identical"] == [
+        f"IDENTICAL: all {len(found.pairs)} tensors have equal values"
+    ]
+    assert found.only_a == found.only_b == ()
+
+
 @pytest.mark.parametrize(
     ("form", "other"), [("gptq", None), ("compressed", None), ("gptq", "compressed")]
 )
@@ -108,6 +116,32 @@ def test_a_matrix_in_two_forms_is_told_and_spoils_no_comparison(
     assert found.only_a == (() if other is None else (f"{UP}.weight",))
     faults = [each for each in wg.check(folder, against=base).findings if each.level == "fault"]
     assert {each.id for each in faults} <= {"missing-tensor"}
+
+
+@pytest.mark.parametrize("form", METHODS)
+def test_what_lies_beside_codes_is_neither_missing_nor_extra(
+    made, write_checkpoint, tmp_path, form
+):
+    """In the base or in the model, and nor are other groups a sign of another model."""
+    packed, other = made(form), made(form, name="other", quantised=matrices(group=64))
+    plain = {f"{module}.weight": each.values() for module, each in matrices().items()}
+    base = put(write_checkpoint, tmp_path / "base", around() | plain)
+    for one, against in ((packed, base), (base, packed), (packed, other)):
+        found = wg.check(one, against=against).findings
+        assert {each.id for each in found} & {
+            "missing-tensor",
+            "extra-tensor",
+            "unrelated",
+        } == set()
+
+    def lose(tensors):
+        del tensors["model.norm.weight"]
+        for name in [name for name in tensors if name.startswith(f"{UP}.")]:
+            del tensors[name]
+
+    found = wg.check(made(form, lose, name="less"), against=packed).findings
+    names = {name for name, _, _ in told(found, "missing-tensor")}
+    assert names >= {"model.norm.weight", f"{UP}.{CODES[form]}"}
 
 
 @pytest.mark.parametrize("form", ["compressed", "gptq"])

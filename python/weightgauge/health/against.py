@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.bare_names import bare_names
-from weightgauge.anatomy.storage import weight_name, weight_names
+from weightgauge.anatomy.storage import served, weight_name, weight_names
 from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
 
@@ -36,6 +36,8 @@ class _Tensor(NamedTuple):
         Digest of its bytes.
     packed : bool
         Whether it holds the packed codes of a matrix, in a shape of their own.
+    serves : str or None
+        The name of the matrix that it serves, as scales do; None where it serves none.
     """
 
     place: Place
@@ -43,6 +45,7 @@ class _Tensor(NamedTuple):
     shape: tuple[int, ...]
     digest: str | None
     packed: bool
+    serves: str | None = None
 
 
 def against_findings(
@@ -89,7 +92,9 @@ def _unrelated(
     matrices = [
         name
         for name in shared
-        if len(ours[name].shape) > 1 and ours[name].packed == theirs[name].packed
+        if len(ours[name].shape) > 1
+        and ours[name].packed == theirs[name].packed
+        and ours[name].serves is None
     ]
     others = sum(ours[name].shape != theirs[name].shape for name in matrices)
     if others > _MOST_DAMAGED * len(matrices):
@@ -103,6 +108,7 @@ def _unrelated(
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Tensor]:
     stored = [row["tensor"] for row in rows]
     names = bare_names(weight_names(stored))
+    bare = dict(zip(map(printable, stored), names, strict=True))
     return {
         name: _Tensor(
             Place(row["tensor"], None, row["kind"], row["block"], row["tower"], row["expert"]),
@@ -110,6 +116,7 @@ def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Tensor]:
             tuple(row["shape"]),
             row.get("digest"),
             weight_name(row["tensor"]) != row["tensor"],
+            bare.get(served(row["storage"] or "")) if row["storage"] else None,
         )
         for name, row in zip(names, rows, strict=True)
     }
@@ -118,11 +125,12 @@ def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Tensor]:
 def _names(
     ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor], base: str
 ) -> Iterator[Finding]:
+    # Quantisers choose what lies beside their codes; plain weights need nothing.
     for name, tensor in theirs.items():
-        if name not in ours:
+        if name not in ours and tensor.serves not in ours:
             yield RULES["missing-tensor"].finding(tensor.place, base=base)
     for name, tensor in ours.items():
-        if name not in theirs:
+        if name not in theirs and tensor.serves not in theirs:
             yield RULES["extra-tensor"].finding(tensor.place, base=base)
 
 

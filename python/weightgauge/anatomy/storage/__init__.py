@@ -10,6 +10,7 @@ from weightgauge.anatomy.storage.stored import (
     Stored,
     is_beside,
     is_of_integers,
+    served,
     weight_name,
     weight_names,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Stored",
     "is_beside",
     "is_of_integers",
+    "served",
     "storage_of",
     "weight_name",
     "weight_names",

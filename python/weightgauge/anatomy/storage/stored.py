@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 _INTEGERS = ("INT4 ", "(INT4 ", "ternary ")
 """How the words begin that say that values are made of packed integers."""
 
-_BESIDE = ("belongs to '", "scale of '")
+_BESIDE = re.compile("(?:belongs to|scale of) '([^']*)'")
 """How the words begin that say of a tensor that it serves the matrix of another one."""
 
 PRODUCT = "ba"
@@ -203,7 +204,13 @@ def is_of_integers(decoded: str) -> bool:
 
 def is_beside(role: str) -> bool:
     """Whether a tensor serves the matrix of another one, by the clause that says what it is for."""
-    return role.startswith(_BESIDE)
+    return bool(served(role))
+
+
+def served(role: str) -> str:
+    """Return the name of the tensor with the matrix that another one serves; "" for none."""
+    found = _BESIDE.match(role)
+    return found[1] if found else ""
 
 
 def weight_names(names: Sequence[str], codes: Collection[str] | None = None) -> list[str]:
