@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import weightgauge as wg
+from packed_matrices import ternary
 from packed_models import HIDDEN, INNER, METHODS, UP, around, matrices, modules, packed_model, put
 from weightgauge.cli import main
 
@@ -47,6 +48,23 @@ def test_a_healthy_model_is_said_to_be_quantised_and_nothing_else(made, form):
     assert "Quantised to four bits or fewer" in page
 
 
+@pytest.mark.parametrize("zeros", [0.2, 0.34, 0.6])
+def test_a_healthy_ternary_model(write_checkpoint, tmp_path, zeros):
+    """Of which any share of zeros is usual, and which k does not describe."""
+    rng = np.random.default_rng(3)
+    tensors = around()
+    for module, matrix in matrices().items():
+        signs = rng.choice([-1, 1], matrix.codes.shape)
+        values = np.where(rng.random(signs.shape) < zeros, 0, signs)
+        scale = np.array([30], np.float32)
+        tensors |= {f"{module}.{name}": each for name, each in ternary(values, scale).items()}
+    folder = put(write_checkpoint, tmp_path / "m", tensors, {"quant_method": "bitnet"})
+    assert {each.level for each in wg.diagnose(folder).findings} == {"note"}
+    assert len(told(wg.check(folder).findings, "quantised")) == len(modules())
+    count = f"{len(modules())} ternary tensors, which k does not describe"
+    assert count in " ".join(run("fit", folder).split())
+
+
 def test_what_is_not_ranked_is_told(made):
     page = run("fit", made("gptq"), "--top", "5")
     assert (
@@ -76,6 +94,8 @@ def test_scales_and_zero_points_are_no_pairs_of_their_own(made, write_checkpoint
     plain = {f"{module}.weight": each.values() for module, each in matrices().items()}
     base = put(write_checkpoint, tmp_path / "base", around() | plain)
     found = wg.compare(base, one)
+    formats = {(each.expected, each.value[:5]) for each in found.findings if "dtype" in each.id}
+    assert formats == {("F32", "INT4 " if form == "compressed" else "(INT4")}
     assert found.only_a == found.only_b == ()
     assert [each.message for each in found.findings if each.id == "identical"] == [
         f"IDENTICAL: all {len(found.pairs)} tensors have equal values"

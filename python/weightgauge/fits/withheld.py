@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import PRODUCT, is_of_integers
+from weightgauge.anatomy.storage.stored import PRODUCT, is_of_integers, is_ternary
 from weightgauge.choices import TRIMS
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.pieces import wholes
@@ -139,7 +139,9 @@ def zeros_of_grids(
     return [
         row
         for row, each in found
-        if each.why == "grid" or (each.why in ("gap", "quantised") and share[row] < _MOST_ROUNDED)
+        if each.why == "grid"
+        or (each.why == "gap" and share[row] < _MOST_ROUNDED)
+        or (each.why == "quantised" and not _pruned_as_well(slices[row], float(share[row])))
     ]
 
 
@@ -207,7 +209,7 @@ def _none_near_zero(numbers: SliceNumbers) -> NDArray[np.bool_]:
 
 
 def _quantised(item: SliceFit, share: float) -> Withheld:
-    pruned = share > _MOST_ROUNDED and not item.decoded.startswith("ternary")
+    pruned = _pruned_as_well(item, share)
     zero = f", and {share:.1%} are zero, as if pruned as well" if pruned else ""
     return Withheld(
         "quantised",
@@ -216,6 +218,15 @@ def _quantised(item: SliceFit, share: float) -> Withheld:
         f"the weights are quantised: {item.decoded}{zero}",
         "k is that of their grid and says little of the training",
     )
+
+
+def _pruned_as_well(item: SliceFit, share: float) -> bool:
+    """Whether integers with scales of groups or rows have more zeros than rounding leaves.
+
+    Of ternary ones, and of those with one scale for all, any share is usual.
+    """
+    coarse = is_ternary(item.decoded) or 0 < (item.levels or 0) <= FEW_LEVELS
+    return share >= _MOST_ROUNDED and not coarse
 
 
 def _on_grid(item: SliceFit) -> Withheld:

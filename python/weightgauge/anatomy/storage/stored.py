@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 
-_INTEGERS = ("INT4 ", "(INT4 ", "ternary ")
+_TERNARY = "ternary "
+_INTEGERS = ("INT4 ", "(INT4 ", _TERNARY)
 """How the words begin that say that values are made of packed integers."""
 
 _BESIDE = re.compile("(?:belongs to|scale of) '([^']*)'")
@@ -205,6 +206,11 @@ def is_of_integers(decoded: str) -> bool:
 def is_beside(role: str) -> bool:
     """Whether a tensor serves the matrix of another one, by the clause that says what it is for."""
     return bool(served(role))
+
+
+def is_ternary(decoded: str) -> bool:
+    """Whether these integers are -1, 0 and 1."""
+    return decoded.startswith(_TERNARY)
 
 
 def served(role: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from weightgauge.anatomy.storage import is_ternary
 from weightgauge.records import named_tuples
 from weightgauge.reporting.values import counted
 
@@ -45,6 +46,11 @@ _OUT_OF_RANGE = Why(
     "{} outside the published range",
     "no magnitude lies inside the published range of 1e-12 to 100",
 )
+_TERNARY = Why(
+    "ternary",
+    "ternary {}, which k does not describe",
+    "their weights are -1, 0 and 1 times a scale",
+)
 _ONE_VALUE = Why("one value", "{} of one value", "all their elements have one magnitude")
 _PACKED = Why("packed", "packed {}", "their weights are packed")
 _INTEGERS = Why("no weights", "integer {}", "they hold integers")
@@ -78,6 +84,7 @@ class Unfitted(NamedTuple):
     status: str
     reason: str
     levels: int | None
+    decoded: str
     n: int
     zeros: int
     nonfinite: int
@@ -112,7 +119,7 @@ def why_without(item: SliceFit | Unfitted, packed: Collection[str] = ()) -> Why:
     if item.status == "empty":
         return _why_empty(item)
     if item.status == "degenerate" and item.levels == 1:
-        return _ONE_VALUE
+        return _TERNARY if is_ternary(item.decoded) else _ONE_VALUE
     if item.status != "not_applicable":
         return _BY_STATUS[item.status]
     if item.tensor in packed:
