@@ -23,16 +23,23 @@ MODULES = {
 }
 LAYER = "model.layers.{}.{}"
 UP = LAYER.format(2, "mlp.up_proj")
-METHODS = {
-    "compressed": {
-        **{"quant_method": "compressed-tensors", "format": "pack-quantized"},
-        "config_groups": {
-            "group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "group_size": 32}}
+
+
+def methods(group=32):
+    """What configurations say of models whose groups have so many columns, by form."""
+    weights = {"num_bits": 4, "group_size": group}
+    of_all = {"bits": 4, "group_size": group}
+    return {
+        "compressed": {
+            **{"quant_method": "compressed-tensors", "format": "pack-quantized"},
+            "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}},
         },
-    },
-    "gptq": {"quant_method": "gptq", "bits": 4, "group_size": 32},
-    "awq": {"quant_method": "awq", "bits": 4, "group_size": 32, "version": "gemm"},
-}
+        "gptq": {"quant_method": "gptq", **of_all},
+        "awq": {"quant_method": "awq", "version": "gemm", **of_all},
+    }
+
+
+METHODS = methods()
 
 
 def modules():

@@ -8,7 +8,18 @@ from click.testing import CliRunner
 
 import weightgauge as wg
 from packed_matrices import ternary
-from packed_models import HIDDEN, INNER, METHODS, UP, around, matrices, modules, packed_model, put
+from packed_models import (
+    HIDDEN,
+    INNER,
+    METHODS,
+    UP,
+    around,
+    matrices,
+    methods,
+    modules,
+    packed_model,
+    put,
+)
 from weightgauge.cli import main
 
 CODES = {"compressed": "weight_packed", "gptq": "qweight", "awq": "qweight"}
@@ -18,11 +29,11 @@ CODES = {"compressed": "weight_packed", "gptq": "qweight", "awq": "qweight"}
 def made(tmp_path, write_checkpoint):
     """Write a model of one form; return its folder."""
 
-    def make(form, change=None, name="m", quantised=None, **config):
-        tensors = packed_model(form, quantised)
+    def make(form, change=None, name="m", group=32, quantised=None, **config):
+        tensors = packed_model(form, quantised or matrices(group))
         if change is not None:
             change(tensors)
-        return put(write_checkpoint, tmp_path / name, tensors, METHODS[form], **config)
+        return put(write_checkpoint, tmp_path / name, tensors, methods(group)[form], **config)
 
     return make
 
@@ -83,7 +94,7 @@ def test_pruned_before_it_was_quantised(made):
 
 @pytest.mark.parametrize("form", METHODS)
 def test_scales_and_zero_points_are_no_pairs_of_their_own(made, write_checkpoint, tmp_path, form):
-    one, other = made(form), made(form, name="other", quantised=matrices(group=64))
+    one, other = made(form), made(form, name="other", group=64)
     found = wg.compare(one, other)
     assert {pair.tensor for pair in found.pairs} == {
         *around(),
@@ -100,6 +111,17 @@ def test_scales_and_zero_points_are_no_pairs_of_their_own(made, write_checkpoint
     assert [each.message for each in found.findings if each.id == "identical"] == [
         f"IDENTICAL: all {len(found.pairs)} tensors have equal values"
     ]
+
+
+def test_scales_of_other_groups_are_no_change_of_a_run(made, tmp_path):
+    for step, group in ((10, 32), (20, 64), (30, 32)):
+        made("gptq", name=f"run/step-{step}", group=group)
+    found = wg.track(tmp_path / "run")
+    assert {each.id for each in found.findings} & {"changed-shape", "appeared", "vanished"} == set()
+    assert {each.tensor for each in found.slices} == {
+        *around(),
+        *(f"{module}.qweight" for module in modules()),
+    }
 
 
 def test_one_matrix_in_the_forms_of_two_quantisers(made):
@@ -143,7 +165,7 @@ def test_what_lies_beside_codes_is_neither_missing_nor_extra(
     made, write_checkpoint, tmp_path, form
 ):
     """In the base or in the model, and nor are other groups a sign of another model."""
-    packed, other = made(form), made(form, name="other", quantised=matrices(group=64))
+    packed, other = made(form), made(form, name="other", group=64)
     plain = {f"{module}.weight": each.values() for module, each in matrices().items()}
     base = put(write_checkpoint, tmp_path / "base", around() | plain)
     for one, against in ((packed, base), (base, packed), (packed, other)):
@@ -206,7 +228,7 @@ def test_other_scales_beside_a_matrix_in_two_forms_are_no_fault(made):
         tensors[f"{UP}.weight"] = values
 
     base = made("gptq", add, name="base")
-    other = made("gptq", add, quantised=matrices(group=64))
+    other = made("gptq", add, group=64)
     levels = {
         level
         for name, level, _ in told(wg.check(other, against=base).findings, "shape-differs")

@@ -10,7 +10,7 @@ from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.anatomy.components.vocabulary import ROOT
 from weightgauge.anatomy.slice_key import SliceKey
-from weightgauge.anatomy.storage import is_beside, weight_names
+from weightgauge.anatomy.storage import weight_names
 from weightgauge.scanning import SavedSlice
 
 _Place = tuple[str | None, str, int | None, int | None, int | None]
@@ -94,11 +94,7 @@ def matched(a: Sequence[SavedSlice], b: Sequence[SavedSlice]) -> Matches:
 
 
 def _without_parts(slices: Sequence[SavedSlice]) -> Sequence[SavedSlice]:
-    return [
-        each
-        for each in slices
-        if not (each.fit.status == "not_applicable" and is_beside(each.fit.reason))
-    ]
+    return [each for each in slices if not each.fit.is_beside]
 
 
 def _matched_bare(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import is_beside, is_of_integers
+from weightgauge.anatomy.storage.stored import is_of_integers
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.withheld import LEAST_FOR_LEVELS
 
@@ -36,11 +36,7 @@ def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
         Their numbers.
     """
     counted = np.flatnonzero((numbers.elements > 0) & ~numbers.columns.fitted).tolist()
-    return [
-        row
-        for row in counted
-        if slices[row].status == "not_applicable" and is_beside(slices[row].reason)
-    ]
+    return [row for row in counted if slices[row].is_beside]
 
 
 def scale_findings(

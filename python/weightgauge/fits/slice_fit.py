@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components.ordering import order_key
 from weightgauge.anatomy.slice_key import SliceKey
+from weightgauge.anatomy.storage import is_beside
 from weightgauge.errors import printable
 from weightgauge.findings import Place, place_of
 from weightgauge.fits.matrix_errors import KEPT_COUNTS, Spread, errors_from, matrix_errors
@@ -169,6 +170,11 @@ class SliceFit:
     def fitted(self) -> bool:
         """Whether the slice has k, lambda and the other numbers."""
         return self.status in FITTED
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is no matrix and serves that of another tensor, as the scales of codes do."""
+        return self.status == "not_applicable" and is_beside(self.reason)
 
     @property
     def is_product(self) -> bool:

@@ -126,10 +126,12 @@ class Measurements:
         step : int
             Which.
         slices : sequence of SliceFit
-            All slices of its model, in the order of tables.
+            All slices of its model, in the order of tables. Scales and zero points of codes are
+            left out: they belong to their matrix.
         reasons : mapping of SliceKey to str
             Why the k of slices says nothing of the training: see `weightgauge.fits.withheld`.
         """
+        slices = [item for item in slices if not item.is_beside]
         keys = [item.key for item in slices]
         kept = [_OF_MATRICES.get(name, name) for name in NUMBERS]
         numbers = [[getattr(item, name) for name in kept] for item in slices]
