@@ -213,6 +213,27 @@ def test_findings_name_what_the_files_hold(made, form):
     assert not any(".weight'" in text for _, _, text in stated)
 
 
+@pytest.mark.parametrize(
+    ("form", "leaf"),
+    [("compressed", "weight_scale"), ("gptq", "scales"), ("awq", "scales"), ("awq", "qzeros")],
+)
+def test_codes_without_their_scales_are_a_fault(made, form, leaf):
+    """In one matrix; where none has any, they are of a sort that is not known."""
+
+    def lose(tensors, module=f"{UP}."):
+        for name in [name for name in tensors if name.endswith(f".{leaf}") and module in name]:
+            del tensors[name]
+
+    missing = told(wg.check(made(form, lose)).findings, "missing-part")
+    codes = CODES[form]
+    assert missing == [
+        (f"{UP}.{leaf}", "fault", f"{UP}.{leaf}: missing; '{codes}' of the same matrix is there")
+    ]
+    whole = wg.check(made(form, lambda tensors: lose(tensors, ""), name="none"))
+    assert told(whole.findings, "missing-part") == []
+    assert told(wg.check(made(form, name="all")).findings, "missing-part") == []
+
+
 def test_a_model_of_plain_weights_keeps_its_names(write_checkpoint, tmp_path):
     plain = {f"{module}.weight": each.values() for module, each in matrices().items()}
     del plain[f"{UP}.weight"]

@@ -1,4 +1,4 @@
-"""Packed codes that are gone, of which the scales, zero points or shapes are left."""
+"""Packed codes that are gone, and scales and zero points without which codes are no weights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ _LEFT = (
 )
 """What nothing but packed codes has beside it, what else must be left, and how codes are called."""
 
+_NEEDED = {"qweight": ("scales", "qzeros"), "weight_packed": ("weight_scale",)}
+"""What codes cannot do without, where others of their name have it."""
+_USUAL = 0.75
+"""Where fewer of the codes have it, the others are of another sort."""
+
 
 def lost_codes(names: Sequence[str]) -> Iterator[Finding]:
-    """Tell of matrices of which everything is there but their codes.
+    """Tell of matrices of which everything is there but their codes, scales or zero points.
 
     Parameters
     ----------
@@ -28,17 +33,30 @@ def lost_codes(names: Sequence[str]) -> Iterator[Finding]:
     Finding
         One for each matrix.
     """
-    marks = {mark for mark, _, _ in _LEFT}
     owners = [name.rpartition(".") for name in names]
-    if marks.isdisjoint(leaf for _, _, leaf in owners):
-        return
+    leaves = {leaf for _, _, leaf in owners}
     there = set(names)
+    for packed in (each for each in _NEEDED if each in leaves):
+        modules = [owner for owner, _, leaf in owners if leaf == packed]
+        yield from _lost_beside(modules, packed, _NEEDED[packed], there)
+    if leaves.isdisjoint(mark for mark, _, _ in _LEFT):
+        return
     told: set[str] = set()
     for mark, also, codes in _LEFT:
         for owner, _, leaf in owners:
             if leaf == mark and owner not in told and _is_left(owner, also, codes, there):
                 told.add(owner)
-                yield _told(owner, codes[0], mark)
+                yield _told(f"{owner}.{codes[0]}", mark)
+
+
+def _lost_beside(
+    modules: Sequence[str], codes: str, needed: Sequence[str], there: Collection[str]
+) -> Iterator[Finding]:
+    """Tell of what a few modules lack of all that have such codes."""
+    for leaf in needed:
+        lacking = [owner for owner in modules if f"{owner}.{leaf}" not in there]
+        if len(lacking) <= (1 - _USUAL) * len(modules):
+            yield from (_told(f"{owner}.{leaf}", codes) for owner in lacking)
 
 
 def _is_left(
@@ -49,10 +67,10 @@ def _is_left(
     )
 
 
-def _told(owner: str, codes: str, mark: str) -> Finding:
+def _told(missing: str, left: str) -> Finding:
     return RULES["missing-part"].finding(
-        Place(tensor=f"{owner}.{codes}"),
+        Place(tensor=missing),
         value=0,
         expected=1,
-        what=f"missing; '{printable(mark)}' of the same matrix is there",
+        what=f"missing; '{printable(left)}' of the same matrix is there",
     )
