@@ -242,28 +242,34 @@ void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSp
   }
 }
 
-// The codes of rows that are not in memory.
-void PackedCodes::keep_codes(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const {
-  if (form_.packing == Packing::along_rows || form_.packing == Packing::quarters) {
-    const std::uint64_t line = line_of(first);
-    space.kept_bytes.resize(line_pitch());
-    parts_.codes->read(space.kept_bytes.data(), static_cast<std::size_t>(line_pitch()),
-                       parts_.offset + line * line_pitch());
-    return;
-  }
+// The codes of a row that are not in memory, where they lie side by side.
+void PackedCodes::keep_line(std::uint64_t row, DecodingSpace& space) const {
+  space.kept_bytes.resize(line_pitch());
+  parts_.codes->read(space.kept_bytes.data(), static_cast<std::size_t>(line_pitch()),
+                     parts_.offset + line_of(row) * line_pitch());
+}
+
+// Those of several rows, of the lines that columns lie in. A line is read once for all rows.
+void PackedCodes::keep_lines(std::uint64_t first, std::uint64_t rows, std::uint64_t column,
+                             std::uint64_t n, DecodingSpace& space) const {
   const auto bytes = static_cast<std::size_t>(bytes_in_line(rows));
-  space.kept_bytes.resize(lines() * bytes);
-  for (std::uint64_t line = 0; line < lines(); ++line) {
-    parts_.codes->read(space.kept_bytes.data() + line * bytes, bytes,
-                       parts_.offset + line * line_pitch() + begin_in_line(first));
+  const std::uint64_t end = (column + n - 1) / columns_at_a_time() + 1;
+  for (std::uint64_t line = column / columns_at_a_time(); line < end; ++line) {
+    if (space.kept_lines[line] == 0) {
+      parts_.codes->read(space.kept_bytes.data() + line * bytes, bytes,
+                         parts_.offset + line * line_pitch() + begin_in_line(first));
+      space.kept_lines[line] = 1;
+    }
   }
 }
 
-PackedCodes::Band PackedCodes::band_of(std::uint64_t row, ReadBuffer& buffer) const {
+PackedCodes::Band PackedCodes::band_of(std::uint64_t row, std::uint64_t column, std::uint64_t n,
+                                       ReadBuffer& buffer) const {
   DecodingSpace& space = buffer.decoding_space();
   const std::uint64_t first = row - row % band_rows_;
   const std::uint64_t rows = std::min(band_rows_, form_.rows - first);
   const std::byte* const memory = parts_.codes->memory();
+  const bool single = band_rows_ == 1;
   if (space.owner != this || space.kept_first != first) {
     const bool known = space.owner == this;
     space.owner = nullptr;
@@ -272,18 +278,23 @@ PackedCodes::Band PackedCodes::band_of(std::uint64_t row, ReadBuffer& buffer) co
     }
     keep_scales(first, rows, buffer);
     keep_zeros(first, rows, space);
-    if (memory == nullptr) {
-      keep_codes(first, rows, space);
+    if (memory == nullptr && single) {
+      keep_line(first, space);
+    } else if (memory == nullptr) {
+      space.kept_bytes.resize(lines() * bytes_in_line(rows));
+      space.kept_lines.assign(lines(), 0);
     }
     space.owner = this;
     space.kept_first = first;
     space.kept_last = first + rows;
   }
-  const bool single = band_rows_ == 1;
   const std::uint64_t line = single ? line_of(first) : 0;
   if (memory != nullptr) {
     const std::uint64_t within = single ? 0 : begin_in_line(first);
     return {first, memory + parts_.offset + line * line_pitch() + within, line_pitch()};
+  }
+  if (!single) {
+    keep_lines(first, rows, column, n, space);
   }
   return {first, space.kept_bytes.data(), single ? line_pitch() : bytes_in_line(rows)};
 }
@@ -333,7 +344,7 @@ void PackedCodes::unpack(const Band& band, std::uint64_t row, std::uint64_t colu
 
 void PackedCodes::make(std::uint64_t row, std::uint64_t column, std::size_t n, ReadBuffer& buffer,
                        float* to) const {
-  const Band band = band_of(row, buffer);
+  const Band band = band_of(row, column, n, buffer);
   DecodingSpace& space = buffer.decoding_space();
   auto* const codes = reinterpret_cast<std::uint8_t*>(space.code_storage());
   unpack(band, row, column, n, codes);

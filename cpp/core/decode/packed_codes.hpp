@@ -99,12 +99,15 @@ class PackedCodes : public Decoding {
   std::uint64_t columns_at_a_time() const;
   std::uint64_t line_pitch() const;
   std::uint64_t line_of(std::uint64_t row) const;
-  Band band_of(std::uint64_t row, ReadBuffer& buffer) const;
+  // Keeps the codes of so many columns from one on, at least.
+  Band band_of(std::uint64_t row, std::uint64_t column, std::uint64_t n, ReadBuffer& buffer) const;
   void keep_index(DecodingSpace& space) const;
   float single_scale(ReadBuffer& buffer) const;
   void keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffer& buffer) const;
   void keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const;
-  void keep_codes(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const;
+  void keep_line(std::uint64_t row, DecodingSpace& space) const;
+  void keep_lines(std::uint64_t first, std::uint64_t rows, std::uint64_t column, std::uint64_t n,
+                  DecodingSpace& space) const;
   // Where in a line the codes of some rows begin, and how many bytes of it they take.
   std::uint64_t begin_in_line(std::uint64_t row) const;
   std::uint64_t bytes_in_line(std::uint64_t rows) const;

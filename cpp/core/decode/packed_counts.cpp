@@ -73,7 +73,7 @@ bool PackedCodes::has_whole_groups(ReadBuffer& buffer) const {
   if (!whole || !parts_.index) {
     return whole;
   }
-  band_of(0, buffer);
+  band_of(0, 0, 1, buffer);
   return buffer.decoding_space().groups_in_order;
 }
 
@@ -123,7 +123,7 @@ void PackedCodes::count_one_by_one(std::uint64_t first, std::uint64_t end, ReadB
     const std::uint64_t column = item % form_.columns;
     const std::uint64_t n =
         std::min({end - item, form_.columns - column, std::uint64_t{DecodingSpace::value_bytes}});
-    const Band band = band_of(row, buffer);
+    const Band band = band_of(row, column, n, buffer);
     auto* const codes = reinterpret_cast<std::uint8_t*>(space.code_storage());
     unpack(band, row, column, static_cast<std::size_t>(n), codes);
     const std::uint64_t first_group = (row - band.first) * form_.groups;

@@ -37,6 +37,7 @@ struct DecodingSpace {
   std::vector<std::uint8_t> zeros;
   std::vector<std::uint32_t> places;
   std::vector<std::byte> kept_bytes;
+  std::vector<std::uint8_t> kept_lines;  // by line: whether `kept_bytes` has it
   std::vector<std::byte> codes;
   std::vector<double> left;  // `left` and `right` hold the operands of arithmetic
   std::vector<double> right;
