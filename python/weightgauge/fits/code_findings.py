@@ -10,6 +10,7 @@ import numpy as np
 
 from weightgauge.anatomy.storage.stored import is_of_integers
 from weightgauge.findings import RULES, Finding, Rule
+from weightgauge.fits.name_hints import ONE_SIGN_KINDS
 from weightgauge.fits.withheld import LEAST_FOR_LEVELS
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 _ON_PURPOSE = 0.05
 """AutoRound makes a scale negative where the largest weight of its group is; about half are. Fewer
 than these are flipped bits, and where as few are positive, so are the signs of the matrix."""
-
-_ONE_SIGN_KINDS = frozenset(("embed", "ssm", "router"))
 
 
 def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
@@ -91,7 +90,7 @@ def off_centre_findings(
     rule = rules["off-centre"]
     positives = numbers.n - numbers.negatives
     most = np.maximum(positives, numbers.negatives) / np.maximum(numbers.n, 1)
-    asked = mask & numbers.known & ~numbers.of(*_ONE_SIGN_KINDS)
+    asked = mask & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
     asked &= (numbers.n >= LEAST_FOR_LEVELS) & (most > (rule.threshold or math.inf)) & (most < 1)
     for row in np.flatnonzero(asked).tolist():
         item = slices[row]

@@ -31,6 +31,10 @@ _MASK_OF_ATTENTION = re.compile(r"att(?:n|ention)?(?:\.[a-z_]+)?\.bias$", re.IGN
 """GPT-2 and its relatives store the causal mask as the `bias` of an attention module."""
 
 
+ONE_SIGN_KINDS = frozenset(("embed", "ssm", "router"))
+"""Kinds that may be stored as logarithms or sines, or start with one sign."""
+
+
 def is_mask(tensor: str, rank: int) -> bool:
     """Tell whether a tensor is a mask stored with the weights, whose infinities are meant.
 

@@ -11,7 +11,7 @@ import numpy as np
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.findings.readable import readable
 from weightgauge.fits.code_findings import off_centre_findings, scale_findings, scale_rows
-from weightgauge.fits.name_hints import is_mask, may_be_constant, may_be_zero
+from weightgauge.fits.name_hints import ONE_SIGN_KINDS, is_mask, may_be_constant, may_be_zero
 from weightgauge.fits.pieces import piece_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
@@ -56,9 +56,6 @@ _ON_PURPOSE = 8
 
 _NO_NUMBER = 1e6
 """Nor does a bias or a norm have a number as large as this."""
-
-_ONE_SIGN_KINDS = frozenset(("embed", "ssm", "router"))
-"""Kinds that may be stored as logarithms or sines, or start with one sign."""
 
 _MAY_BE_MASKS = frozenset(("bias", "other"))
 
@@ -156,7 +153,7 @@ def _asked(
             f"{readable(item.max)}), as random bytes do"
         )
         yield RULES["garbled"].finding(item.place, value=item.max, what=what)
-    other_format = rows & numbers.known & ~numbers.of(*_ONE_SIGN_KINDS)
+    other_format = rows & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
     other_format &= (numbers.columns.k > _NARROW_K) & (numbers.n >= LEAST_FOR_LEVELS)
     for row in _other_format(slices, other_format):
         item = slices[row]
@@ -278,7 +275,7 @@ def _one_sign(
         return
     for item in _at(slices, asked):
         projects = item.kind == "ssm" and "proj" in item.tensor  # and is neither log nor decay
-        if (projects or item.kind not in _ONE_SIGN_KINDS) and not item.is_product:
+        if (projects or item.kind not in ONE_SIGN_KINDS) and not item.is_product:
             yield RULES["one-sign"].finding(item.place, value=item.negatives, elements=item.n)
 
 
