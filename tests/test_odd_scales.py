@@ -127,6 +127,20 @@ def test_scales_of_other_codes(tmp_path, write_checkpoint, value, rule):
     }
 
 
+def test_scales_of_eight_bits_may_be_zero(tmp_path, write_checkpoint):
+    """Those of the smallest blocks round to zero in E4M3."""
+    rng = np.random.default_rng(1)
+    scales = np.full((64, 8), 0x38, np.uint8)
+    scales[3, 4] = 0
+    name = "model.layers.0.mlp.up_proj.weight"
+    tensors = {
+        name: ("F4", (64, 128), rng.bytes(64 * 64)),
+        f"{name}_scale": ("F8_E4M3", scales.shape, scales.tobytes()),
+    }
+    path = write_checkpoint(tmp_path / "model.safetensors", tensors)
+    assert told(wg.fit(path).findings) == {("zero-scales", "note", f"{name}_scale", 1)}
+
+
 def test_the_other_format_of_gptq_is_suspected(folder):
     """All zero points are one too small, and more weights are positive."""
     findings = wg.check(folder("gptq", checkpoint_format="gptq_v2")).findings

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 import weightgauge as wg
+from builders import safetensors_bytes
 from packed_matrices import Quantised, as_stored
 from packed_models import METHODS, UP, matrices, packed_model, put
 from weightgauge.anatomy.storage.patterns import Patterns, UnknownMatch
 from weightgauge.anatomy.storage.quantisation import quantisation_of
+from weightgauge.anatomy.survey import survey
+from weightgauge.checkpoint.assemble import open_sources
+from weightgauge.checkpoint.byte_source import MemoryBytes
 
 Q = "model.layers.0.self_attn.q_proj"
 LLAMA = {"model_type": "llama"}
@@ -327,6 +331,17 @@ def test_odd_settings_do_no_harm():
     assert settings.of_module("a")["dynamic"] == {"a": 3}
     assert settings.schemes_of_module("a") == []
     assert quantisation_of(None).stated is False
+
+
+def test_what_is_read_from_anywhere_has_settings_too():
+    quantised = Quantised(64, 128, 32, symmetric=False)
+    tensors = {f"{Q}.{name}": as_stored(each) for name, each in quantised.gptq(second=True).items()}
+    content = safetensors_bytes({name: (d, list(s), raw) for name, (d, s, raw) in tensors.items()})
+    settings = {"quantize_config.json": {"checkpoint_format": "gptq_v2"}}
+    opened = open_sources({"a": MemoryBytes(content, "a")}, model="m", quantiser_configs=settings)
+    assert opened.quantiser_configs == settings
+    item = survey(opened).storage.matrices[f"{Q}.qweight"]
+    assert item.source.zeros_less_one is False
 
 
 def test_the_hub_and_folders_say_the_same(tmp_path, write_checkpoint):

@@ -52,6 +52,7 @@ def open_sources(
     model: str,
     config: Mapping[str, Any] | None = None,
     adapter_config: Mapping[str, Any] | None = None,
+    quantiser_configs: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Checkpoint:
     """Read the headers of safetensors files that need not be files; their weights can be fed.
 
@@ -63,6 +64,8 @@ def open_sources(
         What the model is called.
     config, adapter_config : mapping, optional
         What `config.json` and `adapter_config.json` say.
+    quantiser_configs : mapping of str to mapping, optional
+        What quantisers keep beside them, such as `quantize_config.json`, by the names of the files.
 
     Returns
     -------
@@ -80,7 +83,9 @@ def open_sources(
         tables.append(read_headers(source, shard=place))
         shards.append(ShardFile(name, source.size))
     _refuse_repeated_names("", shards, tables)
-    return _checkpoint(model, shards, tables, _Configs(config, adapter_config), [])
+    return _checkpoint(
+        model, shards, tables, _Configs(config, adapter_config, quantiser_configs), []
+    )
 
 
 class FileElsewhere(ByteSource, Protocol):

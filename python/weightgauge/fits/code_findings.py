@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _ON_PURPOSE = 0.05
 """AutoRound makes a scale negative where the largest weight of its group is; about half are. Fewer
 than these are flipped bits, and where as few are positive, so are the signs of the matrix."""
+_NARROW = "F8_"
+"""In formats of eight bits the scales of the smallest blocks round to zero."""
 
 
 def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
@@ -53,18 +55,20 @@ def scale_findings(
     for row in rows:
         item = slices[row]
         elements = int(numbers.elements[row])
-        for rule, value in (
-            ("non-finite-scales", item.nonfinite),
-            ("zero-scales", item.zeros),
-            ("negative-scales", item.negatives),
+        turned = _ON_PURPOSE < item.negatives / elements < 1 - _ON_PURPOSE
+        small = item.dtype.startswith(_NARROW)
+        for rule, value, usual in (
+            ("non-finite-scales", item.nonfinite, False),
+            ("zero-scales", item.zeros, small),
+            ("negative-scales", item.negatives, turned),
         ):
             if value:
-                usual = (
-                    rule == "negative-scales" and _ON_PURPOSE < value / elements < 1 - _ON_PURPOSE
-                )
-                level = "note" if usual else None
                 yield RULES[rule].finding(
-                    item.place, value=value, expected=0, elements=elements, level=level
+                    item.place,
+                    value=value,
+                    expected=0,
+                    elements=elements,
+                    level="note" if usual else None,
                 )
 
 
