@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import is_of_integers
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.name_hints import ONE_SIGN_KINDS
 from weightgauge.fits.withheld import LEAST_FOR_LEVELS
@@ -36,6 +35,8 @@ def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
     numbers : SliceNumbers
         Their numbers.
     """
+    if not any(numbers.columns.decoded):
+        return []
     counted = np.flatnonzero((numbers.elements > 0) & ~numbers.columns.fitted).tolist()
     return [row for row in counted if slices[row].is_beside]
 
@@ -94,10 +95,8 @@ def off_centre_findings(
     rule = rules["off-centre"]
     positives = numbers.n - numbers.negatives
     most = np.maximum(positives, numbers.negatives) / np.maximum(numbers.n, 1)
-    asked = mask & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
+    asked = mask & numbers.columns.of_integers & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
     asked &= (numbers.n >= LEAST_FOR_LEVELS) & (most > (rule.threshold or math.inf)) & (most < 1)
     for row in np.flatnonzero(asked).tolist():
-        item = slices[row]
-        if is_of_integers(item.decoded):
-            sign = "positive" if positives[row] > numbers.negatives[row] else "negative"
-            yield rule.finding(item.place, value=float(most[row]), expected=0.5, sign=sign)
+        sign = "positive" if positives[row] > numbers.negatives[row] else "negative"
+        yield rule.finding(slices[row].place, value=float(most[row]), expected=0.5, sign=sign)

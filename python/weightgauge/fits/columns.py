@@ -11,6 +11,7 @@ import numpy as np
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
 from weightgauge.anatomy.layouts import Slices
+from weightgauge.anatomy.storage import is_of_integers
 from weightgauge.fits.field_columns import SpreadParts
 from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.slice_fit import is_product
@@ -159,6 +160,14 @@ class Columns:
     def decoded(self) -> Sequence[str]:
         """How the values come from what is stored."""
         return self.column("decoded")
+
+    @cached_property
+    def of_integers(self) -> NDArray[np.bool_]:
+        """Which slices are known to be packed integers times scales."""
+        texts = self.decoded
+        if not any(texts):
+            return np.zeros(len(texts), np.bool_)
+        return np.array([is_of_integers(text) for text in texts], np.bool_)
 
     @cached_property
     def products(self) -> Sequence[bool]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import PRODUCT, is_of_integers, is_ternary
+from weightgauge.anatomy.storage.stored import PRODUCT, is_ternary
 from weightgauge.choices import TRIMS
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.pieces import wholes
@@ -172,7 +172,7 @@ def withheld_rows(
     else:
         others = fitted & ((share > SPARSE_SHARE) | gap)
     by_row = fitted & (numbers.row_levels > 0)
-    integers = (fitted | few) & _of_integers(numbers)
+    integers = (fitted | few) & numbers.columns.of_integers
     for row in np.flatnonzero(mask & (integers | few | some | others | by_row)).tolist():
         item = slices[row]
         rounded = item.dtype in _FLOATS and not item.decoded
@@ -191,11 +191,6 @@ def withheld_rows(
             )
             if found is not None:
                 yield row, found
-
-
-def _of_integers(numbers: SliceNumbers) -> NDArray[np.bool_]:
-    """Return which slices are known to be integers times scales, however they look."""
-    return np.array([is_of_integers(text) for text in numbers.columns.decoded], np.bool_)
 
 
 def _none_near_zero(numbers: SliceNumbers) -> NDArray[np.bool_]:
