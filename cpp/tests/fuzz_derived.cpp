@@ -356,20 +356,20 @@ void check_packed(Choices& choices) {
   const std::uint64_t per_byte = form.packing == Packing::quarters ? 4 : 2;
   const bool wide = form.rows > 64 || form.columns > 64 || form.groups > 64;
   const std::uint64_t items = wide ? 64 : form.rows * form.columns;
-  PackedParts parts{&source,
-                    choices.below(8),
-                    items / per_byte,
-                    FloatReader(source, choices.below(4) == 0 ? DType::f32 : DType::f16, 0,
-                                wide || choices.below(4) == 0 ? 1 : form.rows * form.groups),
-                    {},
-                    {}};
-  if (choices.below(2) == 0 && !wide) {
-    parts.zeros = StoredWords{&source, 64, (form.rows + 7) / 8 * form.groups};
-  }
-  if (choices.below(4) == 0 && !wide) {
-    parts.index = StoredWords{&source, 128, form.columns};
-  }
   try {
+    PackedParts parts{&source,
+                      choices.below(8),
+                      items / per_byte,
+                      FloatReader(source, choices.below(4) == 0 ? DType::f32 : DType::f16, 0,
+                                  wide || choices.below(4) == 0 ? 1 : form.rows * form.groups),
+                      {},
+                      {}};
+    if (choices.below(2) == 0 && !wide) {
+      parts.zeros = StoredWords{&source, 64, (form.rows + 7) / 8 * form.groups};
+    }
+    if (choices.below(4) == 0 && !wide) {
+      parts.index = StoredWords{&source, 128, form.columns};
+    }
     const PackedCodes packed(form, parts);
     REQUIRE(packed.items() <= 64 * 64);
     if (!packed.counts_multiples()) {
