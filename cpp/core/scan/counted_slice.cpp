@@ -9,6 +9,7 @@
 #include "core/base/errors.hpp"
 #include "core/fit/paper.hpp"
 #include "core/histogram/squares.hpp"
+#include "core/scan/finding_levels.hpp"
 #include "core/scan/matrix_errors.hpp"
 #include "core/scan/moment_batches.hpp"
 #include "core/scan/rank_batches.hpp"
@@ -19,14 +20,13 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-std::unique_ptr<Phase> sort_in_batches(const Slice& slice, Method method, CountedSlice counted,
-                                       int workers) {
-  slice.result.exact = true;
-  if (!slice.options.probabilities.empty()) {
-    return std::make_unique<RankBatches>(slice, std::move(counted.histogram), workers);
+// Bins are not enough.
+std::unique_ptr<Phase> look_again(const Slice& slice, Method method, CountedSlice counted,
+                                  int workers) {
+  if (may_be_levels(counted.histogram)) {
+    return std::make_unique<FindingLevels>(slice, method, std::move(counted));
   }
-  return std::make_unique<QuickBatches>(slice,
-                                        plan_moments(slice, method, std::move(counted), workers));
+  return sort_in_batches(slice, method, std::move(counted), workers);
 }
 
 bool good_enough(const Fit& fit) {
@@ -49,6 +49,16 @@ void take_quantiles(const Histogram& histogram, const std::vector<double>& proba
 
 }  // namespace
 
+std::unique_ptr<Phase> sort_in_batches(const Slice& slice, Method method, CountedSlice counted,
+                                       int workers) {
+  slice.result.exact = true;
+  if (!slice.options.probabilities.empty()) {
+    return std::make_unique<RankBatches>(slice, std::move(counted.histogram), workers);
+  }
+  return std::make_unique<QuickBatches>(slice,
+                                        plan_moments(slice, method, std::move(counted), workers));
+}
+
 std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, CountedSlice counted,
                                        Workspace& workspace) {
   const ScanOptions& options = slice.options;
@@ -60,7 +70,7 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
   const bool coarse = binned && histogram.dropped_bits != binned_dropped_bits(histogram.dtype);
   const bool many = binned && options.fit && histogram.size() > most_bins_of_fit;
   if (coarse || many || (binned && !options.probabilities.empty())) {
-    return sort_in_batches(slice, method, std::move(counted), workspace.workers);
+    return look_again(slice, method, std::move(counted), workspace.workers);
   }
   if (options.paper != nullptr && counted.paper.empty()) {
     counted.paper = paper_counts(histogram, *options.paper);
@@ -68,7 +78,7 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
   note_totals(histogram, result);
   take_quantiles(histogram, options.probabilities, result);
   if (binned && ((options.fit && options.exact) || !bins_tell_rms(histogram))) {
-    return sort_in_batches(slice, method, std::move(counted), workspace.workers);
+    return look_again(slice, method, std::move(counted), workspace.workers);
   }
   if (options.fit) {
     result.fit = fit_with_protocol(histogram, result.n, options.trim, options.zeros, counted.paper,
@@ -76,7 +86,7 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
     result.exact = !binned;
     result.far_out = count_above(histogram, far_out_from * result.fit.lambda);
     if (binned && !good_enough(result.fit) && result.fit.status != FitStatus::censored) {
-      return sort_in_batches(slice, method, std::move(counted), workspace.workers);
+      return look_again(slice, method, std::move(counted), workspace.workers);
     }
   }
   std::unique_ptr<Phase> next =

@@ -18,9 +18,13 @@ struct CountedSlice {
 };
 
 // Fills the slice's result where its counts suffice for what is wanted, and returns null. Otherwise
-// returns the phase that sorts the slice in batches. `method` is how it was counted.
+// returns the phase that looks at the slice once more. `method` is how it was counted.
 std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, CountedSlice counted,
                                        Workspace& workspace);
+
+// The phase that sorts a slice in batches, by what its counts tell of where its magnitudes lie.
+std::unique_ptr<Phase> sort_in_batches(const Slice& slice, Method method, CountedSlice counted,
+                                       int workers);
 
 // Puts n, the largest magnitudes, the root mean square and what is not finite into the result. The
 // root mean square is made from the histogram where it is not known.

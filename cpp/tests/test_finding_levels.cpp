@@ -1,0 +1,100 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <vector>
+
+#include "core/scan/scan.hpp"
+#include "support.hpp"
+
+namespace weightgauge {
+
+namespace {
+
+constexpr std::size_t items = sorted_limit + 20'001;
+
+// Weights on so many levels of either sign, whose bits go beyond those of bins.
+template <class Number>
+std::vector<Number> on_levels(std::size_t levels) {
+  testing::Random random(70);
+  std::vector<Number> values(items);
+  for (Number& value : values) {
+    const auto level = static_cast<Number>(1 + random.next() % levels);
+    value = level * static_cast<Number>(0.012345678901234567) *
+            static_cast<Number>(random.next() % 2 == 0 ? 1 : -1);
+  }
+  values[5] = 0;
+  values[6] = -values[5];
+  values[7] = std::numeric_limits<Number>::quiet_NaN();
+  values[8] = -std::numeric_limits<Number>::infinity();
+  return values;
+}
+
+template <class Number>
+SliceResult scanned(DType dtype, const std::vector<Number>& values, int threads,
+                    std::size_t chunk_bytes, bool exact = false) {
+  ScanOptions options = testing::keeping(threads, chunk_bytes);
+  options.exact = exact;
+  return testing::scan_bytes(dtype, testing::bytes_of(values), options);
+}
+
+template <class Number>
+void check_levels(DType dtype) {
+  for (const std::size_t levels : {3U, 15U, 1000U}) {
+    CAPTURE(levels);
+    const std::vector<Number> values = on_levels<Number>(levels);
+    const SliceResult found = scanned(dtype, values, 1, std::size_t{1} << 20);
+    const testing::Tally expected = testing::tally(dtype, testing::bytes_of(values));
+    CHECK(found.exact);
+    CHECK(found.histogram.exact());
+    std::map<double, std::uint64_t> counts;
+    for (std::size_t i = 0; i < found.histogram.size(); ++i) {
+      counts[magnitude_value(dtype, found.histogram.keys[i])] = found.histogram.counts[i];
+    }
+    CHECK(counts == expected.magnitudes);
+    CHECK(found.histogram.zeros == expected.zeros);
+    CHECK(found.histogram.nans == 1);
+    CHECK(found.histogram.infs == 1);
+    for (const int threads : testing::thread_counts({2, 5})) {
+      const SliceResult other = scanned(dtype, values, threads, 3001);
+      CHECK(testing::hash_of({other}) == testing::hash_of({found}));
+    }
+  }
+}
+
+template <class Number>
+void check_that_neighbours_are_sorted(DType dtype) {
+  std::vector<Number> values = on_levels<Number>(15);
+  const Fit levels = scanned(dtype, values, 1, std::size_t{1} << 20).fit;
+  values.back() = std::nextafter(values.back(), Number{1});
+  const SliceResult found = scanned(dtype, values, 3, 3001);
+  CHECK(found.exact);
+  CHECK_FALSE(found.histogram.exact());
+  CHECK(found.fit.k == doctest::Approx(levels.k).epsilon(1e-6));
+}
+
+}  // namespace
+
+TEST_SUITE("finding_levels") {
+  TEST_CASE("magnitudes that have a bin each are counted one by one") {
+    check_levels<float>(DType::f32);
+    check_levels<double>(DType::f64);
+  }
+
+  TEST_CASE("two magnitudes in a bin are sorted") {
+    check_that_neighbours_are_sorted<float>(DType::f32);
+    check_that_neighbours_are_sorted<double>(DType::f64);
+  }
+
+  TEST_CASE("where bins are enough nothing is read again") {
+    const std::vector<float> many = testing::normal_floats(items, 71);
+    const SliceResult found = scanned(DType::f32, many, 1, std::size_t{1} << 20);
+    CHECK_FALSE(found.exact);
+    CHECK_FALSE(found.histogram.exact());
+    CHECK(scanned(DType::f32, many, 1, std::size_t{1} << 20, true).exact);
+  }
+}
+
+}  // namespace weightgauge
