@@ -117,7 +117,9 @@ def test_no_form_of_a_fit_needs_a_record_of_every_slice(monkeypatch):
     )
     made, record = [], SliceFits._record
     monkeypatch.setattr(
-        SliceFits, "_record", lambda self, row: made.append(row) or record(self, row)
+        SliceFits,
+        "_record",
+        lambda self, row, numbers: made.append(row) or record(self, row, numbers),
     )
     fresh = replace(model, slices=model.slices.part(0, len(model)))
     for form in ("json", "jsonl", "csv", "tsv", "human", "html", "markdown", "latex"):

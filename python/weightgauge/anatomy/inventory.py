@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from weightgauge.anatomy.components.ordering import in_order
+from weightgauge.anatomy.components.ordering import in_order, moves
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.columnar import ColumnarRows
 from weightgauge.records import taken
@@ -71,12 +71,15 @@ def inventory(
     places = known.components
     if listed is not checkpoint.tensors:
         places = places.take(list(map(known.rows.__getitem__, listed.names)))
-    order = in_order(places, listed.names)
     note = known.storage.note
-    columns = (
+    columns: tuple[Sequence[Any], ...] = (
         *(listed.names, places.kinds, places.blocks, places.towers, places.experts),
         *(listed.dtypes, listed.shapes, listed.nbytes),
         [note(name) or None for name in listed.names],
         [None] * len(listed),
     )
-    return Inventory([taken(column, order) for column in columns])
+    order = in_order(places, listed.names)
+    if not moves(order):
+        return Inventory(columns)
+    rows = order.tolist()
+    return Inventory([taken(column, rows) for column in columns])

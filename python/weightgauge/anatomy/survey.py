@@ -13,6 +13,7 @@ from weightgauge.anatomy.completeness import missing_findings
 from weightgauge.anatomy.components import Component, Components, TensorLike, classify_by_form
 from weightgauge.anatomy.lora import Adapted, adapted_matrices, factor_findings, unscaled_told
 from weightgauge.anatomy.lost_codes import lost_codes
+from weightgauge.anatomy.named_shapes import NamedShapes
 from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
@@ -83,9 +84,9 @@ class Survey:
         return dict(zip(self.tensors.names, range(len(self.tensors)), strict=True))
 
     @cached_property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> NamedShapes:
         """Shapes of tensors by name, and of the matrices made of them."""
-        return dict(zip(self.tensors.names, self.tensors.shapes, strict=True)) | self.made
+        return NamedShapes(self.tensors.names, self.tensors.shapes, self.made)
 
     def __repr__(self) -> str:
         """Show how many tensors and adapted matrices there are."""

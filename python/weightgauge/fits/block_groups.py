@@ -48,13 +48,9 @@ def block_groups(columns: Columns, rows: NDArray[np.int64]) -> list[BlockGroup]:
     rows = rows[columns.in_block[rows]]
     if not rows.size:
         return []
-    towers: dict[str | None, int] = {}
-    numbers = [towers.setdefault(tower, len(towers)) for tower in columns.towers]
-    keys = (
-        columns.kind_numbers[rows],
-        np.array([columns.blocks[row] for row in rows.tolist()], np.int64),
-        np.array(numbers, np.int64)[rows],
-    )
+    towers = {tower: number for number, tower in enumerate(dict.fromkeys(columns.towers))}
+    numbers = np.fromiter(map(towers.__getitem__, columns.towers), np.int16, len(columns))
+    keys = columns.kind_numbers[rows], columns.block_numbers[rows], numbers[rows]
     order = np.lexsort(keys)  # stable, so that rows of one group stay ascending
     sorted_keys = [key[order] for key in keys]
     changes = np.logical_or.reduce([key[1:] != key[:-1] for key in sorted_keys])

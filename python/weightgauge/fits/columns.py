@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
-from weightgauge.anatomy.layouts import Slices
 from weightgauge.anatomy.storage import is_of_integers
 from weightgauge.fits.field_columns import SpreadParts
 from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.slice_fit import is_product
 from weightgauge.fits.slice_fits import SliceFits
-from weightgauge.records import FITTED, taken
+from weightgauge.records import FITTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +77,7 @@ class Columns:
         if isinstance(column, np.ndarray):
             found: list[Any] = column[rows].tolist()
             return found
-        return taken(column, rows.tolist())
+        return list(map(column.__getitem__, rows.data))  # no list of a million places
 
     @cached_property
     def tensors(self) -> Sequence[str]:
@@ -88,13 +87,19 @@ class Columns:
     @cached_property
     def share_tensors(self) -> bool:
         """Whether any two slices are of one tensor."""
+        if isinstance(self.slices, SliceFits) and self.slices.slices.whole:
+            return False  # no set of a million names is needed to see it
         return len(set(self.tensors)) < len(self.tensors)
+
+    def tensors_among(self, rows: NDArray[np.int64]) -> int:
+        """Return how many tensors slices in some places are of."""
+        return len(set(self.values("tensor", rows))) if self.share_tensors else len(rows)
 
     @cached_property
     def places(self) -> Sequence[Place]:
         """What the slices are."""
         if isinstance(self.slices, SliceFits):
-            return Slices.of(self.slices.slices).places
+            return self.slices.slices.places
         return self.slices
 
     @cached_property
@@ -103,10 +108,9 @@ class Columns:
         return self.column("kind")
 
     @cached_property
-    def kind_numbers(self) -> NDArray[np.int64]:
+    def kind_numbers(self) -> NDArray[np.int16]:
         """The same as places in `weightgauge.anatomy.components.KINDS`."""
-        kinds = self.kinds
-        return np.fromiter(map(_NUMBERS.__getitem__, kinds), np.int64, len(kinds))
+        return np.fromiter(map(_NUMBERS.__getitem__, self.kinds), np.int16, len(self))
 
     @cached_property
     def blocks(self) -> Sequence[int | None]:
@@ -114,12 +118,15 @@ class Columns:
         return self.column("block")
 
     @cached_property
+    def block_numbers(self) -> NDArray[np.int32]:
+        """The same, -1 where there is none."""
+        numbers = (-1 if block is None else block for block in self.blocks)
+        return np.fromiter(numbers, np.int32, len(self))
+
+    @cached_property
     def in_block(self) -> NDArray[np.bool_]:
         """Which slices are in a block."""
-        blocks = self.blocks
-        if blocks.count(None) in (0, len(blocks)):
-            return np.full(len(blocks), None not in blocks)
-        return np.array([block is not None for block in blocks], np.bool_)
+        return self.block_numbers >= 0
 
     @cached_property
     def towers(self) -> Sequence[str | None]:
@@ -152,9 +159,9 @@ class Columns:
         return self.column("shape")
 
     @cached_property
-    def ranks(self) -> NDArray[np.int64]:
+    def ranks(self) -> NDArray[np.int16]:
         """Numbers of dimensions."""
-        return np.fromiter(map(len, self.shapes), np.int64, len(self))
+        return np.fromiter(map(len, self.shapes), np.int16, len(self))
 
     @cached_property
     def decoded(self) -> Sequence[str]:
@@ -170,10 +177,12 @@ class Columns:
         return np.array([is_of_integers(text) for text in texts], np.bool_)
 
     @cached_property
-    def products(self) -> Sequence[bool]:
+    def products(self) -> NDArray[np.bool_]:
         """See `SliceFit.is_product`."""
         texts = self.decoded
-        return [is_product(text) for text in texts] if any(texts) else [False] * len(texts)
+        if not any(texts):
+            return np.zeros(len(texts), np.bool_)
+        return np.fromiter(map(is_product, texts), np.bool_, len(texts))
 
     @cached_property
     def fitted(self) -> NDArray[np.bool_]:
@@ -182,7 +191,7 @@ class Columns:
             return self.slices.fitted
         return np.array([status in FITTED for status in self.statuses], np.bool_)
 
-    @cached_property
+    @property
     def statuses(self) -> Sequence[str]:
         """Statuses of the fits."""
         return self.column("status")
@@ -226,19 +235,9 @@ class Columns:
         return SpreadParts(there, *parts.reshape(len(spreads), len(_NO_SPREAD)).T)
 
     @cached_property
-    def n(self) -> NDArray[np.int64]:
-        """Elements that were fitted."""
-        return self._counts("n")
-
-    @cached_property
-    def zeros(self) -> NDArray[np.int64]:
-        """Zeros."""
-        return self._counts("zeros")
-
-    @cached_property
-    def nonfinite(self) -> NDArray[np.int64]:
-        """Elements that are NaN or infinite."""
-        return self._counts("nonfinite")
+    def partly_nonfinite(self) -> NDArray[np.bool_]:
+        """Which slices have elements that are NaN or infinite."""
+        return self.counts("nonfinite") > 0
 
     @cached_property
     def k(self) -> NDArray[np.float64]:
@@ -270,7 +269,8 @@ class Columns:
         """Which slices are matrices of a known kind."""
         return self.of(*MATRIX_KINDS)
 
-    def _counts(self, field: str) -> NDArray[np.int64]:
+    def counts(self, field: str) -> NDArray[np.int64]:
+        """Return a whole number of all slices, by its name in `SliceFit`; it is not kept."""
         return np.asarray(self.column(field), np.int64)
 
     def _sizes(self, field: str) -> NDArray[np.float64]:

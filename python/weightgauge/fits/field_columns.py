@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weightgauge.anatomy.layouts import Slices
+    from weightgauge.fits.number_columns import NumberColumns
     from weightgauge.magnitudes.options import FitOptions
 
 _AS_COUNTED = frozenset(
@@ -56,8 +57,8 @@ class FieldColumns:
     ----------
     slices : Slices
         What they are.
-    numbers : structured ndarray, one row per slice
-        As `weightgauge._core.ScanResults.numbers` gives them.
+    numbers : NumberColumns
+        What was counted and fitted.
     options : FitOptions
         How the fits were made.
     told : mapping of int to (str, str)
@@ -67,7 +68,7 @@ class FieldColumns:
     """
 
     slices: Slices
-    numbers: NDArray[np.void]
+    numbers: NumberColumns
     options: FitOptions
     told: Mapping[int, tuple[str, str]]
     missing: Mapping[int, str]
@@ -86,10 +87,9 @@ class FieldColumns:
             An array where each record has a number, which may be NaN; else a sequence of the
             values.
         """
-        made: Any = self.numbers[field] if field in _AS_COUNTED else _MADE[field](self)
-        if field in _AS_COUNTED and made.dtype.kind == "u":
-            made = made.astype(np.int64)
-        found: Sequence[Any] = made
+        found: Sequence[Any] = (
+            self.numbers[field] if field in _AS_COUNTED else _MADE[field](self)  # type: ignore[assignment]
+        )
         return found
 
     def words(self) -> list[tuple[str, str]]:

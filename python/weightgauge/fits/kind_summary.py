@@ -113,10 +113,10 @@ def _summary(
     kind: str, columns: Columns, members: NDArray[np.int64], words: Mapping[int, str]
 ) -> KindSummary:
     fitted = members[columns.fitted[members]]
-    rows = np.array([row for row in fitted.tolist() if row not in words], np.int64)
+    rows = fitted[~np.isin(fitted, list(words))] if words else fitted
     none = fitted.size > 0 and not rows.size
     rows = fitted if none else rows
-    k, lam, r2 = columns.k[rows], columns.lam[rows], columns.r2[rows]
+    k = columns.k[rows]
     return KindSummary(
         kind=kind,
         slices=len(members),
@@ -125,6 +125,6 @@ def _summary(
         k_median=float(np.median(k)) if rows.size else _NAN,
         k_min=float(np.min(k)) if rows.size else _NAN,
         k_max=float(np.max(k)) if rows.size else _NAN,
-        lambda_median=float(np.median(lam)) if rows.size else _NAN,
-        r2_median=float(np.median(r2)) if rows.size else _NAN,
+        lambda_median=float(np.median(columns.lam[rows])) if rows.size else _NAN,
+        r2_median=float(np.median(columns.r2[rows])) if rows.size else _NAN,
     )

@@ -107,6 +107,8 @@ class ModelFit(InPolars, InNotebook):
     @cached_property
     def counted_rows(self) -> NDArray[np.int64]:
         """Places of `counted` in `columns`."""
+        if not self.columns.products.any():
+            return self.piece_rows
         return np.array(counted_rows(self.columns), np.int64)
 
     @cached_property

@@ -31,7 +31,7 @@ def wholes(slices: Sequence[SliceFit]) -> dict[str, SliceFit]:
 def counted_rows(columns: Columns) -> Sequence[int]:
     """Return the places of the slices that are `counted`."""
     once = divided_rows(columns)
-    if not any(columns.products):
+    if not columns.products.any():
         return once
     kinds = columns.kinds
     stored = {kinds[row] for row in once if not columns.products[row]}

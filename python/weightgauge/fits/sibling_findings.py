@@ -94,9 +94,11 @@ def lost_scales(
 ) -> Iterator[Finding]:
     """Tell of matrices that are larger or smaller than the weights of a trained model can be."""
     judged = rows & numbers.known & numbers.columns.fitted
-    judged &= ~np.array(numbers.columns.products, np.bool_)
+    judged &= ~numbers.columns.products
     judged &= ~numbers.of(*_VOCABULARY)
-    inputs = np.array([shape[-1] if shape else 1 for shape in numbers.shapes], np.float64)
+    inputs = np.fromiter(
+        (shape[-1] if shape else 1 for shape in numbers.shapes), np.float64, len(numbers.shapes)
+    )
     size = numbers.columns.lam * np.sqrt(inputs)
     beyond = judged & ~((size > _SMALLEST_SIZE) & (size < _LARGEST_SIZE))
     for row in np.flatnonzero(beyond).tolist():

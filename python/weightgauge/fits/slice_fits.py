@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
-from weightgauge.anatomy.components.ordering import in_order
+from weightgauge.anatomy.components.ordering import in_order, moves
 from weightgauge.anatomy.layouts import Slice, Slices
 from weightgauge.fits.field_columns import FieldColumns, SpreadParts
+from weightgauge.fits.number_columns import NumberColumns
 from weightgauge.fits.slice_fit import SliceFit, slice_fit
 from weightgauge.frames import InPolars, TypedRows
-from weightgauge.magnitudes.weibull import status_and_reason
+from weightgauge.magnitudes.weibull import Numbers, status_and_reason
 from weightgauge.records import Table, to_frame, typed
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from weightgauge.magnitudes.options import FitOptions
 
 _Words = TypeVar("_Words")
+_RECORDS_TOGETHER = 1_000
+"""Records whose numbers are taken from columns at a time where somebody asks for all."""
 
 
 class SliceFits(Sequence[SliceFit], InPolars):
@@ -33,8 +36,8 @@ class SliceFits(Sequence[SliceFit], InPolars):
     ----------
     slices : sequence of Slice
         What they are.
-    numbers : structured ndarray, one row per slice
-        As `weightgauge._core.ScanResults.numbers` gives them.
+    numbers : NumberColumns
+        What was counted and fitted.
     options : FitOptions
         How the fits were made; it has a part in the reasons.
     told : mapping of int to (str, str), optional
@@ -51,13 +54,13 @@ class SliceFits(Sequence[SliceFit], InPolars):
     def __init__(
         self,
         slices: Sequence[Slice],
-        numbers: NDArray[np.void],
+        numbers: NumberColumns,
         options: FitOptions,
         *,
         told: Mapping[int, tuple[str, str]] | None = None,
         missing: Mapping[int, str] | None = None,
     ) -> None:
-        self.slices = slices
+        self.slices = Slices.of(slices)
         self.numbers = numbers
         self._options = options
         self._told = told or {}
@@ -68,20 +71,33 @@ class SliceFits(Sequence[SliceFit], InPolars):
         self.sorted_out: SliceNumbers | None = None
         self._made: dict[int, SliceFit] = {}
 
-    def in_table_order(self) -> SliceFits:
-        """Return the same fits in the order of tables; see `table_order`."""
-        order = _table_order(self.slices)
-        if order == list(range(len(order))):
-            return self
-        anything_said = self._told or self._missing
-        places = {row: place for place, row in enumerate(order)} if anything_said else {}
-        return SliceFits(
-            Slices.of(self.slices).take(order),
-            self.numbers[order],
-            self._options,
-            told={places[row]: words for row, words in self._told.items()},
-            missing={places[row]: text for row, text in self._missing.items()},
-        )
+    @classmethod
+    def in_table_order(
+        cls,
+        slices: Sequence[Slice],
+        numbers: NumberColumns,
+        options: FitOptions,
+        *,
+        told: Mapping[int, tuple[str, str]],
+        missing: Mapping[int, str],
+    ) -> SliceFits:
+        """Return fits in the order of tables, see `table_order`; their numbers are sorted in place.
+
+        Parameters
+        ----------
+        slices, numbers, options, told, missing
+            As for the class, in any order.
+        """
+        order = _table_order(slices)
+        if moves(order):
+            slices = Slices.of(slices).take(order.tolist())
+            numbers.sort(order)
+            places = (
+                {row: place for place, row in enumerate(order.tolist())} if told or missing else {}
+            )
+            told = {places[row]: words for row, words in told.items()}
+            missing = {places[row]: text for row, text in missing.items()}
+        return cls(slices, numbers, options, told=told, missing=missing)
 
     @property
     def fitted(self) -> NDArray[np.bool_]:
@@ -97,14 +113,13 @@ class SliceFits(Sequence[SliceFit], InPolars):
         return self._by_field().spread_parts()
 
     def _by_field(self) -> FieldColumns:
-        columns = Slices.of(self.slices)
-        return FieldColumns(columns, self.numbers, self._options, self._told, self._missing)
+        return FieldColumns(self.slices, self.numbers, self._options, self._told, self._missing)
 
     def part(self, start: int, stop: int) -> SliceFits:
         """Return the fits from one place on up to another, which share no record with these."""
         return SliceFits(
-            Slices.of(self.slices)[start:stop],
-            self.numbers[start:stop],
+            self.slices[start:stop],
+            self.numbers.part(start, stop),
             self._options,
             told=_within(self._told, start, stop),
             missing=_within(self._missing, start, stop),
@@ -144,11 +159,17 @@ class SliceFits(Sequence[SliceFit], InPolars):
         if found is None:
             if not 0 <= row < len(self):
                 raise IndexError("there is no such slice")
-            found = self._made[row] = self._record(row)
+            found = self._made[row] = self._record(row, self.numbers.row(row))
         return found
 
     def __iter__(self) -> Iterator[SliceFit]:
-        return (self[row] for row in range(len(self)))
+        for start in range(0, len(self), _RECORDS_TOGETHER):
+            stop = min(start + _RECORDS_TOGETHER, len(self))
+            for row, numbers in enumerate(self.numbers.rows(start, stop), start):
+                found = self._made.get(row)
+                if found is None:
+                    found = self._made[row] = self._record(row, numbers)
+                yield found
 
     def __eq__(self, other: object) -> bool:
         """Compare the records, with those of a tuple too."""
@@ -167,8 +188,7 @@ class SliceFits(Sequence[SliceFit], InPolars):
         """Show how many there are."""
         return f"<SliceFits: {len(self):,} slices, {int(self.fitted.sum()):,} of them fitted>"
 
-    def _record(self, row: int) -> SliceFit:
-        numbers = self.numbers[row].item()
+    def _record(self, row: int, numbers: Numbers) -> SliceFit:
         words = self._told.get(row) or status_and_reason(numbers, self._options)
         return slice_fit(self.slices[row], numbers, words, self._missing.get(row, ""))
 
@@ -179,7 +199,7 @@ def _within(words: Mapping[int, _Words], start: int, stop: int) -> dict[int, _Wo
     return {place - start: words[place] for place in places if place in words}
 
 
-def _table_order(slices: Sequence[Slice]) -> list[int]:
+def _table_order(slices: Sequence[Slice]) -> NDArray[np.int64]:
     """Places of slices in the order of tables: by `order_key`, then by name, part and head."""
     columns = Slices.of(slices)
     places = columns.places

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.anatomy.layouts import Slices
 from weightgauge.anatomy.layouts.matrix_layout import matrix_layout
-from weightgauge.fits.columns import Columns, columns_of
+from weightgauge.fits.columns import columns_of
 from weightgauge.fits.slice_fits import SliceFits
 
 if TYPE_CHECKING:
@@ -18,15 +17,29 @@ if TYPE_CHECKING:
 
     from weightgauge.fits.slice_fit import SliceFit
 
-_COUNTS = (
-    *("n", "zeros", "nonfinite", "levels", "at_max", "zero_blocks", "negatives"),
-    *("zero_rows", "zero_columns", "unused_rows", "far_out", "row_levels"),
-    *("large_rows", "large_columns"),
-)
-_SIZES = ("max", "second", "lowest", "rms", "k_se")
+
+class _Asked:
+    """A field of all slices, whose array is made whenever somebody asks for it.
+
+    Few rules ask, and an array for each of twenty fields is a good part of the memory that a
+    million slices take.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
 
 
-class SliceNumbers(NamedTuple):
+class _Counts(_Asked):
+    def __get__(self, numbers: SliceNumbers, owner: type | None = None) -> NDArray[np.int64]:
+        return numbers.counts(self._name)
+
+
+class _Sizes(_Asked):
+    def __get__(self, numbers: SliceNumbers, owner: type | None = None) -> NDArray[np.float64]:
+        return numbers.sizes(self._name)
+
+
+class SliceNumbers:
     """What rules ask of slices, an array or list for each question.
 
     Attributes
@@ -60,39 +73,52 @@ class SliceNumbers(NamedTuple):
         Whether it is a weight matrix of a known kind.
     """
 
-    columns: Columns
-    shapes: Sequence[tuple[int, ...]]
-    n: NDArray[np.int64]
-    zeros: NDArray[np.int64]
-    nonfinite: NDArray[np.int64]
-    elements: NDArray[np.int64]
-    levels: NDArray[np.int64]
-    at_max: NDArray[np.int64]
-    zero_blocks: NDArray[np.int64]
-    negatives: NDArray[np.int64]
-    zero_rows: NDArray[np.int64]
-    zero_columns: NDArray[np.int64]
-    unused_rows: NDArray[np.int64]
-    far_out: NDArray[np.int64]
-    row_levels: NDArray[np.int64]
-    large_rows: NDArray[np.int64]
-    large_columns: NDArray[np.int64]
-    max: NDArray[np.float64]
-    second: NDArray[np.float64]
-    lowest: NDArray[np.float64]
-    rms: NDArray[np.float64]
-    k_se: NDArray[np.float64]
-    matrix: NDArray[np.bool_]
-    known: NDArray[np.bool_]
+    n, zeros, nonfinite = _Counts(), _Counts(), _Counts()
+    zero_rows, zero_columns, unused_rows = _Counts(), _Counts(), _Counts()
+    far_out, row_levels, large_rows, large_columns = _Counts(), _Counts(), _Counts(), _Counts()
+    levels, at_max, zero_blocks, negatives = _Counts(), _Counts(), _Counts(), _Counts()
+    max, second, lowest, rms, k_se = _Sizes(), _Sizes(), _Sizes(), _Sizes(), _Sizes()
+
+    def __init__(self, slices: Sequence[SliceFit]) -> None:
+        self._slices = slices
+        self.columns = columns_of(slices)
+        self.known = self.columns.of(*_KNOWN)
+        self.matrix = self.columns.of("other")
+        for row in np.flatnonzero(self.matrix).tolist():
+            self.matrix[row] = len(self.shapes[row]) > 1
+        self.matrix |= self.known
+
+    @property
+    def shapes(self) -> Sequence[tuple[int, ...]]:
+        """See the class."""
+        return self.columns.shapes
+
+    @property
+    def elements(self) -> NDArray[np.int64]:
+        """See the class."""
+        return self.n + self.zeros + self.nonfinite
+
+    def counts(self, name: str) -> NDArray[np.int64]:
+        """Return a whole number of every slice, by its name in `SliceFit`; 0 where it has none."""
+        if isinstance(self._slices, SliceFits):
+            return self._slices.numbers[name]
+        return np.array([getattr(item, name) or 0 for item in self._slices], np.int64)
+
+    def sizes(self, name: str) -> NDArray[np.float64]:
+        """Return a number of every slice, by its name in `SliceFit`."""
+        if isinstance(self._slices, SliceFits):
+            return self._slices.numbers[name]
+        return np.array([getattr(item, name) for item in self._slices], np.float64)
 
     def zeros_in_lines(self) -> NDArray[np.int64]:
         """Return the zeros that fill whole rows or columns; few slices have any."""
-        found = np.zeros(len(self.n), np.int64)
-        for row in np.flatnonzero((self.zero_rows > 0) | (self.zero_columns > 0)).tolist():
+        zero_rows, zero_columns, elements = self.zero_rows, self.zero_columns, self.elements
+        found = np.zeros(len(elements), np.int64)
+        for row in np.flatnonzero((zero_rows > 0) | (zero_columns > 0)).tolist():
             width = row_length(self.shapes[row], self.columns.kinds[row])
-            rows = self.elements[row] // width
-            of_columns = self.zero_columns[row] * (rows - self.zero_rows[row])
-            found[row] = self.zero_rows[row] * width + of_columns
+            rows = elements[row] // width
+            of_columns = zero_columns[row] * (rows - zero_rows[row])
+            found[row] = zero_rows[row] * width + of_columns
         return found
 
     def of(self, *kinds: str) -> NDArray[np.bool_]:
@@ -108,59 +134,10 @@ def row_length(shape: tuple[int, ...], kind: str) -> int:
 def numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
     """Return the numbers of records, or of fits that are no records yet."""
     if not isinstance(slices, SliceFits):
-        return _numbers_of(slices)
+        return SliceNumbers(slices)
     if slices.sorted_out is None:
-        slices.sorted_out = _numbers_of(slices)
+        slices.sorted_out = SliceNumbers(slices)
     return slices.sorted_out
 
 
-def _numbers_of(slices: Sequence[SliceFit]) -> SliceNumbers:
-    columns = columns_of(slices)
-    if isinstance(slices, SliceFits):
-        shapes: Sequence[tuple[int, ...]] = Slices.of(slices.slices).shapes
-        counts = [slices.numbers[name].astype(np.int64) for name in _COUNTS]
-        sizes = [slices.numbers[name] for name in _SIZES]
-    else:
-        shapes = [item.shape for item in slices]
-        counts = [_counts(slices, name) for name in _COUNTS]
-        sizes = [np.array([getattr(item, name) for item in slices]) for name in _SIZES]
-    n, zeros, nonfinite, levels, at_max, zero_blocks, negatives, *lines = counts
-    zero_rows, zero_columns, unused_rows, far_out, row_levels, large_rows, large_columns = lines
-    largest, second, lowest, rms, k_se = sizes
-    known = columns.of(*_KNOWN)
-    other = columns.of("other")
-    for row in np.flatnonzero(other).tolist():
-        other[row] = len(shapes[row]) > 1
-    return SliceNumbers(
-        columns=columns,
-        shapes=shapes,
-        n=n,
-        zeros=zeros,
-        nonfinite=nonfinite,
-        elements=n + zeros + nonfinite,
-        levels=levels,
-        at_max=at_max,
-        zero_blocks=zero_blocks,
-        negatives=negatives,
-        zero_rows=zero_rows,
-        zero_columns=zero_columns,
-        unused_rows=unused_rows,
-        far_out=far_out,
-        row_levels=row_levels,
-        large_rows=large_rows,
-        large_columns=large_columns,
-        max=largest,
-        second=second,
-        lowest=lowest,
-        rms=rms,
-        k_se=k_se,
-        matrix=known | other,
-        known=known,
-    )
-
-
 _KNOWN = frozenset(MATRIX_KINDS)
-
-
-def _counts(slices: Sequence[SliceFit], name: str) -> NDArray[np.int64]:
-    return np.array([getattr(item, name) or 0 for item in slices], np.int64)

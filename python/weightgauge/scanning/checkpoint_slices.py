@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from weightgauge.anatomy.layouts import Slice, slices_of
 from weightgauge.anatomy.selection import choose
 from weightgauge.anatomy.storage import Product
@@ -16,6 +14,7 @@ from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.findings import RULES, Finding
+from weightgauge.fits.number_columns import NumberColumns
 from weightgauge.fits.slice_fits import SliceFits
 from weightgauge.records import Table
 from weightgauge.scanning.live.shard import LiveCheckpoint
@@ -23,13 +22,13 @@ from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.run import (
     ScannedSlices,
     blank_numbers,
-    joined,
+    planned,
     scan_slices,
-    stored_bytes,
 )
 from weightgauge.scanning.sharded import scan_local
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from weightgauge.anatomy.architecture import Architecture
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning.run import Scan
 
+# A million slices are scanned in rounds: what describes them to the core, and what the core finds,
+# takes a kilobyte and a half for each.
+_SLICES_IN_ROUND = 1 << 14
 # Histograms that are in memory at a time, by what they hold at most.
 _BATCH_BYTES = 256 << 20
 _MOST_NARROW, _MOST_WIDE = 1 << 15, 1 << 18
@@ -124,24 +126,44 @@ class CheckpointSlices:
         CheckpointError, FileChangedError
             If a file cannot be read.
         """
-        if scan is None:
-            at_once = self.checkpoint.resident
-            batches = [(self.slices, progress)] if at_once else self._batches(progress)
-            parts = [self._scanned(batch, options, within) for batch, within in batches]
-            found = parts[0] if len(parts) == 1 else joined(parts, options)
-            counted = self._scanned(self._scales, options).numbers if self._scales else None
-        else:
-            found = scan_slices(self.checkpoint, self.counted, options, scan=scan)
-            counted = found.numbers[len(self.slices) :]
+        told: dict[int, tuple[str, str]] = {}
         without = self._without_weights()
-        told = dict(found.told)
-        told |= {len(self.slices) + i: words for i, (_, words) in enumerate(without)}
-        numbers = found.numbers[: len(self.slices)]
-        if without:
-            numbers = np.concatenate((numbers, self._numbers_without(without, counted)))
-        slices = [*self.slices, *(item for item, _ in without)] if without else self.slices
-        missing = self._missing(self.slices)
-        return SliceFits(slices, numbers, options, told=told, missing=missing).in_table_order()
+
+        def tables() -> Iterator[NDArray[np.void]]:
+            done = 0
+            counted = None
+            for found in self._scans(options, progress, scan):
+                told.update((done + row, words) for row, words in found.told.items())
+                weights = min(len(found), len(self.slices) - done)
+                yield found.numbers[:weights]
+                done += weights
+                counted = found.numbers[weights:]  # the scales, if they were scanned with the rest
+            if scan is None and self._scales:
+                counted = self._scanned(self._scales, options).numbers
+            told.update((done + row, words) for row, (_, words) in enumerate(without))
+            yield self._numbers_without(without, counted)
+
+        return SliceFits.in_table_order(
+            [*self.slices, *(item for item, _ in without)] if without else self.slices,
+            NumberColumns.of(tables(), len(self.slices) + len(without)),
+            options,
+            told=told,
+            missing=self._missing(self.slices),
+        )
+
+    def _scans(
+        self,
+        options: FitOptions,
+        progress: Callable[[int, int], None] | None,
+        scan: Scan | None,
+    ) -> Iterator[ScannedSlices]:
+        """Scan all slices, round by round."""
+        if scan is not None:
+            yield scan_slices(self.checkpoint, self.counted, options, scan=scan)
+            return
+        places = self._rounds() if self.checkpoint.resident else self._batches()
+        for part, within in self._with_progress(list(places), options, progress):
+            yield self._scanned(self.slices[part.start : part.stop], options, within)
 
     def measure(
         self, options: FitOptions, *, progress: Callable[[int, int], None] | None = None
@@ -168,10 +190,12 @@ class CheckpointSlices:
         CheckpointError, FileChangedError
             If a file cannot be read.
         """
-        for batch, within in self._batches(progress):
+        for places, within in self._with_progress(list(self._batches()), options, progress):
+            batch = self.slices[places.start : places.stop]
             found = self._scanned(batch, options, within, keep_histograms=True)
             missing = self._missing(batch)
-            fits = SliceFits(batch, found.numbers, options, told=found.told, missing=missing)
+            numbers = NumberColumns.of([found.numbers], len(batch))
+            fits = SliceFits(batch, numbers, options, told=found.told, missing=missing)
             for row, item in enumerate(batch):
                 counts, scale = found.take_histogram(row), found.scales.get(row, 1.0)
                 yield Measured(
@@ -182,7 +206,7 @@ class CheckpointSlices:
         counted = self._scanned(self._scales, options).numbers if self._scales else None
         absent = SliceFits(
             [item for item, _ in without],
-            self._numbers_without(without, counted),
+            NumberColumns.of([self._numbers_without(without, counted)], len(without)),
             options,
             told={row: words for row, (_, words) in enumerate(without)},
         )
@@ -264,16 +288,32 @@ class CheckpointSlices:
             if (role := roles.get(tensor.name))
         ]
 
-    def _batches(
-        self, progress: Callable[[int, int], None] | None
-    ) -> Iterator[tuple[Sequence[Slice], Callable[[int, int], None] | None]]:
-        batches = list(_of_limited_size(self.slices, copied=not self.checkpoint.resident))
-        if progress is None:
-            yield from ((batch, None) for batch in batches)
+    def _rounds(self) -> Iterator[range]:
+        """Yield places of slices that are scanned together where nothing of the scan is kept."""
+        for start in range(0, len(self.slices), _SLICES_IN_ROUND):
+            yield range(start, min(start + _SLICES_IN_ROUND, len(self.slices)))
+
+    def _batches(self) -> Iterator[range]:
+        """Yield places of slices whose counts, and copies, are together in memory."""
+        return _of_limited_size(self.slices, copied=not self.checkpoint.resident)
+
+    def _with_progress(
+        self,
+        parts: Sequence[range],
+        options: FitOptions,
+        progress: Callable[[int, int], None] | None,
+    ) -> Iterator[tuple[range, Callable[[int, int], None] | None]]:
+        """Yield places of slices, each with what is called while these are scanned."""
+        if progress is None or len(parts) < 2:
+            yield from ((part, progress) for part in parts)
             return
-        sizes = [stored_bytes(batch, self.checkpoint) for batch in batches]
-        for i, batch in enumerate(batches):
-            yield batch, _shifted(progress, sum(sizes[:i]), sum(sizes))
+        plans = (
+            planned(self.checkpoint, self.slices[part.start : part.stop], options)[0]
+            for part in parts
+        )
+        sizes = [plan.nbytes for plan in plans]
+        for i, part in enumerate(parts):
+            yield part, _shifted(progress, sum(sizes[:i]), sum(sizes))
 
 
 def slices_of_checkpoint(
@@ -331,11 +371,11 @@ def slices_of_checkpoint(
     )
 
 
-def _of_limited_size(slices: Sequence[Slice], *, copied: bool = False) -> Iterator[list[Slice]]:
-    batch: list[Slice] = []
-    held = 0
+def _of_limited_size(slices: Sequence[Slice], *, copied: bool = False) -> Iterator[range]:
+    """Yield the places of slices side by side whose counts have so many bytes at most."""
+    start = held = 0
     last = ""
-    for item in slices:
+    for place, item in enumerate(slices):
         wide = item.stored is not None or ITEM_BYTES.get(item.tensor.dtype, 0) > 2
         elements = 1
         for extent in item.shape:
@@ -344,12 +384,11 @@ def _of_limited_size(slices: Sequence[Slice], *, copied: bool = False) -> Iterat
         if copied and item.tensor.name != last:  # the pieces of a tensor stand together
             last = item.tensor.name
             held += item.tensor.nbytes
-        batch.append(item)
         if held > _BATCH_BYTES:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
+            yield range(start, place + 1)
+            start, held = place + 1, 0
+    if start < len(slices):
+        yield range(start, len(slices))
 
 
 def _shifted(

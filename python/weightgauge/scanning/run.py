@@ -205,25 +205,6 @@ def _placed(
     return numbers, scales
 
 
-def joined(parts: Sequence[ScannedSlices], options: FitOptions) -> ScannedSlices:
-    """Put what several scans found together; the counts stay behind."""
-    starts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
-    return ScannedSlices(
-        np.concatenate([blank_numbers(0), *(part.numbers for part in parts)]),
-        {
-            start + row: words
-            for start, part in zip(starts, parts, strict=False)
-            for row, words in part.told.items()
-        },
-        {
-            start + row: scale
-            for start, part in zip(starts, parts, strict=False)
-            for row, scale in part.scales.items()
-        },
-        options,
-    )
-
-
 def blank_numbers(size: int) -> NDArray[np.void]:
     """Return rows as `_core.ScanResults.numbers` has them, of slices that were not counted."""
     from weightgauge import _core
@@ -242,8 +223,7 @@ def planned(
     """Plan a scan: the plan, and for each slice its place there, -1 for one that is not counted."""
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
     columns = Slices.of(slices)
-    whole = not any(columns.cuts) and not any(columns.sources)
-    if whole and ITEM_BYTES.keys() >= set(columns.tensors.dtypes):
+    if columns.whole and ITEM_BYTES.keys() >= set(columns.tensors.dtypes):
         places = plan.add_whole(columns.tensors, columns.matrices)
     else:
         places = [
@@ -254,15 +234,6 @@ def planned(
         ]
     plan.of_tokens += _of_tokens(slices, places, plan)
     return plan, places
-
-
-def stored_bytes(slices: Sequence[Slice], checkpoint: Checkpoint) -> int:
-    """Bytes that a scan of these slices reads."""
-    plan = ScanPlan(checkpoint, scales_apart=True)
-    for item in slices:
-        if item.stored is not None or item.tensor.dtype in ITEM_BYTES:
-            plan.add(item.tensor, item.cut, item.stored)
-    return plan.nbytes
 
 
 def _single(numbers: np.void) -> float:

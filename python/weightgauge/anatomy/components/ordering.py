@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components.table import KINDS
 from weightgauge.anatomy.components.vocabulary import TOWERS
+from weightgauge.records import taken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,7 @@ def order_key(
     )
 
 
-def in_order(places: Components, last: Sequence[Any]) -> list[int]:
+def in_order(places: Components, last: Sequence[Any]) -> NDArray[np.int64]:
     """Return the rows of many matrices in the order of `order_key`, which makes no key for each.
 
     Parameters
@@ -50,40 +51,53 @@ def in_order(places: Components, last: Sequence[Any]) -> list[int]:
     places : Components
         What they are.
     last : sequence
-        What decides where `order_key` does not, such as names.
+        What decides where `order_key` does not, such as names. Nothing else is compared by it.
 
     Returns
     -------
-    list of int
+    ndarray of int64
     """
     import numpy as np
 
     if not places:
-        return []
-    by_last = sorted(range(len(last)), key=last.__getitem__)
+        return np.empty(0, np.int64)
+    keys = [key for key in _keys(places) if (key != key[0]).any()]
+    order = np.lexsort(keys) if keys else np.arange(len(places))
+    changes = np.zeros(len(places) - 1, np.bool_)
+    for key in keys:
+        ordered = key[order]
+        changes |= ordered[1:] != ordered[:-1]
+    tied = ~(np.append(True, changes) & np.append(changes, True))
+    if tied.any():
+        groups = np.append(0, np.cumsum(changes))[tied]
+        values = taken(last, order[tied].tolist())
+        by_value = np.array(sorted(range(len(values)), key=values.__getitem__))
+        order[tied] = order[tied][by_value[np.argsort(groups[by_value], kind="stable")]]
+    return order
+
+
+def moves(order: NDArray[np.int64]) -> bool:
+    """Whether an order of rows is another one than theirs."""
+    return not bool((order[1:] > order[:-1]).all())
+
+
+def _keys(places: Components) -> list[NDArray[Any]]:
+    """Return the members of `order_key` as columns, the one that decides first at the end."""
+    import numpy as np
+
     # There are few kinds and towers, so their part of the key is made once for each pair.
-    known = {
-        pair: order_key(pair[0], None, pair[1], None)
-        for pair in set(zip(places.kinds, places.towers, strict=True))
-    }
-    rows = {pair: row for row, pair in enumerate(known)}
-    pairs = map(rows.__getitem__, zip(places.kinds, places.towers, strict=True))
-    which = np.fromiter(pairs, np.int64, len(places))
-    tower, outside, _, kind, _ = np.array(list(known.values()), np.int32).T[:, which]
+    pairs = dict.fromkeys(zip(places.kinds, places.towers, strict=True))
+    known = np.array([order_key(kind, None, tower, None) for kind, tower in pairs], np.int16)
+    rows = {pair: row for row, pair in enumerate(pairs)}
+    which = map(rows.__getitem__, zip(places.kinds, places.towers, strict=True))
+    tower, outside, _, kind, _ = known.T[:, np.fromiter(which, np.int32, len(places))]
     block, expert = map(_numbers, (places.blocks, places.experts))
-    keys = (expert, kind, block, np.where(block < 0, outside, 1), tower)
-    order = np.array(by_last)
-    del by_last, which
-    deciding = [key[order] for key in keys if (key != key[0]).any()]
-    found: list[int] = (order[np.lexsort(deciding)] if deciding else order).tolist()
-    return found
+    return [expert, kind, block, np.where(block < 0, outside, 1), tower]
 
 
-def _numbers(column: Sequence[int | None]) -> NDArray[np.int64]:
+def _numbers(column: Sequence[int | None]) -> NDArray[np.int32]:
     """Return the numbers of blocks or experts, -1 where there is none."""
     import numpy as np
 
-    without = column.count(None)
-    if without == len(column):
-        return np.full(len(column), -1)
-    return np.array([-1 if each is None else each for each in column] if without else column)
+    numbers = (-1 if each is None else each for each in column)
+    return np.fromiter(numbers, np.int32, len(column))

@@ -78,10 +78,11 @@ class Slices(Sequence[Slice]):
         self.tensors = tensors
         self.places = places
         self.shapes = shapes
-        self.cuts = (None,) * len(tensors) if cuts is None else cuts
+        none = (None,) * len(tensors)
+        self.cuts = none if cuts is None else cuts
         self.notes = ("",) * len(tensors) if notes is None else notes
-        self.sources = (None,) * len(tensors) if sources is None else sources
-        self.matrices = (None,) * len(tensors) if matrices is None else matrices
+        self.sources = none if sources is None else sources
+        self.matrices = none if matrices is None else matrices
 
     @classmethod
     def of(cls, slices: Sequence[Slice]) -> Slices:
@@ -92,6 +93,11 @@ class Slices(Sequence[Slice]):
             return cls(Tensors.of(()), Components.of(()), ())
         tensors, places, *others = zip(*slices, strict=True)
         return cls(Tensors.of(tensors), Components.of(places), *others)
+
+    @property
+    def whole(self) -> bool:
+        """Whether each is a whole tensor that holds the values, so that no two are of one."""
+        return not any(self.cuts) and not any(self.sources)
 
     def take(self, rows: Sequence[int]) -> Slices:
         """Return those in the given places."""

@@ -17,6 +17,7 @@ from weightgauge.errors import printable
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture
+    from weightgauge.anatomy.named_shapes import NamedShapes
     from weightgauge.anatomy.storage import Stored
     from weightgauge.checkpoint import TensorInfo
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def slices_of(
     tensors: Sequence[TensorInfo],
     *,
-    shapes: Mapping[str, tuple[int, ...]],
+    shapes: NamedShapes,
     places: Components,
     architecture: Architecture,
     per: str,
@@ -37,7 +38,7 @@ def slices_of(
     ----------
     tensors : sequence of TensorInfo
         Tensors that are fitted.
-    shapes : mapping
+    shapes : NamedShapes
         Shape of every matrix of the checkpoint, by name.
     places : Components
         Their components.
@@ -65,7 +66,7 @@ def slices_of(
     sources = stored or {}
     kinds = places.kinds
     alike = range(len(tensors)) if forms is None else forms
-    widths = {shape[1] for shape in set(shapes.values()) if len(shape) == 2}
+    widths = {shape[1] for shape in shapes.different() if len(shape) == 2}
     divisible = set()
     for row in first_rows(alike):
         matrix = sources.get(tensors[row].name, tensors[row])

@@ -54,7 +54,7 @@ def read_usual_entries(
     dtypes, shapes, lengths = (taken(column, storage_of) for column in zip(*storages, strict=True))
     if lengths != sizes:
         return len(names)
-    tensors.extend(names, dtypes, shapes, repeat(shard, len(names)), offsets, sizes)
+    tensors.extend(names, dtypes, shapes, repeat(shard, len(names)), offsets, lengths)
     cursor.pos = behind
     return 1
 

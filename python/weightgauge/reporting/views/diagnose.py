@@ -202,7 +202,7 @@ def _training(run: TrainingProgress) -> Iterator[str]:
 
 def _note(found: Diagnosis) -> Paragraph:
     slices = columns_of(found.slices)
-    products = any(slices.products)
+    products = bool(slices.products.any())
     return Paragraph(
         f"{zeros_note(found.zero_handling)}"
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "

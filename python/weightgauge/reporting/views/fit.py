@@ -106,14 +106,14 @@ def _extent(result: ModelFit) -> str:
     """Say how much was measured, and why the rest was not."""
     columns = result.columns
     fitted = columns.fitted
-    stored = fitted & ~np.asarray(columns.products, np.bool_)
+    stored = fitted & ~columns.products
     once = stored.copy()  # pieces of a tensor that is also given as a whole hold no other weights
     whole = whole_rows(columns)
     for row, name in enumerate(columns.tensors if whole else ()):
         once[row] &= whole.get(name, row) == row
-    weights = int(columns.n[once].sum())
-    products = len(set(columns.values("tensor", np.flatnonzero(fitted & ~stored))))
-    tensors = len(set(columns.values("tensor", np.flatnonzero(stored))))
+    weights = int(columns.counts("n")[once].sum())
+    products = columns.tensors_among(np.flatnonzero(fitted & ~stored))
+    tensors = columns.tensors_among(np.flatnonzero(stored))
     number = int(fitted.sum())
     measured = (
         f", {counted(weights, 'weight')}"

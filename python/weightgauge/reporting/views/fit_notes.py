@@ -95,9 +95,12 @@ def _how_to_read(result: ModelFit) -> Iterator[str]:
 
 def _decoded(result: ModelFit) -> Iterator[str]:
     columns = result.columns
+    if not any(columns.decoded):
+        return
     decoded: dict[str, list[int]] = defaultdict(list)
-    there = columns.fitted | (columns.n + columns.zeros + columns.nonfinite > 0)
-    for row, text in enumerate(columns.decoded if any(columns.decoded) else ()):
+    elements = columns.counts("n") + columns.counts("zeros") + columns.counts("nonfinite")
+    there = columns.fitted | (elements > 0)
+    for row, text in enumerate(columns.decoded):
         if text and there[row]:
             decoded[text].append(row)
     shown = sorted(decoded.items(), key=lambda entry: -len(entry[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,10 +35,12 @@ class _Group(NamedTuple):
 
     Attributes
     ----------
-    number : int
-        How many there are.
-    k, errors, lam, r2 : sequence of float
-        Numbers of those that have some; errors are those of k.
+    number, fitted : int
+        How many there are, and how many of them have numbers.
+    k, error, lam : float or None
+        Medians of those that have numbers; `error` is that of the first k. None where none has.
+    r2 : float or None
+        The lowest of theirs.
     marks : str
         Letters for what is odd about these, with a space before them.
     why : str
@@ -46,10 +48,11 @@ class _Group(NamedTuple):
     """
 
     number: int
-    k: Sequence[float]
-    errors: Sequence[float]
-    lam: Sequence[float]
-    r2: Sequence[float]
+    fitted: int
+    k: float | None
+    error: float | None
+    lam: float | None
+    r2: float | None
     marks: str
     why: str
 
@@ -120,7 +123,7 @@ def sections_outside_blocks(columns: Columns, pieces: NDArray[np.int64]) -> Iter
             "shape": columns.shapes[first],
             "k": group,
             "lambda": group,
-            "r2": _lowest_r2([group]),
+            "r2": group.r2,
         }
         for (tensor, part), first, group in _by_tensor(columns, outside)
     ]
@@ -145,22 +148,25 @@ def _by_tensor(
 
 def _group(columns: Columns, rows: NDArray[np.int64]) -> _Group:
     fitted = rows[columns.fitted[rows]]
+    if not fitted.size:
+        return _Group(len(rows), 0, *(None,) * 4, "", whys(columns, rows[:1])[0].cell)
     marks = "".join(sorted(marks_of(columns, fitted)))
     return _Group(
         number=len(rows),
-        k=columns.k[fitted].tolist(),
-        errors=columns.k_se_matrix[fitted].tolist(),
-        lam=columns.lam[fitted].tolist(),
-        r2=columns.r2[fitted].tolist(),
+        fitted=len(fitted),
+        k=_median(columns.k[fitted]),
+        error=float(columns.k_se_matrix[fitted[0]]),
+        lam=_median(columns.lam[fitted]),
+        r2=min(columns.r2[fitted].tolist()),
         marks=f" {marks}" if marks else "",
-        why="" if fitted.size else whys(columns, rows[:1])[0].cell,
+        why="",
     )
 
 
 def _single_groups(columns: Columns, rows: NDArray[np.int64]) -> Iterator[_Group]:
     """Yield what `_group` makes of each slice alone, which may be very many."""
-    odd = columns.nonfinite[rows] > 0
-    odd |= columns.sparse[rows] | columns.unscaled[rows] | (columns.r2[rows] < POOR_R2)
+    odd = columns.partly_nonfinite[rows] | columns.sparse[rows]
+    odd |= columns.unscaled[rows] | (columns.r2[rows] < POOR_R2)
     odd |= ~columns.fitted[rows]
     numbers = (columns.k, columns.k_se_matrix, columns.lam, columns.r2)
     lists = (each[rows].tolist() for each in numbers)
@@ -168,7 +174,7 @@ def _single_groups(columns: Columns, rows: NDArray[np.int64]) -> Iterator[_Group
         if is_odd:
             yield _group(columns, rows[place : place + 1])
         else:
-            yield _Group(1, (k,), (error,), (lam,), (r2,), "", "")
+            yield _Group(1, 1, k, error, lam, r2, "", "")
 
 
 def kind_section(result: ModelFit) -> Section:
@@ -232,7 +238,7 @@ def marks_of(columns: Columns, rows: NDArray[np.int64]) -> Iterator[str]:
     rows : ndarray of int64
         Places of those that are asked about.
     """
-    if columns.nonfinite[rows].any():
+    if columns.partly_nonfinite[rows].any():
         yield "n"
     if columns.sparse[rows].any():
         yield "s"
@@ -244,27 +250,28 @@ def marks_of(columns: Columns, rows: NDArray[np.int64]) -> Iterator[str]:
 
 def _shape(group: _Group, digits: int) -> str:
     """Show k of a slice with its standard error, or the median of several and their number."""
-    if group.why:
+    if group.k is None or group.error is None:
         return group.why
+    k = _number(group.k, digits)
     if group.number > 1:
-        return f"{_number(_median(group.k), digits)} [{len(group.k)}]{group.marks}"
-    return f"{_number(group.k[0], digits)}±{_number(group.errors[0], digits)}{group.marks}"
+        return f"{k} [{group.fitted}]{group.marks}"
+    return f"{k}±{_number(group.error, digits)}{group.marks}"
 
 
 def _scale(group: _Group) -> str:
     """Show lambda of a slice, or the median of several and their number."""
-    if group.why:
+    if group.lam is None:
         return ""
-    several = f" [{len(group.lam)}]" if group.number > 1 else ""
-    return f"{_median(group.lam):#.4g}{several}"
+    several = f" [{group.fitted}]" if group.number > 1 else ""
+    return f"{group.lam:#.4g}{several}"
 
 
-def _median(values: Sequence[float]) -> float:
-    return values[0] if len(values) == 1 else float(np.median(values))
+def _median(values: NDArray[np.float64]) -> float:
+    return float(values[0] if len(values) == 1 else np.median(values))
 
 
 def _lowest_r2(groups: Iterable[_Group]) -> float | None:
-    return min((min(group.r2) for group in groups if group.r2), default=None)
+    return min((group.r2 for group in groups if group.r2 is not None), default=None)
 
 
 def _digits(columns: Columns, rows: NDArray[np.int64]) -> int:

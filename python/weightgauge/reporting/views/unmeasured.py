@@ -157,14 +157,14 @@ def extent(columns: Columns, findings: Iterable[Finding], measured: str = "") ->
     measured : str
         What else to say of the measured ones, such as how many weights they have.
     """
-    stored = ~np.asarray(columns.products, np.bool_)
-    tensors = len(set(columns.values("tensor", np.flatnonzero(stored))))
-    fitted = set(columns.values("tensor", np.flatnonzero(stored & columns.fitted)))
-    of_all = "" if len(fitted) == tensors else f"{len(fitted):,} of "
+    stored = ~columns.products
+    tensors = columns.tensors_among(np.flatnonzero(stored))
+    fitted = columns.tensors_among(np.flatnonzero(stored & columns.fitted))
+    of_all = "" if fitted == tensors else f"{fitted:,} of "
     told = f"{of_all}{counted(tensors, 'tensor')} measured{measured}"
     rest = ", ".join(
         counted(count, why.counted.format(one), why.counted.format(several))
-        for (why, (one, several)), count in _reasons(columns, stored, fitted, findings).items()
+        for (why, (one, several)), count in _reasons(columns, stored, findings).items()
     )
     return f"{told}; not measured: {rest}" if rest else told
 
@@ -172,11 +172,13 @@ def extent(columns: Columns, findings: Iterable[Finding], measured: str = "") ->
 def _reasons(
     columns: Columns,
     stored: NDArray[np.bool_],
-    fitted: Collection[str],
     findings: Iterable[Finding],
 ) -> Counter[tuple[Why, tuple[str, str]]]:
     """Count the tensors without numbers by the reason and by what they are."""
     unfitted = np.flatnonzero(stored & ~columns.fitted)
+    if not unfitted.size:
+        return Counter()
+    fitted = set(columns.values("tensor", np.flatnonzero(stored & columns.fitted)))
     names = columns.values("tensor", unfitted)
     last = {
         name: row for name, row in zip(names, unfitted.tolist(), strict=True) if name not in fitted
