@@ -11,6 +11,7 @@ from functools import cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
+from weightgauge.categorical import Categorical
 from weightgauge.frames import InPolars, TypedRows, frame_of
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def named_tuples(record: Callable[..., _Record], *columns: Iterable[Any]) -> lis
     return list(map(partial(tuple.__new__, record), zip(*columns, strict=False)))  # type: ignore[type-var, arg-type]
 
 
-def taken(column: Sequence[_Value], rows: Sequence[int]) -> list[_Value]:
+def taken(column: Sequence[_Value], rows: Sequence[int]) -> Sequence[_Value]:
     """Return what stands in the given places of a column.
 
     Examples
@@ -104,6 +105,8 @@ def taken(column: Sequence[_Value], rows: Sequence[int]) -> list[_Value]:
     >>> taken("abc", [2, 0])
     ['c', 'a']
     """
+    if isinstance(column, Categorical):
+        return column.take(rows)
     if column and column[0] == column[-1] and column.count(column[0]) == len(column):
         return [column[0]] * len(rows)  # there is nothing to look up
     if len(rows) < 2:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, overload
 
+from weightgauge.categorical import categorical, joined
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import named_tuples, taken, to_frame, typed
@@ -21,9 +23,8 @@ class Tensors(Sequence[TensorInfo], InPolars):
 
     Attributes
     ----------
-    names, dtypes, shapes, shards, offsets, nbytes : list, and array of offsets
-        The fields of `TensorInfo`, all of one length. Offsets alone are hardly ever the same for
-        two tensors, and as objects would take a fifth of all memory.
+    names, dtypes, shapes, shards, offsets, nbytes : sequence
+        The fields of `TensorInfo`, all of one length.
 
     Examples
     --------
@@ -40,12 +41,12 @@ class Tensors(Sequence[TensorInfo], InPolars):
 
     def __init__(
         self,
-        names: list[str],
-        dtypes: list[str],
-        shapes: list[tuple[int, ...]],
-        shards: list[int],
+        names: Sequence[str],
+        dtypes: Sequence[str],
+        shapes: Sequence[tuple[int, ...]],
+        shards: Sequence[int],
         offsets: Iterable[int],
-        nbytes: list[int],
+        nbytes: Sequence[int],
     ) -> None:
         self.names = names
         self.dtypes = dtypes
@@ -67,10 +68,24 @@ class Tensors(Sequence[TensorInfo], InPolars):
         """Put the tensors of several files one after the other."""
         if len(parts) == 1:
             return parts[0]
-        joined = cls.of(())
-        for part in parts:
-            joined.extend(*part.columns())
-        return joined
+        names, dtypes, shapes, shards, offsets, nbytes = (
+            zip(*(part.columns() for part in parts), strict=True) if parts else [()] * 6
+        )
+        return cls(
+            list(chain(*names)),
+            *(joined(dtypes), joined(shapes), joined(shards)),
+            chain(*offsets),
+            joined(nbytes),
+        )
+
+    def compact(self) -> Tensors:
+        """Return the same tensors in less memory, to which none can be added."""
+        return Tensors(
+            self.names,
+            *(categorical(self.dtypes), categorical(self.shapes), categorical(self.shards)),
+            self.offsets,
+            categorical(self.nbytes),
+        )
 
     def columns(self) -> tuple[Any, ...]:
         """Return the columns in the order of the fields of `TensorInfo`."""

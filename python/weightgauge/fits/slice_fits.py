@@ -203,7 +203,7 @@ def _table_order(slices: Sequence[Slice]) -> NDArray[np.int64]:
     """Places of slices in the order of tables: by `order_key`, then by name, part and head."""
     columns = Slices.of(slices)
     places = columns.places
-    last: list[Any] = columns.tensors.names
+    last: Sequence[Any] = columns.tensors.names
     if any(places.parts) or len(set(places.heads)) > 1:
         last = [
             (name, part or "", -1 if head is None else head)

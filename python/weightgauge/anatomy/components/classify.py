@@ -18,7 +18,7 @@ from weightgauge.anatomy.components.siblings import (
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.tensor_facts import TensorFacts, TensorLike
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
-from weightgauge.records import taken
+from weightgauge.categorical import by_code, categorical
 
 _Form = tuple[str, str | None, tuple[int, ...], str]  # template, tower, shape and dtype
 
@@ -83,7 +83,12 @@ def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
         if key not in known:
             known[key] = _kind(template, tensors[first], siblings)
         kinds.append(known[key])
-    components = Components(taken(kinds, forms), blocks, towers, experts)
+    components = Components(
+        by_code(kinds, forms),
+        categorical(blocks),
+        by_code([tower for _, tower, _, _ in numbers], forms),
+        categorical(experts),
+    )
     return Classified(components, forms)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
+from weightgauge.categorical import constant
 from weightgauge.records import as_dict, named_tuples, taken
 
 
@@ -59,7 +60,7 @@ class Components(Sequence[Component]):
         heads: Sequence[int | None] | None = None,
         parts: Sequence[str | None] | None = None,
     ) -> None:
-        none = (None,) * len(kinds)
+        none = constant(None, len(kinds))
         self.kinds = kinds
         self.blocks = blocks
         self.towers = towers

@@ -36,20 +36,20 @@ class Places(NamedTuple):
 
     Attributes
     ----------
-    templates : list of str
+    templates : sequence of str
         Names without the numbers of blocks and experts, which all blocks share.
-    blocks : list of int or None
+    blocks : sequence of int or None
         Numbers of their blocks.
-    towers : list of str or None
+    towers : sequence of str or None
         Their towers.
-    experts : list of int or None
+    experts : sequence of int or None
         Numbers of their experts.
     """
 
-    templates: list[str]
-    blocks: list[int | None]
-    towers: list[str | None]
-    experts: list[int | None]
+    templates: Sequence[str]
+    blocks: Sequence[int | None]
+    towers: Sequence[str | None]
+    experts: Sequence[int | None]
 
 
 class _Skeleton(NamedTuple):

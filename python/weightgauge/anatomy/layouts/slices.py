@@ -9,6 +9,7 @@ from weightgauge.anatomy.components import Component, Components
 from weightgauge.anatomy.layouts.layout import Cut
 from weightgauge.anatomy.layouts.matrix_layout import MatrixLayout
 from weightgauge.anatomy.slice_key import SliceKey
+from weightgauge.categorical import constant
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.records import named_tuples, taken
 
@@ -78,9 +79,9 @@ class Slices(Sequence[Slice]):
         self.tensors = tensors
         self.places = places
         self.shapes = shapes
-        none = (None,) * len(tensors)
+        none = constant(None, len(tensors))
         self.cuts = none if cuts is None else cuts
-        self.notes = ("",) * len(tensors) if notes is None else notes
+        self.notes = constant("", len(tensors)) if notes is None else notes
         self.sources = none if sources is None else sources
         self.matrices = none if matrices is None else matrices
 

@@ -11,6 +11,7 @@ from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts, lines_
 from weightgauge.anatomy.layouts.matrix_layout import MatrixLayout, matrix_layout
 from weightgauge.anatomy.layouts.rules import HEAD_RULES, layout_of, may_be_fused
 from weightgauge.anatomy.layouts.slices import Slice, Slices
+from weightgauge.categorical import by_code
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
@@ -83,7 +84,8 @@ def slices_of(
     }
     if not divisible and not sources:
         columns = Tensors.of(tensors)
-        matrices = list(map(matrix_of.__getitem__, alike))
+        places_of = {form: place for place, form in enumerate(matrix_of)}
+        matrices = by_code(list(matrix_of.values()), list(map(places_of.__getitem__, alike)))
         return Slices(columns, places, columns.shapes, matrices=matrices), []
     slices: list[Slice] = []
     make = tuple.__new__  # past the named tuple's own call, which takes three times as long

@@ -132,7 +132,7 @@ def read_table(
         tensors = _by_offset(tensors)
         _check_sequence(tensors, data_start, path)
     _check_end(tensors, data_start, file_size, path)
-    return TensorTable(tensors, table.metadata)
+    return TensorTable(tensors.compact(), table.metadata)
 
 
 def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int) -> TensorTable:

@@ -1,0 +1,135 @@
+"""Columns of few different values: each is held once, and a small number for every row."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain, count
+from typing import Any, TypeVar, overload
+
+_Value = TypeVar("_Value")
+
+_SIZES = {"B": 1 << 8, "H": 1 << 16}
+"""How many values numbers of a byte or two tell apart, by what `array` calls them."""
+
+_MANY_ROWS = 1_000
+"""A list of fewer rows takes too little memory to save any."""
+
+
+class Categorical(Sequence[_Value]):
+    """A sequence of values, few of which are different, in a byte or two for each.
+
+    Parameters
+    ----------
+    values : sequence
+        The different values, which need not all occur.
+    codes : array of int
+        For each row the place of its value.
+
+    Examples
+    --------
+    >>> kinds = Categorical(("q", "k"), array("B", [0, 1, 1]))
+    >>> kinds[2], list(kinds), kinds[1:], kinds.take([2, 0])
+    ('k', ['q', 'k', 'k'], Categorical(['k', 'k']), Categorical(['k', 'q']))
+    """
+
+    __slots__ = ("_codes", "_values")
+
+    def __init__(self, values: Sequence[_Value], codes: array[int]) -> None:
+        self._values = values
+        self._codes = codes
+
+    def take(self, rows: Sequence[int]) -> Categorical[_Value]:
+        """Return the values in the given places."""
+        codes = self._codes
+        return Categorical(self._values, array(codes.typecode, map(codes.__getitem__, rows)))
+
+    def count(self, value: Any) -> int:
+        """Return in how many rows a value stands."""
+        return sum(
+            self._codes.count(code) for code, each in enumerate(self._values) if each == value
+        )
+
+    def __contains__(self, value: object) -> bool:
+        return any(each == value and code in self._codes for code, each in enumerate(self._values))
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @overload
+    def __getitem__(self, index: int) -> _Value: ...
+    @overload
+    def __getitem__(self, index: slice) -> Categorical[_Value]: ...
+    def __getitem__(self, index: int | slice) -> _Value | Categorical[_Value]:
+        """Return one value, or those of several rows."""
+        if isinstance(index, slice):
+            return Categorical(self._values, self._codes[index])
+        return self._values[self._codes[index]]
+
+    def __iter__(self) -> Iterator[_Value]:
+        return map(self._values.__getitem__, self._codes)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare with any sequence that is none of characters."""
+        if not isinstance(other, Categorical | list | tuple):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """Show the first values."""
+        return f"Categorical({list(self[:10])}{' ...' if len(self) > 10 else ''})"
+
+
+def constant(value: _Value, size: int) -> Categorical[_Value]:
+    """Return a column with the same value in every row."""
+    return Categorical((value,), array("B", bytes(size)))
+
+
+def by_code(values: Sequence[_Value], codes: Sequence[int]) -> Sequence[_Value]:
+    """Return for each code the value in its place, of which there may be any number.
+
+    Examples
+    --------
+    >>> by_code(("q", "k"), [0, 1, 1])
+    Categorical(['q', 'k', 'k'])
+    """
+    typecode = next((each for each, size in _SIZES.items() if len(values) <= size), None)
+    if typecode is None:
+        return list(map(values.__getitem__, codes))
+    return Categorical(values, array(typecode, codes))
+
+
+def categorical(column: Sequence[_Value]) -> Sequence[_Value]:
+    """Return a column as `Categorical` if it is long and has few different values.
+
+    Parameters
+    ----------
+    column : sequence
+        Values that can be hashed, of which none equals one of another type.
+    """
+    if isinstance(column, Categorical) or len(column) < _MANY_ROWS:
+        return column
+    numbers: defaultdict[_Value, int] = defaultdict(count().__next__)
+    codes = list(map(numbers.__getitem__, column))
+    if len(numbers) > min(_SIZES["H"], len(column) // 8):
+        return column
+    return by_code(tuple(numbers), codes)
+
+
+def joined(columns: Sequence[Sequence[_Value]]) -> Sequence[_Value]:
+    """Put columns one below the other."""
+    parts = [each for each in columns if isinstance(each, Categorical)]
+    values = {
+        value: code
+        for code, value in enumerate(dict.fromkeys(chain(*(each._values for each in parts))))
+    }
+    if len(parts) < len(columns) or len(values) > _SIZES["B"]:
+        return categorical(list(chain(*columns)))
+    codes = array("B")
+    for part in parts:
+        table = bytes(map(values.__getitem__, part._values))
+        codes.frombytes(part._codes.tobytes().translate(table.ljust(_SIZES["B"])))
+    return Categorical(tuple(values), codes)

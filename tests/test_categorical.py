@@ -1,0 +1,74 @@
+"""Columns of few different values are like the lists that they stand for."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from weightgauge.categorical import Categorical, by_code, categorical, constant, joined
+from weightgauge.records import taken
+
+RANDOM = random.Random(4)
+
+
+def column(different, size):
+    values = [None, *((1, i) for i in range(different - 1))]
+    return RANDOM.choices(values, k=size)
+
+
+def assert_like(found, expected):
+    assert found == expected and expected == found and list(found) == expected
+    assert len(found) == len(expected) and bool(found) == bool(expected)
+    assert found != [*expected, None] and found != (*expected[1:], 7)
+    for value in (*expected[:3], None, "never"):
+        assert found.count(value) == expected.count(value)
+        assert (value in found) == (value in expected)
+    for places in (slice(2, 9), slice(None, None, -3), slice(5, 5)):
+        assert list(found[places]) == expected[places]
+    rows = [RANDOM.randrange(len(expected)) for _ in range(50 if expected else 0)]
+    assert list(taken(found, rows)) == [expected[row] for row in rows]
+    assert [found[row] for row in rows] == [expected[row] for row in rows]
+    if expected:
+        assert found[-1] == expected[-1]
+    with pytest.raises(IndexError):
+        found[len(expected)]
+
+
+@pytest.mark.parametrize("different", [1, 2, 256, 257, 1000])
+def test_few_values(different):
+    expected = column(different, 20_000)
+    found = categorical(expected)
+    assert isinstance(found, Categorical)
+    assert_like(found, expected)
+    assert_like(categorical(found[7:]), expected[7:])
+
+
+@pytest.mark.parametrize(("different", "size"), [(600, 2000), (70_000, 70_000), (2, 999), (1, 0)])
+def test_what_would_save_nothing_is_left_alone(different, size):
+    expected = column(different, size)
+    assert categorical(expected) is expected
+
+
+def test_by_code():
+    assert_like(by_code(["a", "b"], [1, 0, 1, 1]), list("babb"))
+    many = list(range(70_000))
+    assert by_code(many, many[::-1]) == many[::-1]
+
+
+def test_constant():
+    assert_like(constant("x", 11), ["x"] * 11)
+    assert_like(constant(None, 0), [])
+    assert not any(constant("", 5))
+
+
+@pytest.mark.parametrize("different", [1, 3, 200, 300])
+def test_joined(different):
+    """Of parts that have other values, or the same in another order, and of lists."""
+    parts = [column(different, size) for size in (5000, 3000, 4000)]
+    parts[1] = [("other", value) for value in parts[1]]
+    whole = [value for part in parts for value in part]
+    assert_like(joined(list(map(categorical, parts))), whole)
+    assert_like(joined([categorical(parts[0]), parts[1], categorical(parts[2])]), whole)
+    assert list(joined([parts[0][:3], parts[1][:2]])) == parts[0][:3] + parts[1][:2]
+    assert joined([]) == []
