@@ -98,7 +98,7 @@ def by_code(values: Sequence[_Value], codes: Sequence[int]) -> Sequence[_Value]:
     """
     typecode = next((each for each, size in _SIZES.items() if len(values) <= size), None)
     if typecode is None:
-        return list(map(values.__getitem__, codes))
+        return categorical(list(map(values.__getitem__, codes)))
     return Categorical(values, array(typecode, codes))
 
 

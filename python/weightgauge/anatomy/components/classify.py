@@ -20,6 +20,9 @@ from weightgauge.anatomy.components.tensor_facts import TensorFacts, TensorLike
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
 from weightgauge.categorical import by_code, categorical
 
+_MOST_KNOWN = 1 << 16
+"""Kinds that are kept for other tensors of the same template."""
+
 _Form = tuple[str, str | None, tuple[int, ...], str]  # template, tower, shape and dtype
 
 
@@ -74,14 +77,16 @@ def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
     templates, blocks, towers, experts = places_of(names)
     numbers: defaultdict[_Form, int] = defaultdict(count().__next__)
     forms = list(map(numbers.__getitem__, zip(templates, towers, shapes, dtypes, strict=True)))
-    siblings = Siblings(dict.fromkeys((template, shape) for template, _, shape, _ in numbers))
+    siblings = Siblings((template, shape) for template, _, shape, _ in numbers)
     # A checkpoint has few forms and many tensors. Template, rank and dtype decide the kind.
     known: dict[tuple[str, int, str], str] = {}
     kinds = []
     for (template, _, shape, dtype), first in zip(numbers, first_rows(forms), strict=True):
         key = (template, len(shape), dtype)
         if key not in known:
-            known[key] = _kind(template, tensors[first], siblings)
+            if len(known) == _MOST_KNOWN:
+                known.clear()  # one form after the other of a million has a template of its own
+            known[key] = _kind(template, names[first], shape, dtype, siblings)
         kinds.append(known[key])
     components = Components(
         by_code(kinds, forms),
@@ -97,16 +102,14 @@ def first_rows(forms: Sequence[int]) -> list[int]:
     return sorted(dict(zip(reversed(forms), range(len(forms) - 1, -1, -1), strict=True)).values())
 
 
-def _kind(template: str, tensor: TensorLike, siblings: Siblings) -> str:
+def _kind(template: str, name: str, shape: tuple[int, ...], dtype: str, siblings: Siblings) -> str:
     path = stem(template)
     matrix = None
-    if path is not None and len(tensor.shape) >= 2:
+    if path is not None and len(shape) >= 2:
         matrix = (
-            _named_kind(path)
-            or _family_kind(path, siblings)
-            or _head_kind(path, tensor.shape, siblings)
+            _named_kind(path) or _family_kind(path, siblings) or _head_kind(path, shape, siblings)
         )
-    return matrix or _vector_kind(tensor)
+    return matrix or _vector_kind(name, len(shape), dtype)
 
 
 def _named_kind(path: str) -> str | None:
@@ -130,14 +133,13 @@ def _head_kind(path: str, shape: tuple[int, ...], siblings: Siblings) -> str | N
     return "head" if at_end and siblings.is_head(last, shape) else None
 
 
-def _vector_kind(tensor: TensorLike) -> str:
+def _vector_kind(name: str, rank: int, dtype: str) -> str:
     """Recognise the weights of norms and the biases; everything else is "other"."""
-    *path, last = tensor.name.rsplit(".", 3)
-    rank = len(tensor.shape)
+    *path, last = name.rsplit(".", 3)
     if BIAS.search(last) and last != "masked_bias":
         # Attention masks are also stored as `bias`. They have more dimensions than a bias, or hold
         # truth values.
-        mask = rank > 2 or (rank == 2 and tensor.dtype in ("BOOL", "U8"))
+        mask = rank > 2 or (rank == 2 and dtype in ("BOOL", "U8"))
         return "other" if mask else "bias"
     # In `norms.3.weight` the owner's name stands before the number.
     owner = next((name for name in reversed(path) if not name.isdecimal()), "")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
-from itertools import accumulate, count, pairwise, zip_longest
+from itertools import accumulate, pairwise, zip_longest
 from typing import NamedTuple
 
 from weightgauge.anatomy.components.vocabulary import (
@@ -21,6 +20,8 @@ from weightgauge.records import taken
 _NUMBER = re.compile(r"\.([0-9]{1,9})(?=\.)")
 _TOWER_OF = {name: tower for tower, names in TOWER_WORDS.items() for name in names.split()}
 _HALVES = ("encoder", "decoder")
+_NAMED_EXPERT = "expert_"
+"""Part of all names that `EXPERT_NAME` finds something in."""
 _NAMES_TOGETHER = 10_000
 """Names that are cut at once: enough for the cost of a call, and few enough to take no room."""
 
@@ -81,6 +82,34 @@ class _Skeleton(NamedTuple):
     template: str
 
 
+class _Skeletons(dict[str, int]):
+    """Places of skeletons in a list, by outline; see `_outlines`.
+
+    Attributes
+    ----------
+    known : list of _Skeleton
+        The skeletons. Names without a number share one for each tower, without a template.
+    of_tower : dict
+        Places of those by tower: a million such names are not to be kept here.
+    """
+
+    def __init__(self) -> None:
+        self.known: list[_Skeleton] = []
+        self.of_tower: dict[str | None, int] = {}
+
+    def __missing__(self, outline: str) -> int:
+        place = len(self.known)
+        if _CUT in outline or _NAMED_EXPERT in outline:
+            self[outline] = place
+            self.known.append(_skeleton(tuple(outline.split(_CUT))))
+            return place
+        tower = _tower((outline,), -1)
+        if tower not in self.of_tower:
+            self.of_tower[tower] = place
+            self.known.append(_skeleton((outline,))._replace(texts=("",), template=""))
+        return self.of_tower[tower]
+
+
 def places_of(names: Sequence[str]) -> Places:
     """Find the places of all parameters of a checkpoint.
 
@@ -96,7 +125,7 @@ def places_of(names: Sequence[str]) -> Places:
     """
     # Large models have tens of thousands of names but few skeletons. Only skeletons are examined
     # closely, and what is left to do for each name is done for all names in a few calls.
-    places: defaultdict[str, int] = defaultdict(count().__next__)
+    places = _Skeletons()
     which: list[int] = []
     numbers: list[str] = []
     same: dict[str, str] = {}
@@ -104,7 +133,7 @@ def places_of(names: Sequence[str]) -> Places:
         outlines, found = _outlines(names[start : start + _NAMES_TOGETHER])
         which += map(places.__getitem__, outlines)
         numbers += map(same.setdefault, found, found)
-    known = [_skeleton(tuple(outline.split(_CUT))) for outline in places]
+    known = places.known
     firsts = list(accumulate(taken([len(each.texts) - 1 for each in known], which), initial=0))
     value_of = {number: int(number) for number in same}
     values = list(map(value_of.__getitem__, numbers))
@@ -117,9 +146,13 @@ def places_of(names: Sequence[str]) -> Places:
             for number, named in zip(numbered, experts, strict=True)
         ]
     templates = taken([each.template for each in known], which)
+    if places.of_tower:
+        templates = [
+            template or _outline(name) for template, name in zip(templates, names, strict=True)
+        ]
     if any(each.kept for each in known):
         templates = [
-            _template(known[place], numbers[first:behind]) if known[place].kept else template
+            _with_kept(known[place], numbers[first:behind]) if known[place].kept else template
             for place, template, (first, behind) in zip(
                 which, templates, pairwise(firsts), strict=True
             )
@@ -145,9 +178,14 @@ def _outlines(names: Sequence[str]) -> tuple[list[str], list[str]]:
         return [], []
     text = _END.join(names)
     if text.count(_END) >= len(names) or _CUT in text:
-        text = _END.join([name.translate(_STAND_INS) for name in names])
+        text = _END.join(map(_outline, names))
     parts = _NUMBER.split(text)
     return _CUT.join(parts[::2]).split(_END), parts[1::2]
+
+
+def _outline(name: str) -> str:
+    """Return the outline of a name without numbers."""
+    return name.translate(_STAND_INS) if _END in name or _CUT in name else name
 
 
 def _counted_through(
@@ -224,28 +262,35 @@ def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
         else:
             kept.append(i)
     text = "".join(texts)
-    named = EXPERT_NAME.search(text) if expert < 0 and "expert_" in text else None
-    found = _Skeleton(
+    named = EXPERT_NAME.search(text) if expert < 0 and _NAMED_EXPERT in text else None
+    named_expert = int(named[1]) if named else None
+    return _Skeleton(
         texts=texts,
         kept=frozenset(kept),
         block=block,
         stage=stage,
         expert=expert,
-        named_expert=int(named[1]) if named else None,
+        named_expert=named_expert,
         tower=_tower(texts, block),
-        template="",
+        template="" if kept else _template(texts, ["#"] * (len(texts) - 1), named_expert),
     )
-    return found if kept else found._replace(template=_template(found, ["#"] * len(texts[1:])))
 
 
-def _template(skeleton: _Skeleton, numbers: Sequence[str]) -> str:
+def _template(texts: Sequence[str], numbers: Sequence[str], named_expert: int | None) -> str:
+    text = _joined(texts, numbers)
+    return text if named_expert is None else EXPERT_NAME.sub(".experts.#.", text)
+
+
+def _with_kept(skeleton: _Skeleton, numbers: Sequence[str]) -> str:
+    """Return the template of a name whose numbers are not all of blocks and experts."""
     shown = [number if i in skeleton.kept else "#" for i, number in enumerate(numbers)]
-    text = _joined(skeleton.texts, shown)
-    return text if skeleton.named_expert is None else EXPERT_NAME.sub(".experts.#.", text)
+    return _template(skeleton.texts, shown, skeleton.named_expert)
 
 
 def _joined(texts: Sequence[str], numbers: Sequence[str]) -> str:
     """Put numbers behind the first texts, as they stand in a name."""
+    if not numbers:
+        return "".join(texts)
     return "".join(
         text if number is None else f"{text}.{number}"
         for text, number in zip_longest(texts, numbers)

@@ -20,11 +20,11 @@ class Siblings:
     """
 
     def __init__(self, weights: Iterable[tuple[str, _Shape]]) -> None:
+        paths = ((stem(template), shape) for template, shape in weights)
+        asked = ((path, shape) for path, shape in paths if path and leaf(path) in _LOOKED_FOR)
         self._shapes: dict[str, list[_Shape]] = {}
-        for template, shape in weights:
-            path = stem(template)
-            if path is not None:
-                self._shapes.setdefault(path, []).append(shape)
+        for path, shape in dict.fromkeys(asked):
+            self._shapes.setdefault(path, []).append(shape)
         self._related = set(self._relations())
         self._embed_shapes = {
             shape
@@ -124,3 +124,10 @@ _EMBED_TAILS = {
     for last, rows in NAMED_BY_LEAF.items()
     if any(kind == "embed" for _, kind in rows)
 }
+
+_LOOKED_FOR = frozenset(
+    leaf(tail)
+    for family in FAMILIES
+    for tail in (*family.kinds, *family.neighbours, *family.relation[1:])
+).union(_EMBED_TAILS)
+"""Last components of the paths that anything is asked of."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import MATRIX_KINDS, Component, Components, first_rows
@@ -65,25 +66,28 @@ def slices_of(
     """
     cutter = _Cutter(architecture, shapes, per)
     sources = stored or {}
-    kinds = places.kinds
-    alike = range(len(tensors)) if forms is None else forms
+    columns = Tensors.of(tensors)
+    alike = range(len(columns)) if forms is None else forms
     widths = {shape[1] for shape in shapes.different() if len(shape) == 2}
     divisible = set()
+    matrix_of: dict[int, MatrixLayout | None] = {}
+    plain: dict[tuple[str, tuple[int, ...]], MatrixLayout] = {}
     for row in first_rows(alike):
-        matrix = sources.get(tensors[row].name, tensors[row])
-        kind = kinds[row]
+        name, kind, shape = columns.names[row], places.kinds[row], columns.shapes[row]
+        source = sources.get(name)
+        if source is not None:
+            name, shape = source.name, source.shape
         by_head = per == "head" and kind in HEAD_RULES
-        if by_head or may_be_fused(matrix.name, kind, matrix.shape, widths):
+        if by_head or may_be_fused(name, kind, shape, widths):
             divisible.add(alike[row])
-    matrix_of = {
-        alike[row]: cutter.matrix_of(
-            cutter.candidate(tensors[row], places[row], sources.get(tensors[row].name))
-        )
-        for row in first_rows(alike)
-        if alike[row] not in divisible
-    }
+        elif kind in HEAD_RULES:
+            candidate = cutter.candidate(columns[row], places[row], source)
+            matrix_of[alike[row]] = cutter.matrix_of(candidate)
+        else:
+            if (kind, shape) not in plain:
+                plain[kind, shape] = _matrix(shape, kind, None)
+            matrix_of[alike[row]] = plain[kind, shape]
     if not divisible and not sources:
-        columns = Tensors.of(tensors)
         places_of = {form: place for place, form in enumerate(matrix_of)}
         matrices = by_code(list(matrix_of.values()), list(map(places_of.__getitem__, alike)))
         return Slices(columns, places, columns.shapes, matrices=matrices), []
@@ -134,7 +138,11 @@ class _Cutter:
             note, pieces, by_head = "not split: two elements share a byte", (), False
         replaced = pieces and (by_head or (self._per == "expert" and layout and layout.stacked))
         if not replaced:
-            matrix = self.matrix_of(candidate) if layout is None else _matrix(candidate, layout)
+            matrix = (
+                self.matrix_of(candidate)
+                if layout is None
+                else _matrix(shape, candidate.kind, layout)
+            )
             yield Slice(tensor, place, shape, None, note, stored, matrix)
         for piece in pieces:
             heads = piece.heads[::-1] if candidate.inputs_first else piece.heads
@@ -143,12 +151,11 @@ class _Cutter:
 
     def matrix_of(self, candidate: Candidate) -> MatrixLayout:
         """Return how a tensor of a single matrix forms rows and columns."""
-        if candidate.kind not in HEAD_RULES or 0 in candidate.shape:
-            return _matrix(candidate, None)
-        try:
-            return _matrix(candidate, HEAD_RULES[candidate.kind](candidate))
-        except (NotCut, IndexError):  # of more or fewer dimensions than two
-            return _matrix(candidate, None)
+        layout = None
+        if candidate.kind in HEAD_RULES and 0 not in candidate.shape:
+            with suppress(NotCut, IndexError):  # of more or fewer dimensions than two
+                layout = HEAD_RULES[candidate.kind](candidate)
+        return _matrix(candidate.shape, candidate.kind, layout)
 
     def candidate(self, tensor: TensorInfo, place: Component, stored: Stored | None) -> Candidate:
         """Return what rules of layouts are asked of: the tensor, its kind and its neighbours."""
@@ -203,16 +210,15 @@ class _Cutter:
         return lines
 
 
-def _matrix(candidate: Candidate, layout: Layout | None) -> MatrixLayout:
+def _matrix(shape: tuple[int, ...], kind: str, layout: Layout | None) -> MatrixLayout:
     """Return how a whole tensor forms rows and columns.
 
     Heads are clusters where all of the tensor consists of heads of one size, and so are experts
     whose rows follow each other.
     """
-    shape = candidate.shape
     if layout is not None and layout.stacked and len(shape) == 2:
         return matrix_layout(shape, clusters=(layout.shape[1], 1))
-    stacked = len(shape) > 2 and candidate.kind in MATRIX_KINDS
+    stacked = len(shape) > 2 and kind in MATRIX_KINDS
     heads = (
         set() if layout is None else {lines_of_head(each, layout.axis) for each in layout.fields}
     )
