@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -136,6 +136,10 @@ class Column:
         return f"{shown} {self.unit}" if self.unit else shown
 
 
+_MOST_KEPT = 10_000
+"""Rows of a table whose texts are kept: more are made again, which takes less than a second for a
+hundred thousand."""
+
 _REPEATED = frozenset((str, int, tuple, type(None)))
 """Types of values that are often the same in many rows."""
 
@@ -178,10 +182,31 @@ class DocumentTable:
             return plain_values(self.rows.column(key))
         return [row.get(key) for row in self.rows]
 
-    def shown(self) -> list[tuple[Column, list[str]]]:
-        """Return the columns that a page shows, each with the text of its cells."""
-        columns = [(column, _texts(column, self.column(column.key))) for column in self.columns]
-        return [(column, texts) for column, texts in columns if any(texts) or not column.hide_empty]
+    def shown(self) -> list[tuple[Column, Iterable[str]]]:
+        """Return the columns that a page shows, each with the text of its cells.
+
+        Those of very many rows are made whenever somebody goes through them, so that memory never
+        holds all.
+        """
+        columns = [(column, self._texts(column)) for column in self.columns]
+        return [(column, texts) for column, texts in columns if not column.hide_empty or any(texts)]
+
+    def _texts(self, column: Column) -> Iterable[str]:
+        if isinstance(self.rows, ColumnarRows) and len(self.rows) > _MOST_KEPT:
+            return _CellTexts(column, self.rows)
+        return _texts(column, self.column(column.key))
+
+
+class _CellTexts:
+    """The texts of a column, some thousand at a time, as often as they are asked for."""
+
+    def __init__(self, column: Column, rows: ColumnarRows) -> None:
+        self._column = column
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[str]:
+        for part in self._rows.parts():
+            yield from _texts(self._column, plain_values(part.column(self._column.key)))
 
 
 @dataclass(frozen=True, slots=True)

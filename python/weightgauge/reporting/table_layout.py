@@ -56,8 +56,8 @@ class _TextColumn:
     ----------
     column : Column
         The column.
-    texts : list of str
-        Its cells, from the top.
+    texts : iterable of str
+        Its cells, from the top, as often as they are asked for.
     width : int
         Terminal cells that the widest of the cells and the heading takes.
     plain : bool
@@ -68,7 +68,7 @@ class _TextColumn:
     """
 
     column: Column
-    texts: list[str]
+    texts: Iterable[str]
     width: int
     plain: bool
     fewest: int | None = None
@@ -128,7 +128,7 @@ def _as_text(table: DocumentTable, plain: bool) -> list[_TextColumn]:
         if plain:
             column = replace(column, heading=column.title.translate(PLAIN_SPELLING))
             texts = [text.translate(PLAIN_SPELLING) for text in texts]
-        width = max(map(cells, (column.title, *texts)))
+        width = max(map(cells, chain((column.title,), texts)))
         found.append(_TextColumn(column, texts, width, plain))
     return found
 
@@ -220,7 +220,7 @@ def _narrowed(column: _TextColumn, width: int) -> _TextColumn:
     if column.column.may_wrap:
         return replace(column, width=width)
     return replace(
-        column, width=width, texts=shortened_names(column.texts, width, plain=column.plain)
+        column, width=width, texts=shortened_names(list(column.texts), width, plain=column.plain)
     )
 
 

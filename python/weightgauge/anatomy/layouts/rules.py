@@ -154,12 +154,15 @@ def may_be_fused(name: str, kind: str, shape: tuple[int, ...], widths: Container
     """
     if kind in _FUSED:
         return True
+    rules = RULES.get(kind)
+    if not rules:
+        return False
     last = leaf(stem(name) or name)
     return any(
         len(shape) in rule.ranks
         and any(leaf(tail) == last for tail in rule.tails)
         and (rule.possible is None or rule.possible(shape, widths))
-        for rule in RULES.get(kind, ())
+        for rule in rules
     )
 
 

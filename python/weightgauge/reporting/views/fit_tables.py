@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import POOR_R2, TRIMS
+from weightgauge.columnar import ColumnarRows
 from weightgauge.errors import printable
 from weightgauge.fits.block_groups import block_groups
 from weightgauge.fits.withheld import CELLS
@@ -107,43 +108,84 @@ def sections_outside_blocks(columns: Columns, pieces: NDArray[np.int64]) -> Iter
     outside = pieces[~columns.in_block[pieces] & (columns.ranks[pieces] >= 2)]
     if not outside.size:
         return
-    shape = partial(_shape, digits=_digits(columns, outside))
+    digits = _digits(columns, outside)
     shown = (
         Column(key="tensor", identifies=True, may_shorten=True),
         Column(key="kind", drop=1),
         Column(key="shape", form=shape_text),
-        Column(key="k", heading="k ± s.e.", form=shape, right=True),
-        Column(key="lambda", form=_scale, right=True),
+        Column(key="k", heading="k ± s.e.", right=True),
+        Column(key="lambda", form="#.4g", right=True),
         Column(key="r2", heading="R2", form=".4f", right=True),
     )
-    rows = [
-        {
-            "tensor": f"{printable(tensor)} ({part})" if part else printable(tensor),
-            "kind": columns.kinds[first],
-            "shape": columns.shapes[first],
-            "k": group,
-            "lambda": group,
-            "r2": group.r2,
-        }
-        for (tensor, part), first, group in _by_tensor(columns, outside)
-    ]
+    rows: Sequence[Mapping[str, Any]] = _SingleRows(columns, outside, digits)
+    if columns.share_tensors:
+        rows = list(_grouped_rows(columns, outside, digits))
     heading = "Matrices outside the blocks" if columns.in_block[pieces].any() else "Matrices"
     yield Section(heading, (DocumentTable(shown, rows),))
 
 
-def _by_tensor(
-    columns: Columns, rows: NDArray[np.int64]
-) -> Iterator[tuple[tuple[str, str], int, _Group]]:
-    """Yield each tensor and part, the place of its first slice, and its slices."""
-    keys = [(columns.tensors[row], columns.parts[row] or "") for row in rows.tolist()]
-    if len(set(keys)) == len(keys):
-        yield from zip(keys, rows.tolist(), _single_groups(columns, rows), strict=True)
-        return
+class _SingleRows(ColumnarRows):
+    """A row for each of some slices of tensors of their own, which may be very many.
+
+    Parameters
+    ----------
+    columns : Columns
+        All slices.
+    places : ndarray of int64
+        Which of them are shown.
+    digits : int
+        How many digits of k stand behind the point.
+    """
+
+    names = ("tensor", "kind", "shape", "k", "lambda", "r2")
+
+    def __init__(self, columns: Columns, places: NDArray[np.int64], digits: int) -> None:
+        self._columns = columns
+        self._places = places
+        self._digits = digits
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def part(self, start: int, stop: int) -> _SingleRows:
+        """Return the rows from one place on up to another."""
+        return _SingleRows(self._columns, self._places[start:stop], self._digits)
+
+    def column(self, name: str) -> Sequence[Any]:
+        """Return the values of all rows under a key."""
+        columns, places = self._columns, self._places
+        if name == "k":
+            return list(_single_shapes(columns, places, self._digits))
+        if name in ("lambda", "r2"):
+            values = columns.lam if name == "lambda" else columns.r2
+            found: Any = np.where(columns.fitted[places], values[places], np.nan)
+            return [None if math.isnan(value) else value for value in found.tolist()]
+        if name == "tensor":
+            return list(map(_named, columns.values(name, places), columns.values("part", places)))
+        return columns.values(name, places)
+
+
+def _named(tensor: str, part: str | None) -> str:
+    return f"{printable(tensor)} ({part})" if part else printable(tensor)
+
+
+def _grouped_rows(
+    columns: Columns, places: NDArray[np.int64], digits: int
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each tensor and part, whose slices are shown together."""
     members: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for key, row in zip(keys, rows.tolist(), strict=True):
-        members[key].append(row)
-    for key, several in members.items():
-        yield key, several[0], _group(columns, np.array(several))
+    for row in places.tolist():
+        members[columns.tensors[row], columns.parts[row] or ""].append(row)
+    for (tensor, part), several in members.items():
+        group = _group(columns, np.array(several))
+        yield {
+            "tensor": _named(tensor, part),
+            "kind": columns.kinds[several[0]],
+            "shape": columns.shapes[several[0]],
+            "k": _shape(group, digits),
+            "lambda": Word(_scale(group)),
+            "r2": group.r2,
+        }
 
 
 def _group(columns: Columns, rows: NDArray[np.int64]) -> _Group:
@@ -163,18 +205,17 @@ def _group(columns: Columns, rows: NDArray[np.int64]) -> _Group:
     )
 
 
-def _single_groups(columns: Columns, rows: NDArray[np.int64]) -> Iterator[_Group]:
-    """Yield what `_group` makes of each slice alone, which may be very many."""
+def _single_shapes(columns: Columns, rows: NDArray[np.int64], digits: int) -> Iterator[str]:
+    """Yield what `_shape` makes of the group of each slice alone."""
     odd = columns.partly_nonfinite[rows] | columns.sparse[rows]
     odd |= columns.unscaled[rows] | (columns.r2[rows] < POOR_R2)
     odd |= ~columns.fitted[rows]
-    numbers = (columns.k, columns.k_se_matrix, columns.lam, columns.r2)
-    lists = (each[rows].tolist() for each in numbers)
-    for place, (is_odd, k, error, lam, r2) in enumerate(zip(odd.tolist(), *lists, strict=True)):
+    lists = (each[rows].tolist() for each in (columns.k, columns.k_se_matrix))
+    for place, (is_odd, k, error) in enumerate(zip(odd.tolist(), *lists, strict=True)):
         if is_odd:
-            yield _group(columns, rows[place : place + 1])
+            yield _shape(_group(columns, rows[place : place + 1]), digits)
         else:
-            yield _Group(1, 1, k, error, lam, r2, "", "")
+            yield f"{_number(k, digits)}±{_number(error, digits)}"
 
 
 def kind_section(result: ModelFit) -> Section:
