@@ -52,6 +52,8 @@ def test_what_would_save_nothing_is_left_alone(different, size):
 
 def test_by_code():
     assert_like(by_code(["a", "b"], [1, 0, 1, 1]), list("babb"))
+    assert_like(by_code(["a", "b", "a"], [2, 1, 0, 2]), list("abaa"))
+    assert by_code(["a", "b"] * 40_000, range(80_000)).count("a") == 40_000
     many = list(range(70_000))
     assert by_code(many, many[::-1]) == many[::-1]
 

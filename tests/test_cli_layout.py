@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -284,6 +285,22 @@ def test_a_long_table_takes_a_few_steps_for_each_cell(width, monkeypatch):
     assert len(lines) == rows + 2
     # Three for each cell: to text, its width, its padding; names are shortened three times at most.
     assert steps <= rows * (4 * len(columns) + 9)
+
+
+def test_cells_are_those_of_the_characters():
+    """Two for wide ones and none for accents, by the tables of Unicode."""
+    for text in ("±", "\u02ff", "\u0300", "é", "e\u0301", "層", "a±層\u0301"):
+        widths = {"F": 2, "W": 2}
+        expected = sum(
+            0 if unicodedata.combining(each) else widths.get(unicodedata.east_asian_width(each), 1)
+            for each in text
+        )
+        assert cells(text) == expected
+    below = map(chr, range(0x300))
+    assert all(
+        not unicodedata.combining(each) and unicodedata.east_asian_width(each) not in "WF"
+        for each in below
+    )
 
 
 # -- whole results

@@ -11,7 +11,14 @@ import pytest
 
 from weightgauge import _core
 from weightgauge.columnar import ColumnarRecords, ColumnarRows
-from weightgauge.reporting.document import Document, DocumentTable, plain_columns
+from weightgauge.errors import printable
+from weightgauge.reporting.document import (
+    Column,
+    Document,
+    DocumentTable,
+    Section,
+    plain_columns,
+)
 from weightgauge.reporting.writers.formats import FORMATS
 from weightgauge.reporting.writers.json import json_text
 from weightgauge.reporting.writers.medium import Medium
@@ -125,3 +132,29 @@ def test_texts_of_numbers_are_those_of_repr():
     assert _core.number_texts(np.zeros(0), "") == []
     with pytest.raises(ValueError, match="one dimension"):
         _core.number_texts(np.zeros((2, 2)), "")
+
+
+@pytest.mark.parametrize("width", [None, 40, 20])
+@pytest.mark.parametrize("form", ["human", "html", "markdown", "latex"])
+def test_long_tables_are_shown_as_short_ones(form, width, monkeypatch):
+    """Their texts are made part by part, and again for each look at them."""
+    shown = (
+        Column(key="name", form=printable, identifies=True, may_shorten=True),
+        Column(key="float", form=".3f", right=True, drop=1),
+        Column(key="none", hide_empty=True),
+        Column(key="words", may_wrap=True),
+    )
+    columns = {
+        "name": [f"{NAMES[i % len(NAMES)]}.{i}" for i in range(50)],
+        "float": np.arange(50) / 7,
+        "none": (None,) * 50,
+        "words": ["some words that may wrap", "few", None, "größe", "±"] * 10,
+    }
+    document = Document(sections=[Section("", [DocumentTable(shown, Made(columns))])])
+    for plain in (False, True):
+        medium = Medium(width=width, plain=plain)
+        expected = FORMATS[form].write(document, medium)
+        with monkeypatch.context() as patched:
+            patched.setattr("weightgauge.reporting.document._MOST_KEPT", 10)
+            patched.setattr("weightgauge.columnar._ROWS_TOGETHER", 7)
+            assert FORMATS[form].write(document, medium) == expected

@@ -249,3 +249,63 @@ def test_memory_of_a_scan_that_is_fed_is_bounded(tmp_path, write_checkpoint, wha
     path = write_checkpoint(tmp_path / "a.safetensors", {"w": ("F32", (50 << 10, 1024), None)})
     warm = write_checkpoint(tmp_path / "b.safetensors", {"w": ("F32", (10, 1024), None)})
     assert int(run_python(FED_GROWTH, str(path), str(warm), what)) < PER_THREAD + kept
+
+
+PEAK = """
+import re, sys
+from weightgauge.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as exit:
+    assert not exit.code
+with open("/proc/self/status") as file:
+    sys.stderr.write(re.search(r"VmHWM:\\s*(\\d+) kB", file.read())[1])
+"""
+
+
+def peak_of_command(*arguments: str) -> int:
+    """Return the most memory that a command had, in bytes; what it says is thrown away."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stdout, done.stderr
+    return int(done.stderr) * 1024
+
+
+def write_many(path: Path, names: list[str]) -> Path:
+    """Write a BF16 matrix of 2 x 64 for each name, which is enough for a good fit."""
+    table = {
+        name: {"dtype": "BF16", "shape": [2, 64], "data_offsets": [256 * i, 256 * i + 256]}
+        for i, name in enumerate(names)
+    }
+    header = json.dumps(table, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    weights = np.random.default_rng(3).normal(0, 0.02, (len(names), 128)).astype("<f4")
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        (weights.view("<u4") >> 16).astype("<u2").tofile(file)
+    return path
+
+
+EXPERT = "model.layers.{}.mlp.experts.{}.up_proj.weight"
+
+
+@pytest.mark.parametrize(
+    ("command", "patterned"), [(["fit", "--threads", "1"], True), (["fit"], False), (["ls"], False)]
+)
+def test_a_tensor_takes_less_than_half_a_kilobyte(tmp_path, command, patterned):
+    """So that a million take less than 500 MB: the difference between 30,000 and 90,000.
+
+    They are stored in the order of text, as most are, and shown in that of numbers.
+    """
+    peaks = {}
+    for number in (30_000, 90_000):
+        names = [f"{i * 0x9E3779B97F4A7C15 % 2**96:024x}.weight" for i in range(number)]
+        if patterned:
+            names = sorted(EXPERT.format(i // 1000, i % 1000) for i in range(number))
+        path = write_many(tmp_path / f"{number}.safetensors", names)
+        peaks[number] = peak_of_command(*command, str(path))
+    assert (peaks[90_000] - peaks[30_000]) / 60_000 < 500

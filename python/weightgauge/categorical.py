@@ -22,7 +22,7 @@ class Categorical(Sequence[_Value]):
 
     Parameters
     ----------
-    values : sequence
+    values : tuple
         The different values, which need not all occur.
     codes : array of int
         For each row the place of its value.
@@ -36,7 +36,7 @@ class Categorical(Sequence[_Value]):
 
     __slots__ = ("_codes", "_values")
 
-    def __init__(self, values: Sequence[_Value], codes: array[int]) -> None:
+    def __init__(self, values: tuple[_Value, ...], codes: array[int]) -> None:
         self._values = values
         self._codes = codes
 
@@ -52,7 +52,11 @@ class Categorical(Sequence[_Value]):
         )
 
     def __contains__(self, value: object) -> bool:
-        return any(each == value and code in self._codes for code, each in enumerate(self._values))
+        return any(code in self._codes for code in self._code_of(value))
+
+    def _code_of(self, value: object) -> list[int]:
+        """Return the code of a value, if it has one."""
+        return [self._values.index(value)] if value in self._values else []
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -89,17 +93,21 @@ def constant(value: _Value, size: int) -> Categorical[_Value]:
 
 
 def by_code(values: Sequence[_Value], codes: Sequence[int]) -> Sequence[_Value]:
-    """Return for each code the value in its place, of which there may be any number.
+    """Return for each code the value in its place. Values may be the same, and of any number.
 
     Examples
     --------
     >>> by_code(("q", "k"), [0, 1, 1])
     Categorical(['q', 'k', 'k'])
     """
-    typecode = next((each for each, size in _SIZES.items() if len(values) <= size), None)
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    if len(places) < len(values):
+        place_of = [places[value] for value in values]
+        codes = list(map(place_of.__getitem__, codes))
+    typecode = next((each for each, size in _SIZES.items() if len(places) <= size), None)
     if typecode is None:
-        return categorical(list(map(values.__getitem__, codes)))
-    return Categorical(values, array(typecode, codes))
+        return list(map(tuple(places).__getitem__, codes))
+    return Categorical(tuple(places), array(typecode, codes))
 
 
 def categorical(column: Sequence[_Value]) -> Sequence[_Value]:

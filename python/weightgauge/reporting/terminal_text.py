@@ -19,9 +19,15 @@ _BEHIND_WORDS = ".,:;)]"
 _HEADS = (1 / 3, 1 / 2, 2 / 3)
 
 
+_FIRST_ACCENT = "\u0300"
+"""All characters before it take one cell."""
+
+
 def cells(text: str) -> int:
     """Count the terminal cells of a text: East Asian characters take two, accents none."""
-    return len(text) if text.isascii() else sum(map(_cells_of_one, text))
+    if text.isascii() or max(text) < _FIRST_ACCENT:
+        return len(text)
+    return sum(map(_cells_of_one, text))
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:
