@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from multiprocessing import Process
 from pathlib import Path
 
 from workloads import FORMATS, gaussian, write_tensors
@@ -44,8 +45,9 @@ COMMANDS = (
 )
 
 
-def write_model(folder: Path, names: list[str]) -> None:
-    """Write a Gaussian matrix for each name, in as many files as it takes."""
+def write_model(folder: Path, kind: str, count: int) -> None:
+    """Write a Gaussian matrix for each name of a kind, in as many files as it takes."""
+    names = NAMES[kind](count)
     files = -(-len(names) // MOST_IN_FILE)
     for number in range(files):
         part = names[number * MOST_IN_FILE : (number + 1) * MOST_IN_FILE]
@@ -81,7 +83,10 @@ def rows(counts: list[int], chosen: list[str]) -> Iterator[str]:
     for count in counts:
         for kind in chosen:
             with tempfile.TemporaryDirectory() as folder:
-                write_model(Path(folder), NAMES[kind](count))
+                # By another process: the system takes memory of the parent for a child's at first.
+                writer = Process(target=write_model, args=(Path(folder), kind, count))
+                writer.start()
+                writer.join()
                 for command in COMMANDS:
                     told = measured(command, Path(folder))
                     yield f"| {count:,} {kind} | `{' '.join(command)}` | {told} |"

@@ -186,14 +186,17 @@ class DocumentTable:
         """Return the columns that a page shows, each with the text of its cells.
 
         Those of very many rows are made whenever somebody goes through them, so that memory never
-        holds all.
+        holds all, but for words and whole numbers: many are the same.
         """
         columns = [(column, self._texts(column)) for column in self.columns]
         return [(column, texts) for column, texts in columns if not column.hide_empty or any(texts)]
 
     def _texts(self, column: Column) -> Iterable[str]:
-        if isinstance(self.rows, ColumnarRows) and len(self.rows) > _MOST_KEPT:
-            return _CellTexts(column, self.rows)
+        rows = self.rows
+        if isinstance(rows, ColumnarRows) and len(rows) > _MOST_KEPT:
+            first = plain_values(next(rows.parts()).column(column.key))
+            if not _REPEATED.issuperset(map(type, first)):
+                return _CellTexts(column, rows)
         return _texts(column, self.column(column.key))
 
 

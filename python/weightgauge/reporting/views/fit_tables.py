@@ -155,7 +155,7 @@ class _SingleRows(ColumnarRows):
         """Return the values of all rows under a key."""
         columns, places = self._columns, self._places
         if name == "k":
-            return list(_single_shapes(columns, places, self._digits))
+            return list(map(Word, _single_shapes(columns, places, self._digits)))
         if name in ("lambda", "r2"):
             values = columns.lam if name == "lambda" else columns.r2
             found: Any = np.where(columns.fitted[places], values[places], np.nan)
@@ -182,7 +182,7 @@ def _grouped_rows(
             "tensor": _named(tensor, part),
             "kind": columns.kinds[several[0]],
             "shape": columns.shapes[several[0]],
-            "k": _shape(group, digits),
+            "k": Word(_shape(group, digits)),
             "lambda": Word(_scale(group)),
             "r2": group.r2,
         }
