@@ -29,6 +29,7 @@ def assert_like(found, expected):
     rows = [RANDOM.randrange(len(expected)) for _ in range(50 if expected else 0)]
     assert list(taken(found, rows)) == [expected[row] for row in rows]
     assert [found[row] for row in rows] == [expected[row] for row in rows]
+    assert list(reversed(found)) == expected[::-1]
     if expected:
         assert found[-1] == expected[-1]
     with pytest.raises(IndexError):

@@ -74,6 +74,9 @@ class Categorical(Sequence[_Value]):
     def __iter__(self) -> Iterator[_Value]:
         return map(self._values.__getitem__, self._codes)
 
+    def __reversed__(self) -> Iterator[_Value]:
+        return map(self._values.__getitem__, reversed(self._codes))
+
     def __eq__(self, other: object) -> bool:
         """Compare with any sequence that is none of characters."""
         if not isinstance(other, Categorical | list | tuple):

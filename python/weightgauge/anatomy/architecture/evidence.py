@@ -136,7 +136,8 @@ def _evidence(
     # Experts are most tensors of a large model, and show nothing but their number.
     alone, names_alone = rows, names
     if places.experts.count(None) < len(places):
-        alone = [row for row in rows if places.experts[row] is None]
+        experts = taken(places.experts, rows)
+        alone = [row for row, expert in zip(rows, experts, strict=True) if expert is None]
         names_alone = taken(all_names, alone)
     if len(alone) < len(rows):
         seen.mixture = True
