@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import random
+from array import array
 
 import pytest
 
-from weightgauge.categorical import Categorical, by_code, categorical, constant, joined
+from weightgauge.categorical import (
+    Categorical,
+    by_code,
+    categorical,
+    constant,
+    joined,
+    numbers_of,
+)
 from weightgauge.records import taken
 
 RANDOM = random.Random(4)
@@ -75,3 +83,17 @@ def test_joined(different):
     assert_like(joined([categorical(parts[0]), parts[1], categorical(parts[2])]), whole)
     assert list(joined([parts[0][:3], parts[1][:2]])) == parts[0][:3] + parts[1][:2]
     assert joined([]) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 3000])
+def test_numbers(size):
+    values = [None, 3, 70_000] * size
+    for column in (values, Categorical((None, 3, 70_000), array("B", [0, 1, 2] * size))):
+        numbers = numbers_of(column, lambda each: -1 if each is None else each, "int32")
+        assert numbers.dtype == "int32"
+        assert numbers.tolist() == [-1, 3, 70_000] * size
+
+
+def test_any_number_of_rows_is_taken():
+    kinds = Categorical(("q", "k"), array("B", [0, 1, 1]))
+    assert [list(kinds.take(rows)) for rows in ([], [2], [1, 0])] == [[], ["k"], ["k", "q"]]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count
-from typing import Any, TypeVar, overload
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 _Value = TypeVar("_Value")
 
@@ -43,7 +47,16 @@ class Categorical(Sequence[_Value]):
     def take(self, rows: Sequence[int]) -> Categorical[_Value]:
         """Return the values in the given places."""
         codes = self._codes
-        return Categorical(self._values, array(codes.typecode, map(codes.__getitem__, rows)))
+        # One call for all of them takes half the time that one for each does.
+        found = itemgetter(*rows)(codes) if len(rows) > 1 else [codes[row] for row in rows]
+        return Categorical(self._values, array(codes.typecode, found))
+
+    def numbers(self, number: Callable[[_Value], float], dtype: DTypeLike) -> NDArray[Any]:
+        """Return a number for each row, made once for each value."""
+        import numpy as np
+
+        table: NDArray[Any] = np.array([number(value) for value in self._values], dtype)
+        return table[np.asarray(self._codes)]
 
     def count(self, value: Any) -> int:
         """Return in how many rows a value stands."""
@@ -93,6 +106,23 @@ class Categorical(Sequence[_Value]):
 def constant(value: _Value, size: int) -> Categorical[_Value]:
     """Return a column with the same value in every row."""
     return Categorical((value,), array("B", bytes(size)))
+
+
+def numbers_of(
+    column: Sequence[_Value], number: Callable[[_Value], float], dtype: DTypeLike
+) -> NDArray[Any]:
+    """Return a number for each row of a column.
+
+    Examples
+    --------
+    >>> numbers_of(["a", "abc", "a"], len, "int64").tolist()
+    [1, 3, 1]
+    """
+    import numpy as np
+
+    if isinstance(column, Categorical):
+        return column.numbers(number, dtype)
+    return np.fromiter(map(number, column), dtype, len(column))
 
 
 def by_code(values: Sequence[_Value], codes: Sequence[int]) -> Sequence[_Value]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -140,10 +140,10 @@ def stacks_of(
     list of Stack
         Those that hold matrices.
     """
-    rows_of: dict[int, list[int]] = {}
+    rows_of: defaultdict[int, list[int]] = defaultdict(list)
     for row, (form, block) in enumerate(zip(forms, places.blocks, strict=True)):
         if block is not None:
-            rows_of.setdefault(form, []).append(row)
+            rows_of[form].append(row)
     stacks: dict[tuple[str | None, str], Stack] = {}
     for form, rows in rows_of.items():
         row = rows[0]
@@ -195,7 +195,10 @@ def _add(
     stack.modules[module] = Module(kind, last)
     stack.shapes[module] = tuple(tensor.shape)
     if places.experts[rows[0]] is not None and "#" in module:
-        of_block = stack.experts.setdefault(module, {})
+        found: defaultdict[int, set[int]] = defaultdict(set)
         for block, expert in zip(numbers, taken(places.experts, rows), strict=True):
             if expert is not None:
-                of_block.setdefault(block, set()).add(expert)
+                found[block].add(expert)
+        of_block = stack.experts.setdefault(module, {})
+        for block, experts in found.items():
+            of_block.setdefault(block, set()).update(experts)

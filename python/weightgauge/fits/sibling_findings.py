@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightgauge.categorical import numbers_of
 from weightgauge.findings import Finding, Rule
 from weightgauge.fits.withheld import zeros_of_grids
 from weightgauge.magnitudes.weibull import SPARSE_SHARE
@@ -96,9 +97,7 @@ def lost_scales(
     judged = rows & numbers.known & numbers.columns.fitted
     judged &= ~numbers.columns.products
     judged &= ~numbers.of(*_VOCABULARY)
-    inputs = np.fromiter(
-        (shape[-1] if shape else 1 for shape in numbers.shapes), np.float64, len(numbers.shapes)
-    )
+    inputs = numbers_of(numbers.shapes, lambda shape: shape[-1] if shape else 1, np.float64)
     size = numbers.columns.lam * np.sqrt(inputs)
     beyond = judged & ~((size > _SMALLEST_SIZE) & (size < _LARGEST_SIZE))
     for row in np.flatnonzero(beyond).tolist():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components.table import KINDS
 from weightgauge.anatomy.components.vocabulary import TOWERS
+from weightgauge.categorical import numbers_of
 from weightgauge.records import taken
 
 if TYPE_CHECKING:
@@ -97,7 +98,4 @@ def _keys(places: Components) -> list[NDArray[Any]]:
 
 def _numbers(column: Sequence[int | None]) -> NDArray[np.int32]:
     """Return the numbers of blocks or experts, -1 where there is none."""
-    import numpy as np
-
-    numbers = (-1 if each is None else each for each in column)
-    return np.fromiter(numbers, np.int32, len(column))
+    return numbers_of(column, lambda each: -1 if each is None else each, "int32")
