@@ -55,8 +55,9 @@ class Categorical(Sequence[_Value]):
         """Return a number for each row, made once for each value."""
         import numpy as np
 
-        table: NDArray[Any] = np.array([number(value) for value in self._values], dtype)
-        return table[np.asarray(self._codes)]
+        table = np.array([number(value) for value in self._values], dtype)
+        found: NDArray[Any] = table[np.asarray(self._codes)]
+        return found
 
     def count(self, value: Any) -> int:
         """Return in how many rows a value stands."""
