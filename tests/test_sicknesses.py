@@ -762,3 +762,22 @@ def test_projections_of_state_space_layers_have_both_signs():
     }
     told = [each.tensor for each in wg.fit(tensors).findings if each.id == "one-sign"]
     assert told == [f"{stem}in_proj.weight"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_that_lies_as_far_beyond_all_others_as_f64_goes_is_told():
+    weights = np.random.default_rng(8).standard_normal((64, 64)) * 0.02
+    weights[3, 3] = np.finfo(np.float64).max
+    found = wg.fit({"model.layers.0.mlp.up_proj.weight": weights}).findings
+    assert "flipped-bit" in [each.id for each in found]
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.5, 0.8, 0.9, 0.95])
+def test_large_columns_of_pruned_matrices_make_no_row_large(zeros):
+    rng = np.random.default_rng(9)
+    weights = rng.normal(0, 0.02, (1024, 1024)).astype(np.float32)
+    weights[:, [5, 20, 40, 50, 60, 61, 62, 63]] *= 300
+    weights *= rng.random(weights.shape) >= zeros
+    (item,) = wg.fit({"model.layers.0.mlp.up_proj.weight": weights}).slices
+    assert item.large_rows == 0
+    assert item.large_columns in (0, 8)  # of few weights there may be too few to look for them

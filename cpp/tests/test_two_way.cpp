@@ -221,6 +221,15 @@ TEST_SUITE("two_way") {
     CHECK(geometric_mean({2, 0, -8, nan}) == 4);
     CHECK(geometric_mean({0x1p-1074, std::numeric_limits<double>::infinity()}) == 0);
     CHECK(std::isnan(geometric_mean({0, nan})));
+    // One or two weights of many are no size.
+    std::vector<double> pruned(64, 0.0);
+    std::fill_n(pruned.begin(), 15, 2.0);
+    CHECK(std::isnan(geometric_mean(pruned)));
+    pruned[15] = 2;
+    CHECK(geometric_mean(pruned) == 2);
+    CHECK(weights_of_line(1) == 64);
+    CHECK(weights_of_line(0.1) == 640);
+    CHECK(weights_of_line(0) == 4096);
   }
 
   TEST_CASE("a rough geometric mean is off by no more than its logarithms are") {
@@ -261,7 +270,7 @@ TEST_SUITE("two_way") {
     const MemorySource source(bytes, values.size() * sizeof(double));
     const View view = contiguous_view(DType::f64, 0, values.size());
     ReadBuffer buffer;
-    const std::vector<double> columns = column_sizes(source, view, {rows, 3}, {0, 2}, buffer);
+    const std::vector<double> columns = column_sizes(source, view, {rows, 3}, {0, 2}, 64, buffer);
     CHECK(columns[0] == doctest::Approx(1));
     CHECK(columns[1] == doctest::Approx(20));
     CHECK(std::isnan(columns[2]));

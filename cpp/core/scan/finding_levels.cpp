@@ -83,6 +83,9 @@ bool FindingLevels::are_levels(const std::byte* packed, std::size_t n) {
 }
 
 void FindingLevels::run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) {
+  if (several_.load(std::memory_order_relaxed)) {
+    return;
+  }
   const auto [first, last] = chunks_.items_of(part);
   for_each_stretch(slice_.source, slice_.view, first, last, workspace.buffer,
                    [&](const std::byte* packed, std::size_t n) {

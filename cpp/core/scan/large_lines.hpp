@@ -20,6 +20,7 @@ class FindingLargeLines final : public Phase {
 
  private:
   Slice slice_;
+  std::uint64_t wanted_;  // weights of a line
   RowSizing rows_;
 };
 

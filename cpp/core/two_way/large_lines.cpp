@@ -1,6 +1,7 @@
 #include "core/two_way/large_lines.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 #include "core/decode/float_reader.hpp"
@@ -10,7 +11,11 @@
 
 namespace weightgauge {
 
-namespace {}  // namespace
+std::uint64_t weights_of_line(double share) {
+  constexpr double enough = 64;
+  constexpr double most = 4096;
+  return static_cast<std::uint64_t>(std::ceil(std::min(enough / share, most)));
+}
 
 bool may_have_large_lines(const Histogram& histogram, double lambda, const MatrixLayout& layout) {
   const std::uint64_t line = std::min(layout.rows, layout.columns);
@@ -40,13 +45,14 @@ std::vector<std::uint64_t> large_lines(const std::vector<double>& sizes) {
 
 std::vector<double> column_sizes(const ByteSource& source, const View& view,
                                  const MatrixLayout& layout,
-                                 const std::vector<std::uint64_t>& except, ReadBuffer& buffer) {
+                                 const std::vector<std::uint64_t>& except, std::uint64_t wanted,
+                                 ReadBuffer& buffer) {
   const BlockReader reader(source, view, layout);
   const Block all = {0, layout.columns};
   std::vector<std::byte> packed(reader.bytes_of(all));
   std::vector<double> row(layout.columns);
   std::vector<RoughLogs> logs(layout.columns);
-  const std::uint64_t step = std::max<std::uint64_t>(layout.rows / weights_of_line, 1);
+  const std::uint64_t step = std::max<std::uint64_t>(layout.rows / wanted, 1);
   for (std::uint64_t i = 0; i < layout.rows; i += step) {
     if (std::binary_search(except.begin(), except.end(), i)) {
       continue;

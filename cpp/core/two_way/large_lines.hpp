@@ -16,14 +16,15 @@ namespace weightgauge {
 // differ by less.
 constexpr double large_line_from = 16;
 
-// Weights that tell how large a line is, about: Gaussian ones its geometric mean to 14 %.
-constexpr std::uint64_t weights_of_line = 64;
-
 // Numbers of such rows and columns.
 struct LargeLines {
   std::int64_t rows = -1;  // -1 where they were not looked for
   std::int64_t columns = -1;
 };
+
+// Weights of a line that tell how large it is, if such a share of all are other than zero: about 64
+// of those, by which the geometric mean of Gaussian weights is known to 14 %.
+std::uint64_t weights_of_line(double share);
 
 // Whether there are enough large weights for such a row or column: of Gaussian ones of 16 times
 // the usual scale, three in eight lie above 16 lambda.
@@ -33,10 +34,12 @@ bool may_have_large_lines(const Histogram& histogram, double lambda, const Matri
 // none, which is NaN, are left out.
 std::vector<std::uint64_t> large_lines(const std::vector<double>& sizes);
 
-// Geometric mean of the weights of each column other than zero, over about 64 rows that are spread
-// evenly and are none of `except`, which ascends. One huge weight does not make a column large.
+// Geometric mean of the weights of each column other than zero, over about `wanted` rows that are
+// spread evenly and are none of `except`, which ascends. One huge weight does not make a column
+// large.
 std::vector<double> column_sizes(const ByteSource& source, const View& view,
                                  const MatrixLayout& layout,
-                                 const std::vector<std::uint64_t>& except, ReadBuffer& buffer);
+                                 const std::vector<std::uint64_t>& except, std::uint64_t wanted,
+                                 ReadBuffer& buffer);
 
 }  // namespace weightgauge

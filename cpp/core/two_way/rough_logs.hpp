@@ -1,6 +1,7 @@
 // Geometric means that are good enough to tell lines of a matrix apart that differ many times over.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,14 +22,16 @@ class RoughLogs {
     const bool counts = bits - 1 < infinity - 1;
     sum_ += counts ? bits >> left_out : 0;  // without a branch, because zeros may be few or many
     n_ += counts ? 1 : 0;
+    ++asked_;
   }
   void add(const RoughLogs& others) {
     sum_ += others.sum_;
     n_ += others.n_;
+    asked_ += others.asked_;
   }
-  // NaN where nothing counts.
+  // NaN where too few count to tell: fewer than 16, or than a quarter of fewer than 64.
   double geometric_mean() const {
-    if (n_ == 0) {
+    if (n_ == 0 || 4 * n_ < std::min<std::uint64_t>(asked_, 64)) {
       return std::numeric_limits<double>::quiet_NaN();
     }
     const std::uint64_t bits = sum_ / n_ << left_out;
@@ -43,6 +46,7 @@ class RoughLogs {
 
   std::uint64_t sum_ = 0;
   std::uint64_t n_ = 0;
+  std::uint64_t asked_ = 0;
 };
 
 }  // namespace weightgauge

@@ -238,7 +238,8 @@ def _flipped(
 ) -> Iterator[Finding]:
     """Tell of weights that are far beyond all others, or beyond those of any trained model."""
     rule = rules["flipped-bit"]
-    ratio = numbers.max / np.maximum(numbers.second, np.finfo(np.float64).tiny)
+    with np.errstate(over="ignore"):  # the ratio of the extremes of F64 is infinite
+        ratio = numbers.max / np.maximum(numbers.second, np.finfo(np.float64).tiny)
     apart = ratio > (rule.threshold or math.inf)
     apart |= (numbers.max > _NO_WEIGHT) & (ratio > _FAR_BEYOND)
     alone = numbers.max > _FAR_FROM_LAMBDA * numbers.columns.lam

@@ -90,9 +90,9 @@ class SliceFit:
         most different magnitudes that 64 elements of a row have, of eight rows. 0 where they lie on
         no grid, or it was not asked; None where that was not kept.
     large_rows, large_columns : int or None
-        Rows and columns whose weights are more than 16 times as large as those of most: a row by
-        the geometric mean of its first 64 weights, a column by that of about 64 rows. None where
-        they were not looked for: where rows are not known, and in embeddings and heads.
+        Rows and columns whose weights are more than 16 times as large as those of most, by the
+        geometric mean of about 64 of them other than zero. None where they were not looked for:
+        where rows are not known, and in embeddings and heads.
     r2, ks : float
         Squared correlation of the probability plot; Kolmogorov-Smirnov distance.
     rms, max : float
