@@ -51,6 +51,7 @@ class HostileHandler(_Handler):
     def setup(self) -> None:
         super().setup()
         self.changed: Mapping[str, str | None] = {}
+        self.last = False  # whether the connection ends with this answer, which it then says
 
     @property
     def hub(self) -> HostileHub:
@@ -64,6 +65,7 @@ class HostileHandler(_Handler):
             if case.respond is not None:
                 if token := self.headers.get("Authorization"):
                     self.hub.tokens.add(token)
+                self.last = True
                 with suppress(ConnectionError):
                     case.respond(self)
                 self.close_connection = True
@@ -73,15 +75,19 @@ class HostileHandler(_Handler):
             super()._answer()
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        kept: dict[str, Any] = {**(headers or {}), **self.changed}
+        kept: dict[str, Any] = {**(headers or {}), **self.changed, **self._end()}
         super()._send(status, body, {name: value for name, value in kept.items() if value})
 
     def head(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the head of an answer, without the length of what follows."""
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in {**headers, **self._end()}.items():
             self.send_header(name, value)
         self.end_headers()
+
+    def _end(self) -> dict[str, str]:
+        # Else a client may ask its next question on a connection that is closed meanwhile.
+        return {"Connection": "close"} if self.last else {}
 
 
 def sends(body: bytes, status: int = 200, **headers: str) -> Respond:
