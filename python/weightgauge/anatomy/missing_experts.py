@@ -166,7 +166,7 @@ def _losses(found: _Experts) -> dict[_Loss, list[int]]:
                 module
                 for module in whole
                 if expert not in found.modules[module][block]
-                and not found.stack.stored_otherwise(module, block)
+                and not found.stack.stored_otherwise(module, block, expert)
             )
             if lacks:
                 gone.setdefault(lacks, []).append(expert)

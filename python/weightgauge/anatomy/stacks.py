@@ -68,6 +68,8 @@ class Stack:
         The blocks that have a matrix of a kind; those of no known kind are "other".
     experts : dict of str to dict of int to set of int
         Numbers of the experts that have a module, by block.
+    other_experts : dict of str to dict of int to set of int
+        Numbers of the experts in which a module has a tensor of no known kind, by block.
     routed : dict of str to dict of int to int
         Among how many experts each router chooses, by module and block. What weighs the experts
         that every token goes through is no router, though it is called one.
@@ -85,6 +87,7 @@ class Stack:
     unknown: dict[str, set[int]] = field(default_factory=dict)
     kinds: dict[str, set[int]] = field(default_factory=dict)
     experts: dict[str, dict[int, set[int]]] = field(default_factory=dict)
+    other_experts: dict[str, dict[int, set[int]]] = field(default_factory=dict)
     routed: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def of(self, *kinds: str) -> set[int]:
@@ -95,9 +98,14 @@ class Stack:
         """Return the modules that hold matrices."""
         return {module for module, known in self.modules.items() if known.kind != "norm"}
 
-    def stored_otherwise(self, module: str, block: int) -> bool:
-        """Whether a block has tensors of no known kind where the weights of a module should be."""
+    def stored_otherwise(self, module: str, block: int, expert: int | None = None) -> bool:
+        """Whether a block has tensors of no known kind where the weights of a module should be.
+
+        Those of one expert, where its number is given: others may have scales beside their weights.
+        """
         owner = module if self.modules[module].last else module.rpartition(".")[0]
+        if expert is not None:
+            return expert in self.other_experts.get(owner, {}).get(block, ())
         return block in self.others.get(owner, ())
 
     def name(self, block: int, module: str, expert: int | None = None) -> str:
@@ -183,6 +191,7 @@ def _add(
         stack.unknown.setdefault(module, set()).update(numbers)
     if kind == "other":
         stack.others.setdefault(module, set()).update(numbers)
+        _add_experts(stack.other_experts, module, places, rows)
     if kind == "router" and len(tensor.shape) == 2 and not _OF_SHARED_EXPERTS.search(module):
         stack.routed.setdefault(module, {}).update(dict.fromkeys(numbers, tensor.shape[0]))
     if kind not in MATRIX_KINDS and kind != "norm":
@@ -194,11 +203,17 @@ def _add(
     stack.weights.setdefault(module, Counter()).update(numbers)
     stack.modules[module] = Module(kind, last)
     stack.shapes[module] = tuple(tensor.shape)
-    if places.experts[rows[0]] is not None and "#" in module:
-        found: defaultdict[int, set[int]] = defaultdict(set)
-        for block, expert in zip(numbers, taken(places.experts, rows), strict=True):
-            if expert is not None:
-                found[block].add(expert)
-        of_block = stack.experts.setdefault(module, {})
-        for block, experts in found.items():
-            of_block.setdefault(block, set()).update(experts)
+    _add_experts(stack.experts, module, places, rows)
+
+
+def _add_experts(
+    known: dict[str, dict[int, set[int]]], module: str, places: Components, rows: Sequence[int]
+) -> None:
+    """Add the experts that have tensors of one form, if they are in lists."""
+    if places.experts[rows[0]] is None or "#" not in module:
+        return
+    of_block = known.setdefault(module, {})
+    for row in rows:
+        block, expert = places.blocks[row], places.experts[row]
+        if block is not None and expert is not None:
+            of_block.setdefault(block, set()).add(expert)
