@@ -21,6 +21,7 @@ from packed_models import (
     put,
 )
 from weightgauge.cli import main
+from weightgauge.findings.grouping import grouped
 
 CODES = {"compressed": "weight_packed", "gptq": "qweight", "awq": "qweight"}
 
@@ -213,25 +214,79 @@ def test_findings_name_what_the_files_hold(made, form):
     assert not any(".weight'" in text for _, _, text in stated)
 
 
-@pytest.mark.parametrize(
-    ("form", "leaf"),
-    [("compressed", "weight_scale"), ("gptq", "scales"), ("awq", "scales"), ("awq", "qzeros")],
-)
-def test_codes_without_their_scales_are_a_fault(made, form, leaf):
-    """In one matrix; where none has any, they are of a sort that is not known."""
+LOSSES = [
+    *(("compressed", "weight_scale"), ("gptq", "scales"), ("gptq", "qzeros")),
+    *(("awq", "scales"), ("awq", "qzeros")),
+]
 
-    def lose(tensors, module=f"{UP}."):
-        for name in [name for name in tensors if name.endswith(f".{leaf}") and module in name]:
-            del tensors[name]
 
-    missing = told(wg.check(made(form, lose)).findings, "missing-part")
-    codes = CODES[form]
-    assert missing == [
-        (f"{UP}.{leaf}", "fault", f"{UP}.{leaf}: missing; '{codes}' of the same matrix is there")
-    ]
-    whole = wg.check(made(form, lambda tensors: lose(tensors, ""), name="none"))
-    assert told(whole.findings, "missing-part") == []
+def without(leaf, *parts):
+    """Return what takes away all tensors of this name whose own names have one of the parts."""
+
+    def lose(tensors):
+        for name in [name for name in tensors if name.endswith(f".{leaf}")]:
+            if any(part in name for part in parts or [""]):
+                del tensors[name]
+
+    return lose
+
+
+@pytest.mark.parametrize(("form", "leaf"), LOSSES)
+@pytest.mark.parametrize("parts", [(f"{UP}.",), ("layers.2.",), ("layers.1.", "layers.3."), ()])
+def test_codes_without_their_scales_are_a_fault(made, form, leaf, parts):
+    """In one matrix, in a block, in half of the model or in all of it."""
+    lost = [each for each in modules() if any(part in f"{each}." for part in parts or [""])]
+    found = wg.check(made(form, without(leaf, *parts)))
+    missing = told(found.findings, "missing-part")
+    text = f"missing; '{CODES[form]}' of the same matrix is there"
+    assert missing == [(f"{each}.{leaf}", "fault", f"{each}.{leaf}: {text}") for each in lost]
+    (group,) = (each for each in grouped(found.findings) if each.id == "missing-part")
+    if len(lost) > 1:
+        assert group.message.startswith(f"{len(lost)} parts are missing: {missing[0][2]}; ")
+    assert "adapter" not in group.message
+    hints = {each.hint for each in found.findings if each.id == "unmeasured"}
+    assert not any("before it was packed" in hint for hint in hints)
     assert told(wg.check(made(form, name="all")).findings, "missing-part") == []
+
+
+@pytest.mark.parametrize(
+    ("form", "leaves"),
+    [("gptq", ("scales", "qzeros", "g_idx")), ("awq", ("scales", "qzeros"))],
+)
+def test_codes_with_nothing_beside_them_are_those_of_the_stated_quantiser(made, form, leaves):
+    def lose(tensors):
+        for leaf in leaves:
+            without(leaf)(tensors)
+
+    missing = {name for name, _, _ in told(wg.check(made(form, lose)).findings, "missing-part")}
+    assert missing == {f"{each}.{leaf}" for each in modules() for leaf in ("scales", "qzeros")}
+
+
+@pytest.mark.parametrize("parts", [(UP,), ("layers.1.", "layers.3."), ()])
+def test_zero_points_that_config_groups_states(write_checkpoint, tmp_path, parts):
+    """They are lost where they are not there, as many as may be."""
+    scheme = methods()["compressed"]
+    scheme["config_groups"]["group_0"]["weights"]["symmetric"] = False
+    tensors = packed_model("compressed", matrices(symmetric=False))
+
+    def missing():
+        folder = put(write_checkpoint, tmp_path / "m", tensors, scheme)
+        return [name for name, _, _ in told(wg.check(folder).findings, "missing-part")]
+
+    assert missing() == []
+    leaf = "weight_zero_point"
+    without(leaf, *parts)(tensors)
+    lost = [each for each in modules() if any(part in each for part in parts or [""])]
+    assert missing() == [f"{each}.{leaf}" for each in lost]
+
+
+@pytest.mark.parametrize("stated", [None, {"quant_method": "new"}])
+def test_codes_of_another_quantiser_may_have_no_zero_points(write_checkpoint, tmp_path, stated):
+    """Where nothing says that they are GPTQ's or AWQ's."""
+    tensors = packed_model("awq")
+    without("qzeros")(tensors)
+    folder = put(write_checkpoint, tmp_path / "m", tensors, stated)
+    assert told(wg.check(folder).findings, "missing-part") == []
 
 
 def test_a_model_of_plain_weights_keeps_its_names(write_checkpoint, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
@@ -17,28 +17,34 @@ _LEFT = (
 _NEEDED = {"qweight": ("scales", "qzeros"), "weight_packed": ("weight_scale",)}
 """What codes cannot do without, where others of their name have it."""
 _USUAL = 0.75
-"""Where fewer of the codes have it, the others are of another sort."""
+"""Where fewer of the codes have it and their format is not known, the others are another sort."""
 
 
-def lost_codes(names: Sequence[str]) -> Iterator[Finding]:
+def lost_codes(names: Sequence[str], lacking: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     """Tell of matrices of which everything is there but their codes, scales or zero points.
 
     Parameters
     ----------
     names : sequence of str
         Names of all tensors.
+    lacking : mapping of str to sequence of str
+        What codes of a known format lack, as in `weightgauge.anatomy.storage.Storage`.
 
     Yields
     ------
     Finding
-        One for each matrix.
+        One for each tensor that is lost.
     """
+    for name, lost in lacking.items():
+        module, _, kind = name.rpartition(".")
+        yield from (_told(f"{module}.{leaf}", kind) for leaf in lost)
     owners = [name.rpartition(".") for name in names]
     leaves = {leaf for _, _, leaf in owners}
     there = set(names)
     for packed in (each for each in _NEEDED if each in leaves):
         modules = [owner for owner, _, leaf in owners if leaf == packed]
-        yield from _lost_beside(modules, packed, _NEEDED[packed], there)
+        known = {owner for owner in modules if f"{owner}.{packed}" in lacking}
+        yield from _lost_beside(modules, packed, _NEEDED[packed], there, known)
     if leaves.isdisjoint(mark for mark, _, _ in _LEFT):
         return
     told: set[str] = set()
@@ -50,13 +56,17 @@ def lost_codes(names: Sequence[str]) -> Iterator[Finding]:
 
 
 def _lost_beside(
-    modules: Sequence[str], codes: str, needed: Sequence[str], there: Collection[str]
+    modules: Sequence[str],
+    codes: str,
+    needed: Sequence[str],
+    there: Collection[str],
+    told: Collection[str],
 ) -> Iterator[Finding]:
     """Tell of what a few modules lack of all that have such codes."""
     for leaf in needed:
         lacking = [owner for owner in modules if f"{owner}.{leaf}" not in there]
         if len(lacking) <= (1 - _USUAL) * len(modules):
-            yield from (_told(f"{owner}.{leaf}", codes) for owner in lacking)
+            yield from (_told(f"{owner}.{leaf}", codes) for owner in lacking if owner not in told)
 
 
 def _is_left(

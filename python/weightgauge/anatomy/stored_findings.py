@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.storage import Storage
     from weightgauge.checkpoint import TensorInfo
 
+_BRING_BACK = "bring back what is missing; nothing is known of these weights without it"
+
 
 def stored_findings(
     tensors: Sequence[TensorInfo], places: Components, storage: Storage
@@ -53,7 +55,8 @@ def stored_findings(
     special = storage.undecoded or storage.unscaled or storage.contradicted
     for row, tensor in enumerate(tensors if special else ()):
         if reason := storage.undecoded.get(tensor.name, ""):
-            found.append(_unmeasured(_place(tensor.name, places, row), reason))
+            hint = _BRING_BACK if tensor.name in storage.lacking else None
+            found.append(_unmeasured(_place(tensor.name, places, row), reason, hint))
         if reason := storage.unscaled.get(tensor.name, ""):
             found.append(
                 RULES["scale-missing"].finding(_place(tensor.name, places, row), reason=reason)
@@ -82,8 +85,8 @@ def _stored_twice(names: Sequence[str], places: Components, storage: Storage) ->
             yield RULES["stored-twice"].finding(_place(name, places, row), value=home, other=other)
 
 
-def _unmeasured(place: Place, reason: str) -> Finding:
-    return RULES["unmeasured"].finding(place, value=reason, reason=reason)
+def _unmeasured(place: Place, reason: str, hint: str | None = None) -> Finding:
+    return RULES["unmeasured"].finding(place, value=reason, reason=reason, hint=hint)
 
 
 def _place(name: str, places: Components, row: int) -> Place:

@@ -137,7 +137,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         )
         missing = named_as_stored(missing, storage.matrices, names)
         if _has_integers(tensors):
-            missing += lost_codes(names)
+            missing += lost_codes(names, storage.lacking)
         told.update(architecture.contradictions)
     made = storage.matrices or updates
     return Survey(

@@ -88,7 +88,7 @@ STACKS = (
         FAULT,
         "Do all blocks, and all experts, have what the others and their family have?",
         "{what}",
-        several="the other factor of {count:,} factors of an adapter is missing: {names}",
+        several="{count:,} parts are missing: {first}; so it is with {rest}",
         hint="the export lost tensors, or saved them under other names",
     ),
     Rule(

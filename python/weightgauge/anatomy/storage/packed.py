@@ -36,6 +36,9 @@ class Quantiser:
     others: str = ""
 
 
+_STATED = {"gptq": "qweight", "awq": "qweight", "compressed-tensors": "weight_packed"}
+"""How quantisers call codes which are theirs even if nothing lies beside, where they are stated."""
+
 UNNAMED = "an int8 quantiser"
 """What to call a quantiser that neither names nor configuration tell."""
 
@@ -106,7 +109,7 @@ def packed_by(
     tuple of (str, str, list of str)
         Name of a packed tensor, its quantiser, and the names of the tensors that belong to it.
     """
-    quantisers = _possible(tensors)
+    quantisers = _possible(tensors, method)
     if not quantisers:
         return
     beneath = _beneath(tensors)
@@ -116,7 +119,7 @@ def packed_by(
             if owner == name or (quantiser.dtypes and tensor.dtype not in quantiser.dtypes.split()):
                 continue
             marks = _present(owner, quantiser.marks, tensors, beneath)
-            if marks:
+            if marks or _is_stated(quantiser, method):
                 others = [*marks, *_present(owner, quantiser.others, tensors, beneath)]
                 title = _title(quantiser, tensor, owner, tensors, method)
                 yield name, title, list(dict.fromkeys(others))
@@ -128,14 +131,21 @@ def may_be_packed(names: Iterable[str]) -> bool:
     return bool(_possible(names))
 
 
-def _possible(names: Iterable[str]) -> dict[str, list[Quantiser]]:
+def _is_stated(quantiser: Quantiser, method: str) -> bool:
+    """Whether codes are those of a quantiser, though what should lie beside them may be lost."""
+    of_method = _STATED.get(method) == quantiser.packed
+    return of_method and quantiser.title in ("AWQ or GPTQ", "compressed-tensors")
+
+
+def _possible(names: Iterable[str], method: str = "") -> dict[str, list[Quantiser]]:
     """Return the quantisers whose names occur, by the last part of the packed name."""
     leaves = {name.rpartition(".")[2] for name in names}
     found: dict[str, list[Quantiser]] = {}
     for quantiser in QUANTISERS:
         packed = quantiser.packed.rpartition(".")[2]
         marks = [mark.rpartition(".")[2] for mark in quantiser.marks.split()]
-        if packed in leaves and any(fnmatchcase(leaf, mark) for mark in marks for leaf in leaves):
+        marked = any(fnmatchcase(leaf, mark) for mark in marks for leaf in leaves)
+        if packed in leaves and (marked or _is_stated(quantiser, method)):
             found.setdefault(packed, []).append(quantiser)
     return found
 

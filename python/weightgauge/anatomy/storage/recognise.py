@@ -24,7 +24,7 @@ from weightgauge.anatomy.storage.scales import (
     stated_blocks,
 )
 from weightgauge.anatomy.storage.stored import PackedCodes, ScaledCodes, Stored
-from weightgauge.anatomy.storage.unpacking import NotUnpacked, unpacked
+from weightgauge.anatomy.storage.unpacking import Lacking, NotUnpacked, unpacked
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
 
@@ -50,6 +50,9 @@ class Storage:
         What a tensor without weights is for, in a clause, by its name.
     undecoded : dict of str to str
         Why the weights in a tensor are not measured, in a clause, by the name of the tensor.
+    lacking : dict of str to tuple of str
+        What is not there without which packed codes are no weights, as the last parts of names, by
+        the name of the tensor with the codes.
     unscaled : dict of str to str
         Why codes are counted without their scale, by the name of their tensor.
     contradicted : dict of str to tuple of (str, str, str)
@@ -66,6 +69,7 @@ class Storage:
     matrices: dict[str, Stored] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
     undecoded: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unscaled: dict[str, str] = field(default_factory=dict)
     contradicted: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -182,6 +186,8 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
             reason = "which is not decoded"
         except NotUnpacked as error:
             matrix, reason = None, f"and cannot be decoded: {error}"
+            if isinstance(error, Lacking) and error.sure:
+                found.lacking[name] = error.leaves
         if matrix is not None:
             found.matrices[name] = matrix
             found.roles |= {other: f"belongs to '{printable(name)}'" for other in others}

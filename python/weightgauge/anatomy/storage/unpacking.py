@@ -6,7 +6,7 @@ each other, or contradict the configuration, the matrix is not decoded, and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,8 @@ _MOST_SIDE, _MOST_GROUPS = 1 << 24, 1 << 16
 """Limits of the core."""
 _TURNED = ("paroquant",)
 """Quantisers that turn weights first, so that codes times scales are others than the model's."""
+_WITH_ZERO_POINTS = ("gptq", "awq", "auto-round", "intel/auto-round")
+"""Quantisers that store zero points beside `qweight`, be they all the same."""
 _AUTO_ROUND = {
     "auto_round:auto_gptq": "gptq",
     "auto_round:gptqmodel": "gptq_v2",
@@ -35,6 +37,30 @@ _AUTO_ROUND = {
 
 class NotUnpacked(Exception):
     """Codes cannot be made into weights. The argument says why, in a clause."""
+
+
+class Lacking(NotUnpacked):
+    """Tensors are not there without which codes are no weights.
+
+    Attributes
+    ----------
+    leaves : tuple of str
+        The last parts of their names.
+    sure : bool
+        Whether every matrix of the kind has them.
+    """
+
+    def __init__(self, leaves: Sequence[str], *, sure: bool) -> None:
+        what = " and ".join(dict.fromkeys(_BESIDE_CODES[leaf] for leaf in leaves))
+        super().__init__(f"its {what} are missing ({', '.join(map(repr, leaves))})")
+        self.leaves, self.sure = tuple(leaves), sure
+
+
+_BESIDE_CODES = {
+    **dict.fromkeys(("scales", "weight_scale"), "scales"),
+    **dict.fromkeys(("qzeros", "weight_zero_point"), "zero points"),
+}
+"""What lies beside codes, by the last part of its name."""
 
 
 class _Beside(NamedTuple):
@@ -64,14 +90,16 @@ class _Beside(NamedTuple):
         """Return the tensor of this name in the module."""
         return self.tensors.get(f"{self.owner}.{leaf}")
 
-    def need(self, leaf: str, what: str, dtypes: Collection[str]) -> TensorInfo:
-        """Return a tensor without which nothing can be decoded."""
-        tensor = self.find(leaf)
-        if tensor is None:
-            raise NotUnpacked(f"its {what} are missing ('{leaf}')")
-        if tensor.dtype not in dtypes:
-            raise NotUnpacked(f"its {what} are {tensor.dtype}")
-        return tensor
+    def need(self, *leaves: str, sure: bool = True) -> list[TensorInfo]:
+        """Return tensors without which nothing can be decoded; see `Lacking` for `sure`."""
+        found = [tensor for leaf in leaves if (tensor := self.find(leaf)) is not None]
+        if len(found) < len(leaves):
+            raise Lacking([leaf for leaf in leaves if self.find(leaf) is None], sure=sure)
+        for leaf, tensor in zip(leaves, found, strict=True):
+            what = _BESIDE_CODES[leaf]
+            if tensor.dtype not in (_SCALES if what == "scales" else ("I32",)):
+                raise NotUnpacked(f"its {what} are {tensor.dtype}")
+        return found
 
 
 def unpacked(
@@ -119,6 +147,10 @@ def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """`pack-quantized` of compressed-tensors: eight neighbours of a row in a word."""
     schemes = beside.quantisation.schemes_of_module(beside.owner)
     _check_format(settings, schemes)
+    asymmetric = {each.get("symmetric") is False for each in schemes}
+    has_zeros = True in asymmetric or beside.find("weight_zero_point") is not None
+    zero_points = ("weight_zero_point",) if has_zeros else ()
+    scales, *zeros = beside.need("weight_scale", *zero_points, sure=len(asymmetric) < 2)
     bits = [each.get("num_bits") for each in schemes]
     _check_bits(bits, beside, "config_groups")
     rows, words = _matrix(beside.codes, "I32")
@@ -134,17 +166,11 @@ def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
         columns = shape[1]
     elif len(set(map(repr, bits))) > 1:
         raise NotUnpacked(f"it has no 'weight_shape', and {_UNDECIDED} (num_bits)")
-    scales = beside.need("weight_scale", "scales", _SCALES)
     groups = _groups_of_rows(scales, rows)
     sizes_stated = [each.get("group_size") for each in schemes]
     size = _group_columns(groups, columns, sizes_stated, beside, "config_groups")
-    zeros = None
-    if (
-        any(each.get("symmetric") is False for each in schemes)
-        or beside.find("weight_zero_point") is not None
-    ):
-        zeros = beside.need("weight_zero_point", "zero points", ("I32",))
-        _check_shape(zeros, (-(-rows // _PER_WORD), groups), "zero points")
+    for each in zeros:
+        _check_shape(each, (-(-rows // _PER_WORD), groups), "zero points")
     index = beside.find("weight_g_idx")
     if index is not None:
         _check_index(index, columns)
@@ -153,7 +179,7 @@ def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
             "actorder says that its groups are out of order, and there is no weight_g_idx"
         )
     sizes = _Sizes(rows, columns, groups, size)
-    codes = _codes(beside.codes, "along_rows", sizes, scales, zeros, index)
+    codes = _codes(beside.codes, "along_rows", sizes, scales, next(iter(zeros), None), index)
     return codes, _text(codes, scales)
 
 
@@ -162,10 +188,11 @@ def _gptq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     form = _gptq_form(settings)
     if form not in ("gptq", "gptq_v2"):
         raise NotUnpacked(f"its format is {_shown(form)}")
+    scales, zeros = _beside_groups(beside)
     _check_bits([settings.get("bits")], beside, "bits")
     words, rows = _matrix(beside.codes, "I32")
     columns = words * _PER_WORD
-    scales, zeros, groups = _of_groups(beside, rows)
+    groups = _number_of_groups(scales, zeros, rows)
     index = beside.find("g_idx")
     stated_size = settings.get("group_size")
     if index is None and settings.get("desc_act") is True:
@@ -202,14 +229,21 @@ def _awq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
         form = settings["quant_method"]
     if not isinstance(form, str) or form.lower() not in ("gemm", "auto_round:auto_awq"):
         raise NotUnpacked(f"its format is {_shown(form)}")
+    scales, zeros = _beside_groups(beside)
     _check_bits([settings.get("bits")], beside, "bits")
     columns, words = _matrix(beside.codes, "I32")
     rows = words * _PER_WORD
-    scales, zeros, groups = _of_groups(beside, rows)
+    groups = _number_of_groups(scales, zeros, rows)
     size = _group_columns(groups, columns, [settings.get("group_size")], beside, "group_size")
     sizes = _Sizes(rows, columns, groups, size)
     codes = _codes(beside.codes, "even_rows_first", sizes, scales, zeros, None)
     return codes, _text(codes, scales)
+
+
+def _either(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
+    """GPTQ or AWQ, of which the scales would tell which it is."""
+    beside.need("scales")
+    raise NotUnpacked("nothing says whether it is AWQ or GPTQ")
 
 
 def _bitnet(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
@@ -220,7 +254,7 @@ def _bitnet(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     if layer not in ("bitlinear", "autobitlinear"):
         raise NotUnpacked(f"its layers are {_shown(layer)}")
     quarter, columns = _matrix(beside.codes, "U8")
-    scales = beside.need("weight_scale", "scales", _SCALES)
+    (scales,) = beside.need("weight_scale")
     if scales.size != 1:
         raise NotUnpacked(f"it has {scales.size:,} scales, and not one")
     sizes = _Sizes(quarter * _PER_BYTE, columns, 1, columns)
@@ -233,6 +267,7 @@ _DECODED: dict[str, Callable[[_Beside, Settings], tuple[PackedCodes, str]]] = {
     "compressed-tensors": _compressed,
     "GPTQ": _gptq,
     "AWQ": _awq,
+    "AWQ or GPTQ": _either,
     "bitnet": _bitnet,
 }
 
@@ -349,19 +384,25 @@ def _group_columns(
     return columns // groups
 
 
-def _of_groups(beside: _Beside, rows: int) -> tuple[TensorInfo, TensorInfo, int]:
-    """Return scales and zero points of all rows, group by group, and the number of groups."""
-    scales = beside.need("scales", "scales", _SCALES)
+def _beside_groups(beside: _Beside) -> list[TensorInfo]:
+    """Return scales and zero points; other quantisers may have none of the latter by design."""
+    marks = (beside.find("g_idx"), beside.find("qzeros"))
+    known = beside.quantisation.method in _WITH_ZERO_POINTS
+    sure = known or any(mark is not None for mark in marks)
+    return beside.need("scales", "qzeros", sure=sure)
+
+
+def _number_of_groups(scales: TensorInfo, zeros: TensorInfo, rows: int) -> int:
+    """Return the number of groups that scales and zero points are for."""
     groups, outputs = _matrix(scales)
     if rows != outputs:
         raise NotUnpacked(
             f"it has {rows:,} outputs of four bits, and its scales are for {outputs:,}"
         )
-    zeros = beside.need("qzeros", "zero points", ("I32",))
     if zeros.shape == (groups, -(-rows // 4)):
         raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
     _check_shape(zeros, (groups, -(-rows // _PER_WORD)), "zero points")
-    return scales, zeros, groups
+    return groups
 
 
 def _check_shape(tensor: TensorInfo, shape: tuple[int, int], what: str) -> None:
