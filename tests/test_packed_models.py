@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import weightgauge as wg
-from packed_matrices import ternary
+from packed_matrices import Quantised, ternary
 from packed_models import (
     HIDDEN,
     INNER,
@@ -278,6 +278,20 @@ def test_zero_points_that_config_groups_states(write_checkpoint, tmp_path, parts
     without(leaf, *parts)(tensors)
     lost = [each for each in modules() if any(part in each for part in parts or [""])]
     assert missing() == [f"{each}.{leaf}" for each in lost]
+
+
+@pytest.mark.parametrize("form", METHODS)
+@pytest.mark.parametrize("parts", [(f"{UP}.",), ()])
+def test_what_lost_codes_leave_is_not_taken_for_weights(made, form, parts):
+    """However large it is: nothing there was packed, and a loss is told once."""
+    whole = {name: Quantised(512, 128, 32, seed=1, symmetric=False) for name in modules()}
+    codes = CODES[form]
+    found = wg.check(made(form, without(codes, *parts), quantised=whole)).findings
+    lost = [each for each in modules() if any(part in f"{each}." for part in parts or [""])]
+    assert [name for name, _, _ in told(found, "missing-part")] == [
+        f"{each}.{codes}" for each in lost
+    ]
+    assert told(found, "unmeasured") == []
 
 
 @pytest.mark.parametrize("stated", [None, {"quant_method": "new"}])

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from weightgauge.anatomy.storage.left_alone import left_alone
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
-
-_LEFT = (
-    ("weight_shape", (), ("weight_packed", "weight", "compressed")),
-    ("qzeros", (), ("qweight",)),
-    ("g_idx", ("scales",), ("qweight",)),
-)
-"""What nothing but packed codes has beside it, what else must be left, and how codes are called."""
 
 _NEEDED = {"qweight": ("scales", "qzeros"), "weight_packed": ("weight_scale",)}
 """What codes cannot do without, where others of their name have it."""
@@ -40,19 +34,12 @@ def lost_codes(names: Sequence[str], lacking: Mapping[str, Sequence[str]]) -> It
         yield from (_told(f"{module}.{leaf}", kind) for leaf in lost)
     owners = [name.rpartition(".") for name in names]
     leaves = {leaf for _, _, leaf in owners}
-    there = set(names)
+    there = dict.fromkeys(names)
     for packed in (each for each in _NEEDED if each in leaves):
         modules = [owner for owner, _, leaf in owners if leaf == packed]
         known = {owner for owner in modules if f"{owner}.{packed}" in lacking}
         yield from _lost_beside(modules, packed, _NEEDED[packed], there, known)
-    if leaves.isdisjoint(mark for mark, _, _ in _LEFT):
-        return
-    told: set[str] = set()
-    for mark, also, codes in _LEFT:
-        for owner, _, leaf in owners:
-            if leaf == mark and owner not in told and _is_left(owner, also, codes, there):
-                told.add(owner)
-                yield _told(f"{owner}.{codes[0]}", mark)
+    yield from (_told(lost, mark) for lost, mark in left_alone(there))
 
 
 def _lost_beside(
@@ -67,14 +54,6 @@ def _lost_beside(
         lacking = [owner for owner in modules if f"{owner}.{leaf}" not in there]
         if len(lacking) <= (1 - _USUAL) * len(modules):
             yield from (_told(f"{owner}.{leaf}", codes) for owner in lacking if owner not in told)
-
-
-def _is_left(
-    owner: str, also: Collection[str], codes: Collection[str], there: Collection[str]
-) -> bool:
-    return all(f"{owner}.{leaf}" in there for leaf in also) and not any(
-        f"{owner}.{leaf}" in there for leaf in codes
-    )
 
 
 def _told(missing: str, left: str) -> Finding:

@@ -126,6 +126,14 @@ def packed_by(
                 break
 
 
+def beside_codes(name: str, tensors: Mapping[str, TensorInfo]) -> list[str]:
+    """Return the names of what lies beside packed codes, or would if these were there."""
+    owner, _, packed = name.rpartition(".")
+    rows = [each for each in QUANTISERS if each.packed == packed]
+    leaves = " ".join(f"{each.marks} {each.others}" for each in rows)
+    return _present(owner, leaves, tensors, {})
+
+
 def may_be_packed(names: Iterable[str]) -> bool:
     """Whether any of the names is one that a quantiser gives."""
     return bool(_possible(names))

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights
-from weightgauge.anatomy.storage.packed import may_be_packed, packed_by
+from weightgauge.anatomy.storage.left_alone import left_alone
+from weightgauge.anatomy.storage.packed import beside_codes, may_be_packed, packed_by
 from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_of
 from weightgauge.anatomy.storage.scales import (
     F8,
@@ -196,6 +197,9 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
         found.roles[name] = words.format(quantiser=title)
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
+    for lost, _ in left_alone(tensors):
+        role = f"belongs to '{printable(lost)}', which is missing"
+        found.roles |= dict.fromkeys(beside_codes(lost, tensors), role)
 
 
 def _find_integers(

@@ -1,0 +1,45 @@
+"""What is left of a matrix whose packed codes are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+_OF_COMPRESSED = ("weight_packed", "weight", "compressed")
+_LEFT = (
+    ("weight_shape", (), _OF_COMPRESSED),
+    ("weight_zero_point", (), _OF_COMPRESSED),
+    ("qzeros", (), ("qweight",)),
+    ("g_idx", ("scales",), ("qweight",)),
+)
+"""What nothing but packed codes has beside it, what else must be left, and how codes are called."""
+
+
+def left_alone(names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Find what belongs to packed codes that are not there.
+
+    Parameters
+    ----------
+    names : collection of str
+        Names of all tensors, in which it is quick to look.
+
+    Yields
+    ------
+    tuple of (str, str)
+        The name of codes that are lost, and the last part of the name of what is left.
+    """
+    owners = [name.rpartition(".") for name in names]
+    leaves = {leaf for _, _, leaf in owners}
+    told: set[str] = set()
+    for mark, also, codes in _LEFT:
+        for owner, _, leaf in owners if mark in leaves else ():
+            if leaf == mark and owner not in told and _is_left(owner, also, codes, names):
+                told.add(owner)
+                yield f"{owner}.{codes[0]}", mark
+
+
+def _is_left(
+    owner: str, also: Collection[str], codes: Collection[str], there: Collection[str]
+) -> bool:
+    return all(f"{owner}.{leaf}" in there for leaf in also) and not any(
+        f"{owner}.{leaf}" in there for leaf in codes
+    )
