@@ -177,6 +177,13 @@ def test_what_lies_beside_codes_is_neither_missing_nor_extra(
             "unrelated",
         } == set()
 
+    # Codes are no weights; of what both have the norms and the embedding are left.
+    page = " ".join(run("check", packed, "--against", base).split())
+    tensors = len(packed_model(form))
+    assert wg.check(packed, against=base).compared == len(around())
+    assert f"the bytes of {len(around())} of {tensors} tensors" in page
+    assert wg.check(packed, against=packed).compared == tensors
+
     def lose(tensors):
         del tensors["model.norm.weight"]
         for name in [name for name in tensors if name.startswith(f"{UP}.")]:

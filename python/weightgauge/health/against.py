@@ -48,9 +48,24 @@ class _Tensor(NamedTuple):
     serves: str | None = None
 
 
+class Differences(NamedTuple):
+    """What two models differ in.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        What was found.
+    compared : int
+        Tensors of the model whose bytes were compared with those of the other.
+    """
+
+    findings: list[Finding]
+    compared: int
+
+
 def against_findings(
     model: ModelHistograms, base: ModelHistograms, *, identical: bool = False
-) -> list[Finding]:
+) -> Differences:
     """Compare the tensors of a model with those of another: names, forms and bytes.
 
     Parameters
@@ -62,7 +77,7 @@ def against_findings(
 
     Returns
     -------
-    list of Finding
+    Differences
 
     Raises
     ------
@@ -77,12 +92,15 @@ def against_findings(
             f"{len(shared):,} of {len(ours):,} tensors in common",
             hint="Compare versions of one model.",
         )
-    return [
+    alike = [name for name in shared if not _why_not(ours[name], theirs[name])]
+    findings = [
         *_unrelated(ours, theirs, shared),
         *_names(ours, theirs, printable(base.model, limit=60)),
         *_forms(ours, theirs, shared),
-        *_bytes(ours, theirs, shared, identical=identical),
+        *_not_compared(ours, theirs, shared),
+        *_bytes(ours, theirs, alike, identical=identical),
     ]
+    return Differences(findings, len(alike))
 
 
 def _unrelated(
@@ -157,22 +175,26 @@ def _is_beside_codes(name: str, tensors: Mapping[str, _Tensor]) -> bool:
     return not tensors[name].packed and any(each is not None and each.packed for each in beside)
 
 
+def _not_compared(
+    ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor], shared: Sequence[str]
+) -> Iterator[Finding]:
+    """Tell of tensors whose bytes cannot be compared."""
+    for name in shared:
+        one, other = ours[name], theirs[name]
+        reason = _why_not(one, other)
+        # Another shape is told of already.
+        if reason and (one.shape == other.shape or one.packed != other.packed):
+            yield RULES["not-compared"].finding(one.place, value=reason, reason=reason)
+
+
 def _bytes(
     ours: Mapping[str, _Tensor],
     theirs: Mapping[str, _Tensor],
-    shared: Sequence[str],
+    alike: Sequence[str],
     *,
     identical: bool,
 ) -> Iterator[Finding]:
     """Tell of tensors whose bytes differ, and of those that hold another tensor's bytes."""
-    alike = []
-    for name in shared:
-        reason = _why_not(ours[name], theirs[name])
-        if not reason:
-            alike.append(name)
-        elif ours[name].shape == theirs[name].shape or ours[name].packed != theirs[name].packed:
-            # Another shape is told of already.
-            yield RULES["not-compared"].finding(ours[name].place, value=reason, reason=reason)
     differing = [name for name in alike if ours[name].digest != theirs[name].digest]
     # Vectors such as norms are often frozen, or equal by chance.
     matrices = [name for name in alike if len(ours[name].shape) > 1]

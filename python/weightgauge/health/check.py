@@ -18,6 +18,7 @@ from weightgauge.health.signatures import FileHash, file_hashes
 from weightgauge.records import Table
 
 if TYPE_CHECKING:
+    from weightgauge.health.against import Differences
     from weightgauge.magnitudes.options import FitOptions
     from weightgauge.scanning import Model, ModelHistograms
 
@@ -118,9 +119,12 @@ def check(
     if file.levels.get("copy-differs") != OFF:
         whole = include is None and exclude is None
         found = copies_compared(model, kept, options, found, whole=whole)
+    compared = None
     if against is not None:
         patterns = (include, exclude)
-        found += _against(model, kept, against, patterns, options, file, identical=identical)
+        differences = _against(model, kept, against, patterns, options, file, identical=identical)
+        found += differences.findings
+        compared = differences.compared
     if adapter is not None:
         found += _adapter(kept, adapter, options, file)
     verdict = judged(found, file, date.today())
@@ -132,7 +136,7 @@ def check(
         fail_on=fail_on,
         tensors=len(kept.tensors),
         measured=len(kept.tensors) - len(_tensors_of(found, _UNMEASURED)),
-        compared=None if against is None else _compared(kept, found),
+        compared=compared,
         gaps=tuple(group.message for group in grouped(unseen)) or _no_tensor(kept),
         rules=_asked(file, compared=against is not None or adapter is not None),
         findings=by_importance(verdict.left),
@@ -159,26 +163,26 @@ def _against(
     file: RulesFile,
     *,
     identical: bool,
-) -> list[Finding]:
+) -> Differences:
     """Return what differs from another version, by bytes, and where these differ by values."""
     from weightgauge.comparison.two_versions import version_findings
-    from weightgauge.health.against import against_findings
+    from weightgauge.health.against import Differences, against_findings
     from weightgauge.scanning import open_slices
     from weightgauge.scanning.scan_model import scan
 
     include, exclude = patterns
     base = scan(against, include=include, exclude=exclude, threads=options.threads, io=options.io)
-    found = against_findings(kept, base, identical=identical)
+    found, compared = by_bytes = against_findings(kept, base, identical=identical)
     asked = {"moved", "unrelated"} - {name for name, level in file.levels.items() if level == OFF}
     differing = _tensors_of(found, _OTHER_VALUES)
     if not asked or not differing:
-        return found
+        return by_bytes
     one = open_slices(model, include=include, exclude=exclude, options=options)
     other = open_slices(against, include=include, exclude=exclude, options=options)
     values = version_findings((one, other), (kept, base), differing, options, file.rules())
     # Shapes may have told already that the two are unrelated.
     told = {each.id for each in found if each.id == "unrelated"}
-    return [*found, *(each for each in values if each.id not in told)]
+    return Differences([*found, *(each for each in values if each.id not in told)], compared)
 
 
 def _adapter(
@@ -207,11 +211,6 @@ def _tensors_of(found: Sequence[Finding], rules: frozenset[str]) -> set[str]:
         for each in found
         if each.id in rules and each.tensor is not None and each.model is None
     }
-
-
-def _compared(kept: ModelHistograms, found: Sequence[Finding]) -> int:
-    without = frozenset(("not-compared", "extra-tensor", "shape-differs"))
-    return len(kept.tensors) - len(_tensors_of(found, without))
 
 
 def _no_tensor(kept: ModelHistograms) -> tuple[str, ...]:
