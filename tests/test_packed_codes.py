@@ -381,10 +381,10 @@ SHORT = np.zeros((64, 3), np.float16)
         (SYMMETRIC.compressed(), ORDERED, "there is no weight_g_idx"),
         (SYMMETRIC.compressed(), FLOAT, "its codes are of type float"),
         (SYMMETRIC.gptq() | {"g_idx": np.zeros(127, np.int32)}, {}, "I32 [127]"),
-        (SYMMETRIC.gptq() | {"scales": SHORT.T}, {}, "zero points are [4, 8], and not [3, 8]"),
+        (SYMMETRIC.gptq() | {"scales": SHORT.T}, {}, "are [3, 64] and its zero points [4, 8]"),
         (SYMMETRIC.gptq() | {"scales": np.zeros((4, 60), np.float16)}, {}, "outputs"),
         (SYMMETRIC.awq(), {"quant_method": "awq", "version": "gemv"}, "its format is gemv"),
-        (SYMMETRIC.awq() | {"qzeros": np.zeros((2, 8), np.int32)}, {}, "zero points are [2, 8]"),
+        (SYMMETRIC.awq() | {"qzeros": np.zeros((2, 8), np.int32)}, {}, "its zero points [2, 8]"),
         (
             {
                 "weight_packed": np.zeros((1, (1 << 21) + 1), np.int32),

@@ -301,6 +301,42 @@ def test_what_lost_codes_leave_is_not_taken_for_weights(made, form, parts):
     assert told(found, "unmeasured") == []
 
 
+@pytest.mark.parametrize(
+    ("form", "leaf", "shape", "whole"),
+    [
+        *((form, "scales", [1, 128], [2, 128]) for form in ("gptq", "awq")),
+        *((form, "qzeros", [1, 16], [2, 16]) for form in ("gptq", "awq")),
+        ("compressed", "weight_scale", [128, 1], [128, 2]),
+        ("compressed", "weight_zero_point", [16, 1], [16, 2]),
+    ],
+)
+def test_the_tensor_that_was_cut_is_named(made, form, leaf, shape, whole):
+    """It is the one that contradicts the codes and the stated groups, and a fault."""
+
+    def cut(tensors):
+        tensors[f"{UP}.{leaf}"] = tensors[f"{UP}.{leaf}"][: shape[0], : shape[1]]
+
+    findings = wg.check(made(form, cut, quantised=matrices(symmetric=False))).findings
+    (found,) = (each for each in findings if each.level == "fault")
+    assert (found.id, found.tensor) == ("shape-contradicts", f"{UP}.{leaf}")
+    assert (found.value, found.expected) == (str(shape), str(whole))
+    assert "config.json states" in found.message
+    what = "scales" if "scale" in leaf else "zero points"
+    ((_, _, message),) = told(findings, "unmeasured")
+    assert message.endswith(f"its {what} are {shape}, and not {whole}")
+
+
+@pytest.mark.parametrize("form", ["gptq", "awq"])
+def test_nobody_is_blamed_where_nothing_states_the_groups(write_checkpoint, tmp_path, form):
+    tensors = packed_model(form)
+    tensors[f"{UP}.scales"] = tensors[f"{UP}.scales"][:1]
+    folder = put(write_checkpoint, tmp_path / "m", tensors)
+    ((_, _, message),) = told(wg.check(folder).findings, "unmeasured")
+    assert message.endswith(
+        "its scales are [1, 128] and its zero points [2, 16], which are not for as many groups"
+    )
+
+
 @pytest.mark.parametrize("stated", [None, {"quant_method": "new"}])
 def test_codes_of_another_quantiser_may_have_no_zero_points(write_checkpoint, tmp_path, stated):
     """Where nothing says that they are GPTQ's or AWQ's."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.storage import Storage
     from weightgauge.checkpoint import TensorInfo
 
-_BRING_BACK = "bring back what is missing; nothing is known of these weights without it"
+_BRING_BACK = "bring back what is missing or wrong beside them; nothing is known without it"
 
 
 def stored_findings(
@@ -52,10 +52,11 @@ def stored_findings(
         elif dtype in NO_DECODER:
             place = _place(columns.names[row], places, row)
             found.append(_unmeasured(place, f"there is no decoder for {dtype}"))
+    broken = {name.rpartition(".")[0] for name in (*storage.lacking, *storage.contradicted)}
     special = storage.undecoded or storage.unscaled or storage.contradicted
     for row, tensor in enumerate(tensors if special else ()):
         if reason := storage.undecoded.get(tensor.name, ""):
-            hint = _BRING_BACK if tensor.name in storage.lacking else None
+            hint = _BRING_BACK if tensor.name.rpartition(".")[0] in broken else None
             found.append(_unmeasured(_place(tensor.name, places, row), reason, hint))
         if reason := storage.unscaled.get(tensor.name, ""):
             found.append(

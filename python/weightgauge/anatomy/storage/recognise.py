@@ -25,7 +25,7 @@ from weightgauge.anatomy.storage.scales import (
     stated_blocks,
 )
 from weightgauge.anatomy.storage.stored import PackedCodes, ScaledCodes, Stored
-from weightgauge.anatomy.storage.unpacking import Lacking, NotUnpacked, unpacked
+from weightgauge.anatomy.storage.unpacking import Lacking, Misfit, NotUnpacked, unpacked
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
 
@@ -57,8 +57,9 @@ class Storage:
     unscaled : dict of str to str
         Why codes are counted without their scale, by the name of their tensor.
     contradicted : dict of str to tuple of (str, str, str)
-        Scales that are not as the configuration says, by the name of the tensor with the codes: the
-        size of their blocks, the size that is stated, and both in a clause.
+        What is not as the configuration says, in a clause behind its value and the one that is
+        stated: the size of blocks that have a scale, by the name of the tensor with the codes; and
+        the shape of what lies beside packed codes, by its name.
     remarks : list of str
         What else is odd: one line for each reason, however many tensors it concerns.
     contradictions : list of str
@@ -189,6 +190,9 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
             matrix, reason = None, f"and cannot be decoded: {error}"
             if isinstance(error, Lacking) and error.sure:
                 found.lacking[name] = error.leaves
+            elif isinstance(error, Misfit):
+                sides = str(error.shape), str(error.expected)
+                found.contradicted[error.name] = (*sides, _misfit(*sides, quantisation))
         if matrix is not None:
             found.matrices[name] = matrix
             found.roles |= {other: f"belongs to '{printable(name)}'" for other in others}
@@ -200,6 +204,11 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
     for lost, _ in left_alone(tensors):
         role = f"belongs to '{printable(lost)}', which is missing"
         found.roles |= dict.fromkeys(beside_codes(lost, tensors), role)
+
+
+def _misfit(shape: str, expected: str, quantisation: Quantisation) -> str:
+    file = quantisation.file_of("group_size", "config_groups")
+    return f"shape {shape}; the codes and the groups that {file} states make it {expected}"
 
 
 def _find_integers(

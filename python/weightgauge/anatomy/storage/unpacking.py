@@ -56,6 +56,23 @@ class Lacking(NotUnpacked):
         self.leaves, self.sure = tuple(leaves), sure
 
 
+class Misfit(NotUnpacked):
+    """One tensor of a matrix has another shape than the others and the configuration ask for.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    shape, expected : list of int
+        Its shape, and the one that fits.
+    """
+
+    def __init__(self, tensor: TensorInfo, expected: Sequence[int]) -> None:
+        self.name, self.shape, self.expected = tensor.name, list(tensor.shape), list(expected)
+        what = _BESIDE_CODES[tensor.name.rpartition(".")[2]]
+        super().__init__(f"its {what} are {self.shape}, and not {self.expected}")
+
+
 _BESIDE_CODES = {
     **dict.fromkeys(("scales", "weight_scale"), "scales"),
     **dict.fromkeys(("qzeros", "weight_zero_point"), "zero points"),
@@ -166,8 +183,10 @@ def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
         columns = shape[1]
     elif len(set(map(repr, bits))) > 1:
         raise NotUnpacked(f"it has no 'weight_shape', and {_UNDECIDED} (num_bits)")
-    groups = _groups_of_rows(scales, rows)
     sizes_stated = [each.get("group_size") for each in schemes]
+    if shape is not None and all(type(each) is int for each in bits):
+        _check_groups([scales, *zeros], sizes_stated, rows, columns)
+    groups = _groups_of_rows(scales, rows)
     size = _group_columns(groups, columns, sizes_stated, beside, "config_groups")
     for each in zeros:
         _check_shape(each, (-(-rows // _PER_WORD), groups), "zero points")
@@ -183,6 +202,19 @@ def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     return codes, _text(codes, scales)
 
 
+def _check_groups(
+    parts: Sequence[TensorInfo], stated: Sequence[object], rows: int, columns: int
+) -> None:
+    """Name what was cut, where the codes fit their own shape; of smaller groups nothing is cut."""
+    sizes = {each for each in stated if type(each) is int}
+    if len(sizes) != 1 or len(stated) != 1 or not 0 < min(sizes) < columns:
+        return
+    wanted = -(-columns // min(sizes))
+    for tensor, side in zip(parts, (rows, -(-rows // _PER_WORD)), strict=False):
+        if len(tensor.shape) == 2 and (tensor.shape[0] != side or tensor.shape[1] < wanted):
+            raise Misfit(tensor, (side, wanted))
+
+
 def _gptq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """GPTQ: a word has eight inputs of one output; zero points are stored less one."""
     form = _gptq_form(settings)
@@ -192,7 +224,7 @@ def _gptq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     _check_bits([settings.get("bits")], beside, "bits")
     words, rows = _matrix(beside.codes, "I32")
     columns = words * _PER_WORD
-    groups = _number_of_groups(scales, zeros, rows)
+    groups = _number_of_groups(settings, (scales, zeros), rows, columns)
     index = beside.find("g_idx")
     stated_size = settings.get("group_size")
     if index is None and settings.get("desc_act") is True:
@@ -233,7 +265,7 @@ def _awq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     _check_bits([settings.get("bits")], beside, "bits")
     columns, words = _matrix(beside.codes, "I32")
     rows = words * _PER_WORD
-    groups = _number_of_groups(scales, zeros, rows)
+    groups = _number_of_groups(settings, (scales, zeros), rows, columns)
     size = _group_columns(groups, columns, [settings.get("group_size")], beside, "group_size")
     sizes = _Sizes(rows, columns, groups, size)
     codes = _codes(beside.codes, "even_rows_first", sizes, scales, zeros, None)
@@ -371,12 +403,13 @@ def _group_columns(
     for size in sizes:
         if size > 0 and -(-columns // size) == groups:
             return min(size, columns)
-    if groups == 1:
+    if groups == 1 and not any(0 < size < columns for size in sizes):
         return columns
     if sizes:
         of = " or ".join(dict.fromkeys(map(shown, numbers)))
         raise NotUnpacked(
-            f"it has {groups:,} groups a row, which its {columns:,} columns do not fill by {of}, "
+            f"it has {groups:,} group{'' if groups == 1 else 's'} a row, which its {columns:,} "
+            f"columns do not fill by {of}, "
             f"as {beside.quantisation.file_of(key)} says"
         )
     if columns % groups:
@@ -392,16 +425,36 @@ def _beside_groups(beside: _Beside) -> list[TensorInfo]:
     return beside.need("scales", "qzeros", sure=sure)
 
 
-def _number_of_groups(scales: TensorInfo, zeros: TensorInfo, rows: int) -> int:
-    """Return the number of groups that scales and zero points are for."""
+def _number_of_groups(
+    settings: Settings, parts: Sequence[TensorInfo], rows: int, columns: int
+) -> int:
+    """Return the number of groups that scales and zero points are for.
+
+    Where they do not fit each other, that one is wrong which does not fit the codes and the stated
+    groups.
+    """
+    scales, zeros = parts
     groups, outputs = _matrix(scales)
+    words = -(-rows // _PER_WORD)
+    size = settings.get("group_size")
+    if type(size) is int and type(settings.get("bits")) is int:
+        wanted = 1 if size == -1 else -(-columns // size) if size > 0 else 0
+        if zeros.shape == (wanted, words) and scales.shape != (wanted, rows):
+            raise Misfit(scales, (wanted, rows))
+        if scales.shape == (wanted, rows) and zeros.shape != (wanted, words):
+            raise Misfit(zeros, (wanted, words))
     if rows != outputs:
         raise NotUnpacked(
             f"it has {rows:,} outputs of four bits, and its scales are for {outputs:,}"
         )
     if zeros.shape == (groups, -(-rows // 4)):
         raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
-    _check_shape(zeros, (groups, -(-rows // _PER_WORD)), "zero points")
+    if len(zeros.shape) == 2 and zeros.shape[0] != groups:
+        raise NotUnpacked(
+            f"its scales are {list(scales.shape)} and its zero points {list(zeros.shape)}, "
+            "which are not for as many groups"
+        )
+    _check_shape(zeros, (groups, words), "zero points")
     return groups
 
 
