@@ -337,6 +337,29 @@ def test_nobody_is_blamed_where_nothing_states_the_groups(write_checkpoint, tmp_
     )
 
 
+@pytest.mark.parametrize("stated", ["gptq", "gptq_v2"])
+@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize("sym", [True, False])
+def test_zero_points_of_the_other_format_contradict_symmetric_weights(
+    write_checkpoint, tmp_path, stated, second, sym
+):
+    """Stored less one and read as they are they are 7, and the other way 9; 8 is symmetric."""
+    tensors = around()
+    for name, matrix in matrices().items():
+        tensors |= {f"{name}.{leaf}": each for leaf, each in matrix.gptq(second=second).items()}
+    scheme = METHODS["gptq"] | {"checkpoint_format": stated, "sym": sym}
+    findings = wg.check(put(write_checkpoint, tmp_path / "m", tensors, scheme)).findings
+    found = [each for each in findings if each.id == "zero-points-contradict"]
+    if not sym or second == (stated == "gptq_v2"):
+        assert found == []
+        return
+    assert [each.tensor for each in found] == [f"{name}.qzeros" for name in modules()]
+    assert {(each.level, each.value, each.expected) for each in found} == {
+        ("fault", 9 if second else 7, 8)
+    }
+    assert "config.json says sym = true" in found[0].message
+
+
 @pytest.mark.parametrize("stated", [None, {"quant_method": "new"}])
 def test_codes_of_another_quantiser_may_have_no_zero_points(write_checkpoint, tmp_path, stated):
     """Where nothing says that they are GPTQ's or AWQ's."""

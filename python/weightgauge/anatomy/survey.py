@@ -15,6 +15,7 @@ from weightgauge.anatomy.lora import Adapted, adapted_matrices, factor_findings,
 from weightgauge.anatomy.lost_codes import lost_codes
 from weightgauge.anatomy.named_shapes import NamedShapes
 from weightgauge.anatomy.stated_shapes import shape_findings
+from weightgauge.anatomy.stated_zeros import stated_zeros
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
@@ -150,6 +151,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
         findings=(
             *stored_findings(tensors, places, storage),
+            *stated_zeros(checkpoint, storage),
             *factor_findings(unpaired, places, names),
             *missing,
             *named_as_stored(

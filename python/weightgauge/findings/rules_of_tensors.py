@@ -173,6 +173,15 @@ SLICES = (
         threshold=0.6,
     ),
     Rule(
+        "zero-points-contradict",
+        FAULT,
+        "Are the zero points of weights that are stated to be symmetric in the middle?",
+        "zero points of {value}, and {file} says sym = true, which makes them all {expected}",
+        several="{first}; so have {rest}",
+        hint="stored in the other one of the two formats of GPTQ (checkpoint_format), or lost; "
+        "correct the configuration, or convert again",
+    ),
+    Rule(
         "clipped",
         WARNING,
         "Do many weights lie at the largest magnitude?",
