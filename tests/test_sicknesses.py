@@ -698,6 +698,7 @@ def test_every_rule_that_is_asked_has_a_sickness():
     files = {"missing-file", "stale-index", "stale-copy", "left-out", "odd-input", "cached-copy"}
     files |= {"copy-differs", "stored-twice", "quantised", "configs-differ"}  # of packed models
     files |= {"non-finite-scales", "zero-scales", "negative-scales", "off-centre"}
+    files |= {"zero-points-contradict"}
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
     pairs |= {"exchanged", "identical", "reordered", "signs-differ"}
     pairs |= {"adapter-target", "adapter-shape", "not-compared", "moved", "unrelated"}

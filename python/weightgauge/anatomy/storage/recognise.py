@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights
 from weightgauge.anatomy.storage.left_alone import left_alone
+from weightgauge.anatomy.storage.not_unpacked import Lacking, Misfit, NotUnpacked
 from weightgauge.anatomy.storage.packed import beside_codes, may_be_packed, packed_by
 from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_of
 from weightgauge.anatomy.storage.scales import (
@@ -25,7 +26,7 @@ from weightgauge.anatomy.storage.scales import (
     stated_blocks,
 )
 from weightgauge.anatomy.storage.stored import PackedCodes, ScaledCodes, Stored
-from weightgauge.anatomy.storage.unpacking import Lacking, Misfit, NotUnpacked, unpacked
+from weightgauge.anatomy.storage.unpacking import unpacked
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
 

@@ -8,9 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.architecture.settings import shown
+from weightgauge.anatomy.storage.beside_codes import (
+    PER_WORD,
+    Beside,
+    beside_groups,
+    check_groups,
+    check_index,
+    check_shape,
+    group_columns,
+    groups_of_rows,
+    matrix,
+    number_of_groups,
+)
+from weightgauge.anatomy.storage.not_unpacked import NotUnpacked
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
 from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Stored, weight_name
 from weightgauge.errors import printable
@@ -18,105 +31,17 @@ from weightgauge.errors import printable
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
-_SCALES = ("F32", "BF16", "F16")
-_PER_WORD = 8
 _PER_BYTE = 4
 _MOST_SIDE, _MOST_GROUPS = 1 << 24, 1 << 16
 """Limits of the core."""
 _TURNED = ("paroquant",)
 """Quantisers that turn weights first, so that codes times scales are others than the model's."""
-_WITH_ZERO_POINTS = ("gptq", "awq", "auto-round", "intel/auto-round")
-"""Quantisers that store zero points beside `qweight`, be they all the same."""
 _AUTO_ROUND = {
     "auto_round:auto_gptq": "gptq",
     "auto_round:gptqmodel": "gptq_v2",
     "auto_round": "gptq_v2",
 }
 """What AutoRound calls the two formats of GPTQ, and others by their own names."""
-
-
-class NotUnpacked(Exception):
-    """Codes cannot be made into weights. The argument says why, in a clause."""
-
-
-class Lacking(NotUnpacked):
-    """Tensors are not there without which codes are no weights.
-
-    Attributes
-    ----------
-    leaves : tuple of str
-        The last parts of their names.
-    sure : bool
-        Whether every matrix of the kind has them.
-    """
-
-    def __init__(self, leaves: Sequence[str], *, sure: bool) -> None:
-        what = " and ".join(dict.fromkeys(_BESIDE_CODES[leaf] for leaf in leaves))
-        super().__init__(f"its {what} are missing ({', '.join(map(repr, leaves))})")
-        self.leaves, self.sure = tuple(leaves), sure
-
-
-class Misfit(NotUnpacked):
-    """One tensor of a matrix has another shape than the others and the configuration ask for.
-
-    Attributes
-    ----------
-    name : str
-        Its name.
-    shape, expected : list of int
-        Its shape, and the one that fits.
-    """
-
-    def __init__(self, tensor: TensorInfo, expected: Sequence[int]) -> None:
-        self.name, self.shape, self.expected = tensor.name, list(tensor.shape), list(expected)
-        what = _BESIDE_CODES[tensor.name.rpartition(".")[2]]
-        super().__init__(f"its {what} are {self.shape}, and not {self.expected}")
-
-
-_BESIDE_CODES = {
-    **dict.fromkeys(("scales", "weight_scale"), "scales"),
-    **dict.fromkeys(("qzeros", "weight_zero_point"), "zero points"),
-}
-"""What lies beside codes, by the last part of its name."""
-
-
-class _Beside(NamedTuple):
-    """The tensors of one matrix.
-
-    Attributes
-    ----------
-    codes : TensorInfo
-        The packed codes.
-    tensors : mapping of str to TensorInfo
-        All tensors of the checkpoint.
-    owner : str
-        Name of the module.
-    stated : mapping of str to tuple of int
-        As in `unpacked`.
-    quantisation : Quantisation
-        As in `unpacked`.
-    """
-
-    codes: TensorInfo
-    tensors: Mapping[str, TensorInfo]
-    owner: str
-    stated: Mapping[str, tuple[int, ...]]
-    quantisation: Quantisation
-
-    def find(self, leaf: str) -> TensorInfo | None:
-        """Return the tensor of this name in the module."""
-        return self.tensors.get(f"{self.owner}.{leaf}")
-
-    def need(self, *leaves: str, sure: bool = True) -> list[TensorInfo]:
-        """Return tensors without which nothing can be decoded; see `Lacking` for `sure`."""
-        found = [tensor for leaf in leaves if (tensor := self.find(leaf)) is not None]
-        if len(found) < len(leaves):
-            raise Lacking([leaf for leaf in leaves if self.find(leaf) is None], sure=sure)
-        for leaf, tensor in zip(leaves, found, strict=True):
-            what = _BESIDE_CODES[leaf]
-            if tensor.dtype not in (_SCALES if what == "scales" else ("I32",)):
-                raise NotUnpacked(f"its {what} are {tensor.dtype}")
-        return found
 
 
 def unpacked(
@@ -155,27 +80,27 @@ def unpacked(
     if decode is None:
         return None
     owner = tensor.name.rpartition(".")[0]
-    beside = _Beside(tensor, tensors, owner, stated, quantisation)
+    beside = Beside(tensor, tensors, owner, stated, quantisation)
     codes, text = decode(beside, quantisation.of_module(owner))
     return Stored(weight_name(tensor.name), (codes.rows, codes.columns), codes, text)
 
 
-def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
+def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """`pack-quantized` of compressed-tensors: eight neighbours of a row in a word."""
     schemes = beside.quantisation.schemes_of_module(beside.owner)
     _check_format(settings, schemes)
+    rows, words = matrix(beside.codes, "I32")
     asymmetric = {each.get("symmetric") is False for each in schemes}
     has_zeros = True in asymmetric or beside.find("weight_zero_point") is not None
     zero_points = ("weight_zero_point",) if has_zeros else ()
     scales, *zeros = beside.need("weight_scale", *zero_points, sure=len(asymmetric) < 2)
     bits = [each.get("num_bits") for each in schemes]
     _check_bits(bits, beside, "config_groups")
-    rows, words = _matrix(beside.codes, "I32")
-    columns = words * _PER_WORD
+    columns = words * PER_WORD
     named = beside.find("weight_shape")
     shape = beside.stated.get(named.name) if named is not None else None
     if shape is not None:
-        if len(shape) != 2 or shape[0] != rows or -(-shape[1] // _PER_WORD) != words:
+        if len(shape) != 2 or shape[0] != rows or -(-shape[1] // PER_WORD) != words:
             raise NotUnpacked(
                 f"it has {rows:,} rows of {words:,} words, which hold no "
                 f"{' x '.join(f'{side:,}' for side in shape)} codes of four bits"
@@ -185,14 +110,14 @@ def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
         raise NotUnpacked(f"it has no 'weight_shape', and {_UNDECIDED} (num_bits)")
     sizes_stated = [each.get("group_size") for each in schemes]
     if shape is not None and all(type(each) is int for each in bits):
-        _check_groups([scales, *zeros], sizes_stated, rows, columns)
-    groups = _groups_of_rows(scales, rows)
-    size = _group_columns(groups, columns, sizes_stated, beside, "config_groups")
+        check_groups([scales, *zeros], sizes_stated, rows, columns)
+    groups = groups_of_rows(scales, rows)
+    size = group_columns(groups, columns, sizes_stated, beside, "config_groups")
     for each in zeros:
-        _check_shape(each, (-(-rows // _PER_WORD), groups), "zero points")
+        check_shape(each, (-(-rows // PER_WORD), groups), "zero points")
     index = beside.find("weight_g_idx")
     if index is not None:
-        _check_index(index, columns)
+        check_index(index, columns)
     elif any(each.get("actorder") == "group" for each in schemes):
         raise NotUnpacked(
             "actorder says that its groups are out of order, and there is no weight_g_idx"
@@ -202,29 +127,16 @@ def _compressed(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     return codes, _text(codes, scales)
 
 
-def _check_groups(
-    parts: Sequence[TensorInfo], stated: Sequence[object], rows: int, columns: int
-) -> None:
-    """Name what was cut, where the codes fit their own shape; of smaller groups nothing is cut."""
-    sizes = {each for each in stated if type(each) is int}
-    if len(sizes) != 1 or len(stated) != 1 or not 0 < min(sizes) < columns:
-        return
-    wanted = -(-columns // min(sizes))
-    for tensor, side in zip(parts, (rows, -(-rows // _PER_WORD)), strict=False):
-        if len(tensor.shape) == 2 and (tensor.shape[0] != side or tensor.shape[1] < wanted):
-            raise Misfit(tensor, (side, wanted))
-
-
-def _gptq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
+def _gptq(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """GPTQ: a word has eight inputs of one output; zero points are stored less one."""
     form = _gptq_form(settings)
     if form not in ("gptq", "gptq_v2"):
         raise NotUnpacked(f"its format is {_shown(form)}")
-    scales, zeros = _beside_groups(beside)
+    scales, zeros = beside_groups(beside)
     _check_bits([settings.get("bits")], beside, "bits")
-    words, rows = _matrix(beside.codes, "I32")
-    columns = words * _PER_WORD
-    groups = _number_of_groups(settings, (scales, zeros), rows, columns)
+    words, rows = matrix(beside.codes, "I32")
+    columns = words * PER_WORD
+    groups = number_of_groups(settings, (scales, zeros), rows, columns)
     index = beside.find("g_idx")
     stated_size = settings.get("group_size")
     if index is None and settings.get("desc_act") is True:
@@ -232,9 +144,9 @@ def _gptq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     if index is not None and type(stated_size) is not int:
         size = -(-columns // groups)
     else:
-        size = _group_columns(groups, columns, [stated_size], beside, "group_size")
+        size = group_columns(groups, columns, [stated_size], beside, "group_size")
     if index is not None:
-        _check_index(index, columns)
+        check_index(index, columns)
     sizes = _Sizes(rows, columns, groups, size)
     parts = scales, zeros, index
     less_one = form == "gptq"
@@ -253,7 +165,7 @@ def _gptq_form(settings: Settings) -> object:
     return settings.get("checkpoint_format", "gptq")
 
 
-def _awq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
+def _awq(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """AWQ ("gemm"): a word has eight outputs of one input, the even ones first."""
     keys = ("packing_format", "version", "checkpoint_format")
     form = next((settings[key] for key in keys if key in settings), "gemm")
@@ -261,31 +173,31 @@ def _awq(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
         form = settings["quant_method"]
     if not isinstance(form, str) or form.lower() not in ("gemm", "auto_round:auto_awq"):
         raise NotUnpacked(f"its format is {_shown(form)}")
-    scales, zeros = _beside_groups(beside)
+    scales, zeros = beside_groups(beside)
     _check_bits([settings.get("bits")], beside, "bits")
-    columns, words = _matrix(beside.codes, "I32")
-    rows = words * _PER_WORD
-    groups = _number_of_groups(settings, (scales, zeros), rows, columns)
-    size = _group_columns(groups, columns, [settings.get("group_size")], beside, "group_size")
+    columns, words = matrix(beside.codes, "I32")
+    rows = words * PER_WORD
+    groups = number_of_groups(settings, (scales, zeros), rows, columns)
+    size = group_columns(groups, columns, [settings.get("group_size")], beside, "group_size")
     sizes = _Sizes(rows, columns, groups, size)
     codes = _codes(beside.codes, "even_rows_first", sizes, scales, zeros, None)
     return codes, _text(codes, scales)
 
 
-def _either(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
+def _either(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """GPTQ or AWQ, of which the scales would tell which it is."""
     beside.need("scales")
     raise NotUnpacked("nothing says whether it is AWQ or GPTQ")
 
 
-def _bitnet(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
+def _bitnet(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """BitNet: a byte has four rows, a quarter of them apart; the scale is one for all."""
     if settings.get("quantization_mode", "offline") != "offline":
         raise NotUnpacked("config.json says that its weights are quantised when they are used")
     layer = settings.get("linear_class", "bitlinear")
     if layer not in ("bitlinear", "autobitlinear"):
         raise NotUnpacked(f"its layers are {_shown(layer)}")
-    quarter, columns = _matrix(beside.codes, "U8")
+    quarter, columns = matrix(beside.codes, "U8")
     (scales,) = beside.need("weight_scale")
     if scales.size != 1:
         raise NotUnpacked(f"it has {scales.size:,} scales, and not one")
@@ -295,7 +207,7 @@ def _bitnet(beside: _Beside, settings: Settings) -> tuple[PackedCodes, str]:
     return codes, f"ternary {'/' if divided else 'x'} weight_scale"
 
 
-_DECODED: dict[str, Callable[[_Beside, Settings], tuple[PackedCodes, str]]] = {
+_DECODED: dict[str, Callable[[Beside, Settings], tuple[PackedCodes, str]]] = {
     "compressed-tensors": _compressed,
     "GPTQ": _gptq,
     "AWQ": _awq,
@@ -344,16 +256,6 @@ def _codes(
     )
 
 
-def _matrix(tensor: TensorInfo, dtype: str | None = None) -> tuple[int, int]:
-    """Return the sides of a tensor that must be a matrix."""
-    if dtype is not None and tensor.dtype != dtype:
-        raise NotUnpacked(f"its codes are {tensor.dtype}")
-    if len(tensor.shape) != 2 or tensor.size == 0:
-        what = f"'{printable(tensor.name.rpartition('.')[2])}'"
-        raise NotUnpacked(f"{what} is {list(tensor.shape)}, and no matrix")
-    return tensor.shape[0], tensor.shape[1]
-
-
 _UNDECIDED = "config.json does not say which of its config_groups is for it"
 
 
@@ -374,100 +276,13 @@ def _shown(value: object) -> str:
     return printable(value, limit=40) if isinstance(value, str) else shown(value)
 
 
-def _check_bits(stated: Sequence[object], beside: _Beside, key: str) -> None:
+def _check_bits(stated: Sequence[object], beside: Beside, key: str) -> None:
     """Refuse other widths, where all that are stated are others."""
     bits = [each for each in stated if type(each) is int]
     if bits and 4 not in bits:
         widths = ", ".join(dict.fromkeys(map(shown, bits)))
         raise NotUnpacked(
             f"{beside.quantisation.file_of(key)} says {widths} bits, and codes of four are decoded"
-        )
-
-
-def _groups_of_rows(scales: TensorInfo, rows: int) -> int:
-    """Return the groups of each row; 1 where there is one scale for a row, or for all."""
-    if scales.size == 1:
-        return 1
-    shape = (*scales.shape, 1) if len(scales.shape) == 1 else scales.shape
-    if len(shape) != 2 or shape[0] != rows or scales.size == 0:
-        raise NotUnpacked(f"its scales are {list(scales.shape)}, and it has {rows:,} rows")
-    return shape[1]
-
-
-def _group_columns(
-    groups: int, columns: int, stated: Sequence[object], beside: _Beside, key: str
-) -> int:
-    """Return the number of columns that share a scale."""
-    numbers = [each for each in stated if type(each) is int]
-    sizes = [columns if each == -1 else each for each in numbers]  # -1: one group a row
-    for size in sizes:
-        if size > 0 and -(-columns // size) == groups:
-            return min(size, columns)
-    if groups == 1 and not any(0 < size < columns for size in sizes):
-        return columns
-    if sizes:
-        of = " or ".join(dict.fromkeys(map(shown, numbers)))
-        raise NotUnpacked(
-            f"it has {groups:,} group{'' if groups == 1 else 's'} a row, which its {columns:,} "
-            f"columns do not fill by {of}, "
-            f"as {beside.quantisation.file_of(key)} says"
-        )
-    if columns % groups:
-        raise NotUnpacked(f"its {groups:,} groups do not divide its {columns:,} columns")
-    return columns // groups
-
-
-def _beside_groups(beside: _Beside) -> list[TensorInfo]:
-    """Return scales and zero points; other quantisers may have none of the latter by design."""
-    marks = (beside.find("g_idx"), beside.find("qzeros"))
-    known = beside.quantisation.method in _WITH_ZERO_POINTS
-    sure = known or any(mark is not None for mark in marks)
-    return beside.need("scales", "qzeros", sure=sure)
-
-
-def _number_of_groups(
-    settings: Settings, parts: Sequence[TensorInfo], rows: int, columns: int
-) -> int:
-    """Return the number of groups that scales and zero points are for.
-
-    Where they do not fit each other, that one is wrong which does not fit the codes and the stated
-    groups.
-    """
-    scales, zeros = parts
-    groups, outputs = _matrix(scales)
-    words = -(-rows // _PER_WORD)
-    size = settings.get("group_size")
-    if type(size) is int and type(settings.get("bits")) is int:
-        wanted = 1 if size == -1 else -(-columns // size) if size > 0 else 0
-        if zeros.shape == (wanted, words) and scales.shape != (wanted, rows):
-            raise Misfit(scales, (wanted, rows))
-        if scales.shape == (wanted, rows) and zeros.shape != (wanted, words):
-            raise Misfit(zeros, (wanted, words))
-    if rows != outputs:
-        raise NotUnpacked(
-            f"it has {rows:,} outputs of four bits, and its scales are for {outputs:,}"
-        )
-    if zeros.shape == (groups, -(-rows // 4)):
-        raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
-    if len(zeros.shape) == 2 and zeros.shape[0] != groups:
-        raise NotUnpacked(
-            f"its scales are {list(scales.shape)} and its zero points {list(zeros.shape)}, "
-            "which are not for as many groups"
-        )
-    _check_shape(zeros, (groups, words), "zero points")
-    return groups
-
-
-def _check_shape(tensor: TensorInfo, shape: tuple[int, int], what: str) -> None:
-    if tensor.shape != shape:
-        raise NotUnpacked(f"its {what} are {list(tensor.shape)}, and not {list(shape)}")
-
-
-def _check_index(index: TensorInfo, columns: int) -> None:
-    if index.dtype != "I32" or index.shape != (columns,):
-        raise NotUnpacked(
-            f"'{printable(index.name.rpartition('.')[2])}' is {index.dtype} {list(index.shape)}, "
-            f"and no group for each of its {columns:,} columns"
         )
 
 

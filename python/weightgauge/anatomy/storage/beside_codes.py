@@ -1,0 +1,171 @@
+"""Whether what lies beside packed codes fits them: shapes, formats, numbers of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from weightgauge.anatomy.architecture.settings import shown
+from weightgauge.anatomy.storage.not_unpacked import BESIDE_CODES, Lacking, Misfit, NotUnpacked
+from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
+from weightgauge.errors import printable
+
+if TYPE_CHECKING:
+    from weightgauge.checkpoint import TensorInfo
+
+PER_WORD = 8
+"""Codes of four bits in a word."""
+_SCALES = ("F32", "BF16", "F16")
+_WITH_ZERO_POINTS = ("gptq", "awq", "auto-round", "intel/auto-round")
+"""Quantisers that store zero points beside `qweight`, be they all the same."""
+
+
+class Beside(NamedTuple):
+    """The tensors of one matrix.
+
+    Attributes
+    ----------
+    codes : TensorInfo
+        The packed codes.
+    tensors : mapping of str to TensorInfo
+        All tensors of the checkpoint.
+    owner : str
+        Name of the module.
+    stated : mapping of str to tuple of int
+        As in `unpacked`.
+    quantisation : Quantisation
+        As in `unpacked`.
+    """
+
+    codes: TensorInfo
+    tensors: Mapping[str, TensorInfo]
+    owner: str
+    stated: Mapping[str, tuple[int, ...]]
+    quantisation: Quantisation
+
+    def find(self, leaf: str) -> TensorInfo | None:
+        """Return the tensor of this name in the module."""
+        return self.tensors.get(f"{self.owner}.{leaf}")
+
+    def need(self, *leaves: str, sure: bool = True) -> list[TensorInfo]:
+        """Return tensors without which nothing can be decoded; see `Lacking` for `sure`."""
+        found = [tensor for leaf in leaves if (tensor := self.find(leaf)) is not None]
+        if len(found) < len(leaves):
+            raise Lacking([leaf for leaf in leaves if self.find(leaf) is None], sure=sure)
+        for leaf, tensor in zip(leaves, found, strict=True):
+            what = BESIDE_CODES[leaf]
+            if tensor.dtype not in (_SCALES if what == "scales" else ("I32",)):
+                raise NotUnpacked(f"its {what} are {tensor.dtype}")
+        return found
+
+
+def check_groups(
+    parts: Sequence[TensorInfo], stated: Sequence[object], rows: int, columns: int
+) -> None:
+    """Name what was cut, where the codes fit their own shape; of smaller groups nothing is cut."""
+    sizes = {each for each in stated if type(each) is int}
+    if len(sizes) != 1 or len(stated) != 1 or not 0 < min(sizes) < columns:
+        return
+    wanted = -(-columns // min(sizes))
+    for tensor, side in zip(parts, (rows, -(-rows // PER_WORD)), strict=False):
+        if len(tensor.shape) == 2 and (tensor.shape[0] != side or tensor.shape[1] < wanted):
+            raise Misfit(tensor, (side, wanted))
+
+
+def matrix(tensor: TensorInfo, dtype: str | None = None) -> tuple[int, int]:
+    """Return the sides of a tensor that must be a matrix."""
+    if dtype is not None and tensor.dtype != dtype:
+        raise NotUnpacked(f"its codes are {tensor.dtype}")
+    if len(tensor.shape) != 2 or tensor.size == 0:
+        what = f"'{printable(tensor.name.rpartition('.')[2])}'"
+        raise NotUnpacked(f"{what} is {list(tensor.shape)}, and no matrix")
+    return tensor.shape[0], tensor.shape[1]
+
+
+def groups_of_rows(scales: TensorInfo, rows: int) -> int:
+    """Return the groups of each row; 1 where there is one scale for a row, or for all."""
+    if scales.size == 1:
+        return 1
+    shape = (*scales.shape, 1) if len(scales.shape) == 1 else scales.shape
+    if len(shape) != 2 or shape[0] != rows or scales.size == 0:
+        raise NotUnpacked(f"its scales are {list(scales.shape)}, and it has {rows:,} rows")
+    return shape[1]
+
+
+def group_columns(
+    groups: int, columns: int, stated: Sequence[object], beside: Beside, key: str
+) -> int:
+    """Return the number of columns that share a scale."""
+    numbers = [each for each in stated if type(each) is int]
+    sizes = [columns if each == -1 else each for each in numbers]  # -1: one group a row
+    for size in sizes:
+        if size > 0 and -(-columns // size) == groups:
+            return min(size, columns)
+    if groups == 1 and not any(0 < size < columns for size in sizes):
+        return columns
+    if sizes:
+        of = " or ".join(dict.fromkeys(map(shown, numbers)))
+        raise NotUnpacked(
+            f"it has {groups:,} group{'' if groups == 1 else 's'} a row, which its {columns:,} "
+            f"columns do not fill by {of}, "
+            f"as {beside.quantisation.file_of(key)} says"
+        )
+    if columns % groups:
+        raise NotUnpacked(f"its {groups:,} groups do not divide its {columns:,} columns")
+    return columns // groups
+
+
+def beside_groups(beside: Beside) -> list[TensorInfo]:
+    """Return scales and zero points; other quantisers may have none of the latter by design."""
+    marks = (beside.find("g_idx"), beside.find("qzeros"))
+    known = beside.quantisation.method in _WITH_ZERO_POINTS
+    sure = known or any(mark is not None for mark in marks)
+    return beside.need("scales", "qzeros", sure=sure)
+
+
+def number_of_groups(
+    settings: Settings, parts: Sequence[TensorInfo], rows: int, columns: int
+) -> int:
+    """Return the number of groups that scales and zero points are for.
+
+    Where they do not fit each other, that one is wrong which does not fit the codes and the stated
+    groups.
+    """
+    scales, zeros = parts
+    groups, outputs = matrix(scales)
+    words = -(-rows // PER_WORD)
+    size = settings.get("group_size")
+    if type(size) is int and type(settings.get("bits")) is int:
+        wanted = 1 if size == -1 else -(-columns // size) if size > 0 else 0
+        if zeros.shape == (wanted, words) and scales.shape != (wanted, rows):
+            raise Misfit(scales, (wanted, rows))
+        if scales.shape == (wanted, rows) and zeros.shape != (wanted, words):
+            raise Misfit(zeros, (wanted, words))
+    if rows != outputs:
+        raise NotUnpacked(
+            f"it has {rows:,} outputs of four bits, and its scales are for {outputs:,}"
+        )
+    if zeros.shape == (groups, -(-rows // 4)):
+        raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
+    if len(zeros.shape) == 2 and zeros.shape[0] != groups:
+        raise NotUnpacked(
+            f"its scales are {list(scales.shape)} and its zero points {list(zeros.shape)}, "
+            "which are not for as many groups"
+        )
+    check_shape(zeros, (groups, words), "zero points")
+    return groups
+
+
+def check_shape(tensor: TensorInfo, shape: tuple[int, int], what: str) -> None:
+    """Refuse zero points of another shape than the codes and scales ask for."""
+    if tensor.shape != shape:
+        raise NotUnpacked(f"its {what} are {list(tensor.shape)}, and not {list(shape)}")
+
+
+def check_index(index: TensorInfo, columns: int) -> None:
+    """Refuse an index that has no group for each column."""
+    if index.dtype != "I32" or index.shape != (columns,):
+        raise NotUnpacked(
+            f"'{printable(index.name.rpartition('.')[2])}' is {index.dtype} {list(index.shape)}, "
+            f"and no group for each of its {columns:,} columns"
+        )

@@ -1,0 +1,53 @@
+"""Why packed codes cannot be made into weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightgauge.checkpoint import TensorInfo
+
+BESIDE_CODES = {
+    **dict.fromkeys(("scales", "weight_scale"), "scales"),
+    **dict.fromkeys(("qzeros", "weight_zero_point"), "zero points"),
+}
+"""What lies beside codes, by the last part of its name."""
+
+
+class NotUnpacked(Exception):
+    """Codes cannot be made into weights. The argument says why, in a clause."""
+
+
+class Lacking(NotUnpacked):
+    """Tensors are not there without which codes are no weights.
+
+    Attributes
+    ----------
+    leaves : tuple of str
+        The last parts of their names.
+    sure : bool
+        Whether every matrix of the kind has them.
+    """
+
+    def __init__(self, leaves: Sequence[str], *, sure: bool) -> None:
+        what = " and ".join(dict.fromkeys(BESIDE_CODES[leaf] for leaf in leaves))
+        super().__init__(f"its {what} are missing ({', '.join(map(repr, leaves))})")
+        self.leaves, self.sure = tuple(leaves), sure
+
+
+class Misfit(NotUnpacked):
+    """One tensor of a matrix has another shape than the others and the configuration ask for.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    shape, expected : list of int
+        Its shape, and the one that fits.
+    """
+
+    def __init__(self, tensor: TensorInfo, expected: Sequence[int]) -> None:
+        self.name, self.shape, self.expected = tensor.name, list(tensor.shape), list(expected)
+        what = BESIDE_CODES[tensor.name.rpartition(".")[2]]
+        super().__init__(f"its {what} are {self.shape}, and not {self.expected}")
