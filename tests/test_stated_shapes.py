@@ -125,7 +125,100 @@ def test_single_tensors_that_are_cut(told):
     assert messages[Q].startswith(f"{Q}: shape [100, 128]; others of its kind have [128, 128]")
 
 
+def block_2(name):
+    return f"model.layers.2.{name}.weight"
+
+
+WIDE = {"hidden": 64, "inner": 176, "vocab": 250, "kv": 32}
+TRANSPOSED = [block_2(f"self_attn.{name}_proj") for name in "kv"]
+TRANSPOSED += [block_2(f"mlp.{name}_proj") for name in ("gate", "up", "down")]
+
+
+@pytest.mark.parametrize("name", TRANSPOSED)
+@pytest.mark.parametrize("blocks", [3, 6])
+def test_a_matrix_that_is_transposed_in_one_block(told, name, blocks):
+    tensors, config = models.llama(seed=1, blocks=blocks, **WIDE)
+    rows, columns = tensors[name].shape
+    tensors[name] = np.ascontiguousarray(tensors[name].T)
+    usual = f"[{rows}, {columns}]"
+    wanted = f"{name}: shape [{columns}, {rows}]; others of its kind have {usual}; "
+    assert told(tensors, config) == [("fault", name, wanted + "its sides are exchanged")]
+
+
+@pytest.mark.parametrize("name", ["model.embed_tokens.weight", "lm_head.weight"])
+def test_an_embedding_that_is_transposed(told, name):
+    tensors, config = models.llama(seed=1, **WIDE)
+    tensors[name] = np.ascontiguousarray(tensors[name].T)
+    wanted = f"{name}: shape [64, 250]; config.json says vocab_size = 250; its sides are exchanged"
+    assert told(tensors, config) == [("fault", name, wanted)]
+
+
+def test_two_matrices_that_are_exchanged_in_one_block(told):
+    tensors, config = models.llama(seed=1, **WIDE)
+    up, down = block_2("mlp.up_proj"), block_2("mlp.down_proj")
+    tensors[up], tensors[down] = tensors[down], tensors[up]
+    assert {each[:2] for each in told(tensors, config)} == {("fault", up), ("fault", down)}
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "columns"),
+    [
+        ("mlp.up_proj", 64, 64),
+        ("mlp.gate_proj", 64, 64),
+        ("mlp.down_proj", 64, 64),
+        ("self_attn.q_proj", 32, 64),
+        ("self_attn.v_proj", 64, 64),
+    ],
+)
+def test_a_matrix_of_another_size_than_those_that_it_works_with(told, name, rows, columns):
+    """The sizes are ones that the configuration states, of something else."""
+    tensors, config = models.llama(seed=1, **WIDE)
+    odd = models.trained(np.random.default_rng(0), rows, columns)
+    tensors[block_2(name)] = odd.astype(models.BF16)
+    ((level, tensor, message),) = told(tensors, config)
+    assert (level, tensor) == ("fault", block_2(name))
+    assert "works with in its block" in message
+
+
+def test_a_norm_of_another_size(told):
+    tensors, config = models.llama(seed=1, **WIDE)
+    tensors[NORM] = np.ones(176, models.BF16)
+    ((level, tensor, message),) = told(tensors, config)
+    assert (level, tensor) == ("fault", NORM)
+    assert message.endswith("others of its kind have [64], the width of the model")
+
+
 # -- well
+
+
+@pytest.mark.parametrize("make", [models.llama, models.gpt2])
+def test_models_that_are_stored_the_other_way_round_throughout(told, make):
+    tensors, config = make(seed=1)
+    for name, value in tensors.items():
+        if value.ndim == 2 and (".layers." in name or name.startswith("h.")):
+            tensors[name] = np.ascontiguousarray(value.T)
+    assert [each for each in told(tensors, config) if each[1]] == []
+
+
+def test_blocks_that_differ_by_design(told):
+    """One block in six with longer heads and a wider network, as its configuration may say."""
+    tensors, config = models.llama(seed=1, **WIDE)
+    rng = np.random.default_rng(0)
+    for name, rows, columns in (
+        ("self_attn.q_proj", 128, 64),
+        ("self_attn.k_proj", 64, 64),
+        ("self_attn.v_proj", 64, 64),
+        ("self_attn.o_proj", 64, 128),
+        ("mlp.gate_proj", 128, 64),
+        ("mlp.up_proj", 128, 64),
+        ("mlp.down_proj", 64, 128),
+    ):
+        tensors[block_2(name)] = models.trained(rng, rows, columns).astype(models.BF16)
+    for block in range(6):
+        size = 16 if block == 2 else 8
+        for name in ("q_norm", "k_norm"):
+            tensors[f"model.layers.{block}.self_attn.{name}.weight"] = np.ones(size, models.BF16)
+    assert told(tensors, config | {"head_dim": 8, "global_head_dim": 16}) == []
 
 
 def test_experts_with_a_width_of_their_own(told):

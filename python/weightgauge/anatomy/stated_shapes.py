@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
@@ -13,11 +12,10 @@ from weightgauge.anatomy.architecture.settings import Settings
 from weightgauge.anatomy.components import Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
+from weightgauge.anatomy.odd_shapes import NUMBER, Module, note_module, odd_shapes
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
-
-_NUMBER = re.compile("[0-9]+")
 
 _OF_BLOCKS = frozenset(
     (
@@ -39,8 +37,6 @@ _COMPUTED = re.compile("adjust|multiple_of")
 _LARGEST = 10**7
 _OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter")
 """Keys whose lists have a number for each of several stages."""
-_FEW = 0.25
-"""Where more of the tensors of a module lack the stated width, blocks differ on purpose."""
 _MOST_TIMES = 64
 """Numbers up to this count things, such as experts that are stored as one wider network."""
 
@@ -52,28 +48,6 @@ _ROUNDED_UP = 1024
 """A vocabulary is rounded up to a multiple of 128 for each of up to eight devices, at most."""
 _ADDED = 0.05
 """Share of further rows that are there for tokens which a program adds later."""
-
-
-@dataclass(slots=True)
-class _Module:
-    """Tensors whose names differ in numbers alone.
-
-    Attributes
-    ----------
-    kind : str
-        What they are.
-    name : str
-        Their name with "#" in place of the numbers.
-    shapes : Counter
-        How many have each shape.
-    forms : dict of tuple to set of int
-        The forms of each shape: see `weightgauge.anatomy.components.Classified`.
-    """
-
-    kind: str
-    name: str
-    shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
-    forms: dict[tuple[int, ...], set[int]] = field(default_factory=dict)
 
 
 def shape_findings(
@@ -119,19 +93,18 @@ def shape_findings(
     for facts in architecture.towers:
         if not facts.config or _has_stages(facts.config):
             continue
-        modules: dict[tuple[str, str], _Module] = {}
+        modules: dict[tuple[str, str], Module] = {}
         for row in weights:
             kind, block, tower, *_ = places[row]
             if kind in _OF_BLOCKS and tower == facts.tower and _in_plain_stack(tensors[row], block):
-                _note(modules, kind, tensors[row], forms[row], counts[forms[row]])
-        for module, shape, why in _odd_ones(facts, list(modules.values())):
-            told = module.forms[shape]
-            found += [
-                _told(tensors[row], places, row, why)
-                for row, form in enumerate(forms)
-                if form in told
-            ]
-        found += _inner_widths(facts, list(modules.values()))
+                note_module(modules, kind, tensors[row], forms[row], counts[forms[row]])
+        every = list(modules.values())
+        sizes, widths = _sizes(facts.config), _stream_widths(facts)
+        found += [
+            _told(tensors[row], places, row, why)
+            for row, why in odd_shapes(every, sizes, widths, tensors, places, forms)
+        ]
+        found += _inner_widths(facts, every)
     return found + list(_vocabularies(tensors, places, weights, architecture, config))
 
 
@@ -149,17 +122,7 @@ def _has_stages(section: Mapping[str, Any]) -> bool:
 def _in_plain_stack(tensor: TensorLike, block: int | None) -> bool:
     """Whether a tensor lies in a block, and no second number counts stages."""
     path = block_path(tensor.name) if block is not None else ""
-    return bool(path) and len(_NUMBER.findall(path)) == 1
-
-
-def _note(
-    modules: dict[tuple[str, str], _Module], kind: str, tensor: TensorLike, form: int, count: int
-) -> None:
-    name = _NUMBER.sub("#", tensor.name)
-    module = modules.setdefault((kind, name), _Module(kind, name))
-    shape = tuple(tensor.shape)
-    module.shapes[shape] += count
-    module.forms.setdefault(shape, set()).add(form)
+    return bool(path) and len(NUMBER.findall(path)) == 1
 
 
 def _told(
@@ -173,36 +136,17 @@ def _told(
     )
 
 
-def _odd_ones(
-    facts: TowerFacts, modules: Sequence[_Module]
-) -> Iterator[tuple[_Module, tuple[int, ...], str]]:
-    """Yield shapes that few tensors of a module have, and that no number of a section explains."""
-    sizes = _sizes(facts.config)
-    explained = sizes | {a * b for a in sizes for b in sizes if a * b <= _LARGEST}
-    explained |= {2 * size for size in explained}
-    for module in modules:
-        (usual, _), *_ = module.shapes.most_common(1)
-        odd = [shape for shape in module.shapes if shape != usual]
-        number = sum(module.shapes[shape] for shape in odd)
-        if number > _FEW * module.shapes.total():
-            continue
-        for shape in odd:
-            if not explained.issuperset(shape):
-                why = f"others of its kind have {list(usual)}, and config.json states no such size"
-                yield module, shape, why
-
-
-def _inner_widths(facts: TowerFacts, modules: Sequence[_Module]) -> Iterator[Finding]:
+def _inner_widths(facts: TowerFacts, modules: Sequence[Module]) -> Iterator[Finding]:
     """Tell of feed-forward networks none of which has the inner width that is stated."""
     section = facts.config
-    hidden = {value for _, value in Settings(section, "", facts.tower, []).numbers("hidden")}
+    hidden = _stream_widths(facts)
     key = next((key for key in _INNER if type(section.get(key)) is int), None)
     if key is None or not hidden or any(_COMPUTED.search(key) for key in section):
         return
     counts = {number for number in _integers(section) if number <= _MOST_TIMES} | {1}
     # Some families count gate and up together.
     accepted = {size * many for size in _sizes(section) for many in counts} | {section[key] // 2}
-    seen: dict[int, _Module] = {}
+    seen: dict[int, Module] = {}
     for module in modules:
         if module.kind not in _FEED_FORWARD or "expert" in module.name:
             continue
@@ -220,6 +164,11 @@ def _inner_widths(facts: TowerFacts, modules: Sequence[_Module]) -> Iterator[Fin
             what=f"config.json says {key} = {section[key]:,}; "
             f"'{printable(module.name)}' has {width:,} inputs",
         )
+
+
+def _stream_widths(facts: TowerFacts) -> set[int]:
+    """Return the widths of the residual stream that a section states."""
+    return {value for _, value in Settings(facts.config, "", facts.tower, []).numbers("hidden")}
 
 
 def _integers(section: Mapping[str, Any]) -> list[int]:
@@ -274,7 +223,14 @@ def _vocabularies(
             for section in sections
             if isinstance(section, Mapping) and type(size := section.get("vocab_size")) is int
         ]
-        if not tokens or min(tokens) <= 0 or not set(tokens).isdisjoint(tensor.shape):
+        if not tokens or min(tokens) <= 0:
+            continue
+        rows, columns = tensor.shape
+        if not {rows, columns}.isdisjoint(tokens):
+            of_model = rows in of_blocks and rows not in tokens and columns not in of_blocks
+            if of_model and tensor.name.endswith(".weight"):
+                why = f"config.json says vocab_size = {columns:,}; its sides are exchanged"
+                yield _told(tensor, places, row, why)
             continue
         if tensor.shape[0] < min(tokens):
             why = f"config.json says vocab_size = {min(tokens):,}"

@@ -1,0 +1,165 @@
+"""Shapes that few tensors of a module have, and that no design of the blocks explains."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from weightgauge.anatomy.components import Components, TensorLike
+from weightgauge.anatomy.components.places import block_path
+
+NUMBER = re.compile("[0-9]+")
+
+FEW = 0.25
+"""Where more of the tensors of a module lack the usual shape, blocks differ on purpose."""
+_LARGEST = 10**7
+
+_PARTNERS = {
+    **{"q": ("o",), "o": ("q",), "k": ("v",), "v": ("k",)},
+    **{"gate": ("down",), "up": ("down",), "gate_up": ("down",), "down": ("up", "gate_up")},
+    **{"ffn_in": ("ffn_out",), "ffn_out": ("ffn_in",)},
+}
+"""Kinds with which one shares a side: blocks that are wider or narrower differ in both."""
+_OF_HEADS = re.compile(r"(?:^|[._])(?:q|k|v|kv|qk|query|key|value)_?(?:layer|a|b)?_?norm")
+"""Norms over heads, whose width is not that of the model, though it may be the same number."""
+
+
+@dataclass(slots=True)
+class Module:
+    """Tensors whose names differ in numbers alone.
+
+    Attributes
+    ----------
+    kind : str
+        What they are.
+    name : str
+        Their name with "#" in place of the numbers.
+    shapes : Counter
+        How many have each shape.
+    forms : dict of tuple to set of int
+        The forms of each shape: see `weightgauge.anatomy.components.Classified`.
+    """
+
+    kind: str
+    name: str
+    shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    forms: dict[tuple[int, ...], set[int]] = field(default_factory=dict)
+
+
+class _Odd(NamedTuple):
+    """A shape that is not the usual one of its module.
+
+    Attributes
+    ----------
+    module : Module
+        Whose it is.
+    shape, usual : tuple of int
+        It, and the one that most have.
+    few : bool
+        Whether so few tensors lack the usual shape that no design of the blocks explains it.
+    """
+
+    module: Module
+    shape: tuple[int, ...]
+    usual: tuple[int, ...]
+    few: bool
+
+
+def note_module(
+    modules: dict[tuple[str, str], Module], kind: str, tensor: TensorLike, form: int, count: int
+) -> None:
+    """Add the tensors of one form to their module."""
+    name = NUMBER.sub("#", tensor.name)
+    module = modules.setdefault((kind, name), Module(kind, name))
+    shape = tuple(tensor.shape)
+    module.shapes[shape] += count
+    module.forms.setdefault(shape, set()).add(form)
+
+
+def odd_shapes(
+    modules: Sequence[Module],
+    sizes: Collection[int],
+    widths: Collection[int],
+    tensors: Sequence[TensorLike],
+    places: Components,
+    forms: Sequence[int],
+) -> Iterator[tuple[int, str]]:
+    """Yield the rows of tensors whose shape most of their module do not have, and why it is odd.
+
+    Parameters
+    ----------
+    modules : sequence of Module
+        Those of one stack of blocks.
+    sizes : collection of int
+        Numbers of the configuration that sides of matrices may be made of.
+    widths : collection of int
+        Those of them that are the width of the residual stream.
+    tensors, places, forms
+        As in `weightgauge.anatomy.stated_shapes.shape_findings`.
+
+    Yields
+    ------
+    tuple of int and str
+    """
+    explained = {*sizes, *(a * b for a in sizes for b in sizes if a * b <= _LARGEST)}
+    explained |= {2 * size for size in explained}
+    unexplained: dict[int, _Odd] = {}
+    for odd in _odd_ones(modules):
+        for form in odd.module.forms[odd.shape]:
+            unexplained[form] = odd
+    if not unexplained:
+        return
+    rows = [row for row, form in enumerate(forms) if form in unexplained]
+    alone = _alone(rows, tensors, places)
+    for row in rows:
+        odd = unexplained[forms[row]]
+        others = f"others of its kind have {list(odd.usual)}"
+        if odd.few and not explained.issuperset(odd.shape):
+            yield row, f"{others}, and config.json states no such size"
+        elif sorted(odd.shape) == sorted(odd.usual):
+            yield row, f"{others}; its sides are exchanged"
+        elif odd.few and row in alone and len(odd.shape) == len(odd.usual) == 2:
+            yield row, f"{others}, and the matrices that it works with in its block have theirs"
+        elif odd.few and _is_norm_of_stream(odd, widths):
+            yield row, f"{others}, the width of the model"
+
+
+def _odd_ones(modules: Sequence[Module]) -> Iterator[_Odd]:
+    for module in modules:
+        if len(module.shapes) == 1:
+            continue
+        (usual, count), *others = module.shapes.most_common()
+        total = module.shapes.total()
+        if 2 * count > total:
+            few = total - count <= FEW * total
+            yield from (_Odd(module, shape, usual, few) for shape, _ in others)
+
+
+def _alone(rows: Sequence[int], tensors: Sequence[TensorLike], places: Components) -> set[int]:
+    """Return those rows whose partners in the same block are there and have their usual shapes."""
+    odd: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        odd[block_path(tensors[row].name)].add(places.kinds[row])
+    there: defaultdict[str, set[str]] = defaultdict(set)
+    for row, kind in enumerate(places.kinds):
+        if kind in _PARTNERS and (path := block_path(tensors[row].name)) in odd:
+            there[path].add(kind)
+    found = set()
+    for row in rows:
+        path = block_path(tensors[row].name)
+        partners = there[path].intersection(_PARTNERS.get(places.kinds[row], ()))
+        if partners and partners.isdisjoint(odd[path]):
+            found.add(row)
+    return found
+
+
+def _is_norm_of_stream(odd: _Odd, widths: Collection[int]) -> bool:
+    return (
+        odd.module.kind == "norm"
+        and len(odd.usual) == 1
+        and odd.usual[0] in widths
+        and not _OF_HEADS.search(odd.module.name)
+    )
