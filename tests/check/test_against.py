@@ -121,6 +121,56 @@ def test_a_fine_tune_differs_without_fault(healthy, tmp_path):
     assert {each.level for each in found.findings if each.id == "value-differs"} == {"note"}
 
 
+def nudged(tensors, *parts):
+    """Change a weight of every matrix whose name has one of these parts."""
+    names = [name for name in tensors if tensors[name].ndim == 2 and any(p in name for p in parts)]
+    for name in names:
+        tensors[name].view(np.uint16)[3, 5] ^= 1
+    return names
+
+
+@pytest.mark.parametrize(
+    ("parts", "where"),
+    [
+        (("q_proj", "v_proj"), "in 6 of 6 blocks (q, v)"),
+        (("o_proj", "down_proj"), "in 6 of 6 blocks (down, o)"),
+        ((".layers.5.",), "in block 5 alone (down, gate, k, o, q, up, v)"),
+        ((".layers.5.", "lm_head"), "in block 5 alone (down, gate, head, k, o, q, up, v)"),
+    ],
+)
+def test_what_was_trained_in_part_differs_without_fault(healthy, tmp_path, parts, where):
+    """Whole kinds, as adapters that were merged in make them, and whole blocks."""
+    names = []
+    found, faults = changed(tmp_path, healthy, lambda t: names.extend(nudged(t, *parts)))
+    assert faults == set() and found.exit_code == 0
+    (told,) = (each for each in found.findings if each.id == "partly-trained")
+    assert told.level == "note" and told.message.endswith(where)
+    assert f"trained in part: {len(names)} of " in told.message
+    assert {each.tensor for each in found.findings if each.id == "value-differs"} == {*names}
+    found = wg.check(tmp_path / "changed", against=healthy, identical=True)
+    faults = {each.tensor for each in found.findings if each.level == "fault"}
+    assert faults == {*names} and "partly-trained" not in {each.id for each in found.findings}
+
+
+def test_damage_beside_what_was_trained_in_part_is_a_fault(healthy, tmp_path):
+    def change(tensors):
+        nudged(tensors, "q_proj", "v_proj", UP)
+
+    assert changed(tmp_path, healthy, change)[1] == {("value-differs", UP)}
+
+
+def test_what_differs_here_and_there_is_damage(healthy, tmp_path):
+    """All but one of a kind, two kinds of one block, and the head."""
+    names = []
+
+    def change(tensors):
+        kept = {name: value for name, value in tensors.items() if "layers.3." not in name}
+        names.extend(nudged(kept, "q_proj", "layers.0.mlp.up_proj", "lm_head"))
+
+    assert changed(tmp_path, healthy, change)[1] == {("value-differs", name) for name in names}
+    assert len(names) == 7
+
+
 def test_files_are_hashed_on_request(healthy, tmp_path):
     content = (healthy / "model.safetensors").read_bytes()
     expected = hashlib.sha256(content).hexdigest()

@@ -50,7 +50,15 @@ PAIRS = (
         "Are the bytes those of the base?",
         "the bytes differ from those of the base",
         several="{count:,} tensors have other bytes than in the base: {names}",
-        hint="a fine-tune differs everywhere; a copy differs nowhere",
+        hint="training changes kinds in all blocks, or whole blocks; a few tensors here and there "
+        "are damaged, or are of another version",
+    ),
+    Rule(
+        "partly-trained",
+        NOTE,
+        "Which kinds and blocks differ from the base?",
+        "{what}",
+        hint="nothing, if these are what was trained or merged in",
     ),
     Rule(
         "not-compared",

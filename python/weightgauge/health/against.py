@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.bare_names import bare_names
@@ -21,6 +22,12 @@ _MOST_DAMAGED = 0.5
 
 _FEWEST_TRAINED = 4
 """Fewer matrices than these that differ are damage, however few there are in all."""
+
+
+_NUMBER = re.compile("[0-9]+")
+
+_Block = tuple[str | None, int | None]
+"""A tower and the number of a block in it; None outside the blocks."""
 
 
 class _Tensor(NamedTuple):
@@ -196,10 +203,9 @@ def _bytes(
 ) -> Iterator[Finding]:
     """Tell of tensors whose bytes differ, and of those that hold another tensor's bytes."""
     differing = [name for name in alike if ours[name].digest != theirs[name].digest]
-    # Vectors such as norms are often frozen, or equal by chance.
-    matrices = [name for name in alike if len(ours[name].shape) > 1]
-    changed = [name for name in differing if len(ours[name].shape) > 1]
-    trained = len(changed) >= _FEWEST_TRAINED and len(changed) > _MOST_DAMAGED * len(matrices)
+    trained = set() if identical else _trained(ours, alike, differing)
+    if trained and len(trained) <= _MOST_DAMAGED * len(alike):
+        yield _what_was_trained(ours, alike, trained)
     homes: dict[str | None, list[str]] = {}
     for name in alike:
         homes.setdefault(theirs[name].digest, []).append(name)
@@ -218,8 +224,64 @@ def _bytes(
             one.place,
             value=one.digest,
             expected=other.digest,
-            level="note" if trained and not identical else None,
+            level="note" if name in trained else None,
         )
+
+
+def _trained(
+    tensors: Mapping[str, _Tensor], alike: Sequence[str], differing: Sequence[str]
+) -> set[str]:
+    """Return those of the tensors that differ whose difference training explains.
+
+    All of them where most matrices differ. Else those of modules that differ in all blocks, as
+    adapters that were merged in make them, those of blocks that differ as a whole, and with them
+    what lies outside the blocks. What differs here and there was damaged.
+    """
+    # Vectors such as norms are often frozen, or equal by chance.
+    changed = [name for name in differing if len(tensors[name].shape) > 1]
+    matrices = [name for name in alike if len(tensors[name].shape) > 1]
+    if len(changed) < _FEWEST_TRAINED:
+        return set()
+    if len(changed) > _MOST_DAMAGED * len(matrices):
+        return set(differing)
+    frozen = {*alike}.difference(differing)
+    blocks = {_block(tensors[name]) for name in changed}
+    blocks -= {_block(tensors[name]) for name in frozen if len(tensors[name].shape) > 1}
+    homes: dict[str, set[_Block]] = {}
+    for name in alike:
+        homes.setdefault(_NUMBER.sub("#", name), set()).add(_block(tensors[name]))
+    modules = {each for each, found in homes.items() if len(found) > 1}
+    modules -= {_NUMBER.sub("#", name) for name in frozen}
+    inside = {
+        name
+        for name in differing
+        if tensors[name].place.block is not None
+        and (_block(tensors[name]) in blocks or _NUMBER.sub("#", name) in modules)
+    }
+    if len(inside.intersection(changed)) < _FEWEST_TRAINED:
+        return set()
+    return inside | {name for name in differing if tensors[name].place.block is None}
+
+
+def _block(tensor: _Tensor) -> _Block:
+    return tensor.place.tower, tensor.place.block
+
+
+def _what_was_trained(
+    tensors: Mapping[str, _Tensor], alike: Sequence[str], trained: Collection[str]
+) -> Finding:
+    """Say in which kinds of how many blocks a model differs from its base."""
+    kinds = sorted({tensors[name].place.kind or "other" for name in trained})
+    changed = {_block(tensors[name]) for name in trained if tensors[name].place.block is not None}
+    every = {_block(tensors[name]) for name in alike if tensors[name].place.block is not None}
+    blocks = f"{len(changed):,} of {len(every):,} blocks"
+    if len(changed) == 1:
+        blocks = f"block {next(iter(changed))[1]} alone"
+    what = (
+        f"trained in part: {len(trained):,} of {len(alike):,} tensors differ from those of the "
+        f"base, in {blocks} ({', '.join(kinds)})"
+    )
+    return RULES["partly-trained"].finding(value=len(trained), expected=len(alike), what=what)
 
 
 def _why_not(one: _Tensor, other: _Tensor) -> str:
