@@ -91,6 +91,30 @@ def test_a_step_that_cannot_be_read_shows_above_the_table(folder):
     assert lines[2].startswith("fault  unreadable-step  step 500 cannot be read")
 
 
+@pytest.mark.parametrize("step", [1500, 0])
+def test_scaling_tells_of_a_step_that_cannot_be_read(folder, step):
+    path = folder / f"checkpoint-{step}" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    result = run("scaling", folder)
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"error: step {step:,} cannot be read")
+    document = json.loads(run("scaling", folder, "--json").stdout)
+    assert [each["step"] for each in document["findings"]] == [step]
+    assert document["runs"][0]["step"] == (500 if step else 1500)
+
+
+@pytest.mark.parametrize("figure", ["trajectory", "scaling"])
+def test_figures_of_runs_tell_of_a_step_that_cannot_be_read(folder, tmp_path, figure):
+    pytest.importorskip("matplotlib")
+    path = folder / "checkpoint-1500" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    given = ["--optimizer", "adamw", "--lr", "1e-3", "--weight-decay", "0.1"]
+    options = given if figure == "scaling" else []
+    result = run("plot", figure, folder, *options, "-o", tmp_path / "out.svg")
+    assert result.exit_code == 3 and (tmp_path / "out.svg").exists()
+    assert result.stderr.count("step 1,500 cannot be read") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [

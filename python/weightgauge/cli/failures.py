@@ -153,6 +153,13 @@ def unmeasured_told(findings: Iterable[Finding], tensors: int) -> int:
     return PARTIAL
 
 
+def run_told(findings: Iterable[Finding]) -> int:
+    """Report on stderr what could not be read or measured of runs; return the code to exit with."""
+    missing = [each.message for each in findings if each.id in ("unreadable-step", "unmeasured")]
+    unread_told(missing)
+    return PARTIAL if missing else OK
+
+
 def unread_told(messages: Sequence[str]) -> None:
     """Report on stderr what could not be read or measured of a run.
 

@@ -10,16 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from weightgauge.errors import RunError, printable
+from weightgauge.findings import Finding
 from weightgauge.fits.model_fit import ModelFit
 from weightgauge.frames import InPolars, TypedRows, frame_of
 from weightgauge.records import as_row, columns
 from weightgauge.reference.claims import FFN_KINDS
 from weightgauge.reference.entries import ReferenceModel
 from weightgauge.trajectory.asked import why_not_asked
-from weightgauge.trajectory.kind_sizes import KindKey, KindSize, kind_sizes, weibull_mean_square
+from weightgauge.trajectory.kind_sizes import KindKey, KindSize, weibull_mean_square
 from weightgauge.trajectory.law_fits import POOLED, Law, LawPoint, fit_law
-from weightgauge.trajectory.reading import UnreadableStep, read_step
-from weightgauge.trajectory.run import Run, find_run
+from weightgauge.trajectory.run import find_run
+from weightgauge.trajectory.run_ends import RunEnds, run_ends
 from weightgauge.trajectory.saturation import SaturationFit, saturation_point
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
@@ -61,6 +62,8 @@ class ScalingRun:
         Why not, and which option is missing; "" where it is.
     sizes, starts : mapping of (tower, kind) to KindSize
         Medians at that step, and at step 0 where the run has it.
+    findings : tuple of Finding
+        Of steps that were asked for and could not be read: later ones, and step 0.
     """
 
     run: str
@@ -71,6 +74,7 @@ class ScalingRun:
     reason: str
     sizes: Mapping[KindKey, KindSize]
     starts: Mapping[KindKey, KindSize]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -113,6 +117,11 @@ class Scaling(InPolars, InNotebook):
     runs: tuple[ScalingRun, ...]
     laws: tuple[Law, ...]
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Steps of all runs that could not be read."""
+        return tuple(each for run in self.runs for each in run.findings)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document: plain values, None for what does not apply."""
         from weightgauge._version import __version__
@@ -122,6 +131,7 @@ class Scaling(InPolars, InNotebook):
             "weightgauge": __version__,
             "runs": [run.to_dict() for run in self.runs],
             "laws": [law.to_dict() for law in self.laws],
+            "findings": [each.to_dict() for each in self.findings],
         }
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -298,51 +308,25 @@ def _published(model: ReferenceModel, given: Mapping[str, Any]) -> ScalingRun:
         (None, kind): KindSize(medians.lam, weibull_mean_square(medians.lam, medians.k))
         for kind, medians in model.kinds.items()
     }
-    return _run(model.id, training.steps, settings, sizes, {})
+    return _run(model.id, RunEnds(training.steps, sizes, {}, ()), settings)
 
 
 def _measured(asked: Any, given: Mapping[str, Any], read: Callable[[Any], ModelFit]) -> ScalingRun:
     run = find_run(asked)
     settings = run_settings(run.folders, given)
-    step, sizes = _last(run, read)
-    starts: Mapping[KindKey, KindSize] = {}
-    if run.steps[0].step == 0 < step:
-        try:
-            starts = kind_sizes(read_step(run.steps[0], read).slices)
-        except UnreadableStep:
-            starts = {}
-    return _run(run.name, step, settings, sizes, starts)
+    return _run(run.name, run_ends(run, read), settings)
 
 
-def _last(run: Run, read: Callable[[Any], ModelFit]) -> tuple[int, Mapping[KindKey, KindSize]]:
-    """Read the last step that can be read; the last one may still be written."""
-    last: UnreadableStep | None = None
-    for each in reversed(run.steps):
-        try:
-            return each.step, kind_sizes(read_step(each, read).slices)
-        except UnreadableStep as error:
-            last = last or error
-    raise last.error if last is not None else RunError(f"{run.name}: no steps")
-
-
-def _run(
-    name: str,
-    step: int,
-    settings: RunSettings,
-    sizes: Mapping[KindKey, KindSize],
-    starts: Mapping[KindKey, KindSize],
-) -> ScalingRun:
+def _run(name: str, ends: RunEnds, settings: RunSettings) -> ScalingRun:
     reason = why_not_asked(settings)
     lr, decay = settings.lr, settings.weight_decay
     return ScalingRun(
         run=name,
-        step=step,
         settings=settings,
-        steps_per_tau=math.nan if lr is None or decay is None else step * lr * decay,
+        steps_per_tau=math.nan if lr is None or decay is None else ends.step * lr * decay,
         asked=not reason,
         reason=reason,
-        sizes=sizes,
-        starts=starts,
+        **ends._asdict(),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from weightgauge.cli.choice import Choice
-from weightgauge.cli.failures import unmeasured_told
+from weightgauge.cli.failures import run_told, unmeasured_told
 from weightgauge.cli.options import (
     PATH,
     kind_option,
@@ -118,7 +118,8 @@ def _scaled(models: tuple[str, ...], chosen: dict[str, Any], settings: dict[str,
     from weightgauge.trajectory.laws import scaling
 
     del chosen["trim"], chosen["zeros"]
-    return Drawn(scaling(models, **settings, **chosen).plot(), ())
+    found = scaling(models, **settings, **chosen)
+    return Drawn(found.plot(), found.findings)
 
 
 def _weibull(
@@ -234,10 +235,13 @@ def command(
         told = Document(
             title=printable(path, limit=1000),
             sections=(Section("", (line,)),),
-            aside=drawn.findings,
+            # Steps that could not be read are told of as errors, below.
+            aside=tuple(each for each in drawn.findings if each.id != "unreadable-step"),
             warnings=drawn.warnings,
         )
         Output("human", None, force=False, quiet=False).write(told)
+    if figure in ("trajectory", "scaling"):
+        return run_told(drawn.findings)
     return unmeasured_told(drawn.findings, drawn.tensors)
 
 

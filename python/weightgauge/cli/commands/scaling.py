@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from weightgauge.cli.failures import run_told
 from weightgauge.cli.options import PATH, output_options, reading_options, selection_options
 from weightgauge.cli.output import Output
 from weightgauge.cli.run_options import settings_options
@@ -26,16 +27,17 @@ def command(
     exclude: tuple[str, ...],
     threads: int | None,
     io: str,
-) -> None:
+) -> int:
     """Set lambda against sqrt(learning rate / weight decay) over several runs.
 
-    Each RUN is as for 'weightgauge track'; its last step is read, and step 0 where it has one. For
-    every kind of matrix, and for the mean over attention output and feed-forward: correlation with
-    its interval, the proportional law with its R2, a line, an exponent, and the saturation law,
-    which knows how far each run came. What so few runs prove is said in a sentence. The law is
-    asked only of optimisers for which it follows, such as AdamW and Lion. Settings come from each
-    run's own files as for 'weightgauge track'. Options override them: one value for all runs, or
-    one for each RUN in their order, separated by commas; an empty one leaves what the files say.
+    Each RUN is as for 'weightgauge track'; its last step is read, and step 0 where it has one; the
+    exit status is 3 where one cannot be read. For every kind of matrix, and for the mean over
+    attention output and feed-forward: correlation with its interval, the proportional law with its
+    R2, a line, an exponent, and the saturation law, which knows how far each run came. What so few
+    runs prove is said in a sentence. The law is asked only of optimisers for which it follows, such
+    as AdamW and Lion. Settings come from each run's own files as for 'weightgauge track'. Options
+    override them: one value for all runs, or one for each RUN in their order, separated by commas;
+    an empty one leaves what the files say.
 
     \b
     Examples:
@@ -58,3 +60,4 @@ def command(
             progress=progress,
         )
     output.write(scaling_document(found))
+    return run_told(found.findings)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from weightgauge.cli.failures import OK, PARTIAL, unread_told
+from weightgauge.cli.failures import run_told
 from weightgauge.cli.options import (
     PATH,
     check_zeros,
@@ -97,9 +97,7 @@ def command(
             progress=progress,
         )
     output.write(track_document(trajectory_of_kinds(found, kinds)))
-    missing = [each for each in found.findings if each.id in ("unreadable-step", "unmeasured")]
-    unread_told([each.message for each in missing])
-    return PARTIAL if missing else OK
+    return run_told(found.findings)
 
 
 def step_numbers(steps: str) -> list[int]:
