@@ -53,6 +53,22 @@ def told(findings, rule):
     return [(each.tensor, each.message) for each in findings if each.id == rule]
 
 
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("config", "heads and experts"),
+        ("quantize_config", "bits and groups"),
+        ("quant_config", "bits and groups"),
+        ("adapter_config", "rank and scale"),
+    ],
+)
+def test_what_is_not_known_without_a_configuration(name, lost, measured):
+    _, findings = measured({Q: {"weight": np.ones((4, 4), np.float32)}}, **{name: "{"})
+    (told,) = (each for each in findings if each.id == "config-unreadable")
+    assert f"the model's {name}.json is left out" in told.message
+    assert f"without it, {lost} " in told.hint
+
+
 @pytest.mark.parametrize("name", ["quantize_config", "quant_config", "quantization_config"])
 @pytest.mark.parametrize("config", [None, LLAMA, LLAMA | {"quantization_config": {"bits": 4}}])
 def test_settings_that_config_json_lacks(measured, name, config):

@@ -210,6 +210,17 @@ def _refuse_repeated_names(
                 )
 
 
+_WITHOUT = {
+    ADAPTER_CONFIG_NAME: "mend the file; without it, rank and scale of the adapter are not known",
+    **dict.fromkeys(
+        QUANTISER_CONFIG_NAMES,
+        "mend the file; without it, bits and groups of packed weights are told from shapes and "
+        "config.json alone",
+    ),
+}
+"""What is not known without one of the files beside `config.json`."""
+
+
 class _Configs(NamedTuple):
     """The configurations of a checkpoint, as attributes of `Checkpoint`."""
 
@@ -248,7 +259,7 @@ def _config_beside(directory: str, name: str) -> tuple[dict[str, Any] | None, li
     except (CheckpointError, FileChangedError, FileNotFoundError) as error:
         problem = error.strerror or "" if type(error) is FileNotFoundError else str(error)
         what = f"the model's {name} is left out: {problem}"
-        return None, [RULES["config-unreadable"].finding(what=what)]
+        return None, [RULES["config-unreadable"].finding(what=what, hint=_WITHOUT.get(name))]
 
 
 def _checkpoint(
