@@ -49,6 +49,21 @@ def test_matrices_with_a_few_zeros_are_what_others_are_compared_with():
     assert sorted(found) == [0, 1, 2]
 
 
+def test_a_kind_that_was_pruned_as_a_whole_is_called_so():
+    """Half of the weights of each; no matrix has more zeros than the others."""
+    rng = np.random.default_rng(3)
+    tensors = {}
+    for block in range(4):
+        values = rng.standard_normal((64, 64)).astype(np.float32)
+        values.flat[rng.permutation(values.size)[: values.size // 2]] = 0
+        tensors[f"model.layers.{block}.mlp.up_proj.weight"] = values
+    found = [each for each in wg.fit(tensors).findings if each.id == "zero-share"]
+    assert [each.message.partition(": ")[2] for each in found] == 4 * [
+        "50.0% of the weights are zero; of others of its kind 50.0% are: "
+        "the kind as a whole is sparse"
+    ]
+
+
 def test_a_matrix_without_others_is_compared_with_none():
     values = np.random.default_rng(3).standard_normal((64, 64)).astype(np.float32)
     values[np.abs(values) < np.median(np.abs(values))] = 0

@@ -92,7 +92,7 @@ SLICES = (
     Rule(
         "zero-share",
         WARNING,
-        "Does a matrix have more zeros than its kind?",
+        "Does a matrix have more zeros than its kind, or more than a tenth?",
         "{value:.1%} of the weights are zero; {beside}",
         several="{least:.1%} to {most:.1%} of the weights of {count:,} tensors are zero: {names}",
         threshold=0.005,

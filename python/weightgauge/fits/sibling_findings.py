@@ -64,11 +64,14 @@ def zero_shares(
         for row, usual in zip(members, medians_of_others(share[members]).tolist(), strict=True):
             limit = SPARSE_SHARE if alone else max(least, _TIMES_USUAL * usual)
             if many[row] and share[row] > min(limit, SPARSE_SHARE):
+                beside = f"of others of its kind {usual:.1%} are"
+                if share[row] <= limit:
+                    beside += ": the kind as a whole is sparse"
                 yield rules["zero-share"].finding(
                     slices[row].place,
                     value=float(share[row]),
                     expected=None if unlike else usual,
-                    beside=_NO_OTHERS if unlike else f"of others of its kind {usual:.1%} are",
+                    beside=_NO_OTHERS if unlike else beside,
                     level="note" if kind == "other" else None,  # such as a bank of filters
                 )
 
