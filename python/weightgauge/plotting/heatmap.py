@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weightgauge.choices import TRIMS
 from weightgauge.errors import NothingToDrawError, printable
+from weightgauge.fits.withheld import withheld
 from weightgauge.pictures import LEAST_REACH, BlockGrid, block_grids, faulty, round_step
 from weightgauge.plotting.depth import NO_BLOCKS, ONE_TENSOR
 from weightgauge.plotting.figure import axes_to_draw_in
@@ -29,9 +30,13 @@ _COLOURS = (
 _WRITTEN = 200
 """Most cells whose numbers are written into them, and blocks that have the room for that."""
 _WRITTEN_BLOCKS = 16
-_FAULT, _NO_FIT = "×", "–"
-_MEANINGS = {_FAULT: "a fault was found", _NO_FIT: "no fit"}
-_MARKERS = {_FAULT: "x", _NO_FIT: "_"}
+_FAULT, _NO_FIT, _WITHHELD = "×", "–", "~"
+_MEANINGS = {
+    _FAULT: "a fault was found",
+    _NO_FIT: "no fit",
+    _WITHHELD: "on a grid or pruned: k says nothing of the training",
+}
+_MARKERS = {_FAULT: "x", _NO_FIT: "_", _WITHHELD: r"$\sim$"}
 _PIXELS = 4000
 """From so many cells on they are pixels, because as many outlines make a file of megabytes."""
 
@@ -50,13 +55,16 @@ def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
     values = np.full((len(rows), len(blocks)), np.nan)
     for y, (grid, kind) in enumerate(rows):
         values[y, [places[block] for block in grid.blocks]] = grid.row(kind)
-    faults = faulty(fit.slices, fit.findings)
-    marks = np.array(
-        [[_mark_of(grid, kind, block, faults) for block in blocks] for grid, kind in rows]
-    )
-
     if not np.isfinite(values).any():
         raise NothingToDrawError(NO_BLOCKS, hint=ONE_TENSOR)
+    faults = faulty(fit.slices, fit.findings)
+    reasons = (
+        withheld(fit.slices, zeros=fit.zero_handling, trim=fit.trim) if quantity == "k" else {}
+    )
+    marks = np.array(
+        [[_mark_of(grid, kind, block, faults, reasons) for block in blocks] for grid, kind in rows]
+    )
+    values[marks == _WITHHELD] = np.nan
     width = min(
         10.0, max(4.0, 2.2 + (0.5 if len(blocks) <= _WRITTEN_BLOCKS else 0.14) * len(blocks))
     )
@@ -86,14 +94,22 @@ def draw(fit: ModelFit, *, quantity: str = "k", ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _mark_of(grid: BlockGrid, kind: str, block: int, faults: Collection[SliceKey]) -> str:
-    """Return the mark of a cell: of a fault, of a missing fit, or "" for none."""
+def _mark_of(
+    grid: BlockGrid,
+    kind: str,
+    block: int,
+    faults: Collection[SliceKey],
+    reasons: Collection[SliceKey],
+) -> str:
+    """Return the mark of a cell: of a fault, of a number that is missing or withheld, or ""."""
     cell = grid.cells.get((kind, block))
     if cell is None:
         return ""
     if any(item.key in faults for item in cell.slices):
         return _FAULT
-    return _NO_FIT if math.isnan(cell.value) else ""
+    if math.isnan(cell.value):
+        return _NO_FIT
+    return _WITHHELD if reasons and all(item.key in reasons for item in cell.slices) else ""
 
 
 def _mark(axes: Axes, marks: Any) -> Iterator[str]:
