@@ -118,6 +118,28 @@ def test_rows_are_all_slices_with_their_numbers(sick, page):
             assert rows["k"][row] is None and rows["why"][row]
 
 
+def test_k_that_is_withheld_has_no_colour_in_a_map():
+    """Values on a grid in one block of three; their scale is shown all the same."""
+    rng = np.random.default_rng(4)
+    tensors = {}
+    for block in range(3):
+        values = 0.02 * rng.standard_normal((64, 64))
+        if block == 1:
+            values = 0.01 * np.clip(np.round(values / 0.01), -7, 7)
+        tensors[f"model.layers.{block}.self_attn.q_proj.weight"] = values.astype(np.float32)
+    (grid,) = Page(wg.report(tensors).html).data["maps"]
+    assert grid["withheld"] == [[0, 1]]
+    assert [k is None for k in grid["k"][0]] == [False, True, False]
+    assert None not in grid["ln_lambda"][0]
+    before = {name: value.copy() for name, value in tensors.items()}
+    before["model.layers.1.self_attn.q_proj.weight"] = before.popitem()[1]
+    tensors.popitem()
+    maps = Page(wg.report(before, tensors).html).data["maps"]
+    assert {each["of"]: each["withheld"] for each in maps} == {
+        **{"a": [], "b": [[0, 1]], "b less a": []},
+    }
+
+
 def test_maps_have_every_matrix_in_its_cell(sick, page):
     (grid,) = page.data["maps"]
     assert grid["blocks"] == [0, 1, 2, 3]

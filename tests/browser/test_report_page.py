@@ -8,6 +8,7 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import weightgauge as wg
@@ -217,6 +218,25 @@ def test_cells_of_a_thousand_blocks_are_not_lost_between_their_gaps(tab):
     """A cell is then less than a pixel wide."""
     deep = "{...page.maps[0], blocks: [...Array(1000).keys()]}"
     assert tab.run(f"[page.maps[0], {deep}].map(map => cells(map, [], {{}}).xgap)") == [1, 0]
+
+
+def test_k_that_is_withheld_is_marked_in_the_map_of_k_alone(browser, tmp_path):
+    rng = np.random.default_rng(4)
+    tensors = {}
+    for block in range(3):
+        values = 0.02 * rng.standard_normal((64, 64))
+        if block == 1:
+            values = 0.01 * np.clip(np.round(values / 0.01), -7, 7)
+        tensors[f"model.layers.{block}.self_attn.q_proj.weight"] = values.astype(np.float32)
+    wg.report(tensors).save(tmp_path / "grid.html")
+    with in_tab(browser, tmp_path / "grid.html") as tab:
+        tab.middle_of(MAP)
+        signs = f"{MAP}.data.filter(e => e.mode === 'markers').map(e => [e.name, ...e.x])"
+        assert tab.run(signs) == [["k withheld", 1]]
+        tab.move(*cell(tab, "q", 1))
+        tab.wait("document.querySelector('.hoverlayer text')?.textContent.includes('says nothing')")
+        tab.run("document.querySelector('input[value=ln_lambda]').click()")
+        tab.wait(f"{signs}.length === 0")
 
 
 def test_lines_over_a_thousand_blocks_have_no_marks(tab):

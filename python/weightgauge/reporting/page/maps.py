@@ -24,6 +24,7 @@ def maps_of(
     *,
     of: str = "",
     scales: Mapping[str, str] | None = None,
+    withheld: Callable[[Any], bool] | None = None,
 ) -> list[Map]:
     """Return a heatmap for each tower.
 
@@ -39,12 +40,15 @@ def maps_of(
         What the heatmaps are of, where a page has several for each tower.
     scales : mapping of str to str
         Names of the scales of colours of quantities, where they are not those of the quantities.
+    withheld : callable, optional
+        Whether the k of an item says nothing of the training. Cells of such items have no k.
 
     Returns
     -------
     list of dict
         With `of`, `tower`, `kinds` and `blocks`; a table, kind by kind, of the numbers of each
-        quantity under its name; and such a table of the rows of each cell's items under "rows".
+        quantity under its name; such a table of the rows of each cell's items under "rows"; and
+        the places [kind, block] of cells whose k is withheld under "withheld".
     """
     names = list(quantities)
     found: list[Map] = []
@@ -58,11 +62,20 @@ def maps_of(
                     [cell and [row_of(item) for item in cell.slices] for cell in line]
                     for line in cells
                 ],
+                "withheld": [
+                    [i, j]
+                    for i, line in enumerate(cells)
+                    for j, cell in enumerate(line)
+                    if withheld and cell and all(map(withheld, cell.slices))
+                ],
             }
         )
     for name in names:
         for entry, grid in zip(found, block_grids(items, quantities[name]), strict=True):
             entry[name] = [rounded_all(grid.row(kind)) for kind in grid.kinds]
+    for entry in found:
+        for i, j in entry["withheld"]:
+            entry[names[0]][i][j] = None
     return found
 
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 MAPS_NOTE = (
     "Of k, the colour in the middle of the scale is that of Gaussian weights, 1.2054; orange is "
     "below it (heavier tails, or rows and columns of unequal scale), blue above it. A cross marks "
-    "a fault, a triangle a warning, a dash a matrix without a fit. Point at a cell for its "
-    "numbers; click it for its probability plot. The table below opens the same."
+    "a fault, a triangle a warning, a dash a matrix without a fit, a hash one on a grid or "
+    "pruned, whose k says nothing of the training. Point at a cell for its numbers; click it for "
+    "its probability plot. The table below opens the same."
 )
 
 
@@ -44,6 +45,7 @@ def model_page(kept: ModelHistograms, options: FitOptions, *, command: str = "")
         What was typed; "" for a call from Python.
     """
     from weightgauge.diagnosis.model_diagnosis import diagnose, diagnosed
+    from weightgauge.fits.withheld import withheld
     from weightgauge.reporting.views.diagnose import diagnose_document
     from weightgauge.reporting.views.fit import fit_document
     from weightgauge.scanning.fit_model import model_fit
@@ -56,7 +58,11 @@ def model_page(kept: ModelHistograms, options: FitOptions, *, command: str = "")
     told = findings_by_row(fit.slices, findings)
     serious = serious_rows(findings, told)
     row_of = {item.key: row for row, item in enumerate(fit.slices)}
-    maps = maps_of(fit.matrices, QUANTITIES, lambda item: row_of[key_of(item)])
+    reasons = withheld(fit.slices, zeros=fit.zero_handling, trim=fit.trim)
+    maps = maps_of(
+        *(fit.matrices, QUANTITIES, lambda item: row_of[key_of(item)]),
+        withheld=lambda item: key_of(item) in reasons,
+    )
     return PageContent(
         document=document,
         first=(),

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 _MAPS_NOTE = (
     "Side by side, both in the same colours: of k, their middle is that of Gaussian weights, "
     "1.2054. Below them b less a: orange fell, blue rose. A cross marks a fault, a triangle a "
-    "warning, a dash a pair without two fits. Point at a cell for its numbers; click it for the "
-    "probability plots of both."
+    "warning, a dash a pair without two fits, a hash one on a grid or pruned. Point "
+    "at a cell for its numbers; click it for the probability plots of both."
 )
 _COLUMNS = (
     *(("k of a", "k_a", "shape"), ("change of k", "dk", "change"), ("z", "z", "z")),
@@ -87,7 +87,7 @@ def pair_page(
     told = _told(matches, findings)
     serious = serious_rows(findings, told)
     fits = [match.b.fit for match in matches]
-    maps = _maps(matches, in_order)
+    maps = _maps(matches, in_order, options)
     words = (
         *lost_in_words(found.only_a, [each.fit for each in of_a], "a", "b"),
         *lost_in_words(found.only_b, [each.fit for each in of_b], "b", "a"),
@@ -181,16 +181,19 @@ def _matrices(matches: Sequence[Match], items: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _maps(matches: Sequence[Match], pairs: Sequence[Pair]) -> list[Map]:
+def _maps(matches: Sequence[Match], pairs: Sequence[Pair], options: FitOptions) -> list[Map]:
     """Return, for each tower, the heatmap of a, that of b, and that of the changes."""
-    sides: list[list[SliceFit]] = [
-        _matrices(matches, [getattr(match, side).fit for match in matches]) for side in ("a", "b")
-    ]
-    maps = [
-        each
-        for of, fits in zip(("a", "b"), sides, strict=True)
-        for each in maps_of(fits, QUANTITIES, _row_in(matches, of), of=of)
-    ]
+    from weightgauge.fits.withheld import withheld
+
+    maps: list[Map] = []
+    for of in ("a", "b"):
+        fits: list[SliceFit] = [getattr(match, of).fit for match in matches]
+        reasons = withheld(fits, zeros=options.zeros, trim=options.trim)
+        maps += maps_of(
+            *(_matrices(matches, fits), QUANTITIES, _row_in(matches, of)),
+            of=of,
+            withheld=lambda item, reasons=reasons: item.key in reasons,  # type: ignore[misc]
+        )
     of_pairs = {key_of(pair): row for row, pair in enumerate(pairs)}
     maps += maps_of(
         _matrices(matches, pairs),

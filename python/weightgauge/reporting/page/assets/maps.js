@@ -10,13 +10,20 @@ function cellText(map, i, j) {
   if (!some) return "";
   const head = `<b>${plain([map.tower, map.kinds[i]].filter(Boolean).join(" "))}, block ${map.blocks[j]}</b>`;
   const lines = [head];
+  const hidden = isWithheld(map, i, j);
+  if (hidden) lines.push("on a grid or pruned: k says nothing of the training");
   const fitted = some.filter((row) => rows.k[row] !== null);
   if (some.length === 1) lines.push(...numbersOf(some[0]));
-  else lines.push(`median k of ${fitted.length}: ${number(map.k[i][j])}`);
+  else if (!hidden) lines.push(`median k of ${fitted.length}: ${number(map.k[i][j])}`);
   const told = toldOf(some, map.model);
   for (const each of told.slice(0, 3)) lines.push(broken(`${each.level}: ${sentence(each)}`));
   if (told.length > 3) lines.push(`and ${told.length - 3} more findings`);
   return lines.join("<br>");
+}
+
+function isWithheld(map, i, j) {
+  map.hidden ??= new Set(map.withheld.map(String));
+  return map.hidden.has(`${i},${j}`);
 }
 
 function numbersOf(row) {
@@ -45,21 +52,24 @@ function coloursOf(map, quantity, narrow = false) {
 }
 
 function marksOf(map) {
-  const signs = { fault: ["x", "faults"], warning: ["triangle-up", "warnings"], none: ["line-ew-open", "no fit"] };
-  const found = { fault: [], warning: [], none: [] };
+  const signs = { fault: ["x", "faults"], warning: ["triangle-up", "warnings"], none: ["line-ew-open", "no fit"], hidden: ["hash-open", "k withheld"] };
+  const found = { fault: [], warning: [], none: [], hidden: [] };
+  const open = (level) => level === "none" || level === "hidden";
   const most = Math.max(4, Math.min(13, 800 / map.blocks.length)); // no wider than a cell, where many stand together
   map.rows.forEach((line, i) => line.forEach((some, j) => {
     if (!some) return;
     const level = toldOf(some, map.model)[0]?.level;
     if (level === "fault" || level === "warning") found[level].push([j, map.kinds[i]]);
-    else if (map.k[i][j] === null) found.none.push([j, map.kinds[i]]);
+    else if (isWithheld(map, i, j)) {
+      if (chosen.quantity === "k") found.hidden.push([j, map.kinds[i]]);
+    } else if (map.k[i][j] === null) found.none.push([j, map.kinds[i]]);
   }));
   return Object.entries(found).filter(([, places]) => places.length).map(([level, places]) => ({
     type: "scatter", mode: "markers", name: signs[level][1], hoverinfo: "skip",
     x: places.map(([place]) => place), y: places.map(([, kind]) => kind), xaxis: "x", yaxis: "y",
     marker: {
       symbol: signs[level][0], size: places.length > 30 ? most : 13, color: theme.ink(),
-      line: { width: level === "none" ? 2 : 1.5, color: level === "none" ? theme.ink() : theme.page() },
+      line: { width: open(level) ? 2 : 1.5, color: open(level) ? theme.ink() : theme.page() },
     },
     showlegend: true, cliponaxis: false,
   }));
