@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import health_models as models
 import oracle
 import weightgauge as wg
 from kept_models import run
@@ -164,21 +165,9 @@ def test_models_that_were_never_trained_do_not_look_trained():
     assert mesh.norm.vmax - mesh.norm.vmin == pytest.approx(0.2)
 
 
-def on_a_grid(*blocks):
-    """Normal weights of four blocks; in some they are whole numbers up to 7 times a scale."""
-    rng = np.random.default_rng(4)
-    tensors = {}
-    for block in range(4):
-        values = 0.02 * rng.standard_normal((64, 64))
-        if block in blocks:
-            values = 0.01 * np.clip(np.round(values / 0.01), -7, 7)
-        tensors[f"model.layers.{block}.self_attn.q_proj.weight"] = values.astype(np.float32)
-    return wg.fit(tensors)
-
-
 @pytest.mark.parametrize("blocks", [(2,), (0, 1, 2, 3)])
 def test_k_that_is_withheld_is_marked_and_has_no_colour(blocks):
-    found = on_a_grid(*blocks)
+    found = wg.fit(models.on_a_grid(*blocks))
     axes = found.plot_heatmap()
     hidden = np.ma.getmaskarray(axes.collections[0].get_array()).ravel()
     assert np.flatnonzero(hidden).tolist() == list(blocks)

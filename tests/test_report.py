@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from plotly.offline import get_plotlyjs
 
+import health_models as models
 import oracle
 import weightgauge as wg
 from kept_models import run, stored
@@ -119,21 +120,15 @@ def test_rows_are_all_slices_with_their_numbers(sick, page):
 
 
 def test_k_that_is_withheld_has_no_colour_in_a_map():
-    """Values on a grid in one block of three; their scale is shown all the same."""
-    rng = np.random.default_rng(4)
-    tensors = {}
-    for block in range(3):
-        values = 0.02 * rng.standard_normal((64, 64))
-        if block == 1:
-            values = 0.01 * np.clip(np.round(values / 0.01), -7, 7)
-        tensors[f"model.layers.{block}.self_attn.q_proj.weight"] = values.astype(np.float32)
+    """Values on a grid in one block of four; their scale is shown all the same."""
+    tensors = models.on_a_grid(1)
     (grid,) = Page(wg.report(tensors).html).data["maps"]
     assert grid["withheld"] == [[0, 1]]
-    assert [k is None for k in grid["k"][0]] == [False, True, False]
+    assert [k is None for k in grid["k"][0]] == [False, True, False, False]
     assert None not in grid["ln_lambda"][0]
     before = {name: value.copy() for name, value in tensors.items()}
     before["model.layers.1.self_attn.q_proj.weight"] = before.popitem()[1]
-    tensors.popitem()
+    tensors.popitem()  # the last block took the place of the other in what was before
     maps = Page(wg.report(before, tensors).html).data["maps"]
     assert {each["of"]: each["withheld"] for each in maps} == {
         **{"a": [], "b": [[0, 1]], "b less a": []},

@@ -8,9 +8,9 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+import health_models as models
 import weightgauge as wg
 from browser.chromium import Tab
 from report_pages import HOSTILE, LOUD, ZERO, sick_model
@@ -221,13 +221,7 @@ def test_cells_of_a_thousand_blocks_are_not_lost_between_their_gaps(tab):
 
 
 def test_k_that_is_withheld_is_marked_in_the_map_of_k_alone(browser, tmp_path):
-    rng = np.random.default_rng(4)
-    tensors = {}
-    for block in range(3):
-        values = 0.02 * rng.standard_normal((64, 64))
-        if block == 1:
-            values = 0.01 * np.clip(np.round(values / 0.01), -7, 7)
-        tensors[f"model.layers.{block}.self_attn.q_proj.weight"] = values.astype(np.float32)
+    tensors = models.on_a_grid(1)
     wg.report(tensors).save(tmp_path / "grid.html")
     with in_tab(browser, tmp_path / "grid.html") as tab:
         tab.middle_of(MAP)
