@@ -27,7 +27,7 @@ _BLOWN_UP = 300.0
 largest single weights that are known of language models have about 200."""
 
 _STORED = {
-    SEPARATE_MHA: ("MHA", "separate", "separate q and k"),
+    SEPARATE_MHA: ("MHA", "separate", "separate, ungrouped q and k"),
     GROUPED: ("GQA", "separate", "grouped-query attention"),
     MERGED: ("MHA", "merged", "q, k and v in one tensor"),
 }
