@@ -17,6 +17,9 @@ _Value = TypeVar("_Value")
 _SIZES = {"B": 1 << 8, "H": 1 << 16}
 """How many values numbers of a byte or two tell apart, by what `array` calls them."""
 
+_ROWS_TOGETHER = 4096
+"""Rows whose values are looked up at a time: enough for the cost of a call, and few for memory."""
+
 _MANY_ROWS = 1_000
 """A list of fewer rows takes too little memory to save any."""
 
@@ -46,10 +49,7 @@ class Categorical(Sequence[_Value]):
 
     def take(self, rows: Sequence[int]) -> Categorical[_Value]:
         """Return the values in the given places."""
-        codes = self._codes
-        # One call for all of them takes half the time that one for each does.
-        found = itemgetter(*rows)(codes) if len(rows) > 1 else [codes[row] for row in rows]
-        return Categorical(self._values, array(codes.typecode, found))
+        return Categorical(self._values, _array(self._codes.typecode, _at(self._codes, rows)))
 
     def numbers(self, number: Callable[[_Value], float], dtype: DTypeLike) -> NDArray[Any]:
         """Return a number for each row, made once for each value."""
@@ -86,7 +86,9 @@ class Categorical(Sequence[_Value]):
         return self._values[self._codes[index]]
 
     def __iter__(self) -> Iterator[_Value]:
-        return map(self._values.__getitem__, self._codes)
+        starts = range(0, len(self), _ROWS_TOGETHER)
+        parts = (self._codes[start : start + _ROWS_TOGETHER] for start in starts)
+        return chain.from_iterable(_at(self._values, codes) for codes in parts)
 
     def __reversed__(self) -> Iterator[_Value]:
         return map(self._values.__getitem__, reversed(self._codes))
@@ -141,7 +143,7 @@ def by_code(values: Sequence[_Value], codes: Sequence[int]) -> Sequence[_Value]:
     typecode = next((each for each, size in _SIZES.items() if len(places) <= size), None)
     if typecode is None:
         return list(map(tuple(places).__getitem__, codes))
-    return Categorical(tuple(places), array(typecode, codes))
+    return Categorical(tuple(places), _array(typecode, codes))
 
 
 def categorical(column: Sequence[_Value]) -> Sequence[_Value]:
@@ -175,3 +177,14 @@ def joined(columns: Sequence[Sequence[_Value]]) -> Sequence[_Value]:
         table = bytes(map(values.__getitem__, part._values))
         codes.frombytes(part._codes.tobytes().translate(table.ljust(_SIZES["B"])))
     return Categorical(tuple(values), codes)
+
+
+def _at(values: Sequence[_Value], rows: Sequence[int]) -> Sequence[_Value]:
+    """Return what stands in some places: one call for all takes a third of the time of many."""
+    found: Sequence[_Value] = itemgetter(*rows)(values) if len(rows) > 1 else ()
+    return found or [values[row] for row in rows]
+
+
+def _array(typecode: str, codes: Sequence[int]) -> array[int]:
+    """Return an array; bytes become one much faster than a list does."""
+    return array(typecode, bytes(codes) if typecode == "B" else codes)
