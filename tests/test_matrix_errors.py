@@ -365,3 +365,16 @@ def test_clusters_that_are_none_are_not_named(tmp_path):
     found = of_heads(tmp_path, "k", values, 1, errors="full")
     assert found.errors_from == "all rows and columns"
     assert only_slice(values[:5], errors="full").errors_from == "all columns"
+
+
+@pytest.mark.parametrize("columns", [300_000, 700_001])
+def test_rows_longer_than_what_is_copied_of_them_at_once(columns, tmp_path):
+    weights = np.random.default_rng(11).normal(0, 0.02, (9, columns)).astype(np.float32)
+    path = tmp_path / "model.safetensors"
+    save_file({"model.layers.0.mlp.up_proj.weight": weights}, path)
+    mapped, read = (wg.fit(path, errors="full", io=io).slices[0] for io in ("mmap", "pread"))
+    assert mapped.k_se_matrix is not None
+    assert (mapped.k_se_matrix, mapped.ln_lambda_se_matrix) == (
+        read.k_se_matrix,
+        read.ln_lambda_se_matrix,
+    )

@@ -13,6 +13,9 @@ namespace weightgauge {
 
 namespace {
 
+// Codes that are counted by scale and multiple take an eighth of the bytes of their values.
+constexpr std::uint64_t multiples_at_a_time = 8;
+
 // Counts the values of a run without making them. One of them is made to tell where in the table
 // they are.
 void count_unmade(const Slice& slice, const Run& run, Noting noting, Workspace& workspace) {
@@ -91,6 +94,23 @@ Method first_method(const View& view) {
     return Method::multiples;
   }
   return items <= sorted_limit ? Method::sorted : Method::bins;
+}
+
+Chunks chunks_of(const Slice& slice, std::uint64_t chunk_bytes) {
+  const View& view = slice.view;
+  std::uint64_t chunk_items = std::max<std::uint64_t>(chunk_bytes / item_bytes(view.dtype), 1);
+  std::uint64_t unit = 1;
+  if (first_method(view) == Method::multiples) {
+    chunk_items *= multiples_at_a_time;
+    unit = view.decoding->items_together();
+  } else if (view.decoding != nullptr) {  // chunks begin and end between stored items
+    unit = view.decoding->values_per_item();
+  }
+  if (notes_pages(slice.noted)) {  // or between pages
+    unit *= page_bytes / view.stored_item_bytes();
+  }
+  chunk_items = (chunk_items + unit - 1) / unit * unit;
+  return {view.items(), chunk_items};
 }
 
 Counting::Counting(const Slice& slice, Method method, const Chunks& chunks)

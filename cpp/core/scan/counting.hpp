@@ -14,6 +14,9 @@ namespace weightgauge {
 // How the items of such a slice are counted first.
 Method first_method(const View& view);
 
+// How such a slice is cut into parts: about so many bytes each, between stored items and pages.
+Chunks chunks_of(const Slice& slice, std::uint64_t chunk_bytes);
+
 // What is noted of a slice's items while they are counted; the page is still to be named.
 Noting noting_of(const Slice& slice);
 

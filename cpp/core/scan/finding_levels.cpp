@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "core/io/decoding.hpp"
 #include "core/io/stretches.hpp"
+#include "core/scan/counting.hpp"
 
 namespace weightgauge {
 
@@ -24,13 +24,6 @@ std::size_t seen_place(std::uint64_t key) {
   return static_cast<std::size_t>(key * odd >> (64 - seen_bits));
 }
 
-Chunks chunks_of(const Slice& slice) {
-  const View& view = slice.view;
-  const std::uint64_t unit = view.decoding != nullptr ? view.decoding->values_per_item() : 1;
-  const std::uint64_t wanted = slice.options.chunk_bytes / item_bytes(view.dtype);
-  return {view.items(), std::max<std::uint64_t>((wanted + unit - 1) / unit, 1) * unit};
-}
-
 }  // namespace
 
 bool may_be_levels(const Histogram& histogram) {
@@ -42,7 +35,7 @@ FindingLevels::FindingLevels(const Slice& slice, Method method, CountedSlice cou
     : slice_(slice),
       method_(method),
       counted_(std::move(counted)),
-      chunks_(chunks_of(slice)),
+      chunks_(chunks_of(slice, slice.options.chunk_bytes)),
       first_bin_(counted_.histogram.keys.front()),
       places_(counted_.histogram.keys.back() - first_bin_ + 1),
       keys_(counted_.histogram.size()) {

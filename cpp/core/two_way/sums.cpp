@@ -113,39 +113,57 @@ void add_block(const std::byte* const* row, std::size_t width, const Lookup& ter
 // Rows that are added together, where they lie or copied.
 class RowsTogether {
  public:
-  RowsTogether(const BlockReader& reader, const Sample& sample)
-      : reader_(reader), sample_(sample), row_bytes_(0) {
+  RowsTogether(const BlockReader& reader, const Sample& sample) : reader_(reader), sample_(sample) {
+    std::size_t end = 0;
     for (const Block& block : sample.blocks) {
-      begins_.push_back(row_bytes_);
-      row_bytes_ += reader.bytes_of(block);
+      begins_.push_back(end);
+      end += reader.bytes_of(block);
     }
-    copies_.resize(reader.in_place() ? 0 : rows_at_once * row_bytes_);
+    begins_.push_back(end);
   }
 
-  // All blocks of a row are copied before those of the next one: a decoding keeps what it has read
-  // for a row, and several that lie apart would have it read all that anew for each block.
-  void take(std::size_t first, std::size_t n, ReadBuffer& buffer) {
+  // Makes ready as many blocks of n rows, from one block on, as take no more than some memory, but
+  // one at least; returns where they end. All blocks of a row are copied before those of the next
+  // one: a decoding keeps what it has read for a row, and several that lie apart would have it read
+  // all that anew for each block.
+  std::size_t take(std::size_t first, std::size_t n, std::size_t block, ReadBuffer& buffer) {
+    const std::size_t blocks = sample_.blocks.size();
     first_ = first;
-    for (std::size_t i = 0; i < n && !reader_.in_place(); ++i) {
-      for (std::size_t b = 0; b < begins_.size(); ++b) {
+    if (reader_.in_place()) {
+      return blocks;
+    }
+    first_block_ = block;
+    std::size_t end = block + 1;
+    while (end < blocks && begins_[end + 1] - begins_[block] <= most_bytes) {
+      ++end;
+    }
+    row_bytes_ = begins_[end] - begins_[block];
+    copies_.resize(std::max(copies_.size(), n * row_bytes_));
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t b = block; b < end; ++b) {
         reader_.copy(sample_.rows[first + i], sample_.blocks[b], buffer, copy_of(i, b));
       }
     }
+    return end;
   }
   const std::byte* at(std::size_t i, std::size_t b) const {
     return reader_.in_place() ? reader_.at(sample_.rows[first_ + i], sample_.blocks[b])
-                              : copies_.data() + i * row_bytes_ + begins_[b];
+                              : copies_.data() + offset_of(i, b);
   }
 
  private:
-  std::byte* copy_of(std::size_t i, std::size_t b) {
-    return copies_.data() + i * row_bytes_ + begins_[b];
+  static constexpr std::size_t most_bytes = std::size_t{1} << 20;  // of each row
+
+  std::size_t offset_of(std::size_t i, std::size_t b) const {
+    return i * row_bytes_ + begins_[b] - begins_[first_block_];
   }
+  std::byte* copy_of(std::size_t i, std::size_t b) { return copies_.data() + offset_of(i, b); }
 
   const BlockReader& reader_;
   const Sample& sample_;
-  std::vector<std::size_t> begins_;  // of the blocks in a copied row
-  std::size_t row_bytes_;
+  std::vector<std::size_t> begins_;  // of the blocks in a copied row, and its end
+  std::size_t row_bytes_ = 0;        // of what is ready
+  std::size_t first_block_ = 0;
   std::vector<std::byte> copies_;
   std::size_t first_ = 0;
 };
@@ -162,8 +180,11 @@ void add_rows(const BlockReader& reader, const Sample& sample, std::size_t first
     const std::size_t n = std::min({rows_at_once, last - begin, end_of_cluster - begin});
     Terms* columns =
         result.columns.data() + (begin / in_cluster - first / in_cluster) * sample.columns;
-    rows.take(begin, n, buffer);
+    std::size_t ready = 0;
     for (std::size_t b = 0; b < sample.blocks.size(); ++b) {
+      if (b == ready) {
+        ready = rows.take(begin, n, b, buffer);
+      }
       const Block& block = sample.blocks[b];
       const std::byte* row[rows_at_once];
       Terms* sums[rows_at_once];

@@ -15,7 +15,8 @@ NUMBER = re.compile("[0-9]+")
 
 FEW = 0.25
 """Where more of the tensors of a module lack the usual shape, blocks differ on purpose."""
-_LARGEST = 10**7
+LARGEST = 10**7
+"""No side is larger."""
 
 _PARTNERS = {
     **{"q": ("o",), "o": ("q",), "k": ("v",), "v": ("k",)},
@@ -104,18 +105,15 @@ def odd_shapes(
     ------
     tuple of int and str
     """
-    explained = {*sizes, *(a * b for a in sizes for b in sizes if a * b <= _LARGEST)}
-    explained |= {2 * size for size in explained}
-    unexplained: dict[int, _Odd] = {}
-    for odd in _odd_ones(modules):
-        for form in odd.module.forms[odd.shape]:
-            unexplained[form] = odd
-    if not unexplained:
+    odd_of = {form: odd for odd in _odd_ones(modules) for form in odd.module.forms[odd.shape]}
+    if not odd_of:
         return
-    rows = [row for row, form in enumerate(forms) if form in unexplained]
+    explained = {*sizes, *(a * b for a in sizes for b in sizes if a * b <= LARGEST)}
+    explained |= {2 * size for size in explained}
+    rows = [row for row, form in enumerate(forms) if form in odd_of]
     alone = _alone(rows, tensors, places)
     for row in rows:
-        odd = unexplained[forms[row]]
+        odd = odd_of[forms[row]]
         others = f"others of its kind have {list(odd.usual)}"
         if odd.few and not explained.issuperset(odd.shape):
             yield row, f"{others}, and config.json states no such size"

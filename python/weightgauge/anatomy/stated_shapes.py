@@ -12,7 +12,7 @@ from weightgauge.anatomy.architecture.settings import Settings
 from weightgauge.anatomy.components import Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
-from weightgauge.anatomy.odd_shapes import NUMBER, Module, note_module, odd_shapes
+from weightgauge.anatomy.odd_shapes import LARGEST, NUMBER, Module, note_module, odd_shapes
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
@@ -34,7 +34,6 @@ _OF_SIDES = re.compile(
 """Keys that state a side of a matrix, or a number by which one is multiplied."""
 _COMPUTED = re.compile("adjust|multiple_of")
 """Keys by which a program computes the inner width from the one that is stated."""
-_LARGEST = 10**7
 _OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter")
 """Keys whose lists have a number for each of several stages."""
 _MOST_TIMES = 64
@@ -181,7 +180,7 @@ def _sizes(section: Mapping[str, Any]) -> set[int]:
     for key, value in section.items():
         if isinstance(value, Mapping):
             found |= _sizes(value)
-        elif type(value) is int and 0 < value <= _LARGEST and _OF_SIDES.search(key):
+        elif type(value) is int and 0 < value <= LARGEST and _OF_SIDES.search(key):
             found.add(value)
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from weightgauge.anatomy.storage import Storage
-from weightgauge.anatomy.storage.quantisation import quantisation_of
 from weightgauge.anatomy.storage.stored import PackedCodes
 from weightgauge.checkpoint import Checkpoint, TensorInfo
 from weightgauge.checkpoint.scalars import read_shapes
@@ -33,7 +32,7 @@ def stated_zeros(checkpoint: Checkpoint, storage: Storage) -> Iterator[Finding]:
     Finding
         One for each tensor of zero points, of which the first ones are read.
     """
-    quantisation = quantisation_of(checkpoint.config, checkpoint.quantiser_configs)
+    quantisation = storage.quantisation
     less_one: dict[str, int] = {}
     asked: list[TensorInfo] = []
     for name, stored in storage.matrices.items():

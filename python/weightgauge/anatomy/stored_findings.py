@@ -70,7 +70,8 @@ def stored_findings(
             )
     found += _stored_twice(columns.names, places, storage)
     found += [RULES["odd-input"].finding(what=line) for line in storage.remarks]
-    found += [RULES["configs-differ"].finding(what=line) for line in storage.contradictions]
+    contradictions = storage.quantisation.contradictions
+    found += [RULES["configs-differ"].finding(what=line) for line in contradictions]
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
 from weightgauge.anatomy.storage import is_of_integers
+from weightgauge.categorical import numbers_of
 from weightgauge.fits.field_columns import SpreadParts
 from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.slice_fit import is_product
@@ -110,7 +111,7 @@ class Columns:
     @cached_property
     def kind_numbers(self) -> NDArray[np.int16]:
         """The same as places in `weightgauge.anatomy.components.KINDS`."""
-        return np.fromiter(map(_NUMBERS.__getitem__, self.kinds), np.int16, len(self))
+        return numbers_of(self.kinds, _NUMBERS.__getitem__, np.int16)
 
     @cached_property
     def blocks(self) -> Sequence[int | None]:
@@ -120,8 +121,7 @@ class Columns:
     @cached_property
     def block_numbers(self) -> NDArray[np.int32]:
         """The same, -1 where there is none."""
-        numbers = (-1 if block is None else block for block in self.blocks)
-        return np.fromiter(numbers, np.int32, len(self))
+        return numbers_of(self.blocks, lambda block: -1 if block is None else block, np.int32)
 
     @cached_property
     def in_block(self) -> NDArray[np.bool_]:
@@ -161,7 +161,7 @@ class Columns:
     @cached_property
     def ranks(self) -> NDArray[np.int16]:
         """Numbers of dimensions."""
-        return np.fromiter(map(len, self.shapes), np.int16, len(self))
+        return numbers_of(self.shapes, len, np.int16)
 
     @cached_property
     def decoded(self) -> Sequence[str]:

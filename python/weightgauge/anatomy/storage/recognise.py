@@ -63,8 +63,8 @@ class Storage:
         the shape of what lies beside packed codes, by its name.
     remarks : list of str
         What else is odd: one line for each reason, however many tensors it concerns.
-    contradictions : list of str
-        One line for each setting of the quantiser of which two configurations say different things.
+    quantisation : Quantisation
+        What configurations say of how the model is quantised.
     stated_shapes : mapping of str to tuple of int
         What the tensors that hold shapes say, by their names, where they could be read.
     """
@@ -76,7 +76,7 @@ class Storage:
     unscaled: dict[str, str] = field(default_factory=dict)
     contradicted: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
-    contradictions: list[str] = field(default_factory=list)
+    quantisation: Quantisation = field(default_factory=lambda: quantisation_of(None))
     stated_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def note(self, name: str) -> str:
@@ -144,10 +144,9 @@ def storage_of(
     # Most checkpoints hold nothing but weights. That takes less time to see than to list them.
     if not (INTEGERS | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
         by_name = dict(zip(columns.names, columns, strict=True))
-    found = Storage(stated_shapes=stated_shapes or {})
     quantisation = quantisation_of(config, quantiser_configs)
+    found = Storage(quantisation=quantisation, stated_shapes=stated_shapes or {})
     found.remarks += quantisation.wrong
-    found.contradictions += quantisation.contradictions
     for decoder in DECODERS:
         decoder.find(by_name, quantisation, found, decoder.words)
     return found
