@@ -213,7 +213,7 @@ def _add_experts(
     if places.experts[rows[0]] is None or "#" not in module:
         return
     of_block = known.setdefault(module, {})
-    for row in rows:
-        block, expert = places.blocks[row], places.experts[row]
+    columns = taken(places.blocks, rows), taken(places.experts, rows)
+    for block, expert in zip(*columns, strict=True):
         if block is not None and expert is not None:
             of_block.setdefault(block, set()).add(expert)
