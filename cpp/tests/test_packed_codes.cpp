@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <vector>
 
@@ -212,6 +213,42 @@ TEST_SUITE("packed_codes") {
       }
     }
     use_kernels("auto");
+  }
+
+  TEST_CASE("stretches of rows have the same values in whatever order they are asked for") {
+    constexpr std::uint64_t rows = 40;
+    constexpr std::uint64_t columns = 512;
+    for (const Packing packing :
+         {Packing::along_rows, Packing::rows_abreast, Packing::even_rows_first}) {
+      for (const bool with_zeros : {false, true}) {
+        CAPTURE(static_cast<int>(packing));
+        CAPTURE(with_zeros);
+        const Packed packed(packing, rows, columns, 32, with_zeros);
+        const auto values_of = [&packed](const Run& run, ReadBuffer& buffer) {
+          std::vector<std::uint32_t> bits;
+          packed.decoding.decode(packed.source, run, buffer,
+                                 [&](const std::byte* at, std::size_t n) {
+                                   const std::size_t before = bits.size();
+                                   bits.resize(before + n);
+                                   std::memcpy(&bits[before], at, 4 * n);
+                                 });
+          return bits;
+        };
+        ReadBuffer once;
+        const std::vector<std::uint32_t> all = values_of({0, rows * columns, 1}, once);
+        ReadBuffer kept;
+        std::mt19937_64 random(7);
+        for (int i = 0; i < 2000; ++i) {
+          // Single items, stretches of a few groups, of many, and beyond the end of a row.
+          const std::uint64_t most = std::uint64_t{1} << random() % 11;
+          const std::uint64_t first = random() % (rows * columns);
+          const std::uint64_t n = std::min(1 + random() % most, rows * columns - first);
+          const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
+          const std::vector<std::uint32_t> expected(begin, begin + static_cast<std::ptrdiff_t>(n));
+          REQUIRE(values_of({first, n, 1}, kept) == expected);
+        }
+      }
+    }
   }
 
   TEST_CASE("sums by row and column read what is kept of some rows once for all blocks") {

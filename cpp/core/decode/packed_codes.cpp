@@ -21,6 +21,10 @@ constexpr std::uint64_t rows_read = 64;
 // Bytes of codes that are kept, but for those of eight rows.
 constexpr std::uint64_t kept_codes = std::uint64_t{1} << 22;
 
+// Stretches of so few groups, as samples have them, are read where they are: of the many other
+// groups of their rows nothing is kept.
+constexpr std::uint64_t few_groups = 4;
+
 // An index along rows that holds this number has never been set: groups are those without it. So
 // are those of an index of zeros alone, as exporters leave it that have no order.
 constexpr std::uint32_t unset_group = 0xFFFFFFFF;
@@ -183,36 +187,39 @@ float PackedCodes::single_scale(ReadBuffer& buffer) const {
 }
 
 // One after the other by row.
-void PackedCodes::keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffer& buffer) const {
+void PackedCodes::keep_scales(std::uint64_t first, std::uint64_t rows, Groups groups,
+                              ReadBuffer& buffer) const {
   DecodingSpace& space = buffer.decoding_space();
   std::vector<float>& kept = space.kept;
-  const std::uint64_t groups = form_.groups;
   const std::size_t item = item_bytes(parts_.scales.dtype());
-  kept.resize(rows * groups);
+  kept.resize(rows * groups.n);
   if (is_single()) {
     std::fill(kept.begin(), kept.end(), single_scale(buffer));
     return;
   }
   std::vector<std::byte>& stored = space.scales;  // as they are counted
-  stored.resize(rows * groups * item);
+  stored.resize(rows * groups.n * item);
   if (!form_.scales_by_group) {
-    parts_.scales.read_stored(first * groups, rows * groups, stored.data());
+    for (std::uint64_t row = 0; row < rows; ++row) {
+      parts_.scales.read_stored((first + row) * form_.groups + groups.first, groups.n,
+                                &stored[row * groups.n * item]);
+    }
   } else {
     std::vector<std::byte>& of_group = space.line;
     of_group.resize(rows * item);
-    for (std::uint64_t group = 0; group < groups; ++group) {
-      parts_.scales.read_stored(group * form_.rows + first, rows, of_group.data());
+    for (std::uint64_t i = 0; i < groups.n; ++i) {
+      parts_.scales.read_stored((groups.first + i) * form_.rows + first, rows, of_group.data());
       for (std::uint64_t row = 0; row < rows; ++row) {
-        std::memcpy(&stored[(row * groups + group) * item], &of_group[row * item], item);
+        std::memcpy(&stored[(row * groups.n + i) * item], &of_group[row * item], item);
       }
     }
   }
-  convert_values(parts_.scales.dtype(), stored.data(), rows * groups, kept.data());
+  convert_values(parts_.scales.dtype(), stored.data(), rows * groups.n, kept.data());
 }
 
-void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const {
-  const std::uint64_t groups = form_.groups;
-  space.row.assign(rows * groups, form_.packing == Packing::quarters ? 1.0F : 8.0F);
+void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, Groups groups,
+                             DecodingSpace& space) const {
+  space.row.assign(rows * groups.n, form_.packing == Packing::quarters ? 1.0F : 8.0F);
   if (!parts_.zeros) {
     return;
   }
@@ -221,25 +228,39 @@ void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSp
   const std::uint64_t first_word = first / codes_per_word;
   const std::uint64_t words = words_of(first + rows) - first_word;
   std::vector<std::uint32_t>& of_lines = space.words;
-  of_lines.resize(words * groups);
+  of_lines.resize(words * groups.n);
   if (along_rows) {
-    parts_.zeros->read(first_word * groups, words * groups, of_lines.data());
+    for (std::uint64_t word = 0; word < words; ++word) {
+      parts_.zeros->read((first_word + word) * form_.groups + groups.first, groups.n,
+                         of_lines.data() + word * groups.n);
+    }
   } else {
-    for (std::uint64_t group = 0; group < groups; ++group) {
-      parts_.zeros->read(group * words_of(form_.rows) + first_word, words,
-                         of_lines.data() + group * words);
+    for (std::uint64_t i = 0; i < groups.n; ++i) {
+      parts_.zeros->read((groups.first + i) * words_of(form_.rows) + first_word, words,
+                         of_lines.data() + i * words);
     }
   }
   for (std::uint64_t row = 0; row < rows; ++row) {
     const std::uint64_t word = (first + row) / codes_per_word - first_word;
     const auto within = static_cast<unsigned>((first + row) % codes_per_word);
     const unsigned place = even_first ? place_of_row[within] : within;
-    for (std::uint64_t group = 0; group < groups; ++group) {
-      const std::uint64_t at = along_rows ? word * groups + group : group * words + word;
+    for (std::uint64_t i = 0; i < groups.n; ++i) {
+      const std::uint64_t at = along_rows ? word * groups.n + i : i * words + word;
       const std::uint32_t added = of_lines[at] + form_.added_zero;
-      space.row[row * groups + group] = static_cast<float>(code_at(added, place));
+      space.row[row * groups.n + i] = static_cast<float>(code_at(added, place));
     }
   }
+}
+
+// Of which groups the scales and zeros are kept for a stretch of a row: an index may name any, and
+// where each is a call to the system all are read at once.
+PackedCodes::Groups PackedCodes::groups_to_keep(std::uint64_t column, std::uint64_t n) const {
+  const std::uint64_t first = column / form_.group_columns;
+  const std::uint64_t last = (column + n - 1) / form_.group_columns;
+  if (parts_.index || parts_.codes->memory() == nullptr || last - first >= few_groups) {
+    return {0, form_.groups};
+  }
+  return {first, last - first + 1};
 }
 
 // The codes of a row that are not in memory, where they lie side by side.
@@ -270,14 +291,16 @@ PackedCodes::Band PackedCodes::band_of(std::uint64_t row, std::uint64_t column, 
   const std::uint64_t rows = std::min(band_rows_, form_.rows - first);
   const std::byte* const memory = parts_.codes->memory();
   const bool single = band_rows_ == 1;
-  if (space.owner != this || space.kept_first != first) {
+  const Groups groups = groups_to_keep(column, n);
+  if (space.owner != this || space.kept_first != first || groups.first < space.first_group ||
+      groups.first + groups.n > space.last_group) {
     const bool known = space.owner == this;
     space.owner = nullptr;
     if (!known) {
       keep_index(space);
     }
-    keep_scales(first, rows, buffer);
-    keep_zeros(first, rows, space);
+    keep_scales(first, rows, groups, buffer);
+    keep_zeros(first, rows, groups, space);
     if (memory == nullptr && single) {
       keep_line(first, space);
     } else if (memory == nullptr) {
@@ -287,16 +310,19 @@ PackedCodes::Band PackedCodes::band_of(std::uint64_t row, std::uint64_t column, 
     space.owner = this;
     space.kept_first = first;
     space.kept_last = first + rows;
+    space.first_group = groups.first;
+    space.last_group = groups.first + groups.n;
   }
+  const Groups kept = {space.first_group, space.last_group - space.first_group};
   const std::uint64_t line = single ? line_of(first) : 0;
   if (memory != nullptr) {
     const std::uint64_t within = single ? 0 : begin_in_line(first);
-    return {first, memory + parts_.offset + line * line_pitch() + within, line_pitch()};
+    return {first, kept, memory + parts_.offset + line * line_pitch() + within, line_pitch()};
   }
   if (!single) {
     keep_lines(first, rows, column, n, space);
   }
-  return {first, space.kept_bytes.data(), single ? line_pitch() : bytes_in_line(rows)};
+  return {first, kept, space.kept_bytes.data(), single ? line_pitch() : bytes_in_line(rows)};
 }
 
 // The codes of a stretch of a row, each in a byte.
@@ -348,13 +374,15 @@ void PackedCodes::make(std::uint64_t row, std::uint64_t column, std::size_t n, R
   DecodingSpace& space = buffer.decoding_space();
   auto* const codes = reinterpret_cast<std::uint8_t*>(space.code_storage());
   unpack(band, row, column, n, codes);
-  const float* const scales = space.kept.data() + (row - band.first) * form_.groups;
-  const float* const zeros = space.row.data() + (row - band.first) * form_.groups;
   if (parts_.index) {
     for (std::size_t i = 0; i < n; ++i) {
       const std::uint32_t group = space.groups[column + i];
-      to[i] = group < form_.groups ? (static_cast<float>(codes[i]) - zeros[group]) * scales[group]
-                                   : std::numeric_limits<float>::quiet_NaN();
+      if (group >= form_.groups) {
+        to[i] = std::numeric_limits<float>::quiet_NaN();
+        continue;
+      }
+      const std::size_t place = band.place_of(row, group);
+      to[i] = (static_cast<float>(codes[i]) - space.row[place]) * space.kept[place];
     }
     return;
   }
@@ -362,8 +390,9 @@ void PackedCodes::make(std::uint64_t row, std::uint64_t column, std::size_t n, R
     const std::uint64_t group = (column + i) / form_.group_columns;
     const auto end = static_cast<std::size_t>(
         std::min<std::uint64_t>(n, (group + 1) * form_.group_columns - column));
-    const float scale = scales[group];
-    const float zero = zeros[group];
+    const std::size_t place = band.place_of(row, group);
+    const float scale = space.kept[place];
+    const float zero = space.row[place];
     for (; i < end; ++i) {
       to[i] = (static_cast<float>(codes[i]) - zero) * scale;
     }

@@ -86,25 +86,39 @@ class PackedCodes : public Decoding {
   static constexpr std::uint64_t most_groups = std::uint64_t{1} << 16;
 
  private:
-  // A few rows whose scales, zeros and, if need be, codes are kept by a thread. `at` is where their
-  // codes begin, and `pitch` how many bytes lie between lines: rows, words of eight columns,
-  // columns, or rows of a quarter.
+  // Groups of columns that follow each other.
+  struct Groups {
+    std::uint64_t first;
+    std::uint64_t n;
+  };
+  // A few rows of which a thread keeps the scales and zeros of some groups and, if need be, the
+  // codes. `at` is where their codes begin, and `pitch` how many bytes lie between lines: rows,
+  // words of eight columns, columns, or rows of a quarter.
   struct Band {
     std::uint64_t first;
+    Groups groups;
     const std::byte* at;
     std::uint64_t pitch;
+
+    // The place of the scale, and of the zero, of a group of a row.
+    std::size_t place_of(std::uint64_t row, std::uint64_t group) const {
+      return (row - first) * groups.n + (group - groups.first);
+    }
   };
   void check_parts() const;
   std::uint64_t rows_at_a_time() const;
   std::uint64_t columns_at_a_time() const;
   std::uint64_t line_pitch() const;
   std::uint64_t line_of(std::uint64_t row) const;
-  // Keeps the codes of so many columns from one on, at least.
+  // Keeps what so many columns from one on need, at least.
   Band band_of(std::uint64_t row, std::uint64_t column, std::uint64_t n, ReadBuffer& buffer) const;
+  Groups groups_to_keep(std::uint64_t column, std::uint64_t n) const;
   void keep_index(DecodingSpace& space) const;
   float single_scale(ReadBuffer& buffer) const;
-  void keep_scales(std::uint64_t first, std::uint64_t rows, ReadBuffer& buffer) const;
-  void keep_zeros(std::uint64_t first, std::uint64_t rows, DecodingSpace& space) const;
+  void keep_scales(std::uint64_t first, std::uint64_t rows, Groups groups,
+                   ReadBuffer& buffer) const;
+  void keep_zeros(std::uint64_t first, std::uint64_t rows, Groups groups,
+                  DecodingSpace& space) const;
   void keep_line(std::uint64_t row, DecodingSpace& space) const;
   void keep_lines(std::uint64_t first, std::uint64_t rows, std::uint64_t column, std::uint64_t n,
                   DecodingSpace& space) const;

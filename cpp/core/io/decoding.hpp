@@ -27,6 +27,8 @@ struct DecodingSpace {
   const void* owner = nullptr;  // the decoding that filled `kept`
   std::uint64_t kept_first = 0;
   std::uint64_t kept_last = 0;
+  std::uint64_t first_group = 0;
+  std::uint64_t last_group = 0;
   std::vector<float> kept;
   std::vector<float> row;
   std::vector<std::byte> line;
