@@ -30,6 +30,11 @@ constexpr std::uint64_t words_of(std::uint64_t codes) {
   return (codes + codes_per_word - 1) / codes_per_word;
 }
 
+// The place of each of eight rows in a word of even_rows_first.
+constexpr unsigned place_of_row[codes_per_word] = {0, 4, 1, 5, 2, 6, 3, 7};
+
+constexpr unsigned code_at(std::uint32_t word, unsigned place) { return word >> (4 * place) & 15U; }
+
 struct PackedForm {
   Packing packing = Packing::along_rows;
   std::uint64_t rows = 1;

@@ -41,7 +41,7 @@ constexpr std::size_t classes = 8;
 std::uint16_t last_usual_scale(DType format) { return format == DType::f16 ? 0x7BFF : 0x7DFF; }
 
 std::uint8_t zero_at(std::uint32_t word, unsigned place) {
-  return static_cast<std::uint8_t>(word >> (4 * place) & 15U);
+  return static_cast<std::uint8_t>(code_at(word, place));
 }
 
 }  // namespace
