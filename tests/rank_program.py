@@ -7,6 +7,7 @@ exit code.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -244,7 +245,13 @@ CASES = {
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    dist.init_process_group("gloo")
+    # Processes meet at a file: a port that is free may be taken before they do.
+    dist.init_process_group(
+        "gloo",
+        init_method=(Path(sys.argv[1]) / "meeting").absolute().as_uri(),
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+    )
     for case in sys.argv[2:]:
         CASES[case](Path(sys.argv[1]) / case)
         dist.barrier()

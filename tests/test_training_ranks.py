@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,16 +25,12 @@ def test_two_processes(cases, tmp_path):
     torch = pytest.importorskip("torch")
     if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
         pytest.skip("this PyTorch has no gloo")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     programs = [
         subprocess.Popen(
             [sys.executable, str(PROGRAM), str(tmp_path), *cases],
             env={
                 **os.environ,
                 **{"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)},
-                **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
