@@ -68,6 +68,14 @@ def test_few_heads_are_told_of(heads, few, tmp_path, write_checkpoint):
         assert ("1 matrix has fewer than 8 heads or experts: ± is itself uncertain" in text) is few
 
 
+@pytest.mark.parametrize(("channels", "few"), [(3, True), (7, True), (8, False)])
+def test_few_channels_are_told_of(channels, few):
+    found = wg.fit({"conv_in.weight": normal(64, channels, 3, 3)}).slices
+    assert clusters_of(found[0]) == channels
+    note = errors_note(columns_of(found))
+    assert ("1 matrix has fewer than 8 heads, experts or channels: ± is itself" in note) is few
+
+
 def test_columns_in_groups_are_counted_too():
     item = made_slice(
         "t", "o", shape=(96, 4096), errors_from="a sample of rows, and columns in groups of 1,024"

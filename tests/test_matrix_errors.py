@@ -11,11 +11,19 @@ from safetensors.numpy import save_file
 from scipy.stats import binom
 
 import weightgauge as wg
-from matrix_coverage import SHAPES, coverage_of, coverage_of_heads, of_heads, only_slice
-from matrix_samples import MATRICES, next_step, rescaled_rows
+from matrix_coverage import (
+    SHAPES,
+    coverage_of,
+    coverage_of_heads,
+    numbers,
+    of_heads,
+    only_slice,
+)
+from matrix_samples import MATRICES, coverage, next_step, rescaled_rows
 from oracle import influences, magnitudes, order_fit
 from oracle_matrix import fresh_z, layout_variance, spread
 
+UP = "model.layers.0.mlp.up_proj.weight"
 FORMATS = {
     "F64": np.float64,
     "F32": np.float32,
@@ -113,6 +121,117 @@ def test_experts_of_a_stack_are_clusters():
     of_k, of_lambda = oracle_errors(values.reshape(96, 32).astype(np.float64), 6)
     assert whole.k_se_matrix == pytest.approx(max(of_k, whole.k_se), rel=1e-3)
     assert whole.ln_lambda_se_matrix == pytest.approx(of_lambda, rel=1e-3)
+
+
+def kernels(seed, *shape, spread=0.3):
+    """Kernels of a convolution; what reads one channel shares a scale."""
+    rng = np.random.default_rng(seed)
+    of_channels = np.exp(spread * rng.standard_normal((1, shape[1], *[1] * (len(shape) - 2))))
+    of_outputs = np.exp(0.1 * rng.standard_normal((shape[0], *[1] * (len(shape) - 1))))
+    return (rng.standard_normal(shape) * of_channels * of_outputs).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(48, 12, 3, 3), (40, 24, 3), (16, 9, 5, 5)])
+def test_channels_of_kernels_are_clusters(shape):
+    values = kernels(21, *shape)
+    (found,) = wg.fit({"down.0.conv1.weight": values}, errors="full").slices
+    of_k, of_lambda = oracle_errors(values.reshape(shape[0], -1).astype(float), shape[1], True)
+    assert found.k_se_matrix == pytest.approx(max(of_k, found.k_se), rel=1e-3)
+    assert found.ln_lambda_se_matrix == pytest.approx(of_lambda, rel=1e-3)
+    assert found.errors_from == f"all rows, and columns in groups of {math.prod(shape[2:])}"
+
+
+def test_channels_are_clusters_beside_few_outputs():
+    """The last layer of a decoder has three outputs, which tell nothing of how they differ."""
+    values = kernels(22, 3, 120, 3, 3)
+    (found,) = wg.fit({"conv_out.weight": values}, errors="full").slices
+    assert found.errors_from == "all columns"
+    phi = influences(magnitudes(values), "mid_80").of(values.reshape(3, -1).astype(float))[1]
+    places = phi.mean(axis=0).reshape(120, 9)
+    channels = places.mean(axis=1)
+    of_places = ((places - channels[:, None]) ** 2).sum() / (120 * 8)
+    of_channels = channels.var(ddof=1) - of_places / 9
+    variance = of_channels / 120 + of_places / (120 * 9)
+    assert found.ln_lambda_se_matrix == pytest.approx(math.sqrt(variance), rel=0.02)  # T(119)
+    assert found.ln_lambda_se_matrix > 1.5 * phi.mean(axis=0).std() / math.sqrt(120 * 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("encoder.layers.0.mlp.fc1.weight", (90, 60, 1)),
+        ("encoder.mid.attn_1.q.weight", (90, 60, 1, 1)),
+        ("embeddings.position_embeddings", (1, 90, 60)),
+    ],
+)
+def test_dimensions_of_one_do_not_hide_a_matrix(name, shape):
+    values = scaled_matrix(23, 90, 60).astype(np.float32)
+    (found,) = wg.fit({name: values.reshape(shape)}).slices
+    plain = only_slice(values)
+    assert found.errors_from == plain.errors_from == "all rows and columns"
+    assert found.k_se_matrix == plain.k_se_matrix
+    assert found.ln_lambda_se_matrix == plain.ln_lambda_se_matrix
+
+
+def test_convolutions_in_the_place_of_a_feed_forward_matrix_are_no_stack():
+    values = kernels(24, 64, 32, 3)
+    found = [wg.fit({name: values}).slices[0] for name in (UP, "down.0.conv1.weight")]
+    assert found[0].kind == "ffn_in"
+    assert found[0].ln_lambda_se_matrix == found[1].ln_lambda_se_matrix
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3, 3), (128, 96, 3)])
+@pytest.mark.parametrize("spread", [0.1, 0.3])
+def test_coverage_with_channels(shape, spread):
+    def measure(values):
+        return numbers(wg.fit({"down.0.conv1.weight": values}).slices[0])
+
+    def make(rng, *of):
+        return kernels(rng.integers(1 << 30), *of, spread=spread)
+
+    held = coverage(measure, make, shape, draws=400, seed=25)
+    assert could_be(held, 400), held
+
+
+def neighbours(correlation):
+    """Rows whose scales go with those of the rows beside them."""
+
+    def make(rng, rows, columns):
+        scale = rng.standard_normal(rows)
+        for i in range(1, rows):
+            scale[i] = correlation * scale[i - 1] + math.sqrt(1 - correlation**2) * scale[i]
+        values = rng.standard_normal((rows, columns), dtype=np.float32)
+        return values * np.exp(0.2 * scale, dtype=np.float32)[:, None]
+
+    return make
+
+
+def squares_of_matrix(rng, rows, columns):
+    scale = np.exp(0.3 * rng.standard_normal((rows // 16, columns // 16), dtype=np.float32))
+    values = rng.standard_normal((rows, columns), dtype=np.float32)
+    return values * np.kron(scale, np.ones((16, 16), np.float32))
+
+
+def rows_twice(rng, rows, columns):
+    scale = np.exp(0.1 * rng.standard_normal((rows // 2, 1), dtype=np.float32))
+    values = scale * rng.standard_normal((rows // 2, columns), dtype=np.float32)
+    return np.concatenate([values, values])
+
+
+@pytest.mark.parametrize(
+    ("make", "share"),
+    [
+        (neighbours(0.9), 0.35),
+        (neighbours(0.5), 0.70),
+        (squares_of_matrix, 0.57),
+        (rows_twice, 0.85),
+    ],
+)
+def test_what_errors_do_not_cover(make, share):
+    """The shares of docs/statistics.md: intervals of ln lambda that are too narrow."""
+    measure = lambda values: numbers(only_slice(values))  # noqa: E731
+    held = coverage(measure, make, (256, 256), draws=200, seed=26)[1]
+    assert held == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 200))
 
 
 def test_zeros_have_no_influence():

@@ -86,6 +86,18 @@ TEST_SUITE("two_way") {
     }
   }
 
+  TEST_CASE("channels of small kernels are taken as wholes") {
+    for (const std::uint64_t places : {2, 3, 9, 15}) {
+      const Sample sample = sample_of({256, 256 * places, 1, places}, 1, false);
+      check_sample(sample);
+      CHECK(sample.column_clusters == 384 / places);
+      for (const Block& block : sample.blocks) {
+        CHECK(block.first % places == 0);
+        CHECK(block.width == places);
+      }
+    }
+  }
+
   TEST_CASE("blocks begin and end between items that hold several values") {
     for (const std::uint64_t unit : {2, 8, 32}) {
       const Sample sample = sample_of({500, 4096}, unit, false);

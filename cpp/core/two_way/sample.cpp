@@ -12,8 +12,9 @@ constexpr std::uint64_t usual_rows = 64;
 constexpr std::uint64_t usual_columns = 384;
 constexpr std::uint64_t large_matrix = std::uint64_t{1} << 22;
 // Of a cluster eight rows tell how rows differ inside it, which must be known to tell how clusters
-// do.
+// do. So do eight columns; clusters of fewer than twice as many are taken as wholes.
 constexpr std::uint64_t usual_rows_in_cluster = 8;
+constexpr std::uint64_t usual_columns_in_cluster = 8;
 constexpr std::uint64_t fewest_columns = 64;
 constexpr std::uint64_t block_columns = 64;
 constexpr std::uint64_t widest_block = 4096;  // where all columns are taken
@@ -95,7 +96,9 @@ void take_columns(Sample& sample, std::uint64_t wanted, std::uint64_t unit) {
     take_blocks(sample, 0, layout.columns, wanted, whole_units(block_columns, unit));
   } else {
     const std::uint64_t clusters = layout.columns / in_cluster;
-    const std::uint64_t most = std::max<std::uint64_t>(wanted / 8, 2);  // eight columns each
+    const std::uint64_t usual =
+        in_cluster < 2 * usual_columns_in_cluster ? in_cluster : usual_columns_in_cluster;
+    const std::uint64_t most = std::max<std::uint64_t>(wanted / usual, 2);
     const std::uint64_t taken = wanted >= layout.columns ? clusters : std::min(clusters, most);
     const std::uint64_t each = std::max<std::uint64_t>(wanted / taken, 2);
     sample.column_clusters = taken;

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <iterator>
+
+#include "core/two_way/few_lines.hpp"
 
 namespace weightgauge {
 
@@ -32,25 +33,6 @@ double squares_about(const std::vector<double>& values, double mean) {
     sum += square(value - mean);
   }
   return sum;
-}
-
-// Half-widths of a 95 % interval from a variance of so many degrees of freedom, whole or halves,
-// beside that of one that is known: Student's 97.5 % quantile over the normal one. Few are
-// tabulated, for more the expansion in 1/freedom is within 2e-4 (Abramowitz and Stegun 26.7.5).
-double few_lines(double freedom) {
-  constexpr double known[] = {6.482876642836, 3.069782481661, 2.195271323192, 1.823837004251,
-                              1.623726930896, 1.500072787650, 1.416579655085};
-  const auto place = static_cast<std::size_t>(std::max(2 * freedom - 2, 0.0));
-  if (place < std::size(known)) {
-    return known[place];
-  }
-  constexpr double normal = 1.959963984540054;
-  const double z = square(normal);
-  const double g1 = (z + 1) / 4;
-  const double g2 = ((5 * z + 16) * z + 3) / 96;
-  const double g3 = (((3 * z + 19) * z + 17) * z - 15) / 384;
-  const double g4 = ((((79 * z + 776) * z + 1482) * z - 1920) * z - 945) / 92160;
-  return 1 + (g1 + (g2 + (g3 + g4 / freedom) / freedom) / freedom) / freedom;
 }
 
 double per_freedom(double squares, double freedom) {
@@ -89,11 +71,47 @@ double crossed_variance(const Nested& of) {
          own / (of.all_lines * of.all_others);
 }
 
-// Where there are too few lines to tell how they differ: from the others alone.
-double one_way_variance(const std::vector<double>& others, double all_others) {
-  const double freedom = static_cast<double>(others.size()) - 1;
-  return per_freedom(squares_about(others, mean_of(others)), freedom) * square(few_lines(freedom)) /
-         all_others;
+// Lines in clusters of one size.
+struct Clustered {
+  std::vector<double> means;  // of the lines of each cluster
+  double squares = 0;         // of the lines about these
+};
+
+Clustered clustered(const std::vector<double>& lines, std::size_t clusters) {
+  const std::size_t each = lines.size() / clusters;
+  Clustered found;
+  for (std::size_t c = 0; c < clusters; ++c) {
+    const auto first = lines.begin() + static_cast<std::ptrdiff_t>(c * each);
+    const std::vector<double> own(first, first + static_cast<std::ptrdiff_t>(each));
+    found.means.push_back(mean_of(own));
+    found.squares += squares_about(own, found.means.back());
+  }
+  return found;
+}
+
+// Degrees of freedom of what so many clusters differ by. k follows how far their scales spread
+// rather than the mean of these: three quarters of the degrees, in halves, tell its part.
+double freedom_of_clusters(double clusters, bool of_k) {
+  return of_k ? std::max(std::floor(1.5 * (clusters - 1)) / 2, 1.0) : clusters - 1;
+}
+
+// Where there are too few of the others to tell how they differ: from the lines alone.
+double one_way_variance(const std::vector<double>& lines, double all_lines) {
+  const double freedom = static_cast<double>(lines.size()) - 1;
+  return per_freedom(squares_about(lines, mean_of(lines)), freedom) * square(few_lines(freedom)) /
+         all_lines;
+}
+
+// The same of lines in clusters.
+double one_way_variance(const Nested& of) {
+  const auto clusters = static_cast<double>(of.clusters);
+  const double m = static_cast<double>(of.lines.size()) / clusters;
+  const Clustered found = clustered(of.lines, of.clusters);
+  const double line = per_freedom(found.squares, clusters * (m - 1));
+  const double between = squares_about(found.means, mean_of(found.means));
+  const double cluster = std::max(per_freedom(between, clusters - 1) - line / m, 0.0);
+  return cluster * square(few_lines(freedom_of_clusters(clusters, of.of_k))) / of.all_clusters +
+         line * square(few_lines(clusters * (m - 1))) / of.all_lines;
 }
 
 // Variances of the effects of clusters, of lines inside them, of others, of others inside clusters,
@@ -114,14 +132,7 @@ Components components_of(const Nested& of) {
   const std::size_t each = of.lines.size() / of.clusters;
   const auto m = static_cast<double>(each);
   const double mean = mean_of(of.lines);
-  std::vector<double> means(of.clusters);
-  double line_squares = 0;
-  for (std::size_t c = 0; c < of.clusters; ++c) {
-    const auto first = of.lines.begin() + static_cast<std::ptrdiff_t>(c * each);
-    const std::vector<double> own(first, first + static_cast<std::ptrdiff_t>(each));
-    means[c] = mean_of(own);
-    line_squares += squares_about(own, means[c]);
-  }
+  const auto [means, line_squares] = clustered(of.lines, of.clusters);
   const double cluster_squares = squares_about(means, mean);
   const double other_squares = squares_about(of.others, mean);
   double cell_squares = 0;  // of the means of cells about those of their clusters
@@ -150,11 +161,8 @@ double nested_variance(const Nested& of, const Components& parts) {
   const auto others = static_cast<double>(of.others.size());
   const std::size_t each = of.lines.size() / of.clusters;
   const auto m = static_cast<double>(each);
-  // k follows how far the scales of clusters spread rather than their mean: three quarters of the
-  // degrees of freedom, in halves, tell their part.
-  const double of_shape = std::max(std::floor(1.5 * (clusters - 1)) / 2, 1.0);
-  const double freedom = of.of_k ? of_shape : clusters - 1;
-  return parts.cluster * square(few_lines(freedom)) / of.all_clusters +
+  return parts.cluster * square(few_lines(freedom_of_clusters(clusters, of.of_k))) /
+             of.all_clusters +
          parts.line * square(few_lines(clusters * (m - 1))) / of.all_lines +
          parts.other * square(few_lines(others - 1)) / of.all_others +
          parts.cell / (of.all_clusters * of.all_others) +
@@ -275,7 +283,8 @@ double standard_error(const Sample& sample, const Joined& all, std::size_t term,
     return std::sqrt(one_way_variance(of.others, of.all_others));
   }
   if (of.all_others < static_cast<double>(fewest_lines)) {
-    return std::sqrt(one_way_variance(of.lines, of.all_lines));
+    return std::sqrt(of.clusters == 1 ? one_way_variance(of.lines, of.all_lines)
+                                      : one_way_variance(of));
   }
   if (of.clusters == 1) {
     return std::sqrt(crossed_variance(of));

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from weightgauge.fits.slice_fit import SliceFit
 
 FEWEST_CLUSTERS = 8
-"""With fewer heads or experts too little is known of how they differ: see docs/statistics.md."""
+"""With fewer heads, experts or channels too little is known of how they differ: see
+docs/statistics.md."""
 
 _ONE_WAY = re.compile("(a sample of|all) (rows|columns)")
 _GROUPS = re.compile("(rows|columns) in groups of ([0-9,]+)")
@@ -38,7 +39,7 @@ def few_lines_in(item: SliceFit | Rests) -> bool:
 
 
 def clusters_of(item: SliceFit | Rests) -> int | None:
-    """Return the number of heads or experts that the errors allow for.
+    """Return the number of heads, experts or channels that the errors allow for.
 
     Parameters
     ----------
@@ -57,6 +58,18 @@ def clusters_of(item: SliceFit | Rests) -> int | None:
     columns = row_length(item.shape, item.kind)
     of = columns if along == "columns" else math.prod(item.shape) // columns
     return of // lines
+
+
+def of_channels(item: SliceFit | Rests) -> bool:
+    """Whether the clusters that the errors allow for are the channels that kernels read.
+
+    Parameters
+    ----------
+    item : SliceFit or Rests
+        A fitted slice.
+    """
+    found = _group(item)
+    return found is not None and found[0] == "columns" and len(item.shape) > 2
 
 
 def rows_in_cluster(item: SliceFit) -> int | None:

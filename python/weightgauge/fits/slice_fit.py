@@ -60,9 +60,9 @@ class SliceFit:
     lam, ln_lambda_se : float
         Weibull scale lambda, in units of the weights, and the standard error of its logarithm.
     k_se_matrix, ln_lambda_se_matrix : float
-        Standard errors for weights whose rows, columns, heads or experts have scales of their own,
-        as those of trained matrices have; never below those for independent ones. Where rows are
-        not known, those for independent ones: `errors_from` says why.
+        Standard errors for weights whose rows, columns, heads, experts or channels have scales of
+        their own, as those of trained matrices have; never below those for independent ones. Where
+        rows are not known, those for independent ones: `errors_from` says why.
     errors_from : str
         What the last two come from, such as "a sample of rows and columns", or "counts alone: one
         row". "" without a fit.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.fits.clusters import FEWEST_CLUSTERS, Rests, clusters_of, few_lines_in
+from weightgauge.fits.clusters import FEWEST_CLUSTERS, Rests, clusters_of, few_lines_in, of_channels
 from weightgauge.fits.matrix_errors import FEWEST_LINES
 from weightgauge.reporting.values import counted
 
@@ -61,13 +61,13 @@ def errors_note(columns: Columns, rows: NDArray[np.int64] | None = None) -> str:
     ]
     why = " (errors_from in JSON tells why)" if alone else ""
     but = f", except {', and '.join(exceptions)}{why}" if exceptions else ""
-    few_clusters = sum(
-        number for form, number in forms if clusters_of(form) in range(2, FEWEST_CLUSTERS)
-    )
+    doubtful = [each for each in forms if clusters_of(each[0]) in range(2, FEWEST_CLUSTERS)]
+    few_clusters = sum(number for _, number in doubtful)
+    channels = any(of_channels(form) for form, _ in doubtful)
+    clusters = "heads, experts or channels" if channels else "heads or experts"
     doubt = (
         f" {_matrices(few_clusters).capitalize()} {'has' if few_clusters == 1 else 'have'} fewer "
-        f"than {FEWEST_CLUSTERS} heads or experts: ± is itself uncertain there, and may be too "
-        "small."
+        f"than {FEWEST_CLUSTERS} {clusters}: ± is itself uncertain there, and may be too small."
         if few_clusters
         else ""
     )
