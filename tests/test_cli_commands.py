@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 
 import numpy as np
@@ -290,8 +291,17 @@ def test_demo_as_data():
         assert (row["k_step_0"], row["k_step_last"]) == (before.k_median, after.k_median)
         assert row["change"] == after.k_median - before.k_median
         assert row["slices"] == before.slices
+        if before.slices == 1:
+            errors = [
+                item.k_se_matrix
+                for result in (first, last)
+                for item in result.slices
+                if item.kind == row["kind"]
+            ]
+            assert row["change_se"] == pytest.approx(math.hypot(*errors))
+        assert 0 < row["change_se"] < 0.06
     head, *rows = run("demo", "--format", "csv").stdout.splitlines()
-    assert head == "kind,slices,k_step_0,k_step_last,change,k_se"
+    assert head == "kind,slices,k_step_0,k_step_last,change,k_se,change_se"
     assert len(rows) == len(document["kinds"])
 
 

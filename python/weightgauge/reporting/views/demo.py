@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.choices import TRIMS
+from weightgauge.diagnosis.kind_diagnosis import median_error
 from weightgauge.reporting.document import (
     Column,
     Document,
     DocumentTable,
+    Estimate,
     Line,
     Paragraph,
     Section,
@@ -38,16 +41,16 @@ def demo_document(fits: Mapping[str, ModelFit], paths: Mapping[str, Path]) -> Do
         Where the checkpoints are, by the name of the step.
     """
     gaussian_k = TRIMS["mid_80"].gaussian_k
-    table = _table(fits)
+    rows = _rows(fits)
     return Document(
         title=f"Median k of each kind of matrix (Gaussian weights: {gaussian_k:.4f})",
-        sections=(Section("", (table,)),),
+        sections=(Section("", (_table(fits, rows),)),),
         notes=(
             Paragraph(
                 f"At step 0 the weights are Gaussian: k is {gaussian_k:.4f} but for the chance of "
-                "the draw, which the standard error of one matrix measures. Training gives rows "
-                "and columns scales of their own: tails grow heavier and k falls, far in some "
-                "kinds, hardly in others."
+                "the draw. Training gives rows and columns scales of their own: tails grow "
+                "heavier and k falls, far in some kinds, hardly in others. ±: standard error of "
+                "the change; changes of less than two of them may be chance."
             ),
             Line(""),
             Line("The same with all blocks, then try a model of your own:"),
@@ -57,34 +60,44 @@ def demo_document(fits: Mapping[str, ModelFit], paths: Mapping[str, Path]) -> Do
         data=lambda: {
             "gaussian_k": gaussian_k,
             "paths": {step: str(path) for step, path in paths.items()},
-            "kinds": list(table.rows),
+            "kinds": rows,
         },
-        records=lambda: DocumentTable(
-            plain_columns([column.key for column in table.columns]), table.rows
-        ),
+        records=lambda: DocumentTable(plain_columns(list(rows[0])), rows),
     )
 
 
-def _table(fits: Mapping[str, ModelFit]) -> DocumentTable:
+def _rows(fits: Mapping[str, ModelFit]) -> list[dict[str, Any]]:
     kinds = {
         step: {kind.kind: kind for kind in result.kinds if kind.kind in MATRIX_KINDS}
         for step, result in fits.items()
     }
     first, *_, last = kinds.values()
-    *_, trained = fits.values()
-    rows = [
+    before, *_, trained = fits.values()
+    return [
         {
             "kind": kind,
             "slices": summary.slices,
             **{_key(step): by_kind[kind].k_median for step, by_kind in kinds.items()},
             "change": last[kind].k_median - summary.k_median,
-            "k_se": median(
-                item.k_se_matrix for item in trained.slices if item.kind == kind and item.fitted
-            ),
+            "k_se": median(_errors(trained, kind)),
+            "change_se": math.hypot(_error(before, kind), _error(trained, kind)),
         }
         for kind, summary in first.items()
         if kind in last
     ]
+
+
+def _error(result: ModelFit, kind: str) -> float:
+    """Return the standard error of the median k of a kind."""
+    fitted = [item.k for item in result.slices if item.kind == kind and item.fitted]
+    return median_error(fitted, _errors(result, kind))
+
+
+def _errors(result: ModelFit, kind: str) -> list[float]:
+    return [item.k_se_matrix for item in result.slices if item.kind == kind and item.fitted]
+
+
+def _table(fits: Mapping[str, ModelFit], rows: list[dict[str, Any]]) -> DocumentTable:
     return DocumentTable(
         (
             Column(key="kind", identifies=True),
@@ -94,9 +107,8 @@ def _table(fits: Mapping[str, ModelFit]) -> DocumentTable:
                 for step in fits
             ),
             Column(key="change", form="+.4f", right=True),
-            Column(key="k_se", heading="s.e. of one", form=".4f", right=True),
         ),
-        rows,
+        [{**row, "change": Estimate(row["change"], row["change_se"])} for row in rows],
     )
 
 
