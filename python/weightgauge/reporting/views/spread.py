@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from statistics import median, pstdev
+from math import sqrt
+from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.components import KINDS, TOWERS
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from weightgauge.fits import SliceFit
 
 FAR = 3.0
-"""Standard errors from the block's median. Of equal Gaussian heads, one in 370 is further away."""
+"""Standard errors from the block's median. Of many equal heads, one in 370 is further away."""
 
 _SHOWN = 10
 
@@ -71,7 +72,12 @@ def spread_sections(slices: Sequence[SliceFit], per: str) -> Iterator[Section]:
         {"tower": key[0], "kind": key[1], **_spread_row(blocks, distances[key])}
         for key, blocks in groups.items()
     ]
-    yield Section(f"How much the {per}s of a block differ in k", (DocumentTable(columns, rows),))
+    note = (
+        f"s.d.: standard deviation of k inside blocks; s.e.: what the errors of single {per}s make "
+        f"of it. Where {per}s are alike, s.d. / s.e. is about 1, or less."
+    )
+    table = DocumentTable(columns, rows)
+    yield Section(f"How much the {per}s of a block differ in k", (table,), (note,))
     yield from _furthest([found for each in distances.values() for found in each], per, tower)
 
 
@@ -101,8 +107,8 @@ def _distances(group: Sequence[SliceFit]) -> Iterator[Distance]:
 def _spread_row(
     blocks: Sequence[Sequence[SliceFit]], found: Sequence[Distance]
 ) -> dict[str, float | None]:
-    deviation = median(pstdev(item.k for item in group) for group in blocks)
-    error = median(item.k_se_matrix for group in blocks for item in group)
+    deviation = _within_blocks([[item.k for item in group] for group in blocks])
+    error = sqrt(fmean(item.k_se_matrix**2 for group in blocks for item in group))
     return {
         "number": sum(map(len, blocks)),
         "deviation": deviation,
@@ -110,6 +116,12 @@ def _spread_row(
         "ratio": deviation / error if error > 0 else None,
         "far": sum(abs(each.errors) > FAR for each in found),
     }
+
+
+def _within_blocks(blocks: Sequence[Sequence[float]]) -> float:
+    """Return the standard deviation about the means of blocks, pooled by degrees of freedom."""
+    squares = sum((k - fmean(block)) ** 2 for block in blocks for k in block)
+    return sqrt(squares / sum(len(block) - 1 for block in blocks))
 
 
 def _furthest(found: list[Distance], per: str, tower: Sequence[Column]) -> Iterator[Section]:
