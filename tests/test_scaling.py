@@ -48,7 +48,8 @@ def test_the_published_table():
     assert laws["o"].pearson_r == pytest.approx(0.54, abs=0.005)
     assert laws["ffn_in"].pearson_r == pytest.approx(0.985, abs=5e-4)
     assert laws["ffn_out"].pearson_r == pytest.approx(0.991, abs=5e-4)
-    assert "show no relation" in laws["o"].proves
+    assert "do not tell whether lambda goes with" in laws["o"].proves  # -0.656 to 0.963
+    assert "lambda grows with sqrt(eta/wd) (r = 0.941" in pooled.proves
     assert "4 values" in pooled.proves and "not proportional" in pooled.proves
 
 
@@ -80,6 +81,14 @@ def test_a_law_is_what_scipy_says():
     assert (law.exponent_low, law.exponent_high) == pytest.approx(
         (power.slope - half, power.slope + half), rel=1e-9
     )
+
+
+def test_a_lambda_that_falls_is_not_said_to_go_with_the_law():
+    points = [LawPoint(x, 0.01 / x**0.5, None) for x in (0.1, 0.2, 0.3, 0.4, 0.5)]
+    law = fit_law(points, kind="o")
+    assert law.pearson_high < 0
+    assert "lambda falls as sqrt(eta/wd) grows" in law.proves
+    assert "it is not proportional to it (exponent -0.50 to -0.50" in law.proves
 
 
 @pytest.mark.parametrize(

@@ -97,10 +97,10 @@ def change_points(
     each cut: optimal partitioning (Jackson et al., IEEE Signal Processing Letters 12, 2005), which
     finds the exact optimum that PELT finds (Killick, Fearnhead and Eckley, JASA 107, 2012). The
     penalty is that of the Bayesian information criterion for the three numbers that a cut adds, a
-    level, a slope and its place: 3 ln n. For fewer than about 60 steps that would see changes in
-    more than 5 % of the series that have none; there it is 2 ln((n - 5)/0.05), which is so large
-    that no place of one cut is taken in more than 5 % of them (chi-square with two degrees of
-    freedom, by Bonferroni).
+    level, a slope and its place: 3 ln n. Of few steps that would see changes in more than 5 % of
+    the series that have none; up to 389 it is 2 ln((n - 5)/0.05), which is larger, and so large
+    that one cut is taken in no more than 5 % of them (chi-square with two degrees of freedom for
+    each place, by Bonferroni).
 
     Parameters
     ----------

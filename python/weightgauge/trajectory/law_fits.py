@@ -190,8 +190,9 @@ def _proves(x: Any, r: float, low: float, high: float, exponent: float, error: f
         return f"{runs} prove nothing: too few to tell one law from another."
     interval = f"r = {r:.3f}, 95 % interval {low:.3f} to {high:.3f}"
     if low <= 0 <= high:
-        return f"{runs} show no relation: {interval} holds 0."
-    told = f"{runs}: lambda goes with sqrt(eta/wd) ({interval})"
+        return f"{runs} do not tell whether lambda goes with sqrt(eta/wd): {interval} holds 0."
+    how = "grows with sqrt(eta/wd)" if r > 0 else "falls as sqrt(eta/wd) grows"
+    told = f"{runs}: lambda {how} ({interval})"
     ends = f"{exponent - error:.2f} to {exponent + error:.2f}"
     if exponent - error <= 1 <= exponent + error:
         told += f"; they do not tell proportionality from other powers (exponent {ends}, 1 if so)."
