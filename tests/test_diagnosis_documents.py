@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import ml_dtypes
 import numpy as np
@@ -21,6 +22,7 @@ from diagnosed import (
     stored,
     weibull,
 )
+from weightgauge import demo
 
 
 def test_the_document(made_model):
@@ -236,3 +238,18 @@ def test_entropy_is_that_of_codes_or_not_given(tmp_path, write_checkpoint):
         if tails is not None
     }
     assert 4 < entropy["q"] < 8 and entropy["k"] == entropy["q"] and math.isnan(entropy["v"])
+
+
+@pytest.mark.parametrize("step", ["step-0", "step-last"])
+def test_a_class_is_in_doubt_where_the_error_reaches_its_limits(step):
+    """Of every limit: the head of the demo has 1.073 ± 0.051, and 1.10 is in reach."""
+    found = wg.diagnose(demo.paths()[step])
+    limits = (0.95, 1.10, 1.18, 1.21)
+    sentences = [each for each in found.summary if " (k " in each and "paper" in each]
+    sentences += [each for each in found.summary if each.startswith("Lighter-tailed than")]
+    for kind in found.kinds:
+        name = f"{kind.kind} {kind.k_median:.3f}"
+        (told,) = (each for each in sentences if re.search(rf"\b{name}\b", each))
+        doubtful = any(abs(kind.k_median - limit) < 1.96 * kind.k_se for limit in limits)
+        in_doubt = re.search(r"to call: ([a-z, ]+)\)", told)
+        assert doubtful is (in_doubt is not None and kind.kind in in_doubt[1].split(", ")), told

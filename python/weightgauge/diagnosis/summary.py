@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from weightgauge.diagnosis.kind_diagnosis import namer
-from weightgauge.diagnosis.regime import GAUSSIAN_K, STRONG_SELECTION_K, TRANSMISSION
+from weightgauge.diagnosis.regime import GAUSSIAN_K, STRONG_SELECTION_K, TRANSMISSION, verdict
 from weightgauge.findings.readable import decimals
 from weightgauge.fits.withheld import CELLS
 
@@ -26,8 +27,6 @@ BALANCE_MARGIN = 0.03
 """Least difference in k between balanced, unbalanced and Gaussian matrices that gets a sentence. It
 must also be three standard errors, because there are many kinds."""
 
-_LIMITS = " or ".join(map(str, TRANSMISSION))
-
 _SENTENCES = {
     "like Gaussian": f"Like Gaussian weights (k {TRANSMISSION[0]} to {TRANSMISSION[1]}; the "
     "paper's Transmission Class)",
@@ -41,6 +40,16 @@ _SENTENCES = {
     "selection)",
     "lighter": f"Lighter-tailed than Gaussian (k above {TRANSMISSION[1]})",
 }
+
+_BANDS = {
+    "like Gaussian": TRANSMISSION,
+    "like Gaussian, poor fit": TRANSMISSION,
+    "slightly heavier": (SLIGHTLY_K, TRANSMISSION[0]),
+    "clearly heavier": (STRONG_SELECTION_K, SLIGHTLY_K),
+    "far heavier": (-math.inf, STRONG_SELECTION_K),
+    "lighter": (TRANSMISSION[1], math.inf),
+}
+"""Least and largest shape of each."""
 
 
 def reading(kind: KindDiagnosis) -> str:
@@ -88,8 +97,14 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
         members = [kind for kind in found.kinds if reading(kind) == name]
         if members:
             listed = ", ".join(f"{named(kind)} {kind.k_median:.3f}" for kind in members)
-            doubtful = [named(kind) for kind in members if kind.verdict == "undecided"]
-            doubt = f" (too close to {_LIMITS} to call: {', '.join(doubtful)})" if doubtful else ""
+            band = _BANDS[name]
+            doubtful = [
+                named(kind)
+                for kind in members
+                if kind.verdict is not None and verdict(kind.k_median, kind.k_se, band) != "inside"
+            ]
+            limits = " or ".join(f"{limit:.2f}" for limit in band if math.isfinite(limit))
+            doubt = f" (too close to {limits} to call: {', '.join(doubtful)})" if doubtful else ""
             unknown = [named(kind) for kind in members if kind.verdict is None]
             if unknown:
                 doubt += f" (products B A, whose error is not known: {', '.join(unknown)})"
