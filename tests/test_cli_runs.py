@@ -142,6 +142,16 @@ def test_whether_lambda_levelled_off_is_told_from_five_steps_on(tmp_path, write_
     assert "lambda level" in page(5)
 
 
+@pytest.mark.parametrize(("count", "heading"), [(9, "Training"), (11, "Training, 9 of 11 steps")])
+def test_steps_that_are_left_out_are_counted(tmp_path, write_checkpoint, count, heading):
+    steps = {10 * i: {"o": (GAUSSIAN, 0.1 + 0.01 * i)} for i in range(count)}
+    folder = write_run(tmp_path / "run", write_checkpoint, steps)
+    settings = ("--lr", "1e-3", "--weight-decay", "0.1", "--optimizer", "adamw")
+    lines = run("track", folder, *settings).stdout.splitlines()
+    table = lines[lines.index(heading) + 3 :]
+    assert [line.split()[0] for line in table[:9]][::8] == ["0", str(10 * (count - 1))]
+
+
 def test_a_kind_that_is_gone_at_the_end_has_no_last_number(tmp_path, write_checkpoint):
     kinds = dict.fromkeys(("o", "up"), (GAUSSIAN, 0.1))
     folder = write_run(tmp_path / "run", write_checkpoint, {0: kinds, 10: kinds})

@@ -149,6 +149,22 @@ def test_rows_or_columns_show_which_matrices_were_trained(minilm, errors, least)
     assert least < min(others) < least + 1
 
 
+def test_errors_from_samples_are_near_those_from_all_weights(minilm):
+    """How near: docs/statistics.md. Few clusters tell the variance of k worst."""
+    sampled, full = (wg.fit(minilm, errors=errors).slices for errors in ("sampled", "full"))
+    pairs = [
+        (a, b)
+        for a, b in zip(sampled, full, strict=True)
+        if a.fitted and len(a.shape) == 2 and a.errors_from.startswith("a sample")
+    ]
+    assert len(pairs) == 39
+    of_k = np.array([a.k_se_matrix / b.k_se_matrix for a, b in pairs])
+    of_scale = np.array([a.ln_lambda_se_matrix / b.ln_lambda_se_matrix for a, b in pairs])
+    assert 0.65 < of_k.min() < of_k.max() < 1.9
+    assert 0.8 < of_scale.min() < of_scale.max() < 1.25
+    assert ((of_k > 0.8) & (of_k < 1.4)).mean() > 0.8
+
+
 def test_integers_have_a_row_without_numbers(minilm):
     found = {s.tensor: s for s in wg.fit(minilm).slices}
     ids = found["embeddings.position_ids"]

@@ -26,6 +26,7 @@ from weightgauge.reporting.views.zeros import zeros_note
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.forces import IntervalForces
+    from weightgauge.trajectory.progress import StepProgress
     from weightgauge.trajectory.record import Trajectory
     from weightgauge.trajectory.series import KindSeries
 
@@ -105,9 +106,11 @@ def _extent(found: Trajectory) -> Line:
 def _sections(found: Trajectory) -> Iterator[Section]:
     if found.kinds:
         yield Section("By kind", (DocumentTable(_KINDS, list(map(_kind_row, found.kinds))),))
-    training = tuple(_training(found))
+    known = [each for each in found.progress if each.state is not None or math.isfinite(each.lr)]
+    training = tuple(_training(found, known))
     if training:
-        yield Section("Training", training)
+        cut = f", {_STEPS_SHOWN} of {len(known):,} steps" if len(known) > _STEPS_SHOWN else ""
+        yield Section(f"Training{cut}", training)
     if found.forces:
         starts = {(kind.tower, kind.kind): _first(kind.mean_square) for kind in found.kinds}
         rows = [_force_row(*key, each, starts[key]) for key, each in found.forces.items()]
@@ -142,8 +145,7 @@ def _kind_row(kind: KindSeries) -> dict[str, Any]:
     }
 
 
-def _training(found: Trajectory) -> Iterator[Part]:
-    known = [each for each in found.progress if each.state is not None or math.isfinite(each.lr)]
+def _training(found: Trajectory, known: Sequence[StepProgress]) -> Iterator[Part]:
     if known:
         chosen = known
         if len(known) > _STEPS_SHOWN:
