@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import ml_dtypes
@@ -312,6 +313,54 @@ def test_steps_that_only_wander_rarely_differ(correlation, sd):
 
     rejected = (changes(make, 200, 15) > 1.96).mean(axis=0)
     assert (rejected < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)).all(), rejected
+
+
+def of_layers(folder, heads, matrices):
+    """A model whose layers have these as q."""
+    names = [f"model.layers.{layer}.self_attn.q_proj.weight" for layer in range(len(matrices))]
+    width = matrices[0].shape[0]
+    sizes = {"hidden_size": width, "head_dim": width // heads}
+    counts = {"num_attention_heads": heads, "num_key_value_heads": heads}
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama", **sizes, **counts}))
+    save_file(dict(zip(names, matrices, strict=True)), folder / "model.safetensors")
+    return folder
+
+
+def rescaled_heads(rng, heads, of_heads):
+    before = rng.standard_normal((96, 96)) * np.exp(0.1 * rng.standard_normal((96, 1)))
+    scale = np.repeat(np.exp(of_heads * rng.standard_normal((heads, 1))), 96 // heads, axis=0)
+    return before.astype(np.float32), (before * scale).astype(np.float32)
+
+
+def test_changes_of_heads_are_not_known_better_than_normal_scales_tell(tmp_path):
+    before, after = rescaled_heads(np.random.default_rng(31), 4, 0.3)
+    a, b = (of_layers(tmp_path / str(i), 4, [each]) for i, each in enumerate((before, after)))
+    (pair,) = wg.compare(a, b, errors="full").pairs
+    old, new = (
+        influences(magnitudes(each), "mid_80").of(each.astype(float)) for each in (before, after)
+    )
+    of_k, of_scale = (
+        layout_variance(moved - start, before.shape, before.size, 4)
+        for start, moved in zip(old, new, strict=True)
+    )
+    least = of_k.with_scales(of_scale, pair.k_b)
+    assert least.heads > of_k.heads
+    assert pair.dk_se == pytest.approx(math.sqrt(least.variance(of_k=True)), rel=2e-3)
+    assert pair.dln_lambda_se == pytest.approx(math.sqrt(of_scale.variance(of_k=False)), rel=2e-3)
+
+
+@pytest.mark.parametrize(("heads", "least"), [(2, 0.8), (4, 0.88), (8, 0.9)])
+def test_coverage_of_changes_of_few_heads(tmp_path, heads, least):
+    rng = np.random.default_rng(32)
+    sides = zip(*(rescaled_heads(rng, heads, 0.05) for _ in range(250)), strict=True)
+    a, b = (of_layers(tmp_path / str(i), heads, side) for i, side in enumerate(sides))
+    pairs = wg.compare(a, b).pairs
+    changes = np.array([(pair.dk, pair.dln_lambda) for pair in pairs])
+    errors = np.array([(pair.dk_se, pair.dln_lambda_se) for pair in pairs])
+    held = (np.abs(changes - changes.mean(axis=0)) < 1.96 * errors).mean(axis=0)
+    assert held[0] > least
+    assert held[1] > 0.9
 
 
 def test_rounding_to_bf16_is_no_change():

@@ -60,11 +60,11 @@ struct PairedNumbers {
   std::uint8_t errors_basis;
 };
 
-// What is known of a fitted slice: its counts, what their magnitudes are multiplied with, and
-// values.
+// What is known of a fitted slice.
 struct KnownVersion {
   InfluenceCurve influence;
   std::uint64_t n;
+  double k;
 };
 
 // None where there is no fit.
@@ -74,10 +74,11 @@ std::optional<KnownVersion> known_version(const Histogram* counts, double scale,
     return std::nullopt;
   }
   const std::uint64_t n = counts->n();
-  if (fit_histogram(*counts, n, trim, Zeros::exclude, space).status != FitStatus::ok) {
+  const Fit fit = fit_histogram(*counts, n, trim, Zeros::exclude, space);
+  if (fit.status != FitStatus::ok) {
     return std::nullopt;
   }
-  return KnownVersion{InfluenceCurve(space.plot, space.influences, scale), n};
+  return KnownVersion{InfluenceCurve(space.plot, space.influences, scale), n, fit.k};
 }
 
 // Tables of these are made for pairs of slices whose counts are at hand.
@@ -108,9 +109,10 @@ PairedNumbers paired_numbers(const Pair& pair, const Sources& sources, const Sca
   }
   const PairedOf whole = options.errors == ErrorsFor::matrix ? PairedOf::all : PairedOf::sample;
   const PairedOf of = pair.few_changed ? PairedOf::changed : whole;
-  const PairedErrors found = paired_errors(
-      {values_a, known_a->influence, known_a->n}, {values_b, known_b->influence, known_b->n},
-      layout_of(pair.a, values_a.values()), pair.mean_square, of, buffer, control);
+  const PairedErrors found =
+      paired_errors({values_a, known_a->influence, known_a->n, known_a->k},
+                    {values_b, known_b->influence, known_b->n, known_b->k},
+                    layout_of(pair.a, values_a.values()), pair.mean_square, of, buffer, control);
   return {found.errors.k, found.errors.ln_lambda, static_cast<std::uint8_t>(found.basis)};
 }
 

@@ -317,8 +317,8 @@ PairedErrors errors_of(const Pair& pair, const MatrixLayout& matrix, PairedOf of
   }
   ReadBuffer buffer;
   Control control;
-  return paired_errors({a, *curve_a, pair.first_items}, {b, *curve_b, pair.second_items}, matrix,
-                       1.0, of, buffer, control);
+  return paired_errors({a, *curve_a, pair.first_items, 1.2}, {b, *curve_b, pair.second_items, 1.2},
+                       matrix, 1.0, of, buffer, control);
 }
 
 void check_paired(Choices& choices, Pair& pair) {

@@ -130,7 +130,7 @@ PairedErrors paired_errors(const Version& a, const Version& b, const MatrixLayou
   if (layout.rows < 2 || layout.columns < 2 || few) {
     return {least, ErrorsBasis::few_lines};
   }
-  const Influences::Pair errors = two_way_errors(sample, {sums.two_way});
+  const Influences::Pair errors = two_way_errors(sample, {sums.two_way}, b.k);
   return {{std::max(errors.k, least.k), std::max(errors.ln_lambda, least.ln_lambda)},
           whole ? ErrorsBasis::matrix : ErrorsBasis::sample};
 }

@@ -11,11 +11,13 @@
 
 namespace weightgauge {
 
-// A version of a matrix: its values, its fit's influences, and how many elements were fitted.
+// A version of a matrix: its values, its fit's influences, how many elements were fitted, and their
+// shape.
 struct Version {
   const ValueReader& values;
   const InfluenceCurve& influence;
   std::uint64_t n;
+  double k;
 };
 
 // Standard errors of k_b - k_a and of ln(lambda_b / lambda_a). Both estimates are means of

@@ -276,7 +276,8 @@ double least_between_clusters(const Sample& sample, const Joined& all, double fa
   return 2 * square(fall * scales);
 }
 
-// `fall` is 0 for differences of two matrices and for ln lambda.
+// `fall` is 0 for ln lambda. Where clusters of equal scale get scales of their own, the change of k
+// is that of v from nothing, as above.
 double standard_error(const Sample& sample, const Joined& all, std::size_t term, double fall) {
   const Nested of = nested_of(sample, all, term);
   if (of.all_lines < static_cast<double>(fewest_lines)) {
@@ -359,9 +360,11 @@ bool add_spread(const Sample& sample, const Joined& all, MatrixNumbers& numbers)
 
 }  // namespace
 
-Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts) {
+Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts,
+                                double k) {
   const Joined all = join(sample, parts);
-  return {standard_error(sample, all, shape_term, 0), standard_error(sample, all, scale_term, 0)};
+  return {standard_error(sample, all, shape_term, fall_of_k * k * k * k),
+          standard_error(sample, all, scale_term, 0)};
 }
 
 MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>& parts,

@@ -45,7 +45,9 @@ struct MatrixNumbers {
 };
 
 // Standard errors of the means of the first two terms over a matrix, from the sums over its sample.
-Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts);
+// The terms are those of k and ln lambda, or of how far these changed to a shape of `k`.
+Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts,
+                                double k);
 
 // `parts` are the sums of the sample's rows in their order, each of whole clusters. `n` is the
 // number of fitted elements of the whole matrix, `k` their shape, and `least` has the standard

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from weightgauge.fits.clusters import FEWEST_CLUSTERS
 from weightgauge.fits.matrix_errors import OF_COUNTS, OF_PRODUCT
 from weightgauge.reporting.values import counted
 
@@ -36,6 +37,8 @@ _SOURCES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 """What an error is, in words, and whether it is that by its source; the first that holds."""
 
+_FEW = f" With fewer than {FEWEST_CLUSTERS} heads, experts or channels it is itself uncertain."
+
 
 def paired_errors_note(pairs: Sequence[Pair]) -> str:
     """Return a sentence on what the errors of changes are; "" where there are none.
@@ -54,5 +57,8 @@ def paired_errors_note(pairs: Sequence[Pair]) -> str:
         return ""
     told = "z = change over its standard error ±: "
     if len(there) == 1:
-        return f"{told}{next(iter(there))}."
-    return told + "; ".join(f"in {counted(n, 'pair')} {words}" for words, n in there.items()) + "."
+        told += f"{next(iter(there))}."
+    else:
+        told += "; ".join(f"in {counted(n, 'pair')} {words}" for words, n in there.items()) + "."
+    clusters = any("in groups of" in pair.errors_from for pair in pairs)
+    return told + (_FEW if clusters else "")

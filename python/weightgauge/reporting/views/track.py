@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from weightgauge.fits.clusters import FEWEST_CLUSTERS
 from weightgauge.fits.withheld import CELLS
 from weightgauge.reporting.document import (
     Column,
@@ -181,9 +182,10 @@ def _note(found: Trajectory) -> Paragraph:
     text = zeros_note(found.zero_handling) + (
         "k and lambda are medians over the matrices of a kind; change is that of k and of ln "
         "lambda from the first step to the last, with the standard error that two models would "
-        "have. It allows for rows, columns, heads and experts with scales of their own; that steps "
-        "share weights makes the true one smaller ('weightgauge compare' of two steps takes that "
-        "into account). Onset: first step from which k stays more than three such "
+        "have. It allows for rows, columns, heads and experts with scales of their own, and is "
+        f"uncertain with fewer than {FEWEST_CLUSTERS} heads or experts; that steps share weights "
+        "makes the true one smaller ('weightgauge compare' of two steps takes that into account). "
+        "Onset: first step from which k stays more than three such "
         "errors from its start. "
         "Lines are drawn over each row's own range, or six standard errors where that is more. "
     )
