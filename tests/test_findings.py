@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from weightgauge.findings import (
     readable,
     verdict,
 )
+from weightgauge.findings.causes import CAUSES
 
 FIELDS = [
     *("id", "level", "tensor", "part", "kind", "block", "tower", "expert", "head"),
@@ -240,6 +242,56 @@ def test_what_is_about_a_whole_run_comes_before_its_steps():
 def test_the_order_of_the_input_decides_nothing_between_rules():
     one, other = of("constant", "a", elements=1), of("all-zero", "b")
     assert by_importance([one, other]) == by_importance([other, one]) == (other, one)
+
+
+# -- causes
+
+
+def test_a_cause_comes_before_what_follows_from_it_however_much_that_is():
+    lost = [RULES["missing-part"].finding(what=f"block {block}") for block in range(3)]
+    other = of("all-zero", "h.9.q")
+    cause = RULES["missing-file"].finding(what="1 of 4 files is missing")
+    assert by_importance([*lost, other, cause]) == (other, cause, *lost)
+    told = {group.id: group.hint for group in grouped([*lost, other, cause])}
+    assert told["missing-part"] == "this follows from missing-file"
+    assert told["all-zero"] == RULES["all-zero"].hint
+    assert grouped(lost)[0].hint == RULES["missing-part"].hint
+
+
+def test_scales_explain_the_weights_of_their_own_matrix_alone():
+    scales = of("non-finite-scales", "h.0.up.scales", elements=8)
+    spoilt, other = (of("non-finite", f"h.{block}.up.qweight", 9, elements=9) for block in (0, 1))
+    assert by_importance([spoilt, other, scales]) == (other, scales, spoilt)
+    groups = grouped([other, scales, spoilt])
+    assert [group.findings for group in groups] == [(other,), (scales,), (spoilt,)]
+    assert [group.hint.startswith("this follows") for group in groups] == [False, False, True]
+    for one, two in (("w.weight_scale_inv", "w.weight"), ("e.down_scales", "e.down_blocks")):
+        found = of("zero-scales", one, elements=1), of("zero-share", two, 0.5, beside="")
+        assert grouped(found)[1].hint == "this follows from zero-scales"
+    apart = (
+        of("zero-scales", "e.up_scales", elements=1),
+        of("zero-share", "e.down_blocks", 0.5, beside=""),
+    )
+    assert grouped(apart)[1].hint == RULES["zero-share"].hint
+
+
+def test_causes_of_another_step_or_model_explain_nothing():
+    lost = RULES["missing-part"].finding(what="x", step=1)
+    for cause in (
+        RULES["missing-file"].finding(what="x", step=2),
+        replace(RULES["missing-file"].finding(what="x", step=1), model="b"),
+    ):
+        assert grouped([cause, lost])[1].hint == RULES["missing-part"].hint
+
+
+def test_causes_stand_before_the_causes_that_they_explain():
+    """So that a chain is told from its beginning on."""
+    places = {cause.id: place for place, cause in enumerate(CAUSES)}
+    assert len(places) == len(CAUSES)
+    for cause in CAUSES:
+        for name in (cause.id, *cause.explains):
+            assert name in RULES
+            assert name == cause.id or places.get(name, len(CAUSES)) > places[cause.id]
 
 
 def test_every_fault_and_warning_says_what_to_do():

@@ -72,6 +72,20 @@ def test_odd_scales_are_counted_and_named(folder, form, change, rule, level, cou
 
 
 @pytest.mark.parametrize("form", METHODS)
+def test_scales_that_are_all_zero_are_a_fault_and_come_before_their_weights(folder, form):
+    scales, weights, *_ = wg.check(folder(form, some(0, None))).findings
+    assert (scales.id, scales.level, scales.value) == ("zero-scales", "fault", 256)
+    assert (weights.id, weights.level) == ("all-zero", "fault")
+    assert scales.tensor.rpartition(".")[0] == weights.tensor.rpartition(".")[0] == UP
+
+
+@pytest.mark.parametrize("form", METHODS)
+def test_what_scales_without_numbers_spoil_comes_after_them(folder, form):
+    first, second, *_ = wg.check(folder(form, some(np.nan, 2))).findings
+    assert (first.id, second.id) == ("non-finite-scales", "non-finite")
+
+
+@pytest.mark.parametrize("form", METHODS)
 def test_usual_scales_are_not_told_of(folder, form):
     assert told(wg.check(folder(form)).findings) == set()
 
@@ -139,6 +153,17 @@ def test_scales_of_eight_bits_may_be_zero(tmp_path, write_checkpoint):
     }
     path = write_checkpoint(tmp_path / "model.safetensors", tensors)
     assert told(wg.fit(path).findings) == {("zero-scales", "note", f"{name}_scale", 1)}
+
+
+def test_eight_bits_are_no_reason_for_scales_that_are_all_zero(tmp_path, write_checkpoint):
+    rng = np.random.default_rng(1)
+    name = "model.layers.0.mlp.up_proj.weight"
+    tensors = {
+        name: ("F4", (64, 128), rng.bytes(64 * 64)),
+        f"{name}_scale": ("F8_E4M3", (64, 8), bytes(64 * 8)),
+    }
+    path = write_checkpoint(tmp_path / "model.safetensors", tensors)
+    assert ("zero-scales", "fault", f"{name}_scale", 512) in told(wg.fit(path).findings)
 
 
 def test_the_other_format_of_gptq_is_suspected(folder):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from weightgauge.errors import printable
+from weightgauge.findings.causes import explained_by, rank
 from weightgauge.records import Table, as_row
 
 LEVELS = ("fault", "warning", "note")
@@ -146,24 +148,23 @@ class Finding:
 def by_importance(findings: Iterable[Finding]) -> Table[Finding]:
     """Sort findings: the most serious first, then by step; what is about all steps comes first.
 
-    Findings of one rule stay together. Of two rules, the one with more findings comes first.
+    What follows from another finding stands behind all that does not: see `causes`. Findings of one
+    rule stay together. Of two rules, the one with more findings comes first.
     """
     found = list(findings)
-    affected: dict[str, int] = {}
-    for each in found:
-        affected[each.id] = affected.get(each.id, 0) + 1
-    return Table(
-        Finding,
-        sorted(
-            found,
-            key=lambda each: (
-                LEVELS.index(each.level),
-                -1 if each.step is None else each.step,
-                -affected[each.id],
-                each.id,
-            ),
+    ranks = [rank(cause) for cause in explained_by(found)]
+    affected = Counter((each.id, rank) for each, rank in zip(found, ranks, strict=True))
+    order = sorted(
+        range(len(found)),
+        key=lambda row: (
+            LEVELS.index(found[row].level),
+            -1 if (step := found[row].step) is None else step,
+            ranks[row],
+            -affected[found[row].id, ranks[row]],
+            found[row].id,
         ),
     )
+    return Table(Finding, [found[row] for row in order])
 
 
 def named(names: list[str]) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from weightgauge.findings.causes import Cause, explained_by
 from weightgauge.findings.finding import LEVELS, Finding, named, slice_name
 from weightgauge.findings.readable import readable
 from weightgauge.findings.registry import RULES
@@ -31,7 +32,7 @@ class FindingGroup:
     message : str
         The line, safe to show.
     hint : str or None
-        What to do about it.
+        What to do about it, or which finding it follows from.
     """
 
     id: str
@@ -44,20 +45,24 @@ class FindingGroup:
 def grouped(findings: Iterable[Finding]) -> list[FindingGroup]:
     """Put findings together that one line can tell, in the order of their first ones.
 
-    Findings are alike if they have rule, level, step and model in common, and the rule has words
-    for several.
+    Findings are alike if they have rule, level, step, model and cause in common, and the rule has
+    words for several.
     """
-    groups: dict[object, list[Finding]] = {}
-    for number, each in enumerate(findings):
+    found = list(findings)
+    causes = explained_by(found)
+    groups: dict[object, list[int]] = {}
+    for row, (each, cause) in enumerate(zip(found, causes, strict=True)):
         rule = RULES.get(each.id)
         together = rule is not None and rule.several and each.tensor is not None
-        key = (each.id, each.level, each.step, each.model) if together else number
-        groups.setdefault(key, []).append(each)
-    return [
-        FindingGroup(first.id, first.level, tuple(members), _told(members), first.hint)
-        for members in groups.values()
-        for first in members[:1]
-    ]
+        key = (each.id, each.level, each.step, each.model, cause) if together else row
+        groups.setdefault(key, []).append(row)
+    return [_group([found[row] for row in rows], causes[rows[0]]) for rows in groups.values()]
+
+
+def _group(members: Sequence[Finding], cause: Cause | None) -> FindingGroup:
+    first = members[0]
+    hint = first.hint if cause is None else f"this follows from {cause.id}"
+    return FindingGroup(first.id, first.level, tuple(members), _told(members), hint)
 
 
 def _told(members: Sequence[Finding]) -> str:

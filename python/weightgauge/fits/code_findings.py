@@ -69,8 +69,15 @@ def scale_findings(
                     value=value,
                     expected=0,
                     elements=elements,
-                    level="note" if usual else None,
+                    level=_level(rule, value, elements, usual=usual),
                 )
+
+
+def _level(rule: str, value: int, elements: int, *, usual: bool) -> str | None:
+    """Return a level other than the rule's own: no matrix works all of whose scales are zero."""
+    if rule == "zero-scales" and value == elements:
+        return "fault"
+    return "note" if usual else None
 
 
 def off_centre_findings(
