@@ -151,7 +151,15 @@ class HeaderError(CheckpointError):
 
 
 class IndexFileError(CheckpointError):
-    """A shard index (`model.safetensors.index.json`) is invalid or does not fit its shards."""
+    """A shard index (`model.safetensors.index.json`) is invalid or does not fit its shards.
+
+    Attributes
+    ----------
+    there : tuple of (int, int) or None
+        Where shards are missing: how many are there, and how many it names.
+    """
+
+    there: tuple[int, int] | None = None
 
 
 class ConfigError(CheckpointError):

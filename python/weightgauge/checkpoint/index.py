@@ -174,6 +174,8 @@ def _refuse(
     if problems:
         error = IndexFileError("; ".join(problems), path=index.shown)
         error.tensor = next(iter({**absent, **twice}), None)
+        if missing:
+            error.there = len(index.shards) - len(missing), len(index.shards)
         raise error
 
 

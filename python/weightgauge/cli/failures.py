@@ -177,18 +177,26 @@ def _explain(error: Exception) -> int:
         traceback.print_exc()
     if isinstance(error, ImportError) and (package := _unloadable(error)):
         return _unloaded(package, error)
-    for kind, general_hint in HINTS:
-        if isinstance(error, kind):
-            own_hint = str(getattr(error, "hint", "") or "")
-            _say(f"error: {_message(error, own_hint)}")
-            if own_hint or general_hint:
-                _say(f"hint: {own_hint or general_hint}")
-            if isinstance(error, OSError):
-                _drop_stdout()  # or the exit would try to write the rest again
-            return FAILED
+    if (told := explained(error)) is not None:
+        message, hint = told
+        _say(f"error: {message}")
+        if hint:
+            _say(f"hint: {hint}")
+        if isinstance(error, OSError):
+            _drop_stdout()  # or the exit would try to write the rest again
+        return FAILED
     _say(f"error: {type(error).__name__}: {error} (this is a bug in weightgauge)")
     _say("hint: WEIGHTGAUGE_DEBUG=1 shows where; please report it with the command you ran")
     return BUG
+
+
+def explained(error: Exception) -> tuple[str, str] | None:
+    """Return what is wrong and what to do about it, "" for nothing; None for a bug."""
+    for kind, general_hint in HINTS:
+        if isinstance(error, kind):
+            own_hint = str(getattr(error, "hint", "") or "")
+            return _message(error, own_hint), own_hint or general_hint
+    return None
 
 
 def _unloadable(error: ImportError) -> str:

@@ -159,7 +159,7 @@ class Output:
         """
         from weightgauge.findings import grouped
 
-        self.put(FORMATS[self.format].pieces(document, self.medium()))
+        self.write_alone(document)
         if not self.quiet:
             in_result = self.format in (DEFAULT, "github")
             aside = document.aside if in_result else (*(document.findings or ()), *document.aside)
@@ -168,6 +168,10 @@ class Output:
                     click.echo(harmless(f"{group.level}: {group.message}"), err=True)
             for message in (*document.warnings, *self._unused(shaping or {})):
                 click.echo(harmless(f"warning: {message}"), err=True)
+
+    def write_alone(self, document: Document) -> None:
+        """Write the whole result, and nothing on stderr; raises what `write` does."""
+        self.put(FORMATS[self.format].pieces(document, self.medium()))
 
     def _unused(self, shaping: Mapping[str, object]) -> Iterator[str]:
         given = [name for name, value in shaping.items() if value]

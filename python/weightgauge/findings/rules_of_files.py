@@ -6,6 +6,13 @@ from weightgauge.findings.rule import FAULT, NOTE, WARNING, Rule
 
 FILES = (
     Rule(
+        "unreadable",
+        FAULT,
+        "Can everything be read that a check needs?",
+        "{what}",
+        hint="fetch or save it again",
+    ),
+    Rule(
         "missing-file",
         FAULT,
         "Are all files there that the names of the others count?",

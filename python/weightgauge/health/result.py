@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-CLEAN, PARTIAL, FOUND = 0, 3, 4
-"""Exit statuses of a check: nothing found, nothing found but not all was measured, found."""
+CLEAN, UNREAD, PARTIAL, FOUND = 0, 1, 3, 4
+"""Exit statuses of a check: nothing found, nothing could be looked at, nothing found but not all
+was measured, found."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,6 +57,8 @@ class CheckResult(InPolars, InNotebook):
         What the reader should know about the input.
     files : Table of FileHash
         SHA-256 of the files of weights, where that was asked for.
+    error : str or None
+        Why nothing could be looked at; None where the check was made.
     """
 
     model: str
@@ -72,6 +75,7 @@ class CheckResult(InPolars, InNotebook):
     unused_acceptances: Table[UnusedAcceptance]
     warnings: tuple[str, ...]
     files: Table[FileHash]
+    error: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -103,7 +107,9 @@ class CheckResult(InPolars, InNotebook):
 
     @property
     def exit_code(self) -> int:
-        """The exit status of the command: 4 found, 3 not all was measured, 0 otherwise."""
+        """The exit status: 1 nothing was read, 4 found, 3 not all was measured, 0 otherwise."""
+        if self.error is not None:
+            return UNREAD
         if self.failed:
             return FOUND
         return CLEAN if self.complete else PARTIAL
@@ -121,6 +127,7 @@ class CheckResult(InPolars, InNotebook):
             "fail_on": self.fail_on,
             "failed": self.failed,
             "complete": self.complete,
+            "error": self.error,
             "tensors": self.tensors,
             "measured": self.measured,
             "compared": self.compared,

@@ -80,12 +80,14 @@ def _open_listed(hub_id: HubId, listing: Listing, model: str) -> Checkpoint:
     missing = sorted(set(selection.files) - set(listing.names))
     if selection.index is not None and missing:
         listed = shortened([f"'{printable(name)}'" for name in missing])
-        raise IndexFileError(
-            f"{len(missing)} of {len(selection.index.shards)} shards are missing on the Hub: "
-            f"{listed}",
+        number = len(selection.index.shards)
+        error = IndexFileError(
+            f"{len(missing)} of {number} shards are missing on the Hub: {listed}",
             path=selection.index.shown,
             hint="the model is incomplete on the Hub; try another revision, or tell its authors",
         )
+        error.there = number - len(missing), number
+        raise error
     of_adapter = (ADAPTER_CONFIG_NAME,) if selection.with_adapter else ()
     settings = (CONFIG_NAME, *of_adapter, *QUANTISER_CONFIG_NAMES)
     beside = [name for name in settings if name in listing.names]

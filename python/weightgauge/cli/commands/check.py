@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import click
 
 from weightgauge.cli.choice import Choice
+from weightgauge.cli.failures import explained
 from weightgauge.cli.options import (
     PATH,
     findings_options,
@@ -13,6 +18,28 @@ from weightgauge.cli.options import (
     selection_options,
 )
 from weightgauge.cli.output import Output
+from weightgauge.errors import MissingExtraError, OutputError, OutputExistsError
+from weightgauge.reporting.writers.formats import DEFAULT
+
+
+@contextmanager
+def _reported(output: Output, asked: dict[str, Any]) -> Iterator[None]:
+    """Write a report of a check that cannot be made, too: a gate reads it, or misses it.
+
+    Where people read the result at once, the error itself says it all.
+    """
+    try:
+        yield
+    except (OutputError, OutputExistsError, MissingExtraError, BrokenPipeError):
+        raise
+    except Exception as error:
+        told = explained(error)
+        if told is not None and (output.path is not None or output.format != DEFAULT):
+            from weightgauge.health.unread import unread
+            from weightgauge.reporting.views.check import check_document
+
+            output.write_alone(check_document(unread(error, *told, **asked)))
+        raise
 
 
 @click.command("check", short_help="Say whether a model is whole and sound; for gates.")
@@ -87,7 +114,8 @@ def command(
     from weightgauge.health import check
     from weightgauge.reporting.views.check import check_document
 
-    with scan_progress(quiet=output.quiet) as progress:
+    asked = {"model": model, "against": against, "adapter": adapter, "fail_on": fail_on}
+    with _reported(output, asked), scan_progress(quiet=output.quiet) as progress:
         found = check(
             model,
             against=against,

@@ -62,6 +62,8 @@ def check_document(found: CheckResult) -> Document:
 
 def _extent(found: CheckResult) -> list[str]:
     """Say what was looked at, what was not, and what that means."""
+    if found.error is not None:
+        return ["nothing could be looked at, and so no pass"]
     lines = [f"{found.measured:,} of {counted(found.tensors, 'tensor')} could be looked at"]
     if found.against is not None:
         lines.append(
