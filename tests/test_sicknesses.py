@@ -702,7 +702,7 @@ def test_every_rule_that_is_asked_has_a_sickness():
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}
     pairs |= {"exchanged", "identical", "reordered", "signs-differ"}
     pairs |= {"adapter-target", "adapter-shape", "not-compared", "moved", "unrelated"}
-    pairs.add("partly-trained")
+    pairs |= {"partly-trained", "unlike-base", "unreadable"}
     named |= {
         *files,
         "config-unreadable",

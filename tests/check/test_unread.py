@@ -1,4 +1,4 @@
-"""Reports of checks that could not be made: a gate gets its file, which is red, and the status 1."""
+"""Reports of checks that could not be made: a gate gets its file, which is red, and status 1."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_github_gets_an_annotation(bad):
 
 
 def test_a_page_is_written_where_it_is_kept(bad, tmp_path):
-    path, rule, words = bad
+    path, rule, _ = bad
     report = tmp_path / "report.txt"
     assert run(path, "-o", report).exit_code == 1
     page = " ".join(report.read_text().split())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weightgauge.comparison.matching import Match, Matches, matched
 from weightgauge.comparison.pair import Pair, leaves_out_zeros, pair_of
 from weightgauge.comparison.pair_findings import pair_findings, side_findings
+from weightgauge.comparison.strangers import stranger_findings
 from weightgauge.errors import printable
 from weightgauge.findings import Finding, by_importance, verdict
 from weightgauge.fits.slice_fit import table_order
@@ -241,6 +242,7 @@ def compared(
             *side_findings("a", first.findings, [each.fit for each in of_a], options),
             *side_findings("b", second.findings, [each.fit for each in of_b], options),
             *pair_findings(matches.pairs, pairs, matches.only_a, matches.only_b),
+            *stranger_findings(subjects, matches.pairs, pairs, reading, base_first=True),
         )
     )
     pairs.sort(key=lambda pair: -1.0 if math.isnan(pair.moved) else pair.moved, reverse=True)

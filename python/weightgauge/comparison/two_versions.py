@@ -12,6 +12,7 @@ from weightgauge.comparison.matching import matched
 from weightgauge.comparison.model_comparison import differences_of
 from weightgauge.comparison.pair import Pair, pair_of
 from weightgauge.comparison.pair_findings import moved
+from weightgauge.comparison.strangers import NOTHING_SHARED, correlation, stranger_findings
 from weightgauge.findings import Finding, Rule
 from weightgauge.fits.withheld import withheld
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 _FEWEST_MATRICES = 4
 """Fewer matrices say nothing of two models as a whole."""
 
-_UNRELATED = 0.05
-"""Correlation below which the values of two matrices have nothing in common."""
-
 
 def version_findings(
     sides: tuple[Measurable, Measurable],
@@ -34,7 +32,7 @@ def version_findings(
     options: FitOptions,
     rules: Mapping[str, Rule],
 ) -> Iterator[Finding]:
-    """Tell which matrices moved by more than chance, and whether two models are related at all.
+    """Tell what moved by more than chance, what was exchanged, and whether two models are related.
 
     Only tensors whose bytes differ are read again. Saved counts have no values to read, so that of
     them nothing is told.
@@ -63,9 +61,10 @@ def version_findings(
     ]
     if not matches:
         return
-    pairs = _pairs(sides, counts, matches, options)
+    matches, pairs = _pairs(sides, counts, matches, options)
     for pair in pairs:
         yield from moved(pair, rules["moved"])
+    yield from stranger_findings(sides, matches, pairs, options, base_first=False)
     yield from _unrelated(pairs, matches, rules["unrelated"])
 
 
@@ -74,15 +73,21 @@ def _pairs(
     counts: tuple[ModelHistograms, ModelHistograms],
     matches: Sequence[Match],
     options: FitOptions,
-) -> list[Pair]:
+) -> tuple[list[Match], list[Pair]]:
+    """Return those of the matches whose elements can be compared, and what was found."""
     differences, paired, unknown = differences_of(*sides, matches, options, True, None)
     if unknown:
-        return []
+        return [], []
     alone = [
         withheld([each.fit for each in side.slices], zeros=options.zeros, trim=options.trim)
         for side in counts
     ]
-    return [
+    compared = [
+        match
+        for match in matches
+        if match.a.fit.key in differences and match.a.fit.shape == match.b.fit.shape
+    ]
+    return compared, [
         pair_of(
             match,
             differences[match.a.fit.key],
@@ -90,8 +95,7 @@ def _pairs(
             paired=paired.get(match.a.fit.key),
             reasons=(alone[0].get(match.a.fit.key), alone[1].get(match.b.fit.key)),
         )
-        for match in matches
-        if match.a.fit.key in differences and match.a.fit.shape == match.b.fit.shape
+        for match in compared
     ]
 
 
@@ -106,12 +110,10 @@ def _unrelated(pairs: Sequence[Pair], matches: Sequence[Match], rule: Rule) -> I
     shared = []
     for pair in pairs:
         a, b = sizes.get(SliceKey(pair.tensor, pair.part, pair.expert, pair.head), (0.0, 0.0))
-        if a > 0 and b > 0 and pair.difference_rms == pair.difference_rms:
-            ratio, difference = b / a, pair.difference_rms  # products, which overflow to infinity
-            correlation = (1 + ratio * ratio - difference * difference) / (2 * ratio)
-            if math.isfinite(correlation):
-                shared.append(correlation)
-    if len(shared) >= _FEWEST_MATRICES and abs(median(shared)) < _UNRELATED:
+        found = correlation(a, b, pair.difference_rms)
+        if not math.isnan(found):
+            shared.append(found)
+    if len(shared) >= _FEWEST_MATRICES and abs(median(shared)) < NOTHING_SHARED:
         what = (
             "the two seem to be unrelated models: the values of "
             f"{len(shared):,} matrices have nothing in common (median correlation "

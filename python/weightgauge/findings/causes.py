@@ -35,7 +35,7 @@ class Cause(NamedTuple):
 _LOST = ("missing-block", "missing-part", "missing-head", "missing-embedding")
 _OTHER_BYTES = (
     *("non-finite", "all-zero", "constant", "zero-hole", "flipped-bit", "garbled", "scale-lost"),
-    *("one-sign", "duplicate"),
+    *("one-sign", "duplicate", "exchanged", "unlike-base"),
 )
 
 CAUSES = (

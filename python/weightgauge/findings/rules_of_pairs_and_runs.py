@@ -78,6 +78,16 @@ PAIRS = (
         hint="two tensors were exchanged, or one was copied over another",
     ),
     Rule(
+        "unlike-base",
+        WARNING,
+        "Has every matrix something in common with its own in the base?",
+        "the values have nothing in common with those of the base (correlation {value:.2f}; most "
+        "matrices have {expected:.2f})",
+        several="the values of {count:,} matrices have nothing in common with those of the base: "
+        "{names}",
+        hint="initialised anew, taken from another model, or stored in another order",
+    ),
+    Rule(
         "adapter-target",
         FAULT,
         "Does the model have the matrices that an adapter changes?",

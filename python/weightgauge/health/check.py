@@ -31,6 +31,9 @@ _UNMEASURED = _UNSEEN - {"not-compared"}
 _OTHER_VALUES = frozenset(("value-differs", "not-compared", "exchanged"))
 """Rules that tell of tensors whose values may differ from those of the base."""
 
+_OF_VALUES = frozenset(("moved", "unrelated", "exchanged", "unlike-base"))
+"""Rules for which tensors that differ from those of the base are read again."""
+
 _OF_PUBLISHED = frozenset(("k-far", "kind-unusual", "nearest"))
 """Rules that hold a model against published ones, which says nothing of an adapter."""
 
@@ -173,16 +176,18 @@ def _against(
     include, exclude = patterns
     base = scan(against, include=include, exclude=exclude, threads=options.threads, io=options.io)
     found, compared = by_bytes = against_findings(kept, base, identical=identical)
-    asked = {"moved", "unrelated"} - {name for name, level in file.levels.items() if level == OFF}
+    off = {name for name, level in file.levels.items() if level == OFF}
+    asked = _OF_VALUES - off
     differing = _tensors_of(found, _OTHER_VALUES)
     if not asked or not differing:
         return by_bytes
     one = open_slices(model, include=include, exclude=exclude, options=options)
     other = open_slices(against, include=include, exclude=exclude, options=options)
     values = version_findings((one, other), (kept, base), differing, options, file.rules())
-    # Shapes may have told already that the two are unrelated.
-    told = {each.id for each in found if each.id == "unrelated"}
-    return Differences([*found, *(each for each in values if each.id not in told)], compared)
+    # Shapes may have told already that the two are unrelated, and bytes which are exchanged.
+    told = {(each.id, each.tensor) for each in found if each.id in ("unrelated", "exchanged")}
+    more = [each for each in values if (each.id, each.tensor) not in told]
+    return Differences([*found, *more], compared)
 
 
 def _adapter(
