@@ -327,7 +327,9 @@ def test_the_tensor_that_was_cut_is_named(made, form, leaf, shape, whole):
 
 
 @pytest.mark.parametrize("form", ["gptq", "awq"])
-def test_nobody_is_blamed_where_nothing_states_the_groups(write_checkpoint, tmp_path, form):
+def test_the_reason_says_what_does_not_fit_where_nothing_states_the_groups(
+    write_checkpoint, tmp_path, form
+):
     tensors = packed_model(form)
     tensors[f"{UP}.scales"] = tensors[f"{UP}.scales"][:1]
     folder = put(write_checkpoint, tmp_path / "m", tensors)

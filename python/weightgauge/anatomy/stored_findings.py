@@ -63,10 +63,12 @@ def stored_findings(
                 RULES["scale-missing"].finding(_place(tensor.name, places, row), reason=reason)
             )
         if tensor.name in storage.contradicted:
-            value, expected, what = storage.contradicted[tensor.name]
+            value, expected, what, level = storage.contradicted[tensor.name]
             place = _place(tensor.name, places, row)
             found.append(
-                RULES["shape-contradicts"].finding(place, value=value, expected=expected, what=what)
+                RULES["shape-contradicts"].finding(
+                    place, value=value, expected=expected, what=what, level=level
+                )
             )
     found += _stored_twice(columns.names, places, storage)
     found += [RULES["odd-input"].finding(what=line) for line in storage.remarks]

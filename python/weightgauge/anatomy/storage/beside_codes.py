@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.architecture.settings import shown
-from weightgauge.anatomy.storage.not_unpacked import BESIDE_CODES, Lacking, Misfit, NotUnpacked
+from weightgauge.anatomy.storage.not_unpacked import (
+    BESIDE_CODES,
+    AtOdds,
+    Lacking,
+    Misfit,
+    NotUnpacked,
+)
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
 from weightgauge.errors import printable
 
@@ -15,6 +21,8 @@ if TYPE_CHECKING:
 
 PER_WORD = 8
 """Codes of four bits in a word."""
+_OTHER_WIDTHS = (2, 3, 5, 6, 7, 8)
+"""Bits of codes that some modules may have, if nothing says how many there are."""
 _SCALES = ("F32", "BF16", "F16")
 _WITH_ZERO_POINTS = ("gptq", "awq", "auto-round", "intel/auto-round")
 """Quantisers that store zero points beside `qweight`, be they all the same."""
@@ -88,7 +96,7 @@ def groups_of_rows(scales: TensorInfo, rows: int) -> int:
         return 1
     shape = (*scales.shape, 1) if len(scales.shape) == 1 else scales.shape
     if len(shape) != 2 or shape[0] != rows or scales.size == 0:
-        raise NotUnpacked(f"its scales are {list(scales.shape)}, and it has {rows:,} rows")
+        raise AtOdds(f"its scales are {list(scales.shape)}, and it has {rows:,} rows")
     return shape[1]
 
 
@@ -105,13 +113,13 @@ def group_columns(
         return columns
     if sizes:
         of = " or ".join(dict.fromkeys(map(shown, numbers)))
-        raise NotUnpacked(
+        raise AtOdds(
             f"it has {groups:,} group{'' if groups == 1 else 's'} a row, which its {columns:,} "
             f"columns do not fill by {of}, "
             f"as {beside.quantisation.file_of(key)} says"
         )
     if columns % groups:
-        raise NotUnpacked(f"its {groups:,} groups do not divide its {columns:,} columns")
+        raise AtOdds(f"its {groups:,} groups do not divide its {columns:,} columns")
     return columns // groups
 
 
@@ -142,13 +150,11 @@ def number_of_groups(
         if scales.shape == (wanted, rows) and zeros.shape != (wanted, words):
             raise Misfit(zeros, (wanted, words))
     if rows != outputs:
-        raise NotUnpacked(
-            f"it has {rows:,} outputs of four bits, and its scales are for {outputs:,}"
-        )
+        raise AtOdds(f"it has {rows:,} outputs of four bits, and its scales are for {outputs:,}")
     if zeros.shape == (groups, -(-rows // 4)):
         raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
     if len(zeros.shape) == 2 and zeros.shape[0] != groups:
-        raise NotUnpacked(
+        raise AtOdds(
             f"its scales are {list(scales.shape)} and its zero points {list(zeros.shape)}, "
             "which are not for as many groups"
         )
@@ -159,13 +165,27 @@ def number_of_groups(
 def check_shape(tensor: TensorInfo, shape: tuple[int, int], what: str) -> None:
     """Refuse zero points of another shape than the codes and scales ask for."""
     if tensor.shape != shape:
-        raise NotUnpacked(f"its {what} are {list(tensor.shape)}, and not {list(shape)}")
+        raise AtOdds(f"its {what} are {list(tensor.shape)}, and not {list(shape)}")
+
+
+def check_stated(codes: TensorInfo, shape: tuple[int, ...], *, sure: bool) -> None:
+    """Refuse codes that are not as many as `weight_shape` says; `sure` if they have four bits."""
+    rows, words = codes.shape
+    wanted = -(-shape[1] // PER_WORD) if len(shape) == 2 else -1
+    if (rows, words) == (shape[0], wanted):
+        return
+    said = " x ".join(f"{side:,}" for side in shape)
+    if len(shape) == 2 and min(shape) > 0 and (sure or words == wanted):
+        raise Misfit(codes, (shape[0], wanted), by=f"'weight_shape' says {said}, which makes it")
+    other = {-(-shape[-1] * bits // 32) for bits in _OTHER_WIDTHS} if rows == shape[0] else ()
+    kind = NotUnpacked if words in other else AtOdds
+    raise kind(f"it has {rows:,} rows of {words:,} words, which hold no {said} codes of four bits")
 
 
 def check_index(index: TensorInfo, columns: int) -> None:
     """Refuse an index that has no group for each column."""
     if index.dtype != "I32" or index.shape != (columns,):
-        raise NotUnpacked(
+        raise AtOdds(
             f"'{printable(index.name.rpartition('.')[2])}' is {index.dtype} {list(index.shape)}, "
             f"and no group for each of its {columns:,} columns"
         )

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 BESIDE_CODES = {
     **dict.fromkeys(("scales", "weight_scale"), "scales"),
     **dict.fromkeys(("qzeros", "weight_zero_point"), "zero points"),
+    **dict.fromkeys(("qweight", "weight_packed"), "codes"),
 }
-"""What lies beside codes, by the last part of its name."""
+"""What codes are and what lies beside them, by the last part of its name."""
 
 
 class NotUnpacked(Exception):
@@ -36,7 +37,11 @@ class Lacking(NotUnpacked):
         self.leaves, self.sure = tuple(leaves), sure
 
 
-class Misfit(NotUnpacked):
+class AtOdds(NotUnpacked):
+    """The shapes of the tensors of one matrix contradict each other."""
+
+
+class Misfit(AtOdds):
     """One tensor of a matrix has another shape than the others and the configuration ask for.
 
     Attributes
@@ -45,9 +50,12 @@ class Misfit(NotUnpacked):
         Its name.
     shape, expected : list of int
         Its shape, and the one that fits.
+    by : str
+        What makes it so, where that is not the codes and the groups that are stated.
     """
 
-    def __init__(self, tensor: TensorInfo, expected: Sequence[int]) -> None:
+    def __init__(self, tensor: TensorInfo, expected: Sequence[int], by: str = "") -> None:
         self.name, self.shape, self.expected = tensor.name, list(tensor.shape), list(expected)
+        self.by = by
         what = BESIDE_CODES[tensor.name.rpartition(".")[2]]
         super().__init__(f"its {what} are {self.shape}, and not {self.expected}")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weightgauge.anatomy.storage.cut_parts import cut_parts
 from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights
 from weightgauge.anatomy.storage.left_alone import left_alone
-from weightgauge.anatomy.storage.not_unpacked import Lacking, Misfit, NotUnpacked
+from weightgauge.anatomy.storage.not_unpacked import AtOdds, Lacking, Misfit, NotUnpacked
 from weightgauge.anatomy.storage.packed import beside_codes, may_be_packed, packed_by
 from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_of
 from weightgauge.anatomy.storage.scales import (
@@ -40,6 +41,25 @@ _ACTIVATION_SCALES = ("input_scale", "input_scale_inv", "activation_scale", "out
 _Tensors = Mapping[str, "TensorInfo"]
 
 
+class Contradiction(NamedTuple):
+    """A shape that is not as something else says.
+
+    Attributes
+    ----------
+    value, expected : str
+        The shape, and the one that it should be.
+    what : str
+        The same in a clause.
+    level : str or None
+        How serious that is, where it is not as for all shapes.
+    """
+
+    value: str
+    expected: str
+    what: str
+    level: str | None = None
+
+
 @dataclass(slots=True, repr=False)
 class Storage:
     """The tensors of a checkpoint that are not, or not alone, the weights of a matrix.
@@ -57,10 +77,10 @@ class Storage:
         the name of the tensor with the codes.
     unscaled : dict of str to str
         Why codes are counted without their scale, by the name of their tensor.
-    contradicted : dict of str to tuple of (str, str, str)
-        What is not as the configuration says, in a clause behind its value and the one that is
-        stated: the size of blocks that have a scale, by the name of the tensor with the codes; and
-        the shape of what lies beside packed codes, by its name.
+    contradicted : dict of str to Contradiction
+        What is not as the configuration or other modules say: the size of blocks that have a scale,
+        by the name of the tensor with the codes; and the shapes of packed codes and of what lies
+        beside them, by their names.
     remarks : list of str
         What else is odd: one line for each reason, however many tensors it concerns.
     quantisation : Quantisation
@@ -74,7 +94,7 @@ class Storage:
     undecoded: dict[str, str] = field(default_factory=dict)
     lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unscaled: dict[str, str] = field(default_factory=dict)
-    contradicted: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    contradicted: dict[str, Contradiction] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     quantisation: Quantisation = field(default_factory=lambda: quantisation_of(None))
     stated_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -180,6 +200,8 @@ def _find_mxfp4(tensors: _Tensors, quantisation: Quantisation, found: Storage, w
 
 def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, words: str) -> None:
     """Find the packed integers of known quantisers: see `weightgauge.anatomy.storage.packed`."""
+    at_odds: dict[str, Sequence[str]] = {}
+    fitting: dict[str, Sequence[str]] = {}
     for name, title, others in packed_by(tensors, quantisation.method):
         if name in found.matrices:
             continue
@@ -192,23 +214,45 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
                 found.lacking[name] = error.leaves
             elif isinstance(error, Misfit):
                 sides = str(error.shape), str(error.expected)
-                found.contradicted[error.name] = (*sides, _misfit(*sides, quantisation))
+                what = _misfit(*sides, error.by, quantisation)
+                found.contradicted[error.name] = Contradiction(*sides, what)
+            elif isinstance(error, AtOdds):
+                at_odds[name] = others
         if matrix is not None:
             found.matrices[name] = matrix
             found.roles |= {other: f"belongs to '{printable(name)}'" for other in others}
+            fitting[name] = others
             continue
         found.undecoded[name] = f"packed by {title}, {reason}"
         found.roles[name] = words.format(quantiser=title)
         for other in others:
             found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
+    _note_cut_parts(tensors, quantisation, found, fitting, at_odds)
     for lost, _ in left_alone(tensors):
         role = f"belongs to '{printable(lost)}', which is missing"
         found.roles |= dict.fromkeys(beside_codes(lost, tensors), role)
 
 
-def _misfit(shape: str, expected: str, quantisation: Quantisation) -> str:
+def _misfit(shape: str, expected: str, by: str, quantisation: Quantisation) -> str:
     file = quantisation.file_of("group_size", "config_groups")
-    return f"shape {shape}; the codes and the groups that {file} states make it {expected}"
+    by = by or f"the codes and the groups that {file} states make it"
+    return f"shape {shape}; {by} {expected}"
+
+
+def _note_cut_parts(
+    tensors: _Tensors,
+    quantisation: Quantisation,
+    found: Storage,
+    fitting: Mapping[str, Sequence[str]],
+    at_odds: Mapping[str, Sequence[str]],
+) -> None:
+    """Note what other modules of the name have in another shape; groups that are stated count."""
+    stated = not {"group_size", "config_groups"}.isdisjoint(quantisation.values)
+    for part in cut_parts(tensors, fitting, at_odds, stated=stated):
+        shape, usual = str(list(part.shape)), str(list(part.usual))
+        what = f"shape {shape}; others of its name have {usual}"
+        level = None if part.sure else "warning"
+        found.contradicted.setdefault(part.name, Contradiction(shape, usual, what, level))
 
 
 def _find_integers(
@@ -263,7 +307,7 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
             found.matrices[name] = Stored(name, tensor.shape, decoding.codes, text)
             if decoding.stated_otherwise and blocks is not None:
                 sizes = block_size(decoding.codes), f"{blocks[0]:,} x {blocks[1]:,}"
-                found.contradicted[name] = (*sizes, decoding.doubt)
+                found.contradicted[name] = Contradiction(*sizes, decoding.doubt)
             elif decoding.doubt:
                 doubts.setdefault(decoding.doubt, []).append(name)
     found.remarks += [f"{_some(names)} {doubt}" for doubt, names in doubts.items()]

@@ -18,6 +18,7 @@ from weightgauge.anatomy.storage.beside_codes import (
     check_groups,
     check_index,
     check_shape,
+    check_stated,
     group_columns,
     groups_of_rows,
     matrix,
@@ -100,11 +101,7 @@ def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     named = beside.find("weight_shape")
     shape = beside.stated.get(named.name) if named is not None else None
     if shape is not None:
-        if len(shape) != 2 or shape[0] != rows or -(-shape[1] // PER_WORD) != words:
-            raise NotUnpacked(
-                f"it has {rows:,} rows of {words:,} words, which hold no "
-                f"{' x '.join(f'{side:,}' for side in shape)} codes of four bits"
-            )
+        check_stated(beside.codes, shape, sure=bits != [] and set(map(repr, bits)) == {"4"})
         columns = shape[1]
     elif len(set(map(repr, bits))) > 1:
         raise NotUnpacked(f"it has no 'weight_shape', and {_UNDECIDED} (num_bits)")
