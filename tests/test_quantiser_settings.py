@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import health_models as models
 import weightgauge as wg
 from builders import safetensors_bytes
 from packed_matrices import Quantised, as_stored
@@ -368,3 +369,49 @@ def test_the_hub_and_folders_say_the_same(tmp_path, write_checkpoint):
     assert checkpoint.quantiser_configs == {"quantize_config.json": METHODS["gptq"]}
     assert checkpoint.to_dict()["quantiser_configs"] == checkpoint.quantiser_configs
     assert f"{UP}.qweight" in checkpoint.tensors.names
+
+
+PLAIN = [
+    *((METHODS[form], "fault") for form in METHODS),
+    ({"quant_method": "auto-round", "bits": 4}, "fault"),
+    ({"quant_method": "fp8"}, "warning"),
+    ({"quant_method": "mxfp4"}, "warning"),
+    *(({"quant_method": name}, None) for name in ("bitsandbytes", "torchao", "bitnet", "hqq")),
+    (METHODS["compressed"] | {"quantization_status": "compressed"}, "fault"),
+    (METHODS["compressed"] | {"quantization_status": "frozen"}, None),
+    (METHODS["compressed"] | {"format": "dense"}, None),
+    ({"quant_method": "compressed-tensors", "sparsity_config": {}}, None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("method", "level"), PLAIN)
+def test_plain_weights_of_a_model_that_is_called_quantised(
+    write_checkpoint, tmp_path, method, level
+):
+    tensors, config = models.llama(hidden=64, inner=128, vocab=96)
+    folder = put(write_checkpoint, tmp_path / "m", tensors, method, **config)
+    found = [each for each in wg.check(folder).findings if each.id == "not-packed"]
+    assert [each.level for each in found] == ([] if level is None else [level])
+    for each in found:
+        assert f"quant_method = {method['quant_method']}, and all 42 matrices" in each.message
+
+
+@pytest.mark.parametrize("form", METHODS)
+def test_a_model_that_is_packed_in_part_is_packed(write_checkpoint, tmp_path, form):
+    tensors = packed_model(form)
+    for name in [name for name in tensors if ".mlp." in name or ".layers.3." in name]:
+        del tensors[name]
+    plain = models.llama(hidden=64, inner=128, vocab=96, blocks=4)[0]
+    tensors |= {name: each for name, each in plain.items() if ".mlp." in name or ".3." in name}
+    folder = put(write_checkpoint, tmp_path / "m", tensors, METHODS[form])
+    assert "not-packed" not in {each.id for each in wg.fit(folder).findings}
+
+
+def test_one_file_of_several_need_not_have_the_codes(write_checkpoint, tmp_path):
+    tensors, config = models.llama(hidden=64, inner=128, vocab=96, blocks=1)
+    models.put(write_checkpoint, tmp_path, tensors, name="model-00001-of-00002.safetensors")
+    stated = config | {"quantization_config": METHODS["gptq"]}
+    (tmp_path / "config.json").write_text(json.dumps(stated))
+    found = wg.fit(tmp_path / "model-00001-of-00002.safetensors").findings
+    assert "not-packed" not in {each.id for each in found}

@@ -696,7 +696,13 @@ def test_every_rule_that_is_asked_has_a_sickness():
         named.add(sickness(tensors, config)[0])
     named |= {"untrained-adapter", "zero-by-design", "unused-rows"}
     files = {"missing-file", "stale-index", "stale-copy", "left-out", "odd-input", "cached-copy"}
-    files |= {"copy-differs", "stored-twice", "quantised", "configs-differ"}  # of packed models
+    files |= {
+        "copy-differs",
+        "stored-twice",
+        "quantised",
+        "configs-differ",
+        "not-packed",
+    }  # of packed models
     files |= {"non-finite-scales", "zero-scales", "negative-scales", "off-centre"}
     files |= {"zero-points-contradict"}
     pairs = {"missing-tensor", "extra-tensor", "shape-differs", "dtype-differs", "value-differs"}

@@ -14,6 +14,7 @@ from weightgauge.anatomy.components import Component, Components, TensorLike, cl
 from weightgauge.anatomy.lora import Adapted, adapted_matrices, factor_findings, unscaled_told
 from weightgauge.anatomy.lost_codes import lost_codes
 from weightgauge.anatomy.named_shapes import NamedShapes
+from weightgauge.anatomy.not_packed import not_packed
 from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.stated_zeros import stated_zeros
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
@@ -137,6 +138,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
             matrices, places, forms, architecture, config or {}, storage.undecoded
         )
         missing = named_as_stored(missing, storage.matrices, names)
+        missing += not_packed(tensors, places, storage) if complete else ()
         if _has_integers(tensors):
             missing += lost_codes(names, storage.lacking)
         told.update(architecture.contradictions)

@@ -66,6 +66,14 @@ FILES = (
         hint="correct the one that is wrong: programs do not agree on which one they read",
     ),
     Rule(
+        "not-packed",
+        FAULT,
+        "Are there packed weights where a configuration names a quantiser?",
+        "{what}",
+        hint="take the quantiser out of the configuration, or bring the quantised weights: "
+        "programs that go by it look for codes and scales",
+    ),
+    Rule(
         "cached-copy",
         WARNING,
         "Did the Hub say which version is the newest?",
