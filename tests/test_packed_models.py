@@ -151,6 +151,9 @@ def test_a_matrix_in_two_forms_is_told_and_spoils_no_comparison(
     assert finding[1] == "warning"
     for name in (f"{UP}.{CODES[form]}", f"{UP}.{next(iter(second))}"):
         assert name in finding[2]
+    assert finding[2].endswith("(F32, not packed)" if other is None else "(packed as well)")
+    (group,) = (g for g in grouped(wg.check(folder).findings) if g.id == "stored-twice")
+    assert "out of date" not in group.hint  # a copy in another format is no older one
     plain = {f"{module}.weight": each.values() for module, each in whole.items()}
     base = put(write_checkpoint, tmp_path / "base", around() | plain)
     found = wg.compare(base, folder)

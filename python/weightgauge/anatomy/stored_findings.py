@@ -70,23 +70,30 @@ def stored_findings(
                     place, value=value, expected=expected, what=what, level=level
                 )
             )
-    found += _stored_twice(columns.names, places, storage)
+    found += _stored_twice(columns, places, storage)
     found += [RULES["odd-input"].finding(what=line) for line in storage.remarks]
     contradictions = storage.quantisation.contradictions
     found += [RULES["configs-differ"].finding(what=line) for line in contradictions]
     return found
 
 
-def _stored_twice(names: Sequence[str], places: Components, storage: Storage) -> Iterator[Finding]:
-    """Tell of matrices that are there packed and as weights, or packed in two ways."""
+def _stored_twice(columns: Tensors, places: Components, storage: Storage) -> Iterator[Finding]:
+    """Tell of matrices that are there packed and as weights, or packed in two ways.
+
+    Which copy is meant, and whether the two say the same, nobody can tell from headers.
+    """
+    names = columns.names
+    dtypes = dict(zip(names, columns.dtypes, strict=True))
     packed = {name: weight_name(name) for name in storage.undecoded}
     packed |= {name: stored.name for name, stored in storage.matrices.items()}
     homes = {name: name for name in names if name not in packed} if packed else {}
     for row, name in enumerate(names if packed else ()):
         home = homes.setdefault(packed[name], name) if name in packed else name
         if home != name:
-            other = printable(home)
-            yield RULES["stored-twice"].finding(_place(name, places, row), value=home, other=other)
+            form = "packed as well" if home in packed else f"{dtypes[home]}, not packed"
+            yield RULES["stored-twice"].finding(
+                _place(name, places, row), value=home, other=printable(home), form=form
+            )
 
 
 def _unmeasured(place: Place, reason: str, hint: str | None = None) -> Finding:

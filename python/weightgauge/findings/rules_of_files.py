@@ -39,9 +39,9 @@ FILES = (
         "stored-twice",
         WARNING,
         "Is every matrix there in one form, and not packed and unpacked?",
-        "the same matrix lies in {other} as well",
+        "another copy of the matrix lies in {other} ({form})",
         several="{count:,} matrices are there in two forms, such as {first}; so are {rest}",
-        hint="programs do not agree on which one they load; delete the one that is out of date",
+        hint="programs do not agree on which one they load: keep the one that you mean",
     ),
     Rule(
         "copy-differs",
