@@ -78,8 +78,103 @@ def test_embeddings_of_another_width(told, name):
     tensors, config = models.llama(seed=1)
     tensors[name] = np.ascontiguousarray(tensors[name][:, :100])
     found = [each for each in told(tensors, config) if each[1] == name]
-    wanted = f"{name}: shape [512, 100]; config.json states no such width (100)"
+    wanted = f"{name}: shape [512, 100]; the blocks have a width of 128"
     assert found == [("fault", name, wanted)]
+
+
+ENDS = ["model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"]
+
+
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize("width", [100, 384, 512])
+@pytest.mark.parametrize("name", ENDS)
+def test_ends_that_are_not_as_wide_as_the_blocks(told, name, width, stated):
+    """Be the width one of the model's other sizes, or stated nowhere: inner width, tokens."""
+    tensors, config = models.llama(seed=1)
+    shape = (width,) if "norm" in name else (512, width)
+    tensors[name] = np.resize(tensors[name], shape)
+    wanted = f"{name}: shape {list(shape)}; the blocks have a width of 128"
+    assert told(tensors, config if stated else None) == [("fault", name, wanted)]
+
+
+@pytest.mark.parametrize("name", ["wpe.weight", "wte.weight", "ln_f.weight"])
+def test_ends_of_another_layout(told, name):
+    tensors, config = models.gpt2(seed=1)
+    tensors[name] = np.ascontiguousarray(tensors[name][..., :-8])
+    ((level, tensor, message),) = told(tensors, config)
+    assert (level, tensor) == ("fault", name) and "a width of 128" in message
+
+
+def test_embeddings_of_a_width_of_their_own(told):
+    """As in OPT-350m and ELECTRA: a matrix leads from the one width to the other."""
+    tensors, config = models.llama(seed=1)
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        tensors[name] = np.ascontiguousarray(tensors[name][:, :48])
+    narrow = {"model.project_in.weight": (128, 48), "model.project_out.weight": (48, 128)}
+    bridged = tensors | {name: np.resize(tensors[Q], shape) for name, shape in narrow.items()}
+    assert told(bridged, None) == []
+    assert told(bridged, config | {"word_embed_proj_dim": 48}) == []
+    assert told(tensors, config | {"embedding_size": 48}) == []
+    assert len(told(tensors, config)) == 2
+
+
+def test_two_streams_beside_each_other(told):
+    """As in Reformer, whose last norm and head read both."""
+    tensors, _ = models.llama(seed=1)
+    tensors["model.norm.weight"] = np.ones(256, np.float32)
+    tensors["lm_head.weight"] = np.resize(tensors["lm_head.weight"], (512, 256))
+    assert told(tensors, None) == []
+    tensors["model.norm.weight"] = np.ones(128, np.float32)
+    assert [tensor for _, tensor, _ in told(tensors, None)] == ["lm_head.weight"]
+
+
+def test_norms_that_follow_no_blocks(told):
+    """Those of embeddings, poolers and projectors have widths of their own."""
+    tensors, config = models.llama(seed=1)
+    for name in ("model.embed_norm", "model.pooler_norm", "projector.norm", "model.vision.norm"):
+        tensors[f"{name}.weight"] = np.ones(48, np.float32)
+    assert told(tensors, config) == told(tensors, None) == []
+
+
+def test_blocks_of_two_widths_say_nothing_of_the_ends(told):
+    """As in MobileBERT, whose blocks are narrow inside."""
+    tensors, _ = models.llama(seed=1)
+    for block in range(6):
+        tensors[f"model.layers.{block}.bottleneck_layernorm.weight"] = np.ones(32, np.float32)
+    tensors["lm_head.weight"] = np.ascontiguousarray(tensors["lm_head.weight"][:, :32])
+    assert told(tensors, None) == []
+
+
+def test_blocks_of_another_sort_at_a_fixed_distance(told):
+    """Every third block has heads of another size, as where attention is of two sorts."""
+    tensors, config = models.llama(seed=1, blocks=16)
+    wide = config | {"head_dim_of_some": 20}
+    for block in (3, 8, 13):
+        name = f"model.layers.{block}.self_attn.q_proj.weight"
+        tensors[name] = np.resize(tensors[name], (160, 128))
+    assert told(tensors, wide) == []
+    tensors["model.layers.4.self_attn.q_proj.weight"] = tensors[name]
+    assert {tensor for _, tensor, _ in told(tensors, wide)} == {
+        f"model.layers.{block}.self_attn.q_proj.weight" for block in (3, 4, 8, 13)
+    }
+
+
+def test_a_first_block_that_is_as_wide_as_what_comes_in(told):
+    tensors, config = models.llama(seed=1)
+    for name in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"):
+        name = f"model.layers.0.{name}.weight"
+        tensors[name] = np.resize(tensors[name], (128, 80))
+    tensors["model.layers.0.input_layernorm.weight"] = np.ones(80, np.float32)
+    assert told(tensors, config | {"input_size": 80}) == []
+
+
+def test_a_head_for_some_of_the_tokens(told):
+    """Those of pictures, or all but the one that begins."""
+    tensors, config = models.llama(seed=1)
+    tensors["lm_head.weight"] = np.ascontiguousarray(tensors["lm_head.weight"][:400])
+    assert told(tensors, config | {"vision_vocab_size": 400}) == []
+    tensors["lm_head.weight"] = np.resize(tensors["lm_head.weight"], (511, 128))
+    assert told(tensors, config | {"model_type": "imagegpt"}) == []
 
 
 def test_a_width_that_is_stated_by_another_name(told):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from weightgauge.anatomy.lost_kinds import HALVES, without
+from weightgauge.anatomy.regular_blocks import is_regular
 from weightgauge.anatomy.stacks import Stack
 from weightgauge.findings import RULES, Finding, Place, named
 
@@ -128,15 +128,6 @@ def _by_design(
     parts = {module.partition(".")[0] for module in modules}
     whole = {module for module in usual if module.partition(".")[0] in parts} == set(modules)
     return many and at_an_end and whole
-
-
-def is_regular(blocks: Sequence[int], members: Sequence[int]) -> bool:
-    """Whether members return at a fixed distance: every third block, or two of every five."""
-    steps = {after - before for before, after in pairwise(members)}
-    if len(members) > 2 and len(steps) == 1 and steps != {1}:
-        return True
-    pattern = [block in members for block in blocks]
-    return any(pattern[period:] == pattern[:-period] for period in range(2, len(pattern) // 2 + 1))
 
 
 def _lacking_told(

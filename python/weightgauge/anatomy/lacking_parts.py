@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from weightgauge.anatomy.components.vocabulary import BIAS
-from weightgauge.anatomy.lacking_blocks import blocks_by_type, is_regular
+from weightgauge.anatomy.lacking_blocks import blocks_by_type
+from weightgauge.anatomy.regular_blocks import is_regular
 from weightgauge.anatomy.stacks import Stack
 from weightgauge.findings import RULES, Finding, Place, named
 

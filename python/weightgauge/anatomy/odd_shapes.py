@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from weightgauge.anatomy.components import Components, TensorLike
 from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.regular_blocks import is_regular
 
 NUMBER = re.compile("[0-9]+")
 
 FEW = 0.25
 """Where more of the tensors of a module lack the usual shape, blocks differ on purpose."""
+_FEWEST_REGULAR = 2
+"""So many blocks of another sort are at a fixed distance by chance."""
 LARGEST = 10**7
 """No side is larger."""
 
@@ -112,6 +115,8 @@ def odd_shapes(
     explained |= {2 * size for size in explained}
     rows = [row for row, form in enumerate(forms) if form in odd_of]
     alone = _alone(rows, tensors, places)
+    regular = _regular(rows, odd_of, tensors, places, forms)
+    wider = _as_wide_as_a_norm(rows, odd_of, tensors, places, forms)
     for row in rows:
         odd = odd_of[forms[row]]
         others = f"others of its kind have {list(odd.usual)}"
@@ -119,9 +124,9 @@ def odd_shapes(
             yield row, f"{others}, and config.json states no such size"
         elif sorted(odd.shape) == sorted(odd.usual):
             yield row, f"{others}; its sides are exchanged"
-        elif odd.few and row in alone and len(odd.shape) == len(odd.usual) == 2:
+        elif odd.few and row in alone - regular - wider and len(odd.shape) == len(odd.usual) == 2:
             yield row, f"{others}, and the matrices that it works with in its block have theirs"
-        elif odd.few and _is_norm_of_stream(odd, widths):
+        elif odd.few and _is_norm_of_stream(odd, widths) and row not in wider:
             yield row, f"{others}, the width of the model"
 
 
@@ -154,10 +159,58 @@ def _alone(rows: Sequence[int], tensors: Sequence[TensorLike], places: Component
     return found
 
 
+def _regular(
+    rows: Sequence[int],
+    odd_of: Mapping[int, _Odd],
+    tensors: Sequence[TensorLike],
+    places: Components,
+    forms: Sequence[int],
+) -> set[int]:
+    """Return those rows that return at a fixed distance, as blocks of another sort do."""
+    shapes: defaultdict[tuple[str, tuple[int, ...]], list[int]] = defaultdict(list)
+    for row in rows:
+        shapes[NUMBER.sub("#", tensors[row].name), odd_of[forms[row]].shape].append(row)
+    found: set[int] = set()
+    for members in shapes.values():
+        blocks = sorted(block for row in members if (block := places.blocks[row]) is not None)
+        if len(blocks) > _FEWEST_REGULAR and is_regular(range(max(blocks) + 1), blocks):
+            found.update(members)
+    return found
+
+
+def _as_wide_as_a_norm(
+    rows: Sequence[int],
+    odd_of: Mapping[int, _Odd],
+    tensors: Sequence[TensorLike],
+    places: Components,
+    forms: Sequence[int],
+) -> set[int]:
+    """Return those rows of a block where a norm and matrices have the same unusual side.
+
+    So the first block may be as wide as what comes in.
+    """
+    sides: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+    for row in rows:
+        odd = odd_of[forms[row]]
+        for side in set(odd.shape).difference(odd.usual):
+            sides[block_path(tensors[row].name), side].append(row)
+    norms_and_more = (
+        members
+        for members in sides.values()
+        if len({places.kinds[row] == "norm" for row in members}) > 1
+    )
+    return {row for members in norms_and_more for row in members}
+
+
+def is_of_heads(name: str) -> bool:
+    """Whether a norm is one over heads, by its name."""
+    return _OF_HEADS.search(name) is not None
+
+
 def _is_norm_of_stream(odd: _Odd, widths: Collection[int]) -> bool:
     return (
         odd.module.kind == "norm"
         and len(odd.usual) == 1
         and odd.usual[0] in widths
-        and not _OF_HEADS.search(odd.module.name)
+        and not is_of_heads(odd.module.name)
     )

@@ -13,6 +13,7 @@ from weightgauge.anatomy.components import Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.anatomy.odd_shapes import LARGEST, NUMBER, Module, note_module, odd_shapes
+from weightgauge.anatomy.outer_widths import TOKENS, VOCABULARIES, outer_widths, stated_numbers
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
@@ -39,10 +40,8 @@ _OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter")
 _MOST_TIMES = 64
 """Numbers up to this count things, such as experts that are stored as one wider network."""
 
-_TOKENS = re.compile(
-    r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|tok_embeddings|embed_in|token_embedding)\.weight$"
-)
-"""Embeddings that have one row for each token of the vocabulary."""
+_ONE_NOT_ANSWERED = ("imagegpt",)
+"""Families that count a token which begins a text, and which no head answers with."""
 _ROUNDED_UP = 1024
 """A vocabulary is rounded up to a multiple of 128 for each of up to eight devices, at most."""
 _ADDED = 0.05
@@ -104,7 +103,13 @@ def shape_findings(
             for row, why in odd_shapes(every, sizes, widths, tensors, places, forms)
         ]
         found += _inner_widths(facts, every)
-    return found + list(_vocabularies(tensors, places, weights, architecture, config))
+    narrow = dict(outer_widths(tensors, places, weights, config))
+    found += [
+        _told(tensors[row], places, row, f"the blocks have a width of {width:,}")
+        for row, width in narrow.items()
+    ]
+    rest = [row for row in weights if row not in narrow]
+    return found + list(_vocabularies(tensors, places, rest, architecture, config))
 
 
 def _has_stages(section: Mapping[str, Any]) -> bool:
@@ -200,7 +205,7 @@ def _vocabularies(
     largest: dict[str, int] = {}
     for row in weights:
         kind = places.kinds[row]
-        token = kind == "head" or (kind == "embed" and _TOKENS.search(names[row]) is not None)
+        token = kind == "head" or (kind == "embed" and TOKENS.search(names[row]) is not None)
         if token and places.blocks[row] is None and len(shapes[row]) == 2:
             before = largest.setdefault(kind, row)
             if shapes[row][0] > shapes[before][0]:
@@ -231,7 +236,8 @@ def _vocabularies(
                 why = f"config.json says vocab_size = {columns:,}; its sides are exchanged"
                 yield _told(tensor, places, row, why)
             continue
-        if tensor.shape[0] < min(tokens):
+        fewest = min(tokens) - (config.get("model_type") in _ONE_NOT_ANSWERED)
+        if rows < fewest and rows not in stated_numbers(config, VOCABULARIES):
             why = f"config.json says vocab_size = {min(tokens):,}"
             yield _told(tensor, places, row, why)
         most = max(tokens) + max(_ROUNDED_UP, round(_ADDED * max(tokens)))
