@@ -627,6 +627,33 @@ def test_whole_rows_of_zeros_that_are_no_pages_are_a_warning(write_checkpoint, t
     assert ("dead-rows", "warning") in told and "fault" not in {level for _, level in told}
 
 
+DEAD_COLUMNS = {
+    "half of one matrix": ({DOWN: 128}, {}, "fault"),
+    "less than half": ({DOWN: 127}, {}, "warning"),
+    "inputs from the residual stream": ({Q: 64}, {}, "fault"),
+    "neurons that were taken out": ({DOWN: 128}, {LAYER.format(4, "mlp.up_proj"): 128}, "warning"),
+    "heads that were taken out": ({OUT: 64}, {LAYER.format(3, "self_attn.v_proj"): 64}, "warning"),
+    "other neurons": ({DOWN: 128}, {LAYER.format(1, "mlp.up_proj"): 64}, "fault"),
+    "the same in another block": ({Q: 64, LAYER.format(4, "self_attn.q_proj"): 9}, {}, "warning"),
+}
+
+
+@pytest.mark.parametrize("case", DEAD_COLUMNS)
+def test_half_a_matrix_of_dead_columns_is_a_fault_unless_it_was_pruned(
+    write_checkpoint, tmp_path, case
+):
+    columns, rows, level = DEAD_COLUMNS[case]
+    tensors, config = models.llama(seed=1)
+    for name, number in columns.items():
+        tensors[name][:, -number:] = 0
+    for name, number in rows.items():
+        tensors[name][:number] = 0
+    found = wg.fit(models.put(write_checkpoint, tmp_path / "m", tensors, config)).findings
+    first = next(iter(columns))
+    (told,) = (each for each in found if each.id == "dead-columns" and each.tensor == first)
+    assert (told.level, told.value) == (level, columns[first])
+
+
 @pytest.mark.parametrize(("kind", "heads"), [("q", 12), ("k", 12), ("v", 12), ("k", 4)])
 @pytest.mark.parametrize("dead", [1, 2])
 def test_heads_of_zeros_are_rows_of_zeros_and_not_pages_of_a_file(

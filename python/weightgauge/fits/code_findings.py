@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _ON_PURPOSE = 0.05
 """AutoRound makes a scale negative where the largest weight of its group is; about half are. Fewer
 than these are flipped bits, and where as few are positive, so are the signs of the matrix."""
+_FEWEST_OFF, _NEARLY_ALL = 8, 0.9
+"""Where so many matrices, and this share of all, are off centre on one side, none is by chance."""
 _NARROW = "F8_"
 """In formats of eight bits the scales of the smallest blocks round to zero."""
 
@@ -102,8 +104,17 @@ def off_centre_findings(
     rule = rules["off-centre"]
     positives = numbers.n - numbers.negatives
     most = np.maximum(positives, numbers.negatives) / np.maximum(numbers.n, 1)
-    asked = mask & numbers.columns.of_integers & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
-    asked &= (numbers.n >= LEAST_FOR_LEVELS) & (most > (rule.threshold or math.inf)) & (most < 1)
-    for row in np.flatnonzero(asked).tolist():
-        sign = "positive" if positives[row] > numbers.negatives[row] else "negative"
-        yield rule.finding(slices[row].place, value=float(most[row]), expected=0.5, sign=sign)
+    could = mask & numbers.columns.of_integers & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
+    asked = could & (numbers.n >= LEAST_FOR_LEVELS)
+    asked &= (most > (rule.threshold or math.inf)) & (most < 1)
+    off = np.flatnonzero(asked)
+    above = positives[off] > numbers.negatives[off]
+    # Single groups may be off centre; no quantiser moves all weights of a model to one side.
+    every = np.count_nonzero(could & (numbers.n >= LEAST_FOR_LEVELS))
+    same = max(np.count_nonzero(above), np.count_nonzero(~above))
+    level = "fault" if same >= max(_FEWEST_OFF, _NEARLY_ALL * every) else None
+    for row, positive in zip(off.tolist(), above.tolist(), strict=True):
+        sign = "positive" if positive else "negative"
+        yield rule.finding(
+            slices[row].place, value=float(most[row]), expected=0.5, sign=sign, level=level
+        )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from weightgauge.fits.slice_fit import SliceFit
     from weightgauge.fits.slice_numbers import SliceNumbers
+
+_NUMBER = re.compile("[0-9]+")
 
 _BLOCK = 2048
 """Bytes of a block of zeros: see `SliceFit.zero_blocks`."""
@@ -48,6 +52,13 @@ _TOO_MANY = "more than a vocabulary is padded with: were they ever written?"
 _FEWEST_FOR_NUMBERS = 4096
 """Smaller pieces can have equal numbers by chance, and so can pieces with few magnitudes."""
 
+_INPUTS_OF = {
+    "o": ("v", "qkv"),
+    "down": ("up", "gate", "gate_up"),
+    "ffn_out": ("ffn_in",),
+}
+"""Kinds whose rows make the columns of another one."""
+
 _TIED = frozenset(("embed", "head"))
 """Kinds whose rows belong to tokens, and which may be one matrix."""
 
@@ -70,8 +81,11 @@ def tensor_findings(
     lines = (numbers.zero_rows > 0) | (numbers.zero_columns > 0)
     in_pieces = _zeros_in_lines_of_pieces(slices, numbers)
     holes = set()
-    for row in np.flatnonzero(partly & ((numbers.zero_blocks > 0) | lines)).tolist():
-        for each in _stretches_of_zeros(slices[row], in_pieces.get(slices[row].tensor)):
+    asked = np.flatnonzero(partly & ((numbers.zero_blocks > 0) | lines)).tolist()
+    unexplained = _unexplained(slices, asked) if asked else set()
+    for row in asked:
+        pieces = in_pieces.get(slices[row].tensor)
+        for each in _stretches_of_zeros(slices[row], pieces, unexplained=row in unexplained):
             holes |= {row} if each.id == "zero-hole" else set()
             yield each
     for row in np.flatnonzero(numbers.unused_rows > 0).tolist():
@@ -126,7 +140,37 @@ def _zeros_in_lines_of_pieces(slices: Sequence[SliceFit], numbers: SliceNumbers)
     return found
 
 
-def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Finding]:
+def _unexplained(slices: Sequence[SliceFit], rows: Sequence[int]) -> set[int]:
+    """Return those slices whose columns of zeros no pruning explains.
+
+    Pruning makes such zeros in most of the matrices that do the same in other blocks, or in the
+    rows of what makes their inputs in the same block, as where heads or neurons were taken out.
+    """
+
+    def name(item: SliceFit) -> tuple[object, ...]:
+        return _NUMBER.sub("#", item.tensor), item.part, item.expert is None, item.head is None
+
+    found = Counter(name(slices[row]) for row in rows)
+    every = Counter(each for item in slices if (each := name(item)) in found)
+    silent = {
+        (item.tower, item.block, item.kind)
+        for item in (slices[row] for row in rows)
+        if item.zero_rows
+    }
+    return {
+        row
+        for row in rows
+        if found[name(slices[row])] == 1 < every[name(slices[row])]
+        and silent.isdisjoint(
+            (slices[row].tower, slices[row].block, kind)
+            for kind in _INPUTS_OF.get(slices[row].kind, ())
+        )
+    }
+
+
+def _stretches_of_zeros(
+    item: SliceFit, in_pieces: int | None, *, unexplained: bool
+) -> Iterator[Finding]:
     """Tell zeros that fill whole rows or columns from zeros that begin and end anywhere.
 
     Of a tensor whose pieces have rows and columns of zeros only what is left is judged.
@@ -166,7 +210,8 @@ def _stretches_of_zeros(item: SliceFit, in_pieces: int | None) -> Iterator[Findi
     if may_have_zero_columns(item.tensor):
         return
     if columns and _by_chance(elsewhere, elements // width, width) < _UNLIKELY:
-        yield RULES["dead-columns"].finding(item.place, value=columns, lines=width, level=rounded)
+        level = "fault" if unexplained and columns >= _MOSTLY * width else rounded
+        yield RULES["dead-columns"].finding(item.place, value=columns, lines=width, level=level)
 
 
 def _scattered(item: SliceFit, elements: int) -> bool:
