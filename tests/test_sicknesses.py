@@ -619,7 +619,9 @@ def test_parts_of_fused_tensors_are_asked_as_well(part, write_checkpoint, tmp_pa
 def test_whole_rows_of_zeros_that_are_no_pages_are_a_warning(write_checkpoint, tmp_path):
     tensors, config = models.llama(seed=1)
     name = "model.layers.0.mlp.up_proj.weight"
-    tensors[name] = models.trained(np.random.default_rng(3), 256, 768).astype(np.float16)
+    for other, shape in (("up", (256, 768)), ("gate", (256, 768)), ("down", (768, 256))):
+        values = models.trained(np.random.default_rng(3), *shape).astype(np.float16)
+        tensors[name.replace("up", other)] = values
     tensors[name][[7, 8, 9]] = 0
     config["intermediate_sizes"] = [256] * 6  # so that blocks may differ in shape
     path = models.put(write_checkpoint, tmp_path / "m", tensors, config)

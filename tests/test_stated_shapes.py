@@ -11,6 +11,7 @@ import weightgauge as wg
 Q = "model.layers.2.self_attn.q_proj.weight"
 DOWN = "model.layers.4.mlp.down_proj.weight"
 NORM = "model.layers.1.input_layernorm.weight"
+WIDE = {"hidden": 64, "inner": 176, "vocab": 250, "kv": 32}
 
 
 @pytest.fixture
@@ -116,6 +117,50 @@ def test_embeddings_of_a_width_of_their_own(told):
     assert told(bridged, config | {"word_embed_proj_dim": 48}) == []
     assert told(tensors, config | {"embedding_size": 48}) == []
     assert len(told(tensors, config)) == 2
+
+
+SWAPS = [
+    ("mlp.gate_proj", "mlp.down_proj", {"mlp.gate_proj", "mlp.down_proj"}, 2),
+    ("mlp.up_proj", "mlp.down_proj", {"mlp.up_proj", "mlp.down_proj"}, 2),
+    ("self_attn.q_proj", "mlp.down_proj", {"self_attn.q_proj"}, 1),
+    ("self_attn.q_proj", "mlp.up_proj", {"mlp.up_proj"}, 1),
+    ("self_attn.k_proj", "self_attn.o_proj", {"self_attn.o_proj"}, 1),
+]
+
+
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize(("one", "other", "named", "fewest"), SWAPS)
+def test_exchanged_matrices_of_few_blocks(told, one, other, named, fewest, stated):
+    """Their sides contradict those of the same block: nobody has to count blocks."""
+    for blocks in range(fewest, 4):
+        tensors, config = models.llama(seed=1, blocks=blocks, **WIDE)
+        one_name, other_name = (f"model.layers.0.{each}.weight" for each in (one, other))
+        tensors[one_name], tensors[other_name] = tensors[other_name], tensors[one_name]
+        found = told(tensors, config if stated else None)
+        assert {level for level, _, _ in found} == {"fault"}
+        there = {tensor for _, tensor, _ in found}
+        assert there >= {f"model.layers.0.{each}.weight" for each in named}
+        assert there <= {one_name, other_name}
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_few_blocks_that_are_well(told, blocks):
+    for make in (
+        lambda: models.llama(seed=1, blocks=blocks, **WIDE),
+        lambda: models.gpt2(seed=1, blocks=blocks),
+    ):
+        tensors, config = make()
+        assert told(tensors, config) == told(tensors, None) == []
+
+
+def test_keys_and_values_of_what_an_encoder_made(told):
+    tensors, _ = models.llama(seed=1, blocks=2, **WIDE)
+    for block in range(2):
+        for name, shape in (("q", (64, 64)), ("k", (64, 200)), ("v", (64, 200)), ("o", (64, 64))):
+            tensors[f"model.layers.{block}.cross_attn.{name}_proj.weight"] = np.resize(
+                tensors["model.embed_tokens.weight"], shape
+            )
+    assert told(tensors, None) == []
 
 
 def test_two_streams_beside_each_other(told):
@@ -224,7 +269,6 @@ def block_2(name):
     return f"model.layers.2.{name}.weight"
 
 
-WIDE = {"hidden": 64, "inner": 176, "vocab": 250, "kv": 32}
 TRANSPOSED = [block_2(f"self_attn.{name}_proj") for name in "kv"]
 TRANSPOSED += [block_2(f"mlp.{name}_proj") for name in ("gate", "up", "down")]
 
@@ -324,8 +368,12 @@ def test_experts_with_a_width_of_their_own(told):
 
 def test_inner_widths_that_are_listed_block_by_block(told):
     tensors, config = models.llama(seed=1)
+    widths = {"intermediate_size": [256] * 4 + [200, 256]}
     tensors[DOWN] = np.ascontiguousarray(tensors[DOWN][:, :200])
-    assert told(tensors, config | {"intermediate_size": [256] * 4 + [200, 256]}) == []
+    assert [tensor for _, tensor, _ in told(tensors, config | widths)] == [DOWN]
+    for name in (DOWN.replace("down", each) for each in ("gate", "up")):
+        tensors[name] = np.ascontiguousarray(tensors[name][:200])
+    assert told(tensors, config | widths) == []
 
 
 def test_an_embedding_with_a_width_of_its_own(told):

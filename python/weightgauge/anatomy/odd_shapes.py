@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -115,8 +115,9 @@ def odd_shapes(
     explained |= {2 * size for size in explained}
     rows = [row for row, form in enumerate(forms) if form in odd_of]
     alone = _alone(rows, tensors, places)
-    regular = _regular(rows, odd_of, tensors, places, forms)
-    wider = _as_wide_as_a_norm(rows, odd_of, tensors, places, forms)
+    odd_rows = [(row, odd_of[forms[row]]) for row in rows]
+    regular = _regular(odd_rows, tensors, places)
+    wider = _as_wide_as_a_norm(odd_rows, tensors, places)
     for row in rows:
         odd = odd_of[forms[row]]
         others = f"others of its kind have {list(odd.usual)}"
@@ -160,16 +161,12 @@ def _alone(rows: Sequence[int], tensors: Sequence[TensorLike], places: Component
 
 
 def _regular(
-    rows: Sequence[int],
-    odd_of: Mapping[int, _Odd],
-    tensors: Sequence[TensorLike],
-    places: Components,
-    forms: Sequence[int],
+    odd_rows: Sequence[tuple[int, _Odd]], tensors: Sequence[TensorLike], places: Components
 ) -> set[int]:
     """Return those rows that return at a fixed distance, as blocks of another sort do."""
     shapes: defaultdict[tuple[str, tuple[int, ...]], list[int]] = defaultdict(list)
-    for row in rows:
-        shapes[NUMBER.sub("#", tensors[row].name), odd_of[forms[row]].shape].append(row)
+    for row, odd in odd_rows:
+        shapes[NUMBER.sub("#", tensors[row].name), odd.shape].append(row)
     found: set[int] = set()
     for members in shapes.values():
         blocks = sorted(block for row in members if (block := places.blocks[row]) is not None)
@@ -179,19 +176,14 @@ def _regular(
 
 
 def _as_wide_as_a_norm(
-    rows: Sequence[int],
-    odd_of: Mapping[int, _Odd],
-    tensors: Sequence[TensorLike],
-    places: Components,
-    forms: Sequence[int],
+    odd_rows: Sequence[tuple[int, _Odd]], tensors: Sequence[TensorLike], places: Components
 ) -> set[int]:
     """Return those rows of a block where a norm and matrices have the same unusual side.
 
     So the first block may be as wide as what comes in.
     """
     sides: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
-    for row in rows:
-        odd = odd_of[forms[row]]
+    for row, odd in odd_rows:
         for side in set(odd.shape).difference(odd.usual):
             sides[block_path(tensors[row].name), side].append(row)
     norms_and_more = (

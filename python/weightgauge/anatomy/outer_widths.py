@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from weightgauge.anatomy.components import Components, TensorLike
 from weightgauge.anatomy.components.places import block_path
@@ -28,31 +28,46 @@ _WIDTHS = re.compile("emb")
 VOCABULARIES = re.compile("vocab_size")
 
 
+class Stream(NamedTuple):
+    """What blocks read and write one after the other.
+
+    Attributes
+    ----------
+    path : str
+        What stands before the numbers of the blocks.
+    width : int
+        How many numbers it has for each token.
+    """
+
+    path: str
+    width: int
+
+
 def outer_widths(
     tensors: Sequence[TensorLike],
     places: Components,
     weights: Sequence[int],
     config: Mapping[str, Any],
+    streams: Mapping[str | None, Stream],
 ) -> Iterator[tuple[int, int]]:
     """Yield the rows of tensors that are not as wide as the stream that they lead into or out of.
 
     Parameters
     ----------
-    tensors : sequence of TensorInfo
-        All tensors of the model.
-    places : Components
-        What they are.
+    tensors, places
+        As in `weightgauge.anatomy.stated_shapes.shape_findings`.
     weights : sequence of int
         Rows of tensors that hold weights in their own shape, those of equal form once.
     config : mapping
         Content of `config.json`.
+    streams : mapping of (str or None) to Stream
+        What `streams_of` returned.
 
     Yields
     ------
     tuple of (int, int)
         The row, and the width that its blocks have.
     """
-    streams = _streams(tensors, places, weights)
     outside = [row for row in weights if places.blocks[row] is None]
     ends = [row for row in outside if places.kinds[row] in ("embed", "head")]
     embeddings = [tensors[row].shape for row in ends if TOKENS.search(tensors[row].name)]
@@ -85,10 +100,10 @@ def outer_widths(
                     yield row, width
 
 
-def _streams(
+def streams_of(
     tensors: Sequence[TensorLike], places: Components, weights: Sequence[int]
-) -> dict[str | None, tuple[str, int]]:
-    """Return the blocks of each tower that has one stack of one width, and this width."""
+) -> dict[str | None, Stream]:
+    """Return the stream of each tower that has one stack of blocks of one width."""
     norms: dict[str | None, set[int]] = defaultdict(set)
     paths: dict[str | None, set[str]] = defaultdict(set)
     reading: dict[str | None, list[tuple[int, ...]]] = defaultdict(list)
@@ -106,7 +121,7 @@ def _streams(
         width = next(iter(widths))
         whole = len(widths) == 1 and all(width in shape for shape in reading[tower])
         if whole and reading[tower] and len(paths[tower]) == 1:
-            found[tower] = next(iter(paths[tower])), width
+            found[tower] = Stream(next(iter(paths[tower])), width)
     return found
 
 

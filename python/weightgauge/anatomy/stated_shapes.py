@@ -9,11 +9,18 @@ from typing import Any
 
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
 from weightgauge.anatomy.architecture.settings import Settings
+from weightgauge.anatomy.block_sides import block_sides
 from weightgauge.anatomy.components import Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.anatomy.odd_shapes import LARGEST, NUMBER, Module, note_module, odd_shapes
-from weightgauge.anatomy.outer_widths import TOKENS, VOCABULARIES, outer_widths, stated_numbers
+from weightgauge.anatomy.outer_widths import (
+    TOKENS,
+    VOCABULARIES,
+    outer_widths,
+    stated_numbers,
+    streams_of,
+)
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
@@ -103,7 +110,15 @@ def shape_findings(
             for row, why in odd_shapes(every, sizes, widths, tensors, places, forms)
         ]
         found += _inner_widths(facts, every)
-    narrow = dict(outer_widths(tensors, places, weights, config))
+    streams = streams_of(tensors, places, weights)
+    widths_of = {tower: each.width for tower, each in streams.items()}
+    told = {each.tensor for each in found}
+    found += [
+        _told(tensors[row], places, row, why)
+        for row, why in block_sides(tensors, places, weights, forms, widths_of)
+        if tensors[row].name not in told
+    ]
+    narrow = dict(outer_widths(tensors, places, weights, config, streams))
     found += [
         _told(tensors[row], places, row, f"the blocks have a width of {width:,}")
         for row, width in narrow.items()

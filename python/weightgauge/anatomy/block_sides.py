@@ -1,0 +1,121 @@
+"""Sides of matrices that contradict those of the others in their block, however few blocks are."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from weightgauge.anatomy.components import Components, TensorLike
+
+_READING = frozenset(("q", "k", "v", "qkv", "gate", "up", "gate_up", "ffn_in"))
+_WRITING = frozenset(("o", "down", "ffn_out"))
+"""Kinds of matrices that read the residual stream, and that write to it."""
+_GATED = ("gate", "up", "down")
+_OTHERS = frozenset(("k", "v"))
+"""Kinds that may read something of another width, such as what an encoder has made."""
+_FEWEST, _CLEAR = 4, 2
+"""One way round is that of the model where so many matrices have it, and so many times as many as
+the other one."""
+
+
+def block_sides(
+    tensors: Sequence[TensorLike],
+    places: Components,
+    weights: Sequence[int],
+    forms: Sequence[int],
+    widths: Mapping[str | None, int],
+) -> Iterator[tuple[int, str]]:
+    """Yield the rows of matrices whose sides the others of their block rule out, and why.
+
+    Parameters
+    ----------
+    tensors, places
+        As in `weightgauge.anatomy.stated_shapes.shape_findings`.
+    weights : sequence of int
+        Rows of tensors that hold weights in their own shape, those of equal form once.
+    forms : sequence of int
+        Which tensors are of one form.
+    widths : mapping of (str or None) to int
+        The width of the stream of each tower whose blocks have one width.
+
+    Yields
+    ------
+    tuple of int and str
+    """
+    asked = [
+        row
+        for row in weights
+        if places.blocks[row] is not None
+        and places.towers[row] in widths
+        and len(tensors[row].shape) == 2
+        and tensors[row].shape[0] != tensors[row].shape[1]
+    ]
+    turned = set()
+    for row in _turned(tensors, places, asked, forms, widths):
+        turned.add(row)
+        width = widths[places.towers[row]]
+        yield (
+            row,
+            f"the width of the blocks, {width:,}, is on the other side: its sides are exchanged, "
+            "or it is another matrix",
+        )
+    yield from _networks(tensors, places, weights, forms, turned)
+
+
+def _turned(
+    tensors: Sequence[TensorLike],
+    places: Components,
+    rows: Sequence[int],
+    forms: Sequence[int],
+    widths: Mapping[str | None, int],
+) -> Iterator[int]:
+    """Yield matrices that lie the other way round than most: Linear and Conv1D layers differ."""
+    counts = Counter(forms)
+    ways: dict[int, bool] = {}
+    for row in rows:
+        kind, width, shape = places.kinds[row], widths[places.towers[row]], tensors[row].shape
+        if kind in _READING | _WRITING and width in shape:
+            ways[row] = (shape[1] == width) == (kind in _READING)
+    votes: Counter[bool] = Counter()
+    for row, way in ways.items():
+        votes[way] += counts[forms[row]]
+    (usual, number), *others = votes.most_common() or [(True, 0)]
+    if others and number >= max(_FEWEST, _CLEAR * others[0][1]):
+        yield from (
+            row for row, way in ways.items() if way != usual and places.kinds[row] not in _OTHERS
+        )
+
+
+def _networks(
+    tensors: Sequence[TensorLike],
+    places: Components,
+    weights: Sequence[int],
+    forms: Sequence[int],
+    turned: set[int],
+) -> Iterator[tuple[int, str]]:
+    """Yield the one of gate, up and down whose sides are not those of the two others."""
+    # Experts are many, and are held against each other.
+    asked = [
+        row
+        for row in weights
+        if places.kinds[row] in _GATED
+        and places.blocks[row] is not None
+        and places.experts[row] is None
+        and len(tensors[row].shape) == 2
+    ]
+    if len({tuple(sorted(tensors[row].shape)) for row in asked}) < 2:
+        return
+    wanted = {forms[row] for row in asked}
+    networks: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in [row for row, form in enumerate(forms) if form in wanted]:
+        parent = tensors[row].name.rpartition(".")[0].rpartition(".")[0]
+        networks[parent].setdefault(places.kinds[row], row)
+    for members in networks.values():
+        if len(members) == len(_GATED) and turned.isdisjoint(members.values()):
+            sides = {kind: tuple(sorted(tensors[row].shape)) for kind, row in members.items()}
+            (usual, number), *_ = Counter(sides.values()).most_common()
+            for kind, own in sides.items():
+                if number == len(_GATED) - 1 and own != usual:
+                    others = " and ".join(each for each in _GATED if each != kind)
+                    sides_told = f"{usual[0]:,} and {usual[1]:,}"
+                    yield members[kind], f"{others} of its block have sides of {sides_told}"
