@@ -152,6 +152,56 @@ def test_what_was_trained_in_part_differs_without_fault(healthy, tmp_path, parts
     assert faults == {*names} and "partly-trained" not in {each.id for each in found.findings}
 
 
+@pytest.mark.parametrize(
+    ("modules", "blocks"),
+    [
+        (("q_proj", "v_proj"), (4, 5)),
+        (("q_proj", "v_proj"), (0, 2, 4)),
+        (("up_proj", "down_proj", "gate_proj"), (2, 3)),
+        (("o_proj",), (2, 3, 4, 5)),
+    ],
+)
+def test_modules_that_were_trained_in_some_blocks_differ_without_fault(
+    healthy, tmp_path, modules, blocks
+):
+    parts = [
+        f"layers.{block}.{where}.{module}"
+        for block in blocks
+        for module in modules
+        for where in ("self_attn", "mlp")
+    ]
+    names = []
+    found, faults = changed(tmp_path, healthy, lambda t: names.extend(nudged(t, *parts)))
+    assert faults == set() and found.exit_code == 0
+    assert len(names) == len(modules) * len(blocks)
+    (told,) = (each for each in found.findings if each.id == "partly-trained")
+    assert f"in {len(blocks)} of 6 blocks" in told.message
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("layers.4.self_attn.q_proj", "layers.5.self_attn.q_proj", "layers.5.self_attn.v_proj"),
+        (
+            "layers.0.self_attn.q_proj",
+            "layers.1.self_attn.q_proj",
+            "layers.3.self_attn.q_proj",
+            "layers.4.self_attn.q_proj",
+        ),
+        (
+            "layers.0.self_attn.q_proj",
+            "layers.0.mlp.up_proj",
+            "layers.3.self_attn.q_proj",
+            "layers.4.mlp.up_proj",
+        ),
+    ],
+)
+def test_what_no_range_of_blocks_explains_is_damage(healthy, tmp_path, parts):
+    names = []
+    _, faults = changed(tmp_path, healthy, lambda t: names.extend(nudged(t, *parts)))
+    assert faults == {("value-differs", name) for name in names} and len(names) == len(parts)
+
+
 def test_damage_beside_what_was_trained_in_part_is_a_fault(healthy, tmp_path):
     def change(tensors):
         nudged(tensors, "q_proj", "v_proj", UP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.bare_names import bare_names
@@ -233,9 +234,9 @@ def _trained(
 ) -> set[str]:
     """Return those of the tensors that differ whose difference training explains.
 
-    All of them where most matrices differ. Else those of modules that differ in all blocks, as
-    adapters that were merged in make them, those of blocks that differ as a whole, and with them
-    what lies outside the blocks. What differs here and there was damaged.
+    All of them where most matrices differ. Else those of modules that differ in all blocks, or in
+    the same range of blocks, as adapters that were merged in make them, those of blocks that differ
+    as a whole, and with them what lies outside the blocks. What differs here and there was damaged.
     """
     # Vectors such as norms are often frozen, or equal by chance.
     changed = [name for name in differing if len(tensors[name].shape) > 1]
@@ -252,15 +253,56 @@ def _trained(
         homes.setdefault(_NUMBER.sub("#", name), set()).add(_block(tensors[name]))
     modules = {each for each, found in homes.items() if len(found) > 1}
     modules -= {_NUMBER.sub("#", name) for name in frozen}
+    ranges = _trained_ranges(tensors, alike, changed)
     inside = {
         name
         for name in differing
         if tensors[name].place.block is not None
-        and (_block(tensors[name]) in blocks or _NUMBER.sub("#", name) in modules)
+        and (
+            _block(tensors[name]) in blocks
+            or (module := _NUMBER.sub("#", name)) in modules
+            or _block(tensors[name]) in ranges.get(module, ())
+        )
     }
     if len(inside.intersection(changed)) < _FEWEST_TRAINED:
         return set()
     return inside | {name for name in differing if tensors[name].place.block is None}
+
+
+def _trained_ranges(
+    tensors: Mapping[str, _Tensor], alike: Sequence[str], changed: Sequence[str]
+) -> dict[str, set[_Block]]:
+    """Return the blocks in which modules differ together, where these follow each other.
+
+    As where adapters are for some of the blocks (`layers_to_transform`), or the last ones are
+    trained. All matrices that such a module has in these blocks differ.
+    """
+    homes: dict[str, set[_Block]] = {}
+    rest: dict[str, set[_Block]] = {}
+    differing = set(changed)
+    for name in alike:
+        if len(tensors[name].shape) > 1:
+            found = homes if name in differing else rest
+            found.setdefault(_NUMBER.sub("#", name), set()).add(_block(tensors[name]))
+    together: dict[frozenset[_Block], list[str]] = {}
+    for module, blocks in homes.items():
+        if blocks.isdisjoint(rest.get(module, ())):
+            together.setdefault(frozenset(blocks), []).append(module)
+    return {
+        module: set(blocks)
+        for blocks, modules in together.items()
+        if len(blocks) > 1 and len(blocks) * len(modules) >= _FEWEST_TRAINED and _is_range(blocks)
+        for module in modules
+    }
+
+
+def _is_range(blocks: Collection[_Block]) -> bool:
+    """Whether blocks of one tower follow each other, or all have the same distance."""
+    numbers = sorted(number for _, number in blocks if number is not None)
+    steps = {after - before for before, after in pairwise(numbers)}
+    return (
+        len({tower for tower, _ in blocks}) == 1 and len(numbers) == len(blocks) and len(steps) == 1
+    )
 
 
 def _block(tensor: _Tensor) -> _Block:
