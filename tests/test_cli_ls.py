@@ -72,5 +72,5 @@ def test_findings_and_warnings_are_in_its_json_and_on_stderr(tmp_path: Path) -> 
     document = json.loads(found.stdout)
     assert [each["id"] for each in document["findings"]] == ["missing-file", "left-out"]
     assert document["warnings"] == ["the pattern 'nothing' matches no tensor"]
-    assert "1 of 2 files are missing" in found.stderr
+    assert "1 of 2 files is missing" in found.stderr
     assert "old.bin" not in found.stderr

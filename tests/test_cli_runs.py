@@ -77,7 +77,7 @@ def test_track_of_models_with_steps(folder):
     wrong = run("track", *models, "--steps", "1,b")
     assert (wrong.exit_code, "whole numbers" in wrong.stderr) == (2, True)
     few = run("track", *models, "--steps", "1")
-    assert (few.exit_code, "1 steps are given for 2 models" in few.stderr) == (1, True)
+    assert (few.exit_code, "1 step is given for 2 models" in few.stderr) == (1, True)
 
 
 def test_a_step_that_cannot_be_read_shows_above_the_table(folder):
@@ -196,7 +196,7 @@ def test_scaling(tmp_path, write_checkpoint):
     assert [row["kind"] for row in rows] == ["o", "ffn_in", "pooled"]
     assert float(rows[0]["ols_slope"]) == pytest.approx(0.1, rel=0.05)
     none = run("scaling", *folders[:1])
-    assert (none.exit_code, "the law is asked of 0 of 1 runs" in none.stdout) == (0, True)
+    assert (none.exit_code, "the law is asked of 0 of 1 run" in none.stdout) == (0, True)
 
 
 def test_scaling_asks_for_nothing_where_the_optimiser_rules_the_law_out(tmp_path, write_checkpoint):

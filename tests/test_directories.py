@@ -185,7 +185,7 @@ def test_stale_index_beside_a_single_file(tmp_path: Path) -> None:
 def test_index_without_a_complete_save_beside_it(tmp_path: Path, there: list[str]) -> None:
     write_files(tmp_path, {INDEX: index_bytes({"w": "model-00001-of-00003.safetensors"})})
     write_files(tmp_path, {name: SHARDS[name] for name in there})
-    with pytest.raises(IndexFileError, match="1 of 1 shards are missing"):
+    with pytest.raises(IndexFileError, match="1 of 1 shard is missing"):
         open_checkpoint(tmp_path)
 
 

@@ -266,7 +266,7 @@ def test_tensor_in_two_shards_that_the_index_does_not_list(tmp_path: Path) -> No
 def test_long_lists_are_shortened(tmp_path: Path) -> None:
     weight_map = {f"h.{i}.weight": f"{i}.safetensors" for i in range(5000)}
     error = refused(write_files(tmp_path, {INDEX: index_bytes(weight_map)}))
-    assert "5000 of 5000 shards are missing" in str(error)
+    assert "5,000 of 5,000 shards are missing" in str(error)
     assert len(str(error)) < 2000
 
 

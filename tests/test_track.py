@@ -404,7 +404,7 @@ def test_options_are_checked_before_anything_is_read(run):
         wg.track(run, trim="mid_70")
     with pytest.raises(RunError, match="schedule must be one of"):
         wg.track(run, schedule="poly")
-    with pytest.raises(RunError, match="steps are given"):
+    with pytest.raises(RunError, match="1 step is given for 6 models"):
         wg.track(run, steps=[1])
 
 

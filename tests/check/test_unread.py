@@ -20,7 +20,7 @@ FILE = "model.safetensors"
 def lost_shard(path):
     write_sharded(path, TWO_SHARDS)
     (path / "model-00002-of-00002.safetensors").unlink()
-    return "missing-file", "1 of 2 shards are missing: 'model-00002-of-00002.safetensors'"
+    return "missing-file", "1 of 2 shards is missing: 'model-00002-of-00002.safetensors'"
 
 
 def truncated_shard(path):
@@ -179,5 +179,5 @@ def test_no_report_is_written_over_what_must_stay(tmp_path):
 
 def test_in_python_it_stays_an_error(tmp_path):
     lost_shard(tmp_path / "model")
-    with pytest.raises(CheckpointError, match="1 of 2 shards are missing"):
+    with pytest.raises(CheckpointError, match="1 of 2 shards is missing"):
         wg.check(tmp_path / "model")

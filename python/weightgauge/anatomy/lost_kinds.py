@@ -10,6 +10,7 @@ from weightgauge.anatomy.family_blocks import FAMILY_BLOCKS
 from weightgauge.anatomy.stacks import Stack
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place, enumerated
+from weightgauge.wording import counted
 
 _FEWEST_BLOCKS = 3
 """Stacks of fewer blocks, such as those that draft tokens, may do without a norm, and be parts."""
@@ -248,7 +249,11 @@ def _without_router(stack: Stack, told: set[tuple[str, str]]) -> Iterator[Findin
         return  # it may be the router
     blocks = set().union(*(stack.weights[module] for module in experts))
     told.add(("", "router"))
-    yield _told(stack, "router", f"a {WORDS['router']}, though {len(blocks):,} have experts")
+    yield _told(
+        stack,
+        "router",
+        f"a {WORDS['router']}, though {counted(len(blocks), 'block has', 'blocks have')} experts",
+    )
 
 
 def _without_gate(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from weightgauge.anatomy.stacks import Stack
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place, enumerated, named
+from weightgauge.wording import agreeing, counted
 
 _MOST_EXPERTS = 65_536
 """More than any model has; routers of empty tensors may state any number of rows."""
@@ -138,8 +139,8 @@ def _fewer_than_routed(found: _Experts) -> Iterator[Finding]:
         value=most,
         expected=routed,
         level="warning",
-        what=f"{printable(found.stack.path)}: the routers choose among {routed:,} experts, "
-        f"of which {lost} no weights in any block",
+        what=f"{printable(found.stack.path)}: the routers choose among "
+        f"{counted(routed, 'expert')}, of which {lost} no weights in any block",
         hint="the last experts were lost, unless they do nothing on purpose",
     )
 
@@ -196,7 +197,8 @@ def _told(found: _Experts, path: str, loss: _Loss, blocks: Sequence[int]) -> Fin
     there = len(found.there(blocks[0])) - (0 if whole else number)
     expected = there + number
     if len(names) == 1:
-        what = f"missing; the other {there:,} experts of the block have it"
+        others = f"the other {counted(there, 'expert')} of the block"
+        what = f"missing; {others} {agreeing(there, 'has', 'have')} it"
     else:
         experts = f"{'expert' if number == 1 else 'experts'} {ranges(loss.experts)}"
         some = f"all {len(blocks):,} blocks" if everywhere else _blocks(blocks)
@@ -206,7 +208,7 @@ def _told(found: _Experts, path: str, loss: _Loss, blocks: Sequence[int]) -> Fin
             why = f"; config.json says {found.stated[0]} = {found.stated[1]:,}"
         what = (
             f"{printable(stack.path)}: {part}{experts} of {expected:,} missing in {some} "
-            f"({len(names):,} tensors: {named(names)}){why}"
+            f"({counted(len(names), 'tensor')}: {named(names)}){why}"
         )
     return RULES["missing-part"].finding(place, value=there, expected=expected, what=what)
 

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from weightgauge.choices import nearest
 from weightgauge.errors import NothingSelectedError, printable
+from weightgauge.wording import none_of
 
 
 class _Named(Protocol):
@@ -64,7 +65,7 @@ def choose(
     ]
     if tensors and not chosen:
         raise NothingSelectedError(
-            f"none of the {len(tensors):,} tensors is left by {_told(wanted, unwanted)}"
+            f"{none_of(len(tensors), 'tensor')} left by {_told(wanted, unwanted)}"
             f"{_meant(wanted, [tensor.name for tensor in tensors])}"
         )
     return chosen, [

@@ -13,6 +13,7 @@ from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import IndexFileError, printable
 from weightgauge.findings import RULES, Finding, Place
+from weightgauge.wording import agreeing, counted
 
 INDEX_SUFFIX = ".safetensors.index.json"
 _MAX_BYTES = 10_000_000
@@ -149,8 +150,8 @@ def check_shards(
         listed = shortened([f"'{printable(name)}'" for name in unlisted])
         what = (
             f"{printable(index.shown, limit=1000)}: "
-            + ("1 tensor lies" if len(unlisted) == 1 else f"{len(unlisted):,} tensors lie")
-            + f" in the shards and {'is' if len(unlisted) == 1 else 'are'} not listed: {listed}"
+            f"{counted(len(unlisted), 'tensor')} {agreeing(len(unlisted), 'lies', 'lie')} in the "
+            f"shards and {agreeing(len(unlisted))} not listed: {listed}"
         )
         findings.append(RULES["stale-index"].finding(what=what))
     return Checked(findings, stale)
@@ -166,7 +167,10 @@ def _refuse(
     problems = []
     if missing:
         names = shortened([f"'{printable(name)}'" for name in missing])
-        problems.append(f"{len(missing)} of {len(index.shards)} shards are missing: {names}")
+        problems.append(
+            f"{len(missing):,} of {counted(len(index.shards), 'shard')} "
+            f"{agreeing(len(missing))} missing: {names}"
+        )
     if absent:
         problems.append(f"tensors listed but absent: {_places(absent)}")
     if twice:

@@ -11,6 +11,7 @@ from weightgauge.checkpoint.index import INDEX_SUFFIX, ShardIndex, shortened
 from weightgauge.checkpoint.shard_names import WEIGHTS_SUFFIX
 from weightgauge.errors import NotACheckpointError, printable
 from weightgauge.findings import RULES, Finding
+from weightgauge.wording import agreeing, counted
 
 _USUAL = ("model", "diffusion_pytorch_model", "pytorch_model")
 """Names, without ending, under which a model is saved, the most usual first."""
@@ -100,7 +101,8 @@ def missing_files(files: Iterable[str]) -> list[Finding]:
         RULES["missing-file"].finding(
             value=len(each.files),
             expected=each.total,
-            what=f"{each.missing:,} of {each.total:,} files are missing: {each.missing_told()}",
+            what=f"{each.missing:,} of {counted(each.total or 0, 'file')} {agreeing(each.missing)} "
+            f"missing: {each.missing_told()}",
         )
         for each in file_sets(files)
         if not each.complete
@@ -134,10 +136,8 @@ def _of_index(
         return Selection(index, index.shards)
     files = whole[0].files
     what = (
-        f"'{printable(name)}' names {len(index.shards):,} "
-        f"{'file' if len(index.shards) == 1 else 'files'} of which none is there; read "
-        f"{'is' if len(files) == 1 else 'are'} '{printable(files[0])}'"
-        + _and_others(len(files) - 1)
+        f"'{printable(name)}' names {counted(len(index.shards), 'file')} of which none is there; "
+        f"read {agreeing(len(files))} '{printable(files[0])}'" + _and_others(len(files) - 1)
     )
     return Selection(None, files, (RULES["stale-index"].finding(what=what),))
 

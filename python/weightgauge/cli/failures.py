@@ -145,7 +145,7 @@ def unmeasured_told(findings: Iterable[Finding], tensors: int) -> int:
     failed = [each for each in findings if each.id == "unmeasured"]
     if not failed:
         return OK
-    from weightgauge.reporting.values import counted
+    from weightgauge.wording import counted
 
     reasons = "; ".join(sorted({str(each.value) for each in failed}))
     _say(f"error: {len(failed):,} of {counted(tensors, 'tensor')} could not be measured: {reasons}")

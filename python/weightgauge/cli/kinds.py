@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from weightgauge.errors import NothingSelectedError
+from weightgauge.wording import none_of
 
 if TYPE_CHECKING:
     from weightgauge.comparison.model_comparison import Comparison
@@ -32,7 +33,7 @@ def fit_of_kinds(result: ModelFit, kinds: Collection[str]) -> ModelFit:
     from weightgauge.records import Table
 
     chosen = Table(SliceFit, (item for item in result.slices if item.kind in kinds))
-    refuse_none(chosen, kinds, len(result.slices), "slices")
+    refuse_none(chosen, kinds, len(result.slices), "slice")
     return replace(result, slices=chosen, kinds=_of(result.kinds, kinds))
 
 
@@ -41,7 +42,7 @@ def comparison_of_kinds(found: Comparison, kinds: Collection[str]) -> Comparison
     if not kinds:
         return found
     pairs = _of(found.pairs, kinds)
-    refuse_none(pairs, kinds, len(found.pairs), "pairs of slices")
+    refuse_none(pairs, kinds, len(found.pairs), "pair of slices", "pairs of slices")
     return replace(found, pairs=pairs)
 
 
@@ -50,7 +51,7 @@ def diagnosis_of_kinds(found: Diagnosis, kinds: Collection[str]) -> Diagnosis:
     if not kinds:
         return found
     places = [i for i, item in enumerate(found.slices) if item.kind in kinds]
-    refuse_none(places, kinds, len(found.slices), "slices")
+    refuse_none(places, kinds, len(found.slices), "slice")
     return replace(
         found,
         kinds=_of(found.kinds, kinds),
@@ -66,13 +67,15 @@ def trajectory_of_kinds(found: Trajectory, kinds: Collection[str]) -> Trajectory
     if not kinds:
         return found
     slices = _of(found.slices, kinds)
-    refuse_none(slices, kinds, len(found.slices), "slices")
+    refuse_none(slices, kinds, len(found.slices), "slice")
     forces = {key: each for key, each in found.forces.items() if key[1] in kinds}
     return replace(found, slices=slices, kinds=_of(found.kinds, kinds), forces=forces)
 
 
-def refuse_none(chosen: Collection[object], kinds: Collection[str], number: int, what: str) -> None:
-    """Refuse a choice of kinds that leaves nothing of something.
+def refuse_none(
+    chosen: Collection[object], kinds: Collection[str], number: int, one: str, several: str = ""
+) -> None:
+    """Refuse a choice of kinds that leaves nothing of so many things.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def refuse_none(chosen: Collection[object], kinds: Collection[str], number: int,
     """
     if number and not chosen:
         raise NothingSelectedError(
-            f"none of the {number:,} {what} is of the kind {' or '.join(kinds)}"
+            f"{none_of(number, one, several)} of the kind {' or '.join(kinds)}"
         )
 
 

@@ -18,6 +18,7 @@ from weightgauge.fits.withheld import withheld
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import Table
 from weightgauge.upper import InNotebook, done_above
+from weightgauge.wording import agreeing, counted
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -353,8 +354,8 @@ def _why_not(match: Match, differences: dict[SliceKey, Difference], unknown: str
             return ""
         more = abs(match.a.fit.shape[0] - match.b.fit.shape[0])
         side = "a" if match.a.fit.shape[0] > rows else "b"
-        noun = "row" if more == 1 else "rows"
-        return f"the first {rows:,} rows are compared; {more:,} {noun} only in {side}"
+        first = counted(rows, "row")
+        return f"the first {first} {agreeing(rows)} compared; {counted(more, 'row')} only in {side}"
     if unknown:
         return unknown
     if not match.by_name:

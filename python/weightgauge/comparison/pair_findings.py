@@ -11,6 +11,7 @@ from weightgauge.anatomy.storage import is_of_integers
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.findings.readable import readable
 from weightgauge.fits.slice_findings import slice_findings
+from weightgauge.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from weightgauge.comparison.matching import Match
@@ -73,19 +74,18 @@ def pair_findings(
     compared = [pair for pair in pairs if pair.changed == pair.changed]
     if compared and not any(pair.changed for pair in compared) and _the_rest_is_equal(pairs):
         tensors = len({pair.tensor for pair in compared})
+        every = "the one tensor" if tensors == 1 else f"all {tensors:,} tensors"
+        have = agreeing(tensors, "has", "have")
         if only_a or only_b or any(pair.rows for pair in pairs):
-            what = f"all values that both have are equal, in {_tensors(tensors)}"
+            what = f"all values that both have are equal, in {counted(tensors, 'tensor')}"
         elif len(compared) < len(pairs):
-            what = f"IDENTICAL: all {_tensors(tensors)} that were compared have equal values"
+            were = agreeing(tensors, "was", "were")
+            what = f"IDENTICAL: {every} that {were} compared {have} equal values"
         else:
-            what = f"IDENTICAL: all {_tensors(tensors)} have equal values"
+            what = f"IDENTICAL: {every} {have} equal values"
         yield RULES["identical"].finding(value=tensors, what=what)
     for match, pair in zip(matches, pairs, strict=True):
         yield from _about_pair(match, pair)
-
-
-def _tensors(number: int) -> str:
-    return "1 tensor" if number == 1 else f"{number:,} tensors"
 
 
 def _the_rest_is_equal(pairs: Sequence[Pair]) -> bool:
@@ -160,7 +160,7 @@ def _same_magnitudes(match: Match, pair: Pair) -> Iterator[Finding]:
     elif a.negatives != b.negatives:
         flipped = a.negatives + b.negatives == a.n
         what = (
-            f"the same magnitudes, but {b.negatives:,} negative weights instead of "
+            f"the same magnitudes, but {counted(b.negatives, 'negative weight')} instead of "
             f"{a.negatives:,}{', as if all signs were flipped' if flipped else ''}"
         )
         yield RULES["signs-differ"].finding(

@@ -10,6 +10,7 @@ from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.anatomy.survey import Survey, survey
 from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import Checkpoint
@@ -63,7 +64,7 @@ def adapter_findings(model: ModelHistograms, adapter: Checkpoint) -> list[Findin
     if sum(each.id == "adapter-target" for each in found) == len(products):
         raise OtherModelError(
             f"{shown} is an adapter of another model: {printable(model.model)} has none of the "
-            f"{len(products):,} matrices that it changes",
+            f"{counted(len(products), 'matrix', 'matrices')} that it changes",
             hint="Give the adapter's own base model.",
         )
     return [*found, *_unfitting_whole(known, adapter, shapes)]

@@ -11,6 +11,7 @@ from weightgauge.anatomy.bare_names import bare_names
 from weightgauge.anatomy.storage import served, weight_name, weight_names
 from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
+from weightgauge.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from weightgauge.scanning import ModelHistograms
@@ -97,7 +98,7 @@ def against_findings(
     if len(shared) < _FEWEST_SHARED * min(len(ours), len(theirs)) or not shared:
         raise OtherModelError(
             f"{printable(base.model)} is another model than {printable(model.model)}: they have "
-            f"{len(shared):,} of {len(ours):,} tensors in common",
+            f"{len(shared):,} of {counted(len(ours), 'tensor')} in common",
             hint="Compare versions of one model.",
         )
     alike = [name for name in shared if not _why_not(ours[name], theirs[name])]
@@ -125,7 +126,8 @@ def _unrelated(
     others = sum(ours[name].shape != theirs[name].shape for name in matrices)
     if others > _MOST_DAMAGED * len(matrices):
         what = (
-            f"the two seem to be unrelated models: {others:,} of {len(matrices):,} matrices have "
+            f"the two seem to be unrelated models: {others:,} of "
+            f"{counted(len(matrices), 'matrix', 'matrices')} {agreeing(others, 'has', 'have')} "
             "another shape"
         )
         yield RULES["unrelated"].finding(value=others, expected=0, what=what)

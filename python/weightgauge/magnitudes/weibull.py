@@ -10,6 +10,7 @@ from weightgauge import _core
 from weightgauge.magnitudes.arrays import array_view
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.records import as_row, maker
+from weightgauge.wording import none_of
 
 Numbers = tuple[
     float, float, float, float, float, float, float, float, int, int, int, int, bool,
@@ -348,8 +349,11 @@ def told_of_counts(counts: tuple[int, int, int, int], options: FitOptions) -> tu
         if total == 0:
             return "empty", "the tensor has no elements"
         if zeros == total:
-            return "empty", f"all {total:,} elements are zero"
-        return "empty", f"none of the {total:,} elements is finite and non-zero"
+            return (
+                "empty",
+                f"all {total:,} elements are zero" if total > 1 else "its one element is zero",
+            )
+        return "empty", f"{none_of(total, 'element')} finite and non-zero"
     if core_status == "too_few":
         if options.protocol == "paper":
             return "too_few", "fewer than 100 elements lie inside the published range"

@@ -17,6 +17,7 @@ from weightgauge.errors import (
 )
 from weightgauge.findings import slice_name
 from weightgauge.fits import SliceFit
+from weightgauge.wording import none_of
 
 if TYPE_CHECKING:
     from weightgauge.fits import ModelFit
@@ -72,7 +73,7 @@ def no_such_tensor(names: Sequence[str], tensor: str) -> str:
     """
     near = nearest(tensor, names)
     meant = f"; did you mean '{printable(near)}'?" if near else ""
-    return f"none of the {len(names):,} tensors is called '{printable(tensor)}'{meant}"
+    return f"{none_of(len(names), 'tensor')} called '{printable(tensor)}'{meant}"
 
 
 def counts_of(fit: ModelFit, item: SliceFit, source: Any) -> MagnitudeHistogram:

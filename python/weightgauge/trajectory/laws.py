@@ -25,6 +25,7 @@ from weightgauge.trajectory.saturation import SaturationFit, saturation_point
 from weightgauge.trajectory.settings import RunSettings
 from weightgauge.trajectory.settings_sources import run_settings
 from weightgauge.upper import InNotebook, done_above
+from weightgauge.wording import agreeing, counted
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -291,7 +292,10 @@ def _settings_of_runs(count: int, given: Mapping[str, Any]) -> list[dict[str, An
         plain = value.tolist() if hasattr(value, "tolist") else value  # of NumPy
         each = list(plain) if isinstance(plain, list | tuple) else [plain] * count
         if len(each) != count:
-            raise RunError(f"{name}: {len(each)} values are given for {count} runs")
+            raise RunError(
+                f"{name}: {counted(len(each), 'value')} {agreeing(len(each))} given for "
+                f"{counted(count, 'run')}"
+            )
         for of_run, own in zip(settings, each, strict=True):
             of_run[name] = own
     return settings

@@ -19,6 +19,7 @@ from weightgauge.trajectory.candidates import (
     has_weights_of_its_own,
 )
 from weightgauge.trajectory.run_files import folder_of_revision
+from weightgauge.wording import agreeing, counted
 
 LARGEST_STEP = 10**15
 
@@ -184,7 +185,10 @@ def _checked(step: Any) -> int:
 def _with_steps(candidates: Sequence[Candidate], steps: Sequence[int] | None) -> list[StepModel]:
     if steps is not None:
         if len(steps) != len(candidates):
-            raise RunError(f"{len(steps)} steps are given for {len(candidates)} models")
+            raise RunError(
+                f"{counted(len(steps), 'step')} {agreeing(len(steps))} given for "
+                f"{counted(len(candidates), 'model')}"
+            )
         return [
             StepModel(_checked(step), each.model, "given")
             for step, each in zip(steps, candidates, strict=True)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from weightgauge.records import as_row
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.settings import RunSettings
@@ -165,9 +166,9 @@ def fit_saturation(points: Sequence[SaturationPoint | None]) -> SaturationFit:
         return _none(
             len(known),
             start,
-            f"the learning rates of {missing} of {len(points)} runs are not known, whose sum it "
-            "takes: that needs lr, weight decay above 0 and the schedule (--lr, --weight-decay, "
-            "--schedule, and --total-steps unless that is constant)",
+            f"the learning rates of {missing} of {counted(len(points), 'run')} are not known, "
+            "whose sum it takes: that needs lr, weight decay above 0 and the schedule (--lr, "
+            "--weight-decay, --schedule, and --total-steps unless that is constant)",
         )
     if len(known) < (2 if measured else 3):
         few = "one run is too few" if len(known) == 1 else f"{len(known)} runs are too few"

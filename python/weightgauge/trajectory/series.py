@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weightgauge.trajectory.levelling import Levelling
+from weightgauge.wording import counted
 
 Series = tuple[float, ...]
 """One number for each step that was read; NaN where there is none."""
@@ -142,5 +143,5 @@ def _finite(value: Any) -> Any:
 def _course(k: Sequence[float]) -> str:
     known = [value for value in k if math.isfinite(value)]
     if not known:
-        return f"{len(k)} steps, no k"
-    return f"{len(k)} steps, k {known[0]:.4f} to {known[-1]:.4f}"
+        return f"{counted(len(k), 'step')}, no k"
+    return f"{counted(len(k), 'step')}, k {known[0]:.4f} to {known[-1]:.4f}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from weightgauge.errors import RunError, printable
 from weightgauge.trajectory.optimizers import KNOWN, Optimizer, optimizer_of
+from weightgauge.wording import counted
 
 SCHEDULES = ("constant", "cosine", "linear")
 """How the learning rate goes on from its peak: as it is, half a cosine down, a line down."""
@@ -79,7 +80,9 @@ class RunSettings:
             if value is not None and not _CHECKS[name][0](value):
                 raise RunError(f"{name} must be {_CHECKS[name][1]}, not {_told(value)}")
         if self.steps is not None and (self.warmup or 0) > self.steps:
-            raise RunError(f"warmup is {self.warmup}, longer than the run of {self.steps} steps")
+            raise RunError(
+                f"warmup is {self.warmup}, longer than the run of {counted(self.steps, 'step')}"
+            )
 
     @property
     def known_optimizer(self) -> Optimizer | None:

@@ -11,6 +11,7 @@ from weightgauge.anatomy.components import MATRIX_KINDS
 from weightgauge.findings import RULES, Finding, named, slice_name
 from weightgauge.fits.name_hints import is_mask
 from weightgauge.trajectory.changes import jumps
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.slice_key import SliceKey
@@ -108,7 +109,7 @@ def _differences(measured: Measurements, items: dict[SliceKey, SliceFit], i: int
     if 2 * len(shared) < min(len(before), len(after)):
         message = (
             f"step {step:,} is another architecture: it shares {len(shared):,} of its "
-            f"{len(after):,} slices with step {measured.steps[i - 1]:,}"
+            f"{counted(len(after), 'slice')} with step {measured.steps[i - 1]:,}"
         )
         return [Finding(id="mixed-architectures", level="fault", step=step, message=message)]
     found = []

@@ -14,6 +14,7 @@ from weightgauge.anatomy.architecture.settings import Settings, bad_sections, se
 from weightgauge.anatomy.architecture.spellings import QK_NORM
 from weightgauge.anatomy.components import TOWERS, Component, TensorLike
 from weightgauge.errors import printable
+from weightgauge.wording import agreeing, counted
 
 _LATENT = ("kv_a", "kv_b")
 
@@ -159,7 +160,11 @@ def _blocks(settings: Settings, seen: Evidence, complete: bool) -> int | None:
     # Where nothing names the tower, the section may describe another stack.
     own = settings.tower is not None or not settings.where
     if complete and own and seen_blocks is not None and seen_blocks < blocks:
-        settings.warn(key, blocks, f"is more than the {seen_blocks:,} blocks that there are")
+        settings.warn(
+            key,
+            blocks,
+            f"is more than the {counted(seen_blocks, 'block')} that there {agreeing(seen_blocks)}",
+        )
         return seen_blocks
     return blocks
 
@@ -178,7 +183,11 @@ def _experts(settings: Settings, seen: Evidence, complete: bool) -> int | None:
     elif last >= 0 and experts in seen.routed:
         return experts  # those that are not there are missing
     elif complete and 0 < len(seen.expert_numbers) == last + 1 < experts:
-        settings.contradict(key, experts, f"is more than the {last + 1:,} experts that there are")
+        settings.contradict(
+            key,
+            experts,
+            f"is more than the {counted(last + 1, 'expert')} that there {agreeing(last + 1)}",
+        )
         return last + 1
     elif complete and experts and not seen.mixture:
         settings.warn(key, experts, "is told of a model without experts")

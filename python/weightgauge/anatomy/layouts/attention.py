@@ -5,6 +5,7 @@ from __future__ import annotations
 from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.heads import exactly, grouped_sizes, inputs_of_output
 from weightgauge.anatomy.layouts.layout import Field, Layout, NotCut
+from weightgauge.wording import agreeing, counted
 
 _SEVERAL = "families store q, k and v under this name in different ways"
 
@@ -17,10 +18,10 @@ def undecided(candidate: Candidate) -> Layout:
 def per_head(candidate: Candidate) -> Layout:
     """[heads, 3, head_dim]: q, k and v of each head follow each other."""
     heads = candidate.heads()
-    dim = exactly(candidate.shape[0], 3 * heads, f"q, k and v of {heads:,} heads")
+    dim = exactly(candidate.shape[0], 3 * heads, f"q, k and v of {counted(heads, 'head')}")
     stated = candidate.facts.head_dim
     if stated is not None and stated != dim:
-        raise NotCut(f"q, k and v of {heads:,} heads of {stated:,} do not fill its rows")
+        raise NotCut(f"q, k and v of {counted(heads, 'head')} of {stated:,} do not fill its rows")
     fields = tuple(Field(part, part, dim, 1) for part in "qkv")
     return Layout(candidate.shape, 0, fields, groups=heads)
 
@@ -166,7 +167,14 @@ def _heads_in(
     if heads is None:
         return None, None, f"the number of heads is not known{candidate.without_config()}"
     if q_rows % heads or dim not in (None, q_rows // heads):
-        return None, None, f"{heads:,} heads{f' of {dim:,}' if dim else ''} do not fill {q_rows:,}"
+        return (
+            None,
+            None,
+            (
+                f"{counted(heads, 'head')}{f' of {dim:,}' if dim else ''} "
+                f"{agreeing(heads, 'does', 'do')} not fill {q_rows:,}"
+            ),
+        )
     dim = q_rows // heads
     if dim == 0 or kv_rows % dim:
         return None, None, f"heads of {dim:,} do not fill {kv_rows:,}"

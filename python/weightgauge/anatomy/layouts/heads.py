@@ -6,6 +6,7 @@ from weightgauge.anatomy.architecture.settings import value_at
 from weightgauge.anatomy.architecture.spellings import KEYS
 from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.layout import NotCut
+from weightgauge.wording import agreeing, counted
 
 _KV_KEYS = tuple(KEYS["kv_heads"].split())
 _OUTPUTS = ("o_proj", "out_proj", "Wo", "wo", "dense", "proj", "c_proj", "to_out.0", "attn_out")
@@ -22,8 +23,11 @@ def head_dim_of(candidate: Candidate, length: int, heads: int) -> int:
     """Return the length of `heads` heads that fill `length`; raise `NotCut` if facts contradict."""
     dim = candidate.facts.head_dim
     if dim is not None and dim * heads != length:
-        raise NotCut(f"{heads:,} heads of {dim:,} do not fill {length:,}")
-    return dim if dim is not None else exactly(length, heads, f"{heads:,} heads")
+        raise NotCut(
+            f"{counted(heads, 'head')} of {dim:,} {agreeing(heads, 'does', 'do')} not fill "
+            f"{length:,}"
+        )
+    return dim if dim is not None else exactly(length, heads, f"{counted(heads, 'head')}")
 
 
 def inputs_of_output(candidate: Candidate) -> int | None:
@@ -62,21 +66,25 @@ def grouped_sizes(candidate: Candidate, rows: int, kv_heads: int | None) -> tupl
         # A list has one number per block; those also follow from the shapes.
         if any(value is not None and not isinstance(value, list) for value in stated):
             raise NotCut("config.json and shapes disagree about key and value heads")
-        dim = dim or exactly(candidate.shape[-1], heads, f"{heads:,} heads")
+        dim = dim or exactly(candidate.shape[-1], heads, f"{counted(heads, 'head')}")
         kv_heads = (rows // dim - heads) // 2
     lines = heads + 2 * kv_heads
     if kv_heads < 1 or heads % kv_heads:
-        raise NotCut(f"{heads:,} query heads cannot share {kv_heads:,} key and value heads")
+        raise NotCut(
+            f"{counted(heads, 'query head')} cannot share {counted(kv_heads, 'key and value head')}"
+        )
     q_rows = inputs_of_output(candidate)
     if dim is None:
-        dim = exactly(rows, lines, f"{heads:,} query heads and twice {kv_heads:,} kv heads")
+        dim = exactly(
+            rows, lines, f"{counted(heads, 'query head')} and twice {counted(kv_heads, 'kv head')}"
+        )
         # Families whose heads do not add up to the width of the input state their length.
         q_rows = q_rows or candidate.shape[-1]
     if q_rows is not None and heads * dim != q_rows:
-        raise NotCut(f"{heads:,} query heads of {dim:,} would not have {q_rows:,} rows")
+        raise NotCut(f"{counted(heads, 'query head')} of {dim:,} would not have {q_rows:,} rows")
     if dim * lines != rows:
         raise NotCut(
-            f"{heads:,} query heads and twice {kv_heads:,} kv heads of {dim:,} "
+            f"{counted(heads, 'query head')} and twice {counted(kv_heads, 'kv head')} of {dim:,} "
             f"do not fill its {rows:,} rows"
         )
     return heads, kv_heads, dim

@@ -5,6 +5,7 @@ from __future__ import annotations
 from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.heads import head_dim_of
 from weightgauge.anatomy.layouts.layout import Field, Layout, NotCut
+from weightgauge.wording import agreeing, counted
 
 _LINEAR_ATTENTION = ".linear_attn."
 
@@ -17,7 +18,10 @@ def queries(candidate: Candidate) -> Layout:
     if mla is not None:
         dim = mla.qk_nope_head_dim + mla.qk_rope_head_dim
         if dim * heads != length:
-            raise NotCut(f"{heads:,} heads of {dim:,} do not fill its {length:,} rows")
+            raise NotCut(
+                f"{counted(heads, 'head')} of {dim:,} {agreeing(heads, 'does', 'do')} not fill its "
+                f"{length:,} rows"
+            )
     else:
         head_dim_of(candidate, length, heads)
     return _one_matrix(candidate, axis, heads)
@@ -47,7 +51,10 @@ def outputs(candidate: Candidate) -> Layout:
     else:
         dim = head_dim_of(candidate, length, heads)
     if dim * heads != length:
-        raise NotCut(f"{heads:,} heads of {dim:,} do not fill its {length:,} columns")
+        raise NotCut(
+            f"{counted(heads, 'head')} of {dim:,} {agreeing(heads, 'does', 'do')} not fill its "
+            f"{length:,} columns"
+        )
     return _one_matrix(candidate, axis, heads)
 
 

@@ -15,6 +15,7 @@ from weightgauge.anatomy.storage.not_unpacked import (
 )
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
 from weightgauge.errors import printable
+from weightgauge.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
@@ -96,7 +97,7 @@ def groups_of_rows(scales: TensorInfo, rows: int) -> int:
         return 1
     shape = (*scales.shape, 1) if len(scales.shape) == 1 else scales.shape
     if len(shape) != 2 or shape[0] != rows or scales.size == 0:
-        raise AtOdds(f"its scales are {list(scales.shape)}, and it has {rows:,} rows")
+        raise AtOdds(f"its scales are {list(scales.shape)}, and it has {counted(rows, 'row')}")
     return shape[1]
 
 
@@ -114,12 +115,15 @@ def group_columns(
     if sizes:
         of = " or ".join(dict.fromkeys(map(shown, numbers)))
         raise AtOdds(
-            f"it has {groups:,} group{'' if groups == 1 else 's'} a row, which its {columns:,} "
+            f"it has {counted(groups, 'group')} a row, which its {columns:,} "
             f"columns do not fill by {of}, "
             f"as {beside.quantisation.file_of(key)} says"
         )
     if columns % groups:
-        raise AtOdds(f"its {groups:,} groups do not divide its {columns:,} columns")
+        raise AtOdds(
+            f"its {counted(groups, 'group')} {agreeing(groups, 'does', 'do')} not divide its "
+            f"{counted(columns, 'column')}"
+        )
     return columns // groups
 
 
@@ -150,7 +154,9 @@ def number_of_groups(
         if scales.shape == (wanted, rows) and zeros.shape != (wanted, words):
             raise Misfit(zeros, (wanted, words))
     if rows != outputs:
-        raise AtOdds(f"it has {rows:,} outputs of four bits, and its scales are for {outputs:,}")
+        raise AtOdds(
+            f"it has {counted(rows, 'output')} of four bits, and its scales are for {outputs:,}"
+        )
     if zeros.shape == (groups, -(-rows // 4)):
         raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
     if len(zeros.shape) == 2 and zeros.shape[0] != groups:
@@ -179,7 +185,10 @@ def check_stated(codes: TensorInfo, shape: tuple[int, ...], *, sure: bool) -> No
         raise Misfit(codes, (shape[0], wanted), by=f"'weight_shape' says {said}, which makes it")
     other = {-(-shape[-1] * bits // 32) for bits in _OTHER_WIDTHS} if rows == shape[0] else ()
     kind = NotUnpacked if words in other else AtOdds
-    raise kind(f"it has {rows:,} rows of {words:,} words, which hold no {said} codes of four bits")
+    raise kind(
+        f"it has {counted(rows, 'row')} of {counted(words, 'word')}, which hold no {said} codes "
+        "of four bits"
+    )
 
 
 def check_index(index: TensorInfo, columns: int) -> None:

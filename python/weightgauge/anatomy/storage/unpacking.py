@@ -28,6 +28,7 @@ from weightgauge.anatomy.storage.not_unpacked import NotUnpacked
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
 from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Stored, weight_name
 from weightgauge.errors import printable
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
@@ -197,7 +198,7 @@ def _bitnet(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     quarter, columns = matrix(beside.codes, "U8")
     (scales,) = beside.need("weight_scale")
     if scales.size != 1:
-        raise NotUnpacked(f"it has {scales.size:,} scales, and not one")
+        raise NotUnpacked(f"it has {counted(scales.size, 'scale')}, and not one")
     sizes = _Sizes(quarter * _PER_BYTE, columns, 1, columns)
     divided = layer == "bitlinear"
     codes = _codes(beside.codes, "quarters", sizes, scales, None, None, divided=divided)

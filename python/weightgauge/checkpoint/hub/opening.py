@@ -27,6 +27,7 @@ from weightgauge.checkpoint.regular_file import lies_at
 from weightgauge.checkpoint.selection import choose_files
 from weightgauge.checkpoint.types import Checkpoint
 from weightgauge.errors import HubUnreachableError, IndexFileError, printable
+from weightgauge.wording import agreeing, counted
 
 _AT_ONCE = 8
 """Headers that are asked for at the same time."""
@@ -82,7 +83,8 @@ def _open_listed(hub_id: HubId, listing: Listing, model: str) -> Checkpoint:
         listed = shortened([f"'{printable(name)}'" for name in missing])
         number = len(selection.index.shards)
         error = IndexFileError(
-            f"{len(missing)} of {number} shards are missing on the Hub: {listed}",
+            f"{len(missing):,} of {counted(number, 'shard')} {agreeing(len(missing))} missing on "
+            f"the Hub: {listed}",
             path=selection.index.shown,
             hint="the model is incomplete on the Hub; try another revision, or tell its authors",
         )

@@ -15,6 +15,7 @@ from weightgauge.checkpoint.hub.watched import watched
 from weightgauge.checkpoint.regular_file import RegularFile
 from weightgauge.checkpoint.types import ShardFile
 from weightgauge.errors import FileChangedError, HubAnswerError, printable
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +102,7 @@ class HubFile:
             size, found = int(total[1]), b"" if response.status_code == 416 else content
         expected = max(0, min(length, size - offset))
         if len(found) != expected:
-            raise self._fault(f"sent {len(found):,} bytes in the place of {expected:,}")
+            raise self._fault(f"sent {counted(len(found), 'byte')} in the place of {expected:,}")
         return found, size
 
     def _fault(self, what: str) -> HubAnswerError:

@@ -25,6 +25,7 @@ from weightgauge.checkpoint.safetensors.usual_entries import read_usual_entries
 from weightgauge.checkpoint.strict_json import JsonFault
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import HeaderError, printable
+from weightgauge.wording import agreeing, counted
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
@@ -221,9 +222,15 @@ def _check_sequence(tensors: Tensors, data_start: int, path: str) -> None:
         if tensor.offset != expected:
             neighbour = f"tensor '{printable(before.name)}'" if before else "the header"
             if tensor.offset > expected:
-                problem = f"{tensor.offset - expected} bytes that belong to no tensor lie before it"
+                between = tensor.offset - expected
+                problem = (
+                    f"{counted(between, 'byte')} that {agreeing(between, 'belongs', 'belong')} to "
+                    f"no tensor {agreeing(between, 'lies', 'lie')} before it"
+                )
             else:
-                problem = f"its data begin {expected - tensor.offset} bytes inside {neighbour}"
+                problem = (
+                    f"its data begin {counted(expected - tensor.offset, 'byte')} inside {neighbour}"
+                )
             raise HeaderError(problem, path=path, tensor=tensor.name, offset=tensor.offset)
         expected += tensor.nbytes
         before = tensor
@@ -234,7 +241,8 @@ def _check_end(tensors: Tensors, data_start: int, file_size: int, path: str) -> 
     end = data_start + sum(tensors.nbytes)
     if end != file_size:
         raise HeaderError(
-            f"{file_size - end} bytes at the end of the file belong to no tensor",
+            f"{counted(file_size - end, 'byte')} at the end of the file "
+            f"{agreeing(file_size - end, 'belongs', 'belong')} to no tensor",
             path=path,
             tensor=tensors.names[-1] if tensors else None,
             offset=end,

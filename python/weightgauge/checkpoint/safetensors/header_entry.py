@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from weightgauge.checkpoint.safetensors.json_cursor import JsonCursor
 from weightgauge.dtypes import DTYPE_BITS
 from weightgauge.errors import printable
+from weightgauge.wording import counted
 
 METADATA = "__metadata__"
 MAX_RANK = 64
@@ -81,7 +82,7 @@ def read_entry(cursor: JsonCursor, data_size: int) -> Entry:
     begin, end = offsets
     if end - begin != expected:
         cursor.fail(
-            f"data_offsets [{begin}, {end}] span {end - begin} bytes, "
+            f"data_offsets [{begin}, {end}] span {counted(end - begin, 'byte')}, "
             f"but {dtype} {list(shape)} takes {expected}",
             start,
         )
@@ -197,7 +198,7 @@ def _read_offsets(cursor: JsonCursor, data_size: int) -> tuple[int, int]:
     if end > data_size:
         cursor.fail(
             f"data_offsets [{begin}, {end}] run past the end of the data, "
-            f"which has {data_size} bytes",
+            f"which has {counted(data_size, 'byte')}",
             start,
         )
     return begin, end

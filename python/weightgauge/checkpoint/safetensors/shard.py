@@ -10,6 +10,7 @@ from weightgauge.checkpoint.safetensors.header import (
     read_table,
 )
 from weightgauge.errors import HeaderError
+from weightgauge.wording import counted
 
 
 def read_shard(source: ByteSource, shard: int = 0) -> TensorTable:
@@ -38,7 +39,7 @@ def read_shard(source: ByteSource, shard: int = 0) -> TensorTable:
         raise HeaderError("the file is empty", path=path, offset=0)
     if size < LENGTH_BYTES:
         raise HeaderError(
-            f"the file has {size} bytes, too few for a header", path=path, offset=size
+            f"the file has {counted(size, 'byte')}, too few for a header", path=path, offset=size
         )
     claimed = int.from_bytes(source.read(0, LENGTH_BYTES), "little")
     check_length(claimed, file_size=size, path=path)

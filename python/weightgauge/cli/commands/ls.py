@@ -117,5 +117,5 @@ def _of_kinds(rows: Sequence[dict[str, Any]], kinds: tuple[str, ...]) -> Sequenc
     if not kinds:
         return rows
     found = [row for row in rows if row["kind"] in kinds]
-    refuse_none(found, kinds, len(rows), "tensors")
+    refuse_none(found, kinds, len(rows), "tensor")
     return found

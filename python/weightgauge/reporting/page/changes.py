@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
 from weightgauge.errors import printable
 from weightgauge.findings import enumerated
-from weightgauge.reporting.values import counted
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.comparison.pair import Pair

@@ -15,7 +15,7 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
-from weightgauge.reporting.values import counted
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.health import CheckResult

@@ -25,10 +25,11 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
-from weightgauge.reporting.values import counted, part_text
+from weightgauge.reporting.values import part_text
 from weightgauge.reporting.views.left_out import left_out_note, rows_left_out
 from weightgauge.reporting.views.paired_errors import paired_errors_note
 from weightgauge.reporting.views.zeros import zeros_note
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.comparison.model_comparison import Comparison

@@ -33,6 +33,7 @@ from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.left_out import rows_left_out
 from weightgauge.reporting.views.unmeasured import extent
 from weightgauge.reporting.views.zeros import zeros_note
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.diagnosis.kind_diagnosis import KindDiagnosis
@@ -191,7 +192,7 @@ def _outliers(found: Diagnosis, top: int | None) -> tuple[Part, ...]:
 
 
 def _training(run: TrainingProgress) -> Iterator[str]:
-    yield f"tau = 1/(lr x weight decay) = {run.tau:,.0f} steps; T = {run.steps:,} steps"
+    yield f"tau = 1/(lr x weight decay) = {run.tau:,.0f} steps; T = {counted(run.steps, 'step')}"
     yield f"T/tau at the peak learning rate: {run.steps_per_tau:.3f}, {run.state}"
     if run.scheduled_state is not None:
         yield (

@@ -9,7 +9,7 @@ import numpy as np
 
 from weightgauge.fits.clusters import FEWEST_CLUSTERS, Rests, clusters_of, few_lines_in, of_channels
 from weightgauge.fits.matrix_errors import FEWEST_LINES
-from weightgauge.reporting.values import counted
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

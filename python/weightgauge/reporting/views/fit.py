@@ -19,7 +19,6 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
-from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.fit_furthest import furthest_section
 from weightgauge.reporting.views.fit_map import fit_maps
 from weightgauge.reporting.views.fit_notes import fit_notes, products_text
@@ -30,6 +29,7 @@ from weightgauge.reporting.views.fit_tables import (
 )
 from weightgauge.reporting.views.spread import spread_sections
 from weightgauge.reporting.views.unmeasured import extent
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.fits import ModelFit

@@ -11,11 +11,11 @@ import numpy as np
 from weightgauge.choices import POOR_R2
 from weightgauge.findings import slice_name
 from weightgauge.fits.block_groups import block_groups
-from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.fit_tables import VECTORS, marks_of
 from weightgauge.reporting.views.left_out import left_out_note
 from weightgauge.reporting.views.unmeasured import packed_tensors, whys
+from weightgauge.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +54,11 @@ def fit_notes(result: ModelFit) -> Iterator[str]:
     yield errors_note(columns, _with_errors(result))
     if columns.in_block.any():
         vectors = int(columns.of(*VECTORS).sum())
-        also = f", {vectors:,} norm weights and biases too" if vectors else ""
+        also = (
+            f", {counted(vectors, 'norm or bias', 'norm weights and biases')} too"
+            if vectors
+            else ""
+        )
         yield f"Every slice with R2, KS and RMS{also}: --format csv or --json."
     once = result.counted_rows
     fitted = Counter(columns.values("kind", once[columns.fitted[once]]))
@@ -107,8 +111,9 @@ def _decoded(result: ModelFit) -> Iterator[str]:
     for text, rows in shown[:_NAMES_SHOWN]:
         yield f"Values are {text}: {_some(columns, rows)}."
     yield from _products(result)
-    if len(shown) > _NAMES_SHOWN:
-        yield f"{len(shown) - _NAMES_SHOWN:,} more ways to make values: --json tells them."
+    if (more := len(shown) - _NAMES_SHOWN) > 0:
+        has = f"--json has {agreeing(more, 'it', 'them')}"
+        yield f"{counted(more, 'more way')} to make values: {has}."
 
 
 def _products(result: ModelFit) -> Iterator[str]:

@@ -19,8 +19,9 @@ from weightgauge.reporting.document import (
     Section,
     metadata,
 )
-from weightgauge.reporting.values import counted, shape_text
+from weightgauge.reporting.values import shape_text
 from weightgauge.reporting.views.architecture import architecture_lines
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.anatomy.architecture import Architecture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.fits.clusters import FEWEST_CLUSTERS
 from weightgauge.fits.matrix_errors import OF_COUNTS, OF_PRODUCT
-from weightgauge.reporting.values import counted
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.comparison.pair import Pair

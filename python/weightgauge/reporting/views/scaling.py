@@ -19,6 +19,7 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.law_fits import Law
@@ -78,7 +79,7 @@ def scaling_document(found: Scaling) -> Document:
         sections=(
             Section(
                 "",
-                (Line(f"the law is asked of {asked:,} of {len(found.runs):,} runs"),),
+                (Line(f"the law is asked of {asked:,} of {counted(len(found.runs), 'run')}"),),
             ),
             *_sections(found),
         ),

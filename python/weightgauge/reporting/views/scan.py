@@ -8,7 +8,7 @@ from weightgauge.errors import printable
 from weightgauge.findings import by_importance, verdict
 from weightgauge.fits.slice_findings import slice_findings
 from weightgauge.reporting.document import Document, Line, metadata
-from weightgauge.reporting.values import counted
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.scanning import ModelHistograms

@@ -22,8 +22,8 @@ from weightgauge.reporting.document import (
     plain_columns,
 )
 from weightgauge.reporting.sparkline import sparkline
-from weightgauge.reporting.values import counted
 from weightgauge.reporting.views.zeros import zeros_note
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.trajectory.forces import IntervalForces

@@ -10,7 +10,7 @@ import numpy as np
 
 from weightgauge.anatomy.storage import is_ternary
 from weightgauge.records import named_tuples
-from weightgauge.reporting.values import counted
+from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

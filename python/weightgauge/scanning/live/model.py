@@ -18,6 +18,7 @@ from weightgauge.records import Table
 from weightgauge.scanning.live.arrays import LiveArray, live_array, nbytes_of
 from weightgauge.scanning.live.shard import LiveCheckpoint, LiveShard
 from weightgauge.scanning.live.shards import Sharding, part_shown
+from weightgauge.wording import counted
 
 _ORDER = {dtype: place for place, dtype in enumerate(DTYPE_BITS)}
 _WRAPPED_IN = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -189,7 +190,7 @@ def bare_module(model: object) -> object:
 def shown_name(model: LiveModel) -> str:
     """Return what a model in memory is called where nobody has named it."""
     if isinstance(model, Mapping):
-        return f"{type(model).__name__} of {len(model):,} arrays"
+        return f"{type(model).__name__} of {counted(len(model), 'array')}"
     # `fully_shard` puts its own class before that of a module.
     classes = [each.__name__ for each in type(bare_module(model)).__mro__]
     return classes[classes.index("FSDPModule") + 1] if "FSDPModule" in classes else classes[0]

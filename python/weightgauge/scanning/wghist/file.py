@@ -40,6 +40,7 @@ from weightgauge.scanning.packed_histogram import PackedHistogram, unpack
 from weightgauge.scanning.saved_model import SavedModel, SavedSlice
 from weightgauge.scanning.wghist.description import Counted, described, told
 from weightgauge.scanning.wghist.schema import MOST_ELEMENTS, DescriptionError
+from weightgauge.wording import agreeing, counted
 
 ENDING = HISTOGRAMS.suffixes[0]
 FORMAT = "weightgauge.histograms"
@@ -199,7 +200,8 @@ def _problem(row: _Row, how: Counted | None) -> str:
         return "has counts, and the description none" if any(row) else ""
     bits = DTYPE_BITS[how.dtype]
     if row.dropped_bits >= bits:
-        return f"{row.dropped_bits} bits are left out of keys of {how.dtype}"
+        left = f"{counted(row.dropped_bits, 'bit')} {agreeing(row.dropped_bits)} left out"
+        return f"{left} of keys of {how.dtype}"
     if row.entries > min(how.elements, 1 << bits - row.dropped_bits):
         return f"has {row.entries:,} entries, more than {how.elements:,} elements can have"
     widths = (row.step_bytes, row.count_bytes, row.residual_bytes)
