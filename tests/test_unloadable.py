@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -47,6 +48,38 @@ def test_a_fault_of_our_own_is_still_a_bug(capsys):
     code, lines = told(capsys, ImportError("cannot import name 'y'", name="weightgauge.fits"))
     assert code == 70
     assert "bug" in lines[0]
+
+
+INTERRUPTED = """
+import os, signal, sys
+from weightgauge.cli import failures
+
+# What a shell starts in the background ignores the one, and what nohup starts the other.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+class ToldToEnd:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            os.kill(os.getpid(), int(sys.argv[1]))
+
+def load():
+    import weightgauge._core  # which loads NumPy while it sets itself up
+
+sys.meta_path.insert(0, ToldToEnd())
+assert "numpy" not in sys.modules
+sys.exit(failures.exit_code(load))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals that end a process there are others")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_who_is_told_to_end_while_the_extension_is_loaded_says_so(name):
+    number = int(signal.Signals[name])
+    program = [sys.executable, "-c", INTERRUPTED, str(number)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 128 + number, done.stderr
+    assert done.stderr.strip() == ("interrupted" if name == "SIGINT" else "")
 
 
 @pytest.mark.parametrize("megabytes", [60, 70, 100])

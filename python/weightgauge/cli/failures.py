@@ -82,7 +82,7 @@ def exit_code(call: Callable[[], Any]) -> int:
         One of the module's constants.
     """
     try:
-        with _ended_in_order():
+        with _ended_in_order(), _interruptions_kept():
             result = call()
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -125,6 +125,24 @@ def _ended_in_order() -> Iterator[None]:
     finally:
         for number, handler in usual.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _interruptions_kept() -> Iterator[None]:
+    """Raise an interruption again where others have made an error of it.
+
+    A compiled module turns whatever ends its initialisation into an ImportError. Python code runs
+    meanwhile, and with it the handlers of signals.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = error.__cause__
+        while isinstance(cause, Exception):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from None
 
 
 def unmeasured_told(findings: Iterable[Finding], tensors: int) -> int:
