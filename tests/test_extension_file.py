@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +17,11 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="files of another kind"),
     pytest.mark.skipif(shutil.which("readelf") is None, reason="binutils are not installed"),
 ]
+# The instructions with which functions begin that are guarded: endbr64; bti c and paciasp.
+FIRST = {
+    "x86_64": {bytes.fromhex("f30f1efa")},
+    "aarch64": {bytes.fromhex("5f2403d5"), bytes.fromhex("3f2303d5")},
+}
 
 
 def read(*options: str) -> str:
@@ -47,6 +54,21 @@ def test_nothing_can_be_written_and_run():
 
 def test_stacks_are_guarded():
     assert "__stack_chk_fail" in read("--dyn-syms")
+
+
+def test_calls_of_the_c_library_are_checked():
+    assert re.search(r"\b__mem\w+_chk@GLIBC", read("--dyn-syms"))
+
+
+@pytest.mark.skipif(platform.machine() not in FIRST, reason="no such guard is known")
+def test_functions_begin_with_a_mark_where_jumps_may_lead():
+    rows = [line.split() for line in read("--dyn-syms").splitlines()]
+    address = next(int(row[1], 16) for row in rows if row[-1:] == ["PyInit__core"])
+    # [Nr] Name Type Address Off Size ...
+    line = next(line for line in read("--sections").splitlines() if " .text " in line)
+    start, offset = (int(word, 16) for word in line.partition("PROGBITS")[2].split()[:2])
+    first = Path(_core.__file__).read_bytes()[address - start + offset :][:4]
+    assert first in FIRST[platform.machine()]
 
 
 def test_where_it_was_built_is_not_in_it():

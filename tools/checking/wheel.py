@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ _SMOKE = ("tests/oracle.py", "tests/test_smoke.py")
 _EXPECTED = {
     *("LICENSE", "LICENSES/libgomp.txt", "LICENSES/pybind11.txt", "README.md", "CMakeLists.txt"),
     *("PKG-INFO", "pyproject.toml", "cpp/core/CMakeLists.txt", "cpp/bindings/exports.map"),
+    "cpp/bindings/sbom.cdx.json.in",
     *("python/weightgauge/py.typed", "python/weightgauge/demo/step-0/model.safetensors", *_SMOKE),
 }
 _LEFT_OUT = ("bench/", "build/", "cpp/tests/", "tools/", ".ci/", ".github/", ".git/")
@@ -141,19 +143,25 @@ def compare(first: Path, second: Path) -> None:
 
 
 def check_contents(path: Path) -> None:
-    """Fail if a wheel is too large, or has a library whose licence is not in it."""
+    """Fail if a wheel is too large, or does not say what is in it and under which licence."""
     with zipfile.ZipFile(path) as archive:
         sizes = {each.filename: each.compress_size for each in archive.infolist()}
         licences = {name.partition("/licenses/")[2] for name in sizes}
         told = "\n".join(
             archive.read(name).decode() for name in sizes if name.endswith("LICENSES/README.md")
         )
+        bills = [json.loads(archive.read(name)) for name in sizes if name.endswith(".cdx.json")]
+    inside = [part["name"] for bill in bills for part in bill["components"]]
+    if "pybind11" not in inside:
+        raise Failed(f"{path.name} has no bill of materials of the extension")
     if not {"LICENSE", "LICENSES/README.md", "LICENSES/libgomp.txt"} <= licences:
         raise Failed(f"{path.name} has no licences of what is in it")
     for name in sizes:
         library = name.rpartition("/")[2].partition("-")[0]
         if ".libs/" in name and library and library not in told:
             raise Failed(f"{path.name} brings {library}, of which LICENSES/README.md says nothing")
+        if ".libs/" in name and library and not any(library in part for part in inside):
+            raise Failed(f"{path.name} brings {library}, which is in no bill of materials")
     size = sum(size for name, size in sizes.items() if not name.startswith("weightgauge/demo/"))
     print(f"without the demo: {size:,} bytes", flush=True)
     if size > MOST_BYTES:
