@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -45,6 +47,20 @@ def test_wheels_are_built_for_every_python_that_is_named():
     named = re.findall(r"Python :: 3\.(\d+)", "\n".join(project["project"]["classifiers"]))
     assert with_lock == named and without == named[-2:]
     assert project["project"]["requires-python"] == f">=3.{named[0]}"
+
+
+def test_the_lowest_versions_that_are_allowed_are_tried():
+    program = (ROOT / ".ci" / "oldest").read_text(encoding="utf-8").partition("<<'END'\n")[2]
+    command = [sys.executable, "-c", program.partition("\nEND\n")[0]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    told = done.stdout.splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    allowed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    for name in ("pandas", "parquet", "plot", "polars", "report"):
+        allowed += extras[name]
+    lowest = [re.sub(r">=([\w.]+)(,<\w+)?", r"==\1", each) for each in allowed]
+    assert set(lowest) <= set(told)
 
 
 def test_what_is_published_is_attested_and_needs_no_secret():
