@@ -51,6 +51,12 @@ class Categorical(Sequence[_Value]):
         """Return the values in the given places."""
         return Categorical(self._values, _array(self._codes.typecode, _at(self._codes, rows)))
 
+    def values_at(self, rows: NDArray[Any]) -> list[_Value]:
+        """Return the values in the places that an array says, as a list."""
+        import numpy as np
+
+        return list(map(self._values.__getitem__, np.asarray(self._codes)[rows].data))
+
     def numbers(self, number: Callable[[_Value], float], dtype: DTypeLike) -> NDArray[Any]:
         """Return a number for each row, made once for each value."""
         import numpy as np

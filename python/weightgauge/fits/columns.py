@@ -11,7 +11,7 @@ import numpy as np
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
 from weightgauge.anatomy.storage import is_of_integers
-from weightgauge.categorical import numbers_of
+from weightgauge.categorical import Categorical, numbers_of
 from weightgauge.fits.field_columns import SpreadParts
 from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.slice_fit import is_product
@@ -78,6 +78,8 @@ class Columns:
         if isinstance(column, np.ndarray):
             found: list[Any] = column[rows].tolist()
             return found
+        if isinstance(column, Categorical):
+            return column.values_at(rows)
         return list(map(column.__getitem__, rows.data))  # no list of a million places
 
     @cached_property

@@ -26,6 +26,7 @@ _COLUMN_OF_ZEROS = re.compile(r"(?:^|[._])A(?:_b)?_logs?$")
 _ONES = re.compile(r"(?:^|\.)(?:D|Ds|D_b)$")
 """State space layers start with a way past them that multiplies by one."""
 
+_ENDS_OF_MASKS = ("bias", "mask")
 _MASK = re.compile(r"(?:^|[._])(?:masked_bias|mask)$")
 _MASK_OF_ATTENTION = re.compile(r"att(?:n|ention)?(?:\.[a-z_]+)?\.bias$", re.IGNORECASE)
 """GPT-2 and its relatives store the causal mask as the `bias` of an attention module."""
@@ -45,6 +46,8 @@ def is_mask(tensor: str, rank: int) -> bool:
     rank : int
         Its number of dimensions.
     """
+    if not tensor.lower().endswith(_ENDS_OF_MASKS):
+        return False  # what is said of nearly all names, and sooner
     stored_as_bias = rank > 1 and _MASK_OF_ATTENTION.search(tensor) is not None
     return stored_as_bias or _MASK.search(tensor) is not None
 

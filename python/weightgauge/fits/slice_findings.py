@@ -120,10 +120,10 @@ def slice_findings(
 
 def _masks(numbers: SliceNumbers) -> NDArray[np.bool_]:
     columns = numbers.columns
-    found = np.zeros(len(columns.kinds), np.bool_)
-    for row, kind in enumerate(columns.kinds):
-        if kind in _MAY_BE_MASKS:
-            found[row] = is_mask(columns.tensors[row], len(numbers.shapes[row]))
+    found = columns.of(*_MAY_BE_MASKS)
+    rows = np.flatnonzero(found)
+    names = columns.values("tensor", rows)
+    found[rows] = list(map(is_mask, names, columns.ranks[rows].tolist()))
     return found
 
 

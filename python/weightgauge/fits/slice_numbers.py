@@ -83,9 +83,7 @@ class SliceNumbers:
         self._slices = slices
         self.columns = columns_of(slices)
         self.known = self.columns.of(*_KNOWN)
-        self.matrix = self.columns.of("other")
-        for row in np.flatnonzero(self.matrix).tolist():
-            self.matrix[row] = len(self.shapes[row]) > 1
+        self.matrix = self.columns.of("other") & (self.columns.ranks > 1)
         self.matrix |= self.known
 
     @property

@@ -130,10 +130,13 @@ class Column:
 
     def text(self, value: Any) -> str:
         """Return what text shows for a value of the column."""
-        if value is None or value != value:
-            return ""
-        shown = self.form(value) if callable(self.form) else format(value, self.form)
-        return f"{shown} {self.unit}" if self.unit else shown
+        return self.texts((value,))[0]
+
+    def texts(self, values: Iterable[Any]) -> list[str]:
+        """Return what text shows for each of some values of the column."""
+        shown = self.form if callable(self.form) else f"{{:{self.form}}}".format
+        texts = ["" if value is None or value != value else shown(value) for value in values]
+        return [f"{text} {self.unit}" if text else "" for text in texts] if self.unit else texts
 
 
 _MOST_KEPT = 10_000
@@ -146,19 +149,11 @@ _REPEATED = frozenset((str, int, tuple, type(None)))
 
 def _texts(column: Column, values: Sequence[Any]) -> list[str]:
     """Return what a column shows for each value; words and numbers that come often are kept."""
-    if column.identifies:
-        return list(map(column.text, values))
-    known: dict[Any, str] = {}
-    texts = []
-    for value in values:
-        if type(value) not in _REPEATED:
-            texts.append(column.text(value))
-            continue
-        shown = known.get(value)
-        if shown is None:
-            shown = known[value] = column.text(value)
-        texts.append(shown)
-    return texts
+    if column.identifies or not _REPEATED.issuperset(map(type, values)):
+        return column.texts(values)
+    different = dict.fromkeys(values)
+    known = dict(zip(different, column.texts(different), strict=True))
+    return list(map(known.__getitem__, values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
+from itertools import chain, islice
 
 from weightgauge.reporting.document import Column, DocumentTable
 from weightgauge.reporting.terminal_text import (
     PLAIN_SPELLING,
+    all_padded,
     cells,
+    most_cells,
     padded,
     shortened,
     shortened_names,
@@ -46,6 +47,9 @@ _FEWEST = 4
 """Terminal cells that a name keeps where otherwise numbers have no room."""
 
 _GAP = "  "
+
+_ROWS_TOGETHER = 1024
+"""Rows whose texts are measured and padded in a few calls: enough for these, and few for memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +132,7 @@ def _as_text(table: DocumentTable, plain: bool) -> list[_TextColumn]:
         if plain:
             column = replace(column, heading=column.title.translate(PLAIN_SPELLING))
             texts = [text.translate(PLAIN_SPELLING) for text in texts]
-        width = max(map(cells, chain((column.title,), texts)))
+        width = max(map(most_cells, chain(((column.title,),), _batches(texts))))
         found.append(_TextColumn(column, texts, width, plain))
     return found
 
@@ -241,12 +245,19 @@ def _lines(columns: Sequence[_TextColumn]) -> Iterator[str]:
     if any(cells(text) > each.width for each in phrases for text in each.texts):
         yield from _broken_rows(columns)
         return
-    filled = (
-        map(partial(padded, width=each.width, right=each.column.right), each.texts)
-        for each in columns
-    )
-    for row in zip(*filled, strict=True):
-        yield _GAP.join(row).rstrip()
+    for several in zip(*(_batches(each.texts) for each in columns), strict=True):
+        filled = (
+            all_padded(texts, each.width, right=each.column.right)
+            for texts, each in zip(several, columns, strict=True)
+        )
+        yield from map(str.rstrip, map(_GAP.join, zip(*filled, strict=True)))
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the texts of a column some thousand at a time."""
+    rest = iter(texts)
+    while batch := list(islice(rest, _ROWS_TOGETHER)):
+        yield batch
 
 
 def _broken_rows(columns: Sequence[_TextColumn]) -> Iterator[str]:

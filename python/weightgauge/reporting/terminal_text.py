@@ -30,12 +30,35 @@ def cells(text: str) -> int:
     return sum(map(_cells_of_one, text))
 
 
+def most_cells(texts: Sequence[str]) -> int:
+    """Count the terminal cells of the widest of some texts."""
+    return max(map(len if _are_narrow(texts) else cells, texts), default=0)
+
+
 def padded(text: str, width: int, *, right: bool = False) -> str:
     """Pad a text with spaces to a width in cells; `right` aligns it to the right."""
-    if text.isascii():
-        return text.rjust(width) if right else text.ljust(width)
-    space = " " * (width - cells(text))
-    return space + text if right else text + space
+    return all_padded((text,), width, right=right)[0]
+
+
+def all_padded(texts: Sequence[str], width: int, *, right: bool = False) -> list[str]:
+    """Pad texts as `padded` does."""
+    if _are_narrow(texts):
+        return [text.rjust(width) if right else text.ljust(width) for text in texts]
+    spaces = [" " * (width - cells(text)) for text in texts]
+    pairs = zip(spaces, texts, strict=True) if right else zip(texts, spaces, strict=True)
+    return ["".join(pair) for pair in pairs]
+
+
+def _are_narrow(texts: Sequence[str]) -> bool:
+    """Tell of many texts at once whether each of their characters is known to take one cell."""
+    together = "".join(texts)
+    if together.isascii():
+        return True
+    try:
+        together.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def wrapped(text: str, width: int | None) -> list[str]:

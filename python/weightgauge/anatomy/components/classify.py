@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from itertools import compress, count
 from typing import NamedTuple
 
 from weightgauge.anatomy.components.component import Component, Components
@@ -12,6 +13,7 @@ from weightgauge.anatomy.components.names import ends_with, leaf, stem, without
 from weightgauge.anatomy.components.places import places_of
 from weightgauge.anatomy.components.siblings import (
     FAMILIES_BY_LEAF,
+    LOOKED_FOR,
     NAMED_BY_LEAF,
     Siblings,
 )
@@ -19,6 +21,12 @@ from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.tensor_facts import TensorFacts, TensorLike
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
 from weightgauge.categorical import by_code, categorical
+
+_MOST_LAST = 256
+"""Last components of names that are kept."""
+
+_LEAVES_OF_KINDS = LOOKED_FOR.union(NAMED_BY_LEAF, FAMILIES_BY_LEAF, HEAD_LIKE_EMBED)
+"""Last components of the paths that may be those of matrices of a kind, or of their neighbours."""
 
 _MOST_KNOWN = 1 << 16
 """Kinds that are kept for other tensors of the same template."""
@@ -77,17 +85,7 @@ def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
     templates, blocks, towers, experts = places_of(names)
     numbers: defaultdict[_Form, int] = defaultdict(count().__next__)
     forms = list(map(numbers.__getitem__, zip(templates, towers, shapes, dtypes, strict=True)))
-    siblings = Siblings((template, shape) for template, _, shape, _ in numbers)
-    # A checkpoint has few forms and many tensors. Template, rank and dtype decide the kind.
-    known: dict[tuple[str, int, str], str] = {}
-    kinds = []
-    for (template, _, shape, dtype), first in zip(numbers, first_rows(forms), strict=True):
-        key = (template, len(shape), dtype)
-        if key not in known:
-            if len(known) == _MOST_KNOWN:
-                known.clear()  # one form after the other of a million has a template of its own
-            known[key] = _kind(template, names[first], shape, dtype, siblings)
-        kinds.append(known[key])
+    kinds = _kinds(numbers, [names[row] for row in first_rows(forms)])
     components = Components(
         by_code(kinds, forms),
         categorical(blocks),
@@ -102,14 +100,37 @@ def first_rows(forms: Sequence[int]) -> list[int]:
     return sorted(dict(zip(reversed(forms), range(len(forms) - 1, -1, -1), strict=True)).values())
 
 
-def _kind(template: str, name: str, shape: tuple[int, ...], dtype: str, siblings: Siblings) -> str:
+def _kinds(forms: Collection[_Form], names: Sequence[str]) -> list[str]:
+    """Tell the kind of each form, by the name of a tensor of that form."""
+    # Of a million names without a pattern nearly all end as no matrix of any kind does.
+    asked = [_may_have_kind(template) for template, *_ in forms]
+    siblings = Siblings((template, shape) for template, _, shape, _ in compress(forms, asked))
+    # Template and rank decide: a hostile file could have any number of shapes.
+    known: dict[tuple[str, int], str | None] = {}
+    kinds = []
+    for (template, _, shape, dtype), name, is_asked in zip(forms, names, asked, strict=True):
+        kind = None
+        if is_asked and len(shape) >= 2:
+            key = (template, len(shape))
+            if key not in known:
+                if len(known) == _MOST_KNOWN:
+                    known.clear()
+                known[key] = _matrix_kind(template, shape, siblings)
+            kind = known[key]
+        kinds.append(kind or _vector_kind(name, len(shape), dtype))
+    return kinds
+
+
+def _may_have_kind(template: str) -> bool:
+    """Tell whether any table has the last component of a template's path."""
+    return leaf(stem(template) or "") in _LEAVES_OF_KINDS
+
+
+def _matrix_kind(template: str, shape: tuple[int, ...], siblings: Siblings) -> str | None:
     path = stem(template)
-    matrix = None
-    if path is not None and len(shape) >= 2:
-        matrix = (
-            _named_kind(path) or _family_kind(path, siblings) or _head_kind(path, shape, siblings)
-        )
-    return matrix or _vector_kind(name, len(shape), dtype)
+    if path is None:
+        return None
+    return _named_kind(path) or _family_kind(path, siblings) or _head_kind(path, shape, siblings)
 
 
 def _named_kind(path: str) -> str | None:
@@ -136,13 +157,19 @@ def _head_kind(path: str, shape: tuple[int, ...], siblings: Siblings) -> str | N
 def _vector_kind(name: str, rank: int, dtype: str) -> str:
     """Recognise the weights of norms and the biases; everything else is "other"."""
     *path, last = name.rsplit(".", 3)
-    if BIAS.search(last) and last != "masked_bias":
+    if _is_bias(last):
         # Attention masks are also stored as `bias`. They have more dimensions than a bias, or hold
         # truth values.
         mask = rank > 2 or (rank == 2 and dtype in ("BOOL", "U8"))
         return "other" if mask else "bias"
-    # In `norms.3.weight` the owner's name stands before the number.
-    owner = next((name for name in reversed(path) if not name.isdecimal()), "")
-    if rank <= 2 and last in NORM_WEIGHT and NORM.search(owner):
-        return "norm"
-    return "other"
+    if rank > 2 or last not in NORM_WEIGHT:
+        return "other"
+    while path and path[-1].isdecimal():  # in `norms.3.weight` the owner stands before the number
+        path.pop()
+    return "norm" if path and NORM.search(path[-1]) else "other"
+
+
+@lru_cache(_MOST_LAST)
+def _is_bias(last: str) -> bool:
+    """Tell by the last component of a name, of which there are few different ones."""
+    return BIAS.search(last) is not None and last != "masked_bias"

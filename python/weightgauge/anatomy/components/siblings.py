@@ -21,7 +21,7 @@ class Siblings:
 
     def __init__(self, weights: Iterable[tuple[str, _Shape]]) -> None:
         paths = ((stem(template), shape) for template, shape in weights)
-        asked = ((path, shape) for path, shape in paths if path and leaf(path) in _LOOKED_FOR)
+        asked = ((path, shape) for path, shape in paths if path and leaf(path) in LOOKED_FOR)
         self._shapes: dict[str, list[_Shape]] = {}
         for path, shape in dict.fromkeys(asked):
             self._shapes.setdefault(path, []).append(shape)
@@ -125,7 +125,7 @@ _EMBED_TAILS = {
     if any(kind == "embed" for _, kind in rows)
 }
 
-_LOOKED_FOR = frozenset(
+LOOKED_FOR = frozenset(
     leaf(tail)
     for family in FAMILIES
     for tail in (*family.kinds, *family.neighbours, *family.relation[1:])

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 VECTORS = ("norm", "bias")
 """Kinds whose k says nothing about matrices."""
 
+_LONG = 1000
+"""Numbers from here on are shown with four digits in all."""
+
 
 class _Group(NamedTuple):
     """The slices that one cell is about.
@@ -113,7 +116,7 @@ def sections_outside_blocks(columns: Columns, pieces: NDArray[np.int64]) -> Iter
         Column(key="tensor", identifies=True, may_shorten=True),
         Column(key="kind", drop=1),
         Column(key="shape", form=shape_text),
-        Column(key="k", heading="k ± s.e.", right=True),
+        Column(key="k", heading="k ± s.e.", form=str, right=True),
         Column(key="lambda", form="#.4g", right=True),
         Column(key="r2", heading="R2", form=".4f", right=True),
     )
@@ -205,17 +208,17 @@ def _group(columns: Columns, rows: NDArray[np.int64]) -> _Group:
     )
 
 
-def _single_shapes(columns: Columns, rows: NDArray[np.int64], digits: int) -> Iterator[str]:
-    """Yield what `_shape` makes of the group of each slice alone."""
+def _single_shapes(columns: Columns, rows: NDArray[np.int64], digits: int) -> list[str]:
+    """Return what `_shape` makes of the group of each slice alone."""
+    k, error = columns.k[rows], columns.k_se_matrix[rows]
+    usual = f"{{:.{digits}f}}±{{:.{digits}f}}".format
+    shapes = list(map(usual, k.tolist(), error.tolist()))
     odd = columns.partly_nonfinite[rows] | columns.sparse[rows]
     odd |= columns.unscaled[rows] | (columns.r2[rows] < POOR_R2)
-    odd |= ~columns.fitted[rows]
-    lists = (each[rows].tolist() for each in (columns.k, columns.k_se_matrix))
-    for place, (is_odd, k, error) in enumerate(zip(odd.tolist(), *lists, strict=True)):
-        if is_odd:
-            yield _shape(_group(columns, rows[place : place + 1]), digits)
-        else:
-            yield f"{_number(k, digits)}±{_number(error, digits)}"
+    odd |= ~columns.fitted[rows] | ~(np.maximum(np.abs(k), np.abs(error)) < _LONG)
+    for place in np.flatnonzero(odd).tolist():
+        shapes[place] = _shape(_group(columns, rows[place : place + 1]), digits)
+    return shapes
 
 
 def kind_section(result: ModelFit) -> Section:
@@ -323,4 +326,4 @@ def _digits(columns: Columns, rows: NDArray[np.int64]) -> int:
 
 
 def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.4g}"
+    return f"{value:.{digits}f}" if abs(value) < _LONG else f"{value:.4g}"
