@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 _Value = TypeVar("_Value")
+_Made = TypeVar("_Made")
 
 _SIZES = {"B": 1 << 8, "H": 1 << 16}
 """How many values numbers of a byte or two tell apart, by what `array` calls them."""
@@ -39,6 +40,8 @@ class Categorical(Sequence[_Value]):
     >>> kinds = Categorical(("q", "k"), array("B", [0, 1, 1]))
     >>> kinds[2], list(kinds), kinds[1:], kinds.take([2, 0])
     ('k', ['q', 'k', 'k'], Categorical(['k', 'k']), Categorical(['k', 'q']))
+    >>> kinds.each(str.upper)
+    Categorical(['Q', 'K', 'K'])
     """
 
     __slots__ = ("_codes", "_values")
@@ -51,11 +54,17 @@ class Categorical(Sequence[_Value]):
         """Return the values in the given places."""
         return Categorical(self._values, _array(self._codes.typecode, _at(self._codes, rows)))
 
-    def values_at(self, rows: NDArray[Any]) -> list[_Value]:
-        """Return the values in the places that an array says, as a list."""
+    def at(self, rows: NDArray[Any]) -> Categorical[_Value]:
+        """Return the values in the places that an array says, which may be very many."""
         import numpy as np
 
-        return list(map(self._values.__getitem__, np.asarray(self._codes)[rows].data))
+        codes = array(self._codes.typecode)
+        codes.frombytes(np.asarray(self._codes)[rows].tobytes())
+        return Categorical(self._values, codes)
+
+    def each(self, make: Callable[[_Value], _Made]) -> Sequence[_Made]:
+        """Return what is made of the value of each row, made once for each value."""
+        return by_code(list(map(make, self._values)), self._codes)
 
     def numbers(self, number: Callable[[_Value], float], dtype: DTypeLike) -> NDArray[Any]:
         """Return a number for each row, made once for each value."""

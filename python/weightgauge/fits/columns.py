@@ -72,14 +72,14 @@ class Columns:
             return self.slices.column(field)
         return [getattr(item, field) for item in self.slices]
 
-    def values(self, field: str, rows: NDArray[np.int64]) -> list[Any]:
+    def values(self, field: str, rows: NDArray[np.int64]) -> Sequence[Any]:
         """Return a field of the slices in some places, as plain values."""
         column = self.column(field)
         if isinstance(column, np.ndarray):
             found: list[Any] = column[rows].tolist()
             return found
         if isinstance(column, Categorical):
-            return column.values_at(rows)
+            return column.at(rows)
         return list(map(column.__getitem__, rows.data))  # no list of a million places
 
     @cached_property

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weightgauge.categorical import Categorical
 from weightgauge.columnar import ColumnarRows, plain_values
 from weightgauge.reporting.heatmap import Heatmap
 from weightgauge.reporting.stated_rows import StatedRows
@@ -147,8 +148,10 @@ _REPEATED = frozenset((str, int, tuple, type(None)))
 """Types of values that are often the same in many rows."""
 
 
-def _texts(column: Column, values: Sequence[Any]) -> list[str]:
+def _texts(column: Column, values: Sequence[Any]) -> Sequence[str]:
     """Return what a column shows for each value; words and numbers that come often are kept."""
+    if isinstance(values, Categorical):
+        return values.each(column.text)
     if column.identifies or not _REPEATED.issuperset(map(type, values)):
         return column.texts(values)
     different = dict.fromkeys(values)

@@ -111,9 +111,9 @@ def gather(
     found: dict[str | None, Evidence] = {}
     inside = [row for row, block in enumerate(places.blocks) if block is not None]
     if not inside:
-        for tensor, kind, tower in zip(tensors, places.kinds, places.towers, strict=True):
+        for row, kind in enumerate(places.kinds):
             if kind in _SHAPED:
-                _note(found.setdefault(tower, Evidence()), tensor, kind)
+                _note(found.setdefault(places.towers[row], Evidence()), tensors[row], kind)
         return found
     forms = range(len(tensors)) if forms is None else forms
     towers = taken(places.towers, inside)
