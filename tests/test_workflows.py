@@ -63,6 +63,11 @@ def test_the_lowest_versions_that_are_allowed_are_tried():
     assert set(lowest) <= set(told)
 
 
+def test_what_fuzzers_reach_is_measured_with_every_change():
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert re.search(r"tools/check\b.* coverage\b", text)
+
+
 def test_what_is_published_is_attested_and_needs_no_secret():
     text = (ROOT / ".github" / "workflows" / "wheels.yml").read_text(encoding="utf-8")
     publish = text.partition("\n  publish:")[2]

@@ -13,8 +13,7 @@
 #include "core/decode/packed_codes.hpp"
 #include "core/kernels/kernels.hpp"
 #include "core/two_way/paired.hpp"
-#include "fuzz_case.hpp"
-#include "fuzz_plain.hpp"
+#include "fuzz_pair.hpp"
 #include "fuzz_require.hpp"
 #include "support.hpp"
 
@@ -24,6 +23,7 @@ using namespace weightgauge;
 using testing::Choices;
 using testing::FuzzCase;
 using testing::Manner;
+using testing::Pair;
 using testing::Place;
 using testing::Plain;
 using testing::Sources;
@@ -33,59 +33,6 @@ testing::Told derived("derived slices");
 constexpr DType codes[] = {DType::f4,          DType::f8_e4m3,     DType::f8_e5m2,
                            DType::f8_e4m3fnuz, DType::f8_e5m2fnuz, DType::f8_e8m0};
 constexpr DType floats[] = {DType::f8_e8m0, DType::f8_e4m3, DType::f32, DType::bf16, DType::f16};
-
-// Two tensors in one file, and how what is made of them is scanned.
-struct Pair {
-  std::vector<std::byte> bytes;
-  DType first = DType::f32;
-  DType second = DType::f32;
-  std::uint64_t first_items = 0;
-  std::uint64_t second_items = 0;
-  ScanOptions options;
-  Manner one;
-  Manner other;
-
-  std::uint64_t second_offset() const { return first_items * item_bytes(first); }
-  double value(DType dtype, std::uint64_t offset, std::uint64_t index) const {
-    std::uint64_t bits = 0;
-    const std::size_t item = item_bytes(dtype);
-    std::memcpy(&bits, bytes.data() + offset + index * item, item);
-    return testing::reference_value(dtype, bits);
-  }
-  double first_value(std::uint64_t index) const { return value(first, 0, index); }
-  double second_value(std::uint64_t index) const { return value(second, second_offset(), index); }
-};
-
-// Random numbers, of which most are of usual size where `usual`.
-void fill(Pair& pair, Choices& choices) {
-  const std::uint64_t bytes = pair.second_offset() + pair.second_items * item_bytes(pair.second);
-  const std::uint64_t seed = choices.bits(16);
-  const bool usual = choices.below(2) == 0;
-  if (usual && pair.first == DType::f32 && pair.second == DType::f32) {
-    pair.bytes = testing::bytes_of(testing::normal_floats(bytes / 4, seed));
-  } else {
-    pair.bytes = testing::random_bytes(static_cast<std::size_t>(bytes), seed);
-  }
-  const std::vector<std::byte> own = choices.rest();
-  for (std::size_t i = 0; i < own.size() && !pair.bytes.empty(); ++i) {
-    pair.bytes[(i * 131 + seed) % pair.bytes.size()] = own[i];
-  }
-}
-
-FloatReader reader_of_first(const Pair& pair, const Sources& sources) {
-  return {*sources[0], pair.first, 0, pair.first_items};
-}
-FloatReader reader_of_second(const Pair& pair, const Sources& sources) {
-  return {*sources[0], pair.second, pair.second_offset(), pair.second_items};
-}
-
-void check_both(const Pair& pair, const testing::MakeSlices& slices, const Plain& expected) {
-  derived.add(1);
-  const auto results = testing::scanned(pair.bytes, pair.one, pair.options, slices);
-  testing::check_result(results[0], expected, pair.options);
-  REQUIRE(testing::hash_of(results) ==
-          testing::hash_of(testing::scanned(pair.bytes, pair.other, pair.options, slices)));
-}
 
 // Codes with a scale for each block, in BF16 where these products are exact, else in float32.
 Plain scaled_values(const Pair& pair, const BlockGrid& grid, std::uint64_t first_row,
@@ -137,11 +84,11 @@ void check_scaled(Choices& choices, Pair& pair) {
   const std::uint64_t first = choices.below(256) % lines;
   const std::uint64_t rows = 1 + choices.below(256) % (lines - first);
   const bool whole = rows == lines;
-  fill(pair, choices);
+  testing::fill(pair, choices);
   const std::uint64_t across = grid.columns * elements_per_item(pair.first);
   const auto slices = [&](const Sources& sources) {
     auto decoding = std::make_shared<BlockScale>(pair.first, grid, sources[0]->size(),
-                                                 reader_of_second(pair, sources));
+                                                 testing::reader_of_second(pair, sources));
     View view = decoded_view(
         checked_view(pair.first, first * grid.columns, {{rows * grid.columns, 1}}, decoding->end()),
         decoding);
@@ -151,7 +98,8 @@ void check_scaled(Choices& choices, Pair& pair) {
     return std::vector<FedSlice>{
         {{0, std::move(view), noted, 0, {rows, across, 2, 1}}, {beside}, false}};
   };
-  check_both(pair, slices, scaled_values(pair, grid, first, rows));
+  derived.add(1);
+  testing::check_both(pair, slices, scaled_values(pair, grid, first, rows));
 }
 
 void check_product(Choices& choices, Pair& pair) {
@@ -166,7 +114,7 @@ void check_product(Choices& choices, Pair& pair) {
   pair.second_items = rank * columns;
   const std::uint64_t from = choices.below(256) % columns;
   const std::uint64_t every = 1 + choices.below(3);
-  fill(pair, choices);
+  testing::fill(pair, choices);
   const std::uint64_t taken = (columns - from - 1) / every + 1;
   Plain expected;
   for (std::uint64_t i = 0; i < rows; ++i) {
@@ -180,12 +128,13 @@ void check_product(Choices& choices, Pair& pair) {
     }
   }
   expected.sort();
-  check_both(
+  derived.add(1);
+  testing::check_both(
       pair,
       [&](const Sources& sources) {
         auto decoding =
-            std::make_shared<LowRank>(rows, rank, columns, reader_of_first(pair, sources),
-                                      reader_of_second(pair, sources), factor);
+            std::make_shared<LowRank>(rows, rank, columns, testing::reader_of_first(pair, sources),
+                                      testing::reader_of_second(pair, sources), factor);
         View view = decoded_view(checked_view(DType::f8_e8m0, from,
                                               {{rows, static_cast<std::int64_t>(columns)},
                                                {taken, static_cast<std::int64_t>(every)}},
@@ -210,7 +159,7 @@ MatrixLayout versions_from(Choices& choices, Pair& pair, bool large) {
   pair.second_items = rows * columns;
   const std::size_t equal = choices.below(4);
   const MatrixLayout matrix{rows, columns, 1 + choices.below(4), 1 + choices.below(4)};
-  fill(pair, choices);
+  testing::fill(pair, choices);
   if (equal != 0 && pair.first == pair.second) {
     for (std::uint64_t i = 0; i < pair.first_items; ++i) {
       if (i % 4 < equal) {
@@ -252,7 +201,8 @@ void check_difference(Choices& choices, Pair& pair) {
     expected.add(wide ? difference : static_cast<double>(static_cast<float>(difference)));
   }
   expected.sort();
-  check_both(
+  derived.add(1);
+  testing::check_both(
       pair,
       [&](const Sources& sources) {
         auto difference = std::make_shared<Difference>(

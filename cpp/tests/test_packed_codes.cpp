@@ -32,12 +32,15 @@ constexpr std::size_t codes_at = 5;
 struct Packed {
   Packed(Packing packing, std::uint64_t rows, std::uint64_t columns, std::uint64_t group,
          bool with_zeros)
-      : form{packing, rows, columns, columns / group, group, packing != Packing::along_rows,
-             false,   0},
-        bytes(rows * columns / 2),
+      : Packed({packing, rows, columns, columns / group, group, packing != Packing::along_rows,
+                false, 0},
+               with_zeros) {}
+  Packed(const PackedForm& packed_form, bool with_zeros)
+      : form(packed_form),
+        bytes(form.rows * form.columns / 2),
         codes(testing::random_bytes(codes_at + bytes, 61)),
-        scales(testing::random_bytes(2 * rows * form.groups, 62)),
-        zeros(testing::random_bytes(rows / 2 * form.groups, 63)),
+        scales(testing::random_bytes(2 * form.rows * form.groups, 62)),
+        zeros(testing::random_bytes(form.rows / 2 * form.groups, 63)),
         source(codes.data(), codes.size()),
         scale_source(scales.data(), scales.size()),
         zero_source(zeros.data(), zeros.size()),
@@ -178,6 +181,17 @@ TEST_SUITE("packed_codes") {
       }
     }
     use_kernels("auto");
+  }
+
+  TEST_CASE("any order of scales and any added zero is counted as its values would be") {
+    for (const Packing packing : packings) {
+      for (const bool scales_by_group : {false, true}) {
+        CAPTURE(static_cast<int>(packing));
+        CAPTURE(scales_by_group);
+        const Packed packed({packing, 16, 64, 2, 32, scales_by_group, false, 0x11111111}, true);
+        check_run(packed, {0, packed.decoding.items(), 1});
+      }
+    }
   }
 
   TEST_CASE("many rows are counted as few are") {
@@ -321,6 +335,7 @@ TEST_SUITE("packed_codes") {
     other = {Packing::quarters, 16, 64, 1, 64, false, true, 0};
     CHECK(make(other, 256, 1, 0, 0) == 1024);
     CHECK_THROWS_AS(make(other, 256, 16, 0, 0), std::invalid_argument);  // divided by several
+    CHECK_THROWS_AS(make(other, 256, 1, 2, 0), std::invalid_argument);   // zeros of two bits
   }
 
   TEST_CASE("scales beyond the end of their file are refused") {

@@ -28,13 +28,10 @@ std::uint32_t word_at(const std::byte* at) {
 }
 
 void check_words(const std::optional<StoredWords>& words, std::uint64_t items) {
-  if (!words) {
-    return;
-  }
-  if (words->items != items) {
+  if (words && words->items != items) {
     throw std::invalid_argument("there are more or fewer zeros or groups than packed codes need");
   }
-  if (!words->source->has(words->offset, items, word_bytes)) {
+  if (words && !words->source->has(words->offset, items, word_bytes)) {
     throw std::invalid_argument("zeros or groups reach beyond the end of their file");
   }
 }
@@ -85,6 +82,9 @@ void PackedCodes::check_parts() const {
   }
   if (form_.divided && scales != 1) {
     throw std::invalid_argument("packed codes are divided by one scale alone");
+  }
+  if (form_.packing == Packing::quarters && (parts_.zeros || parts_.index)) {
+    throw std::invalid_argument("codes of two bits have neither zeros nor an index of groups");
   }
   check_words(parts_.zeros, words_of(form_.rows) * form_.groups);
   check_words(parts_.index, form_.columns);

@@ -66,9 +66,10 @@ void PackedCodes::read_scale_codes(std::uint64_t first, std::uint64_t n, std::ui
   }
 }
 
-// Whether groups fill their bytes, follow each other, and are in memory.
+// Whether groups fill their bytes, follow each other as their scales do, and are in memory.
 bool PackedCodes::has_whole_groups(ReadBuffer& buffer) const {
   const bool whole = parts_.codes->memory() != nullptr && form_.packing != Packing::quarters &&
+                     form_.scales_by_group == (form_.packing != Packing::along_rows) &&
                      form_.group_columns % codes_per_word == 0 &&
                      form_.columns == form_.groups * form_.group_columns;
   if (!whole || !parts_.index) {
@@ -202,7 +203,8 @@ bool PackedCodes::zeros_along_rows(std::uint64_t first, std::uint64_t n,
     space.words.resize(std::max<std::size_t>(space.words.size(), same));
     parts_.zeros->read(row / codes_per_word * form_.groups + group, same, space.words.data());
     for (std::uint64_t k = 0; k < same; ++k) {
-      space.zeros[i + k] = zero_at(space.words[k], static_cast<unsigned>(row % codes_per_word));
+      space.zeros[i + k] =
+          zero_at(space.words[k] + form_.added_zero, static_cast<unsigned>(row % codes_per_word));
     }
     i += same;
   }
