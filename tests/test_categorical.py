@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from array import array
 
+import numpy as np
 import pytest
 
 from weightgauge.categorical import (
@@ -38,6 +39,10 @@ def assert_like(found, expected):
     assert list(taken(found, rows)) == [expected[row] for row in rows]
     assert [found[row] for row in rows] == [expected[row] for row in rows]
     assert list(reversed(found)) == expected[::-1]
+    if isinstance(found, Categorical):
+        assert list(found.at(np.array(rows, np.int64))) == [expected[row] for row in rows]
+        for make in (repr, lambda value: value is None):  # the other makes few of many
+            assert list(found.each(make)) == list(map(make, expected))
     if expected:
         assert found[-1] == expected[-1]
     with pytest.raises(IndexError):

@@ -16,7 +16,14 @@ from weightgauge import demo
 from weightgauge.reporting import table_layout, terminal_text
 from weightgauge.reporting.document import Column, DocumentTable, Estimate
 from weightgauge.reporting.table_layout import table_lines
-from weightgauge.reporting.terminal_text import cells, shortened, shortened_names, wrapped
+from weightgauge.reporting.terminal_text import (
+    all_padded,
+    cells,
+    most_cells,
+    shortened,
+    shortened_names,
+    wrapped,
+)
 
 
 def laid_out(table, width):
@@ -285,6 +292,14 @@ def test_a_long_table_takes_a_few_steps_for_each_cell(width, monkeypatch):
     assert len(lines) == rows + 2
     # Three for each cell: to text, its width, its padding; names are shortened three times at most.
     assert steps <= rows * (4 * len(columns) + 9)
+
+
+@given(st.lists(st.text("a5±漢\u0301", max_size=6), max_size=5), st.booleans())
+def test_texts_of_a_column_are_measured_and_padded_as_each_alone(texts, right):
+    assert most_cells(texts) == max(map(cells, texts), default=0)
+    for text, padded in zip(texts, all_padded(texts, 5, right=right), strict=True):
+        space = " " * (5 - cells(text))
+        assert padded == (space + text if right else text + space)
 
 
 def test_cells_are_those_of_the_characters():
