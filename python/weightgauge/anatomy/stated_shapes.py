@@ -44,8 +44,6 @@ _COMPUTED = re.compile("adjust|multiple_of")
 """Keys by which a program computes the inner width from the one that is stated."""
 _OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter")
 """Keys whose lists have a number for each of several stages."""
-_OF_TOKENS = frozenset(("embed", "head"))
-"""Kinds of which one side is the vocabulary."""
 _MOST_TIMES = 64
 """Numbers up to this count things, such as experts that are stored as one wider network."""
 
@@ -88,12 +86,10 @@ def shape_findings(
     """
     found = [RULES["shape-contradicts"].finding(what=line) for line in architecture.contradictions]
     names, shapes, dtypes = TensorFacts.of(tensors)
-    kinds = places.kinds
     weights = [
         row
         for row in first_rows(forms)
-        if (kinds[row] in _OF_BLOCKS or kinds[row] in _OF_TOKENS)
-        and forms[row] >= 0
+        if forms[row] >= 0
         and dtypes[row] in ITEM_BYTES
         and names[row] not in packed
         and 0 not in shapes[row]
