@@ -68,6 +68,8 @@ def outer_widths(
     tuple of (int, int)
         The row, and the width that its blocks have.
     """
+    if not streams:
+        return  # without a stream there is nothing to hold a million shapes against
     outside = [row for row in weights if places.blocks[row] is None]
     ends = [row for row in outside if places.kinds[row] in ("embed", "head")]
     embeddings = [tensors[row].shape for row in ends if TOKENS.search(tensors[row].name)]
@@ -108,9 +110,9 @@ def streams_of(
     paths: dict[str | None, set[str]] = defaultdict(set)
     reading: dict[str | None, list[tuple[int, ...]]] = defaultdict(list)
     for row in weights:
-        block, tower, shape = places.blocks[row], places.towers[row], tensors[row].shape
-        if block is None:
+        if places.blocks[row] is None:
             continue
+        tower, shape = places.towers[row], tensors[row].shape
         paths[tower].add(_stack_path(tensors[row].name))
         if places.kinds[row] == "norm" and len(shape) == 1 and not is_of_heads(tensors[row].name):
             norms[tower].add(shape[0])
