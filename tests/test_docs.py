@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from weightgauge import demo
@@ -83,6 +84,21 @@ def test_files_that_are_named_exist(page):
         file, _, test = path.partition("::")
         assert list(ROOT.glob(file.rstrip("/:,"))), path
         assert not test or f"\ndef {test}(" in text_of(ROOT / file), path
+
+
+def test_the_site_leads_to_every_page():
+    config = yaml.safe_load((ROOT / "tools" / "site" / "mkdocs.yml").read_text(encoding="utf-8"))
+    named = [page for part in config["nav"] for page in places_in(part)]
+    assert len(named) == len(set(named))
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} <= set(named)
+
+
+def places_in(part):
+    """Return the pages of a part of the site, whatever parts it has itself."""
+    (inner,) = part.values()
+    return (
+        [inner] if isinstance(inner, str) else [page for each in inner for page in places_in(each)]
+    )
 
 
 def test_layers_and_rooms_are_in_the_map():

@@ -10,7 +10,8 @@ from checking.running import ROOT, run
 def site() -> None:
     """The documentation's site builds without warnings; it is left in build/site."""
     # Help texts and the list of what is public are those of the installed package. The theme
-    # announces its successor at every build.
+    # announces its successor at every build. Of mkdocs, --quiet would make it count no warnings.
     settings = {"NO_MKDOCS_2_WARNING": "1"}
     config = ROOT / "tools" / "site" / "mkdocs.yml"
-    run([sys.executable, "-m", "mkdocs", "build", "--quiet", "--config-file", config], settings)
+    command = [sys.executable, "-m", "mkdocs", "build", "--config-file", config]
+    run(command, settings, quiet=True)
