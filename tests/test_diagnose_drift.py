@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -133,6 +134,16 @@ def test_patterns_choose_in_the_baseline_too(made_model):
 def test_the_demo_has_not_drifted_at_step_0():
     found = wg.diagnose(demo.paths()["step-0"])
     assert {kind.drift_severity for kind in found.kinds} == {"invariant"}
+
+
+def test_no_change_is_told_of_that_may_be_chance(made_model):
+    found = wg.diagnose(made_model({"o": 1.0, "q": GAUSSIAN}))
+    (told,) = (each for each in found.summary if each.startswith("Change of k"))
+    kinds = by_kind(found)
+    assert abs(kinds["q"].drift) <= 2 * kinds["q"].drift_se
+    assert abs(kinds["o"].drift) > 2 * kinds["o"].drift_se
+    graded = dict(re.findall(r"(\w+) [-+][\d.]+±[\d.]+ % \(([^)]*)\)", told))
+    assert graded == {"q": "within twice its error", "o": "mild"}
 
 
 # -- training

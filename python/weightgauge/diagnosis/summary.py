@@ -179,10 +179,16 @@ def _percent(share: float, error: float) -> str:
     return f"{100 * share:+z.{digits}f}±{100 * error:.{digits}f} %"
 
 
+def _grade(kind: KindDiagnosis) -> str | None:
+    """Return the paper's word for a change of k, where chance alone does not explain the change."""
+    by_chance = abs(kind.drift) <= 2 * kind.drift_se
+    return "within twice its error" if by_chance else kind.drift_severity
+
+
 def _about_drift(found: Diagnosis) -> Iterator[str]:
     named = namer(found.kinds)
     moved = [
-        f"{named(kind)} {_percent(kind.drift, kind.drift_se)} ({kind.drift_severity})"
+        f"{named(kind)} {_percent(kind.drift, kind.drift_se)} ({_grade(kind)})"
         for kind in found.kinds
         if kind.drift_severity is not None
     ]
