@@ -174,6 +174,8 @@ def test_the_table_opens_the_same_from_the_keyboard(tab):
     assert tab.run("document.activeElement.id") == "close"
     tab.run("document.querySelector('#after').click()")
     assert tab.run("document.querySelector('#detail-title').textContent") == names(tab)[5]
+    # Whoever hears the page stays at the button, and is told which matrix it came to.
+    assert tab.run("document.querySelector('#detail-title').ariaLive") == "polite"
     tab.press("Escape")
     assert tab.run("document.activeElement.innerText") == name  # where one was before
 
@@ -385,6 +387,16 @@ def serious(tab):
     ]
 
 
+def numbers_of(tab):
+    """The numbers of a matrix by what they are of, and by their names."""
+    return tab.run(
+        "Object.fromEntries([...document.querySelectorAll('#detail .facts')]"
+        ".filter(e => e.querySelector('b')).map(e => [e.querySelector('b').textContent, "
+        "Object.fromEntries([...e.querySelectorAll('div')].map(d => "
+        "[d.firstChild.textContent.trim(), d.lastChild.textContent]))]))"
+    )
+
+
 def test_two_models_stand_side_by_side_and_what_moved_most_comes_first(browser, model, tmp_path):
     from weightgauge import demo
 
@@ -400,7 +412,16 @@ def test_two_models_stand_side_by_side_and_what_moved_most_comes_first(browser, 
         traces = "[...document.querySelectorAll('#detail .plot')].map(p => p.data.map(t => t.name))"
         points, sizes = tab.run(traces)
         assert points[0] == sizes[-1] == "a"
-        assert "change of k" in tab.run("document.querySelector('#detail .facts').innerText")
+        numbers = numbers_of(tab)
+        assert list(numbers) == ["a", "b", "from a to b"]
+        name = tab.run("document.querySelector('#detail-title').textContent")
+        for each, path in (("a", paths["step-0"]), ("b", paths["step-last"])):
+            (item,) = (item for item in wg.fit(path) if item.tensor == name)
+            assert float(numbers[each]["lambda"]) == pytest.approx(item.lam, rel=1e-3)
+            assert float(numbers[each]["k"].split(" ")[0]) == pytest.approx(item.k, rel=1e-3)
+        assert "standard errors" in numbers["from a to b"]["change of k"]
+        told = tab.run("document.querySelector('#detail .spread').innerText")
+        assert told.startswith("spread of ln |w| of b between")
 
 
 def test_a_run_is_shown_over_its_steps(browser, tmp_path):
@@ -417,4 +438,7 @@ def test_a_run_is_shown_over_its_steps(browser, tmp_path):
         assert sizes == ["step 1,500", "Gaussian", "Weibull fit", "step 0"]
         titles = tab.run("[...document.querySelectorAll('#detail h3')].map(e => e.innerText)")
         assert titles[0] == "Weibull probability plot, step 1,500"
-        assert "onset" in tab.run("document.querySelector('#detail .facts').innerText")
+        numbers = numbers_of(tab)
+        assert list(numbers) == ["step 1,500", "from step 0 to step 1,500"]
+        assert {"k", "lambda", "R2"} <= numbers["step 1,500"].keys()
+        assert "onset" in numbers["from step 0 to step 1,500"]

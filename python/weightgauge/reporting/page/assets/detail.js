@@ -162,22 +162,35 @@ function amongDrawing(some) {
   };
 }
 
+// What is told of a row in numbers: of one model in one paragraph; of two, or of the first and last step, one for each.
+function factsOf(row) {
+  const second = secondOf();
+  const k = rows.k[row];
+  const status = of("status", row);
+  return [
+    [rows.k_a ? page.labels.before : "", [["k", number(of("k_a", row), 5)], ["lambda", number(of("lambda_a", row))]]],
+    [second, [
+      ["name", of("name_b", row)], ["k", k === null ? `none: ${rows.why[row]}` : estimate(k, rows.k_se[row])],
+      ["from Gaussian", k === null ? "" : signed(k - page.gaussian)],
+      ["lambda", number(rows.lambda[row])], ["R2", of("r2", row)?.toFixed(4)], ["KS", number(of("ks", row), 3)],
+      ["RMS", number(of("rms", row))], ["largest |w|", number(of("max", row))],
+      ["fitted weights", of("n", row) === null ? "" : whole(of("n", row))], ["zeros", whole(of("zeros", row))], ["NaN or infinite", whole(of("nonfinite", row))],
+      ["shape", of("shape", row)], ["format", of("dtype", row)], ["error from", of("errors", row)],
+      ["values are", of("decoded", row)], ["status", status === "ok" ? "" : status], ["because", of("reason", row)],
+    ]],
+    [second && second !== page.labels.before && `from ${page.labels.before} to ${second}`, [...changesOf(row), ["onset", whole(of("onset", row))], ["note", of("note", row)]]],
+  ].map(([title, shown]) => [title, shown.filter(([, value]) => value)]).filter(([, shown]) => shown.length);
+}
+
+// Of which of two models, or of which step, the numbers are that name none.
+function secondOf() {
+  return page.labels.before ? page.labels.these : "";
+}
+
 function facts(row) {
-  const [k, status] = [rows.k[row], of("status", row)];
-  const shown = [
-    ["name in b", of("name_b", row)], ["k of a", number(of("k_a", row), 5)], ["lambda of a", number(of("lambda_a", row))],
-    [rows.k_a ? "k of b" : "k", k === null ? `none: ${rows.why[row]}` : estimate(k, rows.k_se[row])],
-    ["from Gaussian", k === null ? "" : signed(k - page.gaussian)],
-    ["lambda", number(rows.lambda[row])], ["R2", of("r2", row)?.toFixed(4)], ["KS", number(of("ks", row), 3)],
-    ...changesOf(row),
-    ["RMS", number(of("rms", row))], ["largest |w|", number(of("max", row))],
-    ["fitted weights", of("n", row) === null ? "" : whole(of("n", row))], ["zeros", whole(of("zeros", row))], ["NaN or infinite", whole(of("nonfinite", row))],
-    ["shape", of("shape", row)], ["format", of("dtype", row)], ["error from", of("errors", row)],
-    ["values are", of("decoded", row)], ["status", status === "ok" ? "" : status], ["because", of("reason", row)],
-    ["onset", whole(of("onset", row))], ["note", of("note", row)],
-  ];
-  return made("div", { class: "facts" }, ...shown.filter(([, value]) => value).map(([name, value]) =>
-    made("div", {}, made("span", {}, `${name} `), value)));
+  return made("div", {}, ...factsOf(row).map(([title, shown]) =>
+    made("div", { class: "facts" }, title ? made("b", {}, title) : null, ...shown.map(([name, value]) =>
+      made("div", {}, made("span", {}, `${name} `), value)))));
 }
 
 // How much of the spread of ln |w| is between rows, between columns, and inside both: a bar in three parts.
@@ -187,7 +200,8 @@ function spreadOf(row) {
   const all = parts.reduce((a, b) => a + b, 0);
   const named = ["rows", "columns", "neither"].map((name, i) => [name, (100 * parts[i]) / all]);
   const bar = made("div", { class: "bar-of-parts", "aria-hidden": "true" });
-  const told = made("div", { class: "facts" }, made("span", {}, "spread of ln |w| between"));
+  const second = secondOf();
+  const told = made("div", { class: "facts" }, made("span", {}, `spread of ln |w|${second && ` of ${second}`} between`));
   for (const [name, percent] of named) {
     const part = made("div", { class: `part ${name}` });
     part.style.flexGrow = percent;
