@@ -139,6 +139,24 @@ def test_contradicting_formats():
         choose_format("csv", json=True, path=None)
 
 
+@pytest.mark.parametrize("asked", [None, "parquet"])
+def test_what_is_compressed_already_is_not_compressed_again(asked):
+    with pytest.raises(click.UsageError, match="parquet is compressed already: leave out"):
+        choose_format(asked, json=False, path="FIT.parquet.gz")
+
+
+def test_a_terminal_gets_no_bytes_and_says_so_before_the_work(monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("weightgauge.cli.output._is_terminal", lambda stream: True)
+    with (
+        pytest.raises(OutputError, match="parquet is not for a terminal: name a file by -o"),
+        Output("parquet", None, force=False, quiet=True).kept(),
+    ):
+        pytest.fail("the work has begun")
+    with Output("csv", None, force=False, quiet=True).kept():
+        pass
+
+
 def test_width_comes_from_columns(monkeypatch):
     for given, width in [
         ("72", 72),

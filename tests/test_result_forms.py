@@ -204,7 +204,7 @@ def test_compressed_text_is_the_same_every_time(ending, tmp_path):
     assert gzip.decompress(contents[0]).startswith(b"tensor,")
 
 
-@pytest.mark.parametrize("name", ["fit.xlsx", "fit.json.bak", "fit.v2", "fit.parquet.gz", "fit.gz"])
+@pytest.mark.parametrize("name", ["fit.xlsx", "fit.json.bak", "fit.v2", "fit.gz"])
 def test_an_ending_that_is_no_form_is_told_before_anything_is_read(name, tmp_path):
     result = run("fit", tmp_path / "no-model", "-o", tmp_path / name)
     assert result.exit_code == 2

@@ -82,12 +82,14 @@ class Output:
         OutputExistsError
             The file exists and may not be replaced.
         OutputError
-            The place cannot hold a result, or holds weights.
+            The place cannot hold a result, or holds weights; or it is a terminal, and the result no
+            text.
         """
         package = FORMATS[self.format].package
         if package and find_spec(package) is None:
             raise MissingExtraError(package, self.format)
         if self.path is None:
+            self._check_stream()
             yield
             return
         from weightgauge.readings import kept_apart
@@ -95,6 +97,11 @@ class Output:
         self._check(self.path)
         with kept_apart(self.path):
             yield
+
+    def _check_stream(self) -> None:
+        if FORMATS[self.format].binary and _is_terminal(sys.stdout):
+            what = f"{self.format} is not for a terminal"
+            raise OutputError(f"{what}: name a file by -o, or send it to a pipe")
 
     def _check(self, path: str) -> None:
         from weightgauge.files import try_to_write
@@ -185,16 +192,13 @@ class Output:
         Raises
         ------
         OutputExistsError, OutputError
-            See `kept`; the disk is full; or a terminal cannot show it.
+            See `kept`; or the disk is full.
         """
         if isinstance(content, str):
             content = (content,) if content else ()
         if self.path is not None:
             self._write_file(content)
             return
-        if isinstance(content, bytes) and _is_terminal(sys.stdout):
-            what = f"{self.format} is not for a terminal"
-            raise OutputError(f"{what}: name a file by -o, or send it to a pipe")
         _write_stdout(content)
 
     def _write_file(self, content: Iterable[str] | bytes) -> None:
@@ -258,11 +262,12 @@ def choose_format(
         if asked not in (None, "json"):
             raise click.UsageError(f"--json and --format {asked} contradict each other")
         return "json"
+    name = (path or "").lower()
+    chosen = asked or format_by_suffix(name.removesuffix(COMPRESSED), findings=findings)
+    if chosen and FORMATS[chosen].binary and name.endswith(COMPRESSED):
+        raise click.UsageError(f"{chosen} is compressed already: leave out {COMPRESSED}")
     if asked is not None:
-        if FORMATS[asked].binary and path is not None and path.lower().endswith(COMPRESSED):
-            raise click.UsageError(f"{asked} is compressed already: leave out {COMPRESSED}")
         return asked
-    chosen = format_by_suffix(path or "", findings=findings)
     ending = os.path.splitext(path or "")[1]
     if chosen is None and ending and ending != ".safetensors":  # which is refused with the reason
         raise click.UsageError(
