@@ -549,6 +549,22 @@ def test_the_document(made):
     assert rows[0].startswith("tensor,tensor_b,part,kind,block") and len(rows) == 2
 
 
+@pytest.mark.parametrize(
+    ("blocks", "differing", "words"),
+    [
+        (1, 0, "1 pair of slices; the one that was compared by element is the same"),
+        (1, 1, "1 pair of slices; the one that was compared by element differs"),
+        (3, 0, "3 pairs of slices; all 3 that were compared by element are the same"),
+        (3, 2, "3 pairs of slices; 1 of 3 that were compared by element are the same"),
+        (3, 3, "3 pairs of slices; all 3 that were compared by element differ"),
+    ],
+)
+def test_how_many_are_the_same(made, blocks, differing, words):
+    tensors = {DOWN.format(i): normal((8, 8), i) for i in range(blocks)}
+    other = tensors | {DOWN.format(i): normal((8, 8), 50 + i) for i in range(differing)}
+    assert words in run("compare", made("a", tensors), made("b", other)).stdout.splitlines()
+
+
 def test_the_page(made):
     tensors = {DOWN.format(i): normal((64, 64), i) for i in range(25)}
     other = {**tensors, DOWN.format(7): normal((64, 64), 99, 0.2), "only.here": normal((4, 4))}

@@ -139,6 +139,14 @@ def test_wrong_command_lines(arguments):
     assert result.exit_code == 2 and "Usage:" in result.stderr
 
 
+def test_sentences_that_go_on_below_are_set_in(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = run("diagnose", demo.paths()["step-last"]).stdout.splitlines()
+    told = lines[lines.index("What k means") + 1 : lines.index("By kind") - 1]
+    assert told and {line[:2] for line in told} == {"- ", "  "}
+    assert max(map(len, told)) <= 60
+
+
 def test_sentences_follow_from_the_numbers(made_model):
     found = wg.diagnose(
         made_model(OLMO), lr=1e-3, weight_decay=0.1, steps=12_000, schedule="linear"

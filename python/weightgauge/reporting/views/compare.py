@@ -150,15 +150,22 @@ def _alone(found: Comparison) -> str:
 
 
 def _standing(pairs: Sequence[Pair]) -> str:
-    compared = [pair for pair in pairs if not math.isnan(pair.changed)]
-    same = sum(pair.changed == 0 for pair in compared)
     text = counted(len(pairs), "pair of slices", "pairs of slices")
-    if compared:
-        text += f"; {same:,} of {len(compared):,} that were compared by element are the same"
+    if same := [pair.changed == 0 for pair in pairs if not math.isnan(pair.changed)]:
+        text += f"; {_by_element(sum(same), len(same))}"
     lost = sum(pair.nonfinite_b - pair.nonfinite_a for pair in pairs)
     if lost > 0:
         text += f"; {counted(lost, 'element')} became NaN or infinite"
     return text
+
+
+def _by_element(same: int, compared: int) -> str:
+    """Say how many of the pairs that were compared element by element are the same."""
+    whole = same in (0, compared)
+    if compared == 1:
+        return f"the one that was compared by element {'is the same' if same else 'differs'}"
+    share = f"all {compared:,}" if whole else f"{same:,} of {compared:,}"
+    return f"{share} that were compared by element {'are the same' if same else 'differ'}"
 
 
 def _reasons(pairs: Sequence[Pair]) -> list[Line]:

@@ -143,7 +143,7 @@ class _Page:
                 self._prose(text, min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
             case Points(texts):
                 for text in texts:
-                    self._prose(f"- {text}", min(self._width or _PROSE_WIDTH, _PROSE_WIDTH))
+                    self._lines += self._broken(f"- {text}")
             case Line(text):
                 self._prose(text, self._width)
             case Verbatim(text):
@@ -154,7 +154,7 @@ class _Page:
         self._lines += wrapped(self._fitting(text, self._width), width)
 
     def _broken(self, text: str, inset: int = 0) -> list[str]:
-        """Break a finding into lines, of which all but the first are set in further."""
+        """Break a finding or a point into lines, of which all but the first are set in further."""
         width = min(self._width or _PROSE_WIDTH, _PROSE_WIDTH) - inset - 2
         first, *others = wrapped(self._fitting(text, self._width and width), width)
         return [f"{'':{inset}}{first}", *(f"{'':{inset + 2}}{line}" for line in others)]
