@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 from contextlib import contextmanager
@@ -220,6 +221,24 @@ def test_cells_of_a_thousand_blocks_are_not_lost_between_their_gaps(tab):
     """A cell is then less than a pixel wide."""
     deep = "{...page.maps[0], blocks: [...Array(1000).keys()]}"
     assert tab.run(f"[page.maps[0], {deep}].map(map => cells(map, [], {{}}).xgap)") == [1, 0]
+
+
+def test_marks_of_a_thousand_blocks_can_be_told_apart(tab):
+    """Thousands of them in a pixel each would be a white bar, and take longer than all else."""
+    kinds = "kinds: ['q', 'k']"
+    row = "[...Array(1000).keys()].map(j => j % 100 < 50 ? [each] : null)"
+    lines = f"[0, 1].map(() => {row})"
+    told = "rows.found.findIndex(found => page.findings[found[0]]?.level === 'fault')"
+    deep = f"(each => ({{...page.maps[0], {kinds}, rows: {lines}, hidden: new Set()}}))({told})"
+    drawn = f"{{...{deep}, blocks: [...Array(1000).keys()]}}"
+    (faults,) = tab.run(f"marksOf({drawn}, 1000).map(e => [e.x, e.y, e.marker.size])")
+    for kind in ("q", "k"):
+        places = [x for x, y in zip(*faults[:2], strict=True) if y == kind]
+        gaps = [b - a for a, b in itertools.pairwise(places)]
+        assert min(gaps) == faults[2] == 7  # a pixel each
+        assert {place // 100 for place in places} == set(range(10))  # none of them is lost
+    # A cell that has room for its own mark has it.
+    assert tab.run(f"marksOf({drawn}, 5000).map(e => e.x.length)") == [1000]
 
 
 def test_k_that_is_withheld_is_marked_in_the_map_of_k_alone(browser, tmp_path):

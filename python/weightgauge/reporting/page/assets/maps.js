@@ -3,6 +3,7 @@
 const chosen = { quantity: "k" };
 const WRITTEN = 16; // with no more blocks than these, the numbers are written into the cells that have room
 const NARROW = 560; // pixels of a picture that has no room for words beside its scale; the note above has them
+const LEAST = { cell: 3, mark: 7 }; // pixels: in narrower cells marks stand for those beside them as well, and are as wide as this
 const BESIDE = { names: 70, scale: 200, narrow: 80 }; // pixels beside a heatmap
 
 function cellText(map, i, j) {
@@ -51,11 +52,12 @@ function coloursOf(map, quantity, narrow = false) {
   return { colorscale: theme.diverging(), zmin: middle - reach, zmax: middle + reach, colorbar: ticks };
 }
 
-function marksOf(map) {
+function marksOf(map, across) {
   const signs = { fault: ["x", "faults"], warning: ["triangle-up", "warnings"], none: ["line-ew-open", "no fit"], hidden: ["hash-open", "k withheld"] };
   const found = { fault: [], warning: [], none: [], hidden: [] };
   const open = (level) => level === "none" || level === "hidden";
-  const most = Math.max(4, Math.min(13, 800 / map.blocks.length)); // no wider than a cell, where many stand together
+  const cell = across / map.blocks.length;
+  const most = cell < LEAST.cell ? LEAST.mark : Math.max(4, Math.min(13, cell)); // no wider than a cell, where many stand together
   map.rows.forEach((line, i) => line.forEach((some, j) => {
     if (!some) return;
     const level = toldOf(some, map.model)[0]?.level;
@@ -64,6 +66,7 @@ function marksOf(map) {
       if (chosen.quantity === "k") found.hidden.push([j, map.kinds[i]]);
     } else if (map.k[i][j] === null) found.none.push([j, map.kinds[i]]);
   }));
+  if (cell < LEAST.cell) for (const level in found) found[level] = apart(found[level], LEAST.mark / cell);
   return Object.entries(found).filter(([, places]) => places.length).map(([level, places]) => ({
     type: "scatter", mode: "markers", name: signs[level][1], hoverinfo: "skip",
     x: places.map(([place]) => place), y: places.map(([, kind]) => kind), xaxis: "x", yaxis: "y",
@@ -73,6 +76,16 @@ function marksOf(map) {
     },
     showlegend: true, cliponaxis: false,
   }));
+}
+
+// The places that are left if none is nearer to the one before it in its line than so many cells.
+function apart(places, least) {
+  const last = new Map();
+  return places.filter(([place, kind]) => {
+    if (place - (last.get(kind) ?? -Infinity) < least) return false;
+    last.set(kind, place);
+    return true;
+  });
 }
 
 // One trace of cells; those for which there is no number in z have no colour.
@@ -99,7 +112,7 @@ function mapDrawing(map, element) {
       cells(map, map[quantity], coloursOf(map, quantity, narrow)),
       // Cells without a number can be pointed at and clicked too.
       ...(without.flat().includes(0) ? [cells(map, without, { showscale: false, opacity: 0 })] : []),
-      ...marksOf(map),
+      ...marksOf(map, across),
     ],
     layout: {
       height: 120 + 30 * map.kinds.length,
@@ -115,12 +128,12 @@ function mapDrawing(map, element) {
 
 // Cells stand side by side even where numbers of blocks are missing; only so many are named as have room.
 function placeAxis(blocks, across) {
-  const longest = String(blocks.at(-1)).length;
+  const longest = whole(blocks.at(-1)).length;
   const most = Math.max(1, across / (8 * longest + 8));
   const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find((each) => blocks.length / each <= most) ?? 10000;
   const named = blocks.map((_, j) => j).filter((j) => j % step === 0);
   return axis("block", {
-    showgrid: false, range: [-0.5, blocks.length - 0.5], tickvals: named, ticktext: named.map((j) => String(blocks[j])),
+    showgrid: false, range: [-0.5, blocks.length - 0.5], tickvals: named, ticktext: named.map((j) => whole(blocks[j])),
   });
 }
 
