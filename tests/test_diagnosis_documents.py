@@ -139,6 +139,27 @@ def test_wrong_command_lines(arguments):
     assert result.exit_code == 2 and "Usage:" in result.stderr
 
 
+def test_what_is_not_shown_is_not_explained(tmp_path, write_checkpoint):
+    calm = run("diagnose", demo.paths()["step-0"]).stdout
+    assert "Beside Gaussian:" in calm and "z: " not in calm and "stand out" not in calm
+    weights = stored(np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32))
+    empty = write_checkpoint(tmp_path / "a.safetensors", {"dense.weight": weights})
+    assert "Beside Gaussian:" not in run("diagnose", empty, "--spread").stdout
+
+
+@pytest.mark.parametrize(
+    ("blocks", "words"),
+    [
+        (1, "- The one attention or FFN matrix is zero."),
+        (2, "- All 2 attention and FFN matrices are zero."),
+    ],
+)
+def test_nothing_but_zeros(blocks, words, tmp_path, write_checkpoint):
+    zeros = {LAYER.format(b, NAMES["q"]): stored(np.zeros((64, 64), "f4")) for b in range(blocks)}
+    path = write_checkpoint(tmp_path / "a.safetensors", zeros)
+    assert words in run("diagnose", path).stdout.splitlines()
+
+
 def test_sentences_that_go_on_below_are_set_in(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     lines = run("diagnose", demo.paths()["step-last"]).stdout.splitlines()

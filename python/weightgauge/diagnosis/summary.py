@@ -154,6 +154,8 @@ def _nothing_to_judge(found: Diagnosis) -> str:
     zero = [each for each in found.findings if each.id == "all-zero"]
     matrices = [item for item in found.slices if item.kind not in ("norm", "bias", "other")]
     if zero and len(zero) == len(matrices):
+        if len(zero) == 1:
+            return "The one attention or FFN matrix is zero."
         return f"All {len(zero):,} attention and FFN matrices are zero."
     return (
         "No attention or FFN matrix was recognised and fitted, so there is nothing to judge; "

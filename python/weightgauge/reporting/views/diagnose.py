@@ -80,10 +80,7 @@ def diagnose_document(
         ),
         findings=found.findings,
         findings_first=True,
-        notes=(
-            _note(found),
-            *((_SPREAD_NOTE,) if spread else ()),
-        ),
+        notes=_notes(found, spread=spread),
         warnings=found.warnings,
         metadata=metadata(SCHEMA_VERSION, model=found.model, zero_handling=found.zero_handling),
         data=found.to_dict,
@@ -201,10 +198,13 @@ def _training(run: TrainingProgress) -> Iterator[str]:
         )
 
 
-def _note(found: Diagnosis) -> Paragraph:
+def _notes(found: Diagnosis, *, spread: bool) -> tuple[Paragraph, ...]:
+    """Explain the tables that are shown."""
+    if not found.kinds:
+        return ()
     slices = columns_of(found.slices)
     products = bool(slices.products.any())
-    return Paragraph(
+    columns = Paragraph(
         f"{zeros_note(found.zero_handling)}"
         "Beside Gaussian: what k means; Gaussian weights have 1.2054, a lower k means heavier "
         "tails, or rows and columns of unequal scale. Like Gaussian?: whether k lies in 1.18 to "
@@ -213,10 +213,16 @@ def _note(found: Diagnosis) -> Paragraph:
         f"{PRODUCT_ERRORS + ' ' if products else ''}"
         "Published: the range of published language models with such attention "
         f"(arXiv:2605.18898). Change of k: since {found.start}. Kurtosis: 3 for Gaussian weights. "
-        "z: distance from what others of the kind have at that depth, in robust standard "
-        "deviations; kinds of fewer than five matrices have none. --json has every slice with its "
-        "tails."
+        f"{_Z_NOTE if found.outliers else ''}"
+        "'weightgauge diagnose --json' has every slice with its tails."
     )
+    return (columns, _SPREAD_NOTE) if spread else (columns,)
+
+
+_Z_NOTE = (
+    "z: distance from what others of the kind have at that depth, in robust standard deviations; "
+    "kinds of fewer than five matrices have none. "
+)
 
 
 _SPREAD_NOTE = Paragraph(
