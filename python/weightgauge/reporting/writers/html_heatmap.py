@@ -13,11 +13,14 @@ from weightgauge.errors import harmless
 from weightgauge.pictures import round_step
 from weightgauge.reporting.heatmap import PALETTE, Heatmap, Shade
 
-_CELL = "width:1.1em;height:1.3em;padding:0;text-align:center;border:1px solid transparent"
+_CELL = "height:1.3em;padding:0;text-align:center;border:1px solid transparent"
+_CELL_EM = 1.1
 _CELL_DIGITS = 2.4
 """Digits of a column's name that have room above one cell."""
+_FEW = 12
+"""Columns that are so wide that each has its name above it; of more, some are named."""
 _NAME = "padding:0 .5em 0 0;text-align:left;font-weight:normal;white-space:nowrap"
-_RULER = "padding:0;text-align:left;font-weight:normal;font-size:80%;white-space:nowrap"
+_RULER = "padding:0;text-align:{};font-weight:normal;font-size:80%;white-space:nowrap"
 _TABLE = "border-collapse:collapse;width:auto;font:13px/1.3 system-ui,sans-serif"
 
 
@@ -30,13 +33,19 @@ def heatmap_html(heatmap: Heatmap) -> Iterator[str]:
         What is shown.
     """
     names = [escape(harmless(name)) for name in heatmap.columns]
+    longest = max(map(len, names), default=1)
+    few = len(names) <= _FEW
+    step = 1 if few else round_step((longest + 1) / _CELL_DIGITS)
+    width = _CELL_EM * max(1.0, (longest + 2) / _CELL_DIGITS if few and longest > 1 else 1.0)
+    # Of a table that is wider than its place, cells would be narrower without the least width.
+    style = f"{_CELL};width:{width:.1f}em;min-width:{width:.1f}em"
     yield f'<div class="wide" style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>'
-    yield f'<th style="{_NAME}">{escape(harmless(heatmap.across))}</th>{_ruler(names)}'
+    yield f'<th style="{_NAME}">{escape(harmless(heatmap.across))}</th>{_ruler(names, step)}'
     yield "</tr></thead><tbody>"
     for row, values in zip(heatmap.rows, heatmap.values, strict=True):
         name = escape(harmless(row))
         cells = "".join(
-            _cell(heatmap, value, f"{name}, {escape(heatmap.across)} {column}")
+            _cell(heatmap, value, f"{name}, {escape(heatmap.across)} {column}", style)
             for value, column in zip(values, names, strict=True)
         )
         yield f'<tr><th scope="row" style="{_NAME}">{name}</th>{cells}</tr>'
@@ -44,24 +53,23 @@ def heatmap_html(heatmap: Heatmap) -> Iterator[str]:
     yield f"<p>{_scale(heatmap)}</p>"
 
 
-def _ruler(names: list[str]) -> str:
+def _ruler(names: list[str], step: int) -> str:
     """Name the columns above their cells, one for several where there are many."""
-    longest = max(map(len, names), default=1)
-    step = round_step((longest + 1) / _CELL_DIGITS)
+    style = _RULER.format("center" if step == 1 else "left")
     return "".join(
-        f'<th style="{_RULER}" colspan="{min(step, len(names) - i)}">{names[i]}</th>'
+        f'<th style="{style}" colspan="{min(step, len(names) - i)}">{names[i]}</th>'
         for i in range(0, len(names), step)
     )
 
 
-def _cell(heatmap: Heatmap, value: float | str | None, place: str) -> str:
+def _cell(heatmap: Heatmap, value: float | str | None, place: str, style: str) -> str:
     if value is None:
-        return f'<td style="{_CELL}"></td>'
+        return f'<td style="{style}"></td>'
     if isinstance(value, str):
         meaning = escape(heatmap.marks.get(value, ""))
-        return f'<td style="{_CELL}" title="{place}: {meaning}">{escape(value)}</td>'
+        return f'<td style="{style}" title="{place}: {meaning}">{escape(value)}</td>'
     number = format(value, heatmap.form)
-    return _shaded("td", heatmap.shade(value), f'title="{place}: {number}"', _CELL)
+    return _shaded("td", heatmap.shade(value), f'title="{place}: {number}"', style)
 
 
 def _shaded(tag: str, shade: Shade, title: str, style: str) -> str:
