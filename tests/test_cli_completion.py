@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,17 @@ def test_the_script_is_one_of_the_shell(shell):
     assert f"_WEIGHTGAUGE_COMPLETE={shell}_complete" in result.stdout
     if shutil.which(shell):
         subprocess.run([shell, "-n"], input=result.stdout, text=True, check=True)
+
+
+def test_what_fish_tells_of_a_command_does_not_end_at_a_comma():
+    script = run("completion", "fish").stdout
+    parted = re.findall(r"string split\b[^);]*", script)
+    assert len(parted) == 1 and "--max 1 " in parted[0]
+    if shutil.which("fish"):
+        line = "plain,diagnose\tJudge a model: regimes, outliers"
+        program = parted[0].replace("$completion", f"'{line}'")
+        done = subprocess.run(["fish", "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout == line.replace(",", "\n", 1) + "\n"
 
 
 def test_another_shell_is_refused():

@@ -25,4 +25,6 @@ def command(shell: str) -> None:
 
     made = get_completion_class(shell)
     assert made is not None  # click knows all three
-    click.echo(made(main, {}, "weightgauge", "_WEIGHTGAUGE_COMPLETE").source())
+    script = made(main, {}, "weightgauge", "_WEIGHTGAUGE_COMPLETE").source()
+    # Of what fish is told, a name comes first; words about it, and some names, have commas too.
+    click.echo(script.replace('string split ","', 'string split --max 1 ","'))
