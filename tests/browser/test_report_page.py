@@ -358,6 +358,21 @@ def test_prints_are_light_and_fit_the_paper(tab):
     assert printed.startswith("JVBERi")  # %PDF
 
 
+def test_prints_leave_nothing_folded_or_cut_without_a_word(tab):
+    folded = "[...document.querySelectorAll('details')].map(e => e.open)"
+    assert tab.run(f"table.limit = 5, table.fill(), {folded}") == [False]
+    tab.run("dispatchEvent(new Event('beforeprint'))")
+    assert tab.run(folded) == [True]
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    seen = "document.querySelector('#shown').checkVisibility()"
+    told = tab.run("document.querySelector('#shown').textContent")
+    boxes = "[...document.querySelectorAll('input, select')].some(e => e.checkVisibility())"
+    assert tab.run(f"[{seen}, {boxes}]") == [True, False] and told.endswith(", 5 shown")
+    tab.call("Emulation.setEmulatedMedia", media="")
+    tab.run("dispatchEvent(new Event('afterprint')), table.limit = 50, table.fill()")
+    assert tab.run(folded) == [False]
+
+
 BODY = "document.querySelector('#detail-body')"
 TRY = "document.querySelector('#try')"
 

@@ -24,8 +24,18 @@ systemDark.addEventListener("change", theme.changed);
 for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) {
   addEventListener(event, () => {
     theme.printing = printing;
+    unfold(printing);
     theme.changed();
   });
+}
+
+// Nobody can open on paper what is folded.
+function unfold(printing) {
+  for (const each of document.querySelectorAll("details")) {
+    if (printing && !each.open) each.dataset.folded = "";
+    if ("folded" in each.dataset) each.open = printing;
+    if (!printing) delete each.dataset.folded;
+  }
 }
 
 theme.ink = () => (theme.dark() ? "#e4e6ea" : "#1b1e24");
