@@ -63,7 +63,7 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []  # until the program ends
 def _first() -> tuple[Path, Path]:
     """Return the archive of sources and the wheel that is built from it, both made once."""
     _KEPT.append(tempfile.TemporaryDirectory())
-    place = Path(_KEPT[0].name)
+    place = Path(_KEPT[-1].name)
     sources = make_sdist(place)
     check_sdist(sources)
     return sources, _repaired(_built(sources, place / "one"))
