@@ -228,6 +228,10 @@ def test_steps_that_come_and_go_have_the_plots_that_can_be_had(steps, tmp_path, 
     alone = Page(wg.report(damaged, run=True).html).data
     assert alone["rows"]["plots"] == data["rows"]["plots"]
     assert "plots_before" not in alone["rows"]
+    both = data["maps_note"]
+    assert "since the first step" in both and both.endswith("plots at the first and at the last.")
+    assert [each["of"] for each in alone["maps"]] == ["step 500"]
+    assert "first" not in alone["maps_note"] and alone["maps_note"].endswith("plot at the last.")
 
 
 def test_a_trajectory_has_no_counts_and_no_plots(steps):
@@ -294,6 +298,13 @@ def test_command_shows_two_models_and_runs(models, steps, tmp_path):
     with_model = run("report", steps, models[0])
     assert with_model.exit_code == 1 and "a run is shown by itself" in with_model.stderr
     assert run("report", *models, "--run").exit_code == 2
+
+
+def test_a_page_is_not_written_over_a_terminal(monkeypatch):
+    monkeypatch.setattr("weightgauge.cli.output._is_terminal", lambda stream: True)
+    found = run("report", "no-model")
+    assert found.exit_code == 1 and found.stdout == ""
+    assert "html is not for a terminal: name a file by -o" in found.stderr
 
 
 def test_a_step_that_cannot_be_read_is_told_and_the_others_are_shown(steps, tmp_path):

@@ -72,24 +72,29 @@ class Output:
     wide: bool = False
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self, *, readable: bool = True) -> Iterator[None]:
         """Check before the work that the result can be written after it; keep it out of the input.
 
         While the context lasts, no file can be opened for reading that the result would replace.
+
+        Parameters
+        ----------
+        readable : bool
+            Whether people can read the result on a terminal, if its form is one of text.
 
         Raises
         ------
         OutputExistsError
             The file exists and may not be replaced.
         OutputError
-            The place cannot hold a result, or holds weights; or it is a terminal, and the result no
-            text.
+            The place cannot hold a result, or holds weights; or it is a terminal, and nobody could
+            read the result there.
         """
         package = FORMATS[self.format].package
         if package and find_spec(package) is None:
             raise MissingExtraError(package, self.format)
         if self.path is None:
-            self._check_stream()
+            self._check_stream(readable and not FORMATS[self.format].binary)
             yield
             return
         from weightgauge.readings import kept_apart
@@ -98,8 +103,8 @@ class Output:
         with kept_apart(self.path):
             yield
 
-    def _check_stream(self) -> None:
-        if FORMATS[self.format].binary and _is_terminal(sys.stdout):
+    def _check_stream(self, readable: bool) -> None:
+        if not readable and _is_terminal(sys.stdout):
             what = f"{self.format} is not for a terminal"
             raise OutputError(f"{what}: name a file by -o, or send it to a pipe")
 

@@ -81,7 +81,7 @@ def command(
     from weightgauge.reporting.page.report import report
 
     output = Output("html", path, force, quiet)
-    with output.kept(), scan_progress(quiet=quiet) as progress:
+    with output.kept(readable=False), scan_progress(quiet=quiet) as progress:
         made = report(
             *models,
             run=run,

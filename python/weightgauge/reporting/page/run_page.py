@@ -45,12 +45,12 @@ _COLUMNS = (
     *(("first k", "k_first", "shape"), ("change of k", "dk", "change")),
     *(("change of ln lambda", "dln_lambda", "change"), ("onset", "onset", "whole")),
 )
-_MAPS_NOTE = (
+_COLOURS = (
     "Of k at the last step, the colour in the middle of the scale is that of Gaussian weights, "
-    "1.2054. Below it what changed since the first step: orange fell, blue rose. Point at a cell "
-    "for its numbers; click it for its course over the steps"
+    "1.2054."
 )
-_WITH_PLOTS = ", and for its probability plots at the first and at the last."
+_CHANGES = "Below it what changed since the first step: orange fell, blue rose."
+_POINT = "Point at a cell for its numbers; click it for its course over the steps"
 
 
 def run_page(
@@ -103,7 +103,7 @@ def run_page(
             columns=_COLUMNS,
             findings=findings,
             maps=maps if len(found.steps) > 1 else last,
-            maps_note=_MAPS_NOTE + (_WITH_PLOTS if plots else "."),
+            maps_note=_maps_note(len(found.steps), plots),
             profiles=profiles_of(matrices, {name: _LAST[name] for name in ("k", "ln_lambda")}),
             profiles_title=f"From block to block, at {_step(found.steps[-1])}",
             scales={**scales_of(last), **change_scales_of(changes)},
@@ -124,6 +124,17 @@ def run_page(
             *settings_of(per),
         ],
     )
+
+
+def _maps_note(steps: int, plots: Collection[str]) -> str:
+    """Say how the maps are read, and what a click opens."""
+    if not plots:
+        shown = ""
+    elif len(plots) == 1:
+        shown = ", and for its probability plot at the last"
+    else:
+        shown = ", and for its probability plots at the first and at the last"
+    return " ".join([_COLOURS, *([_CHANGES] if steps > 1 else []), f"{_POINT}{shown}."])
 
 
 def _left_out(findings: Sequence[Finding]) -> tuple[Section, ...]:
