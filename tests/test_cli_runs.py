@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import re
 import tomllib
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import weightgauge as wg
 from diagnosed import GAUSSIAN, run
 from made_runs import write_run
+from weightgauge.diagnosis.training import training_state
 from weightgauge.reporting.sparkline import BLOCKS, PLAIN_BLOCKS, sparkline
 from weightgauge.trajectory import reading
 from weightgauge.trajectory.record import LONG_COLUMNS
@@ -55,6 +57,20 @@ def test_track_tells_the_verdict_first_then_a_row_a_kind(folder):
     assert "--schedule" in result.stdout
     assert "--optimizer" in result.stdout
     assert "the same at all steps: o" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["track", "scaling"])
+def test_t_over_tau_is_explained_where_it_is_shown(folder, command):
+    told = "T/tau: steps x learning rate x weight decay;"
+    assert told not in " ".join(run(command, folder).stdout.split())
+    shown = run(command, folder, "--lr", "0.01", "--weight-decay", "0.1").stdout
+    page = " ".join(shown.split())
+    assert told in page
+    states = dict(re.findall(r"([\w-]+) from ([\d.]+) on", page))
+    assert bool(states) == (command == "track")  # which has a column of them
+    for name, least in states.items():
+        assert training_state(float(least)) == name != training_state(float(least) - 1e-9)
+    assert not states or f"else {training_state(0)}." in page
 
 
 def test_track_for_programs(folder):
@@ -188,7 +204,7 @@ def test_scaling(tmp_path, write_checkpoint):
     assert "run0 is not asked: needs weight decay (--weight-decay)." in text.stdout.replace(
         "\n", " "
     )
-    assert "too few to tell one law from another" in text.stdout.replace("\n", " ")
+    assert "too few to tell one law from another" in " ".join(text.stdout.split())
     document = json.loads(run("scaling", *folders, "--json").stdout)
     assert document == wg.scaling(folders).to_dict()
     assert [law["kind"] for law in document["laws"]] == ["o", "ffn_in", "pooled"]

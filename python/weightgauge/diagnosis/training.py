@@ -15,7 +15,7 @@ SCHEDULES = ("constant", "cosine", "linear")
 _FINAL_SHARE = {"constant": 1.0, "cosine": 0.1, "linear": 0.0}
 
 # The five states of the data that come with the paper (DATABASE_v9_1). Its library has only three.
-_STATES = (
+STATES = (
     (1.2, "saturated"),
     (0.8, "near-saturated"),
     (0.4, "approaching"),
@@ -156,7 +156,7 @@ def training_state(steps_per_tau: float) -> str:
     ValueError
         A negative number or NaN.
     """
-    for least, name in _STATES:
+    for least, name in STATES:
         if steps_per_tau >= least:
             return name
     raise ValueError(f"T/tau is not negative, but {steps_per_tau!r} is")

@@ -19,6 +19,7 @@ from weightgauge.reporting.document import (
     metadata,
     plain_columns,
 )
+from weightgauge.reporting.views.tau import TAU_NOTE
 from weightgauge.wording import counted
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _LAWS = (
 _TOML = {"optimizer": '"adamw"', "lr": "3e-4    # at the peak", "weight_decay": "0.1"}
 """What the law cannot do without, as an example of what to write beside a run."""
 
-_NOTE = Paragraph(
+_NOTE = (
     "Lambda: median of each kind at the last step of a run; pooled: mean over the attention output "
     "and the feed-forward kinds that all runs have. r: of lambda and sqrt(eta/wd), with its 95 % "
     "interval. Slope: lambda = slope sqrt(eta/wd); R2 against a constant, below 0 where that fits "
@@ -84,11 +85,18 @@ def scaling_document(found: Scaling) -> Document:
             *_sections(found),
         ),
         summary=list(_summary(found.laws)),
-        notes=(_NOTE,) if found.laws else (),
+        notes=_notes(found),
         metadata=metadata(SCHEMA_VERSION),
         data=found.to_dict,
         records=lambda: DocumentTable(plain_columns(LAW_COLUMNS), found.to_dicts()),
     )
+
+
+def _notes(found: Scaling) -> tuple[Paragraph, ...]:
+    """Explain the columns that are there."""
+    tau = TAU_NOTE if any(run.steps_per_tau >= 0 for run in found.runs) else ""
+    text = tau + (_NOTE if found.laws else "")
+    return (Paragraph(text.rstrip()),) if text else ()
 
 
 def _sections(found: Scaling) -> Iterator[Section]:

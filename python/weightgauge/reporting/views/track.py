@@ -22,6 +22,7 @@ from weightgauge.reporting.document import (
     plain_columns,
 )
 from weightgauge.reporting.sparkline import sparkline
+from weightgauge.reporting.views.tau import TAU_NOTE, states_note
 from weightgauge.reporting.views.zeros import zeros_note
 from weightgauge.wording import counted
 
@@ -189,6 +190,8 @@ def _note(found: Trajectory) -> Paragraph:
         "errors from its start. "
         "Lines are drawn over each row's own range, or six standard errors where that is more. "
     )
+    if any(each.state is not None for each in found.progress):
+        text += TAU_NOTE + states_note()
     if found.forces:
         text += (
             "Mean square: in units of its first value, each force by what it added, so that decay "
