@@ -33,6 +33,11 @@ def test_the_conda_recipe_needs_what_the_package_needs():
     assert {spelled(each) for each in PROJECT["build-system"]["requires"]} <= host
 
 
+def test_the_conda_recipe_leaves_out_the_system_whose_compiler_is_microsofts():
+    assert recipe()["build"]["skip"] == ["win"]
+    assert '${{ compiler("cxx") }}' in recipe()["requirements"]["build"]
+
+
 def test_versions_are_those_of_the_package():
     version = PROJECT["project"]["version"]
     assert recipe()["context"]["version"] == version
