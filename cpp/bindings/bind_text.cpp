@@ -19,6 +19,8 @@ namespace weightgauge::bindings {
 
 namespace {
 
+#if defined(__cpp_lib_to_chars)
+
 // Python writes numbers outside of these powers of ten with an exponent.
 constexpr int kLeastPlain = -4;
 constexpr int kMostPlain = 16;
@@ -34,8 +36,6 @@ py::object text_of(std::string_view characters) {
   std::memcpy(PyUnicode_1BYTE_DATA(made), characters.data(), characters.size());
   return py::reinterpret_steal<py::object>(made);
 }
-
-#if defined(__cpp_lib_to_chars)
 
 // Writes the fewest digits that tell a finite number from all others, as Python's repr does.
 std::string_view shortest(double value, Buffer& out) {

@@ -9,15 +9,20 @@ import importlib.util
 import os
 import stat
 import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from checking.building import BUILD, build, run_core_tests
 from checking.core import doctest_alone
+from checking.running import PROCESSORS, ROOT, run
 
 
 def macos() -> None:
-    """The core and its tests build for macOS, on both processors (needs ziglang)."""
+    """The core, its tests and the bindings build for macOS, on both processors (needs ziglang)."""
     for target, processor in (("aarch64-macos", "arm64"), ("x86_64-macos", "x86_64")):
         _build(target, CMAKE_SYSTEM_NAME="Darwin", CMAKE_SYSTEM_PROCESSOR=processor)
+    _compile_bindings("aarch64-macos")
 
 
 def musl() -> None:
@@ -44,6 +49,28 @@ def _build(target: str, **options: str) -> None:
     )
     if options["CMAKE_SYSTEM_NAME"] == "Linux":
         run_core_tests(tree)
+
+
+def _compile_bindings(target: str) -> None:
+    """Compile the bindings, with the headers of this Python: its numbers are as wide on Linux."""
+    if importlib.util.find_spec("ziglang") is None:
+        return
+    import pybind11
+
+    tree = BUILD / target / "bindings"
+    tree.mkdir(parents=True, exist_ok=True)
+    included = [f"-I{ROOT / 'cpp'}"]
+    for folder in (pybind11.get_include(), sysconfig.get_paths()["include"]):
+        included += ["-isystem", folder]
+    options = ["-std=c++17", "-O0", "-Wall", "-Wextra", "-Werror", '-DWEIGHTGAUGE_VERSION="0"']
+    compiler = _tool(f"c++ -target {target}")
+
+    def compiled(source: Path) -> None:
+        to = tree / f"{source.stem}.o"
+        run([compiler, *options, *included, "-c", source, "-o", to], quiet=True)
+
+    with ThreadPoolExecutor(PROCESSORS) as pool:
+        list(pool.map(compiled, sorted((ROOT / "cpp" / "bindings").glob("*.cpp"))))
 
 
 def _tool(words: str) -> str:

@@ -13,5 +13,5 @@ def site() -> None:
     # announces its successor at every build. Of mkdocs, --quiet would make it count no warnings.
     settings = {"NO_MKDOCS_2_WARNING": "1"}
     config = ROOT / "tools" / "site" / "mkdocs.yml"
-    command = [sys.executable, "-m", "mkdocs", "build", "--config-file", config]
+    command = [sys.executable, "-m", "mkdocs", "build", "--config-file", str(config)]
     run(command, settings, quiet=True)
