@@ -14,7 +14,7 @@ from kept_models import run
 from report_pages import sick_model
 from weightgauge import demo
 from weightgauge.reporting import table_layout, terminal_text
-from weightgauge.reporting.document import Column, DocumentTable, Estimate
+from weightgauge.reporting.document import Column, Document, DocumentTable, Estimate, Section
 from weightgauge.reporting.table_layout import table_lines
 from weightgauge.reporting.terminal_text import (
     all_padded,
@@ -24,6 +24,8 @@ from weightgauge.reporting.terminal_text import (
     shortened_names,
     wrapped,
 )
+from weightgauge.reporting.writers.formats import FORMATS
+from weightgauge.reporting.writers.medium import Medium
 
 
 def laid_out(table, width):
@@ -343,3 +345,23 @@ def test_results_fit_a_terminal_of_20_columns(
     lines = run(*command.split()).stdout.splitlines()
     assert [line for line in lines if cells(line) > 20] == []
     assert len(lines) > 20
+
+
+@pytest.mark.parametrize("form", ["human", "markdown", "html"])
+def test_a_picture_is_explained_where_it_is_shown(form):
+    """The table is 4 + 2 + 5 cells wide with its picture."""
+    columns = (
+        Column(key="kind", identifies=True),
+        Column(key="drawn", hide_empty=True, picture=True, note="drawn is a line"),
+    )
+    for rows, width, told in (
+        ([{"kind": "q", "drawn": "▁█"}], None, True),
+        ([{"kind": "q", "drawn": "▁█"}], 11, True),
+        ([{"kind": "q", "drawn": "▁█"}], 10, form != "human"),
+        ([{"kind": "q", "drawn": None}], None, False),
+    ):
+        document = Document(sections=(Section("", (DocumentTable(columns, rows),)),))
+        shown = FORMATS[form].write(document, Medium(width=width))
+        assert ("drawn is a line" in " ".join(shown.split())) is told
+        silent = FORMATS[form].write(document, Medium(width=width, notes=False))
+        assert "drawn is a line" not in silent

@@ -106,6 +106,8 @@ class Column:
     picture : bool
         Whether it only draws what other columns say, so that text leaves it out on a narrow
         terminal before any other, and without a word.
+    note : str
+        How it is read; it is said below the table, where the column is shown.
     holds : str
         The type of its values as a record writes it, such as "int | None"; "" if nothing says so.
     """
@@ -122,6 +124,7 @@ class Column:
     drop: int | None = None
     hide_empty: bool = False
     picture: bool = False
+    note: str = ""
     holds: str = ""
 
     @property

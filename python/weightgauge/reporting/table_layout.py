@@ -126,6 +126,17 @@ def table_lines(table: DocumentTable, width: int | None, *, plain: bool = False)
     return lines
 
 
+def has_room_for_pictures(table: DocumentTable, width: int | None, *, plain: bool = False) -> bool:
+    """Return whether columns that only draw what others say are among the lines of a table.
+
+    Parameters
+    ----------
+    table, width, plain : DocumentTable, int or None, bool
+        See `table_lines`.
+    """
+    return width is None or _total(column.width for column in _as_text(table, plain)) <= width
+
+
 def _as_text(table: DocumentTable, plain: bool) -> list[_TextColumn]:
     found = []
     for column, texts in table.shown():

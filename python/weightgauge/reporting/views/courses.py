@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     from weightgauge.fits.columns import Columns
 
-COURSE = Column(key="by_block", heading="k by block", hide_empty=True, picture=True)
-"""The column that shows it."""
-
-COURSE_NOTE = (
-    "k by block (where there is room): from the first block to the last, over each row's own "
-    "range, or six standard errors where that is more."
+COURSE = Column(
+    key="by_block",
+    heading="k by block",
+    hide_empty=True,
+    picture=True,
+    note="k by block: from the first block to the last, over each row's own range, or six standard "
+    "errors where that is more.",
 )
-"""How it is drawn."""
+"""The column that shows it."""
 
 
 def courses_by_block(

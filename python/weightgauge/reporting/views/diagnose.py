@@ -28,7 +28,7 @@ from weightgauge.reporting.document import (
 )
 from weightgauge.reporting.values import part_text, range_text
 from weightgauge.reporting.views.architecture import architecture_lines
-from weightgauge.reporting.views.courses import COURSE, COURSE_NOTE, courses_by_block
+from weightgauge.reporting.views.courses import COURSE, courses_by_block
 from weightgauge.reporting.views.errors import PRODUCT_ERRORS, errors_note
 from weightgauge.reporting.views.left_out import rows_left_out
 from weightgauge.reporting.views.unmeasured import extent
@@ -137,7 +137,7 @@ def _kinds(found: Diagnosis, *, spread: bool) -> Section:
     )
     rows = [{**_kind_row(kind), COURSE.key: courses.get((kind.tower, kind.kind))} for kind in kinds]
     table = DocumentTable(columns, rows)
-    return Section("By kind", (table,), notes=(COURSE_NOTE,) if courses else ())
+    return Section("By kind", (table,))
 
 
 _GROWTH = (

@@ -18,7 +18,7 @@ from weightgauge.fits.block_groups import block_groups
 from weightgauge.fits.withheld import CELLS
 from weightgauge.reporting.document import Column, DocumentTable, Section, Word
 from weightgauge.reporting.values import part_text, shape_text
-from weightgauge.reporting.views.courses import COURSE, COURSE_NOTE, courses_by_block
+from weightgauge.reporting.views.courses import COURSE, courses_by_block
 from weightgauge.reporting.views.unmeasured import whys
 
 if TYPE_CHECKING:
@@ -251,7 +251,6 @@ def kind_section(result: ModelFit) -> Section:
     return Section(
         f"By kind (k of Gaussian weights: {anchor:.4f})",
         (DocumentTable(columns, rows),),
-        notes=(COURSE_NOTE,) if courses else (),
     )
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from weightgauge.findings import FindingGroup, grouped
-from weightgauge.reporting.document import Document, Paragraph, Part, Points
+from weightgauge.reporting.document import (
+    Document,
+    DocumentTable,
+    Paragraph,
+    Part,
+    Points,
+    Section,
+)
 
 _LEVELS = ("fault", "warning", "note")
 
@@ -49,7 +56,12 @@ class Gap:
 Block = Title | Heading | Verdict | Told | Gap | Part
 
 
-def reading_order(document: Document, *, notes: bool) -> Iterator[Block]:
+def reading_order(
+    document: Document,
+    *,
+    notes: bool,
+    pictures: Callable[[DocumentTable], bool] = lambda table: True,
+) -> Iterator[Block]:
     """Yield the blocks of a page: verdict and faults first, then tables, notes and summary.
 
     Parameters
@@ -58,6 +70,8 @@ def reading_order(document: Document, *, notes: bool) -> Iterator[Block]:
         What is shown.
     notes : bool
         Whether tables are explained.
+    pictures : callable
+        Whether a table shows its columns that only draw what others say.
 
     Yields
     ------
@@ -79,9 +93,9 @@ def reading_order(document: Document, *, notes: bool) -> Iterator[Block]:
         if not number and document.findings_first and minor:
             yield Gap()
             yield Told(minor)
-        if notes and section.notes:
+        if notes and (told := [*_column_notes(section, pictures), *section.notes]):
             yield Gap()
-            yield from map(Paragraph, section.notes)
+            yield from map(Paragraph, told)
     if minor and not document.findings_first:
         yield Heading("Notes")
         yield Told(minor)
@@ -91,6 +105,15 @@ def reading_order(document: Document, *, notes: bool) -> Iterator[Block]:
     if notes and document.notes:
         yield Gap()
         yield from document.notes
+
+
+def _column_notes(section: Section, pictures: Callable[[DocumentTable], bool]) -> Iterator[str]:
+    """Yield what is to be said of columns that are shown."""
+    for table in section.parts:
+        if isinstance(table, DocumentTable) and any(column.note for column in table.columns):
+            for column, _ in table.shown():
+                if column.note and (not column.picture or pictures(table)):
+                    yield column.note
 
 
 def verdict_of(document: Document) -> Verdict:

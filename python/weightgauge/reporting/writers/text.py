@@ -10,6 +10,7 @@ about, which leave a number no room.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from weightgauge.errors import harmless
@@ -24,7 +25,7 @@ from weightgauge.reporting.document import (
 )
 from weightgauge.reporting.heatmap import Heatmap
 from weightgauge.reporting.heatmap_lines import heatmap_lines
-from weightgauge.reporting.table_layout import table_lines
+from weightgauge.reporting.table_layout import has_room_for_pictures, table_lines
 from weightgauge.reporting.terminal_text import PLAIN_SPELLING, shortened, wrapped
 from weightgauge.reporting.writers.medium import Medium
 from weightgauge.reporting.writers.reading_order import (
@@ -60,7 +61,8 @@ def write(document: Document, medium: Medium) -> str:
 def pieces(document: Document, medium: Medium) -> Iterator[str]:
     """Yield what `write` returns, piece by piece."""
     page = _Page(medium)
-    for block in reading_order(document, notes=medium.notes):
+    pictures = partial(has_room_for_pictures, width=medium.width, plain=medium.plain)
+    for block in reading_order(document, notes=medium.notes, pictures=pictures):
         yield from page.block(block)
 
 
