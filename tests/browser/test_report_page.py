@@ -347,6 +347,17 @@ def test_the_table_fits_a_window_of_1300_pixels(tab):
     tab.run(f"{told} = {before}, table.renew()")
 
 
+def test_a_name_has_the_width_of_a_narrow_window(tab):
+    form = {"height": 900, "deviceScaleFactor": 1, "mobile": False}
+    tab.run(f"detail.open(rows.name.indexOf({json.dumps(LOUD)}))")
+    box = "document.querySelector(e).getBoundingClientRect().toJSON()"
+    for width, below in ((400, True), (1280, False)):
+        tab.call("Emulation.setDeviceMetricsOverride", width=width, **form)
+        title, buttons = tab.run(f"['#detail-title', '.buttons'].map(e => {box})")
+        assert (buttons["top"] >= title["bottom"]) is below
+        assert title["width"] > 280
+
+
 def test_prints_are_light_and_fit_the_paper(tab):
     tab.prefer("dark")
     tab.run("dispatchEvent(new Event('beforeprint'))")
