@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from weightgauge.anatomy.components import Components, TensorLike
 from weightgauge.anatomy.components.vocabulary import NORM
@@ -35,6 +37,7 @@ _WITH_LAST_NORM = frozenset(
 _FEWEST_BLOCKS = 3
 """Stacks of fewer blocks, such as those that draft tokens, may do without a norm."""
 
+_NUMBER = re.compile("[0-9]+")
 _HALVES = {"weight": "weight", "gamma": "weight", "bias": "bias", "beta": "bias"}
 _OTHER_HALF = {"weight": "bias", "bias": "weight", "gamma": "beta", "beta": "gamma"}
 """Names of weights and biases of norms: which half each is, and what the other half is called."""
@@ -131,9 +134,10 @@ def missing_halves_of_norms(
         if block is None and last in _HALVES and len(tensor.shape) == 1 and _is_norm(module):
             halves.setdefault(module, {})[_HALVES[last]] = last
     with_bias = _all_have_biases(stacks)
+    plain = _without_biases(halves)
     for module, there in halves.items():
         lost = "bias" if "weight" in there else "weight"
-        if len(there) == 2 or (lost == "bias" and not with_bias):
+        if len(there) == 2 or (lost == "bias" and (not with_bias or module in plain)):
             continue
         last = _OTHER_HALF[next(iter(there.values()))]
         other = "all other norms have one" if lost == "bias" else "its bias is there"
@@ -143,6 +147,14 @@ def missing_halves_of_norms(
             expected=1,
             what=f"missing; {other}",
         )
+
+
+def _without_biases(halves: Mapping[str, Mapping[str, str]]) -> set[str]:
+    """Return norms of a list, such as those of several time steps, none of which has a bias."""
+    lists = {module: _NUMBER.sub("#", module) for module in halves}
+    members = Counter(lists.values())
+    with_bias = {lists[module] for module, there in halves.items() if "bias" in there}
+    return {module for module, each in lists.items() if members[each] > 1 and each not in with_bias}
 
 
 def _is_norm(module: str) -> bool:

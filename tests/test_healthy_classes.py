@@ -1,0 +1,59 @@
+"""What published classes do by design, beside the same headers with a loss that is told of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import health_models as models
+import weightgauge as wg
+from weightgauge.anatomy.survey import survey
+
+WIDTH = 8
+PROJECTIONS = ("q", "k", "v", "o")
+
+
+@pytest.fixture
+def told(write_checkpoint, tmp_path):
+    """Return the messages of faults and warnings that headers and configuration give."""
+
+    def told(shapes, config=None):
+        tensors = {name: np.zeros(shape, models.BF16) for name, shape in shapes.items()}
+        path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
+        found = survey(wg.open_checkpoint(path)).findings
+        return [each.message for each in found if each.level != "note"]
+
+    return told
+
+
+def attention(path, width=WIDTH):
+    return {f"{path}.{name}_proj.weight": (width, width) for name in PROJECTIONS}
+
+
+def blocks(path, number, width=WIDTH):
+    """Return blocks of attention, a plain network and norms with biases."""
+    shapes = {}
+    for block in range(number):
+        layer = f"{path}.{block}"
+        shapes |= attention(f"{layer}.self_attn", width)
+        shapes |= {f"{layer}.fc1.weight": (2 * width, width), f"{layer}.fc2.weight": (width, 16)}
+        shapes |= {f"{layer}.norm.{half}": (width,) for half in ("weight", "bias")}
+    return shapes
+
+
+def without(shapes, *parts):
+    return {name: each for name, each in shapes.items() if not any(part in name for part in parts)}
+
+
+# -- outside the blocks
+
+
+def test_norms_of_a_list_may_all_do_without_a_bias(told):
+    shapes = blocks("head.layers", 4)
+    steps = {f"head.steps.{step}.norm.weight": (WIDTH,) for step in range(2)}
+    assert told(shapes | steps) == []
+    ((first, *_), *others) = (told(shapes | {name: each}) for name, each in steps.items())
+    assert first == "head.steps.0.norm.bias: missing; all other norms have one" and others
+    assert told(shapes | steps | {"head.steps.0.norm.bias": (WIDTH,)}) == [
+        "head.steps.1.norm.bias: missing; all other norms have one"
+    ]
