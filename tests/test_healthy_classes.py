@@ -57,3 +57,17 @@ def test_norms_of_a_list_may_all_do_without_a_bias(told):
     assert told(shapes | steps | {"head.steps.0.norm.bias": (WIDTH,)}) == [
         "head.steps.1.norm.bias: missing; all other norms have one"
     ]
+
+
+def test_answers_that_begin_and_end(told):
+    config = {"model_type": "xlnet", "architectures": ["XLNetForQuestionAnswering"]}
+    shapes = blocks("transformer.layer", 3) | {
+        "transformer.word_embeddings.weight": (32, WIDTH),
+        "start_logits.dense.weight": (1, WIDTH),
+        "end_logits.dense_0.weight": (WIDTH, 2 * WIDTH),
+        "answer_class.dense_0.weight": (WIDTH, 2 * WIDTH),
+    }
+    assert told(shapes, config) == []
+    assert told(without(shapes, "logits", "answer"), config) == [
+        "there is no output head; XLNetForQuestionAnswering has one"
+    ]

@@ -25,7 +25,9 @@ _WITH_HEAD = re.compile("For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$")
 _ANSWERS = re.compile(
     "For(?:(?:Sequence|Token)Classification|QuestionAnswering(?:Simple)?|MultipleChoice)$"
 )
-_CLASSIFIER = re.compile(r"(?:^|\.)[^.]*(?:classif|score|outputs|proj|summary|head|predict)[^.]*\.")
+_CLASSIFIER = re.compile(
+    r"(?:^|\.)[^.]*(?:classif|score|outputs|proj|summary|head|predict|logits|answer)[^.]*\."
+)
 """Modules that may be the head of a model that classifies or answers."""
 _UNTIED = frozenset(
     (
