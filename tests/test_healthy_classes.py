@@ -59,6 +59,17 @@ def test_norms_of_a_list_may_all_do_without_a_bias(told):
     ]
 
 
+@pytest.mark.parametrize("before", ["class_embedding", "cls_token"])
+def test_positions_of_pictures_whose_patches_lie_elsewhere(before, told):
+    shapes = blocks("encoder.layers", 3) | {
+        "embeddings.position_embedding.weight": (17, WIDTH),
+    }
+    assert told(shapes | {f"embeddings.{before}": (WIDTH,)}) == []
+    assert told(shapes) == [
+        "there is no token embedding beside embeddings.position_embedding.weight"
+    ]
+
+
 def test_answers_that_begin_and_end(told):
     config = {"model_type": "xlnet", "architectures": ["XLNetForQuestionAnswering"]}
     shapes = blocks("transformer.layer", 3) | {

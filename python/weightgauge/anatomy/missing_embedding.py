@@ -48,6 +48,8 @@ BEHIND = re.compile(
 )
 """Modules behind the blocks, whose matrices read what the blocks have made."""
 _NORM_OF_EMBEDDINGS = re.compile(r"(?:^|\.)embeddings\.(?:LayerNorm|norm)\.weight$")
+_OF_PICTURES = re.compile(r"(?:^|[._])(?:class|cls)_(?:embedding|token)$")
+"""A parameter that stands before the patches of a picture."""
 _T5 = re.compile(r"(?:^|\.)SelfAttention\.q$")
 _T5_STACKS = frozenset(("encoder.block", "decoder.block"))
 
@@ -180,11 +182,19 @@ _FEW_BLOCKS = 2
 
 
 def _reads_something_else(tensors: Sequence[TensorLike], places: Components) -> bool:
-    """Whether a matrix outside the blocks may read pictures, sounds or the states of a model."""
+    """Whether a matrix outside the blocks may read pictures, sounds or the states of a model.
+
+    What cuts pictures to patches may belong to another part of a model than what goes before them.
+    """
     return any(
-        kind not in ("embed", "norm", "bias", "head")
-        and block is None
-        and len(tensor.shape) > 1
-        and not (len(tensor.shape) == 2 and BEHIND.search(tensor.name))
+        block is None
+        and (
+            _OF_PICTURES.search(tensor.name)
+            or (
+                kind not in ("embed", "norm", "bias", "head")
+                and len(tensor.shape) > 1
+                and not (len(tensor.shape) == 2 and BEHIND.search(tensor.name))
+            )
+        )
         for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
     )
