@@ -45,6 +45,19 @@ def without(shapes, *parts):
     return {name: each for name, each in shapes.items() if not any(part in name for part in parts)}
 
 
+# -- numbers of blocks
+
+
+def test_one_of_several_models_that_a_configuration_tells_of(told):
+    """The part that makes units has as many blocks as `t2u_encoder_layers` says."""
+    config = {"encoder_layers": 9, "t2u_encoder_layers": 4, "hidden_size": WIDTH}
+    shapes = blocks("model.encoder.layers", 4)
+    assert told(shapes, config) == []
+    (message,) = told(without(shapes, "layers.3."), config)
+    assert "3 there; config.json says encoder_layers = 9" in message
+    assert len(told(shapes, {"encoder_layers": 9, "t2u_encoder_layers": 5})) == 1
+
+
 # -- outside the blocks
 
 

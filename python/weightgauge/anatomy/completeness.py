@@ -63,7 +63,7 @@ def missing_findings(
         alone = by_tower[stack.tower] == 1 and (stack.tower is not None or len(by_tower) == 1)
         own = facts.config if alone else {}
         found += _missing_blocks(
-            stack, _stated_blocks(facts, stack.path) if alone else None, begins=begins
+            stack, _stated_blocks(facts, stack) if alone else None, begins=begins
         )
         families.append(family := facts.model_type if alone else None)
         found += lost_kinds(stack, family, own, norm_outside=norm_outside)
@@ -78,9 +78,9 @@ def _is_entrance(name: str, kind: str) -> bool:
     return kind == "embed" or (kind == "other" and "embed" in name)
 
 
-def _stated_blocks(facts: TowerFacts, path: str) -> tuple[str, int] | None:
+def _stated_blocks(facts: TowerFacts, stack: Stack) -> tuple[str, int] | None:
     """Return the key and the number of blocks that the configuration states."""
-    section = facts.config
+    section, path = facts.config, stack.path
     # A model inside the model has keys that begin with its name.
     inside = path.partition(".")[0].removesuffix("_model")
     if inside != path and any(
@@ -89,7 +89,21 @@ def _stated_blocks(facts: TowerFacts, path: str) -> tuple[str, int] | None:
         return None
     if "depths" in section or any(section.get(key) is not None for key in _SHARED_BLOCKS):
         return None
-    return Settings(section, "", facts.tower, []).number("blocks")
+    stated = Settings(section, "", facts.tower, []).number("blocks")
+    return None if stated is None else _of_another_part(section, *stated, len(stack.names))
+
+
+def _of_another_part(
+    section: Mapping[str, Any], key: str, number: int, there: int
+) -> tuple[str, int]:
+    """Return the number that one of several models has, where the same key tells of each of them.
+
+    Before the key of each but one stands which of them it is.
+    """
+    for other, value in section.items():
+        if value == there != number and type(value) is int and other.endswith(f"_{key}"):
+            return other, value
+    return key, number
 
 
 def _missing_blocks(
