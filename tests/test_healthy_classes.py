@@ -58,6 +58,31 @@ def test_one_of_several_models_that_a_configuration_tells_of(told):
     assert len(told(shapes, {"encoder_layers": 9, "t2u_encoder_layers": 5})) == 1
 
 
+def test_layers_that_are_listed_one_by_one_though_a_block_has_two(told):
+    config = {
+        "num_hidden_layers": 8,
+        "layer_types": ["sliding_attention", "mlp", "full_attention", "mlp"] * 2,
+    }
+    shapes = blocks("model.layers", 4)
+    assert told(shapes, config) == []
+    (message,) = told(without(shapes, "layers.3."), config)
+    assert message == (
+        "model.layers: block 3 missing, 3 there; config.json says attention in layer_types = 4"
+    )
+
+
+def test_layers_that_are_listed_one_by_one_and_stored_so(told):
+    config = {"num_hidden_layers": 8, "layer_types": ["full_attention", "mlp"] * 4}
+    shapes = {}
+    for block in range(0, 8, 2):
+        shapes |= attention(f"model.layers.{block}.self_attn")
+        shapes[f"model.layers.{block + 1}.fc1.weight"] = (16, WIDTH)
+        shapes[f"model.layers.{block + 1}.fc2.weight"] = (WIDTH, 16)
+    assert told(shapes, config) == []
+    (message,) = told(without(shapes, *(f"layers.{block}." for block in range(4, 8))), config)
+    assert "blocks 4 to 7 missing" in message
+
+
 # -- outside the blocks
 
 

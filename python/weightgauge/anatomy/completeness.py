@@ -21,6 +21,10 @@ from weightgauge.findings import RULES, Finding, Place
 
 _SHARED_BLOCKS = ("num_hidden_groups", "num_mem_blocks", "num_recurrent_steps")
 """Keys of models that use one block several times."""
+_TYPES = "layer_types"
+"""Key that lists what each layer is."""
+_NETWORKS = ("mlp", "moe")
+"""Types of layers that are feed-forward networks alone."""
 
 
 def missing_findings(
@@ -90,7 +94,22 @@ def _stated_blocks(facts: TowerFacts, stack: Stack) -> tuple[str, int] | None:
     if "depths" in section or any(section.get(key) is not None for key in _SHARED_BLOCKS):
         return None
     stated = Settings(section, "", facts.tower, []).number("blocks")
-    return None if stated is None else _of_another_part(section, *stated, len(stack.names))
+    if stated is None:
+        return None
+    stated = _without_networks(stack, section, *stated)
+    return _of_another_part(section, *stated, len(stack.names))
+
+
+def _without_networks(
+    stack: Stack, section: Mapping[str, Any], key: str, number: int
+) -> tuple[str, int]:
+    """Count blocks where the configuration counts the two layers of each by themselves."""
+    types = section.get(_TYPES)
+    if not isinstance(types, list) or len(types) != number:
+        return key, number
+    attention = number - sum(each in _NETWORKS for each in types)
+    both = stack.of("q", "qkv") & stack.of("down", "ffn_out")
+    return (f"attention in {_TYPES}", attention) if both and attention else (key, number)
 
 
 def _of_another_part(
