@@ -83,6 +83,77 @@ def test_layers_that_are_listed_one_by_one_and_stored_so(told):
     assert "blocks 4 to 7 missing" in message
 
 
+# -- the last block
+
+
+def two_streams(single, number=4, *, mixed=True):
+    """Return blocks that update pairs of tokens, and single tokens of another width.
+
+    What they know of single tokens may be mixed into that of pairs.
+    """
+    shapes = {}
+    for block in range(number):
+        for part, width in (("pair", WIDTH), ("single", single)):
+            layer = f"encoder.layers.{block}.{part}_transition"
+            shapes[f"{layer}.norm.weight"] = (width,)
+            shapes[f"{layer}.mlp.gate_up_proj.weight"] = (4 * width, width)
+            shapes[f"{layer}.mlp.down_proj.weight"] = (width, 2 * width)
+        if mixed:
+            shapes[f"encoder.layers.{block}.outer_product.norm.weight"] = (single,)
+            shapes[f"encoder.layers.{block}.outer_product.mix.weight"] = (WIDTH, 3 * single)
+    return shapes
+
+
+@pytest.mark.parametrize(
+    ("single", "lost", "healthy"),
+    [
+        (4, "3.single_transition.", True),
+        (4, "3.single_transition.norm.", False),
+        (4, "3.single_transition.mlp.down_proj", False),
+        (4, "3.single_transition.norm. 3.single_transition.mlp.down_proj", False),
+        (4, "2.single_transition.", False),
+        (WIDTH, "3.single_transition.", False),
+    ],
+)
+def test_the_last_block_writes_no_stream_that_nothing_reads(single, lost, healthy, told):
+    shapes = two_streams(single)
+    assert told(shapes) == []
+    assert (told(without(shapes, *lost.split())) == []) is healthy
+
+
+def test_a_narrow_network_that_the_rest_does_not_read_is_missed(told):
+    shapes = two_streams(4, mixed=False)
+    (message,) = told(without(shapes, "3.single_transition."))
+    assert "3.single_transition.norm.weight" in message
+
+
+def test_a_last_block_without_its_network_lacks_it(told):
+    """Stored with the inputs first, the network seems to write something wider."""
+    shapes = {}
+    for block in range(4):
+        layer = f"h.{block}"
+        shapes |= {f"{layer}.ln_1.weight": (8,), f"{layer}.attn.c_attn.weight": (8, 24)}
+        shapes |= {f"{layer}.attn.c_proj.weight": (8, 8), f"{layer}.mlp.c_fc.weight": (8, 32)}
+        shapes[f"{layer}.mlp.c_proj.weight"] = (32, 8)
+    assert told(shapes) == []
+    (message,) = told(without(shapes, "h.3.mlp."))
+    assert "h.3.mlp.c_fc.weight" in message
+
+
+def test_a_last_block_with_experts_lacks_its_attention(told):
+    """Experts that are stored together have three sides, the first of which is their number."""
+    shapes = {}
+    for block in range(4):
+        layer = f"model.layers.{block}"
+        shapes |= attention(f"{layer}.self_attn") | {f"{layer}.self_attn.q_norm.weight": (WIDTH,)}
+        shapes[f"{layer}.mlp.gate.weight"] = (3, WIDTH)
+        shapes[f"{layer}.mlp.experts.gate_up_proj"] = (3, 12, WIDTH)
+        shapes[f"{layer}.mlp.experts.down_proj"] = (3, WIDTH, 6)
+    assert told(shapes) == []
+    (message,) = told(without(shapes, "3.self_attn."))
+    assert "3.self_attn.q_proj.weight" in message
+
+
 # -- outside the blocks
 
 

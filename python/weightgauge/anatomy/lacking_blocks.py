@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from weightgauge.anatomy.lost_kinds import HALVES, without
@@ -25,6 +26,8 @@ _OTHER_KINDS_OF_BLOCKS = (
     *("sr_ratios", "sequence_reduction_ratios"),
 )
 """Keys that tell of blocks of several kinds in another way."""
+_WRITING = ("o", "down", "ffn_out")
+"""Kinds of matrices that write to the stream which later blocks read."""
 _OF_KEYS_AND_VALUES = re.compile(r"(?:^|\.)(?:k|v|key|value)_[^.]*$")
 
 
@@ -127,7 +130,28 @@ def _by_design(
     at_an_end = at_the_end or list(blocks[: len(members)]) == members
     parts = {module.partition(".")[0] for module in modules}
     whole = {module for module in usual if module.partition(".")[0] in parts} == set(modules)
+    if whole and at_the_end and _write_another_stream(stack, usual, modules):
+        return True  # nothing reads what the last block would write there
     return many and at_an_end and whole
+
+
+def _write_another_stream(stack: Stack, usual: Iterable[str], modules: Sequence[str]) -> bool:
+    """Whether layers read and write a stream that the rest of their block reads, but never writes.
+
+    Each layer has a norm of what it reads.
+    """
+    others = set(usual).difference(modules)
+    rest = _shapes(stack, others, *_WRITING)
+    written = {shape[-2] for shape in _shapes(stack, modules, *_WRITING) if len(shape) > 1}
+    normed = {each[-1] for each in _shapes(stack, modules, "norm")}
+    normed &= {each[-1] for each in _shapes(stack, others, "norm")}
+    # Either side may be the one that is written: some matrices are stored the other way round.
+    return bool(rest and written) and written.isdisjoint(chain(*rest)) and written <= normed
+
+
+def _shapes(stack: Stack, modules: Iterable[str], *kinds: str) -> list[tuple[int, ...]]:
+    """Return the shapes of the weights of some kinds."""
+    return [stack.shapes[each] for each in modules if stack.modules[each].kind in kinds]
 
 
 def _lacking_told(
