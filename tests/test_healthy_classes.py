@@ -83,6 +83,22 @@ def test_layers_that_are_listed_one_by_one_and_stored_so(told):
     assert "blocks 4 to 7 missing" in message
 
 
+# -- parts of models with the configuration of the whole
+
+
+@pytest.mark.parametrize("name", ["FooDecoder", "FooEncoder"])
+def test_a_part_need_not_be_the_one_that_reads_text(name, told):
+    config = {
+        "architectures": [name],
+        "text_config": {"hidden_size": 24, "num_hidden_layers": 12, "num_attention_heads": 12},
+    }
+    shapes = blocks("layers", 3)
+    assert told(shapes, config) == []
+    assert len(told(shapes, config | {"architectures": ["FooModel"]})) == 3
+    (message,) = told(shapes, config | {"d_model": 12})
+    assert "d_model = 12 is no side of" in message
+
+
 # -- the last block
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from weightgauge.errors import printable
 LARGEST = 10**7
 """No model has more heads, blocks, experts or channels than this."""
 
+_PART = re.compile("(?:En|De)coder$")
+"""Classes of parts of models."""
 _VALUE_SHOWN = 60
 _LONGEST_SHOWN = 10**40
 
@@ -148,13 +151,27 @@ def section_of(
     mapping
         Content of the section; empty if nothing describes the tower.
     """
-    wanted = [tower] if tower else [] if "text" in towers else ["text"]
+    wanted = [tower] if tower else [] if "text" in towers or _is_of_a_part(config) else ["text"]
     for name in wanted:
         for key in SECTIONS[name].split():
             section = config.get(key)
             if isinstance(section, Mapping):
                 return key, section
     return "", config if _is_about(config, tower, towers) else {}
+
+
+def _is_of_a_part(config: Mapping[str, Any]) -> bool:
+    """Whether an encoder or a decoder was saved alone, with the configuration of the whole model.
+
+    It need not be the part of the model that reads text.
+    """
+    names = config.get("architectures")
+    return (
+        isinstance(names, list)
+        and len(names) == 1
+        and isinstance(names[0], str)
+        and _PART.search(names[0]) is not None
+    )
 
 
 def _is_about(config: Mapping[str, Any], tower: str | None, towers: frozenset[str | None]) -> bool:
