@@ -99,6 +99,16 @@ def test_a_part_need_not_be_the_one_that_reads_text(name, told):
     assert "d_model = 12 is no side of" in message
 
 
+@pytest.mark.parametrize("key", ["atom_encoder", "atom_encoder_config"])
+def test_a_section_that_is_called_like_a_module(key, told):
+    shapes = blocks("embedder.atom_encoder.layers", 3)
+    config = {"hidden_size": 24, key: {"hidden_size": WIDTH}}
+    assert told(shapes, config) == []
+    for other in ({"hidden_size": 12}, {}):
+        (message,) = told(shapes, config | {key: other})
+        assert "hidden_size = 24 is no side of" in message
+
+
 # -- the last block
 
 

@@ -127,10 +127,23 @@ def _hidden(settings: Settings, seen: Evidence) -> int | None:
     for _, value in stated:
         if not sides or value in sides:
             return value
+    if any(_has_a_section(settings.section, name, side) for side, name in sides.items()):
+        return None  # what is stated above them is the width of something else
     key, value = stated[0]
     name = next(iter(shapes.values()))
     settings.contradict(key, value, f"is no side of '{printable(name)}' {list(next(iter(shapes)))}")
     return None
+
+
+def _has_a_section(section: Mapping[str, Any], name: str, width: int) -> bool:
+    """Whether a section is called like a module that a tensor lies in, and states its width."""
+    parts = (section.get(f"{part}{end}") for part in name.split(".") for end in ("", "_config"))
+    return any(
+        width == stated
+        for part in parts
+        if isinstance(part, Mapping)
+        for _, stated in Settings(part, "", None, []).numbers("hidden")
+    )
 
 
 def _common_input(seen: Evidence) -> int | None:
