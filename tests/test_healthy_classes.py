@@ -109,6 +109,12 @@ def test_a_section_that_is_called_like_a_module(key, told):
         assert "hidden_size = 24 is no side of" in message
 
 
+def test_latents_have_a_width_of_their_own(told):
+    shapes = blocks("perceiver.encoder.self_attends", 3)
+    assert told(shapes, {"d_model": 24, "d_latents": WIDTH}) == []
+    assert len(told(shapes, {"d_model": 24, "d_latents": 12})) == 1
+
+
 # -- the last block
 
 

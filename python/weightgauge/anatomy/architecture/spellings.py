@@ -13,7 +13,7 @@ KEYS: dict[str, str] = {
         "multi_query_group_num attn_config.kv_n_heads"
     ),
     "head_dim": "head_dim d_kv kv_channels attention_head_dim",
-    "hidden": "hidden_size n_embd d_model dim embed_dim width",
+    "hidden": "hidden_size n_embd d_model dim embed_dim width d_latents",
     "blocks": "num_hidden_layers n_layer n_layers num_layers depth layers",
     "experts": (
         "num_local_experts num_experts n_routed_experts moe_num_experts num_moe_experts "
