@@ -129,6 +129,33 @@ def test_two_layers_of_a_feed_forward_module(owner, first, second):
     assert kinds(shapes) == ["ffn_in", "ffn_out"]
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("self.query self.key self.value output", "q k v o"),  # BigBird-Pegasus
+        ("longformer_self_attn.query longformer_self_attn.value output", "q v o"),  # LED
+        ("sampling_offsets value_proj output_proj", "other v o"),  # attention to samples
+        ("output", "other"),
+        ("output_proj value_proj", "other v"),
+    ],
+)
+def test_outputs_of_attention_that_are_told_by_its_inputs(names, expected):
+    shapes = {f"layers.0.self_attn.{name}.weight": HH for name in names.split()}
+    assert kinds(shapes) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        ("self_att.self_attention", "project_q project_k project_v attention_out"),  # CPM-Ant
+        ("encoder_attn_text", "query key value out_proj"),  # GroundingDINO
+    ],
+)
+def test_attention_of_other_names(owner, names):
+    shapes = {f"layers.0.{owner}.{name}.weight": HH for name in names.split()}
+    assert kinds(shapes) == ["q", "k", "v", "o"]
+
+
 @pytest.mark.parametrize("owner", ["encoder.layer.0", "layers.1.blocks.0", "block.0.feed_forward"])
 def test_the_second_half_of_a_block_alone(owner):
     # A shard may end between the two.

@@ -51,14 +51,16 @@ NAMED: tuple[tuple[str, str], ...] = (
     # Attention.
     ("q", "q_proj query_proj q_lin to_q add_q_proj q_proj_weight @attn.wq @attn.q @attn.linear_q"),
     ("q", "@attn.query @attn.self.query @attn.q_head @attn.Wq crossattention.q_attn"),
-    ("q", "visual_attention.att.query"),
+    ("q", "visual_attention.att.query self_attention.project_q"),
     ("k", "k_proj key_proj k_lin to_k add_k_proj k_proj_weight @attn.wk @attn.k @attn.linear_k"),
     ("k", "@attn.key @attn.self.key @attn.k_head @attn.Wk visual_attention.att.key"),
+    ("k", "self_attention.project_k"),
     ("v", "v_proj value_proj v_lin to_v add_v_proj v_proj_weight @attn.wv @attn.v @attn.linear_v"),
     ("v", "@attn.value @attn.self.value @attn.v_head @attn.Wv visual_attention.att.value"),
+    ("v", "self_attention.project_v"),
     ("o", "o_proj @attn.out_proj @attn.dense @attn.output.dense @attn.c_proj @attn.Wo @attn.wo"),
     ("o", "@attn.linear_proj @attn.linear_out @attn.projection_layer @attn.o attn_out out_lin"),
-    ("o", "to_out.0 to_add_out"),
+    ("o", "to_out.0 to_add_out self_attention.attention_out"),
     # Routers of experts.
     (
         "router",
@@ -156,6 +158,12 @@ FAMILIES = (
     Family("attn.out=o", "attn.query"),
     Family("cross_attn.out=o", "cross_attn.query"),
     Family("self_attn.projection=o", "self_attn.qkv"),
+    Family("self_attn.output=o", "self_attn.self.query"),
+    Family("self_attn.output=o", "self_attn.longformer_self_attn.query"),
+    # Attention to samples of a picture has neither queries nor keys.
+    Family("self_attn.output_proj=o", "self_attn.value_proj self_attn.sampling_offsets"),
+    Family("cross_attn.output_proj=o", "cross_attn.value_proj cross_attn.sampling_offsets"),
+    Family("encoder_attn.output_proj=o", "encoder_attn.value_proj encoder_attn.sampling_offsets"),
     Family("mixer.out_proj=o", "mixer.Wqkv"),
     Family("wo=o", "wqkv"),
     # State space layers.

@@ -13,6 +13,7 @@ ATTENTION = frozenset(
         *("SelfAttention", "EncDecAttention", "LocalSelfAttention", "TransientGlobalSelfAttention"),
         *("img_attn", "txt_attn", "window_attn", "channel_attn", "multihead_attn", "x_attn"),
         *("temporal_attention", "visual_attention", "lang_self_att", "visn_self_att"),
+        *("longformer_self_attn", "encoder_attn_text"),
     )
 )
 """Names of attention modules."""
