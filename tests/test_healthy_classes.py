@@ -99,6 +99,22 @@ def test_a_part_need_not_be_the_one_that_reads_text(name, told):
     assert "d_model = 12 is no side of" in message
 
 
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_a_part_has_as_many_blocks_as_the_whole_has_of_its_sort(part, told):
+    shapes = blocks("layers", 4)
+    config = {"architectures": [f"Foo{part.title()}"], "encoder_layers": 2, "decoder_layers": 2}
+    assert told(shapes, config | {f"{part}_layers": 4}) == []
+    (message,) = told(without(shapes, "layers.3."), config | {f"{part}_layers": 4})
+    assert f"layers: block 3 missing, 3 there; config.json says {part}_layers = 4" in message
+    assert told(without(shapes, "layers.3."), {f"{part}_layers": 4}) == []
+
+
+@pytest.mark.parametrize("names", ["FooDecoder", ["FooDecoder", "FooEncoder"], [None], [], None])
+def test_what_is_no_single_class_names_no_part(names, told):
+    config = {"architectures": names, "encoder_layers": 9, "decoder_layers": 9}
+    assert told(blocks("layers", 4), config) == []
+
+
 @pytest.mark.parametrize("key", ["atom_encoder", "atom_encoder_config"])
 def test_a_section_that_is_called_like_a_module(key, told):
     shapes = blocks("embedder.atom_encoder.layers", 3)

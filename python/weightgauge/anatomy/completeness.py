@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
-from weightgauge.anatomy.architecture.settings import Settings
+from weightgauge.anatomy.architecture.settings import Settings, part_of
 from weightgauge.anatomy.components import Components, TensorLike
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.anatomy.lacking_blocks import lacking_blocks
@@ -93,7 +93,7 @@ def _stated_blocks(facts: TowerFacts, stack: Stack) -> tuple[str, int] | None:
         return None
     if "depths" in section or any(section.get(key) is not None for key in _SHARED_BLOCKS):
         return None
-    stated = Settings(section, "", facts.tower, []).number("blocks")
+    stated = Settings(section, "", facts.tower or part_of(section), []).number("blocks")
     if stated is None:
         return None
     stated = _without_networks(stack, section, *stated)

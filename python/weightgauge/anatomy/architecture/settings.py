@@ -151,7 +151,7 @@ def section_of(
     mapping
         Content of the section; empty if nothing describes the tower.
     """
-    wanted = [tower] if tower else [] if "text" in towers or _is_of_a_part(config) else ["text"]
+    wanted = [tower] if tower else [] if "text" in towers or part_of(config) else ["text"]
     for name in wanted:
         for key in SECTIONS[name].split():
             section = config.get(key)
@@ -160,18 +160,23 @@ def section_of(
     return "", config if _is_about(config, tower, towers) else {}
 
 
-def _is_of_a_part(config: Mapping[str, Any]) -> bool:
-    """Whether an encoder or a decoder was saved alone, with the configuration of the whole model.
+def part_of(config: Mapping[str, Any]) -> str | None:
+    """Return which part of a model was saved alone, with the configuration of the whole.
 
-    It need not be the part of the model that reads text.
+    Parameters
+    ----------
+    config : mapping
+        The whole of it.
+
+    Returns
+    -------
+    str or None
+        "encoder" or "decoder". It need not be the part of the model that reads text.
     """
     names = config.get("architectures")
-    return (
-        isinstance(names, list)
-        and len(names) == 1
-        and isinstance(names[0], str)
-        and _PART.search(names[0]) is not None
-    )
+    name = names[0] if isinstance(names, list) and len(names) == 1 else None
+    found = _PART.search(name) if isinstance(name, str) else None
+    return found[0].lower() if found else None
 
 
 def _is_about(config: Mapping[str, Any], tower: str | None, towers: frozenset[str | None]) -> bool:
