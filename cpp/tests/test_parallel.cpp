@@ -282,6 +282,9 @@ TEST_SUITE("parallel") {
     CHECK(WEXITSTATUS(status) == 0);
   }
 
+// A child that is forked while another thread allocates finds the allocator of the address
+// sanitizer locked for ever: without it, fork sees to that.
+#if !defined(__SANITIZE_ADDRESS__)
   TEST_CASE("children forked while threads start, work and end have threads of their own") {
     const auto count_workers = [](Caller caller) {
       Control control;
@@ -312,6 +315,7 @@ TEST_SUITE("parallel") {
     other.join();
     CHECK(failed == 0);
   }
+#endif
 
 #endif
 
