@@ -239,3 +239,114 @@ def test_answers_that_begin_and_end(told):
     assert told(without(shapes, "logits", "answer"), config) == [
         "there is no output head; XLNetForQuestionAnswering has one"
     ]
+
+
+def picture_and_text(number=6, *, dual=0):
+    """Return blocks as of Stable Diffusion 3, of which the last leaves text as it is.
+
+    The first `dual` blocks have a second attention to the picture, as of version 3.5.
+    """
+    shapes = {}
+    for block in range(number):
+        layer = f"transformer_blocks.{block}"
+        last = block == number - 1
+        square = [*("to_q", "to_k", "to_v", "to_out.0"), *(f"add_{each}_proj" for each in "qkv")]
+        for name in [*square, *(() if last else ("to_add_out",))]:
+            shapes[f"{layer}.attn.{name}.weight"] = (WIDTH, WIDTH)
+            shapes[f"{layer}.attn.{name}.bias"] = (WIDTH,)
+        for name in ("norm_q", "norm_k", "norm_added_q", "norm_added_k"):
+            shapes[f"{layer}.attn.{name}.weight"] = (4,)
+        for name in ("to_q", "to_k", "to_v", "to_out.0") if block < dual else ():
+            shapes[f"{layer}.attn2.{name}.weight"] = (WIDTH, WIDTH)
+        for name in ("ff",) if last else ("ff", "ff_context"):
+            shapes[f"{layer}.{name}.net.0.proj.weight"] = (4 * WIDTH, WIDTH)
+            shapes[f"{layer}.{name}.net.2.weight"] = (WIDTH, 4 * WIDTH)
+        shapes[f"{layer}.norm1.linear.weight"] = ((9 if block < dual else 6) * WIDTH, WIDTH)
+        shapes[f"{layer}.norm1_context.linear.weight"] = ((2 if last else 6) * WIDTH, WIDTH)
+    return shapes
+
+
+def joint_blocks(number=6):
+    """Return the same blocks as their authors save them."""
+    shapes = {}
+    for block in range(number):
+        for part in ("context", "x"):
+            layer = f"model.diffusion_model.joint_blocks.{block}.{part}_block"
+            last = part == "context" and block == number - 1
+            shapes[f"{layer}.attn.qkv.weight"] = (3 * WIDTH, WIDTH)
+            shapes[f"{layer}.adaLN_modulation.1.weight"] = ((2 if last else 6) * WIDTH, WIDTH)
+            if not last:
+                shapes[f"{layer}.attn.proj.weight"] = (WIDTH, WIDTH)
+                shapes[f"{layer}.mlp.fc1.weight"] = (4 * WIDTH, WIDTH)
+                shapes[f"{layer}.mlp.fc2.weight"] = (WIDTH, 4 * WIDTH)
+    return shapes
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [picture_and_text(), picture_and_text(8, dual=5), picture_and_text(8, dual=3), joint_blocks()],
+    ids=["one attention", "two in most", "two in some", "as their authors save them"],
+)
+def test_the_last_block_of_picture_and_text_leaves_text_as_it_is(shapes, told):
+    assert told(shapes) == []
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "5.attn.to_out.0",
+        "5.ff.net.2",
+        "5.attn.add_k_proj 5.attn.add_q_proj 5.attn.add_v_proj",
+        "4.attn.to_add_out",
+        "4.attn.to_add_out 4.ff_context",
+        "2.ff_context.net.2",
+    ],
+)
+def test_other_losses_of_picture_and_text_are_told_of(lost, told):
+    assert told(without(picture_and_text(), *(f"blocks.{each}" for each in lost.split())))
+
+
+# -- attention and networks of pictures
+
+
+def single_blocks(number=6):
+    """Return blocks of which attention and network share their output, as of Flux or Chroma."""
+    shapes = {"norm_out.weight": (WIDTH,)}
+    for block in range(number):
+        layer = f"single_transformer_blocks.{block}"
+        shapes |= {f"{layer}.attn.to_{each}.weight": (WIDTH, WIDTH) for each in "qkv"}
+        shapes[f"{layer}.proj_mlp.weight"] = (4 * WIDTH, WIDTH)
+        shapes[f"{layer}.proj_out.weight"] = (WIDTH, 5 * WIDTH)
+    return shapes
+
+
+def test_attention_and_network_may_share_their_output(told):
+    assert told(single_blocks()) == []
+    messages = told(without(single_blocks(), "proj_out"))
+    assert any("no block has the output of attention (o)" in each for each in messages)
+
+
+def gated_in_a_list(number=6):
+    """Return blocks with a network in a list, whose first layer is a module of its own."""
+    shapes = {"norm_out.weight": (WIDTH,)}
+    for block in range(number):
+        layer = f"transformer_blocks.{block}"
+        shapes |= attention(f"{layer}.attn")
+        shapes[f"{layer}.ff.net.0.proj.weight"] = (8 * WIDTH, WIDTH)
+        shapes[f"{layer}.ff.net.2.weight"] = (WIDTH, 4 * WIDTH)
+    return shapes
+
+
+def test_layers_of_a_network_in_a_list_belong_together(told):
+    assert told(gated_in_a_list()) == []
+    assert told(without(gated_in_a_list(), "ff.net.2"))
+    assert told(without(gated_in_a_list(), "ff.net.0"))
+
+
+@pytest.mark.parametrize(
+    ("module", "healthy"),
+    [("conv.act_fn", True), ("conv.act", True), ("activation", True), ("conv.contact", False)],
+)
+def test_an_activation_has_a_bias_alone(module, healthy, told):
+    shapes = blocks("layers", 4) | {f"motion.{module}.bias": (WIDTH,)}
+    assert (told(shapes) == []) is healthy

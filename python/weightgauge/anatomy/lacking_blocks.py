@@ -28,6 +28,10 @@ _OTHER_KINDS_OF_BLOCKS = (
 """Keys that tell of blocks of several kinds in another way."""
 _WRITING = ("o", "down", "ffn_out")
 """Kinds of matrices that write to the stream which later blocks read."""
+_SECOND_STREAM = re.compile(r"(?:^|[._])(?:context|add|added|txt)(?:[._]|$)")
+"""What layers of a second stream of the same width are called by, such as the text of an image."""
+_READING = ("q", "k", "v", "qkv", "kv")
+_NETWORK = ("gate", "up", "gate_up", "ffn_in")
 _OF_KEYS_AND_VALUES = re.compile(r"(?:^|\.)(?:k|v|key|value)_[^.]*$")
 
 
@@ -82,6 +86,9 @@ def _lacking(stack: Stack, blocks: Sequence[int], halves: set[int]) -> Iterator[
             # Where a module holds other tensors in place of weights, it is stored in another form.
             and (stack.weights[module][block] or not stack.stored_otherwise(module, block))
         ]
+        if block == blocks[-1]:
+            unread = _writes_what_nothing_reads(stack, usual, absent)
+            absent = [module for module in absent if module not in unread]
         if absent:
             lacking.setdefault(tuple(absent), []).append(block)
     if 2 * sum(map(len, lacking.values())) > len(blocks):
@@ -89,6 +96,25 @@ def _lacking(stack: Stack, blocks: Sequence[int], halves: set[int]) -> Iterator[
     for modules, members in lacking.items():
         if not _by_design(stack, blocks, usual, modules, members, halves):
             yield _lacking_told(stack, modules, members, blocks)
+
+
+def _writes_what_nothing_reads(
+    stack: Stack, usual: Iterable[str], absent: Sequence[str]
+) -> set[str]:
+    """Return the layers that a last block may do without: they would write a second stream.
+
+    It still reads that stream, and lacks all that writes it: MMDiT blocks of images and text.
+    """
+    second = {module: stack.modules[module].kind for module in usual if _is_of_second(module)}
+    written = {module for module, kind in second.items() if kind in (*_WRITING, *_NETWORK)}
+    read = any(kind in _READING for module, kind in second.items() if module not in absent)
+    return (
+        set(second).intersection(absent) if written and read and written <= set(absent) else set()
+    )
+
+
+def _is_of_second(module: str) -> bool:
+    return _SECOND_STREAM.search(module) is not None
 
 
 def _usual(stack: Stack, blocks: Sequence[int], halves: set[int]) -> dict[str, int]:

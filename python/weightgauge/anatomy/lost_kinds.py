@@ -89,6 +89,8 @@ _EXPERTS = re.compile(r"(?:^|\.)(?:local_)?experts(?:\.|$)")
 _CHOOSES = re.compile("router|gate")
 _DEEP = 2
 """Modules with as many dots in their name, such as `self_attn.indexer.wk`, serve another end."""
+_OF_THE_BLOCK = re.compile(r"^[^.]*out[^.]*$")
+"""One output of attention and of the network beside it, as in the single blocks of Flux."""
 _ACTIVATIONS = ("hidden_act", "hidden_activation")
 _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 _INNER = ("intermediate_size", "ffn_dim", "d_ff", "n_inner")
@@ -182,6 +184,8 @@ def _layer(module: str, kind: str) -> str:
         for number, part in enumerate(parts):
             if "att" in part.lower():
                 return ".".join(parts[: number + 1])
+    if parts[-1:] == ["#"] and not _EXPERTS.search(module):
+        parts.pop()  # the layers of a network in a list: its first one may be a module of two parts
     return ".".join(parts)
 
 
@@ -212,11 +216,12 @@ def _layers(stack: Stack) -> dict[str, _Kinds]:
 
 def _may_be_of(module: str, layer: str, beside: set[str]) -> bool:
     """Whether a matrix of no known kind may be a part of a layer whose modules lie in `beside`."""
-    of_attention = "att" in layer.lower() and "att" in module.partition(".")[0].lower()
+    of_attention = "att" in layer.lower()
+    inside = "att" in module.partition(".")[0].lower() and module.count(".") < _DEEP
     return (
         module in beside
         or module.rpartition(".")[0] in beside
-        or (of_attention and module.count(".") < _DEEP)
+        or (of_attention and (inside or _OF_THE_BLOCK.search(module) is not None))
     )
 
 

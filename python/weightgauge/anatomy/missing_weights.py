@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from weightgauge.anatomy.components import TensorLike
 from weightgauge.anatomy.missing_embedding import is_of_tokens
 from weightgauge.findings import RULES, Finding, Place
+
+_ACTIVATION = re.compile(r"(?:^|[._])act(?:ivation)?(?:_fn)?$")
+"""Functions that add a bias to what they are given, and have no weight."""
 
 
 def missing_weights(
@@ -44,7 +48,7 @@ def missing_weights(
         module, _, last = tensor.name.rpartition(".")
         if last != "bias" or len(tensor.shape) != 1 or tensor.shape[0] in tokens:
             continue
-        if f"{module}.weight" in told:
+        if f"{module}.weight" in told or _ACTIVATION.search(module):
             continue
         # A weight that is stored in parts has names of its own below that of the module.
         first = bisect_left(names, f"{module}.")
