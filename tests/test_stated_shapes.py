@@ -330,6 +330,16 @@ def test_a_norm_of_another_size(told):
 # -- well
 
 
+@pytest.mark.parametrize(("linear", "convolved"), [(2, 6), (6, 2)])
+def test_an_encoder_of_other_layers_than_its_decoder(told, linear, convolved):
+    """As a picture is read by Linear layers, and GPT-2 tells of it with Conv1D layers."""
+    encoder, _ = models.llama(seed=1, blocks=linear, **WIDE)
+    decoder, _ = models.gpt2(seed=1, blocks=convolved)
+    tensors = {f"encoder.{name}": values for name, values in encoder.items() if "layers" in name}
+    tensors |= {f"decoder.transformer.{name}": values for name, values in decoder.items()}
+    assert told(tensors, None) == []
+
+
 @pytest.mark.parametrize("make", [models.llama, models.gpt2])
 def test_models_that_are_stored_the_other_way_round_throughout(told, make):
     tensors, config = make(seed=1)

@@ -69,21 +69,26 @@ def _turned(
     forms: Sequence[int],
     widths: Mapping[str | None, int],
 ) -> Iterator[int]:
-    """Yield matrices that lie the other way round than most: Linear and Conv1D layers differ."""
+    """Yield matrices that lie the other way round than most of their tower.
+
+    Linear and Conv1D layers differ.
+    """
     counts = Counter(forms)
-    ways: dict[int, bool] = {}
+    ways: dict[str | None, dict[int, bool]] = defaultdict(dict)
     for row in rows:
-        kind, width, shape = places.kinds[row], widths[places.towers[row]], tensors[row].shape
+        kind, tower, shape = places.kinds[row], places.towers[row], tensors[row].shape
+        width = widths[tower]
         if kind in _READING | _WRITING and width in shape:
-            ways[row] = (shape[1] == width) == (kind in _READING)
-    votes: Counter[bool] = Counter()
-    for row, way in ways.items():
-        votes[way] += counts[forms[row]]
-    (usual, number), *others = votes.most_common() or [(True, 0)]
-    if others and number >= max(_FEWEST, _CLEAR * others[0][1]):
-        yield from (
-            row for row, way in ways.items() if way != usual and places.kinds[row] not in _OTHERS
-        )
+            ways[tower][row] = (shape[1] == width) == (kind in _READING)
+    for of_tower in ways.values():  # an encoder may have other layers than the decoder
+        votes: Counter[bool] = Counter()
+        for row, way in of_tower.items():
+            votes[way] += counts[forms[row]]
+        (usual, number), *others = votes.most_common()
+        if others and number >= max(_FEWEST, _CLEAR * others[0][1]):
+            for row, way in of_tower.items():
+                if way != usual and places.kinds[row] not in _OTHERS:
+                    yield row
 
 
 def _networks(
