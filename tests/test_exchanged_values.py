@@ -166,6 +166,30 @@ def test_a_matrix_in_another_order_is_called_that(tmp_path, write_checkpoint):
     assert [each.tensor for each in found if each.id == "reordered"] == [K]
 
 
+def test_a_block_from_elsewhere_in_a_model_that_is_else_equal(tmp_path, write_checkpoint):
+    """Matrices whose bytes are equal tell that the two are related."""
+    tensors, config = models.llama()
+    others, _ = models.llama(seed=1)
+    first = models.put(write_checkpoint, tmp_path / "base", tensors, config)
+    fresh = {
+        name: others[name] for name in tensors if ".layers.4." in name and tensors[name].ndim == 2
+    }
+    model = models.put(write_checkpoint, tmp_path / "model", tensors | fresh, config)
+    for found in (wg.compare(first, model), wg.check(model, against=first)):
+        strange = told(found.findings, "unlike-base", "unrelated", "exchanged")
+        assert {each[:3] for each in strange} == {
+            ("unlike-base", "warning", name) for name in fresh
+        }
+
+
+def test_a_copy_of_another_matrix_is_told_of_once(tmp_path, write_checkpoint):
+    tensors, config = models.llama()
+    first = models.put(write_checkpoint, tmp_path / "base", tensors, config)
+    model = models.put(write_checkpoint, tmp_path / "model", tensors | {K: tensors[V]}, config)
+    found = wg.check(model, against=first).findings
+    assert told(found, "exchanged", "unlike-base") == {("exchanged", "fault", K, V)}
+
+
 def test_models_that_have_nothing_in_common_are_called_that(tmp_path, write_checkpoint):
     first, model = (
         models.put(write_checkpoint, tmp_path / str(seed), *models.llama(seed=seed))

@@ -85,6 +85,7 @@ def stranger_findings(
     options: FitOptions,
     *,
     base_first: bool,
+    equal: int = 0,
 ) -> Iterator[Finding]:
     """Tell of matrices that are exchanged, or that come from somewhere else.
 
@@ -100,6 +101,8 @@ def stranger_findings(
         How to read.
     base_first : bool
         Whether the first of the two is the base.
+    equal : int
+        How many other matrices the two have in common, byte for byte.
 
     Yields
     ------
@@ -107,8 +110,9 @@ def stranger_findings(
         None of models that have little in common as wholes.
     """
     compared = _compared(matches, pairs, base_first=base_first)
-    usual = median([each.shared for each in compared]) if compared else 0.0
-    if len(compared) < _FEWEST_MATRICES or usual < _MUCH_SHARED:
+    shared = [*(each.shared for each in compared), *([1.0] * equal)]
+    usual = median(shared) if shared else 0.0
+    if len(shared) < _FEWEST_MATRICES or usual < _MUCH_SHARED:
         return
     strangers = [each for each in compared if abs(each.shared) < NOTHING_SHARED]
     if not strangers:

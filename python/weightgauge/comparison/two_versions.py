@@ -54,18 +54,21 @@ def version_findings(
     ------
     Finding
     """
-    matches = [
-        match
-        for match in matched(counts[0].slices, counts[1].slices).pairs
-        if match.by_name and match.a.fit.tensor in differing
-    ]
+    named = [match for match in matched(counts[0].slices, counts[1].slices).pairs if match.by_name]
+    matches = [match for match in named if match.a.fit.tensor in differing]
     if not matches:
         return
+    equal = sum(
+        match.a.fit.tensor not in differing
+        and match.a.fit.shape == match.b.fit.shape
+        and len(match.a.fit.shape) > 1
+        for match in named
+    )
     matches, pairs = _pairs(sides, counts, matches, options)
     for pair in pairs:
         yield from moved(pair, rules["moved"])
-    yield from stranger_findings(sides, matches, pairs, options, base_first=False)
-    yield from _unrelated(pairs, matches, rules["unrelated"])
+    yield from stranger_findings(sides, matches, pairs, options, base_first=False, equal=equal)
+    yield from _unrelated(pairs, matches, equal, rules["unrelated"])
 
 
 def _pairs(
@@ -99,24 +102,29 @@ def _pairs(
     ]
 
 
-def _unrelated(pairs: Sequence[Pair], matches: Sequence[Match], rule: Rule) -> Iterator[Finding]:
-    """Tell of models whose matrices have no more in common than chance makes."""
+def _unrelated(
+    pairs: Sequence[Pair], matches: Sequence[Match], equal: int, rule: Rule
+) -> Iterator[Finding]:
+    """Tell of models whose matrices have no more in common than chance makes.
+
+    So many others as `equal` says have the same bytes.
+    """
     # Norms of all models are near one, and biases near zero.
     sizes = {
         match.a.fit.key: (match.a.fit.rms, match.b.fit.rms)
         for match in matches
         if len(match.a.fit.shape) > 1
     }
-    shared = []
+    shared = [1.0] * equal
     for pair in pairs:
         a, b = sizes.get(SliceKey(pair.tensor, pair.part, pair.expert, pair.head), (0.0, 0.0))
         found = correlation(a, b, pair.difference_rms)
         if not math.isnan(found):
             shared.append(found)
     if len(shared) >= _FEWEST_MATRICES and abs(median(shared)) < NOTHING_SHARED:
+        strange = sum(abs(each) < NOTHING_SHARED for each in shared)
         what = (
-            "the two seem to be unrelated models: the values of "
-            f"{len(shared):,} matrices have nothing in common (median correlation "
-            f"{abs(median(shared)):.2f})"
+            f"the two seem to be unrelated models: the values of {strange:,} of {len(shared):,} "
+            f"matrices have nothing in common (median correlation {abs(median(shared)):.2f})"
         )
         yield rule.finding(value=median(shared), expected=1, what=what)

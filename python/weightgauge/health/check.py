@@ -186,6 +186,7 @@ def _against(
     values = version_findings((one, other), (kept, base), differing, options, file.rules())
     # Shapes may have told already that the two are unrelated, and bytes which are exchanged.
     told = {(each.id, each.tensor) for each in found if each.id in ("unrelated", "exchanged")}
+    told |= {("unlike-base", tensor) for rule, tensor in told if rule == "exchanged"}
     more = [each for each in values if (each.id, each.tensor) not in told]
     return Differences([*found, *more], compared)
 
