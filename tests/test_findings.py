@@ -258,6 +258,30 @@ def test_a_cause_comes_before_what_follows_from_it_however_much_that_is():
     assert grouped(lost)[0].hint == RULES["missing-part"].hint
 
 
+@pytest.mark.parametrize(
+    ("rule", "cause", "follows", "other"),
+    [
+        ("missing-head", {"kind": "head"}, {"kind": "head"}, {"kind": "norm", "block": 2}),
+        ("missing-embedding", {"kind": "embed"}, {"kind": "embed"}, {"kind": "head"}),
+        ("missing-block", {"block": 2}, {"kind": "q", "block": 2}, {"kind": "q", "block": 3}),
+        ("missing-block", {}, {"kind": "q", "block": 2}, {"kind": "head"}),
+        ("missing-part", {"kind": "up"}, {"kind": "up", "block": 2}, {"kind": "q", "block": 2}),
+        ("missing-part", {"tensor": "h.2.q.weight"}, {"tensor": "h.2.q.weight"}, {"tensor": "n"}),
+        ("missing-part", {"tower": "text"}, {"tower": "text", "block": 1}, {"tower": "vision"}),
+    ],
+)
+def test_what_is_lost_explains_no_loss_elsewhere(rule, cause, follows, other):
+    lost = RULES[rule].finding(Place(**cause), what="lost")
+    one, two = (
+        RULES["missing-tensor"].finding(Place(**({"tensor": "t"} | place)), base="base")
+        for place in (follows, other)
+    )
+    assert [group.hint for group in grouped([lost, one, two])][1:] == [
+        f"this follows from {rule}",
+        RULES["missing-tensor"].hint,
+    ]
+
+
 def test_scales_explain_the_weights_of_their_own_matrix_alone():
     scales = of("non-finite-scales", "h.0.up.scales", elements=8)
     spoilt, other = (of("non-finite", f"h.{block}.up.qweight", 9, elements=9) for block in (0, 1))

@@ -7,7 +7,8 @@ a consequence what it follows from, in place of what else could be done about it
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -24,12 +25,16 @@ class Cause(NamedTuple):
     explains : frozenset of str
         The rules whose findings follow from it.
     anywhere : bool
-        Whether they do wherever they are; otherwise those about the same matrix do.
+        Whether they do wherever the cause does not name a place: a lost head explains no lost
+        norm. Otherwise those about the same matrix do.
+    in_blocks : bool
+        Whether only what lies in blocks follows.
     """
 
     id: str
     explains: frozenset[str]
     anywhere: bool = False
+    in_blocks: bool = False
 
 
 _LOST = ("missing-block", "missing-part", "missing-head", "missing-embedding")
@@ -41,7 +46,12 @@ _OTHER_BYTES = (
 CAUSES = (
     Cause("missing-file", frozenset((*_LOST, "missing-tensor")), anywhere=True),
     Cause("mixed-architectures", frozenset(("vanished", "appeared", "changed-shape")), True),
-    *(Cause(each, frozenset(("missing-tensor",)), anywhere=True) for each in _LOST),
+    *(
+        Cause(
+            each, frozenset(("missing-tensor",)), anywhere=True, in_blocks=each == "missing-block"
+        )
+        for each in _LOST
+    ),
     Cause("shape-contradicts", frozenset(("shape-differs",))),
     Cause("scale-missing", frozenset(("scale-lost", "flipped-bit", "constant", "one-sign"))),
     Cause("non-finite-scales", frozenset(("non-finite", "value-differs"))),
@@ -80,11 +90,11 @@ def explained_by(findings: Sequence[Finding]) -> list[Cause | None]:
     list of Cause or None
         One for each; None for what follows from no other.
     """
-    there: set[tuple[object, ...]] = set()
-    for each in findings:
-        if each.id in _PLACES:
-            where = None if CAUSES[_PLACES[each.id]].anywhere else _matrix(each)
-            there.add((each.id, each.step, each.model, where))
+    there = {
+        (each.id, each.step, each.model, *_where(each, CAUSES[_PLACES[each.id]]))
+        for each in findings
+        if each.id in _PLACES
+    }
     if not there:
         return [None] * len(findings)
     present = {key[0] for key in there}
@@ -99,13 +109,19 @@ def rank(cause: Cause | None) -> int:
 
 def _cause_of(each: Finding, rows: Sequence[Cause], there: set[tuple[object, ...]]) -> Cause | None:
     for cause in rows:
-        if each.id in cause.explains:
-            where = None if cause.anywhere else _matrix(each)
-            known = cause.anywhere or where is not None
-            if known and (cause.id, each.step, each.model, where) in there:
-                return cause
+        if each.id not in cause.explains or (cause.in_blocks and each.block is None):
+            continue
+        where = _where(each, cause)
+        if not cause.anywhere:
+            places: Iterable[tuple[object, ...]] = () if where == (None,) else (where,)
+        else:  # a part of the place that the cause does not name may be any
+            places = product(*({None, part} for part in where))
+        if any((cause.id, each.step, each.model, *place) in there for place in places):
+            return cause
     return None
 
 
-def _matrix(each: Finding) -> str | None:
-    return None if each.tensor is None else _ROLE.sub("", each.tensor)
+def _where(each: Finding, cause: Cause) -> tuple[object, ...]:
+    """Return what of the place of a finding decides whether it is the cause, or follows from it."""
+    matrix = None if each.tensor is None else _ROLE.sub("", each.tensor)
+    return (matrix, each.kind, each.block, each.tower) if cause.anywhere else (matrix,)
