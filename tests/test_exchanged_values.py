@@ -9,6 +9,7 @@ import pytest
 import health_models as models
 import weightgauge as wg
 from packed_models import LAYER, METHODS, around, matrices, packed_model, put
+from weightgauge.scanning.derived import scan_differences
 
 Q, OUT, UP, UP_BEFORE = (
     LAYER.format(block, module)
@@ -180,6 +181,30 @@ def test_a_block_from_elsewhere_in_a_model_that_is_else_equal(tmp_path, write_ch
         assert {each[:3] for each in strange} == {
             ("unlike-base", "warning", name) for name in fresh
         }
+
+
+def test_half_a_model_from_elsewhere_is_not_held_against_all_the_rest(
+    tmp_path, write_checkpoint, monkeypatch
+):
+    """Each try reads two matrices. What is exchanged among near blocks is found all the same."""
+    tensors, config = models.llama(blocks=24, hidden=64, inner=64, kv=64, vocab=64)
+    others, _ = models.llama(seed=1, blocks=24, hidden=64, inner=64, kv=64, vocab=64)
+    first = models.put(write_checkpoint, tmp_path / "base", tensors, config)
+    fresh = {name: others[name] for block in range(11) for name in tensors if f".{block}." in name}
+    one, other = (f"model.layers.{block}.mlp.up_proj.weight" for block in (5, 6))
+    mixed = tensors | fresh | {one: tensors[other], other: tensors[one]}
+    model = models.put(write_checkpoint, tmp_path / "model", mixed, config)
+    numbers = []
+
+    def counted(one, other, wanted, options, **others):
+        numbers.append(len(wanted))
+        return scan_differences(one, other, wanted, options, **others)
+
+    monkeypatch.setattr("weightgauge.scanning.derived.scan_differences", counted)
+    found = wg.compare(first, model).findings
+    assert {each[2:] for each in told(found, "exchanged")} == {(one, other), (other, one)}
+    assert len(told(found, "unlike-base")) == 11 * 7 - 2
+    assert len(numbers) == 2 and 11 * 7 <= numbers[1] <= 1024
 
 
 def test_a_copy_of_another_matrix_is_told_of_once(tmp_path, write_checkpoint):

@@ -33,8 +33,9 @@ _FEWEST_MATRICES = 4
 _FEWEST_WEIGHTS = 1024
 """Chance correlates fewer weights by two thirds of `NOTHING_SHARED`, or more."""
 
-_MOST_TRIED = 64
-"""Other matrices that one is held against, those of its kind in near blocks first."""
+_MOST_TRIED, _MOST_TOGETHER, _LEAST_TRIED = 64, 1024, 4
+"""Other matrices that one is held against, those of its kind in near blocks first. Where half a
+model comes from elsewhere, fewer: each is read once more for every one that is held against it."""
 
 
 class _Compared(NamedTuple):
@@ -165,10 +166,11 @@ def _homes(
     if not isinstance(model, CheckpointSlices) or not isinstance(base, CheckpointSlices):
         return {}
     slices = [{item.key: item for item in side.slices} for side in (model, base)]
+    most = min(_MOST_TRIED, max(_LEAST_TRIED, _MOST_TOGETHER // len(strangers)))
     tried = [
         (number, other)
         for number, each in enumerate(strangers)
-        for other in _candidates(each, compared)
+        for other in _candidates(each, compared)[:most]
         if slices[0][each.model.fit.key].shape == slices[1][other.base.fit.key].shape
     ]
     wanted = [
@@ -197,4 +199,4 @@ def _candidates(stranger: _Compared, compared: Sequence[_Compared]) -> list[_Com
     others = [
         each for each in compared if each is not stranger and each.base.fit.shape == own.shape
     ]
-    return sorted(others, key=unlikely)[:_MOST_TRIED]
+    return sorted(others, key=unlikely)
