@@ -289,6 +289,24 @@ def test_saved_counts_stand_for_the_base(healthy, tmp_path):
     assert [each.tensor for each in found.findings if each.id == "value-differs"] == [UP]
 
 
+@pytest.mark.parametrize("of_base", [True, False])
+def test_one_of_the_two_is_saved_without_the_name_of_its_top(of_base, healthy, tmp_path):
+    """A model that is saved without a head has no name before those of its parts."""
+    alone = {
+        name.removeprefix("model."): value
+        for name, value in trained().items()
+        if not name.startswith("lm_head")
+    }
+    damaged = alone | {UP.removeprefix("model."): -alone[UP.removeprefix("model.")]}
+    path = put(tmp_path / "alone", damaged, config())
+    model, base = (healthy, path) if of_base else (path, healthy)
+    found = wg.check(model, against=base)
+    told = {(each.id, each.tensor) for each in found.findings if each.level == "fault"}
+    changed = ("value-differs", UP if of_base else UP.removeprefix("model."))
+    assert told == {changed} | (set() if of_base else {("missing-tensor", "lm_head.weight")})
+    assert found.compared == len(alone)
+
+
 def test_what_moved_is_told_and_its_level_can_be_changed(healthy, tmp_path, rules):
     rng = np.random.default_rng(5)
     tensors = trained()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from weightgauge.anatomy.components.vocabulary import ROOT
+
 # A wrapper of the whole model stands before every name.
 _AROUND_ALL = ("module.", "base_model.model.")
 _ANYWHERE = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
@@ -46,6 +48,21 @@ def bare_names(names: Sequence[str]) -> list[str]:
             break
     bare = [name.replace(_BASE_LAYER, ".") for name in bare]
     return bare if len(set(bare)) == len(bare) else list(names)
+
+
+def without_top(name: str) -> str:
+    """Leave out the name of the top of a model, such as "model" or "transformer".
+
+    Examples
+    --------
+    >>> without_top("model.layers.0.mlp.up_proj.weight"), without_top("lm_head.weight")
+    ('layers.0.mlp.up_proj.weight', 'lm_head.weight')
+    """
+    parts = name.split(".")
+    deepest = max(
+        (depth for depth in range(1, len(parts)) if ".".join(parts[:depth]) in ROOT), default=0
+    )
+    return ".".join(parts[deepest:])
 
 
 def _without(name: str, wrapper: str) -> str:

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from weightgauge.anatomy.bare_names import bare_names
+from weightgauge.anatomy.bare_names import bare_names, without_top
 from weightgauge.anatomy.components import MATRIX_KINDS
-from weightgauge.anatomy.components.vocabulary import ROOT
 from weightgauge.anatomy.slice_key import SliceKey
 from weightgauge.anatomy.storage import weight_names
 from weightgauge.scanning import SavedSlice
@@ -115,18 +114,9 @@ def _by_bare_key(slices: Sequence[SavedSlice]) -> dict[SliceKey, SavedSlice]:
     names = list(dict.fromkeys(each.fit.tensor for each in slices))
     decoded = {each.fit.tensor for each in slices if each.fit.decoded}
     weights = weight_names(names, decoded)
-    tops = [_without_top(name) for name in bare_names(weights)]
+    tops = [without_top(name) for name in bare_names(weights)]
     bare = dict(zip(names, tops if len(set(tops)) == len(names) else weights, strict=True))
     return {each.fit.key._replace(tensor=bare[each.fit.tensor]): each for each in slices}
-
-
-def _without_top(name: str) -> str:
-    """Leave out the name of the top of a model, such as "model" or "transformer"."""
-    parts = name.split(".")
-    deepest = max(
-        (depth for depth in range(1, len(parts)) if ".".join(parts[:depth]) in ROOT), default=0
-    )
-    return ".".join(parts[deepest:])
 
 
 def _by_place(slices: Iterable[SavedSlice]) -> dict[_Place, list[SavedSlice]]:

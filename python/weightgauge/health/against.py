@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weightgauge.anatomy.bare_names import bare_names
+from weightgauge.anatomy.bare_names import bare_names, without_top
 from weightgauge.anatomy.storage import served, weight_name, weight_names
 from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
@@ -94,8 +94,11 @@ def against_findings(
         If the two are no versions of one model.
     """
     ours, theirs = _by_name(model.tensors), _by_name(base.tensors)
+    if _is_another(ours, theirs):
+        # The top of a model has a name where a head stands beside it, and none where it is alone.
+        ours, theirs = _without_tops(ours), _without_tops(theirs)
     shared = [name for name in ours if name in theirs]
-    if len(shared) < _FEWEST_SHARED * min(len(ours), len(theirs)) or not shared:
+    if _is_another(ours, theirs):
         raise OtherModelError(
             f"{printable(base.model)} is another model than {printable(model.model)}: they have "
             f"{len(shared):,} of {counted(len(ours), 'tensor')} in common",
@@ -110,6 +113,23 @@ def against_findings(
         *_bytes(ours, theirs, alike, identical=identical),
     ]
     return Differences(findings, len(alike))
+
+
+def _is_another(ours: Mapping[str, _Tensor], theirs: Mapping[str, _Tensor]) -> bool:
+    """Whether two models have too few names in common to be versions of one."""
+    shared = len(ours.keys() & theirs.keys())
+    return shared == 0 or shared < _FEWEST_SHARED * min(len(ours), len(theirs))
+
+
+def _without_tops(tensors: dict[str, _Tensor]) -> dict[str, _Tensor]:
+    """Return tensors by their names without the top of the model, where these stay distinct."""
+    short = {name: without_top(name) for name in tensors}
+    if len(set(short.values())) < len(short):
+        return tensors
+    return {
+        short[name]: each._replace(serves=None if each.serves is None else short.get(each.serves))
+        for name, each in tensors.items()
+    }
 
 
 def _unrelated(
