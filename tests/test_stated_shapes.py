@@ -462,3 +462,34 @@ def test_a_model_may_have_none_of_some_tokens(write_checkpoint, tmp_path):
         ("embeddings.register_tokens", "note"),
         ("model.other.weight", "fault"),
     }
+
+
+@pytest.mark.parametrize("name", [Q, DOWN, "model.embed_tokens.weight"])
+@pytest.mark.parametrize("shape", [(-1,), (128,), (1,), ()], ids=str)
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_matrix_that_has_lost_a_side(told, name, shape, stated):
+    tensors, config = models.llama(seed=1)
+    flat = tensors[name].reshape(-1)
+    tensors[name] = flat[: int(np.prod(shape))].reshape(shape) if shape != (-1,) else flat
+    found = told(tensors, config if stated else None)
+    assert [each[:2] for each in found] == [("fault", name)]
+    assert str(list(tensors[name].shape)) in found[0][2]
+
+
+def test_an_expert_that_has_lost_a_side(told):
+    tensors, config = models.llama(seed=1, blocks=4, experts=4)
+    name = next(name for name in tensors if "layers.2" in name and "experts.3" in name)
+    tensors[name] = tensors[name].reshape(-1)
+    ((level, tensor, _),) = told(tensors, config)
+    assert (level, tensor) == ("fault", name)
+
+
+def test_norms_behind_matrices_in_one_list_are_no_flat_matrices(told):
+    tensors, config = models.llama(seed=1)
+    rng = np.random.default_rng(3)
+    for block in range(6):
+        for place in range(4):
+            matrix = models.normal(rng, 128, 128)
+            name = f"model.layers.{block}.side.{place}.weight"
+            tensors[name] = matrix[0] if place == 3 else matrix
+    assert told(tensors, config) == []

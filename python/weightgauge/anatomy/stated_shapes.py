@@ -13,6 +13,7 @@ from weightgauge.anatomy.block_sides import block_sides
 from weightgauge.anatomy.components import Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
+from weightgauge.anatomy.flattened import flattened
 from weightgauge.anatomy.odd_shapes import LARGEST, NUMBER, Module, note_module, odd_shapes
 from weightgauge.anatomy.outer_widths import (
     TOKENS,
@@ -117,6 +118,10 @@ def shape_findings(
         _told(tensors[row], places, row, why)
         for row, why in block_sides(tensors, places, weights, forms, widths_of)
         if tensors[row].name not in told
+    ]
+    found += [
+        _told(tensors[row], places, row, why)
+        for row, why in flattened(tensors, places, weights, forms)
     ]
     narrow = dict(outer_widths(tensors, places, weights, config, streams))
     found += [
