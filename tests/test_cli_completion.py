@@ -99,7 +99,7 @@ def test_the_nearest_option_is_named(command):
     for name in [*options, "--help"]:
         typed = f"{name[:-2]}{name[-1]}{name[-2]}" if name[-1] != name[-2] else f"{name}x"
         result = run(command, typed)
-        assert result.exit_code == 2 and f"'{name}'" in result.stderr, typed
+        assert result.exit_code == 2 and f" {name}" in result.stderr.replace("'", ""), typed
 
 
 def choices_of(command):

@@ -59,6 +59,9 @@ class ClosedPipeError(Exception):
     """The reader of the output has closed it. No OSError, because click handles those itself."""
 
 
+_MORE_MEMORY = "hint: give the program more memory (a limit of the shell: ulimit -v)"
+
+
 @contextlib.contextmanager
 def closed_pipe_told() -> Iterator[None]:
     """Turn BrokenPipeError into `ClosedPipeError`."""
@@ -195,6 +198,10 @@ def _explain(error: Exception) -> int:
         traceback.print_exc()
     if isinstance(error, ImportError) and (package := _unloadable(error)):
         return _unloaded(package, error)
+    if isinstance(error, SystemError) and not _is_own(error):
+        _say(f"error: out of memory, most likely: Python says no more than '{error}'")
+        _say(_MORE_MEMORY)
+        return FAILED
     if (told := explained(error)) is not None:
         message, hint = told
         _say(f"error: {message}")
@@ -215,6 +222,16 @@ def explained(error: Exception) -> tuple[str, str] | None:
             own_hint = str(getattr(error, "hint", "") or "")
             return _message(error, own_hint), own_hint or general_hint
     return None
+
+
+def _is_own(error: Exception) -> bool:
+    """Whether an error comes from a line of this package, not from what such a line called."""
+    name = ""
+    frame = error.__traceback__
+    while frame is not None:
+        name = str(frame.tb_frame.f_globals.get("__name__", ""))
+        frame = frame.tb_next
+    return name.partition(".")[0] == "weightgauge"
 
 
 def _unloadable(error: ImportError) -> str:
@@ -245,7 +262,7 @@ def _lacks_memory(error: ImportError) -> bool:
 def _unloaded(package: str, error: ImportError) -> int:
     if _lacks_memory(error):
         _say(f"error: out of memory: there is not enough to load {errors.printable(package)}")
-        _say("hint: give the program more memory (a limit of the shell: ulimit -v)")
+        _say(_MORE_MEMORY)
     else:
         lines = [line for line in str(error).splitlines() if line.strip()] or ["no reason is given"]
         what = f"{errors.printable(package)} cannot be loaded: {lines[-1].strip()}"
