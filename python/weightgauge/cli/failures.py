@@ -59,6 +59,8 @@ class ClosedPipeError(Exception):
     """The reader of the output has closed it. No OSError, because click handles those itself."""
 
 
+_LOST = "error return without exception set"
+"""What Python says where it has no memory for the error that it should raise."""
 _MORE_MEMORY = "hint: give the program more memory (a limit of the shell: ulimit -v)"
 
 
@@ -198,7 +200,7 @@ def _explain(error: Exception) -> int:
         traceback.print_exc()
     if isinstance(error, ImportError) and (package := _unloadable(error)):
         return _unloaded(package, error)
-    if isinstance(error, SystemError) and not _is_own(error):
+    if isinstance(error, SystemError) and _LOST in str(error):
         _say(f"error: out of memory, most likely: Python says no more than '{error}'")
         _say(_MORE_MEMORY)
         return FAILED
@@ -222,16 +224,6 @@ def explained(error: Exception) -> tuple[str, str] | None:
             own_hint = str(getattr(error, "hint", "") or "")
             return _message(error, own_hint), own_hint or general_hint
     return None
-
-
-def _is_own(error: Exception) -> bool:
-    """Whether an error comes from a line of this package, not from what such a line called."""
-    name = ""
-    frame = error.__traceback__
-    while frame is not None:
-        name = str(frame.tb_frame.f_globals.get("__name__", ""))
-        frame = frame.tb_next
-    return name.partition(".")[0] == "weightgauge"
 
 
 def _unloadable(error: ImportError) -> str:
