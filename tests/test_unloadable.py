@@ -91,7 +91,7 @@ def test_who_is_told_to_end_while_the_extension_is_loaded_says_so(name):
     ],
 )
 def test_an_error_that_the_interpreter_has_lost(capsys, words, code):
-    """An import that runs out of memory may end so; a function of ours that says nothing is wrong."""
+    """An import that runs out of memory may end so. A function that says nothing has a bug."""
     found, lines = told(capsys, SystemError(words))
     assert found == code
     assert ("memory" in lines[0]) is (code == 1)
