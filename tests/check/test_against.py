@@ -194,6 +194,12 @@ def test_modules_that_were_trained_in_some_blocks_differ_without_fault(
             "layers.3.self_attn.q_proj",
             "layers.4.mlp.up_proj",
         ),
+        (
+            "layers.1.self_attn.q_proj",
+            "layers.1.mlp.up_proj",
+            "layers.4.self_attn.q_proj",
+            "layers.4.mlp.up_proj",
+        ),
     ],
 )
 def test_what_no_range_of_blocks_explains_is_damage(healthy, tmp_path, parts):

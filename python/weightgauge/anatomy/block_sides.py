@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from weightgauge.anatomy.components import Components, TensorLike
+from weightgauge.anatomy.components import READING, WRITING, Components, TensorLike
 
-_READING = frozenset(("q", "k", "v", "qkv", "gate", "up", "gate_up", "ffn_in"))
-_WRITING = frozenset(("o", "down", "ffn_out"))
-"""Kinds of matrices that read the residual stream, and that write to it."""
 _GATED = ("gate", "up", "down")
 _OTHERS = frozenset(("k", "v"))
 """Kinds that may read something of another width, such as what an encoder has made."""
@@ -23,6 +20,7 @@ def block_sides(
     places: Components,
     weights: Sequence[int],
     forms: Sequence[int],
+    counts: Mapping[int, int],
     widths: Mapping[str | None, int],
 ) -> Iterator[tuple[int, str]]:
     """Yield the rows of matrices whose sides the others of their block rule out, and why.
@@ -35,6 +33,8 @@ def block_sides(
         Rows of tensors that hold weights in their own shape, those of equal form once.
     forms : sequence of int
         Which tensors are of one form.
+    counts : mapping of int to int
+        How many tensors are of each form.
     widths : mapping of (str or None) to int
         The width of the stream of each tower whose blocks have one width.
 
@@ -51,7 +51,7 @@ def block_sides(
         and tensors[row].shape[0] != tensors[row].shape[1]
     ]
     turned = set()
-    for row in _turned(tensors, places, asked, forms, widths):
+    for row in _turned(tensors, places, asked, forms, counts, widths):
         turned.add(row)
         width = widths[places.towers[row]]
         yield (
@@ -67,19 +67,19 @@ def _turned(
     places: Components,
     rows: Sequence[int],
     forms: Sequence[int],
+    counts: Mapping[int, int],
     widths: Mapping[str | None, int],
 ) -> Iterator[int]:
     """Yield matrices that lie the other way round than most of their tower.
 
     Linear and Conv1D layers differ.
     """
-    counts = Counter(forms)
     ways: dict[str | None, dict[int, bool]] = defaultdict(dict)
     for row in rows:
         kind, tower, shape = places.kinds[row], places.towers[row], tensors[row].shape
         width = widths[tower]
-        if kind in _READING | _WRITING and width in shape:
-            ways[tower][row] = (shape[1] == width) == (kind in _READING)
+        if kind in READING | WRITING and width in shape:
+            ways[tower][row] = (shape[1] == width) == (kind in READING)
     for of_tower in ways.values():  # an encoder may have other layers than the decoder
         votes: Counter[bool] = Counter()
         for row, way in of_tower.items():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from weightgauge.anatomy.components import MATRIX_KINDS, Components, TensorLike
-from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.components.places import block_path, stack_path
+from weightgauge.anatomy.components.tensor_facts import TensorFacts
+from weightgauge.anatomy.components.vocabulary import EXPERT_WORDS
 from weightgauge.anatomy.odd_shapes import FEW
 from weightgauge.anatomy.outer_widths import TOKENS
-from weightgauge.records import taken
 
-_EXPERT = re.compile(r"(experts\.)[0-9]+")
+_EXPERT = re.compile(rf"((?:^|\.)(?:{'|'.join(sorted(EXPERT_WORDS))})\.)[0-9]+(?=\.)")
 
 
 def flattened(
@@ -20,52 +21,50 @@ def flattened(
     places: Components,
     weights: Sequence[int],
     forms: Sequence[int],
+    counts: Mapping[int, int],
 ) -> Iterator[tuple[int, str]]:
     """Yield the rows of tensors that have fewer than two sides where a matrix should be, and why.
 
-    Names are compared whole, but for the number of the block: a norm may stand behind a matrix in
-    one list, and has another number there.
+    Names are compared whole, but for the numbers of block and expert: a norm may stand behind a
+    matrix in one list, and has another number there.
 
     Parameters
     ----------
-    tensors : sequence of TensorInfo
-        All tensors of the model.
-    places : Components
-        What they are.
+    tensors, places
+        As in `weightgauge.anatomy.stated_shapes.shape_findings`.
     weights : sequence of int
         Rows of tensors that hold weights in their own shape, those of equal form once.
     forms : sequence of int
         Which tensors are of one form.
+    counts : mapping of int to int
+        How many tensors are of each form.
 
     Yields
     ------
     tuple of int and str
     """
-    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for row, block in zip(weights, taken(places.blocks, weights), strict=True):
-        if block is not None:
-            groups[_in_blocks(tensors[row].name)].append(row)
-        elif TOKENS.search(tensors[row].name) and len(tensors[row].shape) < 2:
+    names, shapes, _ = TensorFacts.of(tensors)
+    flat = {row for row in weights if len(shapes[row]) < 2 and places.kinds[row] == "other"}
+    inside = {row for row in flat if places.blocks[row] is not None}
+    for row in sorted(flat - inside):
+        if TOKENS.search(names[row]):
             yield row, "an embedding has a row for each token"
-    counts = Counter(forms)
+    asked = {_in_blocks(names[row]) for row in inside}
+    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in weights if asked else ():
+        if places.blocks[row] is not None and (key := _in_blocks(names[row])) in asked:
+            groups[key].append(row)
     for rows in groups.values():
-        flat = [row for row in rows if len(tensors[row].shape) < 2]
-        matrices = [row for row in rows if places.kinds[row] in MATRIX_KINDS and row not in flat]
-        if not flat or not matrices:
-            continue
-        of_form = {row: counts[forms[row]] for row in rows}
-        lost = sum(of_form[row] for row in flat)
-        if lost <= FEW * sum(of_form.values()):
-            usual = list(tensors[max(matrices, key=of_form.__getitem__)].shape)
-            odd = {forms[row] for row in flat}
-            yield from (
-                (row, f"others of its kind have {usual}")
-                for row, form in enumerate(forms)
-                if form in odd
-            )
+        number = {row: counts[forms[row]] for row in rows}
+        odd = {forms[row]: number[row] for row in rows if row in inside}
+        matrices = [row for row in rows if places.kinds[row] in MATRIX_KINDS]
+        if matrices and sum(odd.values()) <= FEW * sum(number.values()):
+            usual = list(shapes[max(matrices, key=number.__getitem__)])
+            for row, form in enumerate(forms):
+                if form in odd:
+                    yield row, f"others of its kind have {usual}"
 
 
 def _in_blocks(name: str) -> tuple[str, str]:
-    """Return a name without the numbers of its block and its expert."""
-    path = block_path(name)
-    return path.rpartition(".")[0], _EXPERT.sub(r"\1#", name[len(path) :])
+    """Return a name without the numbers of its block and its expert, in two parts."""
+    return stack_path(name), _EXPERT.sub(r"\1#", name[len(block_path(name)) :])

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from weightgauge.anatomy.components import READING, WRITING
 from weightgauge.anatomy.lost_kinds import HALVES, without
 from weightgauge.anatomy.regular_blocks import is_regular
 from weightgauge.anatomy.stacks import Stack
@@ -26,12 +27,9 @@ _OTHER_KINDS_OF_BLOCKS = (
     *("sr_ratios", "sequence_reduction_ratios"),
 )
 """Keys that tell of blocks of several kinds in another way."""
-_WRITING = ("o", "down", "ffn_out")
-"""Kinds of matrices that write to the stream which later blocks read."""
 _SECOND_STREAM = re.compile(r"(?:^|[._])(?:context|add|added|txt)(?:[._]|$)")
 """What layers of a second stream of the same width are called by, such as the text of an image."""
-_READING = ("q", "k", "v", "qkv", "kv")
-_NETWORK = ("gate", "up", "gate_up", "ffn_in")
+_NETWORK = frozenset(("gate", "up", "gate_up", "ffn_in"))
 _OF_KEYS_AND_VALUES = re.compile(r"(?:^|\.)(?:k|v|key|value)_[^.]*$")
 
 
@@ -105,16 +103,12 @@ def _writes_what_nothing_reads(
 
     It still reads that stream, and lacks all that writes it: MMDiT blocks of images and text.
     """
-    second = {module: stack.modules[module].kind for module in usual if _is_of_second(module)}
-    written = {module for module, kind in second.items() if kind in (*_WRITING, *_NETWORK)}
-    read = any(kind in _READING for module, kind in second.items() if module not in absent)
-    return (
-        set(second).intersection(absent) if written and read and written <= set(absent) else set()
-    )
-
-
-def _is_of_second(module: str) -> bool:
-    return _SECOND_STREAM.search(module) is not None
+    second = {module for module in usual if _SECOND_STREAM.search(module)}
+    kinds = {module: stack.modules[module].kind for module in second}
+    lost = second.intersection(absent)
+    writing = {module for module, kind in kinds.items() if kind in WRITING or kind in _NETWORK}
+    read = any(kinds[module] in READING for module in second - lost)
+    return lost if read and writing and writing <= lost else set()
 
 
 def _usual(stack: Stack, blocks: Sequence[int], halves: set[int]) -> dict[str, int]:
@@ -167,8 +161,8 @@ def _write_another_stream(stack: Stack, usual: Iterable[str], modules: Sequence[
     Each layer has a norm of what it reads.
     """
     others = set(usual).difference(modules)
-    rest = _shapes(stack, others, *_WRITING)
-    written = {shape[-2] for shape in _shapes(stack, modules, *_WRITING) if len(shape) > 1}
+    rest = _shapes(stack, others, *WRITING)
+    written = {shape[-2] for shape in _shapes(stack, modules, *WRITING) if len(shape) > 1}
     normed = {each[-1] for each in _shapes(stack, modules, "norm")}
     normed &= {each[-1] for each in _shapes(stack, others, "norm")}
     # Either side may be the one that is written: some matrices are stored the other way round.

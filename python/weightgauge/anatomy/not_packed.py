@@ -10,6 +10,7 @@ from weightgauge.anatomy.storage.quantisation import Quantisation
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.findings import RULES, Finding
+from weightgauge.wording import agreeing
 
 _LEVELS = {
     **dict.fromkeys(("gptq", "awq", "auto-round", "intel/auto-round", "compressed-tensors"), None),
@@ -54,7 +55,7 @@ def not_packed(tensors: Tensors, places: Components, storage: Storage) -> Iterat
             expected=plain,
             level=_LEVELS[method],
             what=f"{file} says quant_method = {quantisation.method}, and {matrices} of the blocks "
-            f"{'is' if plain == 1 else 'are'} stored as plain weights",
+            f"{agreeing(plain)} stored as plain weights",
         )
 
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from weightgauge.anatomy.components import Components, TensorLike
-from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.components import READING, Components, TensorLike
+from weightgauge.anatomy.components.places import stack_path
 from weightgauge.anatomy.components.vocabulary import NORM
 from weightgauge.anatomy.odd_shapes import is_of_heads
 
@@ -19,8 +19,6 @@ TOKENS = re.compile(
 _HEAD = re.compile(r"(?:^|\.)(?:lm_head|embed_out)\.weight$")
 _ADDED = re.compile(r"(?:^|\.)(?:wpe|position_embeddings|token_type_embeddings)\.weight$")
 """Embeddings that are added to those of tokens."""
-_READING = frozenset(("q", "k", "v", "qkv", "gate", "up", "gate_up", "ffn_in"))
-"""Kinds of matrices that read the residual stream."""
 _OF_OTHERS = re.compile("emb|pre|head|pool|proj|merg|vis|img|audio")
 """Parts of the names of norms that do not follow the blocks."""
 _WIDTHS = re.compile("emb")
@@ -113,10 +111,10 @@ def streams_of(
         if places.blocks[row] is None:
             continue
         tower, shape = places.towers[row], tensors[row].shape
-        paths[tower].add(_stack_path(tensors[row].name))
+        paths[tower].add(stack_path(tensors[row].name))
         if places.kinds[row] == "norm" and len(shape) == 1 and not is_of_heads(tensors[row].name):
             norms[tower].add(shape[0])
-        elif places.kinds[row] in _READING and len(shape) >= 2:
+        elif places.kinds[row] in READING and len(shape) >= 2:
             reading[tower].append(shape)
     found = {}
     for tower, widths in norms.items():
@@ -125,11 +123,6 @@ def streams_of(
         if whole and reading[tower] and len(paths[tower]) == 1:
             found[tower] = Stream(next(iter(paths[tower])), width)
     return found
-
-
-def _stack_path(name: str) -> str:
-    """Return what stands before the number of the block."""
-    return block_path(name).rpartition(".")[0]
 
 
 def _is_last_norm(tensor: TensorLike, kind: str, path: str) -> bool:

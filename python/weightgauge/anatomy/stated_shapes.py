@@ -116,12 +116,12 @@ def shape_findings(
     told = {each.tensor for each in found}
     found += [
         _told(tensors[row], places, row, why)
-        for row, why in block_sides(tensors, places, weights, forms, widths_of)
+        for row, why in block_sides(tensors, places, weights, forms, counts, widths_of)
         if tensors[row].name not in told
     ]
     found += [
         _told(tensors[row], places, row, why)
-        for row, why in flattened(tensors, places, weights, forms)
+        for row, why in flattened(tensors, places, weights, forms, counts)
     ]
     narrow = dict(outer_widths(tensors, places, weights, config, streams))
     found += [

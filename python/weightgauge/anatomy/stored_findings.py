@@ -83,11 +83,13 @@ def _stored_twice(columns: Tensors, places: Components, storage: Storage) -> Ite
     Which copy is meant, and whether the two say the same, nobody can tell from headers.
     """
     names = columns.names
-    dtypes = dict(zip(names, columns.dtypes, strict=True))
     packed = {name: weight_name(name) for name in storage.undecoded}
     packed |= {name: stored.name for name, stored in storage.matrices.items()}
-    homes = {name: name for name in names if name not in packed} if packed else {}
-    for row, name in enumerate(names if packed else ()):
+    if not packed:
+        return
+    homes = {name: name for name in names if name not in packed}
+    dtypes = dict(zip(names, columns.dtypes, strict=True))
+    for row, name in enumerate(names):
         home = homes.setdefault(packed[name], name) if name in packed else name
         if home != name:
             form = "packed as well" if home in packed else f"{dtypes[home]}, not packed"

@@ -104,13 +104,12 @@ def off_centre_findings(
     rule = rules["off-centre"]
     positives = numbers.n - numbers.negatives
     most = np.maximum(positives, numbers.negatives) / np.maximum(numbers.n, 1)
-    could = mask & numbers.columns.of_integers & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
-    asked = could & (numbers.n >= LEAST_FOR_LEVELS)
-    asked &= (most > (rule.threshold or math.inf)) & (most < 1)
-    off = np.flatnonzero(asked)
+    asked = mask & numbers.columns.of_integers & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
+    asked &= numbers.n >= LEAST_FOR_LEVELS
+    off = np.flatnonzero(asked & (most > (rule.threshold or math.inf)) & (most < 1))
     above = positives[off] > numbers.negatives[off]
     # Single groups may be off centre; no quantiser moves all weights of a model to one side.
-    every = np.count_nonzero(could & (numbers.n >= LEAST_FOR_LEVELS))
+    every = np.count_nonzero(asked)
     same = max(np.count_nonzero(above), np.count_nonzero(~above))
     level = "fault" if same >= max(_FEWEST_OFF, _NEARLY_ALL * every) else None
     for row, positive in zip(off.tolist(), above.tolist(), strict=True):

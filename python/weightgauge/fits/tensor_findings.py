@@ -16,6 +16,7 @@ from weightgauge.findings import RULES, Finding, Place, slice_name
 from weightgauge.fits.clusters import rows_in_cluster
 from weightgauge.fits.name_hints import may_have_zero_columns
 from weightgauge.fits.slice_numbers import row_length
+from weightgauge.wording import agreeing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -230,10 +231,9 @@ def _unused_rows(item: SliceFit, zero: int, unused: int, rows: int) -> Finding:
     padding = zero <= _PADDING * rows
     told = []
     if zero:
-        verb = "is" if zero == 1 else "are"
-        told.append(f"{zero:,} {verb} all zeros, {_AS_PADDING if padding else _TOO_MANY}")
+        told.append(f"{zero:,} {agreeing(zero)} all zeros, {_AS_PADDING if padding else _TOO_MANY}")
     if unused > zero:
-        others = f"{unused - zero:,} look{'s' if unused - zero == 1 else ''} as if never trained"
+        others = f"{unused - zero:,} {agreeing(unused - zero, 'looks', 'look')} as if never trained"
         told.append(f"{others} (far smaller than others, or small and all of one size)")
     k = item.k_without_unused
     if k is not None and unused > zero:

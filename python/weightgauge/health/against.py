@@ -319,12 +319,11 @@ def _trained_ranges(
 
 
 def _is_range(blocks: Collection[_Block]) -> bool:
-    """Whether blocks of one tower follow each other, or all have the same distance."""
+    """Whether blocks of one tower follow each other, or all of at least three have one distance."""
     numbers = sorted(number for _, number in blocks if number is not None)
     steps = {after - before for before, after in pairwise(numbers)}
-    return (
-        len({tower for tower, _ in blocks}) == 1 and len(numbers) == len(blocks) and len(steps) == 1
-    )
+    regular = len(steps) == 1 and (len(numbers) > 2 or steps == {1})
+    return regular and len(numbers) == len(blocks) and len({tower for tower, _ in blocks}) == 1
 
 
 def _block(tensor: _Tensor) -> _Block:

@@ -236,6 +236,11 @@ def block_path(name: str) -> str:
     return _joined(parts[::2][: at + 1], parts[1::2][: at + 1])
 
 
+def stack_path(name: str) -> str:
+    """Return what stands before the number of the block; empty outside the blocks."""
+    return block_path(name).rpartition(".")[0]
+
+
 def stage_of(name: str) -> int | None:
     """Return the number of the stage that a block belongs to; None where there are no stages."""
     parts = _NUMBER.split(name)

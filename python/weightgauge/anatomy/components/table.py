@@ -23,6 +23,10 @@ MATRIX_KINDS = (
 )
 """Kinds of weight matrices, in the order in which data flows through a block."""
 
+READING = frozenset(("q", "k", "v", "qkv", "gate", "up", "gate_up", "ffn_in"))
+WRITING = frozenset(("o", "down", "ffn_out"))
+"""Kinds of matrices that read the residual stream, and that write to it."""
+
 KINDS = (*MATRIX_KINDS, "norm", "bias", "other")
 """Every kind, in the order of tables."""
 

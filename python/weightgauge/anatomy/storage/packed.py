@@ -151,9 +151,11 @@ def _possible(names: Iterable[str], method: str = "") -> dict[str, list[Quantise
     found: dict[str, list[Quantiser]] = {}
     for quantiser in QUANTISERS:
         packed = quantiser.packed.rpartition(".")[2]
+        if packed not in leaves:
+            continue
         marks = [mark.rpartition(".")[2] for mark in quantiser.marks.split()]
         marked = any(fnmatchcase(leaf, mark) for mark in marks for leaf in leaves)
-        if packed in leaves and (marked or _is_stated(quantiser, method)):
+        if marked or _is_stated(quantiser, method):
             found.setdefault(packed, []).append(quantiser)
     return found
 
