@@ -11,11 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
 from diagnosed import write_model
-from samples import BITS
+from samples import BITS, FORMATS
 
 # Machines differ in speed: no test fails for being slow, and none draws differently each time.
 settings.register_profile("weightgauge", deadline=None, derandomize=True)
@@ -88,6 +89,26 @@ def run_python(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def made(tmp_path, write_checkpoint):
+    """Write a model of these arrays, or of (spelling, array); return its directory."""
+
+    def make(name, tensors, config=None):
+        directory = tmp_path / name
+        directory.mkdir()
+        rows = {}
+        for tensor, value in tensors.items():
+            spelling, array = value if isinstance(value, tuple) else ("F32", value)
+            array = np.asarray(array).astype(FORMATS.get(spelling, np.int64))
+            rows[tensor] = (spelling, array.shape, array.tobytes())
+        write_checkpoint(directory / "model.safetensors", rows)
+        if config is not None:
+            (directory / "config.json").write_text(json.dumps(config))
+        return directory
+
+    return make
 
 
 @pytest.fixture

@@ -15,6 +15,19 @@ BF16 = np.dtype(ml_dtypes.bfloat16)
 _SPELLINGS = {dtype: name for name, dtype in FORMATS.items() if name != "F4"}
 _SPELLINGS |= {np.dtype(np.int32): "I32", np.dtype(np.uint8): "U8", np.dtype(np.int64): "I64"}
 
+LAYER = "model.layers.{}.{}.weight"
+Q, OUT, UP, DOWN = (
+    LAYER.format(2, "self_attn.q_proj"),
+    LAYER.format(3, "self_attn.o_proj"),
+    LAYER.format(1, "mlp.up_proj"),
+    LAYER.format(4, "mlp.down_proj"),
+)
+"""Names of some matrices of `llama`."""
+
+
+def wide(tensors, name):
+    return tensors[name].astype(np.float32)
+
 
 def normal(rng, rows, columns):
     """Normal weights of standard deviation 0.02."""
