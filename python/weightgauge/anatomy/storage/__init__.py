@@ -1,6 +1,7 @@
 """Matrices that are not stored as their values: codes with scales, packed integers, factors."""
 
 from weightgauge.anatomy.storage.recognise import Storage, storage_of
+from weightgauge.anatomy.storage.roles import is_beside, served
 from weightgauge.anatomy.storage.stored import (
     Factor,
     Numbers,
@@ -8,10 +9,8 @@ from weightgauge.anatomy.storage.stored import (
     Product,
     ScaledCodes,
     Stored,
-    is_beside,
     is_of_integers,
     is_ternary,
-    served,
     weight_name,
     weight_names,
 )

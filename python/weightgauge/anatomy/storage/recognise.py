@@ -16,6 +16,7 @@ from weightgauge.anatomy.storage.left_alone import left_alone
 from weightgauge.anatomy.storage.not_unpacked import AtOdds, Lacking, Misfit, NotUnpacked
 from weightgauge.anatomy.storage.packed import beside_codes, may_be_packed, packed_by
 from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_of
+from weightgauge.anatomy.storage.roles import belongs_to, scale_of
 from weightgauge.anatomy.storage.scales import (
     F8,
     NotScaled,
@@ -195,7 +196,7 @@ def _find_mxfp4(tensors: _Tensors, quantisation: Quantisation, found: Storage, w
         shape = (*scale.shape[:-1], codes.columns)
         text = words.format(scale=_leaf(scale.name))
         found.matrices[name] = Stored(matrix, shape, codes, text)
-        found.roles[scale.name] = _scale_role(name)
+        found.roles[scale.name] = scale_of(name)
 
 
 def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, words: str) -> None:
@@ -220,16 +221,15 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
                 at_odds[name] = others
         if matrix is not None:
             found.matrices[name] = matrix
-            found.roles |= {other: f"belongs to '{printable(name)}'" for other in others}
+            found.roles |= dict.fromkeys(others, belongs_to(name))
             fitting[name] = others
             continue
         found.undecoded[name] = f"packed by {title}, {reason}"
         found.roles[name] = words.format(quantiser=title)
-        for other in others:
-            found.roles[other] = f"belongs to '{printable(name)}', packed by {title}"
+        found.roles |= dict.fromkeys(others, belongs_to(name, f"packed by {title}"))
     _note_cut_parts(tensors, quantisation, found, fitting, at_odds)
     for lost, _ in left_alone(tensors):
-        role = f"belongs to '{printable(lost)}', which is missing"
+        role = belongs_to(lost, "which is missing")
         found.roles |= dict.fromkeys(beside_codes(lost, tensors), role)
 
 
@@ -270,8 +270,7 @@ def _find_integers(
             found.undecoded[each.name] = (
                 f"stored as {tensors[each.name].dtype}, and nothing says how to make weights of it"
             )
-        for other in each.others:
-            found.roles[other] = f"belongs to '{printable(each.name)}', which is not decoded"
+        found.roles |= dict.fromkeys(each.others, belongs_to(each.name, "which is not decoded"))
 
 
 def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, words: str) -> None:
@@ -290,12 +289,12 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
                 reason = "config.json says it is quantised, but no scale lies beside it"
                 found.unscaled[name] = f"fitted as stored: {reason}"
             continue
-        found.roles[scale.name] = _scale_role(name)
+        found.roles[scale.name] = scale_of(name)
         _note_activation_scales(name, tensors, found)
         try:
             second = further_scale(name, tensors)
             if second is not None:
-                found.roles[second] = _scale_role(name)
+                found.roles[second] = scale_of(name)
                 raise NotScaled(f"there is a second scale in '{printable(second)}'")
             decoding = scaled_codes(tensor, scale, blocks=blocks)
         except NotScaled as error:
@@ -316,10 +315,6 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
 def _some(names: Sequence[str]) -> str:
     more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
     return f"'{printable(names[0])}'{more}"
-
-
-def _scale_role(name: str) -> str:
-    return f"scale of '{printable(name)}'"
 
 
 def _note_activation_scales(name: str, tensors: _Tensors, found: Storage) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,6 @@ _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 _TERNARY = "ternary "
 _INTEGERS = ("INT4 ", "(INT4 ", _TERNARY)
 """How the words begin that say that values are made of packed integers."""
-
-_BESIDE = re.compile("(?:belongs to|scale of) '([^']*)'")
-"""How the words begin that say of a tensor that it serves the matrix of another one."""
 
 PRODUCT = "ba"
 """Value of `part` for a slice that is a whole product."""
@@ -203,20 +199,9 @@ def is_of_integers(decoded: str) -> bool:
     return decoded.startswith(_INTEGERS)
 
 
-def is_beside(role: str) -> bool:
-    """Whether a tensor serves the matrix of another one, by the clause that says what it is for."""
-    return bool(served(role))
-
-
 def is_ternary(decoded: str) -> bool:
     """Whether these integers are -1, 0 and 1."""
     return decoded.startswith(_TERNARY)
-
-
-def served(role: str) -> str:
-    """Return the name of the tensor with the matrix that another one serves; "" for none."""
-    found = _BESIDE.match(role)
-    return found[1] if found else ""
 
 
 def weight_names(names: Sequence[str], codes: Collection[str] | None = None) -> list[str]:
