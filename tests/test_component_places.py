@@ -45,6 +45,15 @@ def test_names_with_control_characters_do_not_move_their_neighbours(odd: str) ->
     assert blocks(*names) == [0, 1, 7, 2, 3]
 
 
+@pytest.mark.parametrize("word", ["encoders", "decoders"])
+def test_lists_called_after_halves_are_blocks(word: str) -> None:
+    """As in Phi-4's audio encoder, ESPnet and T5's decoder of spectrograms, with layers in each."""
+    inside = ["self_attn.q_proj", "layer.0.attention.to_q", "layer.1.attention.to_q"]
+    assert blocks(*(f"{word}.{i}.{name}.weight" for i in (0, 7) for name in inside)) == (
+        [0] * 3 + [7] * 3
+    )
+
+
 def test_no_tensors() -> None:
     assert classify([]) == []
 

@@ -296,6 +296,26 @@ def test_a_model_without_tensors_is_an_error(model, words):
             measure(model)
 
 
+class Configured(WithoutParameters):
+    """A module with the configuration of a library that keeps it as Python's own objects."""
+
+    def __init__(self, config, **parameters):
+        super().__init__(**parameters)
+        self.config = type("Config", (), {"to_dict": lambda self: config})()
+
+
+def test_configurations_are_read_as_they_would_be_saved():
+    config = {"labels": {0: 5, None: 7}, "pairs": {("a", "b"): 3}, "targets": {"q"}, "of": 1j}
+    model = Configured(config, weight=normal(64, 32))
+    assert len(wg.fit(model).slices) == 1
+    assert live_checkpoint(model).config == {
+        "labels": {"0": 5, "null": 7},
+        "pairs": {},
+        "targets": ["q"],
+        "of": "1j",
+    }
+
+
 def test_ties_are_counted_once_by_the_name_that_comes_first():
     weights = normal(64, 32)
     model = {"embed.weight": weights, "head.weight": weights, "copy.weight": weights.copy()}

@@ -36,7 +36,7 @@ BLOCK_WORDS = frozenset(
     (
         *("layer", "layers", "h", "block", "blocks", "resblocks", "transformer_blocks"),
         *("single_transformer_blocks", "joint_blocks", "double_blocks", "single_blocks"),
-        *("noise_refiner", "context_refiner", "encoders"),
+        *("noise_refiner", "context_refiner", "encoders", "decoders"),
     )
 )
 """Lists of blocks: the number after such a word is that of a block. The outermost one counts."""

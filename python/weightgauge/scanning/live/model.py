@@ -201,7 +201,7 @@ def _config(model: LiveModel) -> tuple[Mapping[str, Any] | None, list[Finding]]:
     try:
         if hasattr(found, "to_json_string"):  # what is saved: without what goes without saying
             return dict(json.loads(found.to_json_string())), []
-        return (dict(found.to_dict()), []) if hasattr(found, "to_dict") else (None, [])
+        return (_as_saved(found), []) if hasattr(found, "to_dict") else (None, [])
     except Exception as error:  # whatever the model's own code may raise
         what = f"the model's configuration cannot be read: {printable(str(error))}"
         return None, [RULES["config-unreadable"].finding(what=what)]
@@ -214,10 +214,20 @@ def _adapter_config(model: LiveModel) -> Mapping[str, Any] | None:
         adapters = getattr(module, "peft_config", None)
         if isinstance(adapters, Mapping) and len(adapters) == 1:
             with suppress(Exception):  # whatever the configuration's own code may raise
-                return dict(next(iter(adapters.values())).to_dict())
+                return _as_saved(next(iter(adapters.values())))
         within = getattr(module, "_modules", {})
         module = next((within[each] for each in _WRAPPED_IN if each in within), None)
     return None
+
+
+def _as_saved(config: Any) -> dict[str, Any]:
+    """Return what a file of the configuration would say: keys are names, sets are lists."""
+    said = json.dumps(config.to_dict(), default=_listed, skipkeys=True)
+    return dict(json.loads(said))
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, (set, frozenset)) else str(value)
 
 
 def _counted_once(array: LiveArray, rank: int) -> LiveArray:
