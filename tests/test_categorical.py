@@ -10,6 +10,7 @@ import pytest
 
 from weightgauge.categorical import (
     Categorical,
+    alike,
     by_code,
     categorical,
     constant,
@@ -70,6 +71,24 @@ def test_by_code():
     assert by_code(["a", "b"] * 40_000, range(80_000)).count("a") == 40_000
     many = list(range(70_000))
     assert by_code(many, many[::-1]) == many[::-1]
+
+
+@pytest.mark.parametrize("typecode", ["B", "H", "i"])
+def test_by_code_of_an_array(typecode):
+    assert_like(by_code(["a", "b"], array(typecode, [1, 0, 1, 1])), list("babb"))
+
+
+@pytest.mark.parametrize(("different", "size"), [(1, 7), (3, 2000), (300, 5000), (0, 0)])
+def test_rows_are_numbered_by_all_their_columns(different, size):
+    """Of lists and of categories, some of which never occur or stand in another order."""
+    draw = random.Random(5)
+    words = [f"w{draw.randrange(different)}" for _ in range(size)]
+    codes = [draw.randrange(4) for _ in range(size)]
+    kinds = Categorical(("x", "q", "k", "v", "unused"), array("B", codes))
+    tails = [(draw.randrange(2),) for _ in range(size)]
+    rows = list(zip(words, codes, tails, strict=True))
+    places = {row: place for place, row in enumerate(dict.fromkeys(rows))}
+    assert alike(words, kinds, tails).tolist() == [places[row] for row in rows]
 
 
 def test_constant():

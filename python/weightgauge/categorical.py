@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import DTypeLike, NDArray
 
 _Value = TypeVar("_Value")
@@ -151,14 +152,15 @@ def by_code(values: Sequence[_Value], codes: Sequence[int]) -> Sequence[_Value]:
     >>> by_code(("q", "k"), [0, 1, 1])
     Categorical(['q', 'k', 'k'])
     """
+    import numpy as np
+
     places = {value: place for place, value in enumerate(dict.fromkeys(values))}
-    if len(places) < len(values):
-        place_of = [places[value] for value in values]
-        codes = list(map(place_of.__getitem__, codes))
     typecode = next((each for each, size in _SIZES.items() if len(places) <= size), None)
     if typecode is None:
-        return list(map(tuple(places).__getitem__, codes))
-    return Categorical(tuple(places), _array(typecode, codes))
+        return list(map(values.__getitem__, codes))
+    place_of = np.array([places[value] for value in values], typecode)
+    rows = place_of[np.asarray(codes, np.intp)]
+    return Categorical(tuple(places), array(typecode, rows.tobytes()))
 
 
 def categorical(column: Sequence[_Value]) -> Sequence[_Value]:
@@ -176,6 +178,38 @@ def categorical(column: Sequence[_Value]) -> Sequence[_Value]:
     if len(numbers) > min(_SIZES["H"], len(column) // 8):
         return column
     return by_code(tuple(numbers), codes)
+
+
+def alike(*columns: Sequence[Any]) -> array[int]:
+    """Return a number for each row, the same for rows that are equal in all columns.
+
+    They count up from the first row. Each takes four bytes, where a tuple of the values would take
+    a hundred.
+
+    Examples
+    --------
+    >>> alike("abab", [1, 1, 1, 2]).tolist()
+    [0, 1, 0, 2]
+    """
+    import numpy as np
+
+    keys, *others = map(_codes, columns)
+    for codes in others:
+        keys = keys * (int(codes.max(initial=0)) + 1) + codes
+    _, firsts, which = np.unique(keys, return_index=True, return_inverse=True)
+    places = np.empty(len(firsts), np.int32)
+    places[np.argsort(firsts)] = np.arange(len(firsts))
+    return array("i", places[which].tobytes())
+
+
+def _codes(column: Sequence[Any]) -> NDArray[np.int64]:
+    """Return a number for each row of a column, the same for equal values."""
+    import numpy as np
+
+    if isinstance(column, Categorical):
+        return np.asarray(column._codes, np.int64)
+    numbers: defaultdict[Any, int] = defaultdict(count().__next__)
+    return np.fromiter(map(numbers.__getitem__, column), np.int64, len(column))
 
 
 def joined(columns: Sequence[Sequence[_Value]]) -> Sequence[_Value]:

@@ -20,7 +20,7 @@ def block_sides(
     places: Components,
     weights: Sequence[int],
     forms: Sequence[int],
-    counts: Mapping[int, int],
+    counts: Sequence[int],
     widths: Mapping[str | None, int],
 ) -> Iterator[tuple[int, str]]:
     """Yield the rows of matrices whose sides the others of their block rule out, and why.
@@ -33,7 +33,7 @@ def block_sides(
         Rows of tensors that hold weights in their own shape, those of equal form once.
     forms : sequence of int
         Which tensors are of one form.
-    counts : mapping of int to int
+    counts : sequence of int
         How many tensors are of each form.
     widths : mapping of (str or None) to int
         The width of the stream of each tower whose blocks have one width.
@@ -67,7 +67,7 @@ def _turned(
     places: Components,
     rows: Sequence[int],
     forms: Sequence[int],
-    counts: Mapping[int, int],
+    counts: Sequence[int],
     widths: Mapping[str | None, int],
 ) -> Iterator[int]:
     """Yield matrices that lie the other way round than most of their tower.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from weightgauge.anatomy.components import MATRIX_KINDS, Components, TensorLike
 from weightgauge.anatomy.components.places import block_path, stack_path
@@ -21,7 +21,7 @@ def flattened(
     places: Components,
     weights: Sequence[int],
     forms: Sequence[int],
-    counts: Mapping[int, int],
+    counts: Sequence[int],
 ) -> Iterator[tuple[int, str]]:
     """Yield the rows of tensors that have fewer than two sides where a matrix should be, and why.
 
@@ -36,7 +36,7 @@ def flattened(
         Rows of tensors that hold weights in their own shape, those of equal form once.
     forms : sequence of int
         Which tensors are of one form.
-    counts : mapping of int to int
+    counts : sequence of int
         How many tensors are of each form.
 
     Yields

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
 from weightgauge.anatomy.architecture.settings import Settings
 from weightgauge.anatomy.block_sides import block_sides
-from weightgauge.anatomy.components import Components, TensorLike, first_rows
+from weightgauge.anatomy.components import Components, TensorLike, first_rows, numbers_of_forms
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.anatomy.flattened import flattened
@@ -95,7 +94,7 @@ def shape_findings(
         and names[row] not in packed
         and 0 not in shapes[row]
     ]
-    counts = Counter(forms)
+    counts = numbers_of_forms(forms)
     for facts in architecture.towers:
         if not facts.config or _has_stages(facts.config):
             continue

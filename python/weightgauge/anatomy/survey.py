@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -62,7 +63,7 @@ class Survey:
         values were stored.
     architecture : Architecture
         What is known about the towers.
-    forms : list of int
+    forms : array of int
         The same number for tensors of one form: see `weightgauge.anatomy.components.Classified`.
     adapted : tuple of (Adapted, Component)
         Matrices that low-rank factors adapt.
@@ -76,7 +77,7 @@ class Survey:
     tensors: Tensors
     made: dict[str, tuple[int, ...]]
     architecture: Architecture
-    forms: list[int]
+    forms: array[int]
     adapted: tuple[tuple[Adapted, Component], ...] = ()
     findings: tuple[Finding, ...] = field(default=())
 

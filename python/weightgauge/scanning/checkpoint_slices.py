@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.findings import RULES, Finding
 from weightgauge.fits.number_columns import NumberColumns
 from weightgauge.fits.slice_fits import SliceFits
-from weightgauge.records import Table
+from weightgauge.records import Table, taken
 from weightgauge.scanning.live.shard import LiveCheckpoint
 from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.run import (
@@ -348,7 +349,7 @@ def slices_of_checkpoint(
     places, forms = known.components, known.forms
     if len(weights) < len(places):
         rows = [known.rows[tensor.name] for tensor in weights]
-        places, forms = places.take(rows), [forms[row] for row in rows]
+        places, forms = places.take(rows), array("i", taken(forms, rows))
     wanted, unsplit = slices_of(
         weights,
         shapes=known.shapes,

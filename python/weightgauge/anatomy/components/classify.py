@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from array import array
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import compress, count
+from itertools import compress
 from typing import NamedTuple
 
 from weightgauge.anatomy.components.component import Component, Components
@@ -20,7 +20,8 @@ from weightgauge.anatomy.components.siblings import (
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.tensor_facts import TensorFacts, TensorLike
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
-from weightgauge.categorical import by_code, categorical
+from weightgauge.categorical import alike, by_code, categorical
+from weightgauge.records import taken
 
 _MOST_LAST = 256
 """Last components of names that are kept."""
@@ -31,8 +32,6 @@ _LEAVES_OF_KINDS = LOOKED_FOR.union(NAMED_BY_LEAF, FAMILIES_BY_LEAF, HEAD_LIKE_E
 _MOST_KNOWN = 1 << 16
 """Kinds that are kept for other tensors of the same template."""
 
-_Form = tuple[str, str | None, tuple[int, ...], str]  # template, tower, shape and dtype
-
 
 class Classified(NamedTuple):
     """What every tensor of a checkpoint is.
@@ -41,14 +40,14 @@ class Classified(NamedTuple):
     ----------
     components : Components
         One per tensor, in the order of the tensors.
-    forms : list of int
+    forms : array of int
         The same number for tensors of one form: their names differ in the numbers of blocks and
         experts alone, and tower, shape and dtype are the same. What does not depend on these
         numbers needs to be found out for one tensor of each form only.
     """
 
     components: Components
-    forms: list[int]
+    forms: array[int]
 
 
 def classify(tensors: Sequence[TensorLike]) -> list[Component]:
@@ -81,34 +80,49 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
 
 def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
     """Classify every tensor as `classify` does, and say which tensors are of one form."""
-    names, shapes, dtypes = TensorFacts.of(tensors)
-    templates, blocks, towers, experts = places_of(names)
-    numbers: defaultdict[_Form, int] = defaultdict(count().__next__)
-    forms = list(map(numbers.__getitem__, zip(templates, towers, shapes, dtypes, strict=True)))
-    kinds = _kinds(numbers, [names[row] for row in first_rows(forms)])
+    facts = TensorFacts.of(tensors)
+    templates, blocks, towers, experts = places_of(facts.names)
+    forms = alike(templates, towers, facts.shapes, facts.dtypes)
+    firsts = first_rows(forms)
+    kinds = _kinds(taken(templates, firsts), facts.take(firsts))
     components = Components(
-        by_code(kinds, forms),
-        categorical(blocks),
-        by_code([tower for _, tower, _, _ in numbers], forms),
-        categorical(experts),
+        by_code(kinds, forms), categorical(blocks), categorical(towers), categorical(experts)
     )
     return Classified(components, forms)
 
 
 def first_rows(forms: Sequence[int]) -> list[int]:
     """Return the place of the first tensor of each form, ascending."""
-    return sorted(dict(zip(reversed(forms), range(len(forms) - 1, -1, -1), strict=True)).values())
+    import numpy as np
+
+    rows: list[int] = np.sort(np.unique(np.asarray(forms), return_index=True)[1]).tolist()
+    return rows
 
 
-def _kinds(forms: Collection[_Form], names: Sequence[str]) -> list[str]:
-    """Tell the kind of each form, by the name of a tensor of that form."""
+def numbers_of_forms(forms: Sequence[int]) -> list[int]:
+    """Return how many tensors are of each form, of which negative ones are left out.
+
+    A list takes a tenth of the memory of a `Counter`: most tensors may be the only ones of theirs.
+    """
+    import numpy as np
+
+    every = np.asarray(forms)
+    numbers: list[int] = np.bincount(every[every >= 0]).tolist()
+    return numbers
+
+
+def _kinds(templates: Sequence[str], tensors: TensorFacts) -> list[str]:
+    """Tell the kind of each form, by its template and a tensor of that form."""
+    names, shapes, dtypes = tensors
     # Of a million names without a pattern nearly all end as no matrix of any kind does.
-    asked = [_may_have_kind(template) for template, *_ in forms]
-    siblings = Siblings((template, shape) for template, _, shape, _ in compress(forms, asked))
+    asked = [_may_have_kind(template) for template in templates]
+    siblings = Siblings(compress(zip(templates, shapes, strict=True), asked))
     # Template and rank decide: a hostile file could have any number of shapes.
     known: dict[tuple[str, int], str | None] = {}
     kinds = []
-    for (template, _, shape, dtype), name, is_asked in zip(forms, names, asked, strict=True):
+    for name, template, shape, dtype, is_asked in zip(
+        names, templates, shapes, dtypes, asked, strict=True
+    ):
         kind = None
         if is_asked and len(shape) >= 2:
             key = (template, len(shape))

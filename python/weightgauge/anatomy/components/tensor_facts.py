@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from weightgauge.checkpoint.tensors import Tensors
+from weightgauge.records import taken
 
 
 class TensorLike(Protocol):
@@ -46,4 +47,10 @@ class TensorFacts(NamedTuple):
             [tensor.name for tensor in tensors],
             [tensor.shape for tensor in tensors],
             [tensor.dtype for tensor in tensors],
+        )
+
+    def take(self, rows: Sequence[int]) -> TensorFacts:
+        """Return those of the tensors in the given places."""
+        return TensorFacts(
+            taken(self.names, rows), taken(self.shapes, rows), taken(self.dtypes, rows)
         )
