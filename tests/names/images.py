@@ -1,4 +1,4 @@
-"""Diffusion transformers."""
+"""Diffusion transformers, and networks that see, as timm names them."""
 
 FAMILIES = {
     "flux": """
@@ -48,5 +48,30 @@ FAMILIES = {
     gate    2 - - 256x64 layers.2.feed_forward.w1.weight
     down    2 - - 64x256 layers.2.feed_forward.w2.weight
     up      2 - - 256x64 layers.2.feed_forward.w3.weight
+    """,
+    "fastvit, efficientformer, caformer": """
+    qkv     - - - 192x64 stages.3.blocks.1.token_mixer.qkv.weight
+    o       - - - 64x64  stages.3.blocks.1.token_mixer.proj.weight
+    """,
+    "coat": """
+    qkv     - - - 192x64 parallel_blocks.0.factoratt_crpe.qkv.weight
+    o       - - - 64x64  parallel_blocks.0.factoratt_crpe.proj.weight
+    """,
+    "pvt, volo": """
+    q       1 - - 64x64  stages.0.blocks.1.attn.q.weight
+    kv      1 - - 128x64 stages.0.blocks.1.attn.kv.weight
+    o       1 - - 64x64  stages.0.blocks.1.attn.proj.weight
+    """,
+    "crossvit": """
+    q       0 - - 64x64  blocks.0.fusion.0.0.attn.wq.weight
+    o       0 - - 64x64  blocks.0.fusion.0.0.attn.proj.weight
+    """,
+    "levit": """
+    qkv     0 - - 128x64 stages.0.blocks.0.attn.qkv.linear.weight
+    """,
+    "vitamin": """
+    gate    0 - - 128x64 blocks.0.mlp.w0.weight
+    up      0 - - 128x64 blocks.0.mlp.w1.weight
+    down    0 - - 64x128 blocks.0.mlp.w2.weight
     """,
 }

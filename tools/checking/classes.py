@@ -1,4 +1,4 @@
-"""Whether the model classes that libraries publish are taken for models that are well.
+"""Whether the models that libraries publish are taken for models that are well.
 
 Every class is made without memory for its weights, with the configuration that the library has by
 default. Names and shapes are what `weightgauge ls` would read in the header of its checkpoint.
@@ -57,12 +57,12 @@ class Header:
 
 
 def classes() -> None:
-    """No model class of transformers and diffusers has a fault or a warning."""
+    """No model class of transformers, diffusers and timm has a fault or a warning."""
     # Importing each of a thousand modules by name needs nothing from the network.
     os.environ["HF_HUB_OFFLINE"] = "1"
     warnings.simplefilter("ignore")
     accused: set[str] = set()
-    for library, headers in (("transformers", _transformers), ("diffusers", _diffusers)):
+    for library, headers in _LIBRARIES.items():
         if find_spec("torch") is None or find_spec(library) is None:
             print(f"torch or {library} is not installed: none of its classes is made", flush=True)
             continue
@@ -160,6 +160,19 @@ def _of_default(model: Callable[[Any], Any], *, config_class: Any) -> Any:
     return model(config_class())
 
 
+def _timm() -> Iterator[Header]:
+    """Yield the models of timm, of which one class makes several."""
+    import timm
+
+    for name in timm.list_models():
+        header = _header(name, partial(timm.create_model, name))
+        if header is not None:
+            yield header
+
+
+_LIBRARIES = {"transformers": _transformers, "diffusers": _diffusers, "timm": _timm}
+
+
 def _imported(name: str) -> ModuleType | None:
     """Import a module; None where it needs what is not installed, or is not there."""
     try:
@@ -188,7 +201,7 @@ def _header(name: str, make: Callable[[], Any]) -> Header | None:
     try:
         with _limited(), torch.device("meta"):
             model = make()
-            config = model.config
+            config = getattr(model, "config", None) or _config_of_timm(name, model)
     except Exception:  # a third of the classes want arguments, packages or files
         return None
     state = model.state_dict()
@@ -201,8 +214,18 @@ def _header(name: str, make: Callable[[], Any]) -> Header | None:
     if hasattr(config, "to_dict"):
         said = {**config.to_dict(), "architectures": [name]}
     else:
-        said = {**config, "_class_name": name}
+        said = config if "architecture" in config else {**config, "_class_name": name}
     return Header(name, shapes, json.loads(json.dumps(said, default=str, skipkeys=True)))
+
+
+def _config_of_timm(name: str, model: Any) -> dict[str, Any]:
+    """Return what timm saves beside the weights."""
+    return {
+        "architecture": name,
+        "num_classes": model.num_classes,
+        "num_features": model.num_features,
+        "pretrained_cfg": model.pretrained_cfg,
+    }
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,6 +11,8 @@ from weightgauge.anatomy.components import READING, WRITING, Components, TensorL
 _GATED = ("gate", "up", "down")
 _OTHERS = frozenset(("k", "v"))
 """Kinds that may read something of another width, such as what an encoder has made."""
+_OF_TOKENS = re.compile(r"(?:^|[._])tokens?(?:[._]|$)")
+"""Networks that mix the places of a text or picture, as MLP-Mixer has: these are their inputs."""
 _FEWEST, _CLEAR = 4, 2
 """One way round is that of the model where so many matrices have it, and so many times as many as
 the other one."""
@@ -49,6 +52,7 @@ def block_sides(
         and places.towers[row] in widths
         and len(tensors[row].shape) == 2
         and tensors[row].shape[0] != tensors[row].shape[1]
+        and not _OF_TOKENS.search(tensors[row].name)
     ]
     turned = set()
     for row in _turned(tensors, places, asked, forms, counts, widths):

@@ -125,13 +125,31 @@ def _of_another_part(
     return key, number
 
 
+def _parts_two_kinds(stack: Stack, number: int) -> bool:
+    """Whether a number in a stage stands between blocks of two kinds.
+
+    What makes rows of a picture there has no weights.
+    """
+    if not stack.staged:
+        return False
+    before, behind = (
+        {module for module in stack.matrices() if stack.weights[module][at]}
+        for at in (number - 1, number + 1)
+    )
+    return bool(before and behind) and before != behind
+
+
 def _missing_blocks(
     stack: Stack, stated: tuple[str, int] | None, *, begins: bool
 ) -> Iterator[Finding]:
     there = sorted(stack.names)
     if len(there) < 2 and stated is None:
         return
-    gaps = [number for number in range(there[0], there[-1] + 1) if number not in stack.names]
+    gaps = [
+        number
+        for number in range(there[0], there[-1] + 1)
+        if number not in stack.names and not _parts_two_kinds(stack, number)
+    ]
     from_one = there[0] == 1 and not gaps
     doubtful = stated is None and from_one
     # These may be the later blocks of a model, or be counted from one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -75,8 +75,8 @@ def _lacking(stack: Stack, blocks: Sequence[int], halves: set[int]) -> Iterator[
     usual = _usual(stack, blocks, halves)
     lacking: dict[tuple[str, ...], list[int]] = {}
     for block in blocks:
-        if any(counts[block] for module, counts in stack.weights.items() if module not in usual):
-            continue  # it is a block of another kind
+        if _is_of_another_kind(stack, usual, block):
+            continue
         absent = [
             module
             for module, number in usual.items()
@@ -94,6 +94,19 @@ def _lacking(stack: Stack, blocks: Sequence[int], halves: set[int]) -> Iterator[
     for modules, members in lacking.items():
         if not _by_design(stack, blocks, usual, modules, members, halves):
             yield _lacking_told(stack, modules, members, blocks)
+
+
+def _is_of_another_kind(stack: Stack, usual: Collection[str], block: int) -> bool:
+    """Whether a block has what most do not have, or nothing but convolutions of its own."""
+    if any(counts[block] for module, counts in stack.weights.items() if module not in usual):
+        return True
+    matrices = [stack.weights[module] for module in stack.matrices().intersection(usual)]
+    if any(counts[block] for counts in matrices):
+        return False
+    return any(
+        block in there and not any(counts[each] for counts in matrices for each in there)
+        for there in stack.unknown.values()
+    )
 
 
 def _writes_what_nothing_reads(

@@ -23,6 +23,8 @@ _SERVES_ANOTHER = re.compile(
     re.IGNORECASE,
 )
 """What quantised matrices alone have, and buffers that a program makes anew."""
+_OF_BATCHES = ("running_mean", "running_var")
+"""What norms over batches have, and norms over channels of the same name do without."""
 
 
 class _Modules(dict[int, dict[str, Counter[int]]]):
@@ -100,11 +102,19 @@ def _lacking(stack: Stack, modules: _Modules, blocks: Sequence[int], part: str) 
         members = [
             block for block in members if not _is_made_otherwise(modules[block], owner, having)
         ]
+    if part.endswith(_OF_BATCHES):
+        members = [block for block in members if _has_half(stack, owner, block)]
     if len(alike) < _LEAST_BLOCKS or not 0 < len(members) <= max(1, _FEW * len(alike)):
         return ()
     if is_regular(blocks, members) or _begins_or_ends(modules, alike, members, part, around):
         return ()
     return tuple(members)
+
+
+def _has_half(stack: Stack, owner: str, block: int) -> bool:
+    """Whether a norm has one of the two numbers that those over batches have."""
+    both = [stack.parts.get(f"{owner}.{each}") for each in _OF_BATCHES]
+    return any(counts is not None and counts[block] for counts in both)
 
 
 def _begins_or_ends(

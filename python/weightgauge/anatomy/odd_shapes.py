@@ -121,7 +121,9 @@ def odd_shapes(
     for row in rows:
         odd = odd_of[forms[row]]
         others = f"others of its kind have {list(odd.usual)}"
-        if odd.few and not explained.issuperset(odd.shape):
+        # A configuration that states no width of the model may state no sizes of it at all.
+        sized = bool(widths) or explained.issuperset(odd.usual)
+        if odd.few and sized and not explained.issuperset(odd.shape):
             yield row, f"{others}, and config.json states no such size"
         elif sorted(odd.shape) == sorted(odd.usual):
             yield row, f"{others}; its sides are exchanged"
