@@ -45,6 +45,20 @@ def test_attention(kv_heads, attention) -> None:
     assert heads(facts) == (attention, 8, kv_heads, 16)
 
 
+def test_values_of_another_length() -> None:
+    """As of gated DeltaNet, whose values are twice as long as its queries and keys."""
+    attention = "model.layers.0.self_attn"
+    shapes: Shapes = {f"{attention}.{each}_proj.weight": (128, 64) for each in "qk"}
+    shapes |= {f"{attention}.v_proj.weight": (256, 64), f"{attention}.o_proj.weight": (64, 256)}
+    config = {"num_heads": 8, "head_dim": 16}
+    found = described(shapes, config)
+    assert found.contradictions == () and heads(found.of(None)) == ("MHA", 8, 8, 16)
+    # Heads that fill neither are contradicted, and so are those that v does not explain.
+    assert described(shapes, {"num_heads": 6, "head_dim": 16}).contradictions
+    narrow = shapes | {f"{attention}.v_proj.weight": (128, 64)}
+    assert described(narrow, config).contradictions
+
+
 def test_norms_of_single_heads_tell_without_a_configuration() -> None:
     facts = described(llama(norms=(16, 16))).of(None)
     assert heads(facts) == ("GQA", 8, 2, 16)

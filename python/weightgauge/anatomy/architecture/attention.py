@@ -104,11 +104,21 @@ def heads_of(settings: Settings, seen: Evidence, widths: Widths) -> Heads:
 
 
 def _without_values(settings: Settings, seen: Evidence, widths: Widths) -> Widths:
-    """Take queries from q alone where the configuration gives values another length."""
-    heads, length = settings.number("heads"), settings.number("v_head_dim")
-    if heads is None or length is None or heads[1] * length[1] not in widths.query:
+    """Take queries from q alone where values have another length.
+
+    The configuration may give it, or states heads that fill q and not the output, whose width is
+    that of v.
+    """
+    heads = settings.number("heads")
+    if heads is None:
         return widths
-    return replace(widths, query=_sides(seen.of("q"), 0) or widths.query)
+    length = settings.number("v_head_dim")
+    queries = _sides(seen.of("q"), 0)
+    stated = length is not None and heads[1] * length[1] in widths.query
+    filled = any(heads[1] * each in queries for _, each in settings.numbers("head_dim"))
+    if filled and widths.query.keys() == _sides(seen.of("v"), 0).keys() != queries.keys():
+        return Widths(queries, _sides(seen.of("k"), 0))
+    return replace(widths, query=queries or widths.query) if stated else widths
 
 
 def _length_of_norms(seen: Evidence, widths: Widths) -> int | None:
