@@ -148,6 +148,24 @@ def test_rows_of_state_space_layers_are_asked_and_their_logarithms_are_well():
     assert told == [("large-rows", f"{stem}in_proj.weight", 1)]
 
 
+@pytest.mark.parametrize(
+    "name", ["stft.forward_basis_buffer", "stft_conv.weight", "time2freq/stft-imag/kernel:0"]
+)
+def test_sines_of_a_transform_are_zero_where_they_are(name):
+    """Of a Fourier transform the first and the last sine are zero, and one end of a window is."""
+    angles = np.outer(np.arange(129), np.arange(256)) * (2 * np.pi / 256)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
+    sines = (np.concatenate([np.cos(angles), np.sin(angles)]) * window).astype(np.float32)
+    sines[np.abs(sines) < 1e-6] = 0  # what rounding leaves
+    fits = wg.fit({name: sines})
+    assert fits.slices[0].zero_rows == 2 and fits.slices[0].zero_columns == 1
+    assert [each.id for each in fits.findings] == []
+    assert {each.id for each in wg.fit({"conv1.weight": sines}).findings} == {
+        "dead-rows",
+        "dead-columns",
+    }
+
+
 def test_large_rows_of_a_part_are_told_of_the_part_alone(write_checkpoint, tmp_path):
     tensors, config = models.gpt2(seed=1)
     name = "h.3.attn.c_attn.weight"

@@ -23,6 +23,14 @@ of experts, which are stacked."""
 _COLUMN_OF_ZEROS = re.compile(r"(?:^|[._])A(?:_b)?_logs?$")
 """State space layers start with the logarithms of 1 to n, the first of which is zero."""
 
+_TRANSFORM = re.compile(
+    r"(?:^|[._/:-])i?(?:stft|dft|fft)(?:[._/:-]|_(?:conv|basis|real|imag))|"
+    r"(?:^|[._])mel_(?:scale|basis|filters?|fb)\b|(?:^|[._])(?:filter_?banks?|fbank|featurizer)[._]|"
+    r"(?:forward|inverse|fourier)_basis",
+    re.IGNORECASE,
+)
+"""Modules of sound that keep the sines of a transform, or filters that overlap little."""
+
 _ONES = re.compile(r"(?:^|\.)(?:D|Ds|D_b)$")
 """State space layers start with a way past them that multiplies by one."""
 
@@ -66,6 +74,17 @@ def may_have_zero_columns(tensor: str) -> bool:
     True
     """
     return _COLUMN_OF_ZEROS.search(tensor) is not None
+
+
+def is_of_a_transform(tensor: str) -> bool:
+    """Tell whether numbers are those of a fixed transform, whose zeros are where it puts them.
+
+    Examples
+    --------
+    >>> is_of_a_transform("stft.forward_basis_buffer"), is_of_a_transform("mel_scale.fb")
+    (True, True)
+    """
+    return _TRANSFORM.search(tensor) is not None
 
 
 def may_be_constant(tensor: str) -> bool:

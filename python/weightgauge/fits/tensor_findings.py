@@ -14,7 +14,7 @@ from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place, slice_name
 from weightgauge.fits.clusters import rows_in_cluster
-from weightgauge.fits.name_hints import may_have_zero_columns
+from weightgauge.fits.name_hints import is_of_a_transform, may_have_zero_columns
 from weightgauge.fits.slice_numbers import row_length
 from weightgauge.wording import agreeing
 
@@ -82,7 +82,11 @@ def tensor_findings(
     lines = (numbers.zero_rows > 0) | (numbers.zero_columns > 0)
     in_pieces = _zeros_in_lines_of_pieces(slices, numbers)
     holes = set()
-    asked = np.flatnonzero(partly & ((numbers.zero_blocks > 0) | lines)).tolist()
+    asked = [
+        row
+        for row in np.flatnonzero(partly & ((numbers.zero_blocks > 0) | lines)).tolist()
+        if not is_of_a_transform(slices[row].tensor)
+    ]
     unexplained = _unexplained(slices, asked) if asked else set()
     for row in asked:
         pieces = in_pieces.get(slices[row].tensor)
