@@ -250,12 +250,14 @@ def test_far_more_rows_than_tokens(told):
     ]
 
 
-def test_single_tensors_that_are_cut(told):
+@pytest.mark.parametrize("stated", [True, False])
+def test_single_tensors_that_are_cut(told, stated):
+    """The others of their name tell, and those of their block, with and without a configuration."""
     tensors, config = models.llama(seed=1)
     tensors[Q] = np.ascontiguousarray(tensors[Q][:100])
     tensors[DOWN] = np.ascontiguousarray(tensors[DOWN][:, :250])
     tensors[NORM] = tensors[NORM][:60]
-    found = told(tensors, config)
+    found = told(tensors, config if stated else None)
     assert {(level, tensor) for level, tensor, _ in found} == {
         ("fault", Q),
         ("fault", DOWN),
@@ -275,13 +277,15 @@ TRANSPOSED += [block_2(f"mlp.{name}_proj") for name in ("gate", "up", "down")]
 
 @pytest.mark.parametrize("name", TRANSPOSED)
 @pytest.mark.parametrize("blocks", [3, 6])
-def test_a_matrix_that_is_transposed_in_one_block(told, name, blocks):
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_matrix_that_is_transposed_in_one_block(told, name, blocks, stated):
     tensors, config = models.llama(seed=1, blocks=blocks, **WIDE)
     rows, columns = tensors[name].shape
     tensors[name] = np.ascontiguousarray(tensors[name].T)
     usual = f"[{rows}, {columns}]"
     wanted = f"{name}: shape [{columns}, {rows}]; others of its kind have {usual}; "
-    assert told(tensors, config) == [("fault", name, wanted + "its sides are exchanged")]
+    found = told(tensors, config if stated else None)
+    assert found == [("fault", name, wanted + "its sides are exchanged")]
 
 
 @pytest.mark.parametrize("name", ["model.embed_tokens.weight", "lm_head.weight"])
@@ -292,11 +296,13 @@ def test_an_embedding_that_is_transposed(told, name):
     assert told(tensors, config) == [("fault", name, wanted)]
 
 
-def test_two_matrices_that_are_exchanged_in_one_block(told):
+@pytest.mark.parametrize("stated", [True, False])
+def test_two_matrices_that_are_exchanged_in_one_block(told, stated):
     tensors, config = models.llama(seed=1, **WIDE)
     up, down = block_2("mlp.up_proj"), block_2("mlp.down_proj")
     tensors[up], tensors[down] = tensors[down], tensors[up]
-    assert {each[:2] for each in told(tensors, config)} == {("fault", up), ("fault", down)}
+    found = told(tensors, config if stated else None)
+    assert {each[:2] for each in found} == {("fault", up), ("fault", down)}
 
 
 @pytest.mark.parametrize(
@@ -309,12 +315,13 @@ def test_two_matrices_that_are_exchanged_in_one_block(told):
         ("self_attn.v_proj", 64, 64),
     ],
 )
-def test_a_matrix_of_another_size_than_those_that_it_works_with(told, name, rows, columns):
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_matrix_of_another_size_than_those_that_it_works_with(told, name, rows, columns, stated):
     """The sizes are ones that the configuration states, of something else."""
     tensors, config = models.llama(seed=1, **WIDE)
     odd = models.trained(np.random.default_rng(0), rows, columns)
     tensors[block_2(name)] = odd.astype(models.BF16)
-    ((level, tensor, message),) = told(tensors, config)
+    ((level, tensor, message),) = told(tensors, config if stated else None)
     assert (level, tensor) == ("fault", block_2(name))
     assert "works with in its block" in message
 
@@ -325,6 +332,17 @@ def test_a_norm_of_another_size(told):
     ((level, tensor, message),) = told(tensors, config)
     assert (level, tensor) == ("fault", NORM)
     assert message.endswith("others of its kind have [64], the width of the model")
+
+
+def test_a_norm_that_is_as_wide_as_nothing_in_its_block(told):
+    """Without a configuration, one as wide as the network inside may be that network's."""
+    tensors, _ = models.llama(seed=1, **WIDE)
+    tensors[NORM] = np.ones(176, models.BF16)
+    assert told(tensors, None) == []
+    tensors[NORM] = np.ones(60, models.BF16)
+    ((level, tensor, message),) = told(tensors, None)
+    assert (level, tensor) == ("fault", NORM)
+    assert message.endswith("and the matrices of its block are as wide as these")
 
 
 # -- well

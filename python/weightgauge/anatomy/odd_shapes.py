@@ -118,6 +118,7 @@ def odd_shapes(
     odd_rows = [(row, odd_of[forms[row]]) for row in rows]
     regular = _regular(odd_rows, tensors, places)
     wider = _as_wide_as_a_norm(odd_rows, tensors, places)
+    lone = _norms_of_nothing(odd_rows, tensors, places)
     for row in rows:
         odd = odd_of[forms[row]]
         others = f"others of its kind have {list(odd.usual)}"
@@ -131,6 +132,8 @@ def odd_shapes(
             yield row, f"{others}, and the matrices that it works with in its block have theirs"
         elif odd.few and _is_norm_of_stream(odd, widths) and row not in wider:
             yield row, f"{others}, the width of the model"
+        elif odd.few and row in lone:
+            yield row, f"{others}, and the matrices of its block are as wide as these"
 
 
 def _odd_ones(modules: Sequence[Module]) -> Iterator[_Odd]:
@@ -194,6 +197,32 @@ def _as_wide_as_a_norm(
         if len({places.kinds[row] == "norm" for row in members}) > 1
     )
     return {row for members in norms_and_more for row in members}
+
+
+def _norms_of_nothing(
+    odd_rows: Sequence[tuple[int, _Odd]], tensors: Sequence[TensorLike], places: Components
+) -> set[int]:
+    """Return norms whose width no matrix of their block has, but all that of the other blocks."""
+    norms = {
+        row: odd
+        for row, odd in odd_rows
+        if odd.module.kind == "norm" and len(odd.shape) == 1 and not is_of_heads(odd.module.name)
+    }
+    if not norms:
+        return set()
+    sides: defaultdict[str, set[int]] = defaultdict(set)
+    paths = {block_path(tensors[row].name) for row in norms}
+    for row, block in enumerate(places.blocks):
+        if block is not None and len(tensors[row].shape) > 1:
+            path = block_path(tensors[row].name)
+            if path in paths:
+                sides[path].update(tensors[row].shape)
+    return {
+        row
+        for row, odd in norms.items()
+        if odd.shape[0] not in (there := sides[block_path(tensors[row].name)])
+        and odd.usual[0] in there
+    }
 
 
 def is_of_heads(name: str) -> bool:

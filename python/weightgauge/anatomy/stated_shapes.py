@@ -96,7 +96,7 @@ def shape_findings(
     ]
     counts = numbers_of_forms(forms)
     for facts in architecture.towers:
-        if not facts.config or _has_stages(facts.config):
+        if _has_stages(facts.config):
             continue
         modules: dict[tuple[str, str], Module] = {}
         for row in weights:
