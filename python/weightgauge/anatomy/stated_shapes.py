@@ -8,6 +8,7 @@ from typing import Any
 
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
 from weightgauge.anatomy.architecture.settings import Settings
+from weightgauge.anatomy.bias_lengths import bias_lengths
 from weightgauge.anatomy.block_sides import block_sides
 from weightgauge.anatomy.components import Components, TensorLike, first_rows, numbers_of_forms
 from weightgauge.anatomy.components.places import block_path
@@ -128,7 +129,13 @@ def shape_findings(
         for row, width in narrow.items()
     ]
     rest = [row for row in weights if row not in narrow]
-    return found + list(_vocabularies(tensors, places, rest, architecture, config))
+    found += _vocabularies(tensors, places, rest, architecture, config)
+    odd = {each.tensor for each in found if each.tensor is not None}.union(packed)
+    found += [
+        _told(tensors[row], places, row, why)
+        for row, why in bias_lengths(tensors, places, weights, first_rows(forms), odd)
+    ]
+    return found
 
 
 def _has_stages(section: Mapping[str, Any]) -> bool:
