@@ -342,7 +342,7 @@ def test_a_norm_that_is_as_wide_as_nothing_in_its_block(told):
     tensors[NORM] = np.ones(60, models.BF16)
     ((level, tensor, message),) = told(tensors, None)
     assert (level, tensor) == ("fault", NORM)
-    assert message.endswith("and the matrices of its block are as wide as these")
+    assert message.endswith("and the rest of its block is as in the others")
 
 
 # -- well
@@ -386,6 +386,21 @@ def test_blocks_that_differ_by_design(told):
         for name in ("q_norm", "k_norm"):
             tensors[f"model.layers.{block}.self_attn.{name}.weight"] = np.ones(size, models.BF16)
     assert told(tensors, config | {"head_dim": 8, "global_head_dim": 16}) == []
+
+
+def test_a_norm_over_heads_that_is_odd_alone(told):
+    tensors, config = models.llama(seed=1, blocks=6)
+    for block in range(6):
+        for name in ("q_norm", "k_norm"):
+            tensors[f"model.layers.{block}.self_attn.{name}.weight"] = np.ones(16, models.BF16)
+    assert told(tensors, config) == []
+    odd = "model.layers.3.self_attn.k_norm.weight"
+    tensors[odd] = np.ones(12, models.BF16)
+    usual = f"{odd}: shape [12]; others of its kind have [16], and "
+    stated = usual + "config.json states no such size"
+    assert told(tensors, config) == [("fault", odd, stated)]
+    beside = usual + "the rest of its block is as in the others"
+    assert told(tensors, {**config, "hidden_sizes": [1, 2]}) == [("fault", odd, beside)]
 
 
 def test_experts_with_a_width_of_their_own(told):

@@ -133,7 +133,7 @@ def odd_shapes(
         elif odd.few and _is_norm_of_stream(odd, widths) and row not in wider:
             yield row, f"{others}, the width of the model"
         elif odd.few and row in lone:
-            yield row, f"{others}, and the matrices of its block are as wide as these"
+            yield row, f"{others}, and the rest of its block is as in the others"
 
 
 def _odd_ones(modules: Sequence[Module]) -> Iterator[_Odd]:
@@ -202,27 +202,27 @@ def _as_wide_as_a_norm(
 def _norms_of_nothing(
     odd_rows: Sequence[tuple[int, _Odd]], tensors: Sequence[TensorLike], places: Components
 ) -> set[int]:
-    """Return norms whose width no matrix of their block has, but all that of the other blocks."""
-    norms = {
-        row: odd
-        for row, odd in odd_rows
-        if odd.module.kind == "norm" and len(odd.shape) == 1 and not is_of_heads(odd.module.name)
-    }
-    if not norms:
-        return set()
+    """Return norms whose width no matrix of their block has, but all that of the other blocks.
+
+    Norms over heads are as wide as no matrix: they are odd where nothing else in their block is.
+    """
+    paths = {row: block_path(tensors[row].name) for row, _ in odd_rows}
+    odd_ones = Counter(paths.values())
+    norms = {row: odd for row, odd in odd_rows if odd.module.kind == "norm" and len(odd.shape) == 1}
+    asked = {paths[row] for row in norms}
     sides: defaultdict[str, set[int]] = defaultdict(set)
-    paths = {block_path(tensors[row].name) for row in norms}
-    for row, block in enumerate(places.blocks):
+    for row, block in enumerate(places.blocks) if norms else ():
         if block is not None and len(tensors[row].shape) > 1:
             path = block_path(tensors[row].name)
-            if path in paths:
+            if path in asked:
                 sides[path].update(tensors[row].shape)
-    return {
-        row
-        for row, odd in norms.items()
-        if odd.shape[0] not in (there := sides[block_path(tensors[row].name)])
-        and odd.usual[0] in there
-    }
+    found = set()
+    for row, odd in norms.items():
+        of_heads, there = is_of_heads(odd.module.name), sides[paths[row]]
+        as_others = odd_ones[paths[row]] == 1 if of_heads else odd.usual[0] in there
+        if as_others and odd.shape[0] not in there:
+            found.add(row)
+    return found
 
 
 def is_of_heads(name: str) -> bool:

@@ -97,20 +97,7 @@ def shape_findings(
     ]
     counts = numbers_of_forms(forms)
     for facts in architecture.towers:
-        if _has_stages(facts.config):
-            continue
-        modules: dict[tuple[str, str], Module] = {}
-        for row in weights:
-            kind, block, tower, *_ = places[row]
-            if kind in _OF_BLOCKS and tower == facts.tower and _in_plain_stack(tensors[row], block):
-                note_module(modules, kind, tensors[row], forms[row], counts[forms[row]])
-        every = list(modules.values())
-        sizes, widths = _sizes(facts.config), _stream_widths(facts)
-        found += [
-            _told(tensors[row], places, row, why)
-            for row, why in odd_shapes(every, sizes, widths, tensors, places, forms)
-        ]
-        found += _inner_widths(facts, every)
+        found += _of_tower(facts, tensors, places, weights, forms, counts)
     streams = streams_of(tensors, places, weights)
     widths_of = {tower: each.width for tower, each in streams.items()}
     told = {each.tensor for each in found}
@@ -136,6 +123,29 @@ def shape_findings(
         for row, why in bias_lengths(tensors, places, weights, first_rows(forms), odd)
     ]
     return found
+
+
+def _of_tower(
+    facts: TowerFacts,
+    tensors: Sequence[TensorLike],
+    places: Components,
+    weights: Sequence[int],
+    forms: Sequence[int],
+    counts: Sequence[int],
+) -> Iterator[Finding]:
+    """Hold the blocks of a tower against each other, and against the sizes that are stated."""
+    modules: dict[tuple[str, str], Module] = {}
+    for row in weights:
+        kind, block, tower, *_ = places[row]
+        if kind in _OF_BLOCKS and tower == facts.tower and _in_plain_stack(tensors[row], block):
+            note_module(modules, kind, tensors[row], forms[row], counts[forms[row]])
+    every = list(modules.values())
+    staged = _has_stages(facts.config)
+    sizes, widths = (set(), set()) if staged else (_sizes(facts.config), _stream_widths(facts))
+    for row, why in odd_shapes(every, sizes, widths, tensors, places, forms):
+        yield _told(tensors[row], places, row, why)
+    if not staged:
+        yield from _inner_widths(facts, every)
 
 
 def _has_stages(section: Mapping[str, Any]) -> bool:
