@@ -201,3 +201,46 @@ def test_a_classifier_of_sounds_reads_no_tokens(told):
     config = {"model_type": "wave", "architectures": ["WaveForSequenceClassification"]}
     assert told(filled(sizes), config | {"vocab_size": 32}) == []
     assert told(filled(sizes), config | {"vocab_size": 30}) == []
+
+
+def bare(architecture, *, path="", blocks=3):
+    """Return a Llama-like model without a head, as it is saved by itself, and its configuration."""
+    tensors, config = models.llama(seed=1, blocks=blocks)
+    del tensors["lm_head.weight"]
+    tensors = {name.replace("model.", path, 1): values for name, values in tensors.items()}
+    return tensors, config | {"architectures": [architecture]}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "path", "others"),
+    [
+        ("LlamaModel", "", {}),
+        ("MistralModel", "model.", {}),
+        # What reads pictures may lie beside a model of text that has a name.
+        ("LlavaModel", "language_model.", {"multi_modal_projector.linear_1": (128, 64)}),
+    ],
+)
+def test_models_without_a_head_read_text(architecture, path, others, told):
+    tensors, config = bare(architecture, path=path)
+    tensors |= filled(others)
+    assert told(tensors, config) == []
+    del tensors[f"{path}embed_tokens.weight"]
+    assert told(tensors, config) == [("fault", "there is no token embedding")]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "blocks", "others", "more"),
+    [
+        ("FooVisionModel", 3, {}, {}),
+        ("FooDecoderModel", 3, {}, {}),
+        ("LlamaModel", 2, {}, {}),  # such as draft tokens
+        ("FooModel", 3, {}, {"vocab_size": None}),
+        ("BeitModel", 3, {"patch_embeddings.projection": (128, 768)}, {}),
+    ],
+)
+def test_models_without_a_head_that_may_read_something_else(
+    architecture, blocks, others, more, told
+):
+    tensors, config = bare(architecture, blocks=blocks)
+    del tensors["embed_tokens.weight"]
+    assert told(tensors | filled(others), config | more) == []

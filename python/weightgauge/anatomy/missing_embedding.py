@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from weightgauge.anatomy.components import Components, TensorLike
@@ -13,6 +13,14 @@ from weightgauge.findings import RULES, Finding, Place
 
 _LANGUAGE = re.compile("For(?:CausalLM|MaskedLM)$|LMHeadModel$")
 _WRITES_TEXT = re.compile("ForConditionalGeneration$")
+_BARE = re.compile("Model$")
+"""Models without a head."""
+_PART = re.compile("Vision|Image|Video|Audio|Speech|Encoder|Decoder|Former|Depth|Talker|Wav")
+"""Models, some of which were saved as a part of another one, that read something else than text."""
+_SECTIONS = ("text_config", "decoder")
+"""Sections of a configuration that tell of text."""
+_NAMED_AS_TEXT = ("text", "decoder")
+"""Towers whose blocks are of text by their name, whatever else a model reads."""
 _TOWERS_OF_TEXT = (None, "text", "decoder")
 """Towers that may be the part of a model that writes text."""
 _TEXT = re.compile(
@@ -110,12 +118,15 @@ def missing_embedding(
     if head and (shared or tied):
         return  # the head that is there is the embedding
     level = None
+    reads_text = not alone and _reads_text(tensors, places, stacks, name, config, untied=untied)
     if shared:
         what = "there is no token embedding, which is also the output head"
-    elif not alone and _reads_text(tensors, places, stacks, name, config, untied=untied):
+    elif reads_text or _holds_language_model(stacks, name, config, _NAMED_AS_TEXT):
         what = "there is no token embedding"
     elif _reads_something_else(tensors, places):
         return
+    elif _holds_language_model(stacks, name, config, _TOWERS_OF_TEXT):
+        what = "there is no token embedding"
     else:
         what, level = _by_names(tensors, places, stacks, embeds)
     if what:
@@ -144,6 +155,22 @@ def _reads_text(
         return True
     # Sounds that are written down have a vocabulary, too.
     return "vocab_size" in config and not _reads_something_else(tensors, places)
+
+
+def _holds_language_model(
+    stacks: Sequence[Stack], name: str, config: Mapping[str, Any], towers: Collection[str | None]
+) -> bool:
+    """Whether a class without a head is that of a language model, alone or among other models."""
+    if not _BARE.search(name) or _PART.search(name):
+        return False
+    sections = [config, *(config.get(key) for key in _SECTIONS)]
+    tokens = any(
+        isinstance(each, Mapping) and type(each.get("vocab_size")) is int for each in sections
+    )
+    return tokens and any(
+        stack.tower in towers and 0 in stack.names and len(stack.names) > _FEW_BLOCKS
+        for stack in stacks
+    )
 
 
 def _by_names(
