@@ -75,6 +75,32 @@ def test_one_unknown_matrix_of_the_vocabulary_is_the_embedding(tied, told):
     assert rules(told(tensors, config)) == ([] if tied else ["missing-head"])
 
 
+@pytest.mark.parametrize(
+    ("head", "module"),
+    [
+        ("SequenceClassification", "score"),
+        ("TokenClassification", "classifier"),
+        ("QuestionAnswering", "qa_outputs"),
+        ("ImageClassification", "head.fc"),
+        ("AudioClassification", "classifier.dense"),
+        ("CTC", "lm_head"),
+    ],
+)
+def test_what_classifies_has_a_head_in_every_family(head, module, told):
+    tensors, config = llama(model_type="foo", architectures=[f"FooFor{head}"])
+    del tensors[ENDS[1]]
+    there = tensors | {f"{module}.weight": np.resize(tensors[ENDS[0]], (2, 64))}
+    assert told(there, config) == []
+    assert told(tensors, config) == [
+        ("missing-head", f"there is no output head; FooFor{head} has one")
+    ]
+    assert told(tensors, config | {"architectures": ["FooForObjectDetection"]}) == []
+    # A program that comes with the model may do without, and an unknown matrix may be the head.
+    assert told(tensors, config | {"auto_map": {"AutoModel": "foo.FooModel"}}) == []
+    unknown = tensors | {"fc.weight": np.resize(tensors[ENDS[0]], (2, 64))}
+    assert told(unknown, config) == []
+
+
 def test_other_matrices_outside_the_blocks_are_no_ends(told):
     tensors, config = llama()
     drop(tensors, *ENDS)

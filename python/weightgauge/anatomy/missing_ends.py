@@ -23,10 +23,12 @@ from weightgauge.records import taken
 
 _WITH_HEAD = re.compile("For(?:CausalLM|ConditionalGeneration)$|LMHeadModel$")
 _ANSWERS = re.compile(
-    "For(?:(?:Sequence|Token)Classification|QuestionAnswering(?:Simple)?|MultipleChoice)$"
+    "For(?:(?:Sequence|Token|Image|Audio|Video)Classification|QuestionAnswering(?:Simple)?"
+    "|MultipleChoice|CTC)$"
 )
 _CLASSIFIER = re.compile(
     r"(?:^|\.)[^.]*(?:classif|score|outputs|proj|summary|head|predict|logits|answer)[^.]*\."
+    r"|(?:^|[._])output_weights$"
 )
 """Modules that may be the head of a model that classifies or answers."""
 _UNTIED = frozenset(
@@ -88,7 +90,7 @@ def missing_ends(
     found: list[Finding] = []
     if name and not alone:
         found += _missing_head(places, len(unknown), name, config)
-        found += _missing_classifier(tensors, name, config)
+        found += _missing_classifier(tensors, places, name, config)
     if all(map(BEHIND.search, unknown)):
         found += missing_embedding(
             tensors, places, stacks, name, config, alone=alone, untied=_family(config) in _UNTIED
@@ -128,11 +130,14 @@ def _missing_head(
 
 
 def _missing_classifier(
-    tensors: Sequence[TensorLike], name: str, config: Mapping[str, Any]
+    tensors: Sequence[TensorLike], places: Components, name: str, config: Mapping[str, Any]
 ) -> Iterator[Finding]:
     answers = _ANSWERS.search(name)
-    if not answers or _family(config) not in READS_TEXT | _UNTIED:
+    if not answers:
         return
+    known = _family(config) in READS_TEXT | _UNTIED
+    if not known and ("auto_map" in config or _has_unknown_matrix(tensors, places)):
+        return  # that may be the head of a family which nobody has told us of
     if not any(_CLASSIFIER.search(tensor.name) for tensor in tensors):
         yield RULES["missing-head"].finding(
             Place(kind="head"),
@@ -140,6 +145,14 @@ def _missing_classifier(
             expected=1,
             what=f"there is no output head; {printable(name)} has one",
         )
+
+
+def _has_unknown_matrix(tensors: Sequence[TensorLike], places: Components) -> bool:
+    """Whether there is a matrix of no known kind outside the blocks."""
+    return any(
+        kind == "other" and block is None and len(tensor.shape) == 2
+        for tensor, kind, block in zip(tensors, places.kinds, places.blocks, strict=True)
+    )
 
 
 def _is_saved_alone(path: str, architecture: str) -> bool:
