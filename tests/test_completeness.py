@@ -320,6 +320,19 @@ def test_the_last_blocks_may_share_keys_and_values(lost, told):
     assert told(tensors, config) == []
 
 
+@pytest.mark.parametrize("lost", [K, V])
+def test_blocks_do_not_share_keys_or_values_alone(lost, told):
+    """A second attention in the block has both, so the block as a whole lacks neither."""
+    tensors, config = llama()
+    for block in range(6):
+        for part in "qkvo":
+            name = f"model.layers.{block}.{{}}.{part}_proj.weight"
+            tensors[name.format("encoder_attn")] = tensors[name.format("self_attn")]
+    assert told(tensors, config) == []
+    drop(tensors, f"encoder_attn.{lost.rpartition('.')[2]}", blocks=(5,))
+    assert rules(told(tensors, config)) == ["missing-part"]
+
+
 def test_blocks_in_the_middle_do_not_share_keys_and_values(told):
     tensors, config = llama()
     drop(tensors, K, V, blocks=(2, 3))

@@ -244,14 +244,21 @@ FAMILIES = {
     q       0 encoder - 64x64  lxmert.encoder.layer.0.attention.self.query.weight
     ffn_in  0 encoder - 256x64 lxmert.encoder.layer.0.intermediate.dense.weight
     ffn_out 0 encoder - 64x256 lxmert.encoder.layer.0.output.dense.weight
-    q       - encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.query.weight
-    k       - encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.key.weight
-    v       - encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.value.weight
-    o       - encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.output.dense.weight
-    q       - encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.self.query.weight
-    k       - encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.self.key.weight
-    o       - encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.output.dense.weight
-    v       - encoder - 64x64  lxmert.encoder.x_layers.0.visn_self_att.self.value.weight
-    o       - encoder - 64x64  lxmert.encoder.x_layers.0.visn_self_att.output.dense.weight
+    q       0 encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.query.weight
+    k       0 encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.key.weight
+    v       0 encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.att.value.weight
+    o       0 encoder - 64x64  lxmert.encoder.x_layers.0.visual_attention.output.dense.weight
+    q       0 encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.self.query.weight
+    k       0 encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.self.key.weight
+    o       0 encoder - 64x64  lxmert.encoder.x_layers.0.lang_self_att.output.dense.weight
+    v       0 encoder - 64x64  lxmert.encoder.x_layers.0.visn_self_att.self.value.weight
+    o       0 encoder - 64x64  lxmert.encoder.x_layers.0.visn_self_att.output.dense.weight
+    """,
+    "vit-mae, videoprism, perceiver, fastspeech 2": """
+    q       7 decoder - 64x64  decoder.decoder_layers.7.attention.attention.query.weight
+    v       3 vision  - 64x64  vision_model.temporal_layers.3.attention.v_proj.weight
+    k       9 vision  - 64x64  vision_model.spatial_layers.9.attention.k_proj.weight
+    q       5 -       - 64x64  perceiver.self_attends.5.attention.self.query.weight
+    q       2 -       - 64x64  conformer_layers.2.self_attn.q_proj.weight
     """,
 }

@@ -54,8 +54,8 @@ FAMILIES = {
     o       - - - 64x64  stages.3.blocks.1.token_mixer.proj.weight
     """,
     "coat": """
-    qkv     - - - 192x64 parallel_blocks.0.factoratt_crpe.qkv.weight
-    o       - - - 64x64  parallel_blocks.0.factoratt_crpe.proj.weight
+    qkv     0 - - 192x64 parallel_blocks.0.factoratt_crpe.qkv.weight
+    o       0 - - 64x64  parallel_blocks.0.factoratt_crpe.proj.weight
     """,
     "pvt, volo": """
     q       1 - - 64x64  stages.0.blocks.1.attn.q.weight

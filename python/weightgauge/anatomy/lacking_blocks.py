@@ -156,8 +156,8 @@ def _by_design(
     at_the_end = list(blocks[-len(members) :]) == members
     if stack.staged and at_the_end and not stack.matrices() & set(modules):
         return True  # the last of several stages has no norm of what it does not make smaller
-    if at_the_end and halves.isdisjoint(members) and all(map(_OF_KEYS_AND_VALUES.search, modules)):
-        return True  # the last blocks may use the keys and values of an earlier one
+    if at_the_end and halves.isdisjoint(members) and _are_keys_and_values(stack, modules):
+        return True  # the last blocks may use those of an earlier one
     # Some models add attention to a second input in their first or last blocks alone.
     many = len(members) > max(1, _FEW * len(blocks))
     at_an_end = at_the_end or list(blocks[: len(members)]) == members
@@ -166,6 +166,13 @@ def _by_design(
     if whole and at_the_end and _write_another_stream(stack, usual, modules):
         return True  # nothing reads what the last block would write there
     return many and at_an_end and whole
+
+
+def _are_keys_and_values(stack: Stack, modules: Sequence[str]) -> bool:
+    """Whether modules are all that makes keys and values, and nothing else."""
+    kinds = {stack.modules[module].kind for module in modules}
+    both = kinds >= {"k", "v"} or not kinds.isdisjoint(("kv", "kv_a", "kv_b"))
+    return both and all(map(_OF_KEYS_AND_VALUES.search, modules))
 
 
 def _write_another_stream(stack: Stack, usual: Iterable[str], modules: Sequence[str]) -> bool:

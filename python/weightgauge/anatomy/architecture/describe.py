@@ -130,6 +130,10 @@ def _hidden(settings: Settings, seen: Evidence) -> int | None:
     if any(_has_a_section(settings.section, name, side) for side, name in sides.items()):
         return None  # what is stated above them is the width of something else
     key, value = stated[0]
+    # One of several parts has a key of its own, such as decoder_hidden_size.
+    for other, width in settings.section.items():
+        if other.endswith(f"_{key}") and type(width) is int and width in sides:
+            return width
     name = next(iter(shapes.values()))
     settings.contradict(key, value, f"is no side of '{printable(name)}' {list(next(iter(shapes)))}")
     return None

@@ -36,7 +36,13 @@ BLOCK_WORDS = frozenset(
     (
         *("layer", "layers", "h", "block", "blocks", "resblocks", "transformer_blocks"),
         *("single_transformer_blocks", "joint_blocks", "double_blocks", "single_blocks"),
-        *("noise_refiner", "context_refiner", "encoders", "decoders"),
+        *("joint_transformer_blocks", "control_blocks", "diff_blocks", "refiner_blocks"),
+        *("noise_refiner", "context_refiner", "encoders", "decoders", "conformer"),
+        *("encoder_layers", "decoder_layers", "transformer_layers", "conformer_layers"),
+        *("spatial_layers", "temporal_layers", "self_attends", "svtr_block", "parallel_blocks"),
+        *("self_layers", "cross_layers", "cross_attn_layers", "gated_cross_attn_layers"),
+        *("cross_modal_image_layers", "cross_modal_text_layers", "r_layers", "x_layers"),
+        *("cls_attn_blocks", "blocks_token_only"),
     )
 )
 """Lists of blocks: the number after such a word is that of a block. The outermost one counts."""
