@@ -234,7 +234,9 @@ TEST_SUITE("entry_kernels") {
     CdfTable table{};
     for (std::size_t i = 0; i < CdfTable::values; ++i) {
       const double z = CdfTable::lowest + static_cast<double>(i) / CdfTable::steps_per_unit;
-      table.value[i] = -std::expm1(-std::exp(z));
+      const double next = z + 1.0 / CdfTable::steps_per_unit;
+      const double value = -std::expm1(-std::exp(z));
+      table.at[i] = {value, -std::expm1(-std::exp(next)) - value};
     }
     for (const std::size_t n : sizes) {
       std::vector<double> x = normals(n, 12);

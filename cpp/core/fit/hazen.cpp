@@ -165,17 +165,19 @@ double HazenSums::beyond_head(std::uint64_t rank) const {
   return head_offset_ + closed_form(rank);
 }
 
+HazenSums::End HazenSums::end_after(std::uint64_t rank) const {
+  return ends_.empty() ? End{cumulative(rank), y_after(rank)} : ends_[rank];
+}
+
 void HazenSums::tabulate() {
   if (n_ > table_limit || !ends_.empty()) {
     return;
   }
-  std::vector<double> table(n_ + 1, 0.0);
-  ends_.assign(n_ + 1, 0.0);
+  std::vector<End> ends(n_ + 1);
   for (std::uint64_t rank = window_.begin; rank <= window_.end; ++rank) {
-    table[rank] = cumulative(rank);
-    ends_[rank] = y_after(rank);
+    ends[rank] = end_after(rank);
   }
-  head_.swap(table);
+  ends_.swap(ends);
 }
 
 double HazenSums::y_after(std::uint64_t rank) const {
@@ -192,24 +194,16 @@ void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, doub
     closed_forms_after(ranks, n, sums, y, memory.data());
     return;
   }
-  const std::uint64_t last = std::min(ranks[n - 1], window_.end);
-  sums[0] = cumulative(window_.begin);
-  y[0] = y_after(window_.begin);
-  if (!ends_.empty()) {
-    const double* const tabulated = head_.data();
-    const double* const ends = ends_.data();
-    for (std::size_t i = 0; i + 1 < n; ++i) {
-      sums[i + 1] = tabulated[ranks[i]];
-      y[i + 1] = ends[ranks[i]];
-    }
-  } else {
-    for (std::size_t i = 0; i + 1 < n; ++i) {
-      sums[i + 1] = cumulative(ranks[i]);
-      y[i + 1] = y_after(ranks[i]);
-    }
+  const auto put = [&](std::size_t i, std::uint64_t rank) {
+    const End end = end_after(rank);
+    sums[i] = end.cumulative;
+    y[i] = end.y;
+  };
+  put(0, window_.begin);
+  for (std::size_t i = 0; i + 1 < n; ++i) {
+    put(i + 1, ranks[i]);
   }
-  sums[n] = cumulative(last);
-  y[n] = y_after(last);
+  put(n, std::min(ranks[n - 1], window_.end));
 }
 
 double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, n_)); }

@@ -62,6 +62,12 @@ class HazenSums {
   void tabulate();
 
  private:
+  // What is known after a rank.
+  struct End {
+    double cumulative;
+    double y;
+  };
+  End end_after(std::uint64_t rank) const;
   double beyond_head(std::uint64_t rank) const;
   double closed_form(std::uint64_t rank) const;
   double y_after(std::uint64_t rank) const;
@@ -83,7 +89,9 @@ class HazenSums {
   Window window_;
   std::vector<double> head_;  // cumulative sums of ranks 1..head_.size()-1
   std::vector<double> tail_;  // cumulative sums of the ranks after tail_begin_
-  std::vector<double> ends_;  // y after ranks 0..n inside the window, once they are tabulated
+  // After ranks 0..n inside the window, once they are tabulated. Both lie side by side: for small
+  // slices the cache is what is short.
+  std::vector<End> ends_;
   std::uint64_t tail_begin_ = 0;
   double head_offset_ = 0;  // closed form -> cumulative
   double tail_offset_ = 0;

@@ -12,10 +12,13 @@ namespace weightgauge {
 namespace {
 
 CdfTable make_cdf_table() {
+  const auto value = [](std::size_t i) {
+    const double z = CdfTable::lowest + static_cast<double>(i) / CdfTable::steps_per_unit;
+    return -std::expm1(-std::exp(z));
+  };
   CdfTable table{};
   for (std::size_t i = 0; i < CdfTable::values; ++i) {
-    const double z = CdfTable::lowest + static_cast<double>(i) / CdfTable::steps_per_unit;
-    table.value[i] = -std::expm1(-std::exp(z));
+    table.at[i] = {value(i), value(i + 1) - value(i)};
   }
   return table;
 }

@@ -16,8 +16,11 @@ struct CdfTable {
   static constexpr double lowest = -12;
   static constexpr double highest = 4;
   static constexpr double steps_per_unit = 64;
-  static constexpr std::size_t values = 1026;
-  double value[values];
+  static constexpr std::size_t values = 1025;
+  struct {
+    double value;
+    double rise;  // to the next value
+  } at[values];
 };
 
 // An empirical distribution and the Weibull distribution from which its distance is wanted.

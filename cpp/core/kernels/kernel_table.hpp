@@ -15,6 +15,7 @@
 #include "core/kernels/group_kernels.hpp"
 #include "core/kernels/page_notes.hpp"
 #include "core/kernels/scale_kernels.hpp"
+#include "core/kernels/term_kernels.hpp"
 
 namespace weightgauge {
 
@@ -85,6 +86,7 @@ struct Kernels {
   EntryKernels entries;
   BinKernels bins;
   ScaleKernels scales;
+  TermKernels terms;
 
   // 16-bit items: ++counts[item & mask]. `counts` has item_codes cells, none of which may reach
   // 2^32. Whole pages are noted as well, as note_pages() does, unless `notes` is null.

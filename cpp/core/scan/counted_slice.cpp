@@ -89,8 +89,7 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
       return look_again(slice, method, std::move(counted), workspace.workers);
     }
   }
-  std::unique_ptr<Phase> next =
-      matrix_errors(slice, histogram, workspace.fit.plot, workspace.fit.influences);
+  std::unique_ptr<Phase> next = matrix_errors(slice, histogram, workspace.fit.plot, workspace);
   if (options.keep_histogram) {
     result.histogram = std::move(histogram);
   } else if (method == Method::codes) {

@@ -79,6 +79,7 @@ void MatrixErrors::run_part(std::uint64_t part, Workspace& workspace, Control& /
 }
 
 std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control& control) {
+  workspace.spare_terms = table_.take_memory();
   SliceResult& result = slice_.result;
   const Fit& fit = result.fit;
   const std::uint64_t censored = censored_of(result.histogram, slice_.options.zeros);
@@ -105,7 +106,7 @@ std::optional<Sample> sample_for_errors(const Slice& slice) {
 }
 
 std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histogram,
-                                     const Plot& plot, const Influences& influences) {
+                                     const Plot& plot, Workspace& workspace) {
   if (!slice.options.fit || slice.result.fit.status != FitStatus::ok) {
     return nullptr;
   }
@@ -125,8 +126,9 @@ std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histog
   if (!slice.layout.rows_are_tokens && !large) {
     slice.result.large = {0, 0};
   }
-  return std::make_unique<MatrixErrors>(
-      slice, MagnitudeTable(histogram, plot, influences, censored), std::move(counted), large);
+  MagnitudeTable table(histogram, plot, workspace.fit.influences, censored,
+                       std::move(workspace.spare_terms));
+  return std::make_unique<MatrixErrors>(slice, std::move(table), std::move(counted), large);
 }
 
 }  // namespace weightgauge

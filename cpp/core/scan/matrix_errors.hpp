@@ -39,8 +39,8 @@ class MatrixErrors final : public Phase {
 std::optional<Sample> sample_for_errors(const Slice& slice);
 
 // The phase that follows a fit from this plot; null where errors for matrices are not asked for or
-// the slice is none: it has no rows, or one row or one column.
+// the slice is none: it has no rows, or one row or one column. The workspace has the influences.
 std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histogram,
-                                     const Plot& plot, const Influences& influences);
+                                     const Plot& plot, Workspace& workspace);
 
 }  // namespace weightgauge

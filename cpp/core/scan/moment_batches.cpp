@@ -119,7 +119,7 @@ std::unique_ptr<Phase> settle(const Slice& slice, MomentPlan& plan, AllMoments& 
     result.fit = fit_of_plot(slice, plan, plot, workspace, control);
     result.far_out = count_above(counted, far_out_from * result.fit.lambda);
   }
-  std::unique_ptr<Phase> next = matrix_errors(slice, counted, plot, workspace.fit.influences);
+  std::unique_ptr<Phase> next = matrix_errors(slice, counted, plot, workspace);
   if (slice.options.keep_histogram) {
     result.histogram = std::move(counted);
   }

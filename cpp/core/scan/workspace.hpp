@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <vector>
 
 #include "core/count/counting_table.hpp"
 #include "core/exact/sort.hpp"
 #include "core/fit/weibull.hpp"
 #include "core/io/read_buffer.hpp"
+#include "core/kernels/term_kernels.hpp"
 
 namespace weightgauge {
 
@@ -19,6 +21,7 @@ class Workspace {
   SortSpace sort;
   HarvestSpace harvest;
   FitSpace fit;
+  std::vector<Terms> spare_terms;  // of a MagnitudeTable that nobody needs any more
   // About how many workers can do parts of the slice in hand, should it need another phase.
   int workers = 1;
 

@@ -23,31 +23,33 @@ class BlockReader {
       : source_(source),
         view_(view),
         columns_(layout.columns),
-        per_item_(elements_per_item(view.dtype)),
+        log_per_item_(elements_per_item(view.dtype) == 2 ? 1 : 0),
         item_(item_bytes(view.dtype)) {
     const std::size_t dims = view.dims.size();
     const bool adjacent = view.decoding == nullptr && source.memory() != nullptr && dims > 0 &&
                           view.dims.back().stride == static_cast<std::int64_t>(item_);
-    if (adjacent && (dims == 1 || (dims == 2 && view.dims[1].extent * per_item_ == columns_))) {
-      row_bytes_ = dims == 1 ? columns_ / per_item_ * item_
+    if (adjacent &&
+        (dims == 1 || (dims == 2 && view.dims[1].extent << log_per_item_ == columns_))) {
+      row_bytes_ = dims == 1 ? (columns_ >> log_per_item_) * item_
                              : static_cast<std::uint64_t>(view.dims[0].stride);
     }
   }
 
-  std::size_t items_of(const Block& block) const { return block.width / per_item_; }
+  std::size_t items_of(const Block& block) const { return block.width >> log_per_item_; }
   std::size_t bytes_of(const Block& block) const { return items_of(block) * item_; }
   // Whether blocks can be read where they are.
   bool in_place() const { return row_bytes_ > 0; }
   const std::byte* at(std::uint64_t row, const Block& block) const {
-    return source_.memory() + view_.offset + row * row_bytes_ + block.first / per_item_ * item_;
+    return source_.memory() + view_.offset + row * row_bytes_ +
+           (block.first >> log_per_item_) * item_;
   }
   // Writes the packed items of a block.
   void copy(std::uint64_t row, const Block& block, ReadBuffer& buffer, std::byte* to) const {
-    const std::uint64_t per = view_.decoding != nullptr ? 1 : per_item_;
-    const std::uint64_t first = (row * columns_ + block.first) / per;
+    const int log_per_item = view_.decoding != nullptr ? 0 : log_per_item_;
+    const std::uint64_t first = (row * columns_ + block.first) >> log_per_item;
     std::byte* next = to;
     const std::byte* const end = to + bytes_of(block);
-    for_each_stretch(source_, view_, first, first + block.width / per, buffer,
+    for_each_stretch(source_, view_, first, first + (block.width >> log_per_item), buffer,
                      [&](const std::byte* packed, std::size_t items) {
                        const std::size_t bytes =
                            std::min(items * item_, static_cast<std::size_t>(end - next));
@@ -60,7 +62,7 @@ class BlockReader {
   const ByteSource& source_;
   const View& view_;
   std::uint64_t columns_;
-  std::uint64_t per_item_;
+  int log_per_item_;  // elements of an item, as a power of two
   std::size_t item_;
   std::uint64_t row_bytes_ = 0;
 };

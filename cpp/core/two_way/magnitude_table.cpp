@@ -111,8 +111,9 @@ Terms terms_of(const Influences::Pair& influence, double x) {
 }  // namespace
 
 MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
-                               const Influences& influences, bool censored)
-    : dtype_(histogram.dtype), shift_(shift_of(histogram, plot)) {
+                               const Influences& influences, bool censored,
+                               std::vector<Terms> memory)
+    : dtype_(histogram.dtype), shift_(shift_of(histogram, plot)), cells_(std::move(memory)) {
   if (!is_wide(dtype_)) {
     fill_exactly(histogram, plot, influences);
   } else {
@@ -120,7 +121,7 @@ MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
   }
   if (censored) {
     const Influences::Pair zero = influences.of_zero();
-    cells_.back() = Terms{static_cast<float>(zero.k), static_cast<float>(zero.ln_lambda), 0, 0};
+    cells_[size_] = Terms{static_cast<float>(zero.k), static_cast<float>(zero.ln_lambda), 0, 0};
   }
 }
 
@@ -128,13 +129,30 @@ MagnitudeTable::MagnitudeTable(const Histogram& histogram, const Plot& plot,
 void MagnitudeTable::fill_exactly(const Histogram& histogram, const Plot& plot,
                                   const Influences& influences) {
   first_ = histogram.keys.front();
-  cells_.assign(histogram.keys.back() - first_ + 2, Terms{});
+  make_cells(histogram.keys.back());
   const std::size_t first = first_entry(plot);
-  const std::size_t last = first + influences.points() - 1;
-  for (std::size_t i = 0; i < histogram.size(); ++i) {
-    const std::size_t point = std::min(std::max(i, first), last) - first;
-    cells_[histogram.keys[i] - first_] = terms_of(influences.of_point(point), plot.entries.x[i]);
+  const std::size_t beyond = first + influences.points();
+  const auto put = [&](std::size_t entry, const Influences::Pair& influence) {
+    cells_[histogram.keys[entry] - first_] = terms_of(influence, plot.entries.x[entry]);
+  };
+  const Influences::Pair below = influences.of_point(0);
+  for (std::size_t entry = 0; entry < first; ++entry) {
+    put(entry, below);
   }
+  for (std::size_t entry = first; entry < beyond; ++entry) {
+    put(entry, influences.of_point(entry - first));
+  }
+  const Influences::Pair above = influences.of_point(influences.points() - 1);
+  for (std::size_t entry = beyond; entry < histogram.size(); ++entry) {
+    put(entry, above);
+  }
+}
+
+// Cells up to the last one, and that of zeros.
+void MagnitudeTable::make_cells(std::uint64_t last) {
+  size_ = last - first_ + 1;
+  cells_.resize(std::max(cells_.size(), size_ + 1));
+  cells_[size_] = Terms{};
 }
 
 // Magnitudes far from the window would stretch the table: they share its first and its last cell,
@@ -170,7 +188,7 @@ void MagnitudeTable::fill_by_cells(std::vector<Occupied> occupied, const Influen
   std::transform(occupied.begin(), occupied.end(), magnitudes.begin(),
                  [](const Occupied& each) { return each.magnitude; });
   log_ratios(dtype_, magnitudes.data(), x.size(), magnitudes[x.size() / 2], x.data());
-  cells_.assign(last - first_ + 2, Terms{});
+  make_cells(last);
   for (std::size_t i = 0; i < occupied.size(); ++i) {
     cells_[occupied[i].cell - first_] = terms_of(influences.of_point(occupied[i].point), x[i]);
   }
@@ -178,7 +196,7 @@ void MagnitudeTable::fill_by_cells(std::vector<Occupied> occupied, const Influen
 
 std::vector<Terms> MagnitudeTable::of_codes() const {
   const CodeTable& codes = code_table(dtype_);
-  std::vector<Terms> terms(256, cells_.back());
+  std::vector<Terms> terms(256, cells_[size_]);
   for (std::size_t code = 0; code < terms.size(); ++code) {
     const CodeMeaning meaning = codes.meaning[code];
     const std::uint64_t cell = std::uint64_t{meaning.key} - first_;

@@ -1,6 +1,7 @@
 #include "core/two_way/sample.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace weightgauge {
 
@@ -52,8 +53,13 @@ void take_rows(Sample& sample, std::uint64_t wanted) {
   const MatrixLayout& layout = sample.layout;
   if (layout.rows_in_cluster == 1) {
     const std::uint64_t taken = std::min(wanted, layout.rows);
+    sample.rows.resize(taken);
+    if (taken == layout.rows) {
+      std::iota(sample.rows.begin(), sample.rows.end(), std::uint64_t{0});
+      return;
+    }
     for (std::uint64_t i = 0; i < taken; ++i) {
-      sample.rows.push_back(place_of(i, taken, layout.rows));
+      sample.rows[i] = place_of(i, taken, layout.rows);
     }
     return;
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/io/decoding.hpp"
+#include "core/kernels/kernels.hpp"
 #include "core/two_way/block_reader.hpp"
 
 namespace weightgauge {
@@ -19,23 +20,6 @@ Number number_at(const std::byte* items, std::size_t i) {
 
 // Each of the following finds the terms of a row's j-th element, whatever its bits are: those that
 // were not there when they were counted have terms of 0.
-class TermsOf16Bits {
- public:
-  explicit TermsOf16Bits(const MagnitudeTable& table)
-      : cells_(table.cells()),
-        first_(static_cast<std::uint32_t>(table.first())),
-        zero_(static_cast<std::uint32_t>(table.size())) {}
-  Terms at(const std::byte* row, std::size_t j) const {
-    const std::uint32_t key = number_at<std::uint16_t>(row, j) & 0x7FFFU;
-    return cells_[std::min(key - first_, zero_)];
-  }
-
- private:
-  const Terms* cells_;
-  std::uint32_t first_;
-  std::uint32_t zero_;
-};
-
 template <class Key>
 class TermsOfWide {
  public:
@@ -84,14 +68,11 @@ class TermsOf4Bits {
   std::vector<Terms> codes_;
 };
 
-constexpr std::size_t rows_at_once = 4;
-
-// Adds a block of several rows: to the sums of its columns and of its rows, and to the squares.
-// Each row has squares of its own, because an addition waits for the one before it in the same
-// place.
+// Each row has sums and squares of its own, because an addition waits for the one before it in the
+// same place.
 template <std::size_t rows, class Lookup>
 void add_block(const std::byte* const* row, std::size_t width, const Lookup& terms, Terms* columns,
-               Terms* const* sums, Terms& squares) {
+               RowTerms* sums) {
   Terms sum[rows] = {};
   Terms square[rows] = {};
   for (std::size_t j = 0; j < width; ++j) {
@@ -105,16 +86,56 @@ void add_block(const std::byte* const* row, std::size_t width, const Lookup& ter
     columns[j] = column;
   }
   for (std::size_t i = 0; i < rows; ++i) {
-    *sums[i] += sum[i];
-    squares += square[i];
+    sums[i] = {sum[i], square[i]};
   }
 }
+
+// Each of the following adds a block of n rows, up to term_rows, to the sums of its columns, and
+// writes those of its rows.
+template <class Lookup>
+class AddsOneByOne {
+ public:
+  explicit AddsOneByOne(const MagnitudeTable& table) : terms_(table) {}
+  void add(const std::byte* const* row, std::size_t n, std::size_t width, Terms* columns,
+           RowTerms* sums) const {
+    std::size_t i = 0;
+    for (; i + rows_at_once <= n; i += rows_at_once) {
+      add_block<rows_at_once>(row + i, width, terms_, columns, sums + i);
+    }
+    for (; i < n; ++i) {
+      add_block<1>(row + i, width, terms_, columns, sums + i);
+    }
+  }
+
+ private:
+  static constexpr std::size_t rows_at_once = 4;
+
+  Lookup terms_;
+};
+
+class Adds16Bits {
+ public:
+  explicit Adds16Bits(const MagnitudeTable& table)
+      : cells_({table.cells(), static_cast<std::uint16_t>(table.first()),
+                static_cast<std::uint16_t>(table.size())}) {}
+  void add(const std::byte* const* row, std::size_t n, std::size_t width, Terms* columns,
+           RowTerms* sums) const {
+    kernels().terms.add_rows(row, n, width, cells_, columns, sums);
+  }
+
+ private:
+  TermCells cells_;
+};
 
 // Rows that are added together, where they lie or copied.
 class RowsTogether {
  public:
   RowsTogether(const BlockReader& reader, const Sample& sample) : reader_(reader), sample_(sample) {
+    if (reader.in_place()) {
+      return;
+    }
     std::size_t end = 0;
+    begins_.reserve(sample.blocks.size() + 1);
     for (const Block& block : sample.blocks) {
       begins_.push_back(end);
       end += reader.bytes_of(block);
@@ -152,7 +173,7 @@ class RowsTogether {
   }
 
  private:
-  static constexpr std::size_t most_bytes = std::size_t{1} << 20;  // of each row
+  static constexpr std::size_t most_bytes = std::size_t{1} << 18;  // of each row
 
   std::size_t offset_of(std::size_t i, std::size_t b) const {
     return i * row_bytes_ + begins_[b] - begins_[first_block_];
@@ -168,41 +189,39 @@ class RowsTogether {
   std::size_t first_ = 0;
 };
 
-template <class Lookup>
+template <class Adder>
 void add_rows(const BlockReader& reader, const Sample& sample, std::size_t first, std::size_t last,
-              const Lookup& terms, ReadBuffer& buffer, TwoWaySums& result) {
+              const Adder& adder, ReadBuffer& buffer, TwoWaySums& result) {
   const std::size_t in_cluster = sample.rows_in_cluster();
   const std::size_t per_cluster = sample.blocks_in_cluster();
   RowsTogether rows(reader, sample);
   for (std::size_t begin = first; begin < last;) {
     // Rows that are added together belong to one cluster.
     const std::size_t end_of_cluster = (begin / in_cluster + 1) * in_cluster;
-    const std::size_t n = std::min({rows_at_once, last - begin, end_of_cluster - begin});
+    const std::size_t n = std::min({term_rows, last - begin, end_of_cluster - begin});
     Terms* columns =
         result.columns.data() + (begin / in_cluster - first / in_cluster) * sample.columns;
+    Terms* const of_rows = result.rows.data() + (begin - first) * sample.column_clusters;
     std::size_t ready = 0;
     for (std::size_t b = 0; b < sample.blocks.size(); ++b) {
       if (b == ready) {
         ready = rows.take(begin, n, b, buffer);
       }
       const Block& block = sample.blocks[b];
-      const std::byte* row[rows_at_once];
-      Terms* sums[rows_at_once];
+      const std::byte* row[term_rows];
       for (std::size_t i = 0; i < n; ++i) {
-        sums[i] = &result.rows[(begin - first + i) * sample.column_clusters + b / per_cluster];
         row[i] = rows.at(i, b);
         if (reader.in_place()) {
           detail::prefetch(reader.at(sample.rows[std::min(begin + n + i, last - 1)], block),
                            reader.bytes_of(block));
         }
       }
+      RowTerms sums[term_rows] = {};
+      adder.add(row, n, block.width, columns, sums);
       Terms squares{};
-      if (n == rows_at_once) {
-        add_block<rows_at_once>(row, block.width, terms, columns, sums, squares);
-      } else {
-        for (std::size_t i = 0; i < n; ++i) {
-          add_block<1>(row + i, block.width, terms, columns, sums + i, squares);
-        }
+      for (std::size_t i = 0; i < n; ++i) {
+        of_rows[i * sample.column_clusters + b / per_cluster] += sums[i].sum;
+        squares += sums[i].square;
       }
       for (std::size_t i = 0; i < 3; ++i) {
         result.squares[i] += static_cast<double>(squares[i]);
@@ -224,25 +243,25 @@ TwoWaySums two_way_sums(const ByteSource& source, const View& view, const Sample
   sums.rows.assign((last - first) * sample.column_clusters, Terms{});
   sums.columns.assign(clusters * sample.columns, Terms{});
   const BlockReader reader(source, view, sample.layout);
-  const auto add = [&](const auto& terms) {
-    add_rows(reader, sample, first, last, terms, buffer, sums);
+  const auto add = [&](const auto& adder) {
+    add_rows(reader, sample, first, last, adder, buffer, sums);
   };
   switch (view.dtype) {
     case DType::f64:
-      add(TermsOfWide<std::uint64_t>(table));
+      add(AddsOneByOne<TermsOfWide<std::uint64_t>>(table));
       break;
     case DType::f32:
-      add(TermsOfWide<std::uint32_t>(table));
+      add(AddsOneByOne<TermsOfWide<std::uint32_t>>(table));
       break;
     case DType::bf16:
     case DType::f16:
-      add(TermsOf16Bits(table));
+      add(Adds16Bits(table));
       break;
     case DType::f4:
-      add(TermsOf4Bits(table));
+      add(AddsOneByOne<TermsOf4Bits>(table));
       break;
     default:
-      add(TermsOf8Bits(table));
+      add(AddsOneByOne<TermsOf8Bits>(table));
   }
   return sums;
 }

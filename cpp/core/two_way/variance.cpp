@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "core/two_way/few_lines.hpp"
+#include "core/two_way/line_sums.hpp"
 
 namespace weightgauge {
 
@@ -18,23 +19,6 @@ constexpr std::size_t count_term = 3;
 
 double square(double x) { return x * x; }
 
-double mean_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) {
-    sum += value;
-  }
-  return sum / static_cast<double>(values.size());
-}
-
-// Sum of the squared distances from the mean.
-double squares_about(const std::vector<double>& values, double mean) {
-  double sum = 0;
-  for (const double value : values) {
-    sum += square(value - mean);
-  }
-  return sum;
-}
-
 double per_freedom(double squares, double freedom) {
   return freedom > 0 ? std::max(squares / freedom, 0.0) : 0.0;
 }
@@ -42,10 +26,10 @@ double per_freedom(double squares, double freedom) {
 // A sample set out in lines, which form clusters of one size, and in others, which cross them: the
 // lines are rows and the others columns, or the other way round.
 struct Nested {
-  std::vector<double> lines;   // mean of each line
-  std::vector<double> others;  // mean of each other
-  std::vector<double> cells;   // mean of each other inside each cluster, one cluster after another
-  double squares;              // about the mean, of all elements of the sample
+  TermOfLines lines;
+  TermOfLines others;
+  TermOfLines cells;  // each other inside each cluster, one cluster after another
+  double squares;     // about the mean, of all elements of the sample
   std::size_t clusters;
   bool of_k;
   // Of the whole matrix:
@@ -57,11 +41,11 @@ struct Nested {
 // Variance of the matrix's mean where there are no clusters. Rows and columns have effects of their
 // own; their variances are those of the means less what the elements' own scatter adds to these.
 double crossed_variance(const Nested& of) {
-  const auto rows = static_cast<double>(of.lines.size());
-  const auto columns = static_cast<double>(of.others.size());
-  const double mean = mean_of(of.lines);
-  const double row_squares = squares_about(of.lines, mean);
-  const double column_squares = squares_about(of.others, mean);
+  const auto rows = static_cast<double>(of.lines.size);
+  const auto columns = static_cast<double>(of.others.size);
+  const double mean = of.lines.mean();
+  const double row_squares = of.lines.squares_about(mean);
+  const double column_squares = of.others.squares_about(mean);
   const double rest = of.squares - columns * row_squares - rows * column_squares;
   const double own = per_freedom(rest, (rows - 1) * (columns - 1));
   const double row = std::max(per_freedom(row_squares, rows - 1) - own / columns, 0.0);
@@ -77,16 +61,25 @@ struct Clustered {
   double squares = 0;         // of the lines about these
 };
 
-Clustered clustered(const std::vector<double>& lines, std::size_t clusters) {
-  const std::size_t each = lines.size() / clusters;
+Clustered clustered(const TermOfLines& lines, std::size_t clusters) {
+  const std::size_t each = lines.size / clusters;
   Clustered found;
   for (std::size_t c = 0; c < clusters; ++c) {
-    const auto first = lines.begin() + static_cast<std::ptrdiff_t>(c * each);
-    const std::vector<double> own(first, first + static_cast<std::ptrdiff_t>(each));
-    found.means.push_back(mean_of(own));
-    found.squares += squares_about(own, found.means.back());
+    const TermOfLines own = lines.part(c * each, each);
+    found.means.push_back(own.mean());
+    found.squares += own.squares_about(found.means.back());
   }
   return found;
+}
+
+// Sum of the squared distances of the clusters' means from a number.
+double squares_about(const std::vector<double>& means, double centre) {
+  return sum_in_lanes(means.size(), [&](std::size_t i) { return square(means[i] - centre); });
+}
+
+double mean_of(const std::vector<double>& means) {
+  return sum_in_lanes(means.size(), [&](std::size_t i) { return means[i]; }) /
+         static_cast<double>(means.size());
 }
 
 // Degrees of freedom of what so many clusters differ by. k follows how far their scales spread
@@ -96,16 +89,16 @@ double freedom_of_clusters(double clusters, bool of_k) {
 }
 
 // Where there are too few of the others to tell how they differ: from the lines alone.
-double one_way_variance(const std::vector<double>& lines, double all_lines) {
-  const double freedom = static_cast<double>(lines.size()) - 1;
-  return per_freedom(squares_about(lines, mean_of(lines)), freedom) * square(few_lines(freedom)) /
+double one_way_variance(const TermOfLines& lines, double all_lines) {
+  const double freedom = static_cast<double>(lines.size) - 1;
+  return per_freedom(lines.squares_about(lines.mean()), freedom) * square(few_lines(freedom)) /
          all_lines;
 }
 
 // The same of lines in clusters.
 double one_way_variance(const Nested& of) {
   const auto clusters = static_cast<double>(of.clusters);
-  const double m = static_cast<double>(of.lines.size()) / clusters;
+  const double m = static_cast<double>(of.lines.size) / clusters;
   const Clustered found = clustered(of.lines, of.clusters);
   const double line = per_freedom(found.squares, clusters * (m - 1));
   const double between = squares_about(found.means, mean_of(found.means));
@@ -128,18 +121,16 @@ struct Components {
 // other.
 Components components_of(const Nested& of) {
   const auto clusters = static_cast<double>(of.clusters);
-  const auto others = static_cast<double>(of.others.size());
-  const std::size_t each = of.lines.size() / of.clusters;
+  const auto others = static_cast<double>(of.others.size);
+  const std::size_t each = of.lines.size / of.clusters;
   const auto m = static_cast<double>(each);
-  const double mean = mean_of(of.lines);
+  const double mean = of.lines.mean();
   const auto [means, line_squares] = clustered(of.lines, of.clusters);
   const double cluster_squares = squares_about(means, mean);
-  const double other_squares = squares_about(of.others, mean);
+  const double other_squares = of.others.squares_about(mean);
   double cell_squares = 0;  // of the means of cells about those of their clusters
   for (std::size_t c = 0; c < of.clusters; ++c) {
-    for (std::size_t j = 0; j < of.others.size(); ++j) {
-      cell_squares += square(of.cells[c * of.others.size() + j] - means[c]);
-    }
+    cell_squares += of.cells.part(c * of.others.size, of.others.size).squares_about(means[c]);
   }
   const double rest =
       of.squares - m * others * cluster_squares - others * line_squares - m * cell_squares;
@@ -158,8 +149,8 @@ Components components_of(const Nested& of) {
 
 double nested_variance(const Nested& of, const Components& parts) {
   const auto clusters = static_cast<double>(of.clusters);
-  const auto others = static_cast<double>(of.others.size());
-  const std::size_t each = of.lines.size() / of.clusters;
+  const auto others = static_cast<double>(of.others.size);
+  const std::size_t each = of.lines.size / of.clusters;
   const auto m = static_cast<double>(each);
   return parts.cluster * square(few_lines(freedom_of_clusters(clusters, of.of_k))) /
              of.all_clusters +
@@ -169,74 +160,14 @@ double nested_variance(const Nested& of, const Components& parts) {
          parts.own / (of.all_lines * of.all_others);
 }
 
-// The parts' sums, joined.
-struct Joined {
-  double squares[3] = {};
-  std::vector<Terms> rows;         // of each row, one for each cluster of columns
-  std::vector<double> columns[4];  // of each column in each cluster of rows, by term
-};
-
-Joined join(const Sample& sample, const std::vector<TwoWaySums>& parts) {
-  Joined all;
-  for (std::vector<double>& term : all.columns) {
-    term.assign(sample.row_clusters * sample.columns, 0.0);
-  }
-  std::size_t at = 0;
-  for (const TwoWaySums& part : parts) {
-    all.rows.insert(all.rows.end(), part.rows.begin(), part.rows.end());
-    for (std::size_t i = 0; i < part.columns.size(); ++i) {
-      for (std::size_t term = 0; term < 4; ++term) {
-        all.columns[term][at + i] += static_cast<double>(part.columns[i][term]);
-      }
-    }
-    at += sample.row_clusters > 1 ? part.columns.size() : 0;
-    for (std::size_t term = 0; term < 3; ++term) {
-      all.squares[term] += part.squares[term];
-    }
-  }
-  return all;
-}
-
-// Sums of one term over each row, all its clusters of columns together.
-std::vector<double> row_sums(const Sample& sample, const Joined& all, std::size_t term) {
-  std::vector<double> sums(sample.rows.size(), 0.0);
-  auto of_cluster = all.rows.begin();
-  for (double& sum : sums) {
-    for (std::size_t cluster = 0; cluster < sample.column_clusters; ++cluster) {
-      sum += static_cast<double>((*of_cluster++)[term]);
-    }
-  }
-  return sums;
-}
-
-// Sums of one term over each column, all clusters of rows together.
-std::vector<double> column_sums(const Sample& sample, const Joined& all, std::size_t term) {
-  std::vector<double> sums(sample.columns, 0.0);
-  auto of_column = all.columns[term].begin();
-  for (std::size_t cluster = 0; cluster < sample.row_clusters; ++cluster) {
-    for (double& sum : sums) {
-      sum += *of_column++;
-    }
-  }
-  return sums;
-}
-
-std::vector<double> divided(std::vector<double> sums, double by) {
-  for (double& sum : sums) {
-    sum /= by;
-  }
-  return sums;
-}
-
-Nested nested_of(const Sample& sample, const Joined& all, std::size_t term) {
+Nested nested_of(const Sample& sample, const LineSums& all, std::size_t term) {
   const MatrixLayout& layout = sample.layout;
   const auto rows = static_cast<double>(sample.rows.size());
   const auto columns = static_cast<double>(sample.columns);
   Nested of;
-  of.lines = divided(row_sums(sample, all, term), columns);
-  of.others = divided(column_sums(sample, all, term), rows);
-  const double mean = mean_of(of.lines);
-  of.squares = all.squares[term] - rows * columns * mean * mean;
+  of.lines = {all.rows.data(), all.rows.size(), term, columns};
+  of.others = {all.columns.data(), all.columns.size(), term, rows};
+  of.squares = all.squares[term] - rows * columns * square(of.lines.mean());
   of.clusters = sample.row_clusters;
   of.of_k = term == shape_term;
   of.all_lines = static_cast<double>(layout.rows);
@@ -244,21 +175,14 @@ Nested nested_of(const Sample& sample, const Joined& all, std::size_t term) {
   const std::uint64_t row_clusters = layout.rows / layout.rows_in_cluster;
   const std::uint64_t column_clusters = layout.columns / layout.columns_in_cluster;
   of.all_clusters = static_cast<double>(row_clusters);
-  if (sample.row_clusters > 1) {
-    of.cells = divided(all.columns[term], rows / static_cast<double>(sample.row_clusters));
-  } else if (sample.column_clusters > 1) {
+  if (sample.row_clusters == 1 && sample.column_clusters > 1) {
     std::swap(of.lines, of.others);
     std::swap(of.all_lines, of.all_others);
     of.clusters = sample.column_clusters;
     of.all_clusters = static_cast<double>(column_clusters);
-    of.cells.resize(all.rows.size());
-    const double each = columns / static_cast<double>(of.clusters);
-    for (std::size_t i = 0; i < all.rows.size(); ++i) {
-      const std::size_t cluster = i % of.clusters;
-      const std::size_t row = i / of.clusters;
-      of.cells[cluster * sample.rows.size() + row] = static_cast<double>(all.rows[i][term]) / each;
-    }
   }
+  of.cells = {all.cells.data(), all.cells.size(), term,
+              of.others.each / static_cast<double>(of.clusters)};
   return of;
 }
 
@@ -271,14 +195,14 @@ constexpr double fall_of_k = 3 / (pi * pi);
 // little of how far the means of its terms vary: where none happens to be far out, k is high and
 // its error small. Of normal ln scales of variance v the squares have the variance 2 v^2.
 // `fall` is by how much the mean of terms falls for each unit of v.
-double least_between_clusters(const Sample& sample, const Joined& all, double fall) {
+double least_between_clusters(const Sample& sample, const LineSums& all, double fall) {
   const double scales = components_of(nested_of(sample, all, scale_term)).cluster;
   return 2 * square(fall * scales);
 }
 
 // `fall` is 0 for ln lambda. Where clusters of equal scale get scales of their own, the change of k
 // is that of v from nothing, as above.
-double standard_error(const Sample& sample, const Joined& all, std::size_t term, double fall) {
+double standard_error(const Sample& sample, const LineSums& all, std::size_t term, double fall) {
   const Nested of = nested_of(sample, all, term);
   if (of.all_lines < static_cast<double>(fewest_lines)) {
     return std::sqrt(one_way_variance(of.others, of.all_others));
@@ -305,34 +229,29 @@ struct Effects {
   double lines = 0;    // with elements
 };
 
-Effects effects_of(const std::vector<double>& sums, const std::vector<double>& counts,
-                   double mean) {
+Effects effects_of(const std::vector<LineTerms>& lines, double mean) {
   Effects effects;
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    if (counts[i] > 0) {
-      effects.squares += counts[i] * square(sums[i] / counts[i] - mean);
-      effects.lines += 1;
-    }
-  }
+  effects.squares = sum_in_lanes(lines.size(), [&](std::size_t i) {
+    const double count = lines[i][count_term];
+    // What a line without elements is divided by does not matter.
+    return square(lines[i][log_term] - count * mean) / std::max(count, 1.0);
+  });
+  effects.lines = sum_in_lanes(lines.size(),
+                               [&](std::size_t i) { return lines[i][count_term] > 0 ? 1.0 : 0.0; });
   return effects;
 }
 
 // Analysis of variance of ln |w| by rows and columns. F is the mean square of lines beside that of
 // what is left; among independent elements of any distribution it is 1, with a variance of
 // 2/(lines - 1). Returns whether there are two rows and two columns with elements.
-bool add_spread(const Sample& sample, const Joined& all, MatrixNumbers& numbers) {
-  const std::vector<double> row_counts = row_sums(sample, all, count_term);
-  const std::vector<double> row_logs = row_sums(sample, all, log_term);
-  double n = 0;
-  double sum = 0;
-  for (std::size_t i = 0; i < row_counts.size(); ++i) {
-    n += row_counts[i];
-    sum += row_logs[i];
-  }
-  const double mean = n > 0 ? sum / n : 0;
-  const Effects rows = effects_of(row_logs, row_counts, mean);
-  const Effects columns =
-      effects_of(column_sums(sample, all, log_term), column_sums(sample, all, count_term), mean);
+bool add_spread(const LineSums& all, MatrixNumbers& numbers) {
+  const auto sum_of = [&all](std::size_t term) {
+    return sum_in_lanes(all.rows.size(), [&](std::size_t i) { return all.rows[i][term]; });
+  };
+  const double n = sum_of(count_term);
+  const double mean = n > 0 ? sum_of(log_term) / n : 0;
+  const Effects rows = effects_of(all.rows, mean);
+  const Effects columns = effects_of(all.columns, mean);
   if (rows.lines < 2 || columns.lines < 2) {
     return false;
   }
@@ -362,17 +281,17 @@ bool add_spread(const Sample& sample, const Joined& all, MatrixNumbers& numbers)
 
 Influences::Pair two_way_errors(const Sample& sample, const std::vector<TwoWaySums>& parts,
                                 double k) {
-  const Joined all = join(sample, parts);
+  const LineSums all(sample, parts);
   return {standard_error(sample, all, shape_term, fall_of_k * k * k * k),
           standard_error(sample, all, scale_term, 0)};
 }
 
 MatrixNumbers matrix_numbers(const Sample& sample, const std::vector<TwoWaySums>& parts,
                              std::uint64_t elements, double k, Influences::Pair least) {
-  const Joined all = join(sample, parts);
+  const LineSums all(sample, parts);
   const MatrixLayout& layout = sample.layout;
   MatrixNumbers numbers;
-  if (!add_spread(sample, all, numbers)) {
+  if (!add_spread(all, numbers)) {
     numbers.basis = ErrorsBasis::empty_sample;
     return numbers;
   }
