@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import pickle
+from array import array
 
+import numpy as np
 import pytest
 
+from weightgauge.categorical import Categorical
 from weightgauge.fits.slice_fit import SliceFit
 from weightgauge.magnitudes.weibull import WeibullFit
-from weightgauge.records import Table, as_row, maker
+from weightgauge.records import Table, as_row, maker, taken
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,3 +57,15 @@ def test_a_table_is_a_tuple_of_records():
     copied = pickle.loads(pickle.dumps(table))
     assert copied == table
     assert copied.record is Mean
+
+
+@pytest.mark.parametrize("rows", [[], [0], [2, 2, 0], [1, 0, 2, 1]])
+def test_places_may_come_as_an_array(rows):
+    numbers = array("q", [5, -7, 1 << 40])
+    found = taken(numbers, np.array(rows, np.int64))
+    assert isinstance(found, array) and found.typecode == "q"
+    assert list(found) == [numbers[row] for row in rows]
+    few = Categorical(("q", "k"), array("B", [1, 0, 0]))
+    assert list(taken(few, np.array(rows, np.int64))) == [few[row] for row in rows]
+    for column in (["a", "b", "c"], ("a", "b", "c"), "aaa"):
+        assert list(taken(column, np.array(rows, np.int64))) == [column[row] for row in rows]

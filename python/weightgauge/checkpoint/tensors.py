@@ -14,6 +14,7 @@ from weightgauge.records import named_tuples, taken, to_frame, typed
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+    from numpy.typing import NDArray
 
 
 class Tensors(Sequence[TensorInfo], InPolars):
@@ -91,7 +92,7 @@ class Tensors(Sequence[TensorInfo], InPolars):
         """Return the columns in the order of the fields of `TensorInfo`."""
         return self.names, self.dtypes, self.shapes, self.shards, self.offsets, self.nbytes
 
-    def take(self, rows: Sequence[int]) -> Tensors:
+    def take(self, rows: Sequence[int] | NDArray[Any]) -> Tensors:
         """Return those in the given places."""
         return Tensors(*(taken(column, rows) for column in self.columns()))
 

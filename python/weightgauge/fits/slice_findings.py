@@ -12,7 +12,7 @@ from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.findings.readable import readable
 from weightgauge.fits.code_findings import off_centre_findings, scale_findings, scale_rows
 from weightgauge.fits.name_hints import ONE_SIGN_KINDS, is_mask, may_be_constant, may_be_zero
-from weightgauge.fits.pieces import piece_rows
+from weightgauge.fits.pieces import whole_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
 from weightgauge.fits.tensor_findings import large_line_findings, tensor_findings, tied_finding
@@ -93,9 +93,8 @@ def slice_findings(
         Of a tensor that is given whole and in pieces, only the pieces are judged.
     """
     numbers = numbers_of(slices)
-    rows = np.zeros(len(slices), np.bool_)
-    rows[piece_rows(numbers.columns)] = True
-    rows &= ~_masks(numbers)
+    rows = ~_masks(numbers)
+    rows[list(whole_rows(numbers.columns).values())] = False
     scales = scale_rows(slices, numbers)
     rows[scales] = False
     found = [

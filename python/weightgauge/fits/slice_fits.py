@@ -90,7 +90,7 @@ class SliceFits(Sequence[SliceFit], InPolars):
         """
         order = _table_order(slices)
         if moves(order):
-            slices = Slices.of(slices).take(order.tolist())
+            slices = Slices.of(slices).take(order)
             numbers.sort(order)
             places = (
                 {row: place for place, row in enumerate(order.tolist())} if told or missing else {}

@@ -75,7 +75,7 @@ class Components(Sequence[Component]):
             return components
         return cls(*zip(*components, strict=True)) if components else cls((), (), (), ())
 
-    def take(self, rows: Sequence[int]) -> Components:
+    def take(self, rows: Sequence[int] | Any) -> Components:
         """Return those in the given places."""
         return Components(*(taken(column, rows) for column in self._columns()))
 

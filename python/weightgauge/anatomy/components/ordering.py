@@ -86,12 +86,10 @@ def _keys(places: Components) -> list[NDArray[Any]]:
     """Return the members of `order_key` as columns, the one that decides first at the end."""
     import numpy as np
 
-    # There are few kinds and towers, so their part of the key is made once for each pair.
-    pairs = dict.fromkeys(zip(places.kinds, places.towers, strict=True))
-    known = np.array([order_key(kind, None, tower, None) for kind, tower in pairs], np.int16)
-    rows = {pair: row for row, pair in enumerate(pairs)}
-    which = map(rows.__getitem__, zip(places.kinds, places.towers, strict=True))
-    tower, outside, _, kind, _ = known.T[:, np.fromiter(which, np.int32, len(places))]
+    # Each member depends on one column. There are few kinds and towers.
+    tower = numbers_of(places.towers, lambda each: order_key("other", None, each, None)[0], "int16")
+    outside = numbers_of(places.kinds, lambda each: order_key(each, None, None, None)[1], "int16")
+    kind = numbers_of(places.kinds, lambda each: order_key(each, None, None, None)[3], "int16")
     block, expert = map(_numbers, (places.blocks, places.experts))
     return [expert, kind, block, np.where(block < 0, outside, 1), tower]
 

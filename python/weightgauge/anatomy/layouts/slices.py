@@ -14,6 +14,8 @@ from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.records import named_tuples, taken
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from weightgauge.anatomy.storage import Stored
     from weightgauge.checkpoint import TensorInfo
 
@@ -100,7 +102,7 @@ class Slices(Sequence[Slice]):
         """Whether each is a whole tensor that holds the values, so that no two are of one."""
         return not any(self.cuts) and not any(self.sources)
 
-    def take(self, rows: Sequence[int]) -> Slices:
+    def take(self, rows: Sequence[int] | NDArray[Any]) -> Slices:
         """Return those in the given places."""
         _, _, *others = self._columns()
         return Slices(
