@@ -166,7 +166,7 @@ double HazenSums::beyond_head(std::uint64_t rank) const {
 }
 
 HazenSums::End HazenSums::end_after(std::uint64_t rank) const {
-  return ends_.empty() ? End{cumulative(rank), y_after(rank)} : ends_[rank];
+  return {cumulative(rank), y_after(rank)};
 }
 
 void HazenSums::tabulate() {
@@ -194,16 +194,22 @@ void HazenSums::cumulative_after(const std::uint64_t* ranks, std::size_t n, doub
     closed_forms_after(ranks, n, sums, y, memory.data());
     return;
   }
-  const auto put = [&](std::size_t i, std::uint64_t rank) {
-    const End end = end_after(rank);
-    sums[i] = end.cumulative;
-    y[i] = end.y;
+  const auto put_with = [&](const auto& end_of) {
+    const auto put = [&](std::size_t i, const End& end) {
+      sums[i] = end.cumulative;
+      y[i] = end.y;
+    };
+    put(0, end_of(window_.begin));
+    for (std::size_t i = 0; i + 1 < n; ++i) {
+      put(i + 1, end_of(ranks[i]));
+    }
+    put(n, end_of(std::min(ranks[n - 1], window_.end)));
   };
-  put(0, window_.begin);
-  for (std::size_t i = 0; i + 1 < n; ++i) {
-    put(i + 1, ranks[i]);
+  if (ends_.empty()) {
+    put_with([this](std::uint64_t rank) { return end_after(rank); });
+  } else {
+    put_with([ends = ends_.data()](std::uint64_t rank) { return ends[rank]; });
   }
-  put(n, std::min(ranks[n - 1], window_.end));
 }
 
 double HazenSums::y(std::uint64_t rank) const { return weibull_y(position(rank, n_)); }

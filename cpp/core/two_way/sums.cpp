@@ -189,11 +189,15 @@ class RowsTogether {
   std::size_t first_ = 0;
 };
 
+constexpr std::uint64_t elements_in_cache = std::uint64_t{1} << 16;
+
 template <class Adder>
 void add_rows(const BlockReader& reader, const Sample& sample, std::size_t first, std::size_t last,
               const Adder& adder, ReadBuffer& buffer, TwoWaySums& result) {
   const std::size_t in_cluster = sample.rows_in_cluster();
   const std::size_t per_cluster = sample.blocks_in_cluster();
+  // What has just been counted is in the cache.
+  const bool small = sample.layout.rows * sample.layout.columns <= elements_in_cache;
   RowsTogether rows(reader, sample);
   for (std::size_t begin = first; begin < last;) {
     // Rows that are added together belong to one cluster.
@@ -211,7 +215,9 @@ void add_rows(const BlockReader& reader, const Sample& sample, std::size_t first
       const std::byte* row[term_rows];
       for (std::size_t i = 0; i < n; ++i) {
         row[i] = rows.at(i, b);
-        if (reader.in_place()) {
+      }
+      if (reader.in_place() && !small) {
+        for (std::size_t i = 0; i < n; ++i) {
           detail::prefetch(reader.at(sample.rows[std::min(begin + n + i, last - 1)], block),
                            reader.bytes_of(block));
         }
