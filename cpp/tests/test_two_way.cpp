@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "core/fit/influence.hpp"
@@ -12,6 +14,7 @@
 #include "core/two_way/large_lines.hpp"
 #include "core/two_way/row_sizes.hpp"
 #include "core/two_way/sample.hpp"
+#include "core/two_way/sums.hpp"
 #include "core/two_way/unused_rows.hpp"
 #include "support.hpp"
 
@@ -105,6 +108,44 @@ TEST_SUITE("two_way") {
       for (const Block& block : sample.blocks) {
         CHECK(block.first % unit == 0);
         CHECK(block.width % unit == 0);
+      }
+    }
+  }
+
+  TEST_CASE("nobody looks at what a table's memory held before") {
+    constexpr std::size_t rows = 66;
+    constexpr std::size_t columns = 70;
+    for (const DType dtype : {DType::bf16, DType::f16, DType::f32, DType::f64, DType::f8_e4m3}) {
+      CAPTURE(static_cast<int>(dtype));
+      std::vector<std::byte> bytes =
+          dtype == DType::f64   ? testing::bytes_of(testing::normal_doubles(rows * columns, 3))
+          : dtype == DType::f32 ? testing::bytes_of(testing::normal_floats(rows * columns, 3))
+                                : testing::random_bytes(rows * columns * item_bytes(dtype), 3);
+      std::fill_n(bytes.begin() + 256, 512, std::byte{0});
+      const SliceResult found = testing::scan_bytes(dtype, bytes, testing::keeping(1, 1 << 20));
+      FitSpace space;
+      fit_histogram(found.histogram, found.n, Trim::mid_80, Zeros::exclude, space);
+      const MemorySource source(bytes.data(), bytes.size());
+      const View view = contiguous_view(dtype, 0, rows * columns);
+      const Sample sample = sample_of({rows, columns}, 1, true);
+      const auto sums_with = [&](std::vector<Terms> memory) {
+        const MagnitudeTable table(found.histogram, space.plot, space.influences, false,
+                                   std::move(memory));
+        ReadBuffer buffer;
+        return two_way_sums(source, view, sample, 0, rows, table, buffer);
+      };
+      constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+      const TwoWaySums fresh = sums_with({});
+      const TwoWaySums used = sums_with(std::vector<Terms>(70'000, Terms{nan, nan, nan, nan}));
+      const auto alike = [](const std::vector<Terms>& a, const std::vector<Terms>& b) {
+        return a.size() == b.size() &&
+               std::memcmp(a.data(), b.data(), a.size() * sizeof(Terms)) == 0;
+      };
+      CHECK(alike(used.rows, fresh.rows));
+      CHECK(alike(used.columns, fresh.columns));
+      for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(std::isfinite(fresh.squares[i]));
+        CHECK(used.squares[i] == fresh.squares[i]);
       }
     }
   }
