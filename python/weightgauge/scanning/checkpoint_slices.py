@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # A million slices are scanned in rounds: what describes them to the core, and what the core finds,
 # takes a kilobyte and a half for each.
-_SLICES_IN_ROUND = 1 << 14
+_SLICES_IN_ROUND = 1 << 13
 # Histograms that are in memory at a time, by what they hold at most.
 _BATCH_BYTES = 256 << 20
 _MOST_NARROW, _MOST_WIDE = 1 << 15, 1 << 18
