@@ -155,6 +155,6 @@ def test_long_tables_are_shown_as_short_ones(form, width, monkeypatch):
         medium = Medium(width=width, plain=plain)
         expected = FORMATS[form].write(document, medium)
         with monkeypatch.context() as patched:
-            patched.setattr("weightgauge.reporting.document._MOST_KEPT", 10)
+            patched.setattr("weightgauge.reporting.cell_texts._MOST_HELD", 10)
             patched.setattr("weightgauge.columnar._ROWS_TOGETHER", 7)
             assert FORMATS[form].write(document, medium) == expected

@@ -81,6 +81,10 @@ class Categorical(Sequence[_Value]):
             self._codes.count(code) for code, each in enumerate(self._values) if each == value
         )
 
+    def different(self) -> set[_Value]:
+        """Return the values that occur."""
+        return set(map(self._values.__getitem__, set(self._codes)))
+
     def __contains__(self, value: object) -> bool:
         return any(code in self._codes for code in self._code_of(value))
 

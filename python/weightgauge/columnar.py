@@ -40,8 +40,8 @@ class ColumnarRows(Sequence[dict[str, Any]]):
 
     def parts(self) -> Iterator[Self]:
         """Yield all rows, some thousand at a time."""
-        for start in range(0, len(self), _ROWS_TOGETHER):
-            yield self.part(start, min(start + _ROWS_TOGETHER, len(self)))
+        for start, stop in spans(len(self)):
+            yield self.part(start, stop)
 
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...
@@ -60,6 +60,18 @@ class ColumnarRows(Sequence[dict[str, Any]]):
     def _rows(self) -> Iterator[dict[str, Any]]:
         columns = [plain_values(self.column(name), lists=True) for name in self.names]
         return (dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def spans(size: int) -> Iterator[tuple[int, int]]:
+    """Yield from which place up to which one rows are handled together, if there are so many.
+
+    Examples
+    --------
+    >>> list(spans(5000))
+    [(0, 4096), (4096, 5000)]
+    """
+    for start in range(0, size, _ROWS_TOGETHER):
+        yield start, min(start + _ROWS_TOGETHER, size)
 
 
 class ColumnarRecords:

@@ -6,6 +6,8 @@ megabyte of text. Every message passes such a name through `printable` first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _NAME_LIMIT = 200
 PATH_LIMIT = 1000
 """Longest path in a message, in characters: those of a deep directory are to be seen whole."""
@@ -74,6 +76,11 @@ def harmless(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def all_harmless(texts: Sequence[str]) -> Sequence[str]:
+    """Return texts as `harmless` does; all are looked at in one call."""
+    return texts if "".join(texts).isprintable() else list(map(harmless, texts))
 
 
 def _escaped(character: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightgauge.anatomy.architecture import Architecture, TowerFacts
 from weightgauge.anatomy.architecture.settings import Settings, part_of
@@ -18,6 +18,10 @@ from weightgauge.anatomy.missing_experts import missing_experts, ranges
 from weightgauge.anatomy.stacks import Stack, stacks_of
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SHARED_BLOCKS = ("num_hidden_groups", "num_mem_blocks", "num_recurrent_steps")
 """Keys of models that use one block several times."""
@@ -57,10 +61,9 @@ def missing_findings(
     by_tower = Counter(stack.tower for stack in stacks)
     found: list[Finding] = []
     families: list[str | None] = []
-    outside = [row for row, block in enumerate(places.blocks) if block is None]
-    names = TensorFacts.of(tensors).names
-    begins = any(_is_entrance(names[row], places.kinds[row]) for row in outside)
-    norm_outside = any(places.kinds[row] == "norm" for row in outside)
+    outside = ~places.in_blocks()
+    begins = bool(stacks) and _have_entrance(TensorFacts.of(tensors).names, places, outside)
+    norm_outside = bool((outside & places.of_kinds(("norm",))).any())
     for stack in stacks:
         facts = architecture.of(stack.tower)
         # Where other towers have names, the configuration may be about these.
@@ -77,9 +80,12 @@ def missing_findings(
     return found + list(missing_ends(tensors, places, forms, config or {}, stacks, families))
 
 
-def _is_entrance(name: str, kind: str) -> bool:
-    """Whether a tensor outside the blocks is an embedding: these are not later blocks alone."""
-    return kind == "embed" or (kind == "other" and "embed" in name)
+def _have_entrance(names: Sequence[str], places: Components, outside: NDArray[np.bool_]) -> bool:
+    """Whether any tensor outside the blocks is an embedding: these are not later blocks alone."""
+    if (outside & places.of_kinds(("embed",))).any():
+        return True
+    others = (outside & places.of_kinds(("other",))).nonzero()[0]
+    return any("embed" in names[row] for row in others.tolist())
 
 
 def _stated_blocks(facts: TowerFacts, stack: Stack) -> tuple[str, int] | None:

@@ -12,6 +12,7 @@ from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.anatomy.components.vocabulary import EXPERT_WORDS
 from weightgauge.anatomy.odd_shapes import FEW
 from weightgauge.anatomy.outer_widths import TOKENS
+from weightgauge.categorical import numbers_of
 
 _EXPERT = re.compile(rf"((?:^|\.)(?:{'|'.join(sorted(EXPERT_WORDS))})\.)[0-9]+(?=\.)")
 
@@ -43,8 +44,12 @@ def flattened(
     ------
     tuple of int and str
     """
+    import numpy as np
+
     names, shapes, _ = TensorFacts.of(tensors)
-    flat = {row for row in weights if len(shapes[row]) < 2 and places.kinds[row] == "other"}
+    every = np.array(weights, np.intp)
+    is_flat = numbers_of(shapes, lambda shape: len(shape) < 2, "bool") & places.of_kinds(("other",))
+    flat = set(every[is_flat[every]].tolist())
     inside = {row for row in flat if places.blocks[row] is not None}
     for row in sorted(flat - inside):
         if TOKENS.search(names[row]):

@@ -74,11 +74,9 @@ def missing_ends(
     """
     if not stacks and _family(config) not in READS_TEXT:
         return []
-    rows = [  # the others, of which there are many, are asked nothing
-        row
-        for row, (kind, block) in enumerate(zip(places.kinds, places.blocks, strict=True))
-        if block is None or kind in ("embed", "head")
-    ]
+    # The others, of which there are many, are asked nothing.
+    asked = ~places.in_blocks() | places.of_kinds(("embed", "head"))
+    rows: list[int] = asked.nonzero()[0].tolist()
     tensors, places, forms = [tensors[row] for row in rows], places.take(rows), taken(forms, rows)
     unknown = _unknown_ends(tensors, places, forms, config)
     names = config.get("architectures")

@@ -22,6 +22,7 @@ from weightgauge.anatomy.outer_widths import (
     stated_numbers,
     streams_of,
 )
+from weightgauge.categorical import numbers_of
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
@@ -86,24 +87,19 @@ def shape_findings(
     list of Finding
     """
     found = [RULES["shape-contradicts"].finding(what=line) for line in architecture.contradictions]
-    names, shapes, dtypes = TensorFacts.of(tensors)
-    weights = [
-        row
-        for row in first_rows(forms)
-        if forms[row] >= 0
-        and dtypes[row] in ITEM_BYTES
-        and names[row] not in packed
-        and 0 not in shapes[row]
-    ]
+    weights = _weights(tensors, forms, packed)
+    # Of a million tensors outside all blocks, and of no kind, little is asked.
+    placed = places.in_blocks() | ~places.of_kinds(("other",))
+    known = [row for row, is_placed in zip(weights, placed[weights], strict=True) if is_placed]
     counts = numbers_of_forms(forms)
     for facts in architecture.towers:
-        found += _of_tower(facts, tensors, places, weights, forms, counts)
-    streams = streams_of(tensors, places, weights)
+        found += _of_tower(facts, tensors, places, known, forms, counts)
+    streams = streams_of(tensors, places, known)
     widths_of = {tower: each.width for tower, each in streams.items()}
     told = {each.tensor for each in found}
     found += [
         _told(tensors[row], places, row, why)
-        for row, why in block_sides(tensors, places, weights, forms, counts, widths_of)
+        for row, why in block_sides(tensors, places, known, forms, counts, widths_of)
         if tensors[row].name not in told
     ]
     found += [
@@ -115,7 +111,7 @@ def shape_findings(
         _told(tensors[row], places, row, f"the blocks have a width of {width:,}")
         for row, width in narrow.items()
     ]
-    rest = [row for row in weights if row not in narrow]
+    rest = [row for row in known if row not in narrow]
     found += _vocabularies(tensors, places, rest, architecture, config)
     odd = {each.tensor for each in found if each.tensor is not None}.union(packed)
     found += [
@@ -146,6 +142,21 @@ def _of_tower(
         yield _told(tensors[row], places, row, why)
     if not staged:
         yield from _inner_widths(facts, every)
+
+
+def _weights(
+    tensors: Sequence[TensorLike], forms: Sequence[int], packed: Collection[str]
+) -> list[int]:
+    """Return rows of tensors that hold weights in their own shape, those of equal form once."""
+    import numpy as np
+
+    names, shapes, dtypes = TensorFacts.of(tensors)
+    first = np.array(first_rows(forms), np.intp)
+    holds = np.asarray(forms)[first] >= 0
+    holds &= numbers_of(dtypes, ITEM_BYTES.__contains__, "bool")[first]
+    holds &= numbers_of(shapes, all, "bool")[first]
+    rows: list[int] = first[holds].tolist()
+    return [row for row in rows if names[row] not in packed] if packed else rows
 
 
 def _has_stages(section: Mapping[str, Any]) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weightgauge.categorical import Categorical
 from weightgauge.columnar import ColumnarRows, plain_values
+from weightgauge.reporting.cell_texts import column_texts, texts_of
 from weightgauge.reporting.heatmap import Heatmap
 from weightgauge.reporting.stated_rows import StatedRows
 
@@ -143,25 +143,6 @@ class Column:
         return [f"{text} {self.unit}" if text else "" for text in texts] if self.unit else texts
 
 
-_MOST_KEPT = 10_000
-"""Rows of a table whose texts are kept: more are made again, which takes less than a second for a
-hundred thousand."""
-
-_REPEATED = frozenset((str, int, tuple, type(None)))
-"""Types of values that are often the same in many rows."""
-
-
-def _texts(column: Column, values: Sequence[Any]) -> Sequence[str]:
-    """Return what a column shows for each value; words and numbers that come often are kept."""
-    if isinstance(values, Categorical):
-        return values.each(column.text)
-    if column.identifies or not _REPEATED.issuperset(map(type, values)):
-        return column.texts(values)
-    different = dict.fromkeys(values)
-    known = dict(zip(different, column.texts(different), strict=True))
-    return list(map(known.__getitem__, values))
-
-
 @dataclass(frozen=True, slots=True)
 class DocumentTable:
     """Rows of values, and the columns that say how they are shown.
@@ -184,33 +165,14 @@ class DocumentTable:
         return [row.get(key) for row in self.rows]
 
     def shown(self) -> list[tuple[Column, Iterable[str]]]:
-        """Return the columns that a page shows, each with the text of its cells.
-
-        Those of very many rows are made whenever somebody goes through them, so that memory never
-        holds all, but for words and whole numbers: many are the same.
-        """
+        """Return the columns that a page shows, each with the text of its cells."""
         columns = [(column, self._texts(column)) for column in self.columns]
         return [(column, texts) for column, texts in columns if not column.hide_empty or any(texts)]
 
     def _texts(self, column: Column) -> Iterable[str]:
-        rows = self.rows
-        if isinstance(rows, ColumnarRows) and len(rows) > _MOST_KEPT:
-            first = plain_values(next(rows.parts()).column(column.key))
-            if not _REPEATED.issuperset(map(type, first)):
-                return _CellTexts(column, rows)
-        return _texts(column, self.column(column.key))
-
-
-class _CellTexts:
-    """The texts of a column, some thousand at a time, as often as they are asked for."""
-
-    def __init__(self, column: Column, rows: ColumnarRows) -> None:
-        self._column = column
-        self._rows = rows
-
-    def __iter__(self) -> Iterator[str]:
-        for part in self._rows.parts():
-            yield from _texts(self._column, plain_values(part.column(self._column.key)))
+        if isinstance(self.rows, ColumnarRows):
+            return column_texts(column, self.rows)
+        return texts_of(column, self.column(column.key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from functools import partial
+from itertools import chain
 
+from weightgauge.categorical import Categorical
+from weightgauge.reporting.cell_texts import text_batches
 from weightgauge.reporting.document import Column, DocumentTable
 from weightgauge.reporting.terminal_text import (
     PLAIN_SPELLING,
@@ -47,9 +50,6 @@ _FEWEST = 4
 """Terminal cells that a name keeps where otherwise numbers have no room."""
 
 _GAP = "  "
-
-_ROWS_TOGETHER = 1024
-"""Rows whose texts are measured and padded in a few calls: enough for these, and few for memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +143,7 @@ def _as_text(table: DocumentTable, plain: bool) -> list[_TextColumn]:
         if plain:
             column = replace(column, heading=column.title.translate(PLAIN_SPELLING))
             texts = [text.translate(PLAIN_SPELLING) for text in texts]
-        width = max(map(most_cells, chain(((column.title,),), _batches(texts))))
+        width = max(map(_most_cells, chain(((column.title,),), text_batches(texts))))
         found.append(_TextColumn(column, texts, width, plain))
     return found
 
@@ -256,19 +256,24 @@ def _lines(columns: Sequence[_TextColumn]) -> Iterator[str]:
     if any(cells(text) > each.width for each in phrases for text in each.texts):
         yield from _broken_rows(columns)
         return
-    for several in zip(*(_batches(each.texts) for each in columns), strict=True):
+    for several in zip(*(text_batches(each.texts) for each in columns), strict=True):
         filled = (
-            all_padded(texts, each.width, right=each.column.right)
+            _all_padded(texts, each.width, right=each.column.right)
             for texts, each in zip(several, columns, strict=True)
         )
         yield from map(str.rstrip, map(_GAP.join, zip(*filled, strict=True)))
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the texts of a column some thousand at a time."""
-    rest = iter(texts)
-    while batch := list(islice(rest, _ROWS_TOGETHER)):
-        yield batch
+def _all_padded(texts: Sequence[str], width: int, *, right: bool) -> Sequence[str]:
+    """Pad the cells of a column, those that are the same in many rows once."""
+    if isinstance(texts, Categorical):
+        return texts.each(partial(padded, width=width, right=right))
+    return all_padded(texts, width, right=right)
+
+
+def _most_cells(texts: Sequence[str]) -> int:
+    """Count the terminal cells of the widest of some cells of a column."""
+    return most_cells(list(texts.different()) if isinstance(texts, Categorical) else texts)
 
 
 def _broken_rows(columns: Sequence[_TextColumn]) -> Iterator[str]:

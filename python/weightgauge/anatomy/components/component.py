@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from weightgauge.categorical import constant
+from weightgauge.categorical import constant, numbers_of
 from weightgauge.records import as_dict, named_tuples, taken
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Component(NamedTuple):
@@ -85,6 +89,14 @@ class Components(Sequence[Component]):
         for row in rows:
             kinds[row] = kind
         return Components(kinds, *self._columns()[1:])
+
+    def in_blocks(self) -> NDArray[np.bool_]:
+        """Return which of them are in a block."""
+        return numbers_of(self.blocks, lambda block: block is not None, "bool")
+
+    def of_kinds(self, kinds: Collection[str]) -> NDArray[np.bool_]:
+        """Return which of them are of one of some kinds."""
+        return numbers_of(self.kinds, kinds.__contains__, "bool")
 
     def _columns(self) -> tuple[Sequence[Any], ...]:
         return self.kinds, self.blocks, self.towers, self.experts, self.heads, self.parts

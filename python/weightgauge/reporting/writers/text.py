@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 
-from weightgauge.errors import harmless
+from weightgauge.errors import all_harmless, harmless
 from weightgauge.findings import FindingGroup
 from weightgauge.reporting.document import (
     Document,
@@ -92,7 +92,7 @@ class _Page:
                 yield from self._taken()
                 lines = iter(table_lines(block, self._width, plain=self._plain))
                 while several := list(islice(lines, _LINES_TOGETHER)):
-                    self._lines += map(harmless, several)
+                    self._lines += all_harmless(several)
                     yield from self._taken()
             case _:
                 self.part(block)
