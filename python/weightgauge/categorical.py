@@ -22,6 +22,9 @@ _SIZES = {"B": 1 << 8, "H": 1 << 16}
 _ROWS_TOGETHER = 4096
 """Rows whose values are looked up at a time: enough for the cost of a call, and few for memory."""
 
+_SPARSE = 4
+"""Numbers up to so many times their number are looked up in a table, and larger ones sorted."""
+
 _MANY_ROWS = 1_000
 """A list of fewer rows takes too little memory to save any."""
 
@@ -148,7 +151,9 @@ def numbers_of(
     return np.fromiter(map(number, column), dtype, len(column))
 
 
-def by_code(values: Sequence[_Value], codes: Sequence[int]) -> Sequence[_Value]:
+def by_code(
+    values: Sequence[_Value], codes: Sequence[int] | NDArray[np.integer[Any]]
+) -> Sequence[_Value]:
     """Return for each code the value in its place. Values may be the same, and of any number.
 
     Examples
@@ -200,10 +205,40 @@ def alike(*columns: Sequence[Any]) -> array[int]:
     keys, *others = map(_codes, columns)
     for codes in others:
         keys = keys * (int(codes.max(initial=0)) + 1) + codes
-    _, firsts, which = np.unique(keys, return_index=True, return_inverse=True)
-    places = np.empty(len(firsts), np.int32)
-    places[np.argsort(firsts)] = np.arange(len(firsts))
-    return array("i", places[which].tobytes())
+    if keys.max(initial=0) > _SPARSE * len(keys):
+        keys = np.unique(keys, return_inverse=True)[1]
+    first = _first_places(keys)
+    begins = np.zeros(len(keys), np.bool_)
+    begins[first[first < len(keys)]] = True
+    numbers = np.cumsum(begins, dtype=np.int32) - 1
+    return array("i", numbers[first[keys]].astype(np.int32).tobytes())
+
+
+def first_places(numbers: Sequence[int]) -> list[int]:
+    """Return for each number that occurs the place where it stands first, ascending.
+
+    Examples
+    --------
+    >>> first_places([5, 5, -2, 5, 0, -2])
+    [0, 2, 4]
+    """
+    import numpy as np
+
+    if not len(numbers):
+        return []
+    keys = np.asarray(numbers)
+    first = _first_places(keys - keys.min())
+    found: list[int] = np.sort(first[first < len(keys)]).tolist()
+    return found
+
+
+def _first_places(keys: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the first place of each number from 0 to the largest; behind the last for none."""
+    import numpy as np
+
+    first = np.full(int(keys.max(initial=-1)) + 1, len(keys))
+    first[keys[::-1]] = np.arange(len(keys))[::-1]  # of equal ones the last that is set stays
+    return first
 
 
 def _codes(column: Sequence[Any]) -> NDArray[np.int64]:

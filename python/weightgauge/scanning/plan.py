@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from enum import IntEnum
-from operator import floordiv
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Product, ScaledCodes
+from weightgauge.categorical import numbers_of
 from weightgauge.dtypes import FORMAT_OF_SIZE, ITEM_BYTES
 from weightgauge.scanning.live.strides import strided
+from weightgauge.scanning.plan_columns import FORMATS, Noted, PlanColumns
 
 if TYPE_CHECKING:
     from weightgauge import _core
@@ -20,20 +20,9 @@ if TYPE_CHECKING:
     from weightgauge.anatomy.storage import Stored
     from weightgauge.checkpoint import Checkpoint, TensorInfo, Tensors
 
-_FORMATS = tuple(ITEM_BYTES)
-_NUMBER_OF = {name: number for number, name in enumerate(_FORMATS)}
-
 _Dims = Sequence[tuple[int, int]]  # extent and stride in bytes
 _PAGE = 2048  # bytes of a page of the core
 _ONE_EACH = 0x11111111  # added to a word of eight zero points, it adds one to each
-
-
-class Noted(IntEnum):
-    """What the core notes of a slice beside its counts."""
-
-    NEGATIVES = 1
-    TENSOR = 2
-    DIGEST = 3
 
 
 class ScanPlan:
@@ -90,12 +79,7 @@ class ScanPlan:
         self._as_they_lie: dict[int, int] = {}
         self.files: list[tuple[int, bool]] = []
         self._scales: dict[str, int] = {}
-        self._files: list[int] = []
-        self._formats: list[int] = []
-        self._offsets: list[int] = []
-        self._items: list[int] = []
-        self._noted: list[int] = []
-        self._columns: list[int] = []
+        self._columns = PlanColumns()
         self._clusters: list[tuple[int, int, int]] = []
         self._shaped: list[tuple[int, _Dims, _core.Decoding | None]] = []
         self.scale_of: dict[int, int] = {}
@@ -105,7 +89,7 @@ class ScanPlan:
         self.of_tokens: list[int] = []
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self._columns)
 
     @property
     def shards(self) -> list[int]:
@@ -117,8 +101,10 @@ class ScanPlan:
         """Stored bytes of all slices; the numbers that a product is made of count one each."""
         decoded = {row for row, _, decoding in self._shaped if decoding is not None}
         return sum(
-            items if row in decoded else items * ITEM_BYTES[_FORMATS[number]]
-            for row, (items, number) in enumerate(zip(self._items, self._formats, strict=True))
+            items if row in decoded else items * ITEM_BYTES[FORMATS[number]]
+            for row, (items, number) in enumerate(
+                zip(self._columns.items, self._columns.formats, strict=True)
+            )
         )
 
     def to_core(self) -> _core.FileSlices:
@@ -126,17 +112,12 @@ class ScanPlan:
         from weightgauge import _core
 
         return _core.FileSlices(
-            dtypes=_FORMATS,
-            files=np.array(self._files, np.uint32),
-            formats=np.array(self._formats, np.uint8),
-            offsets=np.array(self._offsets, np.uint64),
-            items=np.array(self._items, np.uint64),
-            noted=np.array(self._noted, np.uint8),
+            dtypes=FORMATS,
             shaped=self._shaped,
             pieces=[(index, begin // _PAGE) for index, (begin, _) in self.pages_of.items()],
-            columns=np.array(self._columns, np.uint64),
             clusters=self._clusters,
             of_tokens=self.of_tokens,
+            **self._columns.to_core(),
         )
 
     def add(
@@ -186,29 +167,22 @@ class ScanPlan:
         if turned:
             matrix = matrix.turned(elements // max(matrix.columns, 1))
             self.turned.add(index)
-        self._columns[index] = matrix.columns
+        self._columns.columns[index] = matrix.columns
         if matrix[1:] != (1, 1):
             self._clusters.append((index, matrix.rows_in_cluster, matrix.columns_in_cluster))
 
-    def add_whole(self, tensors: Tensors, matrices: Sequence[MatrixLayout | None]) -> list[int]:
+    def add_whole(self, tensors: Tensors, matrices: Sequence[MatrixLayout | None]) -> Sequence[int]:
         """Add whole tensors that hold the values themselves, as `add` adds each of them."""
         if self._strided:
             pairs = zip(tensors, matrices, strict=True)
             return [self.add(tensor, None, None, matrix) for tensor, matrix in pairs]
         files = {shard: self._position(shard) for shard in dict.fromkeys(tensors.shards)}
-        first = len(self)
-        self._files += map(files.__getitem__, tensors.shards)
-        self._formats += map(_NUMBER_OF.__getitem__, tensors.dtypes)
-        self._offsets += tensors.offsets
-        self._items += map(floordiv, tensors.nbytes, map(ITEM_BYTES.__getitem__, tensors.dtypes))
-        self._noted += [Noted.TENSOR] * len(tensors)
-        self._columns += [0 if matrix is None else matrix.columns for matrix in matrices]
-        self._clusters += [
-            (first + row, matrix.rows_in_cluster, matrix.columns_in_cluster)
-            for row, matrix in enumerate(matrices)
-            if matrix is not None and matrix[1:] != (1, 1)
-        ]
-        return list(range(first, len(self)))
+        added = self._columns.add_whole(tensors, files, matrices)
+        for row in numbers_of(matrices, _has_clusters, np.bool_).nonzero()[0].tolist():
+            matrix = matrices[row]
+            if matrix is not None:
+                self._clusters.append((added[row], *matrix[1:]))
+        return added
 
     def add_digest(self, tensor: TensorInfo) -> int:
         """Add all bytes of a tensor in the order of a file, which are not to be counted."""
@@ -290,13 +264,7 @@ class ScanPlan:
     def _add_to(
         self, file: int, dtype: str, offset: int, items: int, noted: Noted = Noted.NEGATIVES
     ) -> int:
-        self._files.append(file)
-        self._formats.append(_NUMBER_OF[dtype])
-        self._offsets.append(offset)
-        self._items.append(items)
-        self._noted.append(noted)
-        self._columns.append(0)
-        return len(self._files) - 1
+        return self._columns.add(file, dtype, offset, items, noted)
 
     def _add_scale(self, scale: Numbers) -> int:
         index = self._scales.get(scale.tensor.name)
@@ -377,6 +345,10 @@ class ScanPlan:
             number = known[shard] = self._first_file + len(self.files)
             self.files.append((shard, as_it_lies))
         return number
+
+
+def _has_clusters(matrix: MatrixLayout | None) -> bool:
+    return matrix is not None and matrix[1:] != (1, 1)
 
 
 def _fills_pages(begin: int, size: int, nbytes: int) -> bool:

@@ -153,10 +153,10 @@ def scan_slices(
     return ScannedSlices(numbers, told, scales, options, counts, pages)
 
 
-def _of_tokens(slices: Sequence[Slice], places: list[int], plan: ScanPlan) -> list[int]:
+def _of_tokens(slices: Sequence[Slice], places: Sequence[int], plan: ScanPlan) -> list[int]:
     """Return the places in a plan of the matrices with one row for each token."""
     kinds = Slices.of(slices).places.kinds
-    if _TOKENS.isdisjoint(kinds):
+    if not any(kind in kinds for kind in _TOKENS):
         return []
     return [
         places[row]
@@ -169,7 +169,7 @@ def _of_tokens(slices: Sequence[Slice], places: list[int], plan: ScanPlan) -> li
 
 
 def _placed(
-    found: NDArray[np.void], plan: ScanPlan, places: list[int]
+    found: NDArray[np.void], plan: ScanPlan, places: Sequence[int]
 ) -> tuple[NDArray[np.void], dict[int, float]]:
     """Bring what was found into the order of slices, with digests and scales that stood apart.
 
@@ -219,12 +219,12 @@ def blank_numbers(size: int) -> NDArray[np.void]:
 
 def planned(
     checkpoint: Checkpoint, slices: Sequence[Slice], options: FitOptions
-) -> tuple[ScanPlan, list[int]]:
+) -> tuple[ScanPlan, Sequence[int]]:
     """Plan a scan: the plan, and for each slice its place there, -1 for one that is not counted."""
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
     columns = Slices.of(slices)
     if columns.whole and ITEM_BYTES.keys() >= set(columns.tensors.dtypes):
-        places = plan.add_whole(columns.tensors, columns.matrices)
+        places: Sequence[int] = plan.add_whole(columns.tensors, columns.matrices)
     else:
         places = [
             _NOT_COUNTED

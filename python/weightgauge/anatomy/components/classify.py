@@ -20,7 +20,7 @@ from weightgauge.anatomy.components.siblings import (
 from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.tensor_facts import TensorFacts, TensorLike
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
-from weightgauge.categorical import alike, by_code, categorical
+from weightgauge.categorical import alike, by_code, categorical, first_places
 from weightgauge.records import taken
 
 _MOST_LAST = 256
@@ -93,10 +93,7 @@ def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
 
 def first_rows(forms: Sequence[int]) -> list[int]:
     """Return the place of the first tensor of each form, ascending."""
-    import numpy as np
-
-    rows: list[int] = np.sort(np.unique(np.asarray(forms), return_index=True)[1]).tolist()
-    return rows
+    return first_places(forms)
 
 
 def numbers_of_forms(forms: Sequence[int]) -> list[int]:

@@ -136,6 +136,7 @@ HEAD_RULES: dict[str, Tell] = {
 """How single matrices are divided into heads."""
 
 _FUSED = ("qkv", "kv", "gate_up")  # tensors of these kinds are fused under any name
+KINDS_WITH_RULES = frozenset((*RULES, *HEAD_RULES, *_FUSED))
 
 
 def may_be_fused(name: str, kind: str, shape: tuple[int, ...], widths: Container[int]) -> bool:

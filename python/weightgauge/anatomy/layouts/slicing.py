@@ -10,9 +10,14 @@ from weightgauge.anatomy.components import MATRIX_KINDS, Component, Components, 
 from weightgauge.anatomy.layouts.candidate import Candidate
 from weightgauge.anatomy.layouts.layout import Cut, Layout, NotCut, cuts, lines_of_head
 from weightgauge.anatomy.layouts.matrix_layout import MatrixLayout, matrix_layout
-from weightgauge.anatomy.layouts.rules import HEAD_RULES, layout_of, may_be_fused
+from weightgauge.anatomy.layouts.rules import (
+    HEAD_RULES,
+    KINDS_WITH_RULES,
+    layout_of,
+    may_be_fused,
+)
 from weightgauge.anatomy.layouts.slices import Slice, Slices
-from weightgauge.categorical import by_code
+from weightgauge.categorical import alike, by_code
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
@@ -67,49 +72,28 @@ def slices_of(
     cutter = _Cutter(architecture, shapes, per)
     sources = stored or {}
     columns = Tensors.of(tensors)
-    alike = range(len(columns)) if forms is None else forms
-    widths = {shape[1] for shape in shapes.different() if len(shape) == 2}
-    divisible = set()
-    matrix_of: dict[int, MatrixLayout | None] = {}
-    plain: dict[tuple[str, tuple[int, ...]], MatrixLayout] = {}
-    for row in first_rows(alike):
-        name, kind, shape = columns.names[row], places.kinds[row], columns.shapes[row]
-        source = sources.get(name)
-        if source is not None:
-            name, shape = source.name, source.shape
-        by_head = per == "head" and kind in HEAD_RULES
-        if by_head or may_be_fused(name, kind, shape, widths):
-            divisible.add(alike[row])
-        elif kind in HEAD_RULES:
-            candidate = cutter.candidate(columns[row], places[row], source)
-            matrix_of[alike[row]] = cutter.matrix_of(candidate)
-        else:
-            if (kind, shape) not in plain:
-                plain[kind, shape] = _matrix(shape, kind, None)
-            matrix_of[alike[row]] = plain[kind, shape]
+    forms = range(len(columns)) if forms is None else forms
+    divisible, matrices = cutter.matrices(columns, places, forms, sources)
     if not divisible and not sources:
-        places_of = {form: place for place, form in enumerate(matrix_of)}
-        matrices = by_code(list(matrix_of.values()), list(map(places_of.__getitem__, alike)))
         return Slices(columns, places, columns.shapes, matrices=matrices), []
     slices: list[Slice] = []
     make = tuple.__new__  # past the named tuple's own call, which takes three times as long
-    for tensor, place, form in zip(tensors, places, alike, strict=True):
+    for tensor, place, form, matrix in zip(tensors, places, forms, matrices, strict=True):
         source = sources.get(tensor.name)
         if form in divisible and (source is not None or tensor.dtype in ITEM_BYTES):
             slices.extend(cutter.cut(tensor, place, source))
         else:
             shape = tensor.shape if source is None else source.shape
-            fields = (tensor, place, shape, None, "", source, matrix_of.get(form))
+            fields = (tensor, place, shape, None, "", source, matrix)
             slices.append(make(Slice, fields))
     return slices, cutter.warnings()
 
 
 class _Cutter:
-    def __init__(
-        self, architecture: Architecture, shapes: Mapping[str, tuple[int, ...]], per: str
-    ) -> None:
+    def __init__(self, architecture: Architecture, shapes: NamedShapes, per: str) -> None:
         self._architecture = architecture
         self._shapes = shapes
+        self._widths = {shape[1] for shape in shapes.different() if len(shape) == 2}
         self._per = per
         # Blocks are built alike, so their tensors share the cuts.
         self._cuts: dict[tuple[Layout, bool, bool], tuple[Cut, ...]] = {}
@@ -148,6 +132,47 @@ class _Cutter:
             heads = piece.heads[::-1] if candidate.inputs_first else piece.heads
             matrix = matrix_layout(piece.shape, clusters=heads)
             yield Slice(tensor, _placed(place, piece), piece.shape, piece, "", stored, matrix)
+
+    def matrices(
+        self,
+        tensors: Tensors,
+        places: Components,
+        forms: Sequence[int],
+        sources: Mapping[str, Stored],
+    ) -> tuple[set[int], Sequence[MatrixLayout | None]]:
+        """Return which forms may hold several matrices, and how each other tensor forms rows.
+
+        Of tensors that hold their values, and are of a kind that no rule is about, nothing but
+        kind and shape is asked: these may be a million of as many forms.
+        """
+        import numpy as np
+
+        divisible: set[int] = set()
+        same = alike(places.kinds, tensors.shapes)
+        layouts: list[MatrixLayout | None] = [
+            _matrix(tensors.shapes[row], places.kinds[row], None) for row in first_rows(same)
+        ]
+        asked = places.of_kinds(KINDS_WITH_RULES) | bool(sources)
+        place_of: dict[int, int] = {}
+        first = np.array(first_rows(forms), np.intp)
+        for row in first[asked[first]].tolist():
+            tensor, kind = tensors[row], places.kinds[row]
+            stored = sources.get(tensor.name)
+            name, shape = tensor.name, tensor.shape
+            if stored is not None:
+                name, shape = stored.name, stored.shape
+            place_of[forms[row]] = len(layouts)
+            by_head = self._per == "head" and kind in HEAD_RULES
+            if by_head or may_be_fused(name, kind, shape, self._widths):
+                divisible.add(forms[row])
+                layouts.append(None)
+            elif kind in HEAD_RULES:
+                layouts.append(self.matrix_of(self.candidate(tensor, places[row], stored)))
+            else:
+                layouts.append(_matrix(shape, kind, None))
+        numbers = np.array(same)
+        numbers[asked] = [place_of[forms[row]] for row in asked.nonzero()[0].tolist()]
+        return divisible, by_code(layouts, numbers)
 
     def matrix_of(self, candidate: Candidate) -> MatrixLayout:
         """Return how a tensor of a single matrix forms rows and columns."""
