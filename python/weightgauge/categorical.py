@@ -189,7 +189,7 @@ def categorical(column: Sequence[_Value]) -> Sequence[_Value]:
     return by_code(tuple(numbers), codes)
 
 
-def alike(*columns: Sequence[Any]) -> array[int]:
+def alike(*columns: Sequence[Any] | NDArray[Any]) -> array[int]:
     """Return a number for each row, the same for rows that are equal in all columns.
 
     They count up from the first row. Each takes four bytes, where a tuple of the values would take
@@ -241,12 +241,15 @@ def _first_places(keys: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return first
 
 
-def _codes(column: Sequence[Any]) -> NDArray[np.int64]:
+def _codes(column: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
     """Return a number for each row of a column, the same for equal values."""
     import numpy as np
 
     if isinstance(column, Categorical):
         return np.asarray(column._codes, np.int64)
+    if isinstance(column, np.ndarray):
+        is_number = column.dtype.kind in "bui" and column.min(initial=0) >= 0
+        return column.astype(np.int64) if is_number else np.unique(column, return_inverse=True)[1]
     numbers: defaultdict[Any, int] = defaultdict(count().__next__)
     return np.fromiter(map(numbers.__getitem__, column), np.int64, len(column))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from weightgauge.categorical import alike, by_code, constant, first_places
 from weightgauge.fits.matrix_errors import Basis, Spread, errors_told
 from weightgauge.fits.slice_fit import is_product, marked
 from weightgauge.magnitudes.weibull import SPARSE_SHARE, told_of_counts
@@ -118,7 +119,7 @@ class FieldColumns:
         """Return how the values of every slice are made."""
         sources = self.slices.sources
         if not any(sources):
-            return ("",) * len(sources)
+            return constant("", len(sources))
         return ["" if stored is None else stored.text for stored in sources]
 
     def levels(self) -> Sequence[int | None]:
@@ -142,24 +143,18 @@ class FieldColumns:
         known = np.where(self._rests_on(Basis.SAMPLE), self.numbers[name], self.numbers[otherwise])
         return np.where(np.isnan(self.numbers["k_se"]), np.nan, known)
 
-    def errors_from(self) -> list[str]:
+    def errors_from(self) -> Sequence[str]:
         """Say what the errors of every slice come from."""
-        known: dict[Any, str] = {}
-        keys = zip(
-            np.isnan(self.numbers["k_se"]).tolist(),
-            self.numbers["errors_basis"].tolist(),
-            *(self.slices.matrices, self.slices.shapes, self.decoded()),
-            strict=True,
-        )
-        found = []
-        for key in keys:
-            text = known.get(key)
-            if text is None:
-                unfitted, basis, matrix, shape, made = key
-                told = "" if unfitted else errors_told(basis, matrix, shape, is_product(made))
-                text = known[key] = told
-            found.append(text)
-        return found
+        unfitted, bases = np.isnan(self.numbers["k_se"]), self.numbers["errors_basis"]
+        matrices, shapes, made = self.slices.matrices, self.slices.shapes, self.decoded()
+        numbers = alike(unfitted, bases, matrices, shapes, made)
+        told = [
+            ""
+            if unfitted[row]
+            else errors_told(int(bases[row]), matrices[row], shapes[row], is_product(made[row]))
+            for row in first_places(numbers)
+        ]
+        return by_code(told, numbers)
 
     def fresh_z(self) -> NDArray[np.float64]:
         """Return how much more the means of lines differ than those of independent weights."""

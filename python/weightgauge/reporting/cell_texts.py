@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ from weightgauge.categorical import Categorical
 from weightgauge.columnar import ColumnarRows, plain_values, spans
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from weightgauge.reporting.document import Column
 
 _MOST_HELD = 10_000
@@ -17,6 +21,9 @@ _MOST_HELD = 10_000
 
 _REPEATED = frozenset((str, int, tuple, type(None)))
 """Types of values that are often the same in many rows."""
+
+_PRINTED = re.compile(r"[+#]*\.[0-9]+[fg]")
+"""Forms that the operator `%` knows by the same letters."""
 
 _END = "\n"
 
@@ -47,7 +54,7 @@ class LongTexts:
             if kept is not None:
                 yield kept.split(_END)
                 continue
-            texts = texts_of(self._column, plain_values(part.column(self._column.key)))
+            texts = _texts_of_part(self._column, part)
             together = _END.join(texts)
             if together.count(_END) == len(texts) - 1:
                 self._kept[place] = together
@@ -100,9 +107,44 @@ def column_texts(column: Column, rows: ColumnarRows) -> Iterable[str]:
     """
     if len(rows) > _MOST_HELD:
         first = plain_values(next(rows.parts()).column(column.key))
-        if not _REPEATED.issuperset(map(type, first)):
+        repeated = _REPEATED.issuperset(map(type, first))
+        if not repeated or (not column.identifies and len(set(first)) > len(first) // 2):
             return LongTexts(column, rows)
     return texts_of(column, plain_values(rows.column(column.key)))
+
+
+def _texts_of_part(column: Column, rows: ColumnarRows) -> Sequence[str]:
+    """Return what a column shows for each of some thousand rows, most of which are different."""
+    values: Any = rows.column(column.key)
+    form = column.form if isinstance(column.form, str) and not column.unit else ""
+    if getattr(values, "dtype", None) == "float64" and _PRINTED.fullmatch(form):
+        return printed(f"%{form}", values)
+    return column.texts(plain_values(values))
+
+
+def printed(form: str, *columns: NDArray[np.float64]) -> list[str]:
+    """Return numbers as `form` writes them with those of a row beside each other, all in one call.
+
+    Parameters
+    ----------
+    form : str
+        As for the operator `%`, with a place for each column.
+    *columns : ndarray of float64
+        The numbers. A row that has any that is not finite becomes "".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> printed("%.1f±%.1f", np.array([1.25, 2]), np.array([0.5, np.nan]))
+    ['1.2±0.5', '']
+    """
+    import numpy as np
+
+    rows = np.stack(columns, axis=1)
+    texts = (f"{form}{_END}" * len(rows) % tuple(rows.ravel().tolist())).split(_END)[:-1]
+    for row in np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
+        texts[row] = ""
+    return texts
 
 
 def text_batches(texts: Iterable[str]) -> Iterator[Sequence[str]]:

@@ -29,6 +29,9 @@ _MOST_LAST = 256
 _LEAVES_OF_KINDS = LOOKED_FOR.union(NAMED_BY_LEAF, FAMILIES_BY_LEAF, HEAD_LIKE_EMBED)
 """Last components of the paths that may be those of matrices of a kind, or of their neighbours."""
 
+_MOST_TAKEN_OFF = 3
+"""Components that `stem` takes off the end of a name, at most."""
+
 _MOST_KNOWN = 1 << 16
 """Kinds that are kept for other tensors of the same template."""
 
@@ -81,8 +84,8 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
 def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
     """Classify every tensor as `classify` does, and say which tensors are of one form."""
     facts = TensorFacts.of(tensors)
-    templates, blocks, towers, experts = places_of(facts.names)
-    forms = alike(templates, towers, facts.shapes, facts.dtypes)
+    templates, numbers, blocks, towers, experts = places_of(facts.names)
+    forms = alike(numbers, towers, facts.shapes, facts.dtypes)
     firsts = first_rows(forms)
     kinds = _kinds(taken(templates, firsts), facts.take(firsts))
     components = Components(
@@ -133,8 +136,11 @@ def _kinds(templates: Sequence[str], tensors: TensorFacts) -> list[str]:
 
 
 def _may_have_kind(template: str) -> bool:
-    """Tell whether any table has the last component of a template's path."""
-    return leaf(stem(template) or "") in _LEAVES_OF_KINDS
+    """Tell whether any table may have the last component of a template's path.
+
+    `stem` takes three components off at most.
+    """
+    return not _LEAVES_OF_KINDS.isdisjoint(template.rsplit(".", _MOST_TAKEN_OFF + 1))
 
 
 def _matrix_kind(template: str, shape: tuple[int, ...], siblings: Siblings) -> str | None:
@@ -167,7 +173,7 @@ def _head_kind(path: str, shape: tuple[int, ...], siblings: Siblings) -> str | N
 
 def _vector_kind(name: str, rank: int, dtype: str) -> str:
     """Recognise the weights of norms and the biases; everything else is "other"."""
-    *path, last = name.rsplit(".", 3)
+    path, _, last = name.rpartition(".")
     if _is_bias(last):
         # Attention masks are also stored as `bias`. They have more dimensions than a bias, or hold
         # truth values.
@@ -175,9 +181,10 @@ def _vector_kind(name: str, rank: int, dtype: str) -> str:
         return "other" if mask else "bias"
     if rank > 2 or last not in NORM_WEIGHT:
         return "other"
-    while path and path[-1].isdecimal():  # in `norms.3.weight` the owner stands before the number
-        path.pop()
-    return "norm" if path and NORM.search(path[-1]) else "other"
+    owner = leaf(path)
+    if owner.isdecimal():  # in `norms.3.weight` the owner stands before the number
+        owner = next((each for each in path.rsplit(".", 2)[::-1] if not each.isdecimal()), "")
+    return "norm" if NORM.search(owner) else "other"
 
 
 @lru_cache(_MOST_LAST)

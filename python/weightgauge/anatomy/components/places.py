@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate, pairwise, zip_longest
-from typing import NamedTuple
+from functools import lru_cache
+from itertools import zip_longest
+from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.components.vocabulary import (
     BLOCK_WORDS,
@@ -14,7 +15,12 @@ from weightgauge.anatomy.components.vocabulary import (
     STAGED_BLOCKS,
     TOWER_WORDS,
 )
+from weightgauge.categorical import alike, by_code, first_places
 from weightgauge.records import taken
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Nine digits are more than any model needs and keep a hostile name from becoming a huge number.
 _NUMBER = re.compile(r"\.([0-9]{1,9})(?=\.)")
@@ -22,6 +28,10 @@ _TOWER_OF = {name: tower for tower, names in TOWER_WORDS.items() for name in nam
 _HALVES = ("encoder", "decoder")
 _NAMED_EXPERT = "expert_"
 """Part of all names that `EXPERT_NAME` finds something in."""
+_MOST_PATHS = 256
+"""Paths of modules whose tower is kept."""
+_HOLE = "#"
+"""What stands in templates in place of a number."""
 _NAMES_TOGETHER = 10_000
 """Names that are cut at once: enough for the cost of a call, and few enough to take no room."""
 
@@ -39,6 +49,8 @@ class Places(NamedTuple):
     ----------
     templates : sequence of str
         Names without the numbers of blocks and experts, which all blocks share.
+    numbers : ndarray of int64
+        The same number for names of one template.
     blocks : sequence of int or None
         Numbers of their blocks.
     towers : sequence of str or None
@@ -48,6 +60,7 @@ class Places(NamedTuple):
     """
 
     templates: Sequence[str]
+    numbers: NDArray[np.int64]
     blocks: Sequence[int | None]
     towers: Sequence[str | None]
     experts: Sequence[int | None]
@@ -88,7 +101,8 @@ class _Skeletons(dict[str, int]):
     Attributes
     ----------
     known : list of _Skeleton
-        The skeletons. Names without a number share one for each tower, without a template.
+        The skeletons. Names that no other name can have as its template share one for each
+        tower, without a template.
     of_tower : dict
         Places of those by tower: a million such names are not to be kept here.
     """
@@ -99,11 +113,11 @@ class _Skeletons(dict[str, int]):
 
     def __missing__(self, outline: str) -> int:
         place = len(self.known)
-        if _CUT in outline or _NAMED_EXPERT in outline:
+        if _CUT in outline or _HOLE in outline or _NAMED_EXPERT in outline:
             self[outline] = place
             self.known.append(_skeleton(tuple(outline.split(_CUT))))
             return place
-        tower = _tower((outline,), -1)
+        tower = _outer_tower(outline)
         if tower not in self.of_tower:
             self.of_tower[tower] = place
             self.known.append(_skeleton((outline,))._replace(texts=("",), template=""))
@@ -125,51 +139,67 @@ def places_of(names: Sequence[str]) -> Places:
     """
     # Large models have tens of thousands of names but few skeletons. Only skeletons are examined
     # closely, and what is left to do for each name is done for all names in a few calls.
+    import numpy as np
+
     places = _Skeletons()
-    which: list[int] = []
-    numbers: list[str] = []
+    which = np.empty(len(names), np.int32)
+    found: list[str] = []
     same: dict[str, str] = {}
     for start in range(0, len(names), _NAMES_TOGETHER):
-        outlines, found = _outlines(names[start : start + _NAMES_TOGETHER])
-        which += map(places.__getitem__, outlines)
-        numbers += map(same.setdefault, found, found)
+        several = names[start : start + _NAMES_TOGETHER]
+        outlines, digits = _outlines(several)
+        which[start : start + len(several)] = list(map(places.__getitem__, outlines))
+        found += map(same.setdefault, digits, digits)
     known = places.known
-    firsts = list(accumulate(taken([len(each.texts) - 1 for each in known], which), initial=0))
-    value_of = {number: int(number) for number in same}
-    values = list(map(value_of.__getitem__, numbers))
-    blocks = _values_at(values, firsts, taken([each.block for each in known], which))
-    experts = taken([each.named_expert for each in known], which)
-    if any(each.expert >= 0 for each in known):
-        numbered = _values_at(values, firsts, taken([each.expert for each in known], which))
+    numbers_in = np.array([len(each.texts) - 1 for each in known], np.int64)[which]
+    firsts = np.append(0, np.cumsum(numbers_in))
+    value_of = {digits: int(digits) for digits in same}
+    values = np.fromiter(map(value_of.__getitem__, found), np.int64, len(found))
+    blocks = _values_at(values, firsts, np.array([each.block for each in known], int)[which])
+    experts = _values_at(values, firsts, np.array([each.expert for each in known], int)[which])
+    if any(each.named_expert is not None for each in known):
         experts = [
-            named if number is None else number
-            for number, named in zip(numbered, experts, strict=True)
-        ]
-    templates = taken([each.template for each in known], which)
-    if places.of_tower:
-        templates = [
-            template or _outline(name) for template, name in zip(templates, names, strict=True)
-        ]
-    if any(each.kept for each in known):
-        templates = [
-            _with_kept(known[place], numbers[first:behind]) if known[place].kept else template
-            for place, template, (first, behind) in zip(
-                which, templates, pairwise(firsts), strict=True
-            )
+            known[place].named_expert if number is None else number
+            for place, number in zip(which.tolist(), experts, strict=True)
         ]
     if any(each.stage >= 0 for each in known):
-        blocks = _counted_through(names, taken(known, which), blocks)
-    return Places(templates, blocks, taken([each.tower for each in known], which), experts)
+        blocks = _counted_through(names, taken(known, which.tolist()), blocks)
+    templates = [known[place].template for place in which.tolist()]
+    is_kept = np.array([bool(each.kept) for each in known], bool)[which]
+    for row in is_kept.nonzero()[0].tolist():
+        templates[row] = _with_kept(known[which[row]], found[firsts[row] : firsts[row + 1]])
+    towers = by_code([each.tower for each in known], which)
+    return Places(*_with_own(templates, names), blocks, towers, experts)
+
+
+def _with_own(
+    templates: Sequence[str], names: Sequence[str]
+) -> tuple[Sequence[str], NDArray[np.int64]]:
+    """Put names in place of templates that are "", and number all, of which those are different."""
+    import numpy as np
+
+    numbers = np.array(alike(templates), np.int64)
+    if "" not in templates:
+        return templates, numbers
+    own = numbers == numbers[templates.index("")]
+    numbers[own] = len(templates) + np.arange(own.sum())
+    return [
+        template or _outline(name) for template, name in zip(templates, names, strict=True)
+    ], numbers
 
 
 def _values_at(
-    values: Sequence[int], firsts: Sequence[int], positions: Sequence[int]
-) -> list[int | None]:
+    values: NDArray[np.int64], firsts: NDArray[np.int64], positions: NDArray[np.int64]
+) -> Sequence[int | None]:
     """Return one number of each name, by its position among them; None where that is negative."""
-    return [
-        values[first + position] if position >= 0 else None
-        for first, position in zip(firsts, positions, strict=False)
-    ]
+    import numpy as np
+
+    there = positions >= 0
+    numbers = np.full(len(positions), -1)
+    numbers[there] = values[firsts[:-1][there] + positions[there]]
+    codes = alike(numbers + 1)
+    different = numbers[first_places(codes)].tolist()
+    return by_code([None if number < 0 else number for number in different], codes)
 
 
 def _outlines(names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -309,11 +339,16 @@ def _tower(texts: tuple[str, ...], block: int) -> str | None:
     name: `cls.predictions.decoder` is a head and no decoder. Vision, audio and text outrank encoder
     and decoder, because vision models have encoders too.
     """
-    if block >= 0:
-        path = "".join(texts[: block + 1])
-    else:
-        owner, _, last = "".join(texts).rpartition(".")
-        path = owner.rpartition(".")[0] if last in ("weight", "bias") else owner
+    return _tower_of("".join(texts[: block + 1])) if block >= 0 else _outer_tower("".join(texts))
+
+
+def _outer_tower(name: str) -> str | None:
+    owner, _, last = name.rpartition(".")
+    return _tower_of(owner.rpartition(".")[0] if last in ("weight", "bias") else owner)
+
+
+@lru_cache(_MOST_PATHS)
+def _tower_of(path: str) -> str | None:
     half = None
     for component in path.split("."):
         tower = _TOWER_OF.get(component)

@@ -13,9 +13,10 @@ import numpy as np
 from weightgauge.anatomy.components import KINDS
 from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.columnar import ColumnarRows
-from weightgauge.errors import printable
+from weightgauge.errors import all_printable, printable
 from weightgauge.fits.block_groups import block_groups
 from weightgauge.fits.withheld import CELLS
+from weightgauge.reporting.cell_texts import printed
 from weightgauge.reporting.document import Column, DocumentTable, Section, Word
 from weightgauge.reporting.values import part_text, shape_text
 from weightgauge.reporting.views.courses import COURSE, courses_by_block
@@ -158,13 +159,14 @@ class _SingleRows(ColumnarRows):
         """Return the values of all rows under a key."""
         columns, places = self._columns, self._places
         if name == "k":
-            return list(map(Word, _single_shapes(columns, places, self._digits)))
+            return _single_shapes(columns, places, self._digits)
         if name in ("lambda", "r2"):
             values = columns.lam if name == "lambda" else columns.r2
             found: Any = np.where(columns.fitted[places], values[places], np.nan)
-            return [None if math.isnan(value) else value for value in found.tolist()]
+            return found  # type: ignore[no-any-return]
         if name == "tensor":
-            return list(map(_named, columns.values(name, places), columns.values("part", places)))
+            names, parts = columns.values(name, places), columns.values("part", places)
+            return list(map(_named, names, parts)) if any(parts) else all_printable(names)
         return columns.values(name, places)
 
 
@@ -211,8 +213,7 @@ def _group(columns: Columns, rows: NDArray[np.int64]) -> _Group:
 def _single_shapes(columns: Columns, rows: NDArray[np.int64], digits: int) -> list[str]:
     """Return what `_shape` makes of the group of each slice alone."""
     k, error = columns.k[rows], columns.k_se_matrix[rows]
-    usual = f"{{:.{digits}f}}±{{:.{digits}f}}".format
-    shapes = list(map(usual, k.tolist(), error.tolist()))
+    shapes = printed(f"%.{digits}f±%.{digits}f", k, error)
     odd = columns.partly_nonfinite[rows] | columns.sparse[rows]
     odd |= columns.unscaled[rows] | (columns.r2[rows] < POOR_R2)
     odd |= ~columns.fitted[rows] | ~(np.maximum(np.abs(k), np.abs(error)) < _LONG)
