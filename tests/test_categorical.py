@@ -14,6 +14,7 @@ from weightgauge.categorical import (
     by_code,
     categorical,
     constant,
+    first_places,
     joined,
     numbers_of,
 )
@@ -116,6 +117,19 @@ def test_numbers(size):
         numbers = numbers_of(column, lambda each: -1 if each is None else each, "int32")
         assert numbers.dtype == "int32"
         assert numbers.tolist() == [-1, 3, 70_000] * size
+
+
+def test_no_number_is_asked_for_a_value_that_does_not_occur():
+    kinds = Categorical(("unused", "q", "k"), array("B", [1, 2, 1]))
+    assert kinds.numbers({"q": 3, "k": 4}.__getitem__, "int64").tolist() == [3, 4, 3]
+    assert kinds.different() == {"q", "k"}
+
+
+@pytest.mark.parametrize("numbers", [[], [4], [5, 5, -2, 5, 0, -2], [10**6, 3, 10**6]])
+def test_first_places(numbers):
+    places = {number: place for place, number in reversed(list(enumerate(numbers)))}
+    assert first_places(numbers) == sorted(places.values())
+    assert first_places(np.array(numbers, np.int64)) == sorted(places.values())
 
 
 def test_any_number_of_rows_is_taken():

@@ -106,3 +106,26 @@ def test_slices_in_rounds_are_those_of_one_scan(tmp_path, write_checkpoint, monk
     assert repr(found.to_dict()) == repr(whole.to_dict())
     assert calls == sorted(calls) and {of for _, of in calls} == {total}
     assert calls[-1] == (total, total)
+
+
+def test_rounds_that_lie_in_one_of_several_files(tmp_path, write_checkpoint, monkeypatch):
+    """Each file has a format and shapes that the other lacks; both are fitted alone as well."""
+    monkeypatch.setattr(checkpoint_slices, "_SLICES_IN_ROUND", 300)
+    together = tmp_path / "together"
+    together.mkdir()
+    alone = {}
+    for number, (dtype, rows) in enumerate((("F32", 4), ("F16", 8)), start=1):
+        tensors = {}
+        for i in range(700):
+            values = RNG.normal(size=(rows, 16)).astype({"F32": "<f4", "F16": "<f2"}[dtype])
+            tensors[f"{number}x{i}.weight"] = (dtype, (rows, 16), values.tobytes())
+        tensors[f"ids{number}"] = (("I64", "I32")[number - 1], (2,), bytes(16 // number))
+        name = f"model-{number:05d}-of-00002.safetensors"
+        write_checkpoint(together / name, tensors)
+        (tmp_path / str(number)).mkdir()
+        path = write_checkpoint(tmp_path / str(number) / "model.safetensors", tensors)
+        alone |= {each.tensor: each for each in wg.fit(path).slices}
+    found = {each.tensor: each for each in wg.fit(together).slices}
+    assert found.keys() == alone.keys()
+    for name, each in found.items():
+        assert repr(each.to_dict()) == repr(alone[name].to_dict())

@@ -71,10 +71,12 @@ class Categorical(Sequence[_Value]):
         return by_code(list(map(make, self._values)), self._codes)
 
     def numbers(self, number: Callable[[_Value], float], dtype: DTypeLike) -> NDArray[Any]:
-        """Return a number for each row, made once for each value."""
+        """Return a number for each row, made once for each value that occurs."""
         import numpy as np
 
-        table = np.array([number(value) for value in self._values], dtype)
+        there = set(self._codes)
+        numbers = (number(value) if code in there else 0 for code, value in enumerate(self._values))
+        table = np.fromiter(numbers, dtype, len(self._values))
         found: NDArray[Any] = table[np.asarray(self._codes)]
         return found
 
