@@ -81,5 +81,4 @@ def inventory(
     order = in_order(places, listed.names)
     if not moves(order):
         return Inventory(columns)
-    rows = order.tolist()
-    return Inventory([taken(column, rows) for column in columns])
+    return Inventory([taken(column, order) for column in columns])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import Components
 from weightgauge.anatomy.storage.stored import weight_name
+from weightgauge.categorical import numbers_of
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
 from weightgauge.errors import printable
@@ -39,7 +40,10 @@ def stored_findings(
     """
     columns = Tensors.of(tensors)
     found = []
-    for row, (dtype, shape) in enumerate(zip(columns.dtypes, columns.shapes, strict=True)):
+    odd = numbers_of(columns.dtypes, NO_DECODER.__contains__, "bool")
+    odd |= numbers_of(columns.shapes, lambda shape: 0 in shape, "bool")
+    for row in odd.nonzero()[0].tolist():
+        dtype, shape = columns.dtypes[row], columns.shapes[row]
         if 0 in shape and dtype in ITEM_BYTES:
             place = _place(columns.names[row], places, row)
             # Tokens of which a model has none, such as registers: no placeholder of a weight.

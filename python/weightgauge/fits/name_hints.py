@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _BY_DESIGN = re.compile(
     r"zero_?(?:conv|module|init)|ada_?ln|modulation|gate_(?:attn|ffwd)|layer_?scale|"
@@ -58,6 +59,14 @@ def is_mask(tensor: str, rank: int) -> bool:
         return False  # what is said of nearly all names, and sooner
     stored_as_bias = rank > 1 and _MASK_OF_ATTENTION.search(tensor) is not None
     return stored_as_bias or _MASK.search(tensor) is not None
+
+
+def masks_among(tensors: Sequence[str], ranks: Sequence[int]) -> list[bool]:
+    """Tell of each of many tensors what `is_mask` does, which few need to be asked."""
+    return [
+        tensor.lower().endswith(_ENDS_OF_MASKS) and is_mask(tensor, rank)
+        for tensor, rank in zip(tensors, ranks, strict=True)
+    ]
 
 
 def may_be_zero(tensor: str, shape: tuple[int, ...]) -> bool:

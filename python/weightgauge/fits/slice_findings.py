@@ -11,7 +11,7 @@ import numpy as np
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.findings.readable import readable
 from weightgauge.fits.code_findings import off_centre_findings, scale_findings, scale_rows
-from weightgauge.fits.name_hints import ONE_SIGN_KINDS, is_mask, may_be_constant, may_be_zero
+from weightgauge.fits.name_hints import ONE_SIGN_KINDS, masks_among, may_be_constant, may_be_zero
 from weightgauge.fits.pieces import whole_rows
 from weightgauge.fits.sibling_findings import lost_scales, zero_shares
 from weightgauge.fits.slice_numbers import SliceNumbers, numbers_of
@@ -122,7 +122,7 @@ def _masks(numbers: SliceNumbers) -> NDArray[np.bool_]:
     found = columns.of(*_MAY_BE_MASKS)
     rows = np.flatnonzero(found)
     names = columns.values("tensor", rows)
-    found[rows] = list(map(is_mask, names, columns.ranks[rows].tolist()))
+    found[rows] = masks_among(names, columns.ranks[rows].tolist())
     return found
 
 
