@@ -95,6 +95,17 @@ def written(form, columns, rows, stated):
     return FORMATS[form].write(document, Medium())
 
 
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+@pytest.mark.parametrize("name", [*NAMES, "a;b", "'", "größe"])
+def test_cells_are_quoted_where_any_needs_it(name, form):
+    """As Python's own writer quotes them, in tables of one column and of several."""
+    for keys in (["name"], ["name", "other"], ["other", "name", "n"]):
+        values = {"name": ["a", name, "b"], "other": ["x", "", None], "n": [1, 2, 3]}
+        dicts = [{key: values[key][i] for key in keys} for i in range(3)]
+        rows, columns = Made({key: values[key] for key in keys}), plain_columns(keys)
+        assert written(form, columns, rows, {}) == written(form, columns, dicts, {})
+
+
 @pytest.mark.parametrize("size", [1, 30, 4096, 4097])
 def test_forms_say_the_same_of_columns_and_of_dicts(size):
     rows, dicts = columns_and_dicts(size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from weightgauge.columnar import ColumnarRows
@@ -49,10 +49,25 @@ def separated_pieces(table: DocumentTable, separator: str) -> Iterator[str]:
     yield _lines([keys], separator)
     if isinstance(table.rows, ColumnarRows):
         for part in table.rows.parts():
-            columns = (column_texts(part.column(key), _text, inert, missing="") for key in keys)
-            yield _lines(zip(*columns, strict=True), separator)
+            columns = [column_texts(part.column(key), _text, inert, missing="") for key in keys]
+            yield _joined(columns, separator)
     else:
         yield _lines(([_cell(row[key]) for key in keys] for row in table.rows), separator)
+
+
+def _joined(columns: Sequence[Sequence[str]], separator: str) -> str:
+    """Return what `_lines` makes of rows that are given by their columns.
+
+    Most tables have no cell that needs quotation marks. Then lines are cells with a separator
+    between them, and nothing else has one, which is seen sooner than each cell is looked at.
+    """
+    lines = [separator.join(row) for row in zip(*columns, strict=True)]
+    text = "\n".join([*lines, ""])
+    as_meant = text.count(separator) == len(lines) * (len(columns) - 1)
+    as_meant = as_meant and text.count("\n") == len(lines) and '"' not in text
+    if as_meant and len(columns) > 1:
+        return text
+    return _lines(zip(*columns, strict=True), separator)
 
 
 def _lines(rows: Iterable[Iterable[Any]], separator: str) -> str:
