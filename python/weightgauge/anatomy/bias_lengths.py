@@ -37,8 +37,15 @@ def bias_lengths(
     tuple of int and str
         One for each form of bias or weight that does not fit the other.
     """
+    import numpy as np
+
     names, shapes, dtypes = TensorFacts.of(tensors)
-    biases = [row for row in firsts if places.kinds[row] == "bias" and names[row].endswith(_BIAS)]
+    first = np.array(firsts, np.intp)
+    biases = [
+        row
+        for row in first[places.of_kinds((_BIAS,))[first]].tolist()
+        if names[row].endswith(_BIAS)
+    ]
     if not biases:
         return
     asked = [(row, names[row].removesuffix(_BIAS) + _WEIGHT) for row in biases]

@@ -86,11 +86,14 @@ def shape_findings(
     -------
     list of Finding
     """
+    import numpy as np
+
     found = [RULES["shape-contradicts"].finding(what=line) for line in architecture.contradictions]
     weights = _weights(tensors, forms, packed)
     # Of a million tensors outside all blocks, and of no kind, little is asked.
     placed = places.in_blocks() | ~places.of_kinds(("other",))
-    known = [row for row, is_placed in zip(weights, placed[weights], strict=True) if is_placed]
+    every = np.array(weights, np.intp)
+    known: list[int] = every[placed[every]].tolist()
     counts = numbers_of_forms(forms)
     for facts in architecture.towers:
         found += _of_tower(facts, tensors, places, known, forms, counts)
