@@ -38,6 +38,20 @@ def test_there_are_enough_families_and_no_unknown_kind() -> None:
     assert len(set(KINDS)) == len(KINDS)
 
 
+@pytest.mark.parametrize("wrapped", ["{}", "{}.base_layer", "{}.linear", "{}.linear.base_layer"])
+def test_a_projection_is_found_under_all_that_wraps_it(wrapped: str) -> None:
+    name = wrapped.format("model.layers.3.self_attn.q_proj")
+    assert classify([Tensor(f"{name}.weight", (64, 64))])[0].kind == "q"
+
+
+def test_names_without_numbers_are_of_forms_of_their_own() -> None:
+    """But for one that looks like the template of others."""
+    names = ["a.weight", "layers.0.b", "b.weight", "layers.#.b", "layers.1.b", "decoder.c.weight"]
+    components, forms = classify_by_form([Tensor(name, (64, 64)) for name in names])
+    assert list(forms) == [0, 1, 2, 1, 1, 3]
+    assert [each.tower for each in components] == [None] * 5 + ["decoder"]
+
+
 def test_a_vector_is_never_a_matrix_kind() -> None:
     for shape in [(), (64,)]:
         for component in classify([Tensor(name, shape) for name in NAMES]):

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from package_modules import package_modules
 from weightgauge import errors
-from weightgauge.errors import CheckpointError, printable
+from weightgauge.errors import (
+    CheckpointError,
+    all_harmless,
+    all_printable,
+    harmless,
+    printable,
+)
 
 PARENTS: dict[str, tuple[type[BaseException], ...]] = {
     "CheckpointError": (ValueError,),
@@ -149,3 +155,10 @@ def test_every_error_of_the_package_is_in_one_module() -> None:
         found += kind.__subclasses__()
     assert len(found) > 10
     assert [kind.__name__ for kind in found if kind not in ours] == []
+
+
+@pytest.mark.parametrize("odd", ["", "a\\b", "\x1b[31m", "\u202eg", "größe", "x" * 300])
+def test_many_texts_are_shown_as_each_alone(odd: str) -> None:
+    for texts in ([], [odd], ["a", "b"], ["a"] * 5000 + [odd] + ["b"] * 5000):
+        assert all_printable(texts) == list(map(printable, texts))
+        assert list(all_harmless(texts)) == list(map(harmless, texts))
