@@ -39,8 +39,16 @@ std::uint32_t key_of(float value) {
 // Takes what was counted of one scale: adds finite products to the list, and all others to `taken`.
 // Returns how many elements there were.
 std::uint64_t take_row(MultipleCounts& counts, std::size_t scale, TakenMultiples& taken) {
-  std::uint32_t* const middle =
-      counts.cells.data() + scale * MultipleCounts::row + MultipleCounts::zero;
+  std::uint32_t* const cells = counts.cells.data() + scale * MultipleCounts::row;
+  counts.used[scale] = 0;
+  std::uint32_t any = 0;
+  for (std::size_t i = 0; i < MultipleCounts::row; ++i) {
+    any |= cells[i];
+  }
+  if (any == 0) {
+    return 0;
+  }
+  std::uint32_t* const middle = cells + MultipleCounts::zero;
   const float value = value_of(counts, scale);
   const std::uint64_t first_nonfinite = first_nonfinite_key(DType::f32);
   std::uint64_t elements = 0;
@@ -61,8 +69,7 @@ std::uint64_t take_row(MultipleCounts& counts, std::size_t scale, TakenMultiples
       (key == first_nonfinite ? taken.histogram.infs : taken.histogram.nans) += count;
     }
   }
-  std::fill_n(middle - MultipleCounts::zero, MultipleCounts::row, 0U);
-  counts.used[scale] = 0;
+  std::fill_n(cells, MultipleCounts::row, 0U);
   return elements;
 }
 

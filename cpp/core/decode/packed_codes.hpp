@@ -6,6 +6,7 @@
 
 #include "core/decode/float_reader.hpp"
 #include "core/io/decoding.hpp"
+#include "core/kernels/group_kernels.hpp"
 
 namespace weightgauge {
 
@@ -156,11 +157,11 @@ class PackedCodes : public Decoding {
                            MultipleCounts& counts) const;
   void count_group_of_rows(std::uint64_t row, std::uint64_t rows, std::uint64_t group,
                            DecodingSpace& space, MultipleCounts& counts) const;
-  // Whether all zeros are 8, and all scales so that no multiple is special.
-  static bool all_usual(const Panel& panel, unsigned last);
-  // Adds how many codes of each group are of each of eight classes; returns how many are 8 or more.
-  std::uint64_t count_classes(const Panel& panel, const std::uint8_t* of_code,
-                              const std::uint32_t* places, std::uint32_t* cells) const;
+  bool find_places(const Panel& panel, std::uint32_t* places, std::uint8_t* used) const;
+  // Adds how many codes of each group are of each class; returns how many are 8 or more where
+  // classes are folded.
+  std::uint64_t count_classes(const Panel& panel, CodeClasses classes, const std::uint32_t* places,
+                              std::uint32_t* cells) const;
   void count_panel(const Panel& panel, DecodingSpace& space, MultipleCounts& counts) const;
   void read_scale_codes(std::uint64_t first, std::uint64_t n, std::uint16_t* to) const;
   bool zeros_along_rows(std::uint64_t first, std::uint64_t n, DecodingSpace& space) const;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "core/decode/packed_codes.hpp"
@@ -25,17 +26,13 @@ constexpr std::uint64_t most_in_panel = 1024;
 constexpr std::uint64_t most_abreast = 2048;
 constexpr std::uint64_t most_items = std::uint64_t{1} << 23;
 
-// The usual zero is 8: codes are multiples from -8 to 7. Class k of a code is multiple k + 1 or its
-// negative.
+// The usual zero is 8: codes are multiples from -8 to 7.
 constexpr std::uint8_t usual_zero = 8;
 constexpr std::uint32_t usual_zeros = 0x88888888;  // a word of them
-constexpr std::uint8_t folded_classes[16] = {0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x01,
-                                             0x00, 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40};
-// Of codes below 8, and of the others, each is a class of its own.
-constexpr std::uint8_t lower_classes[16] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80};
-constexpr std::uint8_t upper_classes[16] = {0, 0,    0,    0,    0,    0,    0,    0,
-                                            1, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80};
-constexpr std::size_t classes = 8;
+
+// All scales between the least and the largest of a panel are marked as used where they are no more
+// than so many: to mark each by itself takes longer than to look at some in vain.
+constexpr int most_marked = 4096;
 
 // Positive scales of which all eight multiples are finite have codes from 1 up to this one.
 std::uint16_t last_usual_scale(DType format) { return format == DType::f16 ? 0x7BFF : 0x7DFF; }
@@ -217,8 +214,8 @@ void PackedCodes::count_rows_together(std::uint64_t first, std::uint64_t end, Re
   const std::uint64_t last_row = end / form_.columns;
   // Group by group, so that memory is read line by line.
   for (std::uint64_t group = 0; group < form_.groups; ++group) {
-    for (std::uint64_t row = first_row; row < last_row; row += most_in_panel) {
-      const std::uint64_t rows = std::min<std::uint64_t>(most_in_panel, last_row - row);
+    for (std::uint64_t row = first_row; row < last_row; row += most_abreast) {
+      const std::uint64_t rows = std::min<std::uint64_t>(most_abreast, last_row - row);
       count_group_of_rows(row, rows, group, buffer.decoding_space(), counts);
     }
   }
@@ -273,30 +270,19 @@ bool PackedCodes::zeros_of_rows(std::uint64_t first, std::uint64_t rows, std::ui
   return true;
 }
 
-bool PackedCodes::all_usual(const Panel& panel, unsigned last) {
-  unsigned others = 0;
-  for (std::size_t i = 0; i < panel.groups; ++i) {
-    others |= panel.scales[i] - 1U < last ? 0U : 1U;
-  }
-  for (std::size_t i = 0; panel.zeros != nullptr && i < panel.groups; ++i) {
-    others |= panel.zeros[i] ^ usual_zero;
-  }
-  return others == 0;
-}
-
-std::uint64_t PackedCodes::count_classes(const Panel& panel, const std::uint8_t* of_code,
+std::uint64_t PackedCodes::count_classes(const Panel& panel, CodeClasses classes,
                                          const std::uint32_t* places, std::uint32_t* cells) const {
   const GroupKernels& loops = kernels().groups;
   const std::uint64_t lines = form_.group_columns / columns_at_a_time();
   switch (form_.packing) {
     case Packing::rows_abreast:
-      return loops.count_words(panel.codes, line_pitch(), lines, panel.groups, of_code, places,
+      return loops.count_words(panel.codes, line_pitch(), lines, panel.groups, classes, places,
                                cells);
     case Packing::even_rows_first:
       return loops.count_places(panel.codes, line_pitch(), lines, panel.groups / codes_per_word,
-                                of_code, places, cells);
+                                classes, places, cells);
     default:
-      return loops.count_classes(panel.codes, panel.groups, group_bytes(), of_code, places, cells);
+      return loops.count_classes(panel.codes, panel.groups, group_bytes(), classes, places, cells);
   }
 }
 
@@ -304,20 +290,12 @@ void PackedCodes::count_panel(const Panel& panel, DecodingSpace& space,
                               MultipleCounts& counts) const {
   const std::uint64_t elements = panel.groups * form_.group_columns;
   std::vector<std::uint32_t>& places = space.places;
-  places.resize(std::max<std::size_t>(places.size(), 2 * panel.groups));
-  // Stores of bytes may change anything that is not a variable of this function.
-  const std::uint16_t* const scales = panel.scales;
-  const std::size_t groups = panel.groups;
-  std::uint8_t* const used = counts.used.data();
-  for (std::size_t i = 0; i < groups; ++i) {
-    places[i] = scales[i] * std::uint32_t{MultipleCounts::row} + std::uint32_t{zero};
-  }
-  for (std::size_t i = 0; i < groups; ++i) {
-    used[scales[i]] = 1;
-  }
+  places.resize(std::max<std::size_t>(places.size(), panel.groups));
+  const bool usual = find_places(panel, places.data(), counts.used.data());
   std::uint32_t* const cells = counts.cells.data();
-  if (!is_single() && all_usual(panel, last_usual_scale(parts_.scales.dtype()))) {
-    const std::uint64_t positives = count_classes(panel, folded_classes, places.data(), cells + 1);
+  if (usual && !is_single()) {
+    const std::uint64_t positives =
+        count_classes(panel, CodeClasses::folded, places.data(), cells + 1);
     counts.folded += elements;
     counts.folded_negatives += elements - positives;
     return;
@@ -325,9 +303,38 @@ void PackedCodes::count_panel(const Panel& panel, DecodingSpace& space,
   for (std::size_t i = 0; i < panel.groups; ++i) {
     places[i] -= panel.zeros == nullptr ? usual_zero : panel.zeros[i];
   }
-  count_classes(panel, lower_classes, places.data(), cells);
-  count_classes(panel, upper_classes, places.data(), cells + classes);
+  count_classes(panel, CodeClasses::each, places.data(), cells);
   counts.in_cells += elements;
+}
+
+// Finds the cell of multiple 0 of each group's scale. Returns whether all zeros are 8, and all
+// scales so that no multiple is special.
+bool PackedCodes::find_places(const Panel& panel, std::uint32_t* places, std::uint8_t* used) const {
+  // Stores of bytes may change anything that is not a variable of this function.
+  const std::uint16_t* const scales = panel.scales;
+  const std::size_t groups = panel.groups;
+  std::int16_t least = std::numeric_limits<std::int16_t>::max();
+  std::int16_t largest = std::numeric_limits<std::int16_t>::min();
+  for (std::size_t i = 0; i < groups; ++i) {
+    const auto scale = static_cast<std::int16_t>(scales[i]);  // negative where the number is
+    least = std::min(least, scale);
+    largest = std::max(largest, scale);
+  }
+  for (std::size_t i = 0; i < groups; ++i) {
+    places[i] = scales[i] * std::uint32_t{MultipleCounts::row} + std::uint32_t{zero};
+  }
+  if (least >= 0 && least <= largest && largest - least < most_marked) {
+    std::fill_n(used + least, largest - least + 1, std::uint8_t{1});
+  } else {
+    for (std::size_t i = 0; i < groups; ++i) {
+      used[scales[i]] = 1;
+    }
+  }
+  unsigned others = least > 0 && largest <= last_usual_scale(parts_.scales.dtype()) ? 0U : 1U;
+  for (std::size_t i = 0; panel.zeros != nullptr && i < groups; ++i) {
+    others |= panel.zeros[i] ^ usual_zero;
+  }
+  return others == 0;
 }
 
 }  // namespace weightgauge
