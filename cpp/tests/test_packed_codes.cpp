@@ -155,6 +155,15 @@ void check_run(const Packed& packed, const Run& run) {
   }
 }
 
+// Gives all groups scales of F16 from one code to another.
+void set_scales(Packed& packed, std::uint16_t least, std::uint16_t largest) {
+  std::mt19937_64 random(64);
+  for (std::size_t i = 0; i < packed.scales.size(); i += 2) {
+    const auto scale = static_cast<std::uint16_t>(least + random() % (largest - least + 1U));
+    std::memcpy(&packed.scales[i], &scale, sizeof scale);
+  }
+}
+
 constexpr Packing packings[] = {Packing::along_rows, Packing::rows_abreast,
                                 Packing::even_rows_first};
 
@@ -209,6 +218,52 @@ TEST_SUITE("packed_codes") {
     }
     use_kernels("auto");
   }
+
+  TEST_CASE("groups of any length with usual scales are counted as their values would be") {
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      use_kernels(level->level);
+      for (const Packing packing : packings) {
+        for (const std::uint64_t group : {8U, 16U, 24U, 40U, 56U, 72U, 128U, 232U, 264U}) {
+          CAPTURE(static_cast<int>(packing));
+          CAPTURE(group);
+          Packed packed(packing, 344, 2 * group, group, false);
+          set_scales(packed, 0x2C00, 0x3000);
+          check_run(packed, {0, packed.decoding.items(), 1});
+        }
+      }
+    }
+    use_kernels("auto");
+  }
+
+  TEST_CASE("more words than are kept at a time are counted as few are") {
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      use_kernels(level->level);
+      for (const Packing packing : packings) {
+        CAPTURE(static_cast<int>(packing));
+        Packed packed(packing, 2104, 64, 32, false);
+        set_scales(packed, 0x2C00, 0x2C80);
+        check_run(packed, {0, packed.decoding.items(), 1});
+      }
+    }
+    use_kernels("auto");
+  }
+
+  TEST_CASE("scales may be few or many, near each other or far apart") {
+    const std::uint16_t ranges[][2] = {{0x3000, 0x3000}, {0x0001, 0x0FFF}, {0x0000, 0x1000},
+                                       {0x0001, 0x7BFF}, {0x7800, 0x7C00}, {0x7F00, 0x80FF}};
+    for (const Packing packing : packings) {
+      for (const auto& range : ranges) {
+        CAPTURE(static_cast<int>(packing));
+        CAPTURE(range[0]);
+        Packed packed(packing, 136, 128, 32, false);
+        set_scales(packed, range[0], range[1]);
+        check_run(packed, {0, packed.decoding.items(), 1});
+      }
+    }
+  }
+
   TEST_CASE("groups of one code fill no count") {
     for (const Kernels* const level : available_kernels()) {
       CAPTURE(level->level);
@@ -221,6 +276,8 @@ TEST_SUITE("packed_codes") {
             CAPTURE(code);
             Packed packed(packing, 136, group, group, false);
             std::fill(packed.codes.begin(), packed.codes.end(), std::byte(code * 17));
+            check_run(packed, {0, packed.decoding.items(), 1});
+            set_scales(packed, 0x3000, 0x3000);
             check_run(packed, {0, packed.decoding.items(), 1});
           }
         }
