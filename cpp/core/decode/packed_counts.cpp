@@ -37,6 +37,20 @@ constexpr int most_marked = 4096;
 // Positive scales of which all eight multiples are finite have codes from 1 up to this one.
 std::uint16_t last_usual_scale(DType format) { return format == DType::f16 ? 0x7BFF : 0x7DFF; }
 
+// Puts the lower four bytes of a word two apart.
+std::uint64_t two_apart(std::uint64_t bytes) {
+  bytes = (bytes | bytes << 16) & 0x0000FFFF0000FFFFULL;
+  return (bytes | bytes << 8) & 0x00FF00FF00FF00FFULL;
+}
+// The zeros of eight rows, a byte each, the first in the lowest.
+std::uint64_t zeros_of_word(std::uint32_t word, Packing packing) {
+  const std::uint64_t pairs = two_apart(word);
+  const std::uint64_t places = (pairs | pairs << 4) & 0x0F0F0F0F0F0F0F0FULL;
+  return packing == Packing::even_rows_first
+             ? two_apart(places & 0xFFFFFFFFU) | two_apart(places >> 32) << 8
+             : places;
+}
+
 std::uint8_t zero_at(std::uint32_t word, unsigned place) {
   return static_cast<std::uint8_t>(code_at(word, place));
 }
@@ -252,21 +266,13 @@ bool PackedCodes::zeros_of_rows(std::uint64_t first, std::uint64_t rows, std::ui
   if (others == 0) {
     return false;
   }
-  space.zeros.resize(rows);
-  const bool even_first = form_.packing == Packing::even_rows_first;
-  for (std::uint64_t row = first; row < first + rows;) {
-    const std::uint32_t word = space.words[row / codes_per_word - first_word] + form_.added_zero;
-    const unsigned from = row % codes_per_word;
-    const auto n =
-        static_cast<unsigned>(std::min<std::uint64_t>(codes_per_word, from + first + rows - row));
-    for (unsigned place = 0; place < codes_per_word; ++place) {
-      const unsigned within = even_first ? group_of_place[place] : place;
-      if (within >= from && within < n) {
-        space.zeros[row - first + within - from] = zero_at(word, place);
-      }
-    }
-    row += n - from;
+  space.zeros.resize(words * codes_per_word);
+  for (std::uint64_t i = 0; i < words; ++i) {
+    const std::uint64_t zeros = zeros_of_word(space.words[i] + form_.added_zero, form_.packing);
+    std::memcpy(&space.zeros[i * codes_per_word], &zeros, sizeof zeros);
   }
+  space.zeros.erase(space.zeros.begin(),
+                    space.zeros.begin() + static_cast<std::ptrdiff_t>(first % codes_per_word));
   return true;
 }
 
