@@ -22,9 +22,11 @@ constexpr std::size_t zero = MultipleCounts::zero;
 constexpr std::uint64_t panel_bytes = std::uint64_t{1} << 13;
 constexpr std::uint64_t most_in_panel = 1024;
 // Of rows that lie abreast so many are counted together that whole stretches of lines are read: no
-// more than so many items, or eight rows.
+// more than so many items, or eight rows; and, if possible, as many as fill whole registers of
+// words of eight rows.
 constexpr std::uint64_t most_abreast = 2048;
-constexpr std::uint64_t most_items = std::uint64_t{1} << 23;
+constexpr std::uint64_t most_items = std::uint64_t{1} << 24;
+constexpr std::uint64_t rows_in_registers = 128;
 
 // The usual zero is 8: codes are multiples from -8 to 7.
 constexpr std::uint8_t usual_zero = 8;
@@ -65,8 +67,10 @@ std::uint64_t PackedCodes::items_together() const {
   if (form_.packing == Packing::along_rows) {
     return form_.group_columns;
   }
-  const std::uint64_t most = most_items / form_.columns / codes_per_word * codes_per_word;
-  return form_.columns * std::clamp<std::uint64_t>(most, codes_per_word, most_abreast);
+  const std::uint64_t most =
+      std::clamp<std::uint64_t>(most_items / form_.columns, codes_per_word, most_abreast);
+  return form_.columns *
+         (most - most % (most < rows_in_registers ? codes_per_word : rows_in_registers));
 }
 
 void PackedCodes::read_scale_codes(std::uint64_t first, std::uint64_t n, std::uint16_t* to) const {
