@@ -10,6 +10,7 @@ import numpy as np
 
 import weightgauge as wg
 from samples import FORMATS
+from weightgauge.anatomy.survey import survey
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
 _SPELLINGS = {dtype: name for name, dtype in FORMATS.items() if name != "F4"}
@@ -209,6 +210,17 @@ def put(write_checkpoint, folder, tensors, config=None, *, name="model.safetenso
 def without(tensors, *parts):
     """Leave out the tensors whose names have any of these parts."""
     return {name: each for name, each in tensors.items() if not any(part in name for part in parts)}
+
+
+def told_by_headers(write_checkpoint, folder):
+    """Return a function from shapes to the faults and warnings that headers show."""
+
+    def told(shapes, config=None):
+        tensors = {name: np.zeros(shape, BF16) for name, shape in shapes.items()}
+        found = survey(wg.open_checkpoint(put(write_checkpoint, folder, tensors, config))).findings
+        return [each.message for each in found if each.level != "note"]
+
+    return told
 
 
 def missing_parts(write_checkpoint, folder):

@@ -72,6 +72,8 @@ def test_a_weight_that_is_cut_is_told_of_itself(told):
         ((48, 32, 3, 3), 48, True),
         ((48, 8, 3, 3), 32, True),  # transposed, in four groups
         ((48, 8, 3, 3), 47, False),
+        ((3, 3, 32, 48), 48, True),  # outputs last, as in Keras and JAX
+        ((3, 3, 32, 48), 47, False),
         ((48,), 48, True),
         ((48,), 1, False),
         ((48, 32), 0, True),  # there is nothing to compare, and that is told of elsewhere

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import health_models as models
-import weightgauge as wg
-from weightgauge.anatomy.survey import survey
 
 WIDTH = 8
 PROJECTIONS = ("q", "k", "v", "o")
@@ -16,14 +13,7 @@ PROJECTIONS = ("q", "k", "v", "o")
 @pytest.fixture
 def told(write_checkpoint, tmp_path):
     """Return the messages of faults and warnings that headers and configuration give."""
-
-    def told(shapes, config=None):
-        tensors = {name: np.zeros(shape, models.BF16) for name, shape in shapes.items()}
-        path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
-        found = survey(wg.open_checkpoint(path)).findings
-        return [each.message for each in found if each.level != "note"]
-
-    return told
+    return models.told_by_headers(write_checkpoint, tmp_path / "m")
 
 
 def attention(path, width=WIDTH):
@@ -41,10 +31,6 @@ def blocks(path, number, width=WIDTH):
     return shapes
 
 
-def without(shapes, *parts):
-    return {name: each for name, each in shapes.items() if not any(part in name for part in parts)}
-
-
 # -- numbers of blocks
 
 
@@ -53,7 +39,7 @@ def test_one_of_several_models_that_a_configuration_tells_of(told):
     config = {"encoder_layers": 9, "t2u_encoder_layers": 4, "hidden_size": WIDTH}
     shapes = blocks("model.encoder.layers", 4)
     assert told(shapes, config) == []
-    (message,) = told(without(shapes, "layers.3."), config)
+    (message,) = told(models.without(shapes, "layers.3."), config)
     assert "3 there; config.json says encoder_layers = 9" in message
     assert len(told(shapes, {"encoder_layers": 9, "t2u_encoder_layers": 5})) == 1
 
@@ -65,7 +51,7 @@ def test_layers_that_are_listed_one_by_one_though_a_block_has_two(told):
     }
     shapes = blocks("model.layers", 4)
     assert told(shapes, config) == []
-    (message,) = told(without(shapes, "layers.3."), config)
+    (message,) = told(models.without(shapes, "layers.3."), config)
     assert message == (
         "model.layers: block 3 missing, 3 there; config.json says attention in layer_types = 4"
     )
@@ -79,7 +65,9 @@ def test_layers_that_are_listed_one_by_one_and_stored_so(told):
         shapes[f"model.layers.{block + 1}.fc1.weight"] = (16, WIDTH)
         shapes[f"model.layers.{block + 1}.fc2.weight"] = (WIDTH, 16)
     assert told(shapes, config) == []
-    (message,) = told(without(shapes, *(f"layers.{block}." for block in range(4, 8))), config)
+    (message,) = told(
+        models.without(shapes, *(f"layers.{block}." for block in range(4, 8))), config
+    )
     assert "blocks 4 to 7 missing" in message
 
 
@@ -104,9 +92,9 @@ def test_a_part_has_as_many_blocks_as_the_whole_has_of_its_sort(part, told):
     shapes = blocks("layers", 4)
     config = {"architectures": [f"Foo{part.title()}"], "encoder_layers": 2, "decoder_layers": 2}
     assert told(shapes, config | {f"{part}_layers": 4}) == []
-    (message,) = told(without(shapes, "layers.3."), config | {f"{part}_layers": 4})
+    (message,) = told(models.without(shapes, "layers.3."), config | {f"{part}_layers": 4})
     assert f"layers: block 3 missing, 3 there; config.json says {part}_layers = 4" in message
-    assert told(without(shapes, "layers.3."), {f"{part}_layers": 4}) == []
+    assert told(models.without(shapes, "layers.3."), {f"{part}_layers": 4}) == []
 
 
 @pytest.mark.parametrize("names", ["FooDecoder", ["FooDecoder", "FooEncoder"], [None], [], None])
@@ -166,12 +154,12 @@ def two_streams(single, number=4, *, mixed=True):
 def test_the_last_block_writes_no_stream_that_nothing_reads(single, lost, healthy, told):
     shapes = two_streams(single)
     assert told(shapes) == []
-    assert (told(without(shapes, *lost.split())) == []) is healthy
+    assert (told(models.without(shapes, *lost.split())) == []) is healthy
 
 
 def test_a_narrow_network_that_the_rest_does_not_read_is_missed(told):
     shapes = two_streams(4, mixed=False)
-    (message,) = told(without(shapes, "3.single_transition."))
+    (message,) = told(models.without(shapes, "3.single_transition."))
     assert "3.single_transition.norm.weight" in message
 
 
@@ -184,7 +172,7 @@ def test_a_last_block_without_its_network_lacks_it(told):
         shapes |= {f"{layer}.attn.c_proj.weight": (8, 8), f"{layer}.mlp.c_fc.weight": (8, 32)}
         shapes[f"{layer}.mlp.c_proj.weight"] = (32, 8)
     assert told(shapes) == []
-    (message,) = told(without(shapes, "h.3.mlp."))
+    (message,) = told(models.without(shapes, "h.3.mlp."))
     assert "h.3.mlp.c_fc.weight" in message
 
 
@@ -198,7 +186,7 @@ def test_a_last_block_with_experts_lacks_its_attention(told):
         shapes[f"{layer}.mlp.experts.gate_up_proj"] = (3, 12, WIDTH)
         shapes[f"{layer}.mlp.experts.down_proj"] = (3, WIDTH, 6)
     assert told(shapes) == []
-    (message,) = told(without(shapes, "3.self_attn."))
+    (message,) = told(models.without(shapes, "3.self_attn."))
     assert "3.self_attn.q_proj.weight" in message
 
 
@@ -236,7 +224,7 @@ def test_answers_that_begin_and_end(told):
         "answer_class.dense_0.weight": (WIDTH, 2 * WIDTH),
     }
     assert told(shapes, config) == []
-    assert told(without(shapes, "logits", "answer"), config) == [
+    assert told(models.without(shapes, "logits", "answer"), config) == [
         "there is no output head; XLNetForQuestionAnswering has one"
     ]
 
@@ -303,7 +291,7 @@ def test_the_last_block_of_picture_and_text_leaves_text_as_it_is(shapes, told):
     ],
 )
 def test_other_losses_of_picture_and_text_are_told_of(lost, told):
-    assert told(without(picture_and_text(), *(f"blocks.{each}" for each in lost.split())))
+    assert told(models.without(picture_and_text(), *(f"blocks.{each}" for each in lost.split())))
 
 
 # -- attention and networks of pictures
@@ -322,7 +310,7 @@ def single_blocks(number=6):
 
 def test_attention_and_network_may_share_their_output(told):
     assert told(single_blocks()) == []
-    messages = told(without(single_blocks(), "proj_out"))
+    messages = told(models.without(single_blocks(), "proj_out"))
     assert any("no block has the output of attention (o)" in each for each in messages)
 
 
@@ -339,8 +327,8 @@ def gated_in_a_list(number=6):
 
 def test_layers_of_a_network_in_a_list_belong_together(told):
     assert told(gated_in_a_list()) == []
-    assert told(without(gated_in_a_list(), "ff.net.2"))
-    assert told(without(gated_in_a_list(), "ff.net.0"))
+    assert told(models.without(gated_in_a_list(), "ff.net.2"))
+    assert told(models.without(gated_in_a_list(), "ff.net.0"))
 
 
 @pytest.mark.parametrize(

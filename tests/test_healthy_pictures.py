@@ -5,12 +5,9 @@ The shapes are those of classes of timm, made small.
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import health_models as models
-import weightgauge as wg
-from weightgauge.anatomy.survey import survey
 
 FEATURES = {"architecture": "any", "num_features": 48, "num_classes": 10}
 """What config.json says: the width of the last stage, and no other size."""
@@ -19,14 +16,7 @@ FEATURES = {"architecture": "any", "num_features": 48, "num_classes": 10}
 @pytest.fixture
 def told(write_checkpoint, tmp_path):
     """Return the messages of faults and warnings that headers and configuration give."""
-
-    def told(shapes, config=None):
-        tensors = {name: np.zeros(shape, models.BF16) for name, shape in shapes.items()}
-        path = models.put(write_checkpoint, tmp_path / "m", tensors, config)
-        found = survey(wg.open_checkpoint(path)).findings
-        return [each.message for each in found if each.level != "note"]
-
-    return told
+    return models.told_by_headers(write_checkpoint, tmp_path / "m")
 
 
 def block(layer, width):
@@ -48,10 +38,6 @@ def convolutions(layer, width):
         for each in ("weight", "bias", "running_mean", "running_var"):
             shapes[f"{layer}.conv{i}.bn.{each}"] = (sides[0],)
     return shapes
-
-
-def without(shapes, *parts):
-    return {name: each for name, each in shapes.items() if not any(part in name for part in parts)}
 
 
 def test_blocks_become_wider_where_no_size_of_them_is_stated(told):
@@ -90,14 +76,14 @@ def test_a_first_stage_of_convolutions_has_no_attention(told):
     """As of TinyViT."""
     shapes = stages(convolutions)
     assert told(shapes) == []
-    assert told(without(shapes, "stages.1.blocks.1.attn", "stages.1.blocks.1.mlp"))
+    assert told(models.without(shapes, "stages.1.blocks.1.attn", "stages.1.blocks.1.mlp"))
     # Nothing else takes the place of what is lost here.
-    (message,) = told(without(shapes, "stages.1.blocks.2.attn."))
+    (message,) = told(models.without(shapes, "stages.1.blocks.2.attn."))
     assert "stages.1.blocks.2.attn.qkv.weight" in message
 
 
 def pooled(layer, width):
-    return without(block(layer, width), "attn")
+    return models.without(block(layer, width), "attn")
 
 
 def test_what_makes_rows_of_a_picture_has_a_number_and_no_weights(told):
@@ -109,7 +95,7 @@ def test_what_makes_rows_of_a_picture_has_a_number_and_no_weights(told):
     for j in (4, 5, 6):
         shapes |= block(f"stages.1.blocks.{j}", 8)
     assert told(shapes) == []
-    (message,) = told(without(shapes, "stages.1.blocks.5."))
+    (message,) = told(models.without(shapes, "stages.1.blocks.5."))
     assert "block 8 missing" in message
 
 
@@ -136,5 +122,5 @@ def test_norms_over_batches_among_norms_over_channels(told):
         if i != 2:
             shapes |= {f"blocks.{i}.norm1.running_{each}": (8,) for each in ("mean", "var")}
     assert told(shapes) == []
-    (message,) = told(without(shapes, "blocks.1.norm1.running_mean"))
+    (message,) = told(models.without(shapes, "blocks.1.norm1.running_mean"))
     assert "blocks.1.norm1.running_mean" in message

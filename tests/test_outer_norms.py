@@ -38,6 +38,15 @@ def test_last_norm(model_type, told):
     assert told(tensors, config) == (expected if model_type == "llama" else [])
 
 
+def test_the_last_norm_of_a_model_that_makes_embeddings(told):
+    """What the model inside is called says nothing of its norms."""
+    tensors, config = llama()
+    tensors = {name.replace("model.", "embedding_model."): each for name, each in tensors.items()}
+    assert told(tensors, config) == []
+    del tensors["embedding_model.norm.weight"]
+    assert told(tensors, config) == [("missing-part", "there is no norm after the last block")]
+
+
 @pytest.mark.parametrize("prefix", ["", "transformer."])
 def test_the_last_norm_of_gpt2(prefix, told):
     tensors, config = models.gpt2(seed=1)
@@ -88,6 +97,16 @@ def test_half_of_a_norm_outside_the_blocks(half, why, with_config, told):
     wanted = [("missing-part", f"ln_f.{half}: missing; {why}")]
     found = told(tensors, config if with_config else None)
     assert [each for each in found if "ln_f" in each[1]] == wanted
+
+
+def test_the_weight_of_a_norm_may_be_its_scale(told):
+    """As in Flax."""
+    tensors, config = models.gpt2(seed=1)
+    tensors["ln_f.scale"] = tensors.pop("ln_f.weight")
+    assert told(tensors, config) == []
+    del tensors["ln_f.bias"]
+    lost = [("missing-part", "ln_f.bias: missing; all other norms have one")]
+    assert told(tensors, config) == lost
 
 
 def test_norms_without_biases_lack_none(told):

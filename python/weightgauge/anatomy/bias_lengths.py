@@ -70,10 +70,9 @@ def bias_lengths(
 def _contradict(bias: tuple[int, ...], weight: tuple[int, ...]) -> bool:
     """Whether no side of a weight is as long as its bias.
 
-    Kernels that are transposed and in groups have fewer outputs in their shape than they make.
+    Kernels of a convolution name their outputs first, or last where they come from Keras or JAX.
+    Those that are transposed and in groups have fewer outputs in their shape than they make.
     """
-    if len(bias) != 1 or 0 in bias or 0 in weight or not weight:
+    if len(bias) != 1 or 0 in bias or 0 in weight or not weight or bias[0] in weight:
         return False
-    if len(weight) > 2:
-        return all(bias[0] % side and side % bias[0] for side in weight[:2])
-    return bias[0] not in weight
+    return len(weight) < 3 or all(bias[0] % side and side % bias[0] for side in weight[:2])

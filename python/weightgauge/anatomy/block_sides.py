@@ -7,12 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from weightgauge.anatomy.components import READING, WRITING, Components, TensorLike
+from weightgauge.anatomy.components.places import block_path
+from weightgauge.anatomy.components.vocabulary import EXPERT_WORDS
+from weightgauge.anatomy.unknown_sides import unknown_sides
 
 _GATED = ("gate", "up", "down")
-_OTHERS = frozenset(("k", "v"))
+READ = frozenset(("q", "k", "v"))
+"""Kinds that read what comes into a block."""
+_OTHERS = READ - {"q"}
 """Kinds that may read something of another width, such as what an encoder has made."""
 _OF_TOKENS = re.compile(r"(?:^|[._])tokens?(?:[._]|$)")
 """Networks that mix the places of a text or picture, as MLP-Mixer has: these are their inputs."""
+_OF_EXPERTS = re.compile(rf"(?:^|\.)(?:{'|'.join(sorted(EXPERT_WORDS))})\.")
 _FEWEST, _CLEAR = 4, 2
 """One way round is that of the model where so many matrices have it, and so many times as many as
 the other one."""
@@ -53,6 +59,8 @@ def block_sides(
         and len(tensors[row].shape) == 2
         and tensors[row].shape[0] != tensors[row].shape[1]
         and not _OF_TOKENS.search(tensors[row].name)
+        # Experts that lie below each other in one matrix may all have the width on one side.
+        and not (places.experts[row] is None and _OF_EXPERTS.search(tensors[row].name))
     ]
     turned = set()
     for row in _turned(tensors, places, asked, forms, counts, widths):
@@ -90,8 +98,14 @@ def _turned(
             votes[way] += counts[forms[row]]
         (usual, number), *others = votes.most_common()
         if others and number >= max(_FEWEST, _CLEAR * others[0][1]):
-            for row, way in of_tower.items():
-                if way != usual and places.kinds[row] not in _OTHERS:
+            turned = [row for row, way in of_tower.items() if way != usual]
+            # A block whose q, k and v are alike reads more than one stream.
+            kinds: dict[tuple[str, tuple[int, ...]], set[str]] = defaultdict(set)
+            alike = {row: (block_path(tensors[row].name), tensors[row].shape) for row in turned}
+            for row in turned:
+                kinds[alike[row]].add(places.kinds[row])
+            for row in turned:
+                if places.kinds[row] not in _OTHERS and not kinds[alike[row]] >= READ:
                     yield row
 
 
@@ -119,12 +133,18 @@ def _networks(
     for row in [row for row, form in enumerate(forms) if form in wanted]:
         parent = tensors[row].name.rpartition(".")[0].rpartition(".")[0]
         networks[parent].setdefault(places.kinds[row], row)
+    odd: dict[int, tuple[str, tuple[int, ...]]] = {}
     for members in networks.values():
         if len(members) == len(_GATED) and turned.isdisjoint(members.values()):
             sides = {kind: tuple(sorted(tensors[row].shape)) for kind, row in members.items()}
             (usual, number), *_ = Counter(sides.values()).most_common()
-            for kind, own in sides.items():
-                if number == len(_GATED) - 1 and own != usual:
-                    others = " and ".join(each for each in _GATED if each != kind)
-                    sides_told = f"{usual[0]:,} and {usual[1]:,}"
-                    yield members[kind], f"{others} of its block have sides of {sides_told}"
+            if number == len(_GATED) - 1:
+                odd |= {members[kind]: (kind, usual) for kind in _GATED if sides[kind] != usual}
+    paths = {row: block_path(tensors[row].name) for row in odd}
+    unknown = unknown_sides(set(paths.values()), tensors, places)
+    for row, (kind, usual) in odd.items():
+        # What a block writes may have the width of the next one, to which another matrix leads.
+        if not unknown.get(paths[row], set()).isdisjoint({*tensors[row].shape}.difference(usual)):
+            continue
+        others = " and ".join(each for each in _GATED if each != kind)
+        yield row, f"{others} of its block have sides of {usual[0]:,} and {usual[1]:,}"

@@ -24,7 +24,7 @@ _KINDS_OF_BLOCKS = ("layer_types", "layers_block_type", "attention_types")
 _OTHER_KINDS_OF_BLOCKS = (
     *("hybrid_override_pattern", "attn_layer_period", "attn_layer_offset", "block_configs"),
     *("num_kv_shared_layers", "full_attn_idxs", "hybrid_layer_ids", "attn_layer_idx"),
-    *("sr_ratios", "sequence_reduction_ratios"),
+    *("sr_ratios", "sequence_reduction_ratios", "drop_attn_list", "drop_mlp_list"),
 )
 """Keys that tell of blocks of several kinds in another way."""
 _SECOND_STREAM = re.compile(r"(?:^|[._])(?:context|add|added|txt)(?:[._]|$)")
@@ -48,7 +48,7 @@ def lacking_blocks(stack: Stack, config: Mapping[str, Any]) -> Iterator[Finding]
     Finding
         One for all blocks that lack the same. Single experts are not judged.
     """
-    if any(config.get(key) is not None for key in _OTHER_KINDS_OF_BLOCKS):
+    if any(config.get(key) not in (None, []) for key in _OTHER_KINDS_OF_BLOCKS):
         return
     halves: set[int] = set()
     for given, needed in HALVES:

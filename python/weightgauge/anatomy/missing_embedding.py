@@ -21,7 +21,7 @@ _SECTIONS = ("text_config", "decoder")
 """Sections of a configuration that tell of text."""
 _NAMED_AS_TEXT = ("text", "decoder")
 """Towers whose blocks are of text by their name, whatever else a model reads."""
-_TOWERS_OF_TEXT = (None, "text", "decoder")
+TOWERS_OF_TEXT = (None, "text", "decoder")
 """Towers that may be the part of a model that writes text."""
 _TEXT = re.compile(
     "For(?:(?:Sequence|Token)Classification|QuestionAnswering(?:Simple)?|MultipleChoice"
@@ -125,7 +125,7 @@ def missing_embedding(
         what = "there is no token embedding"
     elif _reads_something_else(tensors, places):
         return
-    elif _holds_language_model(stacks, name, config, _TOWERS_OF_TEXT):
+    elif _holds_language_model(stacks, name, config, TOWERS_OF_TEXT):
         what = "there is no token embedding"
     else:
         what, level = _by_names(tensors, places, stacks, embeds)
@@ -148,7 +148,7 @@ def _reads_text(
     if _LANGUAGE.search(name):
         return True
     if _WRITES_TEXT.search(name):
-        return any(stack.tower in _TOWERS_OF_TEXT for stack in stacks)
+        return any(stack.tower in TOWERS_OF_TEXT for stack in stacks)
     if not _TEXT.search(name):
         return False
     if untied or _family(config) in READS_TEXT:

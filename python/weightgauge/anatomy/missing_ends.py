@@ -11,6 +11,7 @@ from weightgauge.anatomy.known_modules import missing_modules
 from weightgauge.anatomy.missing_embedding import (
     BEHIND,
     READS_TEXT,
+    TOWERS_OF_TEXT,
     is_of_tokens,
     missing_embedding,
 )
@@ -87,7 +88,8 @@ def missing_ends(
     alone = any(_is_saved_alone(stack.path, name) for stack in stacks)
     found: list[Finding] = []
     if name and not alone:
-        found += _missing_head(places, len(unknown), name, config)
+        if any(stack.tower in TOWERS_OF_TEXT for stack in stacks):
+            found += _missing_head(places, len(unknown), name, config)
         found += _missing_classifier(tensors, places, name, config)
     if all(map(BEHIND.search, unknown)):
         found += missing_embedding(
@@ -133,9 +135,11 @@ def _missing_classifier(
     answers = _ANSWERS.search(name)
     if not answers:
         return
-    known = _family(config) in READS_TEXT | _UNTIED
-    if not known and ("auto_map" in config or _has_unknown_matrix(tensors, places)):
-        return  # that may be the head of a family which nobody has told us of
+    # A matrix of no known kind may be the head, in a family that nobody has told us of, or in a
+    # program that comes with the model.
+    doubts = "auto_map" in config, _has_unknown_matrix(tensors, places)
+    if all(doubts) or (any(doubts) and _family(config) not in READS_TEXT | _UNTIED):
+        return
     if not any(_CLASSIFIER.search(tensor.name) for tensor in tensors):
         yield RULES["missing-head"].finding(
             Place(kind="head"),

@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from weightgauge.anatomy.block_sides import READ
 from weightgauge.anatomy.components import Components, TensorLike
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.regular_blocks import is_regular
+from weightgauge.anatomy.unknown_sides import unknown_sides
 
 NUMBER = re.compile("[0-9]+")
 
@@ -117,7 +119,7 @@ def odd_shapes(
     alone = _alone(rows, tensors, places)
     odd_rows = [(row, odd_of[forms[row]]) for row in rows]
     regular = _regular(odd_rows, tensors, places)
-    wider = _as_wide_as_a_norm(odd_rows, tensors, places)
+    wider = _as_wide_as_others(odd_rows, tensors, places)
     lone = _norms_of_nothing(odd_rows, tensors, places)
     for row in rows:
         odd = odd_of[forms[row]]
@@ -180,23 +182,31 @@ def _regular(
     return found
 
 
-def _as_wide_as_a_norm(
+def _as_wide_as_others(
     odd_rows: Sequence[tuple[int, _Odd]], tensors: Sequence[TensorLike], places: Components
 ) -> set[int]:
-    """Return those rows of a block where a norm and matrices have the same unusual side.
+    """Return those rows of a block that share their unusual side with what belongs to it.
 
-    So the first block may be as wide as what comes in.
+    The first block may be as wide as what comes in: a norm and matrices have that side, or q, k and
+    v. A matrix of no known kind may lead from the width of one block to that of the next.
     """
-    sides: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
-    for row, odd in odd_rows:
-        for side in set(odd.shape).difference(odd.usual):
-            sides[block_path(tensors[row].name), side].append(row)
-    norms_and_more = (
-        members
-        for members in sides.values()
-        if len({places.kinds[row] == "norm" for row in members}) > 1
-    )
-    return {row for members in norms_and_more for row in members}
+    kinds: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    sides = {
+        row: [(block_path(tensors[row].name), side) for side in set(odd.shape) - set(odd.usual)]
+        for row, odd in odd_rows
+    }
+    for row, of_row in sides.items():
+        for each in of_row:
+            kinds[each].add(places.kinds[row])
+    unknown = unknown_sides({path for path, _ in kinds}, tensors, places)
+    shared = {
+        (path, side)
+        for (path, side), of_side in kinds.items()
+        if (len(of_side) > 1 and "norm" in of_side)
+        or of_side >= READ
+        or side in unknown.get(path, ())
+    }
+    return {row for row, of_row in sides.items() if not shared.isdisjoint(of_row)}
 
 
 def _norms_of_nothing(

@@ -38,8 +38,14 @@ _FEWEST_BLOCKS = 3
 """Stacks of fewer blocks, such as those that draft tokens, may do without a norm."""
 
 _NUMBER = re.compile("[0-9]+")
-_HALVES = {"weight": "weight", "gamma": "weight", "bias": "bias", "beta": "bias"}
-_OTHER_HALF = {"weight": "bias", "bias": "weight", "gamma": "beta", "beta": "gamma"}
+_HALVES = {
+    **{"weight": "weight", "gamma": "weight", "scale": "weight"},
+    **{"bias": "bias", "beta": "bias"},
+}
+_OTHER_HALF = {
+    **{"weight": "bias", "gamma": "beta", "scale": "bias"},
+    **{"bias": "weight", "beta": "gamma"},
+}
 """Names of weights and biases of norms: which half each is, and what the other half is called."""
 
 
@@ -95,7 +101,10 @@ def missing_last_norms(
         known = family in _WITH_LAST_NORM
         if known:
             beside = f"{outer}." if outer else ""
-            lost = not any(each.startswith(beside) and "embed" not in each for each in norms)
+            lost = not any(
+                each.startswith(beside) and "embed" not in each.removeprefix(beside)
+                for each in norms
+            )
         else:
             alone = family is None and len(stacks) == 1
             lost = alone and not norms and _looks_like_one_with_last_norm(stack)

@@ -101,12 +101,18 @@ class Stack:
     def stored_otherwise(self, module: str, block: int, expert: int | None = None) -> bool:
         """Whether a block has tensors of no known kind where the weights of a module should be.
 
-        Those of one expert, where its number is given: others may have scales beside their weights.
+        These may be matrices of layers inside the module, such as two factors of low rank. Those of
+        one expert, where its number is given: others may have scales beside their weights.
         """
         owner = module if self.modules[module].last else module.rpartition(".")[0]
         if expert is not None:
             return expert in self.other_experts.get(owner, {}).get(block, ())
-        return block in self.others.get(owner, ())
+        if block in self.others.get(owner, ()):
+            return True
+        return any(
+            block in there and inner.startswith(f"{owner}.")
+            for inner, there in self.unknown.items()
+        )
 
     def name(self, block: int, module: str, expert: int | None = None) -> str:
         """Return the name that the weight of a module has, or would have, in a block."""

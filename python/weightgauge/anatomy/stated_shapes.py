@@ -44,8 +44,10 @@ _OF_SIDES = re.compile(
 """Keys that state a side of a matrix, or a number by which one is multiplied."""
 _COMPUTED = re.compile("adjust|multiple_of")
 """Keys by which a program computes the inner width from the one that is stated."""
-_OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter")
-"""Keys whose lists have a number for each of several stages."""
+_OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter|head")
+"""Keys whose lists have a number for each of several stages, or for each block."""
+_OF_SINGLE_BLOCKS = ("block_configs", "pruned_heads")
+"""Keys that tell how wide single blocks are, in words of their own."""
 _MOST_TIMES = 64
 """Numbers up to this count things, such as experts that are stored as one wider network."""
 
@@ -164,7 +166,7 @@ def _weights(
 
 def _has_stages(section: Mapping[str, Any]) -> bool:
     """Whether there are several widths, or several networks."""
-    return any(
+    return any(section.get(key) for key in _OF_SINGLE_BLOCKS) or any(
         isinstance(value, list)
         and len(value) > 1
         and _OF_STAGES.search(key)
