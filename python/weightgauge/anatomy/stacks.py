@@ -64,6 +64,8 @@ class Stack:
         floating-point numbers.
     unknown : dict of str to set of int
         The blocks in which a module has a matrix of no known kind.
+    factored : dict of str to set of int
+        The blocks in which a layer inside a module has such a matrix, as factors of low rank are.
     kinds : dict of str to set of int
         The blocks that have a matrix of a kind; those of no known kind are "other".
     experts : dict of str to dict of int to set of int
@@ -85,6 +87,7 @@ class Stack:
     others: dict[str, set[int]] = field(default_factory=dict)
     parts: dict[str, Counter[int]] = field(default_factory=dict)
     unknown: dict[str, set[int]] = field(default_factory=dict)
+    factored: dict[str, set[int]] = field(default_factory=dict)
     kinds: dict[str, set[int]] = field(default_factory=dict)
     experts: dict[str, dict[int, set[int]]] = field(default_factory=dict)
     other_experts: dict[str, dict[int, set[int]]] = field(default_factory=dict)
@@ -107,12 +110,7 @@ class Stack:
         owner = module if self.modules[module].last else module.rpartition(".")[0]
         if expert is not None:
             return expert in self.other_experts.get(owner, {}).get(block, ())
-        if block in self.others.get(owner, ()):
-            return True
-        return any(
-            block in there and inner.startswith(f"{owner}.")
-            for inner, there in self.unknown.items()
-        )
+        return block in self.others.get(owner, ()) or block in self.factored.get(owner, ())
 
     def name(self, block: int, module: str, expert: int | None = None) -> str:
         """Return the name that the weight of a module has, or would have, in a block."""
@@ -195,6 +193,7 @@ def _add(
         stack.kinds.setdefault(kind, set()).update(numbers)
     if kind == "other" and matrix:
         stack.unknown.setdefault(module, set()).update(numbers)
+        stack.factored.setdefault(module.rpartition(".")[0], set()).update(numbers)
     if kind == "other":
         stack.others.setdefault(module, set()).update(numbers)
         _add_experts(stack.other_experts, module, places, rows)

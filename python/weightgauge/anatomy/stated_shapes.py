@@ -1,4 +1,4 @@
-"""Shapes that contradict the sizes which the configuration states."""
+"""Shapes that contradict each other, or the sizes which the configuration states."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def shape_findings(
     config: Mapping[str, Any],
     packed: Collection[str],
 ) -> list[Finding]:
-    """Hold shapes against the sizes that a configuration states.
+    """Hold shapes against each other, and against the sizes that a configuration states.
 
     Parameters
     ----------
@@ -165,7 +165,10 @@ def _weights(
 
 
 def _has_stages(section: Mapping[str, Any]) -> bool:
-    """Whether there are several widths, or several networks."""
+    """Whether there are several widths, or several networks.
+
+    Then the sizes that are stated do not tell what each block has.
+    """
     return any(section.get(key) for key in _OF_SINGLE_BLOCKS) or any(
         isinstance(value, list)
         and len(value) > 1

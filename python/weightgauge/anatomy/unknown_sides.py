@@ -29,7 +29,8 @@ def unknown_sides(
     """
     names, shapes, _ = TensorFacts.of(tensors)
     found: defaultdict[str, set[int]] = defaultdict(set)
-    for row, kind in enumerate(places.kinds) if paths else ():
-        if kind == "other" and len(shapes[row]) == 2 and (path := block_path(names[row])) in paths:
+    asked = places.of_kinds(("other",)) & places.in_blocks()
+    for row in asked.nonzero()[0].tolist() if paths else ():
+        if len(shapes[row]) == 2 and (path := block_path(names[row])) in paths:
             found[path].update(shapes[row])
     return found
