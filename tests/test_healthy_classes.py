@@ -338,3 +338,15 @@ def test_layers_of_a_network_in_a_list_belong_together(told):
 def test_an_activation_has_a_bias_alone(module, healthy, told):
     shapes = blocks("layers", 4) | {f"motion.{module}.bias": (WIDTH,)}
     assert (told(shapes) == []) is healthy
+
+
+@pytest.mark.parametrize("word", ["encoders", "decoders", "encoder_layers"])
+def test_parts_of_several_depths_in_one_list(told, word):
+    """As several encoders that read at several rates are listed."""
+    shapes = {}
+    for part, depth in enumerate((4, 4, 4, 4, 2)):
+        shapes |= blocks(f"{word}.{part}.layers", depth)
+    assert told(shapes) == []
+    # One layer that lacks something is no shorter list.
+    (message,) = told(models.without(shapes, f"{word}.1.layers.2.fc1."))
+    assert f"{word}.1.layers.#.fc1" in message

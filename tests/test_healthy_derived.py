@@ -24,10 +24,18 @@ def told(write_checkpoint, tmp_path):
     return models.told_by_headers(write_checkpoint, tmp_path / "m")
 
 
-def block(number, *, heads=HEADS, keys=HEADS, inner=INNER, width=WIDTH, writes=WIDTH):
-    """Return a gated block without norms, which reads one width and may write another."""
+def block(number, *, heads=HEADS, keys=HEADS, inner=INNER, width=WIDTH, writes=WIDTH, experts=8):
+    """Return a gated block without norms, which reads one width and may write another.
+
+    Beside its network there are experts.
+    """
     layer = LAYER.format(number)
-    return {
+    routed = {f"{layer}mlp.gate.weight": (experts, width)}
+    for expert in range(experts):
+        inside = f"{layer}mlp.experts.{expert}."
+        routed |= {f"{inside}{each}_proj.weight": (16, width) for each in ("gate", "up")}
+        routed |= {f"{inside}down_proj.weight": (width, 16)}
+    return routed | {
         f"{layer}self_attn.q_proj.weight": (heads * HEAD, width),
         f"{layer}self_attn.k_proj.weight": (keys * HEAD, width),
         f"{layer}self_attn.v_proj.weight": (keys * HEAD, width),
@@ -61,8 +69,12 @@ def model(others=None):
             {"num_key_value_heads_per_layer": [3 if i in (3, 7) else 8 for i in range(BLOCKS)]},
         ),
         ({4: {"inner": 88}, 9: {"inner": 24}}, {"block_configs": [{"ffn": {"ffn_mult": 1.4}}]}),
+        (
+            {3: {"experts": 6}, 7: {"experts": 5}},
+            {"num_experts": [{3: 6, 7: 5}.get(i, 8) for i in range(BLOCKS)]},
+        ),
     ],
-    ids=["heads", "keys", "networks"],
+    ids=["heads", "keys", "networks", "experts"],
 )
 def test_sizes_of_single_blocks_that_are_told_in_other_words(told, others, stated):
     shapes = model(others)

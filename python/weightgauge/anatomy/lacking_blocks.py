@@ -84,9 +84,10 @@ def _lacking(stack: Stack, blocks: Sequence[int], halves: set[int]) -> Iterator[
             # Where a module holds other tensors in place of weights, it is stored in another form.
             and (stack.weights[module][block] or not stack.stored_otherwise(module, block))
         ]
+        excused = _in_shorter_lists(stack, usual, block) if absent else set()
         if block == blocks[-1]:
-            unread = _writes_what_nothing_reads(stack, usual, absent)
-            absent = [module for module in absent if module not in unread]
+            excused |= _writes_what_nothing_reads(stack, usual, absent)
+        absent = [module for module in absent if module not in excused]
         if absent:
             lacking.setdefault(tuple(absent), []).append(block)
     if 2 * sum(map(len, lacking.values())) > len(blocks):
@@ -107,6 +108,24 @@ def _is_of_another_kind(stack: Stack, usual: Collection[str], block: int) -> boo
         block in there and not any(counts[each] for counts in matrices for each in there)
         for there in stack.unknown.values()
     )
+
+
+def _in_shorter_lists(stack: Stack, usual: Mapping[str, int], block: int) -> set[str]:
+    """Return the modules of lists in a block that are shorter than in the others, but whole.
+
+    Such blocks are parts of a model, as encoders of several depths are, with layers in each.
+    """
+    lists: dict[str, list[str]] = {}
+    for module, number in usual.items():
+        path, listed, inside = module.partition("#.")
+        if listed and inside and number > 1 and module not in stack.experts:
+            lists.setdefault(path, []).append(module)
+    found: set[str] = set()
+    for modules in lists.values():
+        numbers = {(usual[module], stack.weights[module][block]) for module in modules}
+        if len(modules) > 1 and len(numbers) == 1 and all(there for _, there in numbers):
+            found.update(modules)
+    return found
 
 
 def _writes_what_nothing_reads(

@@ -44,7 +44,7 @@ _OF_SIDES = re.compile(
 """Keys that state a side of a matrix, or a number by which one is multiplied."""
 _COMPUTED = re.compile("adjust|multiple_of")
 """Keys by which a program computes the inner width from the one that is stated."""
-_OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter|head")
+_OF_STAGES = re.compile("dim|hidden|width|channel|stage|depth|inter|head|expert")
 """Keys whose lists have a number for each of several stages, or for each block."""
 _OF_SINGLE_BLOCKS = ("block_configs", "pruned_heads")
 """Keys that tell how wide single blocks are, in words of their own."""
