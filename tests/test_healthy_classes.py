@@ -333,11 +333,20 @@ def test_layers_of_a_network_in_a_list_belong_together(told):
 
 @pytest.mark.parametrize(
     ("module", "healthy"),
-    [("conv.act_fn", True), ("conv.act", True), ("activation", True), ("conv.contact", False)],
+    [
+        *(("conv.act_fn", True), ("conv.act", True), ("activation", True), ("conv.activate", True)),
+        *(("fuse.relu", True), ("global_bias", True), ("conv.contact", False)),
+    ],
 )
 def test_an_activation_has_a_bias_alone(module, healthy, told):
     shapes = blocks("layers", 4) | {f"motion.{module}.bias": (WIDTH,)}
     assert (told(shapes) == []) is healthy
+
+
+def test_a_bias_of_the_model_itself_belongs_to_no_module(told):
+    assert told(blocks("layers", 4) | {"bias": (1,)}) == []
+    (message,) = told(blocks("layers", 4) | {"motion.bias": (1,)})
+    assert message == "motion.weight: missing; its bias is there"
 
 
 @pytest.mark.parametrize("word", ["encoders", "decoders", "encoder_layers"])

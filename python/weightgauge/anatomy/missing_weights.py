@@ -11,8 +11,8 @@ from weightgauge.anatomy.components import TensorLike
 from weightgauge.anatomy.missing_embedding import is_of_tokens
 from weightgauge.findings import RULES, Finding, Place
 
-_ACTIVATION = re.compile(r"(?:^|[._])act(?:ivation)?(?:_fn)?$")
-"""Functions that add a bias to what they are given, and have no weight."""
+_ADDS_ALONE = re.compile(r"(?:^|[._])(?:act(?:ivat(?:ion|e))?(?:_fn)?|[a-z]*relu|bias|shift)$")
+"""Functions and modules that add a bias to what they are given, and have no weight."""
 
 
 def missing_weights(
@@ -48,7 +48,8 @@ def missing_weights(
         module, _, last = tensor.name.rpartition(".")
         if last != "bias" or len(tensor.shape) != 1 or tensor.shape[0] in tokens:
             continue
-        if f"{module}.weight" in told or _ACTIVATION.search(module):
+        # A bias of the model itself belongs to no module.
+        if not module or f"{module}.weight" in told or _ADDS_ALONE.search(module):
             continue
         # A weight that is stored in parts has names of its own below that of the module.
         first = bisect_left(names, f"{module}.")
