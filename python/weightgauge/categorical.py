@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -86,6 +86,25 @@ class Categorical(Sequence[_Value]):
             self._codes.count(code) for code, each in enumerate(self._values) if each == value
         )
 
+    def counts(self) -> dict[_Value, int]:
+        """Return in how many rows each value stands that occurs."""
+        import numpy as np
+
+        numbers = np.bincount(np.asarray(self._codes), minlength=len(self._values)).tolist()
+        pairs = zip(self._values, numbers, strict=True)
+        return {value: number for value, number in pairs if number}
+
+    def rows(self) -> Iterator[tuple[_Value, list[int]]]:
+        """Yield each value that occurs with the rows in which it stands, ascending."""
+        import numpy as np
+
+        codes = np.asarray(self._codes)
+        rows: list[int] = np.argsort(codes, kind="stable").tolist()
+        ends = np.cumsum(np.bincount(codes, minlength=len(self._values))).tolist()
+        for value, start, end in zip(self._values, [0, *ends], ends, strict=False):
+            if start < end:
+                yield value, rows[start:end]
+
     def different(self) -> set[_Value]:
         """Return the values that occur."""
         return set(map(self._values.__getitem__, set(self._codes)))
@@ -134,6 +153,35 @@ class Categorical(Sequence[_Value]):
 def constant(value: _Value, size: int) -> Categorical[_Value]:
     """Return a column with the same value in every row."""
     return Categorical((value,), array("B", bytes(size)))
+
+
+def counts_of(column: Sequence[_Value]) -> Mapping[_Value, int]:
+    """Return in how many rows each value of a column stands.
+
+    Examples
+    --------
+    >>> dict(counts_of(["q", "k", "q"]))
+    {'q': 2, 'k': 1}
+    """
+    if isinstance(column, Categorical) and len(column) > _MANY_ROWS:
+        return column.counts()
+    return Counter(column)
+
+
+def rows_by_value(column: Sequence[_Value]) -> Iterator[tuple[_Value, Sequence[int]]]:
+    """Yield each value of a column, in any order, with the rows in which it stands, ascending.
+
+    Examples
+    --------
+    >>> dict(rows_by_value(["q", "k", "q"]))
+    {'q': [0, 2], 'k': [1]}
+    """
+    if isinstance(column, Categorical) and len(column) > _MANY_ROWS:
+        return column.rows()
+    found: defaultdict[_Value, list[int]] = defaultdict(list)
+    for row, value in enumerate(column):
+        found[value].append(row)
+    return iter(found.items())
 
 
 def numbers_of(

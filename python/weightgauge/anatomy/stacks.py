@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.components import MATRIX_KINDS, Components, TensorLike
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.vocabulary import BIAS
+from weightgauge.categorical import counts_of, rows_by_value
 from weightgauge.records import taken
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _NUMBER = re.compile("[0-9]+")
 _NUMBER_IN_MODULE = re.compile(r"(?:(?<![^.])|(?<=expert_))[0-9]+(?![^.])")
@@ -152,20 +157,32 @@ def stacks_of(
     list of Stack
         Those that hold matrices.
     """
-    rows_of: defaultdict[int, list[int]] = defaultdict(list)
-    for row, (form, block) in enumerate(zip(forms, places.blocks, strict=True)):
-        if block is not None:
-            rows_of[form].append(row)
     stacks: dict[tuple[str | None, str], Stack] = {}
-    for form, rows in rows_of.items():
+    for rows in _rows_by_form(forms, places.in_blocks()):
         row = rows[0]
         within = block_path(tensors[row].name)
         path = within.rstrip("0123456789").rstrip(".")
         key = places.towers[row], _NUMBER.sub("#", path)
         stack = stacks.setdefault(key, Stack(places.towers[row], path))
         stack.staged = stack.staged or int(within[len(path) + 1 :]) != places.blocks[row]
-        _add(stack, tensors, places, rows, serves=form < 0)
+        _add(stack, tensors, places, rows, serves=forms[row] < 0)
     return [stack for stack in stacks.values() if stack.matrices()]
+
+
+def _rows_by_form(forms: Sequence[int], wanted: NDArray[np.bool_]) -> Iterator[list[int]]:
+    """Yield the rows of tensors of one form, the form that comes first in the checkpoint first."""
+    import numpy as np
+
+    rows = wanted.nonzero()[0]
+    numbers = np.asarray(forms)[rows]
+    order = np.argsort(numbers, kind="stable")
+    rows, numbers = rows[order], numbers[order]
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
+    ends = np.append(starts[1:], len(rows))
+    first = np.argsort(rows[starts])
+    every = rows.tolist()
+    for start, end in zip(starts[first].tolist(), ends[first].tolist(), strict=True):
+        yield every[start:end]
 
 
 def _add(
@@ -178,10 +195,12 @@ def _add(
 ) -> None:
     """Add the tensors of one form, which stand in `rows`, and may serve the weights of others."""
     tensor, kind = tensors[rows[0]], places.kinds[rows[0]]
-    numbers = [block for block in taken(places.blocks, rows) if block is not None]
-    if not stack.names.keys() >= set(numbers):
-        for block, row in dict(zip(numbers, rows, strict=True)).items():
-            stack.names.setdefault(block, tensors[row].name)
+    blocks = taken(places.blocks, rows)
+    numbers = {block: n for block, n in counts_of(blocks).items() if block is not None}
+    if not stack.names.keys() >= numbers.keys():
+        any_row = dict(zip(blocks, rows, strict=True))
+        for block in numbers:
+            stack.names.setdefault(block, tensors[any_row[block]].name)
     inside = tensor.name[len(block_path(tensor.name)) + 1 :]
     owner, _, last = inside.rpartition(".")
     if kind in MATRIX_KINDS and last != "weight":  # a parameter that belongs to no layer
@@ -218,7 +237,8 @@ def _add_experts(
     if places.experts[rows[0]] is None or "#" not in module:
         return
     of_block = known.setdefault(module, {})
-    columns = taken(places.blocks, rows), taken(places.experts, rows)
-    for block, expert in zip(*columns, strict=True):
-        if block is not None and expert is not None:
-            of_block.setdefault(block, set()).add(expert)
+    experts = taken(places.experts, rows)
+    for block, at in rows_by_value(taken(places.blocks, rows)):
+        if block is not None:
+            numbers = of_block.setdefault(block, set())
+            numbers.update(expert for expert in taken(experts, at) if expert is not None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from weightgauge.anatomy.components import Component, Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
+from weightgauge.categorical import numbers_of, rows_by_value
 from weightgauge.records import taken
 
 Seen = dict[int, str]
@@ -109,19 +110,15 @@ def gather(
     """
     places = Components.of(components)
     found: dict[str | None, Evidence] = {}
-    inside = [row for row, block in enumerate(places.blocks) if block is not None]
+    inside: list[int] = places.in_blocks().nonzero()[0].tolist()
     if not inside:
         for row, kind in enumerate(places.kinds):
             if kind in _SHAPED:
                 _note(found.setdefault(places.towers[row], Evidence()), tensors[row], kind)
         return found
     forms = range(len(tensors)) if forms is None else forms
-    towers = taken(places.towers, inside)
-    found_towers = dict.fromkeys(towers)
-    for tower in found_towers:
-        rows = inside
-        if len(found_towers) > 1:
-            rows = [row for row, each in zip(inside, towers, strict=True) if each == tower]
+    for tower, at in rows_by_value(taken(places.towers, inside)):
+        rows = inside if len(at) == len(inside) else taken(inside, at)
         found[tower] = _evidence(tensors, places, forms, rows)
     return found
 
@@ -137,7 +134,8 @@ def _evidence(
     alone, names_alone = rows, names
     if places.experts.count(None) < len(places):
         experts = taken(places.experts, rows)
-        alone = [row for row, expert in zip(rows, experts, strict=True) if expert is None]
+        no_expert = numbers_of(experts, lambda expert: expert is None, "bool").nonzero()[0]
+        alone = taken(rows, no_expert.tolist())
         names_alone = taken(all_names, alone)
     if len(alone) < len(rows):
         seen.mixture = True
