@@ -17,6 +17,7 @@ from weightgauge.categorical import (
     first_places,
     joined,
     numbers_of,
+    rows_by_value,
 )
 from weightgauge.records import taken
 
@@ -135,3 +136,17 @@ def test_first_places(numbers):
 def test_any_number_of_rows_is_taken():
     kinds = Categorical(("q", "k"), array("B", [0, 1, 1]))
     assert [list(kinds.take(rows)) for rows in ([], [2], [1, 0])] == [[], ["k"], ["k", "q"]]
+
+
+def test_rows_of_each_value_in_short_and_in_long_columns():
+    """The first value to stand somewhere comes first, and no row is lost."""
+    values = np.random.default_rng(5).choice(["q", "k", "v", None], 5_000, p=[0.6, 0.3, 0.05, 0.05])
+    for size in (0, 1, 10, 5_000):
+        column = categorical(values[:size].tolist())
+        wanted = {each: np.flatnonzero(values[:size] == each).tolist() for each in column}
+        assert list(rows_by_value(column)) == list(wanted.items())
+        if isinstance(column, Categorical):
+            assert column.different() == wanted.keys()
+            assert {each: column.count(each) for each in wanted} == {
+                each: len(rows) for each, rows in wanted.items()
+            }

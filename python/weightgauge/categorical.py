@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -74,40 +74,34 @@ class Categorical(Sequence[_Value]):
         """Return a number for each row, made once for each value that occurs."""
         import numpy as np
 
-        there = set(self._codes)
-        numbers = (number(value) if code in there else 0 for code, value in enumerate(self._values))
+        pairs = zip(self._values, self._rows_of_values(), strict=True)
+        numbers = (number(value) if rows else 0 for value, rows in pairs)
         table = np.fromiter(numbers, dtype, len(self._values))
         found: NDArray[Any] = table[np.asarray(self._codes)]
         return found
 
     def count(self, value: Any) -> int:
         """Return in how many rows a value stands."""
-        return sum(
-            self._codes.count(code) for code, each in enumerate(self._values) if each == value
-        )
-
-    def counts(self) -> dict[_Value, int]:
-        """Return in how many rows each value stands that occurs."""
-        import numpy as np
-
-        numbers = np.bincount(np.asarray(self._codes), minlength=len(self._values)).tolist()
-        pairs = zip(self._values, numbers, strict=True)
-        return {value: number for value, number in pairs if number}
+        pairs = zip(self._values, self._rows_of_values(), strict=True)
+        return sum(rows for each, rows in pairs if each == value)
 
     def rows(self) -> Iterator[tuple[_Value, list[int]]]:
         """Yield each value that occurs with the rows in which it stands, ascending."""
-        import numpy as np
-
-        codes = np.asarray(self._codes)
-        rows: list[int] = np.argsort(codes, kind="stable").tolist()
-        ends = np.cumsum(np.bincount(codes, minlength=len(self._values))).tolist()
-        for value, start, end in zip(self._values, [0, *ends], ends, strict=False):
-            if start < end:
-                yield value, rows[start:end]
+        for rows in rows_alike(self._codes):
+            yield self[rows[0]], rows
 
     def different(self) -> set[_Value]:
         """Return the values that occur."""
-        return set(map(self._values.__getitem__, set(self._codes)))
+        pairs = zip(self._values, self._rows_of_values(), strict=True)
+        return {value for value, rows in pairs if rows}
+
+    def _rows_of_values(self) -> list[int]:
+        """Return in how many rows each value stands."""
+        import numpy as np
+
+        codes = np.asarray(self._codes)
+        found: list[int] = np.bincount(codes, minlength=len(self._values)).tolist()
+        return found
 
     def __contains__(self, value: object) -> bool:
         return any(code in self._codes for code in self._code_of(value))
@@ -155,21 +149,8 @@ def constant(value: _Value, size: int) -> Categorical[_Value]:
     return Categorical((value,), array("B", bytes(size)))
 
 
-def counts_of(column: Sequence[_Value]) -> Mapping[_Value, int]:
-    """Return in how many rows each value of a column stands.
-
-    Examples
-    --------
-    >>> dict(counts_of(["q", "k", "q"]))
-    {'q': 2, 'k': 1}
-    """
-    if isinstance(column, Categorical) and len(column) > _MANY_ROWS:
-        return column.counts()
-    return Counter(column)
-
-
 def rows_by_value(column: Sequence[_Value]) -> Iterator[tuple[_Value, Sequence[int]]]:
-    """Yield each value of a column, in any order, with the rows in which it stands, ascending.
+    """Yield each value of a column with the rows in which it stands, those that come first first.
 
     Examples
     --------
@@ -182,6 +163,28 @@ def rows_by_value(column: Sequence[_Value]) -> Iterator[tuple[_Value, Sequence[i
     for row, value in enumerate(column):
         found[value].append(row)
     return iter(found.items())
+
+
+def rows_alike(numbers: Sequence[int] | NDArray[np.integer[Any]]) -> Iterator[list[int]]:
+    """Yield the rows of each number, ascending, those first that begin first.
+
+    Examples
+    --------
+    >>> list(rows_alike([7, 0, 7]))
+    [[0, 2], [1]]
+    """
+    import numpy as np
+
+    keys = np.asarray(numbers)
+    if not len(keys):
+        return
+    order = np.argsort(keys, kind="stable")
+    changes = np.flatnonzero(np.diff(keys[order])) + 1
+    starts, ends = np.append(0, changes), np.append(changes, len(keys))
+    first = np.argsort(order[starts])
+    rows = order.tolist()
+    for start, end in zip(starts[first].tolist(), ends[first].tolist(), strict=True):
+        yield rows[start:end]
 
 
 def numbers_of(

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from weightgauge.anatomy.components import MATRIX_KINDS, Components, TensorLike
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.vocabulary import BIAS
-from weightgauge.categorical import counts_of, rows_by_value
+from weightgauge.categorical import rows_alike, rows_by_value
 from weightgauge.records import taken
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _NUMBER = re.compile("[0-9]+")
 _NUMBER_IN_MODULE = re.compile(r"(?:(?<![^.])|(?<=expert_))[0-9]+(?![^.])")
@@ -157,8 +153,12 @@ def stacks_of(
     list of Stack
         Those that hold matrices.
     """
+    import numpy as np
+
     stacks: dict[tuple[str | None, str], Stack] = {}
-    for rows in _rows_by_form(forms, places.in_blocks()):
+    inside = places.in_blocks().nonzero()[0]
+    for at in rows_alike(np.asarray(forms)[inside]):
+        rows = inside[at].tolist()
         row = rows[0]
         within = block_path(tensors[row].name)
         path = within.rstrip("0123456789").rstrip(".")
@@ -167,22 +167,6 @@ def stacks_of(
         stack.staged = stack.staged or int(within[len(path) + 1 :]) != places.blocks[row]
         _add(stack, tensors, places, rows, serves=forms[row] < 0)
     return [stack for stack in stacks.values() if stack.matrices()]
-
-
-def _rows_by_form(forms: Sequence[int], wanted: NDArray[np.bool_]) -> Iterator[list[int]]:
-    """Yield the rows of tensors of one form, the form that comes first in the checkpoint first."""
-    import numpy as np
-
-    rows = wanted.nonzero()[0]
-    numbers = np.asarray(forms)[rows]
-    order = np.argsort(numbers, kind="stable")
-    rows, numbers = rows[order], numbers[order]
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
-    ends = np.append(starts[1:], len(rows))
-    first = np.argsort(rows[starts])
-    every = rows.tolist()
-    for start, end in zip(starts[first].tolist(), ends[first].tolist(), strict=True):
-        yield every[start:end]
 
 
 def _add(
@@ -196,7 +180,7 @@ def _add(
     """Add the tensors of one form, which stand in `rows`, and may serve the weights of others."""
     tensor, kind = tensors[rows[0]], places.kinds[rows[0]]
     blocks = taken(places.blocks, rows)
-    numbers = {block: n for block, n in counts_of(blocks).items() if block is not None}
+    numbers = Counter(block for block in blocks if block is not None)
     if not stack.names.keys() >= numbers.keys():
         any_row = dict(zip(blocks, rows, strict=True))
         for block in numbers:

@@ -91,7 +91,8 @@ def shape_findings(
     import numpy as np
 
     found = [RULES["shape-contradicts"].finding(what=line) for line in architecture.contradictions]
-    weights = _weights(tensors, forms, packed)
+    firsts = first_rows(forms)
+    weights = _weights(tensors, forms, firsts, packed)
     # Of a million tensors outside all blocks, and of no kind, little is asked.
     placed = places.in_blocks() | ~places.of_kinds(("other",))
     every = np.array(weights, np.intp)
@@ -121,7 +122,7 @@ def shape_findings(
     odd = {each.tensor for each in found if each.tensor is not None}.union(packed)
     found += [
         _told(tensors[row], places, row, why)
-        for row, why in bias_lengths(tensors, places, weights, first_rows(forms), odd)
+        for row, why in bias_lengths(tensors, places, weights, firsts, odd)
     ]
     return found
 
@@ -141,7 +142,7 @@ def _of_tower(
         if kind in _OF_BLOCKS and tower == facts.tower and _in_plain_stack(tensors[row], block):
             note_module(modules, kind, tensors[row], forms[row], counts[forms[row]])
     every = list(modules.values())
-    staged = _has_stages(facts.config)
+    staged = _has_several_sizes(facts.config)
     sizes, widths = (set(), set()) if staged else (_sizes(facts.config), _stream_widths(facts))
     for row, why in odd_shapes(every, sizes, widths, tensors, places, forms):
         yield _told(tensors[row], places, row, why)
@@ -150,13 +151,16 @@ def _of_tower(
 
 
 def _weights(
-    tensors: Sequence[TensorLike], forms: Sequence[int], packed: Collection[str]
+    tensors: Sequence[TensorLike],
+    forms: Sequence[int],
+    firsts: Sequence[int],
+    packed: Collection[str],
 ) -> list[int]:
-    """Return rows of tensors that hold weights in their own shape, those of equal form once."""
+    """Return which of the first rows of each form hold weights in their own shape."""
     import numpy as np
 
     names, shapes, dtypes = TensorFacts.of(tensors)
-    first = np.array(first_rows(forms), np.intp)
+    first = np.array(firsts, np.intp)
     holds = np.asarray(forms)[first] >= 0
     holds &= numbers_of(dtypes, ITEM_BYTES.__contains__, "bool")[first]
     holds &= numbers_of(shapes, all, "bool")[first]
@@ -164,7 +168,7 @@ def _weights(
     return [row for row in rows if names[row] not in packed] if packed else rows
 
 
-def _has_stages(section: Mapping[str, Any]) -> bool:
+def _has_several_sizes(section: Mapping[str, Any]) -> bool:
     """Whether there are several widths, or several networks.
 
     Then the sizes that are stated do not tell what each block has.

@@ -27,10 +27,12 @@ def unknown_sides(
     dict of str to set of int
         Without sides for blocks that have no such matrix.
     """
+    if not paths:
+        return {}
     names, shapes, _ = TensorFacts.of(tensors)
     found: defaultdict[str, set[int]] = defaultdict(set)
     asked = places.of_kinds(("other",)) & places.in_blocks()
-    for row in asked.nonzero()[0].tolist() if paths else ():
+    for row in asked.nonzero()[0].tolist():
         if len(shapes[row]) == 2 and (path := block_path(names[row])) in paths:
             found[path].update(shapes[row])
     return found
