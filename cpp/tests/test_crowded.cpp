@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <vector>
 
 #include "core/count/code_counter.hpp"
@@ -48,6 +49,30 @@ std::vector<std::byte> half_common(std::size_t n, CommonCodes common, std::uint6
   return testing::bytes_of(items);
 }
 
+// Items of which nearly all have one of the codes, of either sign; the others are random.
+std::vector<std::byte> mostly(const FewCodes& few, std::size_t n, std::uint64_t seed) {
+  testing::Random random(seed);
+  std::vector<std::uint16_t> items(n);
+  for (std::uint16_t& item : items) {
+    const std::uint64_t drawn = random.next();
+    item = static_cast<std::uint16_t>(drawn >> 48);
+    if (few.size > 0 && drawn % 50 != 0) {
+      item = static_cast<std::uint16_t>(few.codes[(drawn >> 8) % few.size] | (item & 0x8000));
+    }
+  }
+  return testing::bytes_of(items);
+}
+
+// Codes that have two bytes below 0x80.
+FewCodes some_codes(std::size_t size) {
+  FewCodes few = {};
+  few.size = size;
+  for (std::size_t c = 0; c < size; ++c) {
+    few.codes[c] = static_cast<std::uint16_t>(0x0707 * c & byte_pairs);
+  }
+  return few;
+}
+
 PageNotes notes_of_bf16() {
   PageNotes notes;
   notes.codes = {16, 0xFF80};
@@ -75,6 +100,17 @@ const std::vector<Draw>& kinds() {
         return static_cast<std::uint16_t>(0x3C00 + drawn % 16);
       },
       [](std::size_t i, std::uint64_t) { return static_cast<std::uint16_t>(i / 5000); },
+      [](std::size_t, std::uint64_t drawn) {  // about half of all bytes are zero
+        const std::uint64_t low = drawn % 2 == 0 ? 0 : drawn >> 8 & 0xFF;
+        const std::uint64_t high = drawn % 4 < 2 ? 0x80 : drawn >> 16 & 0xFF;
+        return static_cast<std::uint16_t>(high << 8 | low);
+      },
+      [](std::size_t i, std::uint64_t drawn) {  // blocks of zero bytes
+        return static_cast<std::uint16_t>(i / 100 % 2 == 0 ? 0 : drawn >> 40);
+      },
+      [](std::size_t, std::uint64_t drawn) {  // one in a hundred has another code
+        return static_cast<std::uint16_t>((drawn >> 8) % 100 == 0 ? drawn >> 32 : 0x8000);
+      },
   };
   return all;
 }
@@ -132,6 +168,122 @@ TEST_SUITE("crowded") {
       CHECK(notes.zero_pages == expected.zero_pages);
       CHECK(notes.negatives == expected.negatives);
       CHECK(notes.page == expected.page);
+    }
+  }
+
+  TEST_CASE("items with few codes are counted like all others, at every level") {
+    for (const std::size_t size : {1U, 2U, 3U, 8U, 11U, 16U}) {
+      CAPTURE(size);
+      const FewCodes few = some_codes(size);
+      const std::vector<std::byte> items = mostly(few, 40'100, 44);
+      for (const Kernels* const level : available_kernels()) {
+        CAPTURE(level->level);
+        for (const std::size_t n : sizes) {
+          CAPTURE(n);
+          for (const std::size_t from : {0U, 1U, 62U}) {  // bytes
+            const std::byte* const begin = items.data() + from;
+            Counts counts(item_codes);
+            level->count_few_items(begin, n, magnitudes, few, counts.data(), nullptr);
+            CHECK(counts == counted_plainly(begin, n, magnitudes, false));
+            Counts skewed(item_codes);
+            level->count_few_skewed_pairs(begin, n, byte_pairs, few, skewed.data(), nullptr);
+            CHECK(skewed == counted_plainly(begin, n, byte_pairs, true));
+          }
+        }
+      }
+    }
+  }
+
+  TEST_CASE("lanes that count few codes are emptied before they are full") {
+    const std::vector<std::byte> zeros(std::size_t{9'000'000});
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      Counts counts(item_codes);
+      level->count_few_items(zeros.data(), zeros.size() / 2, magnitudes, some_codes(1),
+                             counts.data(), nullptr);
+      CHECK(counts[0] == zeros.size() / 2);
+    }
+  }
+
+  TEST_CASE("loops for few codes and for zero bytes note whole pages as note_pages() does") {
+    std::vector<std::byte> items = mostly(some_codes(3), 20'100, 45);
+    std::fill(items.begin() + 5000, items.begin() + 12'000, std::byte{0});
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      PageNotes expected = notes_of_bf16();
+      level->note_pages(items.data(), items.size() / page_bytes * page_bytes, expected);
+      const auto check = [&expected](const PageNotes& notes) {
+        CHECK(notes.sum == expected.sum);
+        CHECK(notes.zero_pages == expected.zero_pages);
+        CHECK(notes.negatives == expected.negatives);
+        CHECK(notes.page == expected.page);
+      };
+      PageNotes few = notes_of_bf16();
+      Counts counts(item_codes);
+      level->count_few_items(items.data(), items.size() / 2, magnitudes, some_codes(3),
+                             counts.data(), &few);
+      check(few);
+      if (level->drop_zero_bytes != nullptr) {
+        PageNotes dropped = notes_of_bf16();
+        std::vector<std::byte> kept(items.size() + drop_slack);
+        level->drop_zero_bytes(items.data(), items.size(), 0x7F, kept.data(), &dropped);
+        check(dropped);
+      }
+    }
+  }
+
+  TEST_CASE("bytes that are zero under a mask are left out, at every level") {
+    for (const std::size_t kind : {0U, 1U, 9U, 10U, 11U}) {
+      const std::vector<std::byte> bytes = drawn_items(kinds()[kind], 20'050);
+      for (const std::uint8_t mask : {std::uint8_t{0x7F}, std::uint8_t{0xFF}, std::uint8_t{0x07}}) {
+        for (const std::size_t n : {0U, 1U, 63U, 64U, 2047U, 2048U, 2049U, 40'001U}) {
+          CAPTURE(n);
+          std::vector<std::byte> expected;
+          std::copy_if(bytes.begin() + 1, bytes.begin() + 1 + static_cast<std::ptrdiff_t>(n),
+                       std::back_inserter(expected),
+                       [mask](std::byte byte) { return (byte & std::byte{mask}) != std::byte{0}; });
+          for (const Kernels* const level : available_kernels()) {
+            CAPTURE(level->level);
+            if (level->drop_zero_bytes == nullptr) {
+              continue;
+            }
+            std::vector<std::byte> kept(n + drop_slack);
+            kept.resize(level->drop_zero_bytes(bytes.data() + 1, n, mask, kept.data(), nullptr));
+            CHECK(kept == expected);
+          }
+        }
+      }
+    }
+  }
+
+  TEST_CASE("a sample finds few codes, and whether many bytes are zero") {
+    const auto few = [](const Kernels& level, std::size_t kind) {
+      const std::vector<std::byte> items = drawn_items(kinds()[kind], 32'768);
+      const FewCodes found = level.few_codes(items.data(), items.size() / 2, magnitudes);
+      std::vector<std::uint16_t> codes(found.codes, found.codes + found.size);
+      std::sort(codes.begin(), codes.end());
+      return codes;
+    };
+    using Codes = std::vector<std::uint16_t>;
+    for (const Kernels* const level : available_kernels()) {
+      CAPTURE(level->level);
+      CHECK(few(*level, 0).empty());  // any bits
+      CHECK(few(*level, 1) == Codes{0});
+      CHECK(few(*level, 3) == Codes{0x3F00, 0x3F80});
+      CHECK(few(*level, 4) == Codes{0x3C00, 0x3C01, 0x3C02});
+      CHECK(few(*level, 5).empty());       // zeros, and as many others
+      CHECK(few(*level, 11) == Codes{0});  // zeros, and a few others
+      const auto many_zeros = [level](std::size_t kind) {
+        const std::vector<std::byte> pairs = drawn_items(kinds()[kind], 32'768);
+        return level->zero_bytes_are_many(pairs.data(), pairs.size() / 2, byte_pairs);
+      };
+      CHECK(!many_zeros(0));
+      CHECK(many_zeros(1));
+      CHECK(many_zeros(9));
+      CHECK(many_zeros(10));
+      const std::vector<std::byte> ones(80'000, std::byte{0xFF});
+      CHECK(level->few_codes(ones.data(), ones.size() / 2, 0xFFFF).size == 0);
+      CHECK(level->few_codes(ones.data(), 100, magnitudes).size == 0);  // too few for a sample
     }
   }
 

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <vector>
@@ -32,6 +34,24 @@ std::vector<Number> on_levels(std::size_t levels) {
   return values;
 }
 
+// Weights that had the bits of BF16 before all of them were scaled.
+template <class Number>
+std::vector<Number> scaled_short_ones() {
+  std::vector<Number> values;
+  for (const float value : testing::normal_floats(items, 72)) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    bits &= 0xFFFF0000U;
+    float shortened = 0;
+    std::memcpy(&shortened, &bits, sizeof bits);
+    values.push_back(static_cast<Number>(shortened) * static_cast<Number>(0.012345678901234567));
+  }
+  values[5] = 0;
+  values[7] = std::numeric_limits<Number>::quiet_NaN();
+  values[8] = -std::numeric_limits<Number>::infinity();
+  return values;
+}
+
 template <class Number>
 SliceResult scanned(DType dtype, const std::vector<Number>& values, int threads,
                     std::size_t chunk_bytes, bool exact = false) {
@@ -41,27 +61,32 @@ SliceResult scanned(DType dtype, const std::vector<Number>& values, int threads,
 }
 
 template <class Number>
+void check_levels(DType dtype, const std::vector<Number>& values) {
+  const SliceResult found = scanned(dtype, values, 1, std::size_t{1} << 20);
+  const testing::Tally expected = testing::tally(dtype, testing::bytes_of(values));
+  CHECK(found.exact);
+  CHECK(found.histogram.exact());
+  std::map<double, std::uint64_t> counts;
+  for (std::size_t i = 0; i < found.histogram.size(); ++i) {
+    counts[magnitude_value(dtype, found.histogram.keys[i])] = found.histogram.counts[i];
+  }
+  CHECK(counts == expected.magnitudes);
+  CHECK(found.histogram.zeros == expected.zeros);
+  CHECK(found.histogram.nans == 1);
+  CHECK(found.histogram.infs == 1);
+  for (const int threads : testing::thread_counts({2, 5})) {
+    const SliceResult other = scanned(dtype, values, threads, 3001);
+    CHECK(testing::hash_of({other}) == testing::hash_of({found}));
+  }
+}
+
+template <class Number>
 void check_levels(DType dtype) {
   for (const std::size_t levels : {3U, 15U, 1000U}) {
     CAPTURE(levels);
-    const std::vector<Number> values = on_levels<Number>(levels);
-    const SliceResult found = scanned(dtype, values, 1, std::size_t{1} << 20);
-    const testing::Tally expected = testing::tally(dtype, testing::bytes_of(values));
-    CHECK(found.exact);
-    CHECK(found.histogram.exact());
-    std::map<double, std::uint64_t> counts;
-    for (std::size_t i = 0; i < found.histogram.size(); ++i) {
-      counts[magnitude_value(dtype, found.histogram.keys[i])] = found.histogram.counts[i];
-    }
-    CHECK(counts == expected.magnitudes);
-    CHECK(found.histogram.zeros == expected.zeros);
-    CHECK(found.histogram.nans == 1);
-    CHECK(found.histogram.infs == 1);
-    for (const int threads : testing::thread_counts({2, 5})) {
-      const SliceResult other = scanned(dtype, values, threads, 3001);
-      CHECK(testing::hash_of({other}) == testing::hash_of({found}));
-    }
+    check_levels(dtype, on_levels<Number>(levels));
   }
+  check_levels(dtype, scaled_short_ones<Number>());
 }
 
 template <class Number>
@@ -75,6 +100,22 @@ void check_that_neighbours_are_sorted(DType dtype) {
   CHECK(found.fit.k == doctest::Approx(levels.k).epsilon(1e-6));
 }
 
+// Two elements leave their level in opposite directions: the sum of their bin does not tell.
+template <class Number>
+void check_that_sums_are_not_enough(DType dtype) {
+  std::vector<Number> values = on_levels<Number>(15);
+  const Number level = std::fabs(values.back());
+  const auto end = values.end() - 1;
+  const auto same = std::find_if(values.begin(), end,
+                                 [level](Number value) { return std::fabs(value) == level; });
+  REQUIRE(same != end);
+  *same = std::nextafter(level, Number{1});
+  *end = std::nextafter(level, Number{0});
+  const SliceResult found = scanned(dtype, values, 2, 3001);
+  CHECK(found.exact);
+  CHECK_FALSE(found.histogram.exact());
+}
+
 }  // namespace
 
 TEST_SUITE("finding_levels") {
@@ -86,6 +127,8 @@ TEST_SUITE("finding_levels") {
   TEST_CASE("two magnitudes in a bin are sorted") {
     check_that_neighbours_are_sorted<float>(DType::f32);
     check_that_neighbours_are_sorted<double>(DType::f64);
+    check_that_sums_are_not_enough<float>(DType::f32);
+    check_that_sums_are_not_enough<double>(DType::f64);
   }
 
   TEST_CASE("where bins are enough nothing is read again") {

@@ -85,12 +85,13 @@ std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& c
 }  // namespace
 
 CodeCounter::Loops CodeCounter::in_place() {
-  return {kernels().count_items, kernels().count_common_items, kernels().count_crowded_items};
+  return {kernels().count_items, kernels().count_few_items, nullptr, kernels().count_common_items,
+          kernels().count_crowded_items};
 }
 
 CodeCounter::Loops CodeCounter::skewed() {
-  return {kernels().count_skewed_pairs, kernels().count_common_skewed_pairs,
-          kernels().count_crowded_skewed_pairs};
+  return {kernels().count_skewed_pairs, kernels().count_few_skewed_pairs, nullptr,
+          kernels().count_common_skewed_pairs, kernels().count_crowded_skewed_pairs};
 }
 
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, PageNotes* notes) {
@@ -107,6 +108,7 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, Page
     kernels().count_halves(items, n, halves_, notes);
     return;
   }
+  bytes_.resize(byte_tables * 256);
   if (bytes_counted_ >= pairs_from) {
     const std::size_t pairs = n / 2;
     count_pairs(dtype, items, pairs, notes);
@@ -115,7 +117,6 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, Page
   } else if (notes != nullptr) {
     kernels().note_pages(items, n / page_bytes * page_bytes, *notes);
   }
-  bytes_.resize(byte_tables * 256);
   kernels().count_bytes(items, n, bytes_.data());
 }
 
@@ -123,6 +124,7 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, Page
 void CodeCounter::count_pairs(DType dtype, const std::byte* items, std::size_t pairs,
                               PageNotes* notes) {
   Loops loops = has_wide_rows(dtype) ? skewed() : in_place();
+  loops.drop_zeros = kernels().drop_zero_bytes;
   if (!has_wide_rows(dtype)) {
     loops.common = nullptr;  // pairs of a common byte and any other are too close in one table
   }
@@ -139,20 +141,52 @@ void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
     const std::byte* const begin = items + 2 * from;
-    if (!kernels().items_are_crowded(begin, size, mask)) {
-      loops.plain(begin, size, mask, items_.data(), notes);
-      continue;
-    }
-    const CommonCodes common = loops.common != nullptr ? kernels().common_codes(begin, size, mask)
-                                                       : CommonCodes{0, 0, false};
-    if (common.apart) {
-      loops.common(begin, size, mask, common, items_.data(), notes);
+    if (kernels().items_are_crowded(begin, size, mask)) {
+      count_crowded_items(begin, size, mask, loops, notes);
     } else {
-      crowded_.make_room(sub_tables * sub_table_stride);
-      crowded_used_ = true;
-      note_crowded_range(begin, size, mask);
-      loops.crowded(begin, size, mask, crowded_.data(), notes);
+      loops.plain(begin, size, mask, items_.data(), notes);
     }
+  }
+}
+
+void CodeCounter::count_crowded_items(const std::byte* items, std::size_t n, std::uint16_t mask,
+                                      const Loops& loops, PageNotes* notes) {
+  const FewCodes few = kernels().few_codes(items, n, mask);
+  if (few.size > 0) {
+    loops.few(items, n, mask, few, items_.data(), notes);
+    return;
+  }
+  if (loops.drop_zeros != nullptr && kernels().zero_bytes_are_many(items, n, mask)) {
+    count_without_zeros(items, n, mask, loops, notes);
+    return;
+  }
+  const CommonCodes common =
+      loops.common != nullptr ? kernels().common_codes(items, n, mask) : CommonCodes{0, 0, false};
+  if (common.apart) {
+    loops.common(items, n, mask, common, items_.data(), notes);
+    return;
+  }
+  crowded_.make_room(sub_tables * sub_table_stride);
+  crowded_used_ = true;
+  note_crowded_range(items, n, mask);
+  loops.crowded(items, n, mask, crowded_.data(), notes);
+}
+
+// The other bytes are put side by side and counted in new pairs.
+void CodeCounter::count_without_zeros(const std::byte* pairs, std::size_t n, std::uint16_t mask,
+                                      const Loops& loops, PageNotes* notes) {
+  constexpr std::size_t together = 8192;  // pairs: what is left of them stays in the cache
+  static_assert(2 * together % page_bytes == 0);
+  others_.resize(2 * together + drop_slack);
+  Loops of_others = loops;
+  of_others.drop_zeros = nullptr;
+  for (std::size_t from = 0; from < n; from += together) {
+    const std::size_t bytes = 2 * std::min(together, n - from);
+    const std::size_t left = loops.drop_zeros(
+        pairs + 2 * from, bytes, static_cast<std::uint8_t>(mask), others_.data(), notes);
+    bytes_[0] += static_cast<std::uint32_t>(bytes - left);
+    count_items(others_.data(), left / 2, mask, of_others, nullptr);
+    kernels().count_bytes(others_.data() + left / 2 * 2, left % 2, bytes_.data());
   }
 }
 

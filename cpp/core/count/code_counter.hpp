@@ -40,17 +40,24 @@ class CodeCounter {
   void release() { crowded_ = {}; }
 
  private:
-  // Loops for items whose neighbours seldom share a code, for those of which one or two codes are
-  // common, and for those of which more are.
+  // Loops for items whose neighbours seldom share a code, for those that have few codes, for bytes
+  // many of which are zero, for items of which one or two codes are common, and for those of which
+  // more are.
   struct Loops {
     decltype(Kernels::count_items) plain;
-    decltype(Kernels::count_common_items) common;  // null where `crowded` is always faster
+    decltype(Kernels::count_few_items) few;
+    decltype(Kernels::drop_zero_bytes) drop_zeros;  // null for whole items of 16 bits
+    decltype(Kernels::count_common_items) common;   // null where `crowded` is always faster
     decltype(Kernels::count_crowded_items) crowded;
   };
   static Loops in_place();
   static Loops skewed();
   void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, const Loops& loops,
                    PageNotes* notes);
+  void count_crowded_items(const std::byte* items, std::size_t n, std::uint16_t mask,
+                           const Loops& loops, PageNotes* notes);
+  void count_without_zeros(const std::byte* pairs, std::size_t n, std::uint16_t mask,
+                           const Loops& loops, PageNotes* notes);
   void count_pairs(DType dtype, const std::byte* items, std::size_t pairs, PageNotes* notes);
   void join_tables();
   void add_pairs(DType dtype, std::uint64_t* by_raw);
@@ -63,6 +70,7 @@ class CodeCounter {
   ZeroedCells<std::uint32_t> items_;    // by 16-bit item: an element, or a pair of bytes
   ZeroedCells<std::uint32_t> crowded_;  // the same in sub-tables
   std::vector<std::uint32_t> bytes_;    // single bytes in sub-tables
+  std::vector<std::byte> others_;       // of a stretch of bytes, without its zeros
   std::uint64_t halves_[8] = {};        // of F4, by magnitude
   // Since the last harvest:
   std::uint64_t elements_ = 0;  // of 16 bits

@@ -39,7 +39,7 @@ std::vector<const Kernels*> available_kernels() {
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
       available.push_back(&avx512_kernels);
       if (__builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512bitalg") &&
-          __builtin_cpu_supports("gfni")) {
+          __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("gfni")) {
         available.push_back(&avx512_icl_kernels);
       }
     }

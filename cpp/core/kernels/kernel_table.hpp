@@ -23,7 +23,7 @@ namespace weightgauge {
 // falls into a different set of the first-level cache in each sub-table, and so do its double and
 // its half, which are 128 codes of BF16 away. Processors confuse addresses that share their low
 // twelve bits: a load would wait for a store to such an address.
-constexpr std::size_t sub_tables = 16;
+constexpr std::size_t sub_tables = 8;
 constexpr std::size_t byte_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 144;
@@ -34,6 +34,12 @@ struct CommonCodes {
   std::uint16_t first;
   std::uint16_t second;
   bool apart;
+};
+// The codes that nearly all of some 16-bit items have; none where there are more of them.
+constexpr std::size_t most_few = 16;
+struct FewCodes {
+  std::uint16_t codes[most_few];
+  std::size_t size;
 };
 // Tables in which common codes are counted apart have so many cells more, from this one on.
 constexpr std::size_t spare_cell = item_codes / 2;
@@ -67,6 +73,7 @@ struct RowItems {
 // Loops that find some of their input store whole vectors. So arrays of results need room for so
 // many more numbers.
 constexpr std::size_t gather_slack = 16;
+constexpr std::size_t drop_slack = 64;  // bytes
 
 // The smallest 16-bit code that is not 0 (the largest of all codes if there is none), and the
 // largest.
@@ -112,6 +119,21 @@ struct Kernels {
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
   // The most common codes of items that are crowded, judged by a sample.
   CommonCodes (*common_codes)(const std::byte* items, std::size_t n, std::uint16_t mask);
+  // The loops into one table for items that nearly all have one of a few codes.
+  void (*count_few_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
+                          const FewCodes& few, std::uint32_t* counts, PageNotes* notes);
+  void (*count_few_skewed_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
+                                 const FewCodes& few, std::uint32_t* counts, PageNotes* notes);
+  // The codes of items that have few of them, judged by a sample.
+  FewCodes (*few_codes)(const std::byte* items, std::size_t n, std::uint16_t mask);
+  // Copies those of n bytes that have a bit of the mask; returns how many they are. `to` must have
+  // room for n bytes and drop_slack more. Whole pages are noted unless `notes` is null. Null where
+  // no instructions make this worth while.
+  std::size_t (*drop_zero_bytes)(const std::byte* bytes, std::size_t n, std::uint8_t mask,
+                                 std::byte* to, PageNotes* notes);
+  // Whether so many bytes of n pairs are zero under the mask that others should be counted without
+  // them, judged by a sample.
+  bool (*zero_bytes_are_many)(const std::byte* pairs, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
 
   // Counts 16-bit items of several slices that share `n` rows, at most most_row_parts of them; each

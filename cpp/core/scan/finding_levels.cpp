@@ -11,24 +11,28 @@ namespace weightgauge {
 
 namespace {
 
-constexpr std::size_t most_levels = 1024;
+constexpr std::size_t most_levels = 65536;  // as many as BF16 or F16 have, scaled by a factor
 // From the first to the last of them.
 constexpr std::uint64_t most_bins = std::uint64_t{1} << 20;
 
-// Magnitudes that were seen are kept in as many places, so that most are looked up but once.
-constexpr int seen_bits = 10;
-constexpr std::size_t seen_places = std::size_t{1} << seen_bits;
-
-std::size_t seen_place(std::uint64_t key) {
-  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15ULL;  // spreads keys that are alike
-  return static_cast<std::size_t>(key * odd >> (64 - seen_bits));
-}
+// So many items are looked at together. Nothing branches on one of them, because zeros may be among
+// the others in any order.
+constexpr std::size_t together = 512;
 
 }  // namespace
 
 bool may_be_levels(const Histogram& histogram) {
-  return !histogram.exact() && histogram.size() > 0 && histogram.size() <= most_levels &&
-         histogram.keys.back() - histogram.keys.front() < most_bins;
+  if (histogram.exact() || histogram.size() == 0 || histogram.size() > most_levels ||
+      histogram.keys.back() - histogram.keys.front() >= most_bins) {
+    return false;
+  }
+  // Elements that are equal have equal shares of their bin's sum.
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    if (histogram.residuals[i] % histogram.counts[i] != 0) {
+      return false;
+    }
+  }
+  return true;
 }
 
 FindingLevels::FindingLevels(const Slice& slice, Method method, CountedSlice counted)
@@ -37,40 +41,56 @@ FindingLevels::FindingLevels(const Slice& slice, Method method, CountedSlice cou
       counted_(std::move(counted)),
       chunks_(chunks_of(slice, slice.options.chunk_bytes)),
       first_bin_(counted_.histogram.keys.front()),
-      places_(counted_.histogram.keys.back() - first_bin_ + 1),
-      keys_(counted_.histogram.size()) {
-  for (std::size_t i = 0; i < keys_.size(); ++i) {
-    places_[counted_.histogram.keys[i] - first_bin_] = static_cast<std::uint16_t>(i + 1);
+      levels_(counted_.histogram.keys.back() - first_bin_ + 2) {
+  const Histogram& histogram = counted_.histogram;
+  for (std::atomic<std::uint64_t>& level : levels_) {
+    level.store(no_level, std::memory_order_relaxed);
   }
+  const bool sums_are_whole = residual_shift(histogram.dtype) == 0;
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    const std::uint64_t rest = histogram.residuals[i] / histogram.counts[i];
+    levels_[histogram.keys[i] - first_bin_].store(
+        sums_are_whole ? (histogram.keys[i] << histogram.dropped_bits) + rest : unknown,
+        std::memory_order_relaxed);
+  }
+  levels_.back().store(0, std::memory_order_relaxed);
 }
 
 bool FindingLevels::is_level(std::uint64_t key) {
+  if (key == 0 || key >= first_nonfinite_key(slice_.view.dtype)) {
+    return true;  // it was counted apart
+  }
   const std::uint64_t bin = (key >> counted_.histogram.dropped_bits) - first_bin_;
-  if (bin >= places_.size() || places_[bin] == 0) {
+  if (bin >= levels_.size() - 1) {
     return false;  // it was not there when it was counted
   }
-  std::atomic<std::uint64_t>& found = keys_[places_[bin] - std::size_t{1}];
-  std::uint64_t expected = 0;
-  return found.load(std::memory_order_relaxed) == key ||
-         found.compare_exchange_strong(expected, key, std::memory_order_relaxed) || expected == key;
+  std::uint64_t expected = unknown;
+  return levels_[bin].compare_exchange_strong(expected, key, std::memory_order_relaxed) ||
+         expected == key;
 }
 
 template <class Key>
 bool FindingLevels::are_levels(const std::byte* packed, std::size_t n) {
-  const auto finite = static_cast<Key>(first_nonfinite_key(slice_.view.dtype) - 1);
-  Key known[seen_places] = {};
-  for (std::size_t i = 0; i < n; ++i) {
+  const int dropped = counted_.histogram.dropped_bits;
+  const std::uint64_t beyond = levels_.size() - 1;
+  const auto key_at = [packed](std::size_t i) {
     Key key;
     std::memcpy(&key, packed + i * sizeof key, sizeof key);
-    key &= static_cast<Key>(~Key{0}) >> 1;
-    Key& place = known[seen_place(key)];
-    if (place == key) {
-      continue;
+    return static_cast<Key>(key & (static_cast<Key>(~Key{0}) >> 1));
+  };
+  for (std::size_t from = 0; from < n; from += together) {
+    const std::size_t to = std::min(from + together, n);
+    bool others = false;
+    for (std::size_t i = from; i < to; ++i) {
+      const std::uint64_t key = key_at(i);
+      const std::uint64_t bin = std::min((key >> dropped) - first_bin_, beyond);
+      others |= levels_[bin].load(std::memory_order_relaxed) != key;
     }
-    if (static_cast<Key>(key - 1) < finite && !is_level(key)) {
-      return false;
+    for (std::size_t i = from; others && i < to; ++i) {
+      if (!is_level(key_at(i))) {
+        return false;
+      }
     }
-    place = key;
   }
   return true;
 }
@@ -96,15 +116,16 @@ void FindingLevels::run_part(std::uint64_t part, Workspace& workspace, Control& 
 
 std::unique_ptr<Phase> FindingLevels::finish(Workspace& workspace, const Control& /*control*/) {
   Histogram& histogram = counted_.histogram;
-  const bool all_found = std::all_of(keys_.begin(), keys_.end(), [](const auto& key) {
-    return key.load(std::memory_order_relaxed) != 0;
-  });
+  const auto level_of = [&](std::uint64_t bin) {
+    return levels_[bin - first_bin_].load(std::memory_order_relaxed);
+  };
+  const bool all_found =
+      std::all_of(histogram.keys.begin(), histogram.keys.end(),
+                  [&level_of](std::uint64_t bin) { return level_of(bin) != unknown; });
   if (several_.load(std::memory_order_relaxed) || !all_found) {
     return sort_in_batches(slice_, method_, std::move(counted_), workspace.workers);
   }
-  for (std::size_t i = 0; i < keys_.size(); ++i) {
-    histogram.keys[i] = keys_[i].load(std::memory_order_relaxed);
-  }
+  std::transform(histogram.keys.begin(), histogram.keys.end(), histogram.keys.begin(), level_of);
   histogram.dropped_bits = 0;
   histogram.residuals.clear();
   return finish_counting(slice_, method_, std::move(counted_), workspace);

@@ -14,12 +14,15 @@
 
 namespace weightgauge {
 
-// Whether so few bins of a wide format hold anything that they may be the levels of a grid.
+// Whether every bin of a wide format may have a single magnitude: there are not too many bins, and
+// the sum of each can be divided among its elements.
 bool may_be_levels(const Histogram& histogram);
 
-// Weights on a grid, such as those of a model that was rounded to a few values, fill few bins, and
-// each of these has but one magnitude. A second pass, which compares and stores nothing, finds it:
-// then the counts are exact, where sorting as many equal keys would take much longer than counting.
+// Weights on a grid, such as those of a model that was rounded to a few values or was 16 bits wide
+// before all were scaled, fill few bins, and each of these has but one magnitude. A bin of F32
+// tells which, by its sum; one of F64 does not, because its lowest bits are not summed. A second
+// pass, which compares and stores nothing, makes sure or finds it: then the counts are exact, where
+// sorting as many equal keys would take much longer than counting.
 // As soon as two magnitudes share a bin the slice is sorted after all.
 class FindingLevels final : public Phase {
  public:
@@ -31,16 +34,19 @@ class FindingLevels final : public Phase {
  private:
   template <class Key>
   bool are_levels(const std::byte* packed, std::size_t n);
-  bool is_level(std::uint64_t key);
+  bool is_level(std::uint64_t key);  // of its bin, or none that has to be one
 
   Slice slice_;
   Method method_;
   CountedSlice counted_;
   Chunks chunks_;
   std::uint64_t first_bin_;
-  std::vector<std::uint16_t> places_;             // of bins from the first on, plus one; 0 if empty
-  std::vector<std::atomic<std::uint64_t>> keys_;  // of the magnitudes found; 0 until one is
-  std::atomic<bool> several_{false};              // in a bin, or of none
+  // Keys, by bins from the first one on; the last stands for all other bins, and has that of zeros.
+  std::vector<std::atomic<std::uint64_t>> levels_;
+  std::atomic<bool> several_{false};  // in a bin, or of none
+
+  static constexpr std::uint64_t unknown = 0;
+  static constexpr std::uint64_t no_level = ~std::uint64_t{0};  // of a bin without elements
 };
 
 }  // namespace weightgauge
