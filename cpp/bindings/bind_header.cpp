@@ -1,3 +1,4 @@
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 
 #include "bindings/bindings.hpp"
 #include "core/io/header_scan.hpp"
+#include "core/io/name_outlines.hpp"
 
 namespace py = pybind11;
 
@@ -78,6 +80,35 @@ py::tuple usual_entries(const py::bytes& header, std::size_t start, std::uint64_
       entries.behind);
 }
 
+void add_name(NameOutlines& outlines, py::handle name) {
+  if (PyUnicode_Check(name.ptr()) && PyUnicode_IS_COMPACT_ASCII(name.ptr())) {
+    const auto size = static_cast<std::size_t>(PyUnicode_GET_LENGTH(name.ptr()));
+    outlines.add({reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(name.ptr())), size});
+    return;
+  }
+  // Names in memory may hold halves of surrogate pairs.
+  const auto bytes = py::reinterpret_steal<py::bytes>(
+      PyUnicode_AsEncodedString(name.ptr(), "utf-8", "surrogatepass"));
+  if (!bytes) {
+    throw py::error_already_set();
+  }
+  outlines.add(std::string_view(bytes));
+}
+
+template <class T>
+py::array_t<T> array_of(const std::vector<T>& numbers) {
+  return py::array_t<T>(static_cast<py::ssize_t>(numbers.size()), numbers.data());
+}
+
+py::tuple name_outlines(const py::list& names) {
+  NameOutlines outlines;
+  for (const py::handle name : names) {
+    add_name(outlines, name);
+  }
+  return py::make_tuple(array_of(outlines.outline_of()), array_of(outlines.first_names()),
+                        array_of(outlines.counts()), array_of(outlines.numbers()));
+}
+
 }  // namespace
 
 void bind_header(py::module_& module) {
@@ -85,6 +116,9 @@ void bind_header(py::module_& module) {
              py::arg("data_start"), py::arg("data_size"),
              "Entries of a header from `start` on that are spelled as usual: names, spellings of "
              "dtype and shape, which of these each has, offsets, lengths; and where the next is.");
+  module.def("name_outlines", &name_outlines, py::arg("names"),
+             "Names cut at their numbers: which outline each has, the first name of each outline "
+             "and how many numbers stand in it, and all numbers in a row.");
 }
 
 }  // namespace weightgauge::bindings

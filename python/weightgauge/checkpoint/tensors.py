@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, overload
 
 from weightgauge.categorical import categorical, joined
+from weightgauge.checkpoint.name_outlines import NameOutlines, name_outlines
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.frames import InPolars, TypedRows
 from weightgauge.records import named_tuples, taken, to_frame, typed
@@ -38,7 +39,7 @@ class Tensors(Sequence[TensorInfo], InPolars):
     [(2, 3)]
     """
 
-    __slots__ = ("dtypes", "names", "nbytes", "offsets", "shapes", "shards")
+    __slots__ = ("_outlines", "dtypes", "names", "nbytes", "offsets", "shapes", "shards")
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Tensors(Sequence[TensorInfo], InPolars):
         self.shards = shards
         self.offsets = array("q", offsets)
         self.nbytes = nbytes
+        self._outlines: NameOutlines | None = None
 
     @classmethod
     def of(cls, tensors: Iterable[TensorInfo]) -> Tensors:
@@ -92,12 +94,24 @@ class Tensors(Sequence[TensorInfo], InPolars):
         """Return the columns in the order of the fields of `TensorInfo`."""
         return self.names, self.dtypes, self.shapes, self.shards, self.offsets, self.nbytes
 
+    @property
+    def outlines(self) -> NameOutlines:
+        """The names, cut at their numbers."""
+        if self._outlines is None:
+            self._outlines = name_outlines(self.names)
+        return self._outlines
+
+    def unlike_names(self) -> list[str]:
+        """Return one name of each outline: what numbers have no part in shows in these."""
+        return [self.names[row] for row in self.outlines.first_names.tolist()]
+
     def take(self, rows: Sequence[int] | NDArray[Any]) -> Tensors:
         """Return those in the given places."""
         return Tensors(*(taken(column, rows) for column in self.columns()))
 
     def extend(self, *columns: Iterable[Any]) -> None:
         """Add tensors, given by their columns."""
+        self._outlines = None
         for column, more in zip(self.columns(), columns, strict=True):
             column.extend(more)
 

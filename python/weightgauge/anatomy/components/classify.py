@@ -21,7 +21,7 @@ from weightgauge.anatomy.components.table import HEAD_LIKE_EMBED
 from weightgauge.anatomy.components.tensor_facts import TensorFacts, TensorLike
 from weightgauge.anatomy.components.vocabulary import BIAS, NORM, NORM_WEIGHT, ROOT
 from weightgauge.categorical import alike, by_code, categorical, first_places
-from weightgauge.records import taken
+from weightgauge.checkpoint.tensors import Tensors
 
 _MOST_LAST = 256
 """Last components of names that are kept."""
@@ -84,12 +84,14 @@ def classify(tensors: Sequence[TensorLike]) -> list[Component]:
 def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
     """Classify every tensor as `classify` does, and say which tensors are of one form."""
     facts = TensorFacts.of(tensors)
-    templates, numbers, blocks, towers, experts = places_of(facts.names)
-    forms = alike(numbers, towers, facts.shapes, facts.dtypes)
+    outlines = tensors.outlines if isinstance(tensors, Tensors) else None
+    places = places_of(facts.names, outlines)
+    forms = alike(places.numbers, places.towers, facts.shapes, facts.dtypes)
     firsts = first_rows(forms)
-    kinds = _kinds(taken(templates, firsts), facts.take(firsts))
+    kinds = _kinds(places.templates_of(firsts), facts.take(firsts))
     components = Components(
-        by_code(kinds, forms), categorical(blocks), categorical(towers), categorical(experts)
+        by_code(kinds, forms),
+        *(categorical(places.blocks), categorical(places.towers), categorical(places.experts)),
     )
     return Classified(components, forms)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import count, islice, zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.components.vocabulary import (
@@ -16,6 +17,7 @@ from weightgauge.anatomy.components.vocabulary import (
     TOWER_WORDS,
 )
 from weightgauge.categorical import alike, by_code, first_places
+from weightgauge.checkpoint.name_outlines import NameOutlines, name_outlines
 from weightgauge.records import taken
 
 if TYPE_CHECKING:
@@ -32,14 +34,6 @@ _MOST_PATHS = 256
 """Paths of modules whose tower is kept."""
 _HOLE = "#"
 """What stands in templates in place of a number."""
-_NAMES_TOGETHER = 10_000
-"""Names that are cut at once: enough for the cost of a call, and few enough to take no room."""
-
-
-# What stands between two names, and in place of a number, where many names are cut at once. Names
-# that hold these characters get halves of surrogate pairs for them, which no name holds.
-_END, _CUT = "\n", "\0"
-_STAND_INS = {ord(_END): "\ud80a", ord(_CUT): "\ud800"}
 
 
 class Places(NamedTuple):
@@ -47,10 +41,13 @@ class Places(NamedTuple):
 
     Attributes
     ----------
+    names : sequence of str
+        Names of the parameters.
     templates : sequence of str
-        Names without the numbers of blocks and experts, which all blocks share.
+        Names without the numbers of blocks and experts, which all blocks share, each once.
     numbers : ndarray of int64
-        The same number for names of one template.
+        The same number for names of one template: its place among the templates. Names that no
+        other name can have as its template are their own, and have numbers behind these.
     blocks : sequence of int or None
         Numbers of their blocks.
     towers : sequence of str or None
@@ -59,11 +56,20 @@ class Places(NamedTuple):
         Numbers of their experts.
     """
 
+    names: Sequence[str]
     templates: Sequence[str]
     numbers: NDArray[np.int64]
     blocks: Sequence[int | None]
     towers: Sequence[str | None]
     experts: Sequence[int | None]
+
+    def templates_of(self, rows: Sequence[int]) -> list[str]:
+        """Return the templates of the names in the given places."""
+        shared = len(self.templates)
+        return [
+            self.templates[number] if number < shared else self.names[row]
+            for row, number in zip(rows, self.numbers[rows].tolist(), strict=True)
+        ]
 
 
 class _Skeleton(NamedTuple):
@@ -81,8 +87,9 @@ class _Skeleton(NamedTuple):
         Number of the expert where it is part of a word.
     tower : str or None
         The tower.
-    template : str
-        The template of names that keep no number.
+    template : str or None
+        The template of these names; None where each is its own. Where numbers are kept, it is a
+        format of them all.
     """
 
     texts: tuple[str, ...]
@@ -92,45 +99,18 @@ class _Skeleton(NamedTuple):
     expert: int
     named_expert: int | None
     tower: str | None
-    template: str
+    template: str | None
 
 
-class _Skeletons(dict[str, int]):
-    """Places of skeletons in a list, by outline; see `_outlines`.
-
-    Attributes
-    ----------
-    known : list of _Skeleton
-        The skeletons. Names that no other name can have as its template share one for each
-        tower, without a template.
-    of_tower : dict
-        Places of those by tower: a million such names are not to be kept here.
-    """
-
-    def __init__(self) -> None:
-        self.known: list[_Skeleton] = []
-        self.of_tower: dict[str | None, int] = {}
-
-    def __missing__(self, outline: str) -> int:
-        place = len(self.known)
-        if _CUT in outline or _HOLE in outline or _NAMED_EXPERT in outline:
-            self[outline] = place
-            self.known.append(_skeleton(tuple(outline.split(_CUT))))
-            return place
-        tower = _outer_tower(outline)
-        if tower not in self.of_tower:
-            self.of_tower[tower] = place
-            self.known.append(_skeleton((outline,))._replace(texts=("",), template=""))
-        return self.of_tower[tower]
-
-
-def places_of(names: Sequence[str]) -> Places:
+def places_of(names: Sequence[str], outlines: NameOutlines | None = None) -> Places:
     """Find the places of all parameters of a checkpoint.
 
     Parameters
     ----------
     names : sequence of str
         All names at once, because blocks in stages are numbered from stage to stage.
+    outlines : NameOutlines, optional
+        The names, cut at their numbers, where somebody has done that.
 
     Returns
     -------
@@ -141,22 +121,11 @@ def places_of(names: Sequence[str]) -> Places:
     # closely, and what is left to do for each name is done for all names in a few calls.
     import numpy as np
 
-    places = _Skeletons()
-    which = np.empty(len(names), np.int32)
-    found: list[str] = []
-    same: dict[str, str] = {}
-    for start in range(0, len(names), _NAMES_TOGETHER):
-        several = names[start : start + _NAMES_TOGETHER]
-        outlines, digits = _outlines(several)
-        which[start : start + len(several)] = list(map(places.__getitem__, outlines))
-        found += map(same.setdefault, digits, digits)
-    known = places.known
-    numbers_in = np.array([len(each.texts) - 1 for each in known], np.int64)[which]
-    firsts = np.append(0, np.cumsum(numbers_in))
-    value_of = {digits: int(digits) for digits in same}
-    values = np.fromiter(map(value_of.__getitem__, found), np.int64, len(found))
-    blocks = _values_at(values, firsts, np.array([each.block for each in known], int)[which])
-    experts = _values_at(values, firsts, np.array([each.expert for each in known], int)[which])
+    cut = name_outlines(names) if outlines is None else outlines
+    known, which = _skeletons(names, cut)
+    firsts = np.append(0, np.cumsum(cut.counts[cut.of_names], dtype=np.int64))
+    blocks = _values_at(cut.numbers, firsts, np.array([each.block for each in known], int)[which])
+    experts = _values_at(cut.numbers, firsts, np.array([each.expert for each in known], int)[which])
     if any(each.named_expert is not None for each in known):
         experts = [
             known[place].named_expert if number is None else number
@@ -164,32 +133,65 @@ def places_of(names: Sequence[str]) -> Places:
         ]
     if any(each.stage >= 0 for each in known):
         blocks = _counted_through(names, taken(known, which.tolist()), blocks)
-    templates = [known[place].template for place in which.tolist()]
-    is_kept = np.array([bool(each.kept) for each in known], bool)[which]
-    for row in is_kept.nonzero()[0].tolist():
-        templates[row] = _with_kept(known[which[row]], found[firsts[row] : firsts[row + 1]])
     towers = by_code([each.tower for each in known], which)
-    return Places(*_with_own(templates, names), blocks, towers, experts)
+    return Places(names, *_templates(known, which, cut.numbers, firsts), blocks, towers, experts)
 
 
-def _with_own(
-    templates: Sequence[str], names: Sequence[str]
-) -> tuple[Sequence[str], NDArray[np.int64]]:
-    """Put names in place of templates that are "", and number all, of which those are different."""
+def _skeletons(
+    names: Sequence[str], outlines: NameOutlines
+) -> tuple[list[_Skeleton], NDArray[np.intp]]:
+    """Return the skeletons of all names, and for each name the place of its own among these.
+
+    Names that are their own templates share one for each tower: a million are not to be kept.
+    """
     import numpy as np
 
-    numbers = np.array(alike(templates), np.int64)
-    if "" not in templates:
-        return templates, numbers
-    own = numbers == numbers[templates.index("")]
-    numbers[own] = len(templates) + np.arange(own.sum())
-    return [
-        template or _outline(name) for template, name in zip(templates, names, strict=True)
-    ], numbers
+    known: list[_Skeleton] = []
+    places: list[int] = []
+    of_tower: dict[str | None, int] = {}
+    firsts = map(names.__getitem__, outlines.first_names.tolist())
+    for name, numbers in zip(firsts, outlines.counts.tolist(), strict=True):
+        place = len(known)
+        if numbers or _HOLE in name or _NAMED_EXPERT in name:
+            known.append(_skeleton(_NUMBER.split(name)))
+        else:
+            tower = _outer_tower(name)
+            place = of_tower.setdefault(tower, place)
+            if place == len(known):
+                known.append(_skeleton([name])._replace(template=None))
+        places.append(place)
+    return known, np.array(places, np.intp)[outlines.of_names]
+
+
+def _templates(
+    known: Sequence[_Skeleton],
+    which: NDArray[np.intp],
+    values: NDArray[np.int32],
+    firsts: NDArray[np.int64],
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the templates of names, each once, and the number of the template of each name."""
+    import numpy as np
+
+    number_of: defaultdict[str, int] = defaultdict(count().__next__)
+    of_known = [
+        -1 if each.template is None or each.kept else number_of[each.template] for each in known
+    ]
+    numbers = np.array(of_known, np.int64)[which]
+    keeps = np.array([bool(each.kept) for each in known], bool)[which]
+    if keeps.any():
+        found = iter(values[np.repeat(keeps, np.diff(firsts))].tolist())
+        formats = (
+            (each.template or "", len(each.texts) - 1)
+            for each in taken(known, which[keeps].tolist())
+        )
+        numbers[keeps] = [number_of[each % tuple(islice(found, size))] for each, size in formats]
+    own = numbers < 0
+    numbers[own] = len(number_of) + np.arange(np.count_nonzero(own))
+    return list(number_of), numbers
 
 
 def _values_at(
-    values: NDArray[np.int64], firsts: NDArray[np.int64], positions: NDArray[np.int64]
+    values: NDArray[np.int32], firsts: NDArray[np.int64], positions: NDArray[np.int64]
 ) -> Sequence[int | None]:
     """Return one number of each name, by its position among them; None where that is negative."""
     import numpy as np
@@ -200,22 +202,6 @@ def _values_at(
     codes = alike(numbers + 1)
     different = numbers[first_places(codes)].tolist()
     return by_code([None if number < 0 else number for number in different], codes)
-
-
-def _outlines(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Cut all names at their numbers: return what is left of each, and all numbers in a row."""
-    if not names:
-        return [], []
-    text = _END.join(names)
-    if text.count(_END) >= len(names) or _CUT in text:
-        text = _END.join(map(_outline, names))
-    parts = _NUMBER.split(text)
-    return _CUT.join(parts[::2]).split(_END), parts[1::2]
-
-
-def _outline(name: str) -> str:
-    """Return the outline of a name without numbers."""
-    return name.translate(_STAND_INS) if _END in name or _CUT in name else name
 
 
 def _counted_through(
@@ -262,7 +248,7 @@ def _stage_and_block(skeleton: _Skeleton, parts: Sequence[str]) -> tuple[int, in
 def block_path(name: str) -> str:
     """Return the path of the block that a parameter lies in; empty outside the blocks."""
     parts = _NUMBER.split(name)
-    at = _skeleton(tuple(parts[::2])).block
+    at = _skeleton(parts).block
     return _joined(parts[::2][: at + 1], parts[1::2][: at + 1])
 
 
@@ -274,11 +260,13 @@ def stack_path(name: str) -> str:
 def stage_of(name: str) -> int | None:
     """Return the number of the stage that a block belongs to; None where there are no stages."""
     parts = _NUMBER.split(name)
-    stage = _skeleton(tuple(parts[::2])).stage
+    stage = _skeleton(parts).stage
     return int(parts[2 * stage + 1]) if stage >= 0 else None
 
 
-def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
+def _skeleton(parts: Sequence[str]) -> _Skeleton:
+    """Return the skeleton of a name that is cut into texts and the numbers between them."""
+    texts, numbers = tuple(parts[::2]), parts[1::2]
     block = stage = expert = -1
     kept: list[int] = []
     outer = ""
@@ -307,7 +295,9 @@ def _skeleton(texts: tuple[str, ...]) -> _Skeleton:
         expert=expert,
         named_expert=named_expert,
         tower=_tower(texts, block),
-        template="" if kept else _template(texts, ["#"] * (len(texts) - 1), named_expert),
+        template=_format(texts, numbers, kept, named_expert)
+        if kept
+        else _template(texts, [_HOLE] * len(numbers), named_expert),
     )
 
 
@@ -316,10 +306,15 @@ def _template(texts: Sequence[str], numbers: Sequence[str], named_expert: int | 
     return text if named_expert is None else EXPERT_NAME.sub(".experts.#.", text)
 
 
-def _with_kept(skeleton: _Skeleton, numbers: Sequence[str]) -> str:
-    """Return the template of a name whose numbers are not all of blocks and experts."""
-    shown = [number if i in skeleton.kept else "#" for i, number in enumerate(numbers)]
-    return _template(skeleton.texts, shown, skeleton.named_expert)
+def _format(
+    texts: Sequence[str], numbers: Sequence[str], kept: Sequence[int], named_expert: int | None
+) -> str:
+    """Return the format that makes templates of all numbers of names, some of which are kept."""
+    shown = [f"{_HOLE}%.0s"] * len(numbers)  # takes a number, and shows nothing of it
+    for i in kept:
+        zeros = len(numbers[i]) - len(str(int(numbers[i])))
+        shown[i] = f"{'0' * zeros}%d"
+    return _template([text.replace("%", "%%") for text in texts], shown, named_expert)
 
 
 def _joined(texts: Sequence[str], numbers: Sequence[str]) -> str:

@@ -128,7 +128,7 @@ def adapted_matrices(
     unpaired : list of Unpaired
         Factors that make no product, and what else is wrong with factors.
     """
-    if "lora" not in "\n".join(Tensors.of(tensors).names):
+    if "lora" not in "\n".join(Tensors.of(tensors).unlike_names()):
         return [], []
     by_name = {tensor.name: tensor for tensor in tensors}
     settings = header_settings(metadata)

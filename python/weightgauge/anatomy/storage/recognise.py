@@ -163,7 +163,7 @@ def storage_of(
     columns = Tensors.of(tensors)
     by_name: dict[str, TensorInfo] = {}
     # Most checkpoints hold nothing but weights. That takes less time to see than to list them.
-    if not (INTEGERS | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.names):
+    if not (INTEGERS | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.unlike_names()):
         by_name = dict(zip(columns.names, columns, strict=True))
     quantisation = quantisation_of(config, quantiser_configs)
     found = Storage(quantisation=quantisation, stated_shapes=stated_shapes or {})
