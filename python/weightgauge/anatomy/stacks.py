@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from weightgauge.anatomy.block_forms import BlockForm, block_forms
 from weightgauge.anatomy.components import MATRIX_KINDS, Components, TensorLike
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.vocabulary import BIAS
-from weightgauge.categorical import rows_alike, rows_by_value
-from weightgauge.records import taken
 
 _NUMBER = re.compile("[0-9]+")
 _NUMBER_IN_MODULE = re.compile(r"(?:(?<![^.])|(?<=expert_))[0-9]+(?![^.])")
@@ -153,38 +152,26 @@ def stacks_of(
     list of Stack
         Those that hold matrices.
     """
-    import numpy as np
-
     stacks: dict[tuple[str | None, str], Stack] = {}
-    inside = places.in_blocks().nonzero()[0]
-    for at in rows_alike(np.asarray(forms)[inside]):
-        rows = inside[at].tolist()
-        row = rows[0]
+    for form in block_forms(places, forms):
+        row = form.first
         within = block_path(tensors[row].name)
         path = within.rstrip("0123456789").rstrip(".")
         key = places.towers[row], _NUMBER.sub("#", path)
         stack = stacks.setdefault(key, Stack(places.towers[row], path))
         stack.staged = stack.staged or int(within[len(path) + 1 :]) != places.blocks[row]
-        _add(stack, tensors, places, rows, serves=forms[row] < 0)
+        _add(stack, tensors, places.kinds[row], form, serves=forms[row] < 0)
     return [stack for stack in stacks.values() if stack.matrices()]
 
 
 def _add(
-    stack: Stack,
-    tensors: Sequence[TensorLike],
-    places: Components,
-    rows: Sequence[int],
-    *,
-    serves: bool,
+    stack: Stack, tensors: Sequence[TensorLike], kind: str, form: BlockForm, *, serves: bool
 ) -> None:
-    """Add the tensors of one form, which stand in `rows`, and may serve the weights of others."""
-    tensor, kind = tensors[rows[0]], places.kinds[rows[0]]
-    blocks = taken(places.blocks, rows)
-    numbers = Counter(block for block in blocks if block is not None)
+    """Add the tensors of one form, which are of a kind, and may serve the weights of others."""
+    tensor, numbers = tensors[form.first], form.number
     if not stack.names.keys() >= numbers.keys():
-        any_row = dict(zip(blocks, rows, strict=True))
-        for block in numbers:
-            stack.names.setdefault(block, tensors[any_row[block]].name)
+        for block, row in zip(numbers, form.last, strict=True):
+            stack.names.setdefault(block, tensors[row].name)
     inside = tensor.name[len(block_path(tensor.name)) + 1 :]
     owner, _, last = inside.rpartition(".")
     if kind in MATRIX_KINDS and last != "weight":  # a parameter that belongs to no layer
@@ -199,7 +186,7 @@ def _add(
         stack.factored.setdefault(module.rpartition(".")[0], set()).update(numbers)
     if kind == "other":
         stack.others.setdefault(module, set()).update(numbers)
-        _add_experts(stack.other_experts, module, places, rows)
+        _add_experts(stack.other_experts, module, form)
     if kind == "router" and len(tensor.shape) == 2 and not _OF_SHARED_EXPERTS.search(module):
         stack.routed.setdefault(module, {}).update(dict.fromkeys(numbers, tensor.shape[0]))
     if kind not in MATRIX_KINDS and kind != "norm":
@@ -211,18 +198,13 @@ def _add(
     stack.weights.setdefault(module, Counter()).update(numbers)
     stack.modules[module] = Module(kind, last)
     stack.shapes[module] = tuple(tensor.shape)
-    _add_experts(stack.experts, module, places, rows)
+    _add_experts(stack.experts, module, form)
 
 
-def _add_experts(
-    known: dict[str, dict[int, set[int]]], module: str, places: Components, rows: Sequence[int]
-) -> None:
+def _add_experts(known: dict[str, dict[int, set[int]]], module: str, form: BlockForm) -> None:
     """Add the experts that have tensors of one form, if they are in lists."""
-    if places.experts[rows[0]] is None or "#" not in module:
+    if not form.experts or "#" not in module:
         return
     of_block = known.setdefault(module, {})
-    experts = taken(places.experts, rows)
-    for block, at in rows_by_value(taken(places.blocks, rows)):
-        if block is not None:
-            numbers = of_block.setdefault(block, set())
-            numbers.update(expert for expert in taken(experts, at) if expert is not None)
+    for block, experts in zip(form.number, form.experts, strict=True):
+        of_block.setdefault(block, set()).update(experts[experts >= 0].tolist())

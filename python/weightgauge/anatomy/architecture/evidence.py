@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.components import Component, Components, TensorLike, first_rows
 from weightgauge.anatomy.components.places import block_path
 from weightgauge.anatomy.components.tensor_facts import TensorFacts
-from weightgauge.categorical import numbers_of, rows_by_value
+from weightgauge.categorical import alike, first_places, numbers_of, rows_by_value
 from weightgauge.records import taken
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Seen = dict[int, str]
 """Values that occur, each with the name of one tensor that shows it."""
@@ -110,50 +115,52 @@ def gather(
     """
     places = Components.of(components)
     found: dict[str | None, Evidence] = {}
-    inside: list[int] = places.in_blocks().nonzero()[0].tolist()
-    if not inside:
+    inside = places.in_blocks().nonzero()[0]
+    if not len(inside):
         for row, kind in enumerate(places.kinds):
             if kind in _SHAPED:
                 _note(found.setdefault(places.towers[row], Evidence()), tensors[row], kind)
         return found
     forms = range(len(tensors)) if forms is None else forms
     for tower, at in rows_by_value(taken(places.towers, inside)):
-        rows = inside if len(at) == len(inside) else taken(inside, at)
+        rows = inside if len(at) == len(inside) else inside[at]
         found[tower] = _evidence(tensors, places, forms, rows)
     return found
 
 
 def _evidence(
-    tensors: Sequence[TensorLike], places: Components, forms: Sequence[int], rows: Sequence[int]
+    tensors: Sequence[TensorLike],
+    places: Components,
+    forms: Sequence[int],
+    rows: NDArray[np.intp],
 ) -> Evidence:
     """Gather the evidence from the tensors in the blocks of one tower, which stand in `rows`."""
-    all_names = TensorFacts.of(tensors).names
-    names = taken(all_names, rows)
-    seen = Evidence(blocks=_first_names(taken(places.blocks, rows), names))
+    names = TensorFacts.of(tensors).names
+    seen = Evidence(blocks=_first_names(places.blocks, names, rows))
     # Experts are most tensors of a large model, and show nothing but their number.
-    alone, names_alone = rows, names
-    if places.experts.count(None) < len(places):
-        experts = taken(places.experts, rows)
-        no_expert = numbers_of(experts, lambda expert: expert is None, "bool").nonzero()[0]
-        alone = taken(rows, no_expert.tolist())
-        names_alone = taken(all_names, alone)
+    is_alone = numbers_of(places.experts, lambda expert: expert is None, "bool")[rows]
+    alone = rows[is_alone]
     if len(alone) < len(rows):
         seen.mixture = True
-        seen.expert_numbers = _first_names(taken(places.experts, rows), names)
+        seen.expert_numbers = _first_names(places.experts, names, rows[~is_alone])
     for at in first_rows(taken(forms, alone)):
-        row = alone[at]
+        row = int(alone[at])
         _note(seen, tensors[row], places.kinds[row])
-        seen.mixture = seen.mixture or _MIXTURE.search(all_names[row]) is not None
-    if not _in_one_stack(names_alone, taken(places.blocks, alone)):
-        paths = {block_path(name) for name in names}
+        seen.mixture = seen.mixture or _MIXTURE.search(names[row]) is not None
+    if not _in_one_stack(taken(names, alone), taken(places.blocks, alone)):
+        paths = {block_path(name) for name in taken(names, rows)}
         seen.stacks = sum(_DRAFT.search(path) is None for path in paths)
     return seen
 
 
-def _first_names(values: Sequence[int | None], names: Sequence[str]) -> Seen:
-    """Return the values that occur, in any order, each with the first of the names that show it."""
-    found = dict(zip(reversed(values), reversed(names), strict=True))
-    return {value: name for value, name in found.items() if value is not None}
+def _first_names(
+    column: Sequence[int | None], names: Sequence[str], rows: NDArray[np.intp]
+) -> Seen:
+    """Return the numbers that stand in some rows, each with the first of the names beside it."""
+    values = taken(column, rows)
+    firsts = first_places(alike(values))
+    numbers = zip(taken(values, firsts), taken(names, rows[firsts]), strict=True)
+    return {number: name for number, name in numbers if number is not None}
 
 
 def _note(tower: Evidence, tensor: TensorLike, kind: str) -> None:
