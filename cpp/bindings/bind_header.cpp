@@ -16,19 +16,9 @@ namespace weightgauge::bindings {
 
 namespace {
 
-// A list of as many objects. `make` returns a new reference for each place, or null with an error
-// set, which is thrown.
-template <class Make>
-py::list list_of(std::size_t size, Make make) {
-  py::list made(size);
-  for (std::size_t i = 0; i < size; ++i) {
-    PyObject* const item = make(i);
-    if (item == nullptr) {
-      throw py::error_already_set();
-    }
-    PyList_SET_ITEM(made.ptr(), static_cast<Py_ssize_t>(i), item);
-  }
-  return made;
+template <class T>
+py::array_t<T> array_of(const std::vector<T>& numbers) {
+  return py::array_t<T>(static_cast<py::ssize_t>(numbers.size()), numbers.data());
 }
 
 PyObject* text_from(std::string_view bytes) {
@@ -59,25 +49,20 @@ py::tuple usual_entries(const py::bytes& header, std::size_t start, std::uint64_
   HeaderEntries entries = scan_header_entries(text, start, data_size);
   py::list names = take_names(entries, text);
   const std::size_t size = names.size();
-  py::list storages = list_of(entries.storages.size(), [&entries](std::size_t i) {
-    const auto& [dtype, shape] = entries.storages[i];
-    return py::make_tuple(py::bytes(dtype.data(), dtype.size()),
-                          py::bytes(shape.data(), shape.size()))
-        .release()
-        .ptr();
-  });
-  return py::make_tuple(
-      std::move(names), std::move(storages),
-      list_of(size, [&](std::size_t i) { return PyLong_FromUnsignedLong(entries.storage_of[i]); }),
-      list_of(size,
-              [&](std::size_t i) {
-                return PyLong_FromUnsignedLongLong(data_start + entries.begins[i]);
-              }),
-      list_of(size,
-              [&](std::size_t i) {
-                return PyLong_FromUnsignedLongLong(entries.ends[i] - entries.begins[i]);
-              }),
-      entries.behind);
+  py::list storages;
+  for (const auto& [dtype, shape] : entries.storages) {
+    storages.append(py::make_tuple(py::bytes(dtype.data(), dtype.size()),
+                                   py::bytes(shape.data(), shape.size())));
+  }
+  std::vector<std::int64_t> offsets(size);
+  std::vector<std::int64_t> lengths(size);
+  entries.storage_of.resize(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    offsets[i] = static_cast<std::int64_t>(data_start + entries.begins[i]);
+    lengths[i] = static_cast<std::int64_t>(entries.ends[i] - entries.begins[i]);
+  }
+  return py::make_tuple(std::move(names), std::move(storages), array_of(entries.storage_of),
+                        array_of(offsets), array_of(lengths), entries.behind);
 }
 
 void add_name(NameOutlines& outlines, py::handle name) {
@@ -93,11 +78,6 @@ void add_name(NameOutlines& outlines, py::handle name) {
     throw py::error_already_set();
   }
   outlines.add(std::string_view(bytes));
-}
-
-template <class T>
-py::array_t<T> array_of(const std::vector<T>& numbers) {
-  return py::array_t<T>(static_cast<py::ssize_t>(numbers.size()), numbers.data());
 }
 
 py::tuple name_outlines(const py::list& names) {

@@ -1,11 +1,14 @@
-// Scans any text for entries of a header. It must not crash, read out of bounds or hang, and what
-// it returns must be what the text says.
+// Scans any text for entries of a header, and cuts their names at their numbers. It must not crash,
+// read out of bounds or hang, and what it returns must be what the text says.
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/io/header_scan.hpp"
+#include "core/io/name_outlines.hpp"
 #include "fuzz_require.hpp"
 
 namespace {
@@ -38,6 +41,31 @@ void require_same(const HeaderEntries& a, const HeaderEntries& b) {
   REQUIRE(a.ends == b.ends);
 }
 
+std::string without_digits(std::string_view name) {
+  std::string left;
+  std::copy_if(name.begin(), name.end(), std::back_inserter(left),
+               [](char c) { return c < '0' || c > '9'; });
+  return left;
+}
+
+void require_cut(std::vector<std::string_view> names) {
+  // Whoever reads headers has left out what is no UTF-8, in which this byte does not occur.
+  names.erase(std::remove_if(names.begin(), names.end(),
+                             [](std::string_view name) { return name.find('\xff') != name.npos; }),
+              names.end());
+  NameOutlines outlines;
+  std::size_t numbers = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    outlines.add(names[i]);
+    const auto outline = static_cast<std::size_t>(outlines.outline_of().at(i));
+    const auto first = static_cast<std::size_t>(outlines.first_names().at(outline));
+    REQUIRE(first <= i);
+    REQUIRE(without_digits(names[i]) == without_digits(names[first]));
+    numbers += static_cast<std::size_t>(outlines.counts().at(outline));
+    REQUIRE(outlines.numbers().size() == numbers);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -64,6 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     REQUIRE(found.begins[i] <= found.ends[i]);
     REQUIRE(found.ends[i] <= data_size);
   }
+  require_cut(found.names);
   // What was read, written again as usual, is read as the same and as a whole; and the scan of the
   // rest begins where this one ended.
   const std::string again = written(found);

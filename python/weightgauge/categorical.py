@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain, count
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -242,6 +242,16 @@ def categorical(column: Sequence[_Value]) -> Sequence[_Value]:
     return by_code(tuple(numbers), codes)
 
 
+def different(column: Sequence[_Value]) -> Collection[_Value]:
+    """Return the values of a column, each once if it is `Categorical`: few, where all are alike."""
+    return column.different() if isinstance(column, Categorical) else column
+
+
+def plain_if_short(column: Sequence[_Value]) -> Sequence[_Value]:
+    """Return a column as a list if it is so short that this is quicker to look at."""
+    return list(column) if len(column) < _MANY_ROWS else column
+
+
 def alike(*columns: Sequence[Any] | NDArray[Any]) -> array[int]:
     """Return a number for each row, the same for rows that are equal in all columns.
 
@@ -309,18 +319,16 @@ def _codes(column: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
 
 def joined(columns: Sequence[Sequence[_Value]]) -> Sequence[_Value]:
     """Put columns one below the other."""
+    import numpy as np
+
     parts = [each for each in columns if isinstance(each, Categorical)]
-    values = {
-        value: code
-        for code, value in enumerate(dict.fromkeys(chain(*(each._values for each in parts))))
-    }
-    if len(parts) < len(columns) or len(values) > _SIZES["B"]:
+    if len(parts) < len(columns):
         return categorical(list(chain(*columns)))
-    codes = array("B")
-    for part in parts:
-        table = bytes(map(values.__getitem__, part._values))
-        codes.frombytes(part._codes.tobytes().translate(table.ljust(_SIZES["B"])))
-    return Categorical(tuple(values), codes)
+    values = tuple(dict.fromkeys(chain(*(each._values for each in parts))))
+    place_of = {value: place for place, value in enumerate(values)}
+    places = [np.array([place_of[value] for value in each._values], np.intp) for each in parts]
+    codes = [table[each._codes] for table, each in zip(places, parts, strict=True) if len(each)]
+    return by_code(values, np.concatenate(codes)) if codes else []
 
 
 def _at(values: Sequence[_Value], rows: Sequence[int]) -> Sequence[_Value]:

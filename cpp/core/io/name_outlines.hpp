@@ -16,14 +16,15 @@ namespace weightgauge {
 //
 // A number is one to nine digits with a dot on either side. Two names have the same outline if they
 // differ in their numbers alone. Zeros before a number belong to the outline, so that outline and
-// numbers together say how a name is written. Names without numbers have an outline each, and nobody
-// looks whether two are the same.
+// numbers together say how a name is written. Names without numbers have an outline each, and
+// nobody looks whether two are the same.
 class NameOutlines {
  public:
   NameOutlines() = default;
   NameOutlines(const NameOutlines&) = delete;
   NameOutlines& operator=(const NameOutlines&) = delete;
 
+  // The name is in UTF-8.
   void add(std::string_view name);
 
   // Of each name the number of its outline, counted in the order in which they come up.

@@ -22,6 +22,7 @@ from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
 from weightgauge.anatomy.stored_names import named_as_stored
+from weightgauge.categorical import different
 from weightgauge.checkpoint.scalars import INTEGERS, read_scalars, read_shapes
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.checkpoint.types import TensorInfo
@@ -172,7 +173,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
 
 def _has_integers(tensors: Tensors) -> bool:
     """Whether anything may belong to packed weights: few models have integers."""
-    return not INTEGERS.isdisjoint(tensors.dtypes)
+    return not INTEGERS.isdisjoint(different(tensors.dtypes))
 
 
 def _stated_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, overload
 
-from weightgauge.categorical import categorical, joined
+from weightgauge.categorical import joined, plain_if_short
 from weightgauge.checkpoint.name_outlines import NameOutlines, name_outlines
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.frames import InPolars, TypedRows
@@ -70,25 +70,16 @@ class Tensors(Sequence[TensorInfo], InPolars):
     def joined(cls, parts: Sequence[Tensors]) -> Tensors:
         """Put the tensors of several files one after the other."""
         if len(parts) == 1:
-            return parts[0]
-        names, dtypes, shapes, shards, offsets, nbytes = (
-            zip(*(part.columns() for part in parts), strict=True) if parts else [()] * 6
-        )
-        return cls(
-            list(chain(*names)),
-            *(joined(dtypes), joined(shapes), joined(shards)),
-            chain(*offsets),
-            joined(nbytes),
-        )
-
-    def compact(self) -> Tensors:
-        """Return the same tensors in less memory, to which none can be added."""
-        return Tensors(
-            self.names,
-            *(categorical(self.dtypes), categorical(self.shapes), categorical(self.shards)),
-            self.offsets,
-            categorical(self.nbytes),
-        )
+            columns = parts[0].columns()
+        else:
+            names, dtypes, shapes, shards, offsets, nbytes = (
+                zip(*(part.columns() for part in parts), strict=True) if parts else [()] * 6
+            )
+            columns = (
+                *(list(chain(*names)), joined(dtypes), joined(shapes), joined(shards)),
+                *(array("q", b"".join(each.tobytes() for each in offsets)), joined(nbytes)),
+            )
+        return cls(*(plain_if_short(each) for each in columns))
 
     def columns(self) -> tuple[Any, ...]:
         """Return the columns in the order of the fields of `TensorInfo`."""
@@ -108,12 +99,6 @@ class Tensors(Sequence[TensorInfo], InPolars):
     def take(self, rows: Sequence[int] | NDArray[Any]) -> Tensors:
         """Return those in the given places."""
         return Tensors(*(taken(column, rows) for column in self.columns()))
-
-    def extend(self, *columns: Iterable[Any]) -> None:
-        """Add tensors, given by their columns."""
-        self._outlines = None
-        for column, more in zip(self.columns(), columns, strict=True):
-            column.extend(more)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dict of plain values per tensor."""

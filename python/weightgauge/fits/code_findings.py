@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightgauge.categorical import different
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.name_hints import ONE_SIGN_KINDS
 from weightgauge.fits.withheld import LEAST_FOR_LEVELS
@@ -37,7 +38,7 @@ def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
     numbers : SliceNumbers
         Their numbers.
     """
-    if not any(numbers.columns.decoded):
+    if not any(different(numbers.columns.decoded)):
         return []
     counted = np.flatnonzero((numbers.elements > 0) & ~numbers.columns.fitted).tolist()
     return [row for row in counted if slices[row].is_beside]

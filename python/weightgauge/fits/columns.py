@@ -11,7 +11,7 @@ import numpy as np
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
 from weightgauge.anatomy.storage import is_of_integers
-from weightgauge.categorical import Categorical, numbers_of
+from weightgauge.categorical import Categorical, different, numbers_of
 from weightgauge.fits.field_columns import SpreadParts
 from weightgauge.fits.matrix_errors import Spread
 from weightgauge.fits.slice_fit import is_product
@@ -174,7 +174,7 @@ class Columns:
     def of_integers(self) -> NDArray[np.bool_]:
         """Which slices are known to be packed integers times scales."""
         texts = self.decoded
-        if not any(texts):
+        if not any(different(texts)):
             return np.zeros(len(texts), np.bool_)
         return np.array([is_of_integers(text) for text in texts], np.bool_)
 
@@ -182,7 +182,7 @@ class Columns:
     def products(self) -> NDArray[np.bool_]:
         """See `SliceFit.is_product`."""
         texts = self.decoded
-        if not any(texts):
+        if not any(different(texts)):
             return np.zeros(len(texts), np.bool_)
         return np.fromiter(map(is_product, texts), np.bool_, len(texts))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from weightgauge.categorical import alike, by_code, constant, first_places
+from weightgauge.categorical import alike, by_code, constant, different, first_places
 from weightgauge.fits.matrix_errors import Basis, Spread, errors_told
 from weightgauge.fits.slice_fit import is_product, marked
 from weightgauge.magnitudes.weibull import SPARSE_SHARE, told_of_counts
@@ -102,7 +102,7 @@ class FieldColumns:
         found = [_OK] * len(usual)
         odd = np.flatnonzero(~usual).tolist()
         rows = dict.fromkeys(odd) | dict.fromkeys(self.told) | dict.fromkeys(self.missing)
-        if any(self.slices.notes):
+        if any(different(self.slices.notes)):
             rows |= dict.fromkeys(row for row, note in enumerate(self.slices.notes) if note)
         known: dict[tuple[int, int, int, int], tuple[str, str]] = {}
         for row in rows:
@@ -118,7 +118,7 @@ class FieldColumns:
     def decoded(self) -> Sequence[str]:
         """Return how the values of every slice are made."""
         sources = self.slices.sources
-        if not any(sources):
+        if not any(different(sources)):
             return constant("", len(sources))
         return ["" if stored is None else stored.text for stored in sources]
 

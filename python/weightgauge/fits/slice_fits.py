@@ -9,6 +9,7 @@ import numpy as np
 
 from weightgauge.anatomy.components.ordering import in_order, moves
 from weightgauge.anatomy.layouts import Slice, Slices
+from weightgauge.categorical import different
 from weightgauge.fits.field_columns import FieldColumns, SpreadParts
 from weightgauge.fits.number_columns import NumberColumns
 from weightgauge.fits.slice_fit import SliceFit, slice_fit
@@ -204,7 +205,7 @@ def _table_order(slices: Sequence[Slice]) -> NDArray[np.int64]:
     columns = Slices.of(slices)
     places = columns.places
     last: Sequence[Any] = columns.tensors.names
-    if any(places.parts) or len(set(places.heads)) > 1:
+    if any(different(places.parts)) or len(set(different(places.heads))) > 1:
         last = [
             (name, part or "", -1 if head is None else head)
             for name, part, head in zip(last, places.parts, places.heads, strict=True)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Product, ScaledCodes
-from weightgauge.categorical import numbers_of
+from weightgauge.categorical import alike, first_places, numbers_of
 from weightgauge.dtypes import FORMAT_OF_SIZE, ITEM_BYTES
+from weightgauge.records import taken
 from weightgauge.scanning.live.strides import strided
 from weightgauge.scanning.plan_columns import FORMATS, Noted, PlanColumns
 
@@ -176,7 +177,8 @@ class ScanPlan:
         if self._strided:
             pairs = zip(tensors, matrices, strict=True)
             return [self.add(tensor, None, None, matrix) for tensor, matrix in pairs]
-        files = {shard: self._position(shard) for shard in dict.fromkeys(tensors.shards)}
+        shards = taken(tensors.shards, first_places(alike(tensors.shards)))
+        files = {shard: self._position(shard) for shard in shards}
         added = self._columns.add_whole(tensors, files, matrices)
         for row in numbers_of(matrices, _has_clusters, np.bool_).nonzero()[0].tolist():
             matrix = matrices[row]

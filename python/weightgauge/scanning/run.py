@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightgauge.anatomy.layouts import Slice, Slices
+from weightgauge.categorical import different
 from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
@@ -223,7 +224,7 @@ def planned(
     """Plan a scan: the plan, and for each slice its place there, -1 for one that is not counted."""
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
     columns = Slices.of(slices)
-    if columns.whole and ITEM_BYTES.keys() >= set(columns.tensors.dtypes):
+    if columns.whole and ITEM_BYTES.keys() >= set(different(columns.tensors.dtypes)):
         places: Sequence[int] = plan.add_whole(columns.tensors, columns.matrices)
     else:
         places = [

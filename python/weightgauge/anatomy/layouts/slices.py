@@ -9,7 +9,7 @@ from weightgauge.anatomy.components import Component, Components
 from weightgauge.anatomy.layouts.layout import Cut
 from weightgauge.anatomy.layouts.matrix_layout import MatrixLayout
 from weightgauge.anatomy.slice_key import SliceKey
-from weightgauge.categorical import constant
+from weightgauge.categorical import constant, different
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.records import named_tuples, taken
 
@@ -100,7 +100,7 @@ class Slices(Sequence[Slice]):
     @property
     def whole(self) -> bool:
         """Whether each is a whole tensor that holds the values, so that no two are of one."""
-        return not any(self.cuts) and not any(self.sources)
+        return not any(different(self.cuts)) and not any(different(self.sources))
 
     def take(self, rows: Sequence[int] | NDArray[Any]) -> Slices:
         """Return those in the given places."""

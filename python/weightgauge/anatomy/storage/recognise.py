@@ -29,6 +29,7 @@ from weightgauge.anatomy.storage.scales import (
 )
 from weightgauge.anatomy.storage.stored import PackedCodes, ScaledCodes, Stored
 from weightgauge.anatomy.storage.unpacking import unpacked
+from weightgauge.categorical import different
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
 
@@ -163,7 +164,8 @@ def storage_of(
     columns = Tensors.of(tensors)
     by_name: dict[str, TensorInfo] = {}
     # Most checkpoints hold nothing but weights. That takes less time to see than to list them.
-    if not (INTEGERS | _CODES).isdisjoint(columns.dtypes) or may_be_packed(columns.unlike_names()):
+    coded = not (INTEGERS | _CODES).isdisjoint(different(columns.dtypes))
+    if coded or may_be_packed(columns.unlike_names()):
         by_name = dict(zip(columns.names, columns, strict=True))
     quantisation = quantisation_of(config, quantiser_configs)
     found = Storage(quantisation=quantisation, stated_shapes=stated_shapes or {})

@@ -9,10 +9,12 @@ checkpoints.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import accumulate, islice
+from itertools import islice
 from operator import eq
 from typing import NamedTuple
 
+from weightgauge.categorical import numbers_of
+from weightgauge.checkpoint.safetensors.entry_columns import EntryColumns
 from weightgauge.checkpoint.safetensors.flat_entry import read_flat_entry
 from weightgauge.checkpoint.safetensors.header_entry import (
     METADATA,
@@ -133,7 +135,7 @@ def read_table(
         tensors = _by_offset(tensors)
         _check_sequence(tensors, data_start, path)
     _check_end(tensors, data_start, file_size, path)
-    return TensorTable(tensors.compact(), table.metadata)
+    return TensorTable(tensors, table.metadata)
 
 
 def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int) -> TensorTable:
@@ -142,7 +144,8 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
     if cursor.peek_on() != b"{":
         cursor.fail(f"the header is {cursor.describe()}, not a JSON object")
     cursor.take(b"{")
-    table = TensorTable(Tensors.of(()), {})
+    entries = EntryColumns()
+    metadata: dict[str, str] = {}
     seen_metadata = False
     more = cursor.peek_on() != b"}"
     if not more:
@@ -151,10 +154,10 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
     in_vain = 1
     while more:
         if not apart:
-            known = len(table.tensors)
-            apart = read_usual_entries(cursor, table.tensors, data_start, data_size, shard)
+            known = len(entries)
+            apart = read_usual_entries(cursor, entries, data_start, data_size)
             # Where one entry is unusual, most are: the longer that lasts, the rarer it is asked.
-            in_vain = 1 if len(table.tensors) > known else min(2 * in_vain, _RAREST)
+            in_vain = 1 if len(entries) > known else min(2 * in_vain, _RAREST)
             apart = max(apart, in_vain)
         start = cursor.pos
         try:
@@ -167,15 +170,14 @@ def _read_object(cursor: JsonCursor, data_start: int, data_size: int, shard: int
             continue
         apart -= 1
         if isinstance(value, Entry):
-            offset, nbytes = data_start + value.begin, value.end - value.begin
-            fields = (name, value.dtype, value.shape, shard, offset, nbytes)
-            table.tensors.extend(*zip(fields, strict=True))
+            storage = value.dtype, value.shape, value.end - value.begin
+            entries.add(name, storage, data_start + value.begin)
         else:
             seen_metadata = True
-            table.metadata.update(value)
+            metadata.update(value)
     if cursor.peek_on():
         cursor.fail(f"after the header's object comes {cursor.describe()}")
-    return table
+    return TensorTable(entries.tensors(shard), metadata)
 
 
 def _read_entry(
@@ -201,15 +203,19 @@ def _read_entry(
 
 def _in_sequence(tensors: Tensors, data_start: int) -> bool:
     """Whether the data of each tensor begin where those of the one before end."""
-    return all(map(eq, tensors.offsets, accumulate(tensors.nbytes, initial=data_start)))
+    import numpy as np
+
+    offsets = np.asarray(tensors.offsets)
+    ends = offsets + numbers_of(tensors.nbytes, int, np.int64)
+    return bool((offsets == np.append(data_start, ends[:-1])[: len(offsets)]).all())
 
 
 def _by_offset(tensors: Tensors) -> Tensors:
     """Return the tensors sorted by offset; among those at the same offset the empty ones first."""
-    # Two stable sorts need no list of pairs, which would take more memory than the names.
-    rows = sorted(range(len(tensors)), key=tensors.nbytes.__getitem__)
-    rows.sort(key=tensors.offsets.__getitem__)
-    return tensors.take(rows)
+    import numpy as np
+
+    nbytes = numbers_of(tensors.nbytes, int, np.int64)
+    return tensors.take(np.lexsort((nbytes, np.asarray(tensors.offsets))))
 
 
 def _check_sequence(tensors: Tensors, data_start: int, path: str) -> None:
@@ -238,7 +244,7 @@ def _check_sequence(tensors: Tensors, data_start: int, path: str) -> None:
 
 def _check_end(tensors: Tensors, data_start: int, file_size: int, path: str) -> None:
     """Check that the data of the tensors, which follow each other, end where the file does."""
-    end = data_start + sum(tensors.nbytes)
+    end = tensors.offsets[-1] + tensors.nbytes[-1] if tensors else data_start
     if end != file_size:
         raise HeaderError(
             f"{counted(file_size - end, 'byte')} at the end of the file "

@@ -7,19 +7,17 @@ field and finds the precise error.
 from __future__ import annotations
 
 import re
-from itertools import repeat
 
+from weightgauge.checkpoint.safetensors.entry_columns import EntryColumns, Storage
 from weightgauge.checkpoint.safetensors.header_entry import MAX_RANK, byte_length
 from weightgauge.checkpoint.safetensors.json_cursor import JsonCursor
-from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import DTYPE_BITS
-from weightgauge.records import taken
 
 _SHAPE = re.compile(rb"\[(?: *+(?:0|[1-9][0-9]{0,18}) *+(?:,(?! *+\])|(?=\])))*+\]")
 
 
 def read_usual_entries(
-    cursor: JsonCursor, tensors: Tensors, data_start: int, data_size: int, shard: int
+    cursor: JsonCursor, entries: EntryColumns, data_start: int, data_size: int
 ) -> int:
     """Read entries as long as they have the usual spelling, and a comma behind them.
 
@@ -27,12 +25,10 @@ def read_usual_entries(
     ----------
     cursor : JsonCursor
         Stands at an entry, and after the call behind those that were read.
-    tensors : Tensors
+    entries : EntryColumns
         Receives what was read.
     data_start, data_size : int
         Where in the file the data begin, and how many bytes they are.
-    shard : int
-        Place of the file among the shards.
 
     Returns
     -------
@@ -40,6 +36,8 @@ def read_usual_entries(
         How many entries are to be read field by field before it is worth while to come back. That
         is 1, or as many as have the usual spelling if one of them is wrong; then none is taken.
     """
+    import numpy as np
+
     from weightgauge import _core
 
     names, spelled, storage_of, offsets, sizes, behind = _core.usual_entries(
@@ -51,16 +49,17 @@ def read_usual_entries(
         storages = [_storage(dtype, shape) for dtype, shape in spelled]
     except ValueError:
         return len(names)
-    dtypes, shapes, lengths = (taken(column, storage_of) for column in zip(*storages, strict=True))
-    if lengths != sizes:
+    lengths = [length for _, _, length in storages]
+    # A length that is more than the data have may be more than an array holds.
+    if max(lengths) > data_size or (np.array(lengths)[storage_of] != sizes).any():
         return len(names)
-    tensors.extend(names, dtypes, shapes, repeat(shard, len(names)), offsets, lengths)
+    entries.add_many(names, storages, storage_of, offsets)
     cursor.pos = behind
     return 1
 
 
-def _storage(dtype: bytes, shape: bytes) -> tuple[str, tuple[int, ...], int]:
-    """Read the spelling of a storage: its dtype, its shape, and the length of the data in bytes.
+def _storage(dtype: bytes, shape: bytes) -> Storage:
+    """Read the spelling of a storage.
 
     Raises
     ------

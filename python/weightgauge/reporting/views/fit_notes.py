@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightgauge.categorical import different
 from weightgauge.choices import POOR_R2
 from weightgauge.findings import slice_name
 from weightgauge.fits.block_groups import block_groups
@@ -99,7 +100,7 @@ def _how_to_read(result: ModelFit) -> Iterator[str]:
 
 def _decoded(result: ModelFit) -> Iterator[str]:
     columns = result.columns
-    if not any(columns.decoded):
+    if not any(different(columns.decoded)):
         return
     decoded: dict[str, list[int]] = defaultdict(list)
     elements = columns.counts("n") + columns.counts("zeros") + columns.counts("nonfinite")
