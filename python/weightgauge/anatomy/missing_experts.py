@@ -50,7 +50,15 @@ class _Experts:
 
     def there(self, block: int) -> set[int]:
         """Return the experts of which a block has anything."""
-        return set().union(*(of_block.get(block, ()) for of_block in self.modules.values()))
+        return self._there[block]
+
+    @cached_property
+    def _there(self) -> dict[int, set[int]]:
+        every = self.modules.values()
+        return {
+            block: set().union(*(of_block.get(block, ()) for of_block in every))
+            for block in self.blocks()
+        }
 
     def number(self, block: int, most: int) -> int:
         """Return how many experts a block should have, of which any block has `most` at most."""
