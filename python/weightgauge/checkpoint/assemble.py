@@ -195,6 +195,8 @@ def _read_file(path: str, *, name: str, place: int = 0) -> tuple[ShardFile, Tens
 def _refuse_repeated_names(
     directory: str, shards: Sequence[ShardFile], tables: Sequence[TensorTable]
 ) -> None:
+    if len(tables) < 2:
+        return
     homes: dict[str, int] = {}
     for place, table in enumerate(tables):
         for row, name in enumerate(table.tensors.names):

@@ -79,7 +79,8 @@ def loads(raw: bytes) -> Any:
     try:
         return json.loads(
             text,
-            object_pairs_hook=_object,
+            # Only escapes spell halves of surrogate pairs.
+            object_pairs_hook=_whole if "\\u" in text else _unrepeated,
             parse_constant=_refuse_constant,
             parse_int=_integer,
             parse_float=_float,
@@ -104,7 +105,8 @@ def _check_depth(raw: bytes) -> None:
             depth -= 1
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, in which no key may be there twice."""
     merged = dict(pairs)
     if len(merged) != len(pairs):
         seen: set[str] = set()
@@ -112,6 +114,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             if key in seen:
                 raise JsonFault(f"has the key '{printable(key)}' twice in one object")
             seen.add(key)
+    return merged
+
+
+def _whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, in which all texts must be of whole characters as well."""
+    merged = _unrepeated(pairs)
     for key, value in pairs:
         if _SURROGATE.search(key) or (isinstance(value, str) and _SURROGATE.search(value)):
             raise JsonFault(f"has half a surrogate pair at the key '{printable(key)}'")
