@@ -120,6 +120,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         matrices = [_as_matrix(tensor, storage.matrices.get(tensor.name)) for tensor in tensors]
     updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
     components, forms = classify_by_form([*matrices, *updates] if updates else matrices)
+    tensors.forget_outlines()
     places = components[: len(tensors)] if updates else components
     forms = forms[: len(tensors)]
     names = tensors.names

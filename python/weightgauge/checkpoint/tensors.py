@@ -87,10 +87,14 @@ class Tensors(Sequence[TensorInfo], InPolars):
 
     @property
     def outlines(self) -> NameOutlines:
-        """The names, cut at their numbers."""
+        """The names, cut at their numbers, which is kept; see `forget_outlines`."""
         if self._outlines is None:
             self._outlines = name_outlines(self.names)
         return self._outlines
+
+    def forget_outlines(self) -> None:
+        """Give the memory of `outlines` back, which is an eighth of that of the names."""
+        self._outlines = None
 
     def unlike_names(self) -> list[str]:
         """Return one name of each outline: what numbers have no part in shows in these."""
