@@ -97,7 +97,7 @@ class NumberColumns:
 def _signed(name: str, values: NDArray[Any]) -> NDArray[Any]:
     """Return counts as numbers with a sign."""
     counts = values.dtype == np.uint64 and name not in _ANY_BITS
-    return values.astype(np.int64) if counts else values
+    return values.view(np.int64) if counts else values
 
 
 def _shortest(values: NDArray[Any]) -> NDArray[Any]:
