@@ -14,9 +14,11 @@ from weightgauge.categorical import (
     by_code,
     categorical,
     constant,
+    different,
     first_places,
     joined,
     numbers_of,
+    plain_if_short,
     rows_by_value,
 )
 from weightgauge.records import taken
@@ -109,6 +111,22 @@ def test_joined(different):
     assert_like(joined([categorical(parts[0]), parts[1], categorical(parts[2])]), whole)
     assert list(joined([parts[0][:3], parts[1][:2]])) == parts[0][:3] + parts[1][:2]
     assert joined([]) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 50, 5000])
+def test_short_columns_become_plain(size):
+    values = column(3, size)
+    found = plain_if_short(by_code(values, range(size)))
+    assert list(found) == values
+    assert isinstance(found, list) == (size < 1000)
+
+
+def test_different_values():
+    some = Categorical(("unused", "q", ""), array("B", [1, 2, 1]))
+    assert sorted(different(some)) == ["", "q"]
+    assert any(different(some)) and not any(different(some[1:2]))
+    plain = [["no", "hash"], []]
+    assert list(different(plain)) == plain
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 3000])
