@@ -96,9 +96,28 @@ def test_large_matrices_however_they_are_read(fit_packed, fit_plain, form):
         assert getattr(found[0], name) == getattr(plain, name)
     for name in ("k", "lam", "r2", "ks", "rms"):
         assert getattr(found[0], name) == relative(getattr(plain, name), rel=1e-10)
-    # Their sample has terms for single magnitudes, and that of the plain matrix for narrow bins.
+    # They have terms for single magnitudes, and the plain matrix has them for narrow bins.
+    whole = fit_packed(*packed(quantised, form), errors="full")[0]
+    plain = fit_plain(quantised.values(), exact=True, errors="full")
     for name in ("k_se", "ln_lambda_se", "k_se_matrix", "ln_lambda_se_matrix"):
-        assert getattr(found[0], name) == relative(getattr(plain, name), rel=1e-3)
+        assert getattr(whole, name) == relative(getattr(plain, name), rel=1e-3)
+    # Rows of a sample that lie side by side are taken together: it may be another one.
+    for name in ("k_se_matrix", "ln_lambda_se_matrix"):
+        assert 0.75 < getattr(found[0], name) / getattr(whole, name) < 1.33
+
+
+@pytest.mark.parametrize("form", ["gptq", "awq"])
+def test_neighbours_in_a_word_are_sampled_together(fit_packed, form):
+    """Rows whose scales differ give the errors of a matrix whose neighbours lie elsewhere."""
+    quantised = Quantised(512, 512, 128)
+    rng = np.random.default_rng(3)
+    of_rows = np.exp(0.5 * rng.standard_normal((512, 1)))
+    quantised.scales = (np.full((512, 4), 0.01) * of_rows).astype(np.float16)
+    sampled, full = (
+        fit_packed(*packed(quantised, form), errors=errors)[0] for errors in ("sampled", "full")
+    )
+    assert sampled.ln_lambda_se_matrix > 3 * sampled.ln_lambda_se
+    assert 0.75 < sampled.ln_lambda_se_matrix / full.ln_lambda_se_matrix < 1.33
 
 
 @pytest.mark.parametrize("form", ["compressed", "gptq"])

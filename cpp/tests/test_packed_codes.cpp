@@ -83,8 +83,15 @@ class CountedSource : public ByteSource {
   mutable std::uint64_t read_ = 0;
 };
 
-// The sums by row and column of a sample of a matrix, all of whose magnitudes have terms.
-TwoWaySums sums_of(const PackedCodes& packed, const ByteSource& source, const Sample& sample) {
+View view_of(const PackedCodes& packed) {
+  return made_view(packed.items(),
+                   std::shared_ptr<const Decoding>(&packed, [](const Decoding*) {}));
+}
+
+// The sums by row and column of a sample of a matrix, all of whose magnitudes have terms. The view
+// has its values.
+TwoWaySums sums_of(const PackedCodes& packed, const ByteSource& source, const View& view,
+                   const Sample& sample) {
   ReadBuffer buffer;
   MultipleCounts counts;
   packed.count_multiples({0, packed.items(), 1}, buffer, counts);
@@ -92,8 +99,6 @@ TwoWaySums sums_of(const PackedCodes& packed, const ByteSource& source, const Sa
   FitSpace space;
   fit_histogram(histogram, histogram.n(), Trim::mid_80, Zeros::exclude, space);
   const MagnitudeTable table(histogram, space.plot, space.influences, false);
-  const View view =
-      made_view(packed.items(), std::shared_ptr<const Decoding>(&packed, [](const Decoding*) {}));
   return two_way_sums(source, view, sample, 0, sample.rows.size(), table, buffer);
 }
 
@@ -322,6 +327,59 @@ TEST_SUITE("packed_codes") {
     }
   }
 
+  TEST_CASE("rows that are made together have the values of the rows one by one") {
+    constexpr std::uint64_t rows = 40;
+    constexpr std::uint64_t columns = 512;
+    for (const Packing packing : packings) {
+      for (const bool by_index : {false, true}) {
+        CAPTURE(static_cast<int>(packing));
+        CAPTURE(by_index);
+        const Packed packed(packing, rows, columns, 32, true);
+        PackedParts parts = packed.parts(true);
+        std::vector<std::uint32_t> groups(columns);
+        for (std::uint64_t column = 0; column < columns; ++column) {
+          groups[column] = static_cast<std::uint32_t>(column * 7 % 17);  // there are 16
+        }
+        const std::vector<std::byte> index = testing::bytes_of(groups);
+        const MemorySource index_source(index.data(), index.size());
+        if (by_index) {
+          parts.index = StoredWords{&index_source, 0, columns};
+        }
+        const CountedSource counted(packed.codes);
+        for (const ByteSource* const source : {static_cast<const ByteSource*>(&packed.source),
+                                               static_cast<const ByteSource*>(&counted)}) {
+          parts.codes = source;
+          const PackedCodes decoding(packed.form, parts);
+          REQUIRE(decoding.makes_rows());
+          ReadBuffer once;
+          std::vector<std::byte> all;
+          decoding.decode(*source, {0, rows * columns, 1}, once,
+                          [&all](const std::byte* at, std::size_t n) {
+                            all.insert(all.end(), at, at + 4 * n);
+                          });
+          ReadBuffer buffer;
+          std::mt19937_64 random(9);
+          for (int i = 0; i < 300; ++i) {
+            const std::uint64_t pitch = columns * (1 + random() % 3);  // rows, or some of them
+            const std::uint64_t first = random() % rows;
+            const std::uint64_t column = random() % columns;
+            const std::uint64_t n = 1 + random() % std::min<std::uint64_t>(90, columns - column);
+            const std::uint64_t most = (rows - 1 - first) / (pitch / columns) + 1;
+            const StoredRows wanted = {first * columns + column, n, 1 + random() % most, pitch};
+            std::vector<std::byte> expected;
+            for (std::uint64_t row = 0; row < wanted.rows; ++row) {
+              const std::byte* const at = all.data() + 4 * (wanted.offset + row * pitch);
+              expected.insert(expected.end(), at, at + 4 * n);
+            }
+            std::vector<std::byte> found(expected.size());
+            decoding.make_rows(wanted, buffer, found.data());
+            REQUIRE(found == expected);
+          }
+        }
+      }
+    }
+  }
+
   TEST_CASE("sums by row and column read what is kept of some rows once for all blocks") {
     for (const Packing packing : packings) {
       CAPTURE(static_cast<int>(packing));
@@ -330,11 +388,27 @@ TEST_SUITE("packed_codes") {
       for (std::size_t i = 0; i < packed.scales.size(); i += 2) {
         std::memcpy(packed.scales.data() + i, &usual, 2);
       }
-      const Sample sample = sample_of({4096, 2048}, 1, false);
+      const Sample sample = sample_of({4096, 2048}, 1, false, packed.decoding.rows_side_by_side());
       REQUIRE(sample.blocks.size() > 8);
-      const TwoWaySums expected = sums_of(packed.decoding, packed.source, sample);
+      const TwoWaySums expected =
+          sums_of(packed.decoding, packed.source, view_of(packed.decoding), sample);
       CHECK(expected.rows[0][3] ==
             doctest::Approx(static_cast<double>(sample.columns)).epsilon(0.2));
+
+      std::vector<std::byte> values;
+      ReadBuffer whole;
+      packed.decoding.decode(packed.source, {0, packed.decoding.items(), 1}, whole,
+                             [&values](const std::byte* at, std::size_t n) {
+                               values.insert(values.end(), at, at + 4 * n);
+                             });
+      const MemorySource plain_source(values.data(), values.size());
+      const TwoWaySums plain =
+          sums_of(packed.decoding, plain_source,
+                  contiguous_view(DType::f32, 0, packed.decoding.items()), sample);
+      CHECK(std::memcmp(plain.rows.data(), expected.rows.data(),
+                        plain.rows.size() * sizeof(Terms)) == 0);
+      CHECK(std::memcmp(plain.columns.data(), expected.columns.data(),
+                        plain.columns.size() * sizeof(Terms)) == 0);
 
       const CountedSource counted(packed.codes);
       PackedParts parts = packed.parts(true);
@@ -346,7 +420,7 @@ TEST_SUITE("packed_codes") {
         read.count_multiples({0, read.items(), 1}, buffer, counts);
         return counted.bytes_read();
       }();
-      const TwoWaySums found = sums_of(read, counted, sample);
+      const TwoWaySums found = sums_of(read, counted, view_of(read), sample);
       CHECK(counted.bytes_read() - 2 * before <= packed.bytes);
       if (packing != Packing::along_rows) {  // nor more of a row than is looked at
         CHECK(counted.bytes_read() - 2 * before <= packed.bytes * sample.columns / 2048);

@@ -112,6 +112,29 @@ TEST_SUITE("two_way") {
     }
   }
 
+  TEST_CASE("rows that lie side by side are taken together") {
+    constexpr std::uint64_t together = 8;
+    for (const std::uint64_t rows : {64, 65, 100, 344, 4096}) {
+      for (const std::uint64_t cluster : {1, 2, 32, 128}) {
+        CAPTURE(rows);
+        CAPTURE(cluster);
+        const Sample apart = sample_of({rows, 4096, cluster, 1}, 1, false);
+        const Sample sample = sample_of({rows, 4096, cluster, 1}, 1, false, together);
+        check_sample(sample);
+        CHECK(sample.row_clusters == apart.row_clusters);
+        CHECK(sample.columns == apart.columns);
+        CHECK(sample.rows.size() <= apart.rows.size());
+        CHECK(sample.rows.size() + sample.row_clusters * together > apart.rows.size());
+        if (sample.rows_in_cluster() < together || sample.rows.size() == rows) {
+          continue;
+        }
+        for (std::size_t i = 0; i < sample.rows.size(); ++i) {
+          CHECK(sample.rows[i] % together == i % together);
+        }
+      }
+    }
+  }
+
   TEST_CASE("nobody looks at what a table's memory held before") {
     constexpr std::size_t rows = 66;
     constexpr std::size_t columns = 70;

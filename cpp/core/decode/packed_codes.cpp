@@ -1,8 +1,6 @@
 #include "core/decode/packed_codes.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <limits>
 #include <stdexcept>
 #include <vector>
 
@@ -20,12 +18,6 @@ constexpr std::uint64_t rows_in_memory = 16;
 constexpr std::uint64_t rows_read = 64;
 // Bytes of codes that are kept, but for those of eight rows.
 constexpr std::uint64_t kept_codes = std::uint64_t{1} << 22;
-
-std::uint32_t word_at(const std::byte* at) {
-  std::uint32_t word = 0;
-  std::memcpy(&word, at, sizeof word);
-  return word;
-}
 
 void check_words(const std::optional<StoredWords>& words, std::uint64_t items) {
   if (words && words->items != items) {
@@ -143,80 +135,6 @@ std::uint64_t PackedCodes::bytes_in_line(std::uint64_t rows) const {
   return form_.packing == Packing::rows_abreast ? rows * word_bytes : words_of(rows) * word_bytes;
 }
 
-// The codes of a stretch of a row, each in a byte.
-void PackedCodes::unpack(const Band& band, std::uint64_t row, std::uint64_t column, std::size_t n,
-                         std::uint8_t* codes) const {
-  const std::uint64_t within = row - band.first;
-  switch (form_.packing) {
-    case Packing::along_rows:
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::uint64_t at = column + i;
-        const auto pair = std::to_integer<unsigned>(band.at[at / 2]);
-        codes[i] = static_cast<std::uint8_t>(pair >> (at % 2 * 4) & 15U);
-      }
-      return;
-    case Packing::rows_abreast:
-      for (std::size_t i = 0; i < n;) {
-        const std::uint64_t at = column + i;
-        std::uint32_t word =
-            word_at(band.at + at / codes_per_word * band.pitch + within * word_bytes);
-        word >>= at % codes_per_word * 4;
-        const std::size_t end = std::min<std::size_t>(n, i + codes_per_word - at % codes_per_word);
-        for (; i < end; ++i, word >>= 4) {
-          codes[i] = static_cast<std::uint8_t>(word & 15U);
-        }
-      }
-      return;
-    case Packing::even_rows_first: {
-      const unsigned place = place_of_row[within % codes_per_word];
-      const std::byte* const at = band.at + within / codes_per_word * word_bytes;
-      for (std::size_t i = 0; i < n; ++i) {
-        codes[i] =
-            static_cast<std::uint8_t>(code_at(word_at(at + (column + i) * band.pitch), place));
-      }
-      return;
-    }
-    case Packing::quarters:
-      break;
-  }
-  const std::uint64_t quarter = row / std::max<std::uint64_t>(lines(), 1);
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto four = std::to_integer<unsigned>(band.at[column + i]);
-    codes[i] = static_cast<std::uint8_t>(four >> (quarter * 2) & 3U);
-  }
-}
-
-void PackedCodes::make(std::uint64_t row, std::uint64_t column, std::size_t n, ReadBuffer& buffer,
-                       float* to) const {
-  const Band band = band_of(row, column, n, buffer);
-  DecodingSpace& space = buffer.decoding_space();
-  auto* const codes = reinterpret_cast<std::uint8_t*>(space.code_storage());
-  unpack(band, row, column, n, codes);
-  if (parts_.index) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::uint32_t group = space.groups[column + i];
-      if (group >= form_.groups) {
-        to[i] = std::numeric_limits<float>::quiet_NaN();
-        continue;
-      }
-      const std::size_t place = band.place_of(row, group);
-      to[i] = (static_cast<float>(codes[i]) - space.row[place]) * space.kept[place];
-    }
-    return;
-  }
-  for (std::size_t i = 0; i < n;) {
-    const std::uint64_t group = (column + i) / form_.group_columns;
-    const auto end = static_cast<std::size_t>(
-        std::min<std::uint64_t>(n, (group + 1) * form_.group_columns - column));
-    const std::size_t place = band.place_of(row, group);
-    const float scale = space.kept[place];
-    const float zero = space.row[place];
-    for (; i < end; ++i) {
-      to[i] = (static_cast<float>(codes[i]) - zero) * scale;
-    }
-  }
-}
-
 void PackedCodes::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffer& buffer,
                          const TakeValues& take) const {
   constexpr std::uint64_t most = DecodingSpace::value_bytes / sizeof(float);
@@ -227,7 +145,7 @@ void PackedCodes::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffe
       const std::uint64_t n = std::min(most, run.items - from);
       for (std::uint64_t i = 0; i < n; ++i) {
         const std::uint64_t item = run.offset + (from + i) * run.stride;
-        make(item / form_.columns, item % form_.columns, 1, buffer, values + i);
+        make(item / form_.columns, 1, item % form_.columns, 1, buffer, values + i);
       }
       take(to, static_cast<std::size_t>(n));
       from += n;
@@ -236,7 +154,7 @@ void PackedCodes::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffe
     const std::uint64_t row = (run.offset + from) / form_.columns;
     const std::uint64_t column = (run.offset + from) % form_.columns;
     const std::uint64_t n = std::min({most, run.items - from, form_.columns - column});
-    make(row, column, static_cast<std::size_t>(n), buffer, values);
+    make(row, 1, column, static_cast<std::size_t>(n), buffer, values);
     take(to, static_cast<std::size_t>(n));
     from += n;
   }

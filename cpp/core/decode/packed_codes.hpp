@@ -83,6 +83,9 @@ class PackedCodes : public Decoding {
   std::uint64_t items() const { return form_.rows * form_.columns; }
   void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
+  bool makes_rows() const override { return true; }
+  void make_rows(const StoredRows& rows, ReadBuffer& buffer, std::byte* to) const override;
+  std::uint64_t rows_side_by_side() const override;
   bool counts_multiples() const override;
   void count_multiples(const Run& run, ReadBuffer& buffer, MultipleCounts& counts) const override;
   std::uint64_t items_together() const override;
@@ -134,8 +137,34 @@ class PackedCodes : public Decoding {
   std::uint64_t lines() const;
   void unpack(const Band& band, std::uint64_t row, std::uint64_t column, std::size_t n,
               std::uint8_t* codes) const;
-  void make(std::uint64_t row, std::uint64_t column, std::size_t n, ReadBuffer& buffer,
-            float* to) const;
+  // Of columns of some rows that are in one band.
+  void make(std::uint64_t row, std::size_t rows, std::uint64_t column, std::size_t n,
+            ReadBuffer& buffer, float* to) const;
+
+  // Some columns of a few rows of a band. For each code of each row there is what is written in its
+  // place.
+  template <class Item>
+  struct Patch {
+    std::uint64_t row;  // the first of them
+    std::size_t rows;
+    std::uint64_t column;
+    std::size_t columns;
+    const Item* of_codes;  // codes_of_table for each row
+    Item* to;
+    std::size_t pitch;  // items from one row to the next
+  };
+  template <class Item>
+  void fill(const Band& band, const Patch<Item>& patch) const;
+  template <class Item>
+  void fill_along_rows(const Band& band, const Patch<Item>& patch) const;
+  template <class Item>
+  void fill_rows_abreast(const Band& band, const Patch<Item>& patch) const;
+  template <class Item>
+  void fill_even_rows_first(const Band& band, const Patch<Item>& patch) const;
+  template <class Item>
+  void fill_quarters(const Band& band, const Patch<Item>& patch) const;
+  void make_by_index(std::uint64_t row, std::uint64_t column, std::size_t n, ReadBuffer& buffer,
+                     float* to) const;
 
   // Counting by group. Whole groups of whole rows are counted without looking at their codes one by
   // one, where they fill their bytes.

@@ -16,6 +16,14 @@ class ReadBuffer;
 class ByteSource;
 struct Run;
 
+// Stretches of `items` stored items each, whose first ones are `pitch` items apart.
+struct StoredRows {
+  std::uint64_t offset;
+  std::uint64_t items;
+  std::uint64_t rows;
+  std::uint64_t pitch;
+};
+
 // Receives n packed values, aligned for any element format.
 using TakeValues = std::function<void(const std::byte* values, std::size_t n)>;
 
@@ -101,6 +109,15 @@ class Decoding {
   // not depend on it. A value must not depend on the run in which it is asked for.
   virtual void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
                       const TakeValues& take) const = 0;
+
+  // Whether the values of several rows can be made together.
+  virtual bool makes_rows() const { return false; }
+  // Where they can: writes them, one row after the other, packed. They are those of decode().
+  virtual void make_rows(const StoredRows& /*rows*/, ReadBuffer& /*buffer*/,
+                         std::byte* /*to*/) const {}
+  // So many rows that follow each other, from a multiple of that number on, lie side by side: they
+  // are best read together.
+  virtual std::uint64_t rows_side_by_side() const { return 1; }
 
   // Whether the values of such a run can be counted without making them. They then have 16 bits.
   virtual bool can_count(const ByteSource& /*stored*/, const Run& /*run*/) const { return false; }

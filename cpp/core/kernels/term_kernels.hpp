@@ -18,6 +18,21 @@ struct TermCells {
   std::uint16_t others;
 };
 
+// The same of 32-bit items: all magnitudes that agree but in their `shift` lowest bits share a
+// cell. That of `first` is also that of all magnitudes below it but zero, and the last before
+// `others` is that of all finite ones above it. Places of cells fit into 15 bits.
+struct WideTermCells {
+  const Terms* cells;
+  std::uint32_t first;
+  std::uint16_t others;
+  int shift;
+};
+
+// The terms of all 256 items of eight bits.
+struct ByteTermCells {
+  const Terms* cells;
+};
+
 // Of the elements of a row: the sum of their terms, and of the squares of these.
 struct RowTerms {
   Terms sum;
@@ -33,6 +48,10 @@ struct TermKernels {
   // fourth item each, so that their bits do not depend on the width of vectors.
   void (*add_rows)(const std::byte* const* rows, std::size_t n, std::size_t width,
                    const TermCells& table, Terms* columns, RowTerms* sums);
+  void (*add_wide_rows)(const std::byte* const* rows, std::size_t n, std::size_t width,
+                        const WideTermCells& table, Terms* columns, RowTerms* sums);
+  void (*add_byte_rows)(const std::byte* const* rows, std::size_t n, std::size_t width,
+                        const ByteTermCells& table, Terms* columns, RowTerms* sums);
 };
 
 }  // namespace weightgauge

@@ -63,7 +63,7 @@ MatrixErrors::MatrixErrors(const Slice& slice, MagnitudeTable table,
       counted_(std::move(counted)),
       large_lines_(large_lines),
       sample_(sample_of(slice.layout, column_unit(slice.view),
-                        slice.options.errors == ErrorsFor::matrix)),
+                        slice.options.errors == ErrorsFor::matrix, rows_side_by_side(slice.view))),
       part_rows_(rows_in_part(sample_)),
       sums_((sample_.rows.size() + part_rows_ - 1) / part_rows_) {}
 
@@ -102,7 +102,7 @@ std::optional<Sample> sample_for_errors(const Slice& slice) {
   if (basis_of(slice) != ErrorsBasis::sample) {
     return std::nullopt;
   }
-  return sample_of(slice.layout, column_unit(slice.view), false);
+  return sample_of(slice.layout, column_unit(slice.view), false, rows_side_by_side(slice.view));
 }
 
 std::unique_ptr<Phase> matrix_errors(const Slice& slice, const Histogram& histogram,

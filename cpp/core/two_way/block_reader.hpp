@@ -26,25 +26,36 @@ class BlockReader {
         log_per_item_(elements_per_item(view.dtype) == 2 ? 1 : 0),
         item_(item_bytes(view.dtype)) {
     const std::size_t dims = view.dims.size();
-    const bool adjacent = view.decoding == nullptr && source.memory() != nullptr && dims > 0 &&
-                          view.dims.back().stride == static_cast<std::int64_t>(item_);
-    if (adjacent &&
-        (dims == 1 || (dims == 2 && view.dims[1].extent << log_per_item_ == columns_))) {
-      row_bytes_ = dims == 1 ? (columns_ >> log_per_item_) * item_
-                             : static_cast<std::uint64_t>(view.dims[0].stride);
+    const std::size_t stored = view.stored_item_bytes();
+    const std::uint64_t in_row = view.decoding != nullptr
+                                     ? columns_ / view.decoding->values_per_item()
+                                     : columns_ >> log_per_item_;
+    const bool adjacent = dims > 0 && view.dims.back().stride == static_cast<std::int64_t>(stored);
+    if (adjacent && (dims == 1 || (dims == 2 && view.dims[1].extent == in_row))) {
+      row_bytes_ = dims == 1 ? in_row * stored : static_cast<std::uint64_t>(view.dims[0].stride);
     }
   }
 
   std::size_t items_of(const Block& block) const { return block.width >> log_per_item_; }
   std::size_t bytes_of(const Block& block) const { return items_of(block) * item_; }
   // Whether blocks can be read where they are.
-  bool in_place() const { return row_bytes_ > 0; }
+  bool in_place() const {
+    return row_bytes_ > 0 && view_.decoding == nullptr && source_.memory() != nullptr;
+  }
+  // So many rows that follow each other are best copied together.
+  std::uint64_t rows_together() const {
+    return makes_rows() ? view_.decoding->rows_side_by_side() : 1;
+  }
   const std::byte* at(std::uint64_t row, const Block& block) const {
     return source_.memory() + view_.offset + row * row_bytes_ +
            (block.first >> log_per_item_) * item_;
   }
   // Writes the packed items of a block.
   void copy(std::uint64_t row, const Block& block, ReadBuffer& buffer, std::byte* to) const {
+    if (makes_rows()) {
+      copy_rows(row, 1, block, buffer, to);
+      return;
+    }
     const int log_per_item = view_.decoding != nullptr ? 0 : log_per_item_;
     const std::uint64_t first = (row * columns_ + block.first) >> log_per_item;
     std::byte* next = to;
@@ -58,13 +69,31 @@ class BlockReader {
                      });
   }
 
+  // The same of several rows that follow each other.
+  void copy_rows(std::uint64_t row, std::uint64_t rows, const Block& block, ReadBuffer& buffer,
+                 std::byte* to) const {
+    if (makes_rows()) {
+      view_.decoding->make_rows(
+          {view_.offset + row * row_bytes_ + block.first, block.width, rows, row_bytes_}, buffer,
+          to);
+      return;
+    }
+    for (std::uint64_t i = 0; i < rows; ++i) {
+      copy(row + i, block, buffer, to + i * bytes_of(block));
+    }
+  }
+
  private:
+  bool makes_rows() const {
+    return row_bytes_ > 0 && view_.decoding != nullptr && view_.decoding->makes_rows();
+  }
+
   const ByteSource& source_;
   const View& view_;
   std::uint64_t columns_;
   int log_per_item_;  // elements of an item, as a power of two
   std::size_t item_;
-  std::uint64_t row_bytes_ = 0;
+  std::uint64_t row_bytes_ = 0;  // from one row to the next; 0 where rows are no stretches
 };
 
 }  // namespace weightgauge

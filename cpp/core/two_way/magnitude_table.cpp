@@ -13,7 +13,7 @@ namespace {
 // Cells of wide formats: at least so many in a standard deviation of ln |w| inside the window. The
 // error of the variances is below a thousandth then.
 constexpr double cells_per_deviation = 32;
-constexpr std::uint64_t most_cells = std::uint64_t{1} << 15;
+constexpr std::uint64_t most_cells = (std::uint64_t{1} << 15) - 1;  // see WideTermCells
 
 int mantissa_bits(DType dtype) { return dtype == DType::f64 ? 52 : 23; }
 
@@ -86,19 +86,43 @@ std::size_t end_of_cell(const std::vector<std::uint64_t>& keys, std::size_t begi
 // Some hundred cells have entries: of many entries few are looked at.
 constexpr std::size_t entries_looked_at = std::size_t{1} << 13;
 
+// Where the entries of each cell that has any begin, and where those of the last one end. Cells
+// leave out so many bits of a key.
+std::vector<std::size_t> begins_of_cells(const std::vector<std::uint64_t>& keys, int dropped) {
+  std::vector<std::size_t> begins = {0};
+  const std::size_t stride = keys.size() / entries_looked_at;
+  if (stride > 1) {
+    while (begins.back() < keys.size()) {
+      const std::uint64_t cell = keys[begins.back()] >> dropped;
+      const std::uint64_t last_key = ((cell + 1) << dropped) - 1;
+      begins.push_back(end_of_cell(keys, begins.back(), stride, last_key));
+    }
+    return begins;
+  }
+  // Few entries are all asked, without a branch: where a cell ends cannot be foreseen.
+  begins.resize(keys.size() + 1);
+  std::size_t next = 1;
+  for (std::size_t i = 1; i < keys.size(); ++i) {
+    begins[next] = i;
+    next += keys[i - 1] >> dropped != keys[i] >> dropped ? 1 : 0;
+  }
+  begins[next] = keys.size();
+  begins.resize(next + 1);
+  return begins;
+}
+
 std::vector<MagnitudeTable::Occupied> occupied_cells(const Histogram& histogram, const Plot& plot,
                                                      int shift) {
   const PointsOfEntries points(histogram, plot);
   const int dropped = shift - histogram.dropped_bits;  // of a key of the histogram
-  const std::size_t stride = std::max<std::size_t>(histogram.size() / entries_looked_at, 1);
-  std::vector<MagnitudeTable::Occupied> cells;
-  for (std::size_t i = 0; i < histogram.size();) {
-    const std::uint64_t cell = histogram.keys[i] >> dropped;
-    const std::uint64_t last_key = ((cell + 1) << dropped) - 1;
-    const std::size_t end = dropped == 0 ? i + 1 : end_of_cell(histogram.keys, i, stride, last_key);
-    const std::size_t middle = i + (end - i) / 2;
-    cells.push_back({cell, points.of(middle), entry_at(histogram, middle).mean});
-    i = end;
+  const std::vector<std::size_t> begins = begins_of_cells(histogram.keys, dropped);
+  std::vector<MagnitudeTable::Occupied> cells(begins.size() - 1);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::size_t middle = begins[i] + (begins[i + 1] - begins[i]) / 2;
+    // One by one: a copy of all three would wait for these stores.
+    cells[i].cell = histogram.keys[middle] >> dropped;
+    cells[i].point = points.of(middle);
+    cells[i].magnitude = entry_at(histogram, middle).mean;
   }
   return cells;
 }

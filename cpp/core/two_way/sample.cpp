@@ -1,7 +1,6 @@
 #include "core/two_way/sample.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace weightgauge {
 
@@ -49,18 +48,30 @@ Count rows_of(const MatrixLayout& layout, std::uint64_t wanted) {
   return {taken, std::min(in_cluster, std::max<std::uint64_t>(wanted / taken, 2))};
 }
 
-void take_rows(Sample& sample, std::uint64_t wanted) {
+// Of rows from..from+size-1 some, or all of these; so many of them follow each other, from a
+// multiple of that number on.
+void take_stretches(Sample& sample, std::uint64_t from, std::uint64_t size, std::uint64_t wanted,
+                    std::uint64_t side_by_side) {
+  if (size <= wanted) {
+    for (std::uint64_t row = from; row < from + size; ++row) {
+      sample.rows.push_back(row);
+    }
+    return;
+  }
+  const std::uint64_t together = std::min(side_by_side, wanted);
+  const std::uint64_t stretches = wanted / together;
+  for (std::uint64_t i = 0; i < stretches; ++i) {
+    const std::uint64_t first = from + place_of(i, stretches, size / together) * together;
+    for (std::uint64_t row = first; row < first + together; ++row) {
+      sample.rows.push_back(row);
+    }
+  }
+}
+
+void take_rows(Sample& sample, std::uint64_t wanted, std::uint64_t side_by_side) {
   const MatrixLayout& layout = sample.layout;
   if (layout.rows_in_cluster == 1) {
-    const std::uint64_t taken = std::min(wanted, layout.rows);
-    sample.rows.resize(taken);
-    if (taken == layout.rows) {
-      std::iota(sample.rows.begin(), sample.rows.end(), std::uint64_t{0});
-      return;
-    }
-    for (std::uint64_t i = 0; i < taken; ++i) {
-      sample.rows[i] = place_of(i, taken, layout.rows);
-    }
+    take_stretches(sample, 0, layout.rows, wanted, side_by_side);
     return;
   }
   const Count count = rows_of(layout, wanted);
@@ -68,9 +79,7 @@ void take_rows(Sample& sample, std::uint64_t wanted) {
   const std::uint64_t clusters = layout.rows / layout.rows_in_cluster;
   for (std::uint64_t c = 0; c < count.clusters; ++c) {
     const std::uint64_t from = place_of(c, count.clusters, clusters) * layout.rows_in_cluster;
-    for (std::uint64_t i = 0; i < count.each; ++i) {
-      sample.rows.push_back(from + place_of(i, count.each, layout.rows_in_cluster));
-    }
+    take_stretches(sample, from, layout.rows_in_cluster, count.each, side_by_side);
   }
 }
 
@@ -127,7 +136,8 @@ void take_columns(Sample& sample, std::uint64_t wanted, std::uint64_t unit) {
 
 }  // namespace
 
-Sample sample_of(MatrixLayout layout, std::uint64_t unit, bool everything) {
+Sample sample_of(MatrixLayout layout, std::uint64_t unit, bool everything,
+                 std::uint64_t rows_side_by_side) {
   if (!divides(layout.rows_in_cluster, layout.rows)) {
     layout.rows_in_cluster = 1;
   }
@@ -152,7 +162,7 @@ Sample sample_of(MatrixLayout layout, std::uint64_t unit, bool everything) {
   }
   Sample sample;
   sample.layout = layout;
-  take_rows(sample, rows);
+  take_rows(sample, rows, rows_side_by_side);
   take_columns(sample, columns, unit);
   return sample;
 }

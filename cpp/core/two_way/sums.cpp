@@ -11,48 +11,31 @@ namespace weightgauge {
 
 namespace {
 
-template <class Number>
-Number number_at(const std::byte* items, std::size_t i) {
-  Number number;
-  std::memcpy(&number, items + i * sizeof number, sizeof number);
-  return number;
-}
-
 // Each of the following finds the terms of a row's j-th element, whatever its bits are: those that
 // were not there when they were counted have terms of 0.
-template <class Key>
-class TermsOfWide {
+class TermsOf64Bits {
  public:
-  explicit TermsOfWide(const MagnitudeTable& table)
+  explicit TermsOf64Bits(const MagnitudeTable& table)
       : cells_(table.cells()),
         shift_(table.shift()),
-        finite_(static_cast<Key>(first_nonfinite_key(table.dtype()) - 1)),
-        first_(static_cast<Key>(table.first())),
-        zero_(static_cast<Key>(table.size())) {}
+        finite_(first_nonfinite_key(table.dtype()) - 1),
+        first_(table.first()),
+        zero_(table.size()) {}
   Terms at(const std::byte* row, std::size_t j) const {
-    const Key key = number_at<Key>(row, j) & (static_cast<Key>(~Key{0}) >> 1);
-    const Key cell = std::max(static_cast<Key>(key >> shift_), first_) - first_;
+    std::uint64_t key = 0;
+    std::memcpy(&key, row + j * sizeof key, sizeof key);
+    key &= ~std::uint64_t{0} >> 1;
+    const std::uint64_t cell = std::max(key >> shift_, first_) - first_;
     // Finite magnitudes beyond the table share its last cell.
-    return cells_[static_cast<Key>(key - 1) < finite_ ? std::min<Key>(cell, zero_ - 1) : zero_];
+    return cells_[key - 1 < finite_ ? std::min(cell, zero_ - 1) : zero_];
   }
 
  private:
   const Terms* cells_;
   int shift_;
-  Key finite_;  // keys of finite magnitudes but zero
-  Key first_;
-  Key zero_;
-};
-
-class TermsOf8Bits {
- public:
-  explicit TermsOf8Bits(const MagnitudeTable& table) : codes_(table.of_codes()) {}
-  Terms at(const std::byte* row, std::size_t j) const {
-    return codes_[std::to_integer<std::size_t>(row[j])];
-  }
-
- private:
-  std::vector<Terms> codes_;
+  std::uint64_t finite_;  // keys of finite magnitudes but zero
+  std::uint64_t first_;
+  std::uint64_t zero_;
 };
 
 // Two codes in a byte.
@@ -113,18 +96,16 @@ class AddsOneByOne {
   Lookup terms_;
 };
 
-class Adds16Bits {
- public:
-  explicit Adds16Bits(const MagnitudeTable& table)
-      : cells_({table.cells(), static_cast<std::uint16_t>(table.first()),
-                static_cast<std::uint16_t>(table.size())}) {}
+template <class Cells>
+struct AddsByKernel {
+  Cells cells;
+  void (*add_rows)(const std::byte* const* rows, std::size_t n, std::size_t width,
+                   const Cells& table, Terms* columns, RowTerms* sums);
+
   void add(const std::byte* const* row, std::size_t n, std::size_t width, Terms* columns,
            RowTerms* sums) const {
-    kernels().terms.add_rows(row, n, width, cells_, columns, sums);
+    add_rows(row, n, width, cells, columns, sums);
   }
-
- private:
-  TermCells cells_;
 };
 
 // Rows that are added together, where they lie or copied.
@@ -158,12 +139,15 @@ class RowsTogether {
     while (end < blocks && begins_[end + 1] - begins_[block] <= most_bytes) {
       ++end;
     }
-    row_bytes_ = begins_[end] - begins_[block];
-    copies_.resize(std::max(copies_.size(), n * row_bytes_));
-    for (std::size_t i = 0; i < n; ++i) {
+    rows_ = n;
+    copies_.resize(std::max(copies_.size(), n * (begins_[end] - begins_[block])));
+    for (std::size_t i = 0; i < n;) {
+      const std::size_t together = adjacent_rows(first + i, n - i);
       for (std::size_t b = block; b < end; ++b) {
-        reader_.copy(sample_.rows[first + i], sample_.blocks[b], buffer, copy_of(i, b));
+        reader_.copy_rows(sample_.rows[first + i], together, sample_.blocks[b], buffer,
+                          copies_.data() + offset_of(i, b));
       }
+      i += together;
     }
     return end;
   }
@@ -175,15 +159,26 @@ class RowsTogether {
  private:
   static constexpr std::size_t most_bytes = std::size_t{1} << 18;  // of each row
 
-  std::size_t offset_of(std::size_t i, std::size_t b) const {
-    return i * row_bytes_ + begins_[b] - begins_[first_block_];
+  // Rows from one of the sample on, up to so many, that follow each other and lie side by side.
+  std::size_t adjacent_rows(std::size_t from, std::size_t most) const {
+    const std::uint64_t side_by_side = reader_.rows_together();
+    std::size_t n = 1;
+    while (n < most && sample_.rows[from + n] == sample_.rows[from] + n &&
+           sample_.rows[from + n] % side_by_side != 0) {
+      ++n;
+    }
+    return n;
   }
-  std::byte* copy_of(std::size_t i, std::size_t b) { return copies_.data() + offset_of(i, b); }
+
+  // Of copies: all rows of a block, then those of the next one.
+  std::size_t offset_of(std::size_t i, std::size_t b) const {
+    return rows_ * (begins_[b] - begins_[first_block_]) + i * reader_.bytes_of(sample_.blocks[b]);
+  }
 
   const BlockReader& reader_;
   const Sample& sample_;
   std::vector<std::size_t> begins_;  // of the blocks in a copied row, and its end
-  std::size_t row_bytes_ = 0;        // of what is ready
+  std::size_t rows_ = 0;             // that are ready
   std::size_t first_block_ = 0;
   std::vector<std::byte> copies_;
   std::size_t first_ = 0;
@@ -252,22 +247,29 @@ TwoWaySums two_way_sums(const ByteSource& source, const View& view, const Sample
   const auto add = [&](const auto& adder) {
     add_rows(reader, sample, first, last, adder, buffer, sums);
   };
+  const TermKernels& terms = kernels().terms;
   switch (view.dtype) {
     case DType::f64:
-      add(AddsOneByOne<TermsOfWide<std::uint64_t>>(table));
+      add(AddsOneByOne<TermsOf64Bits>(table));
       break;
     case DType::f32:
-      add(AddsOneByOne<TermsOfWide<std::uint32_t>>(table));
+      add(AddsByKernel<WideTermCells>{{table.cells(), static_cast<std::uint32_t>(table.first()),
+                                       static_cast<std::uint16_t>(table.size()), table.shift()},
+                                      terms.add_wide_rows});
       break;
     case DType::bf16:
     case DType::f16:
-      add(Adds16Bits(table));
+      add(AddsByKernel<TermCells>{{table.cells(), static_cast<std::uint16_t>(table.first()),
+                                   static_cast<std::uint16_t>(table.size())},
+                                  terms.add_rows});
       break;
     case DType::f4:
       add(AddsOneByOne<TermsOf4Bits>(table));
       break;
-    default:
-      add(AddsOneByOne<TermsOf8Bits>(table));
+    default: {
+      const std::vector<Terms> of_codes = table.of_codes();
+      add(AddsByKernel<ByteTermCells>{{of_codes.data()}, terms.add_byte_rows});
+    }
   }
   return sums;
 }
@@ -275,6 +277,10 @@ TwoWaySums two_way_sums(const ByteSource& source, const View& view, const Sample
 std::uint64_t column_unit(const View& view) {
   return view.decoding != nullptr ? view.decoding->values_per_item()
                                   : elements_per_item(view.dtype);
+}
+
+std::uint64_t rows_side_by_side(const View& view) {
+  return view.decoding != nullptr ? view.decoding->rows_side_by_side() : 1;
 }
 
 }  // namespace weightgauge

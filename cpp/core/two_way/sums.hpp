@@ -30,5 +30,7 @@ TwoWaySums two_way_sums(const ByteSource& source, const View& view, const Sample
 
 // How many columns can only be read together.
 std::uint64_t column_unit(const View& view);
+// How many rows are best read together.
+std::uint64_t rows_side_by_side(const View& view);
 
 }  // namespace weightgauge
