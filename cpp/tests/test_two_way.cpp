@@ -224,11 +224,55 @@ TEST_SUITE("two_way") {
       }
       const std::vector<std::byte> bytes = testing::bytes_of(values);
       const MemorySource source(bytes.data(), bytes.size());
-      const ValueReader reader(source, contiguous_view(DType::f32, 0, values.size()));
       ReadBuffer buffer;
-      const EmptyLines found = empty_lines(reader, columns, buffer, Control());
+      const EmptyLines found = empty_lines(source, contiguous_view(DType::f32, 0, values.size()),
+                                           {rows, columns}, buffer, Control());
       CHECK(found.rows == without);
       CHECK(found.columns == empty_columns.size());
+    }
+  }
+
+  TEST_CASE("rows and columns of zeros are counted in every format, in memory and read") {
+    constexpr std::uint64_t rows = 37;
+    constexpr std::uint64_t columns = 82;
+    const auto is_empty = [](std::uint64_t line) { return line % 9 == 5 || line == 0; };
+    for (const DType dtype : {DType::f64, DType::f32, DType::f16, DType::bf16, DType::f8_e4m3,
+                              DType::f8_e5m2, DType::f8_e4m3fnuz, DType::f4, DType::f4_unpacked}) {
+      CAPTURE(dtype_name(dtype));
+      const std::uint64_t per_item = elements_per_item(dtype);
+      const std::size_t item = item_bytes(dtype);
+      std::vector<std::byte> bytes = testing::random_bytes(rows * columns / per_item * item, 5);
+      const std::uint64_t items = columns / per_item;
+      for (std::uint64_t i = 0; i < rows * items; ++i) {
+        // Most other elements are zeros too, so that rows and columns have few weights.
+        const bool empty = is_empty(i / items) || is_empty(i % items) || i * 7 % 11 > 1;
+        if (empty) {
+          std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(i * item), item, std::byte{0});
+        }
+      }
+      std::vector<bool> row_has(rows), column_has(columns);
+      for (std::uint64_t i = 0; i < rows * columns; ++i) {
+        std::uint64_t bits = 0;
+        std::memcpy(&bits, bytes.data() + i / per_item * item, item);
+        bits = dtype == DType::f4 && i % 2 == 1 ? bits >> 4 : bits;
+        if (testing::reference_value(dtype, bits) != 0) {  // true for NaN
+          row_has[i / columns] = true;
+          column_has[i % columns] = true;
+        }
+      }
+      const testing::TemporaryFile file(bytes);
+      const FileSource read(file.path(), file.identity());
+      const MemorySource memory(bytes.data(), bytes.size());
+      const View view = contiguous_view(dtype, 0, bytes.size() / item);
+      for (const ByteSource* const source :
+           {static_cast<const ByteSource*>(&memory), static_cast<const ByteSource*>(&read)}) {
+        ReadBuffer buffer;
+        const EmptyLines found = empty_lines(*source, view, {rows, columns}, buffer, Control());
+        CHECK(found.rows ==
+              static_cast<std::uint64_t>(std::count(row_has.begin(), row_has.end(), false)));
+        CHECK(found.columns ==
+              static_cast<std::uint64_t>(std::count(column_has.begin(), column_has.end(), false)));
+      }
     }
   }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/decode/value_reader.hpp"
 #include "core/fit/censoring.hpp"
 #include "core/scan/large_lines.hpp"
 #include "core/scan/unused_rows.hpp"
@@ -89,8 +88,8 @@ std::unique_ptr<Phase> MatrixErrors::finish(Workspace& workspace, const Control&
     result.matrix.row_levels = row_levels(slice_.source, slice_.view, sample_, workspace.buffer);
   }
   if (may_have_empty_lines(slice_)) {
-    result.matrix.empty = empty_lines(ValueReader(slice_.source, slice_.view),
-                                      slice_.layout.columns, workspace.buffer, control);
+    result.matrix.empty =
+        empty_lines(slice_.source, slice_.view, slice_.layout, workspace.buffer, control);
   }
   if (counted_) {
     return look_for_unused_rows(slice_, std::move(*counted_));

@@ -4,7 +4,10 @@
 #include <cstdint>
 
 #include "core/base/parallel.hpp"
-#include "core/decode/value_reader.hpp"
+#include "core/io/byte_source.hpp"
+#include "core/io/read_buffer.hpp"
+#include "core/io/view.hpp"
+#include "core/two_way/matrix_layout.hpp"
 
 namespace weightgauge {
 
@@ -13,9 +16,9 @@ struct EmptyLines {
   std::uint64_t columns = 0;
 };
 
-// Exact. Of each row it reads what lies between the first and the last columns in which there was
-// no weight so far, then no further than to the row's first weight: of a dense matrix a little.
-EmptyLines empty_lines(const ValueReader& values, std::uint64_t columns, ReadBuffer& buffer,
-                       const Control& control);
+// Exact. Of each block of columns it reads as many rows as it takes until all of them have a
+// weight, then of every other row no more than until its first weight: of a dense matrix a little.
+EmptyLines empty_lines(const ByteSource& source, const View& view, const MatrixLayout& layout,
+                       ReadBuffer& buffer, const Control& control);
 
 }  // namespace weightgauge
