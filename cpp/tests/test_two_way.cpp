@@ -396,6 +396,63 @@ TEST_SUITE("two_way") {
     CHECK(std::isnan(columns[2]));
   }
 
+  TEST_CASE("sizes of BF16 lines are those of the same values in F64, subnormal ones among them") {
+    constexpr std::uint64_t rows = 33;
+    constexpr std::uint64_t columns = 20;
+    testing::Random random(8);
+    std::vector<std::uint16_t> codes;
+    std::vector<double> values;
+    for (std::uint64_t i = 0; i < rows * columns; ++i) {
+      auto code = static_cast<std::uint16_t>(random.next());
+      if (i % columns < 6 && (code & 0x7FFF) < 0x80) {  // there are some of all in other columns
+        code = 0;
+      }
+      if (i / columns % 2 == 0) {
+        code = static_cast<std::uint16_t>((code & 0x80FF) | 0x3F00);
+      } else if (i % 5 == 0) {
+        code &= 0x807F;
+      }
+      codes.push_back(code);
+      const std::uint32_t bits = std::uint32_t{code} << 16;
+      float value = 0;
+      std::memcpy(&value, &bits, sizeof value);
+      values.push_back(static_cast<double>(value));
+    }
+    const std::vector<std::byte> narrow = testing::bytes_of(codes);
+    const std::vector<std::byte> wide = testing::bytes_of(values);
+    const MemorySource narrow_source(narrow.data(), narrow.size());
+    const MemorySource wide_source(wide.data(), wide.size());
+    const View narrow_view = contiguous_view(DType::bf16, 0, codes.size());
+    const View wide_view = contiguous_view(DType::f64, 0, values.size());
+    ReadBuffer buffer;
+    std::vector<double> found(rows), expected(rows);
+    row_sizes(narrow_source, narrow_view, {rows, columns}, geometric_mean, 17, 0, rows, buffer,
+              found.data());
+    row_sizes(wide_source, wide_view, {rows, columns}, geometric_mean, 17, 0, rows, buffer,
+              expected.data());
+    const std::vector<double> of_columns =
+        column_sizes(narrow_source, narrow_view, {rows, columns}, {3}, rows, buffer);
+    const std::vector<double> expected_of_columns =
+        column_sizes(wide_source, wide_view, {rows, columns}, {3}, rows, buffer);
+    for (std::uint64_t row = 0; row < rows; ++row) {
+      CHECK(found[row] == expected[row]);
+    }
+    for (std::uint64_t column = 0; column < columns; ++column) {
+      CHECK(of_columns[column] == expected_of_columns[column]);
+    }
+  }
+
+  TEST_CASE("lines that may be large are looked at again, and those without a size") {
+    std::vector<double> sizes(1000, 1.0);
+    CHECK(lines_to_look_at_again(sizes).empty());
+    sizes[0] = 3.9;
+    sizes[7] = 4.1;
+    sizes[40] = std::numeric_limits<double>::quiet_NaN();
+    sizes[999] = 1e9;
+    CHECK(lines_to_look_at_again(sizes) == std::vector<std::uint64_t>{7, 40, 999});
+    CHECK(lines_to_look_at_again({}).empty());
+  }
+
   TEST_CASE("rows that are far smaller, or alike and small, are unused") {
     std::vector<double> sizes;
     for (int i = 0; i < 1000; ++i) {

@@ -12,8 +12,10 @@ namespace weightgauge {
 
 namespace {
 
-// So many scales are converted at a time, because neighbouring blocks are usually wanted next.
+// So many scales are converted at a time, because neighbouring blocks are usually wanted next; few
+// where those before these were not wanted.
 constexpr std::uint64_t window = 1024;
+constexpr std::uint64_t first_window = 32;
 
 std::uint64_t product(std::uint64_t a, std::uint64_t b) {
   if (b != 0 && a > std::numeric_limits<std::uint64_t>::max() / b) {
@@ -99,8 +101,10 @@ BlockScale::Place BlockScale::place_of(std::uint64_t offset) const {
 std::uint64_t BlockScale::keep_scale(std::uint64_t index, ReadBuffer& buffer) const {
   DecodingSpace& space = buffer.decoding_space();
   if (space.owner != this || index < space.kept_first || index >= space.kept_last) {
-    const std::uint64_t first = index - index % window;
-    const std::uint64_t last = std::min(first + window, scales_.items());
+    const bool goes_on = space.owner == this && index == space.kept_last;
+    const std::uint64_t wanted = goes_on ? window : first_window;
+    const std::uint64_t first = index - index % first_window;
+    const std::uint64_t last = std::min(first - first % wanted + wanted, scales_.items());
     space.owner = nullptr;
     if (pairs_ != nullptr) {
       space.kept_bytes.resize(window);

@@ -33,6 +33,11 @@ std::pair<std::uint64_t, std::uint64_t> RowSizing::rows_of(std::uint64_t part) c
   return {part * in_part_, std::min<std::uint64_t>((part + 1) * in_part_, sizes.size())};
 }
 
+void RowSizing::size_anew(std::uint64_t row, std::uint64_t wanted, Workspace& workspace) {
+  row_sizes(slice_.source, slice_.view, slice_.layout, size_of_, width_of(slice_, wanted), row,
+            row + 1, workspace.buffer, &sizes[row]);
+}
+
 void RowSizing::run_part(std::uint64_t part, Workspace& workspace) {
   const auto [first, last] = rows_of(part);
   row_sizes(slice_.source, slice_.view, slice_.layout, size_of_, width_, first, last,

@@ -22,6 +22,8 @@ class RowSizing {
   // From the first row of a part up to the second.
   std::pair<std::uint64_t, std::uint64_t> rows_of(std::uint64_t part) const;
   void run_part(std::uint64_t part, Workspace& workspace);
+  // Measures a row once more, by about so many of its first elements.
+  void size_anew(std::uint64_t row, std::uint64_t wanted, Workspace& workspace);
 
   std::vector<double> sizes;  // of all rows
 

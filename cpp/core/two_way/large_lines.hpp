@@ -26,6 +26,9 @@ struct LargeLines {
 // of those, by which the geometric mean of Gaussian weights is known to 14 %.
 std::uint64_t weights_of_line(double share);
 
+// So many tell at first sight which lines may be large.
+constexpr std::uint64_t at_first_sight(std::uint64_t weights) { return weights / 4; }
+
 // Whether there are enough large weights for such a row or column: of Gaussian ones of 16 times
 // the usual scale, three in eight lie above 16 lambda.
 bool may_have_large_lines(const Histogram& histogram, double lambda, const MatrixLayout& layout);
@@ -33,6 +36,10 @@ bool may_have_large_lines(const Histogram& histogram, double lambda, const Matri
 // Places of the lines, ascending, whose size is so many times the median of all; those that have
 // none, which is NaN, are left out.
 std::vector<std::uint64_t> large_lines(const std::vector<double>& sizes);
+
+// Places of the lines, ascending, which may be large by their sizes at first sight: few, or none.
+// Those that have no size are among them.
+std::vector<std::uint64_t> lines_to_look_at_again(const std::vector<double>& sizes);
 
 // Geometric mean of the weights of each column other than zero, over about `wanted` rows that are
 // spread evenly and are none of `except`, which ascends. One huge weight does not make a column

@@ -15,6 +15,10 @@ namespace weightgauge {
 // counting it. Zeros and what is not finite do not count.
 class RoughLogs {
  public:
+  // Whether a BF16 code without its sign is none of zero and infinity or above.
+  static bool counts_bf16(std::uint16_t code) { return code - 1U < 0x7F80U - 1U; }
+  static bool is_subnormal_bf16(std::uint16_t code) { return code - 1U < 0x0080U - 1U; }
+
   void add(double weight) {
     std::uint64_t bits = 0;
     std::memcpy(&bits, &weight, sizeof bits);
@@ -23,6 +27,14 @@ class RoughLogs {
     sum_ += counts ? bits >> left_out : 0;  // without a branch, because zeros may be few or many
     n_ += counts ? 1 : 0;
     ++asked_;
+  }
+  // The same of BF16 weights, of which `n` count: the sum of their codes without signs is that of
+  // their logarithms but for a constant and a factor. None of them may be subnormal.
+  void add_bf16(std::uint64_t codes, std::uint64_t n, std::uint64_t asked) {
+    constexpr std::uint64_t exponents = 1023 - 127;  // between a double's and BF16's
+    sum_ += (codes + (n * exponents << 7)) << (52 - 7 - left_out);
+    n_ += n;
+    asked_ += asked;
   }
   void add(const RoughLogs& others) {
     sum_ += others.sum_;

@@ -107,6 +107,28 @@ double quick_root_mean_square(DType dtype, const std::byte* packed, std::size_t 
                   : std::numeric_limits<double>::quiet_NaN();
 }
 
+// NaN where it takes doubles, or is not known.
+double quick_geometric_mean(DType dtype, const std::byte* packed, std::size_t n) {
+  if (dtype != DType::bf16) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  std::uint32_t codes = 0;
+  std::uint32_t counted = 0;
+  std::uint32_t subnormal = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    std::uint16_t code;
+    std::memcpy(&code, packed + i * sizeof code, sizeof code);
+    code &= 0x7FFF;
+    const bool counts = RoughLogs::counts_bf16(code);
+    codes += counts ? code : 0U;
+    counted += counts ? 1U : 0U;
+    subnormal += RoughLogs::is_subnormal_bf16(code) ? 1U : 0U;
+  }
+  RoughLogs logs;
+  logs.add_bf16(codes, counted, n);
+  return subnormal == 0 ? logs.geometric_mean() : std::numeric_limits<double>::quiet_NaN();
+}
+
 }  // namespace
 
 double root_mean_square(const std::vector<double>& weights) {
@@ -150,12 +172,11 @@ void row_sizes(const ByteSource& source, const View& view, const MatrixLayout& l
     } else {
       reader.copy(i, block, buffer, copy.data());
     }
-    if (size_of == root_mean_square) {
-      *to = quick_root_mean_square(view.dtype, packed, width);
-      if (!std::isnan(*to)) {
-        ++to;
-        continue;
-      }
+    *to = size_of == root_mean_square ? quick_root_mean_square(view.dtype, packed, width)
+                                      : quick_geometric_mean(view.dtype, packed, width);
+    if (!std::isnan(*to)) {
+      ++to;
+      continue;
     }
     convert_values(view.dtype, packed, reader.items_of(block), row.data());
     *to++ = size_of(row);
