@@ -295,7 +295,9 @@ void CodeCounter::add_pairs(DType dtype, std::uint64_t* by_raw) {
     }
   }
   pairs_used_ = false;
-  // Pairs are counted without signs; but in these formats a zero with a sign is a NaN.
+  // Pairs are counted without signs; but in these formats a zero with a sign is a NaN. Where zeros
+  // were left out of the pairs this passes below 0, and the zeros among the single bytes make up
+  // for it.
   by_raw[0] -= negative_zeros_;
   by_raw[negative_zero] += negative_zeros_;
   negative_zeros_ = 0;

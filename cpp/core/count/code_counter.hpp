@@ -46,7 +46,7 @@ class CodeCounter {
   struct Loops {
     decltype(Kernels::count_items) plain;
     decltype(Kernels::count_few_items) few;
-    decltype(Kernels::drop_zero_bytes) drop_zeros;  // null for whole items of 16 bits
+    decltype(Kernels::drop_zero_bytes) drop_zeros;  // null where zeros are counted like all others
     decltype(Kernels::count_common_items) common;   // null where `crowded` is always faster
     decltype(Kernels::count_crowded_items) crowded;
   };

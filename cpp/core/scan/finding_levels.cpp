@@ -57,37 +57,50 @@ FindingLevels::FindingLevels(const Slice& slice, Method method, CountedSlice cou
 }
 
 bool FindingLevels::is_level(std::uint64_t key) {
-  if (key == 0 || key >= first_nonfinite_key(slice_.view.dtype)) {
-    return true;  // it was counted apart
-  }
   const std::uint64_t bin = (key >> counted_.histogram.dropped_bits) - first_bin_;
   if (bin >= levels_.size() - 1) {
     return false;  // it was not there when it was counted
   }
-  std::uint64_t expected = unknown;
-  return levels_[bin].compare_exchange_strong(expected, key, std::memory_order_relaxed) ||
-         expected == key;
+  // An exchange would take the line from other threads, also where nothing is to be exchanged.
+  std::uint64_t known = levels_[bin].load(std::memory_order_relaxed);
+  return known == key ||
+         (known == unknown &&
+          levels_[bin].compare_exchange_strong(known, key, std::memory_order_relaxed)) ||
+         known == key;
 }
 
 template <class Key>
 bool FindingLevels::are_levels(const std::byte* packed, std::size_t n) {
-  const int dropped = counted_.histogram.dropped_bits;
-  const std::uint64_t beyond = levels_.size() - 1;
   const auto key_at = [packed](std::size_t i) {
     Key key;
     std::memcpy(&key, packed + i * sizeof key, sizeof key);
     return static_cast<Key>(key & (static_cast<Key>(~Key{0}) >> 1));
   };
+  const int dropped = counted_.histogram.dropped_bits;
+  const std::uint64_t beyond = levels_.size() - 1;
+  const auto is_other = [&](std::uint64_t key) {
+    const std::uint64_t bin = std::min((key >> dropped) - first_bin_, beyond);
+    return levels_[bin].load(std::memory_order_relaxed) != key ? 1U : 0U;
+  };
+  // What is not finite was counted apart, as zeros were, of which there may be subnormal
+  // neighbours.
+  const auto finite = static_cast<Key>(first_nonfinite_key(slice_.view.dtype) - 1);
+  const auto counts = [finite](Key key) { return static_cast<Key>(key - 1) < finite ? 1U : 0U; };
   for (std::size_t from = 0; from < n; from += together) {
     const std::size_t to = std::min(from + together, n);
-    bool others = false;
+    unsigned others = 0;
     for (std::size_t i = from; i < to; ++i) {
-      const std::uint64_t key = key_at(i);
-      const std::uint64_t bin = std::min((key >> dropped) - first_bin_, beyond);
-      others |= levels_[bin].load(std::memory_order_relaxed) != key;
+      others |= is_other(key_at(i));
     }
-    for (std::size_t i = from; others && i < to; ++i) {
-      if (!is_level(key_at(i))) {
+    if (others == 0) {
+      continue;
+    }
+    others = 0;
+    for (std::size_t i = from; i < to; ++i) {
+      others |= is_other(key_at(i)) & counts(key_at(i));
+    }
+    for (std::size_t i = from; others != 0 && i < to; ++i) {
+      if (counts(key_at(i)) != 0 && !is_level(key_at(i))) {
         return false;
       }
     }

@@ -34,7 +34,7 @@ class FindingLevels final : public Phase {
  private:
   template <class Key>
   bool are_levels(const std::byte* packed, std::size_t n);
-  bool is_level(std::uint64_t key);  // of its bin, or none that has to be one
+  bool is_level(std::uint64_t key);
 
   Slice slice_;
   Method method_;

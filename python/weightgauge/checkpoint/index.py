@@ -125,11 +125,7 @@ def check_shards(
         If shards are missing, or tensors are absent from their shard, or lie in two shards of which
         the index names neither. The error lists all of them.
     """
-    every: dict[str, str] = {}
-    for shard, tensors in tables.items():
-        every.update(dict.fromkeys(tensors.names, shard))
-    # Nearly every index lists what is there, no more and no less.
-    if not missing and len(every) == sum(map(len, tables.values())) and every == index.weight_map:
+    if not missing and _lists_all(index, tables):
         return Checked([], {})
     homes: dict[str, str] = {}
     copies: dict[str, list[str]] = {}  # further homes, of the few tensors that have them
@@ -161,6 +157,14 @@ def check_shards(
         )
         findings.append(RULES["stale-index"].finding(what=what))
     return Checked(findings, stale)
+
+
+def _lists_all(index: ShardIndex, tables: Mapping[str, Tensors]) -> bool:
+    """Whether the index lists what is there, once, no more and no less, as nearly all do."""
+    homes: dict[str, str] = {}
+    for shard, tensors in tables.items():
+        homes.update(dict.fromkeys(tensors.names, shard))
+    return len(homes) == sum(map(len, tables.values())) and homes == index.weight_map
 
 
 def _refuse(

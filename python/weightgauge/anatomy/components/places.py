@@ -46,8 +46,8 @@ class Places(NamedTuple):
     templates : sequence of str
         Names without the numbers of blocks and experts, which all blocks share, each once.
     numbers : ndarray of int64
-        The same number for names of one template: its place among the templates. Names that no
-        other name can have as its template are their own, and have numbers behind these.
+        The same number for names of one template: its place among the templates. Names without
+        numbers stand for themselves as templates, and have numbers behind these.
     blocks : sequence of int or None
         Numbers of their blocks.
     towers : sequence of str or None
@@ -77,10 +77,10 @@ class _Skeleton(NamedTuple):
 
     Attributes
     ----------
-    texts : tuple of str
-        What stands before, between and behind the numbers.
-    kept : frozenset of int
-        Which of the numbers belong neither to blocks nor to experts.
+    numbers : int
+        How many numbers stand in these names.
+    keeps : bool
+        Whether some of the numbers belong neither to blocks nor to experts.
     block, stage, expert : int
         Which of the numbers these are; -1 where there is none.
     named_expert : int or None
@@ -89,11 +89,11 @@ class _Skeleton(NamedTuple):
         The tower.
     template : str or None
         The template of these names; None where each is its own. Where numbers are kept, it is a
-        format of them all.
+        format of all numbers.
     """
 
-    texts: tuple[str, ...]
-    kept: frozenset[int]
+    numbers: int
+    keeps: bool
     block: int
     stage: int
     expert: int
@@ -174,15 +174,14 @@ def _templates(
 
     number_of: defaultdict[str, int] = defaultdict(count().__next__)
     of_known = [
-        -1 if each.template is None or each.kept else number_of[each.template] for each in known
+        -1 if each.template is None or each.keeps else number_of[each.template] for each in known
     ]
     numbers = np.array(of_known, np.int64)[which]
-    keeps = np.array([bool(each.kept) for each in known], bool)[which]
+    keeps = np.array([each.keeps for each in known], bool)[which]
     if keeps.any():
         found = iter(values[np.repeat(keeps, np.diff(firsts))].tolist())
         formats = (
-            (each.template or "", len(each.texts) - 1)
-            for each in taken(known, which[keeps].tolist())
+            (each.template or "", each.numbers) for each in taken(known, which[keeps].tolist())
         )
         numbers[keeps] = [number_of[each % tuple(islice(found, size))] for each, size in formats]
     own = numbers < 0
@@ -288,8 +287,8 @@ def _skeleton(parts: Sequence[str]) -> _Skeleton:
     named = EXPERT_NAME.search(text) if expert < 0 and _NAMED_EXPERT in text else None
     named_expert = int(named[1]) if named else None
     return _Skeleton(
-        texts=texts,
-        kept=frozenset(kept),
+        numbers=len(numbers),
+        keeps=bool(kept),
         block=block,
         stage=stage,
         expert=expert,
