@@ -90,8 +90,8 @@ void check_levels(DType dtype) {
 }
 
 template <class Number>
-void check_that_neighbours_are_sorted(DType dtype) {
-  std::vector<Number> values = on_levels<Number>(15);
+void check_that_neighbours_are_sorted(DType dtype, std::size_t count) {
+  std::vector<Number> values = on_levels<Number>(count);
   const Fit levels = scanned(dtype, values, 1, std::size_t{1} << 20).fit;
   values.back() = std::nextafter(values.back(), Number{1});
   const SliceResult found = scanned(dtype, values, 3, 3001);
@@ -102,8 +102,8 @@ void check_that_neighbours_are_sorted(DType dtype) {
 
 // Two elements leave their level in opposite directions: the sum of their bin does not tell.
 template <class Number>
-void check_that_sums_are_not_enough(DType dtype) {
-  std::vector<Number> values = on_levels<Number>(15);
+void check_that_sums_are_not_enough(DType dtype, std::size_t count) {
+  std::vector<Number> values = on_levels<Number>(count);
   const Number level = std::fabs(values.back());
   const auto end = values.end() - 1;
   const auto same = std::find_if(values.begin(), end,
@@ -125,10 +125,13 @@ TEST_SUITE("finding_levels") {
   }
 
   TEST_CASE("two magnitudes in a bin are sorted") {
-    check_that_neighbours_are_sorted<float>(DType::f32);
-    check_that_neighbours_are_sorted<double>(DType::f64);
-    check_that_sums_are_not_enough<float>(DType::f32);
-    check_that_sums_are_not_enough<double>(DType::f64);
+    for (const std::size_t count : {3U, 15U}) {
+      CAPTURE(count);
+      check_that_neighbours_are_sorted<float>(DType::f32, count);
+      check_that_neighbours_are_sorted<double>(DType::f64, count);
+      check_that_sums_are_not_enough<float>(DType::f32, count);
+      check_that_sums_are_not_enough<double>(DType::f64, count);
+    }
   }
 
   TEST_CASE("where bins are enough nothing is read again") {

@@ -15,9 +15,34 @@ constexpr std::size_t most_levels = 65536;  // as many as BF16 or F16 have, scal
 // From the first to the last of them.
 constexpr std::uint64_t most_bins = std::uint64_t{1} << 20;
 
-// So many items are looked at together. Nothing branches on one of them, because zeros may be among
-// the others in any order.
+// At most so many items are looked at together. Nothing branches on one of them, because zeros may
+// be among the others in any order.
 constexpr std::size_t together = 512;
+
+// Up to so many levels of F32 are compared with all items: vectors do that faster than levels are
+// looked up.
+constexpr std::size_t few_levels = 4;
+
+template <class Key>
+Key key_at(const std::byte* packed, std::size_t i) {
+  Key key;
+  std::memcpy(&key, packed + i * sizeof key, sizeof key);
+  return key & (static_cast<Key>(~Key{0}) >> 1);
+}
+
+// Whether any item is neither zero nor on one of the levels.
+bool any_other(const std::byte* packed, std::size_t n, const std::uint32_t (&levels)[few_levels]) {
+  std::uint32_t others = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto key = key_at<std::uint32_t>(packed, i);
+    std::uint32_t other = key != 0 ? 1 : 0;
+    for (const std::uint32_t level : levels) {
+      other &= key != level ? 1U : 0U;
+    }
+    others |= other;
+  }
+  return others != 0;
+}
 
 }  // namespace
 
@@ -69,40 +94,64 @@ bool FindingLevels::is_level(std::uint64_t key) {
          known == key;
 }
 
+// Whether items are those few levels of F32 that their bins tell; false also where it is not known.
+bool FindingLevels::are_few_levels(const std::byte* packed, std::size_t n) const {
+  const Histogram& histogram = counted_.histogram;
+  if (histogram.dtype != DType::f32 || histogram.size() > few_levels) {
+    return false;
+  }
+  std::uint32_t levels[few_levels] = {};
+  for (std::size_t i = 0; i < histogram.size(); ++i) {
+    levels[i] = static_cast<std::uint32_t>(
+        levels_[histogram.keys[i] - first_bin_].load(std::memory_order_relaxed));
+  }
+  return !any_other(packed, n, levels);
+}
+
 template <class Key>
 bool FindingLevels::are_levels(const std::byte* packed, std::size_t n) {
-  const auto key_at = [packed](std::size_t i) {
-    Key key;
-    std::memcpy(&key, packed + i * sizeof key, sizeof key);
-    return static_cast<Key>(key & (static_cast<Key>(~Key{0}) >> 1));
-  };
   const int dropped = counted_.histogram.dropped_bits;
   const std::uint64_t beyond = levels_.size() - 1;
   const auto is_other = [&](std::uint64_t key) {
     const std::uint64_t bin = std::min((key >> dropped) - first_bin_, beyond);
     return levels_[bin].load(std::memory_order_relaxed) != key ? 1U : 0U;
   };
+  unsigned others = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    others |= is_other(key_at<Key>(packed, i));
+  }
+  if (others == 0) {
+    return true;
+  }
   // What is not finite was counted apart, as zeros were, of which there may be subnormal
   // neighbours.
   const auto finite = static_cast<Key>(first_nonfinite_key(slice_.view.dtype) - 1);
   const auto counts = [finite](Key key) { return static_cast<Key>(key - 1) < finite ? 1U : 0U; };
+  others = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const Key key = key_at<Key>(packed, i);
+    others |= is_other(key) & counts(key);
+  }
+  for (std::size_t i = 0; others != 0 && i < n; ++i) {
+    const Key key = key_at<Key>(packed, i);
+    if (counts(key) != 0 && !is_level(key)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// The same of any number of items.
+bool FindingLevels::all_are_levels(const std::byte* packed, std::size_t n) {
+  const std::size_t item = item_bytes(slice_.view.dtype);
   for (std::size_t from = 0; from < n; from += together) {
-    const std::size_t to = std::min(from + together, n);
-    unsigned others = 0;
-    for (std::size_t i = from; i < to; ++i) {
-      others |= is_other(key_at(i));
-    }
-    if (others == 0) {
-      continue;
-    }
-    others = 0;
-    for (std::size_t i = from; i < to; ++i) {
-      others |= is_other(key_at(i)) & counts(key_at(i));
-    }
-    for (std::size_t i = from; others != 0 && i < to; ++i) {
-      if (counts(key_at(i)) != 0 && !is_level(key_at(i))) {
-        return false;
-      }
+    const std::byte* const begin = packed + from * item;
+    const std::size_t size = std::min(together, n - from);
+    const bool levels = are_few_levels(begin, size) ||
+                        (item == sizeof(std::uint32_t) ? are_levels<std::uint32_t>(begin, size)
+                                                       : are_levels<std::uint64_t>(begin, size));
+    if (!levels) {
+      return false;
     }
   }
   return true;
@@ -115,13 +164,7 @@ void FindingLevels::run_part(std::uint64_t part, Workspace& workspace, Control& 
   const auto [first, last] = chunks_.items_of(part);
   for_each_stretch(slice_.source, slice_.view, first, last, workspace.buffer,
                    [&](const std::byte* packed, std::size_t n) {
-                     if (several_.load(std::memory_order_relaxed)) {
-                       return;
-                     }
-                     const bool levels = slice_.view.dtype == DType::f32
-                                             ? are_levels<std::uint32_t>(packed, n)
-                                             : are_levels<std::uint64_t>(packed, n);
-                     if (!levels) {
+                     if (!several_.load(std::memory_order_relaxed) && !all_are_levels(packed, n)) {
                        several_.store(true, std::memory_order_relaxed);
                      }
                    });

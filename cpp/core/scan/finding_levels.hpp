@@ -32,6 +32,8 @@ class FindingLevels final : public Phase {
   std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) override;
 
  private:
+  bool all_are_levels(const std::byte* packed, std::size_t n);
+  bool are_few_levels(const std::byte* packed, std::size_t n) const;
   template <class Key>
   bool are_levels(const std::byte* packed, std::size_t n);
   bool is_level(std::uint64_t key);
