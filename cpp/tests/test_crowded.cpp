@@ -172,7 +172,7 @@ TEST_SUITE("crowded") {
   }
 
   TEST_CASE("items with few codes are counted like all others, at every level") {
-    for (const std::size_t size : {1U, 2U, 3U, 8U, 11U, 16U}) {
+    for (const std::size_t size : {1U, 3U, 8U, 16U}) {
       CAPTURE(size);
       const FewCodes few = some_codes(size);
       const std::vector<std::byte> items = mostly(few, 40'100, 44);
@@ -180,7 +180,7 @@ TEST_SUITE("crowded") {
         CAPTURE(level->level);
         for (const std::size_t n : sizes) {
           CAPTURE(n);
-          for (const std::size_t from : {0U, 1U, 62U}) {  // bytes
+          for (const std::size_t from : {0U, 1U}) {  // bytes
             const std::byte* const begin = items.data() + from;
             Counts counts(item_codes);
             level->count_few_items(begin, n, magnitudes, few, counts.data(), nullptr);

@@ -23,6 +23,7 @@ class NameOutlines {
   NameOutlines() = default;
   NameOutlines(const NameOutlines&) = delete;
   NameOutlines& operator=(const NameOutlines&) = delete;
+  ~NameOutlines() = default;
 
   // The name is in UTF-8.
   void add(std::string_view name);
