@@ -87,6 +87,7 @@ def test_who_is_told_to_end_while_the_extension_is_loaded_says_so(name):
     ("words", "code"),
     [
         ("error return without exception set", 1),
+        ("<function _find_and_load at 0x7f> returned NULL without setting an exception", 1),
         ("<built-in method f> returned NULL without setting an exception", 70),
     ],
 )

@@ -91,4 +91,5 @@ def tsan() -> None:
         WEIGHTGAUGE_SANITIZE="thread",
     )
     # Of these suites, which take long, every test has one thread.
-    run_core_tests(tree, "--exclude-regex", "block_counts|crowded|fed_scan|hazen")
+    alone = "block_counts|crowded|fed_scan|group_kernels|hazen|packed_codes"
+    run_core_tests(tree, "--exclude-regex", alone)

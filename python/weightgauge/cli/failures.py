@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -59,7 +60,10 @@ class ClosedPipeError(Exception):
     """The reader of the output has closed it. No OSError, because click handles those itself."""
 
 
-_LOST = "error return without exception set"
+_LOST = re.compile(
+    "error return without exception set"
+    "|^<function .* returned NULL without setting an exception"  # in Python; one in C has a bug
+)
 """What Python says where it has no memory for the error that it should raise."""
 _MORE_MEMORY = "hint: give the program more memory (a limit of the shell: ulimit -v)"
 
@@ -200,7 +204,7 @@ def _explain(error: Exception) -> int:
         traceback.print_exc()
     if isinstance(error, ImportError) and (package := _unloadable(error)):
         return _unloaded(package, error)
-    if isinstance(error, SystemError) and _LOST in str(error):
+    if isinstance(error, SystemError) and _LOST.search(str(error)):
         _say(f"error: out of memory, most likely: Python says no more than '{error}'")
         _say(_MORE_MEMORY)
         return FAILED
