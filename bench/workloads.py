@@ -128,9 +128,9 @@ INPUTS: dict[tuple[str, str], Callable[[np.dtype], np.ndarray]] = {
         "alternating": _alternating,
         "sixteen values": _sixteen,
         "Laplacian": _laplacian,
-        "was BF16": _rounded,
+        "BF16 times a factor": _rounded,
     }.items()
-    if name != "was BF16" or FORMATS[spelling].itemsize > 2
+    if name != "BF16 times a factor" or FORMATS[spelling].itemsize > 2
 } | {
     (spelling, name): make
     for spelling in FORMATS

@@ -259,7 +259,8 @@ TEST_SUITE("crowded") {
   TEST_CASE("a sample finds few codes, and whether many bytes are zero") {
     const auto few = [](const Kernels& level, std::size_t kind) {
       const std::vector<std::byte> items = drawn_items(kinds()[kind], 32'768);
-      const FewCodes found = level.few_codes(items.data(), items.size() / 2, magnitudes);
+      const FewCodes found =
+          level.few_codes(level.sample_codes(items.data(), items.size() / 2, magnitudes));
       std::vector<std::uint16_t> codes(found.codes, found.codes + found.size);
       std::sort(codes.begin(), codes.end());
       return codes;
@@ -275,22 +276,29 @@ TEST_SUITE("crowded") {
       CHECK(few(*level, 11) == Codes{0});  // zeros, and a few others
       const auto many_zeros = [level](std::size_t kind) {
         const std::vector<std::byte> pairs = drawn_items(kinds()[kind], 32'768);
-        return level->zero_bytes_are_many(pairs.data(), pairs.size() / 2, byte_pairs);
+        return has_many_zero_bytes(level->sample_codes(pairs.data(), pairs.size() / 2, byte_pairs));
       };
       CHECK(!many_zeros(0));
       CHECK(many_zeros(1));
       CHECK(many_zeros(9));
       CHECK(many_zeros(10));
       const std::vector<std::byte> ones(80'000, std::byte{0xFF});
-      CHECK(level->few_codes(ones.data(), ones.size() / 2, 0xFFFF).size == 0);
-      CHECK(level->few_codes(ones.data(), 100, magnitudes).size == 0);  // too few for a sample
+      for (const CodeSample& none :
+           {level->sample_codes(ones.data(), ones.size() / 2, 0xFFFF),
+            level->sample_codes(ones.data(), 100, magnitudes)}) {  // too few for a sample
+        CHECK(!none.taken);
+        CHECK(level->few_codes(none).size == 0);
+        CHECK(!level->common_codes(none).apart);
+        CHECK(!has_many_zero_bytes(none));
+      }
     }
   }
 
   TEST_CASE("a sample finds the codes that are common, and whether to count them apart") {
     const auto sampled = [](std::size_t kind) {
       const std::vector<std::byte> items = drawn_items(kinds()[kind], 32'768);
-      return kernels().common_codes(items.data(), items.size() / 2, magnitudes);
+      return kernels().common_codes(
+          kernels().sample_codes(items.data(), items.size() / 2, magnitudes));
     };
     const CommonCodes one = sampled(2);
     CHECK(one.first == 0x3F80);
@@ -308,7 +316,8 @@ TEST_SUITE("crowded") {
 
   TEST_CASE("no code of all 16 bits is taken for a spare cell") {
     const std::vector<std::byte> items(80'000, std::byte{0xFF});
-    CHECK(!kernels().common_codes(items.data(), items.size() / 2, 0xFFFF).apart);
+    const CodeSample sample = kernels().sample_codes(items.data(), items.size() / 2, 0xFFFF);
+    CHECK(!kernels().common_codes(sample).apart);
   }
 
   TEST_CASE("crowded data of every narrow format are counted, at every level") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace weightgauge {
@@ -84,6 +85,17 @@ std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& c
 
 }  // namespace
 
+bool has_many_zero_bytes(const CodeSample& pairs) {
+  if (!pairs.taken) {
+    return false;
+  }
+  std::size_t zeros = 0;
+  for (const unsigned pair : pairs.codes) {
+    zeros += ((pair & 0xFF) == 0 ? 1U : 0U) + (pair >> 8 == 0 ? 1U : 0U);
+  }
+  return 4 * zeros >= 2 * std::size(pairs.codes);
+}
+
 CodeCounter::Loops CodeCounter::in_place() {
   return {kernels().count_items, kernels().count_few_items, nullptr, kernels().count_common_items,
           kernels().count_crowded_items};
@@ -151,17 +163,18 @@ void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16
 
 void CodeCounter::count_crowded_items(const std::byte* items, std::size_t n, std::uint16_t mask,
                                       const Loops& loops, PageNotes* notes) {
-  const FewCodes few = kernels().few_codes(items, n, mask);
+  const CodeSample sample = kernels().sample_codes(items, n, mask);
+  const FewCodes few = kernels().few_codes(sample);
   if (few.size > 0) {
     loops.few(items, n, mask, few, items_.data(), notes);
     return;
   }
-  if (loops.drop_zeros != nullptr && kernels().zero_bytes_are_many(items, n, mask)) {
+  if (loops.drop_zeros != nullptr && has_many_zero_bytes(sample)) {
     count_without_zeros(items, n, mask, loops, notes);
     return;
   }
   const CommonCodes common =
-      loops.common != nullptr ? kernels().common_codes(items, n, mask) : CommonCodes{0, 0, false};
+      loops.common != nullptr ? kernels().common_codes(sample) : CommonCodes{0, 0, false};
   if (common.apart) {
     loops.common(items, n, mask, common, items_.data(), notes);
     return;

@@ -27,6 +27,10 @@ struct HarvestSpace {
   }
 };
 
+// Whether a quarter of the bytes of some pairs are zero, by a sample of these: then it takes less
+// time to leave zeros out.
+bool has_many_zero_bytes(const CodeSample& pairs);
+
 class CodeCounter {
  public:
   // Whole pages are noted as well unless `notes` is null: see Kernels::count_items.

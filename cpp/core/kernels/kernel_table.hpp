@@ -28,6 +28,15 @@ constexpr std::size_t byte_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 144;
 
+// Some codes of 16-bit items: of windows that are spread over them those that lie side by side.
+// None are taken of few items, and of items whose codes leave none for spare cells.
+constexpr std::size_t sampled_windows = 16;
+constexpr std::size_t sampled_in_window = 16;
+struct CodeSample {
+  std::uint16_t codes[sampled_windows * sampled_in_window];
+  bool taken;
+};
+
 // Two 16-bit codes that many items have, and whether they should be counted apart: so they should
 // if there are other codes, and none of these is common.
 struct CommonCodes {
@@ -117,23 +126,21 @@ struct Kernels {
                                     CommonCodes common, std::uint32_t* counts, PageNotes* notes);
   // Whether neighbours often share a code, judged by a sample.
   bool (*items_are_crowded)(const std::byte* items, std::size_t n, std::uint16_t mask);
+  CodeSample (*sample_codes)(const std::byte* items, std::size_t n, std::uint16_t mask);
   // The most common codes of items that are crowded, judged by a sample.
-  CommonCodes (*common_codes)(const std::byte* items, std::size_t n, std::uint16_t mask);
+  CommonCodes (*common_codes)(const CodeSample& sample);
   // The loops into one table for items that nearly all have one of a few codes.
   void (*count_few_items)(const std::byte* items, std::size_t n, std::uint16_t mask,
                           const FewCodes& few, std::uint32_t* counts, PageNotes* notes);
   void (*count_few_skewed_pairs)(const std::byte* items, std::size_t n, std::uint16_t mask,
                                  const FewCodes& few, std::uint32_t* counts, PageNotes* notes);
   // The codes of items that have few of them, judged by a sample.
-  FewCodes (*few_codes)(const std::byte* items, std::size_t n, std::uint16_t mask);
+  FewCodes (*few_codes)(const CodeSample& sample);
   // Copies those of n bytes that have a bit of the mask; returns how many they are. `to` must have
   // room for n bytes and drop_slack more. Whole pages are noted unless `notes` is null. Null where
   // no instructions make this worth while.
   std::size_t (*drop_zero_bytes)(const std::byte* bytes, std::size_t n, std::uint8_t mask,
                                  std::byte* to, PageNotes* notes);
-  // Whether so many bytes of n pairs are zero under the mask that others should be counted without
-  // them, judged by a sample.
-  bool (*zero_bytes_are_many)(const std::byte* pairs, std::size_t n, std::uint16_t mask);
   CodeRange (*range_of_items)(const std::byte* items, std::size_t n, std::uint16_t mask);
 
   // Counts 16-bit items of several slices that share `n` rows, at most most_row_parts of them; each

@@ -32,7 +32,7 @@ class BlockReader {
                                      : columns_ >> log_per_item_;
     const bool adjacent = dims > 0 && view.dims.back().stride == static_cast<std::int64_t>(stored);
     if (adjacent && (dims == 1 || (dims == 2 && view.dims[1].extent == in_row))) {
-      row_bytes_ = dims == 1 ? in_row * stored : static_cast<std::uint64_t>(view.dims[0].stride);
+      row_pitch_ = dims == 1 ? in_row * stored : static_cast<std::uint64_t>(view.dims[0].stride);
     }
   }
 
@@ -40,14 +40,14 @@ class BlockReader {
   std::size_t bytes_of(const Block& block) const { return items_of(block) * item_; }
   // Whether blocks can be read where they are.
   bool in_place() const {
-    return row_bytes_ > 0 && view_.decoding == nullptr && source_.memory() != nullptr;
+    return row_pitch_ > 0 && view_.decoding == nullptr && source_.memory() != nullptr;
   }
   // So many rows that follow each other are best copied together.
   std::uint64_t rows_together() const {
     return makes_rows() ? view_.decoding->rows_side_by_side() : 1;
   }
   const std::byte* at(std::uint64_t row, const Block& block) const {
-    return source_.memory() + view_.offset + row * row_bytes_ +
+    return source_.memory() + view_.offset + row * row_pitch_ +
            (block.first >> log_per_item_) * item_;
   }
   // Writes the packed items of a block.
@@ -74,7 +74,7 @@ class BlockReader {
                  std::byte* to) const {
     if (makes_rows()) {
       view_.decoding->make_rows(
-          {view_.offset + row * row_bytes_ + block.first, block.width, rows, row_bytes_}, buffer,
+          {view_.offset + row * row_pitch_ + block.first, block.width, rows, row_pitch_}, buffer,
           to);
       return;
     }
@@ -85,7 +85,7 @@ class BlockReader {
 
  private:
   bool makes_rows() const {
-    return row_bytes_ > 0 && view_.decoding != nullptr && view_.decoding->makes_rows();
+    return row_pitch_ > 0 && view_.decoding != nullptr && view_.decoding->makes_rows();
   }
 
   const ByteSource& source_;
@@ -93,7 +93,9 @@ class BlockReader {
   std::uint64_t columns_;
   int log_per_item_;  // elements of an item, as a power of two
   std::size_t item_;
-  std::uint64_t row_bytes_ = 0;  // from one row to the next; 0 where rows are no stretches
+  // From one row to the next, in bytes, which are the items of codes that make rows; 0 where rows
+  // are no stretches.
+  std::uint64_t row_pitch_ = 0;
 };
 
 }  // namespace weightgauge

@@ -76,8 +76,12 @@ class Tensors(Sequence[TensorInfo], InPolars):
                 zip(*(part.columns() for part in parts), strict=True) if parts else [()] * 6
             )
             columns = (
-                *(list(chain(*names)), joined(dtypes), joined(shapes), joined(shards)),
-                *(array("q", b"".join(each.tobytes() for each in offsets)), joined(nbytes)),
+                list(chain(*names)),
+                joined(dtypes),
+                joined(shapes),
+                joined(shards),
+                array("q", b"".join(each.tobytes() for each in offsets)),
+                joined(nbytes),
             )
         return cls(*(plain_if_short(each) for each in columns))
 

@@ -91,7 +91,9 @@ def classify_by_form(tensors: Sequence[TensorLike]) -> Classified:
     kinds = _kinds(places.templates_of(firsts), facts.take(firsts))
     components = Components(
         by_code(kinds, forms),
-        *(categorical(places.blocks), categorical(places.towers), categorical(places.experts)),
+        categorical(places.blocks),
+        categorical(places.towers),
+        categorical(places.experts),
     )
     return Classified(components, forms)
 

@@ -67,7 +67,8 @@ class EntryColumns:
         dtypes, shapes, lengths = zip(*self._storages, strict=True) if self._storages else [()] * 3
         return Tensors(
             self._names,
-            *(by_code(dtypes, self._storage_of), by_code(shapes, self._storage_of)),
+            by_code(dtypes, self._storage_of),
+            by_code(shapes, self._storage_of),
             constant(shard, len(self)),
             self._offsets,
             by_code(lengths, self._storage_of),
