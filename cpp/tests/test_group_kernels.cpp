@@ -12,8 +12,17 @@ namespace weightgauge {
 
 namespace {
 
-constexpr std::size_t origin = 3;           // codes need not be aligned
-constexpr std::size_t cells_of_group = 16;  // classes, whatever they are
+constexpr std::size_t origin = 3;  // codes need not be aligned
+constexpr std::size_t most_classes = 16;
+
+// So many neighbours share their cells, and those of the next ones begin so many further on: where
+// that is less than there are classes, groups share some of their cells.
+struct Cells {
+  std::size_t shared;
+  std::size_t apart;
+
+  std::size_t of_group(std::size_t group) const { return group / shared * apart; }
+};
 
 unsigned code_in(const std::vector<std::byte>& codes, std::size_t byte, unsigned half) {
   return std::to_integer<unsigned>(codes[origin + byte]) >> (4 * half) & 15U;
@@ -25,10 +34,10 @@ struct Expected {
   std::uint64_t upper = 0;
 
   template <class Visit>
-  Expected(CodeClasses classes, std::size_t groups, std::size_t shared, const Visit& visit)
-      : counts((groups / shared + 1) * cells_of_group, 7) {
+  Expected(CodeClasses classes, std::size_t groups, const Cells& where, const Visit& visit)
+      : counts(where.of_group(groups) + most_classes, 7) {
     visit([&](std::size_t group, unsigned code) {
-      std::uint32_t* const cells = &counts[group / shared * cells_of_group];
+      std::uint32_t* const cells = &counts[where.of_group(group)];
       if (classes == CodeClasses::each) {
         ++cells[code];
         return;
@@ -41,11 +50,10 @@ struct Expected {
   }
 };
 
-// So many neighbours share their cells.
-std::vector<std::uint32_t> places_of(std::size_t groups, std::size_t shared) {
+std::vector<std::uint32_t> places_of(std::size_t groups, const Cells& where) {
   std::vector<std::uint32_t> places(groups);
   for (std::size_t i = 0; i < groups; ++i) {
-    places[i] = static_cast<std::uint32_t>(i / shared * cells_of_group);
+    places[i] = static_cast<std::uint32_t>(where.of_group(i));
   }
   return places;
 }
@@ -62,10 +70,10 @@ void check(std::size_t bytes, std::size_t groups, const Count& count, const Visi
       random.assign(random.size(), std::byte{0x77});
     }
     for (const CodeClasses classes : {CodeClasses::folded, CodeClasses::each}) {
-      for (const std::size_t shared : {std::size_t{1}, std::size_t{3}}) {
-        const Expected expected(classes, groups, shared,
+      for (const Cells& where : {Cells{1, 16}, Cells{3, 16}, Cells{1, 5}}) {
+        const Expected expected(classes, groups, where,
                                 [&](const auto& take) { visit(random, take); });
-        const std::vector<std::uint32_t> places = places_of(groups, shared);
+        const std::vector<std::uint32_t> places = places_of(groups, where);
         for (const Kernels* const level : available_kernels()) {
           CAPTURE(level->level);
           std::vector<std::uint32_t> found(expected.counts.size(), 7);

@@ -53,8 +53,13 @@ std::uint64_t zeros_of_word(std::uint32_t word, Packing packing) {
              : places;
 }
 
-std::uint8_t zero_at(std::uint32_t word, unsigned place) {
-  return static_cast<std::uint8_t>(code_at(word, place));
+// The zeros in one place of n words. Stores of bytes may change anything that is not a variable of
+// this function.
+void take_zeros(const std::uint32_t* words, std::uint64_t n, std::uint32_t added, unsigned place,
+                std::uint8_t* zeros) {
+  for (std::uint64_t i = 0; i < n; ++i) {
+    zeros[i] = static_cast<std::uint8_t>(code_at(words[i] + added, place));
+  }
 }
 
 }  // namespace
@@ -217,10 +222,8 @@ bool PackedCodes::zeros_along_rows(std::uint64_t first, std::uint64_t n,
     const std::uint64_t same = std::min(n - i, form_.groups - group);
     space.words.resize(std::max<std::size_t>(space.words.size(), same));
     parts_.zeros->read(row / codes_per_word * form_.groups + group, same, space.words.data());
-    for (std::uint64_t k = 0; k < same; ++k) {
-      space.zeros[i + k] =
-          zero_at(space.words[k] + form_.added_zero, static_cast<unsigned>(row % codes_per_word));
-    }
+    take_zeros(space.words.data(), same, form_.added_zero,
+               static_cast<unsigned>(row % codes_per_word), space.zeros.data() + i);
     i += same;
   }
   return true;
