@@ -317,6 +317,21 @@ def _codes(column: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
     return np.fromiter(map(numbers.__getitem__, column), np.int64, len(column))
 
 
+def extended(column: Sequence[_Value], more: Sequence[_Value]) -> Sequence[_Value]:
+    """Return a column with more values behind its own.
+
+    Examples
+    --------
+    >>> extended(constant("q", 2), ["k"])
+    Categorical(['q', 'q', 'k'])
+    """
+    if not isinstance(column, Categorical):
+        return [*column, *more]
+    if not isinstance(more, Categorical):
+        more = by_code(more, range(len(more)))
+    return joined([column, more])
+
+
 def joined(columns: Sequence[Sequence[_Value]]) -> Sequence[_Value]:
     """Put columns one below the other."""
     import numpy as np

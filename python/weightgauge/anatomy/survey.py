@@ -128,7 +128,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         others = [row for row, name in enumerate(names) if name in storage.roles]
         places = places.with_kind(others, "other")
         for row in others:
-            forms[row] = -1 - row  # others of its form may hold weights
+            forms[row] = -1 - forms[row]  # others of its form may hold weights
     # An adapter need not adapt every block.
     is_adapter = bool(adapted) or checkpoint.adapter_config is not None
     complete = not is_adapter and not _is_a_part(checkpoint)

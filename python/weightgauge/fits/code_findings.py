@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weightgauge.anatomy.storage import is_beside
 from weightgauge.categorical import different
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.name_hints import ONE_SIGN_KINDS
@@ -40,8 +41,14 @@ def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
     """
     if not any(different(numbers.columns.decoded)):
         return []
-    counted = np.flatnonzero((numbers.elements > 0) & ~numbers.columns.fitted).tolist()
-    return [row for row in counted if slices[row].is_beside]
+    columns = numbers.columns
+    counted = np.flatnonzero((numbers.elements > 0) & ~columns.fitted)
+    if not len(counted):
+        return []
+    words = zip(columns.values("status", counted), columns.values("reason", counted), strict=True)
+    beside = [status == "not_applicable" and is_beside(reason) for status, reason in words]
+    found: list[int] = counted[beside].tolist()
+    return found
 
 
 def scale_findings(
@@ -56,9 +63,13 @@ def scale_findings(
     rows : sequence of int
         What it returned.
     """
+    all_elements = numbers.elements
+    odd = numbers.nonfinite + numbers.zeros + numbers.negatives > 0
     for row in rows:
+        if not odd[row]:
+            continue
         item = slices[row]
-        elements = int(numbers.elements[row])
+        elements = int(all_elements[row])
         turned = _ON_PURPOSE < item.negatives / elements < 1 - _ON_PURPOSE
         small = item.dtype.startswith(_NARROW)
         for rule, value, usual in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,14 +57,18 @@ def zero_shares(
         return
     judged[zeros_of_grids(slices, numbers, many & numbers.known)] = False
     groups: dict[tuple[str | None, str], list[int]] = defaultdict(list)
-    for row in np.flatnonzero(judged).tolist():
-        groups[slices[row].tower, slices[row].kind].append(row)
+    every = np.flatnonzero(judged)
+    towers, kinds = (numbers.columns.values(field, every) for field in ("tower", "kind"))
+    for tower, kind, row in zip(towers, kinds, every.tolist(), strict=True):
+        groups[tower, kind].append(row)
     for (_, kind), members in groups.items():
         unlike = kind == "other" or len(members) < 2
         alone = unlike or kind == "embed"
-        for row, usual in zip(members, medians_of_others(share[members]).tolist(), strict=True):
+        asked = many[members]
+        usual_shares = medians_of_others(share[members])[asked].tolist()
+        for row, usual in zip(compress(members, asked), usual_shares, strict=True):
             limit = SPARSE_SHARE if alone else max(least, _TIMES_USUAL * usual)
-            if many[row] and share[row] > min(limit, SPARSE_SHARE):
+            if share[row] > min(limit, SPARSE_SHARE):
                 beside = f"of others of its kind {usual:.1%} are"
                 if share[row] <= limit:
                     beside += ": the kind as a whole is sparse"

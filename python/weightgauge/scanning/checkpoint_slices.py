@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from weightgauge.anatomy.layouts import Slice, slices_of
+from weightgauge.anatomy.layouts import Slice, Slices, slices_of
 from weightgauge.anatomy.selection import choose
 from weightgauge.anatomy.storage import Product
 from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
@@ -62,7 +62,7 @@ class CheckpointSlices:
         What its tensors are.
     chosen : sequence of TensorInfo
         Tensors that include and exclude patterns leave.
-    slices : sequence of Slice
+    slices : Slices
         What is counted.
     remarks : tuple of Finding
         What is odd about matrices that are not cut into their parts, and about products.
@@ -75,7 +75,7 @@ class CheckpointSlices:
     checkpoint: Checkpoint
     survey: Survey
     chosen: Sequence[TensorInfo]
-    slices: Sequence[Slice]
+    slices: Slices
     remarks: tuple[Finding, ...]
     warnings: tuple[str, ...]
 
@@ -141,11 +141,11 @@ class CheckpointSlices:
                 counted = found.numbers[weights:]  # the scales, if they were scanned with the rest
             if scan is None and self._scales:
                 counted = self._scanned(self._scales, options).numbers
-            told.update((done + row, words) for row, (_, words) in enumerate(without))
+            told.update(self._words_without(without, done))
             yield self._numbers_without(without, counted)
 
         return SliceFits.in_table_order(
-            [*self.slices, *(item for item, _ in without)] if without else self.slices,
+            self.slices.plus(without) if without else self.slices,
             NumberColumns.of(tables(), len(self.slices) + len(without)),
             options,
             told=told,
@@ -206,10 +206,10 @@ class CheckpointSlices:
         without = self._without_weights()
         counted = self._scanned(self._scales, options).numbers if self._scales else None
         absent = SliceFits(
-            [item for item, _ in without],
+            without,
             NumberColumns.of([self._numbers_without(without, counted)], len(without)),
             options,
-            told={row: words for row, (_, words) in enumerate(without)},
+            told=self._words_without(without),
         )
         for fit in absent:
             yield Measured(fit, None, 1.0, "", "")
@@ -243,12 +243,12 @@ class CheckpointSlices:
         return {row: text for row, text in enumerate(texts) if text}
 
     @property
-    def counted(self) -> Sequence[Slice]:
+    def counted(self) -> Slices:
         """All that is counted in one scan: the slices, and the scales of codes."""
-        return [*self.slices, *self._scales] if self._scales else self.slices
+        return self.slices.plus(self._scales) if self._scales else self.slices
 
     @cached_property
-    def _scales(self) -> list[Slice]:
+    def _scales(self) -> Slices:
         """The scales of codes, which are no weights: how many are odd is counted all the same."""
         sources = (stored.source for stored in self.survey.storage.matrices.values())
         formats = {
@@ -256,38 +256,50 @@ class CheckpointSlices:
             for source in sources
             if not isinstance(source, Product)
         }
-        if not formats or not self.complete:
-            return []
-        places, rows = self.survey.components, self.survey.rows
-        return [
-            Slice(tensor, places[rows[tensor.name]], tensor.shape)
-            for tensor in self.chosen
-            if formats.get(tensor.name) == tensor.dtype and tensor.size
-        ]
+        known = formats if self.complete else {}
+        chosen = Tensors.of(self.chosen)
+        named = zip(chosen.names, chosen.dtypes, chosen.shapes, strict=True)
+        return self._whole(
+            chosen,
+            [
+                row
+                for row, (name, dtype, shape) in enumerate(named if known else ())
+                if known.get(name) == dtype and 0 not in shape
+            ],
+        )
 
     def _numbers_without(
-        self, without: Sequence[tuple[Slice, tuple[str, str]]], counted: NDArray[np.void] | None
+        self, without: Slices, counted: NDArray[np.void] | None
     ) -> NDArray[np.void]:
         """Return the numbers of slices without weights: of scales, how many are odd."""
         numbers = blank_numbers(len(without))
         if counted is not None and self._scales:
-            rows = {item.tensor.name: row for row, (item, _) in enumerate(without)}
-            places = [rows[item.tensor.name] for item in self._scales]
+            rows = {name: row for row, name in enumerate(without.tensors.names)}
+            places = [rows[name] for name in self._scales.tensors.names]
             for name in ("n", "zeros", "nonfinite", "negatives"):
                 numbers[name][places] = counted[name]
         return numbers
 
-    def _without_weights(self) -> list[tuple[Slice, tuple[str, str]]]:
-        """Slices of the chosen tensors that hold no weights, each with its status and reason."""
+    def _without_weights(self) -> Slices:
+        """Slices of the chosen tensors that hold no weights."""
         roles = self.survey.storage.roles
-        return [
-            (
-                Slice(tensor, self.survey.components[self.survey.rows[tensor.name]], tensor.shape),
-                ("not_applicable", role),
-            )
-            for tensor in (self.chosen if roles else ())
-            if (role := roles.get(tensor.name))
-        ]
+        chosen = Tensors.of(self.chosen)
+        names = enumerate(chosen.names if roles else ())
+        return self._whole(chosen, [row for row, name in names if name in roles])
+
+    def _words_without(self, without: Slices, first: int = 0) -> dict[int, tuple[str, str]]:
+        """Return their status and reason, by places from the first one on."""
+        roles = self.survey.storage.roles
+        return {
+            row: ("not_applicable", roles[name])
+            for row, name in enumerate(without.tensors.names, first)
+        }
+
+    def _whole(self, tensors: Tensors, rows: Sequence[int]) -> Slices:
+        """Return slices that are whole tensors, by their places among some."""
+        found = tensors.take(rows)
+        places = self.survey.components.take([self.survey.rows[name] for name in found.names])
+        return Slices(found, places, found.shapes)
 
     def _rounds(self) -> Iterator[range]:
         """Yield places of slices that are scanned together where nothing of the scan is kept."""
@@ -366,7 +378,7 @@ def slices_of_checkpoint(
         checkpoint=checkpoint,
         survey=known,
         chosen=chosen,
-        slices=[*wanted, *updates] if updates else wanted,
+        slices=wanted.plus(Slices.of(updates)) if updates else wanted,
         remarks=tuple(RULES["odd-input"].finding(what=line) for line in unsplit),
         warnings=tuple(unmatched),
     )

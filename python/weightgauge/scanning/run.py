@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weightgauge.anatomy.layouts import Slice, Slices
-from weightgauge.categorical import different
+from weightgauge.categorical import numbers_of
 from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     Scan = Callable[[ScanPlan], _core.ScanResults]
 
 _NOT_COUNTED = -1
+_FEWEST_TOGETHER = 8
+"""Whole tensors side by side whose columns take less time than as many records."""
 
 _TOKENS = frozenset(("embed", "head"))
 """Kinds that have one row for each token."""
@@ -223,18 +227,40 @@ def planned(
 ) -> tuple[ScanPlan, Sequence[int]]:
     """Plan a scan: the plan, and for each slice its place there, -1 for one that is not counted."""
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
-    columns = Slices.of(slices)
-    if columns.whole and ITEM_BYTES.keys() >= set(different(columns.tensors.dtypes)):
-        places: Sequence[int] = plan.add_whole(columns.tensors, columns.matrices)
-    else:
-        places = [
-            _NOT_COUNTED
-            if stored is None and tensor.dtype not in ITEM_BYTES
-            else plan.add(tensor, cut, stored, matrix)
-            for tensor, _, _, cut, _, stored, matrix in slices
-        ]
+    parts = [
+        plan.add_whole(part.tensors, part.matrices)
+        if plain
+        else [_added(item, plan) for item in part]
+        for part, plain in _runs(Slices.of(slices))
+    ]
+    places = parts[0] if len(parts) == 1 else array("q", chain.from_iterable(parts))
     plan.of_tokens += _of_tokens(slices, places, plan)
     return plan, places
+
+
+def _runs(slices: Slices) -> Iterator[tuple[Slices, bool]]:
+    """Yield slices in parts, and whether a part is of whole tensors that hold the values."""
+    plain = numbers_of(slices.tensors.dtypes, ITEM_BYTES.__contains__, np.bool_)
+    for column in (slices.cuts, slices.sources):
+        plain &= numbers_of(column, lambda each: each is None, np.bool_)
+    for start, end in _stretches(plain):
+        if end - start < _FEWEST_TOGETHER:
+            plain[start:end] = False
+    for start, end in _stretches(plain):
+        yield slices[start:end], bool(plain[start])
+
+
+def _stretches(values: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Return where values that are the same begin, and where they end."""
+    edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
+    return pairwise(edges) if len(values) else iter(())
+
+
+def _added(item: Slice, plan: ScanPlan) -> int:
+    """Add one slice to a plan; return its place there."""
+    if item.stored is None and item.tensor.dtype not in ITEM_BYTES:
+        return _NOT_COUNTED
+    return plan.add(item.tensor, item.cut, item.stored, item.matrix)
 
 
 def _single(numbers: np.void) -> float:

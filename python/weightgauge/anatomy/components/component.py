@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from weightgauge.categorical import constant, numbers_of
+from weightgauge.categorical import categorical, constant, extended, numbers_of
 from weightgauge.records import as_dict, named_tuples, taken
 
 if TYPE_CHECKING:
@@ -83,12 +83,16 @@ class Components(Sequence[Component]):
         """Return those in the given places."""
         return Components(*(taken(column, rows) for column in self._columns()))
 
+    def plus(self, others: Components) -> Components:
+        """Return these components and, behind them, others."""
+        return Components(*map(extended, self._columns(), others._columns()))
+
     def with_kind(self, rows: Sequence[int], kind: str) -> Components:
         """Return the same components but for the kind of those in the given places."""
         kinds = list(self.kinds)
         for row in rows:
             kinds[row] = kind
-        return Components(kinds, *self._columns()[1:])
+        return Components(categorical(kinds), *self._columns()[1:])
 
     def in_blocks(self) -> NDArray[np.bool_]:
         """Return which of them are in a block."""

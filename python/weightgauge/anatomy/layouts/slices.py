@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from weightgauge.anatomy.components import Component, Components
 from weightgauge.anatomy.layouts.layout import Cut
 from weightgauge.anatomy.layouts.matrix_layout import MatrixLayout
 from weightgauge.anatomy.slice_key import SliceKey
-from weightgauge.categorical import constant, different
+from weightgauge.categorical import constant, different, extended
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.records import named_tuples, taken
 
@@ -101,6 +101,36 @@ class Slices(Sequence[Slice]):
     def whole(self) -> bool:
         """Whether each is a whole tensor that holds the values, so that no two are of one."""
         return not any(different(self.cuts)) and not any(different(self.sources))
+
+    def plus(self, others: Slices) -> Slices:
+        """Return these slices and, behind them, others."""
+        pairs = zip(self._columns()[2:], others._columns()[2:], strict=True)
+        return Slices(
+            Tensors.joined([self.tensors, others.tensors]),
+            self.places.plus(others.places),
+            *(extended(column, more) for column, more in pairs),
+        )
+
+    def with_pieces(self, pieces: Mapping[int, Sequence[Slice]]) -> Slices:
+        """Return these slices with one or more others in the place of those in some rows.
+
+        Parameters
+        ----------
+        pieces : mapping of int to sequence of Slice
+            The others by row, rows ascending.
+        """
+        import numpy as np
+
+        if not pieces:
+            return self
+        others = Slices.of([item for each in pieces.values() for item in each])
+        sizes = np.ones(len(self), np.intp)
+        sizes[list(pieces)] = [len(each) for each in pieces.values()]
+        replaced = np.zeros(len(self), np.bool_)
+        replaced[list(pieces)] = True
+        order = np.repeat(np.arange(len(self)), sizes)
+        order[np.repeat(replaced, sizes)] = len(self) + np.arange(len(others))
+        return self.plus(others).take(order)
 
     def take(self, rows: Sequence[int] | NDArray[Any]) -> Slices:
         """Return those in the given places."""

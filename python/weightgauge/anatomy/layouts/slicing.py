@@ -17,7 +17,7 @@ from weightgauge.anatomy.layouts.rules import (
     may_be_fused,
 )
 from weightgauge.anatomy.layouts.slices import Slice, Slices
-from weightgauge.categorical import alike, by_code
+from weightgauge.categorical import alike, by_code, categorical
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.errors import printable
@@ -38,7 +38,7 @@ def slices_of(
     per: str,
     stored: Mapping[str, Stored] | None = None,
     forms: Sequence[int] | None = None,
-) -> tuple[Sequence[Slice], list[str]]:
+) -> tuple[Slices, list[str]]:
     """Cut tensors into the slices that are fitted.
 
     Parameters
@@ -64,11 +64,13 @@ def slices_of(
 
     Returns
     -------
-    slices : sequence of Slice
+    slices : Slices
         Ordered by tensor, each whole tensor before its parts.
     warnings : list of str
         Tensors that stay whole although they hold several matrices, or heads that were asked for.
     """
+    import numpy as np
+
     cutter = _Cutter(architecture, shapes, per)
     sources = stored or {}
     columns = Tensors.of(tensors)
@@ -76,17 +78,28 @@ def slices_of(
     divisible, matrices = cutter.matrices(columns, places, forms, sources)
     if not divisible and not sources:
         return Slices(columns, places, columns.shapes, matrices=matrices), []
-    slices: list[Slice] = []
-    make = tuple.__new__  # past the named tuple's own call, which takes three times as long
-    for tensor, place, form, matrix in zip(tensors, places, forms, matrices, strict=True):
-        source = sources.get(tensor.name)
-        if form in divisible and (source is not None or tensor.dtype in ITEM_BYTES):
-            slices.extend(cutter.cut(tensor, place, source))
-        else:
-            shape = tensor.shape if source is None else source.shape
-            fields = (tensor, place, shape, None, "", source, matrix)
-            slices.append(make(Slice, fields))
-    return slices, cutter.warnings()
+    cut = np.isin(forms, list(divisible)).nonzero()[0].tolist()
+    decoded = [sources.get(name) for name in columns.names] if sources else None
+    pieces = {
+        row: list(cutter.cut(columns[row], places[row], sources.get(columns.names[row])))
+        for row in cut
+        if columns.dtypes[row] in ITEM_BYTES or columns.names[row] in sources
+    }
+    whole = Slices(
+        columns,
+        places,
+        columns.shapes if decoded is None else _decoded_shapes(columns, decoded),
+        sources=decoded,
+        matrices=matrices,
+    )
+    return whole.with_pieces(pieces), cutter.warnings()
+
+
+def _decoded_shapes(
+    tensors: Tensors, decoded: Sequence[Stored | None]
+) -> Sequence[tuple[int, ...]]:
+    pairs = zip(tensors.shapes, decoded, strict=True)
+    return categorical([shape if stored is None else stored.shape for shape, stored in pairs])
 
 
 class _Cutter:

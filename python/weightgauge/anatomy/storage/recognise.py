@@ -320,8 +320,9 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _note_activation_scales(name: str, tensors: _Tensors, found: Storage) -> None:
+    owner = name.rpartition(".")[0]
     for leaf in _ACTIVATION_SCALES:
-        beside = f"{name.rpartition('.')[0]}.{leaf}"
+        beside = f"{owner}.{leaf}"
         if beside in tensors:
             found.roles[beside] = f"a scale of activations beside '{printable(name)}'"
 
