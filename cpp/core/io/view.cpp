@@ -8,6 +8,16 @@
 
 namespace weightgauge {
 
+namespace {
+
+// As most slices, which are whole tensors: for them no dimensions need to be sorted.
+bool is_one_stretch(const std::vector<Dim>& dims, std::size_t item) {
+  return dims.size() == 1 && dims[0].extent > 1 &&
+         dims[0].stride == static_cast<std::int64_t>(item);
+}
+
+}  // namespace
+
 std::uint64_t View::items() const {
   std::uint64_t product = decoding == nullptr ? 1 : decoding->values_per_item();
   for (const Dim& dim : dims) {
@@ -72,6 +82,13 @@ View normalised_view(DType dtype, std::int64_t offset, std::vector<Dim> dims) {
 
 View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dims,
                   std::uint64_t size) {
+  const char* const beyond = "a slice reaches beyond the end of its file";
+  if (is_one_stretch(dims, item_bytes(dtype))) {
+    if (offset > size || dims[0].extent > (size - offset) / item_bytes(dtype)) {
+      throw std::invalid_argument(beyond);
+    }
+    return contiguous_view(dtype, offset, dims[0].extent);
+  }
   std::vector<Dim> ascending;
   for (const Dim& dim : dims) {
     if (dim.extent == 0) {
@@ -86,7 +103,6 @@ View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dim
   }
   std::sort(ascending.begin(), ascending.end(),
             [](const Dim& a, const Dim& b) { return a.stride < b.stride; });
-  const char* const beyond = "a slice reaches beyond the end of its file";
   std::uint64_t span =
       item_bytes(dtype);  // from the first byte of the inner dimensions to the last
   if (offset > size || span > size - offset) {

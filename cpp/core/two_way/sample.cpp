@@ -162,6 +162,7 @@ Sample sample_of(MatrixLayout layout, std::uint64_t unit, bool everything,
   }
   Sample sample;
   sample.layout = layout;
+  sample.rows.reserve(std::min(rows, layout.rows));
   take_rows(sample, rows, rows_side_by_side);
   take_columns(sample, columns, unit);
   return sample;
