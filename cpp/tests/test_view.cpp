@@ -112,6 +112,12 @@ TEST_SUITE("view") {
     CHECK_THROWS_AS(checked_view(DType::f32, 10, dims, 61), std::invalid_argument);
     CHECK_THROWS_AS(checked_view(DType::f32, 11, dims, 62), std::invalid_argument);
     CHECK_THROWS_AS(checked_view(DType::f32, 63, {}, 62), std::invalid_argument);
+    const View whole = checked_view(DType::f32, 10, {{5, 4}}, 30);
+    CHECK(whole.offset == 10);
+    CHECK(runs_of(whole) == 1);
+    CHECK(whole.end() == 30);
+    CHECK_THROWS_AS(checked_view(DType::f32, 10, {{5, 4}}, 29), std::invalid_argument);
+    CHECK_THROWS_AS(checked_view(DType::f32, 31, {{5, 4}}, 30), std::invalid_argument);
     CHECK(checked_view(DType::f32, 58, {}, 62).items() == 1);
     CHECK(checked_view(DType::f32, 999, {{5, 4}, {0, -3}}, 62).items() == 0);
   }
