@@ -247,7 +247,8 @@ def _runs(slices: Slices) -> Iterator[tuple[Slices, bool]]:
         if end - start < _FEWEST_TOGETHER:
             plain[start:end] = False
     for start, end in _stretches(plain):
-        yield slices[start:end], bool(plain[start])
+        part = slices[start:end] if end - start < len(slices) else slices
+        yield part, bool(plain[start])
 
 
 def _stretches(values: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
