@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.layouts import Slice, Slices, slices_of
 from weightgauge.anatomy.selection import choose
-from weightgauge.anatomy.storage import Product
 from weightgauge.anatomy.survey import Survey, products, survey, unknown_factor
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.dtypes import ITEM_BYTES
@@ -20,13 +19,9 @@ from weightgauge.fits.slice_fits import SliceFits
 from weightgauge.records import Table, taken
 from weightgauge.scanning.live.shard import LiveCheckpoint
 from weightgauge.scanning.measured import Measured
-from weightgauge.scanning.run import (
-    ScannedSlices,
-    blank_numbers,
-    planned,
-    scan_slices,
-)
+from weightgauge.scanning.run import ScannedSlices, planned, scan_slices
 from weightgauge.scanning.sharded import scan_local
+from weightgauge.scanning.weightless import numbers_of, scales_of, without_weights, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,7 +123,7 @@ class CheckpointSlices:
             If a file cannot be read.
         """
         told: dict[int, tuple[str, str]] = {}
-        without = self._without_weights()
+        without = without_weights(self.survey, self.chosen)
 
         def tables() -> Iterator[NDArray[np.void]]:
             done = 0
@@ -141,8 +136,8 @@ class CheckpointSlices:
                 counted = found.numbers[weights:]  # the scales, if they were scanned with the rest
             if scan is None and self._scales:
                 counted = self._scanned(self._scales, options).numbers
-            told.update(self._words_without(without, done))
-            yield self._numbers_without(without, counted)
+            told.update(words_of(self.survey, without, done))
+            yield numbers_of(without, self._scales, counted)
 
         return SliceFits.in_table_order(
             self.slices.plus(without) if without else self.slices,
@@ -203,13 +198,13 @@ class CheckpointSlices:
                     *(fits[row], counts, scale, item.note, missing.get(row, "")),
                     found.pages.get(row),
                 )
-        without = self._without_weights()
+        without = without_weights(self.survey, self.chosen)
         counted = self._scanned(self._scales, options).numbers if self._scales else None
         absent = SliceFits(
             without,
-            NumberColumns.of([self._numbers_without(without, counted)], len(without)),
+            NumberColumns.of([numbers_of(without, self._scales, counted)], len(without)),
             options,
-            told=self._words_without(without),
+            told=words_of(self.survey, without),
         )
         for fit in absent:
             yield Measured(fit, None, 1.0, "", "")
@@ -250,56 +245,7 @@ class CheckpointSlices:
     @cached_property
     def _scales(self) -> Slices:
         """The scales of codes, which are no weights: how many are odd is counted all the same."""
-        sources = (stored.source for stored in self.survey.storage.matrices.values())
-        formats = {
-            source.scales.tensor.name: source.scales.dtype
-            for source in sources
-            if not isinstance(source, Product)
-        }
-        known = formats if self.complete else {}
-        chosen = Tensors.of(self.chosen)
-        named = zip(chosen.names, chosen.dtypes, chosen.shapes, strict=True)
-        return self._whole(
-            chosen,
-            [
-                row
-                for row, (name, dtype, shape) in enumerate(named if known else ())
-                if known.get(name) == dtype and 0 not in shape
-            ],
-        )
-
-    def _numbers_without(
-        self, without: Slices, counted: NDArray[np.void] | None
-    ) -> NDArray[np.void]:
-        """Return the numbers of slices without weights: of scales, how many are odd."""
-        numbers = blank_numbers(len(without))
-        if counted is not None and self._scales:
-            rows = {name: row for row, name in enumerate(without.tensors.names)}
-            places = [rows[name] for name in self._scales.tensors.names]
-            for name in ("n", "zeros", "nonfinite", "negatives"):
-                numbers[name][places] = counted[name]
-        return numbers
-
-    def _without_weights(self) -> Slices:
-        """Slices of the chosen tensors that hold no weights."""
-        roles = self.survey.storage.roles
-        chosen = Tensors.of(self.chosen)
-        names = enumerate(chosen.names if roles else ())
-        return self._whole(chosen, [row for row, name in names if name in roles])
-
-    def _words_without(self, without: Slices, first: int = 0) -> dict[int, tuple[str, str]]:
-        """Return their status and reason, by places from the first one on."""
-        roles = self.survey.storage.roles
-        return {
-            row: ("not_applicable", roles[name])
-            for row, name in enumerate(without.tensors.names, first)
-        }
-
-    def _whole(self, tensors: Tensors, rows: Sequence[int]) -> Slices:
-        """Return slices that are whole tensors, by their places among some."""
-        found = tensors.take(rows)
-        places = self.survey.components.take([self.survey.rows[name] for name in found.names])
-        return Slices(found, places, found.shapes)
+        return scales_of(self.survey, self.chosen if self.complete else ())
 
     def _rounds(self) -> Iterator[range]:
         """Yield places of slices that are scanned together where nothing of the scan is kept."""
