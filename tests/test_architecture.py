@@ -249,7 +249,60 @@ def test_stages_of_different_width() -> None:
     found = described(shapes, config)
     facts = found.of("encoder")
     assert found.warnings == ()
-    assert (facts.blocks, facts.hidden, *heads(facts)) == (2, None, None, None, None, None)
+    assert (facts.blocks, facts.hidden, *heads(facts)) == (2, None, None, None, None, 16)
+
+
+def unet(*widths: int) -> Shapes:
+    """Attention in the stages of an image model, each as wide as its stage."""
+    return {
+        f"down_blocks.{stage}.attentions.0.transformer_blocks.0.attn1.to_{kind}.weight": (w, w)
+        for stage, w in enumerate(widths)
+        for kind in "qkv"
+    }
+
+
+@pytest.mark.parametrize(
+    ("types", "length", "expected"),
+    [
+        # Stable Diffusion 1.5 has 8 heads of 40, 80 and 160; the second has 5 to 20 heads of 64.
+        (["CrossAttnDownBlock2D", "DownBlock2D"], 8, (8, None)),
+        (["CrossAttnDownBlockMotion", "DownBlockMotion"], 8, (8, None)),
+        (["CrossAttnDownBlock2D"], [5, 10, 20, 20], (None, 64)),
+        (["CrossAttnDownBlock2D"], [5, 10, 15, 20], (None, 64)),
+        (["CrossAttnDownBlock2D"], [5, 9, 20, 20], (None, None)),
+        # Their blocks say that they mean lengths.
+        (["CrossAttnDownBlock3D", "DownBlock3D"], 64, (None, 64)),
+        (["ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"], 64, (None, 64)),
+        (["KDownBlock2D", "KCrossAttnDownBlock2D"], 64, (None, 64)),
+        (["DownBlock2D", "AttnDownBlock2D"], 8, (None, 8)),
+        ("CrossAttnDownBlock2D", 8, (None, 8)),
+        ([None, 3], 8, (None, 8)),
+    ],
+)
+def test_a_length_of_heads_that_is_their_number(types, length, expected) -> None:
+    config = {"attention_head_dim": length, "down_block_types": types, "num_attention_heads": None}
+    found = described(unet(320, 640, 1280), config)
+    assert found.warnings == ()
+    assert (found.of(None).heads, found.of(None).head_dim) == expected
+
+
+def test_a_number_of_heads_beside_their_length() -> None:
+    config = {"attention_head_dim": 40, "num_attention_heads": 8}
+    found = described(unet(320), config | {"down_block_types": ["CrossAttnDownBlock2D"]})
+    assert (found.warnings, heads(found.of(None))) == ((), ("MHA", 8, 8, 40))
+
+
+def test_norms_of_heads_whose_length_differs() -> None:
+    """64 heads in each stage, of 5, 10 and 20 channels, with one head for keys and values."""
+    shapes = unet(320, 640, 1280)
+    for name, (width, _) in list(shapes.items()):
+        if "to_q" not in name:
+            shapes[name] = (width // 64, 2048)
+        shapes[name.replace("to_k", "norm_k").replace("to_q", "norm_q")] = (width // 64,)
+    config = {"attention_head_dim": 64, "num_kv_heads": 1}
+    found = described(shapes, config | {"down_block_types": ["CrossAttnDownBlock2D"]})
+    assert found.warnings == ()
+    assert (found.of(None).heads, found.of(None).kv_heads) == (64, 1)
 
 
 def test_lists_say_that_blocks_differ() -> None:

@@ -243,10 +243,15 @@ def test_a_stage_for_which_no_number_is_given(tmp_path):
     assert {item.head for item in result.slices if item.block == 1} == {None}
 
 
-def test_key_heads_that_are_shared_in_stages_are_not_guessed(tmp_path):
+def test_stages_whose_queries_share_a_key_head(tmp_path):
     model = staged([2, 4], num_key_value_heads=1)
+    for name, query in list(model.tensors.items()):
+        model.tensors[name.replace("query", "key")] = Draw()(4, query.shape[1])
     result = wg.fit(model.save(tmp_path / "model"), per="head")
-    assert [item.head for item in result.slices] == [None, None]
+    heads = {(item.block, item.kind): [] for item in result.slices}
+    for item in result.slices:
+        heads[item.block, item.kind].append(item.head)
+    assert heads == {(0, "q"): [0, 1], (1, "q"): [0, 1, 2, 3], (0, "k"): [0], (1, "k"): [0]}
 
 
 def test_parts_are_given_where_only_the_heads_are_not_known(tmp_path):

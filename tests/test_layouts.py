@@ -183,3 +183,26 @@ def test_an_unknown_way_to_cut_is_refused(tmp_path):
     path = separate(None).save(tmp_path / "model")
     with pytest.raises(ValueError, match="per must be one of 'tensor', 'head', 'expert'"):
         wg.fit(path, per="block")
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"), [(2, {16: 2, 32: 2, 64: 2}), ([2, 4, 8], {16: 2, 32: 4, 64: 8})]
+)
+def test_heads_of_stages_of_different_width(length, expected, tmp_path):
+    rng = np.random.default_rng(11)
+    path = "down_blocks.{}.attentions.0.transformer_blocks.0.attn1.to_{}.weight"
+    tensors = {
+        path.format(stage, kind): rng.standard_normal((width, width))
+        for stage, width in enumerate(expected)
+        for kind in ("q", "k", "v", "out.0")
+    }
+    config = {"attention_head_dim": length, "down_block_types": ["CrossAttnDownBlock2D"]}
+    found = wg.fit(Model(tensors, config).save(tmp_path / "model"), per="head")
+    cut = [item for item in found.slices if item.head is not None]
+    for name, values in tensors.items():
+        heads = expected[values.shape[0]]
+        each = np.split(values.astype(np.float32), heads, axis=1 if "out" in name else 0)
+        parts = [item for item in cut if item.tensor == name]
+        assert [item.head for item in parts] == list(range(heads))
+        for item, part in zip(parts, each, strict=True):
+            assert_same_fit(item, part)

@@ -24,6 +24,19 @@ FAMILIES = {
     ffn_in  0 - - 256x64 transformer_blocks.0.ff_context.net.0.proj.weight
     ffn_out 0 - - 64x256 transformer_blocks.0.ff_context.net.2.weight
     """,
+    "stable audio 3, and its encoder": """
+    q       0 - - 128x64 transformer_blocks.0.cross_attn.to_q.weight
+    kv      0 - - 192x64 transformer_blocks.0.cross_attn.to_kv.weight
+    o       0 - - 64x64  transformer_blocks.0.cross_attn.to_out.weight
+    qkv     0 - - 320x64 transformer_blocks.0.self_attn.to_qkv.weight
+    o       0 - - 64x64  transformer_blocks.0.self_attn.to_out.weight
+    gate_up 0 - - 512x64 transformer_blocks.0.ff.proj_in.weight
+    down    0 - - 64x256 transformer_blocks.0.ff.proj_out.weight
+    qkv     1 - - 192x64 blocks.1.attn.to_qkv.weight
+    o       1 - - 64x64  blocks.1.attn.to_out.weight
+    q       2 - - 64x64  layers.2.self_attn.to_q.weight
+    o       2 - - 64x64  layers.2.self_attn.to_out.weight
+    """,
     "flux as first published": """
     qkv     3 - - 192x64 double_blocks.3.img_attn.qkv.weight
     o       3 - - 64x64  double_blocks.3.img_attn.proj.weight

@@ -98,6 +98,7 @@ def heads_of(settings: Settings, seen: Evidence, widths: Widths) -> Heads:
         return Heads()
     _settle_head_dim(settings, found, widths)
     if found.heads is None and settings.number("heads") is None:
+        found.head_dim = found.head_dim or _length_in_stages(settings.each("heads"), widths)
         found.heads = _quotient(widths.query, found.head_dim)
     _settle_kv_heads(settings, found, widths)
     return found
@@ -186,10 +187,23 @@ def _settle_head_dim(settings: Settings, found: Heads, widths: Widths) -> None:
         found.head_dim = normed
 
 
+def _length_in_stages(numbers: frozenset[int], widths: Widths) -> int | None:
+    """Return the length of all heads where stages have numbers of their own, else None.
+
+    The widest stage has the most heads; with the same length all others must be filled too.
+    """
+    if not numbers or not widths.query or max(widths.query) % max(numbers):
+        return None
+    length = max(widths.query) // max(numbers)
+    return length if all(width / length in numbers for width in widths.query) else None
+
+
 def _settle_kv_heads(settings: Settings, found: Heads, widths: Widths) -> None:
     stated = _stated_kv_heads(settings, found.heads)
     if stated is None:
         kv_heads = _quotient(widths.key, found.head_dim)
+        if len(widths.key) > 1 and widths.key.keys() == widths.query.keys():
+            kv_heads = found.heads  # each stage has as many keys as queries
         divides = not (found.heads and kv_heads) or found.heads % kv_heads == 0
         found.kv_heads = kv_heads if divides else None
         return

@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from weightgauge.anatomy.architecture.spellings import KEYS, SECTIONS, TOWER_KEYS
+from weightgauge.anatomy.architecture.spellings import (
+    BLOCK_TYPES,
+    KEYS,
+    LENGTH_OR_NUMBER,
+    NUMBERED_BLOCKS,
+    SECTIONS,
+    TOWER_KEYS,
+)
 from weightgauge.errors import printable
 
 LARGEST = 10**7
@@ -68,8 +75,7 @@ class Settings:
 
     def numbers(self, fact: str, *, least: int = 1) -> Iterator[tuple[str, int]]:
         """Yield a fact under each of its spellings; see `number`."""
-        own = TOWER_KEYS.get(self.tower or "", {}).get(fact, "")
-        for key in (*own.split(), *KEYS[fact].split()):
+        for key in self._keys(fact):
             value = self._look_up(key)
             if value is None or _differs(value):
                 continue
@@ -79,6 +85,32 @@ class Settings:
                 self.warn(key, value, "is no sensible number")
             else:
                 yield key, value
+
+    def each(self, fact: str) -> frozenset[int]:
+        """Return the numbers of a fact of which each block or stage has its own; empty if none."""
+        found = (self._look_up(key) for key in self._keys(fact))
+        value = next((value for value in found if value is not None), None)
+        numbers = _each(value) if _differs(value) else []
+        return frozenset(number for number in numbers if 0 < number <= LARGEST)
+
+    def _keys(self, fact: str) -> list[str]:
+        """Return the spellings of a fact, the first of which that is present decides."""
+        own = TOWER_KEYS.get(self.tower or "", {}).get(fact, "")
+        keys = [*own.split(), *KEYS[fact].split()]
+        if fact in ("heads", "head_dim") and self._lengths_are_numbers():
+            if fact == "heads":
+                return [*keys, LENGTH_OR_NUMBER]
+            keys.remove(LENGTH_OR_NUMBER)
+        return keys
+
+    def _lengths_are_numbers(self) -> bool:
+        """Whether what is called the length of a head is the number of heads."""
+        types = [each for key in BLOCK_TYPES if isinstance(each := self._look_up(key), list)]
+        return any(
+            isinstance(name, str) and NUMBERED_BLOCKS.fullmatch(name)
+            for names in types
+            for name in names
+        )
 
     def flag(self, *keys: str) -> bool | None:
         """Return the value of the first of these keys that is true or false, else None."""
@@ -108,8 +140,13 @@ class Settings:
 
 def _differs(value: object) -> bool:
     """Whether a value has one number for each of several blocks, stages or stacks."""
+    return len(_each(value)) > 1
+
+
+def _each(value: object) -> list[int]:
+    """Return the numbers of a list or an object that holds nothing else, else none."""
     each = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return len(each) > 1 and all(type(number) is int for number in each)
+    return list(each) if all(type(number) is int for number in each) else []
 
 
 def value_at(section: Mapping[str, Any], key: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # The first key that is present decides. A dot in a key leads into an object.
 KEYS: dict[str, str] = {
     "heads": (
@@ -55,3 +57,10 @@ SECTIONS: dict[str, str] = {
 ONE_KV_HEAD = ("multi_query", "multi_query_attention")
 # Flags for norms of queries and keys, which may have no weights.
 QK_NORM = ("use_qk_norm", "qk_norm", "qk_layernorm", "use_qk_layernorm")
+
+# Models of diffusers whose blocks have cross-attention mean the number of heads by this length,
+# where they state no number: variables were named so once, and kept. Blocks of video (3D) and those
+# called "Simple" or "K" do mean a length.
+LENGTH_OR_NUMBER = "attention_head_dim"
+BLOCK_TYPES = ("down_block_types", "up_block_types")
+NUMBERED_BLOCKS = re.compile(r"(?!Simple|K)\w*CrossAttn\w*(?<!3D)")

@@ -156,6 +156,10 @@ FAMILIES = (
     Family("token_mixer.proj=o", "token_mixer.qkv"),
     Family("factoratt_crpe.proj=o", "factoratt_crpe.qkv"),
     Family("attn.to_out=o", "attn.to_q"),
+    Family("attn.to_out=o", "attn.to_qkv"),
+    Family("self_attn.to_out=o", "self_attn.to_q"),
+    Family("self_attn.to_out=o", "self_attn.to_qkv"),
+    Family("cross_attn.to_out=o", "cross_attn.to_q"),
     Family("img_attn.proj=o", "img_attn.qkv"),
     Family("txt_attn.proj=o", "txt_attn.qkv"),
     Family("attention.proj=o", "attention.qkv"),
@@ -224,6 +228,7 @@ FAMILIES = (
     *_two_layers("linear_fc1", "linear_fc2", "linear_fc1 linear_fc2"),
     *_two_layers("ff_proj", "ff_out", "ff_proj ff_out"),
     *_two_layers("ff.linear_in", "ff.linear_out", "ff.linear_in ff.linear_out"),
+    *_two_layers("ff.proj_in", "ff.proj_out", "ff.proj_in ff.proj_out"),
     Family(
         "ff.linear_1=gate ff.linear_2=up ff.out_projection=down",
         "ff.linear_1 ff.linear_2 ff.out_projection",

@@ -66,6 +66,31 @@ class Candidate:
             raise NotCut(f"the number of heads is not known{self.without_config()}")
         return self.facts.heads
 
+    def heads_filling(self, length: int, heads: int | None, what: str) -> int:
+        """Return how many heads share rows or columns of this length.
+
+        Parameters
+        ----------
+        length : int
+            The number of rows or columns.
+        heads : int or None
+            Their number in the whole tower; None where it is not known or blocks differ, so that it
+            follows from the length of a head.
+        what : str
+            What they are called.
+
+        Raises
+        ------
+        NotCut
+            If neither is known, or heads of that length do not fill the rows.
+        """
+        if heads is not None:
+            return heads
+        dim = self.facts.head_dim
+        if dim is None or self.facts.heads is not None or length % dim:
+            raise NotCut(f"the number of {what} is not known{self.without_config()}")
+        return length // dim
+
     def count(self, key: str) -> int:
         """Return a count of the configuration; raise `NotCut` where it is missing or invalid."""
         value = self.facts.config.get(key)

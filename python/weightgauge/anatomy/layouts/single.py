@@ -14,7 +14,7 @@ def queries(candidate: Candidate) -> Layout:
     """[heads * head_dim, hidden], or the other way round in column-wise storage."""
     axis = 1 if _turned(candidate) else 0
     mla, length = candidate.facts.mla, candidate.shape[axis]
-    heads = candidate.heads()
+    heads = candidate.heads_filling(length, candidate.facts.heads, "heads")
     if mla is not None:
         dim = mla.qk_nope_head_dim + mla.qk_rope_head_dim
         if dim * heads != length:
@@ -30,18 +30,17 @@ def queries(candidate: Candidate) -> Layout:
 def keys_or_values(candidate: Candidate) -> Layout:
     """[kv_heads * head_dim, hidden], or the other way round in column-wise storage."""
     axis = 1 if candidate.inputs_first else 0
-    heads = candidate.facts.kv_heads
-    if heads is None:
-        raise NotCut(f"the number of key and value heads is not known{candidate.without_config()}")
-    head_dim_of(candidate, candidate.shape[axis], heads)
+    length = candidate.shape[axis]
+    heads = candidate.heads_filling(length, candidate.facts.kv_heads, "key and value heads")
+    head_dim_of(candidate, length, heads)
     return _one_matrix(candidate, axis, heads)
 
 
 def outputs(candidate: Candidate) -> Layout:
     """[hidden, heads * head_dim]: each head has columns of its own."""
-    heads = candidate.heads()
     axis = 0 if _turned(candidate) else 1
     length = candidate.shape[axis]
+    heads = candidate.heads_filling(length, candidate.facts.heads, "heads")
     mla = candidate.facts.mla
     if _LINEAR_ATTENTION in candidate.name:
         heads = candidate.count("linear_num_value_heads")
