@@ -26,6 +26,10 @@ SANITIZED_TESTS = [
     "test_statuses.py",
 ]
 
+# Compiling takes longer than the tests do: with -O1 half as long again, most of it for the loops of
+# each instruction set, and the tests then end a seventh sooner.
+_QUICK_TO_BUILD = "-Og -g1"
+
 
 def sanitized_package(tree: Path) -> Path:
     """Copy the Python package and a sanitized extension; return the folder to put on the path."""
@@ -55,7 +59,7 @@ def sanitizers() -> None:
         "core_tests",
         "_core",
         CMAKE_BUILD_TYPE="None",
-        CMAKE_CXX_FLAGS="-O1 -g1",
+        CMAKE_CXX_FLAGS=_QUICK_TO_BUILD,
         WEIGHTGAUGE_SANITIZE="address,undefined",
     )
     run_core_tests(tree)
