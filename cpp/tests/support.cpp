@@ -89,16 +89,16 @@ std::vector<double> normal_doubles(std::size_t n, std::uint64_t seed) {
   return values;
 }
 
-void Tally::add(double value) {
+void Tally::add(double value, std::uint64_t count) {
   if (std::isnan(value)) {
-    ++nans;
+    nans += count;
   } else if (std::isinf(value)) {
-    ++infs;
+    infs += count;
   } else if (value == 0) {
-    ++zeros;
+    zeros += count;
   } else {
-    ++magnitudes[std::fabs(value)];
-    ++n;
+    magnitudes[std::fabs(value)] += count;
+    n += count;
   }
 }
 
@@ -137,15 +137,29 @@ double reference_value(DType dtype, std::uint64_t bits) {
 
 Tally tally(DType dtype, const std::vector<std::byte>& bytes) {
   Tally result;
+  const auto add = [&result, dtype](std::uint64_t bits, std::uint64_t count) {
+    result.add(reference_value(dtype, bits), count);
+    if (dtype == DType::f4) {
+      result.add(reference_value(dtype, bits >> 4), count);
+    }
+  };
   const std::size_t item = item_bytes(dtype);
+  const bool narrow = item <= 2;  // one look in the map for each code, however often it occurs
+  std::vector<std::uint64_t> counts(narrow ? std::size_t{1} << 8 * item : 0);
   for (std::size_t at = 0; at + item <= bytes.size(); at += item) {
     std::uint64_t bits = 0;
     for (std::size_t i = item; i-- > 0;) {  // little-endian
       bits = bits << 8 | std::to_integer<std::uint64_t>(bytes[at + i]);
     }
-    result.add(reference_value(dtype, bits));
-    if (dtype == DType::f4) {
-      result.add(reference_value(dtype, bits >> 4));
+    if (narrow) {
+      ++counts[bits];
+    } else {
+      add(bits, 1);
+    }
+  }
+  for (std::size_t bits = 0; bits < counts.size(); ++bits) {
+    if (counts[bits] > 0) {
+      add(bits, counts[bits]);
     }
   }
   return result;

@@ -49,7 +49,7 @@ struct Tally {
   std::uint64_t infs = 0;
   std::uint64_t n = 0;
 
-  void add(double value);
+  void add(double value, std::uint64_t count = 1);
 };
 Tally tally(DType dtype, const std::vector<std::byte>& bytes);
 // The value of an item's only element, or of the lower of two, from the definition of the format.
