@@ -161,6 +161,24 @@ def write_mxfp4(path, write_checkpoint):
     return path
 
 
+def write_nvfp4(path, write_checkpoint):
+    """Blocks of 16 codes with scales, and a scale of all of these, before and after the others."""
+    draw = np.random.default_rng(6)
+    tensors = {}
+    for module, last in (("q", "weight_scale_2"), ("k", "weight_global_scale")):
+        stem = f"model.layers.0.self_attn.{module}_proj"
+        of_all = (f"{stem}.{last}", ("F32", (), np.float32(3.7e-3).tobytes()))
+        tensors |= [of_all] if module == "q" else []
+        codes = draw.integers(0, 256, (96, 32), dtype=np.uint8)
+        packed = "weight" if module == "q" else "weight_packed"
+        tensors[f"{stem}.{packed}"] = ("U8", codes.shape, codes.tobytes())
+        scales = draw.integers(0x40, 0x60, (96, 4), dtype=np.uint8)
+        tensors[f"{stem}.weight_scale"] = ("F8_E4M3", scales.shape, scales.tobytes())
+        tensors |= [of_all] if module == "k" else []
+    write_checkpoint(path / "model.safetensors", tensors)
+    return path
+
+
 def write_packed(path, write_checkpoint):
     """Codes of four bits as three quantisers pack them, with indices, and ternary ones."""
     tensors = {}
@@ -185,6 +203,7 @@ MODELS = {
     "mixture": write_mixture,
     "adapter": write_adapter,
     "mxfp4": write_mxfp4,
+    "nvfp4": write_nvfp4,
     "packed": write_packed,
 }
 

@@ -207,9 +207,8 @@ def test_decodings_that_leave_the_file_are_refused(tmp_path):
 
     def scaled(**changed):
         block = {"origin": 0, "matrices": 1, "rows": 4, "columns": 8, "block_rows": 4}
-        return _core.BlockScale(
-            **{**block, "block_columns": 4, "scales": (0, "F32", 32, 2), **changed}
-        )
+        block |= {"block_columns": 4, "scale_of_all": None, "divided": False}
+        return _core.BlockScale(**{**block, "scales": (0, "F32", 32, 2), **changed})
 
     def product(**changed):
         factors = {"rows": 2, "rank": 3, "columns": 4, "left": (0, "F32", 0, 6)}
@@ -223,6 +222,8 @@ def test_decodings_that_leave_the_file_are_refused(tmp_path):
         ("F8_E4M3", 0, [(32, 1)], scaled(origin=8)),
         ("F8_E4M3", 0, [(32, 1)], scaled(scales=(0, "F32", 60, 2))),
         ("F8_E4M3", 0, [(32, 1)], scaled(scales=(0, "F32", HUGE, 2))),
+        ("F8_E4M3", 0, [(32, 1)], scaled(scale_of_all=(0, "F32", 32, 2))),
+        ("F8_E4M3", 0, [(32, 1)], scaled(scale_of_all=(0, "F32", HUGE, 1))),
         ("F8_E4M3", 0, [(32, 1)], scaled(scales=(0, "F64", 32, 2))),
         ("F8_E4M3", 0, [(32, 1)], scaled(rows=HUGE, columns=HUGE)),
         ("F8_E4M3", 0, [(32, 1)], scaled(block_rows=0)),

@@ -80,8 +80,8 @@ MLX = {
         (INT8, "bitsandbytes LLM.int8"),
         (PACK, "compressed-tensors"),
         (W8A8, "an int8 quantiser"),
-        (MODELOPT, "NVFP4"),
-        (NVFP4, "NVFP4"),
+        (MODELOPT | {"weight_scale_2": tensor("F32", 2)}, "NVFP4"),
+        (NVFP4 | {"weight_scale": tensor("F8_E4M3", 64, 8)}, "NVFP4"),
         (MLX, "MLX"),
     ],
 )

@@ -390,7 +390,14 @@ def test_quantiles_cannot_tell_chunks_apart(tmp_path):
         )
         scales = (0, "F32", values.size, 500)
         grid = {"origin": 0, "matrices": 1, "rows": 500, "columns": 300}
-        decoding = _core.BlockScale(**grid, block_rows=1, block_columns=300, scales=scales)
+        decoding = _core.BlockScale(
+            **grid,
+            block_rows=1,
+            block_columns=300,
+            scales=scales,
+            scale_of_all=None,
+            divided=False,
+        )
         results = _core.scan_files(
             [(str(path).encode(), identity)],
             file_slices((0, "F8_E4M3", 0, [(values.size, 1)], decoding)),

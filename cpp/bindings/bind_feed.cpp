@@ -36,6 +36,9 @@ FedSlice fed_slice(const FileSlice& slice, const Sources& sources) {
   }
   if (const auto* scaled = std::get_if<BlockScaleSpec>(&*slice.decoding)) {
     fed.beside = {range_of(scaled->scales)};
+    if (scaled->scale_of_all) {
+      fed.beside.push_back(range_of(*scaled->scale_of_all));
+    }
     return fed;
   }
   fed.made = true;

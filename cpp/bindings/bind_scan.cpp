@@ -136,8 +136,10 @@ py::dict queue_rules() {
 
 BlockScaleSpec block_scale_from(std::uint64_t origin, std::uint64_t matrices, std::uint64_t rows,
                                 std::uint64_t columns, std::uint64_t block_rows,
-                                std::uint64_t block_columns, const FileNumbers& scales) {
-  return {{origin, matrices, rows, columns, block_rows, block_columns}, scales};
+                                std::uint64_t block_columns, const FileNumbers& scales,
+                                const std::optional<FileNumbers>& scale_of_all, bool divided) {
+  const BlockGrid grid{origin, matrices, rows, columns, block_rows, block_columns};
+  return {grid, scales, scale_of_all, divided};
 }
 
 Packing packing_from(const std::string& word) {
@@ -190,7 +192,8 @@ void bind_scan(py::module_& module) {
   py::class_<BlockScaleSpec>(module, "BlockScale")
       .def("__init__", constructed_by(&block_scale_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("origin"), py::arg("matrices"), py::arg("rows"),
-           py::arg("columns"), py::arg("block_rows"), py::arg("block_columns"), py::arg("scales"));
+           py::arg("columns"), py::arg("block_rows"), py::arg("block_columns"), py::arg("scales"),
+           py::arg("scale_of_all").none(true), py::arg("divided"));
   py::class_<LowRankSpec>(module, "LowRank")
       .def("__init__", constructed_by(&low_rank_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("rows"), py::arg("rank"), py::arg("columns"), py::arg("left"),

@@ -154,8 +154,12 @@ View view_from(const FileSlice& slice, const Sources& sources) {
     return checked_view(dtype, offset, dims, size);
   }
   if (const auto* scaled = std::get_if<BlockScaleSpec>(&*spec)) {
+    std::optional<ScaleOfAll> of_all;
+    if (scaled->scale_of_all) {
+      of_all = {numbers_from(*scaled->scale_of_all, sources), scaled->divided};
+    }
     auto decoding = std::make_shared<BlockScale>(dtype, scaled->grid, size,
-                                                 numbers_from(scaled->scales, sources));
+                                                 numbers_from(scaled->scales, sources), of_all);
     if (offset < scaled->grid.origin) {
       throw std::invalid_argument("a slice begins before its matrix of codes");
     }

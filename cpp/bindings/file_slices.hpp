@@ -33,6 +33,8 @@ using FileNumbers = std::tuple<std::size_t, std::string, std::uint64_t, std::uin
 struct BlockScaleSpec {
   BlockGrid grid;
   FileNumbers scales;
+  std::optional<FileNumbers> scale_of_all;
+  bool divided;
 };
 struct LowRankSpec {
   std::uint64_t rows;

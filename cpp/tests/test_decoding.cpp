@@ -113,6 +113,41 @@ TEST_SUITE("decoding") {
     }
   }
 
+  TEST_CASE("scales are multiplied with one scale of all, or divided by it, before the codes") {
+    const std::vector<std::byte> codes = random_bytes(6 * 16, 3);
+    const std::vector<std::byte> scales = random_bytes(6 * 2, 4);
+    const std::vector<float> of_all = {0.0371F};
+    const std::vector<std::byte> of_all_bytes = bytes_of(of_all);
+    const MemorySource source(codes.data(), codes.size());
+    const MemorySource scale_source(scales.data(), scales.size());
+    const MemorySource of_all_source(of_all_bytes.data(), of_all_bytes.size());
+    const FloatReader number(of_all_source, DType::f32, 0, 1);
+    for (const bool divides : {false, true}) {
+      Tally expected;
+      for (std::size_t i = 0; i < codes.size(); ++i) {
+        const auto scale = static_cast<float>(
+            reference_value(DType::f8_e4m3, std::to_integer<std::uint64_t>(scales[i / 8])));
+        const float by = divides ? scale / of_all[0] : scale * of_all[0];
+        for (const unsigned shift : {0U, 4U}) {
+          const auto code = static_cast<float>(reference_value(
+              DType::f4_unpacked, std::to_integer<std::uint64_t>(codes[i]) >> shift & 15U));
+          expected.add(static_cast<double>(code * by));
+        }
+      }
+      const auto decoding = std::make_shared<BlockScale>(
+          DType::f4, BlockGrid{0, 1, 6, 16, 1, 8}, codes.size(),
+          FloatReader(scale_source, DType::f8_e4m3, 0, 12), ScaleOfAll{number, divides});
+      const View view = decoded_view(contiguous_view(DType::f4, 0, codes.size()), decoding);
+      CHECK(view.dtype == DType::f32);
+      check_same(tally_of(source, view, 7), expected);
+      check_same(tally_of(source, view, 512), expected);
+    }
+    const ScaleOfAll two{FloatReader(scale_source, DType::f8_e4m3, 0, 2), false};
+    CHECK_THROWS_AS(BlockScale(DType::f4, {0, 1, 6, 16, 1, 8}, codes.size(),
+                               FloatReader(scale_source, DType::f8_e4m3, 0, 12), two),
+                    std::invalid_argument);
+  }
+
   TEST_CASE("scales and codes that do not fit are refused") {
     const std::vector<std::byte> bytes(64);
     const MemorySource source(bytes.data(), bytes.size());

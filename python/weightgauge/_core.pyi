@@ -141,6 +141,8 @@ class BlockScale:
         block_rows: int,
         block_columns: int,
         scales: tuple[int, str, int, int],
+        scale_of_all: tuple[int, str, int, int] | None,
+        divided: bool,
     ) -> None: ...
 
 class LowRank:

@@ -82,7 +82,8 @@ made = {
         probabilities=[], threads=1, chunk_bytes=1 << 20, errors="independent",
     ),
     "scales": lambda: _core.BlockScale(
-        origin=0, matrices=1, rows=2, columns=2, block_rows=1, block_columns=2, scales=scales
+        origin=0, matrices=1, rows=2, columns=2, block_rows=1, block_columns=2, scales=scales,
+        scale_of_all=scales, divided=True,
     ),
     "packed": lambda: _core.PackedCodes(
         packing="along_rows", rows=2, columns=8, groups=1, group_columns=8, scales_by_group=False,

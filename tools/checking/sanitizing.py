@@ -22,6 +22,7 @@ SANITIZED_TESTS = [
     "test_live_models.py",
     "test_lora.py",
     "test_mxfp4.py",
+    "test_nvfp4.py",
     "test_scaled_codes.py",
     "test_statuses.py",
 ]

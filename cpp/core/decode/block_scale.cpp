@@ -68,8 +68,8 @@ const std::uint32_t* pairs_for(DType codes, DType scales) {
 }  // namespace
 
 BlockScale::BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size,
-                       const FloatReader& scales)
-    : Decoding(exact_in_bf16(codes, scales.dtype()) ? DType::bf16 : DType::f32,
+                       const FloatReader& scales, const std::optional<ScaleOfAll>& of_all)
+    : Decoding(!of_all && exact_in_bf16(codes, scales.dtype()) ? DType::bf16 : DType::f32,
                elements_per_item(codes)),
       codes_(codes),
       code_values_(code_values(codes)),
@@ -77,7 +77,8 @@ BlockScale::BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size,
       blocks_across_(blocks(grid.columns, grid.block_columns)),
       blocks_down_(blocks(grid.rows, grid.block_rows)),
       scales_(scales),
-      pairs_(pairs_for(codes, scales.dtype())) {
+      of_all_(of_all),
+      pairs_(of_all ? nullptr : pairs_for(codes, scales.dtype())) {
   if (item_bytes(codes) != 1 || codes == DType::f4_unpacked) {
     throw std::invalid_argument("codes with scales have eight or four bits");
   }
@@ -87,6 +88,9 @@ BlockScale::BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size,
   }
   if (product(product(grid.matrices, blocks_down_), blocks_across_) != scales_.items()) {
     throw std::invalid_argument("there are more or fewer scales than blocks");
+  }
+  if (of_all_ && of_all_->number.items() != 1) {
+    throw std::invalid_argument("the scale of all codes is one number");
   }
 }
 
@@ -111,13 +115,26 @@ std::uint64_t BlockScale::keep_scale(std::uint64_t index, ReadBuffer& buffer) co
       scales_.read_stored(first, last - first, space.kept_bytes.data());
     } else {
       space.kept.resize(window);
-      scales_.read(first, last - first, buffer, space.kept.data());
+      read_scales(first, last - first, buffer, space.kept.data());
     }
     space.owner = this;
     space.kept_first = first;
     space.kept_last = last;
   }
   return index - space.kept_first;
+}
+
+void BlockScale::read_scales(std::uint64_t first, std::uint64_t n, ReadBuffer& buffer,
+                             float* to) const {
+  scales_.read(first, n, buffer, to);
+  if (!of_all_) {
+    return;
+  }
+  float of_all = 1;
+  of_all_->number.read(0, 1, buffer, &of_all);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    to[i] = of_all_->divides ? to[i] / of_all : to[i] * of_all;
+  }
 }
 
 void BlockScale::decode_block(const std::byte* codes, std::size_t n, std::uint64_t scale,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/decode/float_reader.hpp"
 #include "core/io/decoding.hpp"
@@ -20,14 +21,22 @@ struct BlockGrid {
   std::uint64_t block_columns = 1;  // bytes of codes
 };
 
+// What all scales are multiplied with, or divided by, as float32 arithmetic does.
+struct ScaleOfAll {
+  FloatReader number;  // one
+  bool divides = false;
+};
+
 // A value is code x scale. For F4 with scales of E8M0 or E4M3 it is made in BF16, which holds the
-// product exactly. For all other formats it is made in F32, rounded as float32 arithmetic does. A
-// product that is too large is infinite.
+// product exactly. For all other formats, and where there is a scale of all as well, it is made in
+// F32, rounded as float32 arithmetic does. A product that is too large is infinite.
 class BlockScale : public Decoding {
  public:
   // `size` is the size of the file with the codes. Throws std::invalid_argument if codes or scales
-  // would lie beyond the end, or if the number of scales is not the number of blocks.
-  BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size, const FloatReader& scales);
+  // would lie beyond the end, if the number of scales is not the number of blocks, or if several
+  // numbers are the scale of all.
+  BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size, const FloatReader& scales,
+             const std::optional<ScaleOfAll>& of_all = std::nullopt);
 
   void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
@@ -46,6 +55,7 @@ class BlockScale : public Decoding {
   Place place_of(std::uint64_t offset) const;
   // Converts a scale and its neighbours if need be; returns its place among the scales kept.
   std::uint64_t keep_scale(std::uint64_t index, ReadBuffer& buffer) const;
+  void read_scales(std::uint64_t first, std::uint64_t n, ReadBuffer& buffer, float* to) const;
   // Decodes codes that share a scale.
   void decode_block(const std::byte* codes, std::size_t n, std::uint64_t scale, ReadBuffer& buffer,
                     std::byte* to) const;
@@ -65,6 +75,7 @@ class BlockScale : public Decoding {
   std::uint64_t blocks_across_;
   std::uint64_t blocks_down_;
   FloatReader scales_;
+  std::optional<ScaleOfAll> of_all_;
   const std::uint32_t* pairs_;  // BF16 values of every byte for every scale; null if made in F32
 };
 

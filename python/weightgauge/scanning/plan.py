@@ -34,8 +34,8 @@ class ScanPlan:
     checkpoint : Checkpoint
         Whose tensors they are.
     scales_apart : bool
-        Whether codes with one scale for all are counted as they are, and the scale on its own:
-        their histogram is exact, and a scale common to all changes no shape.
+        Whether a scale that all codes share is counted on its own, and the codes without it: their
+        histogram is exact, and a scale common to all changes no shape.
     first_file : int
         Number of the first file, where those of another plan come before.
     in_order : bool
@@ -50,6 +50,8 @@ class ScanPlan:
     scale_of : dict of int to int
         Where a slice has one scale for all of it that is not applied yet: index of the scale's
         result, by that of the slice.
+    divided : set of int
+        Indices of slices whose magnitudes are divided by that scale.
     digest_of : dict of int to int
         Where a whole tensor is counted in another order than that of its bytes in a file, or its
         values are made of several: index of the result with its digest, by that of the slice.
@@ -84,6 +86,7 @@ class ScanPlan:
         self._clusters: list[tuple[int, int, int]] = []
         self._shaped: list[tuple[int, _Dims, _core.Decoding | None]] = []
         self.scale_of: dict[int, int] = {}
+        self.divided: set[int] = set()
         self.digest_of: dict[int, int] = {}
         self.turned: set[int] = set()
         self.pages_of: dict[int, tuple[int, int]] = {}
@@ -161,7 +164,12 @@ class ScanPlan:
             self.scale_of[index] = self._add_scale(source.scales)
             return index
         decoding = self._block_scale(tensor, source)
-        return self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
+        index = self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
+        if source.scale_of_all is not None and self._scales_apart:
+            self.scale_of[index] = self._add_scale(source.scale_of_all)
+            if source.divided:
+                self.divided.add(index)
+        return index
 
     def _set_out(self, index: int, matrix: MatrixLayout, elements: int, *, turned: bool) -> None:
         """Note how the elements of a slice form rows and columns; `turned` if stored transposed."""
@@ -324,6 +332,7 @@ class ScanPlan:
     def _block_scale(self, tensor: TensorInfo, codes: ScaledCodes) -> _core.BlockScale:
         from weightgauge import _core
 
+        of_all = None if self._scales_apart else codes.scale_of_all
         return _core.BlockScale(
             origin=tensor.offset,
             matrices=codes.matrices,
@@ -332,6 +341,8 @@ class ScanPlan:
             block_rows=codes.block_rows,
             block_columns=codes.block_columns // codes.per_byte,
             scales=self._numbers(codes.scales),
+            scale_of_all=None if of_all is None else self._numbers(of_all),
+            divided=codes.divided,
         )
 
     def _numbers(self, numbers: Numbers) -> tuple[int, str, int, int]:

@@ -204,6 +204,8 @@ def _placed(
     for row, place in enumerate(places) if plan.scale_of else ():
         if (at := plan.scale_of.get(place)) is not None:
             scale = _single(found[at])
+            if place in plan.divided:
+                scale = 1 / scale if scale else math.inf
             if scale != 1.0:
                 scales[row] = scale
                 numbers[row] = rescaled(numbers[row].item(), scale)

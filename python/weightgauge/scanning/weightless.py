@@ -36,9 +36,10 @@ def scales_of(known: Survey, chosen: Sequence[TensorInfo]) -> Slices:
     """Return slices for the chosen tensors that are scales of codes."""
     sources = (stored.source for stored in known.storage.matrices.values())
     formats = {
-        source.scales.tensor.name: source.scales.dtype
+        scales.tensor.name: scales.dtype
         for source in sources
         if not isinstance(source, Product)
+        for scales in source.all_scales
     }
     tensors = Tensors.of(chosen if formats else ())
     named = enumerate(zip(tensors.names, tensors.dtypes, tensors.shapes, strict=True))

@@ -22,10 +22,12 @@ from weightgauge.anatomy.storage.scales import (
     NotScaled,
     block_size,
     further_scale,
+    of_all_in_words,
     packed_mxfp4,
     scale_names,
     scaled_codes,
     stated_blocks,
+    with_scale_of_all,
 )
 from weightgauge.anatomy.storage.stored import PackedCodes, ScaledCodes, Stored
 from weightgauge.anatomy.storage.unpacking import unpacked
@@ -294,17 +296,18 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
         found.roles[scale.name] = scale_of(name)
         _note_activation_scales(name, tensors, found)
         try:
+            decoding = scaled_codes(tensor, scale, blocks=blocks)
             second = further_scale(name, tensors)
             if second is not None:
-                found.roles[second] = scale_of(name)
-                raise NotScaled(f"there is a second scale in '{printable(second)}'")
-            decoding = scaled_codes(tensor, scale, blocks=blocks)
+                found.roles[second.name] = scale_of(name)
+                decoding = decoding._replace(codes=with_scale_of_all(decoding.codes, second))
         except NotScaled as error:
             found.unscaled[name] = f"fitted as stored, its scale is not applied: {error}"
         else:
             per = _spread(tensor, decoding.codes)
             text = words.format(codes=tensor.dtype, scale=_leaf(scale.name), per=per)
             text += "" if decoding.stated else " (inferred)"
+            text += "" if second is None else of_all_in_words(decoding.codes)
             found.matrices[name] = Stored(name, tensor.shape, decoding.codes, text)
             if decoding.stated_otherwise and blocks is not None:
                 sizes = block_size(decoding.codes), f"{blocks[0]:,} x {blocks[1]:,}"

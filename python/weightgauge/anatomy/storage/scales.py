@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
 F8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
+MULTIPLIES_ALL, DIVIDES_ALL = "weight_scale_2", "weight_global_scale"
+"""The scale of all other scales, as ModelOpt and compressed-tensors call it."""
+
 _SCALE_FORMATS = ("F32", "BF16", "F16", "F8_E8M0", "F8_E4M3")
 _USUAL_BLOCK = (128, 128)
 _STEP = 16
@@ -36,11 +40,33 @@ def scale_names(name: str) -> Iterator[str]:
         yield from (f"{owner}.{leaf}" for leaf in leaves.split())
 
 
-def further_scale(name: str, tensors: Mapping[str, TensorInfo]) -> str | None:
-    """Return the name of a second scale for all blocks together, as NVFP4 has one, or None."""
+def further_scale(name: str, tensors: Mapping[str, TensorInfo]) -> TensorInfo | None:
+    """Return a second scale for all blocks together, as NVFP4 has one, or None."""
     owner = name.rpartition(".")[0]
-    names = (f"{name}_scale_2", f"{owner}.weight_scale_2", f"{owner}.weight_global_scale")
-    return next((other for other in names if other in tensors), None)
+    names = (f"{name}_scale_2", f"{owner}.{MULTIPLIES_ALL}", f"{owner}.{DIVIDES_ALL}")
+    return next((tensors[other] for other in names if other in tensors), None)
+
+
+def with_scale_of_all(codes: ScaledCodes, scale: TensorInfo) -> ScaledCodes:
+    """Add what all scales are multiplied with, or divided by.
+
+    Raises
+    ------
+    NotScaled
+        If it is not one number.
+    """
+    if scale.size != 1 or scale.dtype not in ("F32", "BF16", "F16"):
+        raise NotScaled(f"'{printable(scale.name)}' is not one number")
+    divided = scale.name.endswith(DIVIDES_ALL)
+    return replace(codes, scale_of_all=Numbers(scale, scale.dtype), divided=divided)
+
+
+def of_all_in_words(codes: ScaledCodes) -> str:
+    """Say what is done with the scale of all others; "" where there is none."""
+    if codes.scale_of_all is None:
+        return ""
+    sign = "/" if codes.divided else "x"
+    return f" {sign} {printable(codes.scale_of_all.tensor.name.rpartition('.')[2])}"
 
 
 class Decoding(NamedTuple):

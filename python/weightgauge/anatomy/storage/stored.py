@@ -52,6 +52,10 @@ class ScaledCodes:
         Size of a block in elements. Blocks at the edges may be smaller.
     scales : Numbers
         One scale for each block, in the order of the blocks.
+    scale_of_all : Numbers or None
+        What all of these are multiplied with, in float32.
+    divided : bool
+        Whether they are divided by it instead.
     """
 
     codes: str
@@ -61,6 +65,8 @@ class ScaledCodes:
     block_rows: int
     block_columns: int
     scales: Numbers
+    scale_of_all: Numbers | None = None
+    divided: bool = False
 
     @property
     def per_byte(self) -> int:
@@ -69,8 +75,13 @@ class ScaledCodes:
 
     @property
     def single(self) -> bool:
-        """Whether all codes share one scale, which does not change the Weibull shape."""
-        return self.scales.tensor.size == 1
+        """Whether all codes share their only scale, which does not change the Weibull shape."""
+        return self.scales.tensor.size == 1 and self.scale_of_all is None
+
+    @property
+    def all_scales(self) -> tuple[Numbers, ...]:
+        """Everything that the codes are multiplied with."""
+        return (self.scales,) if self.scale_of_all is None else (self.scales, self.scale_of_all)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,11 @@ class PackedCodes:
     index: TensorInfo | None = None
     divided: bool = False
     zeros_less_one: bool = False
+
+    @property
+    def all_scales(self) -> tuple[Numbers, ...]:
+        """Everything that the integers are multiplied with, or divided by."""
+        return (self.scales,)
 
 
 @dataclass(frozen=True, slots=True)

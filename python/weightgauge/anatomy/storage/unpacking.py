@@ -25,8 +25,15 @@ from weightgauge.anatomy.storage.beside_codes import (
     number_of_groups,
 )
 from weightgauge.anatomy.storage.not_unpacked import NotUnpacked
+from weightgauge.anatomy.storage.nvfp4 import nvfp4
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
-from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Stored, weight_name
+from weightgauge.anatomy.storage.stored import (
+    Numbers,
+    PackedCodes,
+    ScaledCodes,
+    Stored,
+    weight_name,
+)
 from weightgauge.errors import printable
 from weightgauge.wording import counted
 
@@ -84,7 +91,8 @@ def unpacked(
     owner = tensor.name.rpartition(".")[0]
     beside = Beside(tensor, tensors, owner, stated, quantisation)
     codes, text = decode(beside, quantisation.of_module(owner))
-    return Stored(weight_name(tensor.name), (codes.rows, codes.columns), codes, text)
+    stack = tensor.shape[:-2] if isinstance(codes, ScaledCodes) else ()
+    return Stored(weight_name(tensor.name), (*stack, codes.rows, codes.columns), codes, text)
 
 
 def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
@@ -205,12 +213,13 @@ def _bitnet(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     return codes, f"ternary {'/' if divided else 'x'} weight_scale"
 
 
-_DECODED: dict[str, Callable[[Beside, Settings], tuple[PackedCodes, str]]] = {
+_DECODED: dict[str, Callable[[Beside, Settings], tuple[PackedCodes | ScaledCodes, str]]] = {
     "compressed-tensors": _compressed,
     "GPTQ": _gptq,
     "AWQ": _awq,
     "AWQ or GPTQ": _either,
     "bitnet": _bitnet,
+    "NVFP4": lambda beside, _: nvfp4(beside),
 }
 
 

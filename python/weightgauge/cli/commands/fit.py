@@ -67,7 +67,7 @@ def command(
     hf://org/name[@revision], or a .wghist file from 'weightgauge scan'; an existing path wins.
     The result shows the shape k of every matrix by block and kind, and medians by kind. JSON and
     CSV hold all numbers of every tensor. Where a tensor holds several matrices (fused q, k, v; gate
-    and up; stacked experts) the whole and each matrix are fitted. FP8 and MXFP4 codes are
+    and up; stacked experts) the whole and each matrix are fitted. FP8, MXFP4 and NVFP4 codes are
     multiplied by their scales on the way; of a LoRA adapter the products B A are fitted too. With
     --per head or --per expert, heads or experts are compared with each other, in standard errors.
     Several models are set beside each other by the medians of their kinds; JSON and CSV name the

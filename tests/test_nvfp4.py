@@ -1,0 +1,190 @@
+"""NVFP4: codes with a scale for each 16 of them, and a scale of all these, against NumPy."""
+
+from __future__ import annotations
+
+import json
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import oracle
+import weightgauge as wg
+from closeness import relative
+from test_mxfp4 import E2M1
+from weightgauge.cli import main
+
+STEM = "model.layers.0.self_attn.q_proj"
+ROWS, COLUMNS = 48, 64
+OF_ALL = {"modelopt": np.float32(3.71e-4), "ct": np.float32(2695.37)}
+# What ModelOpt multiplies with, and what compressed-tensors divides by.
+LAYOUTS = {"modelopt": ("weight", "weight_scale_2"), "ct": ("weight_packed", "weight_global_scale")}
+
+
+def draw(seed=0, shape=(ROWS, COLUMNS)):
+    rng = np.random.default_rng(seed)
+    of_magnitude = np.array([0.06, *[0.94 / 7] * 7]) / 2
+    codes = rng.choice(16, (2, *shape[:-1], shape[-1] // 2), p=np.tile(of_magnitude, 2))
+    scales = rng.integers(0x40, 0x60, (*shape[:-1], shape[-1] // 16), dtype=np.uint8)
+    return (codes[0] | codes[1] << 4).astype(np.uint8), scales
+
+
+def decoded(codes, scales):
+    """Code x scale in double precision, before the scale of all."""
+    pairs = np.stack([E2M1[codes & 15], E2M1[codes >> 4]], axis=-1)
+    values = pairs.reshape(*codes.shape[:-1], -1)
+    return values * np.repeat(scales.view(ml_dtypes.float8_e4m3fn).astype(float), 16, axis=-1)
+
+
+def named(layout, codes, scales, of_all=None, stem=STEM):
+    packed, last = LAYOUTS[layout]
+    of_all = np.asarray(OF_ALL[layout] if of_all is None else of_all)
+    return {
+        f"{stem}.{packed}": ("U8", codes.shape, codes.tobytes()),
+        f"{stem}.weight_scale": ("F8_E4M3", scales.shape, scales.tobytes()),
+        f"{stem}.{last}": ("F32", of_all.shape, of_all.tobytes()),
+    }
+
+
+def by_all(values, layout):
+    of_all = float(OF_ALL[layout])
+    return values / of_all if layout == "ct" else values * of_all
+
+
+def fit_of(path, **options):
+    return next(item for item in wg.fit(path, **options).slices if item.n)
+
+
+def assert_fit_of(item, values, rel=1e-12):
+    x = oracle.magnitudes(values)
+    expected = oracle.order_fit(x)
+    assert item.n == x.size
+    assert item.k == relative(expected.k, rel=rel)
+    assert item.lam == relative(expected.lam, rel=rel)
+    assert item.max == relative(x[-1], rel=rel)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+def test_fits_are_those_of_the_matrix_multiplied_out(tmp_path, write_checkpoint, layout, io):
+    codes, scales = draw()
+    path = write_checkpoint(tmp_path / "model.safetensors", named(layout, codes, scales))
+    result = wg.fit(path, io=io)
+    item, *beside = result.slices
+    assert (item.kind, item.shape) == ("q", (ROWS, COLUMNS))
+    signs = {"modelopt": "x weight_scale_2", "ct": "/ weight_global_scale"}
+    assert item.decoded == f"NVFP4 x weight_scale {signs[layout]}"
+    assert_fit_of(item, by_all(decoded(codes, scales), layout))
+    assert {each.status for each in beside} == {"not_applicable"}
+    assert [each.id for each in result.findings if each.level != "note"] == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_values_are_those_of_float32_where_they_are_made(tmp_path, write_checkpoint, layout):
+    """As both libraries dequantise: the scale times or by that of all first, then the code."""
+    codes, scales = draw(1)
+    path = write_checkpoint(tmp_path / "quantised.safetensors", named(layout, codes, scales))
+    each = scales.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
+    each = each / OF_ALL["ct"] if layout == "ct" else each * OF_ALL["modelopt"]
+    pairs = np.stack([E2M1[codes & 15], E2M1[codes >> 4]], axis=-1).astype(np.float32)
+    values = pairs.reshape(ROWS, COLUMNS) * np.repeat(each, 16, axis=-1)
+    assert values.dtype == np.float32
+    plain = write_checkpoint(
+        tmp_path / "plain.safetensors",
+        {f"{STEM}.weight": ("F32", values.shape, values.tobytes())},
+    )
+    (pair,) = wg.compare(path, plain).pairs
+    assert pair.difference_rms == 0
+    (other,) = wg.fit(plain, protocol="paper").slices
+    paper = fit_of(path, protocol="paper")
+    assert (paper.k, paper.lam) == (other.k, other.lam)
+
+
+def test_parts_of_a_matrix(tmp_path, write_checkpoint):
+    codes, scales = draw(2)
+    path = write_checkpoint(tmp_path / "model.safetensors", named("ct", codes, scales))
+    (tmp_path / "config.json").write_text(json.dumps({"num_attention_heads": 4}))
+    found = [item for item in wg.fit(path, per="head").slices if item.head is not None]
+    assert [item.head for item in found] == [0, 1, 2, 3]
+    for item, part in zip(found, np.split(by_all(decoded(codes, scales), "ct"), 4), strict=True):
+        assert_fit_of(item, part)
+
+
+def test_quantiles_and_saved_counts(tmp_path, write_checkpoint):
+    codes, scales = draw(3)
+    path = write_checkpoint(tmp_path / "model.safetensors", named("modelopt", codes, scales))
+    counts = tmp_path / "counts.wghist"
+    assert main(["scan", str(path), "-o", str(counts), "-q"], standalone_mode=False) in (None, 0)
+    item, saved = fit_of(path), fit_of(counts)
+    assert (saved.k, saved.lam, saved.max) == (item.k, item.lam, item.max)
+
+
+def test_a_stack_of_experts(tmp_path, write_checkpoint):
+    codes, scales = draw(4, (3, 32, 64))
+    stem = "model.layers.0.mlp.experts.down_proj"
+    tensors = named("modelopt", codes, scales, stem=stem)
+    values = by_all(decoded(codes, scales), "modelopt")
+    found = [item for item in wg.fit(write_checkpoint(tmp_path / "m.safetensors", tensors)).slices]
+    whole = next(item for item in found if item.n and item.expert is None)
+    assert whole.shape == (3, 32, 64)
+    assert_fit_of(whole, values)
+    for item in found:
+        if item.expert is not None:
+            assert_fit_of(item, values[item.expert])
+
+
+def test_codes_in_a_format_of_their_own(tmp_path, write_checkpoint):
+    codes, scales = draw(5)
+    tensors = named("modelopt", codes, scales)
+    tensors[f"{STEM}.weight"] = ("F4", (ROWS, COLUMNS), codes.tobytes())
+    item = fit_of(write_checkpoint(tmp_path / "model.safetensors", tensors))
+    assert item.decoded.endswith("x weight_scale per 1 x 16 block x weight_scale_2")
+    assert_fit_of(item, by_all(decoded(codes, scales), "modelopt"))
+
+
+@pytest.mark.parametrize("of_all", [0.0, np.nan, np.inf])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_scale_of_all_raises(tmp_path, write_checkpoint, layout, of_all):
+    codes, scales = draw(6)
+    tensors = named(layout, codes, scales, np.float32(of_all))
+    result = wg.fit(write_checkpoint(tmp_path / "model.safetensors", tensors))
+    item, *_ = result.slices
+    assert (item.n, item.zeros + item.nonfinite) == (0, ROWS * COLUMNS)
+    assert result.findings[0].level == "fault"
+    assert result.findings[0].tensor.startswith(STEM)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"weight_scale": ("F8_E4M3", (ROWS, 3), bytes(ROWS * 3))}, "its scales are [48, 3]"),
+        ({"weight_scale": ("F32", (ROWS, 4), bytes(ROWS * 16))}, "its scales are F32"),
+        ({"weight_scale": None}, "its scales are missing"),
+        ({"weight_scale_2": ("F32", (2,), bytes(8))}, "is not one number"),
+        ({"weight_scale_2": ("F64", (), bytes(8))}, "is not one number"),
+        ({"weight_scale_2": ("F32", (0,), b"")}, "is not one number"),
+        ({"pre_quant_scale": ("BF16", (COLUMNS,), bytes(2 * COLUMNS))}, "its inputs have scales"),
+        ({"weight": ("U8", (ROWS * 32,), bytes(ROWS * 32))}, "its scales are [48, 4]"),
+        ({"weight": ("U8", (ROWS, 0), b"")}, ""),
+    ],
+)
+def test_what_does_not_fit_is_told_and_not_measured(tmp_path, write_checkpoint, change, words):
+    tensors = named("modelopt", *draw(7))
+    for name, stored in change.items():
+        if stored is None:
+            del tensors[f"{STEM}.{name}"]
+        else:
+            tensors[f"{STEM}.{name}"] = stored
+    result = wg.fit(write_checkpoint(tmp_path / "model.safetensors", tensors))
+    assert {(item.status, item.n) for item in result.slices} <= {
+        ("not_applicable", 0),
+        ("empty", 0),
+    }
+    told = [each.message for each in result.findings if each.level != "note"]
+    assert told and any(words in message for message in told), told
+
+
+def test_the_list_says_how_values_are_made(tmp_path, write_checkpoint, capsys):
+    path = write_checkpoint(tmp_path / "model.safetensors", named("ct", *draw(8)))
+    assert main(["ls", str(path)], standalone_mode=False) in (None, 0)
+    assert "NVFP4 x weight_scale / weight_global_scale" in capsys.readouterr().out
