@@ -129,6 +129,15 @@ def test_ternary_codes(counted, level, io):
     assert found == by_numpy(values.astype(np.float32) / np.float32(3))
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_parts_of_ternary_codes(counted, threads):
+    """Parts of a whole matrix have bytes of all its quarters."""
+    values = np.random.default_rng(6).integers(-1, 3, (8400, 301))
+    tensors = ternary(values, np.array([2.0], np.float32))
+    found = counted(tensors, {"quant_method": "bitnet"}, threads=threads)
+    assert found == by_numpy(values.astype(np.float32) / np.float32(2))
+
+
 def test_one_scale_of_four_bits(counted):
     quantised = Quantised(512, 304, 304, scales="F32")
     quantised.scales[:] = quantised.scales[0, 0]

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -113,6 +114,20 @@ TEST_SUITE("block_counts") {
     }
   }
 
+  TEST_CASE("one scale among usual ones is counted as what it is, whichever it is") {
+    for (const DType format : {DType::f8_e8m0, DType::f8_e4m3}) {
+      for (unsigned scale = 0; scale < 256; ++scale) {
+        CAPTURE(scale);
+        std::vector<std::byte> scales(rows * row_bytes / 8, std::byte{100});
+        scales[7] = static_cast<std::byte>(scale);
+        ScaledCodes scaled(format, 8, scales);
+        check_run(scaled, 0, 100);
+        std::fill_n(scaled.codes.begin() + origin + 7 * 8, 8, std::byte{0});  // of it alone
+        check_run(scaled, 0, 100);
+      }
+    }
+  }
+
   TEST_CASE("one scale for very many blocks fills no sum to overflowing") {
     for (const std::size_t block : {8U, 16U}) {
       const std::size_t blocks = 40'000;
@@ -125,6 +140,32 @@ TEST_SUITE("block_counts") {
         CHECK(counts->of[120][0] == 2 * blocks * block);
         CHECK(counts->of[120][6] == 0);
         CHECK(counts->of[0][7] == 0);
+      }
+    }
+  }
+
+  TEST_CASE("any number of blocks is counted one by one, at every level") {
+    const std::size_t most = 33'000;
+    const std::vector<std::byte> codes = testing::random_bytes(16 * most, 53);
+    const std::vector<std::byte> scales = scales_up_to(most, 0, 256);
+    for (const std::size_t block : {8U, 16U}) {
+      for (const std::size_t blocks : {0U, 1U, 3U, 4U, 7U, 8U, 9U, 15U, 16U, 17U, 33'000U}) {
+        CAPTURE(blocks);
+        ScaledHalves expected = {};
+        for (std::size_t i = 0; i < blocks * block; ++i) {
+          const auto byte = std::to_integer<unsigned>(codes[i]);
+          std::uint64_t* const of_scale = expected.of[std::to_integer<unsigned>(scales[i / block])];
+          for (const unsigned code : {byte & 15U, byte >> 4}) {
+            of_scale[0] += code > 8 ? 1 : 0;
+            of_scale[code & 7] += (code & 7) != 0 ? 1 : 0;
+          }
+        }
+        for (const Kernels* const level : available_kernels()) {
+          CAPTURE(level->level);
+          const auto counts = std::make_unique<ScaledHalves>();
+          level->count_scaled_halves(codes.data(), scales.data(), blocks, block, *counts);
+          CHECK(std::memcmp(counts.get(), &expected, sizeof expected) == 0);
+        }
       }
     }
   }

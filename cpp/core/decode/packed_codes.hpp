@@ -89,6 +89,9 @@ class PackedCodes : public Decoding {
   bool counts_multiples() const override;
   void count_multiples(const Run& run, ReadBuffer& buffer, MultipleCounts& counts) const override;
   std::uint64_t items_together() const override;
+  std::uint64_t items_in_any_order() const override;
+  void count_in_any_order(std::uint64_t first, std::uint64_t last, ReadBuffer& buffer,
+                          MultipleCounts& counts) const override;
 
   // Limits of a matrix, so that what is kept of its rows fits into memory.
   static constexpr std::uint64_t most_side = std::uint64_t{1} << 24;
@@ -175,10 +178,12 @@ class PackedCodes : public Decoding {
     const std::uint8_t* zeros;  // null where all are 8
   };
   std::uint64_t group_bytes() const { return form_.group_columns / 2; }
+  void open(MultipleCounts& counts, ReadBuffer& buffer) const;
   bool is_single() const { return parts_.scales.items() == 1; }
   bool has_whole_groups(ReadBuffer& buffer) const;
   void count_one_by_one(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
                         MultipleCounts& counts) const;
+  bool has_quarters_in_memory() const;
   void count_quarters(std::uint64_t first, std::uint64_t end, MultipleCounts& counts) const;
   void count_along_rows(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
                         MultipleCounts& counts) const;

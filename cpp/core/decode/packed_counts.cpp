@@ -1,5 +1,6 @@
 // Counting packed codes by scale and multiple, without making values.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -53,6 +54,19 @@ std::uint64_t zeros_of_word(std::uint32_t word, Packing packing) {
              : places;
 }
 
+// How often each code of two bits occurs, whose zero is 1.
+struct TwoBitCounts {
+  std::array<std::uint64_t, codes_per_byte> of{};
+
+  void add_to(MultipleCounts& counts) const {
+    for (std::size_t code = 0; code < of.size(); ++code) {
+      counts.cells[zero - 1 + code] += static_cast<std::uint32_t>(of[code]);
+      counts.in_cells += of[code];
+    }
+    counts.used[0] = 1;
+  }
+};
+
 // The zeros in one place of n words. Stores of bytes may change anything that is not a variable of
 // this function.
 void take_zeros(const std::uint32_t* words, std::uint64_t n, std::uint32_t added, unsigned place,
@@ -99,13 +113,17 @@ bool PackedCodes::has_whole_groups(ReadBuffer& buffer) const {
   return buffer.decoding_space().groups_in_order;
 }
 
-void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
-                                  MultipleCounts& counts) const {
+void PackedCodes::open(MultipleCounts& counts, ReadBuffer& buffer) const {
   std::optional<float> single;
   if (is_single()) {
     single = single_scale(buffer);
   }
   counts.open(parts_.scales.dtype(), single);
+}
+
+void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
+                                  MultipleCounts& counts) const {
+  open(counts, buffer);
   if (run.stride != 1) {
     for (std::uint64_t i = 0; i < run.items; ++i) {
       const std::uint64_t item = run.offset + i * run.stride;
@@ -114,8 +132,7 @@ void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
     return;
   }
   const std::uint64_t end = run.offset + run.items;
-  const bool in_memory = parts_.codes->memory() != nullptr;
-  if (form_.packing == Packing::quarters && is_single() && in_memory) {
+  if (has_quarters_in_memory()) {
     count_quarters(run.offset, end, counts);
     return;
   }
@@ -171,24 +188,40 @@ void PackedCodes::count_one_by_one(std::uint64_t first, std::uint64_t end, ReadB
   }
 }
 
-// Codes of one scale, whose zero is 1.
+bool PackedCodes::has_quarters_in_memory() const {
+  return form_.packing == Packing::quarters && is_single() && parts_.codes->memory() != nullptr;
+}
+
+std::uint64_t PackedCodes::items_in_any_order() const {
+  return has_quarters_in_memory() ? items() : 0;
+}
+
+// Byte by byte, each with its four rows: in the order of items, all bytes would be read four times.
+// A part has the bytes of which it has the last item.
+void PackedCodes::count_in_any_order(std::uint64_t first, std::uint64_t last, ReadBuffer& buffer,
+                                     MultipleCounts& counts) const {
+  open(counts, buffer);
+  const std::byte* const bytes = parts_.codes->memory() + parts_.offset;
+  const std::uint64_t begin = first / codes_per_byte;
+  TwoBitCounts found;
+  kernels().groups.count_two_bits(
+      bytes + begin, static_cast<std::size_t>(last / codes_per_byte - begin), found.of.data());
+  found.add_to(counts);
+}
+
 void PackedCodes::count_quarters(std::uint64_t first, std::uint64_t end,
                                  MultipleCounts& counts) const {
   const std::byte* const bytes = parts_.codes->memory() + parts_.offset;
   const std::uint64_t quarter = lines() * form_.columns;
-  std::uint64_t found[codes_per_byte] = {};
+  TwoBitCounts found;
   for (std::uint64_t item = first; item < end;) {
     const std::uint64_t place = item / quarter;
     const std::uint64_t n = std::min(end, (place + 1) * quarter) - item;
     kernels().groups.count_quarter(bytes + item % quarter, static_cast<std::size_t>(n),
-                                   static_cast<unsigned>(place), found);
+                                   static_cast<unsigned>(place), found.of.data());
     item += n;
   }
-  for (std::size_t code = 0; code < codes_per_byte; ++code) {
-    counts.cells[zero - 1 + code] += static_cast<std::uint32_t>(found[code]);
-  }
-  counts.used[0] = 1;
-  counts.in_cells += end - first;
+  found.add_to(counts);
 }
 
 void PackedCodes::count_along_rows(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,

@@ -133,6 +133,12 @@ class Decoding {
   // Where they can: adds the values of a run of items.
   virtual void count_multiples(const Run& /*run*/, ReadBuffer& /*buffer*/,
                                MultipleCounts& /*counts*/) const {}
+  // How many items there are in all, where slices of all of them are best counted in another order;
+  // else 0.
+  virtual std::uint64_t items_in_any_order() const { return 0; }
+  // Adds the values of items `first` to `last` - 1 in that order.
+  virtual void count_in_any_order(std::uint64_t /*first*/, std::uint64_t /*last*/,
+                                  ReadBuffer& /*buffer*/, MultipleCounts& /*counts*/) const {}
   // So many items, and multiples of them, are best counted together.
   virtual std::uint64_t items_together() const { return 1; }
 

@@ -35,7 +35,9 @@ struct GroupKernels {
   std::uint64_t (*count_places)(const std::byte* codes, std::uint64_t pitch, std::size_t lines,
                                 std::size_t n, CodeClasses classes, const std::uint32_t* places,
                                 std::uint32_t* counts);
-  // Of n bytes of four codes of two bits, adds how often each code is in this place: counts[4].
+  // Of n bytes of four codes of two bits, adds how often each code occurs: counts[4].
+  void (*count_two_bits)(const std::byte* bytes, std::size_t n, std::uint64_t* counts);
+  // The same of the codes in one place.
   void (*count_quarter)(const std::byte* bytes, std::size_t n, unsigned place,
                         std::uint64_t* counts);
 };

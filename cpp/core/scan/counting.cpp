@@ -29,9 +29,24 @@ void count_unmade(const Slice& slice, const Run& run, Noting noting, Workspace& 
   table.note_negatives(noting.negatives ? negatives : 0);
 }
 
+// Adds the values of a part of a slice of all items, where these are best counted in another order.
+// Returns whether they are.
+bool count_in_any_order(const View& view, const std::pair<std::uint64_t, std::uint64_t>& items,
+                        Workspace& workspace) {
+  if (view.dims.size() > 1 || view.items() != view.decoding->items_in_any_order()) {
+    return false;
+  }
+  MultipleCounts& counts = workspace.table(0).open_multiples(items.second - items.first);
+  view.decoding->count_in_any_order(items.first, items.second, workspace.buffer, counts);
+  return true;
+}
+
 void count_decoded(const Slice& slice, Method method, Noting noting,
                    const std::pair<std::uint64_t, std::uint64_t>& items, Workspace& workspace) {
   const View& view = slice.view;
+  if (method == Method::multiples && count_in_any_order(view, items, workspace)) {
+    return;
+  }
   const std::uint64_t per_item = view.decoding->values_per_item();
   const TakeValues count_made = [&](const std::byte* values, std::size_t n) {
     workspace.table(0).count(method, view.dtype, values, n, slice.options.paper.get(), noting);
