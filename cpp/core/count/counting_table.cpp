@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t table_size = std::size_t{1} << leading_bits;  // the largest of the tables
 
-// Cells that share the upper half of F32.
-constexpr std::uint64_t cells_of_half = 1U << (16 - F32Layout::dropped_bits);
 // Cells gone through at a time.
 constexpr std::uint64_t cells_block = 1024;
 
@@ -154,10 +152,10 @@ std::uint64_t CountingTable::take_cell(std::uint64_t cell) {
     value += more_cells_[cell];
     more_cells_[cell] = 0;
   }
-  if (!upper_codes_.empty() && cell < bin_cells && cell % cells_of_half == 0) {
-    std::uint32_t& halves = upper_codes_[cell / cells_of_half];
-    value += halves * Layout::one;
-    halves = 0;
+  if (!upper_codes_.empty() && cell % cells_of_code == 0) {
+    std::uint32_t& count = upper_codes_[cell / cells_of_code];
+    value += count * Layout::one;
+    count = 0;
   }
   return value;
 }
@@ -171,10 +169,10 @@ void CountingTable::join_cells(std::uint64_t first, std::size_t n) {
     }
   }
   if (!upper_codes_.empty()) {
-    for (std::uint64_t half = (first + cells_of_half - 1) / cells_of_half;
-         half * cells_of_half < first + n; ++half) {
-      cells_[half * cells_of_half] += upper_codes_[half] * Layout::one;
-      upper_codes_[half] = 0;
+    for (std::uint64_t code = (first + cells_of_code - 1) / cells_of_code;
+         code * cells_of_code < first + n; ++code) {
+      cells_[code * cells_of_code] += upper_codes_[code] * Layout::one;
+      upper_codes_[code] = 0;
     }
   }
 }

@@ -74,11 +74,11 @@ class CountingTable {
   Histogram harvest_leading(DType dtype);
   Histogram harvest_multiples();
   void make_cells();
-  // Returns what a cell, its twin and the upper halves of its bin hold together, and empties all
+  // Returns what a cell, its twin and the code of its bin's first magnitude hold together, and empties all
   // three.
   template <class Layout>
   std::uint64_t take_cell(std::uint64_t cell);
-  // Moves what the twins and upper halves of n cells hold into these cells.
+  // Moves what the twins and codes of n cells hold into these cells.
   template <class Layout>
   void join_cells(std::uint64_t first, std::size_t n);
   template <class Layout>

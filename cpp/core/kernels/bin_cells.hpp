@@ -24,6 +24,8 @@ template <class KeyType, int DroppedBits, int LostBits, int SumBits, std::uint64
 struct BinLayout {
   using Key = KeyType;
   static constexpr int dropped_bits = DroppedBits;  // low bits of a key that do not tell the bin
+  // And those that are zero where seven bits of the mantissa are enough.
+  static constexpr int below_codes = DroppedBits + binned_mantissa_bits - 7;
   static constexpr int lost_bits = LostBits;        // the lowest of these, which are not summed
   static constexpr int sum_bits = SumBits;
   static constexpr std::uint64_t one = std::uint64_t{1} << SumBits;
@@ -40,8 +42,12 @@ constexpr std::uint64_t f64_first_bin = (std::uint64_t{1023} - 191) << binned_ma
 using F64Layout =
     BinLayout<std::uint64_t, 52 - binned_mantissa_bits, 22, 40, f64_first_bin, outside_cell>;
 
-// F32 that was BF16 is counted by its upper 16 bits without the sign.
-constexpr std::size_t upper_codes = std::size_t{1} << 15;
+// F32 and F64 that were BF16 or F8 are counted by the bits that BF16 has, without the sign. Such
+// magnitudes are the first ones of bins, and their cells lie so far apart that many share a set of
+// the first-level cache. The last code is that of the outside cell.
+constexpr std::size_t cells_of_code = std::size_t{1} << (binned_mantissa_bits - 7);
+constexpr std::size_t upper_codes = bin_cells / cells_of_code + 1;
+static_assert(outside_cell / cells_of_code == upper_codes - 1);
 
 // What a stretch of F32 or F64 holds besides its bins.
 struct WideExtremes {
