@@ -74,8 +74,8 @@ class CountingTable {
   Histogram harvest_leading(DType dtype);
   Histogram harvest_multiples();
   void make_cells();
-  // Returns what a cell, its twin and the code of its bin's first magnitude hold together, and empties all
-  // three.
+  // Returns what a cell, its twin and the code of its bin's first magnitude hold together, and
+  // empties all three.
   template <class Layout>
   std::uint64_t take_cell(std::uint64_t cell);
   // Moves what the twins and codes of n cells hold into these cells.

@@ -26,7 +26,7 @@ struct BinLayout {
   static constexpr int dropped_bits = DroppedBits;  // low bits of a key that do not tell the bin
   // And those that are zero where seven bits of the mantissa are enough.
   static constexpr int below_codes = DroppedBits + binned_mantissa_bits - 7;
-  static constexpr int lost_bits = LostBits;        // the lowest of these, which are not summed
+  static constexpr int lost_bits = LostBits;  // the lowest of these, which are not summed
   static constexpr int sum_bits = SumBits;
   static constexpr std::uint64_t one = std::uint64_t{1} << SumBits;
   static constexpr std::uint64_t first_bin = FirstBin;    // the lowest one that has a cell

@@ -9,6 +9,7 @@
 #include "core/base/errors.hpp"
 #include "core/fit/paper.hpp"
 #include "core/histogram/squares.hpp"
+#include "core/scan/counting_magnitudes.hpp"
 #include "core/scan/finding_levels.hpp"
 #include "core/scan/matrix_errors.hpp"
 #include "core/scan/moment_batches.hpp"
@@ -26,7 +27,7 @@ std::unique_ptr<Phase> look_again(const Slice& slice, Method method, CountedSlic
   if (may_be_levels(counted.histogram)) {
     return std::make_unique<FindingLevels>(slice, method, std::move(counted));
   }
-  return sort_in_batches(slice, method, std::move(counted), workers);
+  return count_or_sort(slice, method, std::move(counted), workers);
 }
 
 bool good_enough(const Fit& fit) {
@@ -48,6 +49,14 @@ void take_quantiles(const Histogram& histogram, const std::vector<double>& proba
 }
 
 }  // namespace
+
+std::unique_ptr<Phase> count_or_sort(const Slice& slice, Method method, CountedSlice counted,
+                                     int workers) {
+  if (may_have_few_magnitudes(counted.histogram)) {
+    return count_magnitudes(slice, method, std::move(counted));
+  }
+  return sort_in_batches(slice, method, std::move(counted), workers);
+}
 
 std::unique_ptr<Phase> sort_in_batches(const Slice& slice, Method method, CountedSlice counted,
                                        int workers) {

@@ -22,6 +22,10 @@ struct CountedSlice {
 std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, CountedSlice counted,
                                        Workspace& workspace);
 
+// The phase that counts a slice by magnitude where it may have few of them, or sorts it.
+std::unique_ptr<Phase> count_or_sort(const Slice& slice, Method method, CountedSlice counted,
+                                     int workers);
+
 // The phase that sorts a slice in batches, by what its counts tell of where its magnitudes lie.
 std::unique_ptr<Phase> sort_in_batches(const Slice& slice, Method method, CountedSlice counted,
                                        int workers);

@@ -179,7 +179,7 @@ std::unique_ptr<Phase> FindingLevels::finish(Workspace& workspace, const Control
       std::all_of(histogram.keys.begin(), histogram.keys.end(),
                   [&level_of](std::uint64_t bin) { return level_of(bin) != unknown; });
   if (several_.load(std::memory_order_relaxed) || !all_found) {
-    return sort_in_batches(slice_, method_, std::move(counted_), workspace.workers);
+    return count_or_sort(slice_, method_, std::move(counted_), workspace.workers);
   }
   std::transform(histogram.keys.begin(), histogram.keys.end(), histogram.keys.begin(), level_of);
   histogram.dropped_bits = 0;

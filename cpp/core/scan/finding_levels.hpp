@@ -23,7 +23,7 @@ bool may_be_levels(const Histogram& histogram);
 // tells which, by its sum; one of F64 does not, because its lowest bits are not summed. A second
 // pass, which compares and stores nothing, makes sure or finds it: then the counts are exact, where
 // sorting as many equal keys would take much longer than counting.
-// As soon as two magnitudes share a bin the slice is sorted after all.
+// As soon as two magnitudes share a bin the slice is counted by magnitude, or sorted, after all.
 class FindingLevels final : public Phase {
  public:
   FindingLevels(const Slice& slice, Method method, CountedSlice counted);
