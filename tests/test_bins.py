@@ -44,11 +44,11 @@ def test_both_ways_to_a_fit_are_met():
     assert kinds == {True, False}
 
 
-@pytest.mark.parametrize(("scale", "status"), [(3e-308, "ok"), (1e-300, "ok"), (1e-320, None)])
+@pytest.mark.parametrize(("scale", "status"), [(3e-308, "ok"), (1e-300, "ok"), (1e-318, None)])
 def test_bins_of_the_smallest_doubles(scale, status):
     values = scale * np.abs(np.random.default_rng(21).standard_normal(200_000))
     fit = wg.magnitude_histogram(values).fit()
-    if status is None:  # a few thousand different numbers are left, and no bin tells them apart
+    if status is None:  # more different numbers are left than are counted one by one
         assert (fit.status, "too close together for the bins" in fit.reason) == ("degenerate", True)
         return
     assert fit.status == status

@@ -87,17 +87,38 @@ def test_bins_hold_every_element(spelling, pattern, level):
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("wide", WIDE.values(), ids=WIDE)
-@pytest.mark.parametrize("narrow", [ml_dtypes.bfloat16, np.float16], ids=["BF16", "F16"])
-def test_what_was_16_bits_once_is_counted_exactly(level, wide, narrow):
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize(
+    "narrow",
+    [ml_dtypes.bfloat16, np.float16, ml_dtypes.float8_e5m2],
+    ids=["BF16", "F16", "F8_E5M2"],
+)
+def test_what_was_narrow_once_is_counted_exactly(level, wide, narrow, sparse):
     _core.use_kernels(level)
     values = drawn("F32", "normal").view(np.float32).astype(narrow)
-    values[:3] = [0, np.nan, np.inf]
+    if sparse:
+        values[np.arange(values.size) % 5 < 3] = 0
+    values[:5] = [0, np.nan, np.inf, 2.0, -0.0]
     upcast = wg.magnitude_histogram(values.astype(wide))
     stored = wg.magnitude_histogram(values)
     assert upcast.exact
     assert wg.fit_weibull(values.astype(wide)).exact
     np.testing.assert_array_equal(upcast.magnitudes, stored.magnitudes)
     np.testing.assert_array_equal(upcast.counts, stored.counts)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_f64_with_the_bits_of_bf16_beyond_the_bins_is_counted_exactly(level):
+    _core.use_kernels(level)
+    values = np.random.default_rng(9).choice([0, 1.5, 2.0, -(2.0**300), 2.0**-300, np.inf], N)
+    histogram = wg.magnitude_histogram(values)
+    magnitudes, counts = np.unique(
+        np.abs(values[(values != 0) & np.isfinite(values)]), return_counts=True
+    )
+    np.testing.assert_array_equal(histogram.magnitudes, magnitudes)
+    np.testing.assert_array_equal(histogram.counts, counts)
+    assert histogram.zeros == np.count_nonzero(values == 0)
+    assert histogram.inf == np.count_nonzero(np.isinf(values))
 
 
 def test_a_block_of_bf16_inside_f32_is_not_lost():

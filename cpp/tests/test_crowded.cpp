@@ -111,6 +111,9 @@ const std::vector<Draw>& kinds() {
       [](std::size_t, std::uint64_t drawn) {  // one in a hundred has another code
         return static_cast<std::uint16_t>((drawn >> 8) % 100 == 0 ? drawn >> 32 : 0x8000);
       },
+      [](std::size_t i, std::uint64_t) {  // blocks with a code each, and as many codes as blocks
+        return static_cast<std::uint16_t>(0x3C00 + i / 128);
+      },
   };
   return all;
 }
@@ -274,6 +277,7 @@ TEST_SUITE("crowded") {
       CHECK(few(*level, 4) == Codes{0x3C00, 0x3C01, 0x3C02});
       CHECK(few(*level, 5).empty());       // zeros, and as many others
       CHECK(few(*level, 11) == Codes{0});  // zeros, and a few others
+      CHECK(few(*level, 12).empty());      // windows have few codes, all items have many
       const auto many_zeros = [level](std::size_t kind) {
         const std::vector<std::byte> pairs = drawn_items(kinds()[kind], 32'768);
         return has_many_zero_bytes(level->sample_codes(pairs.data(), pairs.size() / 2, byte_pairs));

@@ -90,14 +90,10 @@ void check_levels(DType dtype) {
 }
 
 template <class Number>
-void check_that_neighbours_are_sorted(DType dtype, std::size_t count) {
+void check_that_neighbours_are_told_apart(DType dtype, std::size_t count) {
   std::vector<Number> values = on_levels<Number>(count);
-  const Fit levels = scanned(dtype, values, 1, std::size_t{1} << 20).fit;
   values.back() = std::nextafter(values.back(), Number{1});
-  const SliceResult found = scanned(dtype, values, 3, 3001);
-  CHECK(found.exact);
-  CHECK_FALSE(found.histogram.exact());
-  CHECK(found.fit.k == doctest::Approx(levels.k).epsilon(1e-6));
+  check_levels(dtype, values);
 }
 
 // Two elements leave their level in opposite directions: the sum of their bin does not tell.
@@ -111,9 +107,61 @@ void check_that_sums_are_not_enough(DType dtype, std::size_t count) {
   REQUIRE(same != end);
   *same = std::nextafter(level, Number{1});
   *end = std::nextafter(level, Number{0});
-  const SliceResult found = scanned(dtype, values, 2, 3001);
-  CHECK(found.exact);
+  check_levels(dtype, values);
+}
+
+// Weights on 15 levels, in lines that each have a scale of their own.
+template <class Number>
+std::vector<Number> on_levels_of_lines(std::size_t line) {
+  testing::Random random(73);
+  std::vector<Number> values = on_levels<Number>(15);
+  Number scale = 1;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    scale = i % line == 0 ? static_cast<Number>(1 + random.uniform()) : scale;
+    values[i] *= scale;
+  }
+  return values;
+}
+
+// Normal weights, of which the given share has one value, in the bin of others.
+template <class Number>
+std::vector<Number> padded(double share) {
+  testing::Random random(74);
+  std::vector<Number> values;
+  for (std::size_t i = 0; i < items; ++i) {
+    const bool pad = random.uniform() < share;
+    values.push_back(static_cast<Number>(pad ? 0.6180339887498949 : random.normal()));
+  }
+  values[5] = 0;
+  values[7] = std::numeric_limits<Number>::quiet_NaN();
+  return values;
+}
+
+template <class Number>
+void check_padding(DType dtype) {
+  const std::vector<Number> values = padded<Number>(0.4);
+  const SliceResult found = scanned(dtype, values, 1, std::size_t{1} << 20);
+  const Fit exact = scanned(dtype, values, 1, std::size_t{1} << 20, true).fit;
+  CHECK_FALSE(found.exact);
   CHECK_FALSE(found.histogram.exact());
+  CHECK(found.histogram.single.empty());
+  CHECK(found.fit.error_bound < 1e-8);
+  CHECK(std::fabs(found.fit.k / exact.k - 1) < found.fit.error_bound);
+  CHECK(std::fabs(found.fit.lambda / exact.lambda - 1) < found.fit.error_bound);
+  CHECK(found.fit.ks == doctest::Approx(exact.ks).epsilon(1e-5));
+  CHECK(found.fit.k_se == doctest::Approx(exact.k_se).epsilon(1e-2));
+  for (const int threads : testing::thread_counts({2, 5})) {
+    CHECK(testing::hash_of({scanned(dtype, values, threads, 3001)}) == testing::hash_of({found}));
+  }
+}
+
+template <class Number>
+void check_mostly_padding(DType dtype) {
+  const std::vector<Number> values = padded<Number>(0.9);
+  const SliceResult found = scanned(dtype, values, 2, std::size_t{1} << 20);
+  CHECK(found.fit.status == FitStatus::flat_window);
+  CHECK_FALSE(found.exact);
+  CHECK(scanned(dtype, values, 1, 3001, true).fit.status == FitStatus::flat_window);
 }
 
 }  // namespace
@@ -124,14 +172,46 @@ TEST_SUITE("finding_levels") {
     check_levels<double>(DType::f64);
   }
 
-  TEST_CASE("two magnitudes in a bin are sorted") {
+  TEST_CASE("two magnitudes in a bin are counted one by one") {
     for (const std::size_t count : {3U, 15U}) {
       CAPTURE(count);
-      check_that_neighbours_are_sorted<float>(DType::f32, count);
-      check_that_neighbours_are_sorted<double>(DType::f64, count);
+      check_that_neighbours_are_told_apart<float>(DType::f32, count);
+      check_that_neighbours_are_told_apart<double>(DType::f64, count);
       check_that_sums_are_not_enough<float>(DType::f32, count);
       check_that_sums_are_not_enough<double>(DType::f64, count);
     }
+  }
+
+  TEST_CASE("levels of lines with scales of their own are counted one by one") {
+    for (const std::size_t line : {512U, 4096U}) {
+      CAPTURE(line);
+      check_levels(DType::f32, on_levels_of_lines<float>(line));
+      check_levels(DType::f64, on_levels_of_lines<double>(line));
+    }
+  }
+
+  TEST_CASE("more magnitudes than tables hold are sorted") {
+    // A thousand bins, of which each has a hundred: fewer bins than would rule tables out.
+    testing::Random random(75);
+    std::vector<float> values;
+    for (std::size_t i = 0; i < items; ++i) {
+      values.push_back(static_cast<float>(1 + random.uniform() / 8));
+    }
+    for (const int threads : testing::thread_counts({1, 3})) {
+      const SliceResult found = scanned(DType::f32, values, threads, 3001);
+      CHECK(found.exact);
+      CHECK_FALSE(found.histogram.exact());
+    }
+  }
+
+  TEST_CASE("one value among many weights is parted from its bin") {
+    check_padding<float>(DType::f32);
+    check_padding<double>(DType::f64);
+  }
+
+  TEST_CASE("a window within one value is flat") {
+    check_mostly_padding<float>(DType::f32);
+    check_mostly_padding<double>(DType::f64);
   }
 
   TEST_CASE("where bins are enough nothing is read again") {

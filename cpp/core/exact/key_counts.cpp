@@ -1,5 +1,6 @@
 #include "core/exact/key_counts.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/exact/gather.hpp"
@@ -8,7 +9,13 @@ namespace weightgauge {
 
 namespace {
 
+constexpr int recent_bits = 11;
 constexpr int first_place_bits = 10;
+// After a block in which more than one element in eight found another key in its slot, so many
+// search.
+constexpr std::size_t block_items = 4096;
+constexpr std::size_t items_for_each_miss = 8;
+constexpr int blocks_searched = 15;
 
 // The leading bits of the product depend on all bits of a key (Fibonacci hashing; Knuth, 1973).
 std::size_t hashed(std::uint64_t key, int shift) {
@@ -18,8 +25,11 @@ std::size_t hashed(std::uint64_t key, int shift) {
 }  // namespace
 
 template <class Key>
-KeyCounts<Key>::KeyCounts()
-    : slots_(std::size_t{1} << first_place_bits, Slot{no_key, 0}), shift_(64 - first_place_bits) {}
+KeyCounts<Key>::KeyCounts(std::size_t most)
+    : most_(most),
+      recent_(std::size_t{1} << recent_bits, Slot{no_key, 0}),
+      slots_(std::size_t{1} << first_place_bits, Slot{no_key, 0}),
+      shift_(64 - first_place_bits) {}
 
 template <class Key>
 std::size_t KeyCounts<Key>::place_of(Key key) const {
@@ -34,8 +44,8 @@ std::size_t KeyCounts<Key>::place_of(Key key) const {
 
 // At most a quarter of the slots is taken, so that hardly any key lies beyond its own place.
 template <class Key>
-bool KeyCounts<Key>::take_slot(std::size_t place, Key key, std::size_t most) {
-  if (keys_ == most) {
+bool KeyCounts<Key>::take_slot(std::size_t place, Key key) {
+  if (keys_ == most_) {
     return false;
   }
   if (4 * ++keys_ <= slots_.size()) {
@@ -54,21 +64,87 @@ bool KeyCounts<Key>::take_slot(std::size_t place, Key key, std::size_t most) {
   return true;
 }
 
+// The slot of a key in the table; null where there is none left.
 template <class Key>
-bool KeyCounts<Key>::add(const std::byte* packed, std::size_t n, std::size_t most) {
-  items_ += n;
-  for (std::size_t i = 0; i < n; ++i) {
-    const Key key = detail::key_of<Key>(packed + i * sizeof(Key));
-    std::size_t place = place_of(key);
-    if (slots_[place].key == no_key) {
-      if (!take_slot(place, key, most)) {
-        return false;
-      }
-      place = place_of(key);
+typename KeyCounts<Key>::Slot* KeyCounts<Key>::find_or_take(Key key) {
+  std::size_t place = place_of(key);
+  if (slots_[place].key == no_key) {
+    if (!take_slot(place, key)) {
+      return nullptr;
     }
-    ++slots_[place].count;
+    place = place_of(key);
+  }
+  return &slots_[place];
+}
+
+template <class Key>
+bool KeyCounts<Key>::move_to_table(Slot& slot) {
+  if (slot.count == 0) {
+    return true;
+  }
+  Slot* const found = find_or_take(slot.key);
+  if (found == nullptr) {
+    return false;
+  }
+  found->count += slot.count;
+  slot = {no_key, 0};
+  return true;
+}
+
+template <class Key>
+bool KeyCounts<Key>::add(const std::byte* packed, std::size_t n) {
+  items_ += n;
+  for (std::size_t from = 0; from < n; from += block_items) {
+    const std::byte* const begin = packed + from * sizeof(Key);
+    const std::size_t size = std::min(block_items, n - from);
+    if (!(searching_ > 0 ? add_to_table(begin, size) : add_to_recent(begin, size))) {
+      return false;
+    }
   }
   return true;
+}
+
+template <class Key>
+bool KeyCounts<Key>::add_to_table(const std::byte* packed, std::size_t n) {
+  --searching_;
+  for (std::size_t i = 0; i < n; ++i) {
+    const Key key = detail::key_of<Key>(packed + i * sizeof(Key));
+    Slot* slot = &slots_[place_of(key)];
+    if (slot->key == no_key) {
+      slot = find_or_take(key);
+      if (slot == nullptr) {
+        return false;
+      }
+    }
+    ++slot->count;
+  }
+  return true;
+}
+
+template <class Key>
+bool KeyCounts<Key>::add_to_recent(const std::byte* packed, std::size_t n) {
+  Slot* const recent = recent_.data();
+  std::size_t misses = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const Key key = detail::key_of<Key>(packed + i * sizeof(Key));
+    Slot& slot = recent[hashed(key, 64 - recent_bits)];
+    if (slot.key != key) {
+      if (!move_to_table(slot)) {
+        return false;
+      }
+      slot.key = key;
+      ++misses;
+    }
+    ++slot.count;
+  }
+  searching_ = misses * items_for_each_miss > n ? blocks_searched : 0;
+  return true;
+}
+
+template <class Key>
+bool KeyCounts<Key>::settle() {
+  return std::all_of(recent_.begin(), recent_.end(),
+                     [this](Slot& slot) { return move_to_table(slot); });
 }
 
 template <class Key>

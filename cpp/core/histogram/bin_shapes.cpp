@@ -46,6 +46,11 @@ void shape_bins(const Histogram& histogram, std::size_t first, std::size_t n, do
   kernels().bins.shape_bins(histogram.keys.data() + first + i, histogram.counts.data() + first + i,
                             histogram.residuals.data() + first + i, n - i, scale_of(histogram),
                             low + i, width + i, mean + i);
+  for (i = 0; i < n && !histogram.single.empty(); ++i) {
+    const bool single = histogram.single[first + i] != 0;
+    low[i] = single ? mean[i] : low[i];
+    width[i] = single ? 0 : width[i];
+  }
 }
 
 std::size_t irregular_bins(const Histogram& histogram) {

@@ -262,6 +262,10 @@ Entry entry_at(const Histogram& histogram, std::size_t index) {
   // the top key, because the next bin's first key may be infinite.
   const double keys = static_cast<double>((1ULL << bits) - 1);
   const double step = (top - low) / keys;
+  if (!histogram.single.empty() && histogram.single[index] != 0) {
+    const double magnitude = low + mean_residual * step;
+    return {magnitude, magnitude, magnitude};
+  }
   return {low, top + step, low + mean_residual * step};
 }
 

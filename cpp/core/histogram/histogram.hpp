@@ -34,6 +34,9 @@ struct Histogram {
   std::uint64_t nans = 0;
   std::uint64_t infs = 0;
   std::uint64_t max_key = 0;  // the largest finite magnitude's own key; 0 where there is none
+  // Only for fits from bins: whether an entry is one magnitude, of which several may share a bin.
+  // Empty where all entries are bins.
+  std::vector<std::uint8_t> single;
   // Where bins are wider than usual, the last two usual ones that hold anything, ascending: what
   // lies at the upper end is told from them, however much memory there was for bins. Counts by
   // leading bits alone have none.
@@ -104,7 +107,7 @@ void take_away(Histogram& all, const Histogram& some);
 // Geometry of one entry, as plain magnitudes.
 struct Entry {
   double low;   // smallest and
-  double high;  // (excluded) upper end of the bin; both equal the magnitude where exact
+  double high;  // (excluded) upper end of the bin; both equal the magnitude where it is one
   double mean;
 };
 Entry entry_at(const Histogram& histogram, std::size_t index);

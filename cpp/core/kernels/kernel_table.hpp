@@ -28,12 +28,15 @@ constexpr std::size_t byte_tables = 8;
 constexpr std::size_t item_codes = std::size_t{1} << 16;
 constexpr std::size_t sub_table_stride = item_codes + 144;
 
-// Some codes of 16-bit items: of windows that are spread over them those that lie side by side.
-// None are taken of few items, and of items whose codes leave none for spare cells.
+// Some codes of 16-bit items: of windows that are spread over them those that lie side by side, and
+// others that lie far apart, because each block of many may have codes of its own. None are taken
+// of few items, and of items whose codes leave none for spare cells.
 constexpr std::size_t sampled_windows = 16;
 constexpr std::size_t sampled_in_window = 16;
+constexpr std::size_t sampled_apart = 64;
 struct CodeSample {
   std::uint16_t codes[sampled_windows * sampled_in_window];
+  std::uint16_t apart[sampled_apart];
   bool taken;
 };
 

@@ -35,6 +35,12 @@ bool good_enough(const Fit& fit) {
          fit.ks_shortfall <= ks_tolerance;
 }
 
+// Whether the window lies within one magnitude of those that crowd their bins.
+bool surely_flat(const Fit& fit, const CountedSlice& counted, const Plot& plot) {
+  return fit.status == FitStatus::flat_window && counted.parted && counted.paper.empty() &&
+         plot.x.size() == 1;
+}
+
 void take_quantiles(const Histogram& histogram, const std::vector<double>& probabilities,
                     SliceResult& result) {
   if (probabilities.empty()) {
@@ -54,6 +60,18 @@ std::unique_ptr<Phase> count_or_sort(const Slice& slice, Method method, CountedS
                                      int workers) {
   if (may_have_few_magnitudes(counted.histogram)) {
     return count_magnitudes(slice, method, std::move(counted));
+  }
+  return part_or_sort(slice, method, std::move(counted), workers);
+}
+
+std::unique_ptr<Phase> part_or_sort(const Slice& slice, Method method, CountedSlice counted,
+                                    int workers) {
+  const ScanOptions& options = slice.options;
+  const Histogram& histogram = counted.histogram;
+  const bool bins_may_do = options.fit && !options.exact && options.probabilities.empty() &&
+                           histogram.size() <= most_bins_of_fit && bins_tell_rms(histogram);
+  if (bins_may_do && has_crowded_bins(histogram)) {
+    return part_crowded_bins(slice, method, std::move(counted));
   }
   return sort_in_batches(slice, method, std::move(counted), workers);
 }
@@ -90,11 +108,15 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
     return look_again(slice, method, std::move(counted), workspace.workers);
   }
   if (options.fit) {
-    result.fit = fit_with_protocol(histogram, result.n, options.trim, options.zeros, counted.paper,
-                                   workspace.fit);
+    result.fit = fit_with_protocol(counted.parted ? *counted.parted : histogram, result.n,
+                                   options.trim, options.zeros, counted.paper, workspace.fit);
     result.exact = !binned;
     result.far_out = count_above(histogram, far_out_from * result.fit.lambda);
-    if (binned && !good_enough(result.fit) && result.fit.status != FitStatus::censored) {
+    if (binned && !good_enough(result.fit) && result.fit.status != FitStatus::censored &&
+        !surely_flat(result.fit, counted, workspace.fit.plot)) {
+      if (counted.parted) {
+        return sort_in_batches(slice, method, std::move(counted), workspace.workers);
+      }
       return look_again(slice, method, std::move(counted), workspace.workers);
     }
   }

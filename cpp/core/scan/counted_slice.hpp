@@ -15,6 +15,8 @@ namespace weightgauge {
 struct CountedSlice {
   Histogram histogram;
   PaperCounts paper;  // may be empty: then they are made from an exact histogram
+  // The same with each magnitude of crowded bins by itself, for the fit; empty where not made.
+  std::optional<Histogram> parted = std::nullopt;
 };
 
 // Fills the slice's result where its counts suffice for what is wanted, and returns null. Otherwise
@@ -25,6 +27,10 @@ std::unique_ptr<Phase> finish_counting(const Slice& slice, Method method, Counte
 // The phase that counts a slice by magnitude where it may have few of them, or sorts it.
 std::unique_ptr<Phase> count_or_sort(const Slice& slice, Method method, CountedSlice counted,
                                      int workers);
+
+// The phase that parts the crowded bins of a slice where a fit from bins is wanted, or sorts it.
+std::unique_ptr<Phase> part_or_sort(const Slice& slice, Method method, CountedSlice counted,
+                                    int workers);
 
 // The phase that sorts a slice in batches, by what its counts tell of where its magnitudes lie.
 std::unique_ptr<Phase> sort_in_batches(const Slice& slice, Method method, CountedSlice counted,

@@ -1,15 +1,14 @@
 #include "core/scan/counting_magnitudes.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "core/base/errors.hpp"
-#include "core/exact/key_counts.hpp"
+#include "core/exact/gather.hpp"
+#include "core/exact/shared_key_counts.hpp"
 #include "core/io/stretches.hpp"
 #include "core/scan/counting.hpp"
 
@@ -20,12 +19,16 @@ namespace {
 constexpr std::uint64_t most_magnitudes = std::uint64_t{1} << 17;
 // Where there are more, sorting does not take longer.
 constexpr std::uint64_t least_of_each = 16;
+// What a bin leaves open about a fit is its share of the elements squared, by its width. With such
+// a share in every bin that would still be less than a tenth of what is allowed.
+constexpr std::uint64_t uncrowded_bins = std::uint64_t{1} << 14;
 
 std::uint64_t most_of(const Histogram& histogram) {
   return std::min(most_magnitudes, histogram.n() / least_of_each);
 }
 
-template <class Key>
+// `Crowded` counts the magnitudes of crowded bins alone.
+template <class Key, bool Crowded>
 class CountingMagnitudes final : public Phase {
  public:
   CountingMagnitudes(const Slice& slice, Method method, CountedSlice counted)
@@ -34,83 +37,98 @@ class CountingMagnitudes final : public Phase {
         counted_(std::move(counted)),
         chunks_(chunks_of(slice, slice.options.chunk_bytes)),
         // Zeros, infinities and a NaN have a key as well.
-        most_(static_cast<std::size_t>(most_of(counted_.histogram)) + 3) {}
+        counts_(static_cast<std::size_t>(most_of(counted_.histogram)) + 3),
+        first_bin_(counted_.histogram.keys.front()) {
+    if (Crowded) {
+      mark_crowded();
+    }
+  }
 
   std::uint64_t parts() const override { return chunks_.parts(); }
-  void run_part(std::uint64_t part, Workspace& workspace, Control& control) override;
-  std::unique_ptr<Phase> finish(Workspace& workspace, const Control& control) override;
+  void run_part(std::uint64_t part, Workspace& workspace, Control& /*control*/) override {
+    if (counts_.many()) {
+      return;
+    }
+    const auto [first, last] = chunks_.items_of(part);
+    auto table = counts_.take(last - first);
+    for_each_stretch(slice_.source, slice_.view, first, last, workspace.buffer,
+                     [&](const std::byte* packed, std::size_t n) {
+                       if (Crowded) {
+                         add_crowded(packed, n, *table);
+                       } else {
+                         counts_.add(packed, n, *table);
+                       }
+                     });
+    counts_.give_back(std::move(table));
+  }
+  std::unique_ptr<Phase> finish(Workspace& workspace, const Control& /*control*/) override {
+    const std::vector<Key> keys = counts_.keys();
+    if (!keys.empty() && Crowded) {
+      counted_.parted = parted(keys);
+    } else if (!keys.empty()) {
+      counted_.histogram = magnitudes(keys);
+    } else if (!Crowded) {
+      return part_or_sort(slice_, method_, std::move(counted_), workspace.workers);
+    } else {
+      return sort_in_batches(slice_, method_, std::move(counted_), workspace.workers);
+    }
+    return finish_counting(slice_, method_, std::move(counted_), workspace);
+  }
 
  private:
-  std::unique_ptr<KeyCounts<Key>> take_table();
-  // All keys that were counted, ascending.
-  std::vector<Key> all_keys() const;
+  void mark_crowded();
+  void add_crowded(const std::byte* packed, std::size_t n, KeyCounts<Key>& table);
   Histogram magnitudes(const std::vector<Key>& keys) const;
+  Histogram parted(const std::vector<Key>& keys) const;
 
   Slice slice_;
   Method method_;
   CountedSlice counted_;
   Chunks chunks_;
-  std::size_t most_;
-  std::atomic<bool> many_{false};  // there are more
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<KeyCounts<Key>>> tables_;  // those that nobody counts in just now
+  SharedKeyCounts<Key> counts_;
+  std::uint64_t first_bin_;
+  std::vector<std::uint8_t> crowded_;  // by bin from the first on; the last stands for all others
 };
 
-template <class Key>
-std::unique_ptr<KeyCounts<Key>> CountingMagnitudes<Key>::take_table() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const auto has_room = [this](const auto& table) {
-    return table->items() <= KeyCounts<Key>::most_items - chunks_.chunk_items;
-  };
-  const auto found = std::find_if(tables_.begin(), tables_.end(), has_room);
-  if (found == tables_.end()) {
-    return std::make_unique<KeyCounts<Key>>();
+bool is_crowded(std::uint64_t count, std::uint64_t n) { return count > n / uncrowded_bins; }
+
+template <class Key, bool Crowded>
+void CountingMagnitudes<Key, Crowded>::mark_crowded() {
+  const Histogram& bins = counted_.histogram;
+  const std::uint64_t n = bins.n();
+  crowded_.resize(bins.keys.back() - first_bin_ + 2);
+  for (std::size_t i = 0; i < bins.size(); ++i) {
+    crowded_[bins.keys[i] - first_bin_] = is_crowded(bins.counts[i], n) ? 1 : 0;
   }
-  std::unique_ptr<KeyCounts<Key>> table = std::move(*found);
-  tables_.erase(found);
-  return table;
 }
 
-template <class Key>
-void CountingMagnitudes<Key>::run_part(std::uint64_t part, Workspace& workspace,
-                                       Control& /*control*/) {
-  if (many_.load(std::memory_order_relaxed)) {
-    return;
+// Without a branch for each element, as they may stand in any order.
+template <class Key, bool Crowded>
+void CountingMagnitudes<Key, Crowded>::add_crowded(const std::byte* packed, std::size_t n,
+                                                   KeyCounts<Key>& table) {
+  constexpr std::size_t together = 512;
+  const int dropped = counted_.histogram.dropped_bits;
+  const std::uint64_t beyond = crowded_.size() - 1;
+  Key kept[together];
+  for (std::size_t from = 0; from < n; from += together) {
+    const std::size_t to = std::min(n, from + together);
+    std::size_t size = 0;
+    for (std::size_t i = from; i < to; ++i) {
+      const Key key = detail::key_of<Key>(packed + i * sizeof(Key));
+      kept[size] = key;
+      size += crowded_[std::min((key >> dropped) - first_bin_, beyond)];
+    }
+    counts_.add(reinterpret_cast<const std::byte*>(kept), size, table);
   }
-  std::unique_ptr<KeyCounts<Key>> table = take_table();
-  const auto [first, last] = chunks_.items_of(part);
-  for_each_stretch(slice_.source, slice_.view, first, last, workspace.buffer,
-                   [&](const std::byte* packed, std::size_t n) {
-                     if (!many_.load(std::memory_order_relaxed) && !table->add(packed, n, most_)) {
-                       many_.store(true, std::memory_order_relaxed);
-                     }
-                   });
-  const std::lock_guard<std::mutex> lock(mutex_);
-  tables_.push_back(std::move(table));
 }
 
-template <class Key>
-std::vector<Key> CountingMagnitudes<Key>::all_keys() const {
-  std::vector<Key> keys;
-  for (const auto& table : tables_) {
-    table->append_keys(keys);
-  }
-  std::sort(keys.begin(), keys.end());
-  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-  return keys;
-}
-
-template <class Key>
-Histogram CountingMagnitudes<Key>::magnitudes(const std::vector<Key>& keys) const {
+template <class Key, bool Crowded>
+Histogram CountingMagnitudes<Key, Crowded>::magnitudes(const std::vector<Key>& keys) const {
   const Histogram& bins = counted_.histogram;
   Histogram result = without_entries(bins, 0);
   for (const Key key : keys) {
     if (key != 0 && key < first_nonfinite_key(bins.dtype)) {
-      std::uint64_t count = 0;
-      for (const auto& table : tables_) {
-        count += table->count_of(key);
-      }
-      result.append(key, count, 0);
+      result.append(key, counts_.count_of(key), 0);
     }
   }
   const Histogram again = coarsened(result, bins.dropped_bits);
@@ -120,17 +138,52 @@ Histogram CountingMagnitudes<Key>::magnitudes(const std::vector<Key>& keys) cons
   return result;
 }
 
-template <class Key>
-std::unique_ptr<Phase> CountingMagnitudes<Key>::finish(Workspace& workspace,
-                                                       const Control& /*control*/) {
-  if (!many_.load(std::memory_order_relaxed)) {
-    const std::vector<Key> keys = all_keys();
-    if (keys.size() <= most_) {
-      counted_.histogram = magnitudes(keys);
-      return finish_counting(slice_, method_, std::move(counted_), workspace);
+template <class Key, bool Crowded>
+Histogram CountingMagnitudes<Key, Crowded>::parted(const std::vector<Key>& keys) const {
+  const Histogram& bins = counted_.histogram;
+  const std::uint64_t low_bits = (std::uint64_t{1} << bins.dropped_bits) - 1;
+  Histogram result = without_entries(bins, bins.dropped_bits);
+  const auto add = [&result](std::uint64_t bin, std::uint64_t count, std::uint64_t residual,
+                             bool single) {
+    result.keys.push_back(bin);
+    result.counts.push_back(count);
+    result.residuals.push_back(residual);
+    result.single.push_back(single ? 1 : 0);
+  };
+  auto key = keys.begin();
+  for (std::size_t i = 0; i < bins.size(); ++i) {
+    if (crowded_[bins.keys[i] - first_bin_] == 0) {
+      add(bins.keys[i], bins.counts[i], bins.residuals[i], false);
+      continue;
+    }
+    std::uint64_t left = bins.counts[i];
+    for (; key != keys.end() && *key >> bins.dropped_bits == bins.keys[i]; ++key) {
+      // The bin of zeros and that of infinity may be crowded with other magnitudes.
+      const bool other = *key == 0 || *key >= first_nonfinite_key(bins.dtype);
+      const std::uint64_t count = other ? 0 : counts_.count_of(*key);
+      if (count > left) {
+        throw DataChanged();
+      }
+      if (count > 0) {
+        add(bins.keys[i], count, ((*key & low_bits) >> residual_shift(bins.dtype)) * count, true);
+      }
+      left -= count;
+    }
+    if (left != 0) {
+      throw DataChanged();
     }
   }
-  return sort_in_batches(slice_, method_, std::move(counted_), workspace.workers);
+  return result;
+}
+
+template <bool Crowded>
+std::unique_ptr<Phase> made(const Slice& slice, Method method, CountedSlice counted) {
+  if (slice.view.dtype == DType::f32) {
+    return std::make_unique<CountingMagnitudes<std::uint32_t, Crowded>>(slice, method,
+                                                                        std::move(counted));
+  }
+  return std::make_unique<CountingMagnitudes<std::uint64_t, Crowded>>(slice, method,
+                                                                      std::move(counted));
 }
 
 }  // namespace
@@ -140,10 +193,20 @@ bool may_have_few_magnitudes(const Histogram& histogram) {
 }
 
 std::unique_ptr<Phase> count_magnitudes(const Slice& slice, Method method, CountedSlice counted) {
-  if (slice.view.dtype == DType::f32) {
-    return std::make_unique<CountingMagnitudes<std::uint32_t>>(slice, method, std::move(counted));
+  return made<false>(slice, method, std::move(counted));
+}
+
+bool has_crowded_bins(const Histogram& histogram) {
+  if (histogram.exact() || histogram.dropped_bits != binned_dropped_bits(histogram.dtype)) {
+    return false;
   }
-  return std::make_unique<CountingMagnitudes<std::uint64_t>>(slice, method, std::move(counted));
+  const std::uint64_t n = histogram.n();
+  return std::any_of(histogram.counts.begin(), histogram.counts.end(),
+                     [n](std::uint64_t count) { return is_crowded(count, n); });
+}
+
+std::unique_ptr<Phase> part_crowded_bins(const Slice& slice, Method method, CountedSlice counted) {
+  return made<true>(slice, method, std::move(counted));
 }
 
 }  // namespace weightgauge
