@@ -96,5 +96,5 @@ def tsan() -> None:
         WEIGHTGAUGE_SANITIZE="thread",
     )
     # Of these suites, which take long, every test has one thread.
-    alone = "block_counts|crowded|fed_scan|group_kernels|hazen|packed_codes"
+    alone = "block_counts|crowded|fed_scan|group_kernels|hazen|packed_codes|quarters"
     run_core_tests(tree, "--exclude-regex", alone)
