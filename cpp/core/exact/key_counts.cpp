@@ -1,6 +1,9 @@
 #include "core/exact/key_counts.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <exception>
+#include <random>
 #include <utility>
 
 #include "core/exact/gather.hpp"
@@ -17,9 +20,22 @@ constexpr std::size_t block_items = 4096;
 constexpr std::size_t items_for_each_miss = 8;
 constexpr int blocks_searched = 15;
 
-// The leading bits of the product depend on all bits of a key (Fibonacci hashing; Knuth, 1973).
-std::size_t hashed(std::uint64_t key, int shift) {
-  return static_cast<std::size_t>(key * 0x9E3779B97F4A7C15ULL >> shift);
+// An odd number that no file can know: keys that all meet in one place would take hours.
+std::uint64_t drawn_multiplier() {
+  auto drawn =
+      static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  try {
+    std::random_device device;
+    drawn ^= std::uint64_t{device()} << 32 | device();
+  } catch (const std::exception&) {  // there is no such device, or no descriptor left for it
+  }
+  return drawn | 1;
+}
+
+// The leading bits of the product depend on all bits of a key. Of a drawn multiplier, two keys meet
+// in one of 2^b places with a probability of at most 2 / 2^b (Dietzfelbinger et al., 1997).
+std::size_t hashed(std::uint64_t key, std::uint64_t multiplier, int shift) {
+  return static_cast<std::size_t>(key * multiplier >> shift);
 }
 
 }  // namespace
@@ -29,13 +45,16 @@ KeyCounts<Key>::KeyCounts(std::size_t most)
     : most_(most),
       recent_(std::size_t{1} << recent_bits, Slot{no_key, 0}),
       slots_(std::size_t{1} << first_place_bits, Slot{no_key, 0}),
-      shift_(64 - first_place_bits) {}
+      shift_(64 - first_place_bits) {
+  static const std::uint64_t drawn = drawn_multiplier();
+  multiplier_ = drawn;
+}
 
 template <class Key>
 std::size_t KeyCounts<Key>::place_of(Key key) const {
   const Slot* const slots = slots_.data();
   const std::size_t last = slots_.size() - 1;
-  std::size_t place = hashed(key, shift_);
+  std::size_t place = hashed(key, multiplier_, shift_);
   while (slots[place].key != key && slots[place].key != no_key) {
     place = (place + 1) & last;
   }
@@ -124,10 +143,11 @@ bool KeyCounts<Key>::add_to_table(const std::byte* packed, std::size_t n) {
 template <class Key>
 bool KeyCounts<Key>::add_to_recent(const std::byte* packed, std::size_t n) {
   Slot* const recent = recent_.data();
+  const std::uint64_t multiplier = multiplier_;
   std::size_t misses = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const Key key = detail::key_of<Key>(packed + i * sizeof(Key));
-    Slot& slot = recent[hashed(key, 64 - recent_bits)];
+    Slot& slot = recent[hashed(key, multiplier, 64 - recent_bits)];
     if (slot.key != key) {
       if (!move_to_table(slot)) {
         return false;

@@ -48,6 +48,7 @@ class KeyCounts {
   std::vector<Slot> recent_;
   int searching_ = 0;  // so many blocks
   std::vector<Slot> slots_;
+  std::uint64_t multiplier_;
   int shift_;  // from 64 bits of a hash to a place
   std::size_t keys_ = 0;
   std::uint64_t items_ = 0;
