@@ -28,6 +28,7 @@ std::uint64_t drawn_multiplier() {
     std::random_device device;
     drawn ^= std::uint64_t{device()} << 32 | device();
   } catch (const std::exception&) {  // there is no such device, or no descriptor left for it
+    drawn *= 0x9E3779B97F4A7C15ULL;
   }
   return drawn | 1;
 }
