@@ -286,6 +286,23 @@ def test_a_length_of_heads_that_is_their_number(types, length, expected) -> None
     assert (found.of(None).heads, found.of(None).head_dim) == expected
 
 
+@pytest.mark.parametrize(
+    ("widths", "numbers"),
+    # Stages without channels, and two numbers of which one or both may be used.
+    [((0, 0), [5, 10]), ((640, 640), [5, 10])],
+)
+def test_numbers_of_stages_that_widths_do_not_tell_apart(widths, numbers) -> None:
+    found = described(unet(*widths), {"num_attention_heads": numbers})
+    assert (found.of(None).heads, found.of(None).head_dim) == (None, None)
+
+
+def test_long_names_of_blocks_cost_no_more_than_their_length() -> None:
+    """A pattern that looks for the end of a name from each of its parts takes minutes here."""
+    types = ["CrossAttn" * 100_000 + "3D"]
+    found = described(unet(320), {"attention_head_dim": 8, "down_block_types": types})
+    assert found.of(None).head_dim == 8
+
+
 def test_a_number_of_heads_beside_their_length() -> None:
     config = {"attention_head_dim": 40, "num_attention_heads": 8}
     found = described(unet(320), config | {"down_block_types": ["CrossAttnDownBlock2D"]})

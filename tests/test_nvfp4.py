@@ -188,3 +188,25 @@ def test_the_list_says_how_values_are_made(tmp_path, write_checkpoint, capsys):
     path = write_checkpoint(tmp_path / "model.safetensors", named("ct", *draw(8)))
     assert main(["ls", str(path)], standalone_mode=False) in (None, 0)
     assert "NVFP4 x weight_scale / weight_global_scale" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_codes_have_a_shape_of_their_own_beside_the_base(tmp_path, write_checkpoint, layout):
+    """ModelOpt keeps the name of the weight: that its bytes are half as many is no fault."""
+    codes, scales = draw(9)
+    path = write_checkpoint(tmp_path / "quantised.safetensors", named(layout, codes, scales))
+    values = by_all(decoded(codes, scales), layout).astype(np.float32)
+    plain = {f"{STEM}.weight": ("F32", values.shape, values.tobytes())}
+    base = write_checkpoint(tmp_path / "base.safetensors", plain)
+    told = {each.id for each in wg.check(path, against=base).findings}
+    assert {"not-compared", "dtype-differs"} <= told
+    assert not told & {"shape-differs", "unrelated", "extra-tensor"}
+
+
+def test_codes_of_two_quantised_models_are_held_against_each_other(tmp_path, write_checkpoint):
+    path, base = (
+        write_checkpoint(tmp_path / f"{rows}.safetensors", named("modelopt", *draw(9, (rows, 64))))
+        for rows in (48, 32)
+    )
+    told = [each.tensor for each in wg.check(path, against=base).findings if each.level == "fault"]
+    assert f"{STEM}.weight" in told

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.bare_names import bare_names, without_top
 from weightgauge.anatomy.storage import served, weight_name, weight_names
+from weightgauge.anatomy.storage.integers import INTEGERS
 from weightgauge.errors import OtherModelError, printable
 from weightgauge.findings import RULES, Finding, Place
 from weightgauge.wording import agreeing, counted
@@ -25,6 +26,8 @@ _MOST_DAMAGED = 0.5
 _FEWEST_TRAINED = 4
 """Fewer matrices than these that differ are damage, however few there are in all."""
 
+_PACKING = INTEGERS - {"I8"}
+"""Formats whose items hold several codes each; I8 holds one."""
 
 _NUMBER = re.compile("[0-9]+")
 
@@ -163,11 +166,19 @@ def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, _Tensor]:
             row["dtype"],
             tuple(row["shape"]),
             row.get("digest"),
-            weight_name(row["tensor"]) != row["tensor"],
+            _is_packed(row),
             bare.get(served(row["storage"] or "")) if row["storage"] else None,
         )
         for name, row in zip(names, rows, strict=True)
     }
+
+
+def _is_packed(row: Mapping[str, Any]) -> bool:
+    if weight_name(row["tensor"]) != row["tensor"]:
+        return True
+    # Some quantisers leave codes the name of the weight.
+    role = row["storage"] or ""
+    return row["dtype"] in _PACKING and bool(role) and not served(role)
 
 
 def _names(

@@ -190,11 +190,15 @@ def _settle_head_dim(settings: Settings, found: Heads, widths: Widths) -> None:
 def _length_in_stages(numbers: frozenset[int], widths: Widths) -> int | None:
     """Return the length of all heads where stages have numbers of their own, else None.
 
-    The widest stage has the most heads; with the same length all others must be filled too.
+    The widest stage has the most heads; with the same length all others must be filled too. Where
+    stages are equally wide, nothing tells which of them has which number.
     """
-    if not numbers or not widths.query or max(widths.query) % max(numbers):
+    widest = max(widths.query, default=0)
+    if not numbers or not widest or widest % max(numbers):
         return None
-    length = max(widths.query) // max(numbers)
+    if len(widths.query) == 1 < len(numbers):
+        return None
+    length = widest // max(numbers)
     return length if all(width / length in numbers for width in widths.query) else None
 
 

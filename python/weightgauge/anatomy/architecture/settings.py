@@ -107,7 +107,7 @@ class Settings:
         """Whether what is called the length of a head is the number of heads."""
         types = [each for key in BLOCK_TYPES if isinstance(each := self._look_up(key), list)]
         return any(
-            isinstance(name, str) and NUMBERED_BLOCKS.fullmatch(name)
+            isinstance(name, str) and NUMBERED_BLOCKS.match(name)
             for names in types
             for name in names
         )

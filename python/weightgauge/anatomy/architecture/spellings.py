@@ -63,4 +63,4 @@ QK_NORM = ("use_qk_norm", "qk_norm", "qk_layernorm", "use_qk_layernorm")
 # called "Simple" or "K" do mean a length.
 LENGTH_OR_NUMBER = "attention_head_dim"
 BLOCK_TYPES = ("down_block_types", "up_block_types")
-NUMBERED_BLOCKS = re.compile(r"(?!Simple|K)\w*CrossAttn\w*(?<!3D)")
+NUMBERED_BLOCKS = re.compile(r"(?!Simple|K|.*3D\Z).*CrossAttn")
