@@ -34,13 +34,13 @@ def _figures_are_closed():
         pyplot.close("all")
 
 
-def _write(path, tensors, *, pad=8):
+def _write(path, tensors, *, pad=8, metadata=None):
     """Write tensors {name: (dtype, shape, bytes or None)}; None leaves a hole of zeros.
 
     The header is padded with spaces so that the data start at a multiple of `pad`; `pad=None`
     puts them at an odd byte instead.
     """
-    table, begin = {}, 0
+    table, begin = {} if metadata is None else {"__metadata__": metadata}, 0
     for name, (dtype, shape, _) in tensors.items():
         end = begin + math.prod(shape) * BITS[dtype] // 8
         table[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}

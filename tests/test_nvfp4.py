@@ -163,6 +163,7 @@ def test_no_scale_of_all_raises(tmp_path, write_checkpoint, layout, of_all):
         ({"weight_scale_2": ("F32", (2,), bytes(8))}, "is not one number"),
         ({"weight_scale_2": ("F64", (), bytes(8))}, "is not one number"),
         ({"weight_scale_2": ("F32", (0,), b"")}, "is not one number"),
+        ({"comfy_quant": ("U8", (19,), b'{"format": "nvfp4"}')}, "its scales lie in tiles"),
         ({"pre_quant_scale": ("BF16", (COLUMNS,), bytes(2 * COLUMNS))}, "its inputs have scales"),
         ({"weight": ("U8", (ROWS * 32,), bytes(ROWS * 32))}, "its scales are [48, 4]"),
         ({"weight": ("U8", (ROWS, 0), b"")}, ""),
@@ -210,3 +211,37 @@ def test_codes_of_two_quantised_models_are_held_against_each_other(tmp_path, wri
     )
     told = [each.tensor for each in wg.check(path, against=base).findings if each.level == "fault"]
     assert f"{STEM}.weight" in told
+
+
+def test_scales_in_tiles_are_not_taken_for_scales_in_rows(tmp_path, write_checkpoint):
+    """ComfyUI names its NVFP4 as ModelOpt does, and stores scales as matrix units take them."""
+    metadata = {"_quantization_metadata": json.dumps({"layers": {STEM: {"format": "nvfp4"}}})}
+    other, rows = "model.layers.0.self_attn.k_proj", "model.layers.0.self_attn.o_proj"
+    codes = np.random.default_rng(10).integers(0x20, 0x50, (128, 128), dtype=np.uint8)
+    tensors = named("modelopt", *draw(10)) | {
+        f"{other}.weight": ("F8_E4M3", codes.shape, codes.tobytes()),
+        f"{other}.weight_scale": ("F8_E8M0", (128, 4), b"\x70" * 512),
+        f"{rows}.weight": ("F8_E4M3", codes.shape, codes.tobytes()),
+        f"{rows}.weight_scale": ("F32", (128, 1), np.ones(128, np.float32).tobytes()),
+    }
+    path = write_checkpoint(tmp_path / "model.safetensors", tensors, metadata=metadata)
+    result = wg.fit(path)
+    assert [item.kind for item in result.slices if item.decoded] == ["o"]
+    told = {each.tensor: each.message for each in result.findings if "tiles" in each.message}
+    assert "cannot be decoded: its scales lie in tiles" in told[f"{STEM}.weight"]
+    assert "its scale is not applied: its scales lie in tiles" in told[f"{other}.weight"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("place", range(3))
+def test_what_is_lost_of_one_matrix_is_a_fault(tmp_path, write_checkpoint, layout, place):
+    lost = (LAYOUTS[layout][0], "weight_scale", LAYOUTS[layout][1])[place]
+    tensors = {}
+    for name in ("q", "k", "o"):
+        stem = STEM.replace("q_", f"{name}_")
+        tensors |= named(layout, *draw(11), stem=stem)
+    del tensors[f"{STEM}.{lost}"]
+    result = wg.fit(write_checkpoint(tmp_path / "model.safetensors", tensors))
+    faults = [(each.id, each.tensor) for each in result.findings if each.level == "fault"]
+    assert faults == [("missing-part", f"{STEM}.{lost}")]
+    assert [item.kind for item in result.slices if item.decoded] == ["k", "o"]

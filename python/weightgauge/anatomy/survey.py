@@ -113,7 +113,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
     """
     tensors, config = checkpoint.tensors, checkpoint.config
     shapes = _stated_shapes(checkpoint)
-    storage = storage_of(tensors, config, shapes, checkpoint.quantiser_configs)
+    storage = storage_of(tensors, config, shapes, checkpoint.quantiser_configs, checkpoint.metadata)
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config, checkpoint.metadata)
     matrices: Sequence[TensorLike] = tensors
     if storage.matrices:

@@ -8,6 +8,8 @@ _OF_COMPRESSED = ("weight_packed", "weight", "compressed")
 _LEFT = (
     ("weight_shape", (), _OF_COMPRESSED),
     ("weight_zero_point", (), _OF_COMPRESSED),
+    ("weight_scale_2", ("weight_scale",), ("weight", "weight_packed")),
+    ("weight_global_scale", ("weight_scale",), _OF_COMPRESSED),
     ("qzeros", (), ("qweight",)),
     ("g_idx", ("scales",), ("qweight",)),
 )

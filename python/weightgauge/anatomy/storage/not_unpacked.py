@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 BESIDE_CODES = {
     **dict.fromkeys(("scales", "weight_scale"), "scales"),
+    **dict.fromkeys(("weight_scale_2", "weight_global_scale"), "scales of all scales"),
     **dict.fromkeys(("qzeros", "weight_zero_point"), "zero points"),
     **dict.fromkeys(("qweight", "weight_packed"), "codes"),
 }

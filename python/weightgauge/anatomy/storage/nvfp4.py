@@ -12,8 +12,10 @@ from weightgauge.anatomy.storage.beside_codes import Beside
 from weightgauge.anatomy.storage.not_unpacked import AtOdds, Lacking, NotUnpacked
 from weightgauge.anatomy.storage.scales import (
     DIVIDES_ALL,
+    IN_TILES,
     MULTIPLIES_ALL,
     NotScaled,
+    in_tiles,
     of_all_in_words,
     with_scale_of_all,
 )
@@ -48,7 +50,8 @@ def nvfp4(beside: Beside) -> tuple[ScaledCodes, str]:
         raise Lacking(["weight_scale"], sure=True)
     if beside.find("pre_quant_scale") is not None:
         raise NotUnpacked("its inputs have scales as well ('pre_quant_scale')")
-    of_all = next(filter(None, map(beside.find, (DIVIDES_ALL, MULTIPLIES_ALL))), None)
+    if in_tiles(codes, scales, beside.tensors, stated=beside.quantisation.tiled):
+        raise NotUnpacked(IN_TILES)
     if scales.dtype != "F8_E4M3":
         raise NotUnpacked(f"its scales are {scales.dtype}, and not F8_E4M3")
     shape = codes.shape
@@ -56,10 +59,14 @@ def nvfp4(beside: Beside) -> tuple[ScaledCodes, str]:
     expected = (*shape[:-1], columns // _BLOCK)
     if len(shape) < 2 or columns % _BLOCK or scales.shape != expected or codes.size == 0:
         raise AtOdds(f"its scales are {list(scales.shape)}, and its bytes {list(shape)}")
+    of_all = next(filter(None, map(beside.find, (DIVIDES_ALL, MULTIPLIES_ALL))), None)
+    if of_all is None:
+        packed = codes.name.endswith("weight_packed")
+        raise Lacking([DIVIDES_ALL if packed else MULTIPLIES_ALL], sure=True)
     numbers = Numbers(scales, scales.dtype)
     found = ScaledCodes("F4", prod(shape[:-2]), shape[-2], columns, 1, _BLOCK, numbers)
     try:
-        found = found if of_all is None else with_scale_of_all(found, of_all)
+        found = with_scale_of_all(found, of_all)
     except NotScaled as error:
         raise NotUnpacked(*error.args) from error
     return found, f"NVFP4 x weight_scale{of_all_in_words(found)}"

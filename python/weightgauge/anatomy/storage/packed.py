@@ -56,7 +56,7 @@ QUANTISERS = (
         *("NVFP4", "weight_packed", "U8", "weight_global_scale"),
         "weight_scale input_global_scale",
     ),
-    Quantiser("NVFP4", "weight", "U8", "weight_scale_2", "weight_scale input_scale"),
+    Quantiser("NVFP4", "weight", "U8", "weight_scale_2", "weight_scale input_scale comfy_quant"),
     Quantiser(
         *("compressed-tensors", "weight_packed", ""),
         "weight_scale weight_shape",
@@ -193,7 +193,15 @@ def _title(
     tensors: Mapping[str, TensorInfo],
     method: str,
 ) -> str:
-    """Distinguish AWQ, which packs along the outputs, from GPTQ, which packs along the inputs."""
+    """Distinguish AWQ, which packs along the outputs, from GPTQ, which packs along the inputs.
+
+    Bytes with scales of E4M3 are NVFP4, also where the scale of all of these is lost.
+    """
+    scales = tensors.get(f"{owner}.weight_scale")
+    if (quantiser.packed in ("weight", "weight_packed") and tensor.dtype == "U8") and (
+        scales is not None and scales.dtype == "F8_E4M3"
+    ):
+        return "NVFP4"
     if quantiser.title == UNNAMED and method:
         return method
     if quantiser.packed != "qweight" or quantiser.title == "EETQ":

@@ -7,7 +7,7 @@ part of them. Newer ones have settings for some modules that differ from those f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ _KEY = "quantization_config"
 _FORMER_KEY = "compression_config"
 """What compressed-tensors called it first."""
 _CONFIG = "config.json"
+_OF_COMFYUI = "_quantization_metadata"
 
 _SPELLINGS = {
     **{"w_bit": "bits", "wbits": "bits", "q_group_size": "group_size"},
@@ -57,6 +58,9 @@ class Quantisation:
         A line for each entry that is none.
     contradictions : tuple of str
         A line for each setting of which two files say different things.
+    tiled : bool
+        Whether the header of a file says that ComfyUI quantised it: its scales of blocks lie in
+        tiles, as matrix units take them.
     """
 
     values: Settings
@@ -64,6 +68,7 @@ class Quantisation:
     stated: bool
     wrong: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
+    tiled: bool = False
 
     @property
     def method(self) -> str:
@@ -169,7 +174,9 @@ class Quantisation:
 
 
 def quantisation_of(
-    config: Mapping[str, Any] | None, beside: Mapping[str, Mapping[str, Any]] | None = None
+    config: Mapping[str, Any] | None,
+    beside: Mapping[str, Mapping[str, Any]] | None = None,
+    metadata: Collection[str] = (),
 ) -> Quantisation:
     """Put together what is said of how a model is quantised.
 
@@ -179,6 +186,8 @@ def quantisation_of(
         Content of `config.json`.
     beside : mapping of str to mapping, optional
         Content of the files that quantisers keep their settings in, by their names.
+    metadata : collection of str, optional
+        Keys of the metadata in the headers of files.
 
     Returns
     -------
@@ -204,6 +213,7 @@ def quantisation_of(
         stated=stated is not None or bool(beside),
         wrong=tuple(wrong),
         contradictions=tuple(contradictions),
+        tiled=_OF_COMFYUI in metadata,
     )
 
 

@@ -6,7 +6,7 @@ configuration of an adapter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,9 +19,11 @@ from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_
 from weightgauge.anatomy.storage.roles import belongs_to, scale_of
 from weightgauge.anatomy.storage.scales import (
     F8,
+    IN_TILES,
     NotScaled,
     block_size,
     further_scale,
+    in_tiles,
     of_all_in_words,
     packed_mxfp4,
     scale_names,
@@ -145,6 +147,7 @@ def storage_of(
     config: Mapping[str, Any] | None,
     stated_shapes: Mapping[str, tuple[int, ...]] | None = None,
     quantiser_configs: Mapping[str, Mapping[str, Any]] | None = None,
+    metadata: Collection[str] = (),
 ) -> Storage:
     """Recognise how the matrices of a checkpoint are stored.
 
@@ -158,6 +161,8 @@ def storage_of(
         As in `Storage`.
     quantiser_configs : mapping of str to mapping, optional
         As in `weightgauge.checkpoint.Checkpoint`.
+    metadata : collection of str, optional
+        Keys of the metadata in the headers of files.
 
     Returns
     -------
@@ -169,7 +174,7 @@ def storage_of(
     coded = not (INTEGERS | _CODES).isdisjoint(different(columns.dtypes))
     if coded or may_be_packed(columns.unlike_names()):
         by_name = dict(zip(columns.names, columns, strict=True))
-    quantisation = quantisation_of(config, quantiser_configs)
+    quantisation = quantisation_of(config, quantiser_configs, metadata)
     found = Storage(quantisation=quantisation, stated_shapes=stated_shapes or {})
     found.remarks += quantisation.wrong
     for decoder in DECODERS:
@@ -296,6 +301,8 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
         found.roles[scale.name] = scale_of(name)
         _note_activation_scales(name, tensors, found)
         try:
+            if in_tiles(tensor, scale, tensors, stated=quantisation.tiled):
+                raise NotScaled(IN_TILES)
             decoding = scaled_codes(tensor, scale, blocks=blocks)
             second = further_scale(name, tensors)
             if second is not None:

@@ -18,6 +18,8 @@ F8 = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 MULTIPLIES_ALL, DIVIDES_ALL = "weight_scale_2", "weight_global_scale"
 """The scale of all other scales, as ModelOpt and compressed-tensors call it."""
 
+IN_TILES = "its scales lie in tiles, as ComfyUI stores them for matrix units"
+
 _SCALE_FORMATS = ("F32", "BF16", "F16", "F8_E8M0", "F8_E4M3")
 _USUAL_BLOCK = (128, 128)
 _STEP = 16
@@ -38,6 +40,25 @@ def scale_names(name: str) -> Iterator[str]:
     if last in ("weight", "weight_packed") and owner:
         leaves = "weight_scale scale scale_inv scale_weight qscale_weight"
         yield from (f"{owner}.{leaf}" for leaf in leaves.split())
+
+
+def in_tiles(
+    codes: TensorInfo, scale: TensorInfo, tensors: Mapping[str, TensorInfo], *, stated: bool
+) -> bool:
+    """Whether scales of blocks lie in the tiles in which ComfyUI stores them.
+
+    Parameters
+    ----------
+    codes, scale : TensorInfo
+        Codes, and scales. Those of wider formats lie in rows.
+    tensors : mapping of str to TensorInfo
+        All tensors of the checkpoint by name.
+    stated : bool
+        Whether the header of a file says that ComfyUI quantised it.
+    """
+    mark = f"{codes.name.rpartition('.')[0]}.comfy_quant"
+    narrow = scale.dtype in ("U8", "F8_E8M0", "F8_E4M3")
+    return scale.size > 1 and narrow and (stated or mark in tensors)
 
 
 def further_scale(name: str, tensors: Mapping[str, TensorInfo]) -> TensorInfo | None:
