@@ -233,6 +233,17 @@ def test_scales_in_tiles_are_not_taken_for_scales_in_rows(tmp_path, write_checkp
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_scales_of_all_as_two_libraries_name_them(tmp_path, write_checkpoint, layout):
+    """The name of the codes tells whose they are; the other tensor is one of its own."""
+    codes, scales = draw(12)
+    tensors = named(layout, codes, scales)
+    for _, last in LAYOUTS.values():
+        tensors.setdefault(f"{STEM}.{last}", ("F32", (), np.float32(7).tobytes()))
+    item = fit_of(write_checkpoint(tmp_path / "model.safetensors", tensors))
+    assert_fit_of(item, by_all(decoded(codes, scales), layout))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("place", range(3))
 def test_what_is_lost_of_one_matrix_is_a_fault(tmp_path, write_checkpoint, layout, place):
     lost = (LAYOUTS[layout][0], "weight_scale", LAYOUTS[layout][1])[place]

@@ -59,10 +59,10 @@ def nvfp4(beside: Beside) -> tuple[ScaledCodes, str]:
     expected = (*shape[:-1], columns // _BLOCK)
     if len(shape) < 2 or columns % _BLOCK or scales.shape != expected or codes.size == 0:
         raise AtOdds(f"its scales are {list(scales.shape)}, and its bytes {list(shape)}")
-    of_all = next(filter(None, map(beside.find, (DIVIDES_ALL, MULTIPLIES_ALL))), None)
+    leaf = DIVIDES_ALL if codes.name.endswith(".weight_packed") else MULTIPLIES_ALL
+    of_all = beside.find(leaf)
     if of_all is None:
-        packed = codes.name.endswith("weight_packed")
-        raise Lacking([DIVIDES_ALL if packed else MULTIPLIES_ALL], sure=True)
+        raise Lacking([leaf], sure=True)
     numbers = Numbers(scales, scales.dtype)
     found = ScaledCodes("F4", prod(shape[:-2]), shape[-2], columns, 1, _BLOCK, numbers)
     try:
