@@ -45,9 +45,9 @@ def mixture(tmp_path_factory, write_checkpoint):
         "model.packed": ("F6_E2M3", (8, 4), bytes(24)),
         # So close together that bins are not enough: the scan looks at the weights themselves.
         "model.narrow.weight": (
-            "F32",
+            "F64",
             LARGE,
-            (1 + np.random.default_rng(9).normal(0, 1e-5, LARGE)).astype(np.float32).tobytes(),
+            (1 + np.random.default_rng(9).normal(0, 1e-5, LARGE)).tobytes(),
         ),
     }
     path = write_checkpoint(directory / "model.safetensors", tensors)
