@@ -21,7 +21,12 @@ from weightgauge.scanning.live.shard import LiveCheckpoint
 from weightgauge.scanning.measured import Measured
 from weightgauge.scanning.run import ScannedSlices, planned, scan_slices
 from weightgauge.scanning.sharded import scan_local
-from weightgauge.scanning.weightless import numbers_of, scales_of, without_weights, words_of
+from weightgauge.scanning.weightless import (
+    numbers_without_weights,
+    scales_of,
+    without_weights,
+    words_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +142,7 @@ class CheckpointSlices:
             if scan is None and self._scales:
                 counted = self._scanned(self._scales, options).numbers
             told.update(words_of(self.survey, without, done))
-            yield numbers_of(without, self._scales, counted)
+            yield numbers_without_weights(without, self._scales, counted)
 
         return SliceFits.in_table_order(
             self.slices.plus(without) if without else self.slices,
@@ -202,7 +207,9 @@ class CheckpointSlices:
         counted = self._scanned(self._scales, options).numbers if self._scales else None
         absent = SliceFits(
             without,
-            NumberColumns.of([numbers_of(without, self._scales, counted)], len(without)),
+            NumberColumns.of(
+                [numbers_without_weights(without, self._scales, counted)], len(without)
+            ),
             options,
             told=words_of(self.survey, without),
         )

@@ -49,7 +49,7 @@ def scales_of(known: Survey, chosen: Sequence[TensorInfo]) -> Slices:
     return _whole(known, tensors, rows)
 
 
-def numbers_of(
+def numbers_without_weights(
     slices: Slices, scales: Slices, counted: NDArray[np.void] | None
 ) -> NDArray[np.void]:
     """Return the numbers of slices without weights.

@@ -63,7 +63,7 @@ class Candidate:
     def heads(self) -> int:
         """Return the number of query heads; raise `NotCut` where it is not known."""
         if self.facts.heads is None:
-            raise NotCut(f"the number of heads is not known{self.without_config()}")
+            raise self._not_known("heads")
         return self.facts.heads
 
     def heads_filling(self, length: int, heads: int | None, what: str) -> int:
@@ -88,8 +88,11 @@ class Candidate:
             return heads
         dim = self.facts.head_dim
         if dim is None or self.facts.heads is not None or length % dim:
-            raise NotCut(f"the number of {what} is not known{self.without_config()}")
+            raise self._not_known(what)
         return length // dim
+
+    def _not_known(self, what: str) -> NotCut:
+        return NotCut(f"the number of {what} is not known{self.without_config()}")
 
     def count(self, key: str) -> int:
         """Return a count of the configuration; raise `NotCut` where it is missing or invalid."""
