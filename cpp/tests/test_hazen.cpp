@@ -137,6 +137,42 @@ TEST_SUITE("hazen") {
     const HazenSums sums(0, Trim::mid_80);
     CHECK(sums.window().size() == 0);
   }
+
+  TEST_CASE("sums that are kept are those of sums made anew, however often they are asked for") {
+    // More sizes than are kept, asked for in any order: a few ranks at a time, and then all.
+    std::vector<std::uint64_t> sizes;
+    for (std::uint64_t size = 4070; size < 4090; size += 2) {
+      sizes.push_back(size);
+    }
+    sizes.insert(sizes.end(), {900, 1024, 1025, 1U << 14, (1U << 14) + 1, 70'000});
+    HazenCache cache;
+    testing::Random random(5);
+    bool same = true;
+    for (int call = 0; call < 600; ++call) {
+      const std::uint64_t n = sizes[random.next() % sizes.size()];
+      const Trim trim = random.next() % 4 == 0 ? Trim::full : Trim::mid_80;
+      const std::uint64_t censored = random.next() % 8 == 0 ? n / 4 : 0;
+      const HazenSums anew(n, trim, censored);
+      const Window window = anew.window();
+      const std::uint64_t step = random.next() % 3 == 0 ? 1 : 100;
+      std::vector<std::uint64_t> ranks;
+      for (std::uint64_t rank = window.begin + 1; rank <= window.end; rank += step) {
+        ranks.push_back(rank);
+      }
+      const std::size_t places = ranks.size() + 1;
+      std::vector<double> sums(places);
+      std::vector<double> y(places);
+      std::vector<double> memory;
+      const HazenSums& kept = cache.sums(n, trim, censored, ranks.size());
+      kept.cumulative_after(ranks.data(), ranks.size(), sums.data(), y.data(), memory);
+      std::vector<double> sums_anew(places);
+      std::vector<double> y_anew(places);
+      anew.cumulative_after(ranks.data(), ranks.size(), sums_anew.data(), y_anew.data(), memory);
+      same = same && kept.n() == n && sums == sums_anew && y == y_anew;
+      same = same && sums.back() == anew.cumulative(ranks.back());
+    }
+    CHECK(same);
+  }
 }
 
 }  // namespace weightgauge

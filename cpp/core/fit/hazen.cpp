@@ -166,7 +166,12 @@ double HazenSums::beyond_head(std::uint64_t rank) const {
 }
 
 HazenSums::End HazenSums::end_after(std::uint64_t rank) const {
-  return {cumulative(rank), y_after(rank)};
+  const bool direct = rank < head_.size() || (!tail_.empty() && rank >= tail_begin_);
+  if (direct || rank == 0 || rank >= n_) {
+    return {cumulative(rank), y_after(rank)};
+  }
+  const YPoint point = weibull_y_point(static_cast<double>(rank) / static_cast<double>(n_));
+  return {head_offset_ + sum_before(rank, point), point.y};
 }
 
 void HazenSums::tabulate() {
@@ -264,19 +269,23 @@ void HazenSums::closed_forms_after(const std::uint64_t* ranks, std::size_t n, do
   }
 }
 
-const HazenSums& HazenCache::sums(std::uint64_t n, Trim trim, std::uint64_t censored) {
+const HazenSums& HazenCache::sums(std::uint64_t n, Trim trim, std::uint64_t censored,
+                                  std::uint64_t ranks) {
   constexpr std::size_t most_kept = 8;
-  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const HazenSums& sums) {
-    return sums.n() == n && sums.trim() == trim && sums.censored() == censored;
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    return kept.sums.n() == n && kept.sums.trim() == trim && kept.sums.censored() == censored;
   });
-  if (found != kept_.end()) {
-    found->tabulate();
-    return *found;
+  if (found == kept_.end()) {
+    if (kept_.size() == most_kept) {
+      kept_.pop_back();
+    }
+    return kept_.emplace_front(HazenSums(n, trim, censored), ranks).sums;
   }
-  if (kept_.size() == most_kept) {
-    kept_.pop_back();
+  if (found->asked >= found->sums.window().size()) {
+    found->sums.tabulate();
   }
-  return kept_.emplace_front(n, trim, censored);
+  found->asked += ranks;
+  return found->sums;
 }
 
 }  // namespace weightgauge

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "core/fit/special.hpp"
@@ -58,7 +59,8 @@ class HazenSums {
   double centred_squares() const { return centred_squares_; }
 
   // Puts the sums of all ranks, and y after them, into tables, where n is small enough. The numbers
-  // stay the same; a table pays from its second use on.
+  // stay the same. A table pays once as many ranks have been asked for as it holds: slices of few
+  // magnitudes ask for few, and those of one size whose zeros differ in number need one each.
   void tabulate();
 
  private:
@@ -103,11 +105,16 @@ class HazenSums {
 // the ordinates cost more than the counting.
 class HazenCache {
  public:
-  // Valid until the next call.
-  const HazenSums& sums(std::uint64_t n, Trim trim, std::uint64_t censored);
+  // Valid until the next call. They will be asked for so many ranks, or fewer.
+  const HazenSums& sums(std::uint64_t n, Trim trim, std::uint64_t censored, std::uint64_t ranks);
 
  private:
-  std::deque<HazenSums> kept_;  // the latest first
+  struct Kept {
+    Kept(HazenSums made, std::uint64_t ranks) : sums(std::move(made)), asked(ranks) {}
+    HazenSums sums;
+    std::uint64_t asked;  // ranks until now
+  };
+  std::deque<Kept> kept_;  // the latest first
 };
 
 }  // namespace weightgauge

@@ -103,7 +103,7 @@ Fit fit_with_protocol(const Histogram& histogram, std::uint64_t n, Trim trim, Ze
     const KsDistance ks = ks_distance(histogram, fit.k, fit.log_scale);
     fit.ks = ks.distance;
     fit.ks_shortfall = ks.shortfall;
-    const HazenSums& sums = space.ordinates.sums(n, trim, 0);
+    const HazenSums& sums = space.ordinates.sums(n, trim, 0, histogram.size());
     probability_plot(histogram, sums, space.plot, space.plot_space);
     add_standard_errors(space.plot, n, fit, space.influences);
   }

@@ -94,7 +94,7 @@ Fit line_of_histogram(const Histogram& histogram, std::uint64_t n, Trim trim, Ze
     return fit;
   }
   const std::uint64_t censored = censored_of(histogram, zeros);
-  const HazenSums& sums = space.ordinates.sums(n + censored, trim, censored);
+  const HazenSums& sums = space.ordinates.sums(n + censored, trim, censored, histogram.size());
   if (censoring_leaves_too_few(sums)) {
     fit.status = FitStatus::censored;
     return fit;
