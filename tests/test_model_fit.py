@@ -128,6 +128,20 @@ def test_summaries_are_medians_over_slices(llama):
         assert kind.r2_median == statistics.median(item.r2 for item in members)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 17, 1000])
+def test_medians_of_any_number_of_slices(size):
+    rng = np.random.default_rng(size)
+    ks, lams = rng.normal(1.2, 0.1, size).tolist(), np.exp2(rng.normal(0, 200, size)).tolist()
+    r2 = [0.5, NAN] * size  # of the first ones, where there are more
+    rows = [
+        made_slice(f"{row}.q.weight", "q", row, k=ks[row], lam=lams[row], r2=r2[row])
+        for row in range(size)
+    ]
+    (kind,) = made_fit(*rows).kinds
+    assert (kind.k_median, kind.lambda_median) == (statistics.median(ks), statistics.median(lams))
+    assert kind.r2_median == 0.5 if size == 1 else math.isnan(kind.r2_median)
+
+
 def test_slices_without_numbers_stay_out_of_the_medians(checkpoint):
     path = checkpoint(
         {

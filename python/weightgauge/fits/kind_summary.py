@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -122,9 +123,18 @@ def _summary(
         slices=len(members),
         judged=len(rows),
         withheld=commonest([words[row] for row in fitted.tolist()]) if none else None,
-        k_median=float(np.median(k)) if rows.size else _NAN,
+        k_median=_median(k) if rows.size else _NAN,
         k_min=float(np.min(k)) if rows.size else _NAN,
         k_max=float(np.max(k)) if rows.size else _NAN,
-        lambda_median=float(np.median(columns.lam[rows])) if rows.size else _NAN,
-        r2_median=float(np.median(columns.r2[rows])) if rows.size else _NAN,
+        lambda_median=_median(columns.lam[rows]) if rows.size else _NAN,
+        r2_median=_median(columns.r2[rows]) if rows.size else _NAN,
     )
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Return what `np.median` does of one value or more, in a tenth of its time for few."""
+    lower, upper = (len(values) - 1) // 2, len(values) // 2
+    ordered = np.partition(values, (lower, upper, -1))
+    if math.isnan(ordered[-1]):
+        return _NAN
+    return float((ordered[lower] + ordered[upper]) / 2 if lower < upper else ordered[upper])

@@ -247,7 +247,7 @@ def _stage_and_block(skeleton: _Skeleton, parts: Sequence[str]) -> tuple[int, in
 def block_path(name: str) -> str:
     """Return the path of the block that a parameter lies in; empty outside the blocks."""
     parts = _NUMBER.split(name)
-    at = _skeleton(parts).block
+    at = _marks(parts[::2]).block
     return _joined(parts[::2][: at + 1], parts[1::2][: at + 1])
 
 
@@ -259,13 +259,20 @@ def stack_path(name: str) -> str:
 def stage_of(name: str) -> int | None:
     """Return the number of the stage that a block belongs to; None where there are no stages."""
     parts = _NUMBER.split(name)
-    stage = _skeleton(parts).stage
+    stage = _marks(parts[::2]).stage
     return int(parts[2 * stage + 1]) if stage >= 0 else None
 
 
-def _skeleton(parts: Sequence[str]) -> _Skeleton:
-    """Return the skeleton of a name that is cut into texts and the numbers between them."""
-    texts, numbers = tuple(parts[::2]), parts[1::2]
+class _Marks(NamedTuple):
+    """Which of the numbers in a name count blocks, stages and experts, and which belong to it."""
+
+    block: int
+    stage: int
+    expert: int
+    kept: list[int]
+
+
+def _marks(texts: Sequence[str]) -> _Marks:
     block = stage = expert = -1
     kept: list[int] = []
     outer = ""
@@ -283,6 +290,13 @@ def _skeleton(parts: Sequence[str]) -> _Skeleton:
             expert = i if expert < 0 else expert
         else:
             kept.append(i)
+    return _Marks(block, stage, expert, kept)
+
+
+def _skeleton(parts: Sequence[str]) -> _Skeleton:
+    """Return the skeleton of a name that is cut into texts and the numbers between them."""
+    texts, numbers = tuple(parts[::2]), parts[1::2]
+    block, stage, expert, kept = _marks(texts)
     text = "".join(texts)
     named = EXPERT_NAME.search(text) if expert < 0 and _NAMED_EXPERT in text else None
     named_expert = int(named[1]) if named else None
