@@ -67,4 +67,8 @@ class NamedShapes(Mapping[str, tuple[int, ...]]):
 
     def different(self) -> set[tuple[int, ...]]:
         """Return the shapes, each once."""
-        return set(self.values()) if self._made else set(self._shapes)
+        made = self._made
+        if not made:
+            return set(self._shapes)
+        pairs = zip(self._names, self._shapes, strict=True)
+        return {shape for name, shape in pairs if name not in made} | set(made.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weightgauge.anatomy.architecture import Architecture, architecture_of
 from weightgauge.anatomy.completeness import missing_findings
 from weightgauge.anatomy.components import Component, Components, TensorLike, classify_by_form
+from weightgauge.anatomy.components.tensor_facts import TensorFacts
 from weightgauge.anatomy.lora import Adapted, adapted_matrices, factor_findings, unscaled_told
 from weightgauge.anatomy.lost_codes import lost_codes
 from weightgauge.anatomy.named_shapes import NamedShapes
@@ -117,7 +118,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config, checkpoint.metadata)
     matrices: Sequence[TensorLike] = tensors
     if storage.matrices:
-        matrices = [_as_matrix(tensor, storage.matrices.get(tensor.name)) for tensor in tensors]
+        matrices = _as_matrices(tensors, storage.matrices)
     updates = [_Named(each.weight, each.stored.shape, "F32") for each in adapted]
     components, forms = classify_by_form([*matrices, *updates] if updates else matrices)
     tensors.forget_outlines()
@@ -150,7 +151,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         storage=storage,
         components=places,
         tensors=tensors,
-        made={each.name: each.shape for each in [*matrices, *updates]} if made else {},
+        made=_shapes_by_name([*matrices, *updates] if updates else matrices) if made else {},
         architecture=architecture,
         forms=forms,
         adapted=tuple(zip(adapted, components[len(tensors) :], strict=True)),
@@ -187,9 +188,19 @@ def _stated_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     return read_shapes(checkpoint, small) if small else {}
 
 
-def _as_matrix(tensor: TensorInfo, stored: Stored | None) -> TensorLike:
-    """Return what classification is to see in place of a tensor."""
-    return tensor if stored is None else _Named(stored.name, stored.shape, "F32")
+def _as_matrices(tensors: Tensors, made: Mapping[str, Stored]) -> Tensors:
+    """Return what classification is to see in place of tensors, some of which hold codes."""
+    names, dtypes, shapes = list(tensors.names), list(tensors.dtypes), list(tensors.shapes)
+    for row, name in enumerate(tensors.names):
+        stored = made.get(name)
+        if stored is not None:
+            names[row], dtypes[row], shapes[row] = stored.name, "F32", stored.shape
+    return Tensors(names, dtypes, shapes, *tensors.columns()[3:])
+
+
+def _shapes_by_name(tensors: Sequence[TensorLike]) -> dict[str, tuple[int, ...]]:
+    names, shapes, _ = TensorFacts.of(tensors)
+    return dict(zip(names, shapes, strict=True))
 
 
 def products(

@@ -45,7 +45,7 @@ def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
     counted = np.flatnonzero((numbers.elements > 0) & ~columns.fitted)
     if not len(counted):
         return []
-    words = zip(columns.values("status", counted), columns.values("reason", counted), strict=True)
+    words = columns.words(counted)
     beside = [status == "not_applicable" and is_beside(reason) for status, reason in words]
     found: list[int] = counted[beside].tolist()
     return found

@@ -82,6 +82,12 @@ class Columns:
             return column.at(rows)
         return list(map(column.__getitem__, rows.data))  # no list of a million places
 
+    def words(self, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
+        """Return status and reason of the slices in some places."""
+        if isinstance(self.slices, SliceFits):
+            return list(map(self.slices.words().__getitem__, rows.data))
+        return [(self.slices[row].status, self.slices[row].reason) for row in rows.tolist()]
+
     @cached_property
     def tensors(self) -> Sequence[str]:
         """Names in the checkpoint."""

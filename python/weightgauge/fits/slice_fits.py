@@ -113,6 +113,10 @@ class SliceFits(Sequence[SliceFit], InPolars):
         """Return where the variance of every slice comes from, part by part."""
         return self._by_field().spread_parts()
 
+    def words(self) -> list[tuple[str, str]]:
+        """Return status and reason of every slice."""
+        return self._by_field().words()
+
     def _by_field(self) -> FieldColumns:
         return FieldColumns(self.slices, self.numbers, self._options, self._told, self._missing)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weightgauge import _core
 from weightgauge.magnitudes.arrays import array_view
 from weightgauge.magnitudes.options import FitOptions
 from weightgauge.records import as_row, maker
 from weightgauge.wording import none_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Numbers = tuple[
     float, float, float, float, float, float, float, float, int, int, int, int, bool,
@@ -30,6 +34,9 @@ the values of each row lie on a grid, else 0; rows, and columns, far larger than
 were not looked for."""
 
 _NO_MATRIX = (math.nan, math.nan, 0, *(math.nan,) * 4, 0, 0, -1, math.nan, 0, 0, -1, -1)
+
+_MULTIPLIED = ("lam", "rms", "max", "second", "lowest")
+"""Fields that are multiplied where all weights are."""
 
 _STATUSES = tuple(_core.fit_statuses())
 _TOLERANCE, _KS_TOLERANCE = _core.fit_tolerances()
@@ -248,6 +255,28 @@ def rescaled(numbers: Numbers, by: float) -> Numbers:
         *(0, blocks, 0, 0, math.nan, math.nan, digest, digested),
         *_NO_MATRIX,
     )
+
+
+def rescale(numbers: NDArray[np.void], rows: NDArray[np.intp], by: NDArray[np.float64]) -> None:
+    """Do what `rescaled` does in some rows, each of which has a number of its own.
+
+    Parameters
+    ----------
+    numbers : structured ndarray
+        Numbers of many slices; see `_core.ScanResults.numbers`.
+    rows : ndarray of int, shape (n,)
+        The rows.
+    by : ndarray of float64, shape (n,)
+        Their magnitudes.
+    """
+    import numpy as np
+
+    usual = (by > 0) & (by < math.inf)
+    with np.errstate(over="ignore", under="ignore"):
+        for name in _MULTIPLIED:
+            numbers[name][rows[usual]] *= by[usual]
+    for row, scale in zip(rows[~usual].tolist(), by[~usual].tolist(), strict=True):
+        numbers[row] = rescaled(numbers[row].item(), scale)
 
 
 def fit_of_histogram(

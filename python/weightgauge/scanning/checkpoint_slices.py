@@ -310,10 +310,12 @@ def slices_of_checkpoint(
     chosen, unmatched = choose(checkpoint.tensors, include=include, exclude=exclude)
     known = survey(checkpoint)
     roles = known.storage.roles
-    weights = [tensor for tensor in chosen if tensor.name not in roles] if roles else chosen
+    weights = Tensors.of(chosen)
+    if roles:
+        weights = weights.take([row for row, name in enumerate(weights.names) if name not in roles])
     places, forms = known.components, known.forms
     if len(weights) < len(places):
-        rows = [known.rows[tensor.name] for tensor in weights]
+        rows = [known.rows[name] for name in weights.names]
         places, forms = places.take(rows), array("i", taken(forms, rows))
     wanted, unsplit = slices_of(
         weights,

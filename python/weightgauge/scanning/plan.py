@@ -194,6 +194,20 @@ class ScanPlan:
                 self._clusters.append((added[row], *matrix[1:]))
         return added
 
+    def add_scaled(
+        self, tensors: Tensors, scales: Sequence[Numbers], matrices: Sequence[MatrixLayout | None]
+    ) -> Sequence[int] | None:
+        """Add whole tensors of codes, each with a scale; None where `add` must look at each."""
+        if self._strided or not self._scales_apart:
+            return None
+        added = self.add_whole(tensors, matrices)
+        known = self._scales
+        new = {each.tensor.name: each for each in scales if each.tensor.name not in known}
+        files = {each.tensor.shard: self._position(each.tensor.shard) for each in new.values()}
+        known.update(zip(new, self._columns.add_numbers(list(new.values()), files), strict=True))
+        self.scale_of.update(zip(added, (known[each.tensor.name] for each in scales), strict=True))
+        return added
+
     def add_digest(self, tensor: TensorInfo) -> int:
         """Add all bytes of a tensor in the order of a file, which are not to be counted."""
         strides = self._checkpoint.shards[tensor.shard].strides

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weightgauge.anatomy.layouts import MatrixLayout
+    from weightgauge.anatomy.storage import Numbers
     from weightgauge.checkpoint import Tensors
 
 FORMATS = tuple(ITEM_BYTES)
@@ -95,6 +96,25 @@ class PlanColumns:
         _extend(self.items, numbers_of(tensors.nbytes, int, np.uint64) // item_bytes)
         _extend(self.noted, np.full(len(tensors), Noted.TENSOR, np.uint8))
         _extend(self.columns, columns)
+        return range(first, len(self))
+
+    def add_numbers(self, numbers: Sequence[Numbers], files: Mapping[int, int]) -> range:
+        """Add tensors of one number each, of which no digest is noted; return their indices.
+
+        Parameters
+        ----------
+        numbers : sequence of Numbers
+            The tensors, and the formats in which they are read.
+        files : mapping of int to int
+            The file of each shard.
+        """
+        first, size = len(self), len(numbers)
+        self.files.extend([files[each.tensor.shard] for each in numbers])
+        self.formats.extend([_NUMBER_OF[each.dtype] for each in numbers])
+        self.offsets.extend([each.tensor.offset for each in numbers])
+        _extend(self.items, np.ones(size, np.uint64))
+        _extend(self.noted, np.full(size, Noted.NEGATIVES, np.uint8))
+        _extend(self.columns, np.zeros(size, np.uint64))
         return range(first, len(self))
 
 

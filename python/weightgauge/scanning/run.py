@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weightgauge.anatomy.layouts import Slice, Slices
+from weightgauge.anatomy.storage import ScaledCodes, Stored
 from weightgauge.categorical import numbers_of
 from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
-from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescaled
+from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescale
 from weightgauge.scanning.measured import PiecePages
 from weightgauge.scanning.plan import ScanPlan
 
@@ -200,16 +200,27 @@ def _placed(
                     numbers[pair[1]][row],
                     numbers[pair[0]][row],
                 )
-    scales = {}
-    for row, place in enumerate(places) if plan.scale_of else ():
-        if (at := plan.scale_of.get(place)) is not None:
-            scale = _single(found[at])
-            if place in plan.divided:
-                scale = 1 / scale if scale else math.inf
-            if scale != 1.0:
-                scales[row] = scale
-                numbers[row] = rescaled(numbers[row].item(), scale)
+    scales = _scales_of(found, plan, places)
+    if scales:
+        rescale(numbers, np.array([*scales]), np.array([*scales.values()]))
     return numbers, scales
+
+
+def _scales_of(found: NDArray[np.void], plan: ScanPlan, places: Sequence[int]) -> dict[int, float]:
+    """Return the scales other than 1 that slices have as a whole, by row."""
+    if not plan.scale_of:
+        return {}
+    place_of_scale = np.full(len(found) + 1, _NOT_COUNTED)  # the last one for what is not counted
+    place_of_scale[[*plan.scale_of]] = [*plan.scale_of.values()]
+    at = place_of_scale[np.asarray(places)]
+    rows = np.flatnonzero(at != _NOT_COUNTED)
+    scales = _single(found[at[rows]])
+    divided = np.zeros(len(found) + 1, np.bool_)
+    divided[[*plan.divided]] = True
+    with np.errstate(divide="ignore", over="ignore"):
+        scales = np.where(divided[np.asarray(places)[rows]], 1 / scales, scales)
+    others = scales != 1.0
+    return dict(zip(rows[others].tolist(), scales[others].tolist(), strict=True))
 
 
 def blank_numbers(size: int) -> NDArray[np.void]:
@@ -229,34 +240,55 @@ def planned(
 ) -> tuple[ScanPlan, Sequence[int]]:
     """Plan a scan: the plan, and for each slice its place there, -1 for one that is not counted."""
     plan = ScanPlan(checkpoint, scales_apart=options.protocol == "order")
-    parts = [
-        plan.add_whole(part.tensors, part.matrices)
-        if plain
-        else [_added(item, plan) for item in part]
-        for part, plain in _runs(Slices.of(slices))
-    ]
+    parts = [_part_added(part, sort, plan) for part, sort in _runs(Slices.of(slices))]
     places = parts[0] if len(parts) == 1 else array("q", chain.from_iterable(parts))
     plan.of_tokens += _of_tokens(slices, places, plan)
     return plan, places
 
 
-def _runs(slices: Slices) -> Iterator[tuple[Slices, bool]]:
-    """Yield slices in parts, and whether a part is of whole tensors that hold the values."""
-    plain = numbers_of(slices.tensors.dtypes, ITEM_BYTES.__contains__, np.bool_)
-    for column in (slices.cuts, slices.sources):
-        plain &= numbers_of(column, lambda each: each is None, np.bool_)
-    for start, end in _stretches(plain):
+_PLAIN, _SCALED = 1, 2
+"""Sorts of whole tensors that are planned together: they hold the values, or codes that have one
+scale for all of them. All others are planned one by one."""
+
+
+def _runs(slices: Slices) -> Iterator[tuple[Slices, int]]:
+    """Yield slices in parts, and the sort of each part; 0 for others."""
+    sorts = numbers_of(slices.sources, _sort_of_source, np.uint8)
+    sorts *= numbers_of(slices.tensors.dtypes, ITEM_BYTES.__contains__, np.bool_)
+    sorts *= numbers_of(slices.cuts, lambda each: each is None, np.bool_)
+    for start, end in _stretches(sorts):
         if end - start < _FEWEST_TOGETHER:
-            plain[start:end] = False
-    for start, end in _stretches(plain):
+            sorts[start:end] = 0
+    for start, end in _stretches(sorts):
         part = slices[start:end] if end - start < len(slices) else slices
-        yield part, bool(plain[start])
+        yield part, int(sorts[start])
 
 
-def _stretches(values: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+def _sort_of_source(stored: Stored | None) -> int:
+    if stored is None:
+        return _PLAIN
+    source = stored.source
+    together = isinstance(source, ScaledCodes) and source.single and not stored.turned
+    return _SCALED if together else 0
+
+
+def _stretches(values: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
     """Return where values that are the same begin, and where they end."""
     edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
     return pairwise(edges) if len(values) else iter(())
+
+
+def _part_added(part: Slices, sort: int, plan: ScanPlan) -> Sequence[int]:
+    """Add slices of one sort to a plan; return their places there."""
+    if sort == _PLAIN:
+        return plan.add_whole(part.tensors, part.matrices)
+    if sort == _SCALED:
+        sources = (stored.source for stored in part.sources if stored is not None)
+        scales = [each.scales for each in sources if isinstance(each, ScaledCodes)]
+        places = plan.add_scaled(part.tensors, scales, part.matrices)
+        if places is not None:
+            return places
+    return [_added(item, plan) for item in part]
 
 
 def _added(item: Slice, plan: ScanPlan) -> int:
@@ -266,11 +298,10 @@ def _added(item: Slice, plan: ScanPlan) -> int:
     return plan.add(item.tensor, item.cut, item.stored, item.matrix)
 
 
-def _single(numbers: np.void) -> float:
-    """Magnitude of the one number that was counted."""
-    if numbers["n"] == 1:
-        return float(numbers["max"])
-    return 0.0 if numbers["zeros"] else math.nan
+def _single(numbers: NDArray[np.void]) -> NDArray[np.float64]:
+    """Magnitudes of numbers that were counted one by one."""
+    others = np.where(numbers["zeros"] != 0, 0.0, np.nan)
+    return np.where(numbers["n"] == 1, numbers["max"], others)
 
 
 def _scanned(

@@ -29,11 +29,11 @@ def left_alone(names: Collection[str]) -> Iterator[tuple[str, str]]:
     tuple of (str, str)
         The name of codes that are lost, and the last part of the name of what is left.
     """
-    owners = [name.rpartition(".") for name in names]
-    leaves = {leaf for _, _, leaf in owners}
+    leaves = {name.rpartition(".")[2] for name in names}
     told: set[str] = set()
     for mark, also, codes in _LEFT:
-        for owner, _, leaf in owners if mark in leaves else ():
+        for name in names if mark in leaves else ():
+            owner, _, leaf = name.rpartition(".")
             if leaf == mark and owner not in told and _is_left(owner, also, codes, names):
                 told.add(owner)
                 yield f"{owner}.{codes[0]}", mark

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -109,7 +109,12 @@ def packed_by(
     tuple of (str, str, list of str)
         Name of a packed tensor, its quantiser, and the names of the tensors that belong to it.
     """
-    quantisers = _possible(tensors, method)
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    quantisers = {
+        leaf: those
+        for leaf, each in _possible(tensors, method).items()
+        if (those := [one for one in each if _may_store(one, dtypes)])
+    }
     if not quantisers:
         return
     beneath = _beneath(tensors)
@@ -158,6 +163,11 @@ def _possible(names: Iterable[str], method: str = "") -> dict[str, list[Quantise
         if marked or _is_stated(quantiser, method):
             found.setdefault(packed, []).append(quantiser)
     return found
+
+
+def _may_store(quantiser: Quantiser, dtypes: Collection[str]) -> bool:
+    """Whether any tensor has a format in which a quantiser stores codes."""
+    return not quantiser.dtypes or any(each in dtypes for each in quantiser.dtypes.split())
 
 
 def _beneath(tensors: Mapping[str, TensorInfo]) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weightgauge.anatomy.storage.beside import Beside
 from weightgauge.anatomy.storage.cut_parts import cut_parts
 from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights
 from weightgauge.anatomy.storage.left_alone import left_alone
@@ -17,17 +18,18 @@ from weightgauge.anatomy.storage.not_unpacked import AtOdds, Lacking, Misfit, No
 from weightgauge.anatomy.storage.packed import beside_codes, may_be_packed, packed_by
 from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_of
 from weightgauge.anatomy.storage.roles import belongs_to, scale_of
+from weightgauge.anatomy.storage.scale_texts import ScaleTexts
 from weightgauge.anatomy.storage.scales import (
     F8,
     IN_TILES,
+    Decodings,
     NotScaled,
     block_size,
     further_scale,
+    further_scale_names,
     in_tiles,
-    of_all_in_words,
     packed_mxfp4,
     scale_names,
-    scaled_codes,
     stated_blocks,
     with_scale_of_all,
 )
@@ -36,6 +38,7 @@ from weightgauge.anatomy.storage.unpacking import unpacked
 from weightgauge.categorical import different
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.errors import printable
+from weightgauge.records import maker
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
@@ -287,35 +290,36 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
     blocks, wrong = stated_blocks(quantisation.values)
     found.remarks += [wrong] if wrong else []
     doubts: dict[str, list[str]] = {}
+    leaves = {name.rpartition(".")[2] for name in tensors}
+    scales, further = (Beside(tensors, leaves, each) for each in (scale_names, further_scale_names))
+    activation = [leaf for leaf in _ACTIVATION_SCALES if leaf in leaves]
+    decodings, texts = Decodings(blocks), ScaleTexts(words)
     coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]
     for name in coded:
         tensor = tensors[name]
         if name in found.roles:
             continue
-        scale = next((tensors[other] for other in scale_names(name) if other in tensors), None)
+        scale = scales.of(name)
         if scale is None:
             if quantisation.stated and len(tensor.shape) > 1:
                 reason = "config.json says it is quantised, but no scale lies beside it"
                 found.unscaled[name] = f"fitted as stored: {reason}"
             continue
         found.roles[scale.name] = scale_of(name)
-        _note_activation_scales(name, tensors, found)
+        _note_activation_scales(name, activation, tensors, found)
         try:
             if in_tiles(tensor, scale, tensors, stated=quantisation.tiled):
                 raise NotScaled(IN_TILES)
-            decoding = scaled_codes(tensor, scale, blocks=blocks)
-            second = further_scale(name, tensors)
+            decoding = decodings.of(tensor, scale)
+            second = further.of(name)
             if second is not None:
                 found.roles[second.name] = scale_of(name)
                 decoding = decoding._replace(codes=with_scale_of_all(decoding.codes, second))
         except NotScaled as error:
             found.unscaled[name] = f"fitted as stored, its scale is not applied: {error}"
         else:
-            per = _spread(tensor, decoding.codes)
-            text = words.format(codes=tensor.dtype, scale=_leaf(scale.name), per=per)
-            text += "" if decoding.stated else " (inferred)"
-            text += "" if second is None else of_all_in_words(decoding.codes)
-            found.matrices[name] = Stored(name, tensor.shape, decoding.codes, text)
+            text = texts.of(tensor, scale, decoding)
+            found.matrices[name] = _make_stored(name, tensor.shape, decoding.codes, text)
             if decoding.stated_otherwise and blocks is not None:
                 sizes = block_size(decoding.codes), f"{blocks[0]:,} x {blocks[1]:,}"
                 found.contradicted[name] = Contradiction(*sizes, decoding.doubt)
@@ -324,30 +328,22 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
     found.remarks += [f"{_some(names)} {doubt}" for doubt, names in doubts.items()]
 
 
+_make_stored = maker(Stored)
+
+
 def _some(names: Sequence[str]) -> str:
     more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
     return f"'{printable(names[0])}'{more}"
 
 
-def _note_activation_scales(name: str, tensors: _Tensors, found: Storage) -> None:
+def _note_activation_scales(
+    name: str, leaves: Sequence[str], tensors: _Tensors, found: Storage
+) -> None:
     owner = name.rpartition(".")[0]
-    for leaf in _ACTIVATION_SCALES:
+    for leaf in leaves:
         beside = f"{owner}.{leaf}"
         if beside in tensors:
             found.roles[beside] = f"a scale of activations beside '{printable(name)}'"
-
-
-def _spread(tensor: TensorInfo, codes: ScaledCodes) -> str:
-    """Say which elements share a scale."""
-    if codes.single:
-        return "per tensor"
-    block = codes.block_rows, codes.block_columns
-    if block == (1, codes.columns):
-        # A stack with one scale for each matrix is decoded with whole matrices as its rows.
-        return "per row" if codes.columns == tensor.shape[-1] else "per matrix"
-    if block == (codes.rows, 1):
-        return "per column"
-    return f"per {block_size(codes)} block"
 
 
 def _leaf(name: str) -> str:

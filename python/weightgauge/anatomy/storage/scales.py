@@ -8,8 +8,10 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.architecture.settings import left_out
+from weightgauge.anatomy.storage.beside import first_of
 from weightgauge.anatomy.storage.stored import Numbers, ScaledCodes
 from weightgauge.errors import printable
+from weightgauge.records import maker
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
@@ -56,16 +58,20 @@ def in_tiles(
     stated : bool
         Whether the header of a file says that ComfyUI quantised it.
     """
-    mark = f"{codes.name.rpartition('.')[0]}.comfy_quant"
-    narrow = scale.dtype in ("U8", "F8_E8M0", "F8_E4M3")
-    return scale.size > 1 and narrow and (stated or mark in tensors)
+    if scale.dtype not in ("U8", "F8_E8M0", "F8_E4M3") or scale.size <= 1:
+        return False
+    return stated or f"{codes.name.rpartition('.')[0]}.comfy_quant" in tensors
+
+
+def further_scale_names(name: str) -> Iterator[str]:
+    """Yield the names under which a second scale for all blocks may lie, as NVFP4 has one."""
+    owner = name.rpartition(".")[0]
+    yield from (f"{name}_scale_2", f"{owner}.{MULTIPLIES_ALL}", f"{owner}.{DIVIDES_ALL}")
 
 
 def further_scale(name: str, tensors: Mapping[str, TensorInfo]) -> TensorInfo | None:
-    """Return a second scale for all blocks together, as NVFP4 has one, or None."""
-    owner = name.rpartition(".")[0]
-    names = (f"{name}_scale_2", f"{owner}.{MULTIPLIES_ALL}", f"{owner}.{DIVIDES_ALL}")
-    return next((tensors[other] for other in names if other in tensors), None)
+    """Return a second scale for all blocks together, or None."""
+    return first_of(further_scale_names(name), tensors)
 
 
 def with_scale_of_all(codes: ScaledCodes, scale: TensorInfo) -> ScaledCodes:
@@ -110,6 +116,44 @@ class Decoding(NamedTuple):
     doubt: str = ""
     stated: bool = True
     stated_otherwise: bool = False
+
+
+class Decodings:
+    """Decodings of codes, each found out once for all tensors and scales of the same formats.
+
+    Parameters
+    ----------
+    blocks : tuple of (int, int) or None
+        As for `scaled_codes`.
+    """
+
+    def __init__(self, blocks: tuple[int, int] | None) -> None:
+        self._blocks = blocks
+        self._known: dict[tuple[object, ...], Decoding] = {}
+
+    def of(self, tensor: TensorInfo, scale: TensorInfo) -> Decoding:
+        """Return what `scaled_codes` returns of two tensors.
+
+        Raises
+        ------
+        NotScaled
+            Where it does.
+        """
+        form = tensor.dtype, tensor.shape, scale.dtype, scale.shape
+        known = self._known.get(form)
+        if known is None:
+            known = self._known[form] = scaled_codes(tensor, scale, blocks=self._blocks)
+            return known
+        codes = known.codes
+        others = _make_codes(
+            *(codes.codes, codes.matrices, codes.rows, codes.columns),
+            *(codes.block_rows, codes.block_columns),
+            _make_numbers(scale, codes.scales.dtype),
+        )
+        return Decoding(others, known.doubt, known.stated, known.stated_otherwise)
+
+
+_make_numbers, _make_codes = maker(Numbers), maker(ScaledCodes)
 
 
 def scaled_codes(
