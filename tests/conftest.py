@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import weightgauge as wg
 from diagnosed import write_model
+from packed_fits import STEM
+from packed_matrices import as_stored
 from samples import BITS, FORMATS
 
 # Machines differ in speed: no test fails for being slow, and none draws differently each time.
@@ -63,6 +66,39 @@ def _write(path, tensors, *, pad=8, metadata=None):
 @pytest.fixture(scope="session")
 def write_checkpoint():
     return _write
+
+
+@pytest.fixture
+def fit_packed(tmp_path, write_checkpoint):
+    """Fit the tensors of one module: its weights, and the whole result."""
+
+    def run(tensors, quantisation=None, stem=STEM, settings=None, **options):
+        named = {f"{stem}.{name}": as_stored(array) for name, array in tensors.items()}
+        path = write_checkpoint(tmp_path / "model.safetensors", named)
+        config = {**(settings or {}), "quantization_config": quantisation or {}}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        result = wg.fit(path, **options)
+        codes = f"{stem}.{next(iter(tensors))}"
+        found = [item for item in result.slices if item.tensor == codes]
+        return found[0] if len(found) == 1 else found, result
+
+    return run
+
+
+@pytest.fixture
+def fit_plain(tmp_path, write_checkpoint):
+    """Fit the same matrix as float32."""
+
+    def run(values, stem=STEM, settings=None, **options):
+        folder = tmp_path / "plain"
+        folder.mkdir(exist_ok=True)
+        named = {f"{stem}.weight": as_stored(values)}
+        path = write_checkpoint(folder / "model.safetensors", named)
+        (folder / "config.json").write_text(json.dumps(settings or {}))
+        found = list(wg.fit(path, **options).slices)
+        return found[0] if len(found) == 1 else found
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import numpy as np
 FLOATS = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
 SIZES = {np.dtype(kind): name for name, kind in FLOATS.items()}
 SIZES |= {np.dtype(np.int32): "I32", np.dtype(np.int64): "I64", np.dtype(np.uint8): "U8"}
+SIZES |= {np.dtype(np.uint32): "U32", np.dtype(np.int8): "I8"}
 EVEN_FIRST = (0, 2, 4, 6, 1, 3, 5, 7)
 
 

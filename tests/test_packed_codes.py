@@ -11,57 +11,11 @@ import pytest
 import oracle
 import weightgauge as wg
 from closeness import relative
+from packed_fits import STEM, assert_same, numbers
 from packed_matrices import FLOATS, Quantised, as_stored, ternary
 
-STEM = "model.layers.0.self_attn.q_proj"
-NUMBERS = (
-    *("status", "n", "zeros", "nonfinite", "negatives", "k", "k_se", "lam", "ln_lambda_se", "r2"),
-    *("ks", "rms", "max", "k_se_matrix", "ln_lambda_se_matrix", "spread"),
-)
 FORMS = ["compressed", "gptq", "awq"]
 CONFIGS = {"compressed": {}, "gptq": {"quant_method": "gptq"}, "awq": {"quant_method": "awq"}}
-
-
-@pytest.fixture
-def fit_packed(tmp_path, write_checkpoint):
-    """Fit the tensors of one module: its weights, and the whole result."""
-
-    def run(tensors, quantisation=None, stem=STEM, settings=None, **options):
-        named = {f"{stem}.{name}": as_stored(array) for name, array in tensors.items()}
-        path = write_checkpoint(tmp_path / "model.safetensors", named)
-        config = {**(settings or {}), "quantization_config": quantisation or {}}
-        (tmp_path / "config.json").write_text(json.dumps(config))
-        result = wg.fit(path, **options)
-        codes = f"{stem}.{next(iter(tensors))}"
-        found = [item for item in result.slices if item.tensor == codes]
-        return found[0] if len(found) == 1 else found, result
-
-    return run
-
-
-@pytest.fixture
-def fit_plain(tmp_path, write_checkpoint):
-    """Fit the same matrix as float32."""
-
-    def run(values, stem=STEM, settings=None, **options):
-        folder = tmp_path / "plain"
-        folder.mkdir(exist_ok=True)
-        named = {f"{stem}.weight": as_stored(values)}
-        path = write_checkpoint(folder / "model.safetensors", named)
-        (folder / "config.json").write_text(json.dumps(settings or {}))
-        found = list(wg.fit(path, **options).slices)
-        return found[0] if len(found) == 1 else found
-
-    return run
-
-
-def numbers(item):
-    return [getattr(item, name) for name in NUMBERS]
-
-
-def assert_same(item, plain):
-    assert repr(numbers(item)) == repr(numbers(plain))
-    assert (item.kind, item.block, item.shape) == (plain.kind, plain.block, plain.shape)
 
 
 def packed(quantised, form):

@@ -29,6 +29,35 @@ FileRange range_of(const FileNumbers& numbers) {
   return {file, {offset, offset + items * item_bytes(dtype_from_name(dtype))}};
 }
 
+FileRange range_of(const FileItems& items, std::uint64_t item_bytes) {
+  const auto& [file, offset, n] = items;
+  return {file, {offset, offset + n * item_bytes}};
+}
+
+std::vector<FileRange> ranges_of(const PackedCodesSpec& packed) {
+  std::vector<FileRange> ranges = {range_of(packed.codes, 1), range_of(packed.scales)};
+  for (const std::optional<FileItems>& words : {packed.zeros, packed.index}) {
+    if (words) {
+      ranges.push_back(range_of(*words, word_bytes));
+    }
+  }
+  return ranges;
+}
+
+std::vector<FileRange> ranges_of(const GroupedCodesSpec& grouped) {
+  std::vector<FileRange> ranges = {range_of(grouped.codes, 1), range_of(grouped.scales)};
+  for (const std::optional<FileNumbers>& numbers : {grouped.biases, grouped.values}) {
+    if (numbers) {
+      ranges.push_back(range_of(*numbers));
+    }
+  }
+  if (grouped.scale_codes) {
+    ranges.push_back(range_of(grouped.scale_codes->codes, 1));
+    ranges.push_back(range_of(grouped.scale_codes->values));
+  }
+  return ranges;
+}
+
 FedSlice fed_slice(const FileSlice& slice, const Sources& sources) {
   FedSlice fed{spec_from(slice, sources), {}, false};
   if (slice.decoding == nullptr) {
@@ -43,14 +72,11 @@ FedSlice fed_slice(const FileSlice& slice, const Sources& sources) {
   }
   fed.made = true;
   if (const auto* packed = std::get_if<PackedCodesSpec>(&*slice.decoding)) {
-    const auto& [file, offset, bytes] = packed->codes;
-    fed.beside = {{file, {offset, offset + bytes}}, range_of(packed->scales)};
-    for (const std::optional<FileItems>& words : {packed->zeros, packed->index}) {
-      if (words) {
-        const auto& [beside, begin, items] = *words;
-        fed.beside.push_back({beside, {begin, begin + 4 * items}});
-      }
-    }
+    fed.beside = ranges_of(*packed);
+    return fed;
+  }
+  if (const auto* grouped = std::get_if<GroupedCodesSpec>(&*slice.decoding)) {
+    fed.beside = ranges_of(*grouped);
     return fed;
   }
   const auto& product = std::get<LowRankSpec>(*slice.decoding);

@@ -168,6 +168,21 @@ PackedCodesSpec packed_codes_from(const std::string& packing, std::uint64_t rows
   return {form, codes, scales, zeros, index};
 }
 
+ScaleCodesSpec scale_codes_from(const FileItems& codes, const FileNumbers& values,
+                                std::uint64_t group_items, float added) {
+  return {codes, values, group_items, added};
+}
+
+GroupedCodesSpec grouped_codes_from(std::uint64_t items, unsigned bits, std::uint64_t group_items,
+                                    bool upper_first, bool has_sign, const FileItems& codes,
+                                    const FileNumbers& scales,
+                                    const std::optional<FileNumbers>& biases,
+                                    const std::optional<FileNumbers>& values,
+                                    const std::optional<ScaleCodesSpec>& scale_codes) {
+  return {{items, bits, group_items, upper_first, has_sign}, codes, scales, biases, values,
+          scale_codes};
+}
+
 LowRankSpec low_rank_from(std::uint64_t rows, std::uint64_t rank, std::uint64_t columns,
                           const FileNumbers& left, const FileNumbers& right, float factor) {
   return {rows, rank, columns, left, right, factor};
@@ -204,6 +219,16 @@ void bind_scan(py::module_& module) {
            py::arg("groups"), py::arg("group_columns"), py::arg("scales_by_group"),
            py::arg("divided"), py::arg("added_zero"), py::arg("codes"), py::arg("scales"),
            py::arg("zeros").none(true), py::arg("index").none(true));
+  py::class_<ScaleCodesSpec>(module, "ScaleCodes")
+      .def("__init__", constructed_by(&scale_codes_from), py::detail::is_new_style_constructor(),
+           py::kw_only(), py::arg("codes"), py::arg("values"), py::arg("group_items"),
+           py::arg("added"));
+  py::class_<GroupedCodesSpec>(module, "GroupedCodes")
+      .def("__init__", constructed_by(&grouped_codes_from), py::detail::is_new_style_constructor(),
+           py::kw_only(), py::arg("items"), py::arg("bits"), py::arg("group_items"),
+           py::arg("upper_first"), py::arg("has_sign"), py::arg("codes"), py::arg("scales"),
+           py::arg("biases").none(true), py::arg("values").none(true),
+           py::arg("scale_codes").none(true));
   module.def("scan_files", &scan_files, py::arg("files"), py::arg("slices"), py::kw_only(),
              py::arg("io"), py::arg("progress").none(true), py::arg("options"));
   module.def("scan_array", &scan_array, py::arg("array"), py::kw_only(),

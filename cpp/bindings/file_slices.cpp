@@ -63,6 +63,30 @@ std::shared_ptr<PackedCodes> packed_codes_from(const PackedCodesSpec& spec,
                   words_from(spec.zeros, sources), words_from(spec.index, sources)});
 }
 
+std::optional<FloatReader> numbers_from(const std::optional<FileNumbers>& spec,
+                                        const Sources& sources) {
+  return spec ? std::optional<FloatReader>(numbers_from(*spec, sources)) : std::nullopt;
+}
+
+std::shared_ptr<GroupedCodes> grouped_codes_from(const GroupedCodesSpec& spec,
+                                                 const Sources& sources) {
+  const auto& [file, offset, bytes] = spec.codes;
+  GroupedParts parts{sources.at(file).get(),
+                     offset,
+                     bytes,
+                     numbers_from(spec.scales, sources),
+                     numbers_from(spec.biases, sources),
+                     numbers_from(spec.values, sources),
+                     std::nullopt};
+  if (const auto& nested = spec.scale_codes) {
+    const auto& [beside, begin, items] = nested->codes;
+    parts.scale_codes = ScaleCodes{
+        sources.at(beside).get(), begin, items, numbers_from(nested->values, sources),
+        nested->group_items,      nested->added};
+  }
+  return std::make_shared<GroupedCodes>(spec.form, parts);
+}
+
 }  // namespace
 
 MatrixLayout layout_of(const FileSlice& slice, std::uint64_t values) {
@@ -172,6 +196,10 @@ View view_from(const FileSlice& slice, const Sources& sources) {
   };
   if (const auto* packed = std::get_if<PackedCodesSpec>(&*spec)) {
     auto decoding = packed_codes_from(*packed, sources);
+    return made(decoding->items(), decoding);
+  }
+  if (const auto* grouped = std::get_if<GroupedCodesSpec>(&*spec)) {
+    auto decoding = grouped_codes_from(*grouped, sources);
     return made(decoding->items(), decoding);
   }
   const auto& product = std::get<LowRankSpec>(*spec);

@@ -17,6 +17,7 @@
 #include "bindings/released_gil.hpp"
 #include "core/base/parallel.hpp"
 #include "core/decode/block_scale.hpp"
+#include "core/decode/grouped_codes.hpp"
 #include "core/decode/packed_codes.hpp"
 #include "core/io/byte_source.hpp"
 #include "core/scan/scan.hpp"
@@ -53,7 +54,21 @@ struct PackedCodesSpec {
   std::optional<FileItems> zeros;
   std::optional<FileItems> index;
 };
-using DecodingSpec = std::variant<BlockScaleSpec, LowRankSpec, PackedCodesSpec>;
+struct ScaleCodesSpec {
+  FileItems codes;  // in bytes
+  FileNumbers values;
+  std::uint64_t group_items;
+  float added;
+};
+struct GroupedCodesSpec {
+  GroupedForm form;
+  FileItems codes;  // in bytes
+  FileNumbers scales;
+  std::optional<FileNumbers> biases;
+  std::optional<FileNumbers> values;
+  std::optional<ScaleCodesSpec> scale_codes;
+};
+using DecodingSpec = std::variant<BlockScaleSpec, LowRankSpec, PackedCodesSpec, GroupedCodesSpec>;
 struct FileSlice {
   std::size_t file = 0;
   DType dtype = DType::f32;

@@ -177,7 +177,37 @@ class PackedCodes:
         index: tuple[int, int, int] | None,
     ) -> None: ...
 
-Decoding = BlockScale | LowRank | PackedCodes
+class ScaleCodes:
+    """Scales that are codes themselves; see cpp/core/decode/grouped_codes.hpp."""
+
+    def __init__(
+        self,
+        *,
+        codes: tuple[int, int, int],
+        values: tuple[int, str, int, int],
+        group_items: int,
+        added: float,
+    ) -> None: ...
+
+class GroupedCodes:
+    """Codes of two to eight bits; see cpp/core/decode/grouped_codes.hpp."""
+
+    def __init__(
+        self,
+        *,
+        items: int,
+        bits: int,
+        group_items: int,
+        upper_first: bool,
+        has_sign: bool,
+        codes: tuple[int, int, int],
+        scales: tuple[int, str, int, int],
+        biases: tuple[int, str, int, int] | None,
+        values: tuple[int, str, int, int] | None,
+        scale_codes: ScaleCodes | None,
+    ) -> None: ...
+
+Decoding = BlockScale | LowRank | PackedCodes | GroupedCodes
 
 FileSpec = tuple[bytes, tuple[int, int, int, int, int]]
 SourceSpec = FileSpec | ArrayView

@@ -41,6 +41,9 @@ class CountingTable {
   // `paper` may be null: then the published protocol's bins are not counted.
   void count(Method method, DType dtype, const std::byte* items, std::size_t n,
              const PaperBins* paper, const Noting& noting = {});
+  // Counts values of F32 in bins, each as often as it occurs.
+  void count_repeated(const float* values, const std::uint32_t* counts, std::size_t n,
+                      const Noting& noting);
   // As CodeCounter::open_table().
   std::uint32_t* open_table(const std::byte* item, std::size_t n);
   // The counts of multiples. The caller counts `n` items there in place of count().

@@ -27,6 +27,10 @@ struct StoredRows {
 // Receives n packed values, aligned for any element format.
 using TakeValues = std::function<void(const std::byte* values, std::size_t n)>;
 
+// Receives n values of F32, and how often each occurs, which may be never.
+using TakeCounted =
+    std::function<void(const float* values, const std::uint32_t* counts, std::size_t n)>;
+
 // One thread's memory: the values just made, and inputs that are kept because the next values need
 // them too.
 struct DecodingSpace {
@@ -127,6 +131,12 @@ class Decoding {
                               ReadBuffer& /*buffer*/, std::uint32_t* /*magnitudes*/) const {
     return 0;
   }
+
+  // Whether groups of values are best counted by their codes: each value is then made once a group.
+  virtual bool counts_groups() const { return false; }
+  // Where they are: hands over the values of a run, which are F32, and their counts.
+  virtual void count_groups(const Run& /*run*/, ReadBuffer& /*buffer*/,
+                            const TakeCounted& /*take*/) const {}
 
   // Whether all values are small multiples of scales that can be counted by scale and multiple.
   virtual bool counts_multiples() const { return false; }

@@ -51,10 +51,17 @@ void count_decoded(const Slice& slice, Method method, Noting noting,
   const TakeValues count_made = [&](const std::byte* values, std::size_t n) {
     workspace.table(0).count(method, view.dtype, values, n, slice.options.paper.get(), noting);
   };
+  const bool by_groups = view.decoding->counts_groups() && slice.options.paper == nullptr;
   for_each_run(view, items.first / per_item, items.second / per_item, [&](const Run& run) {
     if (method == Method::multiples) {
       MultipleCounts& counts = workspace.table(0).open_multiples(run.items);
       view.decoding->count_multiples(run, workspace.buffer, counts);
+    } else if (method == Method::bins && by_groups) {
+      view.decoding->count_groups(
+          run, workspace.buffer,
+          [&](const float* values, const std::uint32_t* counts, std::size_t n) {
+            workspace.table(0).count_repeated(values, counts, n, noting);
+          });
     } else if (view.decoding->can_count(slice.source, run)) {
       count_unmade(slice, run, noting, workspace);
     } else {

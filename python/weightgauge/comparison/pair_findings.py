@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weightgauge.anatomy.storage import is_of_integers
+from weightgauge.anatomy.storage import is_packed
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.findings.readable import readable
 from weightgauge.fits.slice_findings import slice_findings
@@ -123,9 +123,7 @@ def moved(pair: Pair, rule: Rule) -> Iterator[Finding]:
 def _about_pair(match: Match, pair: Pair) -> Iterator[Finding]:
     a, b = match.a.fit, match.b.fit
     if a.dtype != b.dtype:
-        before, after = (
-            each.decoded if is_of_integers(each.decoded) else each.dtype for each in (a, b)
-        )
+        before, after = (each.decoded if is_packed(each.decoded) else each.dtype for each in (a, b))
         yield RULES["dtype-differs"].finding(pair.place, value=after, expected=before)
     if match.by_name and a.shape != b.shape:
         yield RULES["shape-differs"].finding(

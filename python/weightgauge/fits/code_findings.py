@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.anatomy.storage import is_beside
+from weightgauge.anatomy.storage import is_beside, is_signed
 from weightgauge.categorical import different
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.name_hints import ONE_SIGN_KINDS
@@ -75,7 +75,7 @@ def scale_findings(
         for rule, value, usual in (
             ("non-finite-scales", item.nonfinite, False),
             ("zero-scales", item.zeros, small),
-            ("negative-scales", item.negatives, turned),
+            ("negative-scales", 0 if is_signed(item.reason) else item.negatives, turned),
         ):
             if value:
                 yield RULES[rule].finding(

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import Numbers, PackedCodes, Product, ScaledCodes
+from weightgauge.anatomy.storage.stored import (
+    GroupedCodes,
+    Numbers,
+    PackedCodes,
+    Product,
+    ScaledCodes,
+)
 from weightgauge.categorical import alike, first_places, numbers_of
 from weightgauge.dtypes import FORMAT_OF_SIZE, ITEM_BYTES
 from weightgauge.records import taken
@@ -154,8 +160,13 @@ class ScanPlan:
         source = stored.source
         if isinstance(source, Product):
             return self._add_product(source, piece)
-        if isinstance(source, PackedCodes):
-            index = self._add_made(tensor.shard, self._packed_codes(source), stored.shape, piece)
+        if isinstance(source, PackedCodes | GroupedCodes):
+            decoding = (
+                self._packed_codes(source)
+                if isinstance(source, PackedCodes)
+                else self._grouped_codes(source)
+            )
+            index = self._add_made(tensor.shard, decoding, stored.shape, piece)
             if piece is None and not self._in_order:
                 self.digest_of[index] = self.add_digest(tensor)
             return index
@@ -163,8 +174,8 @@ class ScanPlan:
             index = self._add_part(tensor.shard, source.codes, tensor, piece)
             self.scale_of[index] = self._add_scale(source.scales)
             return index
-        decoding = self._block_scale(tensor, source)
-        index = self._add_part(tensor.shard, source.codes, tensor, piece, decoding)
+        scaled = self._block_scale(tensor, source)
+        index = self._add_part(tensor.shard, source.codes, tensor, piece, scaled)
         if source.scale_of_all is not None and self._scales_apart:
             self.scale_of[index] = self._add_scale(source.scale_of_all)
             if source.divided:
@@ -338,6 +349,22 @@ class ScanPlan:
             scales=self._numbers(codes.scales),
             zeros=None if codes.zeros is None else self._stretch(codes.zeros, codes.zeros.size),
             index=None if codes.index is None else self._stretch(codes.index, codes.index.size),
+        )
+
+    def _grouped_codes(self, codes: GroupedCodes) -> _core.GroupedCodes:
+        from weightgauge import _core
+
+        return _core.GroupedCodes(
+            items=codes.items,
+            bits=codes.bits,
+            group_items=codes.group,
+            upper_first=False,
+            has_sign=False,
+            codes=self._stretch(codes.codes, codes.codes.nbytes),
+            scales=self._numbers(codes.scales),
+            biases=None if codes.biases is None else self._numbers(codes.biases),
+            values=None,
+            scale_codes=None,
         )
 
     def _stretch(self, tensor: TensorInfo, items: int) -> tuple[int, int, int]:

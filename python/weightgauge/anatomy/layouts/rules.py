@@ -118,7 +118,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
             Rule("experts.mlp.w1 experts.mlp.v1 experts.mlp.w2", ffn.flattened_experts),
             Rule(
                 "experts.gate_proj experts.up_proj experts.down_proj experts.w1 experts.w2 "
-                "experts.w3 experts.fc1 experts.fc2 output_linear",
+                "experts.w3 experts.fc1 experts.fc2 output_linear switch_mlp.gate_proj "
+                "switch_mlp.up_proj switch_mlp.down_proj switch_mlp.fc1 switch_mlp.fc2",
                 ffn.stacked_experts,
                 ranks=(3,),
             ),

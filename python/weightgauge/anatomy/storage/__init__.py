@@ -1,15 +1,17 @@
 """Matrices that are not stored as their values: codes with scales, packed integers, factors."""
 
 from weightgauge.anatomy.storage.recognise import Storage, storage_of
-from weightgauge.anatomy.storage.roles import is_beside, served
+from weightgauge.anatomy.storage.roles import is_beside, is_signed, served
 from weightgauge.anatomy.storage.stored import (
     Factor,
+    GroupedCodes,
     Numbers,
     PackedCodes,
     Product,
     ScaledCodes,
     Stored,
     is_of_integers,
+    is_packed,
     is_ternary,
     weight_name,
     weight_names,
@@ -17,6 +19,7 @@ from weightgauge.anatomy.storage.stored import (
 
 __all__ = [
     "Factor",
+    "GroupedCodes",
     "Numbers",
     "PackedCodes",
     "Product",
@@ -25,6 +28,8 @@ __all__ = [
     "Stored",
     "is_beside",
     "is_of_integers",
+    "is_packed",
+    "is_signed",
     "is_ternary",
     "served",
     "storage_of",

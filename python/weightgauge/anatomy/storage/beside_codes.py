@@ -63,7 +63,7 @@ class Beside(NamedTuple):
             raise Lacking([leaf for leaf in leaves if self.find(leaf) is None], sure=sure)
         for leaf, tensor in zip(leaves, found, strict=True):
             what = BESIDE_CODES[leaf]
-            if tensor.dtype not in (_SCALES if what == "scales" else ("I32",)):
+            if tensor.dtype not in (_SCALES if what in ("scales", "biases") else ("I32",)):
                 raise NotUnpacked(f"its {what} are {tensor.dtype}")
         return found
 

@@ -12,6 +12,7 @@ _LEFT = (
     ("weight_global_scale", ("weight_scale",), _OF_COMPRESSED),
     ("qzeros", (), ("qweight",)),
     ("g_idx", ("scales",), ("qweight",)),
+    ("biases", ("scales",), ("weight",)),
 )
 """What nothing but packed codes has beside it, what else must be left, and how codes are called."""
 

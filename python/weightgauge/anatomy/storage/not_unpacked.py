@@ -12,7 +12,8 @@ BESIDE_CODES = {
     **dict.fromkeys(("scales", "weight_scale"), "scales"),
     **dict.fromkeys(("weight_scale_2", "weight_global_scale"), "scales of all scales"),
     **dict.fromkeys(("qzeros", "weight_zero_point"), "zero points"),
-    **dict.fromkeys(("qweight", "weight_packed"), "codes"),
+    **dict.fromkeys(("qweight", "weight_packed", "weight"), "codes"),
+    "biases": "biases",
 }
 """What codes are and what lies beside them, by the last part of its name."""
 

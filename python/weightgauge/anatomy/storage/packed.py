@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from weightgauge.anatomy.storage.quantisation import MLX
+
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
@@ -36,7 +38,10 @@ class Quantiser:
     others: str = ""
 
 
-_STATED = {"gptq": "qweight", "awq": "qweight", "compressed-tensors": "weight_packed"}
+_STATED = {
+    **{"gptq": "qweight", "awq": "qweight", "compressed-tensors": "weight_packed"},
+    MLX: "weight",
+}
 """How quantisers call codes which are theirs even if nothing lies beside, where they are stated."""
 
 UNNAMED = "an int8 quantiser"
@@ -66,7 +71,7 @@ QUANTISERS = (
         *(UNNAMED, "weight", "I8 U8", "weight_scale weight_scale_inv weight_scales"),
         "weight_zero_point input_scale input_zero_point",
     ),
-    Quantiser("MLX", "weight", "U32", "scales", "biases"),
+    Quantiser("MLX", "weight", "U32", "scales biases"),
     Quantiser("HQQ", "W_q", "", "scale zero", "W_q_* meta shape"),
     Quantiser("quanto", "weight._data", "", "weight._scale", "weight._shift"),
     Quantiser("AQLM", "codes", "", "codebooks", "scales"),
@@ -147,7 +152,7 @@ def may_be_packed(names: Iterable[str]) -> bool:
 def _is_stated(quantiser: Quantiser, method: str) -> bool:
     """Whether codes are those of a quantiser, though what should lie beside them may be lost."""
     of_method = _STATED.get(method) == quantiser.packed
-    return of_method and quantiser.title in ("AWQ or GPTQ", "compressed-tensors")
+    return of_method and quantiser.title in ("AWQ or GPTQ", "compressed-tensors", "MLX")
 
 
 def _possible(names: Iterable[str], method: str = "") -> dict[str, list[Quantiser]]:

@@ -19,6 +19,9 @@ from weightgauge.errors import printable
 _KEY = "quantization_config"
 _FORMER_KEY = "compression_config"
 """What compressed-tensors called it first."""
+_KEY_OF_MLX = "quantization"
+MLX = "mlx"
+"""What to call the quantiser that states no name, but bits and groups by a key of its own."""
 _CONFIG = "config.json"
 _OF_COMFYUI = "_quantization_metadata"
 
@@ -98,6 +101,16 @@ class Quantisation:
         if any(each.get("desc_act") is True for each in every):
             rest["desc_act"] = True
         return rest
+
+    @property
+    def states_mlx(self) -> bool:
+        """Whether bits and groups are stated as MLX states them, which names no quantiser."""
+        return self.values.get("quant_method", MLX) == MLX and _has_groups(self.values)
+
+    def of_mlx_module(self, owner: str) -> Settings:
+        """Return the settings of a module as MLX states them: an entry of its own is complete."""
+        own = self.values.get(owner)
+        return own if isinstance(own, Mapping) else self.values
 
     def _own(self, owner: str) -> Settings | None:
         """Return the settings that a module has of its own; None where it is excluded.
@@ -219,6 +232,9 @@ def quantisation_of(
 
 def _stated(config: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
     """Return the settings in `config.json`, if any, and what is wrong with the entry."""
+    of_mlx = config.get(_KEY_OF_MLX)
+    if isinstance(of_mlx, Mapping) and _has_groups(of_mlx):
+        return {"quant_method": MLX, **of_mlx}, []
     for key in (_KEY, _FORMER_KEY):
         entry = config.get(key)
         if isinstance(entry, Mapping):
@@ -230,6 +246,10 @@ def _stated(config: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
     sections = [each.get(_KEY) for each in config.values() if isinstance(each, Mapping)]
     found = [each for each in sections if isinstance(each, Mapping)]
     return (found[0] if len(found) == 1 else None), []
+
+
+def _has_groups(settings: Settings) -> bool:
+    return all(type(settings.get(key)) is int for key in ("bits", "group_size"))
 
 
 def _spelt(settings: Settings) -> dict[str, Any]:

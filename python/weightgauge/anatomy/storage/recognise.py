@@ -17,7 +17,7 @@ from weightgauge.anatomy.storage.left_alone import left_alone
 from weightgauge.anatomy.storage.not_unpacked import AtOdds, Lacking, Misfit, NotUnpacked
 from weightgauge.anatomy.storage.packed import beside_codes, may_be_packed, packed_by
 from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_of
-from weightgauge.anatomy.storage.roles import belongs_to, scale_of
+from weightgauge.anatomy.storage.roles import belongs_to, scale_of, signed_scale_of
 from weightgauge.anatomy.storage.scale_texts import ScaleTexts
 from weightgauge.anatomy.storage.scales import (
     F8,
@@ -33,7 +33,7 @@ from weightgauge.anatomy.storage.scales import (
     stated_blocks,
     with_scale_of_all,
 )
-from weightgauge.anatomy.storage.stored import PackedCodes, ScaledCodes, Stored
+from weightgauge.anatomy.storage.stored import GroupedCodes, PackedCodes, ScaledCodes, Stored
 from weightgauge.anatomy.storage.unpacking import unpacked
 from weightgauge.categorical import different
 from weightgauge.checkpoint.tensors import Tensors
@@ -141,7 +141,7 @@ class Decoder:
 
     name: str
     find: Callable[[_Tensors, Quantisation, Storage, str], None]
-    source: type[ScaledCodes | PackedCodes] | None
+    source: type[ScaledCodes | PackedCodes | GroupedCodes] | None
     words: str
 
 
@@ -234,6 +234,8 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
         if matrix is not None:
             found.matrices[name] = matrix
             found.roles |= dict.fromkeys(others, belongs_to(name))
+            if isinstance(matrix.source, GroupedCodes) and matrix.source.scales.any_sign:
+                found.roles[matrix.source.scales.tensor.name] = signed_scale_of(name)
             fitting[name] = others
             continue
         found.undecoded[name] = f"packed by {title}, {reason}"

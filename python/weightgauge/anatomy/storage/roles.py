@@ -11,6 +11,7 @@ import re
 from weightgauge.errors import printable
 
 _BELONGS, _SCALE = "belongs to", "scale of"
+_EITHER_SIGN = "of either sign"
 _SERVES = re.compile(f"(?:{_BELONGS}|{_SCALE}) '(.*?)'(?:$|, )")
 
 
@@ -30,6 +31,16 @@ def belongs_to(name: str, more: str = "") -> str:
     "belongs to 'up_proj.qweight', which is not decoded"
     """
     return f"{_BELONGS} '{printable(name)}'" + (f", {more}" if more else "")
+
+
+def signed_scale_of(name: str) -> str:
+    """Say that scales belong to codes in another tensor, and are negative as often as not."""
+    return belongs_to(name, _EITHER_SIGN)
+
+
+def is_signed(role: str) -> bool:
+    """Whether negative scales are nothing to tell of, by the clause that says what they are for."""
+    return role.endswith(f", {_EITHER_SIGN}")
 
 
 def scale_of(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from weightgauge.errors import printable
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 
 _TERNARY = "ternary "
-_INTEGERS = ("INT4 ", "(INT4 ", _TERNARY)
-"""How the words begin that say that values are made of packed integers."""
+_INTEGERS = (*(f"INT{bits} " for bits in range(2, 7)), "(INT4 ", _TERNARY)
+"""How the words begin that say that values are made of packed integers of so few bits that k is
+that of their grid."""
+_FINE = "INT8 "
 
 PRODUCT = "ba"
 """Value of `part` for a slice that is a whole product."""
@@ -32,10 +35,13 @@ class Numbers:
         The tensor that holds the numbers.
     dtype : str
         Their format: that of the tensor, except for exponents stored as U8.
+    any_sign : bool
+        Whether they are as often negative as positive by design.
     """
 
     tensor: TensorInfo
     dtype: str
+    any_sign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,46 @@ class PackedCodes:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupedCodes:
+    """Codes of two to eight bits that follow each other without gaps, with a scale for each group.
+
+    A value is the code times the scale of its group, plus the bias of it, in float32.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the matrix, or of a stack of them.
+    bits : int
+        Bits of a code. The first code of a byte is in its lowest bits.
+    group : int
+        Codes that share a scale. Groups follow each other across rows.
+    codes : TensorInfo
+        The words or bytes.
+    scales : Numbers
+        One for each group.
+    biases : Numbers or None
+        What is added to the values of each group.
+    """
+
+    shape: tuple[int, ...]
+    bits: int
+    group: int
+    codes: TensorInfo
+    scales: Numbers
+    biases: Numbers | None = None
+
+    @property
+    def items(self) -> int:
+        """Number of codes."""
+        return prod(self.shape)
+
+    @property
+    def all_scales(self) -> tuple[Numbers, ...]:
+        """Everything that the codes are multiplied with."""
+        return (self.scales,)
+
+
+@dataclass(frozen=True, slots=True)
 class Factor:
     """The number that a product is multiplied with.
 
@@ -185,7 +231,7 @@ class Stored:
         The name that the matrix would have if its values were stored.
     shape : tuple of int
         Shape of the matrix.
-    source : ScaledCodes, PackedCodes or Product
+    source : ScaledCodes, PackedCodes, GroupedCodes or Product
         The tensors from which its values are made.
     text : str
         The same in words.
@@ -196,7 +242,7 @@ class Stored:
 
     name: str
     shape: tuple[int, ...]
-    source: ScaledCodes | PackedCodes | Product
+    source: ScaledCodes | PackedCodes | GroupedCodes | Product
     text: str
     turned: bool = False
 
@@ -211,8 +257,13 @@ class Stored:
 
 
 def is_of_integers(decoded: str) -> bool:
-    """Whether values that are made as `Stored.text` says come from integers of four bits or two."""
+    """Whether values that are made as `Stored.text` says come from integers of few bits."""
     return decoded.startswith(_INTEGERS)
+
+
+def is_packed(decoded: str) -> bool:
+    """Whether these are packed codes, of few bits or eight."""
+    return is_of_integers(decoded) or decoded.startswith(_FINE)
 
 
 def is_ternary(decoded: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.architecture.settings import shown
+from weightgauge.anatomy.storage.affine import mlx
 from weightgauge.anatomy.storage.beside_codes import (
     PER_WORD,
     Beside,
@@ -28,6 +29,7 @@ from weightgauge.anatomy.storage.not_unpacked import NotUnpacked
 from weightgauge.anatomy.storage.nvfp4 import nvfp4
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
 from weightgauge.anatomy.storage.stored import (
+    GroupedCodes,
     Numbers,
     PackedCodes,
     ScaledCodes,
@@ -91,8 +93,14 @@ def unpacked(
     owner = tensor.name.rpartition(".")[0]
     beside = Beside(tensor, tensors, owner, stated, quantisation)
     codes, text = decode(beside, quantisation.of_module(owner))
+    return Stored(weight_name(tensor.name), _shape(tensor, codes), codes, text)
+
+
+def _shape(tensor: TensorInfo, codes: PackedCodes | ScaledCodes | GroupedCodes) -> tuple[int, ...]:
+    if isinstance(codes, GroupedCodes):
+        return codes.shape
     stack = tensor.shape[:-2] if isinstance(codes, ScaledCodes) else ()
-    return Stored(weight_name(tensor.name), (*stack, codes.rows, codes.columns), codes, text)
+    return (*stack, codes.rows, codes.columns)
 
 
 def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
@@ -213,13 +221,16 @@ def _bitnet(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     return codes, f"ternary {'/' if divided else 'x'} weight_scale"
 
 
-_DECODED: dict[str, Callable[[Beside, Settings], tuple[PackedCodes | ScaledCodes, str]]] = {
+_DECODED: dict[
+    str, Callable[[Beside, Settings], tuple[PackedCodes | ScaledCodes | GroupedCodes, str]]
+] = {
     "compressed-tensors": _compressed,
     "GPTQ": _gptq,
     "AWQ": _awq,
     "AWQ or GPTQ": _either,
     "bitnet": _bitnet,
     "NVFP4": lambda beside, _: nvfp4(beside),
+    "MLX": lambda beside, _: mlx(beside),
 }
 
 
