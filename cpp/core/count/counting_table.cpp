@@ -1,7 +1,7 @@
 #include "core/count/counting_table.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <numeric>
 
 #include "core/count/leading_bits.hpp"
 #include "core/count/multiples.hpp"
@@ -104,48 +104,13 @@ void CountingTable::count_items(Method method, DType dtype, const std::byte* ite
   }
 }
 
-// As the loops over F32 do it item by item, so that the bins are the same.
 void CountingTable::count_repeated(const float* values, const std::uint32_t* counts, std::size_t n,
                                    const Noting& noting) {
   if (cells_.size() == 0) {
     make_cells();
   }
-  constexpr std::uint32_t sign = 0x80000000;
-  constexpr std::uint32_t infinity = 0x7F800000;
-  constexpr std::uint32_t low = (1U << F32Layout::dropped_bits) - 1;
-  std::uint64_t* const cells = cells_.data();
-  std::uint64_t items = 0;
-  std::uint64_t negatives = 0;
-  std::uint32_t bits = 0;
-  std::uint32_t largest = 0;
-  std::uint32_t before_least = ~std::uint32_t{0};
-  WideExtremes& extremes = bins_.extremes;
-  for (std::size_t i = 0; i < n; ++i) {
-    std::uint32_t item = 0;
-    std::memcpy(&item, values + i, sizeof item);
-    const std::uint32_t key = item & ~sign;
-    const std::uint64_t count = counts[i];
-    cells[key >> F32Layout::dropped_bits] += count * (F32Layout::one + (key & low));
-    const std::uint32_t seen = count != 0 ? key : 0;
-    const std::uint32_t finite = seen < infinity ? seen : 0;
-    items += count;
-    negatives += (item & sign) != 0 && finite != 0 ? count : 0;
-    bits |= finite;
-    largest = std::max(largest, finite);
-    before_least = std::min(before_least, seen - 1);  // that of 0 is the largest number
-    if (finite == seen && (seen > low || seen == 0)) {
-      continue;
-    }
-    extremes.strays += seen <= low ? count : 0;
-    extremes.nonfinite += seen >= infinity ? count : 0;
-    extremes.infs += seen == infinity ? count : 0;
-  }
-  pending_ += items;
-  extremes.bits |= bits;
-  extremes.largest = std::max<std::uint64_t>(extremes.largest, largest);
-  if (before_least != ~std::uint32_t{0}) {
-    extremes.smallest = std::min<std::uint64_t>(extremes.smallest, before_least + 1);
-  }
+  pending_ += std::accumulate(counts, counts + n, std::uint64_t{0});
+  const std::uint64_t negatives = kernels().count_repeated_f32(values, counts, n, bins_);
   notes_.negatives += noting.negatives ? negatives : 0;
 }
 

@@ -25,9 +25,11 @@ constexpr std::size_t values_at_a_time = DecodingSpace::value_bytes / sizeof(flo
 constexpr unsigned looked_up_bits = 4;
 constexpr std::size_t most_looked_up = std::size_t{1} << looked_up_bits;
 
-// Groups that are counted together, and of how many codes they must be for that to be quick.
+// Groups that are counted together, and of how many codes they must be for that to be quick, and
+// for a kernel to add its counts up.
 constexpr std::uint64_t groups_counted = 512;
 constexpr std::uint64_t least_counted = 32;
+constexpr std::uint64_t most_counted = std::uint64_t{1} << 20;
 
 std::uint64_t bytes_for(std::uint64_t codes, unsigned bits) {
   return codes / 8 * bits + (codes % 8 * bits + 7) / 8;
@@ -221,8 +223,8 @@ void GroupedCodes::decode(const ByteSource& /*stored*/, const Run& run, ReadBuff
   std::byte* const to = buffer.decoding_space().value_storage();
   auto* const values = reinterpret_cast<float*>(to);
   for (std::uint64_t from = 0; from < run.items;) {
-    const auto n = static_cast<std::size_t>(
-        std::min<std::uint64_t>(values_at_a_time, run.items - from));
+    const auto n =
+        static_cast<std::size_t>(std::min<std::uint64_t>(values_at_a_time, run.items - from));
     if (run.stride == 1) {
       make_items(run.offset + from, n, buffer, values);
     } else {
@@ -237,11 +239,10 @@ void GroupedCodes::decode(const ByteSource& /*stored*/, const Run& run, ReadBuff
 
 bool GroupedCodes::counts_groups() const {
   return form_.bits == 4 && form_.group_items % 2 == 0 && form_.group_items >= least_counted &&
-         parts_.codes->memory() != nullptr;
+         form_.group_items <= most_counted && parts_.codes->memory() != nullptr;
 }
 
-void GroupedCodes::count_groups(const Run& run, ReadBuffer& buffer,
-                                const TakeCounted& take) const {
+void GroupedCodes::count_groups(const Run& run, ReadBuffer& buffer, const TakeCounted& take) const {
   if (run.stride != 1) {
     for (std::uint64_t i = 0; i < run.items; ++i) {
       make_counted(run.offset + i * run.stride, 1, buffer, take);
@@ -289,8 +290,7 @@ void GroupedCodes::make_counted(std::uint64_t first, std::uint64_t n, ReadBuffer
   DecodingSpace& space = buffer.decoding_space();
   auto* const values = reinterpret_cast<float*>(space.value_storage());
   for (std::uint64_t done = 0; done < n;) {
-    const auto some =
-        static_cast<std::size_t>(std::min<std::uint64_t>(values_at_a_time, n - done));
+    const auto some = static_cast<std::size_t>(std::min<std::uint64_t>(values_at_a_time, n - done));
     make_items(first + done, some, buffer, values);
     space.places.assign(some, 1);
     take(values, space.places.data(), some);

@@ -176,6 +176,11 @@ struct Kernels {
   void (*count_f32_bins)(const std::byte* items, std::size_t n, BinCells& cells, PageNotes* notes);
   void (*count_f64_bins)(const std::byte* items, std::size_t n, BinCells& cells, PageNotes* notes);
 
+  // Adds values of F32 to bins, each as often as its count says: fewer than 2^24 times, or never.
+  // Returns how many are finite and negative.
+  std::uint64_t (*count_repeated_f32)(const float* values, const std::uint32_t* counts,
+                                      std::size_t n, BinCells& cells);
+
   // Of the magnitude keys of F32 or F64 items, writes those from `first` to `first` + `width` to
   // `to`. Returns how many they are. `to` must have room for n keys and gather_slack more.
   std::size_t (*gather_f32)(const std::byte* items, std::size_t n, std::uint32_t first,

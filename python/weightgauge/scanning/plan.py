@@ -13,11 +13,11 @@ from weightgauge.anatomy.storage.stored import (
     Numbers,
     PackedCodes,
     Product,
-    ScaledCodes,
 )
 from weightgauge.categorical import alike, first_places, numbers_of
 from weightgauge.dtypes import FORMAT_OF_SIZE, ITEM_BYTES
 from weightgauge.records import taken
+from weightgauge.scanning import decodings
 from weightgauge.scanning.live.strides import strided
 from weightgauge.scanning.plan_columns import FORMATS, Noted, PlanColumns
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _Dims = Sequence[tuple[int, int]]  # extent and stride in bytes
 _PAGE = 2048  # bytes of a page of the core
-_ONE_EACH = 0x11111111  # added to a word of eight zero points, it adds one to each
 
 
 class ScanPlan:
@@ -161,11 +160,7 @@ class ScanPlan:
         if isinstance(source, Product):
             return self._add_product(source, piece)
         if isinstance(source, PackedCodes | GroupedCodes):
-            decoding = (
-                self._packed_codes(source)
-                if isinstance(source, PackedCodes)
-                else self._grouped_codes(source)
-            )
+            decoding = decodings.made_one_by_one(source, self._position)
             index = self._add_made(tensor.shard, decoding, stored.shape, piece)
             if piece is None and not self._in_order:
                 self.digest_of[index] = self.add_digest(tensor)
@@ -174,7 +169,8 @@ class ScanPlan:
             index = self._add_part(tensor.shard, source.codes, tensor, piece)
             self.scale_of[index] = self._add_scale(source.scales)
             return index
-        scaled = self._block_scale(tensor, source)
+        of_all = None if self._scales_apart else source.scale_of_all
+        scaled = decodings.block_scale(tensor, source, of_all, self._position)
         index = self._add_part(tensor.shard, source.codes, tensor, piece, scaled)
         if source.scale_of_all is not None and self._scales_apart:
             self.scale_of[index] = self._add_scale(source.scale_of_all)
@@ -309,16 +305,7 @@ class ScanPlan:
         return index
 
     def _add_product(self, product: Product, piece: Cut | None) -> int:
-        from weightgauge import _core
-
-        decoding = _core.LowRank(
-            rows=product.rows,
-            rank=product.rank,
-            columns=product.columns,
-            left=self._numbers(product.left),
-            right=self._numbers(product.right),
-            factor=product.factor.value,
-        )
+        decoding = decodings.low_rank(product, self._position)
         shape = product.rows, product.columns
         return self._add_made(product.left.tensor.shard, decoding, shape, piece)
 
@@ -332,63 +319,6 @@ class ScanPlan:
         index = self._add(shard, "F32", first, items)
         self._shaped.append((index, dims, decoding))
         return index
-
-    def _packed_codes(self, codes: PackedCodes) -> _core.PackedCodes:
-        from weightgauge import _core
-
-        return _core.PackedCodes(
-            packing=codes.packing,
-            rows=codes.rows,
-            columns=codes.columns,
-            groups=codes.groups,
-            group_columns=codes.group_columns,
-            scales_by_group=codes.packing != "along_rows",
-            divided=codes.divided,
-            added_zero=_ONE_EACH if codes.zeros_less_one else 0,
-            codes=self._stretch(codes.codes, codes.codes.nbytes),
-            scales=self._numbers(codes.scales),
-            zeros=None if codes.zeros is None else self._stretch(codes.zeros, codes.zeros.size),
-            index=None if codes.index is None else self._stretch(codes.index, codes.index.size),
-        )
-
-    def _grouped_codes(self, codes: GroupedCodes) -> _core.GroupedCodes:
-        from weightgauge import _core
-
-        return _core.GroupedCodes(
-            items=codes.items,
-            bits=codes.bits,
-            group_items=codes.group,
-            upper_first=False,
-            has_sign=False,
-            codes=self._stretch(codes.codes, codes.codes.nbytes),
-            scales=self._numbers(codes.scales),
-            biases=None if codes.biases is None else self._numbers(codes.biases),
-            values=None,
-            scale_codes=None,
-        )
-
-    def _stretch(self, tensor: TensorInfo, items: int) -> tuple[int, int, int]:
-        return self._position(tensor.shard), tensor.offset, items
-
-    def _block_scale(self, tensor: TensorInfo, codes: ScaledCodes) -> _core.BlockScale:
-        from weightgauge import _core
-
-        of_all = None if self._scales_apart else codes.scale_of_all
-        return _core.BlockScale(
-            origin=tensor.offset,
-            matrices=codes.matrices,
-            rows=codes.rows,
-            columns=codes.columns // codes.per_byte,
-            block_rows=codes.block_rows,
-            block_columns=codes.block_columns // codes.per_byte,
-            scales=self._numbers(codes.scales),
-            scale_of_all=None if of_all is None else self._numbers(of_all),
-            divided=codes.divided,
-        )
-
-    def _numbers(self, numbers: Numbers) -> tuple[int, str, int, int]:
-        tensor = numbers.tensor
-        return self._position(tensor.shard), numbers.dtype, tensor.offset, tensor.size
 
     def _position(self, shard: int) -> int:
         return self._numbered(self._positions, shard)
