@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 
 _TERNARY = "ternary "
-_INTEGERS = (*(f"INT{bits} " for bits in range(2, 7)), "(INT4 ", _TERNARY)
+_INTEGERS = ("INT2 ", "INT3 ", "INT4 ", "(INT4 ", _TERNARY)
 """How the words begin that say that values are made of packed integers of so few bits that k is
 that of their grid."""
-_FINE = "INT8 "
+_FINE = ("INT5 ", "INT6 ", "INT8 ")
+"""The same of so many bits that k is still that of the weights."""
 
 PRODUCT = "ba"
 """Value of `part` for a slice that is a whole product."""
