@@ -174,12 +174,16 @@ ScaleCodesSpec scale_codes_from(const FileItems& codes, const FileNumbers& value
 }
 
 GroupedCodesSpec grouped_codes_from(std::uint64_t items, unsigned bits, std::uint64_t group_items,
-                                    bool upper_first, bool has_sign, const FileItems& codes,
-                                    const FileNumbers& scales,
+                                    bool upper_first, bool has_sign, float divisor,
+                                    const FileItems& codes, const FileNumbers& scales,
                                     const std::optional<FileNumbers>& biases,
                                     const std::optional<FileNumbers>& values,
                                     const std::optional<ScaleCodesSpec>& scale_codes) {
-  return {{items, bits, group_items, upper_first, has_sign}, codes, scales, biases, values,
+  return {{items, bits, group_items, upper_first, has_sign, divisor},
+          codes,
+          scales,
+          biases,
+          values,
           scale_codes};
 }
 
@@ -226,8 +230,8 @@ void bind_scan(py::module_& module) {
   py::class_<GroupedCodesSpec>(module, "GroupedCodes")
       .def("__init__", constructed_by(&grouped_codes_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("items"), py::arg("bits"), py::arg("group_items"),
-           py::arg("upper_first"), py::arg("has_sign"), py::arg("codes"), py::arg("scales"),
-           py::arg("biases").none(true), py::arg("values").none(true),
+           py::arg("upper_first"), py::arg("has_sign"), py::arg("divisor"), py::arg("codes"),
+           py::arg("scales"), py::arg("biases").none(true), py::arg("values").none(true),
            py::arg("scale_codes").none(true));
   module.def("scan_files", &scan_files, py::arg("files"), py::arg("slices"), py::kw_only(),
              py::arg("io"), py::arg("progress").none(true), py::arg("options"));

@@ -200,6 +200,7 @@ class GroupedCodes:
         group_items: int,
         upper_first: bool,
         has_sign: bool,
+        divisor: float,
         codes: tuple[int, int, int],
         scales: tuple[int, str, int, int],
         biases: tuple[int, str, int, int] | None,

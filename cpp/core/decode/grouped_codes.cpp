@@ -43,7 +43,8 @@ GroupedCodes::GroupedCodes(const GroupedForm& form, const GroupedParts& parts)
   const unsigned codes = 1U << form_.bits;
   for (unsigned code = 0; code < codes; ++code) {
     const bool negative = form_.has_sign && code >= codes / 2;
-    code_values_[code] = static_cast<float>(static_cast<int>(code) - (negative ? 256 : 0));
+    const int number = static_cast<int>(code) - (negative ? 256 : 0);
+    code_values_[code] = static_cast<float>(number) / form_.divisor;
   }
   if (parts_.values) {
     ReadBuffer buffer;

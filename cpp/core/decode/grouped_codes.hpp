@@ -18,6 +18,7 @@ struct GroupedForm {
   std::uint64_t group_items = 1;  // of which the last group may have fewer
   bool upper_first = false;       // of the two codes of a byte the first is in the upper bits
   bool has_sign = false;          // codes are integers of two's complement
+  float divisor = 1;              // of the numbers that codes spell
 };
 
 // Scales that are codes of eight bits themselves: the value of a code, times the scale of its
@@ -33,11 +34,11 @@ struct ScaleCodes {
 
 struct GroupedParts {
   const ByteSource* codes = nullptr;
-  std::uint64_t offset = 0;             // of the first code
-  std::uint64_t bytes = 0;              // of all codes
-  FloatReader scales;                   // one for each group, or for each group of scale codes
-  std::optional<FloatReader> biases;    // what is added to the values of each group
-  std::optional<FloatReader> values;    // of all codes; else a code is the number that it spells
+  std::uint64_t offset = 0;           // of the first code
+  std::uint64_t bytes = 0;            // of all codes
+  FloatReader scales;                 // one for each group, or for each group of scale codes
+  std::optional<FloatReader> biases;  // what is added to the values of each group
+  std::optional<FloatReader> values;  // of all codes; else a code is the number that it spells
   std::optional<ScaleCodes> scale_codes;
 };
 

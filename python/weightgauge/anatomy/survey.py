@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,11 +20,12 @@ from weightgauge.anatomy.not_packed import not_packed
 from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.stated_zeros import stated_zeros
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
+from weightgauge.anatomy.storage.blockwise import MOST_SETTINGS, holds_settings
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
 from weightgauge.anatomy.stored_names import named_as_stored
 from weightgauge.categorical import different
-from weightgauge.checkpoint.scalars import INTEGERS, read_scalars, read_shapes
+from weightgauge.checkpoint.scalars import INTEGERS, read_bytes, read_scalars, read_shapes
 from weightgauge.checkpoint.tensors import Tensors
 from weightgauge.checkpoint.types import TensorInfo
 from weightgauge.findings import RULES, Finding
@@ -114,7 +115,9 @@ def survey(checkpoint: Checkpoint) -> Survey:
     """
     tensors, config = checkpoint.tensors, checkpoint.config
     shapes = _stated_shapes(checkpoint)
-    storage = storage_of(tensors, config, shapes, checkpoint.quantiser_configs, checkpoint.metadata)
+    contents = _contents(checkpoint)
+    told_by_files = checkpoint.quantiser_configs, checkpoint.metadata
+    storage = storage_of(tensors, config, shapes, contents, *told_by_files)
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config, checkpoint.metadata)
     matrices: Sequence[TensorLike] = tensors
     if storage.matrices:
@@ -144,7 +147,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
         missing = named_as_stored(missing, storage.matrices, names)
         missing += not_packed(tensors, places, storage) if complete else ()
         if _has_integers(tensors):
-            missing += lost_codes(names, storage.lacking)
+            missing += _lost_codes(names, storage, missing)
         told.update(architecture.contradictions)
     made = storage.matrices or updates
     return Survey(
@@ -173,6 +176,16 @@ def survey(checkpoint: Checkpoint) -> Survey:
     )
 
 
+def _lost_codes(
+    names: Sequence[str], storage: Storage, missing: Sequence[Finding]
+) -> Iterator[Finding]:
+    """Tell of what is lost of packed matrices, but for what is told of already."""
+    known = {each.tensor for each in missing if each.id == "missing-part"}
+    for each in lost_codes(names, storage.lacking):
+        if each.tensor not in known:
+            yield each
+
+
 def _has_integers(tensors: Tensors) -> bool:
     """Whether anything may belong to packed weights: few models have integers."""
     return not INTEGERS.isdisjoint(different(tensors.dtypes))
@@ -186,6 +199,16 @@ def _stated_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     rows = [row for row, name in enumerate(tensors.names) if name.endswith(_SHAPE)]
     small = [each for row in rows if (each := tensors[row]).dtype in INTEGERS and each.size == 2]
     return read_shapes(checkpoint, small) if small else {}
+
+
+def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:
+    """Read the tensors that hold how others are packed."""
+    tensors = checkpoint.tensors
+    if not _has_integers(tensors):
+        return {}
+    rows = [row for row, name in enumerate(tensors.names) if holds_settings(name)]
+    small = [each for row in rows if (each := tensors[row]).nbytes <= MOST_SETTINGS]
+    return read_bytes(checkpoint, small) if small else {}
 
 
 def _as_matrices(tensors: Tensors, made: Mapping[str, Stored]) -> Tensors:

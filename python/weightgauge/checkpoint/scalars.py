@@ -77,6 +77,29 @@ def read_shapes(
     }
 
 
+def read_bytes(checkpoint: Checkpoint, tensors: Iterable[TensorInfo]) -> dict[str, bytes]:
+    """Read tensors that hold settings of another sort, such as texts.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Where they lie.
+    tensors : iterable of TensorInfo
+        Of few bytes each.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name, without those that lie in no file and are not in memory.
+
+    Raises
+    ------
+    FileChangedError, CheckpointError, HubError
+        If a file changed, or cannot be read.
+    """
+    return {tensor.name: bytes(raw) for tensor, raw in _contents(checkpoint, tensors) if raw}
+
+
 def _contents(
     checkpoint: Checkpoint, tensors: Iterable[TensorInfo]
 ) -> Iterator[tuple[TensorInfo, bytes]]:

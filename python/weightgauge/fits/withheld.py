@@ -56,7 +56,7 @@ SAME_SHARE = 0.001
 Gaussian weights differs by less than 0.0005."""
 
 REASONS = {
-    "quantised": "the weights are quantised to integers of four bits or fewer",
+    "quantised": "the weights are quantised to four bits or fewer",
     "grid": "the values lie on a grid",
     "gap": "hardly any weight is near zero, as if quantised in groups, or pruned",
     "pruned": "more than a tenth of the weights are zero, as if pruned",

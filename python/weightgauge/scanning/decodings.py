@@ -10,6 +10,7 @@ from weightgauge.anatomy.storage.stored import (
     Numbers,
     PackedCodes,
     Product,
+    ScaleCodes,
     ScaledCodes,
 )
 
@@ -53,17 +54,30 @@ def _packed_codes(codes: PackedCodes, position: Position) -> _core.PackedCodes:
 def _grouped_codes(codes: GroupedCodes, position: Position) -> _core.GroupedCodes:
     from weightgauge import _core
 
+    nested = codes.scale_codes
     return _core.GroupedCodes(
         items=codes.items,
         bits=codes.bits,
         group_items=codes.group,
-        upper_first=False,
-        has_sign=False,
+        upper_first=codes.upper_first,
+        has_sign=codes.divisor is not None,
+        divisor=codes.divisor or 1,
         codes=_stretch(codes.codes, codes.codes.nbytes, position),
         scales=_numbers(codes.scales, position),
         biases=None if codes.biases is None else _numbers(codes.biases, position),
-        values=None,
-        scale_codes=None,
+        values=None if codes.values is None else _numbers(codes.values, position),
+        scale_codes=None if nested is None else _scale_codes(nested, position),
+    )
+
+
+def _scale_codes(codes: ScaleCodes, position: Position) -> _core.ScaleCodes:
+    from weightgauge import _core
+
+    return _core.ScaleCodes(
+        codes=_stretch(codes.codes, codes.codes.size, position),
+        values=_numbers(codes.values, position),
+        group_items=codes.group,
+        added=codes.added,
     )
 
 

@@ -34,7 +34,7 @@ def fit(
     Where a tensor holds codes (the F8 formats and F4 with scales beside them, MXFP4, NVFP4, the
     four bits of GPTQ, AWQ and compressed-tensors, BitNet), its values are made while they are
     counted. The same holds for the products B A of low-rank adapters, which are slices of their
-    own. What bitsandbytes and other quantisers pack into integers is named and not fitted.
+    own. What no known quantiser packs into integers is named and not fitted.
 
     Parameters
     ----------

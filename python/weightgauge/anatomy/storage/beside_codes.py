@@ -44,6 +44,8 @@ class Beside(NamedTuple):
         As in `unpacked`.
     quantisation : Quantisation
         As in `unpacked`.
+    contents : mapping of str to bytes
+        As in `unpacked`.
     """
 
     codes: TensorInfo
@@ -51,6 +53,7 @@ class Beside(NamedTuple):
     owner: str
     stated: Mapping[str, tuple[int, ...]]
     quantisation: Quantisation
+    contents: Mapping[str, bytes]
 
     def find(self, leaf: str) -> TensorInfo | None:
         """Return the tensor of this name in the module."""

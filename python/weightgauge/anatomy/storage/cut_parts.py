@@ -84,7 +84,8 @@ def cut_parts(
                 alike = usual[odd[0]].number >= _FEWEST_ALIKE * len(names)
                 told = alike and not stated and leaf != _leaf(name)
             if told:
-                yield CutPart(f"{_module(name)}.{leaf}", shapes[leaf], usual[leaf].shape, sure)
+                (whole,) = (each for each in (name, *parts[name]) if _leaf(each) == leaf)
+                yield CutPart(whole, shapes[leaf], usual[leaf].shape, sure)
 
 
 class _Usual(NamedTuple):
@@ -110,7 +111,3 @@ def _shapes(
 
 def _leaf(name: str) -> str:
     return name.rpartition(".")[2]
-
-
-def _module(name: str) -> str:
-    return name.rpartition(".")[0]

@@ -13,8 +13,10 @@ _LEFT = (
     ("qzeros", (), ("qweight",)),
     ("g_idx", ("scales",), ("qweight",)),
     ("biases", ("scales",), ("weight",)),
+    ("absmax", ("quant_map",), ("",)),
 )
-"""What nothing but packed codes has beside it, what else must be left, and how codes are called."""
+"""What nothing but packed codes has beside it, what else must be left, and how codes are called: ""
+where their name is that of the owner."""
 
 
 def left_alone(names: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -37,12 +39,16 @@ def left_alone(names: Collection[str]) -> Iterator[tuple[str, str]]:
             owner, _, leaf = name.rpartition(".")
             if leaf == mark and owner not in told and _is_left(owner, also, codes, names):
                 told.add(owner)
-                yield f"{owner}.{codes[0]}", mark
+                yield _under(owner, codes[0]), mark
 
 
 def _is_left(
     owner: str, also: Collection[str], codes: Collection[str], there: Collection[str]
 ) -> bool:
     return all(f"{owner}.{leaf}" in there for leaf in also) and not any(
-        f"{owner}.{leaf}" in there for leaf in codes
+        _under(owner, leaf) in there for leaf in codes
     )
+
+
+def _under(owner: str, leaf: str) -> str:
+    return f"{owner}.{leaf}" if leaf else owner

@@ -14,6 +14,11 @@ BESIDE_CODES = {
     **dict.fromkeys(("qzeros", "weight_zero_point"), "zero points"),
     **dict.fromkeys(("qweight", "weight_packed", "weight"), "codes"),
     "biases": "biases",
+    **dict.fromkeys(("weight.absmax", "absmax", "SCB"), "scales"),
+    **dict.fromkeys(("weight.nested_absmax", "nested_absmax"), "scales of scales"),
+    **dict.fromkeys(("weight.quant_map", "weight.nested_quant_map"), "values of codes"),
+    **dict.fromkeys(("weight.quant_state.bitsandbytes__nf4",), "settings"),
+    **dict.fromkeys(("weight.quant_state.bitsandbytes__fp4",), "settings"),
 }
 """What codes are and what lies beside them, by the last part of its name."""
 

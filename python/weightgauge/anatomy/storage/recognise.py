@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.storage.beside import Beside
+from weightgauge.anatomy.storage.blockwise import holds_settings
 from weightgauge.anatomy.storage.cut_parts import cut_parts
 from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights
 from weightgauge.anatomy.storage.left_alone import left_alone
@@ -96,6 +97,8 @@ class Storage:
         What configurations say of how the model is quantised.
     stated_shapes : mapping of str to tuple of int
         What the tensors that hold shapes say, by their names, where they could be read.
+    contents : mapping of str to bytes
+        The bytes of tensors that hold other settings, by their names, where they could be read.
     """
 
     matrices: dict[str, Stored] = field(default_factory=dict)
@@ -107,6 +110,7 @@ class Storage:
     remarks: list[str] = field(default_factory=list)
     quantisation: Quantisation = field(default_factory=lambda: quantisation_of(None))
     stated_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
     def note(self, name: str) -> str:
         """Say what is special about the storage of a tensor; "" if nothing is."""
@@ -149,6 +153,7 @@ def storage_of(
     tensors: Sequence[TensorInfo],
     config: Mapping[str, Any] | None,
     stated_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    contents: Mapping[str, bytes] | None = None,
     quantiser_configs: Mapping[str, Mapping[str, Any]] | None = None,
     metadata: Collection[str] = (),
 ) -> Storage:
@@ -161,6 +166,8 @@ def storage_of(
     config : mapping or None
         Its configuration. Where it contradicts the tensors, the tensors count.
     stated_shapes : mapping of str to tuple of int, optional
+        As in `Storage`.
+    contents : mapping of str to bytes, optional
         As in `Storage`.
     quantiser_configs : mapping of str to mapping, optional
         As in `weightgauge.checkpoint.Checkpoint`.
@@ -178,7 +185,9 @@ def storage_of(
     if coded or may_be_packed(columns.unlike_names()):
         by_name = dict(zip(columns.names, columns, strict=True))
     quantisation = quantisation_of(config, quantiser_configs, metadata)
-    found = Storage(quantisation=quantisation, stated_shapes=stated_shapes or {})
+    found = Storage(
+        quantisation=quantisation, stated_shapes=stated_shapes or {}, contents=contents or {}
+    )
     found.remarks += quantisation.wrong
     for decoder in DECODERS:
         decoder.find(by_name, quantisation, found, decoder.words)
@@ -219,7 +228,8 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
         if name in found.matrices:
             continue
         try:
-            matrix = unpacked(tensors[name], title, tensors, quantisation, found.stated_shapes)
+            stated = found.stated_shapes, found.contents
+            matrix = unpacked(tensors[name], title, tensors, quantisation, *stated)
             reason = "which is not decoded"
         except NotUnpacked as error:
             matrix, reason = None, f"and cannot be decoded: {error}"
@@ -230,13 +240,13 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
                 what = _misfit(*sides, error.by, quantisation)
                 found.contradicted[error.name] = Contradiction(*sides, what)
             elif isinstance(error, AtOdds):
-                at_odds[name] = others
+                at_odds[name] = _of_fixed_size(others)
         if matrix is not None:
             found.matrices[name] = matrix
             found.roles |= dict.fromkeys(others, belongs_to(name))
             if isinstance(matrix.source, GroupedCodes) and matrix.source.scales.any_sign:
                 found.roles[matrix.source.scales.tensor.name] = signed_scale_of(name)
-            fitting[name] = others
+            fitting[name] = _of_fixed_size(others)
             continue
         found.undecoded[name] = f"packed by {title}, {reason}"
         found.roles[name] = words.format(quantiser=title)
@@ -245,6 +255,11 @@ def _find_packed(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
     for lost, _ in left_alone(tensors):
         role = belongs_to(lost, "which is missing")
         found.roles |= dict.fromkeys(beside_codes(lost, tensors), role)
+
+
+def _of_fixed_size(names: Sequence[str]) -> list[str]:
+    """Return the names of all but texts, which have other lengths in modules of one shape."""
+    return [name for name in names if not holds_settings(name)]
 
 
 def _misfit(shape: str, expected: str, by: str, quantisation: Quantisation) -> str:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 
 _TERNARY = "ternary "
-_INTEGERS = ("INT2 ", "INT3 ", "INT4 ", "(INT4 ", _TERNARY)
-"""How the words begin that say that values are made of packed integers of so few bits that k is
-that of their grid."""
+_NARROW = ("INT2 ", "INT3 ", "INT4 ", "(INT4 ", "NF4 ", "FP4 ", _TERNARY)
+"""How the words begin that say that values are made of packed codes of so few bits that k is that
+of their grid."""
 _FINE = ("INT5 ", "INT6 ", "INT8 ")
 """The same of so many bits that k is still that of the weights."""
 
@@ -139,17 +139,39 @@ class PackedCodes:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleCodes:
+    """Scales that are codes of eight bits: a scale is the value of a code x a scale + a number.
+
+    Attributes
+    ----------
+    codes : TensorInfo
+        One byte for each scale.
+    values : Numbers
+        The values of all 256 codes.
+    group : int
+        Codes that share a scale.
+    added : float
+        What is added to all.
+    """
+
+    codes: TensorInfo
+    values: Numbers
+    group: int
+    added: float
+
+
+@dataclass(frozen=True, slots=True)
 class GroupedCodes:
     """Codes of two to eight bits that follow each other without gaps, with a scale for each group.
 
-    A value is the code times the scale of its group, plus the bias of it, in float32.
+    A value is that of the code times the scale of its group, plus the bias of it, in float32.
 
     Attributes
     ----------
     shape : tuple of int
         Shape of the matrix, or of a stack of them.
     bits : int
-        Bits of a code. The first code of a byte is in its lowest bits.
+        Bits of a code.
     group : int
         Codes that share a scale. Groups follow each other across rows.
     codes : TensorInfo
@@ -158,6 +180,14 @@ class GroupedCodes:
         One for each group.
     biases : Numbers or None
         What is added to the values of each group.
+    values : Numbers or None
+        The values of all codes; otherwise codes are the numbers that they spell.
+    scale_codes : ScaleCodes or None
+        Codes that are multiplied with the scales to make those of groups.
+    upper_first : bool
+        Whether the first of the two codes of a byte is in its upper bits, and not in the lower.
+    divisor : float or None
+        What codes are divided by if they are integers with a sign.
     """
 
     shape: tuple[int, ...]
@@ -166,6 +196,10 @@ class GroupedCodes:
     codes: TensorInfo
     scales: Numbers
     biases: Numbers | None = None
+    values: Numbers | None = None
+    scale_codes: ScaleCodes | None = None
+    upper_first: bool = False
+    divisor: float | None = None
 
     @property
     def items(self) -> int:
@@ -174,8 +208,8 @@ class GroupedCodes:
 
     @property
     def all_scales(self) -> tuple[Numbers, ...]:
-        """Everything that the codes are multiplied with."""
-        return (self.scales,)
+        """Everything that the codes are multiplied with, but what makes scales of other codes."""
+        return (self.scales,) if self.scale_codes is None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +292,8 @@ class Stored:
 
 
 def is_of_integers(decoded: str) -> bool:
-    """Whether values that are made as `Stored.text` says come from integers of few bits."""
-    return decoded.startswith(_INTEGERS)
+    """Whether values that are made as `Stored.text` says come from codes of four bits or fewer."""
+    return decoded.startswith(_NARROW)
 
 
 def is_packed(decoded: str) -> bool:

@@ -25,6 +25,7 @@ from weightgauge.anatomy.storage.beside_codes import (
     matrix,
     number_of_groups,
 )
+from weightgauge.anatomy.storage.blockwise import eight_bits, four_bits
 from weightgauge.anatomy.storage.not_unpacked import NotUnpacked
 from weightgauge.anatomy.storage.nvfp4 import nvfp4
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
@@ -61,6 +62,7 @@ def unpacked(
     tensors: Mapping[str, TensorInfo],
     quantisation: Quantisation,
     stated: Mapping[str, tuple[int, ...]],
+    contents: Mapping[str, bytes],
 ) -> Stored | None:
     """Find out how the weights of a matrix are made from packed codes.
 
@@ -76,6 +78,8 @@ def unpacked(
         What configurations say of how it is quantised.
     stated : mapping of str to tuple of int
         What the tensors that hold shapes say, by their names, where they could be read.
+    contents : mapping of str to bytes
+        The bytes of tensors that hold other settings, by their names, where they could be read.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def unpacked(
     if decode is None:
         return None
     owner = tensor.name.rpartition(".")[0]
-    beside = Beside(tensor, tensors, owner, stated, quantisation)
+    beside = Beside(tensor, tensors, owner, stated, quantisation, contents)
     codes, text = decode(beside, quantisation.of_module(owner))
     return Stored(weight_name(tensor.name), _shape(tensor, codes), codes, text)
 
@@ -231,6 +235,8 @@ _DECODED: dict[
     "bitnet": _bitnet,
     "NVFP4": lambda beside, _: nvfp4(beside),
     "MLX": lambda beside, _: mlx(beside),
+    "bitsandbytes": lambda beside, _: four_bits(beside),
+    "bitsandbytes LLM.int8": lambda beside, _: eight_bits(beside),
 }
 
 
