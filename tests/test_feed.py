@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import weightgauge as wg
+from blockwise_matrices import Blockwise
 from builders import TWO_FLOATS, safetensors_bytes
+from mlx_matrices import Affine
 from packed_matrices import Quantised, as_stored, ternary
 from samples import FORMATS
 from weightgauge import demo
@@ -199,12 +201,32 @@ def write_packed(path, write_checkpoint):
     return path
 
 
+def write_grouped(path, write_checkpoint):
+    """Codes in groups: MLX of several widths, and what bitsandbytes packs."""
+    tensors = {}
+    settings = {"group_size": 64, "bits": 4}
+    for module, quantised in {
+        "q": Affine(300, 512),
+        "k": Affine(64, 256, bits=3, floats="F32"),
+        "v": Blockwise(301, 512, nested=True),
+        "o": Blockwise(64, 255, kind="fp4"),
+    }.items():
+        stem = f"model.layers.0.self_attn.{module}_proj"
+        for name, array in quantised.tensors().items():
+            tensors[f"{stem}.{name}"] = as_stored(array)
+        settings |= {stem: quantised.settings()} if isinstance(quantised, Affine) else {}
+    (path / "config.json").write_text(json.dumps({"quantization": settings}))
+    write_checkpoint(path / "model.safetensors", tensors)
+    return path
+
+
 MODELS = {
     "mixture": write_mixture,
     "adapter": write_adapter,
     "mxfp4": write_mxfp4,
     "nvfp4": write_nvfp4,
     "packed": write_packed,
+    "grouped": write_grouped,
 }
 
 

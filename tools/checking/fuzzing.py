@@ -24,6 +24,7 @@ TARGETS = {
     "scan": "slices counted in bins",
     "derived": "derived slices",
     "packed": "packed matrices",
+    "grouped": "rows of grouped codes",
     "feed": "feeds finished",
 }
 """The targets, and what each says it did: where that is nothing, little was tested."""

@@ -40,16 +40,6 @@ std::uint64_t bytes_for(std::uint64_t codes, unsigned bits) {
 GroupedCodes::GroupedCodes(const GroupedForm& form, const GroupedParts& parts)
     : Decoding(DType::f32, 1), form_(form), parts_(parts) {
   check_parts();
-  const unsigned codes = 1U << form_.bits;
-  for (unsigned code = 0; code < codes; ++code) {
-    const bool negative = form_.has_sign && code >= codes / 2;
-    const int number = static_cast<int>(code) - (negative ? 256 : 0);
-    code_values_[code] = static_cast<float>(number) / form_.divisor;
-  }
-  if (parts_.values) {
-    ReadBuffer buffer;
-    parts_.values->read(0, codes, buffer, code_values_);
-  }
 }
 
 void GroupedCodes::check_parts() const {
@@ -85,14 +75,33 @@ void GroupedCodes::check_parts() const {
   }
 }
 
+// Not before values are asked for: until then, what is fed may not be there.
+void GroupedCodes::keep_values(ReadBuffer& buffer) const {
+  std::vector<float>& values = buffer.decoding_space().values_of_codes;
+  const std::size_t codes = std::size_t{1} << form_.bits;
+  values.resize(codes);
+  if (parts_.values) {
+    parts_.values->read(0, codes, buffer, values.data());
+    return;
+  }
+  for (std::size_t code = 0; code < codes; ++code) {
+    const bool negative = form_.has_sign && code >= codes / 2;
+    const auto number = static_cast<float>(code) - static_cast<float>(negative ? codes : 0);
+    values[code] = number / form_.divisor;
+  }
+}
+
 std::size_t GroupedCodes::keep_group(std::uint64_t group, ReadBuffer& buffer) const {
   DecodingSpace& space = buffer.decoding_space();
   if (space.owner != this || group < space.kept_first || group >= space.kept_last) {
-    const bool goes_on = space.owner == this && group == space.kept_last;
-    const std::uint64_t wanted = goes_on ? window : first_window;
+    const bool known = space.owner == this;
+    const std::uint64_t wanted = known && group == space.kept_last ? window : first_window;
     const std::uint64_t first = group - group % first_window;
     const std::uint64_t last = std::min(first + wanted, groups());
     space.owner = nullptr;
+    if (!known) {
+      keep_values(buffer);
+    }
     space.kept.resize(window);
     space.row.resize(window);
     read_scales(first, last - first, buffer);
@@ -176,16 +185,17 @@ void GroupedCodes::unpack(const std::byte* bytes, std::uint64_t item, std::size_
 
 void GroupedCodes::make(const std::uint8_t* codes, std::size_t n, std::size_t place,
                         const DecodingSpace& space, float* to) const {
+  const float* const values = space.values_of_codes.data();
   const float scale = space.kept[place];
   if (!parts_.biases) {
     for (std::size_t i = 0; i < n; ++i) {
-      to[i] = code_values_[codes[i]] * scale;
+      to[i] = values[codes[i]] * scale;
     }
     return;
   }
   const float bias = space.row[place];
   for (std::size_t i = 0; i < n; ++i) {
-    const float product = code_values_[codes[i]] * scale;
+    const float product = values[codes[i]] * scale;
     to[i] = product + bias;
   }
 }

@@ -61,6 +61,7 @@ class GroupedCodes : public Decoding {
  private:
   std::uint64_t groups() const { return (form_.items - 1) / form_.group_items + 1; }
   void check_parts() const;
+  void keep_values(ReadBuffer& buffer) const;
   // Keeps scale and bias of a group and of its neighbours; returns its place among those kept.
   std::size_t keep_group(std::uint64_t group, ReadBuffer& buffer) const;
   void read_scales(std::uint64_t first, std::uint64_t n, ReadBuffer& buffer) const;
@@ -78,7 +79,6 @@ class GroupedCodes : public Decoding {
 
   GroupedForm form_;
   GroupedParts parts_;
-  float code_values_[1U << most_bits] = {};
 };
 
 }  // namespace weightgauge

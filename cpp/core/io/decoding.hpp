@@ -43,6 +43,7 @@ struct DecodingSpace {
   std::uint64_t last_group = 0;
   std::vector<float> kept;
   std::vector<float> row;
+  std::vector<float> values_of_codes;
   std::vector<std::byte> line;
   std::vector<std::uint32_t> words;
   std::vector<std::uint32_t> groups;

@@ -114,10 +114,7 @@ def survey(checkpoint: Checkpoint) -> Survey:
     Survey
     """
     tensors, config = checkpoint.tensors, checkpoint.config
-    shapes = _stated_shapes(checkpoint)
-    contents = _contents(checkpoint)
-    told_by_files = checkpoint.quantiser_configs, checkpoint.metadata
-    storage = storage_of(tensors, config, shapes, contents, *told_by_files)
+    storage = _storage(checkpoint)
     adapted, unpaired = adapted_matrices(tensors, checkpoint.adapter_config, checkpoint.metadata)
     matrices: Sequence[TensorLike] = tensors
     if storage.matrices:
@@ -189,6 +186,17 @@ def _lost_codes(
 def _has_integers(tensors: Tensors) -> bool:
     """Whether anything may belong to packed weights: few models have integers."""
     return not INTEGERS.isdisjoint(different(tensors.dtypes))
+
+
+def _storage(checkpoint: Checkpoint) -> Storage:
+    return storage_of(
+        checkpoint.tensors,
+        checkpoint.config,
+        _stated_shapes(checkpoint),
+        _contents(checkpoint),
+        checkpoint.quantiser_configs,
+        checkpoint.metadata,
+    )
 
 
 def _stated_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
