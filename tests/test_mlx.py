@@ -313,3 +313,15 @@ def test_without_a_configuration_where_one_width_alone_fits(fit_packed, fit_plai
     quantised = Affine(33, 384, bits=bits, group=group)
     item, _ = fit_packed(quantised.tensors())
     assert_same(item, fit_plain(quantised.values()))
+
+
+def test_scales_and_biases_of_something_else_are_no_loss(tmp_path, write_checkpoint):
+    """Nothing is missed where no module has words beside them."""
+    plain = np.random.default_rng(2).normal(0, 0.02, (8, 8)).astype(np.float32)
+    tensors = {
+        f"levels.{i}.{name}": as_stored(plain) for i in range(3) for name in ("scales", "biases")
+    }
+    tensors["model.layers.0.mlp.up_proj.weight"] = as_stored(plain)
+    tensors["steps"] = as_stored(np.zeros(4, np.int64))
+    write_checkpoint(tmp_path / "model.safetensors", tensors)
+    assert [each.id for each in wg.check(tmp_path).findings if each.level == "fault"] == []

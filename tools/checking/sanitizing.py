@@ -21,6 +21,7 @@ SANITIZED_TESTS = [
     "test_kernels.py",
     "test_live_models.py",
     "test_lora.py",
+    "test_mlx.py",
     "test_mxfp4.py",
     "test_nvfp4.py",
     "test_scaled_codes.py",

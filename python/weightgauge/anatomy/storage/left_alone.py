@@ -18,6 +18,9 @@ _LEFT = (
 """What nothing but packed codes has beside it, what else must be left, and how codes are called: ""
 where their name is that of the owner."""
 
+_OF_OTHERS = {"biases": ("weight", "scales")}
+"""Marks that might be anything where no other module has them beside these."""
+
 
 def left_alone(names: Collection[str]) -> Iterator[tuple[str, str]]:
     """Find what belongs to packed codes that are not there.
@@ -35,7 +38,8 @@ def left_alone(names: Collection[str]) -> Iterator[tuple[str, str]]:
     leaves = {name.rpartition(".")[2] for name in names}
     told: set[str] = set()
     for mark, also, codes in _LEFT:
-        for name in names if mark in leaves else ():
+        known = mark in leaves and _is_known(mark, names)
+        for name in names if known else ():
             owner, _, leaf = name.rpartition(".")
             if leaf == mark and owner not in told and _is_left(owner, also, codes, names):
                 told.add(owner)
@@ -48,6 +52,14 @@ def _is_left(
     return all(f"{owner}.{leaf}" in there for leaf in also) and not any(
         _under(owner, leaf) in there for leaf in codes
     )
+
+
+def _is_known(mark: str, there: Collection[str]) -> bool:
+    """Whether a mark is what it seems to be, by what other modules have beside it."""
+    if mark not in _OF_OTHERS:
+        return True
+    owners = (name.removesuffix(f".{mark}") for name in there if name.endswith(f".{mark}"))
+    return any(all(f"{owner}.{leaf}" in there for leaf in _OF_OTHERS[mark]) for owner in owners)
 
 
 def _under(owner: str, leaf: str) -> str:
