@@ -8,10 +8,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-import oracle
 import weightgauge as wg
 from closeness import relative
-from packed_fits import STEM, assert_same, numbers
+from packed_fits import STEM, assert_as_oracle, assert_no_warning, assert_same, numbers
 from packed_matrices import FLOATS, Quantised, as_stored, ternary
 
 FORMS = ["compressed", "gptq", "awq"]
@@ -30,10 +29,8 @@ def test_every_form_is_the_matrix_multiplied_out(fit_packed, fit_plain, form, sy
     values = quantised.values()
     item, result = fit_packed(*packed(quantised, form))
     assert_same(item, fit_plain(values))
-    expected = oracle.order_fit(oracle.magnitudes(values))
-    assert item.k == relative(expected.k, rel=1e-8)
-    assert item.lam == relative(expected.lam, rel=1e-8)
-    assert [each.id for each in result.findings if each.level != "note"] == []
+    assert_as_oracle(item, values)
+    assert_no_warning(result)
 
 
 @pytest.mark.parametrize("form", FORMS)

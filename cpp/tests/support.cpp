@@ -236,6 +236,14 @@ std::uint64_t hash_of(const std::vector<SliceResult>& results) {
   return hash;
 }
 
+void ReadSource::read(std::byte* to, std::size_t bytes, std::uint64_t offset) const {
+  if (offset > bytes_.size() || bytes > bytes_.size() - offset) {
+    throw std::out_of_range("a test reads beyond the end");
+  }
+  std::memcpy(to, bytes_.data() + offset, bytes);
+  read_ += bytes;
+}
+
 TemporaryFile::TemporaryFile(const std::vector<std::byte>& contents)
     : path_((std::filesystem::temp_directory_path() / "weightgauge-XXXXXX").string()) {
   const int descriptor = mkstemp(path_.data());

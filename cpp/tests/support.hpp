@@ -87,6 +87,19 @@ class TemporaryFile {
   std::string path_;
 };
 
+// Bytes that are read piece by piece, as those of a file that is not mapped.
+class ReadSource : public ByteSource {
+ public:
+  explicit ReadSource(const std::vector<std::byte>& bytes)
+      : ByteSource({"read", {}}, bytes.size()), bytes_(bytes) {}
+  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override;
+  std::uint64_t bytes_read() const { return read_; }
+
+ private:
+  const std::vector<std::byte>& bytes_;
+  mutable std::uint64_t read_ = 0;
+};
+
 inline void no_watch() {}
 
 }  // namespace weightgauge::testing

@@ -31,20 +31,6 @@ std::vector<float> usual_numbers(std::size_t n, unsigned seed) {
   return numbers;
 }
 
-// A source that is read piece by piece, as a file that is not mapped.
-class ReadSource : public ByteSource {
- public:
-  explicit ReadSource(const std::vector<std::byte>& bytes)
-      : ByteSource({"read", {}}, bytes.size()), bytes_(bytes) {}
-  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override {
-    REQUIRE(offset + bytes <= bytes_.size());
-    std::memcpy(to, bytes_.data() + offset, bytes);
-  }
-
- private:
-  const std::vector<std::byte>& bytes_;
-};
-
 struct Beside {
   bool biases = false;
   bool values = false;
@@ -134,7 +120,7 @@ struct Grouped {
   std::vector<float> values;
   std::vector<float> values_of_scales;
   MemorySource memory;
-  ReadSource read;
+  testing::ReadSource read;
   MemorySource scale_source = source_of(scales);
   MemorySource bias_source = source_of(biases);
   MemorySource value_source = source_of(values);

@@ -67,22 +67,6 @@ struct Packed {
   PackedCodes decoding;
 };
 
-// Bytes that are read piece by piece, as those of a file that is not mapped.
-class CountedSource : public ByteSource {
- public:
-  explicit CountedSource(const std::vector<std::byte>& bytes)
-      : ByteSource({"counted", {}}, bytes.size()), bytes_(bytes) {}
-  void read(std::byte* to, std::size_t bytes, std::uint64_t offset) const override {
-    std::memcpy(to, bytes_.data() + offset, bytes);
-    read_ += bytes;
-  }
-  std::uint64_t bytes_read() const { return read_; }
-
- private:
-  const std::vector<std::byte>& bytes_;
-  mutable std::uint64_t read_ = 0;
-};
-
 View view_of(const PackedCodes& packed) {
   return made_view(packed.items(),
                    std::shared_ptr<const Decoding>(&packed, [](const Decoding*) {}));
@@ -345,7 +329,7 @@ TEST_SUITE("packed_codes") {
         if (by_index) {
           parts.index = StoredWords{&index_source, 0, columns};
         }
-        const CountedSource counted(packed.codes);
+        const testing::ReadSource counted(packed.codes);
         for (const ByteSource* const source : {static_cast<const ByteSource*>(&packed.source),
                                                static_cast<const ByteSource*>(&counted)}) {
           parts.codes = source;
@@ -410,7 +394,7 @@ TEST_SUITE("packed_codes") {
       CHECK(std::memcmp(plain.columns.data(), expected.columns.data(),
                         plain.columns.size() * sizeof(Terms)) == 0);
 
-      const CountedSource counted(packed.codes);
+      const testing::ReadSource counted(packed.codes);
       PackedParts parts = packed.parts(true);
       parts.codes = &counted;
       const PackedCodes read(packed.form, parts);
