@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 import weightgauge as wg
+from blockwise_matrices import Blockwise
 from builders import TWO_FLOATS, safetensors_bytes, sharded_files, write_files
 from hub_server import Hub, running_hub
+from packed_matrices import as_stored
 
 INDEX = "model.safetensors.index.json"
 CHILD = """
@@ -204,3 +206,25 @@ def test_alphas_of_an_adapter_are_read_when_it_is_measured(hub: Hub, tmp_path: P
     (found,) = fits(hub, tmp_path, ("org/lora", {}))
     assert [item["status"] for item in found["slices"] if item["part"] == "ba"] == ["ok"]
     assert found["warnings"] == []
+
+
+def test_a_list_fetches_what_settings_say_and_no_weights(hub: Hub, tmp_path: Path) -> None:
+    """The text beside each matrix of bitsandbytes is asked for by its place in the file."""
+    tensors = {}
+    for layer in range(3):
+        quantised = Blockwise(512, 512, seed=layer)
+        stem = f"model.layers.{layer}.self_attn.q_proj"
+        for name, array in quantised.tensors().items():
+            tensors[f"{stem}.{name}"] = as_stored(array)
+    content = safetensors_bytes(tensors)
+    hub.add("org/packed", {"model.safetensors": content, "config.json": b"{}"})
+    code = "import sys; from weightgauge.cli import main; main(sys.argv[1:])"
+    listed = json.loads(child(hub, tmp_path, code, "ls", "org/packed", "--json"))
+    stored = {row["tensor"]: row["storage"] for row in listed["tensors"]}
+    for layer in range(3):
+        name = f"model.layers.{layer}.self_attn.q_proj.weight"
+        assert stored[name] == "NF4 x absmax per group of 64"
+    assert "model.safetensors" not in hub.asked_for()
+    assert sum(end - begin for _, begin, end in hub.sent) < len(content) // 2
+    answer = json.loads(child(hub, tmp_path, CHILD, json.dumps([["org/packed", {}]])))[0]
+    assert sum(each["n"] > 0 for each in answer["slices"] if each["status"] == "ok") == 3
