@@ -268,3 +268,11 @@ def test_a_model_keeps_other_formats(tmp_path, write_checkpoint):
     found = {item.tensor: item for item in wg.fit(tmp_path).slices if item.fitted}
     assert len(found) == 5
     assert (found[plain].decoded, found[plain].n) == ("", weight.size)
+
+
+def test_texts_are_not_read_where_they_are_too_many(monkeypatch, fit_packed):
+    monkeypatch.setattr("weightgauge.anatomy.survey.MOST_OF_ALL", 10)
+    item, result = fit_packed(PLAIN.tensors())
+    assert item.status == "not_applicable"
+    (unmeasured,) = (each for each in result.findings if each.id == "unmeasured")
+    assert "and cannot be read" in unmeasured.message

@@ -20,7 +20,7 @@ from weightgauge.anatomy.not_packed import not_packed
 from weightgauge.anatomy.stated_shapes import shape_findings
 from weightgauge.anatomy.stated_zeros import stated_zeros
 from weightgauge.anatomy.storage import Product, Storage, Stored, storage_of
-from weightgauge.anatomy.storage.blockwise import MOST_SETTINGS, holds_settings
+from weightgauge.anatomy.storage.blockwise import MOST_OF_ALL, MOST_SETTINGS, holds_settings
 from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.anatomy.stored_findings import stored_findings
 from weightgauge.anatomy.stored_names import named_as_stored
@@ -216,7 +216,8 @@ def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:
         return {}
     rows = [row for row, name in enumerate(tensors.names) if holds_settings(name)]
     small = [each for row in rows if (each := tensors[row]).nbytes <= MOST_SETTINGS]
-    return read_bytes(checkpoint, small) if small else {}
+    few = sum(each.nbytes for each in small) <= MOST_OF_ALL
+    return read_bytes(checkpoint, small) if small and few else {}
 
 
 def _as_matrices(tensors: Tensors, made: Mapping[str, Stored]) -> Tensors:

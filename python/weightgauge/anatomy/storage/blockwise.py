@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_SETTINGS = 4096
 """Bytes of a text of settings; of those that are longer nothing is read."""
+MOST_OF_ALL = 1 << 26
+"""And of all texts of a checkpoint."""
 
 _STATE = "weight.quant_state.bitsandbytes__"
 _TYPES = ("nf4", "fp4")
