@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -45,6 +46,20 @@ def test_large_matrices_however_they_are_read(fit_packed, fit_plain, nested):
         assert_same(fit_packed(quantised.tensors(), **options)[0], plain)
     exact, _ = fit_packed(quantised.tensors(), exact=True)
     assert_same(exact, fit_plain(quantised.values(), exact=True))
+
+
+@pytest.mark.parametrize("few", ["all", "half", "one"])
+def test_scales_of_few_values_are_counted_a_second_time(fit_packed, fit_plain, few):
+    """Magnitudes are few, or some of their bins are crowded: the fit is that of each of them."""
+    quantised = Blockwise(512, 640)
+    if few == "all":
+        quantised.absmax = quantised.absmax.astype(ml_dtypes.bfloat16).astype(np.float32)
+    else:
+        quantised.absmax[:: 2 if few == "half" else 8] = 0.03
+    values = quantised.values()
+    item, _ = fit_packed(quantised.tensors())
+    assert_same(item, fit_plain(values))
+    assert_as_oracle(item, values)
 
 
 def test_bytes_in_the_clothes_of_another_format(fit_packed, fit_plain):

@@ -235,76 +235,78 @@ void check_repeated(const std::vector<float>& values, const std::vector<std::uin
 
 }  // namespace
 
-TEST_CASE("values of grouped codes are those of a plain loop") {
-  for (const unsigned bits : {2U, 3U, 4U, 5U, 6U, 7U, 8U}) {
-    for (const std::uint64_t group : {7U, 32U, 64U}) {
-      CAPTURE(bits);
+TEST_SUITE("grouped_codes") {
+  TEST_CASE("values of grouped codes are those of a plain loop") {
+    for (const unsigned bits : {2U, 3U, 4U, 5U, 6U, 7U, 8U}) {
+      for (const std::uint64_t group : {7U, 32U, 64U}) {
+        CAPTURE(bits);
+        CAPTURE(group);
+        check_all({40000, bits, group, false, false}, {true, false, 0});
+        check_all({1000 + bits, bits, group, false, false}, {false, false, 0});
+        check_all({777, bits, group, false, false}, {true, true, 0});
+      }
+    }
+    check_all({20000, 8, 100, false, true}, {});
+  }
+
+  TEST_CASE("the first of two codes may be in the upper bits, and scales may be codes") {
+    for (const std::uint64_t group : {32U, 64U, 66U, 4096U}) {
       CAPTURE(group);
-      check_all({40000, bits, group, false, false}, {true, false, 0});
-      check_all({1000 + bits, bits, group, false, false}, {false, false, 0});
-      check_all({777, bits, group, false, false}, {true, true, 0});
+      check_all({70000, 4, group, true, false}, {false, true, 0});
+      check_all({70001, 4, group, true, false}, {false, true, 5});
+      check_all({3000, 4, group, true, false}, {false, true, 256});
     }
   }
-  check_all({20000, 8, 100, false, true}, {});
-}
 
-TEST_CASE("the first of two codes may be in the upper bits, and scales may be codes") {
-  for (const std::uint64_t group : {32U, 64U, 66U, 4096U}) {
-    CAPTURE(group);
-    check_all({70000, 4, group, true, false}, {false, true, 0});
-    check_all({70001, 4, group, true, false}, {false, true, 5});
-    check_all({3000, 4, group, true, false}, {false, true, 256});
+  TEST_CASE("what does not fit grouped codes is refused") {
+    const GroupedForm form{1000, 4, 64, false, false};
+    const Grouped grouped(form, {true, true, 4});
+    CHECK_NOTHROW(GroupedCodes(form, grouped.parts(true)));
+    for (const GroupedForm& wrong :
+         {GroupedForm{0, 4, 64}, GroupedForm{999, 4, 0}, GroupedForm{1002, 4, 64},
+          GroupedForm{1000, 1, 64}, GroupedForm{1000, 9, 64}, GroupedForm{1000, 4, 128},
+          GroupedForm{500, 8, 32, true}, GroupedForm{1000, 4, 64, false, true},
+          GroupedForm{std::numeric_limits<std::uint64_t>::max(), 4, 64}}) {
+      CHECK_THROWS_AS(GroupedCodes(wrong, grouped.parts(true)), std::invalid_argument);
+    }
+    const auto refused = [&](const auto& change) {
+      GroupedParts parts = grouped.parts(true);
+      change(parts);
+      CHECK_THROWS_AS(GroupedCodes(form, parts), std::invalid_argument);
+    };
+    refused([](GroupedParts& parts) { parts.offset += 1; });
+    refused([](GroupedParts& parts) { parts.scale_codes.reset(); });
+    refused([](GroupedParts& parts) { parts.scale_codes->items -= 1; });
+    refused([](GroupedParts& parts) { parts.scale_codes->offset += 1; });
+    refused([](GroupedParts& parts) { parts.scale_codes->group_items = 0; });
+    refused([](GroupedParts& parts) { parts.scale_codes->values = *parts.values; });
+    refused([](GroupedParts& parts) { parts.biases = parts.scales; });
+    refused([](GroupedParts& parts) { parts.values = parts.scales; });
   }
-}
 
-TEST_CASE("what does not fit grouped codes is refused") {
-  const GroupedForm form{1000, 4, 64, false, false};
-  const Grouped grouped(form, {true, true, 4});
-  CHECK_NOTHROW(GroupedCodes(form, grouped.parts(true)));
-  for (const GroupedForm& wrong :
-       {GroupedForm{0, 4, 64}, GroupedForm{999, 4, 0}, GroupedForm{1002, 4, 64},
-        GroupedForm{1000, 1, 64}, GroupedForm{1000, 9, 64}, GroupedForm{1000, 4, 128},
-        GroupedForm{500, 8, 32, true}, GroupedForm{1000, 4, 64, false, true},
-        GroupedForm{std::numeric_limits<std::uint64_t>::max(), 4, 64}}) {
-    CHECK_THROWS_AS(GroupedCodes(wrong, grouped.parts(true)), std::invalid_argument);
-  }
-  const auto refused = [&](const auto& change) {
-    GroupedParts parts = grouped.parts(true);
-    change(parts);
-    CHECK_THROWS_AS(GroupedCodes(form, parts), std::invalid_argument);
-  };
-  refused([](GroupedParts& parts) { parts.offset += 1; });
-  refused([](GroupedParts& parts) { parts.scale_codes.reset(); });
-  refused([](GroupedParts& parts) { parts.scale_codes->items -= 1; });
-  refused([](GroupedParts& parts) { parts.scale_codes->offset += 1; });
-  refused([](GroupedParts& parts) { parts.scale_codes->group_items = 0; });
-  refused([](GroupedParts& parts) { parts.scale_codes->values = *parts.values; });
-  refused([](GroupedParts& parts) { parts.biases = parts.scales; });
-  refused([](GroupedParts& parts) { parts.values = parts.scales; });
-}
-
-TEST_CASE("values that occur several times are counted as if each came alone") {
-  std::vector<float> values = usual_numbers(5000, 51);
-  std::vector<std::uint32_t> counts;
-  for (const std::byte each : testing::random_bytes(values.size(), 52)) {
-    counts.push_back(std::to_integer<std::uint32_t>(each) % 9);
-  }
-  check_repeated(values, counts);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] *= 1 + static_cast<float>(i) / 8192;
-  }
-  check_repeated(values, counts);
-  check_repeated({0, -0.0F, 0}, {3, 2, 0});
-  check_repeated({}, {});
-  const float infinity = std::numeric_limits<float>::infinity();
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<float> odd = {infinity, -infinity, nan,    -nan, 1e-45F, -2e-42F,
-                                  -1e-39F,  3e38F,     -3e38F, 0,    1.5F,   -2.5F};
-  for (std::size_t i = 0; i < odd.size(); i += 2) {
-    check_repeated({1.25F, odd[i], -3}, {1, 4, 5});
-    std::vector<std::uint32_t> once(odd.size(), 2);
-    once[i] = 0;
-    check_repeated(odd, once);
+  TEST_CASE("values that occur several times are counted as if each came alone") {
+    std::vector<float> values = usual_numbers(5000, 51);
+    std::vector<std::uint32_t> counts;
+    for (const std::byte each : testing::random_bytes(values.size(), 52)) {
+      counts.push_back(std::to_integer<std::uint32_t>(each) % 9);
+    }
+    check_repeated(values, counts);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] *= 1 + static_cast<float>(i) / 8192;
+    }
+    check_repeated(values, counts);
+    check_repeated({0, -0.0F, 0}, {3, 2, 0});
+    check_repeated({}, {});
+    const float infinity = std::numeric_limits<float>::infinity();
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> odd = {infinity, -infinity, nan,    -nan, 1e-45F, -2e-42F,
+                                    -1e-39F,  3e38F,     -3e38F, 0,    1.5F,   -2.5F};
+    for (std::size_t i = 0; i < odd.size(); i += 2) {
+      check_repeated({1.25F, odd[i], -3}, {1, 4, 5});
+      std::vector<std::uint32_t> once(odd.size(), 2);
+      once[i] = 0;
+      check_repeated(odd, once);
+    }
   }
 }
 

@@ -53,9 +53,40 @@ void check_counts(std::size_t different, int shift) {
   CHECK_FALSE((too_small.add(bytes.data(), items.size()) && too_small.settle()));
 }
 
+void check_repeated(std::size_t different) {
+  const std::vector<std::uint32_t> items = drawn_keys<std::uint32_t>(3000, different, 9);
+  std::vector<std::uint32_t> times;
+  std::map<std::uint32_t, std::uint64_t> expected;
+  std::uint64_t all = 0;
+  for (const std::uint32_t item : items) {
+    times.push_back(static_cast<std::uint32_t>(times.size() % 5));
+    if (times.back() > 0) {
+      expected[item & 0x7FFFFFFFU] += times.back();
+      all += times.back();
+    }
+  }
+  const std::vector<std::byte> bytes = testing::bytes_of(items);
+  KeyCounts<std::uint32_t> counts(expected.size());
+  REQUIRE(counts.add_repeated(bytes.data(), times.data(), items.size()));
+  REQUIRE(counts.settle());
+  CHECK(counts.items() == all);
+  for (const auto& [key, count] : expected) {
+    CHECK(counts.count_of(key) == count);
+  }
+  KeyCounts<std::uint32_t> too_small(expected.size() - 1);
+  CHECK_FALSE(too_small.add_repeated(bytes.data(), times.data(), items.size()));
+}
+
 }  // namespace
 
 TEST_SUITE("key_counts") {
+  TEST_CASE("keys that occur several times are counted as often") {
+    for (const std::size_t different : {2U, 300U, 2'000U}) {
+      CAPTURE(different);
+      check_repeated(different);
+    }
+  }
+
   TEST_CASE("each key is counted, and one too many is told") {
     for (const std::size_t different : {1U, 2U, 300U, 9'000U}) {
       CAPTURE(different);

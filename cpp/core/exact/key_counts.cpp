@@ -125,6 +125,23 @@ bool KeyCounts<Key>::add(const std::byte* packed, std::size_t n) {
 }
 
 template <class Key>
+bool KeyCounts<Key>::add_repeated(const std::byte* packed, const std::uint32_t* counts,
+                                  std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    if (counts[i] == 0) {
+      continue;
+    }
+    Slot* const slot = find_or_take(detail::key_of<Key>(packed + i * sizeof(Key)));
+    if (slot == nullptr) {
+      return false;
+    }
+    slot->count += counts[i];
+    items_ += counts[i];
+  }
+  return true;
+}
+
+template <class Key>
 bool KeyCounts<Key>::add_to_table(const std::byte* packed, std::size_t n) {
   --searching_;
   for (std::size_t i = 0; i < n; ++i) {

@@ -23,6 +23,8 @@ class KeyCounts {
   // Counts the keys of n items, zero and non-finite included. Returns false, with some of them
   // counted, where there turn out to be too many different ones.
   bool add(const std::byte* packed, std::size_t n);
+  // The same for items that occur as often as is said, which may be never.
+  bool add_repeated(const std::byte* packed, const std::uint32_t* counts, std::size_t n);
   // Before counts are asked for. Returns false as add() does.
   bool settle();
   // Items that have been counted.

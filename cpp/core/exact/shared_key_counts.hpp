@@ -41,6 +41,12 @@ class SharedKeyCounts {
       many_.store(true, std::memory_order_relaxed);
     }
   }
+  void add_repeated(const std::byte* packed, const std::uint32_t* counts, std::size_t n,
+                    KeyCounts<Key>& table) {
+    if (!many() && !table.add_repeated(packed, counts, n)) {
+      many_.store(true, std::memory_order_relaxed);
+    }
+  }
   void give_back(Table table) {
     if (!many() && !table->settle()) {
       many_.store(true, std::memory_order_relaxed);

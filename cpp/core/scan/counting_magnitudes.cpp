@@ -9,6 +9,7 @@
 #include "core/base/errors.hpp"
 #include "core/exact/gather.hpp"
 #include "core/exact/shared_key_counts.hpp"
+#include "core/io/decoding.hpp"
 #include "core/io/stretches.hpp"
 #include "core/scan/counting.hpp"
 
@@ -51,6 +52,15 @@ class CountingMagnitudes final : public Phase {
     }
     const auto [first, last] = chunks_.items_of(part);
     auto table = counts_.take(last - first);
+    const Decoding* const decoding = slice_.view.decoding.get();
+    if (sizeof(Key) == sizeof(float) && decoding != nullptr && decoding->counts_groups()) {
+      const TakeCounted take = [&](const float* values, const std::uint32_t* counts,
+                                   std::size_t n) { add_repeated(values, counts, n, *table); };
+      for_each_run(slice_.view, first, last,
+                   [&](const Run& run) { decoding->count_groups(run, workspace.buffer, take); });
+      counts_.give_back(std::move(table));
+      return;
+    }
     for_each_stretch(slice_.source, slice_.view, first, last, workspace.buffer,
                      [&](const std::byte* packed, std::size_t n) {
                        if (Crowded) {
@@ -78,6 +88,8 @@ class CountingMagnitudes final : public Phase {
  private:
   void mark_crowded();
   void add_crowded(const std::byte* packed, std::size_t n, KeyCounts<Key>& table);
+  void add_repeated(const float* values, const std::uint32_t* counts, std::size_t n,
+                    KeyCounts<Key>& table);
   Histogram magnitudes(const std::vector<Key>& keys) const;
   Histogram parted(const std::vector<Key>& keys) const;
 
@@ -119,6 +131,31 @@ void CountingMagnitudes<Key, Crowded>::add_crowded(const std::byte* packed, std:
       size += crowded_[std::min((key >> dropped) - first_bin_, beyond)];
     }
     counts_.add(reinterpret_cast<const std::byte*>(kept), size, table);
+  }
+}
+
+// Of values of F32 that are made of codes, each as often as it occurs.
+template <class Key, bool Crowded>
+void CountingMagnitudes<Key, Crowded>::add_repeated(const float* values,
+                                                    const std::uint32_t* counts, std::size_t n,
+                                                    KeyCounts<Key>& table) {
+  const auto* const packed = reinterpret_cast<const std::byte*>(values);
+  if (!Crowded) {
+    counts_.add_repeated(packed, counts, n, table);
+    return;
+  }
+  constexpr std::size_t together = 512;
+  const int dropped = counted_.histogram.dropped_bits;
+  const std::uint64_t beyond = crowded_.size() - 1;
+  std::uint32_t kept[together];
+  for (std::size_t from = 0; from < n; from += together) {
+    const std::size_t size = std::min(n - from, together);
+    for (std::size_t i = 0; i < size; ++i) {
+      const Key key = detail::key_of<Key>(packed + (from + i) * sizeof(Key));
+      const bool crowded = crowded_[std::min((key >> dropped) - first_bin_, beyond)] != 0;
+      kept[i] = crowded ? counts[from + i] : 0;
+    }
+    counts_.add_repeated(packed + from * sizeof(Key), kept, size, table);
   }
 }
 
