@@ -81,7 +81,7 @@ std::shared_ptr<GroupedCodes> grouped_codes_from(const GroupedCodesSpec& spec,
   if (const auto& nested = spec.scale_codes) {
     const auto& [beside, begin, items] = nested->codes;
     parts.scale_codes = ScaleCodes{
-        sources.at(beside).get(), begin, items, numbers_from(nested->values, sources),
+        sources.at(beside).get(), begin,        items, numbers_from(nested->values, sources),
         nested->group_items,      nested->added};
   }
   return std::make_shared<GroupedCodes>(spec.form, parts);
