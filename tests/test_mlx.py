@@ -181,6 +181,17 @@ def test_what_is_lost_is_a_fault(tmp_path, write_checkpoint, name, bits):
     assert told == [(f"{UP}.{name}", "fault")]
 
 
+def test_words_with_nothing_beside_them(tmp_path, write_checkpoint):
+    """They are known by what the configuration states."""
+    quantised = Affine(64, 256)
+    lost = [f"{UP}.scales", f"{UP}.biases"]
+    model(tmp_path, write_checkpoint, quantised, settings=quantised.settings(), lost=lost)
+    found = wg.check(tmp_path).findings
+    told = [(each.tensor, each.level) for each in found if each.id == "missing-part"]
+    assert told == [(name, "fault") for name in lost]
+    assert [each.tensor for each in found if each.id == "unmeasured"] == [f"{UP}.weight"]
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "fault"),
     [

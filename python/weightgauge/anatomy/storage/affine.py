@@ -68,7 +68,8 @@ def mlx(beside: Beside) -> tuple[GroupedCodes | ScaledCodes, str]:
         raise NotUnpacked(f"its mode is {shown(mode)}")
     scales = beside.find("scales")
     if scales is None:
-        raise Lacking(["scales"], sure=stated)
+        needed = ("scales", "biases") if mode == _AFFINE else ("scales",)
+        raise Lacking([leaf for leaf in needed if beside.find(leaf) is None], sure=stated)
     if beside.codes.size == 0 or len(beside.codes.shape) < 2 or scales.size == 0:
         raise NotUnpacked(f"its words are {list(beside.codes.shape)}, and no matrix")
     if scales.dtype == "U8":
