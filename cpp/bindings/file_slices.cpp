@@ -40,6 +40,13 @@ bool is_made(const FileSlice& slice) {
   return slice.decoding != nullptr && !std::holds_alternative<BlockScaleSpec>(*slice.decoding);
 }
 
+// Whether a slice has all values of a matrix, in the order of its rows.
+bool is_whole(const View& view) {
+  const std::uint64_t items = view.items();
+  return has_codes_apart(view) && view.offset == 0 && view.dims.size() == 1 &&
+         view.dims[0].stride == 1 && items == view.decoding->items_in_all();
+}
+
 FloatReader numbers_from(const FileNumbers& spec, const Sources& sources) {
   const auto& [file, dtype_word, offset, items] = spec;
   return {*sources.at(file), dtype_from_name(dtype_word), offset, items};
@@ -214,7 +221,8 @@ SliceSpec spec_from(const FileSlice& slice, const Sources& sources) {
   const bool whole = slice.noted == Noted::tensor || slice.noted == Noted::pages;
   const std::uint64_t stored = view.stored_bytes(view.items());
   const bool apart = view.items() > 0 && stored != view.end() - view.offset;
-  if ((whole && (apart || is_made(slice))) ||
+  const bool has_own = !is_made(slice) || (slice.noted == Noted::tensor && is_whole(view));
+  if ((whole && (apart || !has_own)) ||
       (slice.noted == Noted::digest && slice.decoding != nullptr)) {
     throw std::invalid_argument("a digest is that of a tensor's own bytes");
   }

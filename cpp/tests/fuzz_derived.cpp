@@ -327,7 +327,7 @@ void check_packed(Choices& choices) {
     }
     ReadBuffer buffer;
     MultipleCounts counts;
-    packed.count_multiples({0, packed.items(), 1}, buffer, counts);
+    packed.count_multiples({0, packed.items(), 1}, buffer, counts, nullptr);
     const Histogram found = take_multiples(counts).histogram;
     REQUIRE(found.n() + found.zeros + found.nans + found.infs == packed.items());
     derived.add(1);

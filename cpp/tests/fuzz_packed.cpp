@@ -166,7 +166,7 @@ void check_counted(const Pair& pair, const Packed& packed, std::uint64_t from,
   const Run run{from, (decoding->items() - from - 1) / every + 1, every};
   ReadBuffer buffer;
   MultipleCounts counts;
-  decoding->count_multiples(run, buffer, counts);
+  decoding->count_multiples(run, buffer, counts, nullptr);
   const Histogram found = take_multiples(counts).histogram;
   const bool set = index_is_set(pair, packed);
   Plain expected;

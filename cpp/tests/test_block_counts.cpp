@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/decode/block_scale.hpp"
@@ -72,7 +73,8 @@ void check_run(const ScaledCodes& scaled, std::size_t first, std::size_t n) {
   ReadBuffer buffer;
   const Run run{origin + first, n, 1};
   REQUIRE(scaled.decoding.can_count(scaled.source, run));
-  CHECK(scaled.decoding.count(scaled.source, run, buffer, counts.data()) == expected_negatives);
+  CHECK(scaled.decoding.count(scaled.source, run, buffer, counts.data(), nullptr) ==
+        expected_negatives);
   std::uint32_t nans = 0;
   for (std::size_t code = 0x7F81; code < item_codes; ++code) {
     nans += counts[code];
@@ -80,6 +82,50 @@ void check_run(const ScaledCodes& scaled, std::size_t first, std::size_t n) {
   }
   counts[0x7FC0] = nans;
   CHECK(counts == expected);
+}
+
+// Blocks of codes as they are counted one code after the other.
+std::unique_ptr<ScaledHalves> counted_plainly(const std::vector<std::byte>& codes,
+                                              const std::vector<std::byte>& scales,
+                                              std::size_t block) {
+  auto expected = std::make_unique<ScaledHalves>();
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const auto byte = std::to_integer<unsigned>(codes[i]);
+    std::uint64_t* const of_scale = expected->of[std::to_integer<unsigned>(scales[i / block])];
+    for (const unsigned code : {byte & 15U, byte >> 4}) {
+      of_scale[0] += code > 8 ? 1 : 0;
+      of_scale[code & 7] += (code & 7) != 0 ? 1 : 0;
+    }
+  }
+  return expected;
+}
+
+void check_at_all_levels(const std::vector<std::byte>& codes, const std::vector<std::byte>& scales,
+                         std::size_t block, const ScaledHalves& expected) {
+  PageNotes whole;
+  whole.page = 5;
+  const std::size_t pages = codes.size() / page_bytes;
+  std::vector<std::byte> space(scaled_space + 1);
+  available_kernels().front()->note_pages(codes.data(), pages * page_bytes, whole);
+  for (const Kernels* const level : available_kernels()) {
+    CAPTURE(level->level);
+    for (const bool noted : {false, true}) {
+      PageNotes notes;
+      notes.page = 5;
+      const auto counts = std::make_unique<ScaledHalves>();
+      level->count_scaled_halves({codes.data(), scales.data(), scales.size(), block}, *counts,
+                                 space.data() + 1, noted ? &notes : nullptr);
+      CHECK(std::memcmp(counts.get(), &expected, sizeof expected) == 0);
+      CHECK(notes.page == 5 + (noted ? pages : 0));
+      CHECK(notes.sum == (noted ? whole.sum : 0));
+      CHECK(notes.zero_pages == (noted ? whole.zero_pages : 0));
+    }
+  }
+}
+
+void check_at_all_levels(const std::vector<std::byte>& codes, const std::vector<std::byte>& scales,
+                         std::size_t block) {
+  check_at_all_levels(codes, scales, block, *counted_plainly(codes, scales, block));
 }
 
 void check_all_runs(const ScaledCodes& scaled) {
@@ -133,38 +179,40 @@ TEST_SUITE("block_counts") {
       const std::size_t blocks = 40'000;
       const std::vector<std::byte> codes(blocks * block, std::byte{0xFF});
       const std::vector<std::byte> scales(blocks, std::byte{120});
-      for (const Kernels* const level : available_kernels()) {
-        const auto counts = std::make_unique<ScaledHalves>();
-        level->count_scaled_halves(codes.data(), scales.data(), blocks, block, *counts);
-        CHECK(counts->of[120][7] == 2 * blocks * block);
-        CHECK(counts->of[120][0] == 2 * blocks * block);
-        CHECK(counts->of[120][6] == 0);
-        CHECK(counts->of[0][7] == 0);
+      const auto expected = std::make_unique<ScaledHalves>();
+      expected->of[120][0] = expected->of[120][7] = 2 * blocks * block;
+      check_at_all_levels(codes, scales, block, *expected);
+    }
+  }
+
+  TEST_CASE("two scales that fill the cell of their pair are counted, and noted once") {
+    for (const std::size_t block : {8U, 16U}) {
+      std::vector<std::byte> codes = testing::random_bytes(block * 33'000, 54);
+      std::fill_n(codes.begin(), block * 32'000, std::byte{0x55});
+      std::vector<std::byte> scales(33'000);
+      for (std::size_t i = 0; i < scales.size(); ++i) {
+        // No scale is that of the block four before it, but for the others' sake.
+        scales[i] = static_cast<std::byte>(i % 1000 == 7    ? 30 + i / 1000
+                                           : i / 4 % 2 == 0 ? 40
+                                                            : 60);
       }
+      check_at_all_levels(codes, scales, block);
     }
   }
 
   TEST_CASE("any number of blocks is counted one by one, at every level") {
     const std::size_t most = 33'000;
     const std::vector<std::byte> codes = testing::random_bytes(16 * most, 53);
-    const std::vector<std::byte> scales = scales_up_to(most, 0, 256);
-    for (const std::size_t block : {8U, 16U}) {
-      for (const std::size_t blocks : {0U, 1U, 3U, 4U, 7U, 8U, 9U, 15U, 16U, 17U, 33'000U}) {
-        CAPTURE(blocks);
-        ScaledHalves expected = {};
-        for (std::size_t i = 0; i < blocks * block; ++i) {
-          const auto byte = std::to_integer<unsigned>(codes[i]);
-          std::uint64_t* const of_scale = expected.of[std::to_integer<unsigned>(scales[i / block])];
-          for (const unsigned code : {byte & 15U, byte >> 4}) {
-            of_scale[0] += code > 8 ? 1 : 0;
-            of_scale[code & 7] += (code & 7) != 0 ? 1 : 0;
-          }
-        }
-        for (const Kernels* const level : available_kernels()) {
-          CAPTURE(level->level);
-          const auto counts = std::make_unique<ScaledHalves>();
-          level->count_scaled_halves(codes.data(), scales.data(), blocks, block, *counts);
-          CHECK(std::memcmp(counts.get(), &expected, sizeof expected) == 0);
+    // All scales; a few of them; and as many as are counted by pairs, or one more.
+    for (const auto& [from, to] :
+         {std::pair{0U, 256U}, {7U, 8U}, {0U, 16U}, {211U, 256U}, {1U, 47U}}) {
+      CAPTURE(from);
+      const std::vector<std::byte> scales = scales_up_to(most, from, to);
+      for (const std::size_t block : {8U, 16U}) {
+        for (const std::size_t blocks : {0U, 1U, 7U, 8U, 9U, 255U, 256U, 771U, 20'481U, 33'000U}) {
+          CAPTURE(blocks);
+          check_at_all_levels({codes.begin(), codes.begin() + static_cast<long>(blocks * block)},
+                              {scales.begin(), scales.begin() + static_cast<long>(blocks)}, block);
         }
       }
     }

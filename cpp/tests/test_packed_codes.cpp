@@ -78,7 +78,7 @@ TwoWaySums sums_of(const PackedCodes& packed, const ByteSource& source, const Vi
                    const Sample& sample) {
   ReadBuffer buffer;
   MultipleCounts counts;
-  packed.count_multiples({0, packed.items(), 1}, buffer, counts);
+  packed.count_multiples({0, packed.items(), 1}, buffer, counts, nullptr);
   const Histogram histogram = take_multiples(counts).histogram;
   FitSpace space;
   fit_histogram(histogram, histogram.n(), Trim::mid_80, Zeros::exclude, space);
@@ -123,7 +123,7 @@ void check_run(const Packed& packed, const Run& run) {
   const Tally expected = tally_of_values(packed, run);
   ReadBuffer buffer;
   MultipleCounts counts;
-  packed.decoding.count_multiples(run, buffer, counts);
+  packed.decoding.count_multiples(run, buffer, counts, nullptr);
   for (int time = 0; time < 2; ++time) {  // nothing is left behind
     const auto [histogram, negatives] = take_multiples(counts);
     if (time == 1) {
@@ -401,7 +401,7 @@ TEST_SUITE("packed_codes") {
       const std::uint64_t before = [&] {  // of the counting that comes first
         ReadBuffer buffer;
         MultipleCounts counts;
-        read.count_multiples({0, read.items(), 1}, buffer, counts);
+        read.count_multiples({0, read.items(), 1}, buffer, counts, nullptr);
         return counted.bytes_read();
       }();
       const TwoWaySums found = sums_of(read, counted, view_of(read), sample);

@@ -120,14 +120,14 @@ TEST_SUITE("quarters") {
         CAPTURE(last);
         CHECK(quarters.counted(
                   [&](const PackedCodes& codes, ReadBuffer& buffer, MultipleCounts& counts) {
-                    codes.count_multiples({first, last - first, 1}, buffer, counts);
+                    codes.count_multiples({first, last - first, 1}, buffer, counts, nullptr);
                   }) == quarters.plainly(first, last));
         CHECK(quarters.counted(
                   [&](const PackedCodes& codes, ReadBuffer& buffer, MultipleCounts& counts) {
                     REQUIRE(codes.items_in_any_order() == Quarters::items);
-                    codes.count_in_any_order(0, first, buffer, counts);
-                    codes.count_in_any_order(first, last, buffer, counts);
-                    codes.count_in_any_order(last, Quarters::items, buffer, counts);
+                    codes.count_in_any_order(0, first, buffer, counts, nullptr);
+                    codes.count_in_any_order(first, last, buffer, counts, nullptr);
+                    codes.count_in_any_order(last, Quarters::items, buffer, counts, nullptr);
                   }) == quarters.plainly(0, Quarters::items));
       }
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "core/decode/block_scale.hpp"
@@ -17,8 +18,14 @@ namespace {
 constexpr std::uint16_t sign = 0x8000;
 constexpr std::uint16_t infinity = 0x7F80;  // the magnitude of BF16 from which on none is finite
 
-// Scales that are read at a time: those of a megabyte of codes.
+// Scales that are read at a time: those of a megabyte of codes, which fill pages.
 constexpr std::uint64_t most_scales = std::uint64_t{1} << 17;
+
+void note_whole_pages(const std::byte* bytes, std::uint64_t n, PageNotes* notes) {
+  if (notes != nullptr) {
+    kernels().note_pages(bytes, static_cast<std::size_t>(n - n % page_bytes), *notes);
+  }
+}
 
 std::uint16_t first_value(std::uint32_t pair) { return static_cast<std::uint16_t>(pair); }
 
@@ -87,7 +94,7 @@ bool BlockScale::can_count(const ByteSource& stored, const Run& run) const {
 // Rows and their blocks lie side by side, as do the scales, so that a run is a row of blocks with a
 // part of a block at either end.
 std::uint64_t BlockScale::count(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
-                                std::uint32_t* magnitudes) const {
+                                std::uint32_t* magnitudes, PageNotes* notes) const {
   const std::uint64_t block = grid_.block_columns;
   const std::uint64_t begin = run.offset - grid_.origin;
   const std::uint64_t end = begin + run.items;
@@ -99,15 +106,19 @@ std::uint64_t BlockScale::count(const ByteSource& stored, const Run& run, ReadBu
                       buffer, magnitudes);
   };
   std::uint64_t negatives = count_part(begin, first) + count_part(last, end);
+  if (begin != first) {  // pages and blocks begin in different places
+    note_whole_pages(codes + begin, run.items, std::exchange(notes, nullptr));
+  }
   for (std::uint64_t from = first / block; from < last / block; from += most_scales) {
     const std::uint64_t blocks = std::min(most_scales, last / block - from);
-    negatives += count_blocks(codes + from * block, from, blocks, buffer, magnitudes);
+    negatives += count_blocks(codes + from * block, from, blocks, buffer, magnitudes, notes);
   }
   return negatives;
 }
 
 std::uint64_t BlockScale::count_blocks(const std::byte* codes, std::uint64_t first, std::uint64_t n,
-                                       ReadBuffer& buffer, std::uint32_t* magnitudes) const {
+                                       ReadBuffer& buffer, std::uint32_t* magnitudes,
+                                       PageNotes* notes) const {
   std::vector<std::byte>& scales = buffer.decoding_space().scales;
   scales.resize(std::max<std::size_t>(scales.size(), n));
   scales_.read_stored(first, n, scales.data());
@@ -120,6 +131,7 @@ std::uint64_t BlockScale::count_blocks(const std::byte* codes, std::uint64_t fir
     if (overflows(pairs_ + 256 * scale) && with_scale(scale) > 0) {
       // Negative products are then counted one by one, because those that are infinite do not
       // count.
+      note_whole_pages(codes, n * grid_.block_columns, notes);
       for (std::uint64_t i = 0; i < n; ++i) {
         const std::uint64_t at = i * grid_.block_columns;
         negatives += count_made(codes + at, grid_.origin + first * grid_.block_columns + at,
@@ -129,7 +141,10 @@ std::uint64_t BlockScale::count_blocks(const std::byte* codes, std::uint64_t fir
     }
   }
   ScaledHalves counted = {};
-  kernels().count_scaled_halves(codes, scales.data(), n, grid_.block_columns, counted);
+  static_assert(DecodingSpace::value_bytes >= scaled_space);
+  const ScaledBlocks blocks = {codes, scales.data(), static_cast<std::size_t>(n),
+                               static_cast<std::size_t>(grid_.block_columns)};
+  kernels().count_scaled_halves(blocks, counted, buffer.decoding_space().value_storage(), notes);
   const std::uint64_t codes_of_block = 2 * grid_.block_columns;
   std::uint64_t zeros = n * codes_of_block;
   for (std::size_t scale = 0; scale < 256; ++scale) {

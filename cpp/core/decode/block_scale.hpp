@@ -43,7 +43,7 @@ class BlockScale : public Decoding {
   // Rows of F4 that are cut into blocks of 16 or 32 codes can be counted where they are in memory.
   bool can_count(const ByteSource& stored, const Run& run) const override;
   std::uint64_t count(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
-                      std::uint32_t* magnitudes) const override;
+                      std::uint32_t* magnitudes, PageNotes* notes) const override;
   // The first byte behind the codes.
   std::uint64_t end() const { return grid_.origin + grid_.matrices * grid_.rows * grid_.columns; }
 
@@ -63,8 +63,9 @@ class BlockScale : public Decoding {
                     std::size_t n, ReadBuffer& buffer, std::byte* to) const;
 
   // Counts the codes of `n` whole blocks from number `first` on; returns how many are negative.
+  // Whole pages from the first on are noted unless `notes` is null.
   std::uint64_t count_blocks(const std::byte* codes, std::uint64_t first, std::uint64_t n,
-                             ReadBuffer& buffer, std::uint32_t* magnitudes) const;
+                             ReadBuffer& buffer, std::uint32_t* magnitudes, PageNotes* notes) const;
   // The same for a part of a block, whose values are made.
   std::uint64_t count_made(const std::byte* codes, std::uint64_t offset, std::size_t n,
                            ReadBuffer& buffer, std::uint32_t* magnitudes) const;

@@ -81,17 +81,21 @@ class PackedCodes : public Decoding {
   PackedCodes(const PackedForm& form, const PackedParts& parts);
 
   std::uint64_t items() const { return form_.rows * form_.columns; }
+  std::uint64_t items_in_all() const override { return items(); }
   void decode(const ByteSource& stored, const Run& run, ReadBuffer& buffer,
               const TakeValues& take) const override;
   bool makes_rows() const override { return true; }
   void make_rows(const StoredRows& rows, ReadBuffer& buffer, std::byte* to) const override;
   std::uint64_t rows_side_by_side() const override;
   bool counts_multiples() const override;
-  void count_multiples(const Run& run, ReadBuffer& buffer, MultipleCounts& counts) const override;
+  void count_multiples(const Run& run, ReadBuffer& buffer, MultipleCounts& counts,
+                       PageNotes* notes) const override;
   std::uint64_t items_together() const override;
   std::uint64_t items_in_any_order() const override;
   void count_in_any_order(std::uint64_t first, std::uint64_t last, ReadBuffer& buffer,
-                          MultipleCounts& counts) const override;
+                          MultipleCounts& counts, PageNotes* notes) const override;
+  std::optional<StoredCodes> stored_codes() const override;
+  bool notes_codes(ReadBuffer& buffer) const override;
 
   // Limits of a matrix, so that what is kept of its rows fits into memory.
   static constexpr std::uint64_t most_side = std::uint64_t{1} << 24;
@@ -186,9 +190,14 @@ class PackedCodes : public Decoding {
   bool has_quarters_in_memory() const;
   void count_quarters(std::uint64_t first, std::uint64_t end, MultipleCounts& counts) const;
   void count_along_rows(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
-                        MultipleCounts& counts) const;
+                        MultipleCounts& counts, PageNotes* notes) const;
   void count_rows_together(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
-                           MultipleCounts& counts) const;
+                           MultipleCounts& counts, PageNotes* notes) const;
+  // Notes the pages that begin among bytes `begin` up to `end` of the codes, unless `notes` is
+  // null.
+  void note_stretch(std::uint64_t begin, std::uint64_t end, PageNotes* notes) const;
+  void note_lines_of(std::uint64_t group, std::uint64_t first_row, std::uint64_t last_row,
+                     PageNotes* notes) const;
   void count_group_of_rows(std::uint64_t row, std::uint64_t rows, std::uint64_t group,
                            DecodingSpace& space, MultipleCounts& counts) const;
   bool find_places(const Panel& panel, std::uint32_t* places, std::uint8_t* used) const;

@@ -22,6 +22,8 @@ constexpr std::size_t zero = MultipleCounts::zero;
 // Codes that are counted together: so few that they stay in the first caches.
 constexpr std::uint64_t panel_bytes = std::uint64_t{1} << 13;
 constexpr std::uint64_t most_in_panel = 1024;
+// Bytes of two-bit codes that are counted before they are noted.
+constexpr std::uint64_t noted_together = std::uint64_t{1} << 15;
 // Of rows that lie abreast so many are counted together that whole stretches of lines are read: no
 // more than so many items, or eight rows; and, if possible, as many as fill whole registers of
 // words of eight rows.
@@ -121,8 +123,8 @@ void PackedCodes::open(MultipleCounts& counts, ReadBuffer& buffer) const {
   counts.open(parts_.scales.dtype(), single);
 }
 
-void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
-                                  MultipleCounts& counts) const {
+void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer, MultipleCounts& counts,
+                                  PageNotes* notes) const {
   open(counts, buffer);
   if (run.stride != 1) {
     for (std::uint64_t i = 0; i < run.items; ++i) {
@@ -146,9 +148,9 @@ void PackedCodes::count_multiples(const Run& run, ReadBuffer& buffer,
   }
   count_one_by_one(run.offset, first, buffer, counts);
   if (along_rows) {
-    count_along_rows(first, last, buffer, counts);
+    count_along_rows(first, last, buffer, counts, notes);
   } else {
-    count_rows_together(first, last, buffer, counts);
+    count_rows_together(first, last, buffer, counts, notes);
   }
   count_one_by_one(last, end, buffer, counts);
 }
@@ -199,13 +201,17 @@ std::uint64_t PackedCodes::items_in_any_order() const {
 // Byte by byte, each with its four rows: in the order of items, all bytes would be read four times.
 // A part has the bytes of which it has the last item.
 void PackedCodes::count_in_any_order(std::uint64_t first, std::uint64_t last, ReadBuffer& buffer,
-                                     MultipleCounts& counts) const {
+                                     MultipleCounts& counts, PageNotes* notes) const {
   open(counts, buffer);
   const std::byte* const bytes = parts_.codes->memory() + parts_.offset;
-  const std::uint64_t begin = first / codes_per_byte;
+  const std::uint64_t end = last / codes_per_byte;
   TwoBitCounts found;
-  kernels().groups.count_two_bits(
-      bytes + begin, static_cast<std::size_t>(last / codes_per_byte - begin), found.of.data());
+  for (std::uint64_t at = first / codes_per_byte; at < end;) {
+    const std::uint64_t n = std::min(end - at, noted_together);
+    kernels().groups.count_two_bits(bytes + at, static_cast<std::size_t>(n), found.of.data());
+    note_stretch(at, at + n, notes);
+    at += n;
+  }
   found.add_to(counts);
 }
 
@@ -225,7 +231,7 @@ void PackedCodes::count_quarters(std::uint64_t first, std::uint64_t end,
 }
 
 void PackedCodes::count_along_rows(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
-                                   MultipleCounts& counts) const {
+                                   MultipleCounts& counts, PageNotes* notes) const {
   DecodingSpace& space = buffer.decoding_space();
   const std::uint64_t most =
       std::clamp<std::uint64_t>(panel_bytes / group_bytes(), 1, most_in_panel);
@@ -238,6 +244,7 @@ void PackedCodes::count_along_rows(std::uint64_t first, std::uint64_t end, ReadB
     count_panel({codes + group * group_bytes(), static_cast<std::size_t>(n),
                  space.scale_codes.data(), other_zeros ? space.zeros.data() : nullptr},
                 space, counts);
+    note_stretch(group * group_bytes(), (group + n) * group_bytes(), notes);
     group += n;
   }
 }
@@ -263,11 +270,12 @@ bool PackedCodes::zeros_along_rows(std::uint64_t first, std::uint64_t n,
 }
 
 void PackedCodes::count_rows_together(std::uint64_t first, std::uint64_t end, ReadBuffer& buffer,
-                                      MultipleCounts& counts) const {
+                                      MultipleCounts& counts, PageNotes* notes) const {
   const std::uint64_t first_row = first / form_.columns;
   const std::uint64_t last_row = end / form_.columns;
   // Group by group, so that memory is read line by line.
   for (std::uint64_t group = 0; group < form_.groups; ++group) {
+    note_lines_of(group, first_row, last_row, notes);
     for (std::uint64_t row = first_row; row < last_row; row += most_abreast) {
       const std::uint64_t rows = std::min<std::uint64_t>(most_abreast, last_row - row);
       count_group_of_rows(row, rows, group, buffer.decoding_space(), counts);

@@ -9,6 +9,7 @@
 
 #include "core/base/dtype.hpp"
 #include "core/base/zeroed_cells.hpp"
+#include "core/kernels/page_notes.hpp"
 
 namespace weightgauge {
 
@@ -101,6 +102,13 @@ struct MultipleCounts {
   }
 };
 
+// Bytes that lie side by side.
+struct StoredCodes {
+  const ByteSource* source;
+  std::uint64_t offset;
+  std::uint64_t bytes;
+};
+
 class Decoding {
  public:
   virtual ~Decoding() = default;
@@ -109,6 +117,8 @@ class Decoding {
 
   DType values() const { return values_; }
   std::uint64_t values_per_item() const { return values_per_item_; }
+  // How many items there are, where no bytes stand behind them.
+  virtual std::uint64_t items_in_all() const { return 0; }
 
   // Hands over the values of a run of stored items. They may come in any order, because counts do
   // not depend on it. A value must not depend on the run in which it is asked for.
@@ -127,9 +137,11 @@ class Decoding {
   // Whether the values of such a run can be counted without making them. They then have 16 bits.
   virtual bool can_count(const ByteSource& /*stored*/, const Run& /*run*/) const { return false; }
   // Where they can: adds to the counts by magnitude, of which none may reach 2^32, and returns how
-  // many values are finite and negative.
+  // many values are finite and negative. Whole pages from the run's first byte on are noted unless
+  // `notes` is null.
   virtual std::uint64_t count(const ByteSource& /*stored*/, const Run& /*run*/,
-                              ReadBuffer& /*buffer*/, std::uint32_t* /*magnitudes*/) const {
+                              ReadBuffer& /*buffer*/, std::uint32_t* /*magnitudes*/,
+                              PageNotes* /*notes*/) const {
     return 0;
   }
 
@@ -141,15 +153,22 @@ class Decoding {
 
   // Whether all values are small multiples of scales that can be counted by scale and multiple.
   virtual bool counts_multiples() const { return false; }
-  // Where they can: adds the values of a run of items.
+  // Where they can: adds the values of a run of items. The pages of its codes are noted unless
+  // `notes` is null: see notes_codes().
   virtual void count_multiples(const Run& /*run*/, ReadBuffer& /*buffer*/,
-                               MultipleCounts& /*counts*/) const {}
+                               MultipleCounts& /*counts*/, PageNotes* /*notes*/) const {}
   // How many items there are in all, where slices of all of them are best counted in another order;
   // else 0.
   virtual std::uint64_t items_in_any_order() const { return 0; }
   // Adds the values of items `first` to `last` - 1 in that order.
   virtual void count_in_any_order(std::uint64_t /*first*/, std::uint64_t /*last*/,
-                                  ReadBuffer& /*buffer*/, MultipleCounts& /*counts*/) const {}
+                                  ReadBuffer& /*buffer*/, MultipleCounts& /*counts*/,
+                                  PageNotes* /*notes*/) const {}
+  // Where no bytes stand behind the items: where those of the codes lie of which values are made.
+  virtual std::optional<StoredCodes> stored_codes() const { return std::nullopt; }
+  // Whether pages of these can be noted by what counts multiples: each of them once, where all
+  // items are counted in parts of items_together() or multiples of that.
+  virtual bool notes_codes(ReadBuffer& /*buffer*/) const { return false; }
   // So many items, and multiples of them, are best counted together.
   virtual std::uint64_t items_together() const { return 1; }
 

@@ -123,6 +123,10 @@ View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dim
   return normalised_view(dtype, static_cast<std::int64_t>(offset), dims);
 }
 
+bool has_codes_apart(const View& view) {
+  return view.decoding != nullptr && view.decoding->stored_codes().has_value();
+}
+
 View decoded_view(View stored, std::shared_ptr<const Decoding> decoding) {
   stored.dtype = decoding->values();
   stored.decoding = std::move(decoding);

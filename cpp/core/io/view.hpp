@@ -49,6 +49,9 @@ View checked_view(DType dtype, std::uint64_t offset, const std::vector<Dim>& dim
 // The values that a decoding makes of a view's items.
 View decoded_view(View stored, std::shared_ptr<const Decoding> decoding);
 
+// Whether no bytes stand behind the items of a view, but codes elsewhere.
+bool has_codes_apart(const View& view);
+
 // A stretch of equally spaced items.
 struct Run {
   std::uint64_t offset;  // bytes from the start of the source

@@ -94,7 +94,17 @@ struct CodeRange {
   std::uint16_t largest;
 };
 
-// Codes of four bits by the scale of their block: of[scale][m] have the magnitude m, 1 to 7, and
+// Codes of four bits, two in a byte, in blocks of `block_bytes` bytes, 8 or 16, each with a scale
+// of one byte.
+struct ScaledBlocks {
+  const std::byte* codes;
+  const std::byte* scales;
+  std::size_t n;
+  std::size_t block_bytes;
+};
+// How many bytes counting them needs to work in.
+constexpr std::size_t scaled_space = std::size_t{1} << 16;
+// Such codes by the scale of their block: of[scale][m] have the magnitude m, 1 to 7, and
 // of[scale][0] are negative and not zero.
 struct ScaledHalves {
   std::uint64_t of[256][8];
@@ -162,10 +172,9 @@ struct Kernels {
   // pages are noted unless `notes` is null; negative are codes with the upper bit but code 8.
   void (*count_halves)(const std::byte* bytes, std::size_t n, std::uint64_t* counts,
                        PageNotes* notes);
-  // Counts codes of four bits, two in a byte, in blocks of `block_bytes` bytes, 8 or 16, each with
-  // a scale of one byte.
-  void (*count_scaled_halves)(const std::byte* codes, const std::byte* scales, std::size_t blocks,
-                              std::size_t block_bytes, ScaledHalves& counts);
+  // Adds the counts of blocks of codes. Whole pages are noted unless `notes` is null.
+  void (*count_scaled_halves)(const ScaledBlocks& blocks, ScaledHalves& counts, std::byte* space,
+                              PageNotes* notes);
   GroupKernels groups;
 
   // Adds pages of n bytes to the notes. A last page that is shorter is filled up with zeros; it is

@@ -18,33 +18,37 @@ constexpr std::uint64_t multiples_at_a_time = 8;
 
 // Counts the values of a run without making them. One of them is made to tell where in the table
 // they are.
-void count_unmade(const Slice& slice, const Run& run, Noting noting, Workspace& workspace) {
+void count_unmade(const Slice& slice, const Run& run, Noting noting, Workspace& workspace,
+                  PageNotes* notes) {
   CountingTable& table = workspace.table(0);
   const Decoding& decoding = *slice.view.decoding;
   std::byte one[2] = {};
   decoding.decode(slice.source, {run.offset, 1, run.stride}, workspace.buffer,
                   [&one](const std::byte* made, std::size_t) { std::copy_n(made, 2, one); });
   std::uint32_t* const magnitudes = table.open_table(one, run.items * decoding.values_per_item());
-  const std::uint64_t negatives = decoding.count(slice.source, run, workspace.buffer, magnitudes);
+  const std::uint64_t negatives =
+      decoding.count(slice.source, run, workspace.buffer, magnitudes, notes);
   table.note_negatives(noting.negatives ? negatives : 0);
 }
 
 // Adds the values of a part of a slice of all items, where these are best counted in another order.
 // Returns whether they are.
 bool count_in_any_order(const View& view, const std::pair<std::uint64_t, std::uint64_t>& items,
-                        Workspace& workspace) {
+                        Workspace& workspace, PageNotes* notes) {
   if (view.dims.size() > 1 || view.items() != view.decoding->items_in_any_order()) {
     return false;
   }
   MultipleCounts& counts = workspace.table(0).open_multiples(items.second - items.first);
-  view.decoding->count_in_any_order(items.first, items.second, workspace.buffer, counts);
+  view.decoding->count_in_any_order(items.first, items.second, workspace.buffer, counts, notes);
   return true;
 }
 
+// The pages of codes are noted as well unless `notes` is null: see notes_while_counted().
 void count_decoded(const Slice& slice, Method method, Noting noting,
-                   const std::pair<std::uint64_t, std::uint64_t>& items, Workspace& workspace) {
+                   const std::pair<std::uint64_t, std::uint64_t>& items, Workspace& workspace,
+                   PageNotes* notes = nullptr) {
   const View& view = slice.view;
-  if (method == Method::multiples && count_in_any_order(view, items, workspace)) {
+  if (method == Method::multiples && count_in_any_order(view, items, workspace, notes)) {
     return;
   }
   const std::uint64_t per_item = view.decoding->values_per_item();
@@ -55,7 +59,7 @@ void count_decoded(const Slice& slice, Method method, Noting noting,
   for_each_run(view, items.first / per_item, items.second / per_item, [&](const Run& run) {
     if (method == Method::multiples) {
       MultipleCounts& counts = workspace.table(0).open_multiples(run.items);
-      view.decoding->count_multiples(run, workspace.buffer, counts);
+      view.decoding->count_multiples(run, workspace.buffer, counts, notes);
     } else if (method == Method::bins && by_groups) {
       view.decoding->count_groups(
           run, workspace.buffer,
@@ -63,7 +67,7 @@ void count_decoded(const Slice& slice, Method method, Noting noting,
             workspace.table(0).count_repeated(values, counts, n, noting);
           });
     } else if (view.decoding->can_count(slice.source, run)) {
-      count_unmade(slice, run, noting, workspace);
+      count_unmade(slice, run, noting, workspace, notes);
     } else {
       view.decoding->decode(slice.source, run, workspace.buffer, count_made);
     }
@@ -92,10 +96,37 @@ bool has_pages_of_codes(const Slice& slice) {
   return notes_pages(slice.noted) && slice.view.decoding != nullptr;
 }
 
-ByteNotes pages_of_codes(const Slice& slice, std::uint64_t first, std::uint64_t last,
+// Whether the pages of codes of any part are noted by the loops that count it.
+bool notes_while_counted(const Slice& slice, Method method, ReadBuffer& buffer) {
+  const View& view = slice.view;
+  if (method == Method::multiples) {
+    return view.decoding->notes_codes(buffer);
+  }
+  return method == Method::codes && view.dims.size() == 1 &&
+         view.decoding->can_count(slice.source, {view.offset, view.items(), 1});
+}
+
+// Counts the codes of a part and notes their pages.
+ByteNotes count_and_note(const Slice& slice, Method method,
+                         const std::pair<std::uint64_t, std::uint64_t>& items,
                          Workspace& workspace) {
-  const std::uint64_t per_item = slice.view.decoding->values_per_item();
-  return pages_of(slice, first / per_item, last / per_item, workspace.buffer);
+  const View& view = slice.view;
+  PageNotes notes;
+  if (view.decoding->stored_codes()) {
+    count_decoded(slice, method, noting_of(slice), items, workspace, &notes);
+    return {notes.sum, notes.zero_pages, 0};
+  }
+  const std::uint64_t per_item = view.decoding->values_per_item();
+  const std::uint64_t first = items.first / per_item;
+  const std::uint64_t bytes = items.second / per_item - first;
+  notes.page = slice.first_page + first / page_bytes;
+  count_decoded(slice, method, noting_of(slice), items, workspace, &notes);
+  const std::uint64_t rest = bytes % page_bytes;  // a last page that is not whole
+  if (rest > 0) {
+    kernels().note_pages(slice.source.memory() + view.offset + first + bytes - rest,
+                         static_cast<std::size_t>(rest), notes);
+  }
+  return {notes.sum, notes.zero_pages, 0};
 }
 
 }  // namespace
@@ -128,7 +159,7 @@ Chunks chunks_of(const Slice& slice, std::uint64_t chunk_bytes) {
   } else if (view.decoding != nullptr) {  // chunks begin and end between stored items
     unit = view.decoding->values_per_item();
   }
-  if (notes_pages(slice.noted)) {  // or between pages
+  if (notes_pages(slice.noted) && !has_codes_apart(view)) {  // or between pages
     unit *= page_bytes / view.stored_item_bytes();
   }
   chunk_items = (chunk_items + unit - 1) / unit * unit;
@@ -143,10 +174,14 @@ void Counting::run_part(std::uint64_t part, Workspace& workspace, Control& contr
     workspace.sort.release();  // there is memory for counting or for sorting
   }
   const auto items = chunks_.items_of(part);
-  if (has_pages_of_codes(slice_)) {
-    counts_.add_notes(pages_of_codes(slice_, items.first, items.second, workspace));
+  if (!has_pages_of_codes(slice_)) {
+    count_part(slice_, method_, noting_of(slice_), items, workspace);
+  } else if (notes_while_counted(slice_, method_, workspace.buffer)) {
+    counts_.add_notes(count_and_note(slice_, method_, items, workspace));
+  } else {
+    counts_.add_notes(pages_of_part(slice_, chunks_, part, workspace.buffer));
+    count_part(slice_, method_, noting_of(slice_), items, workspace);
   }
-  count_part(slice_, method_, noting_of(slice_), items, workspace);
   note_progress(slice_.view, items.second - items.first, control);
 }
 
@@ -195,7 +230,7 @@ void SortingWhole::run_part(std::uint64_t /*part*/, Workspace& workspace, Contro
     notes_ = {0, 0, notes_.negatives};
   }
   if (has_pages_of_codes(slice_)) {
-    notes_.add(pages_of_codes(slice_, 0, view.items(), workspace));
+    notes_.add(pages_of_part(slice_, {view.items(), view.items()}, 0, workspace.buffer));
   }
   note_progress(view, view.items(), control);
 }

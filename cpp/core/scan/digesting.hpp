@@ -12,9 +12,10 @@
 
 namespace weightgauge {
 
-// Notes the pages of stored items `first` up to `last` of a tensor, in the order of its view.
-// `first` must begin a page. An item is a number, or a byte of codes.
-ByteNotes pages_of(const Slice& slice, std::uint64_t first, std::uint64_t last, ReadBuffer& buffer);
+// Notes the pages of a part of a tensor, in the order of its view: those of its items, or as large
+// a share of its codes' where these lie elsewhere. Parts of items must begin between pages.
+ByteNotes pages_of_part(const Slice& slice, const Chunks& chunks, std::uint64_t part,
+                        ReadBuffer& buffer);
 
 // Puts what was noted of a slice into its result, and the digest where it has one.
 void note_result(const Slice& slice, const ByteNotes& notes);

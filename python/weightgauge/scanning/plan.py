@@ -161,8 +161,11 @@ class ScanPlan:
             return self._add_product(source, piece)
         if isinstance(source, PackedCodes | GroupedCodes):
             decoding = decodings.made_one_by_one(source, self._position)
-            index = self._add_made(tensor.shard, decoding, stored.shape, piece)
-            if piece is None and not self._in_order:
+            whole = piece is None and not self._in_order
+            while_counted = whole and isinstance(source, PackedCodes)
+            noted = Noted.TENSOR if while_counted else Noted.NEGATIVES
+            index = self._add_made(tensor.shard, decoding, stored.shape, piece, noted)
+            if whole and not while_counted:
                 self.digest_of[index] = self.add_digest(tensor)
             return index
         if source.single and self._scales_apart:
@@ -310,13 +313,18 @@ class ScanPlan:
         return self._add_made(product.left.tensor.shard, decoding, shape, piece)
 
     def _add_made(
-        self, shard: int, decoding: _core.Decoding, shape: tuple[int, ...], piece: Cut | None
+        self,
+        shard: int,
+        decoding: _core.Decoding,
+        shape: tuple[int, ...],
+        piece: Cut | None,
+        noted: Noted = Noted.NEGATIVES,
     ) -> int:
         """Add all of a matrix, or a piece, whose values are made one by one in C order."""
         first = 0 if piece is None else piece.first
         dims = ((math.prod(shape), 1),) if piece is None else piece.dims
         items = math.prod(extent for extent, _ in dims)
-        index = self._add(shard, "F32", first, items)
+        index = self._add(shard, "F32", first, items, noted)
         self._shaped.append((index, dims, decoding))
         return index
 
