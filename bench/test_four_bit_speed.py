@@ -7,7 +7,7 @@ import pytest
 
 import weightgauge as wg
 from interleaving import Beside
-from workloads import ARRAY_BYTES, increments, pure_read, random_f4, write_tensors
+from workloads import ARRAY_BYTES, increments, pure_read_of_all, random_f4, write_tensors
 
 COLUMNS = 4096  # codes in a row
 NAME = "model.layers.0.mlp.up_proj.weight"
@@ -17,13 +17,14 @@ STORED = ["F4", "F4, zeros", "F4, half zeros", "MXFP4", "NVFP4"]
 
 @pytest.fixture(scope="module", params=STORED)
 def packed(request, tmp_path_factory):
-    """Give a name, a file of F4 codes, their bytes, and how many elements there are."""
+    """Give a name, a file of F4 codes, the codes, and all arrays that a scan must read."""
     rows = ARRAY_BYTES * 2 // COLUMNS
     shares = {"F4, zeros": 1.0, "F4, half zeros": 0.5}
     codes = random_f4(rows * COLUMNS // 2, shares.get(request.param, 0.0))
     path = tmp_path_factory.mktemp("packed") / "model.safetensors"
-    write_tensors(path, stored_as(request.param, codes, rows))
-    yield request.param, path, codes
+    tensors = stored_as(request.param, codes, rows)
+    write_tensors(path, tensors)
+    yield request.param, path, codes, data_of(tensors)
     path.unlink()
 
 
@@ -43,31 +44,39 @@ def stored_as(what, codes, rows):
     return tensors
 
 
+def data_of(tensors):
+    """Return the arrays of tensors: codes, and whatever makes weights of them."""
+    return [data for _, _, data in tensors.values()]
+
+
 def exponents(n):
     """Draw exponents of E8M0 around 2^-7, most of them one of four."""
     return np.clip(np.round(SCALE.normal(120, 1.2, n)), 110, 130).astype(np.uint8)
 
 
-def fit_of(measure, path, codes, threads, what, group):
-    """Measure the fit of a file whose codes are these bytes."""
+def fit_of(measure, path, data, codes, threads, what, group):
+    """Measure the fit of a file with these arrays, of which one has the codes.
+
+    Pure read is of all of them, because all must be read to know the weights.
+    """
     return measure(
         # The sample for errors that know of rows and columns is measured in another file.
         lambda: wg.fit(path, threads=threads, errors="independent"),
         {
-            "pure read": Beside(pure_read(codes, threads)),
+            "pure read": Beside(pure_read_of_all(data, threads)),
             "of the speed of an increment for two codes": Beside(increments(codes.size, threads)),
         },
         group=f"fit without a sample for errors, page-cached {group}",
         what=what,
         threads=threads,
-        nbytes=codes.nbytes,
+        nbytes=sum(each.nbytes for each in data),
         elements=2 * codes.size,
     )
 
 
 def test_four_bits(measure, packed, threads):
-    what, path, codes = packed
-    model = fit_of(measure, path, codes, threads, what, "codes of four bits")
+    what, path, codes, data = packed
+    model = fit_of(measure, path, data, codes, threads, what, "codes of four bits")
     low, high = np.bincount(codes & 7, minlength=8), np.bincount(codes >> 4 & 7, minlength=8)
     item = model.slices[0]  # the scales have none that is fitted
     assert (item.zeros, item.n) == (low[0] + high[0], low[1:].sum() + high[1:].sum())
@@ -111,8 +120,10 @@ def test_packed_integers(measure, tmp_path, what, threads):
     rows = ARRAY_BYTES * 2 // COLUMNS // 8 * 8
     codes = random_f4(rows * COLUMNS // 2)
     path = tmp_path / "model.safetensors"
-    write_tensors(path, packed_integers(what, codes, rows))
-    model = fit_of(measure, path, codes, threads, what, "integers of four bits")
+    tensors = packed_integers(what, codes, rows)
+    write_tensors(path, tensors)
+    data = data_of(tensors)
+    model = fit_of(measure, path, data, codes, threads, what, "integers of four bits")
     item = next(each for each in model.slices if each.fitted)
     assert item.n + item.zeros == 2 * codes.size
     if "zero" not in what:
