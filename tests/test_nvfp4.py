@@ -256,3 +256,35 @@ def test_what_is_lost_of_one_matrix_is_a_fault(tmp_path, write_checkpoint, layou
     faults = [(each.id, each.tensor) for each in result.findings if each.level == "fault"]
     assert faults == [("missing-part", f"{STEM}.{lost}")]
     assert [item.kind for item in result.slices if item.decoded] == ["k", "o"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "of_all"),
+    [
+        *(("modelopt", each) for each in (1e37, -1e37, 3e38, np.inf, np.nan)),
+        *(("ct", each) for each in (1e-38, 1e-45, 0.0, np.inf)),
+    ],
+)
+def test_products_beyond_float32_are_infinite(tmp_path, write_checkpoint, layout, of_all):
+    """A corrupt scale of all: which products are infinite, or NaN, is told one by one."""
+    codes, scales = draw(seed=6)
+    scales[0, 0], codes[0, :8] = 0x7E, 0  # the largest scale, of zeros alone
+    tensors = named(layout, codes, scales, np.float32(of_all))
+    path = write_checkpoint(tmp_path / "model.safetensors", tensors)
+    pairs = np.stack([E2M1[codes & 15], E2M1[codes >> 4]], axis=-1).astype(np.float32)
+    by_block = scales.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
+    with np.errstate(all="ignore"):
+        by = by_block / np.float32(of_all) if layout == "ct" else by_block * np.float32(of_all)
+        values = pairs.reshape(ROWS, -1) * np.repeat(by, 16, axis=-1)
+    finite = values[np.isfinite(values)]
+    item = next(each for each in wg.fit(path).slices if each.shape == (ROWS, COLUMNS))
+    assert item.n == np.count_nonzero(finite)
+    assert item.zeros == np.count_nonzero(finite == 0)
+    assert item.nonfinite == values.size - finite.size
+    assert item.negatives == np.count_nonzero(finite < 0)
+    assert item.fitted == (item.n > 100)
+    if item.fitted:
+        assert_fit_of(item, finite)
+    saved = next(each for each in wg.scan(path).slices if each.fit.shape == (ROWS, COLUMNS))
+    assert (saved.fit.n, saved.fit.k) == (item.n, item.k) or not item.fitted
+    assert saved.histogram().n == item.n

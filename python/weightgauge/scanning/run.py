@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 _NOT_COUNTED = -1
 _FEWEST_TOGETHER = 8
 """Whole tensors side by side whose columns take less time than as many records."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+_LARGE = 65536.0
+"""No scale of a block in E4M3 is so large, so that no product of one alone becomes infinite where
+this is far enough below the largest float32, as in any sound model."""
 
 _TOKENS = frozenset(("embed", "head"))
 """Kinds that have one row for each token."""
@@ -143,9 +148,17 @@ def scan_slices(
         if place == _NOT_COUNTED
     }
     found = results.numbers()
-    numbers, scales = _placed(found, plan, places)
+    numbers, scales, beyond = _placed(found, plan, places)
+    again = {}
+    if scan is None and beyond:
+        again = _made_one_by_one(checkpoint, {row: slices[row] for row in beyond}, options)
+        for row, (made, _) in again.items():
+            numbers[row] = made
+            del scales[row]
 
     def take(row: int) -> _core.Histogram | None:
+        if row in again:
+            return again[row][1]
         place = places[row]
         return None if place == _NOT_COUNTED else results.take_histogram(place)
 
@@ -173,9 +186,29 @@ def _of_tokens(slices: Sequence[Slice], places: Sequence[int], plan: ScanPlan) -
     ]
 
 
+def _made_one_by_one(
+    checkpoint: Checkpoint, slices: Mapping[int, Slice], options: FitOptions
+) -> dict[int, tuple[np.void, _core.Histogram]]:
+    """Count slices of which a scale may make some values infinite: which ones, no fit can tell.
+
+    Returns
+    -------
+    dict of int to (structured scalar, Histogram)
+        Numbers and counts of each slice, by its row.
+    """
+    plan = ScanPlan(checkpoint, scales_apart=False)
+    places = [_added(item, plan) for item in slices.values()]
+    results = _scanned(checkpoint, plan, options, keep_histograms=True, progress=None)
+    numbers, *_ = _placed(results.numbers(), plan, places)
+    return {
+        row: (numbers[at].copy(), results.take_histogram(places[at]))
+        for at, row in enumerate(slices)
+    }
+
+
 def _placed(
     found: NDArray[np.void], plan: ScanPlan, places: Sequence[int]
-) -> tuple[NDArray[np.void], dict[int, float]]:
+) -> tuple[NDArray[np.void], dict[int, float], list[int]]:
     """Bring what was found into the order of slices, with digests and scales that stood apart.
 
     Returns
@@ -184,6 +217,8 @@ def _placed(
         One row per slice, a blank one where nothing was counted.
     dict of int to float
         Scales other than 1 by row; they are applied.
+    list of int
+        Rows of which float32 does not hold all products with their scale.
     """
     numbers = found
     if _NOT_COUNTED in places or plan.scale_of or plan.digest_of or plan.turned:
@@ -201,9 +236,14 @@ def _placed(
                     numbers[pair[0]][row],
                 )
     scales = _scales_of(found, plan, places)
+    beyond: list[int] = []
     if scales:
-        rescale(numbers, np.array([*scales]), np.array([*scales.values()]))
-    return numbers, scales
+        rows, by = np.array([*scales]), np.array([*scales.values()])
+        with np.errstate(over="ignore"):
+            held = np.fmax(numbers["max"][rows], _LARGE) * by <= _LARGEST  # false of NaN as well
+        beyond = rows[~held].tolist()
+        rescale(numbers, rows, by)
+    return numbers, scales, beyond
 
 
 def _scales_of(found: NDArray[np.void], plan: ScanPlan, places: Sequence[int]) -> dict[int, float]:
