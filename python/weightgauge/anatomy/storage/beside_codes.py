@@ -14,6 +14,7 @@ from weightgauge.anatomy.storage.not_unpacked import (
     NotUnpacked,
 )
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
+from weightgauge.anatomy.storage.stored import in_module
 from weightgauge.errors import printable
 from weightgauge.wording import agreeing, counted
 
@@ -57,7 +58,7 @@ class Beside(NamedTuple):
 
     def find(self, leaf: str) -> TensorInfo | None:
         """Return the tensor of this name in the module."""
-        return self.tensors.get(f"{self.owner}.{leaf}")
+        return self.tensors.get(in_module(self.owner, leaf))
 
     def need(self, *leaves: str, sure: bool = True) -> list[TensorInfo]:
         """Return tensors without which nothing can be decoded; see `Lacking` for `sure`."""

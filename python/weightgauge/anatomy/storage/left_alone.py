@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from weightgauge.anatomy.storage.stored import in_module
+
 _OF_COMPRESSED = ("weight_packed", "weight", "compressed")
 _LEFT = (
     ("weight_shape", (), _OF_COMPRESSED),
@@ -49,7 +51,7 @@ def left_alone(names: Collection[str]) -> Iterator[tuple[str, str]]:
 def _is_left(
     owner: str, also: Collection[str], codes: Collection[str], there: Collection[str]
 ) -> bool:
-    return all(f"{owner}.{leaf}" in there for leaf in also) and not any(
+    return all(in_module(owner, leaf) in there for leaf in also) and not any(
         _under(owner, leaf) in there for leaf in codes
     )
 
@@ -63,4 +65,4 @@ def _is_known(mark: str, there: Collection[str]) -> bool:
 
 
 def _under(owner: str, leaf: str) -> str:
-    return f"{owner}.{leaf}" if leaf else owner
+    return in_module(owner, leaf) if leaf else owner

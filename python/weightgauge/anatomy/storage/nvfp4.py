@@ -59,7 +59,8 @@ def nvfp4(beside: Beside) -> tuple[ScaledCodes, str]:
     expected = (*shape[:-1], columns // _BLOCK)
     if len(shape) < 2 or columns % _BLOCK or scales.shape != expected or codes.size == 0:
         raise AtOdds(f"its scales are {list(scales.shape)}, and its bytes {list(shape)}")
-    leaf = DIVIDES_ALL if codes.name.endswith(".weight_packed") else MULTIPLIES_ALL
+    by_name = {"weight_packed": DIVIDES_ALL}
+    leaf = by_name.get(codes.name.rpartition(".")[2], MULTIPLIES_ALL)
     of_all = beside.find(leaf)
     if of_all is None:
         raise Lacking([leaf], sure=True)

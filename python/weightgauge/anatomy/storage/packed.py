@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.storage.quantisation import MLX
+from weightgauge.anatomy.storage.stored import in_module
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
@@ -125,8 +126,10 @@ def packed_by(
     beneath = _beneath(tensors)
     for name, tensor in tensors.items():
         for quantiser in quantisers.get(name.rpartition(".")[2], ()):
-            owner = name.removesuffix(f".{quantiser.packed}")
-            if owner == name or (quantiser.dtypes and tensor.dtype not in quantiser.dtypes.split()):
+            owner = name.removesuffix(quantiser.packed).removesuffix(".")
+            if in_module(owner, quantiser.packed) != name or (
+                quantiser.dtypes and tensor.dtype not in quantiser.dtypes.split()
+            ):
                 continue
             marks = _present(owner, quantiser.marks, tensors, beneath)
             if marks or _is_stated(quantiser, method):
@@ -193,7 +196,7 @@ def _present(
 ) -> list[str]:
     names = []
     for leaf in leaves.split():
-        wanted = f"{owner}.{leaf}"
+        wanted = in_module(owner, leaf)
         if leaf.endswith("*"):
             names += [name for name in beneath.get(owner, ()) if name.startswith(wanted[:-1])]
         elif wanted in tensors:
@@ -212,7 +215,7 @@ def _title(
 
     Bytes with scales of E4M3 are NVFP4, also where the scale of all of these is lost.
     """
-    scales = tensors.get(f"{owner}.weight_scale")
+    scales = tensors.get(in_module(owner, "weight_scale"))
     if (quantiser.packed in ("weight", "weight_packed") and tensor.dtype == "U8") and (
         scales is not None and scales.dtype == "F8_E4M3"
     ):
@@ -223,7 +226,7 @@ def _title(
         return quantiser.title
     if method in ("gptq", "awq"):
         return method.upper()
-    scales = tensors.get(f"{owner}.scales")
+    scales = tensors.get(in_module(owner, "scales"))
     if quantiser.title != "GPTQ" and scales is not None and len(tensor.shape) == 2:
         return "GPTQ" if scales.shape[-1:] == tensor.shape[-1:] else "AWQ"
     return quantiser.title

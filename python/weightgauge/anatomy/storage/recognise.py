@@ -34,7 +34,13 @@ from weightgauge.anatomy.storage.scales import (
     stated_blocks,
     with_scale_of_all,
 )
-from weightgauge.anatomy.storage.stored import GroupedCodes, PackedCodes, ScaledCodes, Stored
+from weightgauge.anatomy.storage.stored import (
+    GroupedCodes,
+    PackedCodes,
+    ScaledCodes,
+    Stored,
+    in_module,
+)
 from weightgauge.anatomy.storage.unpacking import unpacked
 from weightgauge.categorical import different
 from weightgauge.checkpoint.tensors import Tensors
@@ -358,7 +364,7 @@ def _note_activation_scales(
 ) -> None:
     owner = name.rpartition(".")[0]
     for leaf in leaves:
-        beside = f"{owner}.{leaf}"
+        beside = in_module(owner, leaf)
         if beside in tensors:
             found.roles[beside] = f"a scale of activations beside '{printable(name)}'"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.architecture.settings import left_out
 from weightgauge.anatomy.storage.beside import first_of
-from weightgauge.anatomy.storage.stored import Numbers, ScaledCodes
+from weightgauge.anatomy.storage.stored import Numbers, ScaledCodes, in_module
 from weightgauge.errors import printable
 from weightgauge.records import maker
 
@@ -39,9 +39,9 @@ def scale_names(name: str) -> Iterator[str]:
     yield f"{name}_scale_inv"
     yield f"{name}_scale"
     owner, _, last = name.rpartition(".")
-    if last in ("weight", "weight_packed") and owner:
+    if last in ("weight", "weight_packed"):
         leaves = "weight_scale scale scale_inv scale_weight qscale_weight"
-        yield from (f"{owner}.{leaf}" for leaf in leaves.split())
+        yield from (in_module(owner, leaf) for leaf in leaves.split())
 
 
 def in_tiles(
@@ -60,13 +60,14 @@ def in_tiles(
     """
     if scale.dtype not in ("U8", "F8_E8M0", "F8_E4M3") or scale.size <= 1:
         return False
-    return stated or f"{codes.name.rpartition('.')[0]}.comfy_quant" in tensors
+    return stated or in_module(codes.name.rpartition(".")[0], "comfy_quant") in tensors
 
 
 def further_scale_names(name: str) -> Iterator[str]:
     """Yield the names under which a second scale for all blocks may lie, as NVFP4 has one."""
     owner = name.rpartition(".")[0]
-    yield from (f"{name}_scale_2", f"{owner}.{MULTIPLIES_ALL}", f"{owner}.{DIVIDES_ALL}")
+    yield f"{name}_scale_2"
+    yield from (in_module(owner, leaf) for leaf in (MULTIPLIES_ALL, DIVIDES_ALL))
 
 
 def further_scale(name: str, tensors: Mapping[str, TensorInfo]) -> TensorInfo | None:

@@ -341,3 +341,14 @@ def weight_name(name: str) -> str:
     """
     owner, dot, leaf = name.rpartition(".")
     return f"{owner}{dot}{_PACKED.get(leaf, leaf)}"
+
+
+def in_module(owner: str, leaf: str) -> str:
+    """Return the name of a tensor of a module, which has no name where it is saved alone.
+
+    Examples
+    --------
+    >>> in_module("up_proj", "weight"), in_module("", "weight")
+    ('up_proj.weight', 'weight')
+    """
+    return f"{owner}.{leaf}" if owner else leaf
