@@ -204,10 +204,10 @@ TEST_SUITE("block_counts") {
     const std::size_t most = 33'000;
     const std::vector<std::byte> codes = testing::random_bytes(16 * most, 53);
     // All scales; a few of them; and as many as are counted by pairs, or one more.
-    for (const auto& [from, to] :
-         {std::pair{0U, 256U}, {7U, 8U}, {0U, 16U}, {211U, 256U}, {1U, 47U}}) {
-      CAPTURE(from);
-      const std::vector<std::byte> scales = scales_up_to(most, from, to);
+    using Range = std::pair<unsigned, unsigned>;
+    for (const Range& range : {Range{0, 256}, {7, 8}, {0, 16}, {211, 256}, {1, 47}}) {
+      CAPTURE(range.first);
+      const std::vector<std::byte> scales = scales_up_to(most, range.first, range.second);
       for (const std::size_t block : {8U, 16U}) {
         for (const std::size_t blocks : {0U, 1U, 7U, 8U, 9U, 255U, 256U, 771U, 20'481U, 33'000U}) {
           CAPTURE(blocks);
