@@ -58,8 +58,8 @@ class ScanPlan:
     divided : set of int
         Indices of slices whose magnitudes are divided by that scale.
     digest_of : dict of int to int
-        Where a whole tensor is counted in another order than that of its bytes in a file, or its
-        values are made of several: index of the result with its digest, by that of the slice.
+        Where a whole tensor is counted in another order than that of its bytes in a file: index of
+        the result with its digest, by that of the slice.
     turned : set of int
         Indices of slices that are stored transposed: their rows are columns to the core.
     pages_of : dict of int to (int, int)
