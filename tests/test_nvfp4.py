@@ -288,3 +288,56 @@ def test_products_beyond_float32_are_infinite(tmp_path, write_checkpoint, layout
     saved = next(each for each in wg.scan(path).slices if each.fit.shape == (ROWS, COLUMNS))
     assert (saved.fit.n, saved.fit.k) == (item.n, item.k) or not item.fitted
     assert saved.histogram().n == item.n
+
+
+EXPERTS = "model.layers.0.mlp.experts"
+NAMES = {
+    "module": ("down_proj.weight", "down_proj.weight_scale", "down_proj.weight_scale_2"),
+    "ct": ("down_proj.weight_packed", "down_proj.weight_scale", "down_proj.weight_global_scale"),
+    "codes": ("down_proj", "down_proj_weight_scale", "down_proj_weight_scale_2"),
+}
+
+
+def stack(names, of_all, *, turned=False):
+    """Three experts, and one scale of all or three: their tensors, and their values."""
+    codes, scales = draw(seed=7, shape=(3, ROWS, COLUMNS))
+    stored = (
+        [codes, scales] if not turned else [np.swapaxes(x, 1, 2).copy() for x in (codes, scales)]
+    )
+    arrays = zip(NAMES[names], ("U8", "F8_E4M3", "F32"), [*stored, of_all], strict=True)
+    tensors = {
+        f"{EXPERTS}.{name}": (dtype, each.shape, each.tobytes()) for name, dtype, each in arrays
+    }
+    values, of_all = decoded(codes, scales), of_all.reshape(-1, 1, 1).astype(float)
+    return tensors, values / of_all if names == "ct" else values * of_all
+
+
+@pytest.mark.parametrize("io", ["mmap", "pread"])
+@pytest.mark.parametrize("shape", [(), (3,), (3, 1, 1)])
+@pytest.mark.parametrize("names", NAMES)
+def test_experts_have_a_scale_of_all_each(tmp_path, write_checkpoint, names, shape, io):
+    of_all = np.geomspace(1e-3, 7e-3, 3 if shape else 1).astype(np.float32).reshape(shape)
+    tensors, values = stack(names, of_all)
+    path = write_checkpoint(tmp_path / "model.safetensors", tensors)
+    result = wg.fit(path, io=io)
+    codes, *beside = tensors
+    assert_fit_of(result.wholes[codes], values, rel=1e-6)  # of products rounded to float32
+    experts = [item for item in result.slices if item.expert is not None]
+    assert [item.expert for item in experts] == [0, 1, 2]
+    for item, of_expert in zip(experts, values, strict=True):
+        assert item.shape == (ROWS, COLUMNS)
+        assert_fit_of(item, of_expert, rel=1e-6)
+    left = [item for item in result.slices if item.tensor in beside]
+    assert {item.status for item in left} == {"not_applicable"}
+
+
+@pytest.mark.parametrize(("experts", "turned"), [(2, False), (3, True)])
+def test_stacks_that_do_not_fit_are_named(tmp_path, write_checkpoint, experts, turned):
+    """Two scales of all for three experts; or blocks that lie down the columns."""
+    tensors, _ = stack("codes", np.ones(3, np.float32), turned=turned)
+    *_, of_all = tensors
+    tensors[of_all] = "F32", (experts,), np.ones(experts, np.float32).tobytes()
+    result = wg.fit(write_checkpoint(tmp_path / "model.safetensors", tensors))
+    assert {item.status for item in result.slices} == {"not_applicable"}
+    (found,) = (each for each in result.findings if each.id == "unmeasured")
+    assert ("down the columns" if turned else "nor one for each matrix") in found.message

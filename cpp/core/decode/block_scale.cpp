@@ -89,8 +89,8 @@ BlockScale::BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size,
   if (product(product(grid.matrices, blocks_down_), blocks_across_) != scales_.items()) {
     throw std::invalid_argument("there are more or fewer scales than blocks");
   }
-  if (of_all_ && of_all_->number.items() != 1) {
-    throw std::invalid_argument("the scale of all codes is one number");
+  if (of_all_ && of_all_->number.items() != 1 && of_all_->number.items() != grid.matrices) {
+    throw std::invalid_argument("the scale of all codes is one number, or one for each matrix");
   }
 }
 
@@ -130,10 +130,16 @@ void BlockScale::read_scales(std::uint64_t first, std::uint64_t n, ReadBuffer& b
   if (!of_all_) {
     return;
   }
-  float of_all = 1;
-  of_all_->number.read(0, 1, buffer, &of_all);
-  for (std::uint64_t i = 0; i < n; ++i) {
-    to[i] = of_all_->divides ? to[i] / of_all : to[i] * of_all;
+  const bool single = of_all_->number.items() == 1;
+  const std::uint64_t of_matrix = single ? scales_.items() : blocks_down_ * blocks_across_;
+  for (std::uint64_t i = 0; i < n;) {
+    const std::uint64_t matrix = (first + i) / of_matrix;
+    const std::uint64_t end = std::min(n, (matrix + 1) * of_matrix - first);
+    float of_all = 1;
+    of_all_->number.read(matrix, 1, buffer, &of_all);
+    for (; i < end; ++i) {
+      to[i] = of_all_->divides ? to[i] / of_all : to[i] * of_all;
+    }
   }
 }
 

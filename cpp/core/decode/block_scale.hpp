@@ -23,7 +23,7 @@ struct BlockGrid {
 
 // What all scales are multiplied with, or divided by, as float32 arithmetic does.
 struct ScaleOfAll {
-  FloatReader number;  // one
+  FloatReader number;  // one, or one for each matrix
   bool divides = false;
 };
 
@@ -33,8 +33,8 @@ struct ScaleOfAll {
 class BlockScale : public Decoding {
  public:
   // `size` is the size of the file with the codes. Throws std::invalid_argument if codes or scales
-  // would lie beyond the end, if the number of scales is not the number of blocks, or if several
-  // numbers are the scale of all.
+  // would lie beyond the end, if the number of scales is not the number of blocks, or if the scale
+  // of all is neither one number nor one for each matrix.
   BlockScale(DType codes, const BlockGrid& grid, std::uint64_t size, const FloatReader& scales,
              const std::optional<ScaleOfAll>& of_all = std::nullopt);
 

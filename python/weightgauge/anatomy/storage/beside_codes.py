@@ -57,8 +57,9 @@ class Beside(NamedTuple):
     contents: Mapping[str, bytes]
 
     def find(self, leaf: str) -> TensorInfo | None:
-        """Return the tensor of this name in the module."""
-        return self.tensors.get(in_module(self.owner, leaf))
+        """Return the tensor of this name in the module, or with the name of the codes before it."""
+        found = self.tensors.get(in_module(self.owner, leaf))
+        return self.tensors.get(f"{self.codes.name}_{leaf}") if found is None else found
 
     def need(self, *leaves: str, sure: bool = True) -> list[TensorInfo]:
         """Return tensors without which nothing can be decoded; see `Lacking` for `sure`."""

@@ -57,6 +57,8 @@ def nvfp4(beside: Beside) -> tuple[ScaledCodes, str]:
     shape = codes.shape
     columns = 2 * shape[-1] if shape else 0
     expected = (*shape[:-1], columns // _BLOCK)
+    if len(shape) > 1 and scales.shape == (*shape[:-2], 2 * shape[-2] // _BLOCK, shape[-1]):
+        raise NotUnpacked("its blocks lie down the columns")
     if len(shape) < 2 or columns % _BLOCK or scales.shape != expected or codes.size == 0:
         raise AtOdds(f"its scales are {list(scales.shape)}, and its bytes {list(shape)}")
     by_name = {"weight_packed": DIVIDES_ALL}

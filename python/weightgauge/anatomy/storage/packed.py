@@ -115,6 +115,7 @@ def packed_by(
     tuple of (str, str, list of str)
         Name of a packed tensor, its quantiser, and the names of the tensors that belong to it.
     """
+    yield from _named_by_codes(tensors)
     dtypes = {tensor.dtype for tensor in tensors.values()}
     quantisers = {
         leaf: those
@@ -137,6 +138,18 @@ def packed_by(
                 title = _title(quantiser, tensor, owner, tensors, method)
                 yield name, title, list(dict.fromkeys(others))
                 break
+
+
+def _named_by_codes(
+    tensors: Mapping[str, TensorInfo],
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Find NVFP4 of stacks of experts, as ModelOpt names it: `down_proj_weight_scale_2`."""
+    mark = "_weight_scale_2"
+    for name in tensors:
+        codes = tensors.get(name.removesuffix(mark)) if name.endswith(mark) else None
+        if codes is not None and codes.dtype == "U8":
+            beside = [f"{codes.name}_{leaf}" for leaf in ("weight_scale", "input_scale")]
+            yield codes.name, "NVFP4", [name, *(each for each in beside if each in tensors)]
 
 
 def beside_codes(name: str, tensors: Mapping[str, TensorInfo]) -> list[str]:

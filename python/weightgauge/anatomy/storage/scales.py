@@ -81,10 +81,11 @@ def with_scale_of_all(codes: ScaledCodes, scale: TensorInfo) -> ScaledCodes:
     Raises
     ------
     NotScaled
-        If it is not one number.
+        If it is neither one number nor one for each matrix of a stack.
     """
-    if scale.size != 1 or scale.dtype not in ("F32", "BF16", "F16"):
-        raise NotScaled(f"'{printable(scale.name)}' is not one number")
+    if scale.size not in (1, codes.matrices) or scale.dtype not in ("F32", "BF16", "F16"):
+        each = "" if codes.matrices == 1 else ", nor one for each matrix"
+        raise NotScaled(f"'{printable(scale.name)}' is not one number{each}")
     divided = scale.name.endswith(DIVIDES_ALL)
     return replace(codes, scale_of_all=Numbers(scale, scale.dtype), divided=divided)
 
