@@ -9,7 +9,7 @@ import weightgauge as wg
 from weightgauge import _core
 from weightgauge.fits.number_columns import NumberColumns
 from weightgauge.scanning import checkpoint_slices
-from weightgauge.scanning.run import blank_numbers
+from weightgauge.scanning.placing import blank_numbers
 
 RNG = np.random.default_rng(11)
 SIGNED = ("unused_rows", "large_rows", "large_columns")

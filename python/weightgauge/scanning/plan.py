@@ -172,13 +172,12 @@ class ScanPlan:
             index = self._add_part(tensor.shard, source.codes, tensor, piece)
             self.scale_of[index] = self._add_scale(source.scales)
             return index
-        of_all = source.scale_of_all
-        to_numbers = self._scales_apart and of_all is not None and of_all.tensor.size == 1
-        made_with = None if to_numbers else of_all
-        scaled = decodings.block_scale(tensor, source, made_with, self._position)
+        to_numbers = source.scale_of_whole if self._scales_apart else None
+        of_all = source.scale_of_all if to_numbers is None else None
+        scaled = decodings.block_scale(tensor, source, of_all, self._position)
         index = self._add_part(tensor.shard, source.codes, tensor, piece, scaled)
-        if of_all is not None and to_numbers:
-            self.scale_of[index] = self._add_scale(of_all)
+        if to_numbers is not None:
+            self.scale_of[index] = self._add_scale(to_numbers)
             if source.divided:
                 self.divided.add(index)
         return index

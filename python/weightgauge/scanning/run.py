@@ -17,8 +17,9 @@ from weightgauge.categorical import numbers_of
 from weightgauge.dtypes import ITEM_BYTES, NO_DECODER
 from weightgauge.errors import CheckpointError, FileChangedError, printable
 from weightgauge.magnitudes.histogram import MagnitudeHistogram
-from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers, rescale
+from weightgauge.magnitudes.weibull import WeibullFit, fit_of_numbers
 from weightgauge.scanning.measured import PiecePages
+from weightgauge.scanning.placing import NOT_COUNTED, placed
 from weightgauge.scanning.plan import ScanPlan
 
 if TYPE_CHECKING:
@@ -30,14 +31,8 @@ if TYPE_CHECKING:
 
     Scan = Callable[[ScanPlan], _core.ScanResults]
 
-_NOT_COUNTED = -1
 _FEWEST_TOGETHER = 8
 """Whole tensors side by side whose columns take less time than as many records."""
-
-_LARGEST = float(np.finfo(np.float32).max)
-_LARGE = 65536.0
-"""No scale of a block in E4M3 is so large, so that no product of one alone becomes infinite where
-this is far enough below the largest float32, as in any sound model."""
 
 _TOKENS = frozenset(("embed", "head"))
 """Kinds that have one row for each token."""
@@ -144,11 +139,11 @@ def scan_slices(
         results = scan(plan)
     told = {
         row: _without_scan(slices[row].tensor.dtype)
-        for row, place in (enumerate(places) if _NOT_COUNTED in places else ())
-        if place == _NOT_COUNTED
+        for row, place in (enumerate(places) if NOT_COUNTED in places else ())
+        if place == NOT_COUNTED
     }
     found = results.numbers()
-    numbers, scales, beyond = _placed(found, plan, places)
+    numbers, scales, beyond = placed(found, plan, places)
     again = {}
     if scan is None and beyond:
         again = _made_one_by_one(checkpoint, {row: slices[row] for row in beyond}, options)
@@ -160,7 +155,7 @@ def scan_slices(
         if row in again:
             return again[row][1]
         place = places[row]
-        return None if place == _NOT_COUNTED else results.take_histogram(place)
+        return None if place == NOT_COUNTED else results.take_histogram(place)
 
     pages = {
         row: PiecePages(*plan.pages_of[place], int(found["digest"][place]))
@@ -180,7 +175,7 @@ def _of_tokens(slices: Sequence[Slice], places: Sequence[int], plan: ScanPlan) -
         places[row]
         for row, kind in enumerate(kinds)
         if kind in _TOKENS
-        and places[row] != _NOT_COUNTED
+        and places[row] != NOT_COUNTED
         and places[row] not in plan.turned
         and len(slices[row].shape) == 2
     ]
@@ -199,80 +194,11 @@ def _made_one_by_one(
     plan = ScanPlan(checkpoint, scales_apart=False)
     places = [_added(item, plan) for item in slices.values()]
     results = _scanned(checkpoint, plan, options, keep_histograms=True, progress=None)
-    numbers, *_ = _placed(results.numbers(), plan, places)
+    numbers, *_ = placed(results.numbers(), plan, places)
     return {
         row: (numbers[at].copy(), results.take_histogram(places[at]))
         for at, row in enumerate(slices)
     }
-
-
-def _placed(
-    found: NDArray[np.void], plan: ScanPlan, places: Sequence[int]
-) -> tuple[NDArray[np.void], dict[int, float], list[int]]:
-    """Bring what was found into the order of slices, with digests and scales that stood apart.
-
-    Returns
-    -------
-    structured ndarray
-        One row per slice, a blank one where nothing was counted.
-    dict of int to float
-        Scales other than 1 by row; they are applied.
-    list of int
-        Rows of which float32 does not hold all products with their scale.
-    """
-    numbers = found
-    if _NOT_COUNTED in places or plan.scale_of or plan.digest_of or plan.turned:
-        numbers = np.append(found, blank_numbers(1))[places]
-    for row, place in enumerate(places) if plan.digest_of else ():
-        if (at := plan.digest_of.get(place)) is not None:
-            for name in ("digest", "digested", "zero_blocks"):
-                numbers[name][row] = found[name][at]
-    for row, place in enumerate(places) if plan.turned else ():
-        if place in plan.turned:
-            for name in ("spread", "zero"):
-                pair = [f"{name}_rows", f"{name}_columns"]
-                numbers[pair[0]][row], numbers[pair[1]][row] = (
-                    numbers[pair[1]][row],
-                    numbers[pair[0]][row],
-                )
-    scales = _scales_of(found, plan, places)
-    beyond: list[int] = []
-    if scales:
-        rows, by = np.array([*scales]), np.array([*scales.values()])
-        with np.errstate(over="ignore"):
-            held = np.fmax(numbers["max"][rows], _LARGE) * by <= _LARGEST  # false of NaN as well
-        beyond = rows[~held].tolist()
-        rescale(numbers, rows, by)
-    return numbers, scales, beyond
-
-
-def _scales_of(found: NDArray[np.void], plan: ScanPlan, places: Sequence[int]) -> dict[int, float]:
-    """Return the scales other than 1 that slices have as a whole, by row."""
-    if not plan.scale_of:
-        return {}
-    place_of_scale = np.full(len(found) + 1, _NOT_COUNTED)  # the last one for what is not counted
-    place_of_scale[[*plan.scale_of]] = [*plan.scale_of.values()]
-    at = place_of_scale[np.asarray(places)]
-    rows = np.flatnonzero(at != _NOT_COUNTED)
-    scales = _single(found[at[rows]])
-    divided = np.zeros(len(found) + 1, np.bool_)
-    divided[[*plan.divided]] = True
-    with np.errstate(divide="ignore", over="ignore"):
-        scales = np.where(divided[np.asarray(places)[rows]], 1 / scales, scales)
-    others = scales != 1.0
-    return dict(zip(rows[others].tolist(), scales[others].tolist(), strict=True))
-
-
-def blank_numbers(size: int) -> NDArray[np.void]:
-    """Return rows as `_core.ScanResults.numbers` has them, of slices that were not counted."""
-    from weightgauge import _core
-
-    blank = np.zeros(size, _core.numbers_dtype())
-    for name in blank.dtype.names or ():
-        if blank.dtype[name] == np.float64:
-            blank[name] = np.nan
-    blank["status"] = _core.fit_statuses().index("empty")
-    return blank
 
 
 def planned(
@@ -334,14 +260,8 @@ def _part_added(part: Slices, sort: int, plan: ScanPlan) -> Sequence[int]:
 def _added(item: Slice, plan: ScanPlan) -> int:
     """Add one slice to a plan; return its place there."""
     if item.stored is None and item.tensor.dtype not in ITEM_BYTES:
-        return _NOT_COUNTED
+        return NOT_COUNTED
     return plan.add(item.tensor, item.cut, item.stored, item.matrix)
-
-
-def _single(numbers: NDArray[np.void]) -> NDArray[np.float64]:
-    """Magnitudes of numbers that were counted one by one."""
-    others = np.where(numbers["zeros"] != 0, 0.0, np.nan)
-    return np.where(numbers["n"] == 1, numbers["max"], others)
 
 
 def _scanned(

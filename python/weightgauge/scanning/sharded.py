@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.magnitudes.weibull import numbers_of_histogram
 from weightgauge.scanning.live.shards import cuts_within
-from weightgauge.scanning.run import ScannedSlices, blank_numbers, scan_slices
+from weightgauge.scanning.placing import blank_numbers
+from weightgauge.scanning.run import ScannedSlices, scan_slices
 
 if TYPE_CHECKING:
     from weightgauge import _core

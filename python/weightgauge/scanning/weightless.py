@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weightgauge.anatomy.layouts import Slices
 from weightgauge.anatomy.storage import Product
 from weightgauge.checkpoint.tensors import Tensors
-from weightgauge.scanning.run import blank_numbers
+from weightgauge.scanning.placing import blank_numbers
 
 if TYPE_CHECKING:
     import numpy as np

@@ -40,8 +40,9 @@ def scale_names(name: str) -> Iterator[str]:
     yield f"{name}_scale"
     owner, _, last = name.rpartition(".")
     if last in ("weight", "weight_packed"):
-        leaves = "weight_scale scale scale_inv scale_weight qscale_weight"
-        yield from (in_module(owner, leaf) for leaf in leaves.split())
+        leaves = ["weight_scale", "scale", "scale_inv", "scale_weight", "qscale_weight"]
+        # Without an owner, `scale` may be that of anything.
+        yield from (f"{owner}.{leaf}" for leaf in leaves) if owner else leaves[:1]
 
 
 def in_tiles(

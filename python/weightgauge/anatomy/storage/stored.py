@@ -86,6 +86,12 @@ class ScaledCodes:
         return self.scales.tensor.size == 1 and self.scale_of_all is None
 
     @property
+    def scale_of_whole(self) -> Numbers | None:
+        """The scale of all others, if it is one number: it may as well be applied to all values."""
+        of_all = self.scale_of_all
+        return of_all if of_all is not None and of_all.tensor.size == 1 else None
+
+    @property
     def all_scales(self) -> tuple[Numbers, ...]:
         """Everything that the codes are multiplied with."""
         return (self.scales,) if self.scale_of_all is None else (self.scales, self.scale_of_all)
