@@ -6,8 +6,10 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <string>
 #include <vector>
 
+#include "core/kernels/kernels.hpp"
 #include "core/scan/scan.hpp"
 #include "support.hpp"
 
@@ -137,9 +139,24 @@ std::vector<Number> padded(double share) {
   return values;
 }
 
+// Lines of one value each, in turn one of these, between lines of weights so far apart that no bin
+// has many of them.
 template <class Number>
-void check_padding(DType dtype) {
-  const std::vector<Number> values = padded<Number>(0.4);
+std::vector<Number> padded_lines(const std::vector<Number>& padding) {
+  testing::Random random(76);
+  std::vector<Number> values;
+  for (std::size_t i = 0; i < items; ++i) {
+    const std::size_t line = i / 700;
+    const double far = std::exp2(40 * random.uniform() - 20);
+    values.push_back(line % 3 == 0 ? padding[line / 3 % padding.size()] : static_cast<Number>(far));
+  }
+  values[5] = 0;
+  values[7] = std::numeric_limits<Number>::quiet_NaN();
+  return values;
+}
+
+template <class Number>
+void check_padding(DType dtype, const std::vector<Number>& values) {
   const SliceResult found = scanned(dtype, values, 1, std::size_t{1} << 20);
   const Fit exact = scanned(dtype, values, 1, std::size_t{1} << 20, true).fit;
   CHECK_FALSE(found.exact);
@@ -152,6 +169,18 @@ void check_padding(DType dtype) {
   CHECK(found.fit.k_se == doctest::Approx(exact.k_se).epsilon(1e-2));
   for (const int threads : testing::thread_counts({2, 5})) {
     CHECK(testing::hash_of({scanned(dtype, values, threads, 3001)}) == testing::hash_of({found}));
+  }
+}
+
+template <class Number>
+void check_padded_lines(DType dtype) {
+  constexpr auto one = static_cast<Number>(0.6180339887498949);
+  const Number same_bin = std::nextafter(one, Number{1});
+  const Number next_bin = one * static_cast<Number>(1.0001);
+  for (const std::vector<Number>& padding :
+       {std::vector<Number>{one}, {one, same_bin}, {one, next_bin, 3}, {1, 2, 3, 4, 5, 6}}) {
+    CAPTURE(padding.size());
+    check_padding(dtype, padded_lines(padding));
   }
 }
 
@@ -170,6 +199,39 @@ TEST_SUITE("finding_levels") {
   TEST_CASE("magnitudes that have a bin each are counted one by one") {
     check_levels<float>(DType::f32);
     check_levels<double>(DType::f64);
+  }
+
+  TEST_CASE("one item off a few levels is seen wherever it is, at every level of instructions") {
+    for (const std::size_t size : {1U, 3U, 4U, 5U, 15U, 16U}) {
+      CAPTURE(size);
+      std::uint32_t levels[most_levels] = {};
+      for (std::size_t l = 0; l < size; ++l) {
+        levels[l] = 0x3C23D70AU + static_cast<std::uint32_t>(0x345678U * l);
+      }
+      testing::Random random(77);
+      std::vector<std::uint32_t> keys(333);
+      for (std::uint32_t& key : keys) {
+        const std::uint64_t drawn = random.next() % (size + 1);
+        key = (drawn == size ? 0 : levels[drawn]) | static_cast<std::uint32_t>(drawn % 2 << 31);
+      }
+      for (const Kernels* const level : available_kernels()) {
+        CAPTURE(level->level);
+        const auto off_levels = [&](const std::vector<std::uint32_t>& items_of_levels) {
+          const std::vector<std::byte> bytes = testing::bytes_of(items_of_levels);
+          return level->off_levels_f32(bytes.data(), items_of_levels.size(), levels, size);
+        };
+        // Loops may leave many levels to others, and say so.
+        CHECK((!off_levels(keys) || (size > 4 && std::string(level->level) == "portable")));
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+          std::vector<std::uint32_t> other = keys;
+          other[i] ^= 1U << i % 31;
+          const std::uint32_t key = other[i] & 0x7FFFFFFFU;
+          const bool off = key != 0 && std::find(levels, levels + size, key) == levels + size;
+          REQUIRE(off);  // keys differ in more than one bit
+          REQUIRE(off_levels(other));
+        }
+      }
+    }
   }
 
   TEST_CASE("two magnitudes in a bin are counted one by one") {
@@ -205,8 +267,13 @@ TEST_SUITE("finding_levels") {
   }
 
   TEST_CASE("one value among many weights is parted from its bin") {
-    check_padding<float>(DType::f32);
-    check_padding<double>(DType::f64);
+    check_padding(DType::f32, padded<float>(0.4));
+    check_padding(DType::f64, padded<double>(0.4));
+  }
+
+  TEST_CASE("lines of one value, or of several, are parted from their bins") {
+    check_padded_lines<float>(DType::f32);
+    check_padded_lines<double>(DType::f64);
   }
 
   TEST_CASE("a window within one value is flat") {

@@ -87,6 +87,9 @@ struct RowItems {
 constexpr std::size_t gather_slack = 16;
 constexpr std::size_t drop_slack = 64;  // bytes
 
+// Levels that vectors compare all items with.
+constexpr std::size_t most_levels = 16;
+
 // The smallest 16-bit code that is not 0 (the largest of all codes if there is none), and the
 // largest.
 struct CodeRange {
@@ -196,6 +199,12 @@ struct Kernels {
                             std::uint32_t width, std::uint32_t* to);
   std::size_t (*gather_f64)(const std::byte* items, std::size_t n, std::uint64_t first,
                             std::uint64_t width, std::uint64_t* to);
+
+  // Whether any magnitude of F32 items is neither zero nor one of `size` keys, at most most_levels.
+  // There must be room for most_levels; those that follow are 0. Also true where no instructions
+  // make so many comparisons worth while.
+  bool (*off_levels_f32)(const std::byte* items, std::size_t n, const std::uint32_t* levels,
+                         std::size_t size);
 
   // Copies `n` items that are `stride` bytes apart so that they lie side by side.
   void (*pack)(const std::byte* from, std::uint64_t stride, std::size_t n, std::size_t item,

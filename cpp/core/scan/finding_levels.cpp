@@ -5,23 +5,24 @@
 #include <utility>
 
 #include "core/io/stretches.hpp"
+#include "core/kernels/kernels.hpp"
 #include "core/scan/counting.hpp"
 
 namespace weightgauge {
 
 namespace {
 
-constexpr std::size_t most_levels = 65536;  // as many as BF16 or F16 have, scaled by a factor
+constexpr std::size_t most_looked_up = 65536;  // as many as BF16 or F16 have, scaled by a factor
 // From the first to the last of them.
 constexpr std::uint64_t most_bins = std::uint64_t{1} << 20;
+
+// Of BF16 times a factor levels lie at least 2^5 bins apart. More would save nothing, and a key has
+// no room for many more bits.
+constexpr int most_gap = 8;
 
 // At most so many items are looked at together. Nothing branches on one of them, because zeros may
 // be among the others in any order.
 constexpr std::size_t together = 512;
-
-// Up to so many levels of F32 are compared with all items: vectors do that faster than levels are
-// looked up.
-constexpr std::size_t few_levels = 4;
 
 template <class Key>
 Key key_at(const std::byte* packed, std::size_t i) {
@@ -30,24 +31,23 @@ Key key_at(const std::byte* packed, std::size_t i) {
   return key & (static_cast<Key>(~Key{0}) >> 1);
 }
 
-// Whether any item is neither zero nor on one of the levels.
-bool any_other(const std::byte* packed, std::size_t n, const std::uint32_t (&levels)[few_levels]) {
-  std::uint32_t others = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto key = key_at<std::uint32_t>(packed, i);
-    std::uint32_t other = key != 0 ? 1 : 0;
-    for (const std::uint32_t level : levels) {
-      other &= key != level ? 1U : 0U;
-    }
-    others |= other;
+// Levels lie at least 2^gap bins apart.
+int gap_of(const Histogram& histogram) {
+  std::uint64_t least = most_bins;
+  for (std::size_t i = 1; i < histogram.size(); ++i) {
+    least = std::min(least, histogram.keys[i] - histogram.keys[i - 1]);
   }
-  return others != 0;
+  int gap = 0;
+  while (gap < most_gap && least >> (gap + 1) != 0) {
+    ++gap;
+  }
+  return gap;
 }
 
 }  // namespace
 
 bool may_be_levels(const Histogram& histogram) {
-  if (histogram.exact() || histogram.size() == 0 || histogram.size() > most_levels ||
+  if (histogram.exact() || histogram.size() == 0 || histogram.size() > most_looked_up ||
       histogram.keys.back() - histogram.keys.front() >= most_bins) {
     return false;
   }
@@ -65,8 +65,9 @@ FindingLevels::FindingLevels(const Slice& slice, Method method, CountedSlice cou
       method_(method),
       counted_(std::move(counted)),
       chunks_(chunks_of(slice, slice.options.chunk_bytes)),
-      first_bin_(counted_.histogram.keys.front()),
-      levels_(counted_.histogram.keys.back() - first_bin_ + 2) {
+      gap_(gap_of(counted_.histogram)),
+      first_place_(counted_.histogram.keys.front() >> gap_),
+      levels_((counted_.histogram.keys.back() >> gap_) - first_place_ + 2) {
   const Histogram& histogram = counted_.histogram;
   for (std::atomic<std::uint64_t>& level : levels_) {
     level.store(no_level, std::memory_order_relaxed);
@@ -74,49 +75,52 @@ FindingLevels::FindingLevels(const Slice& slice, Method method, CountedSlice cou
   const bool sums_are_whole = residual_shift(histogram.dtype) == 0;
   for (std::size_t i = 0; i < histogram.size(); ++i) {
     const std::uint64_t rest = histogram.residuals[i] / histogram.counts[i];
-    levels_[histogram.keys[i] - first_bin_].store(
-        sums_are_whole ? (histogram.keys[i] << histogram.dropped_bits) + rest : unknown,
-        std::memory_order_relaxed);
+    level_of(histogram.keys[i])
+        .store(sums_are_whole ? (histogram.keys[i] << histogram.dropped_bits) + rest : unknown,
+               std::memory_order_relaxed);
   }
   levels_.back().store(0, std::memory_order_relaxed);
 }
 
 bool FindingLevels::is_level(std::uint64_t key) {
-  const std::uint64_t bin = (key >> counted_.histogram.dropped_bits) - first_bin_;
-  if (bin >= levels_.size() - 1) {
+  const std::uint64_t bin = key >> counted_.histogram.dropped_bits;
+  if ((bin >> gap_) - first_place_ >= levels_.size() - 1) {
     return false;  // it was not there when it was counted
   }
   // An exchange would take the line from other threads, also where nothing is to be exchanged.
-  std::uint64_t known = levels_[bin].load(std::memory_order_relaxed);
+  std::atomic<std::uint64_t>& level = level_of(bin);
+  std::uint64_t known = level.load(std::memory_order_relaxed);
   return known == key ||
          (known == unknown &&
-          levels_[bin].compare_exchange_strong(known, key, std::memory_order_relaxed)) ||
+          level.compare_exchange_strong(known, key, std::memory_order_relaxed)) ||
          known == key;
 }
 
 // Whether items are those few levels of F32 that their bins tell; false also where it is not known.
 bool FindingLevels::are_few_levels(const std::byte* packed, std::size_t n) const {
   const Histogram& histogram = counted_.histogram;
-  if (histogram.dtype != DType::f32 || histogram.size() > few_levels) {
+  if (histogram.dtype != DType::f32 || histogram.size() > most_levels) {
     return false;
   }
-  std::uint32_t levels[few_levels] = {};
+  std::uint32_t levels[most_levels] = {};
   for (std::size_t i = 0; i < histogram.size(); ++i) {
-    levels[i] = static_cast<std::uint32_t>(
-        levels_[histogram.keys[i] - first_bin_].load(std::memory_order_relaxed));
+    levels[i] =
+        static_cast<std::uint32_t>(level_of(histogram.keys[i]).load(std::memory_order_relaxed));
   }
-  return !any_other(packed, n, levels);
+  return !kernels().off_levels_f32(packed, n, levels, histogram.size());
 }
 
 template <class Key>
 bool FindingLevels::are_levels(const std::byte* packed, std::size_t n) {
-  const int dropped = counted_.histogram.dropped_bits;
+  const int dropped = counted_.histogram.dropped_bits + gap_;
+  const std::uint64_t first = first_place_;
   const std::uint64_t beyond = levels_.size() - 1;
-  const auto is_other = [&](std::uint64_t key) {
-    const std::uint64_t bin = std::min((key >> dropped) - first_bin_, beyond);
-    return levels_[bin].load(std::memory_order_relaxed) != key ? 1U : 0U;
+  const std::atomic<std::uint64_t>* const levels = levels_.data();
+  const auto is_other = [dropped, first, beyond, levels](std::uint64_t key) {
+    const std::uint64_t place = std::min((key >> dropped) - first, beyond);
+    return levels[place].load(std::memory_order_relaxed) ^ key;
   };
-  unsigned others = 0;
+  std::uint64_t others = 0;
   for (std::size_t i = 0; i < n; ++i) {
     others |= is_other(key_at<Key>(packed, i));
   }
@@ -130,7 +134,7 @@ bool FindingLevels::are_levels(const std::byte* packed, std::size_t n) {
   others = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const Key key = key_at<Key>(packed, i);
-    others |= is_other(key) & counts(key);
+    others |= is_other(key) != 0 ? counts(key) : 0U;
   }
   for (std::size_t i = 0; others != 0 && i < n; ++i) {
     const Key key = key_at<Key>(packed, i);
@@ -172,16 +176,18 @@ void FindingLevels::run_part(std::uint64_t part, Workspace& workspace, Control& 
 
 std::unique_ptr<Phase> FindingLevels::finish(Workspace& workspace, const Control& /*control*/) {
   Histogram& histogram = counted_.histogram;
-  const auto level_of = [&](std::uint64_t bin) {
-    return levels_[bin - first_bin_].load(std::memory_order_relaxed);
+  const auto found = [this](std::uint64_t bin) {
+    return level_of(bin).load(std::memory_order_relaxed);
   };
-  const bool all_found =
-      std::all_of(histogram.keys.begin(), histogram.keys.end(),
-                  [&level_of](std::uint64_t bin) { return level_of(bin) != unknown; });
+  // Another bin's magnitude would be new since they were counted.
+  const bool all_found = std::all_of(
+      histogram.keys.begin(), histogram.keys.end(), [&histogram, &found](std::uint64_t bin) {
+        return found(bin) != unknown && found(bin) >> histogram.dropped_bits == bin;
+      });
   if (several_.load(std::memory_order_relaxed) || !all_found) {
     return count_or_sort(slice_, method_, std::move(counted_), workspace.workers);
   }
-  std::transform(histogram.keys.begin(), histogram.keys.end(), histogram.keys.begin(), level_of);
+  std::transform(histogram.keys.begin(), histogram.keys.end(), histogram.keys.begin(), found);
   histogram.dropped_bits = 0;
   histogram.residuals.clear();
   return finish_counting(slice_, method_, std::move(counted_), workspace);

@@ -37,18 +37,25 @@ class FindingLevels final : public Phase {
   template <class Key>
   bool are_levels(const std::byte* packed, std::size_t n);
   bool is_level(std::uint64_t key);
+  const std::atomic<std::uint64_t>& level_of(std::uint64_t bin) const {
+    return levels_[(bin >> gap_) - first_place_];
+  }
+  std::atomic<std::uint64_t>& level_of(std::uint64_t bin) {
+    return levels_[(bin >> gap_) - first_place_];
+  }
 
   Slice slice_;
   Method method_;
   CountedSlice counted_;
   Chunks chunks_;
-  std::uint64_t first_bin_;
-  // Keys, by bins from the first one on; the last stands for all other bins, and has that of zeros.
+  int gap_;  // 2^gap_ bins that follow each other have one level at most, and a place together
+  std::uint64_t first_place_;
+  // Keys, by places from the first one on; the last stands for all others, and has that of zeros.
   std::vector<std::atomic<std::uint64_t>> levels_;
   std::atomic<bool> several_{false};  // in a bin, or of none
 
   static constexpr std::uint64_t unknown = 0;
-  static constexpr std::uint64_t no_level = ~std::uint64_t{0};  // of a bin without elements
+  static constexpr std::uint64_t no_level = ~std::uint64_t{0};  // of a place without elements
 };
 
 }  // namespace weightgauge
