@@ -20,6 +20,8 @@ namespace {
 constexpr std::uint64_t most_magnitudes = std::uint64_t{1} << 17;
 // Where there are more, sorting does not take longer.
 constexpr std::uint64_t least_of_each = 16;
+// Zeros, infinities and a NaN have a key as well.
+constexpr std::uint64_t other_keys = 3;
 // What a bin leaves open about a fit is its share of the elements squared, by its width. With such
 // a share in every bin that would still be less than a tenth of what is allowed.
 constexpr std::uint64_t uncrowded_bins = std::uint64_t{1} << 14;
@@ -27,6 +29,28 @@ constexpr std::uint64_t uncrowded_bins = std::uint64_t{1} << 14;
 std::uint64_t most_of(const Histogram& histogram) {
   return std::min(most_magnitudes, histogram.n() / least_of_each);
 }
+
+// Up to so many stretches of crowded bins, their elements are gathered by vectors; of more, each
+// element is asked for its bin.
+constexpr std::size_t most_gathered = 4;
+constexpr std::size_t gathered_together = 1024;
+
+// How many magnitudes there are at least. Equal ones have equal shares of their bin's sum.
+std::uint64_t least_magnitudes(const Histogram& bins) {
+  std::uint64_t least = bins.size();
+  for (std::size_t i = 0; i < bins.size(); ++i) {
+    least += bins.residuals[i] % bins.counts[i] != 0 ? 1 : 0;
+  }
+  return least;
+}
+
+// The keys of crowded bins that lie side by side.
+template <class Key>
+struct CrowdedKeys {
+  Key first;
+  Key width;  // from the first to the last
+  Key usual;  // that most of them have, as far as is known
+};
 
 // `Crowded` counts the magnitudes of crowded bins alone.
 template <class Key, bool Crowded>
@@ -37,8 +61,7 @@ class CountingMagnitudes final : public Phase {
         method_(method),
         counted_(std::move(counted)),
         chunks_(chunks_of(slice, slice.options.chunk_bytes)),
-        // Zeros, infinities and a NaN have a key as well.
-        counts_(static_cast<std::size_t>(most_of(counted_.histogram)) + 3),
+        counts_(static_cast<std::size_t>(most_of(counted_.histogram)) + other_keys),
         first_bin_(counted_.histogram.keys.front()) {
     if (Crowded) {
       mark_crowded();
@@ -61,9 +84,12 @@ class CountingMagnitudes final : public Phase {
       counts_.give_back(std::move(table));
       return;
     }
+    std::vector<CrowdedKeys<Key>> gathered = gathered_;
     for_each_stretch(slice_.source, slice_.view, first, last, workspace.buffer,
                      [&](const std::byte* packed, std::size_t n) {
-                       if (Crowded) {
+                       if (!gathered.empty()) {
+                         gather_crowded(packed, n, gathered, *table);
+                       } else if (Crowded) {
                          add_crowded(packed, n, *table);
                        } else {
                          counts_.add(packed, n, *table);
@@ -90,6 +116,9 @@ class CountingMagnitudes final : public Phase {
   void add_crowded(const std::byte* packed, std::size_t n, KeyCounts<Key>& table);
   void add_repeated(const float* values, const std::uint32_t* counts, std::size_t n,
                     KeyCounts<Key>& table);
+  void gather_crowded(const std::byte* packed, std::size_t n,
+                      std::vector<CrowdedKeys<Key>>& gathered, KeyCounts<Key>& table);
+  void add_gathered(const Key* kept, std::size_t n, CrowdedKeys<Key>& keys, KeyCounts<Key>& table);
   Histogram magnitudes(const std::vector<Key>& keys) const;
   Histogram parted(const std::vector<Key>& keys) const;
 
@@ -99,6 +128,7 @@ class CountingMagnitudes final : public Phase {
   Chunks chunks_;
   SharedKeyCounts<Key> counts_;
   std::uint64_t first_bin_;
+  std::vector<CrowdedKeys<Key>> gathered_;  // empty where there are too many of them
   std::vector<std::uint8_t> crowded_;  // by bin from the first on; the last stands for all others
 };
 
@@ -109,8 +139,65 @@ void CountingMagnitudes<Key, Crowded>::mark_crowded() {
   const Histogram& bins = counted_.histogram;
   const std::uint64_t n = bins.n();
   crowded_.resize(bins.keys.back() - first_bin_ + 2);
+  const std::uint64_t width = (std::uint64_t{1} << bins.dropped_bits) - 1;
+  std::uint64_t beyond = 0;  // the bin that follows the last crowded one
   for (std::size_t i = 0; i < bins.size(); ++i) {
-    crowded_[bins.keys[i] - first_bin_] = is_crowded(bins.counts[i], n) ? 1 : 0;
+    if (!is_crowded(bins.counts[i], n)) {
+      continue;
+    }
+    const std::uint64_t bin = bins.keys[i];
+    crowded_[bin - first_bin_] = 1;
+    const auto first = static_cast<Key>(bin << bins.dropped_bits);
+    if (!gathered_.empty() && bin == beyond) {
+      gathered_.back().width = static_cast<Key>(first + width - gathered_.back().first);
+    } else {
+      gathered_.push_back({first, static_cast<Key>(width), first});
+    }
+    beyond = bin + 1;
+  }
+  if (gathered_.size() > most_gathered) {
+    gathered_.clear();
+  }
+}
+
+// Where one value crowds a bin, nearly all that is gathered of a row is that value, or nothing is.
+template <class Key, bool Crowded>
+void CountingMagnitudes<Key, Crowded>::gather_crowded(const std::byte* packed, std::size_t n,
+                                                      std::vector<CrowdedKeys<Key>>& gathered,
+                                                      KeyCounts<Key>& table) {
+  Key kept[gathered_together + gather_slack];
+  for (std::size_t from = 0; from < n; from += gathered_together) {
+    const std::byte* const begin = packed + from * sizeof(Key);
+    const std::size_t size = std::min(gathered_together, n - from);
+    for (CrowdedKeys<Key>& keys : gathered) {
+      add_gathered(kept, detail::gather_from(begin, size, keys.first, keys.width, kept), keys,
+                   table);
+    }
+  }
+}
+
+template <class Key, bool Crowded>
+void CountingMagnitudes<Key, Crowded>::add_gathered(const Key* kept, std::size_t n,
+                                                    CrowdedKeys<Key>& keys, KeyCounts<Key>& table) {
+  if (n == 0) {
+    return;
+  }
+  const auto* const packed = reinterpret_cast<const std::byte*>(kept);
+  Key equals[gathered_together + gather_slack];
+  const std::size_t equal = detail::gather_from(packed, n, keys.usual, Key{0}, equals);
+  if (2 * equal < n) {
+    counts_.add(packed, n, table);
+    keys.usual = kept[n - 1];
+    return;
+  }
+  if (equal > 0) {
+    const auto count = static_cast<std::uint32_t>(equal);
+    counts_.add_repeated(reinterpret_cast<const std::byte*>(&keys.usual), &count, 1, table);
+  }
+  for (std::size_t i = 0; equal < n && i < n; ++i) {
+    if (kept[i] != keys.usual) {
+      counts_.add(packed + i * sizeof(Key), 1, table);
+    }
   }
 }
 
@@ -226,7 +313,8 @@ std::unique_ptr<Phase> made(const Slice& slice, Method method, CountedSlice coun
 }  // namespace
 
 bool may_have_few_magnitudes(const Histogram& histogram) {
-  return !histogram.exact() && histogram.size() > 0 && histogram.size() <= most_of(histogram);
+  return !histogram.exact() && histogram.size() > 0 && histogram.size() <= most_of(histogram) &&
+         least_magnitudes(histogram) <= most_of(histogram) + other_keys;
 }
 
 std::unique_ptr<Phase> count_magnitudes(const Slice& slice, Method method, CountedSlice counted) {
