@@ -19,7 +19,17 @@ from weightgauge.magnitudes.arrays import array_view
 LEVELS = str(_core.build_info()["kernels_available"]).split(", ")
 # Two stretches of pairs of bytes and then some; odd, so that every loop has a tail.
 N = 150_001
-PATTERNS = ("uniform", "normal", "half_zeros", "one", "sixteen", "sorted", "alternating")
+PATTERNS = (
+    "uniform",
+    "normal",
+    "half_zeros",
+    "blocks_of_zeros",
+    "one",
+    "rows_of_one",
+    "sixteen",
+    "sorted",
+    "alternating",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +48,10 @@ def drawn(spelling: str, pattern: str) -> np.ndarray:
     normal = rng.normal(0, 0.5, N).astype(dtype).view(raw)
     if pattern == "half_zeros":
         return np.where(rng.random(N) < 0.5, raw.type(0), normal)
+    if pattern == "blocks_of_zeros":
+        return np.where(np.arange(N) // 128 % 2 == 0, raw.type(0), normal)
+    if pattern == "rows_of_one":  # as padding is; rows begin inside blocks as well
+        return np.where(np.arange(N) // 2500 % 3 == 0, normal[0], normal)
     if pattern == "one":
         return np.full(N, normal[0])
     if pattern == "sixteen":

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/count/code_counter.hpp"
+#include "core/count/code_loops.hpp"
 #include "core/kernels/kernels.hpp"
 #include "support.hpp"
 
@@ -125,6 +126,34 @@ std::vector<std::byte> drawn_items(const Draw& draw, std::size_t n) {
     items[i] = draw(i, random.next());
   }
   return testing::bytes_of(items);
+}
+
+void check_counted(DType dtype, const std::vector<std::byte>& bytes,
+                   const testing::Tally& expected) {
+  CAPTURE(dtype_name(dtype));
+  CodeCounter counter;
+  HarvestSpace space;
+  counter.count(dtype, bytes.data(), bytes.size() / item_bytes(dtype), nullptr);
+  const Histogram histogram = counter.harvest(dtype, space);
+  CHECK(histogram.zeros == expected.zeros);
+  CHECK(histogram.nans == expected.nans);
+  CHECK(histogram.infs == expected.infs);
+  REQUIRE(histogram.size() == expected.magnitudes.size());
+  std::size_t i = 0;
+  for (const auto& [magnitude, count] : expected.magnitudes) {
+    CHECK(magnitude_value(histogram.dtype, histogram.keys[i]) == magnitude);
+    CHECK(histogram.counts[i++] == count);
+  }
+}
+
+void check_at_every_level(DType dtype, const std::vector<std::byte>& bytes) {
+  const testing::Tally expected = testing::tally(dtype, bytes);
+  for (const Kernels* const level : available_kernels()) {
+    CAPTURE(level->level);
+    use_kernels(level->level);
+    check_counted(dtype, bytes, expected);
+  }
+  use_kernels("auto");
 }
 
 }  // namespace
@@ -331,27 +360,33 @@ TEST_SUITE("crowded") {
       CAPTURE(dtype_name(dtype));
       for (const Draw& draw : kinds()) {
         const std::vector<std::byte> bytes = drawn_items(draw, 70'003);
-        const testing::Tally expected = testing::tally(dtype, bytes);
-        for (const Kernels* const level : available_kernels()) {
-          CAPTURE(level->level);
-          use_kernels(level->level);
-          CodeCounter counter;
-          HarvestSpace space;
-          counter.count(dtype, bytes.data(), bytes.size() / item_bytes(dtype), nullptr);
-          const Histogram histogram = counter.harvest(dtype, space);
-          CHECK(histogram.zeros == expected.zeros);
-          CHECK(histogram.nans == expected.nans);
-          CHECK(histogram.infs == expected.infs);
-          REQUIRE(histogram.size() == expected.magnitudes.size());
-          std::size_t i = 0;
-          for (const auto& [magnitude, count] : expected.magnitudes) {
-            CHECK(magnitude_value(histogram.dtype, histogram.keys[i]) == magnitude);
-            CHECK(histogram.counts[i++] == count);
-          }
-        }
-        use_kernels("auto");
+        check_at_every_level(dtype, bytes);
       }
     }
+  }
+
+  TEST_CASE("items of one kind after the other are counted, whatever loop was chosen before") {
+    constexpr std::size_t of_a_kind = 40'000;
+    std::vector<std::byte> bytes;
+    for (const std::size_t kind : {7U, 0U, 1U, 9U, 5U, 3U, 12U, 2U, 10U, 11U, 0U}) {
+      const std::vector<std::byte> drawn = drawn_items(kinds()[kind], of_a_kind);
+      bytes.insert(bytes.end(), drawn.begin(), drawn.end());
+    }
+    for (const DType dtype : {DType::bf16, DType::f8_e4m3, DType::f8_e5m2}) {
+      check_at_every_level(dtype, bytes);
+    }
+  }
+
+  TEST_CASE("zeros in blocks are found by items that lie apart") {
+    // Windows met no block of zeros, and one item in four of those apart did.
+    CodeSample sample = {};
+    sample.taken = true;
+    std::fill(std::begin(sample.codes), std::end(sample.codes), std::uint16_t{0x3C3C});
+    std::fill(std::begin(sample.apart), std::end(sample.apart), std::uint16_t{0x3C3C});
+    CHECK(!has_many_zero_bytes(sample));
+    std::fill(std::begin(sample.apart), std::begin(sample.apart) + sampled_apart / 4,
+              std::uint16_t{0});
+    CHECK(has_many_zero_bytes(sample));
   }
 
   TEST_CASE("skewed rows have a cell for every pair, and leave the spare cells free") {

@@ -17,6 +17,7 @@ constexpr std::uint16_t magnitude_mask = 0x7FFF;
 // One loop is chosen for so many items at a time.
 constexpr std::size_t sampled_items = 32768;
 static_assert(2 * sampled_items % page_bytes == 0);
+constexpr std::size_t stretches_of_choice = 4;
 constexpr std::uint8_t negative_zero = 0x80;
 // Up to this many items it takes less time to find the range of their codes than to go through the
 // whole table.
@@ -83,28 +84,27 @@ std::pair<std::size_t, std::size_t> occupied(const ZeroedCells<std::uint32_t>& c
   return {first, end};
 }
 
+// Adds n cells to others and empties them. Stretches of empty ones are only read: a page of memory
+// that nobody writes to takes none, and costs other threads nothing.
+void move_counts(std::uint32_t* from, std::size_t n, std::uint32_t* to) {
+  constexpr std::size_t together = 64;
+  for (std::size_t first = 0; first < n; first += together) {
+    const std::size_t end = std::min(n, first + together);
+    std::uint32_t any = 0;
+    for (std::size_t i = first; i < end; ++i) {
+      any |= from[i];
+    }
+    if (any == 0) {
+      continue;
+    }
+    for (std::size_t i = first; i < end; ++i) {
+      to[i] += from[i];
+      from[i] = 0;
+    }
+  }
+}
+
 }  // namespace
-
-bool has_many_zero_bytes(const CodeSample& pairs) {
-  if (!pairs.taken) {
-    return false;
-  }
-  std::size_t zeros = 0;
-  for (const unsigned pair : pairs.codes) {
-    zeros += ((pair & 0xFF) == 0 ? 1U : 0U) + (pair >> 8 == 0 ? 1U : 0U);
-  }
-  return 4 * zeros >= 2 * std::size(pairs.codes);
-}
-
-CodeCounter::Loops CodeCounter::in_place() {
-  return {kernels().count_items, kernels().count_few_items, nullptr, kernels().count_common_items,
-          kernels().count_crowded_items};
-}
-
-CodeCounter::Loops CodeCounter::skewed() {
-  return {kernels().count_skewed_pairs, kernels().count_few_skewed_pairs, nullptr,
-          kernels().count_common_skewed_pairs, kernels().count_crowded_skewed_pairs};
-}
 
 void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, PageNotes* notes) {
   if (n == 0) {
@@ -113,7 +113,7 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, Page
   bytes_counted_ += n * item_bytes(dtype);
   if (is_16_bit(dtype)) {
     note_items(items, n);
-    count_items(items, n, magnitude_mask, in_place(), notes);
+    count_items(items, n, magnitude_mask, loops_in_place(), notes);
     return;
   }
   if (dtype == DType::f4) {
@@ -135,7 +135,7 @@ void CodeCounter::count(DType dtype, const std::byte* items, std::size_t n, Page
 // One store counts two bytes. The table of pairs tells later how often each byte occurred.
 void CodeCounter::count_pairs(DType dtype, const std::byte* items, std::size_t pairs,
                               PageNotes* notes) {
-  Loops loops = has_wide_rows(dtype) ? skewed() : in_place();
+  CodeLoops loops = has_wide_rows(dtype) ? skewed_loops() : loops_in_place();
   loops.drop_zeros = kernels().drop_zero_bytes;
   if (!has_wide_rows(dtype)) {
     loops.common = nullptr;  // pairs of a common byte and any other are too close in one table
@@ -147,51 +147,52 @@ void CodeCounter::count_pairs(DType dtype, const std::byte* items, std::size_t p
   }
 }
 
+// A choice among the loops for crowded items holds for several stretches: samples of each would
+// take a tenth of the time. Not so where another choice would be several times faster.
 void CodeCounter::count_items(const std::byte* items, std::size_t n, std::uint16_t mask,
-                              const Loops& loops, PageNotes* notes) {
+                              const CodeLoops& loops, PageNotes* notes) {
   items_.make_room(cells_under(mask));  // one that is too small has not been used yet
+  LoopChoice choice;
+  std::size_t stretches = 0;  // for which the choice still holds
   for (std::size_t from = 0; from < n; from += sampled_items) {
     const std::size_t size = std::min(sampled_items, n - from);
     const std::byte* const begin = items + 2 * from;
-    if (kernels().items_are_crowded(begin, size, mask)) {
-      count_crowded_items(begin, size, mask, loops, notes);
-    } else {
-      loops.plain(begin, size, mask, items_.data(), notes);
+    if (stretches == 0) {
+      choice = chosen_loop(begin, size, mask, loops);
+      const bool momentary = choice.loop == CodeLoop::plain || choice.loop == CodeLoop::few;
+      stretches = momentary ? 1 : stretches_of_choice;
     }
+    --stretches;
+    count_by(choice, begin, size, mask, loops, notes);
   }
 }
 
-void CodeCounter::count_crowded_items(const std::byte* items, std::size_t n, std::uint16_t mask,
-                                      const Loops& loops, PageNotes* notes) {
-  const CodeSample sample = kernels().sample_codes(items, n, mask);
-  const FewCodes few = kernels().few_codes(sample);
-  if (few.size > 0) {
-    loops.few(items, n, mask, few, items_.data(), notes);
-    return;
+void CodeCounter::count_by(const LoopChoice& choice, const std::byte* items, std::size_t n,
+                           std::uint16_t mask, const CodeLoops& loops, PageNotes* notes) {
+  switch (choice.loop) {
+    case CodeLoop::plain:
+      return loops.plain(items, n, mask, items_.data(), notes);
+    case CodeLoop::few:
+      return loops.few(items, n, mask, choice.few, items_.data(), notes);
+    case CodeLoop::drop_zeros:
+      return count_without_zeros(items, n, mask, loops, notes);
+    case CodeLoop::common:
+      return loops.common(items, n, mask, choice.common, items_.data(), notes);
+    case CodeLoop::crowded:
+      crowded_.make_room(sub_tables * sub_table_stride);
+      crowded_used_ = true;
+      note_crowded_range(items, n, mask);
+      return loops.crowded(items, n, mask, crowded_.data(), notes);
   }
-  if (loops.drop_zeros != nullptr && has_many_zero_bytes(sample)) {
-    count_without_zeros(items, n, mask, loops, notes);
-    return;
-  }
-  const CommonCodes common =
-      loops.common != nullptr ? kernels().common_codes(sample) : CommonCodes{0, 0, false};
-  if (common.apart) {
-    loops.common(items, n, mask, common, items_.data(), notes);
-    return;
-  }
-  crowded_.make_room(sub_tables * sub_table_stride);
-  crowded_used_ = true;
-  note_crowded_range(items, n, mask);
-  loops.crowded(items, n, mask, crowded_.data(), notes);
 }
 
 // The other bytes are put side by side and counted in new pairs.
 void CodeCounter::count_without_zeros(const std::byte* pairs, std::size_t n, std::uint16_t mask,
-                                      const Loops& loops, PageNotes* notes) {
+                                      const CodeLoops& loops, PageNotes* notes) {
   constexpr std::size_t together = 8192;  // pairs: what is left of them stays in the cache
   static_assert(2 * together % page_bytes == 0);
   others_.resize(2 * together + drop_slack);
-  Loops of_others = loops;
+  CodeLoops of_others = loops;
   of_others.drop_zeros = nullptr;
   for (std::size_t from = 0; from < n; from += together) {
     const std::size_t bytes = 2 * std::min(together, n - from);
@@ -233,11 +234,8 @@ void CodeCounter::join_tables() {
   }
   const auto join = [this](std::size_t first, std::size_t end) {
     for (std::size_t table = 0; table < sub_tables; ++table) {
-      std::uint32_t* const from = crowded_.data() + table * sub_table_stride;
-      for (std::size_t code = first; code < end; ++code) {
-        items_[code] += from[code];
-        from[code] = 0;
-      }
+      move_counts(crowded_.data() + table * sub_table_stride + first, end - first,
+                  items_.data() + first);
     }
   };
   join(0, 1);

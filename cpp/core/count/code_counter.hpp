@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/zeroed_cells.hpp"
+#include "core/count/code_loops.hpp"
 #include "core/histogram/histogram.hpp"
 #include "core/kernels/kernels.hpp"
 
@@ -27,10 +28,6 @@ struct HarvestSpace {
   }
 };
 
-// Whether a quarter of the bytes of some pairs are zero, by a sample of these: then it takes less
-// time to leave zeros out.
-bool has_many_zero_bytes(const CodeSample& pairs);
-
 class CodeCounter {
  public:
   // Whole pages are noted as well unless `notes` is null: see Kernels::count_items.
@@ -44,24 +41,12 @@ class CodeCounter {
   void release() { crowded_ = {}; }
 
  private:
-  // Loops for items whose neighbours seldom share a code, for those that have few codes, for bytes
-  // many of which are zero, for items of which one or two codes are common, and for those of which
-  // more are.
-  struct Loops {
-    decltype(Kernels::count_items) plain;
-    decltype(Kernels::count_few_items) few;
-    decltype(Kernels::drop_zero_bytes) drop_zeros;  // null where zeros are counted like all others
-    decltype(Kernels::count_common_items) common;   // null where `crowded` is always faster
-    decltype(Kernels::count_crowded_items) crowded;
-  };
-  static Loops in_place();
-  static Loops skewed();
-  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask, const Loops& loops,
-                   PageNotes* notes);
-  void count_crowded_items(const std::byte* items, std::size_t n, std::uint16_t mask,
-                           const Loops& loops, PageNotes* notes);
+  void count_items(const std::byte* items, std::size_t n, std::uint16_t mask,
+                   const CodeLoops& loops, PageNotes* notes);
+  void count_by(const LoopChoice& choice, const std::byte* items, std::size_t n, std::uint16_t mask,
+                const CodeLoops& loops, PageNotes* notes);
   void count_without_zeros(const std::byte* pairs, std::size_t n, std::uint16_t mask,
-                           const Loops& loops, PageNotes* notes);
+                           const CodeLoops& loops, PageNotes* notes);
   void count_pairs(DType dtype, const std::byte* items, std::size_t pairs, PageNotes* notes);
   void join_tables();
   void add_pairs(DType dtype, std::uint64_t* by_raw);
