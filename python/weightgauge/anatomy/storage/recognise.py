@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weightgauge.anatomy.storage.beside import Beside
 from weightgauge.anatomy.storage.blockwise import holds_settings
 from weightgauge.anatomy.storage.cut_parts import cut_parts
 from weightgauge.anatomy.storage.integers import INTEGERS, integer_weights
 from weightgauge.anatomy.storage.left_alone import left_alone
+from weightgauge.anatomy.storage.neighbours import Neighbours
 from weightgauge.anatomy.storage.not_unpacked import AtOdds, Lacking, Misfit, NotUnpacked
 from weightgauge.anatomy.storage.packed import beside_codes, may_be_packed, packed_by
 from weightgauge.anatomy.storage.quantisation import Quantisation, quantisation_of
@@ -314,7 +314,9 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
     found.remarks += [wrong] if wrong else []
     doubts: dict[str, list[str]] = {}
     leaves = {name.rpartition(".")[2] for name in tensors}
-    scales, further = (Beside(tensors, leaves, each) for each in (scale_names, further_scale_names))
+    scales, further = (
+        Neighbours(tensors, leaves, each) for each in (scale_names, further_scale_names)
+    )
     activation = [leaf for leaf in _ACTIVATION_SCALES if leaf in leaves]
     decodings, texts = Decodings(blocks), ScaleTexts(words)
     coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]

@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weightgauge.anatomy.architecture.settings import left_out
-from weightgauge.anatomy.storage.beside import first_of
+from weightgauge.anatomy.storage.neighbours import first_of
 from weightgauge.anatomy.storage.stored import Numbers, ScaledCodes, in_module
 from weightgauge.errors import printable
 from weightgauge.records import maker

@@ -14,7 +14,7 @@ def first_of(names: Iterable[str], tensors: Mapping[str, TensorInfo]) -> TensorI
     return next((tensors[name] for name in names if name in tensors), None)
 
 
-class Beside:
+class Neighbours:
     """Looks for what lies beside tensors, under names that occur: most of those tried never do.
 
     Parameters
