@@ -329,7 +329,7 @@ SHORT = np.zeros((64, 3), np.float16)
 @pytest.mark.parametrize(
     ("tensors", "settings", "words"),
     [
-        (SYMMETRIC.compressed(), EIGHT, "8 bits"),
+        (SYMMETRIC.compressed(), EIGHT, "its codes are [64, 16], and not [64, 32]"),
         (SYMMETRIC.compressed(), BY_64, "4 groups a row, which its 128 columns do not fill by 64"),
         (SYMMETRIC.compressed(), {"format": "marlin-24"}, "its format is marlin-24"),
         (SYMMETRIC.compressed(), ZEROS, "zero points are missing ('weight_zero_point')"),

@@ -55,6 +55,9 @@ std::vector<FileRange> ranges_of(const GroupedCodesSpec& grouped) {
     ranges.push_back(range_of(grouped.scale_codes->codes, 1));
     ranges.push_back(range_of(grouped.scale_codes->values));
   }
+  if (grouped.zeros) {
+    ranges.push_back(range_of(grouped.zeros->words, 1));
+  }
   return ranges;
 }
 

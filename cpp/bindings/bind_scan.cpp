@@ -173,18 +173,25 @@ ScaleCodesSpec scale_codes_from(const FileItems& codes, const FileNumbers& value
   return {codes, values, group_items, added};
 }
 
+ZeroPointsSpec zero_points_from(const FileItems& words, std::uint64_t columns, unsigned bits,
+                                unsigned word_bytes, bool has_sign) {
+  return {words, columns, bits, word_bytes, has_sign};
+}
+
 GroupedCodesSpec grouped_codes_from(std::uint64_t items, unsigned bits, std::uint64_t group_items,
-                                    bool upper_first, bool has_sign, float divisor,
+                                    bool upper_first, bool has_sign, float divisor, float zero,
                                     const FileItems& codes, const FileNumbers& scales,
                                     const std::optional<FileNumbers>& biases,
                                     const std::optional<FileNumbers>& values,
-                                    const std::optional<ScaleCodesSpec>& scale_codes) {
-  return {{items, bits, group_items, upper_first, has_sign, divisor},
+                                    const std::optional<ScaleCodesSpec>& scale_codes,
+                                    const std::optional<ZeroPointsSpec>& zeros) {
+  return {{items, bits, group_items, upper_first, has_sign, divisor, zero},
           codes,
           scales,
           biases,
           values,
-          scale_codes};
+          scale_codes,
+          zeros};
 }
 
 LowRankSpec low_rank_from(std::uint64_t rows, std::uint64_t rank, std::uint64_t columns,
@@ -227,12 +234,17 @@ void bind_scan(py::module_& module) {
       .def("__init__", constructed_by(&scale_codes_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("codes"), py::arg("values"), py::arg("group_items"),
            py::arg("added"));
+  py::class_<ZeroPointsSpec>(module, "ZeroPoints")
+      .def("__init__", constructed_by(&zero_points_from), py::detail::is_new_style_constructor(),
+           py::kw_only(), py::arg("words"), py::arg("columns"), py::arg("bits"),
+           py::arg("word_bytes"), py::arg("has_sign"));
   py::class_<GroupedCodesSpec>(module, "GroupedCodes")
       .def("__init__", constructed_by(&grouped_codes_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("items"), py::arg("bits"), py::arg("group_items"),
-           py::arg("upper_first"), py::arg("has_sign"), py::arg("divisor"), py::arg("codes"),
-           py::arg("scales"), py::arg("biases").none(true), py::arg("values").none(true),
-           py::arg("scale_codes").none(true));
+           py::arg("upper_first"), py::arg("has_sign"), py::arg("divisor"), py::arg("zero"),
+           py::arg("codes"), py::arg("scales"), py::arg("biases").none(true),
+           py::arg("values").none(true), py::arg("scale_codes").none(true),
+           py::arg("zeros").none(true));
   module.def("scan_files", &scan_files, py::arg("files"), py::arg("slices"), py::kw_only(),
              py::arg("io"), py::arg("progress").none(true), py::arg("options"));
   module.def("scan_array", &scan_array, py::arg("array"), py::kw_only(),

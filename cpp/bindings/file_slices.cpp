@@ -84,12 +84,19 @@ std::shared_ptr<GroupedCodes> grouped_codes_from(const GroupedCodesSpec& spec,
                      numbers_from(spec.scales, sources),
                      numbers_from(spec.biases, sources),
                      numbers_from(spec.values, sources),
+                     std::nullopt,
                      std::nullopt};
   if (const auto& nested = spec.scale_codes) {
     const auto& [beside, begin, items] = nested->codes;
     parts.scale_codes = ScaleCodes{
         sources.at(beside).get(), begin,        items, numbers_from(nested->values, sources),
         nested->group_items,      nested->added};
+  }
+  if (const auto& zeros = spec.zeros) {
+    const auto& [beside, begin, items] = zeros->words;
+    parts.zeros =
+        ZeroPoints{sources.at(beside).get(), begin,          items, zeros->columns, zeros->bits,
+                   zeros->word_bytes,        zeros->has_sign};
   }
   return std::make_shared<GroupedCodes>(spec.form, parts);
 }

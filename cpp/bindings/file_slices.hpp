@@ -60,6 +60,13 @@ struct ScaleCodesSpec {
   std::uint64_t group_items;
   float added;
 };
+struct ZeroPointsSpec {
+  FileItems words;  // in bytes
+  std::uint64_t columns;
+  unsigned bits;
+  unsigned word_bytes;
+  bool has_sign;
+};
 struct GroupedCodesSpec {
   GroupedForm form;
   FileItems codes;  // in bytes
@@ -67,6 +74,7 @@ struct GroupedCodesSpec {
   std::optional<FileNumbers> biases;
   std::optional<FileNumbers> values;
   std::optional<ScaleCodesSpec> scale_codes;
+  std::optional<ZeroPointsSpec> zeros;
 };
 using DecodingSpec = std::variant<BlockScaleSpec, LowRankSpec, PackedCodesSpec, GroupedCodesSpec>;
 struct FileSlice {

@@ -35,6 +35,8 @@ struct Beside {
   bool biases = false;
   bool values = false;
   std::uint64_t groups_of_scale = 0;  // where scales are codes
+  std::uint64_t groups_of_row = 0;    // where there are zero points
+  unsigned word_bytes = 1;            // of zero points
 };
 
 // Random codes with scales, and what else may lie beside them.
@@ -51,8 +53,34 @@ struct Grouped {
         biases(usual_numbers(groups, 34)),
         values(usual_numbers(std::size_t{1} << form.bits, 35)),
         values_of_scales(usual_numbers(256, 36)),
+        zeros(testing::random_bytes(zero_bytes(), 37)),
         memory(codes.data(), codes.size()),
         read(codes) {}
+
+  // Of words of four bytes as many as rows of groups fill.
+  std::size_t zero_bytes() const {
+    if (beside.groups_of_row == 0) {
+      return 0;
+    }
+    const std::uint64_t rows = groups / beside.groups_of_row;
+    const std::uint64_t word_bits = std::uint64_t{8} * beside.word_bytes;
+    const std::uint64_t words = (rows * form.bits + word_bits - 1) / word_bits;
+    return words * beside.groups_of_row * beside.word_bytes;
+  }
+
+  float zero_of(std::uint64_t group) const {
+    const std::uint64_t row = group / beside.groups_of_row;
+    const std::uint64_t column = group % beside.groups_of_row;
+    const std::uint64_t word_bits = std::uint64_t{8} * beside.word_bytes;
+    int zero = 0;
+    for (unsigned bit = 0; bit < form.bits; ++bit) {
+      const std::uint64_t place = row * form.bits + bit;
+      const std::uint64_t word = place / word_bits * beside.groups_of_row + column;
+      const std::uint64_t byte = word * beside.word_bytes + place % word_bits / 8;
+      zero |= (std::to_integer<int>(zeros[byte]) >> place % 8 & 1) << bit;
+    }
+    return static_cast<float>(form.has_sign && zero > 127 ? zero - 256 : zero);
+  }
 
   static MemorySource source_of(const std::vector<float>& numbers) {
     return {reinterpret_cast<const std::byte*>(numbers.data()), 4 * numbers.size()};
@@ -68,7 +96,17 @@ struct Grouped {
                       reader_of(scale_source),
                       {},
                       {},
+                      {},
                       {}};
+    if (beside.groups_of_row > 0) {
+      made.zeros = ZeroPoints{in_memory ? static_cast<const ByteSource*>(&zero_memory) : &zero_read,
+                              0,
+                              zeros.size(),
+                              beside.groups_of_row,
+                              form.bits,
+                              beside.word_bytes,
+                              form.has_sign};
+    }
     if (beside.biases) {
       made.biases = reader_of(bias_source);
     }
@@ -104,7 +142,8 @@ struct Grouped {
     const int number =
         form.has_sign && code > 127 ? static_cast<int>(code) - 256 : static_cast<int>(code);
     const std::uint64_t group = item / form.group_items;
-    const float value = beside.values ? values[code] : static_cast<float>(number);
+    float value = beside.values ? values[code] : static_cast<float>(number) - form.zero;
+    value -= beside.groups_of_row > 0 ? zero_of(group) : 0;
     const float product = value * scale_of(group);
     return beside.biases ? product + biases[group] : product;
   }
@@ -119,6 +158,9 @@ struct Grouped {
   std::vector<float> biases;
   std::vector<float> values;
   std::vector<float> values_of_scales;
+  std::vector<std::byte> zeros;
+  MemorySource zero_memory{zeros.data(), zeros.size()};
+  testing::ReadSource zero_read{zeros};
   MemorySource memory;
   testing::ReadSource read;
   MemorySource scale_source = source_of(scales);
@@ -256,6 +298,41 @@ TEST_SUITE("grouped_codes") {
       check_all({70001, 4, group, true, false}, {false, true, 5});
       check_all({3000, 4, group, true, false}, {false, true, 256});
     }
+  }
+
+  TEST_CASE("zero points of groups are subtracted, and may lie in two words") {
+    for (const unsigned bits : {2U, 3U, 4U, 5U, 6U, 7U, 8U}) {
+      for (const std::uint64_t columns : {1U, 5U, 700U}) {
+        CAPTURE(bits);
+        CAPTURE(columns);
+        const std::uint64_t items = 32 * columns * 11;
+        check_all({items, bits, 32}, {false, false, 0, columns, 4});
+      }
+    }
+    check_all({32000, 8, 32, false, true}, {false, false, 0, 100, 1});
+    check_all({32000, 8, 32, false, true}, {false, false, 0, 1, 1});
+    check_all({4000, 5, 100, false, false, 1, 16}, {});
+  }
+
+  TEST_CASE("zero points that do not fit are refused") {
+    const GroupedForm form{3520, 3, 32};
+    const Grouped grouped(form, {false, false, 0, 10, 4});
+    CHECK_NOTHROW(GroupedCodes(form, grouped.parts(true)));
+    const auto refused = [&](const auto& change) {
+      GroupedParts parts = grouped.parts(true);
+      change(parts);
+      CHECK_THROWS_AS(GroupedCodes(form, parts), std::invalid_argument);
+    };
+    refused([](GroupedParts& parts) { parts.biases = parts.scales; });
+    refused([](GroupedParts& parts) { parts.zeros->offset = 1; });
+    refused([](GroupedParts& parts) { parts.zeros->bytes -= 4; });
+    refused([](GroupedParts& parts) { parts.zeros->bytes += 40; });
+    refused([](GroupedParts& parts) { parts.zeros->columns = 0; });
+    refused([](GroupedParts& parts) { parts.zeros->columns = 11; });
+    refused([](GroupedParts& parts) { parts.zeros->bits = 4; });
+    refused([](GroupedParts& parts) { parts.zeros->bits = 9; });
+    refused([](GroupedParts& parts) { parts.zeros->word_bytes = 2; });
+    refused([](GroupedParts& parts) { parts.zeros->has_sign = true; });
   }
 
   TEST_CASE("what does not fit grouped codes is refused") {

@@ -189,6 +189,19 @@ class ScaleCodes:
         added: float,
     ) -> None: ...
 
+class ZeroPoints:
+    """Zero points of groups; see cpp/core/decode/zero_points.hpp."""
+
+    def __init__(
+        self,
+        *,
+        words: tuple[int, int, int],
+        columns: int,
+        bits: int,
+        word_bytes: int,
+        has_sign: bool,
+    ) -> None: ...
+
 class GroupedCodes:
     """Codes of two to eight bits; see cpp/core/decode/grouped_codes.hpp."""
 
@@ -201,11 +214,13 @@ class GroupedCodes:
         upper_first: bool,
         has_sign: bool,
         divisor: float,
+        zero: float,
         codes: tuple[int, int, int],
         scales: tuple[int, str, int, int],
         biases: tuple[int, str, int, int] | None,
         values: tuple[int, str, int, int] | None,
         scale_codes: ScaleCodes | None,
+        zeros: ZeroPoints | None,
     ) -> None: ...
 
 Decoding = BlockScale | LowRank | PackedCodes | GroupedCodes

@@ -70,6 +70,12 @@ void GroupedCodes::check_parts() const {
   if (parts_.scales.items() != scales || (parts_.biases && parts_.biases->items() != groups())) {
     throw std::invalid_argument("there are more or fewer scales or biases than groups of codes");
   }
+  if (parts_.zeros) {
+    if (parts_.biases) {
+      throw std::invalid_argument("groups have biases or zero points, and not both");
+    }
+    parts_.zeros->check(groups());
+  }
   if (parts_.values && parts_.values->items() != std::uint64_t{1} << form_.bits) {
     throw std::invalid_argument("there are more or fewer values than codes");
   }
@@ -87,7 +93,7 @@ void GroupedCodes::keep_values(ReadBuffer& buffer) const {
   for (std::size_t code = 0; code < codes; ++code) {
     const bool negative = form_.has_sign && code >= codes / 2;
     const auto number = static_cast<float>(code) - static_cast<float>(negative ? codes : 0);
-    values[code] = number / form_.divisor;
+    values[code] = (number - form_.zero) / form_.divisor;
   }
 }
 
@@ -107,6 +113,8 @@ std::size_t GroupedCodes::keep_group(std::uint64_t group, ReadBuffer& buffer) co
     read_scales(first, last - first, buffer);
     if (parts_.biases) {
       parts_.biases->read(first, last - first, buffer, space.row.data());
+    } else if (parts_.zeros) {
+      parts_.zeros->read(first, last - first, space.row.data());
     }
     space.owner = this;
     space.kept_first = first;
@@ -187,6 +195,13 @@ void GroupedCodes::make(const std::uint8_t* codes, std::size_t n, std::size_t pl
                         const DecodingSpace& space, float* to) const {
   const float* const values = space.values_of_codes.data();
   const float scale = space.kept[place];
+  if (parts_.zeros) {
+    const float zero = space.row[place];
+    for (std::size_t i = 0; i < n; ++i) {
+      to[i] = (values[codes[i]] - zero) * scale;
+    }
+    return;
+  }
   if (!parts_.biases) {
     for (std::size_t i = 0; i < n; ++i) {
       to[i] = values[codes[i]] * scale;

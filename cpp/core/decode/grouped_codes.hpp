@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/decode/float_reader.hpp"
+#include "core/decode/zero_points.hpp"
 #include "core/io/decoding.hpp"
 
 namespace weightgauge {
@@ -19,6 +20,7 @@ struct GroupedForm {
   bool upper_first = false;       // of the two codes of a byte the first is in the upper bits
   bool has_sign = false;          // codes are integers of two's complement
   float divisor = 1;              // of the numbers that codes spell
+  float zero = 0;                 // the code that spells 0
 };
 
 // Scales that are codes of eight bits themselves: the value of a code, times the scale of its
@@ -40,10 +42,11 @@ struct GroupedParts {
   std::optional<FloatReader> biases;  // what is added to the values of each group
   std::optional<FloatReader> values;  // of all codes; else a code is the number that it spells
   std::optional<ScaleCodes> scale_codes;
+  std::optional<ZeroPoints> zeros;  // subtracted from the values of codes; there are no biases then
 };
 
-// Item i has the value (value of code i) x scale + bias in float32, each operation rounded. No byte
-// stands behind an item: it is only a number.
+// Item i has the value (value of code i - zero point) x scale + bias in float32, each operation
+// rounded. No byte stands behind an item: it is only a number.
 class GroupedCodes : public Decoding {
  public:
   // Throws std::invalid_argument if the parts do not fit each other, or lie beyond the end of a

@@ -12,6 +12,7 @@ from weightgauge.anatomy.storage.stored import (
     Product,
     ScaleCodes,
     ScaledCodes,
+    ZeroPoints,
 )
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ def _grouped_codes(codes: GroupedCodes, position: Position) -> _core.GroupedCode
         upper_first=codes.upper_first,
         has_sign=codes.divisor is not None,
         divisor=codes.divisor or 1,
+        zero=codes.zero,
         codes=_stretch(codes.codes, codes.codes.nbytes, position),
         scales=_numbers(codes.scales, position),
         biases=None if codes.biases is None else _numbers(codes.biases, position),
         values=None if codes.values is None else _numbers(codes.values, position),
         scale_codes=None if nested is None else _scale_codes(nested, position),
+        zeros=None if codes.zeros is None else _zero_points(codes.zeros, position),
     )
 
 
@@ -78,6 +81,18 @@ def _scale_codes(codes: ScaleCodes, position: Position) -> _core.ScaleCodes:
         values=_numbers(codes.values, position),
         group_items=codes.group,
         added=codes.added,
+    )
+
+
+def _zero_points(zeros: ZeroPoints, position: Position) -> _core.ZeroPoints:
+    from weightgauge import _core
+
+    return _core.ZeroPoints(
+        words=_stretch(zeros.tensor, zeros.tensor.nbytes, position),
+        columns=zeros.columns,
+        bits=zeros.bits,
+        word_bytes=4 if zeros.packed else 1,
+        has_sign=not zeros.packed,
     )
 
 

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 PER_WORD = 8
 """Codes of four bits in a word."""
+_WORD = 32
+"""Bits of a word."""
 _OTHER_WIDTHS = (2, 3, 5, 6, 7, 8)
 """Bits of codes that some modules may have, if nothing says how many there are."""
+_WIDTHS = dict(enumerate(("two", "three", "four", "five", "six", "seven", "eight"), 2))
 _SCALES = ("F32", "BF16", "F16")
 _WITH_ZERO_POINTS = ("gptq", "awq", "auto-round", "intel/auto-round")
 """Quantisers that store zero points beside `qweight`, be they all the same."""
@@ -61,27 +64,36 @@ class Beside(NamedTuple):
         found = self.tensors.get(in_module(self.owner, leaf))
         return self.tensors.get(f"{self.codes.name}_{leaf}") if found is None else found
 
-    def need(self, *leaves: str, sure: bool = True) -> list[TensorInfo]:
+    def need(self, *leaves: str, sure: bool = True, zero_points: str = "I32") -> list[TensorInfo]:
         """Return tensors without which nothing can be decoded; see `Lacking` for `sure`."""
         found = [tensor for leaf in leaves if (tensor := self.find(leaf)) is not None]
         if len(found) < len(leaves):
             raise Lacking([leaf for leaf in leaves if self.find(leaf) is None], sure=sure)
         for leaf, tensor in zip(leaves, found, strict=True):
             what = BESIDE_CODES[leaf]
-            if tensor.dtype not in (_SCALES if what in ("scales", "biases") else ("I32",)):
+            if tensor.dtype not in (_SCALES if what in ("scales", "biases") else (zero_points,)):
                 raise NotUnpacked(f"its {what} are {tensor.dtype}")
         return found
 
 
+def words_for(codes: int, bits: int) -> int:
+    """Return the number of words that hold so many codes side by side."""
+    return -(-codes * bits // _WORD)
+
+
 def check_groups(
-    parts: Sequence[TensorInfo], stated: Sequence[object], rows: int, columns: int
+    parts: Sequence[TensorInfo],
+    stated: Sequence[object],
+    rows: int,
+    columns: int,
+    bits: int = 4,
 ) -> None:
     """Name what was cut, where the codes fit their own shape; of smaller groups nothing is cut."""
     sizes = {each for each in stated if type(each) is int}
     if len(sizes) != 1 or len(stated) != 1 or not 0 < min(sizes) < columns:
         return
     wanted = -(-columns // min(sizes))
-    for tensor, side in zip(parts, (rows, -(-rows // PER_WORD)), strict=False):
+    for tensor, side in zip(parts, (rows, words_for(rows, bits)), strict=False):
         if len(tensor.shape) == 2 and (tensor.shape[0] != side or tensor.shape[1] < wanted):
             raise Misfit(tensor, (side, wanted))
 
@@ -173,26 +185,26 @@ def number_of_groups(
     return groups
 
 
-def check_shape(tensor: TensorInfo, shape: tuple[int, int], what: str) -> None:
+def check_shape(tensor: TensorInfo, shape: tuple[int, ...], what: str) -> None:
     """Refuse zero points of another shape than the codes and scales ask for."""
     if tensor.shape != shape:
         raise AtOdds(f"its {what} are {list(tensor.shape)}, and not {list(shape)}")
 
 
-def check_stated(codes: TensorInfo, shape: tuple[int, ...], *, sure: bool) -> None:
-    """Refuse codes that are not as many as `weight_shape` says; `sure` if they have four bits."""
+def check_stated(codes: TensorInfo, shape: tuple[int, ...], *, sure: bool, width: int = 4) -> None:
+    """Refuse codes that are not as many as `weight_shape` says; `sure` if they have this width."""
     rows, words = codes.shape
-    wanted = -(-shape[1] // PER_WORD) if len(shape) == 2 else -1
+    wanted = words_for(shape[1], width) if len(shape) == 2 else -1
     if (rows, words) == (shape[0], wanted):
         return
     said = " x ".join(f"{side:,}" for side in shape)
     if len(shape) == 2 and min(shape) > 0 and (sure or words == wanted):
         raise Misfit(codes, (shape[0], wanted), by=f"'weight_shape' says {said}, which makes it")
-    other = {-(-shape[-1] * bits // 32) for bits in _OTHER_WIDTHS} if rows == shape[0] else ()
+    other = {words_for(shape[-1], bits) for bits in _OTHER_WIDTHS} if rows == shape[0] else ()
     kind = NotUnpacked if words in other else AtOdds
     raise kind(
         f"it has {counted(rows, 'row')} of {counted(words, 'word')}, which hold no {said} codes "
-        "of four bits"
+        f"of {_WIDTHS[width]} bits"
     )
 
 

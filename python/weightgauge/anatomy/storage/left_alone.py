@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 
 from weightgauge.anatomy.storage.stored import in_module
 
@@ -19,6 +20,14 @@ _LEFT = (
 )
 """What nothing but packed codes has beside it, what else must be left, and how codes are called: ""
 where their name is that of the owner."""
+
+_SCALES = "weight_scale"
+_BESIDE_SCALES = (*_OF_COMPRESSED, "qweight", "indices")
+"""What scales of this name may belong to."""
+_NUMBER = re.compile("[0-9]+")
+
+_OF_EITHER = ("weight_zero_point",)
+"""Marks beside codes of either name; the others have one."""
 
 _OF_OTHERS = {"biases": ("weight", "scales")}
 """Marks that might be anything where no other module has them beside these."""
@@ -45,7 +54,35 @@ def left_alone(names: Collection[str]) -> Iterator[tuple[str, str]]:
             owner, _, leaf = name.rpartition(".")
             if leaf == mark and owner not in told and _is_left(owner, also, codes, names):
                 told.add(owner)
-                yield _under(owner, codes[0]), mark
+                yield _under(owner, _called(mark, codes, leaves)), mark
+    if _SCALES in leaves:
+        yield from _scales_alone(names, told)
+
+
+def _scales_alone(names: Collection[str], told: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Find scales whose codes are lost, where modules of the same name in other blocks have both.
+
+    Other scales without codes may be meant so, as those of a head that is the embedding.
+    """
+    owners = [name.removesuffix(f".{_SCALES}") for name in names if name.endswith(f".{_SCALES}")]
+    alone = [
+        owner
+        for owner in owners
+        if owner not in told and _is_left(owner, (), _BESIDE_SCALES, names)
+    ]
+    if not alone:
+        return
+    whole = {_NUMBER.sub("#", owner) for owner in owners if f"{owner}.weight" in names}
+    for owner in alone:
+        if _NUMBER.sub("#", owner) in whole:
+            yield f"{owner}.weight", _SCALES
+
+
+def _called(mark: str, codes: Sequence[str], leaves: Collection[str]) -> str:
+    """Return the last part of the name of lost codes: as others have it, where there are two."""
+    if mark not in _OF_EITHER:
+        return codes[0]
+    return next((leaf for leaf in codes if leaf in leaves), codes[0])
 
 
 def _is_left(

@@ -39,14 +39,16 @@ class Quantiser:
     others: str = ""
 
 
-_STATED = {
-    **{"gptq": "qweight", "awq": "qweight", "compressed-tensors": "weight_packed"},
-    MLX: "weight",
-}
-"""How quantisers call codes which are theirs even if nothing lies beside, where they are stated."""
-
 UNNAMED = "an int8 quantiser"
 """What to call a quantiser that neither names nor configuration tell."""
+
+_STATED = {
+    "gptq": {("AWQ or GPTQ", "qweight")},
+    "awq": {("AWQ or GPTQ", "qweight")},
+    "compressed-tensors": {("compressed-tensors", "weight_packed"), (UNNAMED, "weight")},
+    MLX: {("MLX", "weight")},
+}
+"""How quantisers call codes which are theirs even if nothing lies beside, where they are stated."""
 
 # The first row that fits decides. bitsandbytes appends its names to that of the weight itself.
 QUANTISERS = (
@@ -70,7 +72,7 @@ QUANTISERS = (
     ),
     Quantiser(
         *(UNNAMED, "weight", "I8 U8", "weight_scale weight_scale_inv weight_scales"),
-        "weight_zero_point input_scale input_zero_point",
+        "weight_zero_point weight_g_idx input_scale input_zero_point",
     ),
     Quantiser("MLX", "weight", "U32", "scales biases"),
     Quantiser("HQQ", "W_q", "", "scale zero", "W_q_* meta shape"),
@@ -167,8 +169,7 @@ def may_be_packed(names: Iterable[str]) -> bool:
 
 def _is_stated(quantiser: Quantiser, method: str) -> bool:
     """Whether codes are those of a quantiser, though what should lie beside them may be lost."""
-    of_method = _STATED.get(method) == quantiser.packed
-    return of_method and quantiser.title in ("AWQ or GPTQ", "compressed-tensors", "MLX")
+    return (quantiser.title, quantiser.packed) in _STATED.get(method, ())
 
 
 def _possible(names: Iterable[str], method: str = "") -> dict[str, list[Quantiser]]:

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 
 _TERNARY = "ternary "
-_NARROW = ("INT2 ", "INT3 ", "INT4 ", "(INT4 ", "NF4 ", "FP4 ", _TERNARY)
+_INTEGERS = "INT{} ", "(INT{} "
+_NARROW = (
+    *(sign.format(bits) for bits in (2, 3, 4) for sign in _INTEGERS),
+    *("NF4 ", "FP4 ", _TERNARY),
+)
 """How the words begin that say that values are made of packed codes of so few bits that k is that
 of their grid."""
-_FINE = ("INT5 ", "INT6 ", "INT8 ")
+_FINE = tuple(sign.format(bits) for bits in (5, 6, 7, 8) for sign in _INTEGERS)
 """The same of so many bits that k is still that of the weights."""
 
 PRODUCT = "ba"
@@ -167,10 +171,35 @@ class ScaleCodes:
 
 
 @dataclass(frozen=True, slots=True)
+class ZeroPoints:
+    """Integers that are subtracted from codes: those of a group of all rows lie below each other.
+
+    Attributes
+    ----------
+    tensor : TensorInfo
+        A byte with a sign for each (I8), or words that are filled down the columns (I32).
+    columns : int
+        Groups of a row.
+    bits : int
+        Bits of a zero point.
+    """
+
+    tensor: TensorInfo
+    columns: int
+    bits: int
+
+    @property
+    def packed(self) -> bool:
+        """Whether they lie in words."""
+        return self.tensor.dtype == "I32"
+
+
+@dataclass(frozen=True, slots=True)
 class GroupedCodes:
     """Codes of two to eight bits that follow each other without gaps, with a scale for each group.
 
-    A value is that of the code times the scale of its group, plus the bias of it, in float32.
+    A value is that of the code, less the zero point of its group, times the scale of it, plus the
+    bias of it, in float32.
 
     Attributes
     ----------
@@ -194,6 +223,10 @@ class GroupedCodes:
         Whether the first of the two codes of a byte is in its upper bits, and not in the lower.
     divisor : float or None
         What codes are divided by if they are integers with a sign.
+    zero : int
+        The code that spells 0.
+    zeros : ZeroPoints or None
+        What is subtracted from the values of codes.
     """
 
     shape: tuple[int, ...]
@@ -206,6 +239,8 @@ class GroupedCodes:
     scale_codes: ScaleCodes | None = None
     upper_first: bool = False
     divisor: float | None = None
+    zero: int = 0
+    zeros: ZeroPoints | None = None
 
     @property
     def items(self) -> int:

@@ -24,11 +24,24 @@ from weightgauge.anatomy.storage.beside_codes import (
     groups_of_rows,
     matrix,
     number_of_groups,
+    words_for,
 )
 from weightgauge.anatomy.storage.blockwise import eight_bits, four_bits
+from weightgauge.anatomy.storage.integer_groups import (
+    int_quantized,
+    integers_in_words,
+    pack_quantized,
+)
 from weightgauge.anatomy.storage.not_unpacked import NotUnpacked
 from weightgauge.anatomy.storage.nvfp4 import nvfp4
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
+from weightgauge.anatomy.storage.schemes import (
+    check_format,
+    check_order,
+    scales_and_zeros,
+    setting_in_words,
+    stated_width,
+)
 from weightgauge.anatomy.storage.stored import (
     GroupedCodes,
     Numbers,
@@ -37,13 +50,14 @@ from weightgauge.anatomy.storage.stored import (
     Stored,
     weight_name,
 )
-from weightgauge.errors import printable
 from weightgauge.wording import counted
 
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
 _PER_BYTE = 4
+_USUAL_WIDTH, _WORD = 4, 32
+"""Bits of most codes, and of a word."""
 _MOST_SIDE, _MOST_GROUPS = 1 << 24, 1 << 16
 """Limits of the core."""
 _TURNED = ("paroquant",)
@@ -107,39 +121,35 @@ def _shape(tensor: TensorInfo, codes: PackedCodes | ScaledCodes | GroupedCodes) 
     return (*stack, codes.rows, codes.columns)
 
 
-def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
-    """`pack-quantized` of compressed-tensors: eight neighbours of a row in a word."""
+def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes | GroupedCodes, str]:
+    """compressed-tensors: integers of a byte each, or neighbours of a row in a word."""
+    if not beside.codes.name.endswith(".weight_packed"):
+        return int_quantized(beside, settings)
     schemes = beside.quantisation.schemes_of_module(beside.owner)
-    _check_format(settings, schemes)
+    check_format(settings, schemes, ("pack-quantized",))
     rows, words = matrix(beside.codes, "I32")
-    asymmetric = {each.get("symmetric") is False for each in schemes}
-    has_zeros = True in asymmetric or beside.find("weight_zero_point") is not None
-    zero_points = ("weight_zero_point",) if has_zeros else ()
-    scales, *zeros = beside.need("weight_scale", *zero_points, sure=len(asymmetric) < 2)
-    bits = [each.get("num_bits") for each in schemes]
-    _check_bits(bits, beside, "config_groups")
-    columns = words * PER_WORD
+    scales, *zeros = scales_and_zeros(beside, schemes, "I32")
     named = beside.find("weight_shape")
     shape = beside.stated.get(named.name) if named is not None else None
+    bits = stated_width(beside, schemes, _USUAL_WIDTH, shape)
+    columns = words * _WORD // bits
+    widths = [each.get("num_bits") for each in schemes]
     if shape is not None:
-        check_stated(beside.codes, shape, sure=bits != [] and set(map(repr, bits)) == {"4"})
+        sure = set(map(repr, widths)) == {repr(bits)}
+        check_stated(beside.codes, shape, sure=sure, width=bits)
         columns = shape[1]
-    elif len(set(map(repr, bits))) > 1:
-        raise NotUnpacked(f"it has no 'weight_shape', and {_UNDECIDED} (num_bits)")
     sizes_stated = [each.get("group_size") for each in schemes]
-    if shape is not None and all(type(each) is int for each in bits):
-        check_groups([scales, *zeros], sizes_stated, rows, columns)
+    if shape is not None and all(type(each) is int for each in widths):
+        check_groups([scales, *zeros], sizes_stated, rows, columns, bits)
     groups = groups_of_rows(scales, rows)
     size = group_columns(groups, columns, sizes_stated, beside, "config_groups")
     for each in zeros:
-        check_shape(each, (-(-rows // PER_WORD), groups), "zero points")
-    index = beside.find("weight_g_idx")
+        check_shape(each, (words_for(rows, bits), groups), "zero points")
+    if bits != _USUAL_WIDTH:
+        return pack_quantized(beside, (rows, columns), bits, [scales, *zeros], size)
+    index = check_order(beside, schemes)
     if index is not None:
         check_index(index, columns)
-    elif any(each.get("actorder") == "group" for each in schemes):
-        raise NotUnpacked(
-            "actorder says that its groups are out of order, and there is no weight_g_idx"
-        )
     sizes = _Sizes(rows, columns, groups, size)
     codes = _codes(beside.codes, "along_rows", sizes, scales, next(iter(zeros), None), index)
     return codes, _text(codes, scales)
@@ -149,7 +159,7 @@ def _gptq(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     """GPTQ: a word has eight inputs of one output; zero points are stored less one."""
     form = _gptq_form(settings)
     if form not in ("gptq", "gptq_v2"):
-        raise NotUnpacked(f"its format is {_shown(form)}")
+        raise NotUnpacked(f"its format is {setting_in_words(form)}")
     scales, zeros = beside_groups(beside)
     _check_bits([settings.get("bits")], beside, "bits")
     words, rows = matrix(beside.codes, "I32")
@@ -190,7 +200,7 @@ def _awq(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     if settings.get("quant_method") in _TURNED:
         form = settings["quant_method"]
     if not isinstance(form, str) or form.lower() not in ("gemm", "auto_round:auto_awq"):
-        raise NotUnpacked(f"its format is {_shown(form)}")
+        raise NotUnpacked(f"its format is {setting_in_words(form)}")
     scales, zeros = beside_groups(beside)
     _check_bits([settings.get("bits")], beside, "bits")
     columns, words = matrix(beside.codes, "I32")
@@ -214,7 +224,7 @@ def _bitnet(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
         raise NotUnpacked("config.json says that its weights are quantised when they are used")
     layer = settings.get("linear_class", "bitlinear")
     if layer not in ("bitlinear", "autobitlinear"):
-        raise NotUnpacked(f"its layers are {_shown(layer)}")
+        raise NotUnpacked(f"its layers are {setting_in_words(layer)}")
     quarter, columns = matrix(beside.codes, "U8")
     (scales,) = beside.need("weight_scale")
     if scales.size != 1:
@@ -280,26 +290,6 @@ def _codes(
     )
 
 
-_UNDECIDED = "config.json does not say which of its config_groups is for it"
-
-
-def _check_format(settings: Settings, schemes: Sequence[Settings]) -> None:
-    """Refuse other formats and other codes than integers, and schemes that differ in these."""
-    common = settings.get("format")
-    forms = {_shown(each.get("format", common)) for each in schemes} or {_shown(common)}
-    if not forms <= {"pack-quantized", "mixed-precision", _shown(None)}:
-        (form, *more) = sorted(forms)
-        raise NotUnpacked(f"{_UNDECIDED} (format)" if more else f"its format is {form}")
-    kinds = {_shown(each.get("type", "int")) for each in schemes}
-    if not kinds <= {"int"}:
-        (kind, *more) = sorted(kinds)
-        raise NotUnpacked(f"{_UNDECIDED} (type)" if more else f"its codes are of type {kind}")
-
-
-def _shown(value: object) -> str:
-    return printable(value, limit=40) if isinstance(value, str) else shown(value)
-
-
 def _check_bits(stated: Sequence[object], beside: Beside, key: str) -> None:
     """Refuse other widths, where all that are stated are others."""
     bits = [each for each in stated if type(each) is int]
@@ -312,12 +302,6 @@ def _check_bits(stated: Sequence[object], beside: Beside, key: str) -> None:
 
 def _text(codes: PackedCodes, scales: TensorInfo) -> str:
     """Say how values are made."""
-    integers = "INT4" if codes.zeros is None else "(INT4 - zero point)"
-    if codes.scales.tensor.size == 1:
-        per = "per tensor"
-    elif codes.groups == 1:
-        per = "per row"
-    else:
-        per = f"per group of {codes.group_columns:,}"
-        per += ", by g_idx" if codes.index is not None else ""
-    return f"{integers} x {printable(scales.name.rpartition('.')[2])} {per}"
+    with_zeros, with_index = codes.zeros is not None, codes.index is not None
+    sizes = codes.groups, codes.group_columns
+    return integers_in_words(_USUAL_WIDTH, scales, *sizes, zeros=with_zeros, index=with_index)
