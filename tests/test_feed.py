@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import weightgauge as wg
 from blockwise_matrices import Blockwise
 from builders import TWO_FLOATS, safetensors_bytes
+from integer_matrices import Integers
 from mlx_matrices import Affine
 from packed_matrices import Quantised, as_stored, ternary
 from samples import FORMATS
@@ -220,6 +221,26 @@ def write_grouped(path, write_checkpoint):
     return path
 
 
+def write_integers(path, write_checkpoint):
+    """Integers of compressed-tensors, with zero points of either form."""
+    tensors, groups = {}, {}
+    for module, form, quantised in (
+        ("q", "pack-quantized", Integers(300, 512, 64, zeros=True)),
+        ("k", "pack-quantized", Integers(61, 256, bits=3, zeros=True)),
+        ("v", "int-quantized", Integers(301, 511, zeros=True)),
+        ("o", "int-quantized", Integers(64, 256, "tensor")),
+    ):
+        stem = f"model.layers.0.self_attn.{module}_proj"
+        parts = quantised.plain() if form == "int-quantized" else quantised.packed()
+        tensors |= {f"{stem}.{name}": as_stored(array) for name, array in parts.items()}
+        group = quantised.settings(form)["config_groups"]["group_0"]
+        groups[module] = {**group, "format": form, "targets": [stem]}
+    config = {"quant_method": "compressed-tensors", "config_groups": groups}
+    (path / "config.json").write_text(json.dumps({"quantization_config": config}))
+    write_checkpoint(path / "model.safetensors", tensors)
+    return path
+
+
 MODELS = {
     "mixture": write_mixture,
     "adapter": write_adapter,
@@ -227,6 +248,7 @@ MODELS = {
     "nvfp4": write_nvfp4,
     "packed": write_packed,
     "grouped": write_grouped,
+    "integers": write_integers,
 }
 
 

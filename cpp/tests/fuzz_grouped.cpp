@@ -32,11 +32,19 @@ struct Grouped {
   std::uint64_t values_of_scales_at = 0;
   std::uint64_t groups_of_scale = 0;
   float added = 0;
+  std::uint64_t zeros_at = 0;
+  std::uint64_t zero_bytes = 0;
+  std::uint64_t groups_of_row = 0;
+  unsigned word_bytes = 1;
 
   std::shared_ptr<GroupedCodes> decoding(const Pair& pair, const Sources& sources) const {
     const ByteSource& source = *sources[0];
-    GroupedParts parts{&source, 0, pair.first_items, testing::reader_of_second(pair, sources), {},
-                       {},      {}};
+    GroupedParts parts{
+        &source, 0, pair.first_items, testing::reader_of_second(pair, sources), {}, {}, {}, {}};
+    if (zeros_at > 0) {
+      parts.zeros = ZeroPoints{&source,   zeros_at,   zero_bytes,   groups_of_row,
+                               form.bits, word_bytes, form.has_sign};
+    }
     if (biases_at > 0) {
       parts.biases = FloatReader(source, DType::f32, biases_at, groups);
     }
@@ -69,13 +77,29 @@ unsigned code_of(const Pair& pair, const GroupedForm& form, std::uint64_t item) 
   return code;
 }
 
+// The zero point of a group, bit by bit.
+float zero_of(const Pair& pair, const Grouped& grouped, std::uint64_t group) {
+  const std::uint64_t row = group / grouped.groups_of_row;
+  const std::uint64_t column = group % grouped.groups_of_row;
+  const std::uint64_t word_bits = std::uint64_t{8} * grouped.word_bytes;
+  int zero = 0;
+  for (unsigned bit = 0; bit < grouped.form.bits; ++bit) {
+    const std::uint64_t place = row * grouped.form.bits + bit;
+    const std::uint64_t word = place / word_bits * grouped.groups_of_row + column;
+    const std::uint64_t byte = grouped.zeros_at + word * grouped.word_bytes + place % word_bits / 8;
+    zero |= (std::to_integer<int>(pair.bytes[byte]) >> place % 8 & 1) << bit;
+  }
+  return static_cast<float>(grouped.form.has_sign && zero > 127 ? zero - 256 : zero);
+}
+
 double value_of(const Pair& pair, const Grouped& grouped, std::uint64_t item) {
   const GroupedForm& form = grouped.form;
   const unsigned code = code_of(pair, form, item);
   const std::uint64_t group = item / form.group_items;
   const int number = static_cast<int>(code) - (form.has_sign && code > 127 ? 256 : 0);
-  const float value = grouped.values_at > 0 ? float_at(pair, grouped.values_at, code)
-                                            : static_cast<float>(number) / form.divisor;
+  float value = grouped.values_at > 0 ? float_at(pair, grouped.values_at, code)
+                                      : (static_cast<float>(number) - form.zero) / form.divisor;
+  value -= grouped.zeros_at > 0 ? zero_of(pair, grouped, group) : 0;
   float scale = 0;
   if (grouped.scale_codes_at > 0) {
     const auto of_scale =
@@ -118,6 +142,8 @@ Grouped grouped_from(Choices& choices, Pair& pair) {
   const bool values = choices.below(3) == 0;
   const bool nested = choices.below(3) == 0;
   const bool usual = choices.below(4) != 0;
+  const bool zeros = choices.below(3) == 0;
+  form.zero = choices.below(3) == 0 ? static_cast<float>(1U << (form.bits % 9)) / 2 : 0;
   grouped.groups_of_scale = 1 + choices.below(5);
   constexpr DType scales[] = {DType::f16, DType::bf16, DType::f32};
   pair.first = DType::f8_e8m0;  // bytes
@@ -130,6 +156,14 @@ Grouped grouped_from(Choices& choices, Pair& pair) {
   }
   if (values) {
     grouped.values_at = append(pair, 4 * (std::uint64_t{1} << form.bits), usual);
+  }
+  if (zeros) {
+    grouped.word_bytes = choices.below(2) == 0 ? 1 : 4;
+    grouped.groups_of_row = 1 + choices.below(4);
+    const std::uint64_t rows = (grouped.groups - 1) / grouped.groups_of_row + 1;
+    const std::uint64_t words = (rows * form.bits - 1) / (8 * grouped.word_bytes) + 1;
+    grouped.zero_bytes = words * grouped.groups_of_row * grouped.word_bytes;
+    grouped.zeros_at = append(pair, grouped.zero_bytes, false);
   }
   if (nested) {
     grouped.scale_codes_at = append(pair, grouped.groups, false);
