@@ -329,7 +329,7 @@ TEST_SUITE("grouped_codes") {
     refused([](GroupedParts& parts) { parts.zeros->bytes += 40; });
     refused([](GroupedParts& parts) { parts.zeros->columns = 0; });
     refused([](GroupedParts& parts) { parts.zeros->columns = 11; });
-    refused([](GroupedParts& parts) { parts.zeros->bits = 4; });
+    refused([](GroupedParts& parts) { parts.zeros->bits = 6; });
     refused([](GroupedParts& parts) { parts.zeros->bits = 9; });
     refused([](GroupedParts& parts) { parts.zeros->word_bytes = 2; });
     refused([](GroupedParts& parts) { parts.zeros->has_sign = true; });

@@ -39,24 +39,8 @@ _OUT_OF_ORDER = "its groups are out of order (weight_g_idx), which is decoded of
 def int_quantized(beside: Beside, settings: Settings) -> tuple[GroupedCodes, str]:
     """Find out how bytes with a sign are made into weights: see docs/packed.md.
 
-    Parameters
-    ----------
-    beside : Beside
-        The bytes, and where to look for the rest.
-    settings : mapping
-        What is stated of their module.
-
-    Returns
-    -------
-    codes : GroupedCodes
-        The tensors from which values are made.
-    text : str
-        The same in words.
-
-    Raises
-    ------
-    NotUnpacked
-        If the tensors do not fit each other or the configuration.
+    Parameters, results and errors are those of every decoder of packed codes, such as
+    `weightgauge.anatomy.storage.affine.mlx`; `settings` are what is stated of the module.
     """
     schemes = beside.quantisation.schemes_of_module(beside.owner)
     rows, columns = matrix(beside.codes, "I8")
