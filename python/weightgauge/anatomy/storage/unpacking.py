@@ -123,7 +123,7 @@ def _shape(tensor: TensorInfo, codes: PackedCodes | ScaledCodes | GroupedCodes) 
 
 def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes | GroupedCodes, str]:
     """compressed-tensors: integers of a byte each, or neighbours of a row in a word."""
-    if not beside.codes.name.endswith(".weight_packed"):
+    if beside.codes.name.rpartition(".")[2] != "weight_packed":
         return int_quantized(beside, settings)
     schemes = beside.quantisation.schemes_of_module(beside.owner)
     check_format(settings, schemes, ("pack-quantized",))
