@@ -38,6 +38,8 @@ class Affine:
         turned = rng.integers(0, 2, least.shape).astype(bool)
         steps = (largest - least) / (2**bits - 1)
         scales, biases = np.where(turned, -steps, steps), np.where(turned, largest, least)
+        to_zero = np.round(biases / scales)  # a code stands for zero
+        scales = np.where(to_zero != 0, biases / np.where(to_zero != 0, to_zero, 1), scales)
         codes = np.round((groups - biases[..., None]) / scales[..., None])
         self.codes = np.clip(codes, 0, 2**bits - 1).astype(np.int64).reshape(shape)
         self.scales, self.biases = (each.astype(FLOATS[floats]) for each in (scales, biases))

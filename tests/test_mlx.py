@@ -243,12 +243,22 @@ def test_modules_have_settings_of_their_own(tmp_path, write_checkpoint):
 
 
 def test_narrow_integers_are_called_quantised(tmp_path, write_checkpoint):
-    for bits, told in ((2, True), (4, True), (5, False), (8, False)):
+    for bits, told in ((2, True), (4, True), (6, True), (8, False)):
         quantised = Affine(256, 256, bits=bits)
         model(tmp_path, write_checkpoint, quantised, settings=quantised.settings())
         found = {each.id for each in wg.diagnose(tmp_path).findings}
         assert ("quantised" in found) == told
         assert "negative-scales" not in found
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+def test_integers_are_called_quantised_where_that_moves_k(fit_packed, bits):
+    """Zero is a code, so that narrow integers leave many zeros, and a k above that of Gaussian."""
+    quantised = Affine(512, 512, bits=bits, floats="BF16")
+    item, result = fit_packed(quantised.tensors(), **stated(quantised))
+    told = {each.id for each in result.findings}
+    assert ("quantised" in told) == (abs(item.k - 1.2054) > 0.01)
+    assert "zero-share" not in told
 
 
 def test_scales_that_are_no_numbers_or_lost(tmp_path, write_checkpoint):

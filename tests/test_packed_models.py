@@ -57,7 +57,7 @@ def test_a_healthy_model_is_said_to_be_quantised_and_nothing_else(made, form):
     }
     page = run("diagnose", folder)
     assert "as if quantised" not in page and "grid or pruned" not in page
-    assert "Quantised to four bits or fewer" in page
+    assert "Quantised to six bits or fewer" in page
 
 
 @pytest.mark.parametrize("zeros", [0.2, 0.34, 0.6])

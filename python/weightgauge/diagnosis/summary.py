@@ -120,7 +120,7 @@ def _sentences(found: Diagnosis) -> Iterator[str]:
 def _about_withheld(kinds: Sequence[KindDiagnosis]) -> Iterator[str]:
     named = namer(kinds)
     words = {
-        "quantised": "Quantised to four bits or fewer, so that k says little of the training",
+        "quantised": "Quantised to six bits or fewer, so that k says little of the training",
         "grid": "On a grid, so that k says nothing of the training",
         "gap": "Quantised in groups, or pruned, so that k says nothing of the training",
         "pruned": "Pruned, so that k says nothing of the training; --zeros censor ranks the zeros "

@@ -210,9 +210,9 @@ SLICES = (
     Rule(
         "quantised",
         NOTE,
-        "Are the weights stored in four bits or fewer?",
+        "Are the weights stored in six bits or fewer?",
         "{what}; {so}",
-        several="the weights of {count:,} tensors are quantised to four bits or fewer, "
+        several="the weights of {count:,} tensors are quantised to six bits or fewer, "
         "and their k is that of a grid: {names}",
     ),
     Rule(

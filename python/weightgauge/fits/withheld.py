@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import PRODUCT, is_ternary
+from weightgauge.anatomy.storage.stored import PRODUCT, is_of_two_bits
 from weightgauge.choices import TRIMS
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.pieces import wholes
@@ -56,7 +56,7 @@ SAME_SHARE = 0.001
 Gaussian weights differs by less than 0.0005."""
 
 REASONS = {
-    "quantised": "the weights are quantised to four bits or fewer",
+    "quantised": "the weights are quantised to six bits or fewer",
     "grid": "the values lie on a grid",
     "gap": "hardly any weight is near zero, as if quantised in groups, or pruned",
     "pruned": "more than a tenth of the weights are zero, as if pruned",
@@ -218,9 +218,9 @@ def _quantised(item: SliceFit, share: float) -> Withheld:
 def _pruned_as_well(item: SliceFit, share: float) -> bool:
     """Whether integers with scales of groups or rows have more zeros than rounding leaves.
 
-    Of ternary ones, and of those with one scale for all, any share is usual.
+    Of those of two bits, and of those with one scale for all, any share is usual.
     """
-    coarse = is_ternary(item.decoded) or 0 < (item.levels or 0) <= FEW_LEVELS
+    coarse = is_of_two_bits(item.decoded) or 0 < (item.levels or 0) <= FEW_LEVELS
     return share >= _MOST_ROUNDED and not coarse
 
 

@@ -18,13 +18,13 @@ _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 _TERNARY = "ternary "
 _INTEGERS = "INT{} ", "(INT{} "
 _NARROW = (
-    *(sign.format(bits) for bits in (2, 3, 4) for sign in _INTEGERS),
+    *(sign.format(bits) for bits in (2, 3, 4, 5, 6) for sign in _INTEGERS),
     *("NF4 ", "FP4 ", _TERNARY),
 )
 """How the words begin that say that values are made of packed codes of so few bits that k is that
 of their grid."""
-_FINE = tuple(sign.format(bits) for bits in (5, 6, 7, 8) for sign in _INTEGERS)
-"""The same of so many bits that k is still that of the weights."""
+_FINE = tuple(sign.format(bits) for bits in (7, 8) for sign in _INTEGERS)
+"""The same of so many bits that k is that of the weights, unless the values show their grid."""
 
 PRODUCT = "ba"
 """Value of `part` for a slice that is a whole product."""
@@ -333,7 +333,7 @@ class Stored:
 
 
 def is_of_integers(decoded: str) -> bool:
-    """Whether values that are made as `Stored.text` says come from codes of four bits or fewer."""
+    """Whether values that are made as `Stored.text` says come from codes of six bits or fewer."""
     return decoded.startswith(_NARROW)
 
 
@@ -345,6 +345,11 @@ def is_packed(decoded: str) -> bool:
 def is_ternary(decoded: str) -> bool:
     """Whether these integers are -1, 0 and 1."""
     return decoded.startswith(_TERNARY)
+
+
+def is_of_two_bits(decoded: str) -> bool:
+    """Whether codes are so few that rounding to them may leave any share of zeros."""
+    return is_ternary(decoded) or decoded.startswith("INT2 ")
 
 
 def weight_names(names: Sequence[str], codes: Collection[str] | None = None) -> list[str]:
