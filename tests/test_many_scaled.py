@@ -13,7 +13,7 @@ import weightgauge as wg
 from closeness import relative
 
 MATRICES = 24
-ODD = {3: 0.0, 7: math.inf, 11: math.nan, 13: 1.0, 17: -0.5, 19: 1e-45}
+ODD = {3: 0.0, 7: math.inf, 11: math.nan, 13: 1.0, 17: -0.5, 19: 1e-45, 21: -1.0}
 """Scales that are no usual ones, by the number of the matrix."""
 
 LEAVES = ("weight_scale_inv", "weight_scale", "scale", "scale_inv", "scale_weight", "qscale_weight")
@@ -50,10 +50,12 @@ def fits(path):
 
 @pytest.mark.parametrize("row", [row for row in range(MATRICES) if 0 < abs(scale(row)) < math.inf])
 def test_each_matrix_has_its_own_scale(fits, row):
-    x = oracle.magnitudes(codes(row).astype(np.float64) * np.float64(scale(row)))
+    values = codes(row).astype(np.float64) * np.float64(scale(row))
+    x = oracle.magnitudes(values)
     expected = oracle.order_fit(x)
     found = fits[name(row)]
     assert (found.status, found.n, found.max) == ("ok", x.size, x[-1])
+    assert found.negatives == np.count_nonzero(values < 0)
     assert found.k == relative(expected.k, rel=1e-8)
     assert found.lam == relative(expected.lam, rel=1e-8)
     assert found.rms == relative(math.sqrt(np.mean(x**2) * x.size / codes(row).size), rel=1e-8)

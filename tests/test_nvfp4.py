@@ -142,6 +142,14 @@ def test_codes_in_a_format_of_their_own(tmp_path, write_checkpoint):
     assert_fit_of(item, by_all(decoded(codes, scales), "modelopt"))
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_negative_scale_of_all_turns_the_sign_of_every_weight(tmp_path, write_checkpoint, layout):
+    codes, scales = draw(6)
+    tensors = named(layout, codes, scales, np.float32(-0.25))
+    item = fit_of(write_checkpoint(tmp_path / "model.safetensors", tensors))
+    assert item.negatives == np.count_nonzero(decoded(codes, scales) > 0)
+
+
 @pytest.mark.parametrize("of_all", [0.0, np.nan, np.inf])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_no_scale_of_all_raises(tmp_path, write_checkpoint, layout, of_all):

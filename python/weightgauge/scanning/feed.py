@@ -40,7 +40,8 @@ class FedScan:
 
     Ranges may come in any order, of any length, cut anywhere; the result is that of the files, to
     the last bit. Only rows of embeddings that no token used are not looked for, which would take
-    another round. They are counted as they come, in the thread that calls `feed`. About 130 MB of
+    another round; nor are products beyond float32 infinite where one corrupt scale of all weights
+    makes them. Ranges are counted as they come, in the thread that calls `feed`. About 130 MB of
     memory are needed, whatever the size of the model, beside the counts of tensors that have begun
     and are not complete: 0.5 MB each for 16-bit formats, up to 6 MB for F32 and F64. Whoever feeds
     in the order of `wanted` has one or two of them at a time.

@@ -51,7 +51,7 @@ def placed(
                     numbers[pair[1]][row],
                     numbers[pair[0]][row],
                 )
-    scales = _scales_of(found, plan, places)
+    scales = _scales_of(found, plan, places, numbers)
     beyond: list[int] = []
     if scales:
         rows, by = np.array([*scales]), np.array([*scales.values()])
@@ -62,8 +62,13 @@ def placed(
     return numbers, scales, beyond
 
 
-def _scales_of(found: NDArray[np.void], plan: ScanPlan, places: Sequence[int]) -> dict[int, float]:
-    """Return the scales other than 1 that slices have as a whole, by row."""
+def _scales_of(
+    found: NDArray[np.void], plan: ScanPlan, places: Sequence[int], numbers: NDArray[np.void]
+) -> dict[int, float]:
+    """Return the scales other than 1 that slices have as a whole, by row.
+
+    They are magnitudes; where a scale is negative, the weights that are so are counted here.
+    """
     if not plan.scale_of:
         return {}
     place_of_scale = np.full(len(found) + 1, NOT_COUNTED)  # the last one for what is not counted
@@ -71,6 +76,8 @@ def _scales_of(found: NDArray[np.void], plan: ScanPlan, places: Sequence[int]) -
     at = place_of_scale[np.asarray(places)]
     rows = np.flatnonzero(at != NOT_COUNTED)
     scales = _single(found[at[rows]])
+    turned = rows[found["negatives"][at[rows]] != 0]
+    numbers["negatives"][turned] = numbers["n"][turned] - numbers["negatives"][turned]
     divided = np.zeros(len(found) + 1, np.bool_)
     divided[[*plan.divided]] = True
     with np.errstate(divide="ignore", over="ignore"):
