@@ -202,6 +202,15 @@ def test_what_was_cut_is_named(tmp_path, write_checkpoint, name, size, expected)
     found = [each for each in wg.check(tmp_path).findings if each.id == "shape-contradicts"]
     assert [(each.tensor, each.level) for each in found] == [(f"{UP}.{name}", "fault")]
     assert (expected or "[1]") in found[0].message
+    assert ("64 x 256 in blocks of 64" in found[0].message) == (expected is not None)
+
+
+def test_scales_of_lost_bytes_are_a_fault(tmp_path, write_checkpoint):
+    tensors, _ = int8(64, 96)
+    del tensors["weight"]
+    named = {f"{UP}.{name}": as_stored(array) for name, array in tensors.items()}
+    write_checkpoint(tmp_path / "model.safetensors", named)
+    assert told(tmp_path, "missing-part") == [(f"{UP}.weight", "fault")]
 
 
 def test_four_bits_are_called_quantised(tmp_path, write_checkpoint):

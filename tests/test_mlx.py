@@ -9,6 +9,7 @@ import pytest
 
 import weightgauge as wg
 from closeness import relative
+from kept_models import run
 from mlx_matrices import Affine, microscaled
 from packed_fits import STEM, assert_as_oracle, assert_no_warning, assert_same, numbers
 from packed_matrices import FLOATS, as_stored
@@ -273,16 +274,25 @@ def test_scales_that_are_no_numbers_or_lost(tmp_path, write_checkpoint):
 def test_ls_tells_the_storage(tmp_path, write_checkpoint):
     quantised = Affine(64, 256)
     path = model(tmp_path, write_checkpoint, quantised, settings=quantised.settings(), layers=1)
-    from click.testing import CliRunner
-
-    from weightgauge.cli import main
-
-    done = CliRunner().invoke(main, ["ls", str(path), "--json"])
-    rows = {row["tensor"]: row for row in json.loads(done.stdout)["tensors"]}
+    listed = run("ls", path, "--json").stdout
+    rows = {row["tensor"]: row for row in json.loads(listed)["tensors"]}
     name = "model.layers.0.mlp.up_proj"
     assert rows[f"{name}.weight"]["storage"] == "INT4 x scales + biases per group of 64"
-    assert rows[f"{name}.scales"]["storage"] == f"belongs to '{name}.weight', of either sign"
+    assert (
+        rows[f"{name}.scales"]["storage"]
+        == f"scale of '{name}.weight', negative as often as positive"
+    )
     assert rows[f"{name}.biases"]["storage"] == f"belongs to '{name}.weight'"
+
+
+def test_scales_are_no_matrices_of_their_own(tmp_path, write_checkpoint):
+    head = {f"lm_head.{n}": as_stored(a) for n, a in Affine(512, 256).tensors().items()}
+    model(
+        tmp_path, write_checkpoint, Affine(64, 256), settings=Affine(64, 256).settings(), more=head
+    )
+    table = run("fit", tmp_path).stdout.split("Matrices outside the blocks")[1].split("By kind")[0]
+    assert "lm_head.weight" in table
+    assert "lm_head.scales" not in table
 
 
 WHOLE = Affine(64, 256)
@@ -296,6 +306,8 @@ ODD = np.zeros((64, 5), np.float16)
         ({}, None, "4 bits in groups of 64 or 8 bits in groups of 32"),
         ({}, {"bits": 7, "group_size": 64}, "7 bits in groups of 64"),
         ({}, {"bits": 4, "group_size": 0}, "4 bits in groups of 0"),
+        ({}, {"bits": "4", "group_size": 64}, 'config.json says "4" bits in groups of 64'),
+        ({}, {"bits": 4, "group_size": [64]}, "4 bits in groups of [64]"),
         ({}, {"bits": 4, "group_size": -(10**30)}, "bits in groups of"),
         ({}, {"bits": 8, "group_size": 64}, "not for 8 bits in groups of 64"),
         ({}, {"bits": 4, "group_size": 64, "mode": "mxfp4"}, "its scales are F16"),
@@ -310,6 +322,7 @@ ODD = np.zeros((64, 5), np.float16)
         ({"scales": np.zeros((64, 5), np.uint8)}, None, "its scales [64, 5]"),
         ({"scales": np.zeros((64, 16), np.uint8)}, {"bits": 4, "group_size": 64}, "as nvfp4 has"),
         ({"weight": np.zeros(64, np.uint32)}, {"bits": 4, "group_size": 64}, "and no matrix"),
+        ({"scales": ODD[:, :0]}, {"bits": 4, "group_size": 64}, "its scales are [64, 0], and no"),
         ({"weight": np.zeros((0, 32), np.uint32)}, {"bits": 4, "group_size": 64}, "no matrix"),
     ],
 )

@@ -70,8 +70,9 @@ def mlx(beside: Beside) -> tuple[GroupedCodes | ScaledCodes, str]:
     if scales is None:
         needed = ("scales", "biases") if mode == _AFFINE else ("scales",)
         raise Lacking([leaf for leaf in needed if beside.find(leaf) is None], sure=stated)
-    if beside.codes.size == 0 or len(beside.codes.shape) < 2 or scales.size == 0:
-        raise NotUnpacked(f"its words are {list(beside.codes.shape)}, and no matrix")
+    for what, tensor in (("words", beside.codes), ("scales", scales)):
+        if tensor.size == 0 or len(beside.codes.shape) < 2:
+            raise NotUnpacked(f"its {what} are {list(tensor.shape)}, and no matrix")
     if scales.dtype == "U8":
         return _microscaled(beside.codes, scales, mode if stated else None)
     if mode in _FLOATS:

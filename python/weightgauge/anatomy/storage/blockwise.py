@@ -64,9 +64,7 @@ def four_bits(beside: Beside) -> tuple[GroupedCodes, str]:
     absmax, values = _needed(beside, "absmax", "quant_map")
     shape = _shape(settings)
     block = _size(settings, "blocksize")
-    items = math.prod(shape)
-    groups = -(-items // block)
-    _check_sizes(beside.codes, absmax, shape, groups)
+    _check_sizes(beside.codes, absmax, shape, block)
     _check_table(values, 16)
     nested = absmax.dtype == "U8"
     scale_codes, scales = _nested(beside, absmax, settings) if nested else (None, absmax)
@@ -159,13 +157,13 @@ def _needed(beside: Beside, *leaves: str) -> list[TensorInfo]:
     return found
 
 
-def _check_sizes(
-    codes: TensorInfo, absmax: TensorInfo, shape: tuple[int, ...], groups: int
-) -> None:
+def _check_sizes(codes: TensorInfo, absmax: TensorInfo, shape: tuple[int, ...], block: int) -> None:
     """Refuse codes and scales of other sizes than their settings say; one of them was cut."""
-    size = -(-math.prod(shape) // 2)
+    items = math.prod(shape)
+    size, groups = -(-items // 2), -(-items // block)
     fits = codes.nbytes == size, absmax.size == groups
-    said = f"'quant_state' says {' x '.join(f'{side:,}' for side in shape)}, which makes it"
+    sides = " x ".join(f"{side:,}" for side in shape)
+    said = f"'quant_state' says {sides} in blocks of {block:,}, which makes it"
     if fits == (False, True):
         item = max(codes.nbytes // max(codes.size, 1), 1)
         raise Misfit(codes, (-(-size // item), *codes.shape[1:]), by=said)

@@ -17,6 +17,7 @@ _LEFT = (
     ("g_idx", ("scales",), ("qweight",)),
     ("biases", ("scales",), ("weight",)),
     ("absmax", ("quant_map",), ("",)),
+    ("SCB", (), ("weight",)),
 )
 """What nothing but packed codes has beside it, what else must be left, and how codes are called: ""
 where their name is that of the owner."""

@@ -249,7 +249,7 @@ def _stated(config: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
 
 
 def _has_groups(settings: Settings) -> bool:
-    return all(type(settings.get(key)) is int for key in ("bits", "group_size"))
+    return all(settings.get(key) is not None for key in ("bits", "group_size"))
 
 
 def _spelt(settings: Settings) -> dict[str, Any]:

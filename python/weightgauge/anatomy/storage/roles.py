@@ -11,7 +11,7 @@ import re
 from weightgauge.errors import printable
 
 _BELONGS, _SCALE = "belongs to", "scale of"
-_EITHER_SIGN = "of either sign"
+_EITHER_SIGN = "negative as often as positive"
 _SERVES = re.compile(f"(?:{_BELONGS}|{_SCALE}) '(.*?)'(?:$|, )")
 
 
@@ -34,8 +34,8 @@ def belongs_to(name: str, more: str = "") -> str:
 
 
 def signed_scale_of(name: str) -> str:
-    """Say that scales belong to codes in another tensor, and are negative as often as not."""
-    return belongs_to(name, _EITHER_SIGN)
+    """Say that a tensor holds the scales of codes in another one, and that signs mean nothing."""
+    return f"{scale_of(name)}, {_EITHER_SIGN}"
 
 
 def is_signed(role: str) -> bool:

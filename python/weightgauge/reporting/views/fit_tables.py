@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from weightgauge.anatomy.components import KINDS
+from weightgauge.anatomy.storage import is_beside
 from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.columnar import ColumnarRows
 from weightgauge.errors import all_printable, printable
@@ -101,6 +102,8 @@ def block_sections(columns: Columns, matrices: NDArray[np.int64]) -> Iterator[Se
 def sections_outside_blocks(columns: Columns, pieces: NDArray[np.int64]) -> Iterator[Section]:
     """Yield the matrices that are in no block, tensor by tensor; nothing if there are none.
 
+    What lies beside packed or scaled weights is no matrix of its own.
+
     Parameters
     ----------
     columns : Columns
@@ -110,6 +113,7 @@ def sections_outside_blocks(columns: Columns, pieces: NDArray[np.int64]) -> Iter
         given.
     """
     outside = pieces[~columns.in_block[pieces] & (columns.ranks[pieces] >= 2)]
+    outside = outside[~_beside(columns, outside)]
     if not outside.size:
         return
     digits = _digits(columns, outside)
@@ -126,6 +130,16 @@ def sections_outside_blocks(columns: Columns, pieces: NDArray[np.int64]) -> Iter
         rows = list(_grouped_rows(columns, outside, digits))
     heading = "Matrices outside the blocks" if columns.in_block[pieces].any() else "Matrices"
     yield Section(heading, (DocumentTable(shown, rows),))
+
+
+def _beside(columns: Columns, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    beside = np.zeros(len(rows), np.bool_)
+    unfitted = np.flatnonzero(~columns.fitted[rows])
+    words = columns.words(rows[unfitted])
+    beside[unfitted] = [
+        status == "not_applicable" and is_beside(reason) for status, reason in words
+    ]
+    return beside
 
 
 class _SingleRows(ColumnarRows):
