@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import health_models as models
 import weightgauge as wg
 from closeness import relative
 from kept_models import run
@@ -126,6 +127,31 @@ def test_experts_in_one_tensor(tmp_path, write_checkpoint, bits, per):
         assert_same(item, other)
         assert (item.expert, item.tensor) == (other.expert, other.tensor)
     assert {item.kind for item in found[0]} == set(shapes)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_experts_in_one_tensor_are_a_mixture(tmp_path, write_checkpoint, lost):
+    """Their number is that of the configuration; without a router nothing chooses one."""
+    plain, _ = models.llama(seed=1, blocks=3, hidden=64, inner=128, vocab=320, kv=64)
+    tensors = {name: as_stored(array) for name, array in plain.items() if ".mlp." not in name}
+    shapes = {"gate": (4, 128, 64), "up": (4, 128, 64), "down": (4, 64, 128)}
+    for block in range(3):
+        stem = f"model.layers.{block}.mlp"
+        for seed, (part, shape) in enumerate(shapes.items()):
+            for name, array in Affine(*shape, seed=4 * block + seed).tensors().items():
+                tensors[f"{stem}.switch_mlp.{part}_proj.{name}"] = as_stored(array)
+        if not lost:
+            router = np.random.default_rng(block).normal(0, 0.02, (4, 64)).astype(np.float32)
+            tensors[f"{stem}.gate.weight"] = as_stored(router)
+    write_checkpoint(tmp_path / "model.safetensors", tensors)
+    settings = {"num_experts": 4, "quantization": {"bits": 4, "group_size": 64}}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    found = wg.check(tmp_path).findings
+    assert "odd-input" not in {each.id for each in found}
+    missing = [each.message for each in found if each.id == "missing-part"]
+    assert [("router" in each, "3 blocks have experts" in each) for each in missing] == (
+        [(True, True)] if lost else []
+    )
 
 
 def test_digests_and_saved_counts(tmp_path, fit_packed):

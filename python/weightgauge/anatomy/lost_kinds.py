@@ -85,7 +85,7 @@ HALVES: tuple[tuple[tuple[str, ...], str], ...] = (
 
 _IN_LAYERS_OF_THEIR_OWN = ("ffn_in", "ffn_out")
 """Kinds that need not lie in one module, unless that is an expert."""
-_EXPERTS = re.compile(r"(?:^|\.)(?:local_)?experts(?:\.|$)")
+_EXPERTS = re.compile(r"(?:^|\.)(?:(?:local_)?experts|switch_mlp)(?:\.|$)")
 _CHOOSES = re.compile("router|gate")
 _DEEP = 2
 """Modules with as many dots in their name, such as `self_attn.indexer.wk`, serve another end."""
@@ -250,6 +250,7 @@ def _without_router(stack: Stack, told: set[tuple[str, str]]) -> Iterator[Findin
     if any(
         module.rpartition(".")[0] in beside or module in beside or _CHOOSES.search(module)
         for module in stack.unknown
+        if module not in experts  # whose scales are of no kind
     ):
         return  # it may be the router
     blocks = set().union(*(stack.weights[module] for module in experts))

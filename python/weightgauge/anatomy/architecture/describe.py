@@ -206,7 +206,7 @@ def _experts(settings: Settings, seen: Evidence, complete: bool) -> int | None:
             f"is more than the {counted(last + 1, 'expert')} that there {agreeing(last + 1)}",
         )
         return last + 1
-    elif complete and experts and not seen.mixture:
+    elif complete and experts and not (seen.mixture or seen.stacked_experts):
         settings.warn(key, experts, "is told of a model without experts")
         return None
     else:
