@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from weightgauge.anatomy.storage.left_alone import left_alone
+from weightgauge.anatomy.storage.stored import in_module
 from weightgauge.errors import printable
 from weightgauge.findings import RULES, Finding, Place
 
@@ -31,13 +32,13 @@ def lost_codes(names: Sequence[str], lacking: Mapping[str, Sequence[str]]) -> It
     """
     for name, lost in lacking.items():
         module, _, kind = name.rpartition(".")
-        yield from (_told(f"{module}.{leaf}", kind) for leaf in lost)
+        yield from (_told(in_module(module, leaf), kind) for leaf in lost)
     owners = [name.rpartition(".") for name in names]
     leaves = {leaf for _, _, leaf in owners}
     there = dict.fromkeys(names)
     for packed in (each for each in _NEEDED if each in leaves):
         modules = [owner for owner, _, leaf in owners if leaf == packed]
-        known = {owner for owner in modules if f"{owner}.{packed}" in lacking}
+        known = {owner for owner in modules if in_module(owner, packed) in lacking}
         yield from _lost_beside(modules, packed, _NEEDED[packed], there, known)
     yield from (_told(lost, mark) for lost, mark in left_alone(there))
 
@@ -51,9 +52,11 @@ def _lost_beside(
 ) -> Iterator[Finding]:
     """Tell of what a few modules lack of all that have such codes."""
     for leaf in needed:
-        lacking = [owner for owner in modules if f"{owner}.{leaf}" not in there]
+        lacking = [owner for owner in modules if in_module(owner, leaf) not in there]
         if len(lacking) <= (1 - _USUAL) * len(modules):
-            yield from (_told(f"{owner}.{leaf}", codes) for owner in lacking if owner not in told)
+            yield from (
+                _told(in_module(owner, leaf), codes) for owner in lacking if owner not in told
+            )
 
 
 def _told(missing: str, left: str) -> Finding:

@@ -37,7 +37,8 @@ _MOST = 1 << 62
 
 def holds_settings(name: str) -> bool:
     """Whether a tensor holds how another one is packed, by its name."""
-    return f".{_STATE}" in name or name.endswith(f".{_FORMAT}")
+    whole = f".{name}"  # of a module that was saved alone, too
+    return f".{_STATE}" in whole or whole.endswith(f".{_FORMAT}")
 
 
 def four_bits(beside: Beside) -> tuple[GroupedCodes, str]:
