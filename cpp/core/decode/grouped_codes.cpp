@@ -109,12 +109,12 @@ std::size_t GroupedCodes::keep_group(std::uint64_t group, ReadBuffer& buffer) co
       keep_values(buffer);
     }
     space.kept.resize(window);
-    space.row.resize(window);
+    space.added.resize(window);
     read_scales(first, last - first, buffer);
     if (parts_.biases) {
-      parts_.biases->read(first, last - first, buffer, space.row.data());
+      parts_.biases->read(first, last - first, buffer, space.added.data());
     } else if (parts_.zeros) {
-      parts_.zeros->read(first, last - first, space.row.data());
+      parts_.zeros->read(first, last - first, space.added.data());
     }
     space.owner = this;
     space.kept_first = first;
@@ -196,7 +196,7 @@ void GroupedCodes::make(const std::uint8_t* codes, std::size_t n, std::size_t pl
   const float* const values = space.values_of_codes.data();
   const float scale = space.kept[place];
   if (parts_.zeros) {
-    const float zero = space.row[place];
+    const float zero = space.added[place];
     for (std::size_t i = 0; i < n; ++i) {
       to[i] = (values[codes[i]] - zero) * scale;
     }
@@ -208,7 +208,7 @@ void GroupedCodes::make(const std::uint8_t* codes, std::size_t n, std::size_t pl
     }
     return;
   }
-  const float bias = space.row[place];
+  const float bias = space.added[place];
   for (std::size_t i = 0; i < n; ++i) {
     const float product = values[codes[i]] * scale;
     to[i] = product + bias;
@@ -221,7 +221,7 @@ void GroupedCodes::make_items(std::uint64_t item, std::size_t n, ReadBuffer& buf
   constexpr std::uint8_t all_codes[most_looked_up] = {0, 1, 2,  3,  4,  5,  6,  7,
                                                       8, 9, 10, 11, 12, 13, 14, 15};
   DecodingSpace& space = buffer.decoding_space();
-  std::vector<std::uint8_t>& codes = space.zeros;
+  std::vector<std::uint8_t>& codes = space.unpacked;
   codes.resize(values_at_a_time);
   unpack(bytes_of(item, n, space), item, n, codes.data());
   const std::size_t of_codes = std::size_t{1} << form_.bits;
@@ -299,14 +299,14 @@ void GroupedCodes::count_whole_groups(std::uint64_t first, std::uint64_t last, R
   }
   for (std::uint64_t group = first; group < last;) {
     const auto n = static_cast<std::size_t>(std::min(groups_counted, last - group));
-    space.places.assign(groups_counted * most_looked_up, 0);
+    space.counts.assign(groups_counted * most_looked_up, 0);
     kernels().groups.count_classes(codes + group * group_bytes, n, group_bytes, CodeClasses::each,
-                                   places, space.places.data());
+                                   places, space.counts.data());
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t place = keep_group(group + i, buffer);
       make(all_codes, most_looked_up, place, space, values + i * most_looked_up);
     }
-    take(values, space.places.data(), n * most_looked_up);
+    take(values, space.counts.data(), n * most_looked_up);
     group += n;
   }
 }
@@ -318,8 +318,8 @@ void GroupedCodes::make_counted(std::uint64_t first, std::uint64_t n, ReadBuffer
   for (std::uint64_t done = 0; done < n;) {
     const auto some = static_cast<std::size_t>(std::min<std::uint64_t>(values_at_a_time, n - done));
     make_items(first + done, some, buffer, values);
-    space.places.assign(some, 1);
-    take(values, space.places.data(), some);
+    space.counts.assign(some, 1);
+    take(values, space.counts.data(), some);
     done += some;
   }
 }

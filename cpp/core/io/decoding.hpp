@@ -59,6 +59,10 @@ struct DecodingSpace {
   std::vector<double> right;
   std::vector<double> whole;
   std::vector<std::byte> scales;
+  // Of codes in groups: the zero point or the bias of each group, one code in a byte, counts.
+  std::vector<float> added;
+  std::vector<std::uint8_t> unpacked;
+  std::vector<std::uint32_t> counts;
 
   std::byte* value_storage() {
     values.resize(value_bytes / sizeof(std::uint64_t));

@@ -116,7 +116,7 @@ def off_centre_findings(
     rule = rules["off-centre"]
     positives = numbers.n - numbers.negatives
     most = np.maximum(positives, numbers.negatives) / np.maximum(numbers.n, 1)
-    asked = mask & numbers.columns.of_integers & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
+    asked = mask & numbers.columns.coarse & numbers.known & ~numbers.of(*ONE_SIGN_KINDS)
     asked &= numbers.n >= LEAST_FOR_LEVELS
     off = np.flatnonzero(asked & (most > (rule.threshold or math.inf)) & (most < 1))
     above = positives[off] > numbers.negatives[off]

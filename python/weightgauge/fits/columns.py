@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from weightgauge.anatomy.components import KINDS, MATRIX_KINDS
-from weightgauge.anatomy.storage import is_of_integers
+from weightgauge.anatomy.storage import is_coarse
 from weightgauge.categorical import Categorical, different, numbers_of
 from weightgauge.fits.field_columns import SpreadParts
 from weightgauge.fits.matrix_errors import Spread
@@ -177,12 +177,12 @@ class Columns:
         return self.column("decoded")
 
     @cached_property
-    def of_integers(self) -> NDArray[np.bool_]:
-        """Which slices are known to be packed integers times scales."""
+    def coarse(self) -> NDArray[np.bool_]:
+        """Which slices are known to be made of codes of few bits."""
         texts = self.decoded
         if not any(different(texts)):
             return np.zeros(len(texts), np.bool_)
-        return np.array([is_of_integers(text) for text in texts], np.bool_)
+        return np.array([is_coarse(text) for text in texts], np.bool_)
 
     @cached_property
     def products(self) -> NDArray[np.bool_]:

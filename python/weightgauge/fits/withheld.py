@@ -172,11 +172,11 @@ def withheld_rows(
     else:
         others = fitted & ((share > SPARSE_SHARE) | gap)
     by_row = fitted & (numbers.row_levels > 0)
-    integers = (fitted | few) & numbers.columns.of_integers
-    for row in np.flatnonzero(mask & (integers | few | some | others | by_row)).tolist():
+    coarse = (fitted | few) & numbers.columns.coarse
+    for row in np.flatnonzero(mask & (coarse | few | some | others | by_row)).tolist():
         item = slices[row]
         rounded = item.dtype in _FLOATS and not item.decoded
-        if integers[row]:
+        if coarse[row]:
             yield row, _quantised(item, float(share[row]))
         elif few[row] or (some[row] and rounded):
             yield row, _on_grid(item)

@@ -332,14 +332,14 @@ class Stored:
         return isinstance(self.source, ScaledCodes) and self.source.per_byte == 2
 
 
-def is_of_integers(decoded: str) -> bool:
+def is_coarse(decoded: str) -> bool:
     """Whether values that are made as `Stored.text` says come from codes of six bits or fewer."""
     return decoded.startswith(_NARROW)
 
 
 def is_packed(decoded: str) -> bool:
     """Whether these are packed codes, of few bits or eight."""
-    return is_of_integers(decoded) or decoded.startswith(_FINE)
+    return is_coarse(decoded) or decoded.startswith(_FINE)
 
 
 def is_ternary(decoded: str) -> bool:
