@@ -147,8 +147,8 @@ def test_scaled_codes_have_the_digest_of_the_codes(grid, tmp_path, write_checkpo
     (item,) = wg.fit(path).select(kind="q")
     assert item.decoded
     assert item.digest == page_digest.digest(codes.tobytes())
-    if grid == (1,):  # the sign of one scale for all is not applied, nor is it to anything else
-        values = codes.astype(np.float64) * abs(float(scales[0]))
+    if grid == (1,):
+        values = codes.astype(np.float64) * float(scales[0])
         assert item.negatives == negatives(values)
         magnitudes, counts = np.unique(np.abs(values[values != 0]), return_counts=True)
         assert item.second == pytest.approx(magnitudes[-2], rel=1e-12)
