@@ -178,7 +178,7 @@ void check_padded_lines(DType dtype) {
   const Number same_bin = std::nextafter(one, Number{1});
   const Number next_bin = one * static_cast<Number>(1.0001);
   for (const std::vector<Number>& padding :
-       {std::vector<Number>{one}, {one, same_bin}, {one, next_bin, 3}, {1, 2, 3, 4, 5, 6}}) {
+       {std::vector<Number>{one, same_bin}, {one, next_bin, 3}, {1, 2, 3, 4, 5, 6}}) {
     CAPTURE(padding.size());
     check_padding(dtype, padded_lines(padding));
   }

@@ -255,15 +255,17 @@ void check_repeated(const std::vector<float>& values, const std::vector<std::uin
     items.insert(items.end(), counts[i], values[i]);
     negatives += std::isfinite(values[i]) && values[i] < 0 ? counts[i] : 0;
   }
+  Bins expected;
+  kernels().count_f32_bins(reinterpret_cast<const std::byte*>(items.data()), items.size(),
+                           expected.bins, nullptr);
+  const std::vector<std::uint64_t> expected_cells = expected.joined();
   for (const Kernels* const level : available_kernels()) {
     CAPTURE(level->level);
-    Bins expected;
     Bins found;
-    level->count_f32_bins(reinterpret_cast<const std::byte*>(items.data()), items.size(),
-                          expected.bins, nullptr);
     CHECK(level->count_repeated_f32(values.data(), counts.data(), values.size(), found.bins) ==
           negatives);
-    CHECK(found.joined() == expected.joined());
+    const bool cells_agree = found.joined() == expected_cells;
+    CHECK(cells_agree);
     const WideExtremes& a = found.bins.extremes;
     const WideExtremes& b = expected.bins.extremes;
     CHECK(a.strays == b.strays);
@@ -378,7 +380,7 @@ TEST_SUITE("grouped_codes") {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const std::vector<float> odd = {infinity, -infinity, nan,    -nan, 1e-45F, -2e-42F,
                                     -1e-39F,  3e38F,     -3e38F, 0,    1.5F,   -2.5F};
-    for (std::size_t i = 0; i < odd.size(); i += 2) {
+    for (std::size_t i = 0; i < odd.size(); i += 3) {
       check_repeated({1.25F, odd[i], -3}, {1, 4, 5});
       std::vector<std::uint32_t> once(odd.size(), 2);
       once[i] = 0;

@@ -18,8 +18,8 @@ namespace weightgauge {
 
 namespace {
 
-// Five stretches for which a sample is taken, and a part of a block.
-constexpr std::size_t items = 5 * 16'384 + 777;
+// Two stretches for which a sample is taken, and a part of a block.
+constexpr std::size_t items = 2 * 16'384 + 777;
 constexpr std::size_t block = 1024;
 
 // What a bin holds: its elements, and the sum of what each has beyond the lower end.
