@@ -24,6 +24,8 @@ constexpr std::size_t values_at_a_time = DecodingSpace::value_bytes / sizeof(flo
 // Of codes that are so narrow all values of a group are made, and looked up.
 constexpr unsigned looked_up_bits = 4;
 constexpr std::size_t most_looked_up = std::size_t{1} << looked_up_bits;
+constexpr std::uint8_t all_codes[most_looked_up] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                    8, 9, 10, 11, 12, 13, 14, 15};
 
 // Groups that are counted together, and of how many codes they must be for that to be quick, and
 // for a kernel to add its counts up.
@@ -218,8 +220,6 @@ void GroupedCodes::make(const std::uint8_t* codes, std::size_t n, std::size_t pl
 // Values of items that follow each other, no more than are made at a time.
 void GroupedCodes::make_items(std::uint64_t item, std::size_t n, ReadBuffer& buffer,
                               float* to) const {
-  constexpr std::uint8_t all_codes[most_looked_up] = {0, 1, 2,  3,  4,  5,  6,  7,
-                                                      8, 9, 10, 11, 12, 13, 14, 15};
   DecodingSpace& space = buffer.decoding_space();
   std::vector<std::uint8_t>& codes = space.unpacked;
   codes.resize(values_at_a_time);
@@ -287,8 +287,6 @@ void GroupedCodes::count_groups(const Run& run, ReadBuffer& buffer, const TakeCo
 // Whole groups are counted by their codes; the order of the two in a byte makes no difference.
 void GroupedCodes::count_whole_groups(std::uint64_t first, std::uint64_t last, ReadBuffer& buffer,
                                       const TakeCounted& take) const {
-  constexpr std::uint8_t all_codes[most_looked_up] = {0, 1, 2,  3,  4,  5,  6,  7,
-                                                      8, 9, 10, 11, 12, 13, 14, 15};
   DecodingSpace& space = buffer.decoding_space();
   const std::uint64_t group_bytes = form_.group_items / 2;
   const std::byte* const codes = parts_.codes->memory() + parts_.offset;

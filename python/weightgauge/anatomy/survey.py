@@ -189,11 +189,12 @@ def _has_integers(tensors: Tensors) -> bool:
 
 
 def _storage(checkpoint: Checkpoint) -> Storage:
+    packed = _has_integers(checkpoint.tensors)
     return storage_of(
         checkpoint.tensors,
         checkpoint.config,
-        _stated_shapes(checkpoint),
-        _contents(checkpoint),
+        _stated_shapes(checkpoint) if packed else {},
+        _contents(checkpoint) if packed else {},
         checkpoint.quantiser_configs,
         checkpoint.metadata,
     )
@@ -202,8 +203,6 @@ def _storage(checkpoint: Checkpoint) -> Storage:
 def _stated_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     """Read the shapes of packed weights, which tell how many of their codes are weights."""
     tensors = checkpoint.tensors
-    if not _has_integers(tensors):
-        return {}
     rows = [row for row, name in enumerate(tensors.names) if name.endswith(_SHAPE)]
     small = [each for row in rows if (each := tensors[row]).dtype in INTEGERS and each.size == 2]
     return read_shapes(checkpoint, small) if small else {}
@@ -212,8 +211,6 @@ def _stated_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
 def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:
     """Read the tensors that hold how others are packed."""
     tensors = checkpoint.tensors
-    if not _has_integers(tensors):
-        return {}
     rows = [row for row, name in enumerate(tensors.names) if holds_settings(name)]
     small = [each for row in rows if (each := tensors[row]).nbytes <= MOST_SETTINGS]
     few = sum(each.nbytes for each in small) <= MOST_OF_ALL

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weightgauge.anatomy.storage import is_beside, is_signed
+from weightgauge.anatomy.storage import is_signed
 from weightgauge.categorical import different
 from weightgauge.findings import RULES, Finding, Rule
 from weightgauge.fits.name_hints import ONE_SIGN_KINDS
@@ -45,9 +45,7 @@ def scale_rows(slices: Sequence[SliceFit], numbers: SliceNumbers) -> list[int]:
     counted = np.flatnonzero((numbers.elements > 0) & ~columns.fitted)
     if not len(counted):
         return []
-    words = columns.words(counted)
-    beside = [status == "not_applicable" and is_beside(reason) for status, reason in words]
-    found: list[int] = counted[beside].tolist()
+    found: list[int] = counted[columns.beside(counted)].tolist()
     return found
 
 

@@ -14,7 +14,7 @@ from weightgauge.anatomy.storage import is_coarse
 from weightgauge.categorical import Categorical, different, numbers_of
 from weightgauge.fits.field_columns import SpreadParts
 from weightgauge.fits.matrix_errors import Spread
-from weightgauge.fits.slice_fit import is_product
+from weightgauge.fits.slice_fit import is_product, serves_another
 from weightgauge.fits.slice_fits import SliceFits
 from weightgauge.records import FITTED
 
@@ -82,11 +82,14 @@ class Columns:
             return column.at(rows)
         return list(map(column.__getitem__, rows.data))  # no list of a million places
 
-    def words(self, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
-        """Return status and reason of the slices in some places."""
+    def beside(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See `SliceFit.is_beside`, of the slices in some places that have no fit."""
         if isinstance(self.slices, SliceFits):
-            return list(map(self.slices.words().__getitem__, rows.data))
-        return [(self.slices[row].status, self.slices[row].reason) for row in rows.tolist()]
+            words = self.slices.words()
+            found = [serves_another(*words[row]) for row in rows.data]
+        else:
+            found = [self.slices[row].is_beside for row in rows.tolist()]
+        return np.array(found, np.bool_)
 
     @cached_property
     def tensors(self) -> Sequence[str]:

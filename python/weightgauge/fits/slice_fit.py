@@ -174,7 +174,7 @@ class SliceFit:
     @property
     def is_beside(self) -> bool:
         """Whether it is no matrix and serves that of another tensor, as the scales of codes do."""
-        return self.status == "not_applicable" and is_beside(self.reason)
+        return serves_another(self.status, self.reason)
 
     @property
     def is_product(self) -> bool:
@@ -207,6 +207,11 @@ class SliceFit:
 
 
 _slice_fit = maker(SliceFit)
+
+
+def serves_another(status: str, reason: str) -> bool:
+    """Whether a slice of this status, for this reason, is no matrix and serves that of another."""
+    return status == "not_applicable" and is_beside(reason)
 
 
 def is_product(decoded: str) -> bool:

@@ -220,8 +220,8 @@ def _pruned_as_well(item: SliceFit, share: float) -> bool:
 
     Of those of two bits, and of those with one scale for all, any share is usual.
     """
-    coarse = is_of_two_bits(item.decoded) or 0 < (item.levels or 0) <= FEW_LEVELS
-    return share >= _MOST_ROUNDED and not coarse
+    any_share = is_of_two_bits(item.decoded) or 0 < (item.levels or 0) <= FEW_LEVELS
+    return share >= _MOST_ROUNDED and not any_share
 
 
 def _on_grid(item: SliceFit) -> Withheld:

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from weightgauge.anatomy.architecture.settings import shown
-from weightgauge.anatomy.storage.beside_codes import Beside
+from weightgauge.anatomy.storage.beside_codes import WORD_BITS, Beside
 from weightgauge.anatomy.storage.not_unpacked import AtOdds, Lacking, Misfit, NotUnpacked
 from weightgauge.anatomy.storage.quantisation import Settings
 from weightgauge.anatomy.storage.stored import GroupedCodes, Numbers, ScaledCodes
@@ -15,8 +15,6 @@ from weightgauge.anatomy.storage.stored import GroupedCodes, Numbers, ScaledCode
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
-_WORD = 32
-"""Bits of a word."""
 _BITS = (2, 3, 4, 5, 6, 8)
 _GROUPS = (32, 64, 128)
 _AFFINE = "affine"
@@ -97,7 +95,7 @@ def mlx(beside: Beside) -> tuple[GroupedCodes | ScaledCodes, str]:
 
 def _microscaled(codes: TensorInfo, scales: TensorInfo, mode: object) -> tuple[ScaledCodes, str]:
     """Floats of four or eight bits, whose scales tell by their number which they are."""
-    bits, rest = divmod(codes.shape[-1] * _WORD, scales.shape[-1])
+    bits, rest = divmod(codes.shape[-1] * WORD_BITS, scales.shape[-1])
     known = _BITS_A_SCALE.get(bits) if rest == 0 else None
     if codes.shape[:-1] != scales.shape[:-1] or known is None:
         raise AtOdds(f"its words are {list(codes.shape)}, and its scales {list(scales.shape)}")
@@ -123,16 +121,16 @@ def _stated(settings: Settings, beside: Beside, parts: Sequence[TensorInfo]) -> 
     file = beside.quantisation.file_of("group_size")
     if type(bits) is not int or type(group) is not int or bits not in _BITS or group < 1:
         raise NotUnpacked(f"{file} says {shown(bits)} bits in groups of {shown(group)}")
-    columns = codes.shape[-1] * _WORD // bits
+    columns = codes.shape[-1] * WORD_BITS // bits
     expected = (*codes.shape[:-1], columns // group)
-    whole = columns * bits == codes.shape[-1] * _WORD and columns % group == 0
+    whole = columns * bits == codes.shape[-1] * WORD_BITS and columns % group == 0
     wrong = [each for each in parts if each.shape != expected]
     if whole and not wrong:
         return bits, group
     if whole and len(wrong) == 1:
         raise Misfit(wrong[0], expected)
     if scales.shape == biases.shape and not _fitting(codes, scales):
-        words = scales.shape[-1] * group * bits // _WORD
+        words = scales.shape[-1] * group * bits // WORD_BITS
         by = f"its scales, its biases and the groups that {file} states make it"
         raise Misfit(codes, (*scales.shape[:-1], words), by=by)
     raise AtOdds(
@@ -144,7 +142,7 @@ def _stated(settings: Settings, beside: Beside, parts: Sequence[TensorInfo]) -> 
 
 def _fitting(codes: TensorInfo, scales: TensorInfo) -> list[tuple[int, int]]:
     """Return all bits and groups that words and scales may have."""
-    each, rest = divmod(codes.shape[-1] * _WORD, scales.shape[-1])
+    each, rest = divmod(codes.shape[-1] * WORD_BITS, scales.shape[-1])
     if codes.shape[:-1] != scales.shape[:-1] or rest:
         return []
     return [(bits, group) for bits in _BITS for group in _GROUPS if bits * group == each]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PER_WORD = 8
 """Codes of four bits in a word."""
-_WORD = 32
+WORD_BITS = 32
 """Bits of a word."""
 _OTHER_WIDTHS = (2, 3, 5, 6, 7, 8)
 """Bits of codes that some modules may have, if nothing says how many there are."""
@@ -78,7 +78,7 @@ class Beside(NamedTuple):
 
 def words_for(codes: int, bits: int) -> int:
     """Return the number of words that hold so many codes side by side."""
-    return -(-codes * bits // _WORD)
+    return -(-codes * bits // WORD_BITS)
 
 
 def check_groups(

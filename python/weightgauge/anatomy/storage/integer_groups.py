@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.storage.beside_codes import (
+    WORD_BITS,
     Beside,
     check_shape,
     group_columns,
@@ -30,8 +31,8 @@ from weightgauge.errors import printable
 if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
-_BYTE, _WORD = 8, 32
-"""Bits of a byte, and of a word."""
+_BYTE = 8
+"""Bits of a byte."""
 _FORMS = ("int-quantized", "naive-quantized")
 _OUT_OF_ORDER = "its groups are out of order (weight_g_idx), which is decoded of four packed bits"
 
@@ -98,7 +99,7 @@ def pack_quantized(
     check_strategy(beside, schemes, scales, groups)
     if check_order(beside, schemes) is not None:
         raise NotUnpacked(_OUT_OF_ORDER)
-    if columns * bits != beside.codes.shape[1] * _WORD:
+    if columns * bits != beside.codes.shape[1] * WORD_BITS:
         raise NotUnpacked(f"its {columns:,} columns of {bits} bits do not fill their words")
     _check_filled(columns, size)
     if zeros and scales.size == 1 < rows:

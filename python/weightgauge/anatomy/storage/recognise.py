@@ -312,6 +312,9 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
     """Find F8 and F4 codes with one scale for each block, row, column, matrix or tensor."""
     blocks, wrong = stated_blocks(quantisation.values)
     found.remarks += [wrong] if wrong else []
+    coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]
+    if not coded:
+        return
     doubts: dict[str, list[str]] = {}
     leaves = {name.rpartition(".")[2] for name in tensors}
     scales, further = (
@@ -319,7 +322,6 @@ def _find_scaled(tensors: _Tensors, quantisation: Quantisation, found: Storage, 
     )
     activation = [leaf for leaf in _ACTIVATION_SCALES if leaf in leaves]
     decodings, texts = Decodings(blocks), ScaleTexts(words)
-    coded = [name for name, tensor in tensors.items() if tensor.dtype in _CODES]
     for name in coded:
         tensor = tensors[name]
         if name in found.roles:

@@ -14,6 +14,7 @@ from weightgauge.anatomy.architecture.settings import shown
 from weightgauge.anatomy.storage.affine import mlx
 from weightgauge.anatomy.storage.beside_codes import (
     PER_WORD,
+    WORD_BITS,
     Beside,
     beside_groups,
     check_groups,
@@ -56,8 +57,8 @@ if TYPE_CHECKING:
     from weightgauge.checkpoint import TensorInfo
 
 _PER_BYTE = 4
-_USUAL_WIDTH, _WORD = 4, 32
-"""Bits of most codes, and of a word."""
+_USUAL_WIDTH = 4
+"""Bits of most codes."""
 _MOST_SIDE, _MOST_GROUPS = 1 << 24, 1 << 16
 """Limits of the core."""
 _TURNED = ("paroquant",)
@@ -132,7 +133,7 @@ def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes | Group
     named = beside.find("weight_shape")
     shape = beside.stated.get(named.name) if named is not None else None
     bits = stated_width(beside, schemes, _USUAL_WIDTH, shape)
-    columns = words * _WORD // bits
+    columns = words * WORD_BITS // bits
     widths = [each.get("num_bits") for each in schemes]
     if shape is not None:
         sure = set(map(repr, widths)) == {repr(bits)}

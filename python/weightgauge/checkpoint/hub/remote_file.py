@@ -78,12 +78,10 @@ class HubFile:
         end = offset + length
         if offset <= len(self._head) < end:
             self._head += self._fetch(len(self._head), end - len(self._head))[0]
-        if end <= len(self._head):
-            return self._head[offset:end]
-        return self._fetch(offset, length)[0]
+        return self.piece(offset, length)
 
     def piece(self, offset: int, length: int) -> bytes:
-        """As `read`, for several threads at once."""
+        """As `read`, for several threads at once: what was fetched is not kept."""
         end = offset + length
         return self._head[offset:end] if end <= len(self._head) else self._fetch(offset, length)[0]
 

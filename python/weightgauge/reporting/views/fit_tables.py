@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from weightgauge.anatomy.components import KINDS
-from weightgauge.anatomy.storage import is_beside
 from weightgauge.choices import POOR_R2, TRIMS
 from weightgauge.columnar import ColumnarRows
 from weightgauge.errors import all_printable, printable
@@ -135,10 +134,7 @@ def sections_outside_blocks(columns: Columns, pieces: NDArray[np.int64]) -> Iter
 def _beside(columns: Columns, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     beside = np.zeros(len(rows), np.bool_)
     unfitted = np.flatnonzero(~columns.fitted[rows])
-    words = columns.words(rows[unfitted])
-    beside[unfitted] = [
-        status == "not_applicable" and is_beside(reason) for status, reason in words
-    ]
+    beside[unfitted] = columns.beside(rows[unfitted])
     return beside
 
 
