@@ -5,6 +5,7 @@
 #endif
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -146,6 +147,7 @@ Tally tally(DType dtype, const std::vector<std::byte>& bytes) {
   const std::size_t item = item_bytes(dtype);
   const bool narrow = item <= 2;  // one look in the map for each code, however often it occurs
   std::vector<std::uint64_t> counts(narrow ? std::size_t{1} << 8 * item : 0);
+  std::vector<double> wide;
   for (std::size_t at = 0; at + item <= bytes.size(); at += item) {
     std::uint64_t bits = 0;
     for (std::size_t i = item; i-- > 0;) {  // little-endian
@@ -153,9 +155,17 @@ Tally tally(DType dtype, const std::vector<std::byte>& bytes) {
     }
     if (narrow) {
       ++counts[bits];
+    } else if (const double value = reference_value(dtype, bits); std::isnan(value)) {
+      result.add(value);
     } else {
-      add(bits, 1);
+      wide.push_back(value);
     }
+  }
+  // In ascending order a map finds the place beside the last one, which is in the cache.
+  std::sort(wide.begin(), wide.end(),
+            [](double a, double b) { return std::fabs(a) < std::fabs(b); });
+  for (const double value : wide) {
+    result.add(value);
   }
   for (std::size_t bits = 0; bits < counts.size(); ++bits) {
     if (counts[bits] > 0) {

@@ -10,8 +10,8 @@ from checking.running import PROCESSORS, ROOT, output_of, run
 BUILD = ROOT / "build" / "check"
 
 
-def build(name: str, *targets: str, **options: str) -> Path:
-    """Configure and build a build tree of this name; warnings are errors."""
+def configure(name: str, **options: str) -> Path:
+    """Configure a build tree of this name, in which warnings are errors."""
     tree = BUILD / name
     pybind11 = output_of(sys.executable, "-m", "pybind11", "--cmakedir")
     settings = {
@@ -25,6 +25,12 @@ def build(name: str, *targets: str, **options: str) -> Path:
     } | options
     definitions = [f"-D{key}={value}" for key, value in settings.items()]
     run(["cmake", "-S", ROOT, "-B", tree, "-G", "Ninja", *definitions], quiet=True)
+    return tree
+
+
+def build(name: str, *targets: str, **options: str) -> Path:
+    """Configure and build a build tree of this name; warnings are errors."""
+    tree = configure(name, **options)
     run(["cmake", "--build", tree, "-j", str(PROCESSORS), "--target", *targets], quiet=True)
     return tree
 

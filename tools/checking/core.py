@@ -10,26 +10,24 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from checking.building import BUILD, build, run_core_tests
+from checking.building import BUILD, build, configure, run_core_tests
 from checking.running import PROCESSORS, Failed, environment, output_of, run
 from checking.symbols import check_symbols
+
+# As it is released: each file is compiled with the headers that it includes itself.
+_RELEASED = {"WEIGHTGAUGE_PRECOMPILE": "OFF"}
 
 
 def cpp() -> None:
     """The core builds without warnings and passes its tests."""
-    tree = _release()
+    tree = build("release", "core_tests", **_RELEASED)
     check_symbols(tree)
     run_core_tests(tree)
 
 
-def _release() -> Path:
-    """Build what is released, each file with the headers that it includes itself."""
-    return build("release", "core_tests", WEIGHTGAUGE_PRECOMPILE="OFF")
-
-
 def tidy() -> None:
     """clang-tidy finds nothing in the core, which is what meets foreign bytes."""
-    tree = _release()  # this writes the compile commands of all files
+    tree = configure("release", **_RELEASED)  # this writes the compile commands of all files
     commands = json.loads((tree / "compile_commands.json").read_text())
     files = [command["file"] for command in commands if "/cpp/core/" in command["file"]]
     # clang calls some headers of GCC's library deprecated, which this project cannot change.
