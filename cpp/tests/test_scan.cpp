@@ -22,9 +22,10 @@ constexpr DType all_formats[] = {
     DType::f8_e8m0, DType::f4,      DType::f4_unpacked,
 };
 
-// Quadruple precision is made in software and takes minutes under an emulator; what the tests ask for,
-// doubles reach as well.
-using Wide = std::conditional_t<std::numeric_limits<long double>::digits <= 64, long double, double>;
+// Quadruple precision is made in software and takes minutes under an emulator; what the tests ask
+// for, doubles reach as well.
+using Wide =
+    std::conditional_t<std::numeric_limits<long double>::digits <= 64, long double, double>;
 
 // The least-squares line of ln(-ln(1 - p)) on ln |w| over all order statistics in the window, in
 // extended precision where the processor has it.
