@@ -57,7 +57,7 @@ double reference_value(DType dtype, std::uint64_t bits);
 
 // Numbers of threads to test with, in ascending order. The thread sanitizer takes its time, and
 // looks for races, of which one thread has none: the fewest and the most of several are enough for
-// it.
+// it. Under an emulator the fewest are: who does what is decided alike on all processors.
 std::vector<int> thread_counts(std::initializer_list<int> all);
 
 // Options for a scan that returns the counts.

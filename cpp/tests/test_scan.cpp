@@ -6,7 +6,6 @@
 #include <initializer_list>
 #include <limits>
 #include <new>
-#include <type_traits>
 
 #include "core/fit/window.hpp"
 #include "core/scan/scan.hpp"
@@ -22,13 +21,8 @@ constexpr DType all_formats[] = {
     DType::f8_e8m0, DType::f4,      DType::f4_unpacked,
 };
 
-// Quadruple precision is made in software and takes minutes under an emulator; what the tests ask
-// for, doubles reach as well.
-using Wide =
-    std::conditional_t<std::numeric_limits<long double>::digits <= 64, long double, double>;
-
 // The least-squares line of ln(-ln(1 - p)) on ln |w| over all order statistics in the window, in
-// extended precision where the processor has it.
+// extended precision.
 struct Line {
   double k;
   double lambda;
@@ -38,14 +32,14 @@ Line direct_fit(std::vector<double> magnitudes, Trim trim) {
   std::sort(magnitudes.begin(), magnitudes.end());
   const std::uint64_t n = magnitudes.size();
   const Window window = window_of(n, trim);
-  std::vector<Wide> xs, ys;
+  std::vector<long double> xs, ys;
   for (std::uint64_t i = window.begin + 1; i <= window.end; ++i) {
-    const Wide p = (static_cast<Wide>(i) - Wide{0.5}) / static_cast<Wide>(n);
-    xs.push_back(std::log(static_cast<Wide>(magnitudes[i - 1])));
+    const long double p = (static_cast<long double>(i) - 0.5L) / static_cast<long double>(n);
+    xs.push_back(std::log(static_cast<long double>(magnitudes[i - 1])));
     ys.push_back(std::log(-std::log1p(-p)));
   }
-  const auto size = static_cast<Wide>(xs.size());
-  Wide x_mean = 0, y_mean = 0, xx = 0, xy = 0, yy = 0;
+  const auto size = static_cast<long double>(xs.size());
+  long double x_mean = 0, y_mean = 0, xx = 0, xy = 0, yy = 0;
   for (std::size_t i = 0; i < xs.size(); ++i) {
     x_mean += xs[i] / size;
     y_mean += ys[i] / size;
@@ -55,7 +49,7 @@ Line direct_fit(std::vector<double> magnitudes, Trim trim) {
     xy += (xs[i] - x_mean) * (ys[i] - y_mean);
     yy += (ys[i] - y_mean) * (ys[i] - y_mean);
   }
-  const Wide k = xy / xx;
+  const long double k = xy / xx;
   return {static_cast<double>(k), static_cast<double>(std::exp(x_mean - y_mean / k)),
           static_cast<double>(xy * xy / (xx * yy))};
 }

@@ -121,7 +121,7 @@ TEST_SUITE("shared_rows") {
       }
       use_kernels("auto");
       // How rows are shared does not depend on the instruction set.
-      for (const int threads : {2, 7}) {
+      for (const int threads : testing::thread_counts({2, 7})) {
         CHECK(hash_together(layout, sources, threads, std::size_t{1} << 20) == expected);
       }
       for (const int threads : testing::thread_counts({1, 2})) {
