@@ -55,9 +55,10 @@ Tally tally(DType dtype, const std::vector<std::byte>& bytes);
 // The value of an item's only element, or of the lower of two, from the definition of the format.
 double reference_value(DType dtype, std::uint64_t bits);
 
-// Numbers of threads to test with, in ascending order. The thread sanitizer takes its time, and
-// looks for races, of which one thread has none: the fewest and the most of several are enough for
-// it. Under an emulator the fewest are: who does what is decided alike on all processors.
+// Numbers of threads to test with, in ascending order. What takes many times as long is tested with
+// fewer. The thread sanitizer looks for races, of which one thread has none: it gets the fewest and
+// the most of several. The address sanitizer gets the fewest and the most. An emulator gets the
+// fewest, because who does what is decided alike on all processors.
 std::vector<int> thread_counts(std::initializer_list<int> all);
 
 // Options for a scan that returns the counts.
