@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from packed_matrices import FLOATS
-
-
-def words_down(codes, bits):
-    """Codes of each column, side by side from the lowest bits of its words on."""
-    spelt = codes.T[..., None] >> np.arange(bits) & 1
-    stream = spelt.reshape(codes.shape[1], -1).astype(np.uint8)
-    stream = np.pad(stream, [(0, 0), (0, -stream.shape[1] % 32)])
-    return np.ascontiguousarray(np.packbits(stream, axis=1, bitorder="little").view("<i4").T)
+from packed_matrices import FLOATS, words_down
 
 
 class Integers:

@@ -25,8 +25,18 @@ def words(codes, order=range(8)):
     return (eights << np.arange(0, 32, 4, dtype=np.uint32)).sum(-1, dtype=np.uint32).view(np.int32)
 
 
+def words_down(codes, bits):
+    """Codes of each column, side by side from the lowest bits of its words on."""
+    spelt = codes.T[..., None] >> np.arange(bits) & 1
+    stream = spelt.reshape(codes.shape[1], -1).astype(np.uint8)
+    stream = np.pad(stream, [(0, 0), (0, -stream.shape[1] % 32)])
+    return np.ascontiguousarray(np.packbits(stream, axis=1, bitorder="little").view("<i4").T)
+
+
 class Quantised:
     """Random codes of `rows` outputs and `columns` inputs, with scales and zero points of groups.
+
+    Codes have four bits; those of GPTQ may have others.
 
     Attributes
     ----------
@@ -38,16 +48,17 @@ class Quantised:
         The group of each column.
     """
 
-    def __init__(self, rows, columns, group, *, scales="F16", symmetric=True, seed=0):
+    def __init__(self, rows, columns, group, *, scales="F16", symmetric=True, seed=0, bits=4):
         rng = np.random.default_rng(seed)
+        self.bits, middle = bits, 2 ** (bits - 1)
         self.groups = np.arange(columns) // group
         count = self.groups[-1] + 1
-        normal = rng.normal(8, 2.5, (rows, columns)).round()
-        self.codes = np.clip(normal, 0, 15).astype(np.uint8)
+        normal = rng.normal(middle, 0.3125 * middle, (rows, columns)).round()
+        self.codes = np.clip(normal, 0, 2 * middle - 1).astype(np.uint8)
         factors = np.exp2(rng.uniform(-10, -5, (rows, count)))
         self.scales = factors.astype(np.float32).astype(FLOATS[scales])
-        drawn = rng.integers(1, 15, (rows, count), dtype=np.uint8)
-        self.zeros = np.full_like(drawn, 8) if symmetric else drawn
+        drawn = rng.integers(1, 2 * middle - 1, (rows, count), dtype=np.uint8)
+        self.zeros = np.full_like(drawn, middle) if symmetric else drawn
 
     def shuffled(self, seed=1):
         """The same with groups of columns in no order."""
@@ -72,14 +83,23 @@ class Quantised:
             tensors["weight_g_idx"] = self.groups.astype(np.int32)
         return tensors
 
-    def gptq(self, *, second=False, index=True):
-        """GPTQ, whose first format has zero points less one in each word as a whole."""
-        zeros = words(self.zeros.T).view(np.uint32)
-        if not second:
-            zeros = zeros - np.uint32(0x11111111)
+    def gptq(self, *, second=False, index=True, taken=None):
+        """GPTQ, whose first format has zero points less one: in each word as a whole, if it can.
+
+        From its words of zero points the numbers `taken` are taken by turns instead.
+        """
+        whole = 32 % self.bits == 0
+        less_one = not second and taken is None
+        zeros = (self.zeros - 1) % 2**self.bits if less_one and not whole else self.zeros
+        zeros = words_down(zeros, self.bits).T
+        if less_one and whole:
+            taken = [sum(1 << place for place in range(0, 32, self.bits))]
+        if taken is not None:
+            by_turns = np.resize(np.array(taken, np.uint32), zeros.shape[1])
+            zeros = (zeros.view(np.uint32) - by_turns).view(np.int32)
         tensors = {
-            "qweight": words(self.codes).T,
-            "qzeros": zeros.view(np.int32),
+            "qweight": words_down(self.codes.T, self.bits),
+            "qzeros": zeros,
             "scales": self.scales.T,
         }
         if index:

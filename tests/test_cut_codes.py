@@ -113,6 +113,7 @@ def test_other_widths_of_single_modules_are_not_cut(checked, bits, stated):
 
 
 def test_other_widths_of_gptq_are_not_cut(checked):
+    """Where nothing is stated, as many inputs as the index has tell the bits of a code."""
     tensors = packed_model("gptq")
     for module in modules()[:3]:
         for leaf in ("qweight", "qzeros"):
@@ -121,7 +122,7 @@ def test_other_widths_of_gptq_are_not_cut(checked):
             half = each.shape[axis] // 2
             tensors[f"{module}.{leaf}"] = np.ascontiguousarray(np.take(each, range(half), axis))
     found, contradicted = checked(tensors, None)
-    assert contradicted == [] and found.exit_code == 3
+    assert contradicted == [] and found.exit_code == 0
 
 
 @pytest.mark.parametrize("form", METHODS)

@@ -183,7 +183,7 @@ def write_nvfp4(path, write_checkpoint):
 
 
 def write_packed(path, write_checkpoint):
-    """Codes of four bits as three quantisers pack them, with indices, and ternary ones."""
+    """Codes of four bits as three quantisers pack them, those of other widths, and ternary ones."""
     tensors = {}
     shuffled = Quantised(64, 256, 32, symmetric=False).shuffled()
     for module, parts in {
@@ -192,8 +192,10 @@ def write_packed(path, write_checkpoint):
         "v": shuffled.compressed(index=True),
         "o": Quantised(64, 256, 32).awq(),
         "up": ternary(np.random.default_rng(5).integers(-1, 2, (64, 96)), np.float32([3])),
+        "gate": Quantised(300, 512, 64, symmetric=False, bits=8).gptq(),
+        "down": Quantised(64, 256, 32, bits=3).shuffled().gptq(),
     }.items():
-        place = "mlp" if module == "up" else "self_attn"
+        place = "self_attn" if module in "qkvo" else "mlp"
         for name, array in parts.items():
             tensors[f"model.layers.0.{place}.{module}_proj.{name}"] = as_stored(array)
     config = {"quantization_config": {"quant_method": "bitnet"}}

@@ -19,10 +19,10 @@ def tensor(dtype, *shape):
     return dtype, shape, np.random.default_rng(1).bytes(int(np.prod(shape)) * SIZE[dtype])
 
 
-# Of eight bits, for which there is no decoder. Those of four are in test_packed_codes.py.
+# Of zero points that do not fit. Those that do are in test_packed_codes.py and test_gptq_widths.py.
 GPTQ = {
     "qweight": tensor("I32", 16, 64),
-    "qzeros": tensor("I32", 2, 16),
+    "qzeros": tensor("I32", 2, 13),
     "scales": tensor("F16", 2, 64),
     "g_idx": tensor("I32", 64),
 }

@@ -1,4 +1,4 @@
-"""Packed integers of four and two bits: the same fit as of the matrix multiplied out."""
+"""Packed integers of four bits and of BitNet: the same fit as of the matrix multiplied out."""
 
 from __future__ import annotations
 
@@ -340,7 +340,7 @@ SHORT = np.zeros((64, 3), np.float16)
         (SYMMETRIC.compressed() | {"weight_shape": np.array([-64, 128])}, {}, "-64 x 128 codes"),
         (ASYMMETRIC.compressed() | {"weight_zero_point": SHORT.view(np.int16)}, {}, None),
         (SYMMETRIC.compressed() | {"weight_g_idx": np.zeros(64, np.int32)}, {}, "I32 [64]"),
-        (SYMMETRIC.gptq(), {"bits": 8}, "8 bits"),
+        (SYMMETRIC.gptq(), {"bits": 8}, "zero points are [4, 8], and those of 8 bits [4, 16]"),
         (SYMMETRIC.gptq(), {"checkpoint_format": "marlin"}, "its format is marlin"),
         (SYMMETRIC.gptq(index=False), {"desc_act": True}, "there is no g_idx"),
         (SYMMETRIC.gptq(index=False), {"group_size": 64}, "4 groups a row"),

@@ -89,7 +89,7 @@ AWQ = Quantised(64, 128, 32).awq()
 @pytest.mark.parametrize(
     ("tensors", "name", "content", "words"),
     [
-        (GPTQ, "quantize_config", {"bits": 8}, "quantize_config.json says 8 bits"),
+        (GPTQ, "quantize_config", {"bits": 8}, "[4, 8], and those of 8 bits [4, 16]"),
         (GPTQ, "quantize_config", {"bits": 10**30}, "quantize_config.json says 10000"),
         (GPTQ, "quantize_config", {"group_size": 64}, "do not fill by 64, as quantize_config.json"),
         (GPTQ, "quantize_config", {"desc_act": True}, "there is no g_idx"),
@@ -229,7 +229,7 @@ def test_groups_that_may_be_out_of_order_are_not_measured_without_an_index(measu
     ("extra", "words"),
     [
         ({DOWN: {"group_size": 64}}, ""),
-        ({DOWN: {"bits": 8}}, "8 bits"),
+        ({DOWN: {"bits": 8}}, "zero points are [2, 8], and not [2, 16]"),
         ({Q: {"bits": 16}}, "do not fill by 32"),
         ({r".*down.*": {"group_size": 64}}, ""),
     ],

@@ -160,11 +160,13 @@ Packing packing_from(const std::string& word) {
 PackedCodesSpec packed_codes_from(const std::string& packing, std::uint64_t rows,
                                   std::uint64_t columns, std::uint64_t groups,
                                   std::uint64_t group_columns, bool scales_by_group, bool divided,
-                                  std::uint32_t added_zero, const FileItems& codes,
-                                  const FileNumbers& scales, const std::optional<FileItems>& zeros,
+                                  std::uint32_t added_zero, unsigned bits,
+                                  const std::array<std::uint32_t, 3>& added_words,
+                                  const FileItems& codes, const FileNumbers& scales,
+                                  const std::optional<FileItems>& zeros,
                                   const std::optional<FileItems>& index) {
-  const PackedForm form{packing_from(packing), rows,    columns,   groups, group_columns,
-                        scales_by_group,       divided, added_zero};
+  const PackedForm form{packing_from(packing), rows,    columns,    groups, group_columns,
+                        scales_by_group,       divided, added_zero, bits,   added_words};
   return {form, codes, scales, zeros, index};
 }
 
@@ -228,8 +230,9 @@ void bind_scan(py::module_& module) {
       .def("__init__", constructed_by(&packed_codes_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("packing"), py::arg("rows"), py::arg("columns"),
            py::arg("groups"), py::arg("group_columns"), py::arg("scales_by_group"),
-           py::arg("divided"), py::arg("added_zero"), py::arg("codes"), py::arg("scales"),
-           py::arg("zeros").none(true), py::arg("index").none(true));
+           py::arg("divided"), py::arg("added_zero"), py::arg("bits"), py::arg("added_words"),
+           py::arg("codes"), py::arg("scales"), py::arg("zeros").none(true),
+           py::arg("index").none(true));
   py::class_<ScaleCodesSpec>(module, "ScaleCodes")
       .def("__init__", constructed_by(&scale_codes_from), py::detail::is_new_style_constructor(),
            py::kw_only(), py::arg("codes"), py::arg("values"), py::arg("group_items"),

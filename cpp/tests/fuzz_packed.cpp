@@ -1,4 +1,4 @@
-// Scans packed codes of four and two bits, in any packing and of any sides: values are those of a
+// Scans packed codes of all widths, in any packing and of any sides: values are those of a
 // plain loop, whatever the manner, and whether they are counted by multiple or one by one.
 #include <cmath>
 #include <cstring>
@@ -49,6 +49,17 @@ std::uint32_t word_of(const Pair& pair, std::uint64_t offset, std::uint64_t inde
   return word;
 }
 
+// A code of a row of words that lie so far apart, bit after bit.
+std::uint32_t code_in_row(const Pair& pair, std::uint64_t offset, std::uint64_t pitch,
+                          std::uint64_t first_bit, unsigned bits) {
+  std::uint32_t code = 0;
+  for (unsigned bit = 0; bit < bits; ++bit) {
+    const std::uint64_t place = first_bit + bit;
+    code |= (word_of(pair, offset, place / 32 * pitch) >> place % 32 & 1U) << bit;
+  }
+  return code;
+}
+
 // Of eight rows in a word the even ones come first.
 std::uint64_t place_of(const PackedForm& form, std::uint64_t row) {
   return form.packing == Packing::even_rows_first ? row % 2 * 4 + row % 8 / 2 : row % 8;
@@ -60,7 +71,7 @@ std::uint32_t packed_code(const Pair& pair, const PackedForm& form, std::uint64_
     case Packing::along_rows:
       return word_of(pair, 0, row * words_of(form.columns) + column / 8) >> column % 8 * 4 & 15U;
     case Packing::rows_abreast:
-      return word_of(pair, 0, column / 8 * form.rows + row) >> column % 8 * 4 & 15U;
+      return code_in_row(pair, 4 * row, form.rows, column * form.bits, form.bits);
     case Packing::even_rows_first:
       return word_of(pair, 0, column * (form.rows / 8) + row / 8) >> place_of(form, row) * 4 & 15U;
     case Packing::quarters:
@@ -74,7 +85,17 @@ std::uint32_t packed_code(const Pair& pair, const PackedForm& form, std::uint64_
 float packed_zero(const Pair& pair, const Packed& packed, std::uint64_t row, std::uint64_t group) {
   const PackedForm& form = packed.form;
   if (packed.zeros == 0) {
-    return form.packing == Packing::quarters ? 1 : 8;
+    return form.packing == Packing::quarters ? 1 : static_cast<float>(1U << (form.bits - 1));
+  }
+  if (form.bits == 3) {
+    const std::uint64_t group_at = packed.zeros_at + 4 * group * words_of(form.rows, 3);
+    return static_cast<float>((code_in_row(pair, group_at, 1, 3 * row, 3) + form.added_zero) & 7U);
+  }
+  if (form.packing == Packing::rows_abreast) {
+    const std::uint64_t bit = row * form.bits;
+    const std::uint64_t at = group * words_of(form.rows, form.bits) + bit / 32;
+    const std::uint32_t word = word_of(pair, packed.zeros_at, at) + form.added_zero;
+    return static_cast<float>(word >> bit % 32 & ((1U << form.bits) - 1));
   }
   const std::uint64_t at = form.packing == Packing::along_rows
                                ? row / 8 * form.groups + group
@@ -117,17 +138,22 @@ Packed packed_from(Choices& choices, Pair& pair) {
   const bool single = form.packing == Packing::quarters || choices.below(4) == 0;
   form.divided = single && choices.below(2) == 0;
   form.added_zero = choices.below(2) == 0 ? 0 : 0x11111111;
+  if (form.packing == Packing::rows_abreast && form.groups == 4) {
+    constexpr unsigned widths[] = {2, 3, 8};  // told by what is chosen already
+    form.bits = widths[form.rows % 3];
+  }
   constexpr DType scales[] = {DType::f16, DType::bf16, DType::f32};
   pair.first = DType::f8_e8m0;  // bytes
   pair.second = scales[choices.below(3)];
-  pair.first_items = form.packing == Packing::quarters     ? form.rows / 4 * form.columns
-                     : form.packing == Packing::along_rows ? form.rows * words_of(form.columns) * 4
-                                                           : form.rows * form.columns / 2;
+  pair.first_items = form.packing == Packing::quarters ? form.rows / 4 * form.columns
+                     : form.packing == Packing::along_rows
+                         ? form.rows * words_of(form.columns) * 4
+                         : form.rows * form.columns * form.bits / 8;
   pair.second_items = single ? 1 : form.rows * form.groups;
   packed.has_index = choices.below(3) == 0;
   const std::size_t groups_of_index = choices.below(7);
   if (form.packing != Packing::quarters && choices.below(2) == 0) {
-    packed.zeros = words_of(form.rows) * form.groups;
+    packed.zeros = words_of(form.rows, form.bits) * form.groups;
   }
   testing::fill(pair, choices);
   packed.zeros_at = pair.bytes.size();

@@ -158,7 +158,7 @@ class LowRank:
     ) -> None: ...
 
 class PackedCodes:
-    """Codes of four or two bits; see cpp/core/decode/packed_codes.hpp."""
+    """Codes of two, three, four or eight bits; see cpp/core/decode/packed_codes.hpp."""
 
     def __init__(
         self,
@@ -171,6 +171,8 @@ class PackedCodes:
         scales_by_group: bool,
         divided: bool,
         added_zero: int,
+        bits: int,
+        added_words: tuple[int, int, int],
         codes: tuple[int, int, int],
         scales: tuple[int, str, int, int],
         zeros: tuple[int, int, int] | None,

@@ -87,7 +87,8 @@ made = {
     ),
     "packed": lambda: _core.PackedCodes(
         packing="along_rows", rows=2, columns=8, groups=1, group_columns=8, scales_by_group=False,
-        divided=False, added_zero=0, codes=(0, 0, 8), scales=scales, zeros=None, index=None,
+        divided=False, added_zero=0, bits=4, added_words=(0, 0, 0), codes=(0, 0, 8), scales=scales,
+        zeros=None, index=None,
     ),
     "product": lambda: _core.LowRank(
         rows=2, rank=1, columns=2, left=scales, right=scales, factor=1.0

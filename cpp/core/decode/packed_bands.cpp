@@ -88,14 +88,15 @@ void PackedCodes::keep_scales(std::uint64_t first, std::uint64_t rows, Groups gr
 
 void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, Groups groups,
                              DecodingSpace& space) const {
-  space.row.assign(rows * groups.n, form_.packing == Packing::quarters ? 1.0F : 8.0F);
+  const unsigned middle = form_.packing == Packing::quarters ? 1U : 1U << (form_.bits - 1);
+  space.row.assign(rows * groups.n, static_cast<float>(middle));
   if (!parts_.zeros) {
     return;
   }
   const bool along_rows = form_.packing == Packing::along_rows;
   const bool even_first = form_.packing == Packing::even_rows_first;
-  const std::uint64_t first_word = first / codes_per_word;
-  const std::uint64_t words = words_of(first + rows) - first_word;
+  const std::uint64_t first_word = first * form_.bits / word_bits;
+  const std::uint64_t words = words_of(first + rows, form_.bits) - first_word;
   std::vector<std::uint32_t>& of_lines = space.words;
   of_lines.resize(words * groups.n);
   if (along_rows) {
@@ -105,20 +106,35 @@ void PackedCodes::keep_zeros(std::uint64_t first, std::uint64_t rows, Groups gro
     }
   } else {
     for (std::uint64_t i = 0; i < groups.n; ++i) {
-      parts_.zeros->read((groups.first + i) * words_of(form_.rows) + first_word, words,
+      parts_.zeros->read((groups.first + i) * words_of(form_.rows, form_.bits) + first_word, words,
                          of_lines.data() + i * words);
+      for (std::uint64_t word = 0; word < words && form_.bits == 3; ++word) {
+        of_lines[i * words + word] += form_.added_words[(first_word + word) % 3];
+      }
     }
   }
   for (std::uint64_t row = 0; row < rows; ++row) {
-    const std::uint64_t word = (first + row) / codes_per_word - first_word;
-    const auto within = static_cast<unsigned>((first + row) % codes_per_word);
-    const unsigned place = even_first ? place_of_row[within] : within;
+    const std::uint64_t bit = (first + row) * form_.bits;
+    const std::uint64_t word = bit / word_bits - first_word;
+    const auto within = static_cast<unsigned>(bit % word_bits);
+    const unsigned shift = even_first ? 4 * place_of_row[within / 4] : within;
     for (std::uint64_t i = 0; i < groups.n; ++i) {
       const std::uint64_t at = along_rows ? word * groups.n + i : i * words + word;
-      const std::uint32_t added = of_lines[at] + form_.added_zero;
-      space.row[row * groups.n + i] = static_cast<float>(code_at(added, place));
+      space.row[row * groups.n + i] = static_cast<float>(zero_in(&of_lines[at], shift));
     }
   }
+}
+
+std::uint32_t PackedCodes::zero_in(const std::uint32_t* words, unsigned shift) const {
+  const std::uint32_t mask = (1U << form_.bits) - 1;
+  if (word_bits % form_.bits == 0) {
+    return (words[0] + form_.added_zero) >> shift & mask;
+  }
+  std::uint32_t code = words[0] >> shift;
+  if (shift + form_.bits > word_bits) {
+    code |= words[1] << (word_bits - shift);
+  }
+  return (code + form_.added_zero) & mask;
 }
 
 // Of which groups the scales and zeros are kept for a stretch of a row: an index may name any, and
@@ -143,8 +159,8 @@ void PackedCodes::keep_line(std::uint64_t row, DecodingSpace& space) const {
 void PackedCodes::keep_lines(std::uint64_t first, std::uint64_t rows, std::uint64_t column,
                              std::uint64_t n, DecodingSpace& space) const {
   const auto bytes = static_cast<std::size_t>(bytes_in_line(rows));
-  const std::uint64_t end = (column + n - 1) / columns_at_a_time() + 1;
-  for (std::uint64_t line = column / columns_at_a_time(); line < end; ++line) {
+  const std::uint64_t end = end_line_of(column, n);
+  for (std::uint64_t line = first_line_of(column); line < end; ++line) {
     if (space.kept_lines[line] == 0) {
       parts_.codes->read(space.kept_bytes.data() + line * bytes, bytes,
                          parts_.offset + line * line_pitch() + begin_in_line(first));

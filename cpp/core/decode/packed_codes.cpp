@@ -39,22 +39,32 @@ PackedCodes::PackedCodes(const PackedForm& form, const PackedParts& parts)
     : Decoding(DType::f32, 1), form_(form), parts_(parts), band_rows_(1) {
   check_parts();
   if (form_.packing == Packing::rows_abreast || form_.packing == Packing::even_rows_first) {
-    const std::uint64_t most = kept_codes / std::max<std::uint64_t>(form_.columns / 2, 1);
+    const std::uint64_t of_row = words_of(form_.columns, form_.bits) * word_bytes;
+    const std::uint64_t most = kept_codes / of_row;
     const std::uint64_t read = std::clamp<std::uint64_t>(most / codes_per_word * codes_per_word,
                                                          codes_per_word, rows_read);
     band_rows_ = parts_.codes->memory() != nullptr ? rows_in_memory : read;
   }
 }
 
-void PackedCodes::check_parts() const {
+void PackedCodes::check_sizes() const {
   const auto side = [](std::uint64_t n) { return n > 0 && n <= most_side; };
   if (!side(form_.rows) || !side(form_.columns)) {
     throw std::invalid_argument("a matrix of packed codes is empty or too large");
+  }
+  const bool other = form_.packing == Packing::rows_abreast &&
+                     (form_.bits == 2 || form_.bits == 3 || form_.bits == 8);
+  if (form_.bits != 4 && !other) {
+    throw std::invalid_argument("packed codes have no such number of bits");
   }
   const bool sized = form_.group_columns > 0 && form_.group_columns <= form_.columns;
   if (form_.groups == 0 || form_.groups > most_groups || !sized) {
     throw std::invalid_argument("packed codes have no groups, or too many");
   }
+}
+
+void PackedCodes::check_parts() const {
+  check_sizes();
   const bool by_index = parts_.index && form_.packing != Packing::along_rows;
   if (!by_index && (form_.columns - 1) / form_.group_columns >= form_.groups) {
     throw std::invalid_argument("packed codes have columns without a group");
@@ -78,7 +88,7 @@ void PackedCodes::check_parts() const {
   if (form_.packing == Packing::quarters && (parts_.zeros || parts_.index)) {
     throw std::invalid_argument("codes of two bits have neither zeros nor an index of groups");
   }
-  check_words(parts_.zeros, words_of(form_.rows) * form_.groups);
+  check_words(parts_.zeros, words_of(form_.rows, form_.bits) * form_.groups);
   check_words(parts_.index, form_.columns);
 }
 
@@ -90,7 +100,10 @@ std::uint64_t PackedCodes::rows_at_a_time() const {
 }
 
 std::uint64_t PackedCodes::columns_at_a_time() const {
-  return form_.packing == Packing::rows_abreast ? codes_per_word : 1;
+  if (form_.packing != Packing::rows_abreast) {
+    return 1;
+  }
+  return word_bits % form_.bits == 0 ? word_bits / form_.bits : word_bits;
 }
 
 std::uint64_t PackedCodes::lines() const {
@@ -98,7 +111,7 @@ std::uint64_t PackedCodes::lines() const {
     case Packing::along_rows:
       return form_.rows;
     case Packing::rows_abreast:
-      return form_.columns / codes_per_word;
+      return words_of(form_.columns, form_.bits);
     case Packing::even_rows_first:
       return form_.columns;
     case Packing::quarters:
@@ -135,6 +148,14 @@ std::uint64_t PackedCodes::bytes_in_line(std::uint64_t rows) const {
   return form_.packing == Packing::rows_abreast ? rows * word_bytes : words_of(rows) * word_bytes;
 }
 
+std::uint64_t PackedCodes::first_line_of(std::uint64_t column) const {
+  return form_.packing == Packing::rows_abreast ? column * form_.bits / word_bits : column;
+}
+
+std::uint64_t PackedCodes::end_line_of(std::uint64_t column, std::uint64_t n) const {
+  return form_.packing == Packing::rows_abreast ? words_of(column + n, form_.bits) : column + n;
+}
+
 void PackedCodes::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffer& buffer,
                          const TakeValues& take) const {
   constexpr std::uint64_t most = DecodingSpace::value_bytes / sizeof(float);
@@ -154,9 +175,11 @@ void PackedCodes::decode(const ByteSource& /*stored*/, const Run& run, ReadBuffe
     const std::uint64_t row = (run.offset + from) / form_.columns;
     const std::uint64_t column = (run.offset + from) % form_.columns;
     const std::uint64_t n = std::min({most, run.items - from, form_.columns - column});
-    make(row, 1, column, static_cast<std::size_t>(n), buffer, values);
-    take(to, static_cast<std::size_t>(n));
-    from += n;
+    const std::uint64_t whole = n == form_.columns ? std::min(most, run.items - from) / n : 1;
+    const std::size_t rows = rows_together(row, whole);
+    make(row, rows, column, static_cast<std::size_t>(n), buffer, values);
+    take(to, rows * static_cast<std::size_t>(n));
+    from += rows * n;
   }
 }
 

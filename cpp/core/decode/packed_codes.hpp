@@ -1,6 +1,7 @@
-// Integers of four or two bits, several of them in a word; groups of them have scales and zeros.
+// Integers of two, three, four or eight bits in words; groups of them have scales and zeros.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -15,20 +16,22 @@ namespace weightgauge {
 enum class Packing : std::uint8_t {
   // A word has eight neighbours of one row; rows follow each other, each filled up to whole words.
   along_rows,
-  // A word has eight neighbours of one row; the first words of all rows come first.
+  // A word has neighbours of one row; the first words of all rows come first. Codes of a row fill
+  // its words from the lowest bits up, and one of three bits may lie in two.
   rows_abreast,
   // A word has eight rows of one column: rows 0, 2, 4, 6, 1, 3, 5 and 7. Columns follow each other.
   even_rows_first,
   // A byte has four rows of one column, which are a quarter of all rows apart.
   quarters,
 };
-// Codes of a word, or of a byte of quarters.
+// Codes of four bits in a word, and of two in a byte of quarters.
 constexpr unsigned codes_per_word = 8;
 constexpr unsigned codes_per_byte = 4;
 constexpr std::uint64_t word_bytes = 4;
+constexpr unsigned word_bits = 32;
 
-constexpr std::uint64_t words_of(std::uint64_t codes) {
-  return (codes + codes_per_word - 1) / codes_per_word;
+constexpr std::uint64_t words_of(std::uint64_t codes, unsigned bits = 4) {
+  return (codes * bits + word_bits - 1) / word_bits;
 }
 
 // The place of each of eight rows in a word of even_rows_first.
@@ -47,8 +50,12 @@ struct PackedForm {
   // Whether the scales of all rows of a group follow each other, rather than those of all groups of
   // a row.
   bool scales_by_group = false;
-  bool divided = false;          // values are divided by the scale, of which there is one
-  std::uint32_t added_zero = 0;  // what is added to a word of zeros before it is taken apart
+  bool divided = false;  // values are divided by the scale, of which there is one
+  // What is added to a word of zeros before it is taken apart; of three bits, to each zero.
+  std::uint32_t added_zero = 0;
+  unsigned bits = 4;  // of a code in words: 2, 3 or 8 as well where rows lie abreast
+  // Of three bits: what is added to the words of zeros of a group by turns, before that.
+  std::array<std::uint32_t, 3> added_words = {};
 };
 
 // A contiguous tensor of words.
@@ -67,13 +74,14 @@ struct PackedParts {
   std::uint64_t bytes = 0;   // of all codes
   FloatReader scales;        // one for each group of each row, or one for all
   // Packed as the codes are, but without gaps; for along_rows, a word has those of eight rows.
+  // Where rows lie abreast, those of a group fill its words one row after the other.
   std::optional<StoredWords> zeros;
   std::optional<StoredWords> index;
 };
 
 // Item i * columns + j has the value (code - zero) x scale in float32, of row i and column j. Zero
-// is 8, or 1 for two bits, where none is stored. No byte stands behind such an item: it is only a
-// number. A column whose group does not exist is NaN.
+// is half of all codes, or 1 for quarters, where none is stored. No byte stands behind such an
+// item: it is only a number. A column whose group does not exist is NaN.
 class PackedCodes : public Decoding {
  public:
   // Throws std::invalid_argument if the parts do not fit each other, or lie beyond the end of a
@@ -121,7 +129,15 @@ class PackedCodes : public Decoding {
       return (row - first) * groups.n + (group - groups.first);
     }
   };
+  // Columns that follow each other and are of one group, which may not exist.
+  struct Stretch {
+    std::uint64_t group;
+    std::size_t columns;
+  };
+  // Begins with a column, and has no more than `n`.
+  Stretch stretch_at(std::uint64_t column, std::uint64_t n, const DecodingSpace& space) const;
   void check_parts() const;
+  void check_sizes() const;
   std::uint64_t rows_at_a_time() const;
   std::uint64_t columns_at_a_time() const;
   std::uint64_t line_pitch() const;
@@ -141,9 +157,17 @@ class PackedCodes : public Decoding {
   // Where in a line the codes of some rows begin, and how many bytes of it they take.
   std::uint64_t begin_in_line(std::uint64_t row) const;
   std::uint64_t bytes_in_line(std::uint64_t rows) const;
+  // The lines that have codes of some columns, where lines have several rows.
+  std::uint64_t first_line_of(std::uint64_t column) const;
+  std::uint64_t end_line_of(std::uint64_t column, std::uint64_t n) const;
   std::uint64_t lines() const;
-  void unpack(const Band& band, std::uint64_t row, std::uint64_t column, std::size_t n,
-              std::uint8_t* codes) const;
+  // The code that a zero of a row is, of whose group some words are kept; `shift` is its first bit
+  // in the first of them.
+  std::uint32_t zero_in(const std::uint32_t* words, unsigned shift) const;
+  void unpack(const Band& band, std::uint64_t row, std::size_t rows, std::uint64_t column,
+              std::size_t n, std::uint8_t* codes) const;
+  // How many of some rows that follow each other are made together.
+  std::size_t rows_together(std::uint64_t row, std::uint64_t rows) const;
   // Of columns of some rows that are in one band.
   void make(std::uint64_t row, std::size_t rows, std::uint64_t column, std::size_t n,
             ReadBuffer& buffer, float* to) const;
@@ -156,7 +180,7 @@ class PackedCodes : public Decoding {
     std::size_t rows;
     std::uint64_t column;
     std::size_t columns;
-    const Item* of_codes;  // codes_of_table for each row
+    const Item* of_codes;  // codes_of_table for each row; or null: codes themselves
     Item* to;
     std::size_t pitch;  // items from one row to the next
   };
@@ -164,14 +188,14 @@ class PackedCodes : public Decoding {
   void fill(const Band& band, const Patch<Item>& patch) const;
   template <class Item>
   void fill_along_rows(const Band& band, const Patch<Item>& patch) const;
-  template <class Item>
+  template <unsigned Bits, class Item>
   void fill_rows_abreast(const Band& band, const Patch<Item>& patch) const;
   template <class Item>
   void fill_even_rows_first(const Band& band, const Patch<Item>& patch) const;
   template <class Item>
   void fill_quarters(const Band& band, const Patch<Item>& patch) const;
-  void make_by_index(std::uint64_t row, std::uint64_t column, std::size_t n, ReadBuffer& buffer,
-                     float* to) const;
+  void make_from_codes(std::uint64_t row, std::size_t rows, std::uint64_t column, std::size_t n,
+                       ReadBuffer& buffer, float* to) const;
 
   // Counting by group. Whole groups of whole rows are counted without looking at their codes one by
   // one, where they fill their bytes.

@@ -81,7 +81,7 @@ void take_zeros(const std::uint32_t* words, std::uint64_t n, std::uint32_t added
 }  // namespace
 
 bool PackedCodes::counts_multiples() const {
-  return is_single() || is_16_bit(parts_.scales.dtype());
+  return form_.bits < 8 && (is_single() || is_16_bit(parts_.scales.dtype()));
 }
 
 std::uint64_t PackedCodes::items_together() const {
@@ -102,9 +102,11 @@ void PackedCodes::read_scale_codes(std::uint64_t first, std::uint64_t n, std::ui
   }
 }
 
-// Whether groups fill their bytes, follow each other as their scales do, and are in memory.
+// Whether groups of four bits fill their bytes, follow each other as their scales do, and are in
+// memory.
 bool PackedCodes::has_whole_groups(ReadBuffer& buffer) const {
   const bool whole = parts_.codes->memory() != nullptr && form_.packing != Packing::quarters &&
+                     form_.bits == 4 &&
                      form_.scales_by_group == (form_.packing != Packing::along_rows) &&
                      form_.group_columns % codes_per_word == 0 &&
                      form_.columns == form_.groups * form_.group_columns;
@@ -166,25 +168,28 @@ void PackedCodes::count_one_by_one(std::uint64_t first, std::uint64_t end, ReadB
         std::min({end - item, form_.columns - column, std::uint64_t{DecodingSpace::value_bytes}});
     const Band band = band_of(row, column, n, buffer);
     auto* const codes = reinterpret_cast<std::uint8_t*>(space.code_storage());
-    unpack(band, row, column, static_cast<std::size_t>(n), codes);
-    for (std::uint64_t i = 0; i < n; ++i) {
-      const std::uint64_t group =
-          parts_.index ? space.groups[column + i] : (column + i) / form_.group_columns;
-      if (group >= form_.groups) {
-        ++counts.nans;
-        --counts.in_cells;
+    unpack(band, row, 1, column, static_cast<std::size_t>(n), codes);
+    for (std::size_t done = 0; done < n;) {
+      const Stretch same = stretch_at(column + done, n - done, space);
+      const std::uint8_t* const of_group = codes + done;
+      done += same.columns;
+      if (same.group >= form_.groups) {
+        counts.nans += same.columns;
+        counts.in_cells -= same.columns;
         continue;
       }
-      const std::size_t place = band.place_of(row, group);
+      const std::size_t place = band.place_of(row, same.group);
       std::uint16_t scale = 0;
       if (!is_single()) {
         std::memcpy(&scale, space.scales.data() + place * sizeof scale, sizeof scale);
       }
-      constexpr int middle = MultipleCounts::zero;
-      const int multiple = codes[i] - static_cast<int>(space.row[place]);
       counts.used[scale] = 1;
-      ++counts.cells[std::size_t{scale} * MultipleCounts::row +
-                     static_cast<std::size_t>(middle + multiple)];
+      std::uint32_t* const of_scale =
+          counts.cells.data() + std::size_t{scale} * MultipleCounts::row;
+      const std::size_t first_code = zero - static_cast<std::size_t>(space.row[place]);
+      for (std::size_t i = 0; i < same.columns; ++i) {
+        ++of_scale[first_code + of_group[i]];
+      }
     }
     item += n;
   }

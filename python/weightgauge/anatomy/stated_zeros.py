@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from weightgauge.anatomy.storage import Storage
 from weightgauge.anatomy.storage.stored import PackedCodes
@@ -12,13 +12,11 @@ from weightgauge.findings import RULES, Finding, Place
 
 _WORDS = 8
 """Words that are read of each tensor; what is of another format or lost is so from the first on."""
-_SYMMETRIC = 8
-_ONES = 0x11111111
-_PLACES = range(0, 32, 4)
+_WORD_BITS = 32
 
 
 def stated_zeros(checkpoint: Checkpoint, storage: Storage) -> Iterator[Finding]:
-    """Tell of zero points other than 8 where `sym` is stated.
+    """Tell of zero points that are not half of all codes where `sym` is stated.
 
     Parameters
     ----------
@@ -33,7 +31,7 @@ def stated_zeros(checkpoint: Checkpoint, storage: Storage) -> Iterator[Finding]:
         One for each tensor of zero points, of which the first ones are read.
     """
     quantisation = storage.quantisation
-    less_one: dict[str, int] = {}
+    codes_of: dict[str, PackedCodes] = {}
     asked: list[TensorInfo] = []
     for name, stored in storage.matrices.items():
         codes = stored.source
@@ -43,15 +41,29 @@ def stated_zeros(checkpoint: Checkpoint, storage: Storage) -> Iterator[Finding]:
             continue
         words = min(_WORDS, codes.zeros.size)
         asked.append(codes.zeros._replace(shape=(words,), nbytes=4 * words))
-        less_one[codes.zeros.name] = _ONES if codes.zeros_less_one else 0
+        codes_of[codes.zeros.name] = codes
     for name, stored_words in read_shapes(checkpoint, asked).items():
-        words_added = [(word + less_one[name]) % (1 << 32) for word in stored_words]
-        points = {word >> place & 15 for word in words_added for place in _PLACES}
-        astray = sorted(points - {_SYMMETRIC})
+        symmetric = 1 << (codes_of[name].bits - 1)
+        astray = sorted(_points(stored_words, codes_of[name]) - {symmetric})
         if astray:
             yield RULES["zero-points-contradict"].finding(
                 Place(tensor=name),
                 value=astray[0],
-                expected=_SYMMETRIC,
+                expected=symmetric,
                 file=quantisation.file_of("sym"),
             )
+
+
+def _points(words: Sequence[int], codes: PackedCodes) -> set[int]:
+    """Return the zero points that lie in some words, the last of which may have a part of one."""
+    bits, added = codes.bits, codes.added_zero
+    by_word = _WORD_BITS % bits == 0
+    of_words = (added,) if by_word else codes.added_words
+    stream = sum(
+        (word + of_words[place % len(of_words)]) % (1 << _WORD_BITS) << _WORD_BITS * place
+        for place, word in enumerate(words)
+    )
+    points = {
+        stream >> at & (1 << bits) - 1 for at in range(0, _WORD_BITS * len(words) - bits + 1, bits)
+    }
+    return points if by_word else {(point + added) % (1 << bits) for point in points}

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from weightgauge.anatomy.storage.stored import PRODUCT, is_of_two_bits
+from weightgauge.anatomy.storage.code_words import is_of_two_bits
+from weightgauge.anatomy.storage.stored import PRODUCT
 from weightgauge.choices import TRIMS
 from weightgauge.dtypes import ITEM_BYTES
 from weightgauge.fits.pieces import wholes

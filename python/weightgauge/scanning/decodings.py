@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Position = Callable[[int], int]
 """The number that a scan gives the file of a shard."""
 
-_ONE_EACH = 0x11111111  # added to a word of eight zero points, it adds one to each
-
 
 def made_one_by_one(codes: PackedCodes | GroupedCodes, position: Position) -> _core.Decoding:
     """Return how the core makes the values of packed codes, each of which has a number."""
@@ -44,7 +42,9 @@ def _packed_codes(codes: PackedCodes, position: Position) -> _core.PackedCodes:
         group_columns=codes.group_columns,
         scales_by_group=codes.packing != "along_rows",
         divided=codes.divided,
-        added_zero=_ONE_EACH if codes.zeros_less_one else 0,
+        added_zero=codes.added_zero,
+        bits=codes.bits,
+        added_words=codes.added_words,
         codes=_stretch(codes.codes, codes.codes.nbytes, position),
         scales=_numbers(codes.scales, position),
         zeros=None if zeros is None else _stretch(zeros, zeros.size, position),

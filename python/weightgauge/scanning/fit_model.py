@@ -31,8 +31,8 @@ def fit(
 ) -> ModelFit:
     """Fit a two-parameter Weibull distribution to the magnitudes of every tensor of a checkpoint.
 
-    Where a tensor holds codes (the F8 formats and F4 with scales beside them, MXFP4, NVFP4, the
-    four bits of GPTQ, AWQ and compressed-tensors, MLX, bitsandbytes, BitNet), its values are made
+    Where a tensor holds codes (the F8 formats and F4 with scales beside them, MXFP4, NVFP4, AWQ
+    of four bits, GPTQ, compressed-tensors, MLX, bitsandbytes, BitNet), its values are made
     while they are counted. The same holds for the products B A of low-rank adapters, which are
     slices of their own. What other quantisers pack into integers is named and not fitted.
 

@@ -1,5 +1,6 @@
 """Matrices that are not stored as their values: codes with scales, packed integers, factors."""
 
+from weightgauge.anatomy.storage.code_words import is_coarse, is_packed, is_ternary
 from weightgauge.anatomy.storage.recognise import Storage, storage_of
 from weightgauge.anatomy.storage.roles import is_beside, is_signed, served
 from weightgauge.anatomy.storage.stored import (
@@ -10,9 +11,6 @@ from weightgauge.anatomy.storage.stored import (
     Product,
     ScaledCodes,
     Stored,
-    is_coarse,
-    is_packed,
-    is_ternary,
     weight_name,
     weight_names,
 )

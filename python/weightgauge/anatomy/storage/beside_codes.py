@@ -153,7 +153,7 @@ def beside_groups(beside: Beside) -> list[TensorInfo]:
 
 
 def number_of_groups(
-    settings: Settings, parts: Sequence[TensorInfo], rows: int, columns: int
+    settings: Settings, parts: Sequence[TensorInfo], rows: int, columns: int, bits: int = 4
 ) -> int:
     """Return the number of groups that scales and zero points are for.
 
@@ -162,7 +162,7 @@ def number_of_groups(
     """
     scales, zeros = parts
     groups, outputs = matrix(scales)
-    words = -(-rows // PER_WORD)
+    words = words_for(rows, bits)
     size = settings.get("group_size")
     if type(size) is int and type(settings.get("bits")) is int:
         wanted = 1 if size == -1 else -(-columns // size) if size > 0 else 0
@@ -172,16 +172,21 @@ def number_of_groups(
             raise Misfit(zeros, (wanted, words))
     if rows != outputs:
         raise AtOdds(
-            f"it has {counted(rows, 'output')} of four bits, and its scales are for {outputs:,}"
+            f"it has {counted(rows, 'output')} of {_WIDTHS[bits]} bits, and its scales are for "
+            f"{outputs:,}"
         )
-    if zeros.shape == (groups, -(-rows // 4)):
-        raise NotUnpacked("it has 8 bits a weight, and codes of four are decoded")
+    others = [each for each in _OTHER_WIDTHS if zeros.shape == (groups, words_for(rows, each))]
+    if zeros.shape != (groups, words) and others and type(settings.get("bits")) is not int:
+        raise NotUnpacked(f"its zero points have {others[0]} bits, and nothing says so")
     if len(zeros.shape) == 2 and zeros.shape[0] != groups:
         raise AtOdds(
             f"its scales are {list(scales.shape)} and its zero points {list(zeros.shape)}, "
             "which are not for as many groups"
         )
-    check_shape(zeros, (groups, words), "zero points")
+    if zeros.shape != (groups, words):
+        raise AtOdds(
+            f"its zero points are {list(zeros.shape)}, and those of {bits} bits {[groups, words]}"
+        )
     return groups
 
 

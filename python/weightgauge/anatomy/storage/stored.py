@@ -15,17 +15,6 @@ if TYPE_CHECKING:
 
 _PACKED = {"qweight": "weight", "weight_packed": "weight"}
 
-_TERNARY = "ternary "
-_INTEGERS = "INT{} ", "(INT{} "
-_NARROW = (
-    *(sign.format(bits) for bits in (2, 3, 4, 5, 6) for sign in _INTEGERS),
-    *("NF4 ", "FP4 ", _TERNARY),
-)
-"""How the words begin that say that values are made of packed codes of so few bits that k is that
-of their grid."""
-_FINE = tuple(sign.format(bits) for bits in (7, 8) for sign in _INTEGERS)
-"""The same of so many bits that k is that of the weights, unless the values show their grid."""
-
 PRODUCT = "ba"
 """Value of `part` for a slice that is a whole product."""
 
@@ -103,10 +92,10 @@ class ScaledCodes:
 
 @dataclass(frozen=True, slots=True)
 class PackedCodes:
-    """Integers of four or two bits, several of them in a word, with scales of groups of columns.
+    """Integers of two, three, four or eight bits in words, with scales of groups of columns.
 
-    A value is (code - zero point) times its scale, in float32. The zero point is 8, or 1 for two
-    bits, where none is stored.
+    A value is (code - zero point) times its scale, in float32. The zero point is half of all codes
+    where none is stored, or 1 for the two bits of BitNet.
 
     Attributes
     ----------
@@ -128,6 +117,10 @@ class PackedCodes:
         Whether values are divided by the scale instead.
     zeros_less_one : bool
         Whether zero points are stored less one.
+    bits : int
+        Bits of a code in words.
+    added_words : tuple of int
+        What is added to the words of zero points of a group by turns; of three bits alone.
     """
 
     packing: str
@@ -141,6 +134,14 @@ class PackedCodes:
     index: TensorInfo | None = None
     divided: bool = False
     zeros_less_one: bool = False
+    bits: int = 4
+    added_words: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def added_zero(self) -> int:
+        """What is added to a word of zero points; of three bits, to each of them."""
+        places = range(0, 32, self.bits) if 32 % self.bits == 0 else (0,)
+        return sum(1 << place for place in places) if self.zeros_less_one else 0
 
     @property
     def all_scales(self) -> tuple[Numbers, ...]:
@@ -330,26 +331,6 @@ class Stored:
     def two_in_a_byte(self) -> bool:
         """Whether each stored byte makes two values."""
         return isinstance(self.source, ScaledCodes) and self.source.per_byte == 2
-
-
-def is_coarse(decoded: str) -> bool:
-    """Whether values that are made as `Stored.text` says come from codes of six bits or fewer."""
-    return decoded.startswith(_NARROW)
-
-
-def is_packed(decoded: str) -> bool:
-    """Whether these are packed codes, of few bits or eight."""
-    return is_coarse(decoded) or decoded.startswith(_FINE)
-
-
-def is_ternary(decoded: str) -> bool:
-    """Whether these integers are -1, 0 and 1."""
-    return decoded.startswith(_TERNARY)
-
-
-def is_of_two_bits(decoded: str) -> bool:
-    """Whether codes are so few that rounding to them may leave any share of zeros."""
-    return is_ternary(decoded) or decoded.startswith("INT2 ")
 
 
 def weight_names(names: Sequence[str], codes: Collection[str] | None = None) -> list[str]:

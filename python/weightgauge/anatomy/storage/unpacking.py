@@ -1,4 +1,4 @@
-"""Integers of four and two bits that quantisers pack, and the scales and zero points beside them.
+"""The integers that quantisers pack, and the scales and zero points beside them.
 
 What each quantiser packs where is told in docs/packed.md. Where the tensors of a matrix do not fit
 each other, or contradict the configuration, the matrix is not decoded, and the reason is told.
@@ -7,7 +7,7 @@ each other, or contradict the configuration, the matrix is not decoded, and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from weightgauge.anatomy.architecture.settings import shown
@@ -33,7 +33,7 @@ from weightgauge.anatomy.storage.integer_groups import (
     integers_in_words,
     pack_quantized,
 )
-from weightgauge.anatomy.storage.not_unpacked import NotUnpacked
+from weightgauge.anatomy.storage.not_unpacked import AtOdds, NotUnpacked
 from weightgauge.anatomy.storage.nvfp4 import nvfp4
 from weightgauge.anatomy.storage.quantisation import Quantisation, Settings
 from weightgauge.anatomy.storage.schemes import (
@@ -59,6 +59,11 @@ if TYPE_CHECKING:
 _PER_BYTE = 4
 _USUAL_WIDTH = 4
 """Bits of most codes."""
+_GPTQ_WIDTHS = (2, 3, 4, 8)
+_UNEVEN = 3
+"""Bits of codes that may lie in two words."""
+_BY_GPTQMODEL = (0x24924924, 0x92492492, 0x49249249)
+"""What GPTQModel takes from words of such zero points in place of one each, in its first format."""
 _MOST_SIDE, _MOST_GROUPS = 1 << 24, 1 << 16
 """Limits of the core."""
 _TURNED = ("paroquant",)
@@ -157,16 +162,18 @@ def _compressed(beside: Beside, settings: Settings) -> tuple[PackedCodes | Group
 
 
 def _gptq(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
-    """GPTQ: a word has eight inputs of one output; zero points are stored less one."""
+    """GPTQ: words of inputs, one below the other; zero points are stored less one."""
     form = _gptq_form(settings)
     if form not in ("gptq", "gptq_v2"):
         raise NotUnpacked(f"its format is {setting_in_words(form)}")
     scales, zeros = beside_groups(beside)
-    _check_bits([settings.get("bits")], beside, "bits")
-    words, rows = matrix(beside.codes, "I32")
-    columns = words * PER_WORD
-    groups = number_of_groups(settings, (scales, zeros), rows, columns)
     index = beside.find("g_idx")
+    bits = _gptq_width(beside, settings, index)
+    words, rows = matrix(beside.codes, "I32")
+    columns = words * WORD_BITS // bits
+    if columns * bits != words * WORD_BITS:
+        raise AtOdds(f"its columns of {words:,} words are not filled by codes of {bits} bits")
+    groups = number_of_groups(settings, (scales, zeros), rows, columns, bits)
     stated_size = settings.get("group_size")
     if index is None and settings.get("desc_act") is True:
         raise NotUnpacked("desc_act says that its groups are out of order, and there is no g_idx")
@@ -179,8 +186,35 @@ def _gptq(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     sizes = _Sizes(rows, columns, groups, size)
     parts = scales, zeros, index
     less_one = form == "gptq"
-    codes = _codes(beside.codes, "rows_abreast", sizes, *parts, zeros_less_one=less_one)
+    codes = _codes(beside.codes, "rows_abreast", sizes, *parts, zeros_less_one=less_one, bits=bits)
+    if less_one and bits == _UNEVEN and _is_by_gptqmodel(settings):
+        codes = replace(codes, zeros_less_one=False, added_words=_BY_GPTQMODEL)
     return codes, _text(codes, scales)
+
+
+def _gptq_width(beside: Beside, settings: Settings, index: TensorInfo | None) -> int:
+    """Return the bits of codes: what is stated, or else what the index makes them."""
+    stated = settings.get("bits")
+    if type(stated) is int:
+        if stated not in _GPTQ_WIDTHS:
+            file = beside.quantisation.file_of("bits")
+            widths = "two, three, four and eight"
+            raise NotUnpacked(
+                f"{file} says {shown(stated)} bits, and codes of {widths} are decoded"
+            )
+        return stated
+    words = beside.codes.shape[0] if beside.codes.shape else 0
+    fitting = [
+        bits
+        for bits in _GPTQ_WIDTHS
+        if index is not None and index.shape and index.shape[0] * bits == words * WORD_BITS
+    ]
+    return fitting[0] if fitting else _USUAL_WIDTH
+
+
+def _is_by_gptqmodel(settings: Settings) -> bool:
+    meta = settings.get("meta")
+    return isinstance(meta, Mapping) and "gptqmodel" in repr(meta.get("quantizer")).lower()
 
 
 def _gptq_form(settings: Settings) -> object:
@@ -269,6 +303,7 @@ def _codes(
     *,
     divided: bool = False,
     zeros_less_one: bool = False,
+    bits: int = _USUAL_WIDTH,
 ) -> PackedCodes:
     """Put what was found together; all shapes fit each other."""
     if max(sizes.rows, sizes.columns) > _MOST_SIDE or sizes.groups > _MOST_GROUPS:
@@ -288,6 +323,7 @@ def _codes(
         index=index,
         divided=divided,
         zeros_less_one=zeros_less_one,
+        bits=bits,
     )
 
 
@@ -305,4 +341,4 @@ def _text(codes: PackedCodes, scales: TensorInfo) -> str:
     """Say how values are made."""
     with_zeros, with_index = codes.zeros is not None, codes.index is not None
     sizes = codes.groups, codes.group_columns
-    return integers_in_words(_USUAL_WIDTH, scales, *sizes, zeros=with_zeros, index=with_index)
+    return integers_in_words(codes.bits, scales, *sizes, zeros=with_zeros, index=with_index)
