@@ -253,7 +253,11 @@ def parts(bits, **others):
         (parts(8), {"bits": 4}, "zero points are [4, 16], and those of 4 bits [4, 8]"),
         (parts(8), {"bits": 3}, "its columns of 32 words are not filled by codes of 3 bits"),
         (parts(2), {"bits": 8}, "zero points are [4, 4], and those of 8 bits [4, 16]"),
-        (parts(8, g_idx=None), {}, "its zero points have 8 bits, and nothing says so"),
+        (
+            parts(8, g_idx=None),
+            {},
+            "its zero points have 8 bits, and no whole number of bits is stated",
+        ),
         (parts(8, g_idx=np.zeros(127, np.int32)), {"bits": 8}, "I32 [127]"),
         (parts(8), {"bits": 8, "group_size": 64}, "4 groups a row"),
         (parts(8, g_idx=None), {"bits": 8, "desc_act": True}, "there is no g_idx"),
@@ -301,3 +305,30 @@ def test_eight_bits_have_the_shape_of_the_weights(fit_packed, fit_plain):
     item, result = fit_packed(quantised.gptq(), stated(8, group_size=128, sym=True))
     assert item.k == relative(fit_plain(weights).k, rel=0.05)
     assert {each.id for each in result.findings} <= {"grid"}
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("cut", ["index", "half of the index", "codes", "half of the codes"])
+def test_cut_codes_of_a_width_that_is_not_stated_are_a_fault(write_checkpoint, tmp_path, bits, cut):
+    tensors = packed_model("gptq", matrices(bits=bits))
+    module = next(iter(modules()))
+    whole = tensors[f"{module}.g_idx"], tensors[f"{module}.qweight"]
+    if "index" in cut:
+        left = len(whole[0]) // 2 if "half" in cut else len(whole[0]) - 1
+        tensors[f"{module}.g_idx"] = whole[0][:left]
+    else:
+        left = len(whole[1]) // 2 if "half" in cut else len(whole[1]) - 1
+        tensors[f"{module}.qweight"] = np.ascontiguousarray(whole[1][:left])
+    scheme = {"quant_method": "gptq"}
+    findings = wg.check(put(write_checkpoint, tmp_path / "m", tensors, scheme)).findings
+    found = [each for each in findings if each.id == "shape-contradicts"]
+    assert {each.tensor.rpartition(".")[0] for each in found} == {module}
+    assert {each.level for each in found} == {"fault"}
+
+
+@pytest.mark.parametrize(("bits", "outputs"), [(2, 40), (3, 40), (4, 36), (8, 7)])
+def test_zero_points_need_not_fill_their_last_word(fit_packed, bits, outputs):
+    """What is left of a word is nothing that contradicts, and the next group begins with a word."""
+    quantised = Quantised(outputs, 128, 32, bits=bits)
+    _, result = fit_packed(quantised.gptq(), stated(bits, sym=True))
+    assert "zero-points-contradict" not in {each.id for each in result.findings}

@@ -55,7 +55,19 @@ def stated_zeros(checkpoint: Checkpoint, storage: Storage) -> Iterator[Finding]:
 
 
 def _points(words: Sequence[int], codes: PackedCodes) -> set[int]:
-    """Return the zero points that lie in some words, the last of which may have a part of one."""
+    """Return the zero points that lie in the first words, as far as these hold whole ones."""
+    if codes.packing != "rows_abreast" or codes.zeros is None:
+        return _in_stream(words, codes)
+    # The zero points of a group begin with a word, and need not fill the last one.
+    of_group = codes.zeros.shape[-1]
+    return {
+        point
+        for first in range(0, len(words), of_group)
+        for point in _in_stream(words[first : first + of_group], codes)
+    }
+
+
+def _in_stream(words: Sequence[int], codes: PackedCodes) -> set[int]:
     bits, added = codes.bits, codes.added_zero
     by_word = _WORD_BITS % bits == 0
     of_words = (added,) if by_word else codes.added_words
@@ -63,7 +75,6 @@ def _points(words: Sequence[int], codes: PackedCodes) -> set[int]:
         (word + of_words[place % len(of_words)]) % (1 << _WORD_BITS) << _WORD_BITS * place
         for place, word in enumerate(words)
     )
-    points = {
-        stream >> at & (1 << bits) - 1 for at in range(0, _WORD_BITS * len(words) - bits + 1, bits)
-    }
+    whole = min(_WORD_BITS * len(words) // bits, codes.rows)
+    points = {stream >> bits * place & (1 << bits) - 1 for place in range(whole)}
     return points if by_word else {(point + added) % (1 << bits) for point in points}

@@ -177,7 +177,9 @@ def number_of_groups(
         )
     others = [each for each in _OTHER_WIDTHS if zeros.shape == (groups, words_for(rows, each))]
     if zeros.shape != (groups, words) and others and type(settings.get("bits")) is not int:
-        raise NotUnpacked(f"its zero points have {others[0]} bits, and nothing says so")
+        raise NotUnpacked(
+            f"its zero points have {others[0]} bits, and no whole number of bits is stated"
+        )
     if len(zeros.shape) == 2 and zeros.shape[0] != groups:
         raise AtOdds(
             f"its scales are {list(scales.shape)} and its zero points {list(zeros.shape)}, "

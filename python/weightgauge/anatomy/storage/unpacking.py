@@ -168,7 +168,7 @@ def _gptq(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
         raise NotUnpacked(f"its format is {setting_in_words(form)}")
     scales, zeros = beside_groups(beside)
     index = beside.find("g_idx")
-    bits = _gptq_width(beside, settings, index)
+    bits = _gptq_width(beside, settings, (scales, zeros), index)
     words, rows = matrix(beside.codes, "I32")
     columns = words * WORD_BITS // bits
     if columns * bits != words * WORD_BITS:
@@ -192,8 +192,14 @@ def _gptq(beside: Beside, settings: Settings) -> tuple[PackedCodes, str]:
     return codes, _text(codes, scales)
 
 
-def _gptq_width(beside: Beside, settings: Settings, index: TensorInfo | None) -> int:
-    """Return the bits of codes: what is stated, or else what the index makes them."""
+def _gptq_width(
+    beside: Beside, settings: Settings, parts: Sequence[TensorInfo], index: TensorInfo | None
+) -> int:
+    """Return the bits of codes: what is stated, or else what zero points and index make them.
+
+    Where these differ one of them or the codes were cut, and the zero points have their width
+    beside the scales.
+    """
     stated = settings.get("bits")
     if type(stated) is int:
         if stated not in _GPTQ_WIDTHS:
@@ -203,13 +209,17 @@ def _gptq_width(beside: Beside, settings: Settings, index: TensorInfo | None) ->
                 f"{file} says {shown(stated)} bits, and codes of {widths} are decoded"
             )
         return stated
-    words = beside.codes.shape[0] if beside.codes.shape else 0
-    fitting = [
-        bits
-        for bits in _GPTQ_WIDTHS
-        if index is not None and index.shape and index.shape[0] * bits == words * WORD_BITS
+    if index is None:
+        return _USUAL_WIDTH
+    words, rows = matrix(beside.codes, "I32")
+    scales, zeros = parts
+    by_zeros = [
+        bits for bits in _GPTQ_WIDTHS if zeros.shape == (*scales.shape[:1], words_for(rows, bits))
     ]
-    return fitting[0] if fitting else _USUAL_WIDTH
+    by_index = [bits for bits in _GPTQ_WIDTHS if index.shape == (words * WORD_BITS // bits,)]
+    both = [bits for bits in by_index if bits in by_zeros]
+    usual = [_USUAL_WIDTH] if _USUAL_WIDTH in by_zeros else []
+    return [*both, *usual, *by_zeros, *by_index, _USUAL_WIDTH][0]
 
 
 def _is_by_gptqmodel(settings: Settings) -> bool:
