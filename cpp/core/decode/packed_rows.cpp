@@ -14,11 +14,10 @@ namespace weightgauge {
 
 namespace {
 
-constexpr std::size_t codes_of_table = 16;
-constexpr std::size_t rows_of_patch = 16;
-
 // Of codes that are so narrow all values of a group are made, and looked up.
 constexpr unsigned looked_up_bits = 4;
+constexpr std::size_t codes_of_table = std::size_t{1} << looked_up_bits;
+constexpr std::size_t rows_of_patch = 16;
 
 std::uint32_t word_at(const std::byte* at) {
   std::uint32_t word = 0;
